@@ -1,0 +1,84 @@
+# `make` alone lists the targets. Each sets up .venv by itself when it has to.
+#
+#   PYTHON=python3.13   the interpreter, 3.11 or newer; an existing .venv keeps its own
+#   PORT=9000           where `run` listens and `client` connects
+#   STAGE=dev           the stage in .chalice/config.json
+#   ARGS="..."          further arguments of the command behind the target
+
+PORT ?= 8000
+STAGE ?= dev
+ARGS ?=
+
+BIN := .venv/bin
+ifeq ($(origin PYTHON),undefined)
+PYTHON := $(shell $(BIN)/python -c '' 2>/dev/null && echo $(BIN)/python || echo python3)
+endif
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+
+##@ Run
+.PHONY: run
+run: .venv ## serve the app on this machine: ws://127.0.0.1:PORT/v1, Ctrl-C ends it
+	@exec $(BIN)/python -m decanter local --stage $(STAGE) --port $(PORT) $(ARGS)
+
+.PHONY: client
+client: .venv ## connect to it: what you type is sent, what arrives is printed
+	@exec $(BIN)/python -m decanter client ws://127.0.0.1:$(PORT)/v1 $(ARGS)
+
+##@ Develop
+.PHONY: test
+test: .venv ## run the tests and report branch coverage
+	$(BIN)/python -m pytest --cov --cov-report=term $(ARGS)
+
+.PHONY: check
+check: .venv ## format, lint and types, changing nothing
+	$(BIN)/python -m ruff format --check
+	$(BIN)/python -m ruff check
+	$(BIN)/python -m mypy
+
+.PHONY: format
+format: .venv ## format, and mend what ruff can mend
+	$(BIN)/python -m ruff format
+	$(BIN)/python -m ruff check --fix
+
+##@ Housekeeping
+.PHONY: clean
+clean: ## remove .venv and everything else that the targets make
+	rm -rf .venv .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf build out *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: help
+help: ## list the targets
+	@awk 'BEGIN { FS = ":.*## " } \
+	  /^##@ / { printf "\n%s\n", substr($$0, 5) } \
+	  /^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+	@printf '\nPYTHON=python3.13, PORT=9000, STAGE=dev and ARGS="..." pass through.\n'
+
+# Two stamps, each written only when its step has succeeded: `made` names the interpreter and this
+# folder (a moved .venv is broken), `installed` is as new as the files that say what to install.
+KEY := $(shell $(PYTHON) -c 'import os, sys, zlib; \
+  print("%d.%d-%08x" % (sys.version_info[:2] + (zlib.crc32(os.getcwd().encode()),)))' 2>/dev/null)
+MADE := .venv/.made-$(KEY)
+INSTALLED := .venv/.installed
+
+.PHONY: .venv
+.venv: $(INSTALLED)
+
+$(MADE):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "$(PYTHON) is $$($(PYTHON) -V 2>/dev/null || echo not there); Python 3.11 or newer is needed:" \
+	    "name one, as in 'make PYTHON=python3.13 $(MAKECMDGOALS)'" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "$(PYTHON) cannot make virtual environments:" \
+	    "install its venv module, on Debian 'apt-get install python3-venv'" >&2; exit 1; }
+	@echo "Making .venv with $$($(PYTHON) -V)"
+	@$(PYTHON) -m venv --clear .venv
+	@touch $@
+
+$(INSTALLED): $(MADE) pyproject.toml requirements.txt requirements-dev.txt
+	@echo "Installing what requirements-dev.txt names into .venv, about a minute the first time"
+	@$(BIN)/python -m pip --disable-pip-version-check install -r requirements-dev.txt
+	@touch $@
