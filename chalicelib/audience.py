@@ -1,0 +1,108 @@
+"""Who receives: an iterator over recipients, with a cursor from which another can go on."""
+
+from collections import deque
+from collections.abc import Iterator
+from functools import partial
+
+from .clock import Backoff, Clock
+from .deadline import Deadline
+from .errors import OutOfTimeError, StoreBusyError, StoreError
+from .recipients import BEGINNING, Connections, Page, Recipient
+from .workers import Workers
+
+
+class Everyone(Iterator[Recipient]):
+    """Every connection in the table, read page by page as they are asked for.
+
+    A page that is throttled is read again after a pause, so none is skipped; when the deadline
+    comes first, the iterator ends early and `cursor` says where.
+
+    Args:
+        connections: the table.
+        clock: tells which connections are too old to be alive.
+        workers: read, no longer than the deadline.
+        backoff: the pauses before a page is read again.
+        deadline: when reading ends.
+        after: another audience's `cursor`.
+    """
+
+    def __init__(
+        self,
+        connections: Connections,
+        clock: Clock,
+        workers: Workers,
+        backoff: Backoff,
+        deadline: Deadline,
+        after: str = BEGINNING,
+    ) -> None:
+        self._connections = connections
+        self._clock = clock
+        self._workers = workers
+        self._backoff = backoff
+        self._deadline = deadline
+        self._read: deque[Recipient] = deque()
+        self._unread: str | None = after
+        self._cursor = after
+        self._started = False
+
+    @property
+    def cursor(self) -> str | None:
+        """The connection id after which to go on; None when nobody is left."""
+        return self._cursor if self._read or self._unread is not None else None
+
+    def __next__(self) -> Recipient:
+        """The next recipient.
+
+        Raises:
+            StopIteration: nobody is left, or no time.
+            StoreBusyError: not one page could be read in time.
+            StoreError, ConfigurationError: the table cannot be read.
+        """
+        while not self._read:
+            if self._unread is None:
+                raise StopIteration
+            try:
+                page = self._next_page(self._unread)
+            except OutOfTimeError:
+                if self._started:
+                    raise StopIteration from None
+                raise StoreBusyError(
+                    "no page of the connection table could be read in time"
+                ) from None
+            self._started = True
+            self._read.extend(page.recipients)
+            self._cursor, self._unread = self._unread, page.last
+        recipient = self._read.popleft()
+        self._cursor = recipient.connection_id
+        return recipient
+
+    def left_over(self) -> tuple[int, bool]:
+        """How many were not handed out, and whether there was time to count all of them."""
+        total = len(self._read)
+        unread = self._unread
+        try:
+            while unread is not None:
+                counted = self._workers.call(
+                    partial(self._connections.count_after, unread, self._clock.time_ms()),
+                    self._deadline.work,
+                )
+                total, unread = total + counted.recipients, counted.last
+        except (OutOfTimeError, StoreError):
+            return total, False
+        return total, True
+
+    def _next_page(self, after: str) -> Page:
+        attempt = 0
+        while True:
+            read = partial(self._connections.page, after, self._clock.time_ms())
+            try:
+                return self._workers.call(read, self._deadline.posts)
+            except StoreBusyError:
+                attempt += 1
+                self._pause(attempt)
+
+    def _pause(self, attempt: int) -> None:
+        seconds = self._backoff(attempt)
+        if self._clock.monotonic() + seconds >= self._deadline.posts:
+            raise OutOfTimeError
+        self._clock.sleep(seconds)

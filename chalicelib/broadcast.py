@@ -1,0 +1,183 @@
+"""Fan-out: an audience, the posts to it, a report.
+
+A row whose connection is gone is deleted, but never at the first 410 of a young one: `$connect`
+writes the row before API Gateway opens the connection, and a post in between is answered 410. So
+a row younger than `GRACE_MS` is tried once more, when everyone else has been, and kept if it is
+still 410; a later broadcast deletes it once it is older.
+"""
+
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from .audience import Everyone
+from .clock import Clock
+from .deadline import Deadline
+from .errors import PostingRefusedError
+from .logs import log
+from .recipients import Connections, Recipient
+from .transports.protocol import Delivery, Outcome, Result, Transport
+from .workers import Workers
+
+GRACE_MS = 30_000
+RETRY_YOUNG_AFTER_SECONDS = 1.5
+LOGGED_IDS = 20
+
+
+@dataclass(frozen=True)
+class Report:
+    """What became of a broadcast; the counts add up to the connections that there were.
+
+    Attributes:
+        sent: API Gateway took the message for them.
+        gone: they had left; their rows are deleted.
+        pending: they answer as if they had left, but may be about to open; their rows are kept.
+        failed: tried, and reported in the log by reason.
+        left_over: not tried, for want of time or because posting is refused.
+        left_over_exact: False when the rest could not be counted in time: there are more.
+        cursor: the audience after which another broadcast can go on; None when nobody is left.
+        milliseconds: from the first read to the last count.
+    """
+
+    sent: int
+    gone: int
+    pending: int
+    failed: int
+    left_over: int
+    left_over_exact: bool
+    cursor: str | None
+    milliseconds: int
+
+    def as_fields(self) -> dict[str, Any]:
+        """The report as the log has it."""
+        return asdict(self)
+
+
+@dataclass
+class _Tally:
+    """Deliveries as they come in, sorted by what is to be done about them."""
+
+    clock: Clock
+    sent: int = 0
+    gone: list[Recipient] = field(default_factory=list)
+    young: list[Recipient] = field(default_factory=list)
+    failures: dict[Outcome, list[str]] = field(default_factory=lambda: defaultdict(list))
+    young_since: float = 0.0
+    refusal: Outcome | None = None
+
+    def add(self, delivery: Delivery) -> None:
+        recipient, outcome = delivery
+        if outcome.result is Result.OK:
+            self.sent += 1
+        elif outcome.result is Result.MALFORMED:
+            self.gone.append(recipient)
+        elif outcome.result is Result.GONE:
+            self._add_gone(recipient)
+        else:
+            kind = Outcome(outcome.result, outcome.status, outcome.reason)
+            self.failures[kind].append(recipient.connection_id)
+            if outcome.result is Result.REFUSED:
+                self.refusal = kind
+
+    def _add_gone(self, recipient: Recipient) -> None:
+        if self.clock.time_ms() - recipient.connected_at < GRACE_MS:
+            self.young.append(recipient)
+            self.young_since = self.clock.monotonic()
+        else:
+            self.gone.append(recipient)
+
+
+@dataclass(frozen=True)
+class Broadcast:
+    """One message to one audience.
+
+    Attributes:
+        transport: posts.
+        connections: where the rows of those that are gone are deleted.
+        clock: tells ages and pauses.
+        workers: delete rows, several at once.
+    """
+
+    transport: Transport
+    connections: Connections
+    clock: Clock
+    workers: Workers
+
+    def run(self, audience: Everyone, data: bytes, deadline: Deadline) -> Report:
+        """Post to everyone whom there is time for.
+
+        Raises:
+            PostingRefusedError: this function may not post; nobody's row was touched.
+            StoreError, ConfigurationError: the audience cannot be read.
+        """
+        began = self.clock.monotonic()
+        tally = _Tally(self.clock)
+        recipients = _until(lambda: tally.refusal is not None, audience)
+        for delivery in self.transport.post_all(recipients, data, deadline.posts):
+            tally.add(delivery)
+        pending = self._retry_young(tally, data, deadline)
+        self._remove(tally.gone, deadline)
+        left_over, exact = audience.left_over()
+        report = Report(
+            sent=tally.sent,
+            gone=len(tally.gone),
+            pending=pending,
+            failed=sum(map(len, tally.failures.values())),
+            left_over=left_over,
+            left_over_exact=exact,
+            cursor=audience.cursor,
+            milliseconds=round((self.clock.monotonic() - began) * 1000),
+        )
+        _log_problems(tally, report)
+        if tally.refusal is not None:
+            raise PostingRefusedError(tally.refusal.reason or str(tally.refusal.status))
+        return report
+
+    def _retry_young(self, tally: _Tally, data: bytes, deadline: Deadline) -> int:
+        """Try the young rows that answered 410 again; say how many still do."""
+        young, tally.young = tally.young, []
+        due = tally.young_since + RETRY_YOUNG_AFTER_SECONDS
+        if not young or tally.refusal is not None or due >= deadline.posts:
+            return len(young)
+        self.clock.sleep(max(0.0, due - self.clock.monotonic()))
+        untried = iter(young)
+        still_gone = 0
+        for delivery in self.transport.post_all(untried, data, deadline.posts):
+            if delivery.outcome.result is Result.GONE:
+                still_gone += 1
+            else:
+                tally.add(delivery)
+        return still_gone + sum(1 for _ in untried)
+
+    def _remove(self, gone: list[Recipient], deadline: Deadline) -> None:
+        """Delete their rows; the next broadcast finds those that cannot be deleted now."""
+        for problem in self.workers.each(self.connections.remove_if_unchanged, gone, deadline.work):
+            if isinstance(problem, BaseException):
+                log("row_not_removed", logging.WARNING, error=str(problem))
+
+
+def _until(stop: Callable[[], bool], audience: Iterator[Recipient]) -> Iterator[Recipient]:
+    """The audience up to the moment when something says stop."""
+    while not stop():
+        recipient = next(audience, None)
+        if recipient is None:
+            return
+        yield recipient
+
+
+def _log_problems(tally: _Tally, report: Report) -> None:
+    """A line for each kind of failure, with some of the connections; one for those left over."""
+    for kind, connection_ids in tally.failures.items():
+        log(
+            "posts_failed",
+            logging.ERROR if kind.result is Result.REFUSED else logging.WARNING,
+            result=kind.result.value,
+            status=kind.status,
+            reason=kind.reason,
+            count=len(connection_ids),
+            connection_ids=connection_ids[:LOGGED_IDS],
+        )
+    if report.left_over or not report.left_over_exact:
+        log("left_over", logging.WARNING, **report.as_fields())

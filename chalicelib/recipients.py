@@ -1,0 +1,76 @@
+"""Who receives, as the table keeps them: what a broadcast needs to know of a connection."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Protocol
+
+BEGINNING = ""
+"""The cursor before the first connection."""
+
+MAX_AGE_MS = (2 * 60 + 10) * 60 * 1000
+"""API Gateway closes a connection after two hours; a row older than this is nobody's."""
+
+
+class Recipient(NamedTuple):
+    """One connection.
+
+    Attributes:
+        connection_id: as API Gateway gave it.
+        connected_at: epoch milliseconds; 0 when the row does not say.
+    """
+
+    connection_id: str
+    connected_at: int
+
+
+class Page(NamedTuple):
+    """A part of the table.
+
+    Attributes:
+        recipients: those whose connection can still be alive.
+        last: the connection id after which the next page begins; None at the table's end.
+    """
+
+    recipients: list[Recipient]
+    last: str | None
+
+
+class Count(NamedTuple):
+    """How many a part of the table holds.
+
+    Attributes:
+        recipients: how many of them can still be alive.
+        last: the connection id after which the next part begins; None at the table's end.
+    """
+
+    recipients: int
+    last: str | None
+
+
+class Connections(Protocol):
+    """What the router asks of the connection table; the model's class is one.
+
+    Raises:
+        StoreBusyError: DynamoDB throttles or does not answer.
+        StoreError: it refuses.
+        ConfigurationError: the table or the variable that names it is missing.
+    """
+
+    def record(self, event: Mapping[str, Any], **attributes: Any) -> None:
+        """Write the row of a CONNECT event; the same event again writes the same row."""
+        ...
+
+    def remove(self, connection_id: str) -> None:
+        """Delete the row, if there is one."""
+        ...
+
+    def remove_if_unchanged(self, recipient: Recipient) -> bool:
+        """Delete the row if it is still the one that was read; say whether it was."""
+        ...
+
+    def page(self, after: str, now_ms: int) -> Page:
+        """Read the next part of the table after a connection id, or from `BEGINNING`."""
+        ...
+
+    def count_after(self, after: str, now_ms: int) -> Count:
+        """Count the next part of the table without transferring it."""
+        ...

@@ -1,0 +1,185 @@
+"""The plain transport: botocore's own client in a bounded pool of threads.
+
+botocore's retries are off, because a post may be tried three times and no more, within a deadline
+that botocore does not know (its default is five attempts, up to 13 seconds).
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from itertools import count
+from queue import Empty, SimpleQueue
+from typing import Any
+
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    HTTPClientError,
+    NoRegionError,
+)
+from botocore.exceptions import (
+    ConnectionError as NoConnectionError,
+)
+
+from ..clock import Backoff, Clock
+from ..errors import SettingError
+from ..recipients import Recipient
+from ..settings import Settings
+from .pace import Pace
+from .protocol import RETRIES, ConnectionInfo, Delivery, Outcome, Result, outcome_of
+from .session import session
+
+UNANSWERED = Outcome(Result.FAILED, reason="no answer before the deadline")
+
+
+class BotocoreTransport:
+    """Posts through `PostToConnection`, several at once.
+
+    Args:
+        endpoint: where @connections is, the stage included.
+        settings: region, concurrency and timeout.
+        clock: times deadlines and pauses.
+        backoff: the pauses between attempts.
+
+    Raises:
+        SettingError: no region is known, which signing needs.
+    """
+
+    def __init__(
+        self,
+        endpoint: str,
+        settings: Settings,
+        clock: Clock,
+        backoff: Backoff,
+    ) -> None:
+        self._concurrency = settings.concurrency
+        self._clock = clock
+        self._backoff = backoff
+        self._client = _client(endpoint, settings)
+        self._pool = ThreadPoolExecutor(self._concurrency, thread_name_prefix="decanter-post")
+
+    def post(self, connection_id: str, data: bytes, deadline: float) -> Outcome:
+        """Send one text message to one connection."""
+        return self._attempt(
+            lambda: self._client.post_to_connection(ConnectionId=connection_id, Data=data),
+            deadline,
+        )
+
+    def post_all(
+        self, recipients: Iterable[Recipient], data: bytes, deadline: float
+    ) -> Iterator[Delivery]:
+        """Send one text message to many, yielding each delivery when it is known."""
+        source = iter(recipients)
+        pace = Pace(self._concurrency)
+        landed: SimpleQueue[tuple[int, Outcome]] = SimpleQueue()
+        flying: dict[int, Recipient] = {}
+        tickets = count()
+        while True:
+            while len(flying) < pace.allowed and (next_one := self._take(source, deadline)):
+                ticket = next(tickets)
+                flying[ticket] = next_one
+                self._pool.submit(self._deliver, ticket, next_one, data, deadline, landed)
+            if not flying:
+                return
+            try:
+                ticket, outcome = landed.get(timeout=self._left(deadline))
+            except Empty:
+                break
+            pace.learn(outcome)
+            yield Delivery(flying.pop(ticket), outcome)
+        yield from (Delivery(recipient, UNANSWERED) for recipient in flying.values())
+
+    def info(self, connection_id: str, deadline: float) -> Outcome:
+        """Ask about a connection."""
+        return self._attempt(
+            lambda: self._client.get_connection(ConnectionId=connection_id), deadline
+        )
+
+    def close(self, connection_id: str, deadline: float) -> Outcome:
+        """Close a connection."""
+        return self._attempt(
+            lambda: self._client.delete_connection(ConnectionId=connection_id), deadline
+        )
+
+    def shutdown(self) -> None:
+        """Let go of sockets and threads."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._client.close()
+
+    def _take(self, source: Iterator[Recipient], deadline: float) -> Recipient | None:
+        return next(source, None) if self._left(deadline) else None
+
+    def _left(self, deadline: float) -> float:
+        return max(0.0, deadline - self._clock.monotonic())
+
+    def _deliver(
+        self,
+        ticket: int,
+        recipient: Recipient,
+        data: bytes,
+        deadline: float,
+        landed: SimpleQueue[tuple[int, Outcome]],
+    ) -> None:
+        """Post in a pool's thread, where an exception would be a recipient lost."""
+        try:
+            outcome = self.post(recipient.connection_id, data, deadline)
+        except Exception as error:  # noqa: BLE001 - reported as this recipient's outcome
+            outcome = Outcome(Result.FAILED, reason=type(error).__name__)
+        landed.put((ticket, outcome))
+
+    def _attempt(self, call: Callable[[], dict[str, Any]], deadline: float) -> Outcome:
+        outcome = _outcome(call)
+        throttled, attempts = outcome.throttled, 1
+        while outcome.retryable and attempts <= RETRIES:
+            pause = self._backoff(attempts)
+            if pause >= self._left(deadline):
+                break
+            self._clock.sleep(pause)
+            outcome = _outcome(call)
+            throttled, attempts = throttled or outcome.throttled, attempts + 1
+        return replace(outcome, attempts=attempts, throttled=throttled)
+
+
+def _client(endpoint: str, settings: Settings) -> Any:
+    config = Config(
+        connect_timeout=settings.post_timeout_seconds,
+        read_timeout=settings.post_timeout_seconds,
+        max_pool_connections=settings.concurrency,
+        parameter_validation=False,
+        retries={"total_max_attempts": 1, "mode": "standard"},
+        tcp_keepalive=True,
+    )
+    try:
+        return session().create_client(
+            "apigatewaymanagementapi",
+            region_name=settings.region,
+            endpoint_url=endpoint,
+            config=config,
+        )
+    except NoRegionError as error:
+        raise SettingError("AWS_REGION", None, "set it to the API's region") from error
+
+
+def _outcome(call: Callable[[], dict[str, Any]]) -> Outcome:
+    """Make one call and say how it ended."""
+    try:
+        answer = call()
+    except ClientError as error:
+        status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+        return outcome_of(status, error.response["Error"].get("Code", ""))
+    except (HTTPClientError, NoConnectionError) as error:
+        return Outcome(Result.FAILED, reason=type(error).__name__)
+    except BotoCoreError as error:  # no credentials, or none that can be read
+        return Outcome(Result.REFUSED, reason=type(error).__name__)
+    return replace(outcome_of(answer["ResponseMetadata"]["HTTPStatusCode"]), info=_info(answer))
+
+
+def _info(answer: dict[str, Any]) -> ConnectionInfo | None:
+    if "ConnectedAt" not in answer:
+        return None
+    return ConnectionInfo(
+        connected_at=answer["ConnectedAt"].isoformat(),
+        last_active_at=answer["LastActiveAt"].isoformat(),
+        source_ip=answer["Identity"]["SourceIp"],
+    )

@@ -1,0 +1,141 @@
+"""@connections on a real loopback socket, answering each connection as a test says."""
+
+import json
+import re
+import socket
+import struct
+import threading
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import unquote
+
+ERRORS = {
+    400: "BadRequestException",
+    403: "ForbiddenException",
+    410: "GoneException",
+    413: "PayloadTooLargeException",
+    429: "LimitExceededException",
+    500: "InternalServerErrorException",
+    503: "ServiceUnavailableException",
+}
+RESET = -1
+HANG = -2
+
+
+class Management:
+    """What was asked of it, and what it answers.
+
+    A script is the answers to one connection in order, the last one for ever: HTTP statuses,
+    `RESET` (the connection is reset) or `HANG` (no answer until the test is over).
+    """
+
+    def __init__(self) -> None:
+        self.scripts: dict[str, list[int]] = {}
+        self.everyone: list[int] = [200]
+        self.received: dict[str, list[bytes]] = defaultdict(list)
+        self.methods: Counter[str] = Counter()
+        self.unsigned = 0
+        self.at_once: list[int] = []
+        self.over = threading.Event()
+        self.endpoint = ""
+        self._lock = threading.Lock()
+        self._now = 0
+
+    def script(self, connection_id: str, *answers: int) -> None:
+        self.scripts[connection_id] = list(answers)
+
+    def attempts(self, connection_id: str) -> int:
+        return len(self.received[connection_id])
+
+    @contextmanager
+    def request(
+        self, method: str, connection_id: str, body: bytes, *, signed: bool
+    ) -> Iterator[int]:
+        """Note a request; gives what to answer it with."""
+        with self._lock:
+            self.received[connection_id].append(body)
+            self.methods[method] += 1
+            self.unsigned += not signed
+            self._now += 1
+            self.at_once.append(self._now)
+            script = self.scripts.get(connection_id, self.everyone)
+            answer = script.pop(0) if len(script) > 1 else script[0]
+        try:
+            yield answer
+        finally:
+            with self._lock:
+                self._now -= 1
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    management: Management
+
+    def do_POST(self) -> None:
+        self._answer(b"")
+
+    def do_GET(self) -> None:
+        moment = "2023-11-14T22:13:20Z"
+        identity = {"sourceIp": "127.0.0.1", "userAgent": "test"}
+        info = {"connectedAt": moment, "identity": identity, "lastActiveAt": moment}
+        self._answer(json.dumps(info).encode())
+
+    def do_DELETE(self) -> None:
+        self._answer(b"")
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base's name
+        return
+
+    def _answer(self, success: bytes) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        match = re.fullmatch("/v1/@connections/(.+)", unquote(self.path))
+        signed = "Signature=" in self.headers.get("Authorization", "")
+        connection_id = match[1] if match else f"unexpected path {self.path}"
+        request = self.management.request(self.command, connection_id, body, signed=signed)
+        with request as answer:
+            if answer == HANG:
+                self.management.over.wait(timeout=30)
+            elif answer == RESET:
+                linger = struct.pack("ii", 1, 0)
+                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            else:
+                self._send(answer, success)
+                return
+        self.close_connection = True
+
+    def _send(self, status: int, success: bytes) -> None:
+        name = ERRORS.get(status)
+        body = json.dumps({"message": name}).encode() if name else success
+        self.send_response(status)
+        if name:
+            self.send_header("x-amzn-ErrorType", name)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 128
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that gave up waiting is what some tests are about."""
+
+
+@contextmanager
+def run_management() -> Iterator[Management]:
+    management = Management()
+    handler = type("Handler", (_Handler,), {"management": management})
+    with _Server(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        management.endpoint = f"http://127.0.0.1:{server.server_address[1]}/v1"
+        try:
+            yield management
+        finally:
+            management.over.set()
+            server.shutdown()
+            thread.join()

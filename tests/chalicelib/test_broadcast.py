@@ -1,0 +1,224 @@
+"""Fan-out against a transport and a table that answer as they are told."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chalicelib.audience import Everyone
+from chalicelib.broadcast import Broadcast, Report
+from chalicelib.deadline import Deadline
+from chalicelib.errors import PostingRefusedError, StoreError
+from chalicelib.transports import Outcome, Result, outcome_of
+from chalicelib.workers import Workers
+
+from .events import CONNECTED_AT
+from .fakes import GONE, OK, FakeClock, FakeConnections, FakeTransport
+from .fixtures import LogLines
+
+OLD = CONNECTED_AT
+
+
+class Stage:
+    """A broadcast, and what it is played with; the time is a minute after the rows connected."""
+
+    def __init__(self, *connection_ids: str, seconds_per_post: float = 0.0) -> None:
+        self.clock = FakeClock(OLD + 60_000)
+        self.young = self.clock.time_ms() - 1_000
+        self.connections = FakeConnections(dict.fromkeys(connection_ids, OLD))
+        self.transport = FakeTransport(self.clock, seconds_per_post)
+
+    def run(self, seconds: float = 20.0, after: str = "") -> Report:
+        now = self.clock.monotonic()
+        deadline, workers = Deadline(now + seconds, now + seconds + 0.5), Workers(self.clock)
+        audience = Everyone(self.connections, self.clock, workers, lambda _: 0.1, deadline, after)
+        broadcast = Broadcast(self.transport, self.connections, self.clock, workers)
+        return broadcast.run(audience, b'"hello"', deadline)
+
+
+def counts(report: Report) -> dict[str, Any]:
+    names = ("sent", "gone", "pending", "failed", "left_over")
+    return {name: getattr(report, name) for name in names if getattr(report, name)}
+
+
+def test_everyone_gets_the_message_once_from_every_page(log_lines: LogLines) -> None:
+    stage = Stage(*"abcdefghij")
+    report = stage.run()
+    assert report == Report(10, 0, 0, 0, 0, left_over_exact=True, cursor=None, milliseconds=0)
+    assert stage.transport.posts == [(each, '"hello"') for each in "abcdefghij"]
+    assert log_lines() == []
+
+
+def test_nobody_is_there_and_that_is_no_error() -> None:
+    assert counts(Stage().run()) == {}
+
+
+def test_the_row_of_one_that_left_long_ago_is_deleted_and_the_others_get_the_message() -> None:
+    stage = Stage("a", "left", "z")
+    stage.transport.answer("left", GONE)
+    assert counts(stage.run()) == {"sent": 2, "gone": 1}
+    assert sorted(stage.connections.rows) == ["a", "z"]
+    assert stage.clock.slept == []
+
+
+def test_a_young_row_that_is_about_to_open_is_tried_again_after_the_others_and_gets_it() -> None:
+    stage = Stage("a", "z")
+    stage.connections.rows["opening"] = stage.young
+    stage.transport.answer("opening", GONE, OK)
+    assert counts(stage.run()) == {"sent": 3}
+    assert [each for each, _ in stage.transport.posts] == ["a", "opening", "z", "opening"]
+    assert stage.clock.slept == [1.5]
+
+
+def test_a_young_row_that_stays_gone_is_pending_kept_and_deleted_when_it_is_older() -> None:
+    stage = Stage("a")
+    stage.connections.rows["opening"] = stage.young
+    stage.transport.answer("opening", GONE)
+    assert counts(stage.run()) == {"sent": 1, "pending": 1}
+    assert "opening" in stage.connections.rows
+    stage.clock.elapsed += 30
+    assert counts(stage.run()) == {"sent": 1, "gone": 1}
+    assert "opening" not in stage.connections.rows
+
+
+def test_the_wait_for_young_rows_counts_from_their_answer_and_not_from_the_end() -> None:
+    stage = Stage("z1", "z2", seconds_per_post=1.0)
+    stage.connections.rows["a"] = stage.young
+    stage.transport.answer("a", GONE, OK)
+    assert counts(stage.run()) == {"sent": 3}
+    assert stage.clock.slept == [0.0]
+
+
+def test_without_time_for_the_wait_a_young_row_is_pending_at_once() -> None:
+    stage = Stage()
+    stage.connections.rows["opening"] = stage.young
+    stage.transport.answer("opening", GONE)
+    assert counts(stage.run(seconds=1.0)) == {"pending": 1}
+    assert stage.clock.slept == []
+
+
+def test_a_row_written_anew_meanwhile_is_not_deleted() -> None:
+    stage = Stage("a")
+    original = stage.connections.remove_if_unchanged
+    stage.transport.answer("a", GONE)
+
+    def renew_first(recipient: Any) -> bool:
+        stage.connections.rows["a"] = OLD + 1
+        return original(recipient)
+
+    stage.connections.remove_if_unchanged = renew_first  # type: ignore[method-assign]
+    assert counts(stage.run()) == {"gone": 1}
+    assert stage.connections.rows == {"a": OLD + 1}
+
+
+def test_the_row_of_an_id_that_cannot_be_one_is_removed_and_counted() -> None:
+    stage = Stage("a", "rubbish")
+    stage.transport.answer("rubbish", outcome_of(400, "BadRequestException"))
+    assert counts(stage.run()) == {"sent": 1, "gone": 1}
+    assert sorted(stage.connections.rows) == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "result", "status"),
+    [
+        (outcome_of(429, "LimitExceededException"), "throttled", 429),
+        (outcome_of(503, "503"), "failed", 503),
+        (Outcome(Result.FAILED, reason="ReadTimeoutError"), "failed", None),
+        (outcome_of(413, "PayloadTooLargeException"), "too_large", 413),
+    ],
+)
+def test_other_failures_are_counted_and_logged_and_delete_nothing(
+    outcome: Outcome, result: str, status: int | None, log_lines: LogLines
+) -> None:
+    stage = Stage("a", "x", "y")
+    stage.transport.answer("x", outcome)
+    stage.transport.answer("y", outcome)
+    assert counts(stage.run()) == {"sent": 1, "failed": 2}
+    assert sorted(stage.connections.rows) == ["a", "x", "y"]
+    (line,) = log_lines()
+    assert line.pop("status", None) == status
+    assert line == {
+        "level": "WARNING",
+        "event": "posts_failed",
+        "result": result,
+        "reason": outcome.reason,
+        "count": 2,
+        "connection_ids": ["x", "y"],
+    }
+
+
+def test_a_refusal_stops_the_broadcast_is_logged_as_ours_and_deletes_nothing(
+    log_lines: LogLines,
+) -> None:
+    stage = Stage(*"abcdef")
+    stage.transport.answer("b", outcome_of(403, "ForbiddenException"))
+    with pytest.raises(PostingRefusedError, match=r"ForbiddenException.*ManageConnections"):
+        stage.run()
+    assert [each for each, _ in stage.transport.posts] == ["a", "b"]
+    assert sorted(stage.connections.rows) == list("abcdef")
+    failed, left = log_lines()
+    assert (failed["level"], failed["status"], failed["count"]) == ("ERROR", 403, 1)
+    assert (left["event"], left["left_over"], left["cursor"]) == ("left_over", 4, "b")
+
+
+def test_near_the_deadline_it_stops_in_order_and_says_how_many_are_left(
+    log_lines: LogLines,
+) -> None:
+    stage = Stage(*"abcdefghij", seconds_per_post=1.0)
+    report = stage.run(seconds=4.0)
+    assert counts(report) == {"sent": 4, "left_over": 6}
+    assert (report.left_over_exact, report.cursor, report.milliseconds) == (True, "d", 4000)
+    (line,) = log_lines()
+    assert (line["level"], line["event"], line["left_over"]) == ("WARNING", "left_over", 6)
+    rest = stage.run(after=report.cursor or "")
+    assert counts(rest) == {"sent": 6}
+    assert [each for each, _ in stage.transport.posts] == list("abcdefghij")
+
+
+def test_a_rest_that_cannot_be_counted_in_time_is_said_to_be_larger(log_lines: LogLines) -> None:
+    stage = Stage(*"abcdefghij", seconds_per_post=1.0)
+    stage.connections.counting_busy = 1
+    report = stage.run(seconds=2.0)
+    assert (report.left_over, report.left_over_exact, report.cursor) == (1, False, "b")
+    assert log_lines()[0]["left_over_exact"] is False
+
+
+def test_a_row_that_cannot_be_deleted_now_is_logged_and_disturbs_nothing(
+    log_lines: LogLines,
+) -> None:
+    stage = Stage("a", "left")
+    stage.transport.answer("left", GONE)
+    stage.connections.problem = StoreError("AccessDenied")
+    assert counts(stage.run()) == {"sent": 1, "gone": 1}
+    assert [(line["event"], line["error"]) for line in log_lines()] == [
+        ("row_not_removed", "AccessDenied")
+    ]
+
+
+def test_one_who_joins_meanwhile_gets_it_at_most_once() -> None:
+    stage = Stage("a", "b", "c", "d")
+    original = stage.transport.post
+
+    def join(connection_id: str, data: bytes, deadline: float) -> Outcome:
+        stage.connections.rows |= {"joined-behind-nobody": OLD, "zz": OLD}
+        return original(connection_id, data, deadline)
+
+    stage.transport.post = join  # type: ignore[method-assign]
+    stage.run()
+    recipients = [each for each, _ in stage.transport.posts]
+    assert len(recipients) == len(set(recipients))
+
+
+OUTCOMES = st.sampled_from([OK, GONE, *map(outcome_of, (400, 413, 429, 500))])
+
+
+@given(st.lists(st.tuples(OUTCOMES, st.booleans()), max_size=12), st.integers(0, 15))
+def test_the_counts_add_up_to_the_connections_that_there_were(
+    rows: list[tuple[Outcome, bool]], seconds: int
+) -> None:
+    stage = Stage(seconds_per_post=1.0)
+    for number, (outcome, young) in enumerate(rows):
+        stage.connections.rows[f"{number:02}"] = stage.young if young else OLD
+        stage.transport.answer(f"{number:02}", outcome)
+    assert sum(counts(stage.run(seconds=seconds)).values()) == len(rows)

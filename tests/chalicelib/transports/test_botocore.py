@@ -1,0 +1,58 @@
+"""What is the plain transport's own."""
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from chalicelib.clock import Clock
+from chalicelib.errors import SettingError
+from chalicelib.recipients import Recipient
+from chalicelib.settings import Settings
+from chalicelib.transports import Result
+from chalicelib.transports.botocore import BotocoreTransport
+from chalicelib.transports.session import session
+
+
+@pytest.fixture(autouse=True)
+def _no_aws(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """A machine that knows nothing of AWS, and a session that has not seen another one."""
+    for variable in os.environ:
+        if variable.startswith("AWS_"):
+            monkeypatch.delenv(variable)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    session.cache_clear()
+    yield
+    session.cache_clear()
+
+
+def test_without_a_region_nothing_can_be_signed() -> None:
+    with pytest.raises(SettingError, match="AWS_REGION is not set: set it to the API's region"):
+        BotocoreTransport("https://host/v1", Settings(), Clock(), lambda _: 0.0)
+
+
+def test_without_credentials_it_is_a_refusal_like_any_other() -> None:
+    settings = Settings(region="eu-west-1")
+    transport = BotocoreTransport("http://127.0.0.1:9/v1", settings, Clock(), lambda _: 0.0)
+    outcome = transport.post("a", b"x", time.monotonic() + 5)
+    assert (outcome.result, outcome.reason) == (Result.REFUSED, "NoCredentialsError")
+    transport.shutdown()
+
+
+class Failing(BotocoreTransport):
+    """A transport whose posts end in an exception that no transport expects."""
+
+    def post(self, connection_id: str, data: bytes, deadline: float) -> None:  # type: ignore[override]
+        raise RuntimeError(connection_id)
+
+
+def test_an_unexpected_exception_in_a_thread_is_that_recipients_failure() -> None:
+    settings = Settings(region="eu-west-1")
+    transport = Failing("http://127.0.0.1:9/v1", settings, Clock(), lambda _: 0.0)
+    (delivery,) = transport.post_all([Recipient("a", 0)], b"x", time.monotonic() + 5)
+    assert delivery.outcome.result is Result.FAILED
+    assert delivery.outcome.reason == "RuntimeError"
+    transport.shutdown()

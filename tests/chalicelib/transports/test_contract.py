@@ -1,0 +1,243 @@
+"""What every transport keeps to, tried on each of those that `DECANTER_TRANSPORT` can name."""
+
+import time
+from collections.abc import Iterator
+from itertools import count
+
+import pytest
+
+from chalicelib.clock import Clock
+from chalicelib.recipients import Recipient
+from chalicelib.settings import Settings
+from chalicelib.transports import TRANSPORTS, Outcome, Result, Transport, open_transport
+
+from ..management import HANG, RESET, Management, run_management
+
+ID = "L0SM9cOFvHcCIhw="
+CONCURRENCY = 8
+TIMEOUT = 0.25
+Results = dict[str, Result]
+
+
+@pytest.fixture(name="management")
+def _management() -> Iterator[Management]:
+    with run_management() as management:
+        yield management
+
+
+@pytest.fixture(name="transport", params=sorted(TRANSPORTS))
+def _transport(
+    request: pytest.FixtureRequest, management: Management, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Transport]:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    settings = Settings(
+        region="eu-west-1",
+        transport=request.param,
+        concurrency=CONCURRENCY,
+        post_timeout_seconds=TIMEOUT,
+    )
+    transport = open_transport(management.endpoint, settings, Clock(), lambda _: 0.0)
+    yield transport
+    transport.shutdown()
+
+
+def soon(seconds: float = 20.0) -> float:
+    return time.monotonic() + seconds
+
+
+def people(*connection_ids: str) -> list[Recipient]:
+    return [Recipient(each, 0) for each in connection_ids]
+
+
+def post_all(transport: Transport, *connection_ids: str) -> dict[str, Outcome]:
+    deliveries = list(transport.post_all(people(*connection_ids), b"x", soon()))
+    assert len(deliveries) == len(connection_ids)
+    return {recipient.connection_id: outcome for recipient, outcome in deliveries}
+
+
+def test_a_post_arrives_signed_with_its_exact_bytes(
+    transport: Transport, management: Management
+) -> None:
+    data = '"😀 \\u0000"'.encode()
+    outcome = transport.post(ID, data, soon())
+    assert (outcome.result, outcome.status, outcome.attempts) == (Result.OK, 200, 1)
+    assert management.received == {ID: [data]}
+    assert management.unsigned == 0
+
+
+@pytest.mark.parametrize(
+    ("status", "result"),
+    [
+        (400, Result.MALFORMED),
+        (403, Result.REFUSED),
+        (410, Result.GONE),
+        (413, Result.TOO_LARGE),
+    ],
+)
+def test_an_answer_that_stays_the_same_is_not_asked_for_again(
+    transport: Transport, management: Management, status: int, result: Result
+) -> None:
+    management.script(ID, status)
+    outcome = transport.post(ID, b"x", soon())
+    assert (outcome.result, outcome.status) == (result, status)
+    assert outcome.reason
+    assert management.attempts(ID) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "result", "status"),
+    [
+        (429, Result.THROTTLED, 429),
+        (500, Result.FAILED, 500),
+        (503, Result.FAILED, 503),
+        (RESET, Result.FAILED, None),
+        (HANG, Result.FAILED, None),
+    ],
+)
+def test_what_may_pass_is_tried_three_times_and_then_reported(
+    transport: Transport,
+    management: Management,
+    answer: int,
+    result: Result,
+    status: int | None,
+) -> None:
+    management.script(ID, answer)
+    outcome = transport.post(ID, b"x", soon())
+    assert (outcome.result, outcome.status, outcome.attempts) == (result, status, 3)
+    assert outcome.throttled == (answer == 429)
+    assert management.attempts(ID) == 3
+
+
+@pytest.mark.parametrize("answer", [429, 503, RESET, HANG])
+def test_what_passes_is_delivered_once(
+    transport: Transport, management: Management, answer: int
+) -> None:
+    management.script(ID, answer, 200)
+    outcome = transport.post(ID, b"x", soon())
+    assert (outcome.result, outcome.attempts) == (Result.OK, 2)
+    assert outcome.throttled == (answer == 429)
+    assert management.attempts(ID) == 2
+
+
+def test_nothing_is_tried_again_after_the_deadline(
+    transport: Transport, management: Management
+) -> None:
+    management.script(ID, 503)
+    assert transport.post(ID, b"x", soon(-1)).attempts == 1
+    assert management.attempts(ID) == 1
+
+
+def test_nobody_answers_there(transport: Transport, management: Management) -> None:
+    """A port where nothing listens is a failure, not an exception."""
+    settings = Settings(region="eu-west-1", post_timeout_seconds=TIMEOUT)
+    lost = open_transport("http://127.0.0.1:9/v1", settings, Clock(), lambda _: 0.0)
+    assert lost.post(ID, b"x", soon()).result is Result.FAILED
+    lost.shutdown()
+
+
+def test_each_of_many_gets_it_once_with_no_more_at_once_than_allowed(
+    transport: Transport, management: Management
+) -> None:
+    ids = [f"Client{number:04}DoECA=" for number in range(100)]
+    outcomes = post_all(transport, *ids)
+    assert {outcome.result for outcome in outcomes.values()} == {Result.OK}
+    assert management.received == {each: [b"x"] for each in ids}
+    assert 1 < max(management.at_once) <= CONCURRENCY
+
+
+def test_each_outcome_is_its_own_recipients(transport: Transport, management: Management) -> None:
+    management.script("gone", 410)
+    management.script("slow", 429)
+    management.script("bad", 400)
+    management.script("reset", RESET)
+    outcomes = post_all(transport, "a", "gone", "slow", "bad", "reset", "z")
+    assert {each: outcome.result for each, outcome in outcomes.items()} == {
+        "a": Result.OK,
+        "gone": Result.GONE,
+        "slow": Result.THROTTLED,
+        "bad": Result.MALFORMED,
+        "reset": Result.FAILED,
+        "z": Result.OK,
+    }
+
+
+def test_nobody_is_no_error(transport: Transport) -> None:
+    assert post_all(transport) == {}
+
+
+def test_hanging_posts_hold_up_neither_the_others_nor_the_end(
+    transport: Transport, management: Management
+) -> None:
+    hanging = [f"hang{number}" for number in range(CONCURRENCY - 1)]
+    for each in hanging:
+        management.script(each, HANG)
+    ids = [f"Client{number:04}DoECA=" for number in range(30)]
+    began = time.monotonic()
+    order = [each.recipient for each in transport.post_all(people(*hanging, *ids), b"x", soon())]
+    assert time.monotonic() - began < 3 * TIMEOUT + 5
+    assert {each.connection_id for each in order[:30]} == set(ids)
+
+
+def test_when_everyone_is_throttled_fewer_are_in_flight(
+    transport: Transport, management: Management
+) -> None:
+    management.everyone = [429]
+    ids = [f"Client{number:04}DoECA=" for number in range(40)]
+    outcomes = post_all(transport, *ids)
+    assert {outcome.result for outcome in outcomes.values()} == {Result.THROTTLED}
+    assert max(management.at_once[-len(ids) :]) == 1
+
+
+def test_recipients_are_taken_only_when_their_post_can_start(
+    transport: Transport, management: Management
+) -> None:
+    taken: list[str] = []
+
+    def endless() -> Iterator[Recipient]:
+        for number in count():
+            taken.append(f"c{number}")
+            yield Recipient(taken[-1], 0)
+
+    deliveries = transport.post_all(endless(), b"x", soon())
+    for _ in range(5):
+        next(deliveries)
+    assert len(taken) <= CONCURRENCY + 5
+    deliveries.close()  # type: ignore[attr-defined]  # a generator, as every transport's is
+
+
+def test_at_the_deadline_no_more_are_taken_and_each_taken_one_is_yielded(
+    transport: Transport, management: Management
+) -> None:
+    management.everyone = [HANG]
+    taken: list[Recipient] = []
+
+    def endless() -> Iterator[Recipient]:
+        for number in count():
+            taken.append(Recipient(f"c{number}", 0))
+            yield taken[-1]
+
+    began = time.monotonic()
+    deliveries = list(transport.post_all(endless(), b"x", soon(TIMEOUT / 2)))
+    assert time.monotonic() - began < TIMEOUT / 2 + 2
+    assert sorted(each.recipient for each in deliveries) == sorted(taken)
+    assert {each.outcome.result for each in deliveries} == {Result.FAILED}
+
+
+def test_nobody_is_taken_after_the_deadline(transport: Transport) -> None:
+    source = iter(people("a"))
+    assert list(transport.post_all(source, b"x", soon(-1))) == []
+    assert next(source).connection_id == "a"
+
+
+def test_info_tells_about_a_connection_and_close_ends_it(
+    transport: Transport, management: Management
+) -> None:
+    info = transport.info(ID, soon()).info
+    assert info is not None
+    assert (info.connected_at, info.source_ip) == ("2023-11-14T22:13:20+00:00", "127.0.0.1")
+    management.script(ID, 204, 410)
+    assert transport.close(ID, soon()).result is Result.OK
+    assert transport.close(ID, soon()).result is Result.GONE
+    assert transport.info(ID, soon()).result is Result.GONE
+    assert management.methods == {"GET": 2, "DELETE": 2}

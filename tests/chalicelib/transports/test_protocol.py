@@ -1,0 +1,37 @@
+import pytest
+
+from chalicelib.errors import SettingError
+from chalicelib.settings import Settings
+from chalicelib.transports import Outcome, Result, open_transport, outcome_of
+
+
+@pytest.mark.parametrize(
+    ("status", "result", "retryable"),
+    [
+        (200, Result.OK, False),
+        (204, Result.OK, False),
+        (301, Result.FAILED, False),
+        (400, Result.MALFORMED, False),
+        (401, Result.REFUSED, False),
+        (403, Result.REFUSED, False),
+        (404, Result.FAILED, False),
+        (410, Result.GONE, False),
+        (413, Result.TOO_LARGE, False),
+        (429, Result.THROTTLED, True),
+        (500, Result.FAILED, True),
+        (504, Result.FAILED, True),
+    ],
+)
+def test_every_status_means_one_result(status: int, result: Result, retryable: bool) -> None:
+    outcome = outcome_of(status)
+    assert (outcome.result, outcome.status, outcome.retryable) == (result, status, retryable)
+
+
+def test_no_answer_is_worth_another_try() -> None:
+    assert Outcome(Result.FAILED).retryable
+
+
+def test_a_transport_that_does_not_exist_is_refused_with_those_that_do() -> None:
+    with pytest.raises(SettingError) as caught:
+        open_transport("https://host/v1", Settings(transport="carrier-pigeon"))
+    assert str(caught.value) == "DECANTER_TRANSPORT is 'carrier-pigeon': set it to botocore"
