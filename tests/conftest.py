@@ -1,0 +1,3 @@
+"""Fixtures that more than one house's tests use."""
+
+pytest_plugins = ["tests.chalicelib.fixtures"]
