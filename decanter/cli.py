@@ -1,0 +1,102 @@
+"""The command line: one table of commands, each in a module of its own.
+
+A command's module has `add_arguments(parser)` and `run(args) -> int`. It is imported only when its
+command is asked for, so that `decanter --help` answers at once.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import import_module
+
+from decanter import __version__
+from decanter.errors import DecanterError
+
+# What a shell reports for a process that SIGINT ended: 128 + 2.
+INTERRUPTED = 130
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command: its name, the module that does it, and what its help says."""
+
+    name: str
+    module: str
+    help: str
+    example: str
+
+
+COMMANDS = (
+    Command(
+        "local",
+        "decanter.local.command",
+        "run the project's WebSocket API on this machine",
+        "decanter local --port 9000",
+    ),
+    Command(
+        "client",
+        "decanter.client",
+        "connect to a WebSocket: each line typed is sent, each message received is printed",
+        "decanter client ws://127.0.0.1:8000/v1",
+    ),
+    Command(
+        "template",
+        "decanter.aws.template_command",
+        "write the merge template that the app's declarations make",
+        "decanter template --check",
+    ),
+    Command(
+        "table",
+        "decanter.aws.table",
+        "create, delete or look at the tables that the app declares",
+        "decanter table create --stage dev",
+    ),
+)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        argv: the arguments after the program's name; the process's own if None.
+
+    Returns:
+        The exit status: the command's own, 2 for a user's mistake, 130 after Ctrl-C.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    args = build_parser(arguments).parse_args(arguments)
+    try:
+        status: int = import_module(args.module).run(args)
+    except DecanterError as error:
+        if error.detail:
+            print(error.detail.rstrip(), file=sys.stderr)
+        print(f"decanter: error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return status
+
+
+def build_parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
+    """The parser of all commands, of which only the one in `arguments` has its options."""
+    parser = argparse.ArgumentParser(
+        prog="decanter",
+        description="Run a Chalice WebSocket application on this machine and put it on AWS.",
+        epilog="`decanter COMMAND --help` tells what a command takes.",
+    )
+    parser.add_argument("--version", action="version", version=f"decanter {__version__}")
+    subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
+    # No option that comes before the command takes a value, so the first word is the command.
+    asked = next((word for word in arguments if not word.startswith("-")), None)
+    for command in COMMANDS:
+        subparser = subparsers.add_parser(
+            command.name,
+            help=command.help,
+            description=f"{command.help[0].upper()}{command.help[1:]}.",
+            epilog=f"example: {command.example}",
+        )
+        subparser.set_defaults(module=command.module)
+        if command.name == asked:
+            import_module(command.module).add_arguments(subparser)
+    return parser

@@ -1,0 +1,233 @@
+"""CloudFormation's intrinsic functions, as far as they can be answered without CloudFormation.
+
+`Resolver` answers Ref, Fn::GetAtt, Fn::Sub, Fn::Join, Fn::Select, Fn::Split, Fn::If, Fn::FindInMap
+and the condition functions. What a value needs beyond that is an error that names the place; a
+value that nobody asks for is never looked at.
+Source: AWS CloudFormation User Guide, "Intrinsic function reference".
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from decanter.errors import ProjectError
+
+# What {"Ref": "AWS::NoValue"} becomes: the property or the item that holds it is left out.
+NO_VALUE = object()
+_REMEDY = "a literal, a parameter with a default, or --template with another file has"
+
+# Fn::Sub's `${Name}`, `${Resource.Attribute}`, and `${!Literal}` for a literal `${Literal}`.
+_VARIABLE = re.compile(r"\$\{([^{}]*)\}")
+_NAME = re.compile(r"[A-Za-z0-9_.:]+")
+
+Operand = Any  # what an intrinsic function is applied to: any JSON value
+Resolved = Any  # what it becomes
+
+
+class Resolver:
+    """Answers a template's intrinsic functions.
+
+    Args:
+        document: the template.
+        references: what Ref gives for a name that is no parameter; None if it is not known.
+        attributes: what Fn::GetAtt gives for a logical id and an attribute; None if not known.
+    """
+
+    def __init__(
+        self,
+        document: Mapping[str, Any],
+        references: Callable[[str], object],
+        attributes: Callable[[str, str], str | None],
+    ) -> None:
+        self._document = document
+        self._references = references
+        self._attributes = attributes
+        self._functions: dict[str, Callable[[Operand, str], Resolved]] = {
+            "Ref": self._ref,
+            "Fn::GetAtt": self._get_att,
+            "Fn::Sub": self._sub,
+            "Fn::Join": self._join,
+            "Fn::Select": self._select,
+            "Fn::Split": self._split,
+            "Fn::If": self._if,
+            "Fn::FindInMap": self._find_in_map,
+        }
+        self._conditions: dict[str, Callable[[Operand, str], bool]] = {
+            "Condition": self.condition,
+            "Fn::Equals": self._equals,
+            "Fn::And": self._and,
+            "Fn::Or": self._or,
+            "Fn::Not": self._not,
+        }
+        self._testing: list[str] = []
+
+    def resolve(self, value: Operand, where: str) -> Resolved:
+        """Give the value with every intrinsic function in it answered.
+
+        Args:
+            value: any value of the template.
+            where: its place, for errors: `Resources.ConnectionsTable.Properties.TableName`.
+
+        Raises:
+            ProjectError: a function in it has no answer, or is malformed.
+        """
+        if isinstance(value, list):
+            items = [self.resolve(item, f"{where}[{index}]") for index, item in enumerate(value)]
+            return [item for item in items if item is not NO_VALUE]
+        if not isinstance(value, dict):
+            return value
+        if (function := _function_name(value)) is not None:
+            return self._call(self._functions, function, value[function], where)
+        members = {key: self.resolve(item, f"{where}.{key}") for key, item in value.items()}
+        return {key: item for key, item in members.items() if item is not NO_VALUE}
+
+    def condition(self, name: str, where: str) -> bool:
+        """Whether one of the template's conditions holds.
+
+        Raises:
+            ProjectError: there is none of that name, or it depends on itself.
+        """
+        conditions = self._document.get("Conditions", {})
+        if name not in conditions:
+            raise ProjectError(f"{where}: the template has no condition {name!r}")
+        if name in self._testing:
+            raise ProjectError(f"Conditions.{name}: the condition depends on itself")
+        self._testing.append(name)
+        try:
+            return self._test(conditions[name], f"Conditions.{name}")
+        finally:
+            self._testing.pop()
+
+    def _call(
+        self,
+        functions: Mapping[str, Callable[[Operand, str], Resolved]],
+        function: str,
+        operand: Operand,
+        where: str,
+    ) -> Resolved:
+        if function not in functions:
+            raise ProjectError(f"{where}: {function} has no answer on this machine; {_REMEDY}")
+        try:
+            return functions[function](operand, where)
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            raise ProjectError(f"{where}: {function} is malformed: {operand!r}") from error
+
+    def _test(self, expression: Operand, where: str) -> bool:
+        (function, operand), *others = expression.items()
+        if others:
+            raise ValueError(expression)
+        return bool(self._call(self._conditions, function, operand, where))
+
+    def _ref(self, name: str, where: str) -> Resolved:
+        if name == "AWS::NoValue":
+            return NO_VALUE
+        parameters = self._document.get("Parameters", {})
+        if name in parameters:
+            return _default(name, parameters[name])
+        value = self._references(name)
+        if value is None:
+            raise ProjectError(f"{where}: Ref {name} has no answer on this machine; {_REMEDY}")
+        return value
+
+    def _get_att(self, operand: Operand, where: str) -> str:
+        dotted = operand if isinstance(operand, str) else ".".join(operand)
+        logical_id, _, attribute = dotted.partition(".")
+        value = self._attributes(logical_id, attribute)
+        if value is None:
+            raise ProjectError(
+                f"{where}: Fn::GetAtt {dotted} has no answer on this machine; {_REMEDY}"
+            )
+        return value
+
+    def _sub(self, operand: Operand, where: str) -> str:
+        text, variables = (operand, {}) if isinstance(operand, str) else operand
+
+        def value_of(match: re.Match[str]) -> str:
+            name = match[1].strip()
+            if name.startswith("!"):
+                return f"${{{name[1:]}}}"
+            if not _NAME.fullmatch(name):
+                raise ProjectError(
+                    f"{where}: Fn::Sub cannot read {match[0]}: a name holds letters, digits, "
+                    "underscores, periods and colons only; write ${!…} for the text itself"
+                )
+            if name in variables:
+                return as_text(self.resolve(variables[name], f"{where}.{name}"))
+            return as_text(self._get_att(name, where) if "." in name else self._ref(name, where))
+
+        return _VARIABLE.sub(value_of, text)
+
+    def _join(self, operand: Operand, where: str) -> str:
+        delimiter, items = operand
+        texts: list[str] = [as_text(item) for item in self._list(items, where)]
+        return str(delimiter).join(texts)
+
+    def _select(self, operand: Operand, where: str) -> Resolved:
+        index, items = operand
+        position = int(self.resolve(index, where))
+        if position < 0:
+            raise ValueError(position)
+        return self._list(items, where)[position]
+
+    def _split(self, operand: Operand, where: str) -> list[str]:
+        delimiter, text = operand
+        return as_text(self.resolve(text, where)).split(delimiter)
+
+    def _if(self, operand: Operand, where: str) -> Resolved:
+        name, then, otherwise = operand
+        return self.resolve(then if self.condition(name, where) else otherwise, where)
+
+    def _find_in_map(self, operand: Operand, where: str) -> Resolved:
+        name, first, second = self.resolve(operand, where)
+        return self._document["Mappings"][name][first][second]
+
+    def _equals(self, operand: Operand, where: str) -> bool:
+        left, right = self.resolve(operand, where)
+        return as_text(left) == as_text(right)
+
+    def _and(self, operands: Operand, where: str) -> bool:
+        return all(self._test(operand, where) for operand in operands)
+
+    def _or(self, operands: Operand, where: str) -> bool:
+        return any(self._test(operand, where) for operand in operands)
+
+    def _not(self, operands: Operand, where: str) -> bool:
+        (operand,) = operands
+        return not self._test(operand, where)
+
+    def _list(self, items: Operand, where: str) -> list[Resolved]:
+        resolved = self.resolve(items, where)
+        if not isinstance(resolved, list):
+            raise TypeError(resolved)
+        return resolved
+
+
+def as_text(value: object) -> str:
+    """A scalar as CloudFormation writes it into a string.
+
+    Raises:
+        TypeError: it is no scalar.
+    """
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str | int | float):
+        return str(value)
+    raise TypeError(value)
+
+
+def _function_name(value: Mapping[str, Any]) -> str | None:
+    """The intrinsic function that the object is, if it is one."""
+    if len(value) != 1:
+        return None
+    (key,) = value
+    return key if key == "Ref" or str(key).startswith("Fn::") else None
+
+
+def _default(name: str, parameter: Mapping[str, Any]) -> Resolved:
+    """A parameter's default."""
+    if "Default" not in parameter:
+        raise ProjectError(f"Parameters.{name}: give it a Default, the value to use locally")
+    default = parameter["Default"]
+    if "List" in parameter.get("Type", "String"):
+        return [item.strip() for item in str(default).split(",")]
+    return default

@@ -1,0 +1,144 @@
+"""DynamoDB tables, on AWS or beside the local gateway: create, delete, look at.
+
+Each function takes a botocore client and leaves errors that are not the table's own to its caller.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from decanter.errors import DecanterError
+
+POLL_SECONDS = 1.0
+# AWS creates and deletes a table within seconds; after this long something is wrong.
+POLLS = 120
+
+# Waits for some seconds; a parameter, so that tests need not.
+Sleep = Callable[[float], None]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table to create.
+
+    Attributes:
+        arguments: CreateTable's.
+        ttl_attribute: the attribute by which DynamoDB expires items, or None.
+    """
+
+    arguments: Mapping[str, Any]
+    ttl_attribute: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The table's name."""
+        name: str = self.arguments["TableName"]
+        return name
+
+
+def create(client: Any, table: Table, sleep: Sleep = time.sleep) -> bool:
+    """Create the table, wait until it is active, and enable its TTL.
+
+    Returns:
+        True if it was created, False if it was there, with the same key.
+
+    Raises:
+        DecanterError: a table of that name is there with another key or TTL attribute, or it does
+            not become active.
+    """
+    try:
+        client.create_table(**table.arguments)
+        created = True
+    except ClientError as error:
+        if _code(error) != "ResourceInUseException":
+            raise
+        created = False
+    _check_key(table, _wait_until_active(client, table.name, sleep))
+    if table.ttl_attribute is not None:
+        _enable_ttl(client, table.name, table.ttl_attribute)
+    return created
+
+
+def delete(client: Any, name: str, sleep: Sleep = time.sleep) -> bool:
+    """Delete the table and wait until it is gone; False if there is none."""
+    try:
+        client.delete_table(TableName=name)
+    except ClientError as error:
+        if _code(error) != "ResourceNotFoundException":
+            raise
+        return False
+    for _ in range(POLLS):
+        if find(client, name) is None:
+            return True
+        sleep(POLL_SECONDS)
+    raise DecanterError(f"table {name} is still being deleted: look again with `table status`")
+
+
+def find(client: Any, name: str) -> dict[str, Any] | None:
+    """What DescribeTable says of the table; None if there is none."""
+    try:
+        description: dict[str, Any] = client.describe_table(TableName=name)["Table"]
+    except ClientError as error:
+        if _code(error) != "ResourceNotFoundException":
+            raise
+        return None
+    return description
+
+
+def ttl_attribute(client: Any, name: str) -> str | None:
+    """The attribute by which DynamoDB expires the table's items; None if it does not."""
+    ttl = client.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
+    enabled = ttl.get("TimeToLiveStatus") in {"ENABLED", "ENABLING"}
+    return ttl["AttributeName"] if enabled else None
+
+
+def _wait_until_active(client: Any, name: str, sleep: Sleep) -> dict[str, Any]:
+    for _ in range(POLLS):
+        # Right after CreateTable, AWS may not know the table yet.
+        description = find(client, name)
+        status = description["TableStatus"] if description else "CREATING"
+        if description and status in {"ACTIVE", "UPDATING"}:
+            return description
+        if status != "CREATING":
+            raise DecanterError(f"table {name} is {status}: wait until it is gone, or name another")
+        sleep(POLL_SECONDS)
+    raise DecanterError(f"table {name} is not active after {POLLS * POLL_SECONDS:.0f} s")
+
+
+def _check_key(table: Table, description: Mapping[str, Any]) -> None:
+    """The table that is there is the one asked for."""
+    there, asked = _key(description), _key(table.arguments)
+    if there != asked:
+        raise DecanterError(
+            f"table {table.name} is there with the key {there}, the app declares {asked}: "
+            "delete it, or name another table in .chalice/config.json"
+        )
+
+
+def _key(table: Mapping[str, Any]) -> str:
+    """A table's key, as in `HASH connectionID (S)`."""
+    types = {a["AttributeName"]: a["AttributeType"] for a in table["AttributeDefinitions"]}
+    return ", ".join(
+        f"{part['KeyType']} {part['AttributeName']} ({types[part['AttributeName']]})"
+        for part in table["KeySchema"]
+    )
+
+
+def _enable_ttl(client: Any, name: str, attribute: str) -> None:
+    enabled = ttl_attribute(client, name)
+    if enabled is None:
+        specification = {"AttributeName": attribute, "Enabled": True}
+        client.update_time_to_live(TableName=name, TimeToLiveSpecification=specification)
+    elif enabled != attribute:
+        raise DecanterError(
+            f"table {name} expires its items by {enabled}, the app declares {attribute}: "
+            "delete it, or name another table in .chalice/config.json"
+        )
+
+
+def _code(error: ClientError) -> str:
+    code: str = error.response["Error"]["Code"]
+    return code

@@ -1,0 +1,42 @@
+"""What the tool's tests share."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from botocore.session import Session
+
+from decanter.local.services import EmbeddedDynamoDB
+
+
+@dataclass(frozen=True)
+class Database:
+    """A DynamoDB that a test may fill."""
+
+    endpoint: str
+
+    def client(self, region: str = "us-east-1", access_key: str = "local") -> Any:
+        """A botocore client as anybody else would make it."""
+        return Session().create_client(
+            "dynamodb",
+            region_name=region,
+            endpoint_url=self.endpoint,
+            aws_access_key_id=access_key,
+            aws_secret_access_key="local",
+        )
+
+
+@pytest.fixture(name="started", scope="session")
+def _started() -> Iterator[Database]:
+    with EmbeddedDynamoDB() as database:
+        yield Database(database.endpoint)
+
+
+@pytest.fixture(name="dynamodb")
+def _dynamodb(started: Database) -> Iterator[Database]:
+    """One DynamoDB for all tests, empty for each."""
+    yield started
+    client = started.client()
+    for name in client.list_tables()["TableNames"]:
+        client.delete_table(TableName=name)

@@ -1,0 +1,92 @@
+"""Chalice projects made for a test, and the tool run on them as a user runs it."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+
+TABLE = {
+    "kind": "table",
+    "environment": "CONNECTIONS_TABLE",
+    "logical_id": "ConnectionsTable",
+    "hash_key": {"name": "connectionID", "type": "S"},
+    "ttl_attribute": "expires_at",
+    "read_capacity_units": 5,
+    "write_capacity_units": 5,
+}
+
+CONFIG: dict[str, Any] = {
+    "version": "2.0",
+    "app_name": "pour",
+    "stages": {
+        "dev": {
+            "api_gateway_stage": "v1",
+            "environment_variables": {"CONNECTIONS_TABLE": "pour-dev-connections"},
+        },
+        "prod": {"environment_variables": {"CONNECTIONS_TABLE": "pour-prod-connections"}},
+    },
+}
+
+APP = f"""\
+from chalice import Chalice
+
+app = Chalice(app_name="pour")
+app.experimental_feature_flags.update(["WEBSOCKETS"])
+print("an app may print")
+
+
+class Declared:
+    @classmethod
+    def __decanter__(cls):
+        return {TABLE}
+
+
+@app.on_ws_connect()
+def connect(event):
+    pass
+
+
+@app.on_ws_message()
+def message(event):
+    pass
+"""
+
+
+def write_project(
+    folder: Path, app: str = APP, config: Mapping[str, Any] | str = CONFIG, template: Any = None
+) -> Path:
+    """Write a project and give back its folder."""
+    (folder / ".chalice").mkdir(parents=True)
+    (folder / "app.py").write_text(app)
+    text = config if isinstance(config, str) else json.dumps(config)
+    (folder / ".chalice" / "config.json").write_text(text)
+    if template is not None:
+        (folder / ".chalice" / "resources.json").write_text(json.dumps(template))
+    return folder
+
+
+def decanter(*arguments: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run `python -m decanter` from the repository's root."""
+    return subprocess.run(
+        [sys.executable, "-m", "decanter", *map(str, arguments)],
+        cwd=ROOT,
+        env=clean_environment() | variables,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def clean_environment() -> dict[str, str]:
+    """This process's environment without AWS: neither the user's account nor a wait for one."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    kept.pop("PYTHONPATH", None)
+    nowhere = dict.fromkeys(("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"), os.devnull)
+    return kept | nowhere | {"AWS_EC2_METADATA_DISABLED": "true"}

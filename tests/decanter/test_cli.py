@@ -1,0 +1,78 @@
+"""The command line: its help, its statuses, how it tells of errors."""
+
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from decanter import __version__
+from decanter.cli import COMMANDS, Command, build_parser, main
+from tests.decanter.projects import decanter, write_project
+
+BY_NAME = pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
+
+
+def test_version() -> None:
+    assert decanter("--version").stdout == f"decanter {__version__}\n"
+
+
+def test_help_names_every_command_and_imports_none(capsys: pytest.CaptureFixture[str]) -> None:
+    before = set(sys.modules)
+    with pytest.raises(SystemExit, match="0"):
+        main(["--help"])
+    assert not {name for name in set(sys.modules) - before if name.startswith("decanter.")}
+    out = capsys.readouterr().out
+    assert all(f"\n    {command.name} " in out for command in COMMANDS)
+
+
+@BY_NAME
+def test_help_of_a_command_has_an_example_that_parses(
+    command: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main([command.name, "--help"])
+    assert f"example: {command.example}" in capsys.readouterr().out
+    program, *arguments = command.example.split()
+    assert program == "decanter"
+    assert build_parser(arguments).parse_args(arguments).module == command.module
+
+
+def test_an_unknown_command_is_answered_with_those_there_are(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["tabel"])
+    err = capsys.readouterr().err
+    assert "tabel" in err
+    assert all(command.name in err for command in COMMANDS)
+
+
+def test_no_command_is_a_mistake(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main([])
+    assert "COMMAND" in capsys.readouterr().err
+
+
+def test_a_users_mistake_is_one_line_and_status_2(tmp_path: Path) -> None:
+    done = decanter("template", "--project-dir", tmp_path / "none")
+    remedy = "name the Chalice project's folder with --project-dir"
+    expected = f"decanter: error: there is no folder {tmp_path / 'none'}: {remedy}\n"
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", expected)
+
+
+def test_the_detail_of_an_error_comes_before_its_line(tmp_path: Path) -> None:
+    write_project(tmp_path / "p", app="import nowhere\n")
+    done = decanter("template", "--project-dir", tmp_path / "p")
+    *detail, line = done.stderr.splitlines()
+    assert done.returncode == 2
+    assert line.startswith(f"decanter: error: importing {tmp_path / 'p' / 'app.py'} failed")
+    assert any("import nowhere" in text for text in detail)
+
+
+def test_ctrl_c_is_status_130_and_silence(tmp_path: Path) -> None:
+    """The app, while it is imported, sends the signal that Ctrl-C sends."""
+    interrupt = f"os.kill(os.getppid(), {int(signal.SIGINT)})"
+    write_project(tmp_path / "p", app=f"import os, time\n{interrupt}\ntime.sleep(60)\n")
+    done = decanter("template", "--project-dir", tmp_path / "p")
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")

@@ -1,0 +1,63 @@
+"""What is made of the report of a process that imported an app."""
+
+from typing import Any
+
+import pytest
+
+from decanter.declaration import Declaration, RouteDeclaration, RouterDeclaration
+from decanter.errors import ProjectError
+from tests.decanter.projects import TABLE
+
+ROUTER = {
+    "kind": "router",
+    "expression": "$request.body.message",
+    "routes": [{"route_key": "sendmessage", "operation_name": "SendRoute", "function": "send"}],
+    "default": False,
+}
+
+
+def report(*declarations: dict[str, Any], http_routes: tuple[str, ...] = ()) -> dict[str, Any]:
+    return {
+        "app_name": "pour",
+        "websocket": {"$default": {"name": "message", "function": "websocket_message"}},
+        "http_routes": list(http_routes),
+        "warnings": ["careful"],
+        "declarations": list(declarations),
+    }
+
+
+def test_reads_tables_and_routers() -> None:
+    declaration = Declaration.from_json(report(ROUTER, TABLE))
+    (table,) = declaration.tables
+    assert (table.hash_key, table.hash_key_type, table.ttl_attribute) == (
+        "connectionID",
+        "S",
+        "expires_at",
+    )
+    routes = (RouteDeclaration("sendmessage", "SendRoute", "send"),)
+    assert declaration.routers == (RouterDeclaration("$request.body.message", routes, False),)
+    assert declaration.warnings == ("careful",)
+
+
+def test_a_kind_that_is_not_known_is_passed_over() -> None:
+    assert Declaration.from_json(report({"kind": "queue"}, TABLE)).routers == ()
+
+
+@pytest.mark.parametrize("key", sorted(set(TABLE) - {"kind", "ttl_attribute"}))
+def test_a_table_that_lacks_something_is_named(key: str) -> None:
+    partial = {name: value for name, value in TABLE.items() if name != key}
+    with pytest.raises(ProjectError, match=f"answered without '{key}'"):
+        Declaration.from_json(report(partial))
+
+
+def test_two_tables_need_two_logical_ids() -> None:
+    with pytest.raises(ProjectError, match="declares 2 tables as ConnectionsTable"):
+        Declaration.from_json(report(TABLE, {**TABLE, "read_capacity_units": 1}))
+
+
+def test_http_routes_have_a_function_too() -> None:
+    assert Declaration.from_json(report()).functions == ("websocket_message",)
+    assert Declaration.from_json(report(http_routes=("/",))).functions == (
+        "api_handler",
+        "websocket_message",
+    )
