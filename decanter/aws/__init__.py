@@ -1,0 +1,1 @@
+"""Putting the project on AWS: its template, its tables."""

@@ -1,0 +1,76 @@
+"""What went wrong between us and AWS, in one line: what failed, on what, what to do."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionError,  # noqa: A004 - botocore's, of which timeouts and TLS faults are
+    HTTPClientError,
+    InvalidRegionError,
+    NoCredentialsError,
+    NoRegionError,
+    PartialCredentialsError,
+    ProfileNotFound,
+    SSOError,
+)
+
+from decanter.errors import AWSError
+
+_CREDENTIALS = (
+    "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY "
+    "(with --endpoint-url for a local DynamoDB, any value does)"
+)
+
+# The remedies for faults on the way to AWS, the more special first.
+_REMEDIES: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str], ...] = (
+    (NoCredentialsError, _CREDENTIALS),
+    (PartialCredentialsError, _CREDENTIALS),
+    (NoRegionError, "give --region, or set AWS_REGION"),
+    (InvalidRegionError, "correct --region or AWS_REGION"),
+    (ProfileNotFound, "correct AWS_PROFILE or the profile in .chalice/config.json"),
+    (SSOError, "sign in again with `aws sso login`"),
+    ((ConnectionError, HTTPClientError), "check the network, the region and --endpoint-url"),
+)
+
+# The remedies for what AWS answers, by error code.
+_CODES = {
+    "AccessDeniedException": "let this identity do that, or use another: AWS_PROFILE",
+    "ExpiredTokenException": "renew these credentials",
+    "ExpiredToken": "renew these credentials",
+    "IncompleteSignatureException": "correct these credentials",
+    "InvalidSignatureException": "correct the secret key, and this machine's clock",
+    "LimitExceededException": "try again in a minute",
+    "MissingAuthenticationTokenException": _CREDENTIALS,
+    "ThrottlingException": "try again in a minute",
+    "UnrecognizedClientException": "correct these credentials, and the region they are for",
+    "ValidationException": "correct what it names",
+}
+
+
+@contextmanager
+def explained(action: str) -> Iterator[None]:
+    """Turn botocore's errors into one line each.
+
+    Args:
+        action: what fails if it fails, with its object: `create table decanter-dev-connections`.
+
+    Raises:
+        AWSError: in place of botocore's error.
+    """
+    try:
+        yield
+    except ClientError as error:
+        code = error.response.get("Error", {}).get("Code", "Unknown")
+        message = error.response.get("Error", {}).get("Message", "")
+        remedy = _CODES.get(code, "see AWS's documentation of that error")
+        raise AWSError(f"cannot {action}: {code}: {_one_line(message)}: {remedy}") from error
+    except BotoCoreError as error:
+        remedies = (remedy for kind, remedy in _REMEDIES if isinstance(error, kind))
+        remedy = next(remedies, "see botocore's documentation of that error")
+        raise AWSError(f"cannot {action}: {_one_line(str(error))}: {remedy}") from error
+
+
+def _one_line(message: str) -> str:
+    return " ".join(message.split()).rstrip(".:")
