@@ -1,0 +1,208 @@
+"""`decanter client URL`: what you type is sent, one text frame a line; what arrives is printed.
+
+On a terminal, received frames begin with `< ` and the line being typed stays intact. Elsewhere
+standard output holds the frames alone, one a line, for scripts; notes and errors go to stderr.
+"""
+
+import argparse
+import contextlib
+import sys
+import threading
+
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
+from websockets.http11 import Response
+from websockets.sync.client import ClientConnection, connect
+from websockets.typing import Origin, Subprotocol
+from websockets.uri import parse_uri
+
+from decanter.errors import DecanterError
+from decanter.screens import Pipe, Screen, Terminal, printable
+
+EXAMPLE = '{"message":"sendmessage","data":"hello world !"}'
+OPEN_TIMEOUT_SECONDS = 10
+CLOSE_TIMEOUT_SECONDS = 1
+MAX_MESSAGE_BYTES = 1 << 20
+SHOWN_BODY_CHARACTERS = 300
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+class ClientError(DecanterError):
+    """The arguments name nothing that one can connect to."""
+
+
+class Conversation:
+    """One open connection: a thread sends what is entered, the caller's thread prints frames."""
+
+    def __init__(self, connection: ClientConnection, screen: Screen, wait: float) -> None:
+        self._connection = connection
+        self._screen = screen
+        self._wait = wait
+        self._over = threading.Event()
+        self._leaving = False
+
+    def run(self) -> int:
+        """Converse until either side closes.
+
+        Returns:
+            The exit status: 0 if this side left or the other closed in order, else 1.
+        """
+        threading.Thread(target=self._send_lines, daemon=True).start()
+        try:
+            while True:
+                frame = self._connection.recv()
+                self._screen.frame(frame if isinstance(frame, str) else f"0x{frame.hex()}")
+        except ConnectionClosed as closed:
+            return self._farewell(closed)
+        except (KeyboardInterrupt, BrokenPipeError):  # the reader of our output may leave as well
+            self._leaving = True
+            self._connection.close()
+            self._screen.left()
+            return 0
+        finally:
+            self._over.set()
+
+    def _send_lines(self) -> None:
+        with contextlib.suppress(ConnectionClosed):  # the receiving thread says so
+            for line in self._screen.lines():
+                self._connection.send(line)
+            self._over.wait(self._wait)
+            self._leaving = True
+            self._connection.close()
+
+    def _farewell(self, closed: ConnectionClosed) -> int:
+        if self._leaving:
+            self._screen.left()
+            return 0
+        if closed.rcvd is not None:
+            self._screen.note(f"closed by the server: {printable(str(closed.rcvd))}")
+            return int(closed.rcvd.code not in (1000, 1001))
+        if closed.sent is not None:
+            self._screen.note(f"closed here, as the server broke the protocol: {closed.sent}")
+        else:
+            self._screen.note("the connection was lost (1006, no close frame)")
+        return 1
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `decanter client`."""
+    parser.add_argument("url", metavar="URL", help="such as ws://127.0.0.1:8000/v1")
+    parser.add_argument(
+        "--subprotocol",
+        action="append",
+        metavar="NAME",
+        help="offer this subprotocol; may be repeated",
+    )
+    parser.add_argument(
+        "--header",
+        action="append",
+        default=[],
+        metavar="'NAME: VALUE'",
+        help="add this header to the opening request; may be repeated",
+    )
+    parser.add_argument("--origin", help="the Origin header, as a browser would send it")
+    parser.add_argument(
+        "--wait",
+        type=float,
+        metavar="SECONDS",
+        help="after the last line, receive for so long (0 on a terminal, else 1)",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Connect and converse.
+
+    Args:
+        args: what `add_arguments` declares.
+
+    Returns:
+        0 after an orderly end; 1 if the connection failed, was refused or was cut.
+
+    Raises:
+        ClientError: the URL or a header cannot be used.
+    """
+    headers = [split_header(header) for header in args.header]
+    loopback = check_url(args.url)
+    where = args.url.partition("?")[0]  # a query may hold a token
+    try:
+        connection = connect(
+            args.url,
+            subprotocols=[Subprotocol(name) for name in args.subprotocol or ()] or None,
+            additional_headers=headers,
+            origin=Origin(args.origin) if args.origin else None,
+            proxy=None if loopback else True,
+            open_timeout=OPEN_TIMEOUT_SECONDS,
+            close_timeout=CLOSE_TIMEOUT_SECONDS,
+            ping_interval=None,  # a connection that idles out should be seen to
+            max_size=MAX_MESSAGE_BYTES,
+        )
+    except InvalidStatus as exc:
+        return fail(f"{where} refused the connection: {refusal(exc.response)}")
+    except (InvalidHandshake, OSError) as exc:
+        remedy = "; is the server running?" if isinstance(exc, ConnectionRefusedError) else ""
+        return fail(f"cannot connect to {where}: {reason(exc)}{remedy}")
+    with connection:
+        return converse(connection, where, args.wait)
+
+
+def converse(connection: ClientConnection, where: str, wait: float | None) -> int:
+    """Run the conversation on the screen that standard input and output make."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        default = 0.0 if sys.stdin.isatty() else 1.0
+        return Conversation(connection, Pipe(), default if wait is None else wait).run()
+    subprotocol = f" with subprotocol {connection.subprotocol}" if connection.subprotocol else ""
+    with Terminal() as terminal:
+        terminal.note(f"connected to {where}{subprotocol}; Ctrl-D leaves")
+        terminal.note(f"what you type is sent, a line at a time, such as\n{EXAMPLE}")
+        return Conversation(connection, terminal, wait or 0).run()
+
+
+def check_url(url: str) -> bool:
+    """Check the URL, and say whether it leads to this machine.
+
+    Raises:
+        ClientError: it is no WebSocket URL.
+    """
+    try:
+        return parse_uri(url).host in LOOPBACK
+    except (InvalidURI, ValueError) as exc:
+        http = url.startswith(("http://", "https://"))
+        example = url.replace("http", "ws", 1) if http else "ws://127.0.0.1:8000/v1"
+        raise ClientError(
+            f"{url!r} is no WebSocket URL: it has the form ws://HOST/PATH or wss://HOST/PATH,"
+            f" as {example}"
+        ) from exc
+
+
+def split_header(header: str) -> tuple[str, str]:
+    """Split `NAME: VALUE`.
+
+    Raises:
+        ClientError: there is no name or no colon.
+    """
+    name, colon, value = header.partition(":")
+    if not name.strip() or not colon:
+        raise ClientError(f"--header {header!r} is not of the form 'NAME: VALUE'")
+    return name.strip(), value.strip()
+
+
+def refusal(response: Response) -> str:
+    """An HTTP response to the opening request in one line: status, reason and body."""
+    body = (response.body or b"").decode("utf-8", "replace").strip()
+    line = f"HTTP {response.status_code} {response.reason_phrase}".rstrip()
+    return printable(f"{line}: {body[:SHOWN_BODY_CHARACTERS]}" if body else line)
+
+
+def reason(exc: Exception) -> str:
+    """Why no connection came about, in one line."""
+    strerror = exc.strerror if isinstance(exc, OSError) else None
+    return printable(strerror or str(exc) or type(exc).__name__)
+
+
+def fail(text: str) -> int:
+    """Print an error line.
+
+    Returns:
+        The exit status, 1.
+    """
+    print(f"decanter: error: {text}", file=sys.stderr)
+    return 1
