@@ -1,0 +1,1 @@
+"""API Gateway's WebSocket side, Lambda and DynamoDB, on one machine."""

@@ -1,0 +1,62 @@
+"""What is served, and where: for the operator at start, and for `/_gateway/info`."""
+
+from typing import Any
+
+from decanter import __version__
+from decanter.declaration import Declaration
+from decanter.local.model import Api
+
+LABEL_WIDTH = 14
+
+
+def api_facts(api: Api, declared: Declaration) -> dict[str, Any]:
+    """The API's routes and what is behind them, as JSON."""
+    names = {handler.function: handler.name for handler in declared.websocket.values()}
+    return {
+        "selection_expression": api.selection_expression,
+        "routes": {
+            key: {
+                "function": route.function,
+                "handler": names.get(route.function),
+                "two_way": route.two_way,
+            }
+            for key, route in sorted(api.routes.items())
+        },
+        "http_routes": list(api.http_routes),
+        "warnings": list(declared.warnings),
+    }
+
+
+def banner(about: dict[str, Any]) -> str:
+    """The facts as lines with a label each; the last says how to connect."""
+    app = f"{about['app_name']}, stage {about['stage']}, {about['project']}"
+    tables = ", ".join(about["tables"]) or "no table declared"
+    if about["dynamodb_is_embedded"]:
+        tables += " (in memory, good to about a thousand rows)"
+    processes = f"at most {about['concurrency']} of each function"
+    lines = [
+        ("Decanter", f"{__version__}: {app}"),
+        ("WebSocket", about["websocket_url"]),
+        ("@connections", f"{about['management_url']}/@connections/{{connectionId}}"),
+        ("Console", about["console_url"]),
+        *(("HTTP", f"{about['http_url']}{path}") for path in about["http_routes"]),
+        *routes(about),
+        ("Template", about["template"] or "none"),
+        ("DynamoDB", f"{about['dynamodb_url']}  {tables}"),
+        ("Processes", f"{processes}, {'replaced' if about['reload'] else 'kept'} on changes"),
+        ("Connect", f"decanter client {about['websocket_url']}"),
+    ]
+    return "\n".join(f"{label:<{LABEL_WIDTH}}{text}" for label, text in lines)
+
+
+def routes(about: dict[str, Any]) -> list[tuple[str, str]]:
+    """The expression, and a line a route."""
+    width = max((len(key) for key in about["routes"]), default=0)
+    lines = [("Routes", f"by {about['selection_expression']}")]
+    for key, route in about["routes"].items():
+        handler = route["handler"] or "which the app does not have: an error frame"
+        kind = ", two-way" if route["two_way"] else ""
+        lines.append(("", f"  {key:<{width}}  {route['function']} ({handler}){kind}"))
+    if "$default" not in about["routes"]:
+        lines.append(("", "  no $default: a message that no route matches gets a Forbidden frame"))
+    return lines

@@ -1,0 +1,109 @@
+"""`decanter local`: run a Chalice project's WebSocket API on this machine."""
+
+import argparse
+import asyncio
+from pathlib import Path
+
+from decanter.local.faults import Fault, FaultError
+from decanter.local.serve import Options, serve
+from decanter.project import Project
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's options; the defaults are in `Options`, written once."""
+    defaults = Options()
+    add = parser.add_argument
+    add("--project-dir", type=Path, default=Path(), metavar="DIR", help="the Chalice project (.)")
+    add("--stage", default="dev", help="a stage of .chalice/config.json (dev)")
+    add("--host", default=defaults.host, help=f"address to listen on ({defaults.host})")
+    add("--port", type=port, default=defaults.port, help="0 takes a free one (%(default)s)")
+    add("--dynamodb-endpoint", metavar="URL", help="use this DynamoDB, start none")
+    for name, default in (
+        ("--integration-timeout", defaults.integration_timeout),
+        ("--idle-timeout", defaults.idle_timeout),
+        ("--max-age", defaults.max_age),
+    ):
+        add(name, type=positive, default=default, metavar="SECONDS", help="(%(default)g)")
+    add(
+        "--concurrency",
+        type=count,
+        default=defaults.concurrency,
+        metavar="N",
+        help="most processes of one function (%(default)s)",
+    )
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument(
+        "--template", type=Path, metavar="FILE", help="merge template (.chalice/resources.json)"
+    )
+    which.add_argument("--no-template", action="store_true", help="only what Chalice itself makes")
+    add("--log-format", choices=["text", "json"], default="text", help="(%(default)s)")
+    add("--verbose", action="store_true", help="show the events given to handlers")
+    add(
+        "--fault",
+        type=fault,
+        action="append",
+        default=[],
+        metavar="SPEC",
+        help="let something go wrong, as in 'connections 429 calls=3'; may be repeated",
+    )
+    add("--no-reload", action="store_true", help="keep the code as it is at start")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serve until Ctrl-C."""
+    options = Options(
+        host=args.host,
+        port=args.port,
+        dynamodb_endpoint=args.dynamodb_endpoint,
+        integration_timeout=args.integration_timeout,
+        idle_timeout=args.idle_timeout,
+        max_age=args.max_age,
+        concurrency=args.concurrency,
+        template=args.template,
+        use_template=not args.no_template,
+        json_log=args.log_format == "json",
+        verbose=args.verbose,
+        reload=not args.no_reload,
+        faults=tuple(args.fault),
+    )
+    asyncio.run(serve(Project.load(args.project_dir, args.stage), options))
+    return 0
+
+
+def fault(text: str) -> Fault:
+    """A fault in words."""
+    try:
+        return Fault.parse(text)
+    except FaultError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def port(text: str) -> int:
+    """A TCP port, 0 to 65535."""
+    return _number(text, 0, 65535)
+
+
+def count(text: str) -> int:
+    """A whole number from 1 to 64."""
+    return _number(text, 1, 64)
+
+
+def positive(text: str) -> float:
+    """A number of seconds above 0."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
+    return value
+
+
+def _number(text: str, least: int, most: int) -> int:
+    try:
+        value = int(text)
+    except ValueError:
+        value = least - 1
+    if not least <= value <= most:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {least} to {most}")
+    return value

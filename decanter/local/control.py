@@ -1,0 +1,173 @@
+"""The gateway's own pages on its port: the console at `/`, its control and live view below.
+
+Only the developer may ask. A request has to name the gateway's own address in `Host` (a page that
+rebinds its own name to this address cannot), a page that asks has to come from there (`Origin`),
+and what changes something has to be JSON or carry a header of our own, which no form can send.
+"""
+
+import asyncio
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+from urllib.parse import unquote
+
+from decanter.local.faults import Fault, FaultError, Faults
+from decanter.local.gateway import Gateway
+from decanter.local.http import HttpConnection
+from decanter.local.journal import Journal
+from decanter.local.model import Connection
+from decanter.local.request import Request
+from decanter.local.responses import FORBIDDEN, Response, json_response, message
+
+CONSOLE = files("decanter.local").joinpath("console")
+PAGES = {
+    "/": ("index.html", "text/html; charset=utf-8"),
+    "/console.js": ("console.js", "text/javascript; charset=utf-8"),
+    "/console.css": ("console.css", "text/css; charset=utf-8"),
+}
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; "
+    "connect-src 'self' ws: wss:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+PAGE_HEADERS = (
+    ("Content-Security-Policy", POLICY),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "no-referrer"),
+    ("Cache-Control", "no-store"),
+)
+KEEP_ALIVE_SECONDS = 15.0
+
+NOT_FOUND = message(404, "Not Found")
+NOT_ALLOWED = message(405, "Method Not Allowed")
+NOT_JSON = message(415, "send Content-Type: application/json, or the header X-Decanter: 1")
+
+
+@dataclass(slots=True)
+class Control:
+    """Answers `/`, the console's files and `/_gateway/…`.
+
+    Attributes:
+        gateway: the connections.
+        journal: what `/_gateway/events` follows.
+        faults: what `/_gateway/faults` sets.
+        hosts: the values of `Host` that mean this gateway.
+        port: where it listens.
+        about: what is served, as `/_gateway/info` says it.
+    """
+
+    gateway: Gateway
+    journal: Journal
+    faults: Faults
+    hosts: frozenset[str]
+    port: int
+    about: Callable[[], dict[str, Any]]
+
+    def serves(self, path: str) -> bool:
+        """Whether this path is one of ours."""
+        return path in PAGES or path.startswith("/_gateway/")
+
+    async def answer(self, request: Request, http: HttpConnection) -> Response | None:
+        """Answer a request for one of our paths; None for a stream that goes on."""
+        if not self._is_ours(request):
+            return FORBIDDEN
+        if request.method in ("GET", "HEAD"):
+            if request.path == "/_gateway/events" and request.method == "GET":
+                await self._stream(http)
+                return None
+            return self._read(request.path)
+        if not may_change(request):
+            return NOT_JSON
+        return self._change(request)
+
+    def _read(self, path: str) -> Response:
+        if path in PAGES:
+            name, kind = PAGES[path]
+            body = CONSOLE.joinpath(name).read_bytes()
+            return Response(200, body, (("Content-Type", kind), *PAGE_HEADERS))
+        if path == "/_gateway/info":
+            return json_response(200, self.about())
+        if path == "/_gateway/connections":
+            return json_response(200, {"connections": self._connections()})
+        if path == "/_gateway/faults":
+            return json_response(200, {"faults": self.faults.to_json()})
+        return NOT_FOUND
+
+    def _change(self, request: Request) -> Response:
+        asked = (request.method, request.path)
+        if asked == ("POST", "/_gateway/faults"):
+            return self._add_fault(request.body)
+        if asked == ("DELETE", "/_gateway/faults"):
+            self.faults.clear()
+            self.journal.note("no more faults")
+            return Response(204)
+        kind, _, name = request.path.removeprefix("/_gateway/").partition("/")
+        if request.method == "DELETE" and kind == "connections":
+            return self._close(unquote(name))
+        return NOT_ALLOWED
+
+    def _add_fault(self, body: bytes) -> Response:
+        try:
+            active = self.faults.add(Fault.from_json(json.loads(body)))
+        except FaultError as error:
+            return message(400, str(error))
+        except (ValueError, RecursionError):
+            return message(400, "the body is not JSON")
+        self.journal.note(f"fault {active.id}: {json.dumps(active.fault.to_json())}")
+        return json_response(201, active.to_json())
+
+    def _close(self, connection_id: str) -> Response:
+        connection = self.gateway.find(connection_id)
+        if connection is None:
+            return message(404, f"no open connection has the id {connection_id}")
+        self.gateway.close(connection, 1000, "Connection Closed Normally")
+        return Response(204)
+
+    def _is_ours(self, request: Request) -> bool:
+        host = request.header("host").lower()
+        # An address in numbers is nobody's name, so no page can have rebound it.
+        hosts = self.hosts | own_hosts([request.local_ip], self.port)
+        return host in hosts and request.header("origin") in ("", f"http://{host}")
+
+    def _connections(self) -> list[dict[str, Any]]:
+        now = self.gateway.monotonic()
+        return [summary(each, now) for each in self.gateway.connections.values()]
+
+    async def _stream(self, http: HttpConnection) -> None:
+        """Server-sent events: every entry of the journal, as long as the reader stays."""
+        http.start_stream((("Content-Type", "text/event-stream"), ("Cache-Control", "no-store")))
+        with self.journal.follow() as entries:
+            http.stream(b": live\n\n")
+            while not http.transport.is_closing():
+                try:
+                    async with asyncio.timeout(KEEP_ALIVE_SECONDS):
+                        entry = await entries.get()
+                except TimeoutError:
+                    http.stream(b": still here\n\n")
+                else:
+                    http.stream(f"data: {json.dumps(entry)}\n\n".encode())
+
+
+def may_change(request: Request) -> bool:
+    """Whether the request is one that a page elsewhere could not send without being asked."""
+    kind = request.header("content-type").partition(";")[0].strip().lower()
+    return kind == "application/json" or request.header("x-decanter") != ""
+
+
+def summary(connection: Connection, now: float) -> dict[str, Any]:
+    """A connection in the live view; ages in seconds."""
+    return {
+        "connectionId": connection.id,
+        "phase": connection.phase.value,
+        "sourceIp": connection.context.identity.source_ip,
+        "ageSeconds": round(now - connection.opened, 1),
+        "idleSeconds": round(now - connection.last_active, 1),
+    }
+
+
+def own_hosts(names: Iterable[str], port: int) -> frozenset[str]:
+    """The values of `Host` that mean the gateway itself at these names or addresses."""
+    hosts = {f"[{name}]" if ":" in name else name for name in names if name}
+    with_port = {f"{host}:{port}".lower() for host in hosts}
+    return frozenset(with_port | (hosts if port == 80 else set()))

@@ -1,0 +1,102 @@
+"""Puts a version of the project in service: its processes, its API, its tables."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from decanter.declaration import Declaration
+from decanter.errors import ProjectError
+from decanter.local.database import Database
+from decanter.local.functions import Functions
+from decanter.local.gateway import Gateway
+from decanter.local.model import Api, Route
+from decanter.local.pool import Function
+from decanter.local.selection import CHALICE_EXPRESSION, compile_expression
+from decanter.project import TEMPLATE, Project
+from decanter.stack import Stack
+from decanter.template import Template
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """A version of the project that is in service; `tables` are those that it has made sure of."""
+
+    declared: Declaration
+    tables: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Deployer:
+    """Deploys a project, again after each change.
+
+    Attributes:
+        gateway: whose API follows the project.
+        functions: whose processes are replaced.
+        stack: where everything is taken to be; fixed while the gateway runs.
+        environment: makes the functions of a project and its template.
+        database: where its tables are; in the embedded one they are created.
+        template: another merge template than the project's own.
+        use_template: False for only what Chalice itself makes.
+    """
+
+    gateway: Gateway
+    functions: Functions
+    stack: Stack
+    environment: Callable[[Project, Template | None], Callable[[str], Function]]
+    database: Database
+    template: Path | None
+    use_template: bool
+
+    async def deploy(self, project: Project) -> Deployment:
+        """Load the project and put it in service: new processes and new routes in one moment.
+
+        Raises:
+            DecanterError: what keeps it from being served, in one line. Unless it is a table that
+                cannot be created, what was in service still is.
+        """
+        template = self._read_template(project)
+        added = additions(template)
+        declared = await self.functions.start(self.environment(project, template))
+        self.gateway.deploy(api_of(self.stack.api_stage, declared, *added))
+        if not self.database.is_embedded:
+            return Deployment(declared, [])
+        tables = template.tables() if template else project.declared_tables(declared)
+        return Deployment(declared, await self.database.create_tables(tables))
+
+    def template_path(self, project: Project) -> Path | None:
+        """The merge template that is used if it is there."""
+        if not self.use_template:
+            return None
+        return (self.template or project.directory / TEMPLATE).resolve()
+
+    def _read_template(self, project: Project) -> Template | None:
+        if not self.use_template:
+            return None
+        region, api_id = self.stack.region, self.stack.api_id
+        return project.template(self.template, region=region, api_id=api_id)
+
+
+def additions(template: Template | None) -> tuple[dict[str, Route], str]:
+    """The template's routes and selection expression.
+
+    Raises:
+        ProjectError: the expression is none.
+    """
+    routes = {}
+    expression = None
+    if template is not None:
+        for route in template.routes():
+            routes[route.route_key] = Route(route.function, two_way=route.route_response)
+        expression = template.selection_expression()
+    expression = expression or CHALICE_EXPRESSION
+    try:
+        compile_expression(expression)
+    except ValueError as error:
+        raise ProjectError(f"the merge template's {error}") from error
+    return routes, expression
+
+
+def api_of(stage: str, declared: Declaration, added: dict[str, Route], expression: str) -> Api:
+    """The API that a deployment would make: Chalice's three routes, the template's on top."""
+    own = {key: Route(handler.function) for key, handler in declared.websocket.items()}
+    return Api(stage, own | added, expression, declared.http_routes)

@@ -1,0 +1,192 @@
+"""The shapes that API Gateway gives to WebSocket handlers: events, ids, times.
+
+Sources: API Gateway Developer Guide, "WebSocket API mapping template reference" and "Set up
+WebSocket API integration requests"; key sets and letter case as in events logged from AWS.
+"""
+
+import base64
+import os
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl
+
+API_ID = "localapi00"
+"""The API id in every local event: ten letters and digits, as AWS makes them."""
+
+MONTHS = "JanFebMarAprMayJunJulAugSepOctNovDec"
+
+Event = dict[str, Any]
+Clock = Callable[[], float]
+"""Seconds since the epoch."""
+
+MakeId = Callable[[], str]
+
+
+def new_id() -> str:
+    """A connection, request or message id: 11 random bytes in URL-safe base64, ending in `=`."""
+    return base64.urlsafe_b64encode(os.urandom(11)).decode()
+
+
+def milliseconds(seconds: float) -> int:
+    """Epoch seconds as whole epoch milliseconds."""
+    return int(seconds * 1000)
+
+
+def clf_time(epoch_milliseconds: int) -> str:
+    """The instant as `requestTime` has it, in UTC: `19/Feb/2024:07:21:46 +0000`."""
+    moment = time.gmtime(epoch_milliseconds // 1000)
+    month = MONTHS[3 * moment.tm_mon - 3 : 3 * moment.tm_mon]
+    return time.strftime(f"%d/{month}/%Y:%H:%M:%S +0000", moment)
+
+
+def iso_time(epoch_milliseconds: int) -> str:
+    """The instant as GET @connections has it: `2024-02-19T07:21:46.123Z`."""
+    seconds, rest = divmod(epoch_milliseconds, 1000)
+    return time.strftime(f"%Y-%m-%dT%H:%M:%S.{rest:03d}Z", time.gmtime(seconds))
+
+
+@dataclass(frozen=True, slots=True)
+class Handshake:
+    """What a client sent to open a connection.
+
+    Attributes:
+        headers: names in the client's own letter case, values, in order.
+        query: the raw query string, without the question mark.
+        host: what the client asked for: the `Host` header's value.
+        source_ip: the peer's address.
+        port: the port that the gateway listens on.
+    """
+
+    headers: tuple[tuple[str, str], ...] = ()
+    query: str = ""
+    host: str = "127.0.0.1"
+    source_ip: str = "127.0.0.1"
+    port: int = 80
+
+    def header(self, name: str) -> str | None:
+        """The last value of a header, looked up without regard to letter case."""
+        values = [value for key, value in self.headers if key.lower() == name.lower()]
+        return values[-1] if values else None
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who connected, as every event of the connection says it."""
+
+    source_ip: str
+    user_agent: str | None = None
+
+    def to_dict(self) -> dict[str, str]:
+        """`userAgent` is there only if the client sent one."""
+        agent = {} if self.user_agent is None else {"userAgent": self.user_agent}
+        return {**agent, "sourceIp": self.source_ip}
+
+
+def multi(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    """All values of each name, in order."""
+    values: dict[str, list[str]] = {}
+    for name, value in pairs:
+        values.setdefault(name, []).append(value)
+    return values
+
+
+def last(values: dict[str, list[str]]) -> dict[str, str]:
+    """The last value of each name."""
+    return {name: several[-1] for name, several in values.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionContext:
+    """What all events of one connection share; `connected_at` is epoch milliseconds."""
+
+    connection_id: str
+    connected_at: int
+    identity: Identity
+
+
+@dataclass(slots=True)
+class EventMaker:
+    """Makes the events of one API stage."""
+
+    stage: str
+    domain_name: str
+    clock: Clock = time.time
+    make_id: MakeId = new_id
+    api_id: str = API_ID
+
+    def connect(self, context: ConnectionContext, handshake: Handshake) -> Event:
+        """The CONNECT event: the handshake's headers and query."""
+        headers = multi(self._headers(handshake))
+        query = multi(parse_qsl(handshake.query, keep_blank_values=True))
+        with_query = (
+            {"queryStringParameters": last(query), "multiValueQueryStringParameters": query}
+            if query
+            else {}
+        )
+        return {
+            "headers": last(headers),
+            "multiValueHeaders": headers,
+            **with_query,
+            "requestContext": self._request_context(context, "CONNECT", "$connect"),
+            "isBase64Encoded": False,
+        }
+
+    def message(self, context: ConnectionContext, route_key: str, body: str) -> Event:
+        """The MESSAGE event: the body as it came, no headers."""
+        request_context = self._request_context(context, "MESSAGE", route_key)
+        request_context["messageId"] = self.make_id()
+        return {"requestContext": request_context, "body": body, "isBase64Encoded": False}
+
+    def disconnect(self, context: ConnectionContext, code: int, reason: str) -> Event:
+        """The DISCONNECT event, with the four headers that API Gateway makes up for it."""
+        headers = {
+            "Host": self.domain_name,
+            "x-api-key": "",
+            "X-Forwarded-For": "",
+            "x-restapi": "",
+        }
+        request_context = self._request_context(context, "DISCONNECT", "$disconnect")
+        request_context["disconnectStatusCode"] = code
+        request_context["disconnectReason"] = reason
+        return {
+            "headers": headers,
+            "multiValueHeaders": {name: [value] for name, value in headers.items()},
+            "requestContext": request_context,
+            "isBase64Encoded": False,
+        }
+
+    def _headers(self, handshake: Handshake) -> list[tuple[str, str]]:
+        dropped = {"connection", "upgrade"}
+        kept = [(name, value) for name, value in handshake.headers if name.lower() not in dropped]
+        root = f"{int(self.clock()):08x}-{os.urandom(12).hex()}"
+        return [
+            *kept,
+            ("X-Amzn-Trace-Id", f"Root=1-{root}"),
+            ("X-Forwarded-For", handshake.source_ip),
+            ("X-Forwarded-Port", str(handshake.port)),
+            ("X-Forwarded-Proto", "http"),
+        ]
+
+    def _request_context(
+        self, context: ConnectionContext, event_type: str, route_key: str
+    ) -> dict[str, Any]:
+        request_id = self.make_id()
+        # A clock that was set back must not put an event before its own connection.
+        now = max(milliseconds(self.clock()), context.connected_at)
+        return {
+            "routeKey": route_key,
+            "eventType": event_type,
+            "extendedRequestId": request_id,
+            "requestTime": clf_time(now),
+            "messageDirection": "IN",
+            "stage": self.stage,
+            "connectedAt": context.connected_at,
+            "requestTimeEpoch": now,
+            "identity": context.identity.to_dict(),
+            "requestId": request_id,
+            "domainName": self.domain_name,
+            "connectionId": context.connection_id,
+            "apiId": self.api_id,
+        }

@@ -1,0 +1,217 @@
+"""Faults on demand: what goes wrong, where, for whom, how often.
+
+In words, as `--fault` takes it: `connections 429 calls=3`, `connections late milliseconds=2500`,
+`dynamodb throttle share=0.1 seed=7`. As JSON, as `POST /_gateway/faults` takes it, the same:
+`{"target": "connections", "action": "429", "calls": 3}`.
+
+This file imports nothing of ours: the embedded DynamoDB loads it by path in its own process.
+"""
+
+import json
+import random
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import Any, Self
+
+ACTIONS = {
+    "connections": ("403", "410", "429", "500", "reset", "hang", "late"),
+    "dynamodb": ("throttle", "away", "late"),
+}
+MAX_MILLISECONDS = 600_000
+
+
+class FaultError(ValueError):
+    """A fault that cannot be: one line that names the value and what it may be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One fault.
+
+    Attributes:
+        target: `connections` (@connections) or `dynamodb` (the embedded one).
+        action: what it does; see `ACTIONS`.
+        connection: only for calls about this connection id.
+        calls: only so many calls.
+        share: each call only with this probability, above 0, at most 1.
+        seed: makes the choice of that share repeatable.
+        milliseconds: how late, for `late`.
+    """
+
+    target: str
+    action: str
+    connection: str | None = None
+    calls: int | None = None
+    share: float = 1
+    seed: int = 0
+    milliseconds: int | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read a fault in words.
+
+        Raises:
+            FaultError: it is none.
+        """
+        words = text.split()
+        if len(words) < 2:
+            raise FaultError(f"{text!r} is no target and action, as in 'connections 429'")
+        value: dict[str, Any] = {"target": words[0], "action": words[1]}
+        for word in words[2:]:
+            name, equals, given = word.partition("=")
+            if not equals:
+                raise FaultError(f"{word!r} is not NAME=VALUE, as in calls=3")
+            value[name] = given if name == "connection" else _number(given)
+        return cls.from_json(value)
+
+    @classmethod
+    def from_json(cls, value: Any) -> Self:
+        """Read a fault from JSON.
+
+        Raises:
+            FaultError: it is none.
+        """
+        if not isinstance(value, dict):
+            raise FaultError(f"a fault is an object, not {json.dumps(value)}")
+        if unknown := sorted(value.keys() - FIELDS):
+            raise FaultError(f"a fault has no {unknown[0]!r}: it has {', '.join(FIELDS)}")
+        fault = cls(**{"target": None, "action": None, **value})
+        _check(fault)
+        return fault
+
+    def to_json(self) -> dict[str, Any]:
+        """The fault as JSON, without what does not limit it."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+
+FIELDS = tuple(Fault.__dataclass_fields__)
+
+
+@dataclass(slots=True)
+class ActiveFault:
+    """A fault that has been set, and how often it has struck."""
+
+    id: int
+    fault: Fault
+    hits: int = 0
+    chance: random.Random = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Begin the repeatable choice."""
+        self.chance = random.Random(self.fault.seed)  # noqa: S311 - a test's, nobody's secret
+
+    def to_json(self) -> dict[str, Any]:
+        """The fault, its number and its hits."""
+        return {"id": self.id, "hits": self.hits, **self.fault.to_json()}
+
+    def strikes(self, target: str, connection: str) -> bool:
+        """Whether it strikes this call; a call that it is not for does not count."""
+        fault = self.fault
+        if fault.target != target or fault.connection not in (None, connection):
+            return False
+        if fault.calls is not None and self.hits >= fault.calls:
+            return False
+        if self.chance.random() >= fault.share:
+            return False
+        self.hits += 1
+        return True
+
+
+class Faults:
+    """The faults in force; of several that fit a call the oldest strikes.
+
+    Args:
+        relay: passes changes on to the process of the embedded DynamoDB; None without one.
+    """
+
+    def __init__(self, relay: Callable[[dict[str, Any]], None] | None = None) -> None:
+        self.relay = relay
+        self._active: dict[int, ActiveFault] = {}
+        self._last_id = 0
+
+    def add(self, fault: Fault, fault_id: int | None = None) -> ActiveFault:
+        """Set a fault.
+
+        Raises:
+            FaultError: it is one of the embedded DynamoDB, and there is none.
+        """
+        self._last_id = self._last_id + 1 if fault_id is None else fault_id
+        if fault.target == "dynamodb" and fault_id is None:
+            if self.relay is None:
+                raise FaultError(
+                    "only the embedded DynamoDB has faults: leave out --dynamodb-endpoint"
+                )
+            self.relay({"id": self._last_id, "fault": fault.to_json()})
+        self._active[self._last_id] = active = ActiveFault(self._last_id, fault)
+        return active
+
+    def clear(self) -> None:
+        """Mend everything."""
+        self._active.clear()
+        if self.relay is not None:
+            self.relay({"clear": True})
+
+    def take(self, target: str, connection: str = "") -> ActiveFault | None:
+        """The fault that strikes a call, which counts as one of its hits."""
+        return next((f for f in self._active.values() if f.strikes(target, connection)), None)
+
+    def struck(self, fault_id: int) -> None:
+        """The other process reports that a fault has struck there."""
+        if fault_id in self._active:
+            self._active[fault_id].hits += 1
+
+    def obey(self, command: dict[str, Any]) -> None:
+        """Do what the process that relays to this one has done."""
+        if "clear" in command:
+            self._active.clear()
+        else:
+            self.add(Fault.from_json(command["fault"]), command["id"])
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """Every fault that has been set, also those that are used up."""
+        return [active.to_json() for active in self._active.values()]
+
+
+def _check(fault: Fault) -> None:
+    """Raise FaultError for the first value that cannot be."""
+    if fault.target not in ACTIONS:
+        raise FaultError(f"target is one of {', '.join(ACTIONS)}, not {fault.target!r}")
+    actions = ACTIONS[fault.target]
+    if fault.action not in actions:
+        raise FaultError(
+            f"the action of {fault.target} is one of {', '.join(actions)}, not {fault.action!r}"
+        )
+    for name, (fits, words) in CHECKS.items():
+        if not fits(value := getattr(fault, name)):
+            raise FaultError(f"{name} is {words}, not {json.dumps(value)}")
+    if fault.connection is not None and fault.target != "connections":
+        raise FaultError("connection belongs to the target connections alone")
+    if (fault.action == "late") != (fault.milliseconds is not None):
+        raise FaultError("milliseconds says how late; it belongs to the action late alone")
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_share(value: Any) -> bool:
+    return (_is_whole(value) or isinstance(value, float)) and 0 < value <= 1
+
+
+CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "connection": (lambda v: v is None or (isinstance(v, str) and v != ""), "a connection id"),
+    "calls": (lambda v: v is None or (_is_whole(v) and v >= 1), "a whole number from 1"),
+    "share": (_is_share, "a number above 0, at most 1"),
+    "seed": (_is_whole, "a whole number"),
+    "milliseconds": (
+        lambda v: v is None or (_is_whole(v) and 0 <= v <= MAX_MILLISECONDS),
+        f"a whole number from 0 to {MAX_MILLISECONDS}",
+    ),
+}
+
+
+def _number(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

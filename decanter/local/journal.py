@@ -1,0 +1,196 @@
+"""What happens in the gateway, told to the operator: a line an event, and a live feed.
+
+Payloads and query strings are in no line; `--verbose` adds whole events.
+"""
+
+import asyncio
+import json
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TextIO
+
+from decanter.errors import DecanterError
+from decanter.local.functions import Run
+from decanter.local.model import Accept, Connection, Invocation, Refuse
+from decanter.local.outcomes import Failure, Outcome, Returned
+
+POSTS_SECONDS = 0.25
+"""Calls to @connections are told together, once in so long: a broadcast is one line."""
+
+COLOURS = {"connect": 32, "disconnect": 33, "message": 36, "posts": 35, "error": 31, "log": 90}
+LABEL_WIDTH = 10
+CLOCK_WIDTH = 12
+
+NO_ID = "-" * 16
+"""Stands where a line has no connection or request id, which have sixteen letters."""
+
+Entry = dict[str, Any]
+
+
+class Journal:
+    """Writes entries to a stream and hands them to whoever follows.
+
+    Args:
+        out: where the lines go; colours only if it is a terminal.
+        as_json: one JSON object a line in place of text.
+        verbose: whole events too.
+    """
+
+    def __init__(self, out: TextIO = sys.stdout, *, as_json: bool, verbose: bool) -> None:
+        self._out: TextIO | None = out
+        self._as_json = as_json
+        self._verbose = verbose
+        self._colour = out.isatty() and not as_json
+        self._followers: set[asyncio.Queue[Entry]] = set()
+        self._posts: Counter[str] = Counter()
+
+    @contextmanager
+    def follow(self, most: int = 1000) -> Iterator[asyncio.Queue[Entry]]:
+        """A queue of the entries from now on; a slow reader loses the oldest."""
+        queue: asyncio.Queue[Entry] = asyncio.Queue(most)
+        self._followers.add(queue)
+        try:
+            yield queue
+        finally:
+            self._followers.discard(queue)
+
+    # -- what can happen --------------------------------------------------------------------
+
+    def connect(self, connection: Connection, decision: Accept | Refuse) -> None:
+        """A handshake was answered."""
+        status = decision.status if isinstance(decision, Refuse) else 101
+        source = connection.context.identity.source_ip
+        text = f"{connection.id} {status} from {source}"
+        self._tell("connect", text, connection=connection.id, status=status, source=source)
+
+    def message(self, connection: Connection, invocation: Invocation | None, body: str) -> None:
+        """A message came in."""
+        route = invocation.route_key if invocation else None
+        size = len(body.encode())
+        text = f"{connection.id} {route or 'no route: Forbidden'} {size} B"
+        self._tell("message", text, connection=connection.id, route=route, bytes=size)
+
+    def disconnect(self, connection: Connection, code: int, reason: str) -> None:
+        """A connection has ended."""
+        text = f"{connection.id} {code} {reason}".rstrip()
+        self._tell("disconnect", text, connection=connection.id, code=code, reason=reason)
+
+    def given(self, invocation: Invocation) -> None:
+        """An event is about to be given to its handler; told only where whole events are."""
+        if self._verbose:
+            self._tell("event", json.dumps(invocation.event), event=invocation.event)
+
+    def ran(self, invocation: Invocation | None, run: Run) -> None:
+        """A function has run for an event, or for an HTTP request (no invocation)."""
+        outcome = outcome_text(run.outcome)
+        milliseconds = round(run.seconds * 1000)
+        route = invocation.route_key if invocation else "http"
+        cold = " cold" if run.cold else ""
+        connection = invocation.connection_id if invocation else None
+        self._tell(
+            "ran",
+            f"{connection or NO_ID} {run.function} {route} {outcome} {milliseconds} ms{cold}",
+            error=isinstance(run.outcome, Failure),
+            connection=connection,
+            function=run.function,
+            route=route,
+            request=invocation.request_id if invocation else None,
+            outcome=outcome,
+            milliseconds=milliseconds,
+            cold=run.cold,
+        )
+
+    def management(self, method: str, status: int, size: int) -> None:
+        """A call to @connections was answered; told with the others of its moment."""
+        if not self._posts:
+            asyncio.get_running_loop().call_later(POSTS_SECONDS, self._tell_posts)
+        self._posts[f"{method} {status}"] += 1
+        self._posts["bytes"] += size
+
+    def log(self, function: str, request_id: str, line: str) -> None:
+        """A handler printed a line."""
+        text = f"{function} {request_id or NO_ID} | {line}"
+        self._tell("log", text, function=function, request=request_id, line=line)
+
+    def note(self, text: str, *, error: bool = False) -> None:
+        """Something about the gateway itself."""
+        self._tell("note", text, error=error, note=text)
+
+    def hello(self, about: dict[str, Any], text: str) -> None:
+        """The gateway serves: the facts, and the same for a person."""
+        if self._as_json:
+            self._tell("serving", "", **about)
+        else:
+            self._print(text)
+
+    def reloaded(self, changed: list[str], seconds: float) -> None:
+        """The project has changed, and its new version is in service."""
+        milliseconds = round(seconds * 1000)
+        text = f"{', '.join(changed)} changed: in service after {milliseconds} ms"
+        self._tell("reload", text, changed=changed, milliseconds=milliseconds)
+
+    def not_reloaded(self, changed: list[str], error: DecanterError) -> None:
+        """The project has changed, and its new version cannot be served."""
+        text = f"{', '.join(changed)} changed: {error}"
+        went_on = "What was in service goes on until this is mended."
+        block = [*error.detail.rstrip().splitlines(), went_on]
+        facts = {"changed": changed, "message": str(error), "detail": error.detail}
+        self._tell("reload", text, block, error=True, **facts)
+
+    # -- how it is told ---------------------------------------------------------------------
+
+    def _tell_posts(self) -> None:
+        posts, self._posts = self._posts, Counter()
+        size = posts.pop("bytes")
+        counts = ", ".join(f"{count} x {what}" for what, count in sorted(posts.items()))
+        self._tell("posts", f"{counts}, {size} B", counts=dict(posts), bytes=size)
+
+    def _tell(
+        self, kind: str, text: str, block: Sequence[str] = (), *, error: bool = False, **facts: Any
+    ) -> None:
+        entry = {"time": round(time.time(), 3), "kind": kind, **facts}
+        if error:
+            entry["error"] = True
+        for queue in self._followers:
+            if queue.full():
+                queue.get_nowait()
+            queue.put_nowait(entry)
+        if self._as_json:
+            self._print(json.dumps(entry))
+        else:
+            indent = " " * (CLOCK_WIDTH + 1 + LABEL_WIDTH + 1)
+            further = [f"{indent}| {printable(line)}" for line in block]
+            self._print("\n".join([self._line(kind, text, error=error), *further]))
+
+    def _print(self, text: str) -> None:
+        if self._out is None:
+            return
+        try:
+            print(text, file=self._out, flush=True)
+        except BrokenPipeError:  # as after `| head`: go on without a reader
+            self._out = None
+
+    def _line(self, kind: str, text: str, *, error: bool) -> str:
+        now = time.time()
+        clock = time.strftime("%H:%M:%S", time.localtime(now)) + f".{int(now % 1 * 1000):03d}"
+        colour = COLOURS.get("error" if error else kind)
+        label = f"{kind:<{LABEL_WIDTH}}"
+        if self._colour and colour:
+            label = f"\x1b[{colour}m{label}\x1b[0m"
+        return f"{clock} {label} {printable(text)}"
+
+
+def outcome_text(outcome: Outcome) -> str:
+    """An outcome in a word: the status, or how it failed."""
+    if isinstance(outcome, Returned):
+        value = outcome.value
+        return str(value.get("statusCode", "no status") if isinstance(value, dict) else "no status")
+    return outcome.name.lower().replace("_", " ")
+
+
+def printable(text: str) -> str:
+    """The text without control characters: what a client sent must not drive the terminal."""
+    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)

@@ -1,0 +1,43 @@
+"""An HTTP response as a value."""
+
+import http
+import json
+from dataclasses import dataclass
+from typing import Any
+
+Headers = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An HTTP response; its length is added when it is written."""
+
+    status: int
+    body: bytes = b""
+    headers: Headers = ()
+
+
+def json_response(status: int, value: Any, *headers: tuple[str, str]) -> Response:
+    """A response with a JSON body."""
+    body = json.dumps(value).encode()
+    return Response(status, body, (("Content-Type", "application/json"), *headers))
+
+
+def message(status: int, text: str) -> Response:
+    """API Gateway's own answer to what it does not serve: `{"message": …}`."""
+    return json_response(status, {"message": text})
+
+
+def phrase(status: int) -> str:
+    """The standard phrase of a status, empty where there is none."""
+    try:
+        return http.HTTPStatus(status).phrase
+    except ValueError:
+        return ""
+
+
+FORBIDDEN = message(403, "Forbidden")
+UPGRADE_REQUIRED = message(426, "Upgrade Required")
+INTERNAL_ERROR = message(500, "Internal server error")
+MALFORMED = message(502, "Internal server error")
+TIMED_OUT = message(504, "Endpoint request timed out")

@@ -1,0 +1,80 @@
+r"""The route selection expression, as API Gateway evaluates it for a WebSocket API.
+
+Source: API Gateway Developer Guide, "Create routes for WebSocket APIs" and "API Gateway WebSocket
+selection expressions": `$request.body.a.b`, `${request.body.a}` among literals, a static value,
+`\$` for a dollar sign. A path that leads nowhere is the empty string; the result is not
+evaluated again.
+"""
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+CHALICE_EXPRESSION = "$request.body.action"
+"""What Chalice sets on each API that it makes (chalice.awsclient, chalice.package)."""
+
+_PIECE = re.compile(
+    r"""(?P<escaped>\\\$)
+      | \$\{request\.body(?P<braced>(?:\.[^.{}]+)*)\}
+      | \$request\.body(?P<bare>(?:\.[\w\-]+)*)
+      | (?P<stray>\$)
+      | (?P<literal>[^\\$]+|\\)""",
+    re.VERBOSE,
+)
+
+
+class NotJsonError(ValueError):
+    """The message is not RFC 8259 JSON that can be read."""
+
+
+def parse(text: str) -> Any:
+    """The message as JSON.
+
+    Raises:
+        NotJsonError: also for NaN, nesting too deep and integers too long to be read.
+    """
+    try:
+        return json.loads(text, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise NotJsonError(str(error)) from None
+
+
+def compile_expression(expression: str) -> Callable[[Any], str]:
+    """A function from a parsed message to the result of the expression.
+
+    Raises:
+        ValueError: a `$` that begins no `$request.body` path and is not escaped.
+    """
+    pieces = list(_PIECE.finditer(expression))
+    if any(piece["stray"] for piece in pieces):
+        raise ValueError(
+            f"route selection expression {expression!r}: `$` must begin $request.body… "
+            "or ${request.body…}, or be written \\$"
+        )
+    return lambda body: "".join(_evaluate(piece, body) for piece in pieces)
+
+
+def _evaluate(piece: re.Match[str], body: Any) -> str:
+    if piece["escaped"]:
+        return "$"
+    if piece["literal"]:
+        return piece["literal"]
+    path = piece["braced"] if piece["bare"] is None else piece["bare"]
+    return _as_text(_look_up(body, path.split(".")[1:]))
+
+
+def _look_up(body: Any, names: list[str]) -> Any:
+    for name in names:
+        if not isinstance(body, dict) or name not in body:
+            return ""
+        body = body[name]
+    return body
+
+
+def _as_text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise NotJsonError(f"{name} is not JSON")

@@ -1,0 +1,242 @@
+"""Puts the local gateway together, runs it, takes it apart."""
+
+import asyncio
+import errno
+import io
+import signal
+import socket
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from decanter.errors import DecanterError, ServiceError
+from decanter.local.banner import api_facts, banner
+from decanter.local.control import Control, own_hosts
+from decanter.local.database import Database
+from decanter.local.deployment import Deployer
+from decanter.local.environment import Maker
+from decanter.local.events import API_ID, EventMaker
+from decanter.local.faults import Fault, FaultError, Faults
+from decanter.local.functions import Functions
+from decanter.local.gateway import Gateway
+from decanter.local.journal import Journal
+from decanter.local.model import Api, Limits
+from decanter.local.reload import Sources, changes
+from decanter.local.selection import CHALICE_EXPRESSION
+from decanter.local.server import Server
+from decanter.local.services import local_region
+from decanter.project import Project
+from decanter.stack import Stack
+from decanter.template import Template
+
+GOODBYE_SECONDS = 1.0
+"""How long disconnect handlers may run once the gateway has been told to stop."""
+
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What `decanter local` can be told; times in seconds."""
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    dynamodb_endpoint: str | None = None
+    integration_timeout: float = 29
+    idle_timeout: float = 600
+    max_age: float = 7200
+    concurrency: int = 4
+    template: Path | None = None
+    use_template: bool = True
+    json_log: bool = False
+    verbose: bool = False
+    reload: bool = True
+    faults: tuple[Fault, ...] = ()
+
+
+async def serve(project: Project, options: Options) -> None:
+    """Serve the project's WebSocket API until SIGINT or SIGTERM; a second one hurries it.
+
+    Raises:
+        DecanterError: what keeps it from serving, in one line.
+    """
+    this = asyncio.current_task()
+    assert this is not None
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, this.cancel)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # what a client sent must not end the gateway
+        sys.stdout.reconfigure(errors="backslashreplace")
+    with bind(options.host, options.port) as sock, suppress(asyncio.CancelledError):
+        await _Service(project, options, sock).run()
+
+
+class _Service:
+    """One run of the gateway, with all that belongs to it."""
+
+    def __init__(self, project: Project, options: Options, sock: socket.socket) -> None:
+        self._project = project
+        self._options = options
+        self._port: int = sock.getsockname()[1]
+        self._socket = sock
+        self._stack = Stack(
+            app_name=project.app_name,
+            stage=project.chalice_stage,
+            region=local_region(),
+            api_id=API_ID,
+            api_stage=project.api_stage,
+        )
+        self._journal = Journal(as_json=options.json_log, verbose=options.verbose)
+        self._functions = Functions(
+            concurrency=options.concurrency,
+            integration_seconds=options.integration_timeout,
+            observer=self._journal,
+        )
+        self._gateway = Gateway(
+            Api(project.api_stage, {}, CHALICE_EXPRESSION),
+            EventMaker(project.api_stage, f"{shown_host(options.host)}:{self._port}"),
+            Limits(options.idle_timeout, options.max_age),
+        )
+        self._faults = Faults()
+
+    async def run(self) -> None:
+        """Start, serve until cancelled, stop."""
+        given = self._options.dynamodb_endpoint
+        with Database(self._stack.region, given, self._faults) as database:
+            deployer = self._deployer(database)
+            sources = Sources(self._project.directory, deployer.template_path(self._project))
+            seen = sources.snapshot()
+            try:
+                self._deployment = await deployer.deploy(self._project)
+                await self._serve(deployer, database, changes(sources, seen))
+            finally:
+                await self._functions.stop()
+
+    def _deployer(self, database: Database) -> Deployer:
+        options = self._options
+
+        def environment(project: Project, template: Template | None) -> Maker:
+            return Maker(
+                project,
+                template,
+                self._stack,
+                management_endpoint=self._url("http"),
+                dynamodb_endpoint=database.url,
+                log=self._journal.log,
+            )
+
+        return Deployer(
+            self._gateway,
+            self._functions,
+            self._stack,
+            environment,
+            database,
+            template=options.template,
+            use_template=options.use_template,
+        )
+
+    async def _serve(
+        self, deployer: Deployer, database: Database, changed: AsyncIterator[list[str]]
+    ) -> None:
+        if database.is_embedded:
+            database.follow_faults()
+        try:
+            for fault in self._options.faults:
+                self._faults.add(fault)
+        except FaultError as error:
+            raise ServiceError(f"--fault: {error}") from error
+
+        def about() -> dict[str, Any]:
+            return self._about(deployer, database)
+
+        hosts = own_hosts({*LOOPBACK, self._options.host}, self._port)
+        control = Control(
+            self._gateway, self._journal, self._faults, hosts, port=self._port, about=about
+        )
+        server = Server(self._gateway, self._functions, self._journal, control, self._faults)
+        listener = await server.listen(self._socket)
+        self._say_hello(about())
+        try:
+            if self._options.reload:
+                await self._follow(changed, deployer)
+            await asyncio.Event().wait()
+        finally:
+            listener.close()
+            await server.stop(GOODBYE_SECONDS)
+
+    async def _follow(self, changed: AsyncIterator[list[str]], deployer: Deployer) -> None:
+        try:
+            async for names in changed:
+                await self._deploy_again(deployer, names)
+        except OSError as error:
+            self._journal.note(f"changes are not seen any more: {error}: restart", error=True)
+
+    async def _deploy_again(self, deployer: Deployer, changed: list[str]) -> None:
+        began = time.monotonic()
+        try:
+            project = Project.load(self._project.directory, self._project.chalice_stage)
+            self._deployment = await deployer.deploy(project)
+        except DecanterError as error:
+            self._journal.not_reloaded(changed, error)
+            return
+        self._journal.reloaded(changed, time.monotonic() - began)
+        if project.api_stage != self._stack.api_stage:
+            text = f"restart to serve the stage {project.api_stage!r} in place of"
+            self._journal.note(f"{text} {self._stack.api_stage!r}", error=True)
+
+    def _say_hello(self, about: dict[str, Any]) -> None:
+        for warning in about["warnings"]:
+            self._journal.note(warning, error=True)
+        if self._options.host not in LOOPBACK:
+            text = "whoever reaches this machine can connect, post to clients and read the journal"
+            self._journal.note(f"it listens on {self._options.host}: {text}", error=True)
+        self._journal.hello(about, banner(about))
+
+    def _about(self, deployer: Deployer, database: Database) -> dict[str, Any]:
+        template = deployer.template_path(self._project)
+        return {
+            "app_name": self._stack.app_name,
+            "stage": self._stack.stage,
+            "project": str(self._project.directory),
+            "websocket_url": self._url("ws"),
+            "management_url": self._url("http"),
+            "http_url": self._url("http"),
+            "console_url": f"http://{shown_host(self._options.host)}:{self._port}/",
+            **api_facts(self._gateway.api, self._deployment.declared),
+            "template": str(template) if template and template.is_file() else None,
+            "dynamodb_url": database.url,
+            "dynamodb_is_embedded": database.is_embedded,
+            "tables": self._deployment.tables,
+            "concurrency": self._options.concurrency,
+            "reload": self._options.reload,
+        }
+
+    def _url(self, scheme: str) -> str:
+        host = shown_host(self._options.host)
+        return f"{scheme}://{host}:{self._port}/{self._stack.api_stage}"
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A listening socket.
+
+    Raises:
+        ServiceError: the port is taken, or the address is not this machine's.
+    """
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family, backlog=1024)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            remedy = f"take another with --port, as in --port {port + 1 if port < 65535 else 0}"
+            raise ServiceError(f"port {port} of {host} is taken: {remedy}") from error
+        raise ServiceError(f"cannot listen on {host} port {port}: {error.strerror}") from error
+
+
+def shown_host(host: str) -> str:
+    """The host as a URL on this machine has it."""
+    if host in ("0.0.0.0", "::"):  # noqa: S104 - compared, not bound
+        return "127.0.0.1"
+    return f"[{host}]" if ":" in host else host

@@ -1,0 +1,112 @@
+"""What the operator reads, and what a follower gets."""
+
+import asyncio
+import io
+import json
+from typing import Any
+
+import pytest
+
+from decanter.errors import ProjectError
+from decanter.local.functions import Run
+from decanter.local.journal import Journal, printable
+from decanter.local.model import Invocation
+from decanter.local.outcomes import Failure, Returned
+
+CONTEXT = {"requestId": "R" * 15 + "=", "connectionId": "C" * 15 + "="}
+INVOCATION = Invocation("websocket_message", "$default", {"requestContext": CONTEXT})
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+class Closed(io.StringIO):
+    def write(self, text: str) -> int:
+        raise BrokenPipeError
+
+
+def journal(out: io.StringIO, **options: bool) -> Journal:
+    return Journal(out, **{"as_json": False, "verbose": False, **options})
+
+
+def test_a_line_has_the_time_the_kind_and_what_happened() -> None:
+    out = io.StringIO()
+    journal(out).ran(
+        INVOCATION, Run("websocket_message", Returned({"statusCode": 200}), 0.0124, True)
+    )
+    clock, line = out.getvalue().split(" ", 1)
+    assert len(clock) == len("12:00:00.000")
+    ran = f"ran        {CONTEXT['connectionId']} websocket_message $default 200 12 ms cold\n"
+    assert line == ran
+
+
+def test_colours_are_for_a_terminal_alone() -> None:
+    pipe, terminal = io.StringIO(), Terminal()
+    for out in (pipe, terminal):
+        journal(out).note("text", error=True)
+    assert "\x1b[31m" in terminal.getvalue()
+    assert "\x1b" not in pipe.getvalue()
+
+
+def test_json_is_an_object_a_line_and_errors_say_so() -> None:
+    out = io.StringIO()
+    written = journal(out, as_json=True)
+    written.ran(INVOCATION, Run("websocket_message", Failure.TIMED_OUT, 29.0, False))
+    written.hello({"websocket_url": "ws://x"}, "never seen")
+    entries: list[dict[str, Any]] = [json.loads(line) for line in out.getvalue().splitlines()]
+    assert [entry["kind"] for entry in entries] == ["ran", "serving"]
+    assert (entries[0]["error"], entries[0]["outcome"]) == (True, "timed out")
+
+
+@pytest.mark.parametrize(("verbose", "lines"), [(False, 0), (True, 1)])
+def test_events_are_shown_only_where_they_are_asked_for(verbose: bool, lines: int) -> None:
+    out = io.StringIO()
+    journal(out, verbose=verbose).given(INVOCATION)
+    assert len(out.getvalue().splitlines()) == lines
+
+
+def test_a_failed_reload_is_one_block() -> None:
+    out = io.StringIO()
+    journal(out).not_reloaded(["app.py"], ProjectError("app.py:3: invalid", detail="  def (\n ^"))
+    first, *rest = out.getvalue().splitlines()
+    assert first.endswith("app.py changed: app.py:3: invalid")
+    assert [line.strip() for line in rest] == [
+        "|   def (",
+        "|  ^",
+        "| What was in service goes on until this is mended.",
+    ]
+
+
+def test_what_a_handler_prints_cannot_drive_the_terminal() -> None:
+    assert printable("a\x1b[2Jb\r\ud800é") == "a\\x1b[2Jb\\r\\ud800é"
+
+
+def test_a_reader_that_has_gone_ends_nothing() -> None:
+    written = journal(Closed())
+    written.note("one")
+    written.note("two")
+
+
+def test_a_slow_follower_loses_the_oldest() -> None:
+    async def follow() -> list[str]:
+        written = journal(io.StringIO())
+        with written.follow(most=2) as entries:
+            for text in ("one", "two", "three"):
+                written.note(text)
+            return [entries.get_nowait()["note"] for _ in range(2)]
+
+    assert asyncio.run(follow()) == ["two", "three"]
+
+
+def test_calls_to_connections_are_told_together() -> None:
+    async def calls() -> str:
+        out = io.StringIO()
+        written = journal(out)
+        for status in (200, 200, 410):
+            written.management("POST", status, 5)
+        written._tell_posts()
+        return out.getvalue()
+
+    assert "posts      2 x POST 200, 1 x POST 410, 15 B" in asyncio.run(calls())

@@ -1,0 +1,84 @@
+"""Which files count, and what a change is."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from decanter.local.reload import Sources, differing, name_in
+
+
+@pytest.fixture(name="project")
+def _project(tmp_path: Path) -> Path:
+    project = tmp_path / "project"
+    for name in (
+        "app.py",
+        "notes.txt",
+        "chalicelib/__init__.py",
+        "chalicelib/data.json",
+        "chalicelib/__pycache__/x.pyc",
+        "chalicelib/deep/er.py",
+        "vendor/library.py",
+        "tests/test_app.py",
+        ".chalice/config.json",
+        ".chalice/deployed/dev.json",
+        ".venv/lib/module.py",
+    ):
+        path = project / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("x")
+    return project
+
+
+def names(sources: Sources) -> set[str]:
+    return {name_in(sources.project, path) for path in sources.snapshot()}
+
+
+def test_what_ships_and_what_configures_it_counts_and_nothing_else(project: Path) -> None:
+    template = project / ".chalice" / "resources.json"
+    sources = Sources(project, template)
+    expected = {
+        "app.py",
+        "chalicelib/__init__.py",
+        "chalicelib/data.json",
+        "chalicelib/deep/er.py",
+        "vendor/library.py",
+        ".chalice/config.json",
+    }
+    assert names(sources) == expected
+    template.write_text("{}")
+    assert names(sources) == expected | {".chalice/resources.json"}
+
+
+def test_folders_are_those_of_the_files(project: Path) -> None:
+    folders = Sources(project, project / "missing" / "template.json").folders()
+    expected = {"", ".chalice", "chalicelib", "chalicelib/deep", "vendor"}
+    assert folders == {project / name for name in expected}
+
+
+def test_a_linked_chalicelib_is_watched_where_it_leads(project: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "app.py").touch()
+    (other / "chalicelib").symlink_to(project / "chalicelib")
+    sources = Sources(other)
+    assert project / "chalicelib" / "deep" in sources.folders()
+    assert project / "chalicelib" / "data.json" in sources.snapshot()
+
+
+def test_added_changed_replaced_and_removed_files_differ(project: Path) -> None:
+    sources = Sources(project)
+    before = sources.snapshot()
+    assert differing(before, sources.snapshot()) == []
+    stat = (project / "app.py").stat()
+    (project / "app.new").write_text("y")
+    os.utime(project / "app.new", ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    (project / "app.new").rename(project / "app.py")  # the same size, the same time
+    (project / "vendor" / "library.py").unlink()
+    (project / "extra.py").touch()
+    changed = differing(before, sources.snapshot())
+    assert [name_in(project, path) for path in changed] == [
+        "app.py",
+        "extra.py",
+        "vendor/library.py",
+    ]
