@@ -1,0 +1,4 @@
+"""What the local gateway promises, rule by rule, seen from outside: sockets, boto3, handlers.
+
+Each test carries the numbers of the rules that it shows: `@pytest.mark.rule(24, 51)`.
+"""

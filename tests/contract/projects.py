@@ -1,0 +1,50 @@
+"""A small Chalice project that a test writes, and writes again."""
+
+import json
+from pathlib import Path
+
+NO_DATABASE = ("--dynamodb-endpoint", "http://127.0.0.1:9")
+"""For an app without tables: starting a DynamoDB takes longer than all the rest."""
+
+HEAD = """\
+from boto3.session import Session
+from chalice import Chalice
+app = Chalice(app_name="small")
+app.experimental_feature_flags.update(["WEBSOCKETS"])
+app.websocket_api.session = Session()
+"""
+
+ANSWER = """
+@app.on_ws_message()
+def message(event):
+    app.websocket_api.send(event.connection_id, {answer})
+"""
+
+
+def replace(path: Path, text: str) -> None:
+    """Write a file as an editor does: whole, or not at all."""
+    path.with_suffix(".new").write_text(text)
+    path.with_suffix(".new").rename(path)
+
+
+class SmallProject:
+    """A project whose message handler sends the value of one expression."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        (folder / ".chalice").mkdir()
+        (folder / "chalicelib").mkdir()
+        (folder / "chalicelib" / "__init__.py").touch()
+        self.configure()
+        self.answer("event.body")
+
+    def configure(self, **variables: str) -> None:
+        stage = {"environment_variables": variables}
+        config = {"version": "2.0", "app_name": "small", "stages": {"dev": stage}}
+        replace(self.folder / ".chalice" / "config.json", json.dumps(config))
+
+    def answer(self, expression: str, head: str = "") -> None:
+        self.write(head + HEAD + ANSWER.format(answer=expression))
+
+    def write(self, source: str) -> None:
+        replace(self.folder / "app.py", source)

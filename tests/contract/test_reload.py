@@ -1,0 +1,158 @@
+"""A changed project is served at once: new processes and routes, the same sockets."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from websockets.sync.client import ClientConnection
+
+from tests.contract.clients import receive
+from tests.contract.projects import HEAD, NO_DATABASE, SmallProject, replace
+from tests.gateways import SECONDS, Running, gateway, wait_until
+
+RELOADED = "reload .* changed: in service after"
+
+
+@pytest.fixture(name="small")
+def _small(tmp_path: Path) -> SmallProject:
+    return SmallProject(tmp_path)
+
+
+@pytest.fixture(name="running")
+def _running(small: SmallProject) -> Iterator[Running]:
+    with gateway(small.folder, "--no-template", *NO_DATABASE) as it:
+        yield it
+
+
+def say(client: ClientConnection, text: str) -> str:
+    client.send(text)
+    return receive(client)
+
+
+def in_service(running: Running, number: int) -> None:
+    """Wait until so many changes are in service."""
+
+    def count() -> int:
+        return sum("changed: in service after" in line for line in running.lines)
+
+    wait_until(lambda: count() == number, f"change {number} is in service")
+
+
+def test_a_changed_handler_is_in_service_and_sockets_stay_open(
+    small: SmallProject, running: Running
+) -> None:
+    """Two edits of one size within one second are two versions, whatever compiled files say."""
+    with running.connect() as client:
+        for number, version in enumerate(["one", "two", "six"], start=1):
+            small.answer(repr(version))
+            in_service(running, number)
+            assert say(client, "any") == version
+    assert not (small.folder / "__pycache__").exists()
+
+
+def test_what_is_imported_and_the_environment_are_new_too(
+    small: SmallProject, running: Running
+) -> None:
+    with running.connect() as client:
+        small.answer("value()", "import os\nfrom chalicelib.late import value\n")
+        assert running.wait_for_line("reload .*: No module named 'chalicelib.late'")
+        assert say(client, "the old one goes on") == "the old one goes on"
+        late = small.folder / "chalicelib" / "late.py"
+        replace(late, "import os\ndef value():\n    return os.environ.get('COLOUR', 'none')\n")
+        assert running.wait_for_line(RELOADED)
+        assert say(client, "any") == "none"
+        small.configure(COLOUR="red")
+        assert running.wait_for_line("reload .*config.json changed: in service")
+        assert say(client, "any") == "red"
+
+
+def test_a_syntax_error_is_one_block_and_the_old_code_goes_on_until_it_is_mended(
+    small: SmallProject, running: Running
+) -> None:
+    with running.connect() as client:
+        small.write(HEAD + "\ndef broken(:\n")
+        assert running.wait_for_line("goes on until this is mended")
+        begin = next(n for n, line in enumerate(running.lines) if "app.py:7: invalid" in line)
+        block = running.lines[begin + 1 : begin + 6]
+        assert [line.strip() for line in block][1:4:2] == [
+            "|     def broken(:",
+            "| SyntaxError: invalid syntax",
+        ]
+        assert say(client, "still here") == "still here"
+        small.answer("'mended'")
+        assert running.wait_for_line(RELOADED)
+        assert say(client, "any") == "mended"
+
+
+def test_broken_code_on_disk_fails_no_message_while_a_process_of_the_old_is_there(
+    small: SmallProject, running: Running
+) -> None:
+    """A second process would be started for the second message, and cannot be."""
+    small.answer("[time.sleep(1), event.body][1]", "import time\n")
+    in_service(running, 1)
+    small.write("import nothing_of_that_name\n")
+    assert running.wait_for_line("goes on until this is mended")
+    with running.connect() as client:
+        client.send("one")
+        client.send("two")
+        assert {receive(client), receive(client)} == {"one", "two"}
+
+
+def test_a_route_that_comes_or_goes_is_the_apis_at_once(
+    small: SmallProject, running: Running
+) -> None:
+    with running.connect() as client:
+        small.write(HEAD)
+        assert running.wait_for_line(RELOADED)
+        assert '"Forbidden"' in say(client, "no handler any more")
+        small.answer("'back'")
+        in_service(running, 2)
+        assert say(client, "any") == "back"
+
+
+def test_a_numbered_stream_during_ten_reloads_has_no_gap_and_no_repeat(
+    small: SmallProject, running: Running
+) -> None:
+    """Every message is handled once, by the code before a change or by the code after."""
+    received: list[str] = []
+    done = threading.Event()
+
+    def stream(client: ClientConnection) -> None:
+        number = 0
+        while not done.is_set() or number < 50:
+            received.append(say(client, str(number)))
+            number += 1
+
+    with running.connect() as client:
+        streaming = threading.Thread(target=stream, args=(client,))
+        streaming.start()
+        for version in range(1, 11):
+            small.answer(f"event.body + ' {version}'")
+            in_service(running, version)
+        done.set()
+        streaming.join(SECONDS)
+    assert [line.split()[0] for line in received] == [str(n) for n in range(len(received))]
+    assert len({line.split()[-1] for line in received if " " in line}) >= 9
+
+
+def test_a_handler_at_work_finishes_with_the_code_that_it_began_with(
+    small: SmallProject, running: Running
+) -> None:
+    small.answer("[time.sleep(2), 'old'][1]", "import time\n")
+    assert running.wait_for_line(RELOADED)
+    with running.connect() as slow, running.connect() as quick:
+        slow.send("begin")
+        assert running.wait_for_line(r"message .* 5 B")
+        small.answer("'new'")
+        in_service(running, 2)
+        assert say(quick, "any") == "new"
+        assert receive(slow) == "old"
+
+
+def test_no_reload_keeps_the_code(small: SmallProject) -> None:
+    with gateway(small.folder, "--no-reload", *NO_DATABASE) as running, running.connect() as client:
+        assert say(client, "first") == "first"
+        small.answer("'changed'")
+        assert say(client, "second") == "second"
+        assert any("kept on changes" in line for line in running.lines)
