@@ -1,0 +1,61 @@
+"""The service of this repository, running."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+
+from tests.gateways import ROOT, Running, gateway, wait_until
+
+
+@pytest.fixture(scope="session", name="service")
+def _service() -> Iterator[Running]:
+    with gateway(ROOT, "--no-reload") as running:
+        yield running
+
+
+class Table:
+    """The connection table of a running gateway."""
+
+    def __init__(self, running: Running) -> None:
+        words = running.banner("DynamoDB").split()
+        self._name = words[1]
+        self._client = boto3.client(
+            "dynamodb",
+            endpoint_url=words[0],
+            region_name="us-east-1",
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+        )
+
+    def ids(self) -> set[str]:
+        """The connection ids in it."""
+        pages = self._client.get_paginator("scan").paginate(TableName=self._name)
+        return {row["connectionID"]["S"] for page in pages for row in page["Items"]}
+
+    def row(self, connection_id: str) -> dict[str, Any]:
+        """One row."""
+        key = {"connectionID": {"S": connection_id}}
+        row: dict[str, Any] = self._client.get_item(TableName=self._name, Key=key)["Item"]
+        return row
+
+    def put(self, connection_id: str, connected_at: int) -> None:
+        """Add a row, as a connect handler would have."""
+        row = {
+            "connectionID": {"S": connection_id},
+            "connected_at": {"N": str(connected_at)},
+            "expires_at": {"N": str(connected_at // 1000 + 7800)},
+        }
+        self._client.put_item(TableName=self._name, Item=row)
+
+    def wait_for(self, count: int) -> None:
+        """Wait until it holds so many rows: disconnect handlers run behind the close."""
+        wait_until(lambda: len(self.ids()) == count, f"{count} rows in the table")
+
+
+@pytest.fixture(name="table")
+def _table(service: Running) -> Table:
+    table = Table(service)
+    table.wait_for(0)
+    return table

@@ -1,0 +1,181 @@
+"""`decanter local` as a command: how it starts, how it ends, what it says when it cannot."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import sysconfig
+import time
+import venv
+from pathlib import Path
+
+import pytest
+
+from tests.gateways import PROJECTS, ROOT, SECONDS, gateway, wait_until
+
+
+def local(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    """Run the command to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "decanter", "local", "--port", "0", *arguments],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+
+
+def project(folder: Path, app: str) -> Path:
+    """A project whose app.py is this text."""
+    (folder / ".chalice").mkdir()
+    (folder / ".chalice" / "config.json").write_text(
+        '{"version": "2.0", "app_name": "it", "stages": {"dev": {}}}'
+    )
+    (folder / "app.py").write_text(app)
+    return folder
+
+
+def children_of(pid: int) -> set[int]:
+    """The processes below a process."""
+    found: set[int] = set()
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in task.read_text().split():
+            found |= {int(child)} | children_of(int(child))
+    return found
+
+
+def is_running(pid: int) -> bool:
+    """Whether a process is there and is no zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs Linux's /proc")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_signal_ends_it_within_two_seconds_and_all_its_processes(number: signal.Signals) -> None:
+    with gateway(ROOT) as running:
+        with running.connect() as client:
+            children = children_of(running.process.pid)
+            assert len(children) >= 4  # three functions' and the embedded DynamoDB's
+            client.send('{"message":"sendmessage","data":1}')
+            assert client.recv(timeout=SECONDS) == "1"
+            began = time.monotonic()
+            running.process.send_signal(number)
+            status = running.process.wait(SECONDS)
+            assert time.monotonic() - began < 2
+        assert status == (-number if number == signal.SIGKILL else 0)
+        wait_until(lambda: not any(map(is_running, children)), "its processes are gone")
+
+
+def test_a_signal_while_it_starts_ends_it_too(tmp_path: Path) -> None:
+    slow = project(tmp_path, "import time\ntime.sleep(60)\n")
+    command = [sys.executable, "-m", "decanter", "local", "--project-dir", str(slow), "--port", "0"]
+    with subprocess.Popen(command, cwd=ROOT) as process:
+        wait_until(lambda: len(children_of(process.pid)) >= 2, "it imports the app")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(SECONDS) == 0
+
+
+def test_a_taken_port_is_one_line_and_status_2() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        result = local("--port", str(port))
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr == (
+        f"decanter: error: port {port} of 127.0.0.1 is taken: "
+        f"take another with --port, as in --port {port + 1}\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("app", "said"),
+    [
+        ("def broken(:\n", "app.py:1: invalid syntax"),
+        ("import nothing_of_this_name\n", "No module named 'nothing_of_this_name'"),
+        ("1 / 0\n", "ZeroDivisionError: division by zero"),
+        ("import sys; sys.exit(3)\n", "SystemExit: 3"),
+        ("other = 1\n", "has no Chalice object named `app`"),
+        ("app = 1\n", "has no Chalice object named `app`"),
+    ],
+)
+def test_an_app_that_cannot_be_loaded_is_one_line_and_status_2(
+    tmp_path: Path, app: str, said: str
+) -> None:
+    result = local("--project-dir", str(project(tmp_path, app)))
+    assert (result.returncode, result.stdout) == (2, "")
+    *_, last = result.stderr.splitlines()
+    assert last.startswith("decanter: error: ")
+    assert said in last
+    assert "decanter/" not in result.stderr  # no frame of ours
+
+
+def test_a_wrong_folder_is_one_line_and_status_2(tmp_path: Path) -> None:
+    for folder in (tmp_path / "nowhere", tmp_path):
+        result = local("--project-dir", str(folder))
+        assert (result.returncode, result.stdout) == (2, "")
+        assert result.stderr.count("\n") == 1
+        assert str(folder) in result.stderr
+        assert "--project-dir" in result.stderr
+
+
+def test_an_unknown_stage_names_those_there_are() -> None:
+    result = local("--stage", "prd")
+    assert result.returncode == 2
+    assert "dev, prod" in result.stderr
+
+
+@pytest.mark.parametrize("arguments", [["--template"], ["--no-template"]])
+def test_the_service_runs_with_its_template_and_without(arguments: list[str]) -> None:
+    if arguments == ["--template"]:
+        arguments = ["--template", str(ROOT / ".chalice" / "resources.json")]
+    with gateway(ROOT, *arguments) as running, running.connect() as client:
+        client.send('{"message":"sendmessage","data":"both"}')
+        assert client.recv(timeout=SECONDS) == '"both"'
+
+
+def test_stage_and_function_variables_reach_the_handlers(tmp_path: Path) -> None:
+    inherited = {"PROBE_EVENTS": str(tmp_path)}
+    probe = gateway(PROJECTS / "probe", environment=inherited)
+    with probe as running, running.connect() as client:
+        client.send('{"show":"environment"}')
+        environment = str(client.recv(timeout=SECONDS))
+    for each in ('"PROBE_STAGE": "dev"', '"PROBE_FUNCTION": "message"', '"AWS_REGION": '):
+        assert each in environment
+
+
+def test_installed_elsewhere_it_runs_a_copy_of_the_app(tmp_path: Path) -> None:
+    """A wheel of `decanter`, an environment of its own, a folder of its own."""
+    environment, folder = tmp_path / "environment", tmp_path / "copy"
+    wheel = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "--quiet"]
+    source = tmp_path / "source"
+    shutil.copytree(ROOT / "decanter", source / "decanter")
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source / name)
+    subprocess.run([*wheel, "--wheel-dir", str(tmp_path), str(source)], check=True)
+    venv.create(environment, symlinks=True)
+    packages = sysconfig.get_path("purelib", vars={"base": str(environment)})
+    (built,) = tmp_path.glob("*.whl")
+    shutil.unpack_archive(built, packages, "zip")
+    (Path(packages) / "dependencies.pth").write_text(sysconfig.get_path("purelib"))
+    shutil.copytree(ROOT / "chalicelib", folder / "chalicelib")
+    shutil.copytree(ROOT / ".chalice", folder / ".chalice")
+    shutil.copy(ROOT / "app.py", folder / "app.py")
+    python = str(environment / "bin" / "python")
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("COV_")}
+    where = subprocess.run(
+        [python, "-P", "-c", "import decanter; print(decanter.__file__)"],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=folder,
+        env=clean,
+    )
+    assert where.stdout.startswith(str(environment))
+    with gateway(folder, python=python, cwd=folder) as running, running.connect() as client:
+        client.send('{"message":"sendmessage","data":"elsewhere"}')
+        assert client.recv(timeout=SECONDS) == '"elsewhere"'
