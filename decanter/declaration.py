@@ -3,10 +3,13 @@
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 from decanter.errors import ProjectError
+
+# The rights that each function needs, by its configuration key.
+Needs = Mapping[str, tuple[str, ...]]
 
 # The function behind all of an app's HTTP routes, as Chalice names it (chalice.deploy.appgraph).
 HTTP_FUNCTION = "api_handler"
@@ -32,6 +35,7 @@ class TableDeclaration:
         ttl_attribute: the attribute that holds the expiry, or None.
         read_capacity_units: the provisioned capacity, where the table is provisioned.
         write_capacity_units: the same for writes.
+        actions: the IAM actions that each function calls on it; empty if the model does not say.
     """
 
     environment: str
@@ -41,6 +45,7 @@ class TableDeclaration:
     ttl_attribute: str | None
     read_capacity_units: int
     write_capacity_units: int
+    actions: Needs = field(default_factory=dict)
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
@@ -53,6 +58,7 @@ class TableDeclaration:
             ttl_attribute=data.get("ttl_attribute"),
             read_capacity_units=data["read_capacity_units"],
             write_capacity_units=data["write_capacity_units"],
+            actions=_needs(data.get("actions", {})),
         )
 
     def schema(self) -> dict[str, Any]:
@@ -83,11 +89,19 @@ class RouteDeclaration:
 
 @dataclass(frozen=True)
 class RouterDeclaration:
-    """A router: its route selection expression, its routes, and whether it has `$default`."""
+    """A router.
+
+    Attributes:
+        expression: its route selection expression.
+        routes: those that it declares, `$default` not among them.
+        default: whether it declares `$default`.
+        posts: the HTTP methods that each function calls on @connections.
+    """
 
     expression: str
     routes: tuple[RouteDeclaration, ...]
     default: bool
+    posts: Needs = field(default_factory=dict)
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
@@ -96,7 +110,7 @@ class RouterDeclaration:
             RouteDeclaration(route["route_key"], route.get("operation_name"), route["function"])
             for route in data["routes"]
         )
-        return cls(expression=data["expression"], routes=routes, default=data["default"])
+        return cls(data["expression"], routes, data["default"], _needs(data.get("posts", {})))
 
 
 @dataclass(frozen=True)
@@ -153,6 +167,10 @@ class Declaration:
         """The configuration keys of the functions behind the app's routes, sorted."""
         functions = {handler.function for handler in self.websocket.values()}
         return tuple(sorted(functions | ({HTTP_FUNCTION} if self.http_routes else set())))
+
+
+def _needs(data: Mapping[str, Sequence[str]]) -> Needs:
+    return {function: tuple(sorted(rights)) for function, rights in data.items()}
 
 
 def _distinct(tables: Sequence[TableDeclaration]) -> tuple[TableDeclaration, ...]:

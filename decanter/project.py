@@ -87,7 +87,7 @@ class Project:
         Raises:
             ProjectError: a value is no string.
         """
-        variables = self._scope(function).environment_variables
+        variables = self.scope(function).environment_variables
         for name, value in variables.items():
             if not isinstance(value, str):
                 raise ProjectError(
@@ -98,11 +98,11 @@ class Project:
 
     def timeout(self, function: str) -> int:
         """After how many seconds Lambda ends the function."""
-        return self._scope(function).lambda_timeout or DEFAULT_LAMBDA_TIMEOUT
+        return self.scope(function).lambda_timeout or DEFAULT_LAMBDA_TIMEOUT
 
     def memory(self, function: str) -> int:
         """The function's memory in MB."""
-        return self._scope(function).lambda_memory_size or DEFAULT_LAMBDA_MEMORY_SIZE
+        return self.scope(function).lambda_memory_size or DEFAULT_LAMBDA_MEMORY_SIZE
 
     def template(
         self, path: Path | None = None, *, region: str = DEFAULT_REGION, api_id: str = "local"
@@ -176,7 +176,18 @@ class Project:
             for table in declaration.tables
         ]
 
-    def _scope(self, function: str) -> Config:
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """The stages of the configuration, Chalice's default one where none is written."""
+        return tuple(self.config.config_from_disk.get("stages") or (DEFAULT_STAGE_NAME,))
+
+    @property
+    def for_development(self) -> bool:
+        """Whether it is Chalice's default stage, `dev`: its tables are provisioned."""
+        return self.chalice_stage == DEFAULT_STAGE_NAME
+
+    def scope(self, function: str) -> Config:
+        """Chalice's view of the configuration for one function, by its configuration key."""
         return self.config.scope(self.chalice_stage, function)
 
 

@@ -1,78 +1,156 @@
 """The merge template that an app's declarations make, for `chalice package --merge-template`.
 
-One file serves every stage: what differs between stages is a parameter, so a file in the
-repository never depends on who wrote it last.
+It is laid over the template that Chalice generates: what Chalice knows nothing of is added (the
+tables, the routers' routes, a deployment that follows its content), what it does loosely is made
+exact (each function's role, its log, its environment). What this file cannot know is in the
+project's own `.chalice/overrides.json`, which is laid over it by the same rules.
 """
 
 import json
 from typing import Any
 
-from decanter.declaration import Declaration, TableDeclaration
-from decanter.stack import logical_id
+from chalice.package import TemplateDeepMerger
 
+from decanter.aws import access, api
+from decanter.declaration import HTTP_FUNCTION, Declaration, TableDeclaration
+from decanter.document import read_template
+from decanter.project import Project
+from decanter.stack import logical_id
+from decanter.template import TABLE
+
+OVERRIDES = "overrides.json"
 BILLING_PARAMETER = "TableBillingMode"
 PROVISIONED_CONDITION = "TablesAreProvisioned"
+RETENTION_PARAMETER = "LogRetentionInDays"
+DEFAULT_RETENTION_DAYS = 30
+MANAGEMENT_ENDPOINT = "DECANTER_MANAGEMENT_ENDPOINT"
+
+_RETENTION = {"RetentionInDays": {"Ref": RETENTION_PARAMETER}}
 
 Section = dict[str, Any]
 
 
-def render(declaration: Declaration) -> str:
-    """The template as the text of its file: sorted, so that it follows from the app alone."""
-    return json.dumps(build(declaration), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+def render(project: Project, declaration: Declaration) -> str:
+    """The template as the text of its file: sorted, so that it follows from the project alone."""
+    template = build(project, declaration)
+    return json.dumps(template, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
-def build(declaration: Declaration) -> Section:
-    """The template; its sections are empty where the app declares nothing for them."""
-    template: Section = {"Resources": tables(declaration) | functions(declaration)}
-    if declaration.tables:
-        template |= billing() | {"Outputs": outputs(declaration)}
+def build(project: Project, declaration: Declaration) -> Section:
+    """The template of the project's stage; sections for which there is nothing are left out.
+
+    Raises:
+        ProjectError: the app's routers disagree, or the overrides cannot be read.
+    """
+    sections = {
+        "Parameters": parameters(project, declaration),
+        "Conditions": conditions(declaration),
+        "Resources": resources(project, declaration),
+        "Outputs": outputs(project, declaration),
+    }
+    template = {name: section for name, section in sections.items() if section}
+    path = project.directory / ".chalice" / OVERRIDES
+    if path.is_file():
+        template = TemplateDeepMerger().merge(read_template(path), template)
     return template
 
 
-def billing() -> Section:
-    """The parameter that says how the tables are billed, and the condition that reads it."""
-    return {
-        "Parameters": {
-            BILLING_PARAMETER: {
-                "Type": "String",
-                "AllowedValues": ["PROVISIONED", "PAY_PER_REQUEST"],
-                "Default": "PROVISIONED",
-                "Description": (
-                    "PROVISIONED is the capacity that the app declares, for development; "
-                    "PAY_PER_REQUEST is on-demand, for production."
-                ),
-            }
-        },
-        "Conditions": {
-            PROVISIONED_CONDITION: {"Fn::Equals": [{"Ref": BILLING_PARAMETER}, "PROVISIONED"]}
-        },
-    }
-
-
-def tables(declaration: Declaration) -> Section:
-    """The tables, by logical id."""
-    return {table.logical_id: _table(table) for table in declaration.tables}
-
-
-def functions(declaration: Declaration) -> Section:
-    """What is laid over Chalice's functions: the tables' names, instead of the configured ones."""
-    variables = {table.environment: {"Ref": table.logical_id} for table in declaration.tables}
-    if not variables:
-        return {}
-    return {
-        logical_id(function): {"Properties": {"Environment": {"Variables": dict(variables)}}}
-        for function in declaration.functions
-    }
-
-
-def outputs(declaration: Declaration) -> Section:
-    """The tables' names and ARNs."""
+def parameters(project: Project, declaration: Declaration) -> Section:
+    """What may differ from stage to stage, each with the default of the project's stage."""
     found: Section = {}
+    if declaration.tables:
+        found[BILLING_PARAMETER] = {
+            "Type": "String",
+            "AllowedValues": ["PROVISIONED", "PAY_PER_REQUEST"],
+            "Default": "PROVISIONED" if project.for_development else "PAY_PER_REQUEST",
+            "Description": (
+                "PROVISIONED is the capacity that the app declares, for development; "
+                "PAY_PER_REQUEST is on-demand, for production."
+            ),
+        }
+    if declaration.functions:
+        found[RETENTION_PARAMETER] = {
+            "Type": "Number",
+            "Default": project.config.log_retention_in_days or DEFAULT_RETENTION_DAYS,
+            "Description": "After how many days log events are deleted.",
+        }
+    return found | (api.parameters() if declaration.websocket else {})
+
+
+def conditions(declaration: Declaration) -> Section:
+    """The conditions that read the parameters."""
+    found: Section = {}
+    if declaration.tables:
+        found[PROVISIONED_CONDITION] = {"Fn::Equals": [{"Ref": BILLING_PARAMETER}, "PROVISIONED"]}
+    return found | (api.conditions() if declaration.websocket else {})
+
+
+def resources(project: Project, declaration: Declaration) -> Section:
+    """Everything, by logical id."""
+    found = {table.logical_id: _table(table) for table in declaration.tables}
+    found |= access.roles(project, declaration)
+    found |= functions(project, declaration)
+    found |= {access.log_group_id(f): _log_group(f) for f in declaration.functions}
+    if declaration.websocket:
+        found |= api.resources(project, declaration, _RETENTION)
+    return found
+
+
+def functions(project: Project, declaration: Declaration) -> Section:
+    """What is laid over Chalice's functions."""
+    roles = access.role_references(project, declaration)
+    found: Section = {}
+    for function in declaration.functions:
+        properties: Section = {
+            "LoggingConfig": {"LogGroup": {"Ref": access.log_group_id(function)}}
+        }
+        if variables := _variables(project, declaration, function):
+            properties["Environment"] = {"Variables": variables}
+        if function in roles:
+            properties["Role"] = roles[function]
+        found[logical_id(function)] = {"Properties": properties}
+    return found
+
+
+def outputs(project: Project, declaration: Declaration) -> Section:
+    """Where clients connect, and the tables' names and ARNs."""
+    found = api.outputs(project) if declaration.websocket else {}
     for table in declaration.tables:
         name = table.logical_id
         found[f"{name}Name"] = {"Value": {"Ref": name}}
         found[f"{name}Arn"] = {"Value": {"Fn::GetAtt": [name, "Arn"]}}
     return found
+
+
+def _variables(project: Project, declaration: Declaration, function: str) -> Section:
+    """The tables' names, instead of the configured ones; @connections for those who may post.
+
+    The function behind the HTTP routes gets it too: it sees no event to learn it from.
+    """
+    variables: Section = {
+        table.environment: {"Ref": table.logical_id} for table in declaration.tables
+    }
+    posts = any(function in router.posts for router in declaration.routers)
+    if declaration.websocket and (posts or (declaration.routers and function == HTTP_FUNCTION)):
+        variables[MANAGEMENT_ENDPOINT] = api.management_endpoint(project)
+    return variables
+
+
+def _log_group(function: str) -> Section:
+    """A group whose name follows from the stack's alone.
+
+    The default name contains the function's, and a role that names it would need the function,
+    which needs the role.
+    """
+    return {
+        "Type": "AWS::Logs::LogGroup",
+        "DeletionPolicy": "Delete",
+        "UpdateReplacePolicy": "Delete",
+        "Properties": {
+            "LogGroupName": {"Fn::Sub": f"/aws/lambda/${{AWS::StackName}}/{function}"},
+            **_RETENTION,
+        },
+    }
 
 
 def _table(table: TableDeclaration) -> Section:
@@ -93,7 +171,7 @@ def _table(table: TableDeclaration) -> Section:
             "Enabled": True,
         }
     return {
-        "Type": "AWS::DynamoDB::Table",
+        "Type": TABLE,
         "DeletionPolicy": "Delete",
         "UpdateReplacePolicy": "Delete",
         "Properties": properties,

@@ -1,4 +1,4 @@
-"""`decanter template`: write the merge template, or check the one that is there."""
+"""`decanter template`: write the merge template and the policies, or check those that are there."""
 
 import argparse
 import difflib
@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from decanter.arguments import add_project_arguments
+from decanter.aws.access import policy_files
 from decanter.aws.template import render
 from decanter.describe import describe
 from decanter.errors import ProjectError
@@ -18,31 +19,50 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output",
         metavar="FILE",
-        help=f"where to write it, - for standard output (default: the project's {TEMPLATE})",
+        help="write the template there and nothing else, - for standard output "
+        f"(default: the project's {TEMPLATE}, and its stages' policy files)",
     )
     parser.add_argument(
         "--check",
         action="store_true",
-        help="write nothing: print how the file differs and exit with 1 if it does",
+        help="write nothing: print how the files differ and exit with 1 if one does",
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Write or check; 1 if the file that is checked differs."""
+    """Write or check; 1 if a file that is checked differs."""
     project = Project.load(args.project_dir, args.stage)
-    text = render(describe(project))
-    path = Path(args.output or project.directory / TEMPLATE)
+    texts = _texts(project, Path(args.output) if args.output else None)
     if args.check:
-        return _check(path, text)
+        # Each is shown, also after one that differs.
+        return max([_check(path, text) for path, text in texts.items()])
     if args.output == "-":
-        sys.stdout.write(text)
+        sys.stdout.write(*texts.values())
         return 0
+    for path, text in texts.items():
+        _write(path, text)
+        print(f"wrote {path}")
+    return 0
+
+
+def _texts(project: Project, output: Path | None) -> dict[Path, str]:
+    """What belongs where: the template for the stage, and the policies of every stage."""
+    declaration = describe(project)
+    template = render(project, declaration)
+    if output is not None:
+        return {output: template}
+    texts = {project.directory / TEMPLATE: template}
+    for stage in project.stages:
+        files = policy_files(Project.load(project.directory, stage), declaration)
+        texts |= {project.directory / ".chalice" / name: text for name, text in files.items()}
+    return texts
+
+
+def _write(path: Path, text: str) -> None:
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise ProjectError(f"cannot write {path}: {error.strerror}") from error
-    print(f"wrote {path}")
-    return 0
 
 
 def _check(path: Path, text: str) -> int:

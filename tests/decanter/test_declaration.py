@@ -39,6 +39,15 @@ def test_reads_tables_and_routers() -> None:
     assert declaration.warnings == ("careful",)
 
 
+def test_reads_what_each_function_needs() -> None:
+    table = {**TABLE, "actions": {"websocket_message": ["dynamodb:Scan", "dynamodb:DeleteItem"]}}
+    router = {**ROUTER, "posts": {"websocket_message": ["POST"]}}
+    declaration = Declaration.from_json(report(router, table))
+    actions = {"websocket_message": ("dynamodb:DeleteItem", "dynamodb:Scan")}
+    assert declaration.tables[0].actions == actions
+    assert declaration.routers[0].posts == {"websocket_message": ("POST",)}
+
+
 def test_a_kind_that_is_not_known_is_passed_over() -> None:
     assert Declaration.from_json(report({"kind": "queue"}, TABLE)).routers == ()
 

@@ -63,6 +63,21 @@ NETWORK = "check the network, the region and --endpoint-url"
             "correct these credentials, and the region they are for",
         ),
         (
+            answer("403", "Forbidden"),
+            "403: Forbidden",
+            "let this identity do that, or use another: AWS_PROFILE",
+        ),
+        (
+            answer("InvalidClientTokenId", "The security token is invalid."),
+            "InvalidClientTokenId: The security token is invalid",
+            "correct these credentials",
+        ),
+        (
+            answer("AlreadyExistsException", "ChangeSet decanter-change cannot be created"),
+            "AlreadyExistsException: ChangeSet decanter-change cannot be created",
+            "another run is at work on it: try again when it has ended",
+        ),
+        (
             answer("TeapotException"),
             "TeapotException: no",
             "see AWS's documentation of that error",

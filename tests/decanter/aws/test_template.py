@@ -9,36 +9,34 @@ from typing import Any
 
 import pytest
 
-from decanter.aws.template import BILLING_PARAMETER, build, render
+from decanter.aws.package import CHALICE
+from decanter.aws.template import BILLING_PARAMETER, MANAGEMENT_ENDPOINT, build, render
 from decanter.declaration import Declaration, TableDeclaration
+from decanter.errors import ProjectError
+from decanter.project import Project
 from decanter.stack import Stack
 from decanter.template import Template
-from tests.decanter.projects import TABLE, clean_environment, write_project
+from tests.decanter.declarations import NEEDY_TABLE, ROUTER, declaration
+from tests.decanter.projects import CONFIG, TABLE, clean_environment, write_project
 
 CONNECTIONS = TableDeclaration.from_json(TABLE)
-ROUTES = {"$connect": "websocket_connect", "$default": "websocket_message"}
+FUNCTIONS = ("websocket_connect", "websocket_message")
 
 
-def declaration(*tables: dict[str, Any], http_routes: tuple[str, ...] = ()) -> Declaration:
-    report = {
-        "app_name": "pour",
-        "websocket": {key: {"name": key, "function": name} for key, name in ROUTES.items()},
-        "http_routes": list(http_routes),
-        "warnings": [],
-        "declarations": list(tables),
-    }
-    return Declaration.from_json(report)
+@pytest.fixture(name="project")
+def _project(tmp_path: Path) -> Project:
+    return Project.load(write_project(tmp_path / "p"))
 
 
-def read(declared: Declaration, **parameters: str) -> Template:
-    document = json.loads(render(declared))
+def read(project: Project, declared: Declaration, **parameters: str) -> Template:
+    document = json.loads(render(project, declared))
     for name, value in parameters.items():
         document["Parameters"][name]["Default"] = value
-    return Template(document, Stack("pour", "dev"))
+    return Template(document, Stack("pour", "dev", api_stage="v1"))
 
 
-def test_the_table_has_the_key_and_the_ttl_of_its_class() -> None:
-    (table,) = read(declaration(TABLE)).tables()
+def test_the_table_has_the_key_and_the_ttl_of_its_class(project: Project) -> None:
+    (table,) = read(project, declaration(TABLE)).tables()
     assert table.ttl_attribute == "expires_at"
     assert table.arguments == {
         "TableName": "pour-dev-ConnectionsTable",
@@ -49,37 +47,57 @@ def test_the_table_has_the_key_and_the_ttl_of_its_class() -> None:
     }
 
 
-def test_one_parameter_makes_the_table_on_demand() -> None:
-    (table,) = read(declaration(TABLE), **{BILLING_PARAMETER: "PAY_PER_REQUEST"}).tables()
+def test_one_parameter_makes_the_table_on_demand(project: Project) -> None:
+    on_demand = {BILLING_PARAMETER: "PAY_PER_REQUEST"}
+    (table,) = read(project, declaration(TABLE), **on_demand).tables()
     assert table.arguments["BillingMode"] == "PAY_PER_REQUEST"
     assert "ProvisionedThroughput" not in table.arguments
 
 
-def test_the_functions_that_the_app_has_get_the_tables_name() -> None:
-    template = read(declaration(TABLE))
-    for function in ROUTES.values():
+def test_only_stage_dev_is_provisioned_by_default(project: Project) -> None:
+    prod = Project.load(project.directory, "prod")
+    defaults = [
+        build(each, declaration(TABLE))["Parameters"][BILLING_PARAMETER]["Default"]
+        for each in (project, prod)
+    ]
+    assert defaults == ["PROVISIONED", "PAY_PER_REQUEST"]
+
+
+def test_the_functions_that_the_app_has_get_the_tables_name(project: Project) -> None:
+    template = read(project, declaration(TABLE))
+    for function in FUNCTIONS:
         expected = {"CONNECTIONS_TABLE": "pour-dev-ConnectionsTable"}
         assert template.environment(function) == expected
     assert template.environment("websocket_disconnect") == {}
 
 
-def test_http_routes_get_it_too() -> None:
-    template = read(declaration(TABLE, http_routes=("/",)))
+def test_those_that_post_are_told_where(project: Project) -> None:
+    """The function behind the HTTP routes too: no event tells it."""
+    template = read(project, declaration(ROUTER, http_routes=("/",)))
+    where = {MANAGEMENT_ENDPOINT: "https://local.execute-api.us-east-1.amazonaws.com/v1"}
+    assert template.environment("websocket_connect") == {}
+    assert template.environment("websocket_message") == where
+    assert template.environment("api_handler") == where
+
+
+def test_http_routes_get_the_table_too(project: Project) -> None:
+    template = read(project, declaration(TABLE, http_routes=("/",)))
     assert template.environment("api_handler") == {"CONNECTIONS_TABLE": "pour-dev-ConnectionsTable"}
 
 
-def test_a_table_without_ttl_says_nothing_of_it() -> None:
-    declared = declaration(TABLE)
+def test_a_table_without_ttl_says_nothing_of_it(project: Project) -> None:
     table = replace(CONNECTIONS, ttl_attribute=None)
-    properties = build(replace(declared, tables=(table,)))["Resources"]["ConnectionsTable"]
-    assert "TimeToLiveSpecification" not in properties["Properties"]
+    declared = replace(declaration(TABLE), tables=(table,))
+    properties = build(project, declared)["Resources"]["ConnectionsTable"]["Properties"]
+    assert "TimeToLiveSpecification" not in properties
 
 
-def test_two_tables_share_the_parameter() -> None:
+def test_two_tables_share_the_parameter(project: Project) -> None:
     rooms = {**TABLE, "logical_id": "RoomsTable", "environment": "ROOMS_TABLE"}
-    document = build(declaration(TABLE, rooms))
-    assert list(document["Parameters"]) == [BILLING_PARAMETER]
+    document = build(project, declaration(TABLE, rooms))
+    assert [name for name in document["Parameters"] if "Table" in name] == [BILLING_PARAMETER]
     assert sorted(document["Outputs"]) == [
+        "APIGatewayURL",
         "ConnectionsTableArn",
         "ConnectionsTableName",
         "RoomsTableArn",
@@ -87,26 +105,72 @@ def test_two_tables_share_the_parameter() -> None:
     ]
 
 
-def test_an_app_that_declares_nothing_has_nothing() -> None:
-    assert render(declaration()) == '{\n  "Resources": {}\n}\n'
+def test_an_app_without_functions_has_nothing(project: Project) -> None:
+    assert build(project, replace(declaration(), websocket={})) == {}
 
 
-def test_the_text_is_the_same_whatever_the_order() -> None:
-    declared = declaration(TABLE)
+def test_an_app_without_declarations_keeps_its_roles_and_expression(project: Project) -> None:
+    """What Chalice gets wrong is mended for it too; what it says itself stays."""
+    resources = build(project, declaration())["Resources"]
+    assert "WebsocketAPI" not in resources
+    assert not [name for name in resources if name.endswith("Role")]
+    assert "Role" not in resources["WebsocketMessage"]["Properties"]
+    assert resources["WebsocketConnectRoute"] == {"Properties": {"OperationName": "ConnectRoute"}}
+
+
+def test_each_function_writes_its_own_log_which_ends_some_day(project: Project) -> None:
+    document = build(project, declaration(TABLE))
+    group = document["Resources"]["WebsocketConnectLogGroup"]["Properties"]
+    assert group == {
+        "LogGroupName": {"Fn::Sub": "/aws/lambda/${AWS::StackName}/websocket_connect"},
+        "RetentionInDays": {"Ref": "LogRetentionInDays"},
+    }
+    function = document["Resources"]["WebsocketConnect"]["Properties"]
+    assert function["LoggingConfig"] == {"LogGroup": {"Ref": "WebsocketConnectLogGroup"}}
+    assert document["Parameters"]["LogRetentionInDays"]["Default"] == 30
+
+
+def test_chalices_own_key_says_how_long_logs_are_kept(tmp_path: Path) -> None:
+    config = {**CONFIG, "log_retention_in_days": 7}
+    project = Project.load(write_project(tmp_path / "p", config=config))
+    document = build(project, declaration())
+    assert document["Parameters"]["LogRetentionInDays"]["Default"] == 7
+
+
+def test_the_projects_own_overrides_win(project: Project) -> None:
+    own = {
+        "Parameters": {"LogRetentionInDays": {"Default": 1}},
+        "Resources": {"Alarm": {"Type": "AWS::SNS::Topic"}},
+    }
+    (project.directory / ".chalice" / "overrides.json").write_text(json.dumps(own))
+    document = build(project, declaration(TABLE))
+    assert document["Parameters"]["LogRetentionInDays"]["Default"] == 1
+    assert document["Parameters"]["LogRetentionInDays"]["Type"] == "Number"
+    assert {"Alarm", "ConnectionsTable"} <= set(document["Resources"])
+
+
+def test_overrides_that_are_no_template_are_one_line(project: Project) -> None:
+    path = project.directory / ".chalice" / "overrides.json"
+    path.write_text('{"Resources": []}')
+    with pytest.raises(ProjectError, match=r"overrides.json: Resources has to be an object"):
+        build(project, declaration())
+
+
+def test_the_text_is_the_same_whatever_the_order(project: Project) -> None:
+    declared = declaration(TABLE, ROUTER)
     turned = replace(declared, websocket=dict(reversed(list(declared.websocket.items()))))
-    assert render(declared) == render(turned)
+    assert render(project, declared) == render(project, turned)
 
 
 @pytest.fixture(name="packaged", scope="module")
 def _packaged(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What Chalice makes of a project with the template."""
-    folder = write_project(
-        tmp_path_factory.mktemp("packaged") / "p", template=build(declaration(TABLE))
-    )
-    command = "import sys; from chalice.cli import main; sys.exit(main())"
+    folder = write_project(tmp_path_factory.mktemp("packaged") / "p")
+    template = build(Project.load(folder), declaration(NEEDY_TABLE, ROUTER))
+    (folder / ".chalice" / "resources.json").write_text(json.dumps(template))
     arguments = ["package", "--merge-template", ".chalice/resources.json", "out"]
     subprocess.run(
-        [sys.executable, "-c", command, *arguments],
+        [sys.executable, "-c", CHALICE, *arguments],
         cwd=folder,
         env=clean_environment() | {"AWS_DEFAULT_REGION": "us-east-1"},
         check=True,
@@ -118,19 +182,25 @@ def _packaged(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 
 class TestPackaged:
+    """Laid over what Chalice makes for a configuration without policy files."""
+
     def test_chalices_functions_refer_to_the_table(self, packaged: dict[str, Any]) -> None:
         for name in ("WebsocketConnect", "WebsocketMessage"):
             function = packaged["Resources"][name]
             assert function["Type"] == "AWS::Serverless::Function"
-            assert function["Properties"]["Environment"]["Variables"] == {
-                "CONNECTIONS_TABLE": {"Ref": "ConnectionsTable"}
-            }
+            variables = function["Properties"]["Environment"]["Variables"]
+            assert variables["CONNECTIONS_TABLE"] == {"Ref": "ConnectionsTable"}
+
+    def test_each_has_a_role_of_its_own(self, packaged: dict[str, Any]) -> None:
+        for name in ("WebsocketConnect", "WebsocketMessage"):
+            role = {"Fn::GetAtt": [f"{name}Role", "Arn"]}
+            assert packaged["Resources"][name]["Properties"]["Role"] == role
+            assert packaged["Resources"][f"{name}Role"]["Type"] == "AWS::IAM::Role"
 
     def test_no_resource_is_left_without_a_type(self, packaged: dict[str, Any]) -> None:
         """As one would be that is laid over a function which Chalice does not generate."""
         assert not [name for name, it in packaged["Resources"].items() if "Type" not in it]
 
-    def test_chalices_outputs_stand_beside_the_tables(self, packaged: dict[str, Any]) -> None:
-        assert {"WebsocketAPIId", "ConnectionsTableName", "ConnectionsTableArn"} <= set(
-            packaged["Outputs"]
-        )
+    def test_chalices_outputs_stand_beside_ours(self, packaged: dict[str, Any]) -> None:
+        expected = {"WebsocketAPIId", "APIGatewayURL", "ConnectionsTableName"}
+        assert expected <= set(packaged["Outputs"])

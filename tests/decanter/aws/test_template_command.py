@@ -1,11 +1,13 @@
 """`decanter template`, as it is typed."""
 
+import copy
 import json
 from pathlib import Path
 
 import pytest
 
-from tests.decanter.projects import ROOT, decanter, write_project
+from tests.decanter.declarations import NEEDY_TABLE
+from tests.decanter.projects import APP, CONFIG, ROOT, TABLE, decanter, write_project
 
 
 @pytest.fixture(name="project")
@@ -52,6 +54,25 @@ def test_a_file_that_cannot_be_written_is_one_line(project: Path) -> None:
     assert (done.returncode, done.stderr) == (2, expected)
 
 
-def test_the_repositorys_own_template_is_what_its_app_declares() -> None:
+def test_the_repositorys_own_files_are_what_its_app_declares() -> None:
+    """The template, and a policy for each function at each stage."""
     done = decanter("template", "--project-dir", ROOT, "--check")
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    assert done.stdout.count(" is what the app declares\n") == 7
+
+
+def test_the_policies_of_every_stage_are_written(tmp_path: Path) -> None:
+    config = copy.deepcopy(CONFIG)
+    for stage, configuration in config["stages"].items():
+        name = f"policy-{stage}-websocket_message.json"
+        configuration["lambda_functions"] = {"websocket_message": {"iam_policy_file": name}}
+    app = APP.replace(repr(TABLE), repr(NEEDY_TABLE))
+    folder = write_project(tmp_path / "p", app, config)
+    decanter("template", "--project-dir", folder)
+    for stage in ("dev", "prod"):
+        policy = folder / ".chalice" / f"policy-{stage}-websocket_message.json"
+        assert f"table/pour-{stage}-connections" in policy.read_text()
+        policy.write_text("{}")
+    checked = decanter("template", "--project-dir", folder, "--check")
+    assert checked.returncode == 1
+    assert checked.stderr.count("is not what the app declares") == 2

@@ -1,0 +1,110 @@
+"""What each function may do, in the template and in Chalice's policy files."""
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from decanter.aws import access
+from decanter.project import Project
+from tests.decanter.declarations import NEEDY_TABLE, ROUTER, declaration
+from tests.decanter.projects import CONFIG, write_project
+
+DECLARED = declaration(NEEDY_TABLE, ROUTER)
+
+
+def project(folder: Path, **stage: Any) -> Project:
+    """A project whose stage `dev` is configured like this."""
+    config = copy.deepcopy(CONFIG)
+    config["stages"]["dev"] |= stage
+    return Project.load(write_project(folder / "p", config=config))
+
+
+def statements(role: dict[str, Any]) -> list[dict[str, Any]]:
+    (policy,) = role["Properties"]["Policies"]
+    found: list[dict[str, Any]] = policy["PolicyDocument"]["Statement"]
+    return found
+
+
+def test_a_role_names_the_stacks_own_resources(tmp_path: Path) -> None:
+    roles = access.roles(project(tmp_path), DECLARED)
+    assert sorted(roles) == ["WebsocketConnectRole", "WebsocketMessageRole"]
+    assert statements(roles["WebsocketMessageRole"]) == [
+        {
+            "Sid": "ConnectionsTable",
+            "Effect": "Allow",
+            "Action": ["dynamodb:DeleteItem", "dynamodb:Scan"],
+            "Resource": [{"Fn::GetAtt": ["ConnectionsTable", "Arn"]}],
+        },
+        {
+            "Sid": "Connections",
+            "Effect": "Allow",
+            "Action": ["execute-api:ManageConnections"],
+            "Resource": [
+                {
+                    "Fn::Sub": "arn:${AWS::Partition}:execute-api:${AWS::Region}:"
+                    "${AWS::AccountId}:${WebsocketAPI}/v1/POST/@connections/*"
+                }
+            ],
+        },
+        {
+            "Sid": "Logs",
+            "Effect": "Allow",
+            "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
+            "Resource": [{"Fn::GetAtt": ["WebsocketMessageLogGroup", "Arn"]}],
+        },
+    ]
+
+
+def test_only_who_posts_may_post(tmp_path: Path) -> None:
+    role = access.roles(project(tmp_path), DECLARED)["WebsocketConnectRole"]
+    assert [it["Sid"] for it in statements(role)] == ["ConnectionsTable", "Logs"]
+
+
+def test_a_function_that_declares_nothing_keeps_chalices_role(tmp_path: Path) -> None:
+    declared = declaration(NEEDY_TABLE, ROUTER, http_routes=("/",))
+    assert "ApiHandlerRole" not in access.roles(project(tmp_path), declared)
+    assert "api_handler" not in access.role_references(project(tmp_path / "2"), declared)
+
+
+def test_a_role_that_the_configuration_names_stays(tmp_path: Path) -> None:
+    own = project(tmp_path, manage_iam_role=False, iam_role_arn="arn:aws:iam::1:role/own")
+    assert access.roles(own, DECLARED) == access.role_references(own, DECLARED) == {}
+
+
+def test_what_the_configuration_asks_lambda_for_is_allowed(tmp_path: Path) -> None:
+    asking = project(tmp_path, xray=True, subnet_ids=["s"], security_group_ids=["g"])
+    role = access.roles(asking, DECLARED)["WebsocketConnectRole"]
+    assert [it["Sid"] for it in statements(role)][-2:] == ["Network", "Traces"]
+
+
+def test_a_policy_file_is_literal_and_names_what_is_known(tmp_path: Path) -> None:
+    name = "policy-dev-websocket_message.json"
+    functions = {"websocket_message": {"iam_policy_file": name}}
+    files = access.policy_files(project(tmp_path, lambda_functions=functions), DECLARED)
+    assert list(files) == [name]
+    resources = [it["Resource"] for it in json.loads(files[name])["Statement"]]
+    assert resources == [
+        ["arn:*:dynamodb:*:*:table/pour-dev-connections"],
+        ["arn:*:execute-api:*:*:*/v1/POST/@connections/*"],
+        ["arn:*:logs:*:*:log-group:/aws/lambda/pour-dev-websocket_message:*"],
+    ]
+
+
+def test_a_policy_file_of_another_name_is_the_users_own(tmp_path: Path) -> None:
+    functions = {"websocket_message": {"iam_policy_file": "mine.json"}}
+    assert access.policy_files(project(tmp_path, lambda_functions=functions), DECLARED) == {}
+
+
+@pytest.mark.parametrize(
+    ("function", "role", "group"),
+    [
+        ("websocket_connect", "WebsocketConnectRole", "WebsocketConnectLogGroup"),
+        ("api_handler", "ApiHandlerRole", "ApiHandlerLogGroup"),
+    ],
+)
+def test_logical_ids_are_chalices_own(function: str, role: str, group: str) -> None:
+    """So that the template is laid over what Chalice makes for a stage that asks for it."""
+    assert (access.role_id(function), access.log_group_id(function)) == (role, group)

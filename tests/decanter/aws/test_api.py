@@ -1,0 +1,142 @@
+"""The WebSocket API in the merge template."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from decanter.aws import api
+from decanter.declaration import Declaration
+from decanter.errors import ProjectError
+from decanter.project import Project
+from tests.decanter.declarations import ROUTER, declaration
+from tests.decanter.projects import write_project
+
+RETENTION = {"RetentionInDays": 1}
+
+
+@pytest.fixture(name="project")
+def _project(tmp_path: Path) -> Project:
+    return Project.load(write_project(tmp_path / "p"))
+
+
+def with_route(**route: Any) -> dict[str, Any]:
+    """The router with another route beside its own."""
+    new = {"route_key": "shout", "operation_name": None, "function": "shout", **route}
+    return {**ROUTER, "routes": [*ROUTER["routes"], new]}
+
+
+def deployment(project: Project, declared: Declaration) -> tuple[str, dict[str, Any]]:
+    """The deployment that the stage serves, and its logical id."""
+    resources = api.resources(project, declared, RETENTION)
+    name = resources["WebsocketAPIStage"]["Properties"]["DeploymentId"]["Ref"]
+    return name, resources[name]
+
+
+def test_a_routers_route_leads_to_the_message_function(project: Project) -> None:
+    resources = api.resources(project, declaration(ROUTER), RETENTION)
+    assert resources["RouteSendmessage"] == {
+        "Type": "AWS::ApiGatewayV2::Route",
+        "Properties": {
+            "ApiId": {"Ref": "WebsocketAPI"},
+            "RouteKey": "sendmessage",
+            "OperationName": "SendRoute",
+            "Target": {
+                "Fn::Join": ["/", ["integrations", {"Ref": "WebsocketMessageAPIIntegration"}]]
+            },
+        },
+    }
+    expression = {"Properties": {"RouteSelectionExpression": "$request.body.message"}}
+    assert resources["WebsocketAPI"] == expression
+
+
+def test_chalices_routes_get_names_only_where_they_are(project: Project) -> None:
+    resources = api.resources(project, declaration(ROUTER), RETENTION)
+    names = {
+        key: value["Properties"]["OperationName"]
+        for key, value in resources.items()
+        if key in ("WebsocketConnectRoute", "WebsocketMessageRoute", "WebsocketDisconnectRoute")
+    }
+    expected = {"WebsocketConnectRoute": "ConnectRoute", "WebsocketMessageRoute": "DefaultRoute"}
+    assert names == expected
+
+
+def test_the_deployment_waits_for_every_route(project: Project) -> None:
+    _, resource = deployment(project, declaration(with_route()))
+    assert resource["DependsOn"] == [
+        "RouteSendmessage",
+        "RouteShout",
+        "WebsocketConnectRoute",
+        "WebsocketMessageRoute",
+    ]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda: declaration(with_route()),
+        lambda: declaration({**ROUTER, "expression": "$request.body.action"}),
+        lambda: declaration({**ROUTER, "routes": []}),
+        lambda: declaration(
+            {**ROUTER, "routes": [{**ROUTER["routes"][0], "operation_name": "Other"}]}
+        ),
+        lambda: declaration({**ROUTER, "routes": [{**ROUTER["routes"][0], "function": "other"}]}),
+        declaration,
+    ],
+    ids=["route added", "expression", "route removed", "operation", "function", "no router"],
+)
+def test_what_a_deployment_serves_makes_it_another(
+    change: Callable[[], Declaration], project: Project
+) -> None:
+    assert deployment(project, change())[0] != deployment(project, declaration(ROUTER))[0]
+
+
+def test_the_same_app_has_the_same_deployment(project: Project) -> None:
+    assert deployment(project, declaration(ROUTER)) == deployment(project, declaration(ROUTER))
+
+
+def test_chalices_own_deployment_is_never_made(project: Project) -> None:
+    name = api.resources(project, declaration(), RETENTION)["WebsocketAPIDeployment"]["Condition"]
+    assert api.conditions()[name] == {"Fn::Equals": [{"Ref": "AWS::StackName"}, ""]}
+
+
+def test_access_logs_hold_neither_messages_nor_query_strings(project: Project) -> None:
+    stage = api.resources(project, declaration(), RETENTION)["WebsocketAPIStage"]["Properties"]
+    _, settings, otherwise = stage["AccessLogSettings"]["Fn::If"]
+    assert otherwise == {"Ref": "AWS::NoValue"}
+    fields = set(json.loads(settings["Format"]).values())
+    assert not [field for field in fields if "query" in field or "body" in field]
+    assert "$context.connectionId" in fields
+
+
+def test_the_url_is_right_in_every_partition(project: Project) -> None:
+    assert api.outputs(project)["APIGatewayURL"] == {
+        "Description": "API Gateway Websocket URL",
+        "Value": {
+            "Fn::Sub": "wss://${WebsocketAPI}.execute-api.${AWS::Region}.${AWS::URLSuffix}/v1"
+        },
+    }
+
+
+def test_routers_that_disagree_are_a_mistake(project: Project) -> None:
+    other = {**ROUTER, "expression": "$request.body.action", "routes": []}
+    with pytest.raises(
+        ProjectError, match=r"have \$request.body.action and \$request.body.message"
+    ):
+        api.resources(project, declaration(ROUTER, other), RETENTION)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("send", "Send"), ("send_it", "sendit"), ("send/it", "send_it"), ("ä", "ö"), ("a", "A")],
+)
+def test_routes_have_logical_ids_of_their_own(one: str, other: str) -> None:
+    assert api.route_id(one) != api.route_id(other)
+    assert api.route_id(one).isalnum()
+    assert api.route_id(one).isascii()
+
+
+def test_a_plain_key_is_legible_in_the_logical_id() -> None:
+    assert api.route_id("sendmessage") == "RouteSendmessage"

@@ -1,0 +1,73 @@
+"""What is made of a packaged template before it is submitted."""
+
+from typing import Any
+
+import pytest
+
+from decanter.aws.stacks import Stack
+from decanter.aws.submission import Submission, artifacts, commit_of, completed, given, kept
+from decanter.errors import ProjectError
+
+PACKAGED: dict[str, Any] = {
+    "Parameters": {"Days": {"Type": "Number", "Default": 30}, "Mode": {"Type": "String"}},
+    "Resources": {
+        "F": {"Type": "AWS::Serverless::Function", "Properties": {"CodeUri": "./d.zip"}},
+        "T": {"Type": "AWS::DynamoDB::Table", "Properties": {}},
+        "N": {"Type": "AWS::SNS::Topic"},
+    },
+}
+CODE = "s3://bucket/decanter/pour-dev/0.zip"
+
+
+def stack(**parameters: str) -> Stack:
+    return Stack("arn", "pour-dev", "CREATE_COMPLETE", "", parameters, {}, "")
+
+
+def test_code_and_commit_are_filled_in_and_found_again() -> None:
+    template = completed(PACKAGED, CODE, "abc-dirty")
+    assert template["Resources"]["F"]["Properties"]["CodeUri"] == CODE
+    assert template["Resources"]["T"] == PACKAGED["Resources"]["T"]
+    assert (artifacts(template), commit_of(template)) == ({"bucket"}, "abc-dirty")
+    assert PACKAGED["Resources"]["F"]["Properties"]["CodeUri"] == "./d.zip"
+
+
+def test_outside_git_there_is_no_stamp() -> None:
+    template = completed(PACKAGED, CODE, None)
+    assert "Metadata" not in template
+    assert commit_of(template) is None
+
+
+def test_a_commit_alone_is_no_difference() -> None:
+    old, new = (completed(PACKAGED, CODE, commit) for commit in ("a", "b"))
+    assert Submission(new, {}).difference(stack(), old) == []
+
+
+def test_a_difference_names_lines_and_parameters() -> None:
+    old = completed(PACKAGED, "s3://bucket/old.zip", "a")
+    new = Submission(completed(PACKAGED, CODE, "a"), {"Days": "7"})
+    lines = new.difference(stack(Days="30"), old)
+    assert '-        "CodeUri": "s3://bucket/old.zip"' in lines
+    assert f'+        "CodeUri": "{CODE}"' in lines
+    assert lines[-1] == "parameter Days: 30 → 7"
+
+
+def test_what_somebody_set_is_kept_and_what_nobody_set_is_not() -> None:
+    assert kept(stack(Days="30", Mode="x", Gone="1"), PACKAGED, PACKAGED) == ["Mode"]
+    assert kept(stack(Days="7", Mode="x"), PACKAGED, PACKAGED) == ["Days", "Mode"]
+
+
+@pytest.mark.parametrize(
+    ("argument", "line"),
+    [
+        ("Days", "--parameter Days: write it as NAME=VALUE"),
+        ("None=1", "the template has no parameter None; it has Days, Mode"),
+    ],
+)
+def test_a_parameter_that_cannot_be_is_one_line(argument: str, line: str) -> None:
+    with pytest.raises(ProjectError) as caught:
+        given([argument], PACKAGED)
+    assert str(caught.value) == line
+
+
+def test_a_parameter_may_hold_an_equals_sign() -> None:
+    assert given(["Mode=a=b"], PACKAGED) == {"Mode": "a=b"}

@@ -1,0 +1,108 @@
+"""The dependencies that ship. Wheels are made here, so that no test needs a package index."""
+
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from decanter.aws import vendor
+from decanter.aws.runtime import Runtime
+from decanter.errors import ProjectError
+from decanter.project import Project
+from tests.decanter.projects import write_project
+
+METADATA = "Metadata-Version: 2.1\nName: {}\nVersion: {}\n"
+WHEEL = "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+
+
+def make_wheel(folder: Path, name: str, version: str) -> None:
+    """A wheel with something of everything."""
+    info = f"{name}-{version}.dist-info"
+    files = {
+        f"{name}/__init__.py": "",
+        f"{name}/fast.c": "",
+        f"{name}/__init__.pyi": "",
+        f"{name}/tests/test_it.py": "",
+        f"{info}/METADATA": METADATA.format(name, version),
+        f"{info}/WHEEL": WHEEL,
+        f"{info}/LICENSE": "as you like",
+        f"{info}/RECORD": "",
+    }
+    with zipfile.ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as wheel:
+        for path, content in files.items():
+            wheel.writestr(path, content)
+
+
+@pytest.fixture(name="project")
+def _project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A project that requires a package, of which there is a wheel."""
+    wheels = tmp_path / "index"
+    wheels.mkdir()
+    make_wheel(wheels, "thing", "1.0")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(wheels))
+    project = Project.load(write_project(tmp_path / "p"))
+    (project.directory / "requirements.txt").write_text("thing>=1\n")
+    return project
+
+
+def install(project: Project, name: str = "vendor") -> tuple[set[str], list[str]]:
+    """The files that are there then, and what was said meanwhile."""
+    folder = project.directory / "build" / name
+    said: list[str] = []
+    vendor.install(project, Runtime.of(project, sys.version_info[:2]), folder, said.append)
+    files = {str(f.relative_to(folder)) for f in folder.rglob("*") if f.is_file()}
+    return files, said
+
+
+def test_what_no_function_imports_does_not_ship_and_pip_runs_once(project: Project) -> None:
+    files, said = install(project)
+    assert files == {
+        "thing/__init__.py",
+        "thing-1.0.dist-info/METADATA",
+        "thing-1.0.dist-info/LICENSE",
+    }
+    assert len(said) == 1
+    assert said[0].startswith("installing requirements.txt for python3.")
+    again, said = install(project, "again")
+    assert again == files
+    assert said[0].startswith("dependencies are those in ")
+
+
+def test_the_projects_own_vendor_folder_ships(project: Project) -> None:
+    (project.directory / "requirements.txt").unlink()
+    own = project.directory / "vendor" / "own"
+    own.mkdir(parents=True)
+    (own / "__init__.py").touch()
+    assert install(project) == ({"own/__init__.py"}, [])
+
+
+@pytest.mark.parametrize("text", [None, "", "# nothing\n"])
+def test_without_requirements_pip_does_not_run(text: str | None, project: Project) -> None:
+    path = project.directory / "requirements.txt"
+    path.unlink() if text is None else path.write_text(text)
+    assert install(project) == (set(), [])
+
+
+def test_versions_are_those_that_are_installed_here_unless_the_file_says_otherwise(
+    project: Project, tmp_path: Path
+) -> None:
+    """What ships is what was tested."""
+    for version in ("0.1", "0.2"):
+        make_wheel(tmp_path / "index", "pytest", version)
+    (project.directory / "requirements.txt").write_text("pytest<1\n")
+    files, said = install(project)
+    assert "pytest-0.2.dist-info/METADATA" in files
+    assert said[1].startswith("what is installed here does not fit requirements.txt")
+
+
+def test_a_package_without_a_wheel_is_one_line(project: Project) -> None:
+    (project.directory / "requirements.txt").write_text("nothing-of-this-name\n")
+    with pytest.raises(ProjectError) as caught:
+        install(project)
+    assert "No matching distribution found for nothing-of-this-name" in str(caught.value)
+    assert str(caught.value).endswith(
+        "name a version that has a wheel, or put the package into vendor/"
+    )
+    assert caught.value.detail
