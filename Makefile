@@ -3,10 +3,12 @@
 #   PYTHON=python3.13   the interpreter, 3.11 or newer; an existing .venv keeps its own
 #   PORT=9000           where `run` listens and `client` connects
 #   STAGE=dev           the stage in .chalice/config.json
+#   S3_BUCKET=name      the bucket that `deploy` sends code through
 #   ARGS="..."          further arguments of the command behind the target
 
 PORT ?= 8000
 STAGE ?= dev
+S3_BUCKET ?=
 ARGS ?=
 
 BIN := .venv/bin
@@ -14,17 +16,21 @@ ifeq ($(origin PYTHON),undefined)
 PYTHON := $(shell $(BIN)/python -c '' 2>/dev/null && echo $(BIN)/python || echo python3)
 endif
 
+# Two environments in one: what running needs is there sooner than what developing needs.
+RUNNABLE := .venv/.runnable
+INSTALLED := .venv/.installed
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules
 
 ##@ Run
 .PHONY: run
-run: .venv ## serve the app on this machine: ws://127.0.0.1:PORT/v1, Ctrl-C ends it
+run: $(RUNNABLE) ## serve the app on this machine: ws://127.0.0.1:PORT/v1, Ctrl-C ends it
 	@exec $(BIN)/python -m decanter local --stage $(STAGE) --port $(PORT) $(ARGS)
 
 .PHONY: client
-client: .venv ## connect to it: what you type is sent, what arrives is printed
+client: $(RUNNABLE) ## connect to it: what you type is sent, what arrives is printed
 	@exec $(BIN)/python -m decanter client ws://127.0.0.1:$(PORT)/v1 $(ARGS)
 
 ##@ Develop
@@ -37,11 +43,31 @@ check: .venv ## format, lint and types, changing nothing
 	$(BIN)/python -m ruff format --check
 	$(BIN)/python -m ruff check
 	$(BIN)/python -m mypy
+	for app in examples/*/; do $(BIN)/python -m mypy $${app}app.py $${app}tests/*.py || exit 1; done
 
 .PHONY: format
 format: .venv ## format, and mend what ruff can mend
 	$(BIN)/python -m ruff format
 	$(BIN)/python -m ruff check --fix
+
+.PHONY: bench
+bench: .venv ## measure what the documentation says of speed and size
+	$(BIN)/python bench/package_import.py $(ARGS)
+
+##@ Onto AWS
+.PHONY: package
+package: $(RUNNABLE) ## make the zip and the template for STAGE, and touch nothing on AWS
+	$(BIN)/python -m decanter package --stage $(STAGE) $(ARGS)
+
+.PHONY: deploy
+deploy: $(RUNNABLE) ## bring STAGE's stack up to date, through S3_BUCKET
+	@test -n "$(S3_BUCKET)" || { echo "name a bucket of yours, as in" \
+	  "'make deploy STAGE=$(STAGE) S3_BUCKET=my-bucket'" >&2; exit 1; }
+	$(BIN)/python -m decanter provision --stage $(STAGE) --s3-bucket $(S3_BUCKET) $(ARGS)
+
+.PHONY: delete
+delete: $(RUNNABLE) ## delete STAGE's stack, after a question
+	$(BIN)/python -m decanter delete --stage $(STAGE) $(ARGS)
 
 ##@ Housekeeping
 .PHONY: clean
@@ -57,12 +83,12 @@ help: ## list the targets
 	  /^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
 	@printf '\nPYTHON=python3.13, PORT=9000, STAGE=dev and ARGS="..." pass through.\n'
 
-# Two stamps, each written only when its step has succeeded: `made` names the interpreter and this
-# folder (a moved .venv is broken), `installed` is as new as the files that say what to install.
+# Stamps, each written only when its step has succeeded: `made` names the interpreter and this
+# folder (a moved .venv is broken), the others are as new as the files that say what to install.
 KEY := $(shell $(PYTHON) -c 'import os, sys, zlib; \
   print("%d.%d-%08x" % (sys.version_info[:2] + (zlib.crc32(os.getcwd().encode()),)))' 2>/dev/null)
 MADE := .venv/.made-$(KEY)
-INSTALLED := .venv/.installed
+PIP := $(BIN)/python -m pip --disable-pip-version-check install
 
 .PHONY: .venv
 .venv: $(INSTALLED)
@@ -78,7 +104,12 @@ $(MADE):
 	@$(PYTHON) -m venv --clear .venv
 	@touch $@
 
-$(INSTALLED): $(MADE) pyproject.toml requirements.txt requirements-dev.txt
-	@echo "Installing what requirements-dev.txt names into .venv, about a minute the first time"
-	@$(BIN)/python -m pip --disable-pip-version-check install -r requirements-dev.txt
+$(RUNNABLE): $(MADE) pyproject.toml requirements.txt
+	@echo "Installing what running needs into .venv, about a minute the first time"
+	@$(PIP) -r requirements.txt -e .
 	@touch $@
+
+$(INSTALLED): $(MADE) pyproject.toml requirements.txt requirements-dev.txt
+	@echo "Installing what requirements-dev.txt names into .venv, two minutes the first time"
+	@$(PIP) -r requirements-dev.txt
+	@touch $(RUNNABLE) $@

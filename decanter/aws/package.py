@@ -1,0 +1,166 @@
+"""Packaging a stage for Lambda: a small zip, and the SAM template that refers to it.
+
+Chalice packages, by its own command, from a build folder that has all that it would otherwise
+gather: the app, its dependencies in `vendor/`, no requirements, and a template as fresh as the app.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import chalice
+
+from decanter.aws import archive, vendor
+from decanter.aws.runtime import Runtime
+from decanter.aws.template import render
+from decanter.describe import describe
+from decanter.errors import ProjectError
+from decanter.project import DEFAULT_REGION, TEMPLATE, Project
+
+# What marks a folder as ours to empty, and keeps git out of it.
+_MARK = "# made by `decanter package`\n*\n"
+CHALICE = "import sys; from chalice.cli import main; sys.exit(main())"
+# What Chalice ships of itself.
+_CHALICES_OWN = ("__init__.py", "app.py")
+
+
+@dataclass(frozen=True)
+class Package:
+    """What `package` made.
+
+    Attributes:
+        zip_path: the code, as Lambda takes it.
+        template_path: the SAM template, in JSON, whose `CodeUri` is that file, as `./NAME.zip`.
+        sha256: of the zip, in hexadecimal; the same content gives the same.
+        runtime: Lambda's name of the Python that it is made for, as in `python3.13`.
+        bytes: the zip's size.
+    """
+
+    zip_path: Path
+    template_path: Path
+    sha256: str
+    runtime: str
+    bytes: int
+
+
+def package(
+    project: Project, out: Path, *, region: str | None = None, report: Callable[[str], None]
+) -> Package:
+    """Make the package.
+
+    Args:
+        project: whose app, at which stage.
+        out: the folder that gets it; made if it is not there.
+        region: where it will run.
+        report: takes a line for each step.
+
+    Raises:
+        ProjectError: Lambda does not offer this Python, or the app cannot be packaged.
+    """
+    runtime = Runtime.of(project)
+    report(f"packaging for {runtime.name} on {runtime.architecture}, as {sys.executable} is")
+    if project.config.automatic_layer:
+        raise ProjectError(
+            f"{project.config_path}: automatic_layer splits what this puts into one zip: remove it"
+        )
+    source, result = _folders(out.resolve())
+    _copy_app(project, source, report)
+    vendor.install(project, runtime, source / "vendor", report)
+    vendor.prune_sdk(source / "vendor", source, report)
+    report("compiling")
+    _compile(source)
+    report("running `chalice package`")
+    _run_chalice(project, source, result, region)
+    zip_path = result / "deployment.zip"
+    archive.normalise(zip_path)
+    made = Package(
+        zip_path=zip_path,
+        template_path=result / "sam.json",
+        sha256=archive.sha256(zip_path),
+        runtime=runtime.name,
+        bytes=zip_path.stat().st_size,
+    )
+    report(f"made {zip_path}: {made.bytes / 1e6:.2f} MB, sha256 {made.sha256[:16]}…")
+    return made
+
+
+def _folders(out: Path) -> tuple[Path, Path]:
+    """An empty folder to build in, and the name of the one for the result.
+
+    Raises:
+        ProjectError: the folder holds something else.
+    """
+    mark = out / ".gitignore"
+    is_ours = mark.is_file() and mark.read_text(encoding="utf-8") == _MARK
+    if out.exists() and not is_ours and any(out.iterdir()):
+        raise ProjectError(f"{out} has files of another origin: name an empty folder with --out")
+    source, result = out / "source", out / "result"
+    for folder in (source, result):
+        shutil.rmtree(folder, ignore_errors=True)
+    source.mkdir(parents=True)
+    mark.write_text(_MARK, encoding="utf-8")
+    return source, result
+
+
+def _copy_app(project: Project, source: Path, report: Callable[[str], None]) -> None:
+    """The app's own files, and the template that it declares now."""
+    directory = project.directory
+    declaration = describe(project)
+    for warning in declaration.warnings:
+        report(f"warning: {warning}")
+    shutil.copy(directory / "app.py", source)
+    if (directory / "chalicelib").is_dir():
+        ignored = shutil.ignore_patterns("__pycache__", "*.pyc")
+        shutil.copytree(directory / "chalicelib", source / "chalicelib", ignore=ignored)
+    (source / ".chalice").mkdir()
+    for file in directory.glob(".chalice/*.json"):
+        shutil.copy(file, source / ".chalice")
+    (source / TEMPLATE).write_text(render(project, declaration), encoding="utf-8")
+    (source / "requirements.txt").touch()
+
+
+def _compile(source: Path) -> None:
+    """Byte code of everything that will be in the zip.
+
+    Chalice adds its own two files and app.py without any; what is in `vendor/` it puts into the
+    zip's root. So theirs comes from there, where the sources stand only to be compiled.
+    """
+    root = source / "vendor"
+    (root / "chalice").mkdir(exist_ok=True)
+    shutil.copy(source / "app.py", root)
+    own = [root / "app.py"]
+    for name in _CHALICES_OWN:
+        shutil.copy(Path(chalice.__file__).with_name(name), root / "chalice")
+        own.append(root / "chalice" / name)
+    archive.compile_all(root, root)
+    for file in own:
+        file.unlink()
+    if (source / "chalicelib").is_dir():
+        archive.compile_all(source, source / "chalicelib")
+
+
+def _run_chalice(project: Project, source: Path, result: Path, region: str | None) -> None:
+    """`chalice package` as its user types it.
+
+    Raises:
+        ProjectError: with what it wrote.
+    """
+    where = region or os.environ.get("AWS_REGION") or DEFAULT_REGION
+    arguments = ["--stage", project.chalice_stage, "--merge-template", str(TEMPLATE), str(result)]
+    done = subprocess.run(
+        [sys.executable, "-c", CHALICE, "package", *arguments],
+        cwd=source,
+        env=os.environ | {"AWS_DEFAULT_REGION": where, "PYTHONDONTWRITEBYTECODE": "1"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode or not (result / "sam.json").is_file():
+        text = (done.stdout + done.stderr).strip()
+        last = text.splitlines()[-1] if "Traceback" in text else "see what it says above"
+        raise ProjectError(f"`chalice package` failed: {last}", detail=text)

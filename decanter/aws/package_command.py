@@ -1,0 +1,33 @@
+"""`decanter package`: make the zip and the template, and touch nothing on AWS."""
+
+import argparse
+from pathlib import Path
+
+from decanter.arguments import add_project_arguments
+from decanter.aws.package import package
+from decanter.project import Project
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `decanter package`."""
+    add_project_arguments(parser)
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="FOLDER",
+        help="where to make it (default: the project's build/package/STAGE)",
+    )
+    parser.add_argument("--region", help="where it will run (default: AWS_REGION)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Make the package, with a line for each step."""
+    project = Project.load(args.project_dir, args.stage)
+    made = package(project, args.out or out_folder(project), region=args.region, report=print)
+    print(f"template: {made.template_path}")
+    return 0
+
+
+def out_folder(project: Project) -> Path:
+    """Where a stage's package is made."""
+    return project.directory / "build" / "package" / project.chalice_stage

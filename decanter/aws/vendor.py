@@ -1,0 +1,150 @@
+"""The app's dependencies as Lambda needs them: wheels for its platform, and nothing idle in them.
+
+What ships is what requirements.txt names and what that requires, in the versions that are
+installed here: what was tested is what runs. Wheels are kept in `build/wheels/`, so that pip runs
+again only when something of this changes.
+"""
+
+import hashlib
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from importlib import metadata
+from pathlib import Path
+
+from decanter.aws import models
+from decanter.aws.clients import services_of
+from decanter.aws.runtime import Runtime
+from decanter.errors import ProjectError
+from decanter.project import Project
+
+Report = Callable[[str], None]
+
+# What no function imports: their own tests, type stubs, command lines, sources of C extensions.
+_IDLE = shutil.ignore_patterns(
+    "__pycache__", "tests", "bin", "*.pyc", "*.pyi", "*.pyx", "*.pxd", "*.c", "*.h"
+)
+# Of a distribution's metadata, what `importlib.metadata` serves and what its licence asks for.
+_INSTALLERS = shutil.ignore_patterns("RECORD", "INSTALLER", "REQUESTED", "WHEEL", "sboms")
+# These make clients of whatever services their callers name.
+_SDK = ("boto3", "botocore", "s3transfer")
+
+
+def install(project: Project, runtime: Runtime, vendor: Path, report: Report) -> None:
+    """Fill a folder with the project's dependencies, its own `vendor/` included.
+
+    Args:
+        project: whose `requirements.txt`.
+        runtime: what they have to run on.
+        vendor: the folder, which does not exist yet.
+        report: takes a line for each step.
+
+    Raises:
+        ProjectError: pip cannot install them.
+    """
+    wheels = _wheels(project, runtime, report)
+    if wheels is not None:
+        shutil.copytree(wheels, vendor, ignore=_ignored)
+    own = project.directory / "vendor"
+    if own.is_dir():
+        shutil.copytree(own, vendor, dirs_exist_ok=True, ignore=_ignored)
+    vendor.mkdir(parents=True, exist_ok=True)
+
+
+def prune_sdk(vendor: Path, code: Path, report: Report) -> None:
+    """Leave the SDK with the services of which the code makes clients.
+
+    Args:
+        vendor: what `install` filled.
+        code: the app's own folder, `vendor` in it or not.
+        report: takes a line that says which, or why all stay.
+    """
+    data = vendor / "botocore" / "data"
+    if not data.is_dir():
+        return
+    services = services_of(_sources(vendor, code), models.names(data))
+    if services.unknown:
+        report(f"botocore keeps all services: a client's is not written at {services.unknown[0]}")
+        return
+    models.prune(data, services.names)
+    if (resources := vendor / "boto3" / "data").is_dir():
+        models.prune_resources(resources, services.names)
+    report(f"botocore keeps these services: {', '.join(sorted(services.names)) or 'none'}")
+
+
+def _sources(vendor: Path, code: Path) -> Iterator[Path]:
+    for folder in (vendor, code):
+        for file in sorted(folder.rglob("*.py")):
+            if not any(file.is_relative_to(vendor / name) for name in _SDK):
+                yield file
+
+
+def _ignored(folder: str, names: list[str]) -> set[str]:
+    ignore = _INSTALLERS if folder.endswith(".dist-info") else _IDLE
+    return ignore(folder, names)
+
+
+def _wheels(project: Project, runtime: Runtime, report: Report) -> Path | None:
+    """The folder with the unpacked wheels, from before if it fits; None if there are none."""
+    requirements = project.directory / "requirements.txt"
+    text = requirements.read_text(encoding="utf-8") if requirements.is_file() else ""
+    lines = [line.strip() for line in text.splitlines()]
+    if not any(line and not line.startswith("#") for line in lines):
+        return None
+    constraints = _installed()
+    arguments = runtime.pip_arguments()
+    key = hashlib.sha256("\n".join([text, constraints, *arguments]).encode()).hexdigest()[:16]
+    wheels = project.directory / "build" / "wheels" / key
+    # A line that begins with a hyphen may name other files, whose content is not in the key.
+    if wheels.is_dir() and not any(line.startswith("-") for line in lines):
+        report(f"dependencies are those in {wheels}")
+        return wheels
+    report(f"installing requirements.txt for {runtime.name} on {runtime.architecture}")
+    _install(requirements, arguments, constraints, wheels, report)
+    return wheels
+
+
+def _install(
+    requirements: Path, arguments: list[str], constraints: str, wheels: Path, report: Report
+) -> None:
+    wheels.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = Path(tempfile.mkdtemp(prefix=f"{wheels.name}-", dir=wheels.parent))
+    versions = unfinished.with_suffix(".txt")
+    versions.write_text(constraints, encoding="utf-8")
+    command = [
+        *(sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet", "install"),
+        *("--no-compile", "--target", str(unfinished), "--requirement", str(requirements)),
+        *arguments,
+    ]
+    done = _pip([*command, "--constraint", str(versions)])
+    if done.returncode:
+        report("what is installed here does not fit requirements.txt: taking the newest that does")
+        done = _pip(command)
+    versions.unlink()
+    if done.returncode:
+        shutil.rmtree(unfinished)
+        errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR:")]
+        raise ProjectError(
+            f"pip cannot install {requirements} for Lambda: "
+            f"{errors[-1].removeprefix('ERROR: ') if errors else 'see above'}: name a version that "
+            "has a wheel, or put the package into vendor/",
+            detail=done.stderr,
+        )
+    shutil.rmtree(wheels, ignore_errors=True)
+    unfinished.rename(wheels)
+
+
+def _pip(command: list[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def _installed() -> str:
+    """The versions that are installed here, as constraints; local builds have no wheels."""
+    versions = {
+        (name.lower().replace("_", "-"), each.version)
+        for each in metadata.distributions()
+        if (name := each.metadata["Name"]) and "+" not in each.version
+    }
+    return "".join(f"{name}=={version}\n" for name, version in sorted(versions))
