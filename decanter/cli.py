@@ -29,6 +29,12 @@ class Command:
 
 COMMANDS = (
     Command(
+        "new",
+        "decanter.new",
+        "make a project that runs, tests and packages as it is",
+        "decanter new hello",
+    ),
+    Command(
         "local",
         "decanter.local.command",
         "run the project's WebSocket API on this machine",
@@ -43,7 +49,7 @@ COMMANDS = (
     Command(
         "template",
         "decanter.aws.template_command",
-        "write the merge template that the app's declarations make",
+        "write the merge template and the policies that the app's declarations make",
         "decanter template --check",
     ),
     Command(
@@ -51,6 +57,42 @@ COMMANDS = (
         "decanter.aws.table",
         "create, delete or look at the tables that the app declares",
         "decanter table create --stage dev",
+    ),
+    Command(
+        "provision",
+        "decanter.aws.provision",
+        "package the project and bring its CloudFormation stack up to date",
+        "decanter provision --stage dev --s3-bucket my-bucket --noop",
+    ),
+    Command(
+        "status",
+        "decanter.aws.status",
+        "tell what there is of a stage on AWS: stack, functions, API, tables, URLs",
+        "decanter status --stage dev --redact",
+    ),
+    Command(
+        "describe",
+        "decanter.aws.diagram",
+        "draw the template's routes, functions, tables and policies, as Mermaid",
+        "decanter describe --stage dev",
+    ),
+    Command(
+        "delete",
+        "decanter.aws.delete",
+        "delete a stage's stack, and what was uploaded for it",
+        "decanter delete --stage dev --keep-table",
+    ),
+    Command(
+        "verify",
+        "decanter.verify.command",
+        "check an endpoint of yours, local or on AWS, against the rules that a client can see",
+        "decanter verify --url ws://127.0.0.1:8000/v1 --format markdown",
+    ),
+    Command(
+        "package",
+        "decanter.aws.package_command",
+        "make the zip and the template that go to AWS, and touch nothing there",
+        "decanter package --stage prod",
     ),
 )
 

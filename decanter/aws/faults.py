@@ -34,17 +34,35 @@ _REMEDIES: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str], ...]
     ((ConnectionError, HTTPClientError), "check the network, the region and --endpoint-url"),
 )
 
+_DENIED = "let this identity do that, or use another: AWS_PROFILE"
+
+# How the services say that the identity may not do that; S3 answers HEAD without a code.
+DENIED = {"AccessDenied", "AccessDeniedException", "403"}
+
 # The remedies for what AWS answers, by error code.
 _CODES = {
-    "AccessDeniedException": "let this identity do that, or use another: AWS_PROFILE",
+    **dict.fromkeys(DENIED, _DENIED),
+    "AlreadyExistsException": "another run is at work on it: try again when it has ended",
     "ExpiredTokenException": "renew these credentials",
     "ExpiredToken": "renew these credentials",
     "IncompleteSignatureException": "correct these credentials",
+    "InsufficientCapabilitiesException": (
+        "the template names its IAM roles, which takes a right that is not asked for here: leave "
+        "RoleName out"
+    ),
+    "InvalidAccessKeyId": "correct these credentials",
+    "InvalidChangeSetStatus": "another run is at work on it: try again when it has ended",
+    "InvalidClientTokenId": "correct these credentials",
     "InvalidSignatureException": "correct the secret key, and this machine's clock",
     "LimitExceededException": "try again in a minute",
+    "NoSuchBucket": "make the bucket, or name another with --s3-bucket",
+    "OperationInProgressException": "try again when it has ended",
     "MissingAuthenticationTokenException": _CREDENTIALS,
+    "SignatureDoesNotMatch": "correct the secret key, and this machine's clock",
+    "Throttling": "try again in a minute",
     "ThrottlingException": "try again in a minute",
     "UnrecognizedClientException": "correct these credentials, and the region they are for",
+    "ValidationError": "correct what it names",
     "ValidationException": "correct what it names",
 }
 

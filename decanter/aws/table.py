@@ -6,16 +6,16 @@ stage it is on-demand. `--billing-mode` says otherwise.
 """
 
 import argparse
-import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from botocore.config import Config
-from botocore.session import Session
 from chalice.constants import DEFAULT_STAGE_NAME
 
 from decanter.arguments import add_project_arguments
 from decanter.aws.faults import explained
+from decanter.aws.roads import refuse_provisioned_stage
+from decanter.aws.session import AWS
+from decanter.aws.steps import say
 from decanter.describe import describe
 from decanter.errors import ProjectError
 from decanter.project import Project
@@ -23,10 +23,6 @@ from decanter.tables import Table, create, delete, find, ttl_attribute
 
 ON_DEMAND = "on-demand"
 PROVISIONED = "provisioned"
-
-# Of a call, not of the whole command.
-CONNECT_TIMEOUT_SECONDS = 5
-READ_TIMEOUT_SECONDS = 20
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,7 +46,10 @@ def run(args: argparse.Namespace) -> int:
     if not tables:
         raise ProjectError(f"{project.directory / 'app.py'} declares no table")
     with explained(f"{args.action} table {', '.join(table.name for table in tables)}"):
-        client = _client(project, args.region, args.endpoint_url)
+        aws = AWS.of(project, args.region, args.endpoint_url)
+        if args.action == "create" and args.endpoint_url is None:
+            refuse_provisioned_stage(project, aws, say)
+        client = aws.client("dynamodb")
     return max(_act(ACTIONS[args.action], args.action, client, table) for table in tables)
 
 
@@ -112,24 +111,3 @@ def _billing(table: Mapping[str, Any]) -> str:
 
 def _expiry(table: Table) -> str:
     return f"items expire by {table.ttl_attribute}" if table.ttl_attribute else "items never expire"
-
-
-def _client(project: Project, region: str | None, endpoint_url: str | None) -> Any:
-    """A DynamoDB client, as the AWS CLI would make it.
-
-    botocore alone reads AWS_DEFAULT_REGION but not AWS_REGION, which Lambda and other SDKs use.
-    """
-    session = Session(profile=project.config.profile)
-    try:
-        return session.create_client(
-            "dynamodb",
-            region_name=region or os.environ.get("AWS_REGION"),
-            endpoint_url=endpoint_url,
-            config=Config(
-                connect_timeout=CONNECT_TIMEOUT_SECONDS,
-                read_timeout=READ_TIMEOUT_SECONDS,
-                retries={"mode": "standard", "total_max_attempts": 3},
-            ),
-        )
-    except ValueError as error:
-        raise ProjectError(f"{error}: write it as http://HOST:PORT") from error

@@ -1,5 +1,6 @@
 """The command line: its help, its statuses, how it tells of errors."""
 
+import re
 import signal
 import sys
 from pathlib import Path
@@ -23,7 +24,7 @@ def test_help_names_every_command_and_imports_none(capsys: pytest.CaptureFixture
         main(["--help"])
     assert not {name for name in set(sys.modules) - before if name.startswith("decanter.")}
     out = capsys.readouterr().out
-    assert all(f"\n    {command.name} " in out for command in COMMANDS)
+    assert all(re.search(rf"^    {command.name}\s", out, re.MULTILINE) for command in COMMANDS)
 
 
 @BY_NAME

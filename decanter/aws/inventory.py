@@ -1,0 +1,120 @@
+"""What a stack consists of, as the services tell of it: a line or two for each resource.
+
+A resource that may not be looked at is said to be one; the others are shown all the same.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from decanter import tables
+from decanter.aws.faults import explained
+from decanter.aws.session import AWS
+from decanter.aws.stacks import Stack
+from decanter.errors import AWSError
+
+API = "AWS::ApiGatewayV2::Api"
+STAGE = "AWS::ApiGatewayV2::Stage"
+FUNCTION = "AWS::Lambda::Function"
+TABLE = "AWS::DynamoDB::Table"
+
+
+@dataclass(frozen=True)
+class Resource:
+    """One of a stack's resources: its logical id, its type, and its own name."""
+
+    logical_id: str
+    kind: str
+    physical_id: str
+
+
+def resources(client: Any, stack: Stack) -> list[Resource]:
+    """All of a stack's resources."""
+    with explained(f"list the resources of stack {stack.name}"):
+        pages = client.get_paginator("list_stack_resources").paginate(StackName=stack.id)
+        return [
+            Resource(
+                it["LogicalResourceId"], it["ResourceType"], it.get("PhysicalResourceId") or ""
+            )
+            for page in pages
+            for it in page["StackResourceSummaries"]
+        ]
+
+
+class Inventory:
+    """Looks at resources.
+
+    Args:
+        aws: where they are.
+        count: whether to count a table's items, which reads them all.
+    """
+
+    def __init__(self, aws: AWS, *, count: bool = False) -> None:
+        self._aws = aws
+        self._count = count
+
+    def lines(self, found: list[Resource]) -> Iterator[str]:
+        """What is said of functions, the API and tables, in that order."""
+        stages = [it.physical_id for it in found if it.kind == STAGE]
+        for resource in found:
+            if resource.kind == API:
+                yield from self._looked_at("api", resource, lambda it: self.api(it, stages))
+        for resource in found:
+            if resource.kind == FUNCTION:
+                yield from self._looked_at("function", resource, self.function)
+        for resource in found:
+            if resource.kind == TABLE:
+                yield from self._looked_at("table", resource, self.table)
+
+    def api(self, api_id: str, stages: list[str]) -> str:
+        """An API: its selection expression, its stages, its routes."""
+        client = self._aws.client("apigatewayv2")
+        expression = client.get_api(ApiId=api_id)["RouteSelectionExpression"]
+        pages = client.get_paginator("get_routes").paginate(ApiId=api_id)
+        routes = sorted(route["RouteKey"] for page in pages for route in page["Items"])
+        stage = f"stage {', '.join(stages)}, " if stages else ""
+        return f"{stage}{expression} selects among {', '.join(routes)}"
+
+    def function(self, name: str) -> str:
+        """A function: what it runs on, and how its last change ended."""
+        facts = self._aws.client("lambda").get_function_configuration(FunctionName=name)
+        states = [facts.get("State"), facts.get("LastUpdateStatus")]
+        unwell = [state for state in states if state not in {None, "Active", "Successful"}]
+        return ", ".join(
+            [
+                facts["Runtime"],
+                f"{facts['MemorySize']} MB",
+                f"{facts['Timeout']} s",
+                f"code {facts['CodeSize'] / 1e6:.1f} MB",
+                *unwell,
+            ]
+        )
+
+    def table(self, name: str) -> str:
+        """A table: its state, its expiry, how many items it has."""
+        client = self._aws.client("dynamodb")
+        description = tables.find(client, name)
+        if description is None:
+            return "is not there"
+        # DynamoDB counts a table's items about every six hours (DescribeTable, API reference).
+        items = f"{description['ItemCount']} items when last counted"
+        if self._count:
+            items = f"{_items(client, name)} items"
+        ttl = tables.ttl_attribute(client, name)
+        expiry = f"items expire by {ttl}" if ttl else "items never expire"
+        return f"{description['TableStatus']}, {items}, {expiry}"
+
+    def _looked_at(
+        self, label: str, resource: Resource, look: Callable[[str], str]
+    ) -> Iterator[str]:
+        try:
+            with explained(f"look at {label} {resource.physical_id}"):
+                seen = look(resource.physical_id)
+        except AWSError as error:
+            seen = str(error)
+        yield f"{label:<13} {resource.physical_id}: {seen}"
+
+
+def _items(client: Any, table: str) -> int:
+    pages = client.get_paginator("scan").paginate(TableName=table, Select="COUNT")
+    return sum(page["Count"] for page in pages)

@@ -1,0 +1,124 @@
+"""CloudFormation stacks: what is there, and what is to be done to it.
+
+Source: AWS CloudFormation API reference; User Guide, "Updating stacks using change sets".
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from decanter.aws.faults import explained
+
+Template = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A stack as DescribeStacks tells of it.
+
+    Attributes:
+        id: its ARN, which stays its own after it is deleted.
+        status: such as UPDATE_COMPLETE.
+        reason: why it has that status, or "".
+        parameters: their values by name.
+        outputs: their values by name.
+        changed: when it was last created or updated, as ISO 8601.
+    """
+
+    id: str
+    name: str
+    status: str
+    reason: str
+    parameters: Mapping[str, str]
+    outputs: Mapping[str, str]
+    changed: str
+
+    @classmethod
+    def read(cls, answer: Mapping[str, Any]) -> "Stack":
+        """Read one stack of the answer."""
+        changed = answer.get("LastUpdatedTime") or answer["CreationTime"]
+        return cls(
+            id=answer["StackId"],
+            name=answer["StackName"],
+            status=answer["StackStatus"],
+            reason=answer.get("StackStatusReason", ""),
+            parameters={
+                p["ParameterKey"]: p["ParameterValue"] for p in answer.get("Parameters", ())
+            },
+            outputs={o["OutputKey"]: o["OutputValue"] for o in answer.get("Outputs", ())},
+            changed=changed.isoformat(timespec="seconds"),
+        )
+
+    @property
+    def exists(self) -> bool:
+        """Whether it has, or may have, resources; one whose change set was only made has none."""
+        return self.status not in {"REVIEW_IN_PROGRESS", "DELETE_COMPLETE"}
+
+    @property
+    def busy(self) -> bool:
+        """Whether an operation on it is going on."""
+        return self.status.endswith("_IN_PROGRESS") and self.status != "REVIEW_IN_PROGRESS"
+
+    @property
+    def url(self) -> str | None:
+        """The WebSocket URL in its outputs: ours, or Chalice's."""
+        own = self.outputs.get("APIGatewayURL")
+        return own or next((v for v in self.outputs.values() if v.startswith("wss://")), None)
+
+
+class Stacks:
+    """The stacks of one account and region.
+
+    Args:
+        client: CloudFormation's.
+    """
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def find(self, name: str) -> Stack | None:
+        """The stack of a name or ARN; None if there is none."""
+        with explained(f"look at stack {short_name(name)}"):
+            try:
+                answer = self._client.describe_stacks(StackName=name)
+            except ClientError as error:
+                if "does not exist" in error.response["Error"].get("Message", ""):
+                    return None
+                raise
+        return Stack.read(answer["Stacks"][0])
+
+    def template(self, stack: Stack, *, processed: bool = False) -> Template:
+        """The template that was submitted, or what its macros made of it."""
+        stage = "Processed" if processed else "Original"
+        with explained(f"read the template of stack {stack.name}"):
+            answer = self._client.get_template(StackName=stack.id, TemplateStage=stage)
+        return as_template(answer["TemplateBody"])
+
+    def last_deleted(self, name: str) -> str | None:
+        """The ARN of the stack of that name that was deleted last, within AWS's 90 days."""
+        with explained(f"look for deleted stacks named {name}"):
+            pages = self._client.get_paginator("list_stacks").paginate(
+                StackStatusFilter=["DELETE_COMPLETE"]
+            )
+            found = [s for page in pages for s in page["StackSummaries"] if s["StackName"] == name]
+        newest = max(found, key=lambda s: s.get("DeletionTime") or s["CreationTime"], default=None)
+        return None if newest is None else newest["StackId"]
+
+    def delete(self, stack: Stack) -> None:
+        """Begin to delete a stack."""
+        with explained(f"delete stack {stack.name}"):
+            self._client.delete_stack(StackName=stack.id)
+
+
+def as_template(body: Any) -> Template:
+    """A template as GetTemplate gives it: botocore has parsed JSON, but not always."""
+    document: Template = json.loads(body if isinstance(body, str) else json.dumps(body))
+    return document
+
+
+def short_name(name: str) -> str:
+    """A stack's or change set's name, from its ARN or from itself."""
+    return name.split("/")[1] if name.startswith("arn:") else name

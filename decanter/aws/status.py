@@ -1,0 +1,92 @@
+"""`decanter status`: what there is of a stage on AWS."""
+
+import argparse
+import re
+
+from decanter.arguments import add_project_arguments
+from decanter.aws.faults import explained
+from decanter.aws.inventory import FUNCTION, TABLE, Inventory, Resource, resources
+from decanter.aws.roads import configured_tables, deployed, is_there, stack_name
+from decanter.aws.session import AWS
+from decanter.aws.stacks import Stack, Stacks
+from decanter.aws.steps import Report, say
+from decanter.aws.submission import commit_of
+from decanter.describe import describe
+from decanter.project import Project
+
+_ARN = re.compile(r"\barn:aws[a-z-]*:[^\s,\"']+")
+_ACCOUNT = re.compile(r"(?<!\d)\d{12}(?!\d)")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `decanter status`."""
+    add_project_arguments(parser)
+    parser.add_argument("--region", help="where (default: AWS_REGION, or the profile's)")
+    parser.add_argument("--stack-name", metavar="NAME", help="(default: APP-STAGE)")
+    parser.add_argument(
+        "--count", action="store_true", help="count the tables' items now, which reads all of them"
+    )
+    parser.add_argument(
+        "--redact", action="store_true", help="hide account ids and ARNs, to show it to others"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Say what there is; 1 if there is nothing."""
+    project = Project.load(args.project_dir, args.stage)
+    report = redacted(say) if args.redact else say
+    with explained(f"look at stage {args.stage}"):
+        aws = AWS.of(project, args.region)
+        name = args.stack_name or stack_name(project)
+        stack = Stacks(aws.client("cloudformation")).find(name)
+        inventory = Inventory(aws, count=args.count)
+        if stack is not None and is_there(stack):
+            return _stack(stack, aws, inventory, report)
+        return _chalices(project, aws, inventory, report)
+
+
+def _stack(stack: Stack, aws: AWS, inventory: Inventory, report: Report) -> int:
+    client = aws.client("cloudformation")
+    commit = commit_of(Stacks(client).template(stack))
+    report(f"stack         {stack.name}: {stack.status} since {stack.changed}, in {aws.region}")
+    if stack.reason:
+        report(f"reason        {stack.reason}")
+    report(f"commit        {commit or 'unknown'}")
+    if stack.url:
+        _urls(stack.url, report)
+    for line in inventory.lines(resources(client, stack)):
+        report(line)
+    return 0
+
+
+def _chalices(project: Project, aws: AWS, inventory: Inventory, report: Report) -> int:
+    """What `chalice deploy` and `decanter table create` made, if they did."""
+    stage, made = project.chalice_stage, deployed(project)
+    found = [Resource(it["name"], FUNCTION, it["lambda_arn"]) for it in made if "lambda_arn" in it]
+    names = configured_tables(project, describe(project))
+    found += [Resource(name, TABLE, name) for name in names]
+    lines = [line for line in inventory.lines(found) if not line.endswith("is not there")]
+    if not lines:
+        report(f"stage {stage} is not on AWS in {aws.region}: `decanter provision` puts it there")
+        return 1
+    report(f"stage         {stage}, " + ("by `chalice deploy`" if made else "its tables alone"))
+    for url in (it["websocket_api_url"] for it in made if "websocket_api_url" in it):
+        _urls(url, report)
+    for line in lines:
+        report(line)
+    return 0
+
+
+def _urls(url: str, report: Report) -> None:
+    url = url.rstrip("/")
+    report(f"WebSocket     {url}")
+    report(f"@connections  {url.replace('wss://', 'https://', 1)}/@connections/{{connectionId}}")
+
+
+def redacted(report: Report) -> Report:
+    """The same report, less account ids and ARNs."""
+
+    def hide(line: str) -> None:
+        report(_ACCOUNT.sub("************", _ARN.sub("arn:…", line)))
+
+    return hide

@@ -1,0 +1,64 @@
+"""What a command does, step by step, and how long each step took."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+# Takes one line for the user.
+Report = Callable[[str], None]
+
+
+def say(line: str) -> None:
+    """Print a line at once: what is waited for should be seen, in a pipe too."""
+    print(line, flush=True)
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Time, and waiting; tests have their own."""
+
+    now: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+
+
+@dataclass
+class Step:
+    """One step.
+
+    Attributes:
+        name: what is done.
+        result: what came of it, for the summary.
+        seconds: how long it took.
+    """
+
+    name: str
+    result: str = ""
+    seconds: float = 0.0
+
+
+@dataclass
+class Steps:
+    """The steps of one command, in the order in which they began."""
+
+    clock: Clock
+    report: Report
+    done: list[Step] = field(default_factory=list)
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[Step]:
+        """Time a step, and say that it begins."""
+        self.report(f"{name} …")
+        begun, step = self.clock.now(), Step(name)
+        yield step
+        step.seconds = self.clock.now() - begun
+        self.done.append(step)
+
+    def summary(self) -> list[str]:
+        """A line for each step, and the total."""
+        total = Step("total", seconds=sum(step.seconds for step in self.done))
+        width = max(len(step.name) for step in [*self.done, total])
+        return [
+            f"{step.name:<{width}}  {step.seconds:7.1f} s  {step.result}".rstrip()
+            for step in [*self.done, total]
+        ]

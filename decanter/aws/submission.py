@@ -1,0 +1,134 @@
+"""What `provision` submits: the packaged template, with the code's place and the commit in it."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import unified_diff
+from pathlib import Path
+from typing import Any
+
+from decanter.aws.stacks import Stack, Template
+from decanter.errors import ProjectError
+
+S3 = "s3://"
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A template and its parameters.
+
+    Attributes:
+        template: the template.
+        parameters: the values that are set.
+        kept: the parameters that keep the stack's value.
+    """
+
+    template: Template
+    parameters: Mapping[str, str]
+    kept: Sequence[str] = ()
+
+    def write(self, path: Path) -> None:
+        """Write the template to a file."""
+        path.write_text(as_text(self.template), encoding="utf-8")
+
+    def resources(self) -> Iterator[tuple[str, str]]:
+        """Each resource's logical id and type."""
+        for name, resource in self.template["Resources"].items():
+            yield name, resource["Type"]
+
+    def difference(self, stack: Stack, deployed: Template) -> list[str]:
+        """How it differs from what is deployed, as a unified diff, then parameter by parameter."""
+        old, new = (as_text(without_stamp(it)).splitlines() for it in (deployed, self.template))
+        lines = list(unified_diff(old, new, f"{stack.name}, deployed", "this project", lineterm=""))
+        changed = [
+            f"parameter {name}: {stack.parameters.get(name)} → {value}"
+            for name, value in self.parameters.items()
+            if stack.parameters.get(name) != value
+        ]
+        return lines + changed
+
+
+def completed(packaged: Template, code: str, commit: str | None) -> Template:
+    """The packaged template with the code's place and the commit.
+
+    Args:
+        packaged: the SAM template, whose functions' code is a local file.
+        code: the code's URL in S3.
+        commit: of the project, if it has one.
+    """
+    resources = {name: _with_code(it, code) for name, it in packaged["Resources"].items()}
+    # CloudFormation does not count a change of Metadata alone as one, so a commit that changes
+    # nothing else is nothing to deploy (User Guide, "Metadata").
+    stamp = {"Decanter": {"Commit": commit}} if commit else {}
+    metadata = packaged.get("Metadata", {}) | stamp
+    return packaged | {"Resources": resources} | ({"Metadata": metadata} if metadata else {})
+
+
+def kept(stack: Stack, deployed: Template, wanted: Template) -> list[str]:
+    """The parameters that somebody has set on the stack; the others follow the template's default.
+
+    Args:
+        stack: as it is.
+        deployed: its template.
+        wanted: the new template.
+    """
+    declared = deployed.get("Parameters", {})
+    return [
+        name
+        for name, value in stack.parameters.items()
+        if name in wanted.get("Parameters", {})
+        and value != str(declared.get(name, {}).get("Default"))
+    ]
+
+
+def given(arguments: Iterable[str], packaged: Template) -> dict[str, str]:
+    """The parameters of the command line, each `NAME=VALUE`.
+
+    Raises:
+        ProjectError: one is not of that form, or the template has no such parameter.
+    """
+    known = packaged.get("Parameters", {})
+    parameters = {}
+    for argument in arguments:
+        name, equals, value = argument.partition("=")
+        if not equals:
+            raise ProjectError(f"--parameter {argument}: write it as NAME=VALUE")
+        if name not in known:
+            names = ", ".join(known) or "none"
+            raise ProjectError(f"the template has no parameter {name}; it has {names}")
+        parameters[name] = value
+    return parameters
+
+
+def commit_of(template: Template) -> str | None:
+    """The commit that a template was made of."""
+    commit: str | None = template.get("Metadata", {}).get("Decanter", {}).get("Commit")
+    return commit
+
+
+def artifacts(template: Template) -> set[str]:
+    """The buckets that a submitted template takes code from."""
+    found = set()
+    for resource in template.get("Resources", {}).values():
+        uri = resource.get("Properties", {}).get("CodeUri")
+        if isinstance(uri, str) and uri.startswith(S3):
+            found.add(uri.removeprefix(S3).partition("/")[0])
+    return found
+
+
+def without_stamp(template: Template) -> Template:
+    """A template but for what the commit alone changes."""
+    return {key: value for key, value in template.items() if key != "Metadata"}
+
+
+def as_text(template: Template) -> str:
+    """A template as text that follows from its content alone."""
+    return json.dumps(template, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def _with_code(resource: dict[str, Any], code: str) -> dict[str, Any]:
+    """A resource with its code in S3, if its code is a local file."""
+    uri = resource.get("Properties", {}).get("CodeUri")
+    if not isinstance(uri, str) or uri.startswith(S3):
+        return resource
+    return resource | {"Properties": resource["Properties"] | {"CodeUri": code}}

@@ -1,0 +1,149 @@
+"""The endpoint that is checked, and what a client does with it."""
+
+import http.client
+import json
+import secrets
+import ssl
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import ClientConnection, connect
+
+from decanter.client import LOOPBACK
+
+CLOSE_SECONDS = 2
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A WebSocket endpoint.
+
+    Attributes:
+        url: as clients connect to it.
+        seconds: how long to wait for what must come.
+        management: botocore's client of its @connections, if one is to be had.
+        management_url: where that is.
+    """
+
+    url: str
+    seconds: float
+    management: Any = None
+    management_url: str = ""
+
+    def connect(self, url: str | None = None, **options: Any) -> ClientConnection:
+        """Connect a client: no compression, and no pings of its own, unless asked for."""
+        target = url or self.url
+        loopback = urlsplit(target).hostname in LOOPBACK
+        return connect(
+            target,
+            **{"compression": None, "max_size": None, "proxy": None if loopback else True}
+            | options,
+            open_timeout=self.seconds,
+            close_timeout=CLOSE_SECONDS,
+            ping_interval=None,
+        )
+
+    def handshake(self, url: str, **options: Any) -> int:
+        """The HTTP status that answers an attempt to connect; 101 if it opens."""
+        try:
+            with self.connect(url, **options):
+                return 101
+        except InvalidStatus as refused:
+            return refused.response.status_code
+
+    def plain_get(self) -> int:
+        """The status that answers a GET without an upgrade."""
+        return self.http_status(self.url.replace("ws", "http", 1), "GET")
+
+    def http_status(self, url: str, method: str) -> int:
+        """The status that answers a request which nobody signed."""
+        parts = urlsplit(url)
+        host, seconds = parts.netloc, self.seconds
+        if parts.scheme == "https":
+            context = ssl.create_default_context()
+            client: http.client.HTTPConnection = http.client.HTTPSConnection(
+                host, timeout=seconds, context=context
+            )
+        else:
+            client = http.client.HTTPConnection(host, timeout=seconds)
+        try:
+            client.request(method, parts.path or "/")
+            return client.getresponse().status
+        finally:
+            client.close()
+
+    def elsewhere(self, path: str) -> str:
+        """The URL of another path on the same host, with the same query."""
+        return urlsplit(self.url)._replace(path=path).geturl()
+
+    def below(self, path: str) -> str:
+        """The URL of what comes behind the socket's own path."""
+        return self.elsewhere(f"{urlsplit(self.url).path.rstrip('/')}{path}")
+
+
+def mark() -> str:
+    """A text that nothing else on the endpoint holds, so that others' messages do no harm."""
+    return f"verify-{secrets.token_hex(8)}"
+
+
+def order(data: str) -> str:
+    """The message that asks for a broadcast of some JSON text."""
+    return f'{{"message":"sendmessage","data":{data}}}'
+
+
+def receive(
+    client: ClientConnection, wanted: Callable[[str], bool], count: int, seconds: float
+) -> list[str]:
+    """The next so many frames that are wanted; fewer, if they do not come in time.
+
+    What others send meanwhile is passed over.
+    """
+    found: list[str] = []
+    deadline = time.monotonic() + seconds
+    while len(found) < count:
+        try:
+            frame = client.recv(timeout=max(0.0, deadline - time.monotonic()))
+        except (TimeoutError, ConnectionClosed):
+            break
+        if isinstance(frame, str) and wanted(frame):
+            found.append(frame)
+    return found
+
+
+def error_frame(client: ClientConnection, seconds: float) -> dict[str, Any]:
+    """The next error frame; empty if none comes."""
+    for frame in receive(client, is_error, 1, seconds):
+        document: dict[str, Any] = json.loads(frame)
+        return document
+    return {}
+
+
+def is_error(frame: str) -> bool:
+    """Whether a frame is one of the service's error frames."""
+    try:
+        document = json.loads(frame)
+    except ValueError:
+        return False
+    return (
+        isinstance(document, dict)
+        and isinstance(document.get("error"), dict)
+        and "connectionId" in document
+    )
+
+
+def ending(client: ClientConnection, seconds: float) -> str:
+    """How the other side ends the connection: `close 1003`, or what comes instead."""
+    deadline = time.monotonic() + seconds
+    try:
+        while True:
+            frame = client.recv(timeout=max(0.0, deadline - time.monotonic()))
+            if is_error(str(frame)):
+                return "an error frame, and it stays open"
+    except TimeoutError:
+        return f"still open after {seconds:g} s"
+    except ConnectionClosed:
+        return f"close {client.close_code}"

@@ -1,0 +1,139 @@
+"""The gateway's own rules: handshake, frames, limits, closing."""
+
+from collections.abc import Callable
+
+from websockets.exceptions import ConnectionClosed
+from websockets.frames import Frame, Opcode
+from websockets.typing import Subprotocol
+
+from decanter.verify.endpoint import Endpoint, ending, mark, order, receive
+from decanter.verify.rules import Rule
+
+FRAME_BYTES = 32 * 1024
+MESSAGE_BYTES = 128 * 1024
+URL_BYTES = 4096
+
+
+def handshake(url: Callable[[Endpoint], str]) -> Callable[[Endpoint], str]:
+    """What an attempt to connect to another URL is answered with."""
+    return lambda endpoint: f"HTTP {endpoint.handshake(url(endpoint))}"
+
+
+def long_url(endpoint: Endpoint) -> str:
+    """AWS does not say with which status a long URL is refused."""
+    joint = "&" if "?" in endpoint.url else "?"
+    status = endpoint.handshake(f"{endpoint.url}{joint}a=".ljust(URL_BYTES * 2, "x"))
+    return "refused" if status >= 400 else f"HTTP {status}"
+
+
+def subprotocol(endpoint: Endpoint) -> str:
+    """The gateway picks no subprotocol that the app does not."""
+    with endpoint.connect(subprotocols=[Subprotocol("verify.none")]) as client:
+        return f"subprotocol {client.subprotocol}"
+
+
+def compression(endpoint: Endpoint) -> str:
+    """permessage-deflate is offered, and not taken."""
+    with endpoint.connect(compression="deflate") as client:
+        response = client.response
+        extensions = response.headers.get("Sec-WebSocket-Extensions") if response else None
+    return f"extensions {extensions}"
+
+
+def closes(*messages: str | bytes | list[str]) -> Callable[[Endpoint], str]:
+    """How a connection ends on which these messages are sent; a list is one message's frames."""
+
+    def look(endpoint: Endpoint) -> str:
+        with endpoint.connect() as client:
+            try:
+                for message in messages:
+                    client.send(message)
+            except ConnectionClosed:
+                return f"close {client.close_code}"
+            return ending(client, endpoint.seconds)
+
+    return look
+
+
+def closes_raw(data: bytes) -> Callable[[Endpoint], str]:
+    """How a connection ends on which bytes are sent that no library would send."""
+
+    def look(endpoint: Endpoint) -> str:
+        with endpoint.connect() as client:
+            client.socket.sendall(data)
+            return ending(client, endpoint.seconds)
+
+    return look
+
+
+def delivered(size: int, frames: int = 1) -> Callable[[Endpoint], str]:
+    """Whether a message of so many bytes, in so many frames, is broadcast whole."""
+
+    def look(endpoint: Endpoint) -> str:
+        token = mark()
+        filler = "x" * (size - len(order(f'"{token}"').encode()))
+        message, part = order(f'"{token}{filler}"'), size // frames
+        with endpoint.connect() as client:
+            pieces = [message[i : i + part] for i in range(0, size, part)]
+            client.send(pieces if frames > 1 else message)
+            got = receive(client, lambda it: token in it, 1, endpoint.seconds)
+        return "delivered whole" if got == [f'"{token}{filler}"'] else "not delivered"
+
+    return look
+
+
+def split_character(endpoint: Endpoint) -> str:
+    """A character may be split between frames, and a ping may come between them."""
+    token = mark()
+    data = order(f'"{token}€"').encode()
+    cut = data.index(b"\xac")
+    with endpoint.connect() as client:
+        client.socket.sendall(Frame(Opcode.TEXT, data[:cut], fin=False).serialize(mask=True))
+        answered = client.ping("between").wait(endpoint.seconds)
+        client.socket.sendall(Frame(Opcode.CONT, data[cut:]).serialize(mask=True))
+        got = receive(client, lambda it: token in it, 1, endpoint.seconds)
+    whole = got == [f'"{token}€"']
+    return f"{'pong' if answered else 'no pong'}, {'' if whole else 'not '}delivered"
+
+
+def ping(endpoint: Endpoint) -> str:
+    """A ping is answered; the library accepts none but the same payload."""
+    with endpoint.connect() as client:
+        return "pong" if client.ping("payload").wait(endpoint.seconds) else "no pong"
+
+
+def _frames(size: int) -> list[str]:
+    """Text of so many bytes in frames that are within the limit."""
+    full, rest = divmod(size, FRAME_BYTES)
+    return ["x" * FRAME_BYTES] * full + (["x" * rest] if rest else [])
+
+
+def _protocol_error(title: str, data: bytes, close: int = 1002) -> Rule:
+    return Rule((28,), title, f"close {close}", closes_raw(data))
+
+
+RULES = (
+    Rule((1,), "a slash after the stage", "HTTP 101", handshake(lambda it: it.below("/"))),
+    Rule((2,), "an unknown stage", "HTTP 403", handshake(lambda it: it.elsewhere("/verify-none"))),
+    Rule((2,), "no stage", "HTTP 403", handshake(lambda it: it.elsewhere("/"))),
+    Rule(
+        (3,), "a path after the stage", "HTTP 403", handshake(lambda it: it.below("/verify-none"))
+    ),
+    Rule((4,), "a plain GET", "HTTP 426", lambda it: f"HTTP {it.plain_get()}"),
+    Rule((13,), "a subprotocol that the app does not know", "subprotocol None", subprotocol),
+    Rule((14,), "compression", "extensions None", compression),
+    Rule((16,), "a URL above 4096 bytes", "refused", long_url),
+    Rule((24,), "a binary frame", "close 1003", closes(b"\x00\x01")),
+    Rule((25,), "a frame of 32 KB", "delivered whole", delivered(FRAME_BYTES)),
+    Rule((25,), "a frame above 32 KB", "close 1009", closes("x" * (FRAME_BYTES + 1))),
+    Rule((26, 27, 75), "128 KB in 4 frames", "delivered whole", delivered(MESSAGE_BYTES, 4)),
+    Rule((26,), "a message above 128 KB", "close 1009", closes(_frames(MESSAGE_BYTES + 1))),
+    Rule((27, 28, 29), "a character split by a ping", "pong, delivered", split_character),
+    _protocol_error("invalid UTF-8", Frame(Opcode.TEXT, b"\xff\xfe").serialize(mask=True), 1007),
+    _protocol_error("an opcode that is none", b"\x83\x80abcd"),
+    _protocol_error("a reserved bit", b"\xc1\x80abcd"),
+    _protocol_error("a ping of 126 bytes", b"\x89\xfe\x00\x7eabcd" + bytes(126)),
+    _protocol_error("a continuation of nothing", b"\x80\x80abcd"),
+    _protocol_error("a frame without a mask", b"\x81\x00"),
+    Rule((29,), "a ping", "pong", ping),
+)

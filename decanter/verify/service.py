@@ -1,0 +1,117 @@
+"""The main job: what one client sends, every client gets; a mistake is its sender's alone."""
+
+import json
+from collections.abc import Callable
+from contextlib import ExitStack
+
+from decanter.verify.endpoint import Endpoint, error_frame, mark, order, receive
+from decanter.verify.rules import Rule
+
+CLIENTS = 3
+# A pause in which nothing may come; what must come is waited for much longer.
+QUIET_SECONDS = 1.0
+
+
+def broadcast(endpoint: Endpoint) -> str:
+    """Each text reaches each client, the sender among them, as it was written."""
+    texts, got = _texts(token := mark()), [0] * CLIENTS
+    with ExitStack() as stack:
+        clients = [stack.enter_context(endpoint.connect()) for _ in range(CLIENTS)]
+        for text in texts:
+            clients[0].send(order(text))
+            for number, client in enumerate(clients):
+                frames = receive(client, lambda it: token in it, 1, endpoint.seconds)
+                got[number] += frames == [text]
+    return _count(got, len(texts))
+
+
+def _texts(token: str) -> list[str]:
+    """JSON whose text is easily changed: numbers, duplicates, spaces, escapes, order."""
+    return [
+        f'"{token} hello world !"',
+        f'{{"n": 1.0, "n": 1e5, "z":0,"a" : "{token}"}}',
+        f'[ 1,2 , "{token}\\u20ac\\/é😀" ]',
+        f'"<b>{token}</b>&amp;\\u0000"',
+    ]
+
+
+def _count(got: list[int], texts: int) -> str:
+    full = sum(number == texts for number in got)
+    return f"{full} of {len(got)} clients got {texts} of {texts} texts"
+
+
+def departed(endpoint: Endpoint) -> str:
+    """A client that has left disturbs nobody."""
+    token = mark()
+    with endpoint.connect() as sender:
+        with endpoint.connect():
+            pass
+        sender.send(order(f'"{token}"'))
+        frames = receive(sender, lambda it: token in it, 1, endpoint.seconds)
+    return "delivered" if frames else "not delivered"
+
+
+def one_way(endpoint: Endpoint) -> str:
+    """What the route's function returns reaches nobody."""
+    tokens = [mark(), mark()]
+    with endpoint.connect() as sender:
+        seen: list[str] = []
+        for token in tokens:
+            sender.send(order(f'"{token}"'))
+
+            def wanted(frame: str, token: str = token) -> bool:
+                seen.append(frame)
+                return token in frame
+
+            receive(sender, wanted, 1, endpoint.seconds)
+    others = [frame for frame in seen if "sent" in frame and not any(t in frame for t in tokens)]
+    return f"also {others[0]}" if others else "the broadcast alone"
+
+
+def mistake(text: str) -> Callable[[Endpoint], str]:
+    """What answers a message: the error frame's code; and whether the connection is of use yet."""
+
+    def look(endpoint: Endpoint) -> str:
+        token = mark()
+        with endpoint.connect() as client:
+            client.send(text)
+            code = error_frame(client, endpoint.seconds).get("error", {}).get("code", "no frame")
+            client.send(order(f'"{token}"'))
+            later = receive(client, lambda it: token in it, 1, endpoint.seconds)
+        return f"{code}, {'stays open' if later else 'of no more use'}"
+
+    return look
+
+
+def alone(endpoint: Endpoint) -> str:
+    """An error frame echoes its message's `ref`, and only its sender gets it."""
+    token = mark()
+    with endpoint.connect() as sender, endpoint.connect() as other:
+        sender.send(json.dumps({"message": "verify-none", "ref": token}))
+        echoed = error_frame(sender, endpoint.seconds).get("error", {}).get("ref") == token
+        strayed = receive(other, lambda it: token in it, 1, QUIET_SECONDS)
+    return f"{'with' if echoed else 'without'} ref, to {'others too' if strayed else 'one'}"
+
+
+RULES = (
+    Rule(
+        (18,),
+        f"a broadcast reaches {CLIENTS} clients byte for byte",
+        _count([4] * CLIENTS, 4),
+        broadcast,
+    ),
+    Rule((), "a client that has left disturbs nobody", "delivered", departed),
+    Rule((33, 34), "what a function returns is not sent", "the broadcast alone", one_way),
+    Rule((19,), "text that is no JSON", "bad_json, stays open", mistake("no JSON")),
+    Rule((30,), "an empty message", "bad_json, stays open", mistake("")),
+    Rule((), "JSON that is no object", "not_an_object, stays open", mistake("[1]")),
+    Rule((), "no data", "missing_data, stays open", mistake('{"message":"sendmessage"}')),
+    Rule((), "an unknown route", "unknown_route, stays open", mistake('{"message":"Sendmessage"}')),
+    Rule(
+        (23,),
+        "a client that selects $connect by name",
+        "unknown_route, stays open",
+        mistake('{"message":"$connect","data":1}'),
+    ),
+    Rule((), "an error frame is the sender's alone", "with ref, to one", alone),
+)

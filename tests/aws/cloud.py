@@ -1,0 +1,173 @@
+"""One AWS for the tests: moto's server in a thread, with what `tests.aws` adds to it."""
+
+import io
+import logging
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qs
+
+from botocore.session import Session
+from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from werkzeug.serving import make_server
+
+from tests.aws import cloudformation, deployments, operations, resources
+
+REGION = "us-east-1"
+BUCKET = "pour-artifacts"
+
+# The calls that leave AWS as it was, by the first word of the operation's name.
+READING = ("Describe", "Get", "Head", "List")
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call as it arrived: the service that it was signed for, and its operation.
+
+    Services that speak REST have no operation in the request; theirs is `METHOD /path`.
+    """
+
+    service: str
+    operation: str
+
+    @property
+    def reads(self) -> bool:
+        return self.operation.startswith((*READING, "GET ", "HEAD "))
+
+    def __str__(self) -> str:
+        return f"{self.service}:{self.operation}"
+
+
+@dataclass
+class Cloud:
+    """AWS, as long as the tests run.
+
+    Attributes:
+        endpoint: what AWS_ENDPOINT_URL has to be.
+        calls: what has arrived since the last reset.
+        on_answer: told of each call once it is done, before its caller gets the answer.
+    """
+
+    endpoint: str
+    calls: list[Call] = field(default_factory=list)
+    on_answer: Callable[[Call], None] | None = None
+    _clients: dict[str, Any] = field(default_factory=dict)
+
+    def client(self, service: str) -> Any:
+        """A client beside the command's own."""
+        if service not in self._clients:
+            self._clients[service] = Session().create_client(
+                service,
+                region_name=REGION,
+                endpoint_url=self.endpoint,
+                aws_access_key_id="test",
+                aws_secret_access_key="test",
+            )
+        return self._clients[service]
+
+    def environment(self) -> dict[str, str]:
+        """What sends a command to this AWS."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_REGION": REGION,
+            # A file that no test writes: the tests are nobody's account.
+            "AWS_CONFIG_FILE": "/nonexistent",
+            "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent",
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+    def reset(self) -> None:
+        """An empty account, with one bucket."""
+        from moto.moto_api._internal.models import moto_api_backend
+
+        moto_api_backend.reset()
+        operations.FAILURES.clear()
+        self.on_answer = None
+        self.client("s3").create_bucket(Bucket=BUCKET)
+        self.calls.clear()
+
+    def live(self, api_id: str, stage: str) -> Mapping[str, Any]:
+        """The routes that a stage serves."""
+        return deployments.live(api_id, stage, DEFAULT_ACCOUNT_ID, REGION)
+
+    def left(self) -> dict[str, list[str]]:
+        """Everything that there is in the account but the bucket itself, by kind."""
+        client = self.client
+        stacks = client("cloudformation").describe_stacks()["Stacks"]
+        functions = client("lambda").list_functions()["Functions"]
+        groups = client("logs").describe_log_groups()["logGroups"]
+        found = {
+            "stacks": [stack["StackName"] for stack in stacks],
+            "functions": [function["FunctionName"] for function in functions],
+            "apis": [api["Name"] for api in client("apigatewayv2").get_apis()["Items"]],
+            "tables": client("dynamodb").list_tables()["TableNames"],
+            "roles": [role["RoleName"] for role in client("iam").list_roles()["Roles"]],
+            "log groups": [group["logGroupName"] for group in groups],
+            "objects": self.objects(),
+        }
+        return {kind: names for kind, names in found.items() if names}
+
+    def objects(self) -> list[str]:
+        listed = self.client("s3").list_objects_v2(Bucket=BUCKET)
+        return [item["Key"] for item in listed.get("Contents", [])]
+
+    def record(self, call: Call) -> None:
+        self.calls.append(call)
+        if self.on_answer is not None:
+            self.on_answer(call)
+
+
+class Recorder:
+    """WSGI around moto: says which call was answered."""
+
+    def __init__(self, application: Any) -> None:
+        self.application = application
+        self.cloud: Cloud | None = None
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
+        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        environ["wsgi.input"] = io.BytesIO(body)
+        answer = list(self.application(environ, start_response))
+        if self.cloud is not None:
+            self.cloud.record(call_of(environ, body))
+        return answer
+
+
+def call_of(environ: Mapping[str, Any], body: bytes) -> Call:
+    """Which call a request is."""
+    scope = environ.get("HTTP_AUTHORIZATION", "").partition("Credential=")[2].split("/")
+    service = scope[3] if len(scope) > 3 else "unsigned"
+    if target := environ.get("HTTP_X_AMZ_TARGET"):
+        return Call(service, target.partition(".")[2])
+    is_form = environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded")
+    if is_form and (action := parse_qs(body.decode()).get("Action")):
+        return Call(service, action[0])
+    return Call(service, f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}")
+
+
+@contextmanager
+def cloud() -> Iterator[Cloud]:
+    """Serve until the block ends."""
+    deployments.install()
+    resources.install()
+    cloudformation.install()
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    recorder = Recorder(DomainDispatcherApplication(create_backend_app))
+    server = make_server("127.0.0.1", 0, recorder, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        it = Cloud(f"http://127.0.0.1:{server.server_port}")
+        recorder.cloud = it
+        it.reset()
+        yield it
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

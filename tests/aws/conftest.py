@@ -1,0 +1,44 @@
+"""One AWS for all tests of this folder, empty for each."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from decanter.aws.session import AWS
+from tests.aws.calls import Wired
+from tests.aws.cloud import REGION, Cloud, cloud
+from tests.aws.stage import Stage, packaged
+
+
+@pytest.fixture(scope="session", name="running")
+def _running() -> Iterator[Cloud]:
+    with cloud() as it:
+        yield it
+
+
+@pytest.fixture(name="aws")
+def _aws(running: Cloud) -> Cloud:
+    running.reset()
+    return running
+
+
+@pytest.fixture(scope="session", name="made")
+def _made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project, and what `chalice package` makes of it."""
+    return packaged(tmp_path_factory.mktemp("made") / "pour")
+
+
+@pytest.fixture(scope="session", name="wired")
+def _wired() -> Wired:
+    return Wired()
+
+
+@pytest.fixture(scope="session", name="clients")
+def _clients(running: Cloud, wired: Wired) -> AWS:
+    return AWS(None, REGION, running.endpoint, wired.session)
+
+
+@pytest.fixture(name="stage")
+def _stage(made: Path, aws: Cloud, wired: Wired, clients: AWS) -> Stage:
+    return Stage(made, aws, wired, clients)

@@ -1,0 +1,39 @@
+"""This repository's app, for the tests' AWS: a copy, and what Chalice makes of one."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from decanter.aws.package import CHALICE
+from tests.aws.cloud import BUCKET
+from tests.decanter.projects import clean_environment
+from tests.gateways import ROOT
+
+
+def copy(project: Path) -> Path:
+    """A copy without requirements: Chalice would download them."""
+    for name in ("chalicelib", ".chalice"):
+        ignored = shutil.ignore_patterns("__pycache__", "deployments")
+        shutil.copytree(ROOT / name, project / name, ignore=ignored)
+    shutil.copy(ROOT / "app.py", project)
+    return project
+
+
+def packaged(project: Path, out: Path) -> dict[str, Any]:
+    """What `chalice package` makes of it, with the code where CloudFormation wants it."""
+    arguments = ["package", "--merge-template", ".chalice/resources.json", str(out)]
+    subprocess.run(
+        [sys.executable, "-c", CHALICE, *arguments],
+        cwd=project,
+        env=clean_environment() | {"AWS_DEFAULT_REGION": "eu-west-1"},
+        check=True,
+        capture_output=True,
+    )
+    template: dict[str, Any] = json.loads((out / "sam.json").read_text())
+    for resource in template["Resources"].values():
+        if resource["Type"] == "AWS::Serverless::Function":
+            resource["Properties"]["CodeUri"] = f"s3://{BUCKET}/code.zip"
+    return template

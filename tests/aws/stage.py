@@ -1,0 +1,124 @@
+"""One stage of a small project, put onto the tests' AWS in this process."""
+
+import hashlib
+import json
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from decanter.aws.delete import Deletion
+from decanter.aws.package import Package
+from decanter.aws.provisioning import Order, Provision
+from decanter.aws.session import AWS
+from decanter.aws.steps import Clock
+from decanter.aws.template import build
+from decanter.describe import describe
+from decanter.project import Project
+from tests.aws.calls import Wire, Wired
+from tests.aws.cloud import BUCKET, REGION, Cloud
+from tests.decanter.projects import clean_environment, write_project
+
+NAME = "pour-dev"
+PACKAGED = "packaged"
+TEMPLATE = ".chalice/resources.json"
+
+
+def packaged(folder: Path) -> Path:
+    """A project, with the SAM template that Chalice makes of it beside a zip of its app."""
+    project = Project.load(write_project(folder), "dev")
+    template = build(project, describe(project, clean_environment()))
+    (folder / TEMPLATE).write_text(json.dumps(template))
+    command = "import sys; from chalice.cli import main; sys.exit(main())"
+    subprocess.run(
+        [sys.executable, "-c", command, "package", "--merge-template", TEMPLATE, PACKAGED],
+        cwd=folder,
+        env=clean_environment() | {"AWS_DEFAULT_REGION": REGION},
+        check=True,
+        capture_output=True,
+        timeout=120,
+    )
+    with zipfile.ZipFile(folder / PACKAGED / "deployment.zip", "w") as archive:
+        archive.write(folder / "app.py", "app.py")
+    return folder
+
+
+@dataclass
+class Stage:
+    """A stage, and how it is put there and taken away.
+
+    Attributes:
+        folder: the project's.
+        cloud: where it goes.
+        wired: the session of the commands.
+        clients: its clients.
+        lines: what the last command printed.
+        change: what is done to the packaged template before it is submitted.
+    """
+
+    folder: Path
+    cloud: Cloud
+    wired: Wired
+    clients: AWS
+    lines: list[str] = field(default_factory=list)
+    change: Callable[[dict[str, Any]], None] = lambda template: None
+
+    @property
+    def project(self) -> Project:
+        return Project.load(self.folder, "dev")
+
+    @property
+    def output(self) -> str:
+        return "\n".join(self.lines)
+
+    def provision(
+        self, wire: Wire | None = None, *, noop: bool = False, wait: bool = True, **order: Any
+    ) -> int:
+        """`decanter provision`."""
+        self.lines.clear()
+        wanted = Order(BUCKET, NAME, self.folder / "build", wait=wait, **order)
+        project = self.project
+        declaration = describe_once(project)
+        run = Provision(
+            project, declaration, wanted, self.aws(wire), self.lines.append, CLOCK, self.package
+        )
+        return run.preview() if noop else run.run()
+
+    def delete(self, wire: Wire | None = None, *, keep_tables: bool = False) -> int:
+        """`decanter delete --yes`."""
+        self.lines.clear()
+        deletion = Deletion(self.aws(wire), NAME, self.lines.append, CLOCK)
+        if (stack := deletion.find()) is None:
+            deletion.nothing(BUCKET)
+            return 0
+        return deletion.run(stack, keep_tables=keep_tables)
+
+    def aws(self, wire: Wire | None = None) -> AWS:
+        self.wired.wire = wire or Wire()
+        return self.clients
+
+    def package(self, project: Project, out: Path, **_: Any) -> Package:
+        """What `decanter package` makes, from what Chalice has made once."""
+        out.mkdir(exist_ok=True)
+        source = self.folder / PACKAGED
+        template = json.loads((source / "sam.json").read_text())
+        self.change(template)
+        path = out / "sam.json"
+        path.write_text(json.dumps(template))
+        content = (source / "deployment.zip").read_bytes()
+        digest = hashlib.sha256(content).hexdigest()
+        return Package(source / "deployment.zip", path, digest, "python3.13", len(content))
+
+
+CLOCK = Clock(now=lambda: 0.0, sleep=lambda seconds: None)
+_DESCRIBED: dict[Path, Any] = {}
+
+
+def describe_once(project: Project) -> Any:
+    """What the app declares; it is asked once."""
+    if project.directory not in _DESCRIBED:
+        _DESCRIBED[project.directory] = describe(project, clean_environment())
+    return _DESCRIBED[project.directory]

@@ -1,0 +1,164 @@
+"""The real commands, as they are typed, one after the other, against the tests' AWS."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.aws.cloud import BUCKET, Call, Cloud
+from tests.decanter.projects import APP, clean_environment, write_project
+
+SECONDS = 120
+ROUTER = """
+
+class Routed:
+    @classmethod
+    def __decanter__(cls):
+        return {"kind": "router", "expression": "$request.body.message", "default": False,
+                "routes": [{"route_key": "whisper", "operation_name": "WhisperRoute",
+                            "function": "whisper"}]}
+"""
+CHALICE = "import sys; from chalice.cli import main; sys.exit(main())"
+
+Done = subprocess.CompletedProcess[str]
+
+
+class Project:
+    """A project, and the commands run in its folder."""
+
+    def __init__(self, folder: Path, cloud: Cloud) -> None:
+        self.folder = write_project(folder)
+        self.cloud = cloud
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        return {**clean_environment(), **self.cloud.environment()}
+
+    def decanter(self, *arguments: str) -> Done:
+        return self.run("-m", "decanter", *arguments)
+
+    def chalice(self, *arguments: str) -> Done:
+        return self.run("-c", CHALICE, *arguments)
+
+    def run(self, *arguments: str) -> Done:
+        return subprocess.run(
+            [sys.executable, *arguments],
+            cwd=self.folder,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+        )
+
+    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "decanter", *arguments],
+            cwd=self.folder,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+
+@pytest.fixture(name="project")
+def _project(tmp_path: Path, aws: Cloud) -> Project:
+    return Project(tmp_path / "pour", aws)
+
+
+def succeeded(done: Done) -> str:
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def refused(done: Done) -> str:
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stdout + done.stderr
+    return done.stderr
+
+
+def test_plain_chalice_is_a_whole_road_that_provision_refuses(project: Project) -> None:
+    """Table, deploy, a second deploy, delete; the other road is closed meanwhile."""
+    provision = ("provision", "--s3-bucket", BUCKET)
+    succeeded(project.decanter("table", "create"))
+    assert "table pour-dev-connections exists, made by" in refused(project.decanter(*provision))
+    assert "stage         dev, its tables alone" in succeeded(project.decanter("status"))
+    first = succeeded(project.chalice("deploy"))
+    assert "Websocket API URL: wss://" in first
+    (api,) = project.cloud.client("apigatewayv2").get_apis()["Items"]
+    routes = project.cloud.live(api["ApiId"], "v1")["routes"]
+    assert set(routes) == {"$connect", "$default"}
+    succeeded(project.chalice("deploy"))
+    assert "stage dev was made by `chalice deploy`" in refused(project.decanter(*provision))
+    status = succeeded(project.decanter("status"))
+    assert "stage         dev, by `chalice deploy`" in status
+    assert f"WebSocket     wss://{api['ApiId']}.execute-api" in status
+    succeeded(project.chalice("delete"))
+    succeeded(project.decanter("table", "delete"))
+    assert project.cloud.left() == {}
+    nothing = project.decanter("status")
+    assert (nothing.returncode, nothing.stdout) == (
+        1,
+        "stage dev is not on AWS in us-east-1: `decanter provision` puts it there\n",
+    )
+
+
+def test_provision_status_a_changed_route_provision_delete(project: Project) -> None:
+    """The stack's own road; `table create` refuses it."""
+    provision = ("provision", "--s3-bucket", BUCKET)
+    told = succeeded(project.decanter(*provision))
+    assert "stack pour-dev: CREATE_COMPLETE" in told
+    line = refused(project.decanter("table", "create"))
+    assert line.startswith("decanter: error: stage dev is stack pour-dev, made by `decanter prov")
+    status = succeeded(project.decanter("status", "--redact", "--count"))
+    assert "stack         pour-dev: CREATE_COMPLETE" in status
+    assert "ACTIVE, 0 items, items" in status
+    assert "123456789012" not in status
+    (project.folder / "app.py").write_text(APP + ROUTER)
+    assert "stack pour-dev: UPDATE_COMPLETE" in succeeded(project.decanter(*provision))
+    (api,) = project.cloud.client("apigatewayv2").get_apis()["Items"]
+    live = project.cloud.live(api["ApiId"], "v1")
+    assert set(live["routes"]) == {"$connect", "$default", "whisper"}
+    assert live["expression"] == "$request.body.message"
+    assert "there is nobody to ask" in refused(project.decanter("delete"))
+    succeeded(project.decanter("delete", "--yes"))
+    assert project.cloud.left() == {}
+    assert succeeded(project.decanter("delete", "--yes")) == "there is no stack pour-dev\n"
+
+
+def test_a_run_that_is_killed_is_made_good_by_the_next(project: Project) -> None:
+    """SIGKILL while CreateChangeSet is being answered: a process that nothing can prepare."""
+    provision = ("provision", "--s3-bucket", BUCKET)
+    process = project.start(*provision)
+
+    def kill(call: Call) -> None:
+        if call.operation == "CreateChangeSet":
+            os.kill(process.pid, signal.SIGKILL)
+
+    project.cloud.on_answer = kill
+    assert process.wait(SECONDS) == -signal.SIGKILL
+    project.cloud.on_answer = None
+    stack = project.cloud.client("cloudformation").describe_stacks()["Stacks"][0]
+    assert stack["StackStatus"] == "REVIEW_IN_PROGRESS"
+    assert "stack pour-dev: CREATE_COMPLETE" in succeeded(project.decanter(*provision))
+    succeeded(project.decanter("delete", "--yes"))
+    assert project.cloud.left() == {}
+
+
+@pytest.mark.parametrize(
+    ("bucket", "line"),
+    [
+        ("no-such-bucket", "there is no bucket no-such-bucket: make it with `aws s3 mb s3://no-su"),
+        ("elsewhere", "bucket elsewhere is in eu-west-1, the stack in us-east-1, and Lambda takes"),
+    ],
+)
+def test_a_bucket_that_will_not_do_is_one_line(project: Project, bucket: str, line: str) -> None:
+    project.cloud.client("s3").create_bucket(
+        Bucket="elsewhere", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
+    )
+    assert line in refused(project.decanter("provision", "--s3-bucket", bucket))

@@ -1,0 +1,221 @@
+"""The package of this repository's app: small, the same each time, and complete in itself."""
+
+import json
+import shutil
+import subprocess
+import sys
+import venv
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from decanter.aws.package import Package, package
+from decanter.errors import ProjectError
+from decanter.project import Project
+from tests.chalicelib.events import connect_event, disconnect_event, message_event
+from tests.decanter.projects import clean_environment, decanter, write_project
+from tests.end_to_end.conftest import Table
+from tests.gateways import ROOT, SECONDS, Running, gateway
+
+TAG = sys.implementation.cache_tag
+
+# Calls a handler of the app in argv[1] as Lambda does, and says from where modules came.
+INVOKE = """
+import json, sys
+sys.path.insert(0, sys.argv[1])
+import app
+answer = getattr(app, sys.argv[2])(json.loads(sys.argv[3]), None)
+files = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
+print(json.dumps([answer, [file for file in files if file]]))
+"""
+
+
+@pytest.fixture(name="said", scope="module")
+def _said() -> list[str]:
+    return []
+
+
+@pytest.fixture(name="packaged", scope="module")
+def _packaged(tmp_path_factory: pytest.TempPathFactory, said: list[str]) -> Package:
+    out = tmp_path_factory.mktemp("packaged")
+    return package(Project.load(ROOT), out, region="eu-west-1", report=said.append)
+
+
+@pytest.fixture(name="unpacked", scope="module")
+def _unpacked(packaged: Package, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("unpacked")
+    with zipfile.ZipFile(packaged.zip_path) as archive:
+        archive.extractall(folder)
+    return folder
+
+
+def test_the_zip_has_at_most_three_megabytes(packaged: Package) -> None:
+    assert packaged.bytes == packaged.zip_path.stat().st_size <= 3_000_000
+
+
+def test_each_step_is_told(packaged: Package, said: list[str]) -> None:
+    beginnings: list[str | tuple[str, ...]] = [
+        f"packaging for {packaged.runtime} on x86_64, as {sys.executable} is",
+        ("dependencies are those in ", "installing requirements.txt for "),
+        "botocore keeps these services: apigatewaymanagementapi, dynamodb",
+        "compiling",
+        "running `chalice package`",
+        f"made {packaged.zip_path}: ",
+    ]
+    assert all(line.startswith(start) for line, start in zip(said, beginnings, strict=True))
+
+
+def test_every_source_has_its_byte_code(unpacked: Path) -> None:
+    """Chalice's own runtime and app.py too, to which Chalice adds none."""
+    missing = [
+        str(source.relative_to(unpacked))
+        for source in unpacked.rglob("*.py")
+        if not (source.parent / "__pycache__" / f"{source.stem}.{TAG}.pyc").is_file()
+    ]
+    assert missing == []
+
+
+def test_the_template_refers_to_the_zip_and_is_of_now(packaged: Package) -> None:
+    template = json.loads(packaged.template_path.read_text())
+    functions = [
+        resource["Properties"]
+        for resource in template["Resources"].values()
+        if resource["Type"] == "AWS::Serverless::Function"
+    ]
+    assert {function["CodeUri"] for function in functions} == {"./deployment.zip"}
+    assert {function["Runtime"] for function in functions} == {packaged.runtime}
+    assert packaged.template_path.parent == packaged.zip_path.parent
+    assert "APIGatewayURL" in template["Outputs"]
+
+
+@pytest.fixture(name="service", scope="module")
+def _service() -> Iterator[Running]:
+    with gateway(ROOT, "--no-reload") as running:
+        yield running
+
+
+def test_alone_in_a_bare_environment_it_handles_the_three_events(
+    unpacked: Path, service: Running, tmp_path: Path
+) -> None:
+    """Against the local gateway's own endpoints, and with nothing else to import."""
+    venv.create(tmp_path / "bare", symlinks=True)
+    bare = (str(tmp_path / "bare" / "bin" / "python"), "-I", "-B", "-c", INVOKE)
+    endpoint, name, *_ = service.banner("DynamoDB").split()
+    environment = {
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_REGION": "us-east-1",
+        "AWS_ENDPOINT_URL_DYNAMODB": endpoint,
+        "CONNECTIONS_TABLE": name,
+        "DECANTER_MANAGEMENT_ENDPOINT": service.management_url,
+    }
+
+    def invoke(handler: str, event: dict[str, Any]) -> Any:
+        done = subprocess.run(
+            [*bare, str(unpacked), handler, json.dumps(event)],
+            env=environment,
+            stdout=subprocess.PIPE,
+            timeout=SECONDS,
+            check=True,
+        )
+        answer, files = json.loads(done.stdout.splitlines()[-1])
+        assert not [f for f in files if "site-packages" in f and not f.startswith(str(unpacked))]
+        return answer["statusCode"]
+
+    table = Table(service)
+    table.wait_for(0)
+    with service.connect() as client:
+        table.wait_for(1)
+        (sender,) = table.ids()
+        assert invoke("connect", connect_event(connectionId="Another0DoECA=")) == 200
+        assert table.ids() == {sender, "Another0DoECA="}
+        said = '{"message":"sendmessage","data":"packaged"}'
+        assert invoke("message", message_event(said, connectionId=sender)) == 200
+        assert client.recv(timeout=SECONDS) == '"packaged"'
+        assert invoke("disconnect", disconnect_event(connectionId="Another0DoECA=")) == 200
+        assert table.ids() == {sender}
+
+
+def test_the_local_gateway_runs_it(unpacked: Path, tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    shutil.copytree(unpacked, project)
+    (project / ".chalice").mkdir()
+    for name in ("config.json", "resources.json"):
+        shutil.copy(ROOT / ".chalice" / name, project / ".chalice")
+    with gateway(project, "--no-reload") as running, running.connect() as client:
+        client.send('{"message":"sendmessage","data":1}')
+        assert client.recv(timeout=SECONDS) == "1"
+        client.close()
+        Table(running).wait_for(0)
+
+
+def test_an_app_without_the_framework_is_packaged_too(tmp_path: Path) -> None:
+    """It has neither requirements nor chalicelib/; a second run over the first gives the same."""
+    app = (
+        "from chalice import Chalice\napp = Chalice(app_name='it')\n"
+        "@app.route('/')\ndef index(): pass\n"
+    )
+    folder = write_project(tmp_path / "p", app, {"version": "2.0", "app_name": "it"})
+    runs = [decanter("package", "--project-dir", folder) for _ in range(2)]
+    assert [(done.returncode, done.stderr) for done in runs] == [(0, "")] * 2
+    assert runs[0].stdout == runs[1].stdout  # the digest is in it
+    result = folder / "build" / "package" / "dev" / "result"
+    assert runs[0].stdout.endswith(f"template: {result / 'sam.json'}\n")
+    with zipfile.ZipFile(result / "deployment.zip") as archive:
+        assert set(archive.namelist()) == {
+            "app.py",
+            f"__pycache__/app.{TAG}.pyc",
+            "chalice/__init__.py",
+            "chalice/app.py",
+            f"chalice/__pycache__/__init__.{TAG}.pyc",
+            f"chalice/__pycache__/app.{TAG}.pyc",
+        }
+
+
+def test_a_client_of_an_unknown_service_keeps_the_sdk_whole(tmp_path: Path) -> None:
+    folder = write_project(tmp_path / "p", "import boto3\ndef f(name):\n    boto3.client(name)\n")
+    data = folder / "vendor" / "botocore" / "data"
+    (data / "s3").mkdir(parents=True)
+    from decanter.aws import vendor
+
+    said: list[str] = []
+    vendor.prune_sdk(folder / "vendor", folder, said.append)
+    assert said == [
+        f"botocore keeps all services: a client's is not written at {folder / 'app.py'}:3"
+    ]
+    assert (data / "s3").is_dir()
+
+
+def test_what_chalice_refuses_is_told_in_its_words(tmp_path: Path) -> None:
+    """Its feature flag is missing."""
+    app = (
+        "from chalice import Chalice\napp = Chalice(app_name='it')\n"
+        "@app.on_ws_message()\ndef message(event): pass\n"
+    )
+    folder = write_project(tmp_path / "p", app, {"version": "2.0", "app_name": "it"})
+    done = decanter("package", "--project-dir", folder, **clean_environment())
+    assert done.returncode == 2
+    assert "without explicitly opting in" in done.stderr
+    assert done.stderr.endswith(
+        "\ndecanter: error: `chalice package` failed: see what it says above\n"
+    )
+
+
+def test_a_split_package_is_refused(tmp_path: Path) -> None:
+    config = {"version": "2.0", "app_name": "it", "automatic_layer": True}
+    project = Project.load(write_project(tmp_path / "p", config=config))
+    said: list[str] = []
+    with pytest.raises(ProjectError, match="automatic_layer splits"):
+        package(project, tmp_path / "out", report=said.append)
+
+
+def test_a_folder_with_other_files_is_left_alone(tmp_path: Path) -> None:
+    folder = write_project(tmp_path / "p")
+    (folder / "source").mkdir()
+    done = decanter("package", "--project-dir", folder, "--out", folder)
+    line = f"{folder} has files of another origin: name an empty folder with --out"
+    assert (done.returncode, done.stderr) == (2, f"decanter: error: {line}\n")
+    assert (folder / "source").is_dir()

@@ -1,0 +1,227 @@
+"""`provision` and `delete` of a whole stack, call by call."""
+
+import contextlib
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from decanter.errors import AWSError
+from tests.aws.calls import DeathError, Wire
+from tests.aws.cloud import BUCKET, Call
+from tests.aws.operations import FAILURES
+from tests.aws.stage import NAME, Stage
+
+HOW: dict[str, Callable[[int], Wire]] = {
+    "denied": lambda number: Wire(deny=number),
+    "dead": lambda number: Wire(die_after=number),
+}
+
+
+def add_route(template: dict[str, Any]) -> None:
+    """What a route more in app.py changes in the template."""
+    resources = template["Resources"]
+    deployment = next(n for n in resources if n.startswith("WebsocketAPIDeployment0"))
+    resources["RouteWhisper"] = {
+        "Type": "AWS::ApiGatewayV2::Route",
+        "Properties": {
+            "ApiId": {"Ref": "WebsocketAPI"},
+            "RouteKey": "whisper",
+            "Target": {
+                "Fn::Join": ["/", ["integrations", {"Ref": "WebsocketMessageAPIIntegration"}]]
+            },
+        },
+    }
+    resources["WebsocketAPIDeployment1"] = resources.pop(deployment)
+    resources["WebsocketAPIDeployment1"]["DependsOn"].append("RouteWhisper")
+    resources["WebsocketAPIStage"]["Properties"]["DeploymentId"] = {
+        "Ref": "WebsocketAPIDeployment1"
+    }
+
+
+def api_id(stage: Stage) -> str:
+    return str(stage.cloud.client("apigatewayv2").get_apis()["Items"][0]["ApiId"])
+
+
+def test_a_stage_is_made_left_as_it_is_and_deleted_without_a_trace(stage: Stage) -> None:
+    assert stage.provision() == 0
+    url = f"wss://{api_id(stage)}.execute-api.us-east-1.amazonaws.com/v1"
+    first = stage.lines.index(url)
+    assert stage.lines[first + 1] == f"stack {NAME}: CREATE_COMPLETE"
+    assert [line.split()[0] for line in stage.lines[-11:-5]] == [
+        *("check", "package", "upload", "change", "stack", "total")
+    ]
+    assert stage.provision() == 0
+    assert f"stack {NAME}: nothing to change" in stage.lines
+    assert stage.cloud.client("cloudformation").list_change_sets(StackName=NAME)["Summaries"] == []
+    assert stage.delete() == 0
+    assert stage.cloud.left() == {}
+    assert stage.delete() == 0
+    assert stage.lines == [f"there is no stack {NAME}"]
+
+
+def test_a_changed_route_is_live_after_the_next_run(stage: Stage) -> None:
+    stage.provision()
+    assert set(stage.cloud.live(api_id(stage), "v1")["routes"]) == {"$connect", "$default"}
+    stage.change = add_route
+    assert stage.provision() == 0
+    assert set(stage.cloud.live(api_id(stage), "v1")["routes"]) == {
+        "$connect",
+        "$default",
+        "whisper",
+    }
+    assert f"stack {NAME}: UPDATE_COMPLETE" in stage.lines
+
+
+def each_kind(calls: list[Call], *, changing: bool = False) -> list[int]:
+    """The numbers of the first call of each operation, and of the last call of all.
+
+    Args:
+        calls: of a run.
+        changing: only those after which AWS is no longer what it was.
+    """
+    firsts = {str(call): number for number, call in reversed(list(enumerate(calls)))}
+    numbers = sorted({*firsts.values(), len(calls) - 1})
+    return [number for number in numbers if not (changing and calls[number].reads)]
+
+
+def recorded(stage: Stage, *, update: bool) -> list[Call]:
+    """The calls that `provision` makes."""
+    restart(stage, update=update)
+    wire = Wire()
+    stage.provision(wire)
+    return wire.calls
+
+
+@pytest.mark.parametrize("update", [False, True], ids=["create", "update"])
+@pytest.mark.parametrize("how", HOW)
+def test_whichever_call_provision_fails_at_the_next_run_ends_right(
+    stage: Stage, how: str, update: bool
+) -> None:
+    calls = recorded(stage, update=update)
+    expected = stage.cloud.live(api_id(stage), "v1")["routes"].keys()
+    for number in each_kind(calls, changing=update):
+        restart(stage, update=update)
+        with contextlib.suppress(AWSError, DeathError):
+            stage.provision(HOW[how](number))
+        assert stage.provision() == 0, calls[number]
+        assert stage.cloud.live(api_id(stage), "v1")["routes"].keys() == expected
+        assert stage.delete() == 0
+        assert stage.cloud.left() == {}, calls[number]
+
+
+def restart(stage: Stage, *, update: bool) -> None:
+    """An empty account, or one with the stage as it was before."""
+    stage.cloud.reset()
+    stage.change = lambda template: None
+    if update:
+        stage.provision()
+        stage.change = add_route
+
+
+@pytest.mark.parametrize("how", HOW)
+def test_whichever_call_delete_fails_at_the_next_run_leaves_nothing(stage: Stage, how: str) -> None:
+    stage.provision()
+    counting = Wire()
+    stage.delete(counting)
+    for number in each_kind(counting.calls):
+        stage.cloud.reset()
+        stage.provision()
+        with contextlib.suppress(AWSError, DeathError):
+            stage.delete(HOW[how](number))
+        assert stage.delete() == 0
+        assert stage.cloud.left() == {}, counting.calls[number]
+
+
+def test_noop_makes_no_call_that_changes_anything(stage: Stage) -> None:
+    empty, deployed = Wire(), Wire()
+    assert stage.provision(empty, noop=True) == 0
+    assert stage.cloud.left() == {}
+    assert f"stack {NAME} would be created, with" in stage.lines
+    assert "  + ConnectionsTable (AWS::DynamoDB::Table)" in stage.lines
+    stage.provision()
+    assert stage.provision(deployed, noop=True) == 0
+    assert stage.lines[-1] == f"nothing to change in stack {NAME}"
+    stage.change = add_route
+    assert stage.provision(deployed, noop=True) == 0
+    assert '+        "RouteKey": "whisper",' in stage.lines
+    assert [call for call in empty.calls + deployed.calls if not call.reads] == []
+    assert (stage.folder / "build" / "submitted.json").is_file()
+
+
+def test_a_failed_creation_is_followed_to_its_end_and_made_anew_by_the_next_run(
+    stage: Stage,
+) -> None:
+    FAILURES["ConnectionsTable"] = "Table already exists"
+    assert stage.provision() == 1
+    assert stage.lines[-2:] == [
+        f"stack {NAME} failed and is ROLLBACK_COMPLETE:",
+        f"  {'CREATE_FAILED':<28} ConnectionsTable (AWS::DynamoDB::Table): Table already exists",
+    ]
+    FAILURES.clear()
+    assert stage.provision() == 0
+    assert any("is ROLLBACK_COMPLETE, what is left of a failed" in line for line in stage.lines)
+    assert stage.delete() == 0
+    assert stage.cloud.left() == {}
+
+
+def test_a_failed_update_leaves_the_stage_as_it_was(stage: Stage) -> None:
+    stage.provision()
+    stage.change = add_route
+    FAILURES["RouteWhisper"] = "no such integration"
+    assert stage.provision() == 1
+    assert "is UPDATE_ROLLBACK_COMPLETE:" in stage.lines[-2]
+    assert "RouteWhisper (AWS::ApiGatewayV2::Route): no such integration" in stage.lines[-1]
+    assert set(stage.cloud.live(api_id(stage), "v1")["routes"]) == {"$connect", "$default"}
+    FAILURES.clear()
+    assert stage.provision() == 0
+
+
+def test_a_deletion_that_fails_says_why_and_can_be_repeated(stage: Stage) -> None:
+    stage.provision()
+    FAILURES["ConnectionsTable"] = "deletion protection is on"
+    assert stage.delete() == 1
+    assert stage.lines[-2] == f"stack {NAME} is DELETE_FAILED:"
+    assert stage.lines[-1].endswith("deletion protection is on")
+    FAILURES.clear()
+    with pytest.raises(AWSError, match="DELETE_FAILED: `decanter delete` ends it"):
+        stage.provision()
+    assert stage.delete() == 0
+    assert stage.cloud.left() == {}
+
+
+def test_delete_can_keep_the_table(stage: Stage) -> None:
+    stage.provision()
+    (table,) = stage.cloud.client("dynamodb").list_tables()["TableNames"]
+    assert stage.delete(keep_tables=True) == 0
+    assert f"keeping table {table}: `aws dynamodb delete-table` deletes it" in stage.lines
+    assert stage.cloud.left() == {"tables": [table]}
+
+
+def test_no_wait_leaves_once_it_has_begun(stage: Stage) -> None:
+    assert stage.provision(wait=False) == 0
+    assert stage.lines[-1] == "begun; follow it with `decanter status --stage dev`"
+
+
+def test_parameters_that_somebody_set_stay_and_others_follow_the_template(stage: Stage) -> None:
+    stage.provision(parameters=("TableBillingMode=PAY_PER_REQUEST",))
+
+    def keep_for_a_week(template: dict[str, Any]) -> None:
+        template["Parameters"]["LogRetentionInDays"]["Default"] = 7
+
+    stage.change = keep_for_a_week
+    assert stage.provision() == 0
+    stack = stage.cloud.client("cloudformation").describe_stacks(StackName=NAME)["Stacks"][0]
+    values = {it["ParameterKey"]: it["ParameterValue"] for it in stack["Parameters"]}
+    assert values["TableBillingMode"] == "PAY_PER_REQUEST"
+    assert values["LogRetentionInDays"] == "7"
+
+
+def test_code_is_uploaded_once(stage: Stage) -> None:
+    stage.provision()
+    wire = Wire()
+    stage.provision(wire)
+    assert [call.operation for call in wire.calls if call.operation == "PutObject"] == []
+    assert all(key.startswith(f"decanter/{NAME}/") for key in stage.cloud.objects())
+    assert len(stage.cloud.objects()) == 2
+    assert stage.cloud.client("s3").head_bucket(Bucket=BUCKET)

@@ -1,0 +1,132 @@
+"""Each function may do what it does, and nothing else: its policies against a run of the app.
+
+DynamoDB is called through an endpoint that notes who calls, as each function signs with an access
+key of its own; @connections is the local gateway's, whose log says what was called.
+"""
+
+import json
+import re
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from decanter.local.services import EmbeddedDynamoDB
+from decanter.project import Project
+from decanter.tables import create
+from tests.aws.own import copy
+from tests.aws.recording import recorded
+from tests.decanter.conftest import Database
+from tests.gateways import ROOT, SECONDS, Running, gateway, wait_until
+
+FUNCTIONS = ("websocket_connect", "websocket_message", "websocket_disconnect")
+STAGES = ("dev", "prod")
+
+Rights = Mapping[str, set[str]]
+
+
+@pytest.fixture(name="project")
+def _project(tmp_path: Path) -> Path:
+    """A copy of this repository's app, each function with its own access key."""
+    project = copy(tmp_path / "project")
+    path = project / ".chalice" / "config.json"
+    config = json.loads(path.read_text())
+    for name, function in config["stages"]["dev"]["lambda_functions"].items():
+        function["environment_variables"] = {"AWS_ACCESS_KEY_ID": name}
+    path.write_text(json.dumps(config))
+    return project
+
+
+def posts(running: Running) -> list[str]:
+    """The methods of all calls to @connections so far, as the gateway's log has them."""
+    lines = [line for line in running.lines if re.search(r" posts? ", line)]
+    counts = [each for line in lines for each in re.findall(r"(\d+) x ([A-Z]+) \d{3}", line)]
+    return [method for count, method in counts for _ in range(int(count))]
+
+
+@pytest.fixture(name="used")
+def _used(project: Path) -> Rights:
+    """What each function called: clients come, one is gone unnoticed, a broadcast, all leave."""
+    with (
+        EmbeddedDynamoDB() as dynamodb,
+        recorded(dynamodb.endpoint) as recording,
+        gateway(project, "--no-reload", "--dynamodb-endpoint", recording.endpoint) as running,
+    ):
+        rows = Rows(project, Database(dynamodb.endpoint).client())
+        with running.connect() as first, running.connect() as second:
+            rows.wait_for(2)
+            connecting = posts(running)
+            rows.put("Gone0000DoECA=", minutes_ago=1)  # old enough to be deleted at once
+            first.send('{"message":"sendmessage","data":1}')
+            first.send("no JSON")
+            assert second.recv(timeout=SECONDS) == "1"
+            wait_until(lambda: len(posts(running)) == 4, "four posts are told")
+            sending = posts(running)[len(connecting) :]
+        rows.wait_for(0)
+        leaving = posts(running)[len(connecting) + len(sending) :]
+    return {
+        name: recording.actions[name] | {f"execute-api:ManageConnections {m}" for m in methods}
+        for name, methods in zip(FUNCTIONS, (connecting, sending, leaving), strict=True)
+    }
+
+
+class Rows:
+    """The connection table, made as the template has it."""
+
+    def __init__(self, project: Path, client: Any) -> None:
+        template = Project.load(project, "dev").template()
+        assert template is not None
+        (table,) = template.tables()
+        create(client, table)
+        self._name, self._client = table.name, client
+
+    def wait_for(self, count: int) -> None:
+        wait_until(lambda: self._count() == count, f"{count} rows in the table")
+
+    def put(self, connection_id: str, minutes_ago: int) -> None:
+        connected_at = int(time.time() - 60 * minutes_ago) * 1000
+        item = {"connectionID": {"S": connection_id}, "connected_at": {"N": str(connected_at)}}
+        self._client.put_item(TableName=self._name, Item=item)
+
+    def _count(self) -> int:
+        count: int = self._client.scan(TableName=self._name, Select="COUNT")["Count"]
+        return count
+
+
+def granted(document: Mapping[str, Any]) -> set[str]:
+    """What a policy allows, logs exempt; of @connections with the methods."""
+    rights = set()
+    for statement in document["Statement"]:
+        for action in statement["Action"]:
+            if action == "execute-api:ManageConnections":
+                methods = re.findall(r"/v1/([A-Z]+)/@connections/\*", str(statement["Resource"]))
+                rights |= {f"{action} {method}" for method in methods}
+                assert len(methods) == len(statement["Resource"])
+            elif not action.startswith("logs:"):
+                rights.add(action)
+    return rights
+
+
+def of_template() -> Rights:
+    resources = json.loads((ROOT / ".chalice" / "resources.json").read_text())["Resources"]
+    found = {}
+    for name in FUNCTIONS:
+        role = resources[f"Websocket{name.removeprefix('websocket_').capitalize()}Role"]
+        (policy,) = role["Properties"]["Policies"]
+        found[name] = granted(policy["PolicyDocument"])
+    return found
+
+
+def of_files(stage: str) -> Rights:
+    folder = ROOT / ".chalice"
+    return {
+        name: granted(json.loads((folder / f"policy-{stage}-{name}.json").read_text()))
+        for name in FUNCTIONS
+    }
+
+
+def test_policies_grant_what_was_called_no_more_and_no_less(used: Rights) -> None:
+    assert {"dev": used, "prod": used} == {stage: of_files(stage) for stage in STAGES}
+    assert used == of_template()
