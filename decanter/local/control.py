@@ -22,10 +22,11 @@ from decanter.local.request import Request
 from decanter.local.responses import FORBIDDEN, Response, json_response, message
 
 CONSOLE = files("decanter.local").joinpath("console")
+KINDS = {"html": "text/html", "css": "text/css", "js": "text/javascript"}
 PAGES = {
-    "/": ("index.html", "text/html; charset=utf-8"),
-    "/console.js": ("console.js", "text/javascript; charset=utf-8"),
-    "/console.css": ("console.css", "text/css; charset=utf-8"),
+    "/" if each.name == "index.html" else f"/{each.name}": (each.name, f"{kind}; charset=utf-8")
+    for each in CONSOLE.iterdir()
+    if (kind := KINDS.get(each.name.rpartition(".")[2]))
 }
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; "

@@ -1,0 +1,81 @@
+// The gateway that serves this page: what it serves, its live view, and whether it still answers.
+
+import { Retry } from "./backoff.js";
+
+const HEADERS = { "X-Decanter": "1" };
+
+async function getJson(path) {
+  const response = await fetch(path);
+  if (!response.ok) throw new Error(`${path} answered ${response.status}`);
+  return response.json();
+}
+
+// Follows `/_gateway/events`; when they end, tries again until they are back.
+//
+// The listener hears: up(info), down(), waiting(seconds), entry(entry).
+export class Gateway {
+  constructor(listener) {
+    this.listener = listener;
+    this.isUp = false;
+    this.websocketUrl = "";
+    this.source = null;
+    this.retry = new Retry(() => this.open(), (seconds) => listener.waiting(seconds));
+  }
+
+  open() {
+    const source = new EventSource("_gateway/events");
+    this.source = source;
+    source.onopen = () => this.opened(source);
+    source.onmessage = (event) => this.listener.entry(JSON.parse(event.data));
+    source.onerror = () => this.lost(source);
+  }
+
+  async opened(source) {
+    let info;
+    try {
+      info = await getJson("_gateway/info");
+    } catch {
+      this.lost(source);
+      return;
+    }
+    if (source !== this.source) return;
+    this.websocketUrl = here(info.websocket_url);
+    this.isUp = true;
+    this.retry.reset();
+    this.listener.up(info);
+  }
+
+  // The browser's own reconnecting is left out: it has one fixed delay, and never says when.
+  lost(source) {
+    if (source !== this.source) return;
+    source.close();
+    this.source = null;
+    this.isUp = false;
+    this.listener.down();
+    this.retry.schedule();
+  }
+
+  tryNow() {
+    if (this.retry.isWaiting) this.retry.now();
+  }
+
+  async connections() {
+    return (await getJson("_gateway/connections")).connections;
+  }
+
+  async close(id) {
+    const path = `_gateway/connections/${encodeURIComponent(id)}`;
+    await fetch(path, { method: "DELETE", headers: HEADERS });
+  }
+
+  serves(url) {
+    return this.websocketUrl !== "" && url.split("?")[0].replace(/\/$/, "") === this.websocketUrl;
+  }
+}
+
+// The same address by the name under which this page was reached.
+function here(address) {
+  const url = new URL(address);
+  url.host = location.host;
+  return url.href;
+}

@@ -1,0 +1,62 @@
+// JSON as its sender wrote it: indenting keeps number formats, escapes and repeated keys, which
+// JSON.parse and JSON.stringify would not.
+
+const TOKEN = /"(?:[^"\\]|\\.)*"|[{}[\],:]|[^\s{}[\],:"]+/g;
+const INDENT = "  ";
+const DEEPEST = 100;
+
+export function parse(text) {
+  try {
+    return { isJson: true, value: JSON.parse(text) };
+  } catch {
+    return { isJson: false, value: undefined };
+  }
+}
+
+// Whether indenting makes it easier to read: an object or a list that is not empty.
+export function isStructured(text) {
+  return /^\s*[{[]\s*[^\s}\]]/.test(text) && parse(text).isJson;
+}
+
+// A line for each member and each item. The text has to be JSON.
+export function indent(text) {
+  let result = "";
+  let depth = 0;
+  let before = "";
+  const line = () => `\n${INDENT.repeat(Math.min(depth, DEEPEST))}`;
+  for (const [token] of text.matchAll(TOKEN)) {
+    const closes = token === "}" || token === "]";
+    const wasOpened = before === "{" || before === "[";
+    if (closes) depth -= 1;
+    if (before === "," || wasOpened !== closes && (wasOpened || closes)) result += line();
+    result += token === ":" ? ": " : token;
+    if (token === "{" || token === "[") depth += 1;
+    before = token;
+  }
+  return result;
+}
+
+// The path of a route selection expression that names one member, else null.
+export function memberPath(expression) {
+  const match = /^(?:\$\{request\.body\.([\w.]+)\}|\$request\.body\.([\w.]+))$/.exec(expression);
+  return match ? (match[1] ?? match[2]).split(".") : null;
+}
+
+// The route that a message selects among these, as API Gateway does; undefined where none fits.
+export function selectRoute(text, path, routes) {
+  const own = (value, name) => value !== null && Object.hasOwn(Object(value), name);
+  let value = parse(text).value;
+  for (const name of path) value = own(value, name) ? value[name] : undefined;
+  const isKey = typeof value === "string" && !["$connect", "$disconnect"].includes(value);
+  return [isKey ? value : "$default", "$default"].find((key) => routes.includes(key));
+}
+
+// A first message for a route: its key where the expression looks, and some data.
+export function example(path, route) {
+  const body = route === "$default" || !path ? {} : nest(path, route);
+  return JSON.stringify({ ...body, data: "hello world !" });
+}
+
+function nest([name, ...rest], value) {
+  return { [name]: rest.length ? nest(rest, value) : value };
+}
