@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import Future
 from functools import partial
 
 from .clock import Backoff, Clock
@@ -10,12 +11,17 @@ from .errors import OutOfTimeError, StoreBusyError, StoreError
 from .recipients import BEGINNING, Connections, Page, Recipient
 from .workers import Workers
 
+PAGE_ROWS = 2000
+"""A page of DynamoDB's own size, 1 MB, has five times as many: the first posts would wait for it,
+and reading the next one would hold up the posts and take ten times the memory."""
+
 
 class Everyone(Iterator[Recipient]):
-    """Every connection in the table, read page by page as they are asked for.
+    """Every connection in the table, read page by page.
 
-    A page that is throttled is read again after a pause, so none is skipped; when the deadline
-    comes first, the iterator ends early and `cursor` says where.
+    While one page is handed out the next one is read, and no other: so two are in memory, whatever
+    the size of the table. A page that is throttled is read again after a pause, so none is
+    skipped; when the deadline comes first, the iterator ends early and `cursor` says where.
 
     Args:
         connections: the table.
@@ -43,6 +49,7 @@ class Everyone(Iterator[Recipient]):
         self._read: deque[Recipient] = deque()
         self._unread: str | None = after
         self._cursor = after
+        self._ahead: Future[Page] | None = None
         self._started = False
 
     @property
@@ -61,17 +68,7 @@ class Everyone(Iterator[Recipient]):
         while not self._read:
             if self._unread is None:
                 raise StopIteration
-            try:
-                page = self._next_page(self._unread)
-            except OutOfTimeError:
-                if self._started:
-                    raise StopIteration from None
-                raise StoreBusyError(
-                    "no page of the connection table could be read in time"
-                ) from None
-            self._started = True
-            self._read.extend(page.recipients)
-            self._cursor, self._unread = self._unread, page.last
+            self._take_page(self._unread)
         recipient = self._read.popleft()
         self._cursor = recipient.connection_id
         return recipient
@@ -82,24 +79,40 @@ class Everyone(Iterator[Recipient]):
         unread = self._unread
         try:
             while unread is not None:
-                counted = self._workers.call(
-                    partial(self._connections.count_after, unread, self._clock.time_ms()),
-                    self._deadline.work,
-                )
+                count = partial(self._connections.count_after, unread, self._clock.time_ms())
+                counted = self._workers.result(self._workers.start(count), self._deadline.work)
                 total, unread = total + counted.recipients, counted.last
         except (OutOfTimeError, StoreError):
             return total, False
         return total, True
 
-    def _next_page(self, after: str) -> Page:
+    def _take_page(self, after: str) -> None:
+        """Take in the next page, and begin to read the one behind it."""
+        try:
+            page = self._page(after)
+        except OutOfTimeError:
+            if self._started:
+                raise StopIteration from None
+            raise StoreBusyError("no page of the connection table could be read in time") from None
+        self._read.extend(page.recipients)
+        self._cursor, self._unread = after, page.last
+        self._started = True
+        self._ahead = None if page.last is None else self._begin(page.last)
+
+    def _page(self, after: str) -> Page:
+        reading = self._ahead or self._begin(after)
         attempt = 0
         while True:
-            read = partial(self._connections.page, after, self._clock.time_ms())
             try:
-                return self._workers.call(read, self._deadline.posts)
+                return self._workers.result(reading, self._deadline.posts)
             except StoreBusyError:
                 attempt += 1
                 self._pause(attempt)
+                reading = self._begin(after)
+
+    def _begin(self, after: str) -> Future[Page]:
+        read = partial(self._connections.page, after, self._clock.time_ms(), PAGE_ROWS)
+        return self._workers.start(read)
 
     def _pause(self, attempt: int) -> None:
         seconds = self._backoff(attempt)

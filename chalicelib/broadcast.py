@@ -8,11 +8,12 @@ still 410; a later broadcast deletes it once it is older.
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from .audience import Everyone
+from .cleanup import Cleanup
 from .clock import Clock
 from .deadline import Deadline
 from .errors import PostingRefusedError
@@ -56,28 +57,45 @@ class Report:
 
 
 @dataclass
+class _Failures:
+    """Those of one kind: all are counted, some are named in the log."""
+
+    count: int = 0
+    connection_ids: list[str] = field(default_factory=list)
+
+    def add(self, connection_id: str) -> None:
+        self.count += 1
+        if len(self.connection_ids) < LOGGED_IDS:
+            self.connection_ids.append(connection_id)
+
+
+@dataclass
 class _Tally:
     """Deliveries as they come in, sorted by what is to be done about them."""
 
     clock: Clock
+    cleanup: Cleanup
     sent: int = 0
-    gone: list[Recipient] = field(default_factory=list)
     young: list[Recipient] = field(default_factory=list)
-    failures: dict[Outcome, list[str]] = field(default_factory=lambda: defaultdict(list))
+    failures: dict[Outcome, _Failures] = field(default_factory=lambda: defaultdict(_Failures))
     young_since: float = 0.0
     refusal: Outcome | None = None
+
+    @property
+    def failed(self) -> int:
+        return sum(kind.count for kind in self.failures.values())
 
     def add(self, delivery: Delivery) -> None:
         recipient, outcome = delivery
         if outcome.result is Result.OK:
             self.sent += 1
         elif outcome.result is Result.MALFORMED:
-            self.gone.append(recipient)
+            self.cleanup.add(recipient)
         elif outcome.result is Result.GONE:
             self._add_gone(recipient)
         else:
             kind = Outcome(outcome.result, outcome.status, outcome.reason)
-            self.failures[kind].append(recipient.connection_id)
+            self.failures[kind].add(recipient.connection_id)
             if outcome.result is Result.REFUSED:
                 self.refusal = kind
 
@@ -86,7 +104,7 @@ class _Tally:
             self.young.append(recipient)
             self.young_since = self.clock.monotonic()
         else:
-            self.gone.append(recipient)
+            self.cleanup.add(recipient)
 
 
 @dataclass(frozen=True)
@@ -97,7 +115,7 @@ class Broadcast:
         transport: posts.
         connections: where the rows of those that are gone are deleted.
         clock: tells ages and pauses.
-        workers: delete rows, several at once.
+        workers: delete rows beside the posts.
     """
 
     transport: Transport
@@ -105,26 +123,35 @@ class Broadcast:
     clock: Clock
     workers: Workers
 
-    def run(self, audience: Everyone, data: bytes, deadline: Deadline) -> Report:
+    def run(
+        self, audience: Everyone, data: bytes, deadline: Deadline, exclude: Collection[str] = ()
+    ) -> Report:
         """Post to everyone whom there is time for.
 
+        Args:
+            audience: who receives.
+            data: the message.
+            deadline: when to stop.
+            exclude: the connection ids that are passed over; of those left over they are counted.
+
         Raises:
-            PostingRefusedError: this function may not post; nobody's row was touched.
+            PostingRefusedError: this function may not post; no row is deleted for that.
             StoreError, ConfigurationError: the audience cannot be read.
         """
         began = self.clock.monotonic()
-        tally = _Tally(self.clock)
-        recipients = _until(lambda: tally.refusal is not None, audience)
+        cleanup = Cleanup(self.connections, self.workers)
+        tally = _Tally(self.clock, cleanup)
+        recipients = _wanted(audience, exclude, tally)
         for delivery in self.transport.post_all(recipients, data, deadline.posts):
             tally.add(delivery)
         pending = self._retry_young(tally, data, deadline)
-        self._remove(tally.gone, deadline)
+        cleanup.finish(deadline.work)
         left_over, exact = audience.left_over()
         report = Report(
             sent=tally.sent,
-            gone=len(tally.gone),
+            gone=cleanup.count,
             pending=pending,
-            failed=sum(map(len, tally.failures.values())),
+            failed=tally.failed,
             left_over=left_over,
             left_over_exact=exact,
             cursor=audience.cursor,
@@ -151,33 +178,30 @@ class Broadcast:
                 tally.add(delivery)
         return still_gone + sum(1 for _ in untried)
 
-    def _remove(self, gone: list[Recipient], deadline: Deadline) -> None:
-        """Delete their rows; the next broadcast finds those that cannot be deleted now."""
-        for problem in self.workers.each(self.connections.remove_if_unchanged, gone, deadline.work):
-            if isinstance(problem, BaseException):
-                log("row_not_removed", logging.WARNING, error=str(problem))
 
-
-def _until(stop: Callable[[], bool], audience: Iterator[Recipient]) -> Iterator[Recipient]:
-    """The audience up to the moment when something says stop."""
-    while not stop():
+def _wanted(
+    audience: Iterator[Recipient], exclude: Collection[str], tally: _Tally
+) -> Iterator[Recipient]:
+    """The audience without those that are passed over, up to the moment of a refusal."""
+    while tally.refusal is None:
         recipient = next(audience, None)
         if recipient is None:
             return
-        yield recipient
+        if recipient.connection_id not in exclude:
+            yield recipient
 
 
 def _log_problems(tally: _Tally, report: Report) -> None:
     """A line for each kind of failure, with some of the connections; one for those left over."""
-    for kind, connection_ids in tally.failures.items():
+    for kind, failures in tally.failures.items():
         log(
             "posts_failed",
             logging.ERROR if kind.result is Result.REFUSED else logging.WARNING,
             result=kind.result.value,
             status=kind.status,
             reason=kind.reason,
-            count=len(connection_ids),
-            connection_ids=connection_ids[:LOGGED_IDS],
+            count=failures.count,
+            connection_ids=failures.connection_ids,
         )
     if report.left_over or not report.left_over_exact:
         log("left_over", logging.WARNING, **report.as_fields())

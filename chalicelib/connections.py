@@ -19,8 +19,16 @@ from pynamodb.connection.table import TableConnection
 from pynamodb.models import Model
 
 from .errors import DeclarationError
-from .pynamo import ChangedError, TableMeta, translated
+from .pynamo import ChangedError, TableMeta, on_one_session, translated
 from .recipients import BEGINNING, MAX_AGE_MS, Count, Page, Recipient
+
+# What each function calls DynamoDB for, so that it is allowed that and no more: `record`; `page`,
+# `count_after` and `remove_if_unchanged`; `remove`.
+ACTIONS = {
+    "websocket_connect": ["dynamodb:PutItem"],
+    "websocket_message": ["dynamodb:DeleteItem", "dynamodb:Scan"],
+    "websocket_disconnect": ["dynamodb:DeleteItem"],
+}
 
 
 class ConnectionModel(Model):
@@ -71,6 +79,11 @@ class ConnectionModel(Model):
         return True
 
     @classmethod
+    def identify(cls, connection_id: str) -> str | None:  # noqa: ARG003 - its subclass reads it
+        """Nobody's: `identity.IdentifiedModel` knows more."""
+        return None
+
+    @classmethod
     def page(cls, after: str, now_ms: int, limit: int | None = None) -> Page:
         """Read the next part of the table: at most 1 MB of rows, of each the two names used here.
 
@@ -111,6 +124,11 @@ class ConnectionModel(Model):
         return Count(answer["Count"], _last(answer, key))
 
     @classmethod
+    def _get_connection(cls) -> TableConnection:
+        """PynamoDB's connection to the table, for its own methods too."""
+        return on_one_session(super()._get_connection())
+
+    @classmethod
     def __decanter__(cls) -> dict[str, Any] | None:
         """What the tool reads of a table; None for a class that no decorator completed."""
         meta = getattr(cls, "Meta", None)
@@ -125,6 +143,7 @@ class ConnectionModel(Model):
             "ttl_attribute": cls.expires_at.attr_name,
             "read_capacity_units": meta.read_capacity_units,
             "write_capacity_units": meta.write_capacity_units,
+            "actions": ACTIONS,
         }
 
 

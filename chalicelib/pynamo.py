@@ -4,14 +4,17 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any, ClassVar
 
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, NoRegionError
 from botocore.exceptions import ConnectionError as NoConnectionError
+from pynamodb.connection.table import TableConnection
 from pynamodb.exceptions import PynamoDBConnectionError
 
 from .errors import DecanterError, MissingTableError, SettingError, StoreBusyError, StoreError
 from .settings import region_of, table_name
+from .transports.session import session
 
 _BUSY_CODES = {
     "InternalServerError",
@@ -63,6 +66,22 @@ class ChangedError(StoreError):
     """The row is not the one that was read, or there is none any more."""
 
 
+_making = Lock()
+
+
+def on_one_session(table: TableConnection) -> TableConnection:
+    """Give PynamoDB's connection its client, made from the process's one botocore session.
+
+    By itself PynamoDB makes a session in each thread that comes first, and each reads AWS's
+    service models again; and making clients is safe in one thread at a time only.
+    """
+    connection = table.connection
+    with _making:
+        connection._local.session = session()
+        assert connection.client is not None
+    return table
+
+
 @contextmanager
 def translated(meta: Any) -> Iterator[None]:
     """Turn PynamoDB's errors into ours.
@@ -78,7 +97,8 @@ def translated(meta: Any) -> Iterator[None]:
 
 def _translation(error: Exception, meta: Any) -> DecanterError:
     cause = getattr(error, "cause", error)
-    code = getattr(cause, "response", {}).get("Error", {}).get("Code")
+    answer = getattr(cause, "response", None) or {}  # None where there was no answer
+    code = answer.get("Error", {}).get("Code")
     if code == "ConditionalCheckFailedException":
         return ChangedError()
     if code == "ResourceNotFoundException":

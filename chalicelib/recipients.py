@@ -67,8 +67,18 @@ class Connections(Protocol):
         """Delete the row if it is still the one that was read; say whether it was."""
         ...
 
-    def page(self, after: str, now_ms: int) -> Page:
-        """Read the next part of the table after a connection id, or from `BEGINNING`."""
+    def identify(self, connection_id: str) -> str | None:
+        """Whose connection it is; None when that is not known."""
+        ...
+
+    def page(self, after: str, now_ms: int, limit: int | None = None) -> Page:
+        """Read the next part of the table after a connection id, or from `BEGINNING`.
+
+        Args:
+            after: where it begins.
+            now_ms: tells which rows are too old.
+            limit: rows at most; None: as many as DynamoDB gives at once, 1 MB of them.
+        """
         ...
 
     def count_after(self, after: str, now_ms: int) -> Count:

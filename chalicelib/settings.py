@@ -4,17 +4,25 @@ Variable                                  Accepted                       Default
 DECANTER_MANAGEMENT_ENDPOINT              http(s) URL with the stage     from the event
 AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI  http(s) URL with the stage     from the event
 AWS_REGION, else AWS_DEFAULT_REGION       a region                       Lambda sets both
-DECANTER_TRANSPORT                        a name in `transports`         botocore
-DECANTER_CONCURRENCY                      posts at once, 1 to 256        32
+DECANTER_TRANSPORT                        fast or botocore               fast
+DECANTER_CONCURRENCY                      posts at once, 1 to 512        512; botocore: 32
+DECANTER_POSTS_PER_SECOND                 1 to 1,000,000                 8000
 DECANTER_POST_TIMEOUT_SECONDS             0.1 to 29                      2.5
 DECANTER_DEADLINE_SECONDS                 0.1 to 900, without a context  25
+DECANTER_METRICS_NAMESPACE                CloudWatch's, such as Decanter no metrics
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from .errors import SettingError
+
+N = TypeVar("N", int, float)
+
+_KINDS: dict[type, str] = {int: "whole number", float: "number"}
 
 
 @dataclass(frozen=True)
@@ -25,17 +33,22 @@ class Settings:
         management_endpoint: where @connections is, the stage included; None: ask the event.
         region: the region of the API and of the table.
         transport: which transport posts.
-        concurrency: posts in flight at once.
+        concurrency: posts in flight at once; None: what suits the transport.
         post_timeout_seconds: how long one attempt to connect, or to get an answer, may take.
         deadline_seconds: how long a broadcast may take when no Lambda context says.
+        posts_per_second: the fast transport's pace; API Gateway's quota, 10,000 requests a second,
+            is shared by all that the account has in the region.
+        metrics_namespace: under which CloudWatch counts broadcasts; None: it does not.
     """
 
     management_endpoint: str | None = None
     region: str | None = None
-    transport: str = "botocore"
-    concurrency: int = 32
+    transport: str = "fast"
+    concurrency: int | None = None
     post_timeout_seconds: float = 2.5
     deadline_seconds: float = 25.0
+    posts_per_second: int = 8000
+    metrics_namespace: str | None = None
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> "Settings":
@@ -51,13 +64,20 @@ class Settings:
             ),
             region=region_of(environ),
             transport=environ.get("DECANTER_TRANSPORT") or cls.transport,
-            concurrency=int(_number(environ, "DECANTER_CONCURRENCY", 1, 256, cls.concurrency)),
-            post_timeout_seconds=_number(
-                environ, "DECANTER_POST_TIMEOUT_SECONDS", 0.1, 29, cls.post_timeout_seconds
+            concurrency=_number(environ, "DECANTER_CONCURRENCY", int, 1, 512),
+            post_timeout_seconds=(
+                _number(environ, "DECANTER_POST_TIMEOUT_SECONDS", float, 0.1, 29)
+                or cls.post_timeout_seconds
             ),
-            deadline_seconds=_number(
-                environ, "DECANTER_DEADLINE_SECONDS", 0.1, 900, cls.deadline_seconds
+            deadline_seconds=(
+                _number(environ, "DECANTER_DEADLINE_SECONDS", float, 0.1, 900)
+                or cls.deadline_seconds
             ),
+            posts_per_second=(
+                _number(environ, "DECANTER_POSTS_PER_SECOND", int, 1, 1_000_000)
+                or cls.posts_per_second
+            ),
+            metrics_namespace=environ.get("DECANTER_METRICS_NAMESPACE") or None,
         )
 
 
@@ -93,17 +113,14 @@ def _url(environ: Mapping[str, str], variable: str) -> str | None:
 
 
 def _number(
-    environ: Mapping[str, str], variable: str, least: float, most: float, default: float
-) -> float:
-    """A number between two bounds; whole ones only where the default is whole."""
+    environ: Mapping[str, str], variable: str, kind: type[N], least: float, most: float
+) -> N | None:
+    """A number between two bounds, above 0; None when the variable is not set."""
     value = environ.get(variable)
     if not value:
-        return default
-    try:
-        number = type(default)(value)
-    except ValueError:
-        number = None
-    if number is None or not least <= number <= most:
-        kind = "whole number" if isinstance(default, int) else "number"
-        raise SettingError(variable, value, f"set it to a {kind} from {least} to {most}")
-    return number
+        return None
+    with suppress(ValueError):
+        number = kind(value)
+        if least <= number <= most:
+            return number
+    raise SettingError(variable, value, f"set it to a {_KINDS[kind]} from {least} to {most}")

@@ -1,8 +1,7 @@
 """Table work beside the posts, waited for no longer than there is time."""
 
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor, wait
-from functools import partial
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import TypeVar
 
 from .clock import Clock
@@ -22,34 +21,32 @@ class Workers:
         self._clock = clock
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="decanter-table")
 
-    def call(self, work: Callable[[], T], until: float) -> T:
-        """Do it and return its result.
+    def start(self, work: Callable[[], T]) -> "Future[T]":
+        """Begin it, to be waited for later or not at all."""
+        return self._pool.submit(work)
+
+    def result(self, begun: "Future[T]", until: float) -> T:
+        """Wait for what was begun and return its result.
 
         Args:
-            work: called in a thread.
+            begun: by `start`.
             until: monotonic seconds.
 
         Raises:
             OutOfTimeError: it did not end in time.
         """
-        future = self._pool.submit(work)
         try:
-            return future.result(timeout=self._left(until))
+            return begun.result(timeout=self._left(until))
         except TimeoutError:
-            future.cancel()
+            begun.cancel()
             raise OutOfTimeError from None
 
-    def each(self, work: Callable[[T], object], items: Iterable[T], until: float) -> list[object]:
-        """Do it to every item, several at once, as far as time allows.
-
-        Returns:
-            What was returned or raised for the items that were finished, in no order.
-        """
-        futures = {self._pool.submit(partial(work, item)) for item in items}
-        done, unfinished = wait(futures, timeout=self._left(until))
+    def ended(self, begun: "Iterable[Future[T]]", until: float) -> list["Future[T]"]:
+        """Wait for several; those that did not end in time are not among the returned."""
+        ended, unfinished = wait(begun, timeout=self._left(until))
         for future in unfinished:
             future.cancel()
-        return [future.exception() or future.result() for future in done]
+        return list(ended)
 
     def _left(self, until: float) -> float:
         return max(0.0, until - self._clock.monotonic())

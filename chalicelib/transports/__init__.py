@@ -24,8 +24,15 @@ def _botocore(endpoint: str, settings: Settings, clock: Clock, backoff: Backoff)
     return BotocoreTransport(endpoint, settings, clock, backoff)
 
 
+def _fast(endpoint: str, settings: Settings, clock: Clock, backoff: Backoff) -> Transport:
+    from .fast import FastTransport
+
+    return FastTransport(endpoint, settings, clock, backoff)
+
+
 TRANSPORTS: dict[str, Callable[[str, Settings, Clock, Backoff], Transport]] = {
-    "botocore": _botocore
+    "botocore": _botocore,
+    "fast": _fast,
 }
 """Each imports what it needs when it is chosen."""
 

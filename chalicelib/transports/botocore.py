@@ -27,10 +27,10 @@ from ..errors import SettingError
 from ..recipients import Recipient
 from ..settings import Settings
 from .pace import Pace
-from .protocol import RETRIES, ConnectionInfo, Delivery, Outcome, Result, outcome_of
+from .protocol import RETRIES, UNANSWERED, ConnectionInfo, Delivery, Outcome, Result, outcome_of
 from .session import session
 
-UNANSWERED = Outcome(Result.FAILED, reason="no answer before the deadline")
+THREADS = 32
 
 
 class BotocoreTransport:
@@ -53,7 +53,7 @@ class BotocoreTransport:
         clock: Clock,
         backoff: Backoff,
     ) -> None:
-        self._concurrency = settings.concurrency
+        self._concurrency = settings.concurrency or THREADS
         self._clock = clock
         self._backoff = backoff
         self._client = _client(endpoint, settings)
@@ -145,7 +145,7 @@ def _client(endpoint: str, settings: Settings) -> Any:
     config = Config(
         connect_timeout=settings.post_timeout_seconds,
         read_timeout=settings.post_timeout_seconds,
-        max_pool_connections=settings.concurrency,
+        max_pool_connections=settings.concurrency or THREADS,
         parameter_validation=False,
         retries={"total_max_attempts": 1, "mode": "standard"},
         tcp_keepalive=True,

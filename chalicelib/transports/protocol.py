@@ -102,6 +102,9 @@ def outcome_of(status: int, reason: str = "") -> Outcome:
     return Outcome(result, status, reason, throttled=result is Result.THROTTLED)
 
 
+UNANSWERED = Outcome(Result.FAILED, reason="no answer before the deadline")
+
+
 class Delivery(NamedTuple):
     """What became of one recipient's post."""
 

@@ -1,13 +1,12 @@
 import pytest
 
-from chalicelib.audience import Everyone
+from chalicelib.audience import PAGE_ROWS, Everyone
 from chalicelib.deadline import Deadline
 from chalicelib.errors import StoreBusyError
 from chalicelib.recipients import BEGINNING, MAX_AGE_MS
-from chalicelib.workers import Workers
 
 from .events import CONNECTED_AT
-from .fakes import FakeClock, FakeConnections
+from .fakes import FakeClock, FakeConnections, InlineWorkers
 
 TEN = {f"c{number}": CONNECTED_AT for number in range(10)}
 
@@ -18,15 +17,16 @@ def everyone(
     now = clock.monotonic()
     deadline = Deadline(now + seconds, now + seconds + 0.5)
     return Everyone(
-        connections, clock, Workers(clock), lambda attempt: attempt / 2, deadline, after
+        connections, clock, InlineWorkers(clock), lambda attempt: attempt / 2, deadline, after
     )
 
 
-def test_every_page_is_read_when_it_is_needed_and_not_before() -> None:
+def test_one_page_is_read_ahead_and_no_more() -> None:
     connections, clock = FakeConnections(TEN), FakeClock()
     audience = everyone(connections, clock)
+    assert connections.pages_read == 0
     assert next(audience).connection_id == "c0"
-    assert connections.pages_read == 1
+    assert connections.pages_read == 2
     assert [recipient.connection_id for recipient in audience] == [f"c{n}" for n in range(1, 10)]
     assert (connections.pages_read, audience.cursor, audience.left_over()) == (4, None, (0, True))
     assert list(audience) == []
@@ -63,11 +63,12 @@ def test_connections_too_old_to_be_alive_are_passed_over_even_a_page_of_them() -
 def test_a_throttled_scan_goes_on_after_a_pause_and_skips_nobody() -> None:
     connections, clock = FakeConnections(TEN), FakeClock()
     audience = everyone(connections, clock)
-    seen = [next(audience).connection_id for _ in range(3)]
     connections.busy = 3
+    seen = [next(audience).connection_id for _ in range(3)]
+    connections.busy = 1
     seen += [recipient.connection_id for recipient in audience]
     assert seen == sorted(TEN)
-    assert clock.slept == [0.5, 1.0, 1.5]
+    assert clock.slept == [0.5, 1.0, 1.5, 0.5]
 
 
 def test_a_scan_throttled_for_good_ends_at_the_deadline_and_says_that_more_are_left() -> None:
@@ -75,9 +76,9 @@ def test_a_scan_throttled_for_good_ends_at_the_deadline_and_says_that_more_are_l
     audience = everyone(connections, clock, seconds=2)
     seen = [next(audience).connection_id for _ in range(3)]
     connections.busy = connections.counting_busy = 1000
-    assert list(audience) == []
+    seen += [recipient.connection_id for recipient in audience]
     assert clock.slept == [0.5, 1.0]
-    assert (seen[-1], audience.cursor, audience.left_over()) == ("c2", "c2", (0, False))
+    assert (seen[-1], audience.cursor, audience.left_over()) == ("c5", "c5", (0, False))
 
 
 def test_a_table_of_which_no_page_can_be_read_is_an_error_and_not_an_empty_one() -> None:
@@ -85,3 +86,9 @@ def test_a_table_of_which_no_page_can_be_read_is_an_error_and_not_an_empty_one()
     connections.busy = 1000
     with pytest.raises(StoreBusyError, match="no page"):
         next(everyone(connections, FakeClock(), seconds=2))
+
+
+def test_pages_are_short() -> None:
+    connections = FakeConnections(TEN)
+    list(everyone(connections, FakeClock()))
+    assert connections.limits == [PAGE_ROWS] * 4

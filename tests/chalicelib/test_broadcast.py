@@ -7,14 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.audience import Everyone
-from chalicelib.broadcast import Broadcast, Report
+from chalicelib.broadcast import LOGGED_IDS, Broadcast, Report
 from chalicelib.deadline import Deadline
 from chalicelib.errors import PostingRefusedError, StoreError
 from chalicelib.transports import Outcome, Result, outcome_of
-from chalicelib.workers import Workers
 
 from .events import CONNECTED_AT
-from .fakes import GONE, OK, FakeClock, FakeConnections, FakeTransport
+from .fakes import GONE, OK, FakeClock, FakeConnections, FakeTransport, InlineWorkers
 from .fixtures import LogLines
 
 OLD = CONNECTED_AT
@@ -31,7 +30,7 @@ class Stage:
 
     def run(self, seconds: float = 20.0, after: str = "") -> Report:
         now = self.clock.monotonic()
-        deadline, workers = Deadline(now + seconds, now + seconds + 0.5), Workers(self.clock)
+        deadline, workers = Deadline(now + seconds, now + seconds + 0.5), InlineWorkers(self.clock)
         audience = Everyone(self.connections, self.clock, workers, lambda _: 0.1, deadline, after)
         broadcast = Broadcast(self.transport, self.connections, self.clock, workers)
         return broadcast.run(audience, b'"hello"', deadline)
@@ -148,6 +147,15 @@ def test_other_failures_are_counted_and_logged_and_delete_nothing(
     }
 
 
+def test_of_many_failures_all_are_counted_and_some_are_named(log_lines: LogLines) -> None:
+    stage = Stage(*(f"c{number:03}" for number in range(100)))
+    for connection_id in stage.connections.rows:
+        stage.transport.answer(connection_id, outcome_of(503, "503"))
+    assert counts(stage.run()) == {"failed": 100}
+    (line,) = log_lines()
+    assert (line["count"], len(line["connection_ids"])) == (100, LOGGED_IDS)
+
+
 def test_a_refusal_stops_the_broadcast_is_logged_as_ours_and_deletes_nothing(
     log_lines: LogLines,
 ) -> None:
@@ -191,9 +199,8 @@ def test_a_row_that_cannot_be_deleted_now_is_logged_and_disturbs_nothing(
     stage.transport.answer("left", GONE)
     stage.connections.problem = StoreError("AccessDenied")
     assert counts(stage.run()) == {"sent": 1, "gone": 1}
-    assert [(line["event"], line["error"]) for line in log_lines()] == [
-        ("row_not_removed", "AccessDenied")
-    ]
+    (line,) = log_lines()
+    assert (line["event"], line["error"], line["count"]) == ("rows_not_removed", "AccessDenied", 1)
 
 
 def test_one_who_joins_meanwhile_gets_it_at_most_once() -> None:

@@ -16,6 +16,7 @@ from chalicelib.errors import (
     StoreError,
 )
 from chalicelib.recipients import BEGINNING, MAX_AGE_MS, Recipient
+from chalicelib.transports.session import session
 
 from .events import CONNECTED_AT, connect_event
 
@@ -138,6 +139,7 @@ def test_without_a_region_or_credentials_nothing_works_and_the_reason_is_told(
     table: type[Connection], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CONNECTIONS_TABLE", "elsewhere")
+    session.cache_clear()
     for variable in os.environ:
         if variable.startswith("AWS_"):
             monkeypatch.delenv(variable)
@@ -148,6 +150,7 @@ def test_without_a_region_or_credentials_nothing_works_and_the_reason_is_told(
     monkeypatch.setenv("CONNECTIONS_TABLE", "elsewhere-again")
     with pytest.raises(StoreError, match="Unable to locate credentials"):
         table.remove("x")
+    session.cache_clear()
 
 
 def test_the_tool_reads_what_the_class_declares_and_nothing_of_its_base() -> None:
@@ -159,6 +162,11 @@ def test_the_tool_reads_what_the_class_declares_and_nothing_of_its_base() -> Non
         "ttl_attribute": "expires_at",
         "read_capacity_units": 5,
         "write_capacity_units": 5,
+        "actions": {
+            "websocket_connect": ["dynamodb:PutItem"],
+            "websocket_message": ["dynamodb:DeleteItem", "dynamodb:Scan"],
+            "websocket_disconnect": ["dynamodb:DeleteItem"],
+        },
     }
     assert ConnectionModel.__decanter__() is None
 

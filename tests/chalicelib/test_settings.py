@@ -17,8 +17,10 @@ def test_every_variable_is_read() -> None:
             "DECANTER_CONCURRENCY": "8",
             "DECANTER_POST_TIMEOUT_SECONDS": "2",
             "DECANTER_DEADLINE_SECONDS": "0.5",
+            "DECANTER_POSTS_PER_SECOND": "100",
+            "DECANTER_METRICS_NAMESPACE": "Decanter/dev",
         }
-    ) == Settings("https://host/v1", "eu-west-1", "other", 8, 2.0, 0.5)
+    ) == Settings("https://host/v1", "eu-west-1", "other", 8, 2.0, 0.5, 100, "Decanter/dev")
 
 
 def test_our_own_endpoint_wins_over_the_aws_one_which_wins_over_the_event() -> None:
@@ -32,9 +34,9 @@ def test_our_own_endpoint_wins_over_the_aws_one_which_wins_over_the_event() -> N
     ("variable", "value", "accepted"),
     [
         ("DECANTER_MANAGEMENT_ENDPOINT", "host/v1", "set it to a URL such as https://host/stage"),
-        ("DECANTER_CONCURRENCY", "many", "set it to a whole number from 1 to 256"),
-        ("DECANTER_CONCURRENCY", "1.5", "set it to a whole number from 1 to 256"),
-        ("DECANTER_CONCURRENCY", "0", "set it to a whole number from 1 to 256"),
+        ("DECANTER_CONCURRENCY", "many", "set it to a whole number from 1 to 512"),
+        ("DECANTER_CONCURRENCY", "1.5", "set it to a whole number from 1 to 512"),
+        ("DECANTER_CONCURRENCY", "0", "set it to a whole number from 1 to 512"),
         ("DECANTER_POST_TIMEOUT_SECONDS", "60", "set it to a number from 0.1 to 29"),
         ("DECANTER_DEADLINE_SECONDS", "nan", "set it to a number from 0.1 to 900"),
     ],

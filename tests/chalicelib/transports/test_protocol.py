@@ -34,4 +34,4 @@ def test_no_answer_is_worth_another_try() -> None:
 def test_a_transport_that_does_not_exist_is_refused_with_those_that_do() -> None:
     with pytest.raises(SettingError) as caught:
         open_transport("https://host/v1", Settings(transport="carrier-pigeon"))
-    assert str(caught.value) == "DECANTER_TRANSPORT is 'carrier-pigeon': set it to botocore"
+    assert str(caught.value) == "DECANTER_TRANSPORT is 'carrier-pigeon': set it to botocore or fast"

@@ -1,0 +1,80 @@
+"""The rows of connections that are gone: deleted beside the posts, some at a time."""
+
+import logging
+from collections import Counter
+from collections.abc import Iterable
+from concurrent.futures import Future
+from functools import partial
+
+from .errors import DecanterError
+from .logs import log
+from .recipients import Connections, Recipient
+from .workers import Workers
+
+BATCH = 25
+BATCHES_AT_ONCE = 4
+
+Problems = Counter[str]
+
+
+class Cleanup:
+    """Takes in recipients that are gone and deletes their rows.
+
+    A row is deleted only if it is still the one that was read: no batch operation of DynamoDB's
+    has conditions but the transaction, which costs twice as much and fails as a whole. So a batch
+    is what one worker does. Few are under way at once, and a page of the table waits for none.
+
+    Args:
+        connections: the table.
+        workers: delete.
+
+    Attributes:
+        count: how many were taken in.
+    """
+
+    def __init__(self, connections: Connections, workers: Workers) -> None:
+        self._connections = connections
+        self._workers = workers
+        self._waiting: list[Recipient] = []
+        self._under_way: list[Future[Problems]] = []
+        self._problems = Problems()
+        self.count = 0
+
+    def add(self, recipient: Recipient) -> None:
+        """Take one in; its row is deleted some time before `finish` returns, or not in time."""
+        self.count += 1
+        self._waiting.append(recipient)
+        if len(self._waiting) >= BATCH:
+            self._take_in([batch for batch in self._under_way if batch.done()])
+            if len(self._under_way) < BATCHES_AT_ONCE:
+                self._begin()
+
+    def finish(self, until: float) -> None:
+        """Delete the rest, and wait; the next broadcast finds those there was no time for.
+
+        Args:
+            until: monotonic seconds.
+        """
+        while self._waiting:
+            self._begin()
+        self._take_in(self._workers.ended(self._under_way, until))
+        for error, count in self._problems.items():
+            log("rows_not_removed", logging.WARNING, error=error, count=count)
+
+    def _take_in(self, ended: Iterable[Future[Problems]]) -> None:
+        for batch in ended:
+            self._under_way.remove(batch)
+            self._problems += batch.result()
+
+    def _begin(self) -> None:
+        batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
+        self._under_way.append(self._workers.start(partial(self._remove, batch)))
+
+    def _remove(self, batch: list[Recipient]) -> Problems:
+        problems = Problems()
+        for recipient in batch:
+            try:
+                self._connections.remove_if_unchanged(recipient)
+            except DecanterError as error:
+                problems[str(error)] += 1
+        return problems

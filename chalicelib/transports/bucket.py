@@ -1,0 +1,85 @@
+"""How fast posts may begin: a token bucket that slows down when many are throttled."""
+
+WINDOW_SECONDS = 0.02
+LEAST_ANSWERS = 16
+MANY = 0.2
+SAVED_SECONDS = 0.1
+SLOWEST = 0.01
+RECOVERY = 1.25
+
+
+class TokenBucket:
+    """A token for each post, so many a second; what is not used is saved for a tenth of a second.
+
+    The saving is there because a small Lambda function runs in slices: what it could not send
+    while another had its processor, it may send when its turn comes.
+
+    A few throttled posts among many are slow readers, whose posts are tried again by themselves.
+    When a fifth of the answers of a moment are 429, the account's quota is used up: the pace falls
+    to what was accepted in that moment, nothing is saved any more, and the pace recovers by a
+    quarter each moment that goes well. Answers to posts from before the fall are not counted
+    again.
+
+    Args:
+        rate: posts a second, at most.
+        now: monotonic seconds.
+
+    Attributes:
+        tokens: how many posts may begin; whoever begins one takes it.
+    """
+
+    def __init__(self, rate: float, now: float) -> None:
+        self._most = rate
+        self._rate = rate
+        self.tokens = rate * SAVED_SECONDS
+        self._filled = now
+        self._fell = now
+        self._moment = now
+        self._accepted = 0
+        self._throttled = 0
+
+    @property
+    def rate(self) -> float:
+        """Posts a second, now."""
+        return self._rate
+
+    def fill(self, now: float) -> None:
+        """Add what has come since the last time."""
+        slowed = self._rate < self._most
+        room = max(1.0, 0.0 if slowed else self._rate * SAVED_SECONDS)
+        self.tokens = min(room, self.tokens + (now - self._filled) * self._rate)
+        self._filled = now
+
+    def ready_at(self, now: float) -> float:
+        """When there is a token again."""
+        return now + (1 - self.tokens) / self._rate
+
+    def learn(self, sent_at: float, now: float, *, throttled: bool) -> None:
+        """Take in how a post was answered.
+
+        Args:
+            sent_at: when it began, monotonic seconds.
+            now: monotonic seconds.
+            throttled: whether by 429.
+        """
+        if sent_at < self._fell:
+            return
+        answers = self._accepted + self._throttled
+        if not answers:
+            self._moment = now
+        if throttled:
+            self._throttled += 1
+        else:
+            self._accepted += 1
+        if answers >= LEAST_ANSWERS and now - self._moment >= WINDOW_SECONDS:
+            self._adjust(now)
+
+    def _adjust(self, now: float) -> None:
+        if self._throttled >= MANY * (self._throttled + self._accepted):
+            accepted = self._accepted / (now - self._moment)
+            self._rate = max(SLOWEST * self._most, min(self._rate, accepted))
+            self.tokens = 0.0
+            self._fell = now
+        else:
+            self._rate = min(self._most, self._rate * RECOVERY)
+        self._accepted = self._throttled = 0

@@ -1,0 +1,158 @@
+"""The connections to one endpoint: open ones, those being opened, and what they wait for."""
+
+import socket
+import ssl
+from collections.abc import Callable, Iterable
+from functools import cache
+from selectors import DefaultSelector
+
+from ..clock import Clock
+from .http1 import Endpoint
+from .session import ca_bundle
+from .wire import Address, Connection
+
+Resolve = Callable[[str, int], list[Address]]
+
+OPENING_AT_ONCE = 16
+KEPT_MS = 30_000
+RESOLVED_MS = 60_000
+
+
+class Pool:
+    """Opens connections as they are needed and keeps them between broadcasts.
+
+    Args:
+        endpoint: where they lead.
+        most: connections at once.
+        clock: tells how long they have been idle.
+        resolve: gives the addresses of a host and a port.
+    """
+
+    def __init__(
+        self, endpoint: Endpoint, most: int, clock: Clock, resolve: Resolve | None = None
+    ) -> None:
+        self._endpoint = endpoint
+        self._most = most
+        self._clock = clock
+        self._resolve = resolve or _addresses
+        self._selector = DefaultSelector()
+        self._watched: dict[Connection, int] = {}
+        self._opening: set[Connection] = set()
+        self._idle: list[Connection] = []  # taken from its end: the most recently used
+        self._rested_ms = 0
+        self._addresses: list[Address] = []
+        self._resolved_ms = 0
+
+    def wake(self) -> None:
+        """Make ready for a broadcast: let go of what was closed, or may be, since the last one.
+
+        Lambda freezes a process between events, and what became of its connections is not known
+        until one is used: those of half a minute ago are not worth trying. The wall clock tells,
+        because a frozen process's own may have stood still.
+        """
+        if self._clock.time_ms() - self._rested_ms > KEPT_MS:
+            aged, self._idle = self._idle, []
+            for connection in aged:
+                self.drop(connection)
+        for connection in self.poll(0):
+            self.check_idle(connection)
+
+    def rest(self, unfinished: Iterable[Connection]) -> None:
+        """End a broadcast.
+
+        Args:
+            unfinished: connections that were still in use; an answer to come would be in the way.
+        """
+        self._rested_ms = self._clock.time_ms()
+        for connection in unfinished:
+            self.drop(connection)
+
+    def has_room(self, *, may_open: bool) -> bool:
+        """Whether another request can begin.
+
+        Args:
+            may_open: whether it may on a connection that is opened for it.
+        """
+        if self._idle:
+            return True
+        few = len(self._watched) < self._most and len(self._opening) < OPENING_AT_ONCE
+        return may_open and few
+
+    def get(self, *, new: bool = False) -> Connection:
+        """A connection for a request: an idle one, or one that is being opened.
+
+        Args:
+            new: it must never have been used.
+
+        Raises:
+            OSError: none can be opened.
+        """
+        if self._idle and not new:
+            return self._idle.pop()
+        return self._open()
+
+    def watch(self, connection: Connection) -> None:
+        """Wait for what a connection wants now."""
+        if self._opening and connection.open:
+            self._opening.discard(connection)
+        if self._watched[connection] != connection.wants:
+            self._watched[connection] = connection.wants
+            self._selector.modify(connection.descriptor, connection.wants, connection)
+
+    def keep(self, connection: Connection) -> None:
+        """Take a connection back for the next request."""
+        self.watch(connection)
+        self._idle.append(connection)
+
+    def drop(self, connection: Connection) -> None:
+        """Close a connection."""
+        del self._watched[connection]
+        self._opening.discard(connection)
+        if connection in self._idle:
+            self._idle.remove(connection)
+        self._selector.unregister(connection.descriptor)
+        connection.close()
+
+    def check_idle(self, connection: Connection) -> None:
+        """Let go of a connection that was closed while it was idle."""
+        if connection in self._idle and not connection.still_open():
+            self.drop(connection)
+
+    def poll(self, seconds: float) -> list[Connection]:
+        """Those that can go on, waited for no longer than some time."""
+        return [key.data for key, _ in self._selector.select(seconds)]
+
+    def close(self) -> None:
+        """Close everything."""
+        for connection in list(self._watched):
+            self.drop(connection)
+        self._selector.close()
+
+    def _open(self) -> Connection:
+        """A new connection, to each of the name's addresses in turn."""
+        tls = tls_context(ca_bundle()) if self._endpoint.secure else None
+        connection = Connection(self._next_address(), tls, self._endpoint.host)
+        self._selector.register(connection.descriptor, connection.wants, connection)
+        self._watched[connection] = connection.wants
+        self._opening.add(connection)
+        return connection
+
+    def _next_address(self) -> Address:
+        now_ms = self._clock.time_ms()
+        if not self._addresses or now_ms - self._resolved_ms > RESOLVED_MS:
+            self._addresses = self._resolve(self._endpoint.host, self._endpoint.port)
+            self._resolved_ms = now_ms
+        self._addresses.append(self._addresses.pop(0))
+        return self._addresses[-1]
+
+
+def _addresses(host: str, port: int) -> list[Address]:
+    return [*socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+
+
+@cache
+def tls_context(authorities: str) -> ssl.SSLContext:
+    """What verifies the endpoint; made once, because reading the authorities takes a while."""
+    context = ssl.create_default_context(cafile=authorities)
+    context.set_alpn_protocols(["http/1.1"])
+    return context

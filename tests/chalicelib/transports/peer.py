@@ -1,0 +1,80 @@
+"""The other end of a connection, byte by byte as a test plays it."""
+
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+Play = Callable[[socket.socket, int], None]
+"""Given each accepted connection, and how many there were before it."""
+
+
+class Peer:
+    """Accepts connections and plays each in a thread of its own; notes what it receives."""
+
+    def __init__(self, make: "Callable[[Peer], Play]", tls: ssl.SSLContext | None) -> None:
+        self.received: list[bytes] = []
+        self.accepted = 0
+        self.over = threading.Event()
+        self._play = make(self)
+        self._tls = tls
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self.port: int = self._listener.getsockname()[1]
+        self._threads = [threading.Thread(target=self._accept)]
+        self._threads[0].start()
+
+    @property
+    def ids(self) -> list[str]:
+        """To whom the requests were that have come, in order."""
+        return [each.split(b" ", 2)[1].rpartition(b"/")[2].decode() for each in self.received]
+
+    def request(self, connection: socket.socket) -> bytes:
+        """Receive one request; empty when the client has closed the connection."""
+        data = b""
+        while (head_end := data.find(b"\r\n\r\n")) < 0:
+            more = connection.recv(65536)
+            if not more:
+                return b""
+            data += more
+        length = int(data.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+        while len(data) < head_end + 4 + length:
+            data += connection.recv(65536)
+        self.received.append(data)
+        return data
+
+    def close(self) -> None:
+        self.over.set()
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        for thread in self._threads:
+            thread.join()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = self._listener.accept()
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                thread = threading.Thread(target=self._serve, args=(connection, self.accepted))
+                self.accepted += 1
+                self._threads.append(thread)
+                thread.start()
+
+    def _serve(self, connection: socket.socket, number: int) -> None:
+        with connection, suppress(OSError):
+            if self._tls is None:
+                self._play(connection, number)
+                return
+            with self._tls.wrap_socket(connection, server_side=True) as secured:
+                self._play(secured, number)
+
+
+@contextmanager
+def run_peer(play: Callable[[Peer], Play], tls: ssl.SSLContext | None = None) -> Iterator[Peer]:
+    """A peer that plays what is made for it."""
+    peer = Peer(play, tls)
+    try:
+        yield peer
+    finally:
+        peer.close()
