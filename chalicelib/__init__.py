@@ -5,16 +5,37 @@ Importing it reads no environment and talks to nobody.
 
 from .broadcast import Report
 from .connections import ConnectionModel, connection_table
-from .errors import InvalidPayload, RateLimited
-from .request import Request
+from .errors import Fault, InvalidPayload, RateLimited
+from .handshake import Handshake, Refused
+from .identity import IdentifiedModel
+from .multicast import Multicast
+from .origins import AllowedOrigins
+from .request import Disconnection, Occasion, Request
+from .route import GetResponse, Response
+from .routes import Routes
 from .routing import Router
+from .tables import table
+from .tokens import WebTokens
 
 __all__ = [
+    "AllowedOrigins",
     "ConnectionModel",
+    "Disconnection",
+    "Fault",
+    "GetResponse",
+    "Handshake",
+    "IdentifiedModel",
     "InvalidPayload",
+    "Multicast",
+    "Occasion",
     "RateLimited",
+    "Refused",
     "Report",
     "Request",
+    "Response",
     "Router",
+    "Routes",
+    "WebTokens",
     "connection_table",
+    "table",
 ]

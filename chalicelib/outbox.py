@@ -1,6 +1,7 @@
 """What a route can send, within the time that its event has."""
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 
 from .audience import Everyone
@@ -8,8 +9,11 @@ from .broadcast import Broadcast, Report
 from .clock import Backoff, Clock
 from .deadline import Deadline
 from .errors import TooLarge
+from .logs import log
+from .metrics import measure
+from .multicast import Multicast
 from .recipients import BEGINNING, Connections
-from .transports.protocol import Outcome, Transport
+from .transports.protocol import Outcome, Result, Transport
 from .workers import Workers
 
 MAX_MESSAGE_BYTES = 131_072
@@ -28,6 +32,7 @@ class Outbox:
         workers: table work beside the posts.
         backoff: the pauses between attempts.
         reports: of the broadcasts so far.
+        metrics_namespace: under which they are counted; None: they are not.
     """
 
     transport: Callable[[], Transport]
@@ -37,21 +42,43 @@ class Outbox:
     workers: Workers
     backoff: Backoff
     reports: list[Report] = field(default_factory=list)
+    metrics_namespace: str | None = None
 
     def post(self, connection_id: str, text: str) -> Outcome:
-        """Send a text message to one connection.
+        """Send a text message to one connection; a line in the log if that fails.
 
         Raises:
             TooLarge: it is larger than API Gateway takes.
         """
-        return self.transport().post(connection_id, _encode(text), self.deadline.posts)
+        outcome = self.transport().post(connection_id, _encode(text), self.deadline.posts)
+        if outcome.result not in (Result.OK, Result.GONE):
+            log(
+                "post_failed",
+                logging.ERROR if outcome.result is Result.REFUSED else logging.WARNING,
+                connection_id=connection_id,
+                result=outcome.result.value,
+                status=outcome.status,
+                reason=outcome.reason,
+            )
+        return outcome
 
-    def broadcast(self, text: str, after: str = BEGINNING) -> Report:
+    def multicast(self, connection_ids: Iterable[str], text: str) -> Multicast:
+        """Send a text message to these connections.
+
+        Raises:
+            TooLarge: before anything is sent.
+            PostingRefusedError: this function may not post.
+        """
+        data = _encode(text)
+        return Multicast.run(self.transport(), connection_ids, data, self.deadline)
+
+    def broadcast(self, text: str, after: str = BEGINNING, exclude: Collection[str] = ()) -> Report:
         """Send a text message to every connection.
 
         Args:
             text: the frame.
             after: the cursor of a report with connections left over, to go on there.
+            exclude: the connection ids that do not get it.
 
         Raises:
             TooLarge: before anything is sent.
@@ -63,8 +90,9 @@ class Outbox:
             self.connections, self.clock, self.workers, self.backoff, self.deadline, after
         )
         broadcast = Broadcast(self.transport(), self.connections, self.clock, self.workers)
-        report = broadcast.run(audience, data, self.deadline)
+        report = broadcast.run(audience, data, self.deadline, exclude)
         self.reports.append(report)
+        measure(report, self.metrics_namespace, self.clock.time_ms())
         return report
 
 

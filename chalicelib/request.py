@@ -1,6 +1,7 @@
-"""What a route's function gets."""
+"""What a route's function gets, and what any function gets that may send."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 from uuid import uuid4
@@ -8,24 +9,25 @@ from uuid import uuid4
 from . import jsontext
 from .broadcast import Report
 from .errors import MissingData, NotAnObject
+from .multicast import Multicast
 from .outbox import Outbox
 from .recipients import BEGINNING
 from .transports.protocol import Outcome
 
+Frame = str | Mapping[str, Any] | Sequence[Any]
+"""What can be sent: a string as it is, anything else as its JSON text."""
 
-class Request:
-    """One message from a client, and the means to answer it.
+
+class Occasion:
+    """An event of a connection, and the means to send while it is handled.
 
     Attributes:
         event: as API Gateway sent it.
         context: Lambda's; None where there is none.
         outbox: what it may send.
-        route_key: the key of the route that handles it; None until one is found.
-        connection_id: the sender's.
+        connection_id: whose event it is.
         request_id: this event's, as in the log and in API Gateway's own frames.
-        message_id: this message's.
-        connected_at: when the sender connected, epoch milliseconds.
-        body: the message's text; empty when there is none.
+        connected_at: when the client connected, epoch milliseconds.
     """
 
     def __init__(self, event: Mapping[str, Any], context: object, outbox: Outbox) -> None:
@@ -33,11 +35,56 @@ class Request:
         self.event = event
         self.context = context
         self.outbox = outbox
-        self.route_key: str | None = None
         self.connection_id: str = request_context["connectionId"]
         self.request_id: str = request_context.get("requestId", "")
-        self.message_id: str = request_context.get("messageId") or uuid4().hex
         self.connected_at: int = request_context.get("connectedAt", 0)
+
+    def send(self, connection_id: str, frame: Frame) -> Outcome:
+        """Send a frame to one connection.
+
+        Raises:
+            TooLarge: it has more than 131,072 bytes.
+        """
+        return self.outbox.post(connection_id, _text(frame))
+
+    def multicast(self, connection_ids: Iterable[str], frame: Frame) -> Multicast:
+        """Send a frame to these connections, several at once.
+
+        Raises:
+            TooLarge: it has more than 131,072 bytes; nothing is sent.
+        """
+        return self.outbox.multicast(connection_ids, _text(frame))
+
+    def broadcast(
+        self, frame: Frame, after: str = BEGINNING, exclude: str | Collection[str] = ()
+    ) -> Report:
+        """Send a frame to every connection, the sender's own included.
+
+        Args:
+            frame: a string as it is, anything else as its JSON text.
+            after: the cursor of a report with connections left over, to go on there.
+            exclude: the connection, or those, that do not get it.
+
+        Raises:
+            TooLarge: it has more than 131,072 bytes; nothing is sent.
+        """
+        excluded = {exclude} if isinstance(exclude, str) else {*exclude}
+        return self.outbox.broadcast(_text(frame), after, excluded)
+
+
+class Request(Occasion):
+    """One message from a client, and the means to answer it.
+
+    Attributes:
+        route_key: the key of the route that handles it; None until one is found.
+        message_id: this message's.
+        body: the message's text; empty when there is none.
+    """
+
+    def __init__(self, event: Mapping[str, Any], context: object, outbox: Outbox) -> None:
+        super().__init__(event, context, outbox)
+        self.route_key: str | None = None
+        self.message_id: str = event["requestContext"].get("messageId") or uuid4().hex
         self.body: str = event.get("body") or ""
 
     @cached_property
@@ -73,26 +120,42 @@ class Request:
             raise MissingData(name)
         return text
 
-    def reply(self, text: str) -> Outcome:
-        """Send a text frame to the sender."""
-        return self.send(self.connection_id, text)
-
-    def send(self, connection_id: str, text: str) -> Outcome:
-        """Send a text frame to one connection.
+    @cached_property
+    def identity(self) -> str | None:
+        """Who the sender is, as a connect hook recorded it; one read of the table.
 
         Raises:
-            TooLarge: it has more than 131,072 bytes.
+            StoreError, ConfigurationError: the table cannot be read.
         """
-        return self.outbox.post(connection_id, text)
+        return self.outbox.connections.identify(self.connection_id)
 
-    def broadcast(self, text: str, after: str = BEGINNING) -> Report:
-        """Send a text frame to every connection, the sender included.
+    def reply(self, frame: Frame) -> Outcome:
+        """Send a frame to the sender."""
+        return self.send(self.connection_id, frame)
 
-        Args:
-            text: the frame.
-            after: the cursor of a report with connections left over, to go on there.
 
-        Raises:
-            TooLarge: it has more than 131,072 bytes; nothing is sent.
-        """
-        return self.outbox.broadcast(text, after)
+class Disconnection(Occasion):
+    """A connection that has ended, for the hooks that are told of it.
+
+    Attributes:
+        code: of the WebSocket's close; 1006 when there was none.
+        reason: the close's, or API Gateway's own.
+    """
+
+    def __init__(self, event: Mapping[str, Any], context: object, outbox: Outbox) -> None:
+        super().__init__(event, context, outbox)
+        request_context = event["requestContext"]
+        self.code: int = request_context.get("disconnectStatusCode", 1006)
+        self.reason: str = request_context.get("disconnectReason", "")
+
+    def broadcast(
+        self, frame: Frame, after: str = BEGINNING, exclude: str | Collection[str] = ()
+    ) -> Report:
+        """Send a frame to every other connection; its own row is still in the table."""
+        excluded = {exclude} if isinstance(exclude, str) else {*exclude}
+        return super().broadcast(frame, after, excluded | {self.connection_id})
+
+
+def _text(frame: Frame) -> str:
+    """Non-ASCII is escaped: a lone surrogate, which clients may send so, has no UTF-8."""
+    return frame if isinstance(frame, str) else json.dumps(frame, separators=(",", ":"))

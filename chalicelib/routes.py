@@ -1,82 +1,139 @@
-"""The routes that an application declares."""
+"""What an application declares: routes, hooks, middleware, answers to its own exceptions."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import replace
+from typing import Any, TypeVar
 
 from .errors import DeclarationError
-from .request import Request
+from .handshake import Handshake
+from .payload import payload_reader
+from .request import Disconnection, Request
+from .route import Middleware, Result, Route, RouteFunction, place
 
 DEFAULT = "$default"
 
-RouteFunction = Callable[[Request], str | dict[str, Any] | None]
-"""Returns nothing, the handler's body, or a whole response with `statusCode`."""
+ConnectHook = Callable[[Handshake], None]
+DisconnectHook = Callable[[Disconnection], None]
+ErrorHandler = Callable[[Request, Any], Result]
+
+R = TypeVar("R", bound=RouteFunction)
+M = TypeVar("M", bound=Middleware)
+C = TypeVar("C", bound=ConnectHook)
+D = TypeVar("D", bound=DisconnectHook)
+E = TypeVar("E", bound=ErrorHandler)
 
 
-@dataclass(frozen=True)
-class Route:
-    """One route.
+class Routes:
+    """A part of an application, in a module of its own; `router.include` takes it in.
 
-    Attributes:
-        route_key: what the expression must evaluate to.
-        function: handles the message.
-        operation_name: the route's name in the API, for its documentation and metrics.
+    It is complete once it is included: a declaration after that would go unnoticed.
     """
 
-    route_key: str
-    function: RouteFunction
-    operation_name: str | None = None
-
-    @property
-    def where(self) -> str:
-        """The function's name and module, for messages."""
-        return f"{self.function.__name__} ({self.function.__module__})"
-
-
-class RouteTable:
-    """Routes by key, open for declarations until the first event."""
-
     def __init__(self) -> None:
-        self._routes: dict[str, Route] = {}
-        self._closed = False
+        self.declared: dict[str, Route] = {}
+        self.connect_hooks: list[ConnectHook] = []
+        self.disconnect_hooks: list[DisconnectHook] = []
+        self.around: list[Middleware] = []
+        self.error_handlers: dict[type[Exception], ErrorHandler] = {}
+        self._closed = ""
 
-    def add(self, route: Route) -> None:
-        """Take in a route.
+    def route(self, route_key: str, operation_name: str | None = None) -> Callable[[R], R]:
+        """Declare a route: `@router.route("sendmessage", operation_name="SendRoute")`.
+
+        Args:
+            route_key: what the expression evaluates to for its messages.
+            operation_name: the route's name in the API.
 
         Raises:
-            DeclarationError: the key is reserved or taken, or the first event has come.
+            DeclarationError: the key is reserved or taken, the payload cannot be validated, or
+                it is too late.
         """
+
+        def declare(function: R) -> R:
+            read_payload = payload_reader(function)
+            self._add(Route(route_key, function, operation_name, read_payload))
+            return function
+
+        return declare
+
+    def default(self, function: R) -> R:
+        """Declare the route of messages that select no other, those that are no JSON too."""
+        return self.route(DEFAULT)(function)
+
+    def on_connect(self, hook: C) -> C:
+        """Declare what sees a client before it is let in, and may refuse it."""
+        self._check_open(f"connect hook {place(hook)}")
+        self.connect_hooks.append(hook)
+        return hook
+
+    def on_disconnect(self, hook: D) -> D:
+        """Declare what is told that a client has left, which API Gateway tells best effort."""
+        self._check_open(f"disconnect hook {place(hook)}")
+        self.disconnect_hooks.append(hook)
+        return hook
+
+    def middleware(self, function: M) -> M:
+        """Declare what is called around every route: `function(request, get_response)`."""
+        self._check_open(f"middleware {place(function)}")
+        self.around.append(function)
+        return function
+
+    def on_error(self, kind: type[Exception]) -> Callable[[E], E]:
+        """Declare what answers an exception of a route: `function(request, error)`.
+
+        Of several that fit, the one for the nearest base class is called. What it returns is as
+        if the route had returned it; if it raises a Fault, the client gets that fault's frame.
+
+        Raises:
+            DeclarationError: the exception has one, or it is too late.
+        """
+
+        def declare(function: E) -> E:
+            self._add_error_handler(kind, function)
+            return function
+
+        return declare
+
+    def include(self, routes: "Routes") -> None:
+        """Take in what another module has declared; its middleware stays around its own routes.
+
+        Raises:
+            DeclarationError: a route or an exception is declared twice, or it is too late.
+        """
+        for route in routes.declared.values():
+            self._add(replace(route, middleware=(*routes.around, *route.middleware)))
+        for kind, handler in routes.error_handlers.items():
+            self._add_error_handler(kind, handler)
+        self.connect_hooks += routes.connect_hooks
+        self.disconnect_hooks += routes.disconnect_hooks
+        routes.close("its Routes were included: include them below their declarations")
+
+    def close(self, reason: str) -> None:
+        """Refuse further declarations from now on."""
+        self._closed = reason
+
+    def _add(self, route: Route) -> None:
         key = route.route_key
-        if self._closed:
-            raise DeclarationError(
-                f"route {key!r} of {route.where} is declared after the first event: "
-                "declare routes where app.py is imported"
-            )
+        self._check_open(f"route {key!r} of {route.where}")
         if not key or (key.startswith("$") and key != DEFAULT):
             raise DeclarationError(
                 f"route {key!r} of {route.where}: a key must not be empty nor begin with $, "
                 "which API Gateway reserves"
             )
-        if taken := self._routes.get(key):
+        if taken := self.declared.get(key):
             raise DeclarationError(
                 f"route {key!r} is declared twice: by {taken.where} and by {route.where}"
             )
-        self._routes[key] = route
+        self.declared[key] = route
 
-    def close(self) -> None:
-        """Refuse further routes: handlers are running."""
-        self._closed = True
+    def _add_error_handler(self, kind: type[Exception], handler: ErrorHandler) -> None:
+        self._check_open(f"the answer {place(handler)} to {kind.__name__}")
+        if taken := self.error_handlers.get(kind):
+            raise DeclarationError(
+                f"{kind.__name__} is answered twice: by {place(taken)} and by {place(handler)}"
+            )
+        self.error_handlers[kind] = handler
 
-    def get(self, route_key: str) -> Route | None:
-        """The route with a key, letter by letter."""
-        return self._routes.get(route_key)
-
-    @property
-    def default(self) -> Route | None:
-        """The route of messages that select no other."""
-        return self._routes.get(DEFAULT)
-
-    @property
-    def custom(self) -> list[Route]:
-        """The routes beside `$default`, as declared."""
-        return [route for key, route in self._routes.items() if key != DEFAULT]
+    def _check_open(self, what: str) -> None:
+        if self._closed:
+            raise DeclarationError(f"{what} is declared after {self._closed}")

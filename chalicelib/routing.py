@@ -5,39 +5,26 @@ selection expression itself in `$default`, so every route is served wherever the
 where API Gateway has chosen a route by the same expression, its choice is taken.
 """
 
-import os
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any
 
 from .clock import Backoff, Clock, full_jitter
-from .deadline import deadline_of
-from .endpoint import management_endpoint
-from .errors import (
-    BadJson,
-    Fault,
-    Internal,
-    NotAnObject,
-    StoreBusyError,
-    UnknownRoute,
-)
+from .errors import BadJson, Fault, Internal, NotAnObject, StoreBusyError, UnknownRoute
 from .frames import error_frame
+from .handshake import Handshake, Refused
 from .logs import EventLine
-from .outbox import Outbox
+from .outboxes import OpenTransport, Outboxes
 from .recipients import Connections
-from .request import Request
-from .routes import DEFAULT, Route, RouteFunction, RouteTable
+from .request import Disconnection, Request
+from .route import Response, Route, response_of
+from .routes import DEFAULT, Routes
 from .selection import SelectionExpression
-from .settings import Settings
-from .transports import Transport, open_transport
-from .workers import Workers
+from .transports import open_transport
 
 Event = Mapping[str, Any]
-Response = dict[str, Any]
-OpenTransport = Callable[[str, Settings], Transport]
-F = TypeVar("F", bound=RouteFunction)
 
 
-class Router:
+class Router(Routes):
     """Handles the three kinds of WebSocket events, given as plain dicts.
 
     No method raises for what a client sent.
@@ -62,59 +49,52 @@ class Router:
         clock: Clock | None = None,
         backoff: Backoff = full_jitter,
     ) -> None:
+        super().__init__()
         self.expression = SelectionExpression.parse(expression)
-        self.open_transport = open_transport
         self._connections = connections
         self._clock = clock or Clock()
-        self._backoff = backoff
-        self._workers = Workers(self._clock)
-        self._routes = RouteTable()
-        self._settings: Settings | None = None
-        self._transports: dict[str, Transport] = {}
+        self.outboxes = Outboxes(open_transport, connections, self._clock, backoff)
         self._cold = True
         # On the instance, because the tool asks every object of app.py, an imported class too.
         self.__decanter__ = self._declaration
-
-    def route(self, route_key: str, operation_name: str | None = None) -> Callable[[F], F]:
-        """Declare a route: `@router.route("sendmessage", operation_name="SendRoute")`.
-
-        Args:
-            route_key: what the expression evaluates to for its messages.
-            operation_name: the route's name in the API.
-
-        Raises:
-            DeclarationError: the key is reserved or taken, or the first event has come.
-        """
-
-        def declare(function: F) -> F:
-            self._routes.add(Route(route_key, function, operation_name))
-            return function
-
-        return declare
-
-    def default(self, function: F) -> F:
-        """Declare the route of messages that select no other, those that are no JSON too."""
-        return self.route(DEFAULT)(function)
 
     def connect(self, event: Event, **attributes: Any) -> Response:
         """Record a connection; another status than 200 makes API Gateway refuse it.
 
         Args:
             event: of `$connect`.
-            attributes: the application's own, for the row.
+            attributes: the application's own, for the row; connect hooks may add to them.
         """
-        return self._keep_table(event, lambda: self._connections.record(event, **attributes))
 
-    def disconnect(self, event: Event) -> Response:
-        """Forget a connection, recorded or not."""
-        connection_id = event["requestContext"]["connectionId"]
-        return self._keep_table(event, lambda: self._connections.remove(connection_id))
+        def admit() -> Response:
+            handshake = Handshake(event, attributes)
+            for hook in self.connect_hooks:
+                hook(handshake)
+            self._connections.record(event, **handshake.attributes)
+            return handshake.response
+
+        return self._handle(event, admit)
+
+    def disconnect(self, event: Event, context: object = None) -> Response:
+        """Tell the hooks that a client has left, and forget it, recorded or not."""
+
+        def forget() -> Response:
+            try:
+                if self.disconnect_hooks:
+                    ended = Disconnection(event, context, self.outboxes.of(event, context))
+                    for hook in self.disconnect_hooks:
+                        hook(ended)
+            finally:
+                self._connections.remove(event["requestContext"]["connectionId"])
+            return {"statusCode": 200}
+
+        return self._handle(event, forget)
 
     def dispatch(self, event: Event, context: object = None) -> Response:
         """Hand a message to its route; answer a mistake with an error frame to its sender."""
         line = self._begin(event)
         try:
-            request = self._request(event, context)
+            request = Request(event, context, self.outboxes.of(event, context))
         except Exception as error:  # noqa: BLE001 - nothing can be sent without settings
             line.add_error(error)
             response, outcome = _failed(Internal())
@@ -125,57 +105,50 @@ class Router:
 
     def _run(self, request: Request, line: EventLine) -> tuple[Response, str]:
         try:
-            route = self._select(request)
-            request.route_key = route.route_key
-            return _response(route.function(request)), "ok"
+            return self._answer(request, line), "ok"
         except Fault as fault:
-            line.add(frame=_answer(request, fault))
+            line.add(frame=_tell(request, fault))
             return _failed(fault)
         except Exception as error:  # noqa: BLE001 - the outermost handler
             line.add_error(error)
-            line.add(frame=_answer(request, Internal()))
+            line.add(frame=_tell(request, Internal()))
             return _failed(Internal())
         finally:
             line.add(route=request.route_key, message_id=request.message_id)
             line.add(broadcasts=[report.as_fields() for report in request.outbox.reports] or None)
 
-    def _keep_table(self, event: Event, work: Callable[[], None]) -> Response:
+    def _answer(self, request: Request, line: EventLine) -> Response:
+        try:
+            route = self._select(request)
+            request.route_key = route.route_key
+            return route.answer(request, self.around)
+        except Exception as error:
+            kinds = [kind for kind in type(error).__mro__ if kind in self.error_handlers]
+            if not kinds:
+                raise
+            line.add(answered=type(error).__name__)
+            return response_of(self.error_handlers[kinds[0]](request, error))
+
+    def _handle(self, event: Event, work: Callable[[], Response]) -> Response:
+        """The whole of a `$connect` or `$disconnect` event, whatever the work raises."""
         line = self._begin(event)
         line.add(route=event["requestContext"].get("routeKey"))
-        status, outcome = 200, "ok"
         try:
-            work()
+            response, outcome = work(), "ok"
+        except Refused as refusal:
+            line.add(reason=str(refusal))
+            response, outcome = {"statusCode": refusal.status}, "refused"
         except Exception as error:  # noqa: BLE001 - the outermost handler
             line.add_error(error)
-            status, outcome = 503 if isinstance(error, StoreBusyError) else 500, Internal.code
-        line.write(outcome, status)
-        return {"statusCode": status}
+            status = 503 if isinstance(error, StoreBusyError) else 500
+            response, outcome = {"statusCode": status}, Internal.code
+        line.write(outcome, response["statusCode"])
+        return response
 
     def _begin(self, event: Event) -> EventLine:
-        self._routes.close()
+        self.close("the first event: declare routes where app.py is imported")
         cold, self._cold = self._cold, False
         return EventLine(event, self._clock, cold=cold)
-
-    def _request(self, event: Event, context: object) -> Request:
-        if self._settings is None:
-            self._settings = Settings.from_env(os.environ)
-        settings = self._settings
-        outbox = Outbox(
-            transport=lambda: self._transport(event, settings),
-            connections=self._connections,
-            deadline=deadline_of(context, self._clock, settings.deadline_seconds),
-            clock=self._clock,
-            workers=self._workers,
-            backoff=self._backoff,
-        )
-        return Request(event, context, outbox)
-
-    def _transport(self, event: Event, settings: Settings) -> Transport:
-        """One for each endpoint, kept for the process's life."""
-        endpoint = management_endpoint(event["requestContext"], settings)
-        if endpoint not in self._transports:
-            self._transports[endpoint] = self.open_transport(endpoint, settings)
-        return self._transports[endpoint]
 
     def _select(self, request: Request) -> Route:
         """The route of a message.
@@ -183,21 +156,22 @@ class Router:
         Raises:
             BadJson, NotAnObject, UnknownRoute: it has none.
         """
-        chosen = self._routes.get(request.event["requestContext"].get("routeKey", DEFAULT))
+        chosen = self.declared.get(request.event["requestContext"].get("routeKey", DEFAULT))
         if chosen is not None and chosen.route_key != DEFAULT:
             return chosen
+        default = self.declared.get(DEFAULT)
         try:
             document = request.json
         except BadJson:
-            if self._routes.default is None:
+            if default is None:
                 raise
-            return self._routes.default
-        selected = self._routes.get(self.expression.evaluate(document)) or self._routes.default
+            return default
+        selected = self.declared.get(self.expression.evaluate(document)) or default
         if selected is not None:
             return selected
         if not isinstance(document, dict):
             raise NotAnObject
-        raise UnknownRoute([route.route_key for route in self._routes.custom])
+        raise UnknownRoute([*self.declared])
 
     def _declaration(self) -> dict[str, Any]:
         """What the tool reads."""
@@ -207,36 +181,23 @@ class Router:
                 "operation_name": route.operation_name,
                 "function": route.function.__name__,
             }
-            for route in self._routes.custom
+            for route in self.declared.values()
+            if route.route_key != DEFAULT
         ]
         return {
             "kind": "router",
             "expression": self.expression.source,
             "routes": routes,
-            "default": self._routes.default is not None,
+            "default": DEFAULT in self.declared,
+            "posts": {"websocket_message": ["POST"]},
         }
-
-
-def _response(returned: object) -> Response:
-    """The handler's response, from what a route returned.
-
-    Raises:
-        TypeError: API Gateway would not take it.
-    """
-    if returned is None:
-        return {"statusCode": 200}
-    if isinstance(returned, str):
-        return {"statusCode": 200, "body": returned}
-    if isinstance(returned, dict) and isinstance(returned.get("statusCode"), int):
-        return returned
-    raise TypeError("a route returns None, a string, or a dict with an integer statusCode")
 
 
 def _failed(fault: Fault) -> tuple[Response, str]:
     return {"statusCode": fault.status, "body": fault.code}, fault.code
 
 
-def _answer(request: Request, fault: Fault) -> str:
+def _tell(request: Request, fault: Fault) -> str:
     """Send the error frame; say how that went, which changes nothing else."""
     try:
         return request.reply(error_frame(request, fault)).result.value

@@ -14,7 +14,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 HOUSES = ("app", "chalicelib", "decanter")
-SHIPPED = {"botocore", "pynamodb"}
+SHIPPED = {"botocore", "pynamodb", "jwt"}  # the last by those alone who use it
 LEAVES = {
     "chalicelib.errors",
     "chalicelib.settings",

@@ -38,7 +38,7 @@ class Service:
         self.app = app
         self.client = Client(app.app, stage_name="dev", project_dir=str(ROOT))
         self.transport = FakeTransport()
-        app.router.open_transport = lambda endpoint, settings: self.transport
+        app.router.outboxes.open_transport = lambda endpoint, settings: self.transport
 
     def invoke(self, handler: str, event: dict[str, Any]) -> Any:
         return self.client.lambda_.invoke(handler, event).payload
@@ -125,7 +125,7 @@ def test_with_the_plain_transport_two_hundred_clients_each_get_it_once(
 ) -> None:
     clients = {f"Client{number:04}DoECA=" for number in range(200)}
     service.connect(*clients)
-    service.app.router.open_transport = open_transport
+    service.app.router.outboxes.open_transport = open_transport
     with run_management() as management:
         endpoint = management.endpoint
         monkeypatch.setenv("AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI", endpoint)

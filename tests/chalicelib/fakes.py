@@ -1,15 +1,19 @@
 """Stand-ins for what the framework is given: time, the table, a transport."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future
+from typing import Any, TypeVar
 
 from chalicelib.clock import Clock
 from chalicelib.errors import StoreBusyError
 from chalicelib.recipients import MAX_AGE_MS, Count, Page, Recipient
 from chalicelib.transports import Delivery, Outcome, Result, outcome_of
+from chalicelib.workers import Workers
 
 from .events import CONNECTED_AT
+
+T = TypeVar("T")
 
 OK = outcome_of(200)
 GONE = outcome_of(410, "GoneException")
@@ -34,6 +38,18 @@ class FakeClock(Clock):
         self.elapsed += seconds
 
 
+class InlineWorkers(Workers):
+    """Does the work when it is begun, so that a test knows when that was."""
+
+    def start(self, work: Callable[[], T]) -> "Future[T]":
+        future: Future[T] = Future()
+        try:
+            future.set_result(work())
+        except Exception as error:  # noqa: BLE001 - as an executor does
+            future.set_exception(error)
+        return future
+
+
 class FakeConnections:
     """A table in memory, read in pages.
 
@@ -46,6 +62,7 @@ class FakeConnections:
         self.busy = 0
         self.counting_busy = 0
         self.pages_read = 0
+        self.limits: list[int | None] = []
         self.attributes: dict[str, Any] = {}
         self.problem: Exception | None = None
 
@@ -69,11 +86,15 @@ class FakeConnections:
         del self.rows[recipient.connection_id]
         return True
 
-    def page(self, after: str, now_ms: int) -> Page:
+    def identify(self, connection_id: str) -> str | None:
+        return "somebody" if connection_id in self.rows else None
+
+    def page(self, after: str, now_ms: int, limit: int | None = None) -> Page:
         if self.busy:
             self.busy -= 1
             raise StoreBusyError("throttled")
         self.pages_read += 1
+        self.limits.append(limit)
         return self._page(after, now_ms)
 
     def count_after(self, after: str, now_ms: int) -> Count:

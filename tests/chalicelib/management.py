@@ -29,7 +29,8 @@ class Management:
     """What was asked of it, and what it answers.
 
     A script is the answers to one connection in order, the last one for ever: HTTP statuses,
-    `RESET` (the connection is reset) or `HANG` (no answer until the test is over).
+    `RESET` (the connection is reset) or `HANG` (no answer until the test is over). Nothing is
+    answered before `together` requests have been there at once.
     """
 
     def __init__(self) -> None:
@@ -39,6 +40,8 @@ class Management:
         self.methods: Counter[str] = Counter()
         self.unsigned = 0
         self.at_once: list[int] = []
+        self.together = 1
+        self.enough = threading.Event()
         self.over = threading.Event()
         self.endpoint = ""
         self._lock = threading.Lock()
@@ -61,6 +64,8 @@ class Management:
             self.unsigned += not signed
             self._now += 1
             self.at_once.append(self._now)
+            if self._now >= self.together:
+                self.enough.set()
             script = self.scripts.get(connection_id, self.everyone)
             answer = script.pop(0) if len(script) > 1 else script[0]
         try:
@@ -97,14 +102,15 @@ class _Handler(BaseHTTPRequestHandler):
         connection_id = match[1] if match else f"unexpected path {self.path}"
         request = self.management.request(self.command, connection_id, body, signed=signed)
         with request as answer:
+            self.management.enough.wait(timeout=30)
             if answer == HANG:
                 self.management.over.wait(timeout=30)
-            elif answer == RESET:
-                linger = struct.pack("ii", 1, 0)
-                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-            else:
-                self._send(answer, success)
-                return
+        if answer > 0:
+            self._send(answer, success)
+            return
+        if answer == RESET:
+            linger = struct.pack("ii", 1, 0)
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
         self.close_connection = True
 
     def _send(self, status: int, success: bytes) -> None:

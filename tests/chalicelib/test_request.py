@@ -1,14 +1,17 @@
+from collections.abc import Collection
+
 import pytest
 
 from chalicelib.deadline import Deadline
 from chalicelib.errors import BadJson, MissingData, NotAnObject, TooLarge
 from chalicelib.outbox import MAX_MESSAGE_BYTES, Outbox
-from chalicelib.request import Request
-from chalicelib.transports import Transport
+from chalicelib.request import Disconnection, Request
+from chalicelib.transports import Outcome, Transport, outcome_of
 from chalicelib.workers import Workers
 
-from .events import CONNECTED_AT, message_event
-from .fakes import FakeClock, FakeConnections, FakeTransport
+from .events import CONNECTED_AT, disconnect_event, message_event
+from .fakes import GONE, FakeClock, FakeConnections, FakeTransport
+from .fixtures import LogLines
 
 
 @pytest.fixture(name="transport")
@@ -98,3 +101,60 @@ def test_the_limit_is_counted_in_bytes_and_checked_before_anything_is_sent(
     assert transport.posts == []
     it.reply("é" * (MAX_MESSAGE_BYTES // 2))
     assert len(transport.posts) == 1
+
+
+def test_what_is_no_string_is_sent_as_its_json(transport: FakeTransport) -> None:
+    it = request("{}", transport)
+    it.reply({"a": [1, "\u00fc\ud800"]})
+    it.broadcast(["b"], exclude="a")
+    it.multicast(["a", "c"], {})
+    assert [text for _, text in transport.posts] == [
+        *('{"a":[1,"\\u00fc\\ud800"]}', '["b"]', "{}", "{}"),
+    ]
+
+
+@pytest.mark.parametrize(("exclude", "rest"), [("a", "b"), (["a", "b"], ""), (("c",), "ab")])
+def test_a_broadcast_passes_over_those_excluded(
+    transport: FakeTransport, exclude: str | Collection[str], rest: str
+) -> None:
+    report = request("{}", transport).broadcast("text", exclude=exclude)
+    assert [connection_id for connection_id, _ in transport.posts] == [*rest]
+    assert (report.sent, report.left_over) == (len(rest), 0)
+
+
+def test_a_multicast_goes_to_those_named(transport: FakeTransport) -> None:
+    assert request("{}", transport).multicast(["b", "x"], "text").sent == ["b", "x"]
+    assert transport.posts == [("b", "text"), ("x", "text")]
+
+
+def test_a_connection_that_has_ended_is_not_sent_what_it_causes(transport: FakeTransport) -> None:
+    outbox = request("{}", transport).outbox
+    ended = Disconnection(disconnect_event(connectionId="a"), None, outbox)
+    assert (ended.code, ended.reason) == (1001, "Going away")
+    ended.broadcast("left")
+    ended.broadcast("left", exclude="b")
+    assert transport.posts == [("b", "left")]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "level"),
+    [(outcome_of(403, "ForbiddenException"), "ERROR"), (outcome_of(500), "WARNING")],
+)
+def test_a_reply_that_fails_is_a_line_in_the_log(
+    transport: FakeTransport, log_lines: LogLines, outcome: Outcome, level: str
+) -> None:
+    transport.answer("Sender0000DoECA=", outcome)
+    assert request("{}", transport).reply("text") is outcome
+    (line,) = log_lines()
+    assert (line["event"], line["level"], line["result"]) == (
+        *("post_failed", level),
+        outcome.result.value,
+    )
+
+
+def test_a_reply_to_a_client_that_has_left_is_no_fault(
+    transport: FakeTransport, log_lines: LogLines
+) -> None:
+    transport.answer("Sender0000DoECA=", GONE)
+    request("{}", transport).reply("text")
+    assert log_lines() == []

@@ -1,8 +1,16 @@
+from dataclasses import dataclass
+from typing import Any
+
 import pytest
 
 from chalicelib.errors import DeclarationError
 from chalicelib.request import Request
-from chalicelib.routes import Route, RouteTable
+from chalicelib.routes import Routes
+
+
+@dataclass
+class Move:
+    x: int
 
 
 def first(request: Request) -> None: ...
@@ -12,10 +20,10 @@ def second(request: Request) -> None: ...
 
 
 def test_a_second_route_with_the_same_key_is_refused_and_both_functions_named() -> None:
-    routes = RouteTable()
-    routes.add(Route("move", first))
+    routes = Routes()
+    routes.route("move")(first)
     with pytest.raises(DeclarationError) as caught:
-        routes.add(Route("move", second))
+        routes.route("move")(second)
     assert str(caught.value) == (
         f"route 'move' is declared twice: by first ({__name__}) and by second ({__name__})"
     )
@@ -24,20 +32,81 @@ def test_a_second_route_with_the_same_key_is_refused_and_both_functions_named() 
 @pytest.mark.parametrize("key", ["", "$connect", "$disconnect", "$mine"])
 def test_reserved_keys_are_refused(key: str) -> None:
     with pytest.raises(DeclarationError, match="which API Gateway reserves"):
-        RouteTable().add(Route(key, first))
+        Routes().route(key)(first)
 
 
-def test_no_route_is_taken_after_the_first_event() -> None:
-    routes = RouteTable()
-    routes.close()
-    with pytest.raises(DeclarationError, match="declare routes where app"):
-        routes.add(Route("late", first))
+def test_decorators_give_back_what_they_are_given() -> None:
+    routes = Routes()
+
+    def anything(*_: Any) -> None: ...
+
+    for declare in (routes.on_connect, routes.on_disconnect, routes.middleware):
+        assert declare(anything) is anything
+    assert routes.on_error(ValueError)(anything) is anything
+    assert routes.default(first) is first
 
 
-def test_the_default_route_is_kept_apart() -> None:
-    routes = RouteTable()
-    routes.add(Route("$default", second))
-    routes.add(Route("move", first, "Move"))
-    assert routes.default == Route("$default", second)
-    assert routes.custom == [Route("move", first, "Move")]
-    assert routes.get("Move") is None
+def test_nothing_is_taken_once_it_is_closed() -> None:
+    routes = Routes()
+    routes.close("the first event: declare routes where app.py is imported")
+    late: list[Any] = [
+        *(routes.route("late"), routes.default, routes.on_connect, routes.on_disconnect),
+        *(routes.middleware, routes.on_error(ValueError)),
+    ]
+    for declare in late:
+        with pytest.raises(DeclarationError, match="after the first event: declare routes where"):
+            declare(first)
+
+
+def test_including_takes_in_all_declarations_and_closes_what_it_took() -> None:
+    inner, outer = Routes(), Routes()
+
+    def around(request: Request, get_response: Any) -> Any:
+        return get_response(request)
+
+    def hook(_: object) -> None: ...
+
+    def answer(request: Request, error: ValueError) -> None: ...
+
+    @inner.route("move", operation_name="Move")
+    def move(request: Request, payload: Move) -> None: ...
+
+    inner.middleware(around)
+    inner.on_connect(hook)
+    inner.on_disconnect(hook)
+    inner.on_error(ValueError)(answer)
+    outer.include(inner)
+    route = outer.declared["move"]
+    assert (route.function, route.operation_name, route.middleware) == (move, "Move", (around,))
+    assert (outer.connect_hooks, outer.disconnect_hooks) == ([hook], [hook])
+    assert (outer.around, outer.error_handlers) == ([], {ValueError: answer})
+    with pytest.raises(DeclarationError, match="after its Routes were included: include them"):
+        inner.route("late")(first)
+
+
+def test_a_module_of_modules_keeps_the_order_of_their_middleware() -> None:
+    def outermost(request: Request, get_response: Any) -> Any: ...
+
+    def innermost(request: Request, get_response: Any) -> Any: ...
+
+    inner, middle, outer = Routes(), Routes(), Routes()
+    inner.route("move")(first)
+    inner.middleware(innermost)
+    middle.middleware(outermost)
+    middle.include(inner)
+    outer.include(middle)
+    assert outer.declared["move"].middleware == (outermost, innermost)
+
+
+def test_what_two_modules_declare_both_is_refused() -> None:
+    def answer(request: Request, error: ValueError) -> None: ...
+
+    def other(request: Request, error: ValueError) -> None: ...
+
+    one, two = Routes(), Routes()
+    one.on_error(ValueError)(answer)
+    two.on_error(ValueError)(other)
+    one_more = Routes()
+    one_more.include(one)
+    with pytest.raises(DeclarationError, match=r"ValueError is answered twice: by answer .* other"):
+        one_more.include(two)

@@ -1,17 +1,22 @@
 """The router on plain event dicts."""
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import pytest
 
 from chalicelib.errors import (
     DeclarationError,
+    Fault,
     InvalidPayload,
     MissingTableError,
     RateLimited,
     StoreBusyError,
 )
-from chalicelib.request import Request
+from chalicelib.handshake import Handshake, Refused
+from chalicelib.request import Disconnection, Request
+from chalicelib.route import GetResponse, Response
+from chalicelib.routes import Routes
 from chalicelib.routing import Router
 from chalicelib.settings import Settings
 from chalicelib.transports import Transport, outcome_of
@@ -242,7 +247,7 @@ def test_a_setting_that_cannot_be_is_one_line_and_a_500(
     assert service.dispatch("{}") == {"statusCode": 500, "body": "internal"}
     (line,) = log_lines()
     assert line["error"] == (
-        "SettingError: DECANTER_CONCURRENCY is 'many': set it to a whole number from 1 to 256"
+        "SettingError: DECANTER_CONCURRENCY is 'many': set it to a whole number from 1 to 512"
     )
 
 
@@ -313,8 +318,198 @@ def test_the_tool_reads_what_the_router_declares(service: Service) -> None:
             {"route_key": "shout", "operation_name": None, "function": "shout"},
         ],
         "default": False,
+        "posts": {"websocket_message": ["POST"]},
     }
 
 
 def test_the_imported_class_itself_declares_nothing() -> None:
     assert not hasattr(Router, "__decanter__")
+
+
+@dataclass
+class Move:
+    x: int
+    by: Literal["foot", "boat"] = "foot"
+
+
+def test_a_route_gets_the_payload_that_it_declares(service: Service) -> None:
+    moves: list[Move] = []
+
+    @service.router.route("move")
+    def move(request: Request, payload: Move) -> None:
+        moves.append(payload)
+
+    assert service.dispatch('{"message": "move", "x": 3, "by": "boat"}') == {"statusCode": 200}
+    assert moves == [Move(3, "boat")]
+
+
+@pytest.mark.parametrize(
+    ("members", "field", "text"),
+    [
+        ("", "x", "'x' is missing"),
+        (', "x": "3"', "x", "'x' must be a whole number"),
+        (', "x": 3, "by": "car"', "by", "'by' must be 'foot' or 'boat'"),
+    ],
+)
+def test_another_payload_is_answered_with_the_field_that_is_wrong(
+    service: Service, members: str, field: str, text: str
+) -> None:
+    @service.router.route("move")
+    def move(request: Request, payload: Move) -> None:
+        raise AssertionError
+
+    answer = service.dispatch(f'{{"message": "move"{members}, "ref": 7}}')
+    assert answer == {"statusCode": 400, "body": "invalid_payload"}
+    assert service.error == {
+        "code": "invalid_payload",
+        "message": text,
+        "temporary": False,
+        "field": field,
+        "ref": 7,
+    }
+
+
+def test_the_routers_middleware_is_around_the_routes_of_its_modules_too(service: Service) -> None:
+    seen: list[str | None] = []
+    routes = Routes()
+
+    @routes.route("whisper")
+    def whisper(request: Request) -> None: ...
+
+    @service.router.middleware
+    def watch(request: Request, get_response: GetResponse) -> Response:
+        seen.append(request.route_key)
+        return get_response(request)
+
+    service.router.include(routes)
+    service.dispatch('{"message": "whisper"}')
+    service.dispatch('{"message": "echo"}')
+    assert seen == ["whisper", "echo"]
+
+
+class RoomFull(Exception):  # noqa: N818 - an application's own
+    pass
+
+
+class Taken(Fault):
+    code = "taken"
+    status = 409
+
+
+def test_an_exception_of_the_application_is_answered_as_it_says(
+    service: Service, log_lines: LogLines
+) -> None:
+    @service.router.on_error(RoomFull)
+    def full(request: Request, error: RoomFull) -> dict[str, Any]:
+        request.reply({"full": str(error)})
+        return {"statusCode": 409}
+
+    service.raises = RoomFull("lobby")
+    assert service.dispatch('{"message": "echo"}') == {"statusCode": 409}
+    assert service.transport.posts == [(SENDER, '{"full":"lobby"}')]
+    (line,) = log_lines()
+    assert (line["outcome"], line["answered"], line["status"]) == ("ok", "RoomFull", 409)
+
+
+def test_the_nearest_base_class_answers_and_may_raise_a_fault(service: Service) -> None:
+    @service.router.on_error(Exception)
+    def anything(request: Request, error: Exception) -> None:
+        raise AssertionError
+
+    @service.router.on_error(LookupError)
+    def lookup(request: Request, error: LookupError) -> None:
+        raise Taken("somebody has it")
+
+    service.raises = KeyError("name")
+    assert service.dispatch('{"message": "echo"}') == {"statusCode": 409, "body": "taken"}
+    assert service.error["message"] == "somebody has it"
+
+
+def test_a_fault_of_the_application_is_a_frame_with_its_own_code(service: Service) -> None:
+    service.raises = Taken("somebody has it")
+    assert service.dispatch('{"message": "echo"}') == {"statusCode": 409, "body": "taken"}
+    assert service.error == {"code": "taken", "message": "somebody has it", "temporary": False}
+
+
+def test_an_answer_that_fails_is_our_fault(service: Service) -> None:
+    @service.router.on_error(RoomFull)
+    def full(request: Request, error: RoomFull) -> None:
+        raise RuntimeError("boom")
+
+    service.raises = RoomFull()
+    assert service.dispatch('{"message": "echo"}')["statusCode"] == 500
+    assert service.error["code"] == "internal"
+
+
+def test_connect_hooks_put_attributes_on_the_row_and_choose_a_subprotocol(
+    service: Service,
+) -> None:
+    @service.router.on_connect
+    def identify(handshake: Handshake) -> None:
+        handshake.attributes["identity"] = handshake.query["token"]
+
+    @service.router.on_connect
+    def choose(handshake: Handshake) -> None:
+        handshake.subprotocol = "v1"
+
+    event = connect_event(connectionId="New")
+    event["multiValueHeaders"]["Sec-WebSocket-Protocol"] = ["v1"]
+    assert service.router.connect(event, nickname="Ada") == {
+        "statusCode": 200,
+        "headers": {"Sec-WebSocket-Protocol": "v1"},
+    }
+    assert service.connections.attributes == {"nickname": "Ada", "identity": "s3cret"}
+
+
+@pytest.mark.parametrize(
+    ("raised", "status", "outcome"),
+    [(Refused(401, "no such token"), 401, "refused"), (RuntimeError("boom"), 500, "internal")],
+)
+def test_a_connection_that_a_hook_refuses_is_not_recorded(
+    service: Service, raised: Exception, status: int, outcome: str, log_lines: LogLines
+) -> None:
+    @service.router.on_connect
+    def admit(handshake: Handshake) -> None:
+        raise raised
+
+    assert service.router.connect(connect_event(connectionId="New")) == {"statusCode": status}
+    assert "New" not in service.connections.rows
+    (line,) = log_lines()
+    assert (line["outcome"], line["status"]) == (outcome, status)
+    assert str(raised) in (line["reason"] if status == 401 else line["error"])
+
+
+def test_disconnect_hooks_may_tell_the_others(service: Service) -> None:
+    ended: list[Disconnection] = []
+
+    @service.router.on_disconnect
+    def farewell(disconnection: Disconnection) -> None:
+        ended.append(disconnection)
+        assert SENDER in service.connections.rows
+        disconnection.broadcast({"left": disconnection.connection_id})
+
+    assert service.router.disconnect(disconnect_event()) == {"statusCode": 200}
+    assert service.transport.posts == [("Other", f'{{"left":"{SENDER}"}}')]
+    assert [(each.code, each.reason) for each in ended] == [(1001, "Going away")]
+    assert SENDER not in service.connections.rows
+
+
+def test_a_disconnect_hook_that_fails_leaves_no_row(service: Service, log_lines: LogLines) -> None:
+    @service.router.on_disconnect
+    def farewell(disconnection: Disconnection) -> None:
+        raise RuntimeError("boom")
+
+    assert service.router.disconnect(disconnect_event()) == {"statusCode": 500}
+    assert SENDER not in service.connections.rows
+    assert "boom" in log_lines()[0]["error"]
+
+
+def test_another_selection_expression_chooses_by_its_own_members() -> None:
+    service = Service("${request.body.service}/${request.body.action}")
+
+    @service.router.route("chat/say")
+    def say(request: Request) -> str:
+        return "said"
+
+    assert service.dispatch('{"service": "chat", "action": "say"}')["body"] == "said"
+    assert service.dispatch('{"service": "chat"}')["statusCode"] == 404

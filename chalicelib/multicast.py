@@ -1,0 +1,60 @@
+"""A message to connections that the caller names: a room's, say."""
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from itertools import chain
+
+from .deadline import Deadline
+from .errors import PostingRefusedError
+from .logs import log
+from .recipients import Recipient
+from .transports.protocol import Result, Transport
+
+
+@dataclass
+class Multicast:
+    """What became of a multicast, by connection id.
+
+    Attributes:
+        sent: API Gateway took the message for them.
+        gone: there is no such connection; forget them where you keep them. One whose `$connect`
+            handler is still running is answered so, too.
+        failed: tried in vain; they may be there.
+        left_over: not tried, for want of time.
+    """
+
+    sent: list[str] = field(default_factory=list)
+    gone: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+    left_over: list[str] = field(default_factory=list)
+
+    @classmethod
+    def run(
+        cls, transport: Transport, connection_ids: Iterable[str], data: bytes, deadline: Deadline
+    ) -> "Multicast":
+        """Post to each connection whom there is time for; a problem is a line in the log.
+
+        Raises:
+            PostingRefusedError: this function may not post.
+        """
+        report = cls()
+        by_result = {
+            Result.OK: report.sent,
+            Result.GONE: report.gone,
+            Result.MALFORMED: report.gone,
+        }
+        untried = iter([Recipient(each, 0) for each in connection_ids])
+        for recipient, outcome in transport.post_all(untried, data, deadline.posts):
+            by_result.get(outcome.result, report.failed).append(recipient.connection_id)
+            if outcome.result is Result.REFUSED:
+                raise PostingRefusedError(outcome.reason or str(outcome.status))
+        report.left_over += [recipient.connection_id for recipient in untried]
+        if any(chain(report.failed, report.left_over)):
+            log(
+                "multicast_incomplete",
+                logging.WARNING,
+                failed=len(report.failed),
+                left_over=len(report.left_over),
+            )
+        return report

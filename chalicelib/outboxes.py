@@ -1,0 +1,76 @@
+"""From an event to its outbox: settings are read once, a transport is kept for each endpoint."""
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+from weakref import finalize
+
+from .clock import Backoff, Clock
+from .deadline import deadline_of
+from .endpoint import management_endpoint
+from .outbox import Outbox
+from .recipients import Connections
+from .settings import Settings
+from .transports import Transport
+from .workers import Workers
+
+OpenTransport = Callable[[str, Settings], Transport]
+
+
+class Outboxes:
+    """Makes the outbox of each event, with what a process keeps from one to the next.
+
+    Args:
+        open_transport: from an endpoint and the settings to a transport.
+        connections: the table.
+        clock: the time.
+        backoff: the pauses before a page of the table is read again.
+    """
+
+    def __init__(
+        self,
+        open_transport: OpenTransport,
+        connections: Connections,
+        clock: Clock,
+        backoff: Backoff,
+    ) -> None:
+        self.open_transport = open_transport
+        self._connections = connections
+        self._clock = clock
+        self._backoff = backoff
+        self._workers = Workers(clock)
+        self._settings: Settings | None = None
+        self._transports: dict[str, Transport] = {}
+        finalize(self, _shut_down, self._transports)
+
+    def of(self, event: Mapping[str, Any], context: object) -> Outbox:
+        """The outbox of an event.
+
+        Raises:
+            SettingError: a setting has a value that cannot be.
+        """
+        if self._settings is None:
+            self._settings = Settings.from_env(os.environ)
+        settings = self._settings
+        return Outbox(
+            transport=lambda: self._transport(event, settings),
+            connections=self._connections,
+            deadline=deadline_of(context, self._clock, settings.deadline_seconds),
+            clock=self._clock,
+            workers=self._workers,
+            backoff=self._backoff,
+            metrics_namespace=settings.metrics_namespace,
+        )
+
+    def _transport(self, event: Mapping[str, Any], settings: Settings) -> Transport:
+        """One for each endpoint, kept for the process's life."""
+        endpoint = management_endpoint(event["requestContext"], settings)
+        if endpoint not in self._transports:
+            self._transports[endpoint] = self.open_transport(endpoint, settings)
+        return self._transports[endpoint]
+
+
+def _shut_down(transports: Mapping[str, Transport]) -> None:
+    """Let go of sockets, which would otherwise be reported as left open."""
+    for transport in transports.values():
+        transport.shutdown()

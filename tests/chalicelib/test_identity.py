@@ -1,0 +1,45 @@
+"""Connections whose owner is known, in a DynamoDB."""
+
+import pytest
+from pynamodb.attributes import UnicodeAttribute
+
+from app import Connection as PlainConnection
+from chalicelib import IdentifiedModel, connection_table
+
+from .events import connect_event
+
+NAME = "Sender0000DoECA="
+
+
+@connection_table(env="CONNECTIONS_TABLE")
+class Connection(IdentifiedModel):
+    connection_id = UnicodeAttribute(hash_key=True, attr_name="connectionID")
+
+
+@pytest.mark.usefixtures("table")
+def test_who_connected_is_read_from_the_row() -> None:
+    Connection.record(connect_event(), identity="ann", identity_expires_at=1_700_000_600)
+    assert Connection.identify(NAME) == "ann"
+    assert Connection.get(NAME).identity_expires_at == 1_700_000_600
+
+
+@pytest.mark.usefixtures("table")
+def test_without_an_identity_or_a_row_it_is_nobody() -> None:
+    assert Connection.identify(NAME) is None
+    Connection.record(connect_event())
+    assert Connection.identify(NAME) is None
+    assert PlainConnection.identify(NAME) is None
+
+
+def test_the_message_function_needs_one_right_more() -> None:
+    declared, plain = Connection.__decanter__(), PlainConnection.__decanter__()
+    assert declared is not None
+    assert plain is not None
+    assert declared["actions"]["websocket_message"] == [
+        "dynamodb:DeleteItem",
+        "dynamodb:GetItem",
+        "dynamodb:Scan",
+    ]
+    others = ("websocket_connect", "websocket_disconnect")
+    assert [declared["actions"][name] for name in others] == [plain["actions"][n] for n in others]
+    assert IdentifiedModel.__decanter__() is None

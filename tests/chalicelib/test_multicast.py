@@ -1,0 +1,41 @@
+import pytest
+
+from chalicelib.deadline import Deadline
+from chalicelib.errors import PostingRefusedError
+from chalicelib.multicast import Multicast
+from chalicelib.transports import outcome_of
+
+from .fakes import GONE, FakeClock, FakeTransport
+from .fixtures import LogLines
+
+
+def run(transport: FakeTransport, *connection_ids: str, seconds: float = 20) -> Multicast:
+    now = FakeClock().monotonic()
+    return Multicast.run(transport, connection_ids, b"hi", Deadline(now + seconds, now + seconds))
+
+
+def test_each_connection_gets_it_and_those_that_are_gone_are_named(log_lines: LogLines) -> None:
+    transport = FakeTransport()
+    transport.answer("b", GONE)
+    transport.answer("c", outcome_of(400))
+    assert run(transport, "a", "b", "c") == Multicast(sent=["a"], gone=["b", "c"])
+    assert transport.posts == [("a", "hi"), ("b", "hi"), ("c", "hi")]
+    assert log_lines() == []
+
+
+def test_what_fails_or_finds_no_time_is_reported_and_logged(log_lines: LogLines) -> None:
+    transport = FakeTransport(FakeClock(), seconds_per_post=1)
+    transport.answer("a", outcome_of(500))
+    assert run(transport, "a", "b", "c", "d", seconds=2) == Multicast(
+        sent=["b"], failed=["a"], left_over=["c", "d"]
+    )
+    (line,) = log_lines()
+    assert (line["event"], line["failed"], line["left_over"]) == ("multicast_incomplete", 1, 2)
+
+
+def test_a_function_that_may_not_post_says_so() -> None:
+    transport = FakeTransport()
+    transport.answer("a", outcome_of(403, "ForbiddenException"))
+    with pytest.raises(PostingRefusedError, match="ForbiddenException"):
+        run(transport, "a", "b")
+    assert transport.posts == [("a", "hi")]

@@ -1,0 +1,243 @@
+"""Who connects: good tokens, and a table of forged ones."""
+
+import base64
+import hashlib
+import hmac
+import json
+import time
+from typing import Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from jwt.algorithms import RSAAlgorithm
+
+from chalicelib import Router
+from chalicelib.errors import ConfigurationError
+from chalicelib.handshake import Handshake, Refused
+from chalicelib.tokens import MARKER, WebTokens
+
+from .events import connect_event
+from .fakes import FakeClock, FakeConnections
+from .fixtures import LogLines
+
+SECRET = "a secret of thirty-two bytes or more"
+BASE = {"DECANTER_JWT_ISSUER": "https://issuer", "DECANTER_JWT_AUDIENCE": "decanter"}
+HS256 = {**BASE, "DECANTER_JWT_SECRET": SECRET}
+RS256 = {**BASE, "DECANTER_JWT_JWKS_URL": "https://issuer/jwks.json"}
+KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+OTHER_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+PUBLIC_PEM = KEY.public_key().public_bytes(
+    serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+)
+JWKS = {"keys": [{**json.loads(RSAAlgorithm.to_jwk(KEY.public_key())), "kid": "one"}]}
+NOW = int(time.time())
+
+
+def claims(**changes: Any) -> dict[str, Any]:
+    good = {"iss": "https://issuer", "aud": "decanter", "sub": "ann", "exp": NOW + 600}
+    return {name: value for name, value in (good | changes).items() if value is not None}
+
+
+def b64(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def signed_by_hand(key: bytes, header: dict[str, Any], **changes: Any) -> str:
+    """An HMAC that PyJWT itself declines to make."""
+    text = f"{b64(json.dumps(header).encode())}.{b64(json.dumps(claims(**changes)).encode())}"
+    return f"{text}.{b64(hmac.new(key, text.encode(), hashlib.sha256).digest())}"
+
+
+def hs256(**changes: Any) -> str:
+    return jwt.encode(claims(**changes), SECRET, "HS256")
+
+
+def rs256(key: rsa.RSAPrivateKey = KEY, kid: str | None = "one", **changes: Any) -> str:
+    return jwt.encode(claims(**changes), key, "RS256", headers={"kid": kid} if kid else None)
+
+
+def handshake(token: str | None, *offers: str) -> Handshake:
+    event = connect_event()
+    event["queryStringParameters"] = {} if token is None else {"token": token}
+    if offers:
+        event["multiValueHeaders"]["Sec-WebSocket-Protocol"] = [", ".join(offers)]
+    return Handshake(event)
+
+
+def hook(environ: dict[str, str], **options: Any) -> WebTokens:
+    return WebTokens(environ, **{"fetch": lambda url: JWKS, **options})
+
+
+def refusal(environ: dict[str, str], shown: Handshake) -> Refused:
+    with pytest.raises(Refused) as refused:
+        hook(environ)(shown)
+    return refused.value
+
+
+@pytest.mark.parametrize(("environ", "token"), [(HS256, hs256()), (RS256, rs256())])
+def test_a_good_token_says_who_it_is(environ: dict[str, str], token: str) -> None:
+    for shown in (handshake(token), handshake(None, "v1", MARKER, token)):
+        hook(environ)(shown)
+        assert shown.attributes == {"identity": "ann", "identity_expires_at": NOW + 600}
+
+
+def test_a_browser_is_answered_with_the_marker_and_never_with_the_token() -> None:
+    shown = handshake(None, MARKER, hs256())
+    hook(HS256)(shown)
+    assert shown.subprotocol == MARKER
+
+
+def test_another_hooks_choice_of_a_subprotocol_stays() -> None:
+    shown = handshake(None, "v1", MARKER, hs256())
+    shown.subprotocol = "v1"
+    hook(HS256)(shown)
+    assert shown.subprotocol == "v1"
+
+
+def test_clocks_may_differ_a_little() -> None:
+    hook(HS256)(handshake(hs256(exp=NOW - 10, nbf=NOW + 10)))
+    strict = HS256 | {"DECANTER_JWT_LEEWAY_SECONDS": "0"}
+    assert refusal(strict, handshake(hs256(exp=NOW - 10))).status == 401
+
+
+FORGED = {
+    "expired": (HS256, hs256(exp=NOW - 60)),
+    "not yet valid": (HS256, hs256(nbf=NOW + 60)),
+    "issued in the future": (HS256, hs256(iat=NOW + 60)),
+    "another issuer": (HS256, hs256(iss="https://issuer.evil.net")),
+    "another audience": (HS256, hs256(aud="other")),
+    "no expiry": (HS256, hs256(exp=None)),
+    "no audience": (HS256, hs256(aud=None)),
+    "no issuer": (HS256, hs256(iss=None)),
+    "no subject": (HS256, hs256(sub=None)),
+    "an empty subject": (HS256, hs256(sub="")),
+    "another secret": (HS256, jwt.encode(claims(), SECRET[::-1], "HS256")),
+    "another HMAC": (HS256, jwt.encode(claims(), SECRET * 2, "HS512")),
+    "alg none": (HS256, jwt.encode(claims(), None, "none")),
+    "alg none, for RS256": (RS256, jwt.encode(claims(), None, "none", headers={"kid": "one"})),
+    "alg NONE": (HS256, signed_by_hand(b"", {"alg": "NONE"})),
+    "no alg": (HS256, signed_by_hand(SECRET.encode(), {"typ": "JWT"})),
+    "HS256 with the public key": (
+        RS256,
+        signed_by_hand(PUBLIC_PEM, {"alg": "HS256", "kid": "one"}),
+    ),
+    "RS256 where HS256 is due": (HS256, rs256()),
+    "another key under a known id": (RS256, rs256(OTHER_KEY)),
+    "an unknown key id": (RS256, rs256(kid="two")),
+    "no key id": (RS256, rs256(kid=None)),
+    "a key id that is no text": (RS256, signed_by_hand(b"", {"alg": "RS256", "kid": ["one"]})),
+    "its own key": (
+        RS256,
+        signed_by_hand(b"x", {"alg": "RS256", "jwk": JWKS["keys"][0], "jku": "https://evil"}),
+    ),
+    "a demand": (HS256, signed_by_hand(SECRET.encode(), {"alg": "HS256", "crit": ["b64"]})),
+    "truncated": (HS256, hs256()[:-8]),
+    "without its signature": (HS256, hs256().rpartition(".")[0] + "."),
+    "two parts": (HS256, hs256().rpartition(".")[0]),
+    "8 KB long": (HS256, hs256(padding="x" * 8192)),
+    "deeply nested": (HS256, f"{b64(b'[' * 3000)}.e30.e30"),
+    "no JSON": (HS256, "a.b.c"),
+    "not ASCII": (HS256, "é.é.é"),
+    "empty": (HS256, ""),
+}
+
+
+@pytest.mark.parametrize("name", FORGED)
+def test_a_forged_token_is_refused_and_not_logged(name: str, log_lines: LogLines) -> None:
+    environ, token = FORGED[name]
+    connections = FakeConnections()
+    router = Router("$request.body.message", connections=connections)
+    router.on_connect(hook(environ))
+    event = handshake(None, MARKER, token).event if token else handshake(None).event
+    assert router.connect(event) == {"statusCode": 401}
+    assert connections.rows == {}
+    text = json.dumps(log_lines())
+    assert '"outcome": "refused"' in text
+    assert not [part for part in token.split(".") if len(part) > 3 and part in text]
+
+
+def test_a_good_tokens_owner_is_in_the_row_and_no_token_in_the_log(log_lines: LogLines) -> None:
+    connections, token = FakeConnections(), hs256()
+    router = Router("$request.body.message", connections=connections)
+    router.on_connect(hook(HS256))
+    assert router.connect(handshake(token).event) == {"statusCode": 200}
+    assert connections.attributes["identity"] == "ann"
+    assert not [part for part in token.split(".") if part in json.dumps(log_lines())]
+
+
+class Issuer:
+    """Serves a key set, or does not."""
+
+    def __init__(self) -> None:
+        self.fetched = 0
+        self.answer: Any = JWKS
+
+    def __call__(self, url: str) -> Any:
+        self.fetched += 1
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+def test_a_key_set_is_kept_for_ten_minutes() -> None:
+    issuer, clock = Issuer(), FakeClock()
+    check = hook(RS256, fetch=issuer, clock=clock)
+    for _ in range(3):
+        check(handshake(rs256()))
+    assert issuer.fetched == 1
+    clock.elapsed += 600
+    check(handshake(rs256()))
+    assert issuer.fetched == 2
+
+
+def test_invented_key_ids_do_not_have_it_fetched_each_time() -> None:
+    issuer, clock = Issuer(), FakeClock()
+    check = hook(RS256, fetch=issuer, clock=clock)
+    for number in range(10):
+        with pytest.raises(Refused, match="unknown key"):
+            check(handshake(rs256(kid=f"invented {number}")))
+    assert issuer.fetched == 1
+    clock.elapsed += 30
+    issuer.answer = {"keys": [{**JWKS["keys"][0], "kid": "two"}]}
+    check(handshake(rs256(kid="two")))
+    assert issuer.fetched == 2
+
+
+@pytest.mark.parametrize(
+    "away", [OSError("away"), ValueError("no JSON"), [], {}, {"keys": [1]}, {"keys": None}]
+)
+def test_while_the_key_set_cannot_be_read_nobody_is_let_in(away: Any, log_lines: LogLines) -> None:
+    issuer, clock = Issuer(), FakeClock()
+    issuer.answer = away
+    check = hook(RS256, fetch=issuer, clock=clock)
+    for _ in range(2):
+        with pytest.raises(Refused) as refused:
+            check(handshake(rs256()))
+        assert refused.value.status == 503
+    (line,) = log_lines()
+    assert (line["event"], line["level"]) == ("key_set_unreadable", "ERROR")
+    issuer.answer = JWKS
+    clock.elapsed += 30
+    check(handshake(rs256()))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"DECANTER_JWT_ISSUER": ""}, "DECANTER_JWT_ISSUER is ''"),
+        ({"DECANTER_JWT_AUDIENCE": ""}, "DECANTER_JWT_AUDIENCE is ''"),
+        ({"DECANTER_JWT_SECRET": ""}, "set one of DECANTER_JWT_SECRET"),
+        ({"DECANTER_JWT_JWKS_URL": "https://issuer/"}, "set one of DECANTER_JWT_SECRET"),
+        ({"DECANTER_JWT_SECRET": "short"}, "HS256 needs 32 bytes or more"),
+        ({"DECANTER_JWT_SECRET": "", "DECANTER_JWT_JWKS_URL": "file:///x"}, "https URL"),
+        ({"DECANTER_JWT_LEEWAY_SECONDS": "301"}, "a whole number from 0 to 300"),
+        ({"DECANTER_JWT_LEEWAY_SECONDS": "1.5"}, "a whole number from 0 to 300"),
+    ],
+)
+def test_terms_that_cannot_be_are_named(changes: dict[str, str], message: str) -> None:
+    with pytest.raises(ConfigurationError) as error:
+        hook(HS256 | changes)(handshake(hs256()))
+    assert message in str(error.value)
+    assert "short" not in str(error.value).replace("too short", "")
