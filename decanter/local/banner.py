@@ -1,5 +1,8 @@
 """What is served, and where: for the operator at start, and for `/_gateway/info`."""
 
+import os
+import shutil
+import sys
 from typing import Any
 
 from decanter import __version__
@@ -44,9 +47,16 @@ def banner(about: dict[str, Any]) -> str:
         ("Template", about["template"] or "none"),
         ("DynamoDB", f"{about['dynamodb_url']}  {tables}"),
         ("Processes", f"{processes}, {'replaced' if about['reload'] else 'kept'} on changes"),
-        ("Connect", f"decanter client {about['websocket_url']}"),
+        ("Connect", f"{tool()} client {about['websocket_url']}"),
     ]
     return "\n".join(f"{label:<{LABEL_WIDTH}}{text}" for label, text in lines)
+
+
+def tool() -> str:
+    """This tool as the user's shell finds it: a virtual environment need not be on its path."""
+    if shutil.which("decanter"):
+        return "decanter"
+    return f"{os.path.relpath(sys.executable)} -m decanter"
 
 
 def routes(about: dict[str, Any]) -> list[tuple[str, str]]:

@@ -73,7 +73,10 @@ def _look_up(body: Any, names: list[str]) -> Any:
 
 
 def _as_text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
+    """A value as text: the page gives `[item1, item2]` for an array; of objects it says nothing."""
+    if isinstance(value, list):
+        return f"[{', '.join(map(_as_text, value))}]"
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from decanter.aws.clients import Services, services_of
+from decanter.aws.clients import Services, imports, services_of
 
 KNOWN = ["dynamodb", "s3", "sqs"]
 
@@ -50,3 +50,21 @@ def test_a_service_that_is_not_written_is_told(tmp_path: Path) -> None:
 
 def test_what_is_no_python_is_passed_over(tmp_path: Path) -> None:
     assert found(tmp_path, "print 'two'", 'boto3.client("s3")').names == {"s3"}
+
+
+@pytest.mark.parametrize(
+    ("source", "does"),
+    [
+        ("import boto3", True),
+        ("import boto3.session as session", True),
+        ("from boto3.dynamodb import conditions", True),
+        ("def f():\n    import boto3", True),
+        ("from . import boto3", False),
+        ("import boto3extra", False),
+        ("print 'two'", False),
+    ],
+)
+def test_an_import_is_found_wherever_it_stands(source: str, does: bool, tmp_path: Path) -> None:
+    file = tmp_path / "it.py"
+    file.write_text(source)
+    assert imports(file, "boto3") is does

@@ -70,6 +70,22 @@ def test_what_no_function_imports_does_not_ship_and_pip_runs_once(project: Proje
     assert said[0].startswith("dependencies are those in ")
 
 
+@pytest.mark.parametrize("imported", [True, False])
+def test_boto3_ships_only_where_something_imports_it(imported: bool, tmp_path: Path) -> None:
+    folder, code = tmp_path / "vendor", tmp_path / "code"
+    for name in ("boto3", "s3transfer", "botocore"):
+        (folder / name).mkdir(parents=True)
+        (folder / name / "__init__.py").write_text("import boto3\n")
+    (folder / "boto3-1.0.dist-info").mkdir()
+    code.mkdir()
+    (code / "app.py").write_text("import boto3\n" if imported else "import botocore\n")
+    said: list[str] = []
+    vendor.leave_out_boto3(folder, code, said.append)
+    assert (folder / "botocore").is_dir()
+    assert [(folder / name).exists() for name in ("boto3", "boto3-1.0.dist-info")] == [imported] * 2
+    assert bool(said) is not imported
+
+
 def test_the_projects_own_vendor_folder_ships(project: Project) -> None:
     (project.directory / "requirements.txt").unlink()
     own = project.directory / "vendor" / "own"

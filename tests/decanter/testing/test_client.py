@@ -7,11 +7,13 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, unquote
 
 import boto3
 import pytest
 from botocore.session import Session
 from chalice.app import Chalice, Response, WebsocketEvent
+from chalice.test import Client
 
 from decanter.errors import ProjectError
 from decanter.testing import (
@@ -22,7 +24,7 @@ from decanter.testing import (
     WebSocketClient,
 )
 from tests.decanter.projects import TABLE, write_project
-from tests.gateways import PROJECTS
+from tests.gateways import PROJECTS, ROOT
 
 
 def load(project: Path) -> Any:
@@ -296,3 +298,41 @@ def test_the_folder_of_another_project_can_be_named(tmp_path: Path) -> None:
     with WebSocketClient(app_in_a_test(), project_dir=write_project(tmp_path / "p")) as client:
         assert os.environ["CONNECTIONS_TABLE"] == "pour-dev-connections"
         client.connect()
+
+
+def test_a_client_that_is_not_open_says_how_to_open_it(probe: Any) -> None:
+    client = WebSocketClient(probe)
+    with pytest.raises(RuntimeError, match="use `with WebSocketClient"):
+        client.connect()
+    with client:
+        client.connect()
+    with pytest.raises(RuntimeError, match="it is not open"):
+        client.connect()
+
+
+def test_an_http_route_beside_it_posts_to_a_connection() -> None:
+    """Chalice's own client calls the route; what it posts arrives here."""
+    app = app_in_a_test()
+
+    @app.route("/notify/{connection_id}", methods=["POST"])
+    def notify(connection_id: str) -> dict[str, Any]:
+        management = boto3.client("apigatewaymanagementapi")
+        management.post_to_connection(ConnectionId=unquote(connection_id), Data=b"notified")
+        return {}
+
+    with WebSocketClient(app) as client, Client(app) as http:
+        alice = client.connect()
+        assert http.http.post(f"/notify/{quote(alice.connection_id)}").status_code == 200
+        assert alice.receive() == "notified"
+
+
+@pytest.mark.parametrize("transport", ["botocore", "fast"])
+def test_every_transport_of_the_framework_ends_here(
+    transport: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DECANTER_TRANSPORT", transport)
+    with WebSocketClient(load(ROOT / "examples" / "broadcast")) as client:
+        everyone = [client.connect() for _ in range(3)]
+        everyone[2].close()
+        everyone[0].send('{"message": "sendmessage", "data": "hi"}')
+        assert [each.receive() for each in everyone[:2]] == ['"hi"', '"hi"']

@@ -1,11 +1,9 @@
 """The fixtures, in a project of their own."""
 
-import subprocess
-import sys
 from pathlib import Path
 
-from tests.decanter.projects import clean_environment
 from tests.gateways import PROJECTS
+from tests.pytests import run_pytest
 
 TESTS = """
 import pytest
@@ -22,24 +20,12 @@ def test_unread(websocket_client):
 """
 
 
-def run_pytest(project: Path) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "decanter.testing.plugin", "--rootdir", "."],
-        cwd=project,
-        env=clean_environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return done.stdout
-
-
 def test_the_app_is_app_py_of_the_project_and_unread_frames_fail_a_test(tmp_path: Path) -> None:
     for path in ("app.py", ".chalice/config.json"):
         (tmp_path / path).parent.mkdir(exist_ok=True)
         (tmp_path / path).write_text((PROJECTS / "bare" / path).read_text())
     (tmp_path / "test_bare.py").write_text(TESTS.format(fixture="", answer="bare got x"))
-    output = run_pytest(tmp_path)
+    output = run_pytest(tmp_path, "--rootdir", ".").stdout
     assert "2 passed, 1 error" in output
     assert "frames that nobody received:" in output
     assert "bare got y" in output
@@ -50,4 +36,4 @@ def test_another_app_may_be_named(tmp_path: Path) -> None:
     (tmp_path / "other.py").write_text(source)
     fixture = "import other\n@pytest.fixture\ndef chalice_app():\n    return other.app\n"
     (tmp_path / "test_bare.py").write_text(TESTS.format(fixture=fixture, answer="other got x"))
-    assert "2 passed, 1 error" in run_pytest(tmp_path)
+    assert "2 passed, 1 error" in run_pytest(tmp_path, "--rootdir", ".").stdout

@@ -1,0 +1,183 @@
+"""API Gateway and Lambda for a test: connects clients to an app that the test has imported."""
+
+import json
+import logging
+import threading
+import uuid
+from collections import deque
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from decanter.local import management
+from decanter.local.events import EventMaker
+from decanter.local.gateway import Gateway
+from decanter.local.model import Invocation, Refuse
+from decanter.local.outcomes import Failure, Outcome, Returned
+from decanter.local.responses import Response
+from decanter.local.worker import LambdaContext
+from decanter.testing.deployment import Deployment
+from decanter.testing.environ import DROPPED, REGION, environment, local
+from decanter.testing.errors import ConnectRefused, UnreadFrames
+from decanter.testing.events import Headers, Query, handshake
+from decanter.testing.loopback import call_dynamodb, dynamodb_endpoint, management_server
+from decanter.testing.redirect import redirected
+from decanter.testing.websocket import WebSocket
+
+logger = logging.getLogger(__name__)
+
+
+class WebSocketClient:
+    """Runs the WebSocket handlers of a Chalice app; a context manager, open in one test.
+
+    While it is open, the stage's environment variables are set, the tables of the project's merge
+    template or of the app's models are there and empty, and AWS clients for @connections and
+    DynamoDB end in this process. Handlers run in the test's thread, one at a time. Connections
+    that the test leaves open end without a disconnect event, as the tables go with them.
+
+    Args:
+        app: the Chalice object.
+        stage_name: the stage in `.chalice/config.json`.
+        project_dir: the Chalice project; by default the folder of the app's module.
+    """
+
+    def __init__(
+        self, app: Any, stage_name: str = "dev", project_dir: str | Path | None = None
+    ) -> None:
+        self.app = app
+        self.raised = ""
+        folder = None if project_dir is None else Path(project_dir)
+        self._deployed = Deployment.of(app, stage_name, folder)
+        self._lock = threading.RLock()
+        self._websockets: list[WebSocket] = []
+        self._ended: deque[tuple[WebSocket, int, str]] = deque()
+        self._open = ExitStack()
+        self._variables: dict[str, str] = {}
+        api = self._deployed.api
+        self._gateway = Gateway(api, EventMaker(api.stage, management_server().netloc))
+
+    def connect(
+        self,
+        *,
+        query: Query = "",
+        headers: Headers | None = None,
+        subprotocols: Sequence[str] = (),
+    ) -> WebSocket:
+        """Connect a client; the connect handler has run when this returns.
+
+        Args:
+            query: as text or by name; a name may have several values.
+            headers: beside those that every client sends.
+            subprotocols: what the client offers.
+
+        Raises:
+            ConnectRefused: with the status that the client gets.
+        """
+        if not self._variables:
+            raise RuntimeError("it is not open: use `with WebSocketClient(app) as client:`")
+        self.run_pending()
+        gateway = self._gateway
+        shake = handshake(query, headers, subprotocols, gateway.events.domain_name)
+        with self._lock:
+            connection, invocation = gateway.connect(shake)
+        name = f"client {len(self._websockets) + 1} ({connection.id}"
+        websocket = WebSocket(self, connection, f"{name}{f', ?{shake.query}' * bool(shake.query)})")
+        connection.outlet = websocket.inbox
+        outcome = self._run(invocation) if invocation else Returned({"statusCode": 200})
+        with self._lock:
+            decision = gateway.connected(connection, invocation, outcome)
+        if isinstance(decision, Refuse):
+            raise ConnectRefused(decision.status, decision.body, self.raised)
+        websocket.subprotocol = decision.subprotocol
+        self._websockets.append(websocket)
+        return websocket
+
+    def message(self, websocket: WebSocket, text: str) -> None:
+        """Have a message handled; `websocket.send` calls this."""
+        with self._lock:
+            invocation = self._gateway.message(websocket.connection, text)
+        if invocation is not None:
+            outcome = self._run(invocation)
+            with self._lock:
+                self._gateway.answered(websocket.connection, invocation, outcome)
+
+    def ended(self, websocket: WebSocket, code: int, reason: str) -> None:
+        """Note that a connection is closed; its disconnect handler runs in the test's thread."""
+        self._ended.append((websocket, code, reason))
+
+    def run_pending(self) -> None:
+        """Run the disconnect handlers of the connections that have been closed."""
+        while self._ended:
+            websocket, code, reason = self._ended.popleft()
+            with self._lock:
+                invocation = self._gateway.closed(websocket.connection, code, reason)
+            if invocation is not None:
+                self._run(invocation)
+
+    def __enter__(self) -> Self:
+        server = management_server()
+        dynamodb = dynamodb_endpoint() if self._deployed.tables else None
+        management_endpoint = f"http://{server.netloc}/{self._deployed.api.stage}"
+        self._variables = local(management_endpoint, dynamodb)
+        with self._open as opening:
+            opening.enter_context(
+                environment(self._deployed.environment | self._variables, DROPPED)
+            )
+            session = getattr(self.app.websocket_api, "session", None)
+            opening.enter_context(redirected(server.netloc, session))
+            for table in self._deployed.tables:
+                call_dynamodb("CreateTable", **table.arguments)
+                opening.callback(call_dynamodb, "DeleteTable", TableName=table.name)
+            server.answers.append(self._answer)
+            opening.callback(server.answers.remove, self._answer)
+            self._open = opening.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        with self._open:
+            unread = {each.name: each.unread for each in self._websockets if each.unread}
+            self._variables = {}
+        if unread and error is None:
+            raise UnreadFrames(unread)
+        if unread and error is not None:
+            error.add_note(str(UnreadFrames(unread)))
+
+    def _answer(self, method: str, path: str, authorization: str, body: bytes) -> Response | None:
+        """Answer a call to @connections that is meant for this client's stage."""
+        connection_id = management.connection_id_in(path, self._deployed.api.stage)
+        if connection_id is None:
+            return None
+        with self._lock:
+            return management.answer(self._gateway, method, path, authorization, body)
+
+    def _run(self, invocation: Invocation) -> Outcome:
+        """Run a handler through Chalice's own wrapper, and marshal its result as Lambda does."""
+        function = invocation.function
+        name = self._deployed.handlers.get(function)
+        if name is None:  # the template routes to a function that the app does not have
+            return Failure.RAISED
+        self.raised = ""
+        with environment({**self._deployed.environments[function], **self._variables}):
+            try:
+                value = self.app.handler_map[name](invocation.event, self._context(function))
+                return Returned(json.loads(json.dumps(value)))
+            except Exception as error:
+                self.raised = f"{type(error).__name__}: {error}"
+                logger.exception("%s raised", name)
+                return Failure.RAISED
+
+    def _context(self, function: str) -> LambdaContext:
+        return LambdaContext(
+            {
+                "request_id": str(uuid.uuid4()),
+                "function_arn": f"arn:aws:lambda:{REGION}:123456789012:function:{function}",
+                "timeout_ms": self._deployed.timeouts[function] * 1000,
+            }
+        )

@@ -1,0 +1,50 @@
+"""Environment variables that are set for a while."""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from decanter.local.services import DUMMY_CREDENTIALS
+
+REGION = "us-east-1"
+
+# What would lead botocore past the endpoints and credentials below, to somebody's real account.
+DROPPED = (
+    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+    "AWS_PROFILE",
+    "AWS_DEFAULT_PROFILE",
+    "AWS_SESSION_TOKEN",
+)
+
+
+def local(management_endpoint: str, dynamodb_endpoint: str | None) -> dict[str, str]:
+    """What leads every AWS client here: endpoints, a region, credentials of nobody."""
+    # The second wins in Decanter's framework, and a template may set it to the stack's own API.
+    names = ("AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI", "DECANTER_MANAGEMENT_ENDPOINT")
+    endpoints = dict.fromkeys(names, management_endpoint)
+    if dynamodb_endpoint is not None:
+        endpoints["AWS_ENDPOINT_URL_DYNAMODB"] = dynamodb_endpoint
+    return {
+        **DUMMY_CREDENTIALS,
+        **endpoints,
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+
+
+@contextmanager
+def environment(variables: Mapping[str, str], dropped: tuple[str, ...] = ()) -> Iterator[None]:
+    """Set and drop these, and put back what was there."""
+    before = {name: os.environ.get(name) for name in (*variables, *dropped)}
+    for name in dropped:
+        os.environ.pop(name, None)
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

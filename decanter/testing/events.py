@@ -1,0 +1,86 @@
+"""Events for those who call handlers themselves, as `chalice.test.Client` does."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import urlencode
+
+from decanter.local.events import ConnectionContext, Event, EventMaker, Handshake, Identity
+
+CONNECTION_ID = "Tst0Cd3eFgHiJkL="
+CONNECTED_AT = 1_700_000_000_000
+DOMAIN = "localapi00.execute-api.us-east-1.amazonaws.com"
+
+Query = str | Mapping[str, str | Sequence[str]]
+Headers = Mapping[str, str]
+
+
+def connect_event(
+    *,
+    query: Query = "",
+    headers: Headers | None = None,
+    subprotocols: Sequence[str] = (),
+    **context: Any,
+) -> Event:
+    """The event of `$connect`.
+
+    Args:
+        query: as text or by name; a name may have several values.
+        headers: beside those that every client sends.
+        subprotocols: what the client offers.
+        context: members of `requestContext` to set, such as connectionId.
+    """
+    made = _maker().connect(_connection(), handshake(query, headers, subprotocols, DOMAIN))
+    return _with(made, context)
+
+
+def message_event(body: str, *, route_key: str = "$default", **context: Any) -> Event:
+    """The event of a text message.
+
+    Args:
+        body: the message.
+        route_key: the route that API Gateway has chosen.
+        context: members of `requestContext` to set, such as connectionId.
+    """
+    return _with(_maker().message(_connection(), route_key, body), context)
+
+
+def disconnect_event(*, code: int = 1000, reason: str = "", **context: Any) -> Event:
+    """The event of `$disconnect`.
+
+    Args:
+        code: of the WebSocket's close.
+        reason: of the WebSocket's close.
+        context: members of `requestContext` to set, such as connectionId.
+    """
+    return _with(_maker().disconnect(_connection(), code, reason), context)
+
+
+def handshake(
+    query: Query, headers: Headers | None, subprotocols: Sequence[str], host: str
+) -> Handshake:
+    """What a client sends to connect."""
+    offered = {"Sec-WebSocket-Protocol": ", ".join(subprotocols)} if subprotocols else {}
+    sent = {
+        "Host": host,
+        "Connection": "Upgrade",
+        "Upgrade": "websocket",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+        **offered,
+        **(headers or {}),
+    }
+    text = query if isinstance(query, str) else urlencode(query, doseq=True)
+    return Handshake(tuple(sent.items()), text, host)
+
+
+def _maker() -> EventMaker:
+    return EventMaker("api", DOMAIN)
+
+
+def _connection() -> ConnectionContext:
+    return ConnectionContext(CONNECTION_ID, CONNECTED_AT, Identity("127.0.0.1"))
+
+
+def _with(event: Event, context: Mapping[str, Any]) -> Event:
+    event["requestContext"] |= context
+    return event

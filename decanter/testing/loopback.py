@@ -1,0 +1,138 @@
+"""What listens on the loopback interface while tests run: @connections, and a DynamoDB.
+
+Each is started when it is first needed, on a free port, and kept until the process ends: apps keep
+clients, and the endpoints in them, from one test to the next.
+"""
+
+import atexit
+import json
+import threading
+from collections.abc import Callable
+from functools import cache
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from decanter.errors import ServiceError
+from decanter.local.management import FORBIDDEN
+from decanter.local.responses import Response
+from decanter.local.services import DUMMY_CREDENTIALS
+from decanter.testing.dynamodb import application
+from decanter.testing.environ import REGION
+
+Answer = Callable[[str, str, str, bytes], Response | None]
+"""From method, path, Authorization and body to an answer; None if it is not asked of this one."""
+
+
+class ManagementServer(ThreadingHTTPServer):
+    """@connections of all open test clients."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.answers: list[Answer] = []
+
+    @property
+    def netloc(self) -> str:
+        """Host and port."""
+        return f"127.0.0.1:{self.server_port}"
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing: a client that has gone is no error of a test."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: ManagementServer
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = -1
+
+    def do_DELETE(self) -> None:
+        """Close a connection."""
+        self._answer()
+
+    def do_GET(self) -> None:
+        """Describe a connection."""
+        self._answer()
+
+    def do_POST(self) -> None:
+        """Send to a connection."""
+        self._answer()
+
+    def _answer(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        authorization = self.headers.get("Authorization", "")
+        path = self.path.partition("?")[0]
+        call = (self.command, path, authorization, body)
+        answers = (answer(*call) for answer in reversed(self.server.answers))
+        response = next((each for each in answers if each is not None), FORBIDDEN)
+        self.send_response_only(response.status)
+        for name, value in response.headers:
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(response.body)))
+        self.end_headers()
+        self.wfile.write(response.body)
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - http.server's name
+        """Say nothing of the calls."""
+
+
+@cache
+def management_server() -> ManagementServer:
+    """The process's @connections."""
+    server = ManagementServer()
+    _serve(server)
+    return server
+
+
+@cache
+def dynamodb_server() -> Any:
+    """The process's DynamoDB."""
+    from decanter.local.dynamodb import Server
+
+    server = Server(application(), REGION)
+    server.daemon_threads = True
+    _serve(server)
+    return server
+
+
+def dynamodb_endpoint() -> str:
+    """Its URL."""
+    return f"http://127.0.0.1:{dynamodb_server().server_port}"
+
+
+def call_dynamodb(operation: str, **arguments: Any) -> None:
+    """Call it without a socket and without a client, which would take longer than the call.
+
+    Raises:
+        ServiceError: it refuses.
+    """
+    from werkzeug.test import EnvironBuilder, run_wsgi_app
+
+    scope = f"{DUMMY_CREDENTIALS['AWS_ACCESS_KEY_ID']}/20000101/{REGION}/dynamodb/aws4_request"
+    headers = {
+        "X-Amz-Target": f"DynamoDB_20120810.{operation}",
+        "Content-Type": "application/x-amz-json-1.0",
+        "Authorization": f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0",
+    }
+    body = json.dumps(arguments)
+    environ = EnvironBuilder(
+        method="POST", path="/", headers=[*headers.items()], data=body
+    ).get_environ()
+    chunks, status, _ = run_wsgi_app(dynamodb_server().application, environ, buffered=True)
+    if not status.startswith("200"):
+        raise ServiceError(
+            f"the embedded DynamoDB refuses {operation}: {b''.join(chunks).decode()}"
+        )
+
+
+def _serve(server: ThreadingHTTPServer) -> None:
+    threading.Thread(
+        target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
+    ).start()
+
+    def stop() -> None:
+        server.shutdown()
+        server.server_close()
+
+    atexit.register(stop)
