@@ -27,6 +27,7 @@ MAKEFLAGS += --no-builtin-rules
 ##@ Run
 .PHONY: run
 run: $(RUNNABLE) ## serve the app on this machine: ws://127.0.0.1:PORT/v1, Ctrl-C ends it
+	@echo "In other terminals: make client$(if $(filter-out 8000,$(PORT)), PORT=$(PORT))"
 	@exec $(BIN)/python -m decanter local --stage $(STAGE) --port $(PORT) $(ARGS)
 
 .PHONY: client
@@ -36,7 +37,13 @@ client: $(RUNNABLE) ## connect to it: what you type is sent, what arrives is pri
 ##@ Develop
 .PHONY: test
 test: .venv ## run the tests and report branch coverage
-	$(BIN)/python -m pytest --cov --cov-report=term $(ARGS)
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --cov --cov-report=term $(ARGS)
+
+# CHAOS_SEED=7 plays one seed again; CHAOS_CLIENTS=500 is the most that is worth while here.
+.PHONY: chaos
+chaos: .venv ## play the fault scenarios with 200 clients on three seeds, about ten minutes
+	CHAOS_SEED=$(or $(CHAOS_SEED),1,2,3) CHAOS_CLIENTS=$(or $(CHAOS_CLIENTS),200) \
+	  TEST_SECONDS=$(or $(TEST_SECONDS),60) $(BIN)/python -m pytest -m chaos $(ARGS)
 
 .PHONY: check
 check: .venv ## format, lint and types, changing nothing
@@ -52,7 +59,7 @@ format: .venv ## format, and mend what ruff can mend
 
 .PHONY: bench
 bench: .venv ## measure what the documentation says of speed and size
-	$(BIN)/python bench/package_import.py $(ARGS)
+	$(BIN)/python -m bench $(ARGS)
 
 ##@ Onto AWS
 .PHONY: package

@@ -1,0 +1,145 @@
+"""Every snippet of the documentation does what it says."""
+
+import argparse
+import ast
+import contextlib
+import json
+import re
+import shlex
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+import chalicelib.settings
+from chalicelib.errors import Fault
+from decanter.cli import build_parser
+from decanter.new import create
+from decanter.testing import WebSocketClient
+from tests.docs import commands
+from tests.docs.snippets import ROOT, Block, Section, load, pages, sections
+from tests.pytests import run_pytest
+
+FRAMEWORK = sections(ROOT / "docs" / "framework.md")
+ALL = [section for page in pages() for section in sections(page)]
+
+
+@pytest.fixture(name="kept_modules", autouse=True)
+def _kept_modules() -> Iterator[None]:
+    before = set(sys.modules)
+    yield
+    for name in set(sys.modules) - before:
+        if name.startswith(("docs_", "chalicelib.rooms")):
+            del sys.modules[name]
+
+
+def run_tests(module: ModuleType) -> int:
+    """Run the snippets' tests; say how many there are."""
+    tests = {name: value for name, value in vars(module).items() if name.startswith("test_")}
+    for test in tests.values():
+        wants_client = "websocket_client" in test.__code__.co_varnames[: test.__code__.co_argcount]
+        opened: Any = WebSocketClient(vars(module)["app"]) if wants_client else None
+        with opened or contextlib.nullcontext():
+            test(*[opened] * wants_client)
+    return len(tests)
+
+
+@pytest.mark.parametrize("section", FRAMEWORK[2:], ids=lambda section: section.title)
+def test_a_feature_of_the_framework_is_as_its_section_shows(section: Section) -> None:
+    """Each section on a fresh import of the app with which the page begins."""
+    app = FRAMEWORK[1].code()
+    name = f"docs_{section.title.lower().replace(' ', '_')}"
+    assert run_tests(load(name, app + section.code())) > 0
+
+
+def test_every_json_is_json() -> None:
+    texts = [block.text for part in ALL for block in part.blocks if block.language == "json"]
+    for text in texts:
+        json.loads(text)
+
+
+def test_every_python_compiles() -> None:
+    for section in ALL:
+        for block in section.code():
+            compile(block.text, section.page, "exec")
+
+
+def decanter_commands() -> list[list[str]]:
+    """The lines of shell snippets that call the tool."""
+    blocks = [block for part in ALL for block in part.blocks if block.language == "sh"]
+    lines = [line for block in blocks for line in block.text.replace("\\\n", " ").splitlines()]
+    parts = [part.strip() for line in lines for part in line.split("&&")]
+    calls = [part for part in parts if part.startswith("decanter ")]
+    return [shlex.split(call, comments=True)[1:] for call in calls]
+
+
+@pytest.mark.parametrize("command", decanter_commands(), ids=" ".join)
+def test_every_command_line_is_one(command: list[str]) -> None:
+    words = command[: command.index(">")] if ">" in command else command
+    assert isinstance(build_parser(words).parse_args(words), argparse.Namespace)
+
+
+def test_every_link_to_a_file_leads_somewhere() -> None:
+    for page in pages():
+        for target in re.findall(r"\]\(([^)#\s]+)", page.read_text()):
+            if "://" not in target:
+                assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_the_pages_are_those_that_are_read() -> None:
+    assert {"README.md", "framework.md"} <= {Path(page).name for page in pages()}
+
+
+def test_the_reference_has_every_command_and_option() -> None:
+    """`python -m tests.docs.commands` brings it up to date."""
+    page = commands.PAGE.read_text()
+    found = commands.PART.search(page)
+    assert found is not None
+    assert found[0] == commands.text()
+
+
+def test_the_reference_has_every_setting_and_every_code() -> None:
+    page = commands.PAGE.read_text()
+    names = re.findall(r"\b(?:DECANTER|AWS)_[A-Z_]+", str(chalicelib.settings.__doc__))
+    codes = {each.code for each in leaves(Fault) if each.__module__ == Fault.__module__}
+    for name in {*names, *codes}:
+        assert f"`{name}`" in page, name
+
+
+def leaves(kind: type[Fault]) -> list[type[Fault]]:
+    below = kind.__subclasses__()
+    return [leaf for each in below for leaf in leaves(each)] if below else [kind]
+
+
+def test_the_tutorials_route_and_test_can_be_added_as_it_says(tmp_path: Path) -> None:
+    project = create("hello", tmp_path)
+    blocks = [part for each in sections(ROOT / "docs" / "tutorial.md") for part in each.code()]
+    assert [block.file for block in blocks] == ["app.py", "tests/test_app.py"]
+    for block in blocks:
+        path = project / str(block.file)
+        path.write_text(f"{path.read_text()}\n\n{block.text.split(chr(10), 1)[1]}")
+    written = [line for block in blocks for line in block.text.splitlines()[1:] if line]
+    assert len(written) < 20
+    done = run_pytest(project)
+    assert "3 passed" in done.stdout, done.stdout + done.stderr
+
+
+def test_the_readmes_app_is_app_py_and_its_route_can_be_added() -> None:
+    """With the imports of app.py, which the README leaves out."""
+    source = (ROOT / "app.py").read_text()
+    imports = "".join(
+        f"{ast.unparse(node)}\n"
+        for node in ast.parse(source).body
+        if isinstance(node, ast.Import | ast.ImportFrom)
+    )
+    app, *more = [block for part in sections(ROOT / "README.md") for block in part.code()]
+    module = load("docs_readme", [Block("python", imports), app, *more])
+    with WebSocketClient(vars(module)["app"]) as client:
+        alice, bob = client.connect(), client.connect()
+        alice.send('{"message":"sendmessage","data":"hello world !"}')
+        assert [each.receive() for each in (alice, bob)] == ['"hello world !"'] * 2
+        alice.send_json({"message": "whisper", "to": bob.connection_id, "data": "psst"})
+        assert bob.receive() == '"psst"'

@@ -1,0 +1,76 @@
+"""The examples as a reader meets them: their own tests, `decanter local`, their templates."""
+
+import json
+import re
+
+import pytest
+
+from tests.decanter.projects import decanter
+from tests.gateways import ROOT, gateway
+from tests.pytests import run_pytest
+
+EXAMPLES = ROOT / "examples"
+LINES = {"echo": 8, "broadcast": 22, "chat": 102}
+
+
+def code_lines(name: str) -> int:
+    """The lines of an app, without those that are empty and its docstring."""
+    text = re.sub(r'\A""".*?"""', "", (EXAMPLES / name / "app.py").read_text(), flags=re.DOTALL)
+    return sum(1 for line in text.splitlines() if line.strip())
+
+
+@pytest.mark.parametrize("name", LINES)
+def test_an_example_is_as_short_as_is_said(name: str) -> None:
+    assert code_lines(name) == LINES[name]
+    assert f"| [{name}]({name}/app.py) | {LINES[name]} |" in (EXAMPLES / "README.md").read_text()
+
+
+def test_the_chats_tests_take_under_sixty_lines() -> None:
+    text = (EXAMPLES / "chat" / "tests" / "test_app.py").read_text()
+    assert len(text.splitlines()) < 60
+
+
+def test_every_example_is_here() -> None:
+    assert {path.parent.name for path in EXAMPLES.glob("*/app.py")} == set(LINES)
+
+
+@pytest.mark.parametrize("name", LINES)
+def test_its_own_tests_pass(name: str) -> None:
+    done = run_pytest(EXAMPLES / name)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("name", ["broadcast", "chat"])
+def test_its_template_follows_from_its_declarations(name: str) -> None:
+    done = decanter("template", "--project-dir", EXAMPLES / name, "--check")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_echo_runs() -> None:
+    with gateway(EXAMPLES / "echo", "--no-reload") as running, running.connect() as alice:
+        alice.send("hello")
+        assert alice.recv(timeout=20) == "hello"
+
+
+def test_broadcast_runs() -> None:
+    with (
+        gateway(EXAMPLES / "broadcast", "--no-reload") as running,
+        running.connect() as alice,
+        running.connect() as bob,
+    ):
+        alice.send('{"message": "sendmessage", "data": "hello"}')
+        assert [each.recv(timeout=20) for each in (alice, bob)] == ['"hello"', '"hello"']
+
+
+def test_chat_runs_with_its_second_table() -> None:
+    with (
+        gateway(EXAMPLES / "chat", "--no-reload") as running,
+        running.connect("nickname=alice") as alice,
+    ):
+        alice.send('{"action": "join", "room": "tea"}')
+        assert json.loads(alice.recv(timeout=20)) == {"room": "tea", "joined": "alice"}
+        with running.connect("nickname=bob") as bob:
+            bob.send('{"action": "join", "room": "tea"}')
+            assert json.loads(bob.recv(timeout=20)) == {"room": "tea", "joined": "bob"}
+            assert json.loads(alice.recv(timeout=20)) == {"room": "tea", "joined": "bob"}
+        assert json.loads(alice.recv(timeout=20)) == {"room": "tea", "left": "bob"}
