@@ -101,7 +101,7 @@ def gateway(
     environment: Mapping[str, str] | None = None,
     python: str = sys.executable,
     cwd: Path = ROOT,
-    ready: str = "^Connect ",
+    ready: str = "^Connect +",
 ) -> Iterator[Running]:
     """Run `decanter local` on a free port until the block ends; it serves once it says `ready`."""
     process = subprocess.Popen(

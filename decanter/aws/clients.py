@@ -46,6 +46,17 @@ def services_of(files: Iterable[Path], known: Iterable[str]) -> Services:
     return Services(frozenset(names & set(known)), tuple(unknown))
 
 
+def imports(file: Path, package: str) -> bool:
+    """Whether a source file imports a package or something of it."""
+    names: list[str] = []
+    for node in ast.walk(_parsed(file) or ast.Module([], [])):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            names.append(node.module or "")
+    return any(name.partition(".")[0] == package for name in names)
+
+
 def _parsed(file: Path) -> ast.Module | None:
     try:
         return ast.parse(file.read_bytes(), str(file))

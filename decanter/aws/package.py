@@ -70,6 +70,7 @@ def package(
     source, result = _folders(out.resolve())
     _copy_app(project, source, report)
     vendor.install(project, runtime, source / "vendor", report)
+    vendor.leave_out_boto3(source / "vendor", source, report)
     vendor.prune_sdk(source / "vendor", source, report)
     report("compiling")
     _compile(source)

@@ -14,8 +14,10 @@ from collections.abc import Callable, Iterator
 from importlib import metadata
 from pathlib import Path
 
+import chalice.app
+
 from decanter.aws import models
-from decanter.aws.clients import services_of
+from decanter.aws.clients import imports, services_of
 from decanter.aws.runtime import Runtime
 from decanter.errors import ProjectError
 from decanter.project import Project
@@ -53,6 +55,19 @@ def install(project: Project, runtime: Runtime, vendor: Path, report: Report) ->
     vendor.mkdir(parents=True, exist_ok=True)
 
 
+def leave_out_boto3(vendor: Path, code: Path, report: Report) -> None:
+    """Leave boto3 out where nothing imports it: botocore does its work for the framework.
+
+    Where a module is imported by a name that is made up at run time, Lambda's own boto3 is there.
+    """
+    if not (vendor / "boto3").is_dir() or any(imports(f, "boto3") for f in _sources(vendor, code)):
+        return
+    for name in ("boto3", "s3transfer"):
+        for folder in (vendor / name, *vendor.glob(f"{name}-*.dist-info")):
+            shutil.rmtree(folder, ignore_errors=True)
+    report("boto3 is left out: nothing imports it")
+
+
 def prune_sdk(vendor: Path, code: Path, report: Report) -> None:
     """Leave the SDK with the services of which the code makes clients.
 
@@ -75,6 +90,8 @@ def prune_sdk(vendor: Path, code: Path, report: Report) -> None:
 
 
 def _sources(vendor: Path, code: Path) -> Iterator[Path]:
+    """What runs in the function: Chalice's runtime too, which posts for `app.websocket_api`."""
+    yield Path(chalice.app.__file__)
     for folder in (vendor, code):
         for file in sorted(folder.rglob("*.py")):
             if not any(file.is_relative_to(vendor / name) for name in _SDK):

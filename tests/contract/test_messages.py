@@ -166,6 +166,16 @@ def read_frame(raw: socket.socket) -> tuple[int, bytes]:
         (b"\x80\x80abcd", 1002),  # a continuation of nothing
         (b"\x81\x00", 1002),  # not masked
     ],
+    ids=[
+        "invalid UTF-8",
+        "half a character",
+        "opcode 3",
+        "a reserved bit",
+        "a ping of 126 bytes",
+        "a fragmented ping",
+        "a continuation of nothing",
+        "not masked",
+    ],
 )
 def test_a_protocol_error_closes_as_rfc_6455_says(probe: Running, data: bytes, code: int) -> None:
     with raw_client(probe) as raw:

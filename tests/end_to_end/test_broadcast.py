@@ -50,16 +50,20 @@ def test_a_message_reaches_every_client_the_sender_included(service: Running, ta
 
 @pytest.mark.skipif(not WSCAT.exists(), reason="wscat is not here: npm install wscat")
 def test_with_npms_wscat(service: Running, table: Table) -> None:
-    wscat = subprocess.Popen(
-        [str(WSCAT), "--no-color", "--connect", service.url, "--wait", "3", "--execute", HELLO],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    with service.connect() as other:
+    command = [str(WSCAT), "--no-color", "--connect", service.url, "--execute", HELLO]
+    with (
+        service.connect() as other,
+        subprocess.Popen(
+            [*command, "--wait", "60"],  # it is ended as soon as it has printed the frame
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as wscat,
+    ):
         assert receive(other) == '"hello world !"'
-        out, _ = wscat.communicate(timeout=SECONDS)
-        assert '"hello world !"' in out
+        assert wscat.stdout is not None
+        assert any('"hello world !"' in line for line in wscat.stdout)
+        wscat.kill()
 
 
 @pytest.mark.parametrize(
