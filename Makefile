@@ -43,7 +43,7 @@ test: .venv ## run the tests and report branch coverage
 .PHONY: chaos
 chaos: .venv ## play the fault scenarios with 200 clients on three seeds, about ten minutes
 	CHAOS_SEED=$(or $(CHAOS_SEED),1,2,3) CHAOS_CLIENTS=$(or $(CHAOS_CLIENTS),200) \
-	  TEST_SECONDS=$(or $(TEST_SECONDS),60) $(BIN)/python -m pytest -m chaos $(ARGS)
+	  TEST_SECONDS=$(or $(TEST_SECONDS),60) $(BIN)/python -m pytest -m chaos tests/chaos $(ARGS)
 
 .PHONY: check
 check: .venv ## format, lint and types, changing nothing

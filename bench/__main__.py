@@ -1,0 +1,109 @@
+"""Measure what docs/performance.md says.
+
+    python -m bench [--rounds 5] [--json FILE] [--write docs/performance.md] [PART ...]
+
+Parts: posts, quota, faults, broadcast, cold, gateway, package; all of them without a name. Tables
+are printed as Markdown. Everything stays on loopback.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+from botocore.httpsession import get_cert_path
+
+from tests.certificates import make_certificate
+
+from . import broadcast, cold, faults, posts, quota
+from .harness import ROOT, Section, Setup, machine
+from .target import run_target
+
+Part = Callable[[Setup], Iterable[Section]]
+PARTS: dict[str, Part] = {
+    "posts": posts.measure,
+    "quota": quota.measure,
+    "faults": faults.measure,
+    "broadcast": broadcast.measure,
+    "cold": cold.measure,
+}
+SCRIPTS = {"gateway": "gateway.py", "package": "package_import.py"}
+"""Those that print their own figures."""
+
+BEGIN, END = "<!-- figures -->\n", "<!-- end of figures -->\n"
+
+
+def main() -> int:
+    """Measure, print, and say by the status whether everything held."""
+    options = _options()
+    chosen = options.parts or [*PARTS, *SCRIPTS]
+    processors = sorted(os.sched_getaffinity(0))
+    about = machine(len(processors))
+    texts = ["\n".join(f"- {name}: {value}" for name, value in about.items()) + "\n"]
+    print(texts[0], flush=True)
+    sections: list[Section] = []
+    for section in _sections([each for each in chosen if each in PARTS], options, processors):
+        sections.append(section)
+        texts.append(section.markdown())
+        print(texts[-1], flush=True)
+    for name in chosen:
+        if name in SCRIPTS:
+            texts.append(_script(SCRIPTS[name]))
+            print(texts[-1], flush=True)
+    if options.json:
+        figures = {"machine": about, "sections": [each.as_json() for each in sections]}
+        options.json.write_text(json.dumps(figures, indent=1))
+    if options.write:
+        before, _, rest = options.write.read_text().partition(BEGIN)
+        after = rest.partition(END)[2]
+        options.write.write_text("\n".join([before + BEGIN, *texts, END + after]))
+    return int(any(not held for section in sections for *_, held in section.claims))
+
+
+def _options() -> argparse.Namespace:
+    names = [*PARTS, *SCRIPTS]
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__.splitlines()[0])
+    parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(names))
+    parser.add_argument("--rounds", type=int, default=5, help="processes for each row")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there, too")
+    parser.add_argument(
+        "--write", type=Path, metavar="FILE", help="put the tables between its marks"
+    )
+    options = parser.parse_args()
+    if unknown := set(options.parts) - set(names):
+        parser.error(f"no part {', '.join(sorted(unknown))}; there are {', '.join(names)}")
+    return options
+
+
+def _sections(
+    parts: list[str], options: argparse.Namespace, processors: list[int]
+) -> Iterator[Section]:
+    if not parts:
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        certificate = make_certificate(Path(folder), "localhost")
+        authorities = Path(folder) / "authorities.pem"
+        usual = Path(get_cert_path(True)).read_bytes()  # noqa: FBT003 - botocore's way to ask
+        authorities.write_bytes(usual + certificate[0].read_bytes())
+        with (
+            run_target(processors[-1], certificate, authorities) as secure,
+            run_target(processors[-1]) as plain,
+        ):
+            setup = Setup(secure, plain, options.rounds, processors)
+            for part in parts:
+                yield from PARTS[part](setup)
+
+
+def _script(name: str) -> str:
+    """Run one of those that print; give what it printed."""
+    command = [sys.executable, str(ROOT / "bench" / name)]
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)
+    return f"### `bench/{name}`\n\n```\n{done.stdout}```\n"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,75 @@
+"""The applications that are compared: ours, and the one that a tutorial would give."""
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from .worker import people
+
+Handle = Callable[[dict[str, Any]], object]
+
+
+class Context:
+    """Lambda's, at the beginning of an event with the longest timeout that there is."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        """What is left: more than API Gateway waits."""
+        return 900_000
+
+
+def message() -> dict[str, Any]:
+    """A `sendmessage` of 188 bytes from a connection of the canned table."""
+    context = {
+        "routeKey": "$default",
+        "eventType": "MESSAGE",
+        "connectionId": people(1)[0].connection_id,
+        "requestId": "bench",
+        "messageId": "bench",
+        "connectedAt": 1_700_000_000_000,
+        "apiId": "bench",
+        "stage": "v1",
+        "domainName": "localhost",
+    }
+    body = json.dumps({"message": "sendmessage", "data": "x" * 186})
+    return {"requestContext": context, "body": body, "isBase64Encoded": False}
+
+
+def application(way: str, origin: str) -> Handle:
+    """A handler of messages, with its table and its @connections at the target."""
+    os.environ["AWS_ENDPOINT_URL_DYNAMODB"] = origin
+    os.environ["AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"] = f"{origin}/v1"
+    os.environ["CONNECTIONS_TABLE"] = "bench"
+    if way == "reference":
+        return _reference(origin)
+    os.environ["DECANTER_TRANSPORT"] = way.partition("-")[0]
+    os.environ["DECANTER_POSTS_PER_SECOND"] = "8000" if way.endswith("-paced") else "1000000"
+    os.environ["DECANTER_DEADLINE_SECONDS"] = "900"
+    import app
+
+    def handle(event: dict[str, Any]) -> object:
+        shown, sys.stdout = sys.stdout, sys.stderr
+        try:
+            answer = app.router.dispatch(event)
+        finally:
+            sys.stdout = shown
+        assert answer["statusCode"] == 200, answer
+        return answer
+
+    return handle
+
+
+def _reference(origin: str) -> Handle:
+    """Chalice's chat tutorial: a scan of whole models, and one `send` after the other."""
+    from .plain.app import Connection, app
+
+    app.websocket_api._endpoint = f"{origin}/v1"
+
+    def handle(event: dict[str, Any]) -> object:
+        data = json.dumps(json.loads(event["body"])["data"])
+        for connection in Connection.scan():
+            app.websocket_api.send(connection.connection_id, data)
+        return None
+
+    return handle

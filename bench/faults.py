@@ -1,0 +1,61 @@
+"""Part `faults`: when much goes wrong, every recipient is in exactly one class of the report."""
+
+from collections import Counter
+
+from .harness import Measured, Section, Setup, work
+from .target import Target
+
+POSTS = 20_000
+MILLION = 1_000_000
+FAULTS = {"close": 0.01, "throttle": 0.05, "fail": 0.01, "gone": 0.01, "stall": 0.001}
+
+
+def measure(setup: Setup) -> list[Section]:
+    """Connections closed at random, 429, 500, 410 and stalls, at 5 ms."""
+    section = Section("Faults", ("transport", "class", "recipients"))
+    shares = {name: round(share * MILLION) for name, share in FAULTS.items()}
+    spec = {"way": "fast", "posts": POSTS, "faults": {"latency_us": 5000} | shares}
+    result = work("faults", setup.secure, spec)
+    for name, members in sorted(result["classes"].items()):
+        section.rows.append(["fast", name, len(members)])
+    stats, twice, problems = setup.secure.stats(), *_account(result, setup.secure)
+    section.notes += [
+        (
+            f"{stats['posts']:,} posts for {POSTS:,} recipients in {result['wall_s']:.1f} s; the "
+            f"server closed {stats['closed']} connections and stalled {stats['stalled']} posts; "
+            f"{twice} recipients got it more than once, each after an answer was lost."
+        ),
+        *problems,
+    ]
+    section.claim(
+        "recipients in no class, in two, in a wrong one, or posted twice without need",
+        len(problems),
+        "0",
+        held=not problems,
+    )
+    return [section]
+
+
+def _account(result: Measured, target: Target) -> tuple[int, list[str]]:
+    """How many got it twice because an answer was lost, and what does not add up."""
+    classes: dict[str, list[str]] = result["classes"]
+    seen = target.ids()
+    times = Counter(each for members in classes.values() for each in members)
+    problems = [f"{each} is in {count} classes" for each, count in times.items() if count != 1]
+    if len(times) != POSTS:
+        problems.append(f"{len(times)} recipients are in a class, of {POSTS}")
+    twice = 0
+    for name, members in classes.items():
+        for each in members:
+            received, accepted, lost, status = seen[each.rstrip("=")]
+            twice += accepted > 1
+            right = {
+                "ok": accepted > lost,
+                "gone": status == 410 and not accepted,
+                "throttled": status == 429 and received >= 3,
+                "failed": received >= 3 and accepted == lost,
+            }.get(name, False)
+            if not right or accepted > 1 + lost:
+                told = f"{received} received, {accepted} taken, {lost} unanswered, last {status}"
+                problems.append(f"{each} is {name}: {told}")
+    return twice, problems

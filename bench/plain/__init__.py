@@ -1,0 +1,1 @@
+"""The application that ours is compared with."""

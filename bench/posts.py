@@ -1,0 +1,166 @@
+"""Part `posts`: what a post costs, by way, latency, encryption, and connection open or not."""
+
+from collections.abc import Iterator
+
+from .harness import (
+    Measured,
+    Run,
+    Section,
+    Setup,
+    check,
+    least,
+    median,
+    shuffled_rounds,
+    work,
+)
+from .target import Target
+
+CONNECTIONS = 128
+MOST = 512
+POOLS = (8, 16, 32, 64)
+LATENCIES_MS = (0, 10, 30, 100)
+COLUMNS = ("way", "connections", "server", "CPU µs a post", "least", "posts/s", "peak MB")
+
+
+class Posting:
+    """Rows of a table of posts.
+
+    Args:
+        target: what is posted to.
+        cpu: where pinned clients run.
+    """
+
+    def __init__(self, target: Target, cpu: int) -> None:
+        self.target = target
+        self.cpu = cpu
+        self.specs: dict[str, Measured] = {}
+        self.problems: list[str] = []
+
+    def add(self, way: str, connections: int, posts: int, latency_ms: int, **spec: object) -> str:
+        """Add a row; gives its name."""
+        encrypted = "TLS" if self.target.authorities else "plain"
+        kept = "cold" if spec.get("warm") == 0 else "warm"
+        where = "pinned" if spec.get("pinned", True) else "free"
+        pace = f" at {spec['pace']}/s" if "pace" in spec else ""
+        name = f"{way}{pace}, {connections}, {encrypted}, {latency_ms} ms, {kept}, {where}"
+        self.specs[name] = {
+            "way": way,
+            "connections": connections,
+            "posts": posts,
+            "latency_us": latency_ms * 1000,
+            "warm": min(posts, 4 * connections),
+            "cpu": self.cpu if spec.pop("pinned", True) else None,
+        } | spec
+        return name
+
+    def run(self, name: str) -> Measured:
+        """One measurement, checked."""
+        spec = self.specs[name]
+        self.target.control(latency_us=spec["latency_us"])
+        result = work("posts", self.target, spec)
+        posts = spec["posts"]
+        problems = check(self.target, posts, result["wall_s"], name)
+        if spec["way"] == "unsigned":
+            problems = [each for each in problems if "signatures" not in each]
+        self.problems += problems
+        return result | {
+            "us": result["cpu_s"] / posts * 1e6,
+            "rate": posts / result["wall_s"],
+        }
+
+    def runs(self) -> dict[str, Run]:
+        """Every row's measurement."""
+        return {name: lambda name=name: self.run(name) for name in self.specs}  # type: ignore[misc]
+
+
+def table(
+    title: str, postings: list[Posting], rounds: int
+) -> tuple[Section, dict[str, list[Measured]]]:
+    """Measure every row in the same rounds."""
+    runs = {name: run for posting in postings for name, run in posting.runs().items()}
+    results = shuffled_rounds(runs, rounds)
+    section = Section(title, COLUMNS)
+    for name, samples in results.items():
+        way, connections, server = name.split(", ", 2)
+        section.rows.append(
+            [
+                *(way, connections, server, median(samples, "us"), least(samples, "us")),
+                *(median(samples, "rate"), median(samples, "peak_mb")),
+            ]
+        )
+    problems = [problem for posting in postings for problem in posting.problems]
+    section.notes += [f"Not valid: {problem}." for problem in dict.fromkeys(problems)]
+    return section, results
+
+
+def measure(setup: Setup) -> Iterator[Section]:
+    """All ways at each latency; ours also without TLS, unpinned, and with nothing open."""
+    for part in (_ways, _sweep, _cold):
+        yield part(setup)
+
+
+def _ways(setup: Setup) -> Section:
+    posting = Posting(setup.secure, setup.client_cpu)
+    unencrypted = Posting(setup.plain, setup.client_cpu)
+    pools = [posting.add("boto3", size, 1500, 10) for size in POOLS]
+    ours = posting.add("fast", CONNECTIONS, 20_000, 10)
+    limit = posting.add("unsigned", CONNECTIONS, 20_000, 10)
+    posting.add("botocore", 32, 1500, 10)
+    posting.add("chalice", 1, 150, 10)
+    for way in ("fast", "unsigned"):
+        posting.add(way, CONNECTIONS, 20_000, 0)
+        posting.add(way, CONNECTIONS, 20_000, 10, pinned=False)
+        unencrypted.add(way, CONNECTIONS, 20_000, 10)
+    posting.add("boto3", 32, 1500, 0)
+    unencrypted.add("boto3", 32, 1500, 10)
+    section, results = table("A post", [posting, unencrypted], setup.rounds)
+    cost = {name: median(samples, "us") for name, samples in results.items()}
+    best = min(cost[name] for name in pools)
+    section.claim(
+        "times less CPU a post than boto3 in its best pool (TLS, 10 ms, 128 connections)",
+        best / cost[ours],
+        "40 or more",
+        held=best / cost[ours] >= 40,
+    )
+    section.claim(
+        "of the unsigned loop's efficiency",
+        cost[limit] / cost[ours],
+        "0.6 or more",
+        held=cost[limit] / cost[ours] >= 0.6,
+    )
+    return section
+
+
+def _sweep(setup: Setup) -> Section:
+    """10,000 recipients at each latency, unpaced with enough connections, and at the pace."""
+    posting = Posting(setup.secure, setup.client_cpu)
+    allowed: dict[str, float] = {}
+    for latency in LATENCIES_MS:
+        connections = {0: CONNECTIONS, 10: CONNECTIONS}.get(latency, MOST)
+        name = posting.add("fast", connections, 10_000, latency)
+        allowed[name] = connections / latency * 1000 if latency else 0
+        name = posting.add("fast", MOST, 10_000, latency, pace=8000)
+        allowed[name] = min(8000.0, MOST / latency * 1000) if latency else 0
+    section, results = table("10,000 recipients", [posting], setup.rounds)
+    for name, most in allowed.items():
+        if most:
+            share = median(results[name], "rate") / most
+            section.claim(
+                f"of the {most:,.0f}/s that {name} allows", share, "0.9 or more", held=share >= 0.9
+            )
+    return section
+
+
+def _cold(setup: Setup) -> Section:
+    """The first thousand, with no connection open."""
+    posting = Posting(setup.secure, setup.client_cpu)
+    ours = posting.add("fast", MOST, 1000, 10, warm=0)
+    theirs = posting.add("boto3", 32, 1000, 10, warm=0)
+    posting.add("fast", MOST, 1000, 10, warm=0, pace=8000)
+    section, results = table("The first 1,000 recipients", [posting], setup.rounds)
+    section.columns = [*section.columns, "seconds"]
+    for row, samples in zip(section.rows, results.values(), strict=True):
+        row.append(median(samples, "wall_s"))
+    ratio = median(results[theirs], "wall_s") / median(results[ours], "wall_s")
+    section.claim("times sooner than boto3", ratio, "8 or more", held=ratio >= 8)
+    return section

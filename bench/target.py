@@ -1,0 +1,131 @@
+"""The other end of the measurements: `target.c`, compiled, started, asked."""
+
+import hashlib
+import http.client
+import json
+import shutil
+import ssl
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+
+HERE = Path(__file__).resolve().parent
+BUILD = HERE.parent / "build" / "bench"
+KEYS = ("AKIDEXAMPLE123456789", "secret/key+of/the/benchmarks+0123456789", "token+" * 150)
+"""Access key, secret, and a session token as long as Lambda's, about 900 characters."""
+
+
+class Target:
+    """A running target.
+
+    Attributes:
+        port: where it listens on loopback.
+        authorities: the file of those whom its clients trust; None without TLS.
+    """
+
+    def __init__(self, port: int, authorities: Path | None) -> None:
+        self.port = port
+        self.authorities = authorities
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port."""
+        return f"{'https' if self.authorities else 'http'}://localhost:{self.port}"
+
+    def control(self, **values: int) -> None:
+        """Set latency, rows and faults, and forget what was counted."""
+        query = "&".join(f"{name}={value}" for name, value in values.items())
+        self._ask(f"/control?{query}")
+
+    def stats(self) -> dict[str, int]:
+        """What was counted since."""
+        counted: dict[str, int] = json.loads(self._ask("/stats"))
+        return counted
+
+    def ids(self) -> dict[str, tuple[int, int, int, int]]:
+        """Of each id: how often received, taken, taken without an answer; the last status."""
+        lines = (line.split() for line in self._ask("/ids").decode().splitlines())
+        return {line[0]: (int(line[1]), int(line[2]), int(line[3]), int(line[4])) for line in lines}
+
+    def wrong_signatures(self) -> tuple[int, int]:
+        """How many requests were kept as a sample, and how many of them are signed wrongly."""
+        data, checked, wrong = self._ask("/sample"), 0, 0
+        while data:
+            length, _, data = data.partition(b"\n")
+            request, data = data[: int(length)], data[int(length) :]
+            checked += 1
+            wrong += not _signed_rightly(request)
+        return checked, wrong
+
+    def _ask(self, path: str) -> bytes:
+        connection: http.client.HTTPConnection
+        if self.authorities:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # it is ours
+            connection = http.client.HTTPSConnection("localhost", self.port, context=context)
+        else:
+            connection = http.client.HTTPConnection("localhost", self.port)
+        connection.request("GET", path)
+        answer = connection.getresponse().read()
+        connection.close()
+        return answer
+
+
+@contextmanager
+def run_target(
+    cpu: int, certificate: Sequence[Path] = (), authorities: Path | None = None
+) -> Iterator[Target]:
+    """A target on one processor.
+
+    Args:
+        cpu: the processor.
+        certificate: its file and its key's, for TLS.
+        authorities: a file with the certificate among those that a client trusts usually.
+    """
+    command = ["taskset", "-c", str(cpu), str(build()), *map(str, certificate)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield Target(int(process.stdout.readline()), authorities)
+        finally:
+            process.kill()
+
+
+def build() -> Path:
+    """The compiled target, made when its source has changed."""
+    source = HERE / "target.c"
+    program = BUILD / f"target-{hashlib.sha256(source.read_bytes()).hexdigest()[:12]}"
+    compiler = shutil.which("cc")
+    if program.exists():
+        return program
+    if compiler is None:
+        sys.exit("bench: no C compiler: install gcc and libssl-dev (Debian's names)")
+    BUILD.mkdir(parents=True, exist_ok=True)
+    command = [compiler, "-O2", "-o", str(program), str(source), "-lssl", "-lcrypto"]
+    if subprocess.run(command, check=False).returncode:
+        sys.exit("bench: target.c does not compile: install libssl-dev (Debian's name)")
+    return program
+
+
+def _signed_rightly(request: bytes) -> bool:
+    """Whether botocore signs the same request in the same way."""
+    head, _, body = request.partition(b"\r\n\r\n")
+    line, *lines = head.decode().split("\r\n")
+    method, path, _ = line.split(" ")
+    fields = {name.lower(): value for name, _, value in (each.partition(": ") for each in lines)}
+    signature = fields.get("authorization", "")
+    names = signature.partition("SignedHeaders=")[2].partition(",")[0].split(";")
+    _, _, region, *_ = signature.partition("Credential=")[2].partition(",")[0].split("/")
+    signed = {name: fields[name] for name in names}
+    theirs = AWSRequest(method, f"http://{fields['host']}{path}", data=body, headers=signed)
+    theirs.context["timestamp"] = fields["x-amz-date"]
+    signer: Any = SigV4Auth(Credentials(*KEYS), "execute-api", region)
+    to_sign = signer.string_to_sign(theirs, signer.canonical_request(theirs))
+    return signature.endswith(f"Signature={signer.signature(to_sign, theirs)}")

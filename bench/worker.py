@@ -1,0 +1,107 @@
+"""One measurement in a process of its own: `python -m bench.worker KIND JSON`, JSON comes out."""
+
+import json
+import os
+import resource
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from chalicelib.recipients import Recipient
+
+from .target import Target
+
+Measured = dict[str, Any]
+
+
+def cpu_seconds() -> float:
+    """Of this process, user and system."""
+    use = resource.getrusage(resource.RUSAGE_SELF)
+    return use.ru_utime + use.ru_stime
+
+
+def peak_mb() -> float:
+    """The most memory that this process has had."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def people(number: int, first: int = 0) -> list[Recipient]:
+    """Recipients with ids as API Gateway makes them: base64 with `=` at the end."""
+    return [Recipient(f"L0SM{each:07}cIhw=", 0) for each in range(first, first + number)]
+
+
+def posts(spec: Measured) -> Measured:
+    """So many posts one way, after a warm-up or with no connection open."""
+    from .ways import way
+
+    target = _target(spec)
+    post = way(spec["way"], target.origin, spec["connections"], spec.get("pace", 1_000_000))
+    if spec["warm"]:
+        post(people(spec["warm"], first=9_000_000))
+    target.control(latency_us=spec["latency_us"])
+    recipients = people(spec["posts"])
+    cpu, wall = cpu_seconds(), time.perf_counter()
+    taken = post(recipients)
+    wall, cpu = time.perf_counter() - wall, cpu_seconds() - cpu
+    return {"taken": taken, "cpu_s": cpu, "wall_s": wall, "peak_mb": peak_mb()}
+
+
+def broadcast(spec: Measured) -> Measured:
+    """One `sendmessage` event through the application, or a reference's way to do the same."""
+    from .applications import application, message
+
+    target = _target(spec)
+    handle = application(spec["way"], target.origin)
+    if spec["warm"]:
+        handle(message())
+    target.control(**spec["table"])
+    began_ns, cpu = time.monotonic_ns(), cpu_seconds()
+    handle(message())
+    cpu = cpu_seconds() - cpu
+    stats = target.stats()
+    return {
+        "first_s": (stats["first_ns"] - began_ns) / 1e9,
+        "last_s": (stats["last_ns"] - began_ns) / 1e9,
+        "cpu_s": cpu,
+        "peak_mb": peak_mb(),
+    }
+
+
+def faults(spec: Measured) -> Measured:
+    """Posts against faults: in which class of the report each recipient is."""
+    from chalicelib.settings import Settings
+    from chalicelib.transports import open_transport
+
+    target = _target(spec)
+    settings = Settings(
+        region="eu-west-1", transport=spec["way"], post_timeout_seconds=0.5, posts_per_second=8000
+    )
+    transport = open_transport(f"{target.origin}/v1", settings)
+    target.control(**spec["faults"])
+    classes: dict[str, list[str]] = {}
+    wall = time.perf_counter()
+    recipients = people(spec["posts"])
+    for recipient, outcome in transport.post_all(recipients, b"x" * 188, time.monotonic() + 300):
+        classes.setdefault(outcome.result.value, []).append(recipient.connection_id)
+    return {"classes": classes, "wall_s": time.perf_counter() - wall}
+
+
+def _target(spec: Measured) -> Target:
+    authorities = os.environ.get("AWS_CA_BUNDLE")
+    return Target(spec["port"], Path(authorities) if authorities else None)
+
+
+KINDS: dict[str, Callable[[Measured], Measured]] = {
+    "posts": posts,
+    "broadcast": broadcast,
+    "faults": faults,
+}
+
+if __name__ == "__main__":
+    given: Measured = json.loads(sys.argv[2])
+    if given.get("cpu") is not None:
+        os.sched_setaffinity(0, {given["cpu"]})
+    result = KINDS[sys.argv[1]](given)
+    sys.stdout.write("\n" + json.dumps(result))
