@@ -10,6 +10,7 @@ from .handshake import Handshake, Refused
 from .identity import IdentifiedModel
 from .multicast import Multicast
 from .origins import AllowedOrigins
+from .pacing import PacedModel, Pacing
 from .request import Disconnection, Occasion, Request
 from .route import GetResponse, Response
 from .routes import Routes
@@ -28,6 +29,8 @@ __all__ = [
     "InvalidPayload",
     "Multicast",
     "Occasion",
+    "PacedModel",
+    "Pacing",
     "RateLimited",
     "Refused",
     "Report",

@@ -20,7 +20,8 @@ from .wire import Connection
 SIGNED_FOR_SECONDS = 60.0
 TICKS_PER_TIMEOUT = 10
 SPARE_SECONDS = 0.0002
-"""When nothing happens for so long, the processor is not what limits: connections may be."""
+"""When nothing happens for so long, the processor is not what limits: then, and only then, another
+connection helps."""
 
 _REFUSED = Result.REFUSED  # a global is found faster than an enumeration's member
 
@@ -97,7 +98,8 @@ class Fanout:
     def _loop(self, until: float) -> Iterator[Delivery]:
         while (now := self._clock.monotonic()) < until:
             self._keep_watch(now)
-            wake = min(self._begin(now), until, now + self._timeout / TICKS_PER_TIMEOUT)
+            patience = self._timeout / TICKS_PER_TIMEOUT if self._spare else SPARE_SECONDS
+            wake = min(self._begin(now), until, now + patience)
             if not (self._flying or self._source or self._later or self._at_once):
                 return
             began = self._clock.monotonic()

@@ -2,6 +2,7 @@
 
 import socket
 import ssl
+from collections import deque
 from collections.abc import Callable, Iterable
 from functools import cache
 from selectors import DefaultSelector
@@ -11,7 +12,7 @@ from .http1 import Endpoint
 from .session import ca_bundle
 from .wire import Address, Connection
 
-Resolve = Callable[[str, int], list[Address]]
+Resolve = Callable[[str, int], Iterable[Address]]
 
 OPENING_AT_ONCE = 16
 KEPT_MS = 30_000
@@ -40,7 +41,7 @@ class Pool:
         self._opening: set[Connection] = set()
         self._idle: list[Connection] = []  # taken from its end: the most recently used
         self._rested_ms = 0
-        self._addresses: list[Address] = []
+        self._addresses: deque[Address] = deque()
         self._resolved_ms = 0
 
     def wake(self) -> None:
@@ -131,23 +132,30 @@ class Pool:
     def _open(self) -> Connection:
         """A new connection, to each of the name's addresses in turn."""
         tls = tls_context(ca_bundle()) if self._endpoint.secure else None
-        connection = Connection(self._next_address(), tls, self._endpoint.host)
-        self._selector.register(connection.descriptor, connection.wants, connection)
-        self._watched[connection] = connection.wants
-        self._opening.add(connection)
-        return connection
+        self._look_up()
+        problem = OSError("the name has no address")
+        for _ in range(len(self._addresses)):
+            self._addresses.rotate(-1)
+            try:
+                connection = Connection(self._addresses[-1], tls, self._endpoint.host)
+            except OSError as error:  # no way there; to another one, perhaps
+                problem = error
+                continue
+            self._selector.register(connection.descriptor, connection.wants, connection)
+            self._watched[connection] = connection.wants
+            self._opening.add(connection)
+            return connection
+        raise problem
 
-    def _next_address(self) -> Address:
+    def _look_up(self) -> None:
         now_ms = self._clock.time_ms()
         if not self._addresses or now_ms - self._resolved_ms > RESOLVED_MS:
-            self._addresses = self._resolve(self._endpoint.host, self._endpoint.port)
+            self._addresses = deque(self._resolve(self._endpoint.host, self._endpoint.port))
             self._resolved_ms = now_ms
-        self._addresses.append(self._addresses.pop(0))
-        return self._addresses[-1]
 
 
-def _addresses(host: str, port: int) -> list[Address]:
-    return [*socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+def _addresses(host: str, port: int) -> Iterable[Address]:
+    return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG)
 
 
 @cache

@@ -61,6 +61,18 @@ def test_any_json_is_data_and_raw_gives_the_clients_own_text_of_it(data: str) ->
     assert request(f'{{"message": "m", "data": {data}}}').raw("data") == data
 
 
+def test_who_sends_is_read_from_the_table_once() -> None:
+    connections = FakeConnections()
+    it = request("{}")
+    it.outbox.connections = connections
+    assert it.identity is None
+    connections.rows[it.connection_id] = CONNECTED_AT
+    assert it.identity is None
+    again = request("{}")
+    again.outbox.connections = connections
+    assert again.identity == "somebody"
+
+
 def test_a_missing_member_is_told_from_null() -> None:
     with pytest.raises(MissingData, match="'data' is missing"):
         request('{"message": "m", "Data": 1}').raw("data")

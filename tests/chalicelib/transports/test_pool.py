@@ -47,6 +47,23 @@ def test_all_addresses_of_a_name_are_used_in_turn(listeners: list[socket.socket]
     pool.close()
 
 
+NO_WAY = ("255.255.255.255", 1)
+
+
+def test_an_address_that_no_way_leads_to_is_passed_over(listeners: list[socket.socket]) -> None:
+    pool = pool_to(Names(NO_WAY, listeners[0].getsockname()), FakeClock())
+    for _ in range(3):
+        pool.get()
+    pool.close()
+
+
+def test_without_an_address_or_a_way_to_one_there_is_no_connection() -> None:
+    with pytest.raises(OSError, match="the name has no address"):
+        pool_to(Names(), FakeClock()).get()
+    with pytest.raises(OSError, match=r"unreachable|denied"):
+        pool_to(Names(NO_WAY), FakeClock()).get()
+
+
 def test_an_idle_connection_that_only_was_looked_at_is_kept(
     listeners: list[socket.socket],
 ) -> None:
