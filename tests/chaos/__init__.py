@@ -1,0 +1,1 @@
+"""Clients by the hundred under faults: what the service promises, reconciled to the message."""

@@ -1,0 +1,94 @@
+"""The suite's forms: 50 clients and one seed in `make test`, more of both in `make chaos`.
+
+    CHAOS_SEED=7 CHAOS_CLIENTS=200 make chaos ARGS="-k throttled"
+
+plays a scenario again; the seed is in each test's name.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.chaos.project import copy_project
+from tests.chaos.stage import Stage
+from tests.chaos.swarm import Swarm, Tally
+from tests.gateways import Running, gateway
+
+SEEDS = [int(word) for word in os.environ.get("CHAOS_SEED", "1").split(",")]
+FULL = "CHAOS_CLIENTS" in os.environ
+CLIENTS = int(os.environ.get("CHAOS_CLIENTS", "50"))
+
+Open = Callable[..., Stage]
+Place = tuple[Running, Swarm]
+TALLIES: dict[str, Tally] = {}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.chaos)
+
+
+@pytest.fixture(name="seed", params=SEEDS, ids="seed {}".format)
+def _seed(request: pytest.FixtureRequest) -> int:
+    seed: int = request.param
+    return seed
+
+
+@pytest.fixture(name="places", scope="session")
+def _places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Place]]:
+    """Running gateways with their clients, one for each way in which the service is set up."""
+    places: dict[str, Place] = {}
+    with ExitStack() as stack:
+
+        def find(name: str, environment: dict[str, str], project: dict[str, Any]) -> Place:
+            if name not in places:
+                folder = copy_project(tmp_path_factory.mktemp(name), **project)
+                running = stack.enter_context(
+                    gateway(folder, "--no-reload", environment=environment)
+                )
+                places[name] = running, stack.enter_context(Swarm(running.url))
+            return places[name]
+
+        yield find
+
+
+@pytest.fixture(name="open_stage")
+def _open_stage(
+    places: Callable[..., Place], seed: int, request: pytest.FixtureRequest
+) -> Iterator[Open]:
+    """A stage by its name, with the environment and the project that it is to have."""
+    with ExitStack() as stack:
+
+        def start(name: str, environment: dict[str, str] | None = None, **project: Any) -> Stage:
+            stage = Stage(*places(name, environment or {}, project), seed, CLIENTS)
+            stack.callback(_end, stage, request.node.name)
+            return stage
+
+        yield start
+
+
+def _end(stage: Stage, scenario: str) -> None:
+    stage.end()
+    TALLIES[scenario] = stage.tally
+
+
+@pytest.fixture(name="stage")
+def _stage(open_stage: Open) -> Stage:
+    """The service as it is."""
+    return open_stage("service")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if not FULL or not TALLIES:
+        return
+    terminalreporter.section("ledgers")
+    for scenario, tally in TALLIES.items():
+        figures = ", ".join(
+            f"{value} {name.replace('_', ' ')}" for name, value in vars(tally).items()
+        )
+        terminalreporter.write_line(f"{scenario}: {figures}")

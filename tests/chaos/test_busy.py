@@ -1,0 +1,94 @@
+"""API Gateway that throttles, fails, hangs or refuses."""
+
+import time
+
+import pytest
+
+from tests.chaos.stage import Counts, Stage
+from tests.gateways import wait_until
+
+ATTEMPTS = 3
+"""The first, and two more: what a post may cost."""
+
+
+@pytest.mark.case(4)
+def test_one_throttled_once_gets_it_once(stage: Stage) -> None:
+    clients = stage.join()
+    for client in stage.chance.sample(clients, 5):
+        stage.fault("connections", "429", client, calls=1)
+    assert stage.broadcast(clients[0]) == Counts(sent=len(clients))
+    assert stage.hits() == [1] * 5
+    stage.reconcile()
+
+
+@pytest.mark.case(5)
+def test_one_throttled_for_ever_is_tried_three_times_and_kept(stage: Stage) -> None:
+    clients = stage.join()
+    stuck = stage.chance.choice(clients[1:])
+    stage.fault("connections", "429", stuck)
+    assert stage.broadcast(clients[0]) == Counts(sent=len(clients) - 1, failed=1)
+    assert stage.hits() == [ATTEMPTS]
+    assert len(stage.table.ids()) == len(clients)
+    assert [line["result"] for line in stage.lines("posts_failed")] == ["throttled"]
+    stage.reconcile(lost=1)
+    assert stuck.received == []
+
+
+@pytest.mark.case(6)
+def test_a_throttled_account_loses_nothing_silently(stage: Stage) -> None:
+    clients = stage.join()
+    stage.identify(clients[0])
+    stage.fault("connections", "429", share=0.5, seed=stage.chance.randrange(1000))
+    counts = stage.broadcast(clients[0])
+    assert counts == Counts(sent=counts.sent, failed=len(clients) - counts.sent)
+    assert stage.hits()[0] >= len(clients) / 4
+    stage.reconcile(lost=counts.failed)
+
+
+@pytest.mark.case(8)
+def test_a_function_that_may_not_post_says_so_and_deletes_nothing(stage: Stage) -> None:
+    clients = stage.join()
+    stage.identify(clients[0])
+    dead = stage.dead(3, seconds_old=60)
+    stage.fault("connections", "403")
+    line = stage.say(clients[0], stage.expect())
+    assert (line["level"], line["status"]) == ("ERROR", 500)
+    assert "grant execute-api:ManageConnections" in line["error"]
+    assert stage.table.ids() >= {*dead}
+    stage.reconcile(lost=len(clients))
+
+
+@pytest.mark.case(10)
+@pytest.mark.parametrize("action", ["500", "reset"])
+def test_a_failure_that_passes_is_tried_again(stage: Stage, action: str) -> None:
+    clients = stage.join()
+    for client in stage.chance.sample(clients, 3):
+        stage.fault("connections", action, client, calls=2)
+    assert stage.broadcast(clients[0]) == Counts(sent=len(clients))
+    stage.reconcile()
+
+
+@pytest.mark.case(10)
+@pytest.mark.parametrize("action", ["500", "reset"])
+def test_a_failure_that_stays_is_reported(stage: Stage, action: str) -> None:
+    clients = stage.join()
+    stage.fault("connections", action, stage.chance.choice(clients[1:]))
+    assert stage.broadcast(clients[0]) == Counts(sent=len(clients) - 1, failed=1)
+    assert stage.hits()[0] in (ATTEMPTS, ATTEMPTS + 1)  # a kept socket's reset is no attempt
+    assert len(stage.table.ids()) == len(clients)
+    stage.reconcile(lost=1)
+
+
+@pytest.mark.case(11)
+def test_a_post_that_hangs_delays_nobody_else(stage: Stage) -> None:
+    clients = stage.join()
+    stuck = stage.chance.sample(clients[1:], 3)
+    for client in stuck:
+        stage.fault("connections", "hang", client, calls=1)
+    began = time.monotonic()
+    stage.swarm.send(clients[0], stage.expect())
+    others = [client for client in clients if client not in stuck]
+    wait_until(lambda: all(client.received for client in others), "the others have it")
+    assert time.monotonic() - began < 2  # a post's own timeout is 2.5 s
+    wait_until(lambda: all(client.received for client in stuck), "the hung ones have it too")
+    stage.reconcile()

@@ -1,0 +1,73 @@
+"""The scenarios notice: each defence is undone in turn, and the scenario for it must fail."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.chaos.conftest import FULL
+from tests.gateways import ROOT
+
+MUTATIONS = {
+    "the grace": (
+        "broadcast.py",
+        "GRACE_MS = 30_000",
+        "GRACE_MS = 0",
+        "test_a_young_row_that_is_still_gone_is_kept",
+    ),
+    "the conditional delete": (
+        "connections.py",
+        "delete_item(recipient.connection_id, condition=unchanged)",
+        "delete_item(recipient.connection_id)",
+        "test_a_row_that_was_written_anew_meanwhile_is_not_deleted",
+    ),
+    "pagination": (
+        "connections.py",
+        "return Page(alive, _last(answer, key))",
+        "return Page(alive, None)",
+        "test_every_page_of_a_large_table_is_read",
+    ),
+    "the retry bound": (
+        "transports/protocol.py",
+        "RETRIES = 2",
+        "RETRIES = 5",
+        "test_one_throttled_for_ever_is_tried_three_times_and_kept",
+    ),
+    "the origin's match as a whole": (
+        "origins.py",
+        "_ORIGIN.fullmatch(text)",
+        "_ORIGIN.match(text)",
+        "test_a_page_from_elsewhere_is_refused_and_ours_are_served",
+    ),
+}
+
+
+@pytest.mark.skipif(not FULL, reason="make chaos: each plays a scenario in a process of its own")
+@pytest.mark.parametrize("defence", MUTATIONS)
+def test_a_scenario_fails_without(defence: str, tmp_path: Path) -> None:
+    file, before, after, scenario = MUTATIONS[defence]
+    mutant = tmp_path / "chalicelib"
+    shutil.copytree(ROOT / "chalicelib", mutant)
+    source = (mutant / file).read_text()
+    assert source.count(before) == 1, f"{defence}: {file} has changed: look for {before!r} anew"
+    (mutant / file).write_text(source.replace(before, after))
+    played = subprocess.run(
+        [
+            *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/chaos"),
+            *("-k", f"{scenario} and not mutations"),
+        ],
+        env={
+            **{name: value for name, value in os.environ.items() if name != "CHAOS_CLIENTS"},
+            "CHAOS_CHALICELIB": str(mutant),
+            "CHAOS_SEED": "1",
+        },
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "1 failed" in played.stdout, played.stdout
+    assert "AssertionError" in played.stdout or "DID NOT RAISE" in played.stdout, played.stdout
