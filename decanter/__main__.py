@@ -2,7 +2,10 @@
 
 import sys
 
-from decanter.cli import main
-
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        from decanter.cli import main
+
+        sys.exit(main())
+    except KeyboardInterrupt:  # while the command line itself was being loaded
+        sys.exit(130)

@@ -107,8 +107,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit status: the command's own, 2 for a user's mistake, 130 after Ctrl-C.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
-    args = build_parser(arguments).parse_args(arguments)
     try:
+        args = build_parser(arguments).parse_args(arguments)
         status: int = import_module(args.module).run(args)
     except DecanterError as error:
         if error.detail:

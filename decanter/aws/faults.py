@@ -20,7 +20,7 @@ from decanter.errors import AWSError
 
 _CREDENTIALS = (
     "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY "
-    "(with --endpoint-url for a local DynamoDB, any value does)"
+    "(for a DynamoDB on your own machine, any value does)"
 )
 
 # The remedies for faults on the way to AWS, the more special first.

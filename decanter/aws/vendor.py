@@ -14,8 +14,6 @@ from collections.abc import Callable, Iterator
 from importlib import metadata
 from pathlib import Path
 
-import chalice.app
-
 from decanter.aws import models
 from decanter.aws.clients import imports, services_of
 from decanter.aws.runtime import Runtime
@@ -32,6 +30,8 @@ _IDLE = shutil.ignore_patterns(
 _INSTALLERS = shutil.ignore_patterns("RECORD", "INSTALLER", "REQUESTED", "WHEEL", "sboms")
 # These make clients of whatever services their callers name.
 _SDK = ("boto3", "botocore", "s3transfer")
+# Chalice's own runtime makes this client, for `app.websocket_api`.
+_CHALICES = {"apigatewaymanagementapi"}
 
 
 def install(project: Project, runtime: Runtime, vendor: Path, report: Report) -> None:
@@ -83,15 +83,14 @@ def prune_sdk(vendor: Path, code: Path, report: Report) -> None:
     if services.unknown:
         report(f"botocore keeps all services: a client's is not written at {services.unknown[0]}")
         return
-    models.prune(data, services.names)
+    kept = services.names | (_CHALICES & set(models.names(data)))
+    models.prune(data, kept)
     if (resources := vendor / "boto3" / "data").is_dir():
-        models.prune_resources(resources, services.names)
-    report(f"botocore keeps these services: {', '.join(sorted(services.names)) or 'none'}")
+        models.prune_resources(resources, kept)
+    report(f"botocore keeps these services: {', '.join(sorted(kept)) or 'none'}")
 
 
 def _sources(vendor: Path, code: Path) -> Iterator[Path]:
-    """What runs in the function: Chalice's runtime too, which posts for `app.websocket_api`."""
-    yield Path(chalice.app.__file__)
     for folder in (vendor, code):
         for file in sorted(folder.rglob("*.py")):
             if not any(file.is_relative_to(vendor / name) for name in _SDK):

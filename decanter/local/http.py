@@ -207,6 +207,9 @@ class HttpConnection(asyncio.Protocol):
 
     def _refuse(self, status: int) -> None:
         """Answer a request that cannot be read on, and close."""
+        if self._task is not None and not self._task.done():
+            self._refused = True  # what follows a whole request; its answer closes
+            return
         if self._h11.our_state in (h11.IDLE, h11.SEND_RESPONSE):
             self.write(Response(status), ("Connection", "close"))
         self._refused = True

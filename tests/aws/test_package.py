@@ -60,6 +60,7 @@ def test_each_step_is_told(packaged: Package, said: list[str]) -> None:
     beginnings: list[str | tuple[str, ...]] = [
         f"packaging for {packaged.runtime} on x86_64, as {sys.executable} is",
         ("dependencies are those in ", "installing requirements.txt for "),
+        "boto3 is left out: nothing imports it",
         "botocore keeps these services: apigatewaymanagementapi, dynamodb",
         "compiling",
         "running `chalice package`",

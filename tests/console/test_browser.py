@@ -103,6 +103,7 @@ def test_what_a_failed_invocation_printed_is_shown_with_it(page: Page) -> None:
     entries = [
         {"kind": "log", "time": 1, "function": "f", "request": "other", "line": "fine"},
         {"kind": "log", "time": 2, "function": "f", "request": "this", "line": "Traceback"},
+        {"kind": "log", "time": 2, "function": "f", "request": "this", "line": "  File"},
         {"kind": "ran", "time": 3, "function": "f", "request": "this", "outcome": "raised"}
         | {"route": "$default", "milliseconds": 5, "cold": False, "error": True},
     ]
@@ -113,6 +114,7 @@ def test_what_a_failed_invocation_printed_is_shown_with_it(page: Page) -> None:
     )
     shown = f"{element('#activity .log')}.innerText.match(/fine|Traceback|raised/g)"
     page.wait(f"{shown}?.join(' ') === 'Traceback raised'")
+    assert page.evaluate(texts("#activity [data-kind=log] .text"))[-1] == "Traceback\n  File"
     page.click("#activity .choice:nth-of-type(2) span")
     page.wait(f"{shown}?.join(' ') === 'fine Traceback raised'")
 

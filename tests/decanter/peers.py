@@ -5,6 +5,7 @@ import os
 import pty
 import queue
 import re
+import select
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -138,12 +139,17 @@ class PseudoTerminal:
     def expect(self, pattern: str) -> None:
         """Read on until the pattern is shown, and forget what was shown up to its end."""
         while (found := re.search(pattern, self._shown)) is None:
-            self._shown += os.read(self._master, 4096).decode()
+            self._shown += self._read().decode()
         self._shown = self._shown[found.end() :]
 
     def rest(self) -> str:
         """Everything that is shown until the client ends."""
         with contextlib.suppress(OSError):  # Linux's way to say that the other side has closed
-            while shown := os.read(self._master, 4096):
+            while shown := self._read():
                 self._shown += shown.decode()
         return self._shown
+
+    def _read(self) -> bytes:
+        ready, _, _ = select.select([self._master], [], [], PATIENCE_SECONDS)
+        assert ready, f"the client shows nothing more; so far: {self._shown!r}"
+        return os.read(self._master, 4096)

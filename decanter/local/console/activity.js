@@ -3,6 +3,8 @@
 import { clockTime, find, setText, stamp } from "./dom.js";
 import { BoundedList } from "./list.js";
 
+const LONGEST_LOG = 16 * 1024;
+
 const plural = (count, word) => `${count} ${word}${count === 1 ? "" : "s"}`;
 
 // How an entry of the journal reads: what it is about, the text, and how it ended.
@@ -64,6 +66,7 @@ export class Activity {
   }
 
   add(entry) {
+    if (entry.kind === "log" && this.goesOn(entry)) return;
     const read = READ[entry.kind]?.(entry) ?? { what: entry.kind, text: JSON.stringify(entry) };
     const row = stamp("happened");
     const time = clockTime(new Date(entry.time * 1000));
@@ -74,6 +77,16 @@ export class Activity {
     this.tally(entry);
     if (entry.kind === "ran" && entry.error) this.blame(entry.request);
     this.list.add(row, read.text.length);
+  }
+
+  // A handler's next line stands below its last one, so that a traceback reads as one.
+  goesOn({ request, line }) {
+    const { last } = this.list;
+    const isNext = last?.entry.dataset.kind === "log" && last.entry.dataset.request === request;
+    if (!isNext || last.characters > LONGEST_LOG) return false;
+    find(".text", last.entry).append(`\n${line}`);
+    this.list.grow(line.length + 1);
+    return true;
   }
 
   // What a failed invocation has printed is shown with it: as a rule, the traceback.

@@ -33,7 +33,17 @@ export class BoundedList {
   // the background is shown none, so what waits is bounded too.
   add(entry, characters) {
     this.pending.append(entry);
-    this.kept.push({ entry, characters });
+    this.kept.push({ entry, characters: 0 });
+    this.grow(characters);
+  }
+
+  get last() {
+    return this.kept.at(-1);
+  }
+
+  // The last entry has so many characters more.
+  grow(characters) {
+    this.last.characters += characters;
     this.characters += characters;
     while (this.kept.length > MOST_ENTRIES || this.isTooLong()) this.drop();
     this.frame ??= requestAnimationFrame(() => this.show());

@@ -13,7 +13,7 @@ def answer(code: str, message: str = "no") -> exceptions.ClientError:
 
 CREDENTIALS = (
     "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY "
-    "(with --endpoint-url for a local DynamoDB, any value does)"
+    "(for a DynamoDB on your own machine, any value does)"
 )
 NETWORK = "check the network, the region and --endpoint-url"
 
