@@ -22,7 +22,7 @@ def measure(setup: Setup) -> list[Section]:
         minute_ago = int(time.time() * 1000) - 60_000
         table = {"latency_us": 10_000, "scan_us": 10_000, "rows": rows, "connected_ms": minute_ago}
         setup.secure.control(**table)
-        spec = {"way": way, "table": table, "warm": 0, "cpu": setup.client_cpu}
+        spec = {"way": way, "table": table, "cpu": setup.client_cpu}
         result = work("broadcast", setup.secure, spec)
         stats = setup.secure.stats()
         if (stats["posts"], stats["ids"]) != (rows, rows):

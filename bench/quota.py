@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from .harness import Measured, Section, Setup, check, median, shuffled_rounds, work
+from .harness import Measured, Section, Setup, check, check_load, median, shuffled_rounds, work
 
 SHARE = 0.30
 PERIOD_US = 100_000
@@ -32,12 +32,13 @@ def measure(setup: Setup) -> list[Section]:
                 "connections": CONNECTIONS[way],
                 "posts": POSTS[way],
                 "latency_us": 10_000,
-                "warm": 256 if way == "fast" else 32,
+                "warm": True,
                 "cpu": setup.client_cpu,
             }
             setup.secure.control(latency_us=10_000)
             result = work("posts", setup.secure, spec, prefix)
-            problems.extend(check(setup.secure, POSTS[way], result["wall_s"], way))
+            problems.extend(check_load(setup.secure, result["wall_s"], way))
+            problems.extend(check(setup.secure, POSTS[way], way))
             rate = POSTS[way] / result["wall_s"]
             return result | {"rate": rate, "us": result["cpu_s"] / POSTS[way] * 1e6}
 

@@ -15,6 +15,9 @@ from .target import Target
 
 Measured = dict[str, Any]
 
+WARM_UP_LATENCY_US = 200_000
+WARM_UP_ROUNDS = 20
+
 
 def cpu_seconds() -> float:
     """Of this process, user and system."""
@@ -33,19 +36,42 @@ def people(number: int, first: int = 0) -> list[Recipient]:
 
 
 def posts(spec: Measured) -> Measured:
-    """So many posts one way, after a warm-up or with no connection open."""
+    """So many posts one way, with every connection open before, or none."""
     from .ways import way
 
     target = _target(spec)
     post = way(spec["way"], target.origin, spec["connections"], spec.get("pace", 1_000_000))
     if spec["warm"]:
-        post(people(spec["warm"], first=9_000_000))
+        _warm_up(target, post, spec["connections"])
     target.control(latency_us=spec["latency_us"])
     recipients = people(spec["posts"])
     cpu, wall = cpu_seconds(), time.perf_counter()
     taken = post(recipients)
     wall, cpu = time.perf_counter() - wall, cpu_seconds() - cpu
-    return {"taken": taken, "cpu_s": cpu, "wall_s": wall, "peak_mb": peak_mb()}
+    return {
+        "taken": taken,
+        "cpu_s": cpu,
+        "wall_s": wall,
+        "peak_mb": peak_mb(),
+        "opened": _opened(target),
+    }
+
+
+def _warm_up(target: Target, post: Callable[[list[Recipient]], int], connections: int) -> None:
+    """Post, with answers so late that there is a need for every connection, until all are open.
+
+    Not every way opens as many as it may: so it ends after a few rounds.
+    """
+    target.control(latency_us=WARM_UP_LATENCY_US)
+    for _ in range(WARM_UP_ROUNDS):
+        post(people(4 * connections, first=9_000_000))
+        if _opened(target) >= connections:
+            return
+
+
+def _opened(target: Target) -> int:
+    """Connections since `control`; the last of them is this question's."""
+    return target.stats()["connections"] - 1
 
 
 def broadcast(spec: Measured) -> Measured:
@@ -54,8 +80,6 @@ def broadcast(spec: Measured) -> Measured:
 
     target = _target(spec)
     handle = application(spec["way"], target.origin)
-    if spec["warm"]:
-        handle(message())
     target.control(**spec["table"])
     began_ns, cpu = time.monotonic_ns(), cpu_seconds()
     handle(message())

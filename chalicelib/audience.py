@@ -11,9 +11,12 @@ from .errors import OutOfTimeError, StoreBusyError, StoreError
 from .recipients import BEGINNING, Connections, Page, Recipient
 from .workers import Workers
 
+FIRST_ROWS = 200
+"""The first posts wait for the first page: so it is small, and the second is read beside them."""
+
 PAGE_ROWS = 2000
-"""A page of DynamoDB's own size, 1 MB, has five times as many: the first posts would wait for it,
-and reading the next one would hold up the posts and take ten times the memory."""
+"""A page of DynamoDB's own size, 1 MB, has five times as many: reading the next one would hold up
+the posts and take ten times the memory."""
 
 
 class Everyone(Iterator[Recipient]):
@@ -111,7 +114,8 @@ class Everyone(Iterator[Recipient]):
                 reading = self._begin(after)
 
     def _begin(self, after: str) -> Future[Page]:
-        read = partial(self._connections.page, after, self._clock.time_ms(), PAGE_ROWS)
+        rows = PAGE_ROWS if self._started else FIRST_ROWS
+        read = partial(self._connections.page, after, self._clock.time_ms(), rows)
         return self._workers.start(read)
 
     def _pause(self, attempt: int) -> None:

@@ -10,6 +10,8 @@ Backoff = Callable[[int], float]
 BASE_SECONDS = 0.1
 MOST_SECONDS = 1.0
 
+_chance = random.Random()  # noqa: S311 - spreads load, hides nothing
+
 
 class Clock:
     """The machine's clocks."""
@@ -30,7 +32,8 @@ class Clock:
 def full_jitter(attempt: int) -> float:
     """Anything between nothing and a limit that doubles with each attempt.
 
-    Spread over the whole interval, callers that were refused together do not return together.
+    Spread over the whole interval, callers that were refused together do not return together; not
+    even where an application seeds the module's own generator.
     """
     most = min(MOST_SECONDS, BASE_SECONDS * 2**attempt)
-    return random.uniform(0, most)  # noqa: S311 - spreads load, hides nothing
+    return _chance.uniform(0, most)

@@ -15,6 +15,7 @@ from pynamodb.exceptions import PynamoDBConnectionError
 from .errors import DecanterError, MissingTableError, SettingError, StoreBusyError, StoreError
 from .settings import region_of, table_name
 from .transports.session import session
+from .transports.tls import share_with
 
 _BUSY_CODES = {
     "InternalServerError",
@@ -78,7 +79,7 @@ def on_one_session(table: TableConnection) -> TableConnection:
     connection = table.connection
     with _making:
         connection._local.session = session()
-        assert connection.client is not None
+        share_with(connection.client)
     return table
 
 

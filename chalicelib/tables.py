@@ -10,10 +10,11 @@ The merge template declares such a table; nothing is read at import.
 from collections.abc import Callable
 from typing import TypeVar
 
+from pynamodb.connection.table import TableConnection
 from pynamodb.models import Model
 
 from .errors import DeclarationError
-from .pynamo import TableMeta
+from .pynamo import TableMeta, on_one_session
 
 M = TypeVar("M", bound=type[Model])
 
@@ -37,6 +38,12 @@ def table(*, env: str) -> Callable[[M], M]:
             )
         meta = TableMeta(env, read_capacity_units=1, write_capacity_units=1)
         model.Meta = meta  # type: ignore[assignment]  # an instance answers as the class would
+        model._get_connection = classmethod(_connection)  # type: ignore[assignment]
         return model
 
     return complete
+
+
+def _connection(model: type[Model]) -> TableConnection:
+    """PynamoDB's connection to the table, for all of the model's methods."""
+    return on_one_session(Model._get_connection.__func__(model))  # type: ignore[attr-defined]

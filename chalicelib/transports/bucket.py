@@ -35,6 +35,7 @@ class TokenBucket:
         self._filled = now
         self._fell = now
         self._moment = now
+        self._judged_at = now
         self._accepted = 0
         self._throttled = 0
 
@@ -64,15 +65,22 @@ class TokenBucket:
         """
         if sent_at < self._fell:
             return
-        answers = self._accepted + self._throttled
-        if not answers:
-            self._moment = now
         if throttled:
             self._throttled += 1
         else:
             self._accepted += 1
-        if answers >= LEAST_ANSWERS and now - self._moment >= WINDOW_SECONDS:
+        if now >= self._judged_at:
+            self._judge(now)
+
+    def _judge(self, now: float) -> None:
+        """A moment begins with its first answer, and ends when there are enough of them."""
+        answers = self._accepted + self._throttled
+        if answers == 1:
+            self._moment = now
+            self._judged_at = now + WINDOW_SECONDS
+        elif answers > LEAST_ANSWERS:
             self._adjust(now)
+            self._judged_at = now
 
     def _adjust(self, now: float) -> None:
         if self._throttled >= MANY * (self._throttled + self._accepted):

@@ -23,7 +23,7 @@ SPARE_SECONDS = 0.0002
 """When nothing happens for so long, the processor is not what limits: then, and only then, another
 connection helps."""
 
-_REFUSED = Result.REFUSED  # a global is found faster than an enumeration's member
+_OK, _REFUSED = Result.OK, Result.REFUSED  # found faster than an enumeration's members
 
 Sign = Callable[[], SignedRequests]
 """Gives requests signed at this moment; raises BotoCoreError when there are no credentials."""
@@ -150,7 +150,8 @@ class Fanout:
         except OSError as error:
             self._lose(connection, error)
         else:
-            self._pool.watch(connection)
+            if connection.wants != connection.watched:
+                self._pool.watch(connection)
 
     def _proceed(self, connection: Connection, now: float) -> None:
         post = self._flying.get(connection)
@@ -170,7 +171,12 @@ class Fanout:
             self._pool.keep(connection)
         else:
             self._pool.drop(connection)
-        self._answer(post, self._read(answer), now)
+        outcome = self._read(answer)
+        self._bucket.learn(post.sent_at, now, throttled=outcome.throttled)
+        if outcome.result is _OK and not post.attempts:  # nearly always: done, and nothing to say
+            self._landed.append(Delivery(post.recipient, outcome))
+        else:
+            self._answer(post, outcome, now)
 
     def _lose(self, connection: Connection, error: Exception) -> None:
         """A connection is dead; one that was kept may have been so before its request was sent."""
@@ -183,7 +189,6 @@ class Fanout:
             self._settle(post, _failed(error))
 
     def _answer(self, post: Post, outcome: Outcome, now: float) -> None:
-        self._bucket.learn(post.sent_at, now, throttled=outcome.throttled)
         if outcome.result is _REFUSED and not post.signed_again:
             post.signed_again, post.outcome = True, outcome
             if self._signed_at > post.sent_at or self._sign_again(now):

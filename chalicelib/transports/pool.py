@@ -4,12 +4,12 @@ import socket
 import ssl
 from collections import deque
 from collections.abc import Callable, Iterable
-from functools import cache
+from functools import cached_property
 from selectors import DefaultSelector
 
 from ..clock import Clock
 from .http1 import Endpoint
-from .session import ca_bundle
+from .tls import ca_bundle, tls_context
 from .wire import Address, Connection
 
 Resolve = Callable[[str, int], Iterable[Address]]
@@ -37,7 +37,7 @@ class Pool:
         self._clock = clock
         self._resolve = resolve or _addresses
         self._selector = DefaultSelector()
-        self._watched: dict[Connection, int] = {}
+        self._all: set[Connection] = set()
         self._opening: set[Connection] = set()
         self._idle: list[Connection] = []  # taken from its end: the most recently used
         self._rested_ms = 0
@@ -76,7 +76,7 @@ class Pool:
         """
         if self._idle:
             return True
-        few = len(self._watched) < self._most and len(self._opening) < OPENING_AT_ONCE
+        few = len(self._all) < self._most and len(self._opening) < OPENING_AT_ONCE
         return may_open and few
 
     def get(self, *, new: bool = False) -> Connection:
@@ -96,18 +96,19 @@ class Pool:
         """Wait for what a connection wants now."""
         if self._opening and connection.open:
             self._opening.discard(connection)
-        if self._watched[connection] != connection.wants:
-            self._watched[connection] = connection.wants
+        if connection.wants != connection.watched:
+            connection.watched = connection.wants
             self._selector.modify(connection.descriptor, connection.wants, connection)
 
     def keep(self, connection: Connection) -> None:
         """Take a connection back for the next request."""
-        self.watch(connection)
+        if self._opening or connection.wants != connection.watched:
+            self.watch(connection)
         self._idle.append(connection)
 
     def drop(self, connection: Connection) -> None:
         """Close a connection."""
-        del self._watched[connection]
+        self._all.remove(connection)
         self._opening.discard(connection)
         if connection in self._idle:
             self._idle.remove(connection)
@@ -125,24 +126,27 @@ class Pool:
 
     def close(self) -> None:
         """Close everything."""
-        for connection in list(self._watched):
+        for connection in list(self._all):
             self.drop(connection)
         self._selector.close()
 
+    @cached_property
+    def _tls(self) -> ssl.SSLContext | None:
+        return tls_context(ca_bundle()) if self._endpoint.secure else None
+
     def _open(self) -> Connection:
         """A new connection, to each of the name's addresses in turn."""
-        tls = tls_context(ca_bundle()) if self._endpoint.secure else None
         self._look_up()
         problem = OSError("the name has no address")
         for _ in range(len(self._addresses)):
             self._addresses.rotate(-1)
             try:
-                connection = Connection(self._addresses[-1], tls, self._endpoint.host)
+                connection = Connection(self._addresses[-1], self._tls, self._endpoint.host)
             except OSError as error:  # no way there; to another one, perhaps
                 problem = error
                 continue
             self._selector.register(connection.descriptor, connection.wants, connection)
-            self._watched[connection] = connection.wants
+            self._all.add(connection)
             self._opening.add(connection)
             return connection
         raise problem
@@ -156,11 +160,3 @@ class Pool:
 
 def _addresses(host: str, port: int) -> Iterable[Address]:
     return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG)
-
-
-@cache
-def tls_context(authorities: str) -> ssl.SSLContext:
-    """What verifies the endpoint; made once, because reading the authorities takes a while."""
-    context = ssl.create_default_context(cafile=authorities)
-    context.set_alpn_protocols(["http/1.1"])
-    return context

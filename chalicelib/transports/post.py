@@ -1,6 +1,6 @@
 """One recipient's post, from attempt to attempt."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ..recipients import Recipient
 from .protocol import RETRIES, UNANSWERED, Delivery, Outcome, Result
@@ -8,27 +8,32 @@ from .protocol import RETRIES, UNANSWERED, Delivery, Outcome, Result
 _OK = Result.OK  # a global is found faster than an enumeration's member
 
 
-@dataclass(slots=True)
 class Post:
     """A request on its way to one connection.
 
-    Attributes:
+    Args:
         recipient: whose connection.
+
+    Attributes:
         outcome: of the last attempt.
         attempts: those that have ended.
         throttled: whether any was answered 429.
+        repeated: how often another followed one without an answer.
         sent_at: when the last one began, monotonic seconds.
         replayed: whether it was sent again because a kept connection was found dead.
         signed_again: whether it was sent again because its signature was refused.
     """
 
-    recipient: Recipient
-    outcome: Outcome = UNANSWERED
-    attempts: int = 0
-    throttled: bool = False
-    sent_at: float = 0.0
-    replayed: bool = False
-    signed_again: bool = False
+    outcome = UNANSWERED
+    attempts = 0
+    throttled = False
+    repeated = 0
+    sent_at = 0.0
+    replayed = False
+    signed_again = False
+
+    def __init__(self, recipient: Recipient) -> None:
+        self.recipient = recipient
 
     def end_attempt(self, outcome: Outcome) -> bool:
         """Take in how an attempt ended; say whether another one is due."""
@@ -37,11 +42,19 @@ class Post:
         if outcome.result is _OK:
             return False
         self.throttled |= outcome.throttled
-        return outcome.retryable and self.attempts <= RETRIES
+        if not outcome.retryable or self.attempts > RETRIES:
+            return False
+        self.repeated += outcome.status is None
+        return True
 
     def delivery(self) -> Delivery:
         """What has become of it so far."""
         outcome = self.outcome
         if self.attempts > 1:
-            outcome = replace(outcome, attempts=self.attempts, throttled=self.throttled)
+            outcome = replace(
+                outcome,
+                attempts=self.attempts,
+                throttled=self.throttled,
+                repeated=self.repeated,
+            )
         return Delivery(self.recipient, outcome)

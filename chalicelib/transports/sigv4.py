@@ -18,6 +18,8 @@ from .http1 import Endpoint
 ALGORITHM = "AWS4-HMAC-SHA256"
 SERVICE = "execute-api"
 
+_INNER = bytes(byte ^ 0x36 for byte in range(256))
+_OUTER = bytes(byte ^ 0x5C for byte in range(256))
 _BASE64 = re.compile("[A-Za-z0-9_-]*=*")
 
 
@@ -64,9 +66,12 @@ class SignedRequests:
         path = f"{endpoint.path}/@connections/"
 
         key = signing_key(credentials.secret_key, date, region)
-        self._inner, self._outer = _pads(key)
-        self._inner += f"{ALGORITHM}\n{moment}\n{scope}\n".encode()
-        self._canonical_start = f"{method}\n{quote(path, safe='/~')}".encode()
+        # Each hash is begun once, and a copy of it ended for each recipient. Two of them make an
+        # HMAC (RFC 2104), for which the module `hmac` would look its algorithm up each time.
+        block = key.ljust(64, b"\0")
+        self._canonical = sha256(f"{method}\n{quote(path, safe='/~')}".encode())
+        self._inner = sha256(block.translate(_INNER) + f"{ALGORITHM}\n{moment}\n{scope}\n".encode())
+        self._outer = sha256(block.translate(_OUTER))
         self._canonical_end = f"\n\n{lines}\n{names}\n{sha256(body).hexdigest()}".encode()
         self._start = f"{method} {path}".encode()
         self._middle = (
@@ -83,11 +88,12 @@ class SignedRequests:
         more, as for every service but S3.
         """
         once = _encode(connection_id)
-        twice = once.replace(b"%", b"%25")
-        canonical = sha256(self._canonical_start + twice + self._canonical_end).hexdigest()
-        inner = sha256(self._inner + canonical.encode()).digest()
-        signature = sha256(self._outer + inner).hexdigest()
-        return b"".join((self._start, once, self._middle, signature.encode(), self._end))
+        canonical, inner, outer = self._canonical.copy(), self._inner.copy(), self._outer.copy()
+        canonical.update(once.replace(b"%", b"%25") + self._canonical_end)
+        inner.update(canonical.hexdigest().encode())
+        outer.update(inner.digest())
+        signature = outer.hexdigest().encode()
+        return b"".join((self._start, once, self._middle, signature, self._end))
 
 
 def _encode(connection_id: str) -> bytes:
@@ -95,16 +101,6 @@ def _encode(connection_id: str) -> bytes:
     if _BASE64.fullmatch(connection_id):
         return connection_id.encode().replace(b"=", b"%3D")
     return quote(connection_id, safe="", errors="replace").encode()
-
-
-def _pads(key: bytes) -> tuple[bytes, bytes]:
-    """What HMAC (RFC 2104) hashes before the message, and before that hash.
-
-    The module `hmac` would look the algorithm up for each recipient, which takes longer than to
-    hash twice.
-    """
-    block = key.ljust(64, b"\0")
-    return bytes(byte ^ 0x36 for byte in block), bytes(byte ^ 0x5C for byte in block)
 
 
 @lru_cache(maxsize=8)

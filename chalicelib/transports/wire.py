@@ -32,6 +32,7 @@ class Connection:
         descriptor: the socket's; it stays the same.
         open: whether requests can be sent: TCP is connected, and TLS agreed upon.
         wants: the selector's events for which `proceed` has to be called.
+        watched: those of which the selector has been told.
         answers: how many answers it has received.
 
     Raises:
@@ -49,6 +50,7 @@ class Connection:
         "descriptor",
         "open",
         "wants",
+        "watched",
     )
 
     def __init__(self, address: Address, tls: ssl.SSLContext | None, server_name: str) -> None:
@@ -61,7 +63,7 @@ class Connection:
         self._received = b""
         self.descriptor = self._socket.fileno()
         self.open = False
-        self.wants = EVENT_WRITE
+        self.wants = self.watched = EVENT_WRITE
         self.answers = 0
         self._socket.settimeout(0)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

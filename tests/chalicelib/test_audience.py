@@ -1,6 +1,6 @@
 import pytest
 
-from chalicelib.audience import PAGE_ROWS, Everyone
+from chalicelib.audience import FIRST_ROWS, PAGE_ROWS, Everyone
 from chalicelib.deadline import Deadline
 from chalicelib.errors import StoreBusyError
 from chalicelib.recipients import BEGINNING, MAX_AGE_MS
@@ -88,7 +88,7 @@ def test_a_table_of_which_no_page_can_be_read_is_an_error_and_not_an_empty_one()
         next(everyone(connections, FakeClock(), seconds=2))
 
 
-def test_pages_are_short() -> None:
+def test_the_first_page_is_small_and_the_others_are_short() -> None:
     connections = FakeConnections(TEN)
     list(everyone(connections, FakeClock()))
-    assert connections.limits == [PAGE_ROWS] * 4
+    assert connections.limits == [FIRST_ROWS, *[PAGE_ROWS] * 3]

@@ -1,3 +1,4 @@
+import random
 import time
 
 from chalicelib.clock import MOST_SECONDS, Clock, full_jitter
@@ -16,3 +17,11 @@ def test_pauses_double_up_to_a_limit_and_spread_over_the_whole_interval() -> Non
         pauses = [full_jitter(attempt) for _ in range(200)]
         assert 0 <= min(pauses) < most / 4
         assert most * 3 / 4 < max(pauses) <= most
+
+
+def test_an_application_that_seeds_the_modules_generator_does_not_make_pauses_alike() -> None:
+    pauses = set()
+    for _ in range(20):
+        random.seed(1)
+        pauses.add(full_jitter(3))
+    assert len(pauses) > 1

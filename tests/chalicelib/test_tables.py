@@ -4,6 +4,7 @@ from pynamodb.models import Model
 
 from chalicelib.errors import DeclarationError, SettingError
 from chalicelib.tables import table
+from chalicelib.transports.session import session
 
 
 @table(env="SCORES_TABLE")
@@ -21,6 +22,14 @@ def test_the_environment_names_the_table_when_it_is_used(
         Score.create_table()
         Score(name).save()
         assert [each.player for each in Score.scan()] == [name]
+
+
+def test_a_table_has_its_client_from_the_processes_one_session(
+    aws_environment: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SCORES_TABLE", "scores")
+    assert Score._get_connection().connection.session is session()
+    assert Score._get_connection() is Score._get_connection()
 
 
 def test_a_variable_without_a_name_is_refused() -> None:

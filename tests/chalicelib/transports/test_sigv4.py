@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from functools import partial
+from hashlib import sha256
 from typing import Any, NamedTuple
 
 from botocore.auth import SigV4Auth
@@ -106,7 +107,7 @@ def test_an_id_is_encoded_once_on_the_wire_and_twice_where_it_is_signed() -> Non
     requests = SignedRequests("POST", endpoint, b"x", Credentials("A", SECRET), "eu-west-1", 0)
     line, fields, _ = parsed(requests.render("L0SM9cOFvHcCIhw="))
     assert line == "POST /v1/@connections/L0SM9cOFvHcCIhw%3D HTTP/1.1"
-    assert requests._canonical_start == b"POST\n/v1/%40connections/"
+    assert requests._canonical.digest() == sha256(b"POST\n/v1/%40connections/").digest()
     assert fields["x-amz-date"] == "19700101T000000Z"
 
 
