@@ -1,11 +1,19 @@
 """Decanter: what one client sends, every connected client gets."""
 
+import os
 from typing import Any
 
-from chalice.app import Chalice, WebsocketEvent
+from chalice.app import Chalice, CloudWatchEvent, Rate, WebsocketEvent
 from pynamodb.attributes import UnicodeAttribute
 
-from chalicelib import ConnectionModel, Request, Router, connection_table
+from chalicelib import (
+    AllowedOrigins,
+    ConnectionModel,
+    Request,
+    Router,
+    connection_table,
+    sweep_minutes,
+)
 
 app = Chalice(app_name="decanter")
 app.experimental_feature_flags.update(["WEBSOCKETS"])
@@ -19,6 +27,7 @@ class Connection(ConnectionModel):
 
 
 router = Router("$request.body.message", connections=Connection)
+router.on_connect(AllowedOrigins())
 
 
 @app.on_ws_connect()
@@ -34,6 +43,13 @@ def disconnect(event: WebsocketEvent) -> dict[str, Any]:
 @app.on_ws_message()
 def message(event: WebsocketEvent) -> dict[str, Any]:
     return router.dispatch(event.to_dict(), event.context)
+
+
+if minutes := sweep_minutes(os.environ):
+
+    @app.schedule(Rate(minutes, unit=Rate.MINUTES))
+    def sweep(event: CloudWatchEvent) -> dict[str, Any]:
+        return router.sweep(event.context)
 
 
 @router.route("sendmessage", operation_name="SendRoute")

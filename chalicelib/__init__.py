@@ -5,7 +5,7 @@ Importing it reads no environment and talks to nobody.
 
 from .broadcast import Report
 from .connections import ConnectionModel, connection_table
-from .errors import Fault, InvalidPayload, RateLimited
+from .faults import Fault, Flooding, Forbidden, InvalidPayload, RateLimited
 from .handshake import Handshake, Refused
 from .identity import IdentifiedModel
 from .multicast import Multicast
@@ -15,6 +15,7 @@ from .request import Disconnection, Occasion, Request
 from .route import GetResponse, Response
 from .routes import Routes
 from .routing import Router
+from .settings import sweep_minutes
 from .tables import table
 from .tokens import WebTokens
 
@@ -23,6 +24,8 @@ __all__ = [
     "ConnectionModel",
     "Disconnection",
     "Fault",
+    "Flooding",
+    "Forbidden",
     "GetResponse",
     "Handshake",
     "IdentifiedModel",
@@ -40,5 +43,6 @@ __all__ = [
     "Routes",
     "WebTokens",
     "connection_table",
+    "sweep_minutes",
     "table",
 ]

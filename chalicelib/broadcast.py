@@ -40,6 +40,8 @@ class Report:
         left_over_exact: False when the rest could not be counted in time: there are more.
         cursor: the audience after which another broadcast can go on; None when nobody is left.
         milliseconds: from the first read to the last count.
+        repeated: posts that were sent again as no answer came to them: so many frames, and no more,
+            can have arrived twice.
     """
 
     sent: int
@@ -50,6 +52,7 @@ class Report:
     left_over_exact: bool
     cursor: str | None
     milliseconds: int
+    repeated: int = 0
 
     def as_fields(self) -> dict[str, Any]:
         """The report as the log has it."""
@@ -76,6 +79,7 @@ class _Tally:
     clock: Clock
     cleanup: Cleanup
     sent: int = 0
+    repeated: int = 0
     young: list[Recipient] = field(default_factory=list)
     failures: dict[Outcome, _Failures] = field(default_factory=lambda: defaultdict(_Failures))
     young_since: float = 0.0
@@ -87,6 +91,7 @@ class _Tally:
 
     def add(self, delivery: Delivery) -> None:
         recipient, outcome = delivery
+        self.repeated += outcome.repeated
         if outcome.result is Result.OK:
             self.sent += 1
         elif outcome.result is Result.MALFORMED:
@@ -156,6 +161,7 @@ class Broadcast:
             left_over_exact=exact,
             cursor=audience.cursor,
             milliseconds=round((self.clock.monotonic() - began) * 1000),
+            repeated=tally.repeated,
         )
         _log_problems(tally, report)
         if tally.refusal is not None:

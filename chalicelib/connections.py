@@ -10,9 +10,10 @@ template says of it follow the declaration. Nothing is read at import; the table
 region are looked up when they are used.
 """
 
-from collections.abc import Callable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from pynamodb.attributes import Attribute, NumberAttribute, TTLAttribute, UnicodeAttribute
 from pynamodb.connection.table import TableConnection
@@ -20,15 +21,10 @@ from pynamodb.models import Model
 
 from .errors import DeclarationError
 from .pynamo import ChangedError, TableMeta, on_one_session, translated
-from .recipients import BEGINNING, MAX_AGE_MS, Count, Page, Recipient
+from .recipients import BEGINNING, MAX_AGE_MS, SWEEP, Count, Page, Recipient
 
-# What each function calls DynamoDB for, so that it is allowed that and no more: `record`; `page`,
-# `count_after` and `remove_if_unchanged`; `remove`.
-ACTIONS = {
-    "websocket_connect": ["dynamodb:PutItem"],
-    "websocket_message": ["dynamodb:DeleteItem", "dynamodb:Scan"],
-    "websocket_disconnect": ["dynamodb:DeleteItem"],
-}
+Actions = Mapping[str, Sequence[str]]
+"""The DynamoDB actions of each function, by its name in Chalice's configuration."""
 
 
 class ConnectionModel(Model):
@@ -38,8 +34,17 @@ class ConnectionModel(Model):
         connected_at: epoch milliseconds, from the event.
         expires_at: when DynamoDB may delete the row, 2 h 10 min later. It does so late, by days:
             readers pass over a row that is too old to be alive.
+        table_actions: what each function calls DynamoDB for, so that it may do that and no more:
+            `record`; `page`, `count_after` and `remove_if_unchanged`; `remove`; `page` and
+            `remove_if_unchanged`. A subclass names what it adds.
     """
 
+    table_actions: ClassVar[Actions] = {
+        "websocket_connect": ("dynamodb:PutItem",),
+        "websocket_message": ("dynamodb:DeleteItem", "dynamodb:Scan"),
+        "websocket_disconnect": ("dynamodb:DeleteItem",),
+        SWEEP: ("dynamodb:DeleteItem", "dynamodb:Scan"),
+    }
     connected_at = NumberAttribute()
     expires_at = TTLAttribute()
 
@@ -84,8 +89,13 @@ class ConnectionModel(Model):
         return None
 
     @classmethod
+    def identity_end(cls) -> str:
+        """The attribute that says until when a client's identity is known; "" where none does."""
+        return ""
+
+    @classmethod
     def page(cls, after: str, now_ms: int, limit: int | None = None) -> Page:
-        """Read the next part of the table: at most 1 MB of rows, of each the two names used here.
+        """Read the next part of the table: at most 1 MB of rows, of each what a recipient has.
 
         Args:
             after: a connection id, whose row need not exist any more; or `BEGINNING`.
@@ -93,14 +103,15 @@ class ConnectionModel(Model):
             limit: rows to read at most.
         """
         key, connected_at = _hash_key(cls).attr_name, cls.connected_at.attr_name
+        end = cls.identity_end()
         with translated(cls.Meta):
             answer = _table(cls).scan(
-                attributes_to_get=[key, connected_at],
+                attributes_to_get=[key, connected_at, *([end] if end else [])],
                 exclusive_start_key=after or None,
                 limit=limit,
             )
         rows = (
-            Recipient(item[key]["S"], int(item.get(connected_at, {}).get("N", 0)))
+            Recipient(item[key]["S"], _number(item, connected_at), _number(item, end))
             for item in answer["Items"]
         )
         alive = [row for row in rows if not row.connected_at or row.connected_at > _oldest(now_ms)]
@@ -143,7 +154,7 @@ class ConnectionModel(Model):
             "ttl_attribute": cls.expires_at.attr_name,
             "read_capacity_units": meta.read_capacity_units,
             "write_capacity_units": meta.write_capacity_units,
-            "actions": ACTIONS,
+            "actions": _actions(cls),
         }
 
 
@@ -194,6 +205,15 @@ def _check(model: type[ConnectionModel], env: str, *capacities: int) -> None:
     raise DeclarationError(f"@connection_table of {model.__name__}: {problem}")
 
 
+def _actions(model: type[ConnectionModel]) -> dict[str, list[str]]:
+    """What the model and its bases call DynamoDB for, together."""
+    actions: dict[str, set[str]] = defaultdict(set)
+    for base in model.__mro__:
+        for function, calls in vars(base).get("table_actions", {}).items():
+            actions[function].update(calls)
+    return {function: sorted(calls) for function, calls in actions.items()}
+
+
 def _table(model: type[ConnectionModel]) -> TableConnection:
     """PynamoDB's lower layer: a row as it came costs a tenth of a model's instance."""
     return model._get_connection()
@@ -201,6 +221,10 @@ def _table(model: type[ConnectionModel]) -> TableConnection:
 
 def _hash_key(model: type[ConnectionModel]) -> Attribute[Any]:
     return next(each for each in model.get_attributes().values() if each.is_hash_key)
+
+
+def _number(item: Mapping[str, Any], name: str) -> int:
+    return int(item.get(name, {}).get("N", 0))
 
 
 def _oldest(now_ms: int) -> int:

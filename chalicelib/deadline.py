@@ -23,7 +23,12 @@ class Deadline(NamedTuple):
     work: float
 
 
-def deadline_of(context: object, clock: Clock, default_seconds: float) -> Deadline:
+def deadline_of(
+    context: object,
+    clock: Clock,
+    default_seconds: float,
+    most_seconds: float = INTEGRATION_SECONDS,
+) -> Deadline:
     """The deadline of an event that begins now.
 
     The larger of half a second and five per cent is kept: half of it for the rows, half for the
@@ -33,9 +38,10 @@ def deadline_of(context: object, clock: Clock, default_seconds: float) -> Deadli
         context: Lambda's; without one, or with one that does not tell, the default holds.
         clock: gives the present.
         default_seconds: all the time that there is, without a context.
+        most_seconds: after this nobody waits for the answer; no client waits for a schedule's.
     """
     now = clock.monotonic()
     tell = getattr(context, "get_remaining_time_in_millis", None)
-    seconds = default_seconds if tell is None else min(tell() / 1000, INTEGRATION_SECONDS)
+    seconds = default_seconds if tell is None else min(tell() / 1000, most_seconds)
     margin = max(LEAST_MARGIN_SECONDS, MARGIN * seconds)
     return Deadline(now + seconds - margin, now + seconds - margin / 2)

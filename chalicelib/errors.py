@@ -1,31 +1,16 @@
-"""Every error of the framework.
+"""Every error of the framework that no client has made.
 
-    DecanterError
-    ├── DeclarationError      app.py declares what cannot be; raised while it is imported
-    ├── ConfigurationError    the deployment lacks something; the message says what mends it
-    │   ├── SettingError        an environment variable is missing or has a value that cannot be
-    │   ├── MissingTableError   the variable names a table that does not exist
-    │   └── PostingRefusedError API Gateway answers 403: this function may not post
-    ├── StoreError            DynamoDB refused an operation for good
-    │   └── StoreBusyError      … for now: throttled, unavailable or not answering
-    ├── OutOfTimeError        the time that an operation was given is over
-    └── Fault                 answered with an error frame, whose code and status it knows
-        ├── BadJson             bad_json         400
-        ├── NotAnObject         not_an_object    400
-        ├── FieldFault
-        │   ├── MissingData     missing_data     400
-        │   └── InvalidPayload  invalid_payload  400
-        ├── UnknownRoute        unknown_route    404
-        ├── TooLarge            too_large        413
-        ├── RateLimited         rate_limited     429   temporary
-        └── Internal            internal         500   temporary; the only one that is our fault
-
-A client's mistake ends as a frame to that client and a 4xx status; everything else that a route
-raises is logged with the request's id and ends as `internal`.
+DecanterError
+├── DeclarationError      app.py declares what cannot be; raised while it is imported
+├── ConfigurationError    the deployment lacks something; the message says what mends it
+│   ├── SettingError        an environment variable is missing or has a value that cannot be
+│   ├── MissingTableError   the variable names a table that does not exist
+│   └── PostingRefusedError API Gateway answers 403: this function may not post
+├── StoreError            DynamoDB refused an operation for good
+│   └── StoreBusyError      … for now: throttled, unavailable or not answering
+├── OutOfTimeError        the time that an operation was given is over
+└── Fault                 answered with an error frame: `faults`
 """
-
-from collections.abc import Sequence
-from typing import Any, ClassVar
 
 
 class DecanterError(Exception):
@@ -108,142 +93,3 @@ class StoreBusyError(StoreError):
 
 class OutOfTimeError(DecanterError):
     """The time that an operation was given is over; it may still be running."""
-
-
-class Fault(DecanterError):  # noqa: N818 - the client's, so rarely an error of the program
-    """Ends the handling of a message with an error frame to its sender.
-
-    Attributes:
-        code: the frame's stable code.
-        status: the handler's HTTP status.
-        temporary: whether the same message may succeed later.
-    """
-
-    code: ClassVar[str]
-    status: ClassVar[int] = 400
-    temporary: ClassVar[bool] = False
-
-    def details(self) -> dict[str, Any]:
-        """Members of the frame's `error` object beside code, message and temporary."""
-        return {}
-
-
-class BadJson(Fault):
-    """The message is not RFC 8259 JSON, or is nested deeper than is read.
-
-    Attributes:
-        reason: what is wrong and where; it never quotes the message.
-    """
-
-    code = "bad_json"
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
-
-    def __str__(self) -> str:
-        return f"the message is not JSON: {self.reason}"
-
-
-class NotAnObject(Fault):
-    """The message is JSON, but no object."""
-
-    code = "not_an_object"
-
-    def __str__(self) -> str:
-        return "the message must be a JSON object"
-
-
-class FieldFault(Fault):
-    """A member of the message is at fault.
-
-    Attributes:
-        field: its name.
-        reason: what it must be.
-    """
-
-    def __init__(self, field: str, reason: str) -> None:
-        super().__init__(field, reason)
-        self.field = field
-        self.reason = reason
-
-    def __str__(self) -> str:
-        return f"{self.field!r} {self.reason}"
-
-    def details(self) -> dict[str, Any]:
-        """Name the member."""
-        return {"field": self.field}
-
-
-class MissingData(FieldFault):
-    """The message lacks a member that its route needs; null counts as present."""
-
-    code = "missing_data"
-
-    def __init__(self, field: str) -> None:
-        super().__init__(field, "is missing")
-
-
-class InvalidPayload(FieldFault):
-    """A member has a value that its route does not take; routes raise it."""
-
-    code = "invalid_payload"
-
-
-class UnknownRoute(Fault):
-    """The message selects no route; route keys are compared letter by letter.
-
-    Attributes:
-        known_routes: the keys that there are.
-    """
-
-    code = "unknown_route"
-    status = 404
-
-    def __init__(self, known_routes: Sequence[str]) -> None:
-        super().__init__(known_routes)
-        self.known_routes = list(known_routes)
-
-    def __str__(self) -> str:
-        return f"no such route; there are: {', '.join(self.known_routes) or 'none'}"
-
-    def details(self) -> dict[str, Any]:
-        """List the routes that there are."""
-        return {"known_routes": self.known_routes}
-
-
-class TooLarge(Fault):
-    """A frame to be sent has `size` bytes, more than the `limit` that API Gateway takes."""
-
-    code = "too_large"
-    status = 413
-
-    def __init__(self, size: int, limit: int) -> None:
-        super().__init__(size, limit)
-        self.size = size
-        self.limit = limit
-
-    def __str__(self) -> str:
-        return f"{self.size} bytes are more than the {self.limit} that one message may have"
-
-
-class RateLimited(Fault):
-    """The connection sends faster than a route allows; routes raise it."""
-
-    code = "rate_limited"
-    status = 429
-    temporary = True
-
-    def __str__(self) -> str:
-        return "too many messages: wait before the next one"
-
-
-class Internal(Fault):
-    """Something of ours failed; the log has it under the request's id."""
-
-    code = "internal"
-    status = 500
-    temporary = True
-
-    def __str__(self) -> str:
-        return "the service failed; its log has the details under this request id"

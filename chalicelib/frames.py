@@ -9,7 +9,7 @@ there when the client's message had one of at most `MAX_REF_BYTES`: the same JSO
 
 import json
 
-from .errors import Fault
+from .faults import Fault
 from .request import Request
 
 MAX_REF_BYTES = 256

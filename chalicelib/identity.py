@@ -2,15 +2,15 @@
 
     class Connection(IdentifiedModel): ...
 
-A connect hook (`tokens.WebTokens`) writes them; `request.identity` reads one, for which the
-message function may then GetItem.
+A connect hook (`tokens.WebTokens`) writes them; `identity` of a request or a disconnection reads
+one, for which the functions of messages and disconnects may then GetItem.
 """
 
-from typing import Any
+from typing import ClassVar
 
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
 
-from .connections import ConnectionModel
+from .connections import Actions, ConnectionModel
 from .pynamo import translated
 
 
@@ -19,9 +19,13 @@ class IdentifiedModel(ConnectionModel):
 
     Attributes:
         identity: who it is.
-        identity_expires_at: until when that is known, epoch seconds.
+        identity_expires_at: until when that is known, epoch seconds; a sweep then closes the
+            connection.
     """
 
+    table_actions: ClassVar[Actions] = dict.fromkeys(
+        ("websocket_message", "websocket_disconnect"), ("dynamodb:GetItem",)
+    )
     identity = UnicodeAttribute(null=True)
     identity_expires_at = NumberAttribute(null=True)
 
@@ -35,11 +39,6 @@ class IdentifiedModel(ConnectionModel):
         return identity
 
     @classmethod
-    def __decanter__(cls) -> dict[str, Any] | None:
-        """What the tool reads of a table; with the right that `identify` needs."""
-        declared = super().__decanter__()
-        if declared is None:
-            return None
-        actions = dict(declared["actions"])
-        actions["websocket_message"] = sorted([*actions["websocket_message"], "dynamodb:GetItem"])
-        return declared | {"actions": actions}
+    def identity_end(cls) -> str:
+        """The attribute that says until when a client's identity is known."""
+        return str(cls.identity_expires_at.attr_name)

@@ -16,7 +16,7 @@ import sys
 from decimal import Decimal
 from typing import Any, NoReturn
 
-from .errors import BadJson
+from .faults import BadJson
 
 MAX_DEPTH = 128
 

@@ -6,6 +6,9 @@ call, and no right to call. CloudWatch bills six custom metrics a namespace; wit
 there is no line.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from .broadcast import Report
 from .logs import log
 
@@ -31,13 +34,28 @@ def measure(report: Report, namespace: str | None, now_ms: int) -> None:
     if namespace is None:
         return
     fields = report.as_fields()
-    directive = {
-        "Namespace": namespace,
-        "Dimensions": [[]],
-        "Metrics": [{"Name": name, "Unit": unit} for name, unit in METRICS.items()],
-    }
     log(
         "broadcast",
-        _aws={"Timestamp": now_ms, "CloudWatchMetrics": [directive]},
+        _aws=directive(METRICS, [], namespace, now_ms),
         **{name: fields[name] for name in METRICS},
     )
+
+
+def directive(
+    metrics: Mapping[str, str], dimensions: list[str], namespace: str, now_ms: int
+) -> dict[str, Any]:
+    """What makes metrics of a line's members.
+
+    Args:
+        metrics: their names and units.
+        dimensions: the members whose values tell these metrics from others of the same names.
+        namespace: CloudWatch's, a stage's own.
+        now_ms: epoch milliseconds.
+    """
+    listed = [{"Name": name, "Unit": unit} for name, unit in metrics.items()]
+    return {
+        "Timestamp": now_ms,
+        "CloudWatchMetrics": [
+            {"Namespace": namespace, "Dimensions": [dimensions], "Metrics": listed}
+        ],
+    }

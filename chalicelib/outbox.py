@@ -8,16 +8,14 @@ from .audience import Everyone
 from .broadcast import Broadcast, Report
 from .clock import Backoff, Clock
 from .deadline import Deadline
-from .errors import TooLarge
+from .faults import TooLarge
 from .logs import log
 from .metrics import measure
 from .multicast import Multicast
 from .recipients import BEGINNING, Connections
+from .settings import MAX_MESSAGE_BYTES
 from .transports.protocol import Outcome, Result, Transport
 from .workers import Workers
-
-MAX_MESSAGE_BYTES = 131_072
-"""Larger posts are answered 413 (API Gateway's quotas: 128 KB a message)."""
 
 
 @dataclass
@@ -32,6 +30,7 @@ class Outbox:
         workers: table work beside the posts.
         backoff: the pauses between attempts.
         reports: of the broadcasts so far.
+        max_broadcast_bytes: larger frames are sent to one, and not to several.
         metrics_namespace: under which they are counted; None: they are not.
     """
 
@@ -42,6 +41,7 @@ class Outbox:
     workers: Workers
     backoff: Backoff
     reports: list[Report] = field(default_factory=list)
+    max_broadcast_bytes: int = MAX_MESSAGE_BYTES
     metrics_namespace: str | None = None
 
     def post(self, connection_id: str, text: str) -> Outcome:
@@ -50,17 +50,14 @@ class Outbox:
         Raises:
             TooLarge: it is larger than API Gateway takes.
         """
-        outcome = self.transport().post(connection_id, _encode(text), self.deadline.posts)
-        if outcome.result not in (Result.OK, Result.GONE):
-            log(
-                "post_failed",
-                logging.ERROR if outcome.result is Result.REFUSED else logging.WARNING,
-                connection_id=connection_id,
-                result=outcome.result.value,
-                status=outcome.status,
-                reason=outcome.reason,
-            )
-        return outcome
+        data = _encode(text, MAX_MESSAGE_BYTES)
+        outcome = self.transport().post(connection_id, data, self.deadline.posts)
+        return _noted("post_failed", connection_id, outcome)
+
+    def close(self, connection_id: str) -> Outcome:
+        """Close a connection, whose `$disconnect` then comes; a line in the log if that fails."""
+        outcome = self.transport().close(connection_id, self.deadline.posts)
+        return _noted("close_failed", connection_id, outcome)
 
     def multicast(self, connection_ids: Iterable[str], text: str) -> Multicast:
         """Send a text message to these connections.
@@ -69,7 +66,7 @@ class Outbox:
             TooLarge: before anything is sent.
             PostingRefusedError: this function may not post.
         """
-        data = _encode(text)
+        data = _encode(text, self.max_broadcast_bytes)
         return Multicast.run(self.transport(), connection_ids, data, self.deadline)
 
     def broadcast(self, text: str, after: str = BEGINNING, exclude: Collection[str] = ()) -> Report:
@@ -85,7 +82,7 @@ class Outbox:
             PostingRefusedError: this function may not post.
             StoreError, ConfigurationError: the table cannot be read.
         """
-        data = _encode(text)
+        data = _encode(text, self.max_broadcast_bytes)
         audience = Everyone(
             self.connections, self.clock, self.workers, self.backoff, self.deadline, after
         )
@@ -96,8 +93,22 @@ class Outbox:
         return report
 
 
-def _encode(text: str) -> bytes:
+def _noted(event: str, connection_id: str, outcome: Outcome) -> Outcome:
+    """The outcome, which is in the log unless it is good or there is no such connection."""
+    if outcome.result not in (Result.OK, Result.GONE):
+        log(
+            event,
+            logging.ERROR if outcome.result is Result.REFUSED else logging.WARNING,
+            connection_id=connection_id,
+            result=outcome.result.value,
+            status=outcome.status,
+            reason=outcome.reason,
+        )
+    return outcome
+
+
+def _encode(text: str, limit: int) -> bytes:
     data = text.encode()
-    if len(data) > MAX_MESSAGE_BYTES:
-        raise TooLarge(len(data), MAX_MESSAGE_BYTES)
+    if len(data) > limit:
+        raise TooLarge(len(data), limit)
     return data

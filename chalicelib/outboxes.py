@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import Any
 from weakref import finalize
 
@@ -39,9 +40,17 @@ class Outboxes:
         self._clock = clock
         self._backoff = backoff
         self._workers = Workers(clock)
-        self._settings: Settings | None = None
-        self._transports: dict[str, Transport] = {}
+        self._transports: dict[tuple[str, Settings], Transport] = {}
         finalize(self, _shut_down, self._transports)
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The process's settings.
+
+        Raises:
+            SettingError: one has a value that cannot be.
+        """
+        return Settings.from_env(os.environ)
 
     def of(self, event: Mapping[str, Any], context: object) -> Outbox:
         """The outbox of an event.
@@ -49,28 +58,31 @@ class Outboxes:
         Raises:
             SettingError: a setting has a value that cannot be.
         """
-        if self._settings is None:
-            self._settings = Settings.from_env(os.environ)
-        settings = self._settings
+        settings = self.settings
+
+        def transport() -> Transport:
+            return self.transport(management_endpoint(event["requestContext"], settings), settings)
+
         return Outbox(
-            transport=lambda: self._transport(event, settings),
+            transport=transport,
             connections=self._connections,
             deadline=deadline_of(context, self._clock, settings.deadline_seconds),
             clock=self._clock,
             workers=self._workers,
             backoff=self._backoff,
+            max_broadcast_bytes=settings.max_broadcast_bytes,
             metrics_namespace=settings.metrics_namespace,
         )
 
-    def _transport(self, event: Mapping[str, Any], settings: Settings) -> Transport:
-        """One for each endpoint, kept for the process's life."""
-        endpoint = management_endpoint(event["requestContext"], settings)
-        if endpoint not in self._transports:
-            self._transports[endpoint] = self.open_transport(endpoint, settings)
-        return self._transports[endpoint]
+    def transport(self, endpoint: str, settings: Settings) -> Transport:
+        """One for each endpoint and its settings, kept for the process's life."""
+        key = endpoint, settings
+        if key not in self._transports:
+            self._transports[key] = self.open_transport(endpoint, settings)
+        return self._transports[key]
 
 
-def _shut_down(transports: Mapping[str, Transport]) -> None:
+def _shut_down(transports: Mapping[Any, Transport]) -> None:
     """Let go of sockets, which would otherwise be reported as left open."""
     for transport in transports.values():
         transport.shutdown()

@@ -20,7 +20,8 @@ import typing
 from collections.abc import Callable
 from typing import Any
 
-from .errors import DeclarationError, NotAnObject
+from .errors import DeclarationError
+from .faults import NotAnObject
 from .readers import SIMPLE, Read, dict_of, list_of, literal, model, one_of, structure
 
 READABLE = (

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from types import NoneType
 from typing import Any
 
-from .errors import InvalidPayload
+from .faults import InvalidPayload
 
 Read = Callable[[Any], Any]
 _MUST_BE = "must be "

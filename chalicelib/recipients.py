@@ -9,6 +9,9 @@ BEGINNING = ""
 MAX_AGE_MS = (2 * 60 + 10) * 60 * 1000
 """API Gateway closes a connection after two hours; a row older than this is nobody's."""
 
+SWEEP = "sweep"
+"""The scheduled function that sweeps, by the name that app.py gives it, and so Chalice."""
+
 
 class Recipient(NamedTuple):
     """One connection.
@@ -16,10 +19,13 @@ class Recipient(NamedTuple):
     Attributes:
         connection_id: as API Gateway gave it.
         connected_at: epoch milliseconds; 0 when the row does not say.
+        identity_expires_at: until when its client is known to be who it is, epoch seconds; 0 when
+            the row does not say.
     """
 
     connection_id: str
     connected_at: int
+    identity_expires_at: int = 0
 
 
 class Page(NamedTuple):

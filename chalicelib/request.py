@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from . import jsontext
 from .broadcast import Report
-from .errors import MissingData, NotAnObject
+from .faults import MissingData, NotAnObject
 from .multicast import Multicast
 from .outbox import Outbox
 from .recipients import BEGINNING
@@ -38,6 +38,15 @@ class Occasion:
         self.connection_id: str = request_context["connectionId"]
         self.request_id: str = request_context.get("requestId", "")
         self.connected_at: int = request_context.get("connectedAt", 0)
+
+    @cached_property
+    def identity(self) -> str | None:
+        """Whose connection it is, as a connect hook recorded it; one read of the table.
+
+        Raises:
+            StoreError, ConfigurationError: the table cannot be read.
+        """
+        return self.outbox.connections.identify(self.connection_id)
 
     def send(self, connection_id: str, frame: Frame) -> Outcome:
         """Send a frame to one connection.
@@ -119,15 +128,6 @@ class Request(Occasion):
         if text is None:
             raise MissingData(name)
         return text
-
-    @cached_property
-    def identity(self) -> str | None:
-        """Who the sender is, as a connect hook recorded it; one read of the table.
-
-        Raises:
-            StoreError, ConfigurationError: the table cannot be read.
-        """
-        return self.outbox.connections.identify(self.connection_id)
 
     def reply(self, frame: Frame) -> Outcome:
         """Send a frame to the sender."""

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from .faults import Forbidden
 from .readers import Read
 from .request import Request
 
@@ -18,6 +19,10 @@ GetResponse = Callable[[Request], Response]
 Middleware = Callable[[Request, GetResponse], Result]
 
 
+Allow = Callable[[Request], bool]
+"""Says whether the sender of a request may use a route."""
+
+
 @dataclass(frozen=True)
 class Route:
     """One route.
@@ -27,6 +32,7 @@ class Route:
         function: handles the message.
         operation_name: the route's name in the API, for its documentation and metrics.
         read_payload: makes the payload of the message; None if the function takes none.
+        allow: says whether the sender may use it; None: everyone may.
         middleware: around this route, the outermost first.
     """
 
@@ -34,6 +40,7 @@ class Route:
     function: RouteFunction
     operation_name: str | None = None
     read_payload: Read | None = None
+    allow: Allow | None = None
     middleware: tuple[Middleware, ...] = ()
 
     @property
@@ -49,7 +56,7 @@ class Route:
             around: middleware outside of the route's own.
 
         Raises:
-            Fault: the message has no such payload.
+            Fault: the sender may not, or the message has no such payload.
             TypeError: what the function returned is no response.
         """
         handle: GetResponse = self._call
@@ -58,6 +65,8 @@ class Route:
         return handle(request)
 
     def _call(self, request: Request) -> Response:
+        if self.allow is not None and not self.allow(request):
+            raise Forbidden
         if self.read_payload is None:
             return response_of(self.function(request))
         return response_of(self.function(request, self.read_payload(request.json)))

@@ -8,18 +8,20 @@ from .errors import DeclarationError
 from .handshake import Handshake
 from .payload import payload_reader
 from .request import Disconnection, Request
-from .route import Middleware, Result, Route, RouteFunction, place
+from .route import Allow, Middleware, Result, Route, RouteFunction, place
 
 DEFAULT = "$default"
 
 ConnectHook = Callable[[Handshake], None]
 DisconnectHook = Callable[[Disconnection], None]
+MessageHook = Callable[[Request], None]
 ErrorHandler = Callable[[Request, Any], Result]
 
 R = TypeVar("R", bound=RouteFunction)
 M = TypeVar("M", bound=Middleware)
 C = TypeVar("C", bound=ConnectHook)
 D = TypeVar("D", bound=DisconnectHook)
+H = TypeVar("H", bound=MessageHook)
 E = TypeVar("E", bound=ErrorHandler)
 
 
@@ -33,16 +35,20 @@ class Routes:
         self.declared: dict[str, Route] = {}
         self.connect_hooks: list[ConnectHook] = []
         self.disconnect_hooks: list[DisconnectHook] = []
+        self.message_hooks: list[MessageHook] = []
         self.around: list[Middleware] = []
         self.error_handlers: dict[type[Exception], ErrorHandler] = {}
         self._closed = ""
 
-    def route(self, route_key: str, operation_name: str | None = None) -> Callable[[R], R]:
+    def route(
+        self, route_key: str, operation_name: str | None = None, *, allow: Allow | None = None
+    ) -> Callable[[R], R]:
         """Declare a route: `@router.route("sendmessage", operation_name="SendRoute")`.
 
         Args:
             route_key: what the expression evaluates to for its messages.
             operation_name: the route's name in the API.
+            allow: says whether the sender of a request may use it, which others are refused.
 
         Raises:
             DeclarationError: the key is reserved or taken, the payload cannot be validated, or
@@ -51,7 +57,7 @@ class Routes:
 
         def declare(function: R) -> R:
             read_payload = payload_reader(function)
-            self._add(Route(route_key, function, operation_name, read_payload))
+            self._add(Route(route_key, function, operation_name, read_payload, allow))
             return function
 
         return declare
@@ -70,6 +76,16 @@ class Routes:
         """Declare what is told that a client has left, which API Gateway tells best effort."""
         self._check_open(f"disconnect hook {place(hook)}")
         self.disconnect_hooks.append(hook)
+        return hook
+
+    def on_message(self, hook: H) -> H:
+        """Declare what sees every message before its route is chosen, JSON or not.
+
+        It refuses a message by a Fault. One that raises `Flooding` has a true attribute `closes`:
+        by that the function is given the right to close connections.
+        """
+        self._check_open(f"message hook {place(hook)}")
+        self.message_hooks.append(hook)
         return hook
 
     def middleware(self, function: M) -> M:
@@ -106,6 +122,7 @@ class Routes:
             self._add_error_handler(kind, handler)
         self.connect_hooks += routes.connect_hooks
         self.disconnect_hooks += routes.disconnect_hooks
+        self.message_hooks += routes.message_hooks
         routes.close("its Routes were included: include them below their declarations")
 
     def close(self, reason: str) -> None:

@@ -9,16 +9,18 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from .clock import Backoff, Clock, full_jitter
-from .errors import BadJson, Fault, Internal, NotAnObject, StoreBusyError, UnknownRoute
+from .errors import StoreBusyError
+from .faults import BadJson, Fault, Internal, NotAnObject, UnknownRoute
 from .frames import error_frame
 from .handshake import Handshake, Refused
 from .logs import EventLine
 from .outboxes import OpenTransport, Outboxes
-from .recipients import Connections
+from .recipients import SWEEP, Connections
 from .request import Disconnection, Request
 from .route import Response, Route, response_of
 from .routes import DEFAULT, Routes
 from .selection import SelectionExpression
+from .sweep import Sweeper
 from .transports import open_transport
 
 Event = Mapping[str, Any]
@@ -54,6 +56,7 @@ class Router(Routes):
         self._connections = connections
         self._clock = clock or Clock()
         self.outboxes = Outboxes(open_transport, connections, self._clock, backoff)
+        self._sweeper = Sweeper(self.outboxes, connections, self._clock)
         self._cold = True
         # On the instance, because the tool asks every object of app.py, an imported class too.
         self.__decanter__ = self._declaration
@@ -103,15 +106,28 @@ class Router(Routes):
         line.write(outcome, response["statusCode"])
         return response
 
+    def sweep(self, context: object = None) -> dict[str, Any]:
+        """Remove rows whose connection is gone, and close those whose client is known no longer.
+
+        For a scheduled function that is called `sweep`: by this name it has its rights.
+
+        Args:
+            context: Lambda's; the sweep ends before it does.
+
+        Returns:
+            What was found, as the log has it; a problem is in it, and raises nothing.
+        """
+        return self._sweeper.run(context)
+
     def _run(self, request: Request, line: EventLine) -> tuple[Response, str]:
         try:
             return self._answer(request, line), "ok"
         except Fault as fault:
-            line.add(frame=_tell(request, fault))
+            line.add(**_tell(request, fault))
             return _failed(fault)
         except Exception as error:  # noqa: BLE001 - the outermost handler
             line.add_error(error)
-            line.add(frame=_tell(request, Internal()))
+            line.add(**_tell(request, Internal()))
             return _failed(Internal())
         finally:
             line.add(route=request.route_key, message_id=request.message_id)
@@ -119,6 +135,8 @@ class Router(Routes):
 
     def _answer(self, request: Request, line: EventLine) -> Response:
         try:
+            for hook in self.message_hooks:
+                hook(request)
             route = self._select(request)
             request.route_key = route.route_key
             return route.answer(request, self.around)
@@ -189,17 +207,27 @@ class Router(Routes):
             "expression": self.expression.source,
             "routes": routes,
             "default": DEFAULT in self.declared,
-            "posts": {"websocket_message": ["POST"]},
+            "posts": {"websocket_message": self._methods(), SWEEP: ["DELETE", "GET"]},
         }
+
+    def _methods(self) -> list[str]:
+        """What the message function does to connections: it posts, and a hook may close them."""
+        closes = any(getattr(hook, "closes", False) for hook in self.message_hooks)
+        return ["DELETE", "POST"] if closes else ["POST"]
 
 
 def _failed(fault: Fault) -> tuple[Response, str]:
     return {"statusCode": fault.status, "body": fault.code}, fault.code
 
 
-def _tell(request: Request, fault: Fault) -> str:
-    """Send the error frame; say how that went, which changes nothing else."""
+def _tell(request: Request, fault: Fault) -> dict[str, str]:
+    """Send the error frame or close; for the log, how that went, which changes nothing else."""
+    did = "closed" if fault.closes else "frame"
     try:
-        return request.reply(error_frame(request, fault)).result.value
+        if fault.closes:
+            outcome = request.outbox.close(request.connection_id)
+        else:
+            outcome = request.reply(error_frame(request, fault))
     except Exception as error:  # noqa: BLE001 - the outermost handler answers in any case
-        return f"{type(error).__name__}: {error}"
+        return {did: f"{type(error).__name__}: {error}"}
+    return {did: outcome.result.value}

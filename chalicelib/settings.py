@@ -9,7 +9,10 @@ DECANTER_CONCURRENCY                      posts at once, 1 to 512        512; bo
 DECANTER_POSTS_PER_SECOND                 1 to 1,000,000                 8000
 DECANTER_POST_TIMEOUT_SECONDS             0.1 to 29                      2.5
 DECANTER_DEADLINE_SECONDS                 0.1 to 900, without a context  25
+DECANTER_MAX_BROADCAST_BYTES              1 to 131,072                   131,072
 DECANTER_METRICS_NAMESPACE                CloudWatch's, such as Decanter no metrics
+DECANTER_SWEEP_MINUTES                    1 to 120, when app.py loads    no sweep
+DECANTER_SWEEP_PER_SECOND                 connections, 1 to 1,000        100
 """
 
 from collections.abc import Mapping
@@ -21,6 +24,9 @@ from urllib.parse import urlsplit
 from .errors import SettingError
 
 N = TypeVar("N", int, float)
+
+MAX_MESSAGE_BYTES = 131_072
+"""Larger posts are answered 413 (API Gateway's quotas: 128 KB a message)."""
 
 _KINDS: dict[type, str] = {int: "whole number", float: "number"}
 
@@ -38,7 +44,11 @@ class Settings:
         deadline_seconds: how long a broadcast may take when no Lambda context says.
         posts_per_second: the fast transport's pace; API Gateway's quota, 10,000 requests a second,
             is shared by all that the account has in the region.
+        max_broadcast_bytes: larger frames are sent to nobody but a sender; API Gateway bills a post
+            for each 32 KB.
         metrics_namespace: under which CloudWatch counts broadcasts; None: it does not.
+        sweep_per_second: how many connections a sweep asks about in a second: few, as the same
+            quota serves the broadcasts.
     """
 
     management_endpoint: str | None = None
@@ -48,7 +58,9 @@ class Settings:
     post_timeout_seconds: float = 2.5
     deadline_seconds: float = 25.0
     posts_per_second: int = 8000
+    max_broadcast_bytes: int = MAX_MESSAGE_BYTES
     metrics_namespace: str | None = None
+    sweep_per_second: int = 100
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> "Settings":
@@ -77,8 +89,28 @@ class Settings:
                 _number(environ, "DECANTER_POSTS_PER_SECOND", int, 1, 1_000_000)
                 or cls.posts_per_second
             ),
+            max_broadcast_bytes=(
+                _number(environ, "DECANTER_MAX_BROADCAST_BYTES", int, 1, MAX_MESSAGE_BYTES)
+                or cls.max_broadcast_bytes
+            ),
             metrics_namespace=environ.get("DECANTER_METRICS_NAMESPACE") or None,
+            sweep_per_second=(
+                _number(environ, "DECANTER_SWEEP_PER_SECOND", int, 1, 1000) or cls.sweep_per_second
+            ),
         )
+
+
+def sweep_minutes(environ: Mapping[str, str]) -> int | None:
+    """How often a sweep is to run, for the schedule that app.py declares; None: never.
+
+    A connection lives two hours, so rarer would be never, too.
+
+    Raises:
+        SettingError: it is no whole number of minutes from 1 to 120; 0 is never.
+    """
+    if environ.get("DECANTER_SWEEP_MINUTES") == "0":
+        return None
+    return _number(environ, "DECANTER_SWEEP_MINUTES", int, 1, 120)
 
 
 def region_of(environ: Mapping[str, str]) -> str | None:
@@ -97,8 +129,8 @@ def table_name(environ: Mapping[str, str], variable: str) -> str:
     raise SettingError(
         variable,
         None,
-        "name the connection table in .chalice/config.json (environment_variables) "
-        "and create it with `decanter table create --stage dev`",
+        "name the table in .chalice/config.json (environment_variables); the connection table "
+        "is made by `decanter table create --stage dev`, others by .chalice/overrides.json",
     )
 
 

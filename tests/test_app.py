@@ -135,6 +135,17 @@ def test_with_the_plain_transport_two_hundred_clients_each_get_it_once(
     assert service.rows == clients - {"Client0007DoECA="}
 
 
+@pytest.mark.parametrize(("origin", "status"), [("https://a.com", 200), ("https://b.com", 403)])
+def test_once_origins_are_named_no_other_page_may_connect(
+    service: Service, monkeypatch: pytest.MonkeyPatch, origin: str, status: int
+) -> None:
+    monkeypatch.setenv("DECANTER_ALLOWED_ORIGINS", "https://a.com")
+    event = connect_event()
+    event["headers"]["Origin"] = origin
+    event["multiValueHeaders"]["Origin"] = [origin]
+    assert service.invoke("connect", event) == {"statusCode": status}
+
+
 TEXT = st.text(max_size=10)
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | TEXT
 VALUES = SCALARS | st.lists(SCALARS, max_size=2) | st.dictionaries(TEXT, SCALARS, max_size=2)
@@ -159,10 +170,45 @@ def test_without_its_table_a_connection_is_refused_and_the_log_says_what_mends_i
 ) -> None:
     service.app.Connection.delete_table()
     assert service.invoke("connect", connect_event()) == {"statusCode": 500}
-    (line,) = log_lines()
+    warning, line = log_lines()
+    assert warning["event"] == "any_origin"
     assert "`decanter table create --stage dev`" in line["error"]
     assert "traceback" not in line
     service.app.Connection.create_table()
+
+
+def imported(monkeypatch: pytest.MonkeyPatch, sweep_minutes: str) -> ModuleType:
+    """A fresh import of app.py at a stage with this variable."""
+    monkeypatch.setenv("DECANTER_SWEEP_MINUTES", sweep_minutes)
+    monkeypatch.delitem(sys.modules, "app")
+    return importlib.import_module("app")
+
+
+@pytest.mark.parametrize("minutes", ["", "0"])
+def test_a_stage_that_asks_for_no_sweep_has_none(
+    monkeypatch: pytest.MonkeyPatch, minutes: str
+) -> None:
+    app = imported(monkeypatch, minutes)
+    assert app.app.event_sources == []
+    assert "sweep" not in app.app.handler_map
+
+
+def test_a_stage_that_asks_for_a_sweep_has_its_function(
+    service: Service, monkeypatch: pytest.MonkeyPatch, log_lines: LogLines
+) -> None:
+    """Which runs on its own memory, as on Lambda: with another table object, another transport."""
+    service.connect("Here", "Gone")
+    monkeypatch.setenv("DECANTER_MANAGEMENT_ENDPOINT", "https://host/v1")
+    sweeping = Service(imported(monkeypatch, "5"))
+    (schedule,) = sweeping.app.app.event_sources
+    assert schedule.schedule_expression.to_string() == "rate(5 minutes)"
+    sweeping.transport.answer("Gone", outcome_of(410))
+    log_lines()
+    event = sweeping.client.events.generate_cw_event("aws.events", "Scheduled Event", {}, [])
+    assert sweeping.invoke("sweep", event)["gone"] == 1
+    assert service.rows == {"Here"}
+    (line,) = log_lines()
+    assert (line["event"], line["swept"], line["complete"]) == ("sweep", 2, True)
 
 
 def test_importing_it_needs_no_aws_and_no_environment(tmp_path: Path) -> None:

@@ -70,25 +70,15 @@ class BotocoreTransport:
         self, recipients: Iterable[Recipient], data: bytes, deadline: float
     ) -> Iterator[Delivery]:
         """Send one text message to many, yielding each delivery when it is known."""
-        source = iter(recipients)
-        pace = Pace(self._concurrency)
-        landed: SimpleQueue[tuple[int, Outcome]] = SimpleQueue()
-        flying: dict[int, Recipient] = {}
-        tickets = count()
-        while True:
-            while len(flying) < pace.allowed and (next_one := self._take(source, deadline)):
-                ticket = next(tickets)
-                flying[ticket] = next_one
-                self._pool.submit(self._deliver, ticket, next_one, data, deadline, landed)
-            if not flying:
-                return
-            try:
-                ticket, outcome = landed.get(timeout=self._left(deadline))
-            except Empty:
-                break
-            pace.learn(outcome)
-            yield Delivery(flying.pop(ticket), outcome)
-        yield from (Delivery(recipient, UNANSWERED) for recipient in flying.values())
+        return self._all(lambda each: self.post(each, data, deadline), recipients, deadline)
+
+    def info_all(self, recipients: Iterable[Recipient], deadline: float) -> Iterator[Delivery]:
+        """Ask about many, yielding each delivery when it is known."""
+        return self._all(lambda each: self.info(each, deadline), recipients, deadline)
+
+    def close_all(self, recipients: Iterable[Recipient], deadline: float) -> Iterator[Delivery]:
+        """Close many, yielding each delivery when it is known."""
+        return self._all(lambda each: self.close(each, deadline), recipients, deadline)
 
     def info(self, connection_id: str, deadline: float) -> Outcome:
         """Ask about a connection."""
@@ -107,6 +97,30 @@ class BotocoreTransport:
         self._pool.shutdown(wait=False, cancel_futures=True)
         self._client.close()
 
+    def _all(
+        self, call: Callable[[str], Outcome], recipients: Iterable[Recipient], deadline: float
+    ) -> Iterator[Delivery]:
+        """Make the same call for many, in the pool's threads."""
+        source = iter(recipients)
+        pace = Pace(self._concurrency)
+        landed: SimpleQueue[tuple[int, Outcome]] = SimpleQueue()
+        flying: dict[int, Recipient] = {}
+        tickets = count()
+        while True:
+            while len(flying) < pace.allowed and (next_one := self._take(source, deadline)):
+                ticket = next(tickets)
+                flying[ticket] = next_one
+                self._pool.submit(self._deliver, ticket, next_one, call, landed)
+            if not flying:
+                return
+            try:
+                ticket, outcome = landed.get(timeout=self._left(deadline))
+            except Empty:
+                break
+            pace.learn(outcome)
+            yield Delivery(flying.pop(ticket), outcome)
+        yield from (Delivery(recipient, UNANSWERED) for recipient in flying.values())
+
     def _take(self, source: Iterator[Recipient], deadline: float) -> Recipient | None:
         return next(source, None) if self._left(deadline) else None
 
@@ -117,28 +131,28 @@ class BotocoreTransport:
         self,
         ticket: int,
         recipient: Recipient,
-        data: bytes,
-        deadline: float,
+        call: Callable[[str], Outcome],
         landed: SimpleQueue[tuple[int, Outcome]],
     ) -> None:
-        """Post in a pool's thread, where an exception would be a recipient lost."""
+        """Call in a pool's thread, where an exception would be a recipient lost."""
         try:
-            outcome = self.post(recipient.connection_id, data, deadline)
+            outcome = call(recipient.connection_id)
         except Exception as error:  # noqa: BLE001 - reported as this recipient's outcome
             outcome = Outcome(Result.FAILED, reason=type(error).__name__)
         landed.put((ticket, outcome))
 
     def _attempt(self, call: Callable[[], dict[str, Any]], deadline: float) -> Outcome:
         outcome = _outcome(call)
-        throttled, attempts = outcome.throttled, 1
+        throttled, attempts, repeated = outcome.throttled, 1, 0
         while outcome.retryable and attempts <= RETRIES:
             pause = self._backoff(attempts)
             if pause >= self._left(deadline):
                 break
             self._clock.sleep(pause)
+            repeated += outcome.status is None
             outcome = _outcome(call)
             throttled, attempts = throttled or outcome.throttled, attempts + 1
-        return replace(outcome, attempts=attempts, throttled=throttled)
+        return replace(outcome, attempts=attempts, throttled=throttled, repeated=repeated)
 
 
 def _client(endpoint: str, settings: Settings) -> Any:

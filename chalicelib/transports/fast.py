@@ -67,6 +67,14 @@ class FastTransport:
         """Send one text message to many, yielding each delivery when it is known."""
         return self._fanout("POST", data).run(iter(recipients), deadline, deadline)
 
+    def info_all(self, recipients: Iterable[Recipient], deadline: float) -> Iterator[Delivery]:
+        """Ask about many, yielding each delivery when it is known."""
+        return self._fanout("GET", b"").run(iter(recipients), deadline, deadline)
+
+    def close_all(self, recipients: Iterable[Recipient], deadline: float) -> Iterator[Delivery]:
+        """Close many, yielding each delivery when it is known."""
+        return self._fanout("DELETE", b"").run(iter(recipients), deadline, deadline)
+
     def info(self, connection_id: str, deadline: float) -> Outcome:
         """Ask about a connection."""
         return self._one("GET", connection_id, b"", deadline)

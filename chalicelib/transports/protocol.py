@@ -76,6 +76,7 @@ class Outcome:
         reason: an error's name, for the log; empty when it went well.
         attempts: how often it was tried.
         throttled: whether any attempt was answered 429.
+        repeated: how often it was tried again after no answer, and may have arrived before.
         info: the answer of `info`.
     """
 
@@ -84,6 +85,7 @@ class Outcome:
     reason: str = ""
     attempts: int = 1
     throttled: bool = False
+    repeated: int = 0
     info: ConnectionInfo | None = None
 
     @property
@@ -106,7 +108,7 @@ UNANSWERED = Outcome(Result.FAILED, reason="no answer before the deadline")
 
 
 class Delivery(NamedTuple):
-    """What became of one recipient's post."""
+    """What became of one recipient's post, or of another call about it."""
 
     recipient: Recipient
     outcome: Outcome
@@ -137,8 +139,16 @@ class Transport(Protocol):
         """Ask about a connection; what is known is in the outcome's `info`."""
         ...
 
+    def info_all(self, recipients: Iterable[Recipient], deadline: float) -> Iterator[Delivery]:
+        """Ask about many, as `post_all` posts to them."""
+        ...
+
     def close(self, connection_id: str, deadline: float) -> Outcome:
         """Close a connection; its `$disconnect` handler then runs."""
+        ...
+
+    def close_all(self, recipients: Iterable[Recipient], deadline: float) -> Iterator[Delivery]:
+        """Close many, as `post_all` posts to them."""
         ...
 
     def shutdown(self) -> None:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from chalicelib.clock import Clock
 from chalicelib.errors import StoreBusyError
 from chalicelib.recipients import MAX_AGE_MS, Count, Page, Recipient
-from chalicelib.transports import Delivery, Outcome, Result, outcome_of
+from chalicelib.transports import Delivery, Outcome, outcome_of
 from chalicelib.workers import Workers
 
 from .events import CONNECTED_AT
@@ -58,6 +58,7 @@ class FakeConnections:
 
     def __init__(self, rows: Mapping[str, int] | None = None, page_size: int = 3) -> None:
         self.rows = dict(rows or {})
+        self.identity_ends: dict[str, int] = {}
         self.page_size = page_size
         self.busy = 0
         self.counting_busy = 0
@@ -65,6 +66,7 @@ class FakeConnections:
         self.limits: list[int | None] = []
         self.attributes: dict[str, Any] = {}
         self.problem: Exception | None = None
+        self.reading_problem: Exception | None = None
 
     def record(self, event: Mapping[str, Any], **attributes: Any) -> None:
         if self.problem:
@@ -93,6 +95,8 @@ class FakeConnections:
         if self.busy:
             self.busy -= 1
             raise StoreBusyError("throttled")
+        if self.reading_problem:
+            raise self.reading_problem
         self.pages_read += 1
         self.limits.append(limit)
         return self._page(after, now_ms)
@@ -106,7 +110,8 @@ class FakeConnections:
 
     def _page(self, after: str, now_ms: int) -> Page:
         later = sorted(item for item in self.rows.items() if item[0] > after)
-        rows = [Recipient(*item) for item in later[: self.page_size]]
+        ends = self.identity_ends
+        rows = [Recipient(*item, ends.get(item[0], 0)) for item in later[: self.page_size]]
         alive = [row for row in rows if row.connected_at > now_ms - MAX_AGE_MS]
         return Page(alive, rows[-1].connection_id if len(later) > self.page_size else None)
 
@@ -123,6 +128,9 @@ class FakeTransport:
         self.seconds_per_post = seconds_per_post
         self.answers: dict[str, list[Outcome]] = {}
         self.posts: list[tuple[str, str]] = []
+        self.closed: list[str] = []
+        self.asked: list[str] = []
+        self.before_answer: Callable[[], object] = lambda: None
         self.problem: Exception | None = None
 
     def answer(self, connection_id: str, *outcomes: Outcome) -> None:
@@ -144,20 +152,35 @@ class FakeTransport:
     def post_all(
         self, recipients: Iterable[Recipient], data: bytes, deadline: float
     ) -> Iterator[Delivery]:
+        for recipient in self._taken(recipients, deadline):
+            yield Delivery(recipient, self.post(recipient.connection_id, data, deadline))
+
+    def _taken(self, recipients: Iterable[Recipient], deadline: float) -> Iterator[Recipient]:
         source = iter(recipients)
         while self._in_time(deadline) and (recipient := next(source, None)):
             if self.clock is not None:
                 self.clock.elapsed += self.seconds_per_post
-            yield Delivery(recipient, self.post(recipient.connection_id, data, deadline))
+            yield recipient
 
     def _in_time(self, deadline: float) -> bool:
         return self.clock is None or self.clock.monotonic() < deadline
 
     def info(self, connection_id: str, deadline: float) -> Outcome:
-        return Outcome(Result.OK, 200)
+        self.asked.append(connection_id)
+        self.before_answer()
+        return self.answers.get(connection_id, [OK])[0]
+
+    def info_all(self, recipients: Iterable[Recipient], deadline: float) -> Iterator[Delivery]:
+        for recipient in self._taken(recipients, deadline):
+            yield Delivery(recipient, self.info(recipient.connection_id, deadline))
+
+    def close_all(self, recipients: Iterable[Recipient], deadline: float) -> Iterator[Delivery]:
+        for recipient in self._taken(recipients, deadline):
+            yield Delivery(recipient, self.close(recipient.connection_id, deadline))
 
     def close(self, connection_id: str, deadline: float) -> Outcome:
-        return Outcome(Result.OK, 204)
+        self.closed.append(connection_id)
+        return self.answers.get(connection_id, [outcome_of(204)])[0]
 
     def shutdown(self) -> None:
         return

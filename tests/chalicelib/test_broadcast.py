@@ -1,5 +1,6 @@
 """Fan-out against a transport and a table that answer as they are told."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -59,6 +60,14 @@ def test_the_row_of_one_that_left_long_ago_is_deleted_and_the_others_get_the_mes
     assert counts(stage.run()) == {"sent": 2, "gone": 1}
     assert sorted(stage.connections.rows) == ["a", "z"]
     assert stage.clock.slept == []
+
+
+def test_what_was_sent_again_without_an_answer_is_counted() -> None:
+    stage = Stage("a", "b", "c")
+    stage.transport.answer("a", replace(OK, attempts=3, repeated=2))
+    stage.transport.answer("b", replace(outcome_of(500), attempts=2, repeated=1))
+    report = stage.run()
+    assert (report.sent, report.failed, report.repeated) == (2, 1, 3)
 
 
 def test_a_young_row_that_is_about_to_open_is_tried_again_after_the_others_and_gets_it() -> None:

@@ -22,7 +22,7 @@ def people(count: int) -> list[Recipient]:
 
 
 def table(recipients: list[Recipient]) -> FakeConnections:
-    return FakeConnections(dict(recipients))
+    return FakeConnections({each.connection_id: each.connected_at for each in recipients})
 
 
 def test_rows_are_deleted_as_soon_as_a_batch_of_them_is_there_and_the_rest_at_the_end() -> None:

@@ -166,6 +166,7 @@ def test_the_tool_reads_what_the_class_declares_and_nothing_of_its_base() -> Non
             "websocket_connect": ["dynamodb:PutItem"],
             "websocket_message": ["dynamodb:DeleteItem", "dynamodb:Scan"],
             "websocket_disconnect": ["dynamodb:DeleteItem"],
+            "sweep": ["dynamodb:DeleteItem", "dynamodb:Scan"],
         },
     }
     assert ConnectionModel.__decanter__() is None

@@ -1,3 +1,5 @@
+from math import inf
+
 import pytest
 
 from chalicelib.deadline import deadline_of
@@ -31,3 +33,9 @@ def test_the_larger_of_half_a_second_and_five_per_cent_is_kept(
     deadline = deadline_of(context, clock, default_seconds=25)
     assert deadline.posts - clock.monotonic() == pytest.approx(posts)
     assert deadline.work - clock.monotonic() == pytest.approx(work)
+
+
+def test_a_schedule_has_all_the_time_that_lambda_gives() -> None:
+    clock = FakeClock()
+    deadline = deadline_of(Context(900_000), clock, default_seconds=25, most_seconds=inf)
+    assert deadline.posts - clock.monotonic() == pytest.approx(855)

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from chalicelib.errors import NotAnObject, UnknownRoute
+from chalicelib.faults import NotAnObject, UnknownRoute
 from chalicelib.frames import MAX_REF_BYTES, error_frame
 from chalicelib.request import Request
 

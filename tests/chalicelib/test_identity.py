@@ -5,8 +5,9 @@ from pynamodb.attributes import UnicodeAttribute
 
 from app import Connection as PlainConnection
 from chalicelib import IdentifiedModel, connection_table
+from chalicelib.recipients import BEGINNING, Recipient
 
-from .events import connect_event
+from .events import CONNECTED_AT, connect_event
 
 NAME = "Sender0000DoECA="
 
@@ -31,7 +32,22 @@ def test_without_an_identity_or_a_row_it_is_nobody() -> None:
     assert PlainConnection.identify(NAME) is None
 
 
-def test_the_message_function_needs_one_right_more() -> None:
+@pytest.mark.usefixtures("table")
+def test_a_page_says_until_when_a_client_is_known() -> None:
+    Connection.record(connect_event(connectionId="ann"), identity_expires_at=1_700_000_600)
+    Connection.record(connect_event(connectionId="bob"))
+    page = Connection.page(BEGINNING, CONNECTED_AT)
+    assert page.recipients == [
+        Recipient("ann", CONNECTED_AT, 1_700_000_600),
+        Recipient("bob", CONNECTED_AT, 0),
+    ]
+    assert PlainConnection.page(BEGINNING, CONNECTED_AT).recipients == [
+        Recipient("ann", CONNECTED_AT),
+        Recipient("bob", CONNECTED_AT),
+    ]
+
+
+def test_the_functions_that_ask_who_it_is_need_one_right_more() -> None:
     declared, plain = Connection.__decanter__(), PlainConnection.__decanter__()
     assert declared is not None
     assert plain is not None
@@ -40,6 +56,8 @@ def test_the_message_function_needs_one_right_more() -> None:
         "dynamodb:GetItem",
         "dynamodb:Scan",
     ]
-    others = ("websocket_connect", "websocket_disconnect")
-    assert [declared["actions"][name] for name in others] == [plain["actions"][n] for n in others]
+    assert declared["actions"]["websocket_disconnect"] == sorted(
+        [*plain["actions"]["websocket_disconnect"], "dynamodb:GetItem"]
+    )
+    assert declared["actions"]["websocket_connect"] == plain["actions"]["websocket_connect"]
     assert IdentifiedModel.__decanter__() is None

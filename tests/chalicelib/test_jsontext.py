@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.errors import BadJson
+from chalicelib.faults import BadJson
 from chalicelib.jsontext import MAX_DEPTH, member_texts, parse
 
 FLOATS = st.floats(allow_nan=False, allow_infinity=False)

@@ -8,10 +8,11 @@ from pynamodb.attributes import UnicodeAttribute
 
 from app import Connection as PlainConnection
 from chalicelib import IdentifiedModel, PacedModel, Pacing, Request, Router, connection_table
-from chalicelib.pacing import VARIABLE
+from chalicelib.pacing import CLOSE_VARIABLE, PACE_VARIABLE
 
 from .events import connect_event, message_event
 from .fakes import FakeClock, FakeTransport
+from .fixtures import LogLines
 
 NAME = "Sender0000DoECA="
 
@@ -34,7 +35,7 @@ def service(environ: dict[str, str], clock: FakeClock) -> tuple[Router, FakeTran
         open_transport=lambda endpoint, settings: transport,
         clock=clock,
     )
-    router.middleware(Pacing(Connection, environ, clock))
+    router.on_message(Pacing(Connection, environ, clock))
 
     @router.route("say")
     def say(request: Request) -> None:
@@ -43,14 +44,14 @@ def service(environ: dict[str, str], clock: FakeClock) -> tuple[Router, FakeTran
     return router, transport
 
 
-def say(router: Router) -> Any:
-    return router.dispatch(message_event('{"message": "say"}'))["statusCode"]
+def say(router: Router, body: str = '{"message": "say"}') -> Any:
+    return router.dispatch(message_event(body))["statusCode"]
 
 
 @pytest.mark.usefixtures("table")
 def test_so_many_at_once_and_so_many_a_second() -> None:
     clock = FakeClock()
-    router, transport = service({VARIABLE: "5"}, clock)
+    router, transport = service({PACE_VARIABLE: "5"}, clock)
     Connection.record(connect_event())
     assert [say(router) for _ in range(7)] == [200] * 5 + [429] * 2
     assert json.loads(transport.posted_to(NAME)[-1])["error"]["code"] == "rate_limited"
@@ -58,12 +59,13 @@ def test_so_many_at_once_and_so_many_a_second() -> None:
     assert [say(router) for _ in range(2)] == [200, 429]
     clock.elapsed += 10
     assert [say(router) for _ in range(6)] == [200] * 5 + [429]
+    assert transport.closed == []
 
 
 @pytest.mark.usefixtures("table")
 def test_at_the_pace_allowed_nothing_is_refused() -> None:
     clock = FakeClock()
-    router, _ = service({VARIABLE: "5"}, clock)
+    router, _ = service({PACE_VARIABLE: "5"}, clock)
     Connection.record(connect_event())
     for _ in range(20):
         assert say(router) == 200
@@ -71,14 +73,65 @@ def test_at_the_pace_allowed_nothing_is_refused() -> None:
 
 
 @pytest.mark.usefixtures("table")
-def test_a_connection_without_a_row_is_refused_and_gets_none() -> None:
-    router, _ = service({VARIABLE: "5"}, FakeClock())
-    assert say(router) == 429
-    assert list(Connection.scan()) == []
+def test_mistakes_that_select_no_route_count_too() -> None:
+    router, _ = service({PACE_VARIABLE: "3"}, FakeClock())
+    Connection.record(connect_event())
+    mistakes = ["{", "[]", '{"message": "nobody"}', "{", "[]", '{"message": "nobody"}']
+    assert [say(router, body) for body in mistakes] == [400, 400, 404, 429, 429, 429]
 
 
 @pytest.mark.usefixtures("table")
-@pytest.mark.parametrize("environ", [{}, {VARIABLE: ""}])
+def test_who_goes_on_though_refused_is_closed() -> None:
+    router, transport = service({PACE_VARIABLE: "5", CLOSE_VARIABLE: "10"}, FakeClock())
+    Connection.record(connect_event())
+    assert [say(router) for _ in range(10)] == [200] * 5 + [429] * 5
+    assert transport.closed == []
+    frames = len(transport.posts)
+    assert say(router) == 429
+    assert (transport.closed, len(transport.posts)) == ([NAME], frames)
+
+
+@pytest.mark.usefixtures("table")
+def test_who_waits_is_forgiven_at_the_pace_allowed() -> None:
+    clock = FakeClock()
+    router, transport = service({PACE_VARIABLE: "5", CLOSE_VARIABLE: "10"}, clock)
+    Connection.record(connect_event())
+    assert [say(router) for _ in range(10)] == [200] * 5 + [429] * 5
+    clock.elapsed += 1
+    assert say(router) == 429  # six ahead, for it went on though it was refused
+    clock.elapsed += 0.4
+    assert say(router) == 200
+    clock.elapsed += 10
+    assert [say(router) for _ in range(6)] == [200] * 5 + [429]
+    assert transport.closed == []
+
+
+@pytest.mark.usefixtures("table")
+def test_a_sustained_pace_above_the_limit_ends_in_closing() -> None:
+    clock = FakeClock()
+    router, transport = service({PACE_VARIABLE: "5", CLOSE_VARIABLE: "10"}, clock)
+    Connection.record(connect_event())
+    sent = 0
+    while not transport.closed:
+        say(router)
+        sent += 1
+        clock.elapsed += 0.1  # ten a second: five too many
+    assert 18 <= sent <= 22
+
+
+@pytest.mark.usefixtures("table")
+@pytest.mark.parametrize(("closing", "closed"), [({}, []), ({CLOSE_VARIABLE: "10"}, [NAME])])
+def test_a_connection_without_a_row_is_refused_or_closed_and_gets_none(
+    closing: dict[str, str], closed: list[str]
+) -> None:
+    router, transport = service({PACE_VARIABLE: "5"} | closing, FakeClock())
+    assert say(router) == 429
+    assert list(Connection.scan()) == []
+    assert transport.closed == closed
+
+
+@pytest.mark.usefixtures("table")
+@pytest.mark.parametrize("environ", [{}, {PACE_VARIABLE: ""}])
 def test_unset_there_is_no_limit_and_no_write(environ: dict[str, str]) -> None:
     router, _ = service(environ, FakeClock())
     Connection.record(connect_event())
@@ -86,13 +139,30 @@ def test_unset_there_is_no_limit_and_no_write(environ: dict[str, str]) -> None:
     assert Connection.get(NAME).free_at is None
 
 
-@pytest.mark.parametrize("value", ["0", "1001", "1.5", "many"])
+@pytest.mark.parametrize(
+    ("environ", "remedy"),
+    [
+        *(({PACE_VARIABLE: value}, "from 1 to 1000") for value in ("0", "1001", "1.5", "many")),
+        *(
+            ({PACE_VARIABLE: "5", CLOSE_VARIABLE: value}, "from 6 to 100000")
+            for value in ("5", "100001", "many")
+        ),
+        ({CLOSE_VARIABLE: "10"}, "set both or neither"),
+    ],
+)
 def test_a_number_that_cannot_be_is_our_fault(
-    value: str, capsys: pytest.CaptureFixture[str], aws_environment: None
+    environ: dict[str, str], remedy: str, log_lines: LogLines, aws_environment: None
 ) -> None:
-    router, _ = service({VARIABLE: value}, FakeClock())
+    router, _ = service(environ, FakeClock())
     assert say(router) == 500
-    assert "set it to a whole number from 1 to 1000" in capsys.readouterr().out
+    assert remedy in log_lines()[0]["error"]
+
+
+@pytest.mark.parametrize(("value", "closes"), [("", False), ("10", True)])
+def test_it_asks_for_the_right_to_close_only_where_it_may(value: str, *, closes: bool) -> None:
+    router, _ = service({PACE_VARIABLE: "5", CLOSE_VARIABLE: value}, FakeClock())
+    posts = router.__decanter__()["posts"]["websocket_message"]
+    assert ("DELETE" in posts) is closes
 
 
 def test_the_message_function_needs_one_right_more() -> None:

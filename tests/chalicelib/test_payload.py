@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal, NotRequired, TypedDict
 import pytest
 from pydantic import BaseModel, Field
 
-from chalicelib.errors import DeclarationError, InvalidPayload, NotAnObject
+from chalicelib.errors import DeclarationError
+from chalicelib.faults import InvalidPayload, NotAnObject
 from chalicelib.payload import payload_reader
 from chalicelib.request import Request
 

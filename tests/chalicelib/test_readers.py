@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from chalicelib import readers
-from chalicelib.errors import InvalidPayload
+from chalicelib.faults import InvalidPayload
 
 
 @pytest.mark.parametrize(("value", "is_one"), [(1, True), (True, False), ("a", True), (None, True)])

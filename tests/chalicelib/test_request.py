@@ -3,9 +3,10 @@ from collections.abc import Collection
 import pytest
 
 from chalicelib.deadline import Deadline
-from chalicelib.errors import BadJson, MissingData, NotAnObject, TooLarge
-from chalicelib.outbox import MAX_MESSAGE_BYTES, Outbox
+from chalicelib.faults import BadJson, MissingData, NotAnObject, TooLarge
+from chalicelib.outbox import Outbox
 from chalicelib.request import Disconnection, Request
+from chalicelib.settings import MAX_MESSAGE_BYTES
 from chalicelib.transports import Outcome, Transport, outcome_of
 from chalicelib.workers import Workers
 
@@ -71,6 +72,8 @@ def test_who_sends_is_read_from_the_table_once() -> None:
     again = request("{}")
     again.outbox.connections = connections
     assert again.identity == "somebody"
+    gone = Disconnection(disconnect_event(connectionId=it.connection_id), None, again.outbox)
+    assert gone.identity == "somebody"
 
 
 def test_a_missing_member_is_told_from_null() -> None:
@@ -113,6 +116,20 @@ def test_the_limit_is_counted_in_bytes_and_checked_before_anything_is_sent(
     assert transport.posts == []
     it.reply("é" * (MAX_MESSAGE_BYTES // 2))
     assert len(transport.posts) == 1
+
+
+def test_what_several_get_may_be_limited_to_less_than_what_one_gets(
+    transport: FakeTransport,
+) -> None:
+    it = request("{}", transport)
+    it.outbox.max_broadcast_bytes = 10
+    for send in (it.broadcast, lambda frame: it.multicast(["a", "b"], frame)):
+        with pytest.raises(TooLarge, match="11 bytes are more than the 10"):
+            send("\u00e9" * 5 + "x")
+    assert transport.posts == []
+    it.broadcast("\u00e9" * 5)
+    it.reply("x" * 11)
+    assert len(transport.posts) == 3
 
 
 def test_what_is_no_string_is_sent_as_its_json(transport: FakeTransport) -> None:

@@ -40,7 +40,7 @@ def test_decorators_give_back_what_they_are_given() -> None:
 
     def anything(*_: Any) -> None: ...
 
-    for declare in (routes.on_connect, routes.on_disconnect, routes.middleware):
+    for declare in (routes.on_connect, routes.on_disconnect, routes.on_message, routes.middleware):
         assert declare(anything) is anything
     assert routes.on_error(ValueError)(anything) is anything
     assert routes.default(first) is first
@@ -51,7 +51,7 @@ def test_nothing_is_taken_once_it_is_closed() -> None:
     routes.close("the first event: declare routes where app.py is imported")
     late: list[Any] = [
         *(routes.route("late"), routes.default, routes.on_connect, routes.on_disconnect),
-        *(routes.middleware, routes.on_error(ValueError)),
+        *(routes.on_message, routes.middleware, routes.on_error(ValueError)),
     ]
     for declare in late:
         with pytest.raises(DeclarationError, match="after the first event: declare routes where"):
@@ -74,11 +74,12 @@ def test_including_takes_in_all_declarations_and_closes_what_it_took() -> None:
     inner.middleware(around)
     inner.on_connect(hook)
     inner.on_disconnect(hook)
+    inner.on_message(hook)
     inner.on_error(ValueError)(answer)
     outer.include(inner)
     route = outer.declared["move"]
     assert (route.function, route.operation_name, route.middleware) == (move, "Move", (around,))
-    assert (outer.connect_hooks, outer.disconnect_hooks) == ([hook], [hook])
+    assert [outer.connect_hooks, outer.disconnect_hooks, outer.message_hooks] == [[hook]] * 3
     assert (outer.around, outer.error_handlers) == ([], {ValueError: answer})
     with pytest.raises(DeclarationError, match="after its Routes were included: include them"):
         inner.route("late")(first)

@@ -7,12 +7,10 @@ import pytest
 
 from chalicelib.errors import (
     DeclarationError,
-    Fault,
-    InvalidPayload,
     MissingTableError,
-    RateLimited,
     StoreBusyError,
 )
+from chalicelib.faults import Fault, Flooding, InvalidPayload, RateLimited
 from chalicelib.handshake import Handshake, Refused
 from chalicelib.request import Disconnection, Request
 from chalicelib.route import GetResponse, Response
@@ -318,8 +316,17 @@ def test_the_tool_reads_what_the_router_declares(service: Service) -> None:
             {"route_key": "shout", "operation_name": None, "function": "shout"},
         ],
         "default": False,
-        "posts": {"websocket_message": ["POST"]},
+        "posts": {"websocket_message": ["POST"], "sweep": ["DELETE", "GET"]},
     }
+
+
+def test_a_hook_that_may_close_brings_the_right_to(service: Service) -> None:
+    def guard(request: Request) -> None: ...
+
+    service.router.on_message(guard)
+    assert service.router.__decanter__()["posts"]["websocket_message"] == ["POST"]
+    guard.closes = True  # type: ignore[attr-defined]
+    assert service.router.__decanter__()["posts"]["websocket_message"] == ["DELETE", "POST"]
 
 
 def test_the_imported_class_itself_declares_nothing() -> None:
@@ -513,3 +520,77 @@ def test_another_selection_expression_chooses_by_its_own_members() -> None:
 
     assert service.dispatch('{"service": "chat", "action": "say"}')["body"] == "said"
     assert service.dispatch('{"service": "chat"}')["statusCode"] == 404
+
+
+MESSAGES = ['{"message": "echo"}', '{"message": "nobody"}', "[]", "{", None]
+
+
+@pytest.mark.parametrize("body", MESSAGES)
+def test_a_message_hook_sees_every_message_before_its_route_is_chosen(
+    service: Service, body: str | None, log_lines: LogLines
+) -> None:
+    @service.router.on_message
+    def refuse(request: Request) -> None:
+        assert request.route_key is None
+        raise RateLimited
+
+    assert service.dispatch(body) == {"statusCode": 429, "body": "rate_limited"}
+    assert service.error["code"] == "rate_limited"
+    assert service.requests == []
+    (line,) = log_lines()
+    assert (line["outcome"], line["frame"], "route" in line) == ("rate_limited", "ok", False)
+
+
+def test_a_message_that_the_hooks_let_pass_goes_its_way(service: Service) -> None:
+    seen: list[str] = []
+    service.router.on_message(lambda request: seen.append(request.body))
+    assert service.dispatch('{"message": "echo"}') == {"statusCode": 200}
+    assert service.dispatch("{")["statusCode"] == 400
+    assert seen == ['{"message": "echo"}', "{"]
+
+
+@pytest.mark.parametrize("answer", [204, 410])
+def test_a_flood_is_told_by_closing_and_gets_no_frame(
+    service: Service, answer: int, log_lines: LogLines
+) -> None:
+    @service.router.on_message
+    def refuse(request: Request) -> None:
+        raise Flooding
+
+    service.transport.answer(SENDER, outcome_of(answer))
+    assert service.dispatch("{") == {"statusCode": 429, "body": "rate_limited"}
+    assert (service.transport.closed, service.transport.posts) == ([SENDER], [])
+    (line,) = log_lines()
+    assert (line["event"], line["level"], line["status"]) == ("message", "INFO", 429)
+    assert line["closed"] == {204: "ok", 410: "gone"}[answer]
+
+
+def test_a_close_that_is_refused_is_an_error_in_the_log(
+    service: Service, log_lines: LogLines
+) -> None:
+    @service.router.on_message
+    def refuse(request: Request) -> None:
+        raise Flooding
+
+    service.transport.answer(SENDER, outcome_of(403, "ForbiddenException"))
+    assert service.dispatch("{")["statusCode"] == 429
+    failed, line = log_lines()
+    assert (failed["event"], failed["level"], failed["status"]) == ("close_failed", "ERROR", 403)
+    assert (line["outcome"], line["closed"]) == ("rate_limited", "refused")
+
+
+def test_who_may_not_use_a_route_is_told_so_before_the_payload_is_read(service: Service) -> None:
+    asked: list[str] = []
+
+    def may_move(request: Request) -> bool:
+        asked.append(request.connection_id)
+        return request.connection_id != SENDER
+
+    @service.router.route("move", allow=may_move)
+    def move(request: Request, payload: Move) -> None: ...
+
+    assert service.dispatch('{"message": "move"}') == {"statusCode": 403, "body": "forbidden"}
+    assert service.error["code"] == "forbidden"
+    other = service.dispatch('{"message": "move", "x": 1, "y": 2}', connectionId="Other")
+    assert other["statusCode"] in (200, 400)
+    assert asked == [SENDER, "Other"]

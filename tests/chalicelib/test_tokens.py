@@ -33,6 +33,8 @@ PUBLIC_PEM = KEY.public_key().public_bytes(
     serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
 )
 JWKS = {"keys": [{**json.loads(RSAAlgorithm.to_jwk(KEY.public_key())), "kid": "one"}]}
+OTHER_JWK = json.loads(RSAAlgorithm.to_jwk(OTHER_KEY.public_key()))
+ALGS = ["hs256", "HS384", "RS256", "ES256", "HS256 ", None, 256]
 NOW = int(time.time())
 LATER = NOW + 86_400
 """Tokens are made when this file is read, perhaps long before they are shown."""
@@ -49,8 +51,17 @@ def b64(data: bytes) -> str:
 
 def signed_by_hand(key: bytes, header: dict[str, Any], **changes: Any) -> str:
     """An HMAC that PyJWT itself declines to make."""
-    text = f"{b64(json.dumps(header).encode())}.{b64(json.dumps(claims(**changes)).encode())}"
+    return signed_texts(key, json.dumps(header), json.dumps(claims(**changes)))
+
+
+def signed_texts(key: bytes, header: str, payload: str) -> str:
+    text = f"{b64(header.encode())}.{b64(payload.encode())}"
     return f"{text}.{b64(hmac.new(key, text.encode(), hashlib.sha256).digest())}"
+
+
+def by_hand(**changes: Any) -> str:
+    """A good signature over claims that PyJWT declines to sign."""
+    return signed_by_hand(SECRET.encode(), {"alg": "HS256"}, **changes)
 
 
 def hs256(**changes: Any) -> str:
@@ -137,6 +148,56 @@ FORGED = {
         RS256,
         signed_by_hand(b"x", {"alg": "RS256", "jwk": JWKS["keys"][0], "jku": "https://evil"}),
     ),
+    **{
+        f"a good signature by the key that its {name} brings": (
+            RS256,
+            jwt.encode(claims(), OTHER_KEY, "RS256", headers={"kid": "one", name: value}),
+        )
+        for name, value in {
+            "jwk": OTHER_JWK,
+            "jku": "https://evil.net/jwks.json",
+            "x5u": "https://evil.net/chain.pem",
+            "x5c": [b64(b"a certificate")],
+        }.items()
+    },
+    "HS256 with the public key as the set has it": (
+        RS256,
+        signed_by_hand(json.dumps(JWKS["keys"][0]).encode(), {"alg": "HS256", "kid": "one"}),
+    ),
+    "HS256 with an empty key": (RS256, signed_by_hand(b"", {"alg": "HS256", "kid": "one"})),
+    **{
+        f"a key id {kid!r}": (RS256, rs256(kid=kid))
+        for kid in (
+            "../../../dev/null",
+            "one/../one",
+            "one\0",
+            " one",
+            "' OR '1'='1",
+            "https://evil",
+        )
+    },
+    **{f"alg {alg}": (HS256, signed_by_hand(SECRET.encode(), {"alg": alg})) for alg in ALGS},
+    "two algorithms": (
+        HS256,
+        signed_texts(SECRET.encode(), '{"alg": "HS256", "alg": "none"}', json.dumps(claims())),
+    ),
+    "two expiries, of which the last counts": (
+        HS256,
+        signed_texts(
+            SECRET.encode(),
+            '{"alg": "HS256"}',
+            json.dumps(claims())[:-1] + f', "exp": {NOW - 60}}}',
+        ),
+    ),
+    "an expiry that never comes": (HS256, by_hand(exp=float("inf"))),
+    "an expiry that is no number": (HS256, by_hand(exp="tomorrow")),
+    "a payload that is not encoded": (
+        HS256,
+        signed_by_hand(SECRET.encode(), {"alg": "HS256", "b64": False}),
+    ),
+    "no object": (HS256, signed_texts(SECRET.encode(), '{"alg": "HS256"}', "[]")),
+    "several issuers": (HS256, by_hand(iss=["https://issuer", "https://other"])),
+    "a subject that is no text": (HS256, by_hand(sub=7)),
     "a demand": (HS256, signed_by_hand(SECRET.encode(), {"alg": "HS256", "crit": ["b64"]})),
     "truncated": (HS256, hs256()[:-8]),
     "without its signature": (HS256, hs256().rpartition(".")[0] + "."),

@@ -115,6 +115,7 @@ def test_what_may_pass_is_tried_three_times_and_then_reported(
     outcome = transport.post(ID, b"x", soon())
     assert (outcome.result, outcome.status, outcome.attempts) == (result, status, 3)
     assert outcome.throttled == (answer == 429)
+    assert outcome.repeated == (2 if status is None else 0)
     assert management.attempts(ID) == 3
 
 
@@ -126,6 +127,7 @@ def test_what_passes_is_delivered_once(
     outcome = transport.post(ID, b"x", soon())
     assert (outcome.result, outcome.attempts) == (Result.OK, 2)
     assert outcome.throttled == (answer == 429)
+    assert outcome.repeated == (answer in (RESET, HANG))
     assert management.attempts(ID) == 2
 
 
@@ -251,3 +253,40 @@ def test_info_tells_about_a_connection_and_close_ends_it(
     assert transport.close(ID, soon()).result is Result.GONE
     assert transport.info(ID, soon()).result is Result.GONE
     assert management.methods == {"GET": 2, "DELETE": 2}
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+def test_many_are_asked_about_or_closed_as_they_are_posted_to(
+    transport: Transport, management: Management, method: str
+) -> None:
+    call = {"GET": transport.info_all, "DELETE": transport.close_all}[method]
+    ids = [f"Client{number:04}DoECA=" for number in range(30)]
+    management.script(ids[3], 410)
+    management.script(ids[4], 429)
+    management.script(ids[5], 503, 200)
+    results = {row.connection_id: outcome for row, outcome in call(people(*ids), soon())}
+    others = dict.fromkeys(ids, Result.OK)
+    assert {each: outcome.result for each, outcome in results.items()} == {
+        **others,
+        ids[3]: Result.GONE,
+        ids[4]: Result.THROTTLED,
+    }
+    assert (results[ids[4]].attempts, results[ids[5]].attempts) == (3, 2)
+    assert {*management.received} == {*ids}
+    assert management.methods == {method: 30 + 2 + 1}
+    assert max(management.at_once) <= CONCURRENCY
+    assert management.unsigned == 0
+
+
+def test_asking_about_many_tells_of_each_what_asking_about_one_tells(
+    transport: Transport,
+) -> None:
+    (delivery,) = transport.info_all(people(ID), soon())
+    assert delivery.outcome.info == transport.info(ID, soon()).info
+
+
+@pytest.mark.parametrize("method", ["info_all", "close_all"])
+def test_nobody_is_asked_about_after_the_deadline(transport: Transport, method: str) -> None:
+    source = iter(people("a"))
+    assert list(getattr(transport, method)(source, soon(-1))) == []
+    assert next(source).connection_id == "a"
