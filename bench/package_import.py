@@ -23,7 +23,7 @@ from decanter.aws.package import CHALICE, package
 from decanter.project import TEMPLATE, Project
 
 ROOT = Path(__file__).resolve().parent.parent
-TARGET = 0.55
+TARGET = 0.45
 
 COLD_START = """
 import sys, time

@@ -3,6 +3,11 @@
 import sys
 
 if __name__ == "__main__":
+    # A checkout runs without having been installed, which would have been refused.
+    if sys.version_info < (3, 11):  # noqa: UP036
+        message = "this needs Python 3.11 or newer, as in `make run PYTHON=python3.13`"
+        print(f"decanter: error: {message}", file=sys.stderr)
+        sys.exit(2)
     try:
         from decanter.cli import main
 

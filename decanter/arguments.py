@@ -20,3 +20,15 @@ def add_project_arguments(parser: argparse.ArgumentParser) -> None:
         default=DEFAULT_STAGE_NAME,
         help="the stage in .chalice/config.json (default: %(default)s)",
     )
+
+
+def add_region_argument(parser: argparse.ArgumentParser) -> None:
+    """Declare in which region."""
+    parser.add_argument("--region", help="where (default: AWS_REGION, or the profile's)")
+
+
+def add_stack_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare which project, at which stage, in which region, and what its stack is called."""
+    add_project_arguments(parser)
+    add_region_argument(parser)
+    parser.add_argument("--stack-name", metavar="NAME", help="(default: APP-STAGE)")

@@ -121,6 +121,7 @@ class Declaration:
         app_name: the Chalice object's `app_name`.
         websocket: the handlers by route key: `$connect`, `$default`, `$disconnect`.
         http_routes: the paths of its HTTP routes.
+        schedules: when each scheduled function runs, `rate(…)` or `cron(…)`, by its name.
         warnings: what the user should know about the app, one line each.
         tables: in the order of `app.py`.
         routers: in the order of `app.py`.
@@ -129,6 +130,7 @@ class Declaration:
     app_name: str
     websocket: Mapping[str, Handler]
     http_routes: tuple[str, ...]
+    schedules: Mapping[str, str]
     warnings: tuple[str, ...]
     tables: tuple[TableDeclaration, ...]
     routers: tuple[RouterDeclaration, ...]
@@ -157,6 +159,7 @@ class Declaration:
                 for key, handler in report["websocket"].items()
             },
             http_routes=tuple(report["http_routes"]),
+            schedules=report["schedules"],
             warnings=tuple(report["warnings"]),
             tables=_distinct(tables),
             routers=tuple(routers),
@@ -164,8 +167,8 @@ class Declaration:
 
     @property
     def functions(self) -> tuple[str, ...]:
-        """The configuration keys of the functions behind the app's routes, sorted."""
-        functions = {handler.function for handler in self.websocket.values()}
+        """The configuration keys of the functions behind routes and schedules, sorted."""
+        functions = {handler.function for handler in self.websocket.values()} | {*self.schedules}
         return tuple(sorted(functions | ({HTTP_FUNCTION} if self.http_routes else set())))
 
 

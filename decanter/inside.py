@@ -6,6 +6,7 @@ alone, and never anything of ours: the project must see its own modules and no o
 """
 
 import argparse
+import contextlib
 import importlib
 import json
 import os
@@ -23,6 +24,18 @@ FUNCTION_OF_ROUTE = {
     "$default": "websocket_message",
     "$disconnect": "websocket_disconnect",
 }
+
+# What takes most of the time of starting nearly any app, and is not the project's.
+SHARED = ("chalice.app", "boto3", "botocore.client", "botocore.endpoint", "botocore.auth")
+
+NO_HANDLER = (
+    "app.py has no WebSocket handler: clients can connect, and what they send is answered with a "
+    "Forbidden frame. Add one with @app.on_ws_message()."
+)
+NO_FLAG = (
+    "app.py does not switch Chalice's WebSockets on, and cannot be deployed: add the line "
+    'app.experimental_feature_flags.update(["WEBSOCKETS"]) after the one that makes the app.'
+)
 
 
 class LoadError(Exception):
@@ -72,6 +85,13 @@ def load(project: Path) -> tuple[ModuleType, Any]:
     return module, app
 
 
+def import_ahead() -> None:
+    """Import what apps share, before `enter`: nothing of the project can be among it."""
+    for name in SHARED:
+        with contextlib.suppress(ImportError):  # the app needs it not, or will say so itself
+            importlib.import_module(name)
+
+
 def enter(project: Path) -> None:
     """Make the project the place where imports are looked up: its root first, `vendor/` last."""
     os.chdir(project)
@@ -100,6 +120,7 @@ def declaration(module: ModuleType, app: Any) -> dict[str, Any]:
         "app_name": app.app_name,
         "websocket": websocket_handlers(app),
         "http_routes": sorted(getattr(app, "routes", {})),
+        "schedules": schedules(app),
         "warnings": warnings_about(app),
         "declarations": declarations(vars(module)),
     }
@@ -113,8 +134,28 @@ def websocket_handlers(app: Any) -> dict[str, dict[str, str]]:
     }
 
 
+def schedules(app: Any) -> dict[str, str]:
+    """A scheduled function's name, which is its configuration's too → `rate(…)` or `cron(…)`."""
+    from chalice.app import ScheduledEventConfig, ScheduleExpression
+
+    found = {}
+    for source in app.event_sources:
+        if isinstance(source, ScheduledEventConfig):
+            when = source.schedule_expression
+            found[source.name] = when.to_string() if isinstance(when, ScheduleExpression) else when
+    return found
+
+
 def warnings_about(app: Any) -> list[str]:
-    """Faults that Chalice accepts without a word and that fail at the first event."""
+    """Faults that Chalice accepts without a word, and that fail later."""
+    if not app.websocket_handlers:
+        return [NO_HANDLER]
+    flagged = "WEBSOCKETS" in app.experimental_feature_flags
+    return [*([] if flagged else [NO_FLAG]), *unwrapped(app)]
+
+
+def unwrapped(app: Any) -> list[str]:
+    """A warning for each handler that Chalice leaves as it is."""
     from chalice.app import WebsocketEventSourceHandler
 
     return [

@@ -5,7 +5,7 @@ import json
 import sys
 from collections.abc import Callable
 
-from decanter.arguments import add_project_arguments
+from decanter.arguments import add_stack_arguments
 from decanter.aws.bucket import Bucket
 from decanter.aws.changes import ChangeSets, refuse_busy
 from decanter.aws.events import Watch
@@ -13,7 +13,7 @@ from decanter.aws.faults import explained
 from decanter.aws.inventory import TABLE, resources
 from decanter.aws.roads import deployed, stack_name
 from decanter.aws.session import AWS
-from decanter.aws.stacks import Stack, Stacks
+from decanter.aws.stacks import Stack, Stacks, Template
 from decanter.aws.steps import Clock, Report, say
 from decanter.aws.submission import artifacts
 from decanter.errors import AWSError, DecanterError
@@ -25,9 +25,7 @@ Ask = Callable[[str], str]
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `decanter delete`."""
-    add_project_arguments(parser)
-    parser.add_argument("--region", help="where (default: AWS_REGION, or the profile's)")
-    parser.add_argument("--stack-name", metavar="NAME", help="(default: APP-STAGE)")
+    add_stack_arguments(parser)
     parser.add_argument(
         "--keep-table", action="store_true", help="leave the tables, outside any stack"
     )
@@ -155,11 +153,15 @@ class Deletion:
         CloudFormation takes a change of a deletion policy only beside a change of the resource;
         its metadata is one (User Guide, "Update behaviors of stack resources").
         """
+        if not (tables := self._tables(stack)):
+            return  # and perhaps no template either: its creation failed, or never began
         template = self._stacks.template(stack, processed=True)
-        for resource in template["Resources"].values():
-            if resource["Type"] == TABLE:
-                resource["DeletionPolicy"] = "Retain"
-                resource["Metadata"] = {"Decanter": {"Kept": True}}
+        if retain_tables(template):
+            self._update(stack, template)
+        for name in tables:
+            self._report(f"keeping table {name}: `aws dynamodb delete-table` deletes it")
+
+    def _update(self, stack: Stack, template: Template) -> None:
         watch = Watch(self._client, stack.id, self._clock, self._report)
         with explained(f"let stack {stack.name} keep its tables"):
             self._client.update_stack(
@@ -173,5 +175,18 @@ class Deletion:
         operation = watch.until_done()
         if operation.stack.status != "UPDATE_COMPLETE":
             raise AWSError(f"cannot keep the tables of {stack.name}: {operation.causes()[0]}")
-        for name in self._tables(stack):
-            self._report(f"keeping table {name}: `aws dynamodb delete-table` deletes it")
+
+
+def retain_tables(template: Template) -> bool:
+    """Let a template's tables outlive their stack.
+
+    Returns:
+        Whether they would not have: an interrupted deletion may have seen to it, and CloudFormation
+        refuses an update that changes nothing.
+    """
+    tables = [it for it in template["Resources"].values() if it["Type"] == TABLE]
+    mortal = [it for it in tables if it.get("DeletionPolicy") != "Retain"]
+    for table in mortal:
+        table["DeletionPolicy"] = "Retain"
+        table["Metadata"] = {"Decanter": {"Kept": True}}
+    return bool(mortal)

@@ -67,6 +67,19 @@ def diagram(routes: Sequence[Route], resources: Section) -> Iterator[str]:
         if logical_id(function) in resources or any(r.function == function for r in routes):
             yield f'    {function}["{function}"]'
             yield from _reach(function, resources)
+    for name in _scheduled(resources):
+        yield f'    schedule(["schedule"]) --> {name}["{name}"]'
+        yield from _reach(name, resources)
+
+
+def _scheduled(resources: Section) -> list[str]:
+    """The logical ids of further functions: only a schedule reaches one that is behind no route."""
+    known = {logical_id(function) for function in FUNCTIONS}
+    return [
+        name
+        for name, resource in sorted(resources.items())
+        if "LoggingConfig" in resource.get("Properties", {}) and name not in known
+    ]
 
 
 def _reach(function: str, resources: Section) -> Iterator[str]:
@@ -75,7 +88,7 @@ def _reach(function: str, resources: Section) -> Iterator[str]:
         actions = [a for a in _list(statement["Action"]) if not a.startswith(LOGS)]
         if actions:
             label = "<br/>".join(actions)
-            for target in _targets(statement, resources):
+            for target in dict.fromkeys(_targets(statement, resources)):
                 yield f'    {function} -->|"{label}"| {target}'
 
 

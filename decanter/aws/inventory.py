@@ -29,7 +29,7 @@ class Resource:
 
 
 def resources(client: Any, stack: Stack) -> list[Resource]:
-    """All of a stack's resources."""
+    """A stack's resources, without those that a rollback or an update has deleted."""
     with explained(f"list the resources of stack {stack.name}"):
         pages = client.get_paginator("list_stack_resources").paginate(StackName=stack.id)
         return [
@@ -38,6 +38,7 @@ def resources(client: Any, stack: Stack) -> list[Resource]:
             )
             for page in pages
             for it in page["StackResourceSummaries"]
+            if it.get("ResourceStatus") != "DELETE_COMPLETE"
         ]
 
 

@@ -2,7 +2,7 @@
 
 import argparse
 
-from decanter.arguments import add_project_arguments
+from decanter.arguments import add_stack_arguments
 from decanter.aws.faults import explained
 from decanter.aws.package_command import out_folder
 from decanter.aws.provisioning import Order, Provision
@@ -15,15 +15,13 @@ from decanter.project import Project
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `decanter provision`."""
-    add_project_arguments(parser)
+    add_stack_arguments(parser)
     parser.add_argument(
         "--s3-bucket",
         required=True,
         metavar="NAME",
         help="a bucket of yours in the same region, which code and template go through",
     )
-    parser.add_argument("--region", help="where (default: AWS_REGION, or the profile's)")
-    parser.add_argument("--stack-name", metavar="NAME", help="(default: APP-STAGE)")
     parser.add_argument(
         "--parameter",
         action="append",

@@ -3,7 +3,7 @@
 import argparse
 import re
 
-from decanter.arguments import add_project_arguments
+from decanter.arguments import add_stack_arguments
 from decanter.aws.faults import explained
 from decanter.aws.inventory import FUNCTION, TABLE, Inventory, Resource, resources
 from decanter.aws.roads import configured_tables, deployed, is_there, stack_name
@@ -20,9 +20,7 @@ _ACCOUNT = re.compile(r"(?<!\d)\d{12}(?!\d)")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `decanter status`."""
-    add_project_arguments(parser)
-    parser.add_argument("--region", help="where (default: AWS_REGION, or the profile's)")
-    parser.add_argument("--stack-name", metavar="NAME", help="(default: APP-STAGE)")
+    add_stack_arguments(parser)
     parser.add_argument(
         "--count", action="store_true", help="count the tables' items now, which reads all of them"
     )

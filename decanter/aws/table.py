@@ -6,12 +6,12 @@ stage it is on-demand. `--billing-mode` says otherwise.
 """
 
 import argparse
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from chalice.constants import DEFAULT_STAGE_NAME
 
-from decanter.arguments import add_project_arguments
+from decanter.arguments import add_project_arguments, add_region_argument
 from decanter.aws.faults import explained
 from decanter.aws.roads import refuse_provisioned_stage
 from decanter.aws.session import AWS
@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `decanter table`."""
     parser.add_argument("action", choices=sorted(ACTIONS), help="what to do with the tables")
     add_project_arguments(parser)
-    parser.add_argument("--region", help="where (default: AWS_REGION, or the profile's)")
+    add_region_argument(parser)
     parser.add_argument("--endpoint-url", metavar="URL", help="another DynamoDB than AWS's")
     parser.add_argument(
         "--billing-mode",
@@ -49,8 +49,13 @@ def run(args: argparse.Namespace) -> int:
         aws = AWS.of(project, args.region, args.endpoint_url)
         if args.action == "create" and args.endpoint_url is None:
             refuse_provisioned_stage(project, aws, say)
-        client = aws.client("dynamodb")
-    return max(_act(ACTIONS[args.action], args.action, client, table) for table in tables)
+        return act(args.action, aws, tables)
+
+
+def act(action: str, aws: AWS, tables: Sequence[Table]) -> int:
+    """Do one action with each table: the worst exit status."""
+    client = aws.client("dynamodb")
+    return max(_act(ACTIONS[action], action, client, table) for table in tables)
 
 
 def _act(action: Callable[[Any, Table], int], verb: str, client: Any, table: Table) -> int:

@@ -125,13 +125,15 @@ def outputs(project: Project, declaration: Declaration) -> Section:
 def _variables(project: Project, declaration: Declaration, function: str) -> Section:
     """The tables' names, instead of the configured ones; @connections for those who may post.
 
-    The function behind the HTTP routes gets it too: it sees no event to learn it from.
+    The function behind the HTTP routes and scheduled ones get it too: they see no event to learn it
+    from.
     """
     variables: Section = {
         table.environment: {"Ref": table.logical_id} for table in declaration.tables
     }
     posts = any(function in router.posts for router in declaration.routers)
-    if declaration.websocket and (posts or (declaration.routers and function == HTTP_FUNCTION)):
+    blind = function == HTTP_FUNCTION or function in declaration.schedules
+    if declaration.websocket and (posts or (declaration.routers and blind)):
         variables[MANAGEMENT_ENDPOINT] = api.management_endpoint(project)
     return variables
 

@@ -46,14 +46,19 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _texts(project: Project, output: Path | None) -> dict[Path, str]:
-    """What belongs where: the template for the stage, and the policies of every stage."""
+    """What belongs where: the template for the stage, and the policies of every stage.
+
+    What an app declares may depend on the stage's variables: a schedule may be one's alone.
+    """
     declaration = describe(project)
     template = render(project, declaration)
     if output is not None:
         return {output: template}
     texts = {project.directory / TEMPLATE: template}
     for stage in project.stages:
-        files = policy_files(Project.load(project.directory, stage), declaration)
+        other = Project.load(project.directory, stage)
+        own = declaration if stage == project.chalice_stage else describe(other)
+        files = policy_files(other, own)
         texts |= {project.directory / ".chalice" / name: text for name, text in files.items()}
     return texts
 

@@ -6,7 +6,9 @@ reach every client of the service, so it is for an endpoint of one's own.
 
 import argparse
 import sys
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,13 +16,21 @@ from botocore.config import Config
 from botocore.session import Session
 
 from decanter.aws.faults import explained
-from decanter.client import LOOPBACK, check_url
+from decanter.cli import INTERRUPTED
+from decanter.client import EXAMPLE
 from decanter.errors import DecanterError
+from decanter.opening import LOOPBACK, check_url
 from decanter.verify import gateway, management, service
 from decanter.verify.coverage import gaps
 from decanter.verify.endpoint import Endpoint
-from decanter.verify.report import FORMATS, Report
-from decanter.verify.rules import Finding, check
+from decanter.verify.reach import reach
+from decanter.verify.report import FORMATS, Report, head, line
+from decanter.verify.rules import Omission, Rule, check
+
+NO_APP = "no broadcast came"
+STOPPED = "interrupted"
+
+Show = Callable[[str], None]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,7 +38,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--url",
         required=True,
-        help="an endpoint of yours, with the app of this repository: its clients get broadcasts",
+        help="an endpoint of yours: ws://HOST/STAGE or wss://HOST/STAGE. Its app has to broadcast "
+        f"what {EXAMPLE} asks for, as this framework's route `sendmessage` does; of any other, "
+        "only the gateway's own rules are looked at. All its clients get the broadcasts",
     )
     parser.add_argument(
         "--management-endpoint",
@@ -36,51 +48,64 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the URL that @connections is under, such as http://127.0.0.1:8000/v1: checks it too, "
         "with your AWS credentials",
     )
-    parser.add_argument("--format", choices=sorted(FORMATS), default="text")
+    parser.add_argument(
+        "--format",
+        choices=sorted(FORMATS),
+        default="text",
+        help="of the report on standard output; each rule is told as it is looked at, of text "
+        "there, else on standard error (default: %(default)s)",
+    )
     parser.add_argument(
         "--timeout",
         type=float,
-        default=10.0,
+        default=5.0,
         metavar="SECONDS",
         help="how long to wait for what must come (default: %(default)g)",
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Check every rule; 1 if one does not hold."""
+    """Check every rule; 1 if one does not hold, 130 if Ctrl-C ends it."""
     check_url(args.url)
     if not args.timeout > 0:
         raise DecanterError(f"--timeout has to be above 0, not {args.timeout:g}")
     url, where = args.url.rstrip("/"), (args.management_endpoint or "").rstrip("/")
     endpoint = Endpoint(url, args.timeout, _client(where) if where else None, where)
-    _reach(endpoint)
+    reach(endpoint)
     rules = [*service.RULES, *gateway.RULES, *(management.RULES if where else ())]
-    findings: list[Finding] = []
-    for rule in rules:
-        findings.append(check(rule, endpoint))
-        if sys.stderr.isatty():
-            print(f"\r{len(findings)} of {len(rules)}", end="", file=sys.stderr, flush=True)
-    if sys.stderr.isatty():
-        print("\r\033[K", end="", file=sys.stderr)
-    when = datetime.now(UTC).isoformat(timespec="seconds")
-    report = Report(url, when, findings, gaps(rules))
-    print(FORMATS[args.format](report))
+    report = Report(url, datetime.now(UTC).isoformat(timespec="seconds"), gaps(rules))
+    told = sys.stdout if args.format == "text" else sys.stderr
+    look(rules, endpoint, report, partial(print, file=told, flush=True))
+    print(FORMATS[args.format](report), flush=True)
+    if any(omission.reason == STOPPED for omission in report.omissions):
+        return INTERRUPTED
     return 1 if report.failed() else 0
 
 
-def _reach(endpoint: Endpoint) -> None:
-    """Connect once: where nobody answers, fifty rules need not say so.
-
-    Raises:
-        DecanterError: nobody answers.
-    """
+def look(rules: Sequence[Rule], endpoint: Endpoint, report: Report, show: Show) -> None:
+    """Look at one rule after the other, as far as there is an app and nobody presses Ctrl-C."""
+    left = list(rules)
+    show(head(report))
     try:
-        endpoint.handshake(endpoint.url)
-    except OSError as error:
-        where = endpoint.url.partition("?")[0]
-        raise DecanterError(
-            f"cannot connect to {where}: {error}; is the server running?"
-        ) from error
+        while left:
+            finding = check(left[0], endpoint)
+            report.findings.append(finding)
+            show(line(finding))
+            del left[0]
+            if finding.seen == service.SILENCE:
+                needy = [rule for rule in left if rule.needs_app]
+                report.omissions.extend(Omission(rule, NO_APP) for rule in needy)
+                left = [rule for rule in left if not rule.needs_app]
+                show(_no_app(len(needy)))
+    except KeyboardInterrupt:
+        report.omissions.extend(Omission(rule, STOPPED) for rule in left)
+
+
+def _no_app(omitted: int) -> str:
+    return (
+        f"      {NO_APP}, so the {omitted} rules that take one are left out: they need an app "
+        f"whose route `sendmessage` sends the data of {EXAMPLE} to every client"
+    )
 
 
 def _client(url: str) -> Any:

@@ -87,15 +87,24 @@ def _without_stage(endpoint: Endpoint) -> str:
 
 
 RULES = (
-    Rule((71,), "a post", "HTTP 200, delivered", posted),
-    Rule((72,), "a post to a closed connection", "HTTP 410 GoneException", gone),
-    Rule((74,), "a post above 128 KB", "HTTP 413 PayloadTooLargeException", too_large),
-    Rule((78,), "GET of a connection", "ConnectedAt, Identity, LastActiveAt", information),
+    Rule((71,), "a post", "HTTP 200, delivered", posted, needs_app=True),
+    Rule((72,), "a post to a closed connection", "HTTP 410 GoneException", gone, needs_app=True),
+    Rule(
+        (74,), "a post above 128 KB", "HTTP 413 PayloadTooLargeException", too_large, needs_app=True
+    ),
+    Rule(
+        (78,),
+        "GET of a connection",
+        "ConnectedAt, Identity, LastActiveAt",
+        information,
+        needs_app=True,
+    ),
     Rule(
         (49, 80),
         "DELETE of a connection, twice",
         "HTTP 204, close 1000, then HTTP 410 GoneException",
         deleted,
+        needs_app=True,
     ),
     Rule((81,), "a post that nobody signed", "HTTP 403", unsigned(_connection)),
     Rule((82,), "a post without a stage", "HTTP 403", unsigned(_without_stage)),

@@ -3,11 +3,11 @@
 import json
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from decanter import __version__
 from decanter.verify.coverage import Gap
-from decanter.verify.rules import Finding
+from decanter.verify.rules import Finding, Omission
 
 # What the question marks mean.
 NOTE = (
@@ -23,14 +23,16 @@ class Report:
     Attributes:
         url: the endpoint's.
         when: ISO 8601, UTC.
-        findings: one a rule.
-        gaps: what was not looked at.
+        gaps: the rules that nobody can see from outside.
+        findings: one for each rule that was looked at.
+        omissions: one for each rule that could be, and was not.
     """
 
     url: str
     when: str
-    findings: Sequence[Finding]
     gaps: Sequence[Gap]
+    findings: list[Finding] = field(default_factory=list)
+    omissions: list[Omission] = field(default_factory=list)
 
     @property
     def place(self) -> str:
@@ -41,25 +43,35 @@ class Report:
     def verdict(self) -> str:
         """How many rules hold."""
         holding = sum(finding.holds for finding in self.findings)
-        return f"{holding} of {len(self.findings)} hold"
+        return ", ".join([f"{holding} of {len(self.findings)} hold", *self.left_out()])
 
     def failed(self) -> list[Finding]:
-        """The rules that do not."""
+        """The rules that do not hold."""
         return [finding for finding in self.findings if not finding.holds]
 
+    def left_out(self) -> list[str]:
+        """How many rules were left out, for each reason."""
+        reasons = [omission.reason for omission in self.omissions]
+        return [f"{reasons.count(it)} left out ({it})" for it in dict.fromkeys(reasons)]
 
-def as_text(report: Report) -> str:
-    """A line a rule."""
-    lines = [f"{report.place} at {report.when}, decanter {__version__}"]
-    for finding in report.findings:
-        rule, seen = finding.rule, finding.seen
-        if not finding.holds:
-            seen = f"expected {rule.expected}, saw {seen}"
-        lines.append(
-            f"{'ok  ' if finding.holds else 'FAIL'}  {rule.label:<10} {rule.title}: {seen}"
-        )
-    lines += [f"not covered: {_numbers(gap)}: {gap.reason}" for gap in report.gaps]
-    return "\n".join([*lines, NOTE, report.verdict])
+
+def head(report: Report) -> str:
+    """Of what the report is."""
+    return f"{report.place} at {report.when}, decanter {__version__}"
+
+
+def line(finding: Finding) -> str:
+    """A rule, and what was seen."""
+    rule, seen = finding.rule, finding.seen
+    if not finding.holds:
+        seen = f"expected {rule.expected}, saw {seen}"
+    return f"{'ok  ' if finding.holds else 'FAIL'}  {rule.label:<10} {rule.title}: {seen}"
+
+
+def end(report: Report) -> str:
+    """What follows the rules."""
+    gaps = [f"not covered: {_numbers(gap)}: {gap.reason}" for gap in report.gaps]
+    return "\n".join([*gaps, NOTE, report.verdict])
 
 
 def as_markdown(report: Report) -> str:
@@ -74,8 +86,8 @@ def as_markdown(report: Report) -> str:
     ]
     table = [f"| {' | '.join(cell.replace('|', '&#124;') for cell in row)} |" for row in rows]
     gaps = [f"- {_numbers(gap)}: {gap.reason}" for gap in report.gaps]
-    head = f"`{report.place}` at {report.when}, decanter {__version__}: {report.verdict}."
-    return "\n".join([head, "", *table, "", f"{NOTE}.", "", "Not covered:", "", *gaps])
+    title = f"`{report.place}` at {report.when}, decanter {__version__}: {report.verdict}."
+    return "\n".join([title, "", *table, "", f"{NOTE}.", "", "Not covered:", "", *gaps])
 
 
 def as_json(report: Report) -> str:
@@ -90,20 +102,24 @@ def as_json(report: Report) -> str:
         }
         for it in report.findings
     ]
-    gaps = [{"rules": gap.numbers, "reason": gap.reason} for gap in report.gaps]
     document = {
         "url": report.place,
         "when": report.when,
         "decanter": __version__,
-        "holds": not report.failed(),
+        "holds": not (report.failed() or report.omissions),
         "rules": rules,
-        "not_covered": gaps,
+        "left_out": [
+            {"rules": it.rule.numbers, "title": it.rule.title, "reason": it.reason}
+            for it in report.omissions
+        ],
+        "not_covered": [{"rules": gap.numbers, "reason": gap.reason} for gap in report.gaps],
     }
     return json.dumps(document, indent=2, ensure_ascii=False)
 
 
+# Text is printed as it comes: its end is what is left to say.
 FORMATS: dict[str, Callable[[Report], str]] = {
-    "text": as_text,
+    "text": end,
     "markdown": as_markdown,
     "json": as_json,
 }

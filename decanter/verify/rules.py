@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from http.client import HTTPException
 
 from websockets.exceptions import WebSocketException
 
@@ -23,12 +24,15 @@ class Rule:
         title: the behaviour in a few words.
         expected: what a look gives where the rule holds.
         look: says what is seen.
+        needs_app: whether it takes the framework's app, with its route `sendmessage` and its error
+            frames, to see anything.
     """
 
     numbers: tuple[int, ...]
     title: str
     expected: str
     look: Callable[[Endpoint], str]
+    needs_app: bool = False
 
     @property
     def label(self) -> str:
@@ -50,10 +54,18 @@ class Finding:
         return self.seen == self.rule.expected
 
 
+@dataclass(frozen=True)
+class Omission:
+    """A rule that was not looked at, and why."""
+
+    rule: Rule
+    reason: str
+
+
 def check(rule: Rule, endpoint: Endpoint) -> Finding:
     """Look whether a rule holds; a connection that fails is something seen, too."""
     try:
         seen = rule.look(endpoint)
-    except (OSError, WebSocketException, AWSError) as error:
+    except (OSError, WebSocketException, HTTPException, AWSError) as error:
         seen = f"{type(error).__name__}: {error}"
     return Finding(rule, " ".join(seen.split())[:SHOWN_CHARACTERS])

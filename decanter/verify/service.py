@@ -8,6 +8,8 @@ from decanter.verify.endpoint import Endpoint, error_frame, mark, order, receive
 from decanter.verify.rules import Rule
 
 CLIENTS = 3
+# What is seen where not even the first broadcast comes back to its sender.
+SILENCE = "no broadcast"
 # A pause in which nothing may come; what must come is waited for much longer.
 QUIET_SECONDS = 1.0
 
@@ -22,6 +24,8 @@ def broadcast(endpoint: Endpoint) -> str:
             for number, client in enumerate(clients):
                 frames = receive(client, lambda it: token in it, 1, endpoint.seconds)
                 got[number] += frames == [text]
+                if not got[0]:
+                    return SILENCE
     return _count(got, len(texts))
 
 
@@ -93,25 +97,35 @@ def alone(endpoint: Endpoint) -> str:
     return f"{'with' if echoed else 'without'} ref, to {'others too' if strayed else 'one'}"
 
 
+def _rule(
+    numbers: tuple[int, ...], title: str, expected: str, look: Callable[[Endpoint], str]
+) -> Rule:
+    return Rule(numbers, title, expected, look, needs_app=True)
+
+
+BROADCAST = _rule(
+    (18,),
+    f"a broadcast reaches {CLIENTS} clients byte for byte",
+    _count([4] * CLIENTS, 4),
+    broadcast,
+)
+
 RULES = (
-    Rule(
-        (18,),
-        f"a broadcast reaches {CLIENTS} clients byte for byte",
-        _count([4] * CLIENTS, 4),
-        broadcast,
+    BROADCAST,
+    _rule((), "a client that has left disturbs nobody", "delivered", departed),
+    _rule((33, 34), "what a function returns is not sent", "the broadcast alone", one_way),
+    _rule((19,), "text that is no JSON", "bad_json, stays open", mistake("no JSON")),
+    _rule((30,), "an empty message", "bad_json, stays open", mistake("")),
+    _rule((), "JSON that is no object", "not_an_object, stays open", mistake("[1]")),
+    _rule((), "no data", "missing_data, stays open", mistake('{"message":"sendmessage"}')),
+    _rule(
+        (), "an unknown route", "unknown_route, stays open", mistake('{"message":"Sendmessage"}')
     ),
-    Rule((), "a client that has left disturbs nobody", "delivered", departed),
-    Rule((33, 34), "what a function returns is not sent", "the broadcast alone", one_way),
-    Rule((19,), "text that is no JSON", "bad_json, stays open", mistake("no JSON")),
-    Rule((30,), "an empty message", "bad_json, stays open", mistake("")),
-    Rule((), "JSON that is no object", "not_an_object, stays open", mistake("[1]")),
-    Rule((), "no data", "missing_data, stays open", mistake('{"message":"sendmessage"}')),
-    Rule((), "an unknown route", "unknown_route, stays open", mistake('{"message":"Sendmessage"}')),
-    Rule(
+    _rule(
         (23,),
         "a client that selects $connect by name",
         "unknown_route, stays open",
         mistake('{"message":"$connect","data":1}'),
     ),
-    Rule((), "an error frame is the sender's alone", "with ref, to one", alone),
+    _rule((), "an error frame is the sender's alone", "with ref, to one", alone),
 )

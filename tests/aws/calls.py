@@ -37,6 +37,8 @@ class Wire:
         if number != self.deny:
             return None
         error = {"Code": "AccessDenied", "Message": f"not authorized to perform {call.operation}"}
+        if call.operation.startswith("Head"):  # an answer to HEAD has no body that could say more
+            error = {"Code": "403", "Message": "Forbidden"}
         return SimpleNamespace(status_code=403), {"Error": error, "ResponseMetadata": {}}
 
     def after(self) -> None:

@@ -29,6 +29,9 @@ NO_CHANGES = (
     "Submit different information to create a change set."
 )
 
+# moto gives all of them, however many.
+EVENTS_AT_ONCE = 100
+
 ORIGINALS: dict[str, str] = {}
 """The template that was submitted, by the id of the change set, then of the stack."""
 
@@ -131,6 +134,13 @@ class Responses(CloudFormationResponse):
         every = self.cloudformation_backend.list_change_sets()
         return ActionResult({"Summaries": [c for c in every if c.stack_id == stack.stack_id]})
 
+    def describe_stack_events(self) -> ActionResult:
+        events = self.cloudformation_backend.describe_stack_events(self._get_param("StackName"))
+        start = int(self._get_param("NextToken") or 0)
+        end = start + EVENTS_AT_ONCE
+        more = {"NextToken": str(end)} if end < len(events) else {}
+        return ActionResult({"StackEvents": events[::-1][start:end], **more})
+
     def get_template(self) -> ActionResult:
         stack = self.cloudformation_backend.get_stack(self._get_param("StackName"))
         if name := self._get_param("ChangeSetName"):
@@ -140,6 +150,16 @@ class Responses(CloudFormationResponse):
         original = self._get_param("TemplateStage", "Original") == "Original"
         body = ORIGINALS.get(stack.stack_id, "") if original else stack.template
         return ActionResult({"TemplateBody": copy.deepcopy(body)})
+
+
+def parse_as_json() -> None:
+    """Every template here is JSON, which moto would read as YAML, slowly."""
+
+    def parse(self: ChangeSet) -> None:
+        self.template_dict = json.loads(self.template)
+
+    setattr(ChangeSet, "_parse_template", parse)  # noqa: B010 - as mypy sees a method
+    setattr(Stack, "parse_template", staticmethod(json.loads))  # noqa: B010
 
 
 BASE: dict[str, Callable[..., Any]] = {}
@@ -158,6 +178,7 @@ def install() -> None:
         "delete_stack",
     ):
         setattr(CloudFormationBackend, name, vars(Backend)[name])
-    for name in ("list_change_sets", "get_template"):
+    for name in ("list_change_sets", "describe_stack_events", "get_template"):
         setattr(CloudFormationResponse, name, vars(Responses)[name])
+    parse_as_json()
     watch_resources()

@@ -9,7 +9,7 @@ from typing import Any
 
 from decanter.aws.package import CHALICE
 from tests.aws.cloud import BUCKET
-from tests.decanter.projects import clean_environment
+from tests.decanter.projects import clean_environment, decanter
 from tests.gateways import ROOT
 
 
@@ -19,6 +19,19 @@ def copy(project: Path) -> Path:
         ignored = shutil.ignore_patterns("__pycache__", "deployments")
         shutil.copytree(ROOT / name, project / name, ignore=ignored)
     shutil.copy(ROOT / "app.py", project)
+    return project
+
+
+def sweeping(project: Path) -> Path:
+    """Switch the sweep on in a copy, in both stages, as the documentation says."""
+    path = project / ".chalice" / "config.json"
+    config = json.loads(path.read_text())
+    for name, stage in config["stages"].items():
+        stage["environment_variables"]["DECANTER_SWEEP_MINUTES"] = "5"
+        stage["lambda_functions"]["sweep"] = {"iam_policy_file": f"policy-{name}-sweep.json"}
+    path.write_text(json.dumps(config))
+    done = decanter("template", "--project-dir", project)
+    assert done.returncode == 0, done.stderr
     return project
 
 

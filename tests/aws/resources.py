@@ -1,12 +1,11 @@
 """The CloudFormation resources of WebSocket APIs, which moto's CloudFormation passes over.
 
-moto finds a model by subclass: each class below is one resource type. Its metaclass wants the
-model's module to be one of moto's, hence `__module__`.
+moto finds a model among the direct subclasses of its own: `resource` makes one of each class below.
 Source: AWS CloudFormation, resource types `AWS::ApiGatewayV2::*`.
 """
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 from moto.apigatewayv2.models import Api, ApiGatewayV2Backend, apigatewayv2_backends
 from moto.cloudformation import parsing
@@ -30,7 +29,6 @@ class Part:
         properties: what it was made from.
     """
 
-    kind: ClassVar[str]
     cf_resource_type = ""
     logical_resource_id = ""
 
@@ -107,14 +105,22 @@ class Part:
         return backend.get_api(self.properties["ApiId"])
 
 
-def type_of(name: str) -> Callable[[], str]:
-    return staticmethod(lambda: f"AWS::ApiGatewayV2::{name}")
+def resource(kind: str) -> Callable[[type[Part]], type[Part]]:
+    """Make a class the model of one type of resource."""
+
+    def model(part: type[Part]) -> type[Part]:
+        namespace = {
+            # The metaclass wants a module of moto's.
+            "__module__": "moto.apigatewayv2.cloudformation",
+            "cloudformation_type": staticmethod(lambda: f"AWS::ApiGatewayV2::{kind}"),
+        }
+        return type(part.__name__, (part, CloudFormationModel), namespace)
+
+    return model
 
 
-class WebSocketApi(Part, CloudFormationModel):
-    __module__ = "moto.apigatewayv2.cloudformation"
-    cloudformation_type = type_of("Api")
-
+@resource("Api")
+class WebSocketApi(Part):
     @classmethod
     def make(cls, backend: ApiGatewayV2Backend, properties: Properties) -> str:
         wanted: Any = {
@@ -142,10 +148,8 @@ class WebSocketApi(Part, CloudFormationModel):
         backend.delete_api(self.physical_id)
 
 
-class Integration(Part, CloudFormationModel):
-    __module__ = "moto.apigatewayv2.cloudformation"
-    cloudformation_type = type_of("Integration")
-
+@resource("Integration")
+class Integration(Part):
     @classmethod
     def make(cls, backend: ApiGatewayV2Backend, properties: Properties) -> str:
         made = backend.get_api(properties["ApiId"]).create_integration(
@@ -165,10 +169,8 @@ class Integration(Part, CloudFormationModel):
         self.api(backend).delete_integration(self.physical_id)
 
 
-class Route(Part, CloudFormationModel):
-    __module__ = "moto.apigatewayv2.cloudformation"
-    cloudformation_type = type_of("Route")
-
+@resource("Route")
+class Route(Part):
     @classmethod
     def make(cls, backend: ApiGatewayV2Backend, properties: Properties) -> str:
         made = backend.get_api(properties["ApiId"]).create_route(
@@ -189,11 +191,9 @@ class Route(Part, CloudFormationModel):
         self.api(backend).delete_route(self.physical_id)
 
 
-class Deployment(Part, CloudFormationModel):
+@resource("Deployment")
+class Deployment(Part):
     """Changing one takes no new snapshot: only its description can change in place."""
-
-    __module__ = "moto.apigatewayv2.cloudformation"
-    cloudformation_type = type_of("Deployment")
 
     @classmethod
     def make(cls, backend: ApiGatewayV2Backend, properties: Properties) -> str:
@@ -203,10 +203,8 @@ class Deployment(Part, CloudFormationModel):
         DEPLOYMENTS.delete(self.api(backend), self.physical_id)
 
 
-class Stage(Part, CloudFormationModel):
-    __module__ = "moto.apigatewayv2.cloudformation"
-    cloudformation_type = type_of("Stage")
-
+@resource("Stage")
+class Stage(Part):
     @classmethod
     def make(cls, backend: ApiGatewayV2Backend, properties: Properties) -> str:
         return str(backend.create_stage(properties["ApiId"], lower(properties)).name)

@@ -13,8 +13,10 @@ from typing import Any
 from decanter.aws.delete import Deletion
 from decanter.aws.package import Package
 from decanter.aws.provisioning import Order, Provision
+from decanter.aws.roads import refuse_provisioned_stage
 from decanter.aws.session import AWS
 from decanter.aws.steps import Clock
+from decanter.aws.table import act
 from decanter.aws.template import build
 from decanter.describe import describe
 from decanter.project import Project
@@ -96,6 +98,25 @@ class Stage:
             return 0
         return deletion.run(stack, keep_tables=keep_tables)
 
+    def table(self, action: str, wire: Wire | None = None) -> int:
+        """`decanter table`."""
+        declaration = describe_once(self.project)
+        aws = self.aws(wire)
+        if action == "create":
+            refuse_provisioned_stage(self.project, aws, self.lines.append)
+        return act(action, aws, self.project.declared_tables(declaration))
+
+    @property
+    def api_id(self) -> str:
+        """Of the one API that there is."""
+        (api,) = self.cloud.client("apigatewayv2").get_apis()["Items"]
+        return str(api["ApiId"])
+
+    @property
+    def routes(self) -> set[str]:
+        """The routes that are live."""
+        return set(self.cloud.live(self.api_id, "v1")["routes"])
+
     def aws(self, wire: Wire | None = None) -> AWS:
         self.wired.wire = wire or Wire()
         return self.clients
@@ -111,6 +132,29 @@ class Stage:
         content = (source / "deployment.zip").read_bytes()
         digest = hashlib.sha256(content).hexdigest()
         return Package(source / "deployment.zip", path, digest, "python3.13", len(content))
+
+
+def with_route(key: str) -> Callable[[dict[str, Any]], None]:
+    """What a route more in app.py changes in the template."""
+
+    def change(template: dict[str, Any]) -> None:
+        resources = template["Resources"]
+        old = next(name for name in resources if name.startswith("WebsocketAPIDeployment0"))
+        route, deployment = f"Route{key.title()}", f"WebsocketAPIDeployment{key.title()}"
+        target = ["/", ["integrations", {"Ref": "WebsocketMessageAPIIntegration"}]]
+        resources[route] = {
+            "Type": "AWS::ApiGatewayV2::Route",
+            "Properties": {
+                "ApiId": {"Ref": "WebsocketAPI"},
+                "RouteKey": key,
+                "Target": {"Fn::Join": target},
+            },
+        }
+        resources[deployment] = resources.pop(old)
+        resources[deployment]["DependsOn"].append(route)
+        resources["WebsocketAPIStage"]["Properties"]["DeploymentId"] = {"Ref": deployment}
+
+    return change
 
 
 CLOCK = Clock(now=lambda: 0.0, sleep=lambda seconds: None)

@@ -1,14 +1,23 @@
-"""The linters find nothing in what goes to AWS: templates, and the policies in them and beside."""
+"""The linters find nothing in what goes to AWS: templates, and the policies in them and beside.
+
+cfn-lint reads templates with their intrinsic functions, in three partitions. Of a policy it checks
+the syntax, that each action exists, and that it fits its resource. parliament has its own list of
+AWS's actions, resources and conditions, and reads every policy once more as IAM would get it.
+"""
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 from cfnlint.api import ManualArgs, lint
 
+from decanter.intrinsics import Resolver
+from decanter.project import TEMPLATE
 from tests.aws.cloudformation import translate
-from tests.aws.own import copy, packaged
+from tests.aws.own import copy, packaged, sweeping
 from tests.decanter.declarations import NEEDY_TABLE, ROUTER
 from tests.decanter.projects import APP, TABLE, decanter, write_project
 from tests.gateways import ROOT
@@ -26,6 +35,19 @@ def test_nothing_before_and_after_translation(tmp_path: Path) -> None:
     template = packaged(copy(tmp_path / "decanter"), tmp_path / "out")
     assert findings(template) == []
     assert findings(json.loads(translate(json.dumps(template)))) == []
+
+
+def test_nothing_with_a_sweep(tmp_path: Path) -> None:
+    project = sweeping(copy(tmp_path / "decanter"))
+    template = packaged(project, tmp_path / "out")
+    assert template["Resources"]["Sweep"]["Properties"]["Events"]["SweepEvent"]["Properties"] == {
+        "Schedule": "rate(5 minutes)"
+    }
+    assert findings(template) == []
+    assert findings(json.loads(translate(json.dumps(template)))) == []
+    files = sorted((project / ".chalice").glob("policy-*.json"))
+    assert len(files) == 8
+    assert findings(managed_policies(*(json.loads(file.read_text()) for file in files))) == []
 
 
 def test_nothing_for_an_app_with_more_than_one_of_everything(tmp_path: Path) -> None:
@@ -83,16 +105,70 @@ def managed_policies(*documents: Any) -> dict[str, Any]:
     }
 
 
-def test_nothing_in_the_policy_files() -> None:
+def policy_files() -> list[Any]:
+    """What `chalice deploy` sends as it is, for each stage and function."""
     files = sorted((ROOT / ".chalice").glob("policy-*.json"))
     assert len(files) == 6
-    assert findings(managed_policies(*(json.loads(file.read_text()) for file in files))) == []
+    return [json.loads(file.read_text()) for file in files]
 
 
-def test_it_would_find_a_wrong_action_and_a_wrong_resource() -> None:
+def template_policies(file: Path) -> list[Any]:
+    """What CloudFormation makes of a template's, in an account and a region."""
+    template = json.loads(file.read_text())
+    resources = template["Resources"]
+    resolver = Resolver(
+        template,
+        lambda name: NAMES.get(name, "it"),
+        lambda name, attribute: ARNS[resources[name]["Type"]],
+    )
+    roles = [it for it in resources.values() if it.get("Type") == "AWS::IAM::Role"]
+    policies = [it for role in roles for it in role["Properties"]["Policies"]]
+    return [resolver.resolve(it["PolicyDocument"], "") for it in policies]
+
+
+NAMES = {"AWS::AccountId": "123456789012", "AWS::Partition": "aws", "AWS::Region": "eu-west-1"}
+ARNS = {
+    "AWS::DynamoDB::Table": "arn:aws:dynamodb:eu-west-1:123456789012:table/it",
+    "AWS::Logs::LogGroup": "arn:aws:logs:eu-west-1:123456789012:log-group:it:*",
+}
+
+# Its own process: it imports pkg_resources, which warns of itself.
+PARLIAMENT = """
+import json, sys
+from parliament import analyze_policy_string
+for policy in json.load(sys.stdin):
+    for finding in analyze_policy_string(json.dumps(policy)).findings:
+        print(finding)
+"""
+
+
+def parliament(*policies: Any) -> list[str]:
+    """What parliament finds, at any severity."""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", PARLIAMENT],
+        input=json.dumps(policies),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.splitlines()
+
+
+def test_nothing_in_any_policy() -> None:
+    templates = [ROOT / TEMPLATE, *(ROOT / "examples").glob(f"*/{TEMPLATE}")]
+    roles = [policy for file in templates for policy in template_policies(file)]
+    assert len(roles) >= 3 * len(templates)
+    assert findings(managed_policies(*policy_files(), *roles)) == []
+    assert parliament(*policy_files(), *roles) == []
+
+
+def test_they_would_find_a_wrong_action_and_a_wrong_resource() -> None:
     statements = [
         {"Effect": "Allow", "Action": ["dynamodb:Skan"], "Resource": ["*"]},
         {"Effect": "Allow", "Action": ["dynamodb:Scan"], "Resource": ["arn:aws:s3:::it"]},
     ]
-    found = findings(managed_policies({"Version": "2012-10-17", "Statement": statements}))
+    policies = [{"Version": "2012-10-17", "Statement": [statement]} for statement in statements]
+    found = findings(managed_policies(*policies))
     assert sorted(re.findall(r"\[([WI]\d{4})", " ".join(found))) == ["I3510", "W3037"]
+    unknown, mismatch = parliament(policies[0]), parliament(policies[1])
+    assert ("UNKNOWN_ACTION" in unknown[0], "RESOURCE_MISMATCH" in mismatch[0]) == (True, True)

@@ -1,51 +1,21 @@
-"""`provision` and `delete` of a whole stack, call by call."""
+"""`provision` and `delete` of a whole stack."""
 
-import contextlib
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from decanter.errors import AWSError
-from tests.aws.calls import DeathError, Wire
-from tests.aws.cloud import BUCKET, Call
+from tests.aws.calls import Wire
+from tests.aws.cloud import BUCKET
 from tests.aws.operations import FAILURES
-from tests.aws.stage import NAME, Stage
+from tests.aws.stage import NAME, Stage, with_route
 
-HOW: dict[str, Callable[[int], Wire]] = {
-    "denied": lambda number: Wire(deny=number),
-    "dead": lambda number: Wire(die_after=number),
-}
-
-
-def add_route(template: dict[str, Any]) -> None:
-    """What a route more in app.py changes in the template."""
-    resources = template["Resources"]
-    deployment = next(n for n in resources if n.startswith("WebsocketAPIDeployment0"))
-    resources["RouteWhisper"] = {
-        "Type": "AWS::ApiGatewayV2::Route",
-        "Properties": {
-            "ApiId": {"Ref": "WebsocketAPI"},
-            "RouteKey": "whisper",
-            "Target": {
-                "Fn::Join": ["/", ["integrations", {"Ref": "WebsocketMessageAPIIntegration"}]]
-            },
-        },
-    }
-    resources["WebsocketAPIDeployment1"] = resources.pop(deployment)
-    resources["WebsocketAPIDeployment1"]["DependsOn"].append("RouteWhisper")
-    resources["WebsocketAPIStage"]["Properties"]["DeploymentId"] = {
-        "Ref": "WebsocketAPIDeployment1"
-    }
-
-
-def api_id(stage: Stage) -> str:
-    return str(stage.cloud.client("apigatewayv2").get_apis()["Items"][0]["ApiId"])
+add_route = with_route("whisper")
 
 
 def test_a_stage_is_made_left_as_it_is_and_deleted_without_a_trace(stage: Stage) -> None:
     assert stage.provision() == 0
-    url = f"wss://{api_id(stage)}.execute-api.us-east-1.amazonaws.com/v1"
+    url = f"wss://{stage.api_id}.execute-api.us-east-1.amazonaws.com/v1"
     first = stage.lines.index(url)
     assert stage.lines[first + 1] == f"stack {NAME}: CREATE_COMPLETE"
     assert [line.split()[0] for line in stage.lines[-11:-5]] == [
@@ -62,75 +32,11 @@ def test_a_stage_is_made_left_as_it_is_and_deleted_without_a_trace(stage: Stage)
 
 def test_a_changed_route_is_live_after_the_next_run(stage: Stage) -> None:
     stage.provision()
-    assert set(stage.cloud.live(api_id(stage), "v1")["routes"]) == {"$connect", "$default"}
+    assert stage.routes == {"$connect", "$default"}
     stage.change = add_route
     assert stage.provision() == 0
-    assert set(stage.cloud.live(api_id(stage), "v1")["routes"]) == {
-        "$connect",
-        "$default",
-        "whisper",
-    }
+    assert stage.routes == {"$connect", "$default", "whisper"}
     assert f"stack {NAME}: UPDATE_COMPLETE" in stage.lines
-
-
-def each_kind(calls: list[Call], *, changing: bool = False) -> list[int]:
-    """The numbers of the first call of each operation, and of the last call of all.
-
-    Args:
-        calls: of a run.
-        changing: only those after which AWS is no longer what it was.
-    """
-    firsts = {str(call): number for number, call in reversed(list(enumerate(calls)))}
-    numbers = sorted({*firsts.values(), len(calls) - 1})
-    return [number for number in numbers if not (changing and calls[number].reads)]
-
-
-def recorded(stage: Stage, *, update: bool) -> list[Call]:
-    """The calls that `provision` makes."""
-    restart(stage, update=update)
-    wire = Wire()
-    stage.provision(wire)
-    return wire.calls
-
-
-@pytest.mark.parametrize("update", [False, True], ids=["create", "update"])
-@pytest.mark.parametrize("how", HOW)
-def test_whichever_call_provision_fails_at_the_next_run_ends_right(
-    stage: Stage, how: str, update: bool
-) -> None:
-    calls = recorded(stage, update=update)
-    expected = stage.cloud.live(api_id(stage), "v1")["routes"].keys()
-    for number in each_kind(calls, changing=update):
-        restart(stage, update=update)
-        with contextlib.suppress(AWSError, DeathError):
-            stage.provision(HOW[how](number))
-        assert stage.provision() == 0, calls[number]
-        assert stage.cloud.live(api_id(stage), "v1")["routes"].keys() == expected
-        assert stage.delete() == 0
-        assert stage.cloud.left() == {}, calls[number]
-
-
-def restart(stage: Stage, *, update: bool) -> None:
-    """An empty account, or one with the stage as it was before."""
-    stage.cloud.reset()
-    stage.change = lambda template: None
-    if update:
-        stage.provision()
-        stage.change = add_route
-
-
-@pytest.mark.parametrize("how", HOW)
-def test_whichever_call_delete_fails_at_the_next_run_leaves_nothing(stage: Stage, how: str) -> None:
-    stage.provision()
-    counting = Wire()
-    stage.delete(counting)
-    for number in each_kind(counting.calls):
-        stage.cloud.reset()
-        stage.provision()
-        with contextlib.suppress(AWSError, DeathError):
-            stage.delete(HOW[how](number))
-        assert stage.delete() == 0
-        assert stage.cloud.left() == {}, counting.calls[number]
 
 
 def test_noop_makes_no_call_that_changes_anything(stage: Stage) -> None:
@@ -172,7 +78,7 @@ def test_a_failed_update_leaves_the_stage_as_it_was(stage: Stage) -> None:
     assert stage.provision() == 1
     assert "is UPDATE_ROLLBACK_COMPLETE:" in stage.lines[-2]
     assert "RouteWhisper (AWS::ApiGatewayV2::Route): no such integration" in stage.lines[-1]
-    assert set(stage.cloud.live(api_id(stage), "v1")["routes"]) == {"$connect", "$default"}
+    assert stage.routes == {"$connect", "$default"}
     FAILURES.clear()
     assert stage.provision() == 0
 

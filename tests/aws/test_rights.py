@@ -15,13 +15,15 @@ import pytest
 
 from decanter.local.services import EmbeddedDynamoDB
 from decanter.project import Project
+from decanter.stack import logical_id
 from decanter.tables import create
-from tests.aws.own import copy
+from tests.aws.own import copy, sweeping
 from tests.aws.recording import recorded
+from tests.contract.test_management import call
 from tests.decanter.conftest import Database
 from tests.gateways import ROOT, SECONDS, Running, gateway, wait_until
 
-FUNCTIONS = ("websocket_connect", "websocket_message", "websocket_disconnect")
+FUNCTIONS = ("websocket_connect", "websocket_message", "websocket_disconnect", "sweep")
 STAGES = ("dev", "prod")
 
 Rights = Mapping[str, set[str]]
@@ -29,8 +31,13 @@ Rights = Mapping[str, set[str]]
 
 @pytest.fixture(name="project")
 def _project(tmp_path: Path) -> Path:
-    """A copy of this repository's app, each function with its own access key."""
-    project = copy(tmp_path / "project")
+    """A copy of this repository's app with its sweep, each function with its own access key.
+
+    Its clients are somebody's for a moment only, so that the sweep finds one to close.
+    """
+    project = sweeping(copy(tmp_path / "project"))
+    source = (project / "app.py").read_text().replace("ConnectionModel", "IdentifiedModel")
+    (project / "app.py").write_text(source)
     path = project / ".chalice" / "config.json"
     config = json.loads(path.read_text())
     for name, function in config["stages"]["dev"]["lambda_functions"].items():
@@ -66,10 +73,24 @@ def _used(project: Path) -> Rights:
             sending = posts(running)[len(connecting) :]
         rows.wait_for(0)
         leaving = posts(running)[len(connecting) + len(sending) :]
+        before = len(posts(running))
+        rows.put("Gone0000DoECA=", minutes_ago=1)
+        rows.put("Expired0DoECA=", minutes_ago=1, identity_expires_at=1)
+        sweep(running)
+        wait_until(lambda: len(posts(running)) == before + 2, "two calls are told")
+        asking = posts(running)[before:]
+    calls = (connecting, sending, leaving, asking)
     return {
         name: recording.actions[name] | {f"execute-api:ManageConnections {m}" for m in methods}
-        for name, methods in zip(FUNCTIONS, (connecting, sending, leaving), strict=True)
+        for name, methods in zip(FUNCTIONS, calls, strict=True)
     }
+
+
+def sweep(running: Running) -> None:
+    """Have it find one that is gone, and one to be closed that is gone."""
+    headers = {"Content-Type": "application/json"}
+    answer = json.loads(call(running, "POST", "/_gateway/schedules/sweep", headers=headers)[2])
+    assert (answer["result"]["gone"], answer["result"]["problem"]) == (2, None)
 
 
 class Rows:
@@ -85,10 +106,11 @@ class Rows:
     def wait_for(self, count: int) -> None:
         wait_until(lambda: self._count() == count, f"{count} rows in the table")
 
-    def put(self, connection_id: str, minutes_ago: int) -> None:
-        connected_at = int(time.time() - 60 * minutes_ago) * 1000
-        item = {"connectionID": {"S": connection_id}, "connected_at": {"N": str(connected_at)}}
-        self._client.put_item(TableName=self._name, Item=item)
+    def put(self, connection_id: str, minutes_ago: int, **numbers: int) -> None:
+        numbers["connected_at"] = int(time.time() - 60 * minutes_ago) * 1000
+        item = {name: {"N": str(number)} for name, number in numbers.items()}
+        key = {"connectionID": {"S": connection_id}}
+        self._client.put_item(TableName=self._name, Item=key | item)
 
     def _count(self) -> int:
         count: int = self._client.scan(TableName=self._name, Select="COUNT")["Count"]
@@ -109,24 +131,37 @@ def granted(document: Mapping[str, Any]) -> set[str]:
     return rights
 
 
-def of_template() -> Rights:
-    resources = json.loads((ROOT / ".chalice" / "resources.json").read_text())["Resources"]
+def of_template(project: Path) -> Rights:
+    resources = json.loads((project / ".chalice" / "resources.json").read_text())["Resources"]
     found = {}
     for name in FUNCTIONS:
-        role = resources[f"Websocket{name.removeprefix('websocket_').capitalize()}Role"]
+        role = resources[f"{logical_id(name)}Role"]
         (policy,) = role["Properties"]["Policies"]
         found[name] = granted(policy["PolicyDocument"])
     return found
 
 
-def of_files(stage: str) -> Rights:
-    folder = ROOT / ".chalice"
+def of_files(project: Path, stage: str) -> Rights:
+    folder = project / ".chalice"
     return {
         name: granted(json.loads((folder / f"policy-{stage}-{name}.json").read_text()))
         for name in FUNCTIONS
     }
 
 
-def test_policies_grant_what_was_called_no_more_and_no_less(used: Rights) -> None:
-    assert {"dev": used, "prod": used} == {stage: of_files(stage) for stage in STAGES}
-    assert used == of_template()
+def test_policies_grant_what_was_called_no_more_and_no_less(project: Path, used: Rights) -> None:
+    files = {stage: of_files(project, stage) for stage in STAGES}
+    assert {"dev": used, "prod": used} == files
+    assert used == of_template(project)
+
+
+def test_without_a_sweep_they_are_this_repositorys_own(project: Path) -> None:
+    """So what was called holds for them, too."""
+    for path in (ROOT / ".chalice").glob("policy-*.json"):
+        assert path.read_text() == (project / ".chalice" / path.name).read_text()
+    roles = [
+        json.loads((each / ".chalice" / "resources.json").read_text())["Resources"]
+        for each in (ROOT, project)
+    ]
+    for name in FUNCTIONS[:3]:
+        assert roles[0][f"{logical_id(name)}Role"] == roles[1][f"{logical_id(name)}Role"]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.aws.cloud import BUCKET, REGION, Cloud
-from tests.aws.own import copy, packaged
+from tests.aws.own import copy, packaged, sweeping
 from tests.decanter.projects import decanter
 
 FUNCTIONS = ("Connect", "Disconnect", "Message")
@@ -135,6 +135,25 @@ class TestCreated:
         assert {group["logGroupName"]: group["retentionInDays"] for group in groups} == {
             f"/aws/lambda/decanter-dev/websocket_{name.lower()}": 30 for name in FUNCTIONS
         }
+
+
+def test_a_sweep_comes_with_its_schedule_and_knows_table_and_endpoint(
+    aws: Cloud, tmp_path: Path
+) -> None:
+    project = sweeping(copy(tmp_path / "decanter"))
+    create(aws, packaged(project, tmp_path / "out"))
+    (rule,) = aws.client("events").list_rules()["Rules"]
+    assert rule["ScheduleExpression"] == "rate(5 minutes)"
+    (target,) = aws.client("events").list_targets_by_rule(Rule=rule["Name"])["Targets"]
+    function = aws.client("lambda").get_function(FunctionName=target["Arn"])["Configuration"]
+    assert (function["Handler"], function["Timeout"]) == ("app.sweep", 28)
+    (stack,) = aws.client("cloudformation").describe_stacks()["Stacks"]
+    outputs = {each["OutputKey"]: each["OutputValue"] for each in stack["Outputs"]}
+    assert function["Environment"]["Variables"] == {
+        "CONNECTIONS_TABLE": outputs["ConnectionsTableName"],
+        "DECANTER_MANAGEMENT_ENDPOINT": outputs["APIGatewayURL"].replace("wss:", "https:"),
+        "DECANTER_SWEEP_MINUTES": "5",
+    }
 
 
 def test_a_route_added_to_the_app_goes_live(

@@ -1,5 +1,6 @@
 """What an app may declare, without an app."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from decanter.declaration import Declaration
@@ -12,6 +13,7 @@ NEEDY_TABLE: dict[str, Any] = {
     "actions": {
         "websocket_connect": ["dynamodb:PutItem"],
         "websocket_message": ["dynamodb:Scan", "dynamodb:DeleteItem"],
+        "sweep": ["dynamodb:Scan"],
     },
 }
 
@@ -20,16 +22,21 @@ ROUTER: dict[str, Any] = {
     "expression": "$request.body.message",
     "routes": [{"route_key": "sendmessage", "operation_name": "SendRoute", "function": "send"}],
     "default": False,
-    "posts": {"websocket_message": ["POST"]},
+    "posts": {"websocket_message": ["POST"], "sweep": ["GET"]},
 }
 
 
-def declaration(*declared: dict[str, Any], http_routes: tuple[str, ...] = ()) -> Declaration:
+def declaration(
+    *declared: dict[str, Any],
+    http_routes: tuple[str, ...] = (),
+    schedules: Mapping[str, str] | None = None,
+) -> Declaration:
     """The report of an app that handles connections and messages, read."""
     report = {
         "app_name": "pour",
         "websocket": {key: {"name": key, "function": name} for key, name in ROUTES.items()},
         "http_routes": list(http_routes),
+        "schedules": schedules or {},
         "warnings": [],
         "declarations": list(declared),
     }

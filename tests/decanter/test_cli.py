@@ -2,6 +2,7 @@
 
 import re
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -60,6 +61,16 @@ def test_a_users_mistake_is_one_line_and_status_2(tmp_path: Path) -> None:
     remedy = "name the Chalice project's folder with --project-dir"
     expected = f"decanter: error: there is no folder {tmp_path / 'none'}: {remedy}\n"
     assert (done.returncode, done.stdout, done.stderr) == (2, "", expected)
+
+
+def test_an_old_python_is_refused_before_anything_is_imported() -> None:
+    code = (
+        "import runpy, sys; sys.version_info = (3, 10); "
+        "runpy.run_module('decanter', run_name='__main__')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    line = "decanter: error: this needs Python 3.11 or newer, as in `make run PYTHON=python3.13`\n"
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", line)
 
 
 def test_the_detail_of_an_error_comes_before_its_line(tmp_path: Path) -> None:

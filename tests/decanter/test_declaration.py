@@ -21,6 +21,7 @@ def report(*declarations: dict[str, Any], http_routes: tuple[str, ...] = ()) -> 
         "app_name": "pour",
         "websocket": {"$default": {"name": "message", "function": "websocket_message"}},
         "http_routes": list(http_routes),
+        "schedules": {"nightly": "rate(1 day)"} if http_routes else {},
         "warnings": ["careful"],
         "declarations": list(declarations),
     }
@@ -64,9 +65,10 @@ def test_two_tables_need_two_logical_ids() -> None:
         Declaration.from_json(report(TABLE, {**TABLE, "read_capacity_units": 1}))
 
 
-def test_http_routes_have_a_function_too() -> None:
+def test_http_routes_have_a_function_and_each_schedule_its_own() -> None:
     assert Declaration.from_json(report()).functions == ("websocket_message",)
     assert Declaration.from_json(report(http_routes=("/",))).functions == (
         "api_handler",
+        "nightly",
         "websocket_message",
     )

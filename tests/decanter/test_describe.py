@@ -26,10 +26,29 @@ def test_says_what_the_app_declares(tmp_path: Path) -> None:
             "$default": Handler("message", "websocket_message"),
         },
         http_routes=(),
+        schedules={},
         warnings=(),
         tables=(TableDeclaration.from_json(TABLE),),
         routers=(),
     )
+
+
+def test_schedules_are_told_as_eventbridge_takes_them(tmp_path: Path) -> None:
+    app = f"""{APP}
+from chalice import Cron, Rate
+
+for name, when in (
+    ("often", Rate(1, unit=Rate.MINUTES)),
+    ("mondays", Cron(0, 8, "?", "*", "MON", "*")),
+    ("daily", "rate(1 day)"),
+):
+    app.schedule(when, name=name)(lambda event: None)
+"""
+    assert described(tmp_path / "p", app).schedules == {
+        "often": "rate(1 minute)",
+        "mondays": "cron(0 8 ? * MON *)",
+        "daily": "rate(1 day)",
+    }
 
 
 def test_the_app_sees_its_stages_variables_and_a_region(

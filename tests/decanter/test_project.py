@@ -23,6 +23,7 @@ def declaration(*functions: str) -> Declaration:
         "app_name": "pour",
         "websocket": {name: {"name": name, "function": name} for name in functions},
         "http_routes": [],
+        "schedules": {},
         "warnings": [],
         "declarations": [TABLE],
     }

@@ -63,6 +63,15 @@ def test_only_who_posts_may_post(tmp_path: Path) -> None:
     assert [it["Sid"] for it in statements(role)] == ["ConnectionsTable", "Logs"]
 
 
+def test_a_scheduled_function_may_do_what_is_declared_for_its_name(tmp_path: Path) -> None:
+    declared = declaration(NEEDY_TABLE, ROUTER, schedules={"sweep": "rate(5 minutes)"})
+    table, connections, logs = statements(access.roles(project(tmp_path), declared)["SweepRole"])
+    assert (table["Sid"], table["Action"]) == ("ConnectionsTable", ["dynamodb:Scan"])
+    (resource,) = connections["Resource"]
+    assert resource["Fn::Sub"].endswith(":${WebsocketAPI}/v1/GET/@connections/*")
+    assert logs["Resource"] == [{"Fn::GetAtt": ["SweepLogGroup", "Arn"]}]
+
+
 def test_a_function_that_declares_nothing_keeps_chalices_role(tmp_path: Path) -> None:
     declared = declaration(NEEDY_TABLE, ROUTER, http_routes=("/",))
     assert "ApiHandlerRole" not in access.roles(project(tmp_path), declared)

@@ -140,3 +140,14 @@ def test_routes_have_logical_ids_of_their_own(one: str, other: str) -> None:
 
 def test_a_plain_key_is_legible_in_the_logical_id() -> None:
     assert api.route_id("sendmessage") == "RouteSendmessage"
+
+
+def test_the_stages_throttles_have_defaults_and_hold_for_every_route(project: Project) -> None:
+    stage = api.resources(project, declaration(ROUTER), RETENTION)["WebsocketAPIStage"]
+    settings = stage["Properties"]["DefaultRouteSettings"]
+    limits = {name: settings[name]["Ref"] for name in settings if name.startswith("Throttling")}
+    parameters = api.parameters()
+    assert {name: parameters[each]["Default"] for name, each in limits.items()} == {
+        "ThrottlingRateLimit": 500,
+        "ThrottlingBurstLimit": 1000,
+    }

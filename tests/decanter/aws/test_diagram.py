@@ -56,3 +56,15 @@ def test_without_a_template_it_says_how_to_get_one(tmp_path: Path) -> None:
     path = folder / ".chalice" / "resources.json"
     expected = f"decanter: error: there is no {path}: `decanter template` writes it\n"
     assert (done.returncode, done.stderr) == (2, expected)
+
+
+def test_a_function_behind_no_route_is_one_of_a_schedule(tmp_path: Path) -> None:
+    role = TEMPLATE["Resources"]["WebsocketMessageRole"]
+    function = {"Properties": {"LoggingConfig": {"LogGroup": {"Ref": "NightlyLogGroup"}}}}
+    resources = {"Rooms": TEMPLATE["Resources"]["Rooms"], "Nightly": function, "NightlyRole": role}
+    folder = write_project(tmp_path / "p", "", template={"Resources": resources})
+    lines = [
+        line.strip() for line in decanter("describe", "--project-dir", folder).stdout.splitlines()
+    ]
+    assert 'schedule(["schedule"]) --> Nightly["Nightly"]' in lines
+    assert 'Nightly -->|"dynamodb:Query"| Rooms' in lines

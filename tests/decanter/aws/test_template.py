@@ -72,17 +72,21 @@ def test_the_functions_that_the_app_has_get_the_tables_name(project: Project) ->
 
 
 def test_those_that_post_are_told_where(project: Project) -> None:
-    """The function behind the HTTP routes too: no event tells it."""
-    template = read(project, declaration(ROUTER, http_routes=("/",)))
+    """The function behind the HTTP routes and scheduled ones too: no event tells them."""
+    scheduled = {"nightly": "rate(1 day)"}
+    template = read(project, declaration(ROUTER, http_routes=("/",), schedules=scheduled))
     where = {MANAGEMENT_ENDPOINT: "https://local.execute-api.us-east-1.amazonaws.com/v1"}
     assert template.environment("websocket_connect") == {}
     assert template.environment("websocket_message") == where
     assert template.environment("api_handler") == where
+    assert template.environment("nightly") == where
 
 
-def test_http_routes_get_the_table_too(project: Project) -> None:
-    template = read(project, declaration(TABLE, http_routes=("/",)))
-    assert template.environment("api_handler") == {"CONNECTIONS_TABLE": "pour-dev-ConnectionsTable"}
+def test_http_routes_and_schedules_get_the_table_too(project: Project) -> None:
+    scheduled = {"nightly": "rate(1 day)"}
+    template = read(project, declaration(TABLE, http_routes=("/",), schedules=scheduled))
+    named = {"CONNECTIONS_TABLE": "pour-dev-ConnectionsTable"}
+    assert template.environment("api_handler") == template.environment("nightly") == named
 
 
 def test_a_table_without_ttl_says_nothing_of_it(project: Project) -> None:

@@ -61,6 +61,27 @@ def test_the_repositorys_own_files_are_what_its_app_declares() -> None:
     assert done.stdout.count(" is what the app declares\n") == 7
 
 
+def test_a_schedule_that_only_one_stage_has_gets_its_policy_there(tmp_path: Path) -> None:
+    config = copy.deepcopy(CONFIG)
+    for stage, configuration in config["stages"].items():
+        name = f"policy-{stage}-sweep.json"
+        configuration["lambda_functions"] = {"sweep": {"iam_policy_file": name}}
+    config["stages"]["prod"]["environment_variables"]["SWEEPS"] = "yes"
+    app = APP.replace(repr(TABLE), repr(NEEDY_TABLE)) + SWEEPS
+    folder = write_project(tmp_path / "p", app, config)
+    done = decanter("template", "--project-dir", folder)
+    assert done.returncode == 0, done.stderr
+    assert [path.name for path in folder.glob(".chalice/policy-*")] == ["policy-prod-sweep.json"]
+
+
+SWEEPS = """
+import os
+
+if os.environ.get("SWEEPS"):
+    app.schedule("rate(5 minutes)", name="sweep")(lambda event: None)
+"""
+
+
 def test_the_policies_of_every_stage_are_written(tmp_path: Path) -> None:
     config = copy.deepcopy(CONFIG)
     for stage, configuration in config["stages"].items():

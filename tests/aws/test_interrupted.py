@@ -1,0 +1,156 @@
+"""Each command, refused at each of its AWS calls in turn, and ended after each; then once more.
+
+A refusal stands for every error that ends a command in order, an end for those that do not: Ctrl-C,
+SIGKILL, a dead network. What the next run finds on AWS is what these left there.
+"""
+
+import itertools
+import os
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import pytest
+
+from decanter.errors import AWSError
+from tests.aws.calls import DeathError, Wire
+from tests.aws.cloud import Call
+from tests.aws.stage import NAME, Stage, with_route
+
+# Set by `make chaos`.
+FULL = "CHAOS_CLIENTS" in os.environ
+
+# What there is of a stage that is whole.
+KINDS = {"stacks", "functions", "apis", "tables", "roles", "log groups", "objects"}
+
+pytestmark = pytest.mark.chaos
+
+Run = Callable[[Wire], object]
+
+
+def denied(calls: Sequence[Call]) -> Iterator[Wire]:
+    return map(Wire, range(len(calls)))
+
+
+def dead(calls: Sequence[Call]) -> Iterator[Wire]:
+    """After a call that reads, AWS is as it was before that: `make test` leaves these out."""
+    for number, call in enumerate(calls):
+        if FULL or not call.reads:
+            yield Wire(die_after=number)
+
+
+Interrupt = Callable[[Sequence[Call]], Iterator[Wire]]
+
+
+@pytest.fixture(name="interrupt", params=[denied, dead])
+def _interrupt(request: pytest.FixtureRequest) -> Interrupt:
+    interrupt: Interrupt = request.param
+    return interrupt
+
+
+def each(interrupt: Interrupt, run: Run) -> Iterator[Wire]:
+    """Run it once as it is, then once for each interruption; the caller puts right what is left."""
+    run(whole := Wire())
+    yield whole
+    for wire in interrupt(whole.calls):
+        assert "\n" not in refusal(run, wire)
+        yield wire
+
+
+def refusal(run: Run, wire: Wire) -> str:
+    """What an interrupted run says, if it lives to say it."""
+    try:
+        run(wire)
+    except AWSError as error:
+        return str(error)
+    except DeathError:
+        return ""
+    return ""  # it makes no difference whether that call is answered
+
+
+def change_sets(stage: Stage) -> list[Any]:
+    found = stage.cloud.client("cloudformation").list_change_sets(StackName=NAME)["Summaries"]
+    return list(found)
+
+
+def test_a_creation_is_made_good_and_leaves_nothing(stage: Stage, interrupt: Interrupt) -> None:
+    for wire in each(interrupt, stage.provision):
+        assert stage.provision() == 0, wire
+        assert stage.routes == {"$connect", "$default"}
+        assert stage.cloud.left().keys() == KINDS
+        assert (len(stage.cloud.objects()), change_sets(stage)) == (2, []), wire
+        assert stage.delete() == 0
+        assert stage.cloud.left() == {}, wire
+
+
+def test_a_creation_that_is_given_up_leaves_nothing(stage: Stage, interrupt: Interrupt) -> None:
+    for wire in each(interrupt, stage.provision):
+        assert stage.delete(keep_tables=not stage.cloud.left().get("tables")) == 0, wire
+        assert stage.cloud.left() == {}, wire
+
+
+def test_an_update_is_made_good_and_leaves_nothing(stage: Stage, interrupt: Interrupt) -> None:
+    """Each time another route; of every one the template stays in the bucket, and nothing else."""
+    stage.provision()
+    numbers = itertools.count()
+
+    def update(wire: Wire) -> int:
+        stage.change = with_route(f"route{next(numbers)}")
+        return stage.provision(wire)
+
+    for number, wire in enumerate(each(interrupt, update)):
+        assert stage.provision() == 0, wire
+        assert stage.routes >= {"$connect", "$default", f"route{number}"}, wire
+        assert (len(stage.cloud.objects()), change_sets(stage)) == (3 + number, []), wire
+    assert stage.delete() == 0
+    assert stage.cloud.left() == {}
+
+
+def test_a_run_with_nothing_to_change_leaves_it_so(stage: Stage, interrupt: Interrupt) -> None:
+    stage.provision()
+    before = stage.cloud.left()
+    for wire in each(interrupt, stage.provision):
+        assert stage.provision() == 0, wire
+        assert (stage.cloud.left(), change_sets(stage)) == (before, []), wire
+
+
+def test_a_deletion_is_made_good_and_leaves_nothing(stage: Stage, interrupt: Interrupt) -> None:
+    def delete(wire: Wire) -> int:
+        stage.provision()
+        return stage.delete(wire)
+
+    for wire in each(interrupt, delete):
+        assert stage.delete() == 0, wire
+        assert stage.cloud.left() == {}, wire
+
+
+def test_a_deletion_that_keeps_the_table_leaves_that(stage: Stage, interrupt: Interrupt) -> None:
+    tables: list[str] = []
+
+    def delete(wire: Wire) -> int:
+        stage.provision()
+        tables[:] = stage.cloud.left()["tables"]
+        return stage.delete(wire, keep_tables=True)
+
+    for wire in each(interrupt, delete):
+        assert stage.delete(keep_tables=True) == 0, wire
+        assert stage.cloud.left() == {"tables": tables}, wire
+        stage.cloud.client("dynamodb").delete_table(TableName=tables[0])
+
+
+def test_a_table_is_made_whole_and_deleted_whole(stage: Stage, interrupt: Interrupt) -> None:
+    """As `decanter table` makes it for `chalice deploy`."""
+    client = stage.cloud.client("dynamodb")
+    for wire in each(interrupt, lambda wire: stage.table("create", wire)):
+        assert stage.table("create") == 0, wire
+        (name,) = stage.cloud.left()["tables"]
+        ttl = client.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
+        assert (ttl["TimeToLiveStatus"], ttl["AttributeName"]) == ("ENABLED", "expires_at"), wire
+        client.delete_table(TableName=name)
+
+    def delete(wire: Wire) -> int:
+        stage.table("create")
+        return stage.table("delete", wire)
+
+    for wire in each(interrupt, delete):
+        assert stage.table("delete") == 0, wire
+        assert stage.cloud.left() == {}, wire
