@@ -1,10 +1,12 @@
 """What the local gateway costs, beside a plain echo server of the same library in the same run.
 
-    python bench/gateway.py [--idle 5000] [--echo 1000] [--rounds 3] [--soak 10]
+    python bench/gateway.py [--idle 5000] [--echo 1000] [--rounds 5] [--soak 10] [--at-once 20]
 
 Idle connections: the server's memory for each. Echoes: so many connections send one message at
-once and wait for it; the times are the client's, which shares the machine. Soak: connect, message,
-leave, again and again; what the gateway's processes hold at the end and after warming up.
+once and wait for it, at the plain server and at the gateway by turns; the times are the client's,
+which shares the machine, so the ratio within a round says more than they do. Soak: connect,
+message, leave, again and again; the exit status is 1 if the gateway's processes hold more at the
+end than after warming up.
 """
 
 import argparse
@@ -17,7 +19,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -25,7 +27,14 @@ from websockets.asyncio.server import ServerConnection, serve
 
 ROOT = Path(__file__).resolve().parent.parent
 HANDSHAKES_AT_ONCE = 50
+LONE_ECHOES = 50
+OTHER_FILES = 200
 WARM_UP_SHARE = 0.25
+WARM_UP_SECONDS = 5.0
+"""At least: the processes for the next version of the code start two seconds after the first."""
+QUIET_SECONDS = 2.0
+MORE_MEMORY = 1.05
+"""As little may be chance: Python's heap has no fixed size."""
 
 
 @dataclass(frozen=True)
@@ -96,34 +105,77 @@ async def echo_times(connections: list[ClientConnection], text: str) -> list[flo
     return await asyncio.gather(*(one(connection) for connection in connections))
 
 
+async def lone_echo(connection: ClientConnection, text: str) -> float:
+    """The median of echoes of one connection, one after the other, in milliseconds."""
+    times = [(await echo_times([connection], text))[0] for _ in range(LONE_ECHOES)]
+    return statistics.median(times)
+
+
 def resident_kb(pid: int) -> int:
     """A process's resident memory in KB."""
     fields = Path(f"/proc/{pid}/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in fields if line.startswith("VmRSS"))
 
 
-async def measure(
-    name: str, server: Served, texts: dict[str, str], options: argparse.Namespace
-) -> None:
-    """Idle connections first, then some of them echo."""
+@dataclass(frozen=True)
+class Row:
+    """One way to echo, and the times of each round: p50, p99 and alone, in milliseconds."""
+
+    name: str
+    connections: list[ClientConnection]
+    text: str
+    rounds: list[tuple[float, float, float]] = field(default_factory=list)
+
+    async def play(self) -> None:
+        """One round."""
+        times = await echo_times(self.connections, self.text)
+        p50, p99 = statistics.median(times), statistics.quantiles(times, n=100)[98]
+        self.rounds.append((p50, p99, await lone_echo(self.connections[0], self.text)))
+
+    def tell(self, plain: "Row") -> None:
+        """Print the medians of the rounds, and those of the ratios to the plain server's."""
+        figures = [statistics.median(column) for column in zip(*self.rounds, strict=True)]
+        pairs = zip(self.rounds, plain.rounds, strict=True)
+        ratios = [[a / b for a, b in zip(mine, theirs, strict=True)] for mine, theirs in pairs]
+        times = [statistics.median(column) for column in zip(*ratios, strict=True)]
+        cells = [
+            f"{name} {ms:.1f} ms (x {ratio:.1f})"
+            for name, ms, ratio in zip(("p50", "p99", "alone"), figures, times, strict=True)
+        ]
+        print(f"{self.name}: {', '.join(cells)}", flush=True)
+
+
+async def idle(name: str, server: Served, number: int) -> list[ClientConnection]:
+    """Open so many connections; tell the server's memory for each."""
     before = resident_kb(server.process.pid)
     began = time.perf_counter()
-    connections = await open_connections(server.url, options.idle)
+    connections = await open_connections(server.url, number)
     seconds = time.perf_counter() - began
-    each = (resident_kb(server.process.pid) - before) / options.idle
-    print(f"{name}: {options.idle} connections in {seconds:.1f} s, {each:.1f} KB each", flush=True)
-    for label, text in texts.items():
-        times = []
-        for _ in range(options.rounds):
-            times += await echo_times(connections[: options.echo], text)
-        p50, p99 = statistics.median(times), statistics.quantiles(times, n=100)[98]
-        print(
-            f"{name}: {options.echo} {label} at once: p50 {p50:.0f} ms, p99 {p99:.0f} ms",
-            flush=True,
-        )
-        one = statistics.median([(await echo_times(connections[:1], text))[0] for _ in range(50)])
-        print(f"{name}: {label} alone: {one:.1f} ms", flush=True)
-    await asyncio.gather(*(connection.close() for connection in connections))
+    each = (resident_kb(server.process.pid) - before) / number
+    print(f"{name}: {number} connections in {seconds:.1f} s, {each:.1f} KB each", flush=True)
+    return connections
+
+
+async def compare(plain: Served, gateway: Served, options: argparse.Namespace) -> None:
+    """Idle connections at both, then some of them echo, by turns."""
+    at_plain = await idle("plain", plain, options.idle)
+    at_gateway = await idle("gateway", gateway, options.idle)
+    two_way = json.dumps({"action": "two-way"})
+    rows = [
+        Row("plain server", at_plain[: options.echo], "hello"),
+        Row("gateway, two-way route", at_gateway[: options.echo], two_way),
+        Row("gateway, a post", at_gateway[: options.echo], "hello"),
+    ]
+    for row in rows:  # each once before: processes start, code gets warm
+        await row.play()
+        row.rounds.clear()
+    for _ in range(options.rounds):
+        for row in rows:
+            await row.play()
+    print(f"{options.echo} echoes at once, and one alone; medians of {options.rounds} rounds")
+    for row in rows:
+        row.tell(rows[0])
+    await asyncio.gather(*(connection.close() for connection in at_plain + at_gateway))
 
 
 def held(server: Served) -> dict[str, int]:
@@ -137,8 +189,14 @@ def held(server: Served) -> dict[str, int]:
     }
 
 
-async def soak(server: Served, seconds: float) -> None:
-    """Connect, message, leave, on twenty connections at once."""
+def is_more(end: dict[str, int], warm: dict[str, int]) -> bool:
+    """Whether more is held than after warming up."""
+    counts = any(end[name] > warm[name] for name in ("processes", "descriptors"))
+    return counts or any(end[name] > MORE_MEMORY * warm[name] for name in ("gateway_kb", "all_kb"))
+
+
+async def work(server: Served, seconds: float, at_once: int) -> int:
+    """Connect, echo, leave, on so many connections at once; how often."""
     ends = time.monotonic() + seconds
     turns = 0
 
@@ -149,41 +207,62 @@ async def soak(server: Served, seconds: float) -> None:
                 await echo_times([connection], "soak")
             turns += 1
 
-    working = asyncio.gather(*(one() for _ in range(20)))
-    await asyncio.sleep(seconds * WARM_UP_SHARE)
+    await asyncio.gather(*(one() for _ in range(at_once)))
+    await asyncio.sleep(QUIET_SECONDS)  # what is held is compared in quiet, not under way
+    return turns
+
+
+async def soak(server: Served, seconds: float, at_once: int) -> bool:
+    """Work, look, work on, look again: whether there is no more than after the first part."""
+    first = max(seconds * WARM_UP_SHARE, WARM_UP_SECONDS)
+    turns = await work(server, first, at_once)
     warm = held(server)
-    await working
-    await asyncio.sleep(1)
-    print(f"soak: {turns} connections in {seconds:g} s\n  warm {warm}\n  end  {held(server)}")
+    turns += await work(server, max(seconds - first, first), at_once)
+    end = held(server)
+    print(f"soak: {turns} connections in {seconds:g} s\n  warm {warm}\n  end  {end}")
+    return not is_more(end, warm)
 
 
-async def run(options: argparse.Namespace) -> None:
-    """The yardstick, then the gateway, then the soak."""
-    if options.idle:
-        with served(__file__, "--plain-server") as plain:
-            await measure("plain", plain, {"echoes": "hello"}, options)
+async def run(options: argparse.Namespace) -> bool:
+    """The comparison, then the soak; False if that leaks."""
     project = str(ROOT / "bench" / "echo")
     with served("-m", "decanter", "local", "--project-dir", project, "--port", "0") as gateway:
-        texts = {"echoes by a two-way route": json.dumps({"action": "two-way"}), "echoes": "hello"}
         if options.idle:
-            await measure("gateway", gateway, texts, options)
-        if options.soak:
-            await soak(gateway, options.soak)
+            with served(__file__, "--plain-server") as plain:
+                await compare(plain, gateway, options)
+        return not options.soak or await soak(gateway, options.soak, options.at_once)
 
 
-def main() -> None:
+def allow_files(wanted: int) -> None:
+    """Raise the limit of open files, for the servers too.
+
+    Raises:
+        SystemExit: so many are not allowed.
+    """
+    now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if most != resource.RLIM_INFINITY and most < wanted:
+        sys.exit(
+            f"{wanted} open files are needed, {most} allowed: raise `ulimit -Hn`, or --idle less"
+        )
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(now, wanted), most))
+
+
+def main() -> int:
     """Read the options, raise the limit of open files, run."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--idle", type=int, default=5000)
-    parser.add_argument("--echo", type=int, default=1000)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--idle", type=int, default=5000, help="connections of each; 0: only soak")
+    parser.add_argument("--echo", type=int, default=1000, help="those of them that echo at once")
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--soak", type=float, default=10, metavar="SECONDS")
+    parser.add_argument("--at-once", type=int, default=20, help="connections at a time in the soak")
     parser.add_argument("--plain-server", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    asyncio.run(plain_server() if options.plain_server else run(options))
+    if options.plain_server:
+        asyncio.run(plain_server())
+        return 0
+    allow_files(2 * options.idle + OTHER_FILES)  # this process is both servers' client
+    return 0 if asyncio.run(run(options)) else 1
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,21 +1,22 @@
 """`decanter client URL`: what you type is sent, one text frame a line; what arrives is printed.
 
-On a terminal, received frames begin with `< ` and the line being typed stays intact. Elsewhere
-standard output holds the frames alone, one a line, for scripts; notes and errors go to stderr.
+On a terminal, received frames begin with `< `, the line being typed stays intact, and an empty line
+sends nothing. Elsewhere standard input's lines are sent as they are, an empty one as an empty
+frame; standard output holds the frames alone, one a line; notes and errors go to stderr.
 """
 
 import argparse
 import contextlib
+import ssl
 import sys
 import threading
 
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 from websockets.http11 import Response
 from websockets.sync.client import ClientConnection, connect
-from websockets.typing import Origin, Subprotocol
-from websockets.uri import parse_uri
+from websockets.typing import Origin
 
-from decanter.errors import DecanterError
+from decanter.opening import check_subprotocol, check_url, seconds, split_header, without_secrets
 from decanter.screens import Pipe, Screen, Terminal, printable
 
 EXAMPLE = '{"message":"sendmessage","data":"hello world !"}'
@@ -23,11 +24,6 @@ OPEN_TIMEOUT_SECONDS = 10
 CLOSE_TIMEOUT_SECONDS = 1
 MAX_MESSAGE_BYTES = 1 << 20
 SHOWN_BODY_CHARACTERS = 300
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
-
-
-class ClientError(DecanterError):
-    """The arguments name nothing that one can connect to."""
 
 
 class Conversation:
@@ -102,7 +98,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--origin", help="the Origin header, as a browser would send it")
     parser.add_argument(
         "--wait",
-        type=float,
+        type=seconds,
         metavar="SECONDS",
         help="after the last line, receive for so long (0 on a terminal, else 1)",
     )
@@ -122,11 +118,11 @@ def run(args: argparse.Namespace) -> int:
     """
     headers = [split_header(header) for header in args.header]
     loopback = check_url(args.url)
-    where = args.url.partition("?")[0]  # a query may hold a token
+    where = without_secrets(args.url)
     try:
         connection = connect(
             args.url,
-            subprotocols=[Subprotocol(name) for name in args.subprotocol or ()] or None,
+            subprotocols=[check_subprotocol(name) for name in args.subprotocol or ()] or None,
             additional_headers=headers,
             origin=Origin(args.origin) if args.origin else None,
             proxy=None if loopback else True,
@@ -138,8 +134,7 @@ def run(args: argparse.Namespace) -> int:
     except InvalidStatus as exc:
         return fail(f"{where} refused the connection: {refusal(exc.response)}")
     except (InvalidHandshake, OSError) as exc:
-        remedy = "; is the server running?" if isinstance(exc, ConnectionRefusedError) else ""
-        return fail(f"cannot connect to {where}: {reason(exc)}{remedy}")
+        return fail(f"cannot connect to {where}: {reason(exc)}{remedy(exc, where)}")
     with connection:
         return converse(connection, where, args.wait)
 
@@ -156,40 +151,20 @@ def converse(connection: ClientConnection, where: str, wait: float | None) -> in
         return Conversation(connection, terminal, wait or 0).run()
 
 
-def check_url(url: str) -> bool:
-    """Check the URL, and say whether it leads to this machine.
-
-    Raises:
-        ClientError: it is no WebSocket URL.
-    """
-    try:
-        return parse_uri(url).host in LOOPBACK
-    except (InvalidURI, ValueError) as exc:
-        http = url.startswith(("http://", "https://"))
-        example = url.replace("http", "ws", 1) if http else "ws://127.0.0.1:8000/v1"
-        raise ClientError(
-            f"{url!r} is no WebSocket URL: it has the form ws://HOST/PATH or wss://HOST/PATH,"
-            f" as {example}"
-        ) from exc
-
-
-def split_header(header: str) -> tuple[str, str]:
-    """Split `NAME: VALUE`.
-
-    Raises:
-        ClientError: there is no name or no colon.
-    """
-    name, colon, value = header.partition(":")
-    if not name.strip() or not colon:
-        raise ClientError(f"--header {header!r} is not of the form 'NAME: VALUE'")
-    return name.strip(), value.strip()
-
-
 def refusal(response: Response) -> str:
     """An HTTP response to the opening request in one line: status, reason and body."""
     body = (response.body or b"").decode("utf-8", "replace").strip()
     line = f"HTTP {response.status_code} {response.reason_phrase}".rstrip()
     return printable(f"{line}: {body[:SHOWN_BODY_CHARACTERS]}" if body else line)
+
+
+def remedy(exc: Exception, where: str) -> str:
+    """What may help, where that is known."""
+    if isinstance(exc, ConnectionRefusedError):
+        return "; is the server running?"
+    if isinstance(exc, ssl.SSLError) and not isinstance(exc, ssl.SSLCertVerificationError):
+        return f"; if the server speaks no TLS there, try {where.replace('wss://', 'ws://', 1)}"
+    return ""
 
 
 def reason(exc: Exception) -> str:

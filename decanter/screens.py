@@ -87,10 +87,11 @@ class Terminal:
         termios.tcsetattr(sys.stdin, termios.TCSADRAIN, self._settings)
 
     def lines(self) -> Iterator[str]:
-        """What the user enters, until Ctrl-D."""
+        """What the user enters, until Ctrl-D; no empty lines."""
         with contextlib.suppress(EOFError):
             while True:
-                yield input(self.prompt)
+                if line := input(self.prompt):  # Enter alone is no message
+                    yield line
 
     def frame(self, text: str) -> None:
         """Print the frame in place of the prompt, then the prompt and what was typed so far."""

@@ -26,6 +26,7 @@ def api_facts(api: Api, declared: Declaration) -> dict[str, Any]:
             for key, route in sorted(api.routes.items())
         },
         "http_routes": list(api.http_routes),
+        "schedules": dict(declared.schedules),
         "warnings": list(declared.warnings),
     }
 
@@ -44,6 +45,7 @@ def banner(about: dict[str, Any]) -> str:
         ("Console", about["console_url"]),
         *(("HTTP", f"{about['http_url']}{path}") for path in about["http_routes"]),
         *routes(about),
+        *(("Schedule", f"{name}: {when}") for name, when in sorted(about["schedules"].items())),
         ("Template", about["template"] or "none"),
         ("DynamoDB", f"{about['dynamodb_url']}  {tables}"),
         ("Processes", f"{processes}, {'replaced' if about['reload'] else 'kept'} on changes"),

@@ -5,7 +5,8 @@ import asyncio
 from pathlib import Path
 
 from decanter.local.faults import Fault, FaultError
-from decanter.local.serve import Options, serve
+from decanter.local.options import Options
+from decanter.local.serve import serve
 from decanter.project import Project
 
 

@@ -20,6 +20,7 @@ from decanter.local.journal import Journal
 from decanter.local.model import Connection
 from decanter.local.request import Request
 from decanter.local.responses import FORBIDDEN, Response, json_response, message
+from decanter.local.schedules import Schedules
 
 CONSOLE = files("decanter.local").joinpath("console")
 KINDS = {"html": "text/html", "css": "text/css", "js": "text/javascript"}
@@ -39,6 +40,7 @@ PAGE_HEADERS = (
     ("Cache-Control", "no-store"),
 )
 KEEP_ALIVE_SECONDS = 15.0
+SCHEDULES = "/_gateway/schedules/"
 
 NOT_FOUND = message(404, "Not Found")
 NOT_ALLOWED = message(405, "Method Not Allowed")
@@ -56,6 +58,7 @@ class Control:
         hosts: the values of `Host` that mean this gateway.
         port: where it listens.
         about: what is served, as `/_gateway/info` says it.
+        schedules: what `/_gateway/schedules` lists and runs.
     """
 
     gateway: Gateway
@@ -64,6 +67,7 @@ class Control:
     hosts: frozenset[str]
     port: int
     about: Callable[[], dict[str, Any]]
+    schedules: Schedules
 
     def serves(self, path: str) -> bool:
         """Whether this path is one of ours."""
@@ -80,6 +84,8 @@ class Control:
             return self._read(request.path)
         if not may_change(request):
             return NOT_JSON
+        if request.method == "POST" and request.path.startswith(SCHEDULES):
+            return await self._run(unquote(request.path.removeprefix(SCHEDULES)))
         return self._change(request)
 
     def _read(self, path: str) -> Response:
@@ -93,6 +99,8 @@ class Control:
             return json_response(200, {"connections": self._connections()})
         if path == "/_gateway/faults":
             return json_response(200, {"faults": self.faults.to_json()})
+        if path == "/_gateway/schedules":
+            return json_response(200, {"schedules": self.schedules.to_json()})
         return NOT_FOUND
 
     def _change(self, request: Request) -> Response:
@@ -118,6 +126,11 @@ class Control:
         self.journal.note(f"fault {active.id}: {json.dumps(active.fault.to_json())}")
         return json_response(201, active.to_json())
 
+    async def _run(self, name: str) -> Response:
+        if not self.schedules.has(name):
+            return message(404, f"the app has no scheduled function {name}")
+        return json_response(200, await self.schedules.run(name))
+
     def _close(self, connection_id: str) -> Response:
         connection = self.gateway.find(connection_id)
         if connection is None:
@@ -129,7 +142,11 @@ class Control:
         host = request.header("host").lower()
         # An address in numbers is nobody's name, so no page can have rebound it.
         hosts = self.hosts | own_hosts([request.local_ip], self.port)
-        return host in hosts and request.header("origin") in ("", f"http://{host}")
+        if host not in hosts or request.header("origin") not in ("", f"http://{host}"):
+            return False
+        # A browser says who asks for a script or an image, too; a page may be linked to.
+        from_here = request.header("sec-fetch-site") in ("", "none", "same-origin")
+        return from_here or request.path in PAGES
 
     def _connections(self) -> list[dict[str, Any]]:
         now = self.gateway.monotonic()

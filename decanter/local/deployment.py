@@ -12,7 +12,7 @@ from decanter.local.gateway import Gateway
 from decanter.local.model import Api, Route
 from decanter.local.pool import Function
 from decanter.local.selection import CHALICE_EXPRESSION, compile_expression
-from decanter.project import TEMPLATE, Project
+from decanter.project import Project
 from decanter.stack import Stack
 from decanter.template import Template
 
@@ -62,12 +62,6 @@ class Deployer:
             return Deployment(declared, [])
         tables = template.tables() if template else project.declared_tables(declared)
         return Deployment(declared, await self.database.create_tables(tables))
-
-    def template_path(self, project: Project) -> Path | None:
-        """The merge template that is used if it is there."""
-        if not self.use_template:
-            return None
-        return (self.template or project.directory / TEMPLATE).resolve()
 
     def _read_template(self, project: Project) -> Template | None:
         if not self.use_template:

@@ -27,6 +27,7 @@ class Maker:
         management_endpoint: where @connections is.
         dynamodb_endpoint: where the tables are.
         log: takes a function's name, a request id or "", and a line that was printed.
+        is_current: whether the project's files are still what they are now.
     """
 
     project: Project
@@ -35,6 +36,7 @@ class Maker:
     management_endpoint: str
     dynamodb_endpoint: str
     log: Callable[[str, str, str], None]
+    is_current: Callable[[], bool]
 
     def __call__(self, name: str) -> Function:
         """The function whose configuration has this name."""
@@ -44,7 +46,8 @@ class Maker:
         def log(line: str, request_id: str) -> None:
             self.log(name, request_id, line)
 
-        launch = Launch(self.project.directory, self._environment(name, full_name), log)
+        environment = self._environment(name, full_name)
+        launch = Launch(self.project.directory, environment, log, is_current=self.is_current)
         return Function(name, launch, self.project.timeout(name), arn)
 
     def _environment(self, name: str, full_name: str) -> dict[str, str]:

@@ -16,8 +16,9 @@ from typing import Any, Protocol
 from decanter.declaration import HTTP_FUNCTION, Declaration
 from decanter.local.model import Invocation
 from decanter.local.outcomes import Failure, Outcome
-from decanter.local.pool import Call, Function, Pool
+from decanter.local.pool import Call, Function, Pool, Start
 from decanter.local.process import Worker
+from decanter.local.spares import Spares
 
 FIRST_FUNCTION = "websocket_message"
 """The function whose first process tells what the app declares; nearly every app has it."""
@@ -50,6 +51,7 @@ class Functions:
         concurrency: the most processes of one function.
         integration_seconds: how long an event waits for its outcome.
         observer: told of each event and each run.
+        spares: the processes that have begun to start, if there are to be any.
     """
 
     def __init__(
@@ -58,10 +60,13 @@ class Functions:
         concurrency: int,
         integration_seconds: float,
         observer: Observer,
+        spares: Spares | None = None,
     ) -> None:
         self._concurrency = concurrency
         self._integration_seconds = integration_seconds
         self._observer = observer
+        self.spares = spares
+        self._start: Start = Worker.start if spares is None else spares.start
         self._pools: dict[str, Pool] = {}
         self._handlers: dict[str, str] = {}
         self._late: set[asyncio.Task[Outcome]] = set()
@@ -78,11 +83,18 @@ class Functions:
         Raises:
             DecanterError: the app cannot be loaded, in one line; older workers go on.
         """
-        ready = await prepare(make, set(self._pools) or {FIRST_FUNCTION})
+        try:
+            return await self._replace(make)
+        finally:  # also after a failure, which has used them up
+            if self.spares is not None:
+                self.spares.refill(pool.function.launch for pool in self._pools.values())
+
+    async def _replace(self, make: Callable[[str], Function]) -> Declaration:
+        ready = await self._prepare(make, set(self._pools) or {FIRST_FUNCTION})
         declared = next(iter(ready.values()))[1].declared
         wanted = set(declared.functions)
         try:
-            ready |= await prepare(make, wanted - ready.keys())
+            ready |= await self._prepare(make, wanted - ready.keys())
         except BaseException:
             kill(worker for _, worker in ready.values())
             raise
@@ -90,7 +102,7 @@ class Functions:
         for name in self._pools.keys() - wanted:
             self._pools[name].retire()
         for name, (function, worker) in ready.items():
-            pool = self._pools.setdefault(name, Pool(function, self._concurrency))
+            pool = self._pools.setdefault(name, Pool(function, self._concurrency, self._start))
             pool.adopt(worker, function)
         self._handlers = {each.function: each.name for each in declared.websocket.values()}
         return declared
@@ -114,9 +126,33 @@ class Functions:
         call = self._call(HTTP_FUNCTION, str(uuid.uuid4()), {"http": request})
         return await self._integrate(HTTP_FUNCTION, call, None)
 
+    async def scheduled(self, name: str, event: dict[str, Any]) -> Run:
+        """Have a scheduled function handle an event; only Lambda's own timeout ends it."""
+        call = self._call(name, event["id"], {"handler": name, "event": event})
+        began = time.monotonic()
+        outcome = await self._pools[name].run(call)
+        return Run(name, outcome, time.monotonic() - began, call.cold)
+
     async def stop(self) -> None:
         """End every process."""
-        await asyncio.gather(*(pool.stop() for pool in self._pools.values()))
+        ends = [pool.stop() for pool in self._pools.values()]
+        await asyncio.gather(*ends, *([self.spares.stop()] if self.spares else []))
+
+    async def _prepare(
+        self, make: Callable[[str], Function], names: Iterable[str]
+    ) -> dict[str, tuple[Function, Worker]]:
+        """Each function with a new worker; all or none, as functions must not mix versions."""
+        functions = [make(name) for name in sorted(names)]
+        started = await asyncio.gather(
+            *(self._start(function.launch) for function in functions), return_exceptions=True
+        )
+        pairs = [*zip(functions, started, strict=True)]
+        ready = {f.name: (f, worker) for f, worker in pairs if isinstance(worker, Worker)}
+        errors = [each for each in started if isinstance(each, BaseException)]
+        if errors:
+            kill(worker for _, worker in ready.values())
+            raise errors[0]
+        return ready
 
     def _call(self, function: str, request_id: str, fields: dict[str, Any]) -> Call:
         settings = self._pools[function].function
@@ -143,23 +179,6 @@ class Functions:
         run = Run(name, outcome, time.monotonic() - began, call.cold)
         self._observer.ran(invocation, run)
         return outcome
-
-
-async def prepare(
-    make: Callable[[str], Function], names: Iterable[str]
-) -> dict[str, tuple[Function, Worker]]:
-    """Each function with a new worker; all or none, as functions must not mix versions."""
-    functions = [make(name) for name in sorted(names)]
-    started = await asyncio.gather(
-        *(Worker.start(function.launch) for function in functions), return_exceptions=True
-    )
-    pairs = [*zip(functions, started, strict=True)]
-    ready = {f.name: (f, worker) for f, worker in pairs if isinstance(worker, Worker)}
-    errors = [each for each in started if isinstance(each, BaseException)]
-    if errors:
-        kill(worker for _, worker in ready.values())
-        raise errors[0]
-    return ready
 
 
 def kill(workers: Iterable[Worker]) -> None:

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import h11
 
+from decanter.local.reading import Reader
 from decanter.local.request import Request
 from decanter.local.responses import INTERNAL_ERROR, MALFORMED, Headers, Response, phrase
 
@@ -31,7 +32,7 @@ Answer = Callable[[Request, "HttpConnection"], Awaitable[Response | None]]
 """Answers a request; None once it has taken the socket over."""
 
 
-class HttpConnection(asyncio.Protocol):
+class HttpConnection(Reader):
     """Reads requests from a socket and writes the answers of `answer`."""
 
     def __init__(self, answer: Answer, open_connections: set["HttpConnection"]) -> None:
@@ -141,6 +142,8 @@ class HttpConnection(asyncio.Protocol):
                 self._refuse(414)
             elif head > MAX_HEAD_BYTES:
                 self._refuse(431)
+            elif declared_length(event) > MAX_BODY_BYTES:
+                self._refuse(413)
             elif self._h11.they_are_waiting_for_100_continue:
                 self._write(h11.InformationalResponse(status_code=100, headers=[]))
         elif isinstance(event, h11.Data):
@@ -165,6 +168,8 @@ class HttpConnection(asyncio.Protocol):
         target = event.target.decode("latin-1")
         if not target.startswith("/"):  # absolute form, as to a proxy
             parts = urlsplit(target)
+            if parts.netloc and ("host", parts.netloc) not in [(n.lower(), v) for n, v in headers]:
+                raise ValueError("the request is for another host than it says")
             target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         own = self.transport.get_extra_info("sockname") or ("", 0)
         return Request(
@@ -219,6 +224,11 @@ class HttpConnection(asyncio.Protocol):
         if self.transport.can_write_eof():
             self.transport.write_eof()
         self._loop.call_later(1.0, self.transport.abort)
+
+
+def declared_length(event: h11.Request) -> int:
+    """A request's Content-Length, which h11 has found to be one; 0 without."""
+    return next((int(value) for name, value in event.headers if name == b"content-length"), 0)
 
 
 def head_of(response: Response, *extra: tuple[str, str]) -> h11.Response:

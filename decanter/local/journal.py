@@ -46,6 +46,7 @@ class Journal:
         self._colour = out.isatty() and not as_json
         self._followers: set[asyncio.Queue[Entry]] = set()
         self._posts: Counter[str] = Counter()
+        self._unwritten: list[str] = []
 
     @contextmanager
     def follow(self, most: int = 1000) -> Iterator[asyncio.Queue[Entry]]:
@@ -103,12 +104,36 @@ class Journal:
             cold=run.cold,
         )
 
+    def scheduled(self, run: Run, event_id: str) -> None:
+        """A scheduled function has run."""
+        failed = isinstance(run.outcome, Failure)
+        outcome = outcome_text(run.outcome) if failed else "returned"
+        milliseconds = round(run.seconds * 1000)
+        cold = " cold" if run.cold else ""
+        self._tell(
+            "ran",
+            f"{NO_ID} {run.function} schedule {outcome} {milliseconds} ms{cold}",
+            error=failed,
+            connection=None,
+            function=run.function,
+            route="schedule",
+            request=event_id,
+            outcome=outcome,
+            milliseconds=milliseconds,
+            cold=run.cold,
+        )
+
     def management(self, method: str, status: int, size: int) -> None:
         """A call to @connections was answered; told with the others of its moment."""
         if not self._posts:
             asyncio.get_running_loop().call_later(POSTS_SECONDS, self._tell_posts)
         self._posts[f"{method} {status}"] += 1
         self._posts["bytes"] += size
+
+    def refused(self, method: str, path: str, status: int, why: str) -> None:
+        """A request was for nothing that there is."""
+        text = f"{method} {path} {status}: {why}"
+        self._tell("refused", text, error=True, method=method, path=path, status=status)
 
     def log(self, function: str, request_id: str, line: str) -> None:
         """A handler printed a line."""
@@ -166,10 +191,21 @@ class Journal:
             self._print("\n".join([self._line(kind, text, error=error), *further]))
 
     def _print(self, text: str) -> None:
+        self._unwritten.append(text)
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            self._write()
+            return
+        if len(self._unwritten) == 1:  # what happens in one moment is written at once
+            loop.call_soon(self._write)
+
+    def _write(self) -> None:
+        lines, self._unwritten = self._unwritten, []
         if self._out is None:
             return
         try:
-            print(text, file=self._out, flush=True)
+            print("\n".join(lines), file=self._out, flush=True)
         except BrokenPipeError:  # as after `| head`: go on without a reader
             self._out = None
 

@@ -2,12 +2,18 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
 from decanter.errors import DecanterError, ProjectError
 from decanter.local.outcomes import Failure, Outcome, Returned
 from decanter.local.process import Launch, Worker, WorkerGoneError
+
+Start = Callable[[Launch], Awaitable[Worker]]
+"""Starts a process that has loaded the app."""
+
+CHANGED = "the files have changed since the code in service was loaded"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +39,9 @@ class Call:
 class Pool:
     """The workers of one function, all of the same code; older ones only finish their event."""
 
-    def __init__(self, function: Function, concurrency: int) -> None:
+    def __init__(self, function: Function, concurrency: int, start: Start) -> None:
         self.function = function
+        self._start = start
         self._concurrency = concurrency
         self._workers: set[Worker] = set()
         self._idle: list[Worker] = []
@@ -50,6 +57,7 @@ class Pool:
         self.function = function
         self._workers.add(worker)
         self._offer(worker)
+        self._grow()  # for those that wait still: what was on its way may have been given up
 
     def retire(self) -> None:
         """The app has the function no longer: workers finish their event, who waits is told."""
@@ -162,16 +170,34 @@ class Pool:
         try:
             while generation != self._generation:  # the code changed while it was being loaded
                 generation = self._generation
-                worker = await Worker.start(self.function.launch)
+                worker = await self._start_alike()
                 if generation != self._generation:
                     worker.kill()
         except DecanterError as error:
-            self._cannot_grow = True  # until newer code comes
             if not self._workers:
                 self._give_up(error)
+            elif not self._cannot_grow:  # else several were on their way, and one has said it
+                self.function.launch.log(f"no further process is started: {error}", "")
+            self._cannot_grow = True  # until newer code comes
         else:
             self._workers.add(worker)
             self._offer(worker)
+
+    async def _start_alike(self) -> Worker:
+        """Another process of the code that the others run.
+
+        Raises:
+            ProjectError: the files have changed since, or cannot be loaded. With no other process
+                left there is nothing to differ from.
+        """
+        launch = self.function.launch
+        if self._workers and not launch.is_current():
+            raise ProjectError(CHANGED)
+        worker = await self._start(launch)
+        if self._workers and not launch.is_current():  # while they were being loaded
+            worker.kill()
+            raise ProjectError(CHANGED)
+        return worker
 
     def _give_up(self, error: DecanterError) -> None:
         while self._waiting:

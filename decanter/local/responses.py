@@ -36,6 +36,7 @@ def phrase(status: int) -> str:
         return ""
 
 
+BAD_REQUEST = message(400, "Bad Request")
 FORBIDDEN = message(403, "Forbidden")
 UPGRADE_REQUIRED = message(426, "Upgrade Required")
 INTERNAL_ERROR = message(500, "Internal server error")

@@ -9,26 +9,28 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from decanter.errors import DecanterError, ServiceError
+from decanter.local import files
 from decanter.local.banner import api_facts, banner
 from decanter.local.control import Control, own_hosts
 from decanter.local.database import Database
 from decanter.local.deployment import Deployer
 from decanter.local.environment import Maker
 from decanter.local.events import API_ID, EventMaker
-from decanter.local.faults import Fault, FaultError, Faults
+from decanter.local.faults import FaultError, Faults
 from decanter.local.functions import Functions
 from decanter.local.gateway import Gateway
 from decanter.local.journal import Journal
 from decanter.local.model import Api, Limits
+from decanter.local.options import Options
 from decanter.local.reload import Sources, changes
+from decanter.local.schedules import Schedules
 from decanter.local.selection import CHALICE_EXPRESSION
 from decanter.local.server import Server
 from decanter.local.services import local_region
+from decanter.local.spares import Spares
 from decanter.project import Project
 from decanter.stack import Stack
 from decanter.template import Template
@@ -37,25 +39,6 @@ GOODBYE_SECONDS = 1.0
 """How long disconnect handlers may run once the gateway has been told to stop."""
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What `decanter local` can be told; times in seconds."""
-
-    host: str = "127.0.0.1"
-    port: int = 8000
-    dynamodb_endpoint: str | None = None
-    integration_timeout: float = 29
-    idle_timeout: float = 600
-    max_age: float = 7200
-    concurrency: int = 4
-    template: Path | None = None
-    use_template: bool = True
-    json_log: bool = False
-    verbose: bool = False
-    reload: bool = True
-    faults: tuple[Fault, ...] = ()
 
 
 async def serve(project: Project, options: Options) -> None:
@@ -94,7 +77,9 @@ class _Service:
             concurrency=options.concurrency,
             integration_seconds=options.integration_timeout,
             observer=self._journal,
+            spares=Spares() if options.reload else None,
         )
+        self._schedules = Schedules(self._functions, self._stack, self._journal)
         self._gateway = Gateway(
             Api(project.api_stage, {}, CHALICE_EXPRESSION),
             EventMaker(project.api_stage, f"{shown_host(options.host)}:{self._port}"),
@@ -104,10 +89,13 @@ class _Service:
 
     async def run(self) -> None:
         """Start, serve until cancelled, stop."""
+        files.allow_many()
+        files.watch_exhaustion(self._warn, asyncio.get_running_loop())
         given = self._options.dynamodb_endpoint
         with Database(self._stack.region, given, self._faults) as database:
-            deployer = self._deployer(database)
-            sources = Sources(self._project.directory, deployer.template_path(self._project))
+            template = self._options.template_path(self._project)
+            sources = Sources(self._project.directory, template)
+            deployer = self._deployer(database, sources)
             seen = sources.snapshot()
             try:
                 self._deployment = await deployer.deploy(self._project)
@@ -115,10 +103,11 @@ class _Service:
             finally:
                 await self._functions.stop()
 
-    def _deployer(self, database: Database) -> Deployer:
+    def _deployer(self, database: Database, sources: Sources) -> Deployer:
         options = self._options
 
         def environment(project: Project, template: Template | None) -> Maker:
+            now = sources.snapshot()
             return Maker(
                 project,
                 template,
@@ -126,6 +115,7 @@ class _Service:
                 management_endpoint=self._url("http"),
                 dynamodb_endpoint=database.url,
                 log=self._journal.log,
+                is_current=lambda: sources.snapshot() == now,
             )
 
         return Deployer(
@@ -150,20 +140,28 @@ class _Service:
             raise ServiceError(f"--fault: {error}") from error
 
         def about() -> dict[str, Any]:
-            return self._about(deployer, database)
+            return self._about(database)
 
         hosts = own_hosts({*LOOPBACK, self._options.host}, self._port)
         control = Control(
-            self._gateway, self._journal, self._faults, hosts, port=self._port, about=about
+            self._gateway,
+            self._journal,
+            self._faults,
+            hosts,
+            port=self._port,
+            about=about,
+            schedules=self._schedules,
         )
         server = Server(self._gateway, self._functions, self._journal, control, self._faults)
         listener = await server.listen(self._socket)
         self._say_hello(about())
+        self._schedules.follow(self._deployment.declared.schedules)
         try:
             if self._options.reload:
                 await self._follow(changed, deployer)
             await asyncio.Event().wait()
         finally:
+            await self._schedules.stop()
             listener.close()
             await server.stop(GOODBYE_SECONDS)
 
@@ -176,6 +174,7 @@ class _Service:
 
     async def _deploy_again(self, deployer: Deployer, changed: list[str]) -> None:
         began = time.monotonic()
+        known = self._deployment.declared.warnings
         try:
             project = Project.load(self._project.directory, self._project.chalice_stage)
             self._deployment = await deployer.deploy(project)
@@ -183,6 +182,10 @@ class _Service:
             self._journal.not_reloaded(changed, error)
             return
         self._journal.reloaded(changed, time.monotonic() - began)
+        for warning in self._deployment.declared.warnings:
+            if warning not in known:
+                self._journal.note(warning, error=True)
+        self._schedules.follow(self._deployment.declared.schedules)
         if project.api_stage != self._stack.api_stage:
             text = f"restart to serve the stage {project.api_stage!r} in place of"
             self._journal.note(f"{text} {self._stack.api_stage!r}", error=True)
@@ -195,8 +198,8 @@ class _Service:
             self._journal.note(f"it listens on {self._options.host}: {text}", error=True)
         self._journal.hello(about, banner(about))
 
-    def _about(self, deployer: Deployer, database: Database) -> dict[str, Any]:
-        template = deployer.template_path(self._project)
+    def _about(self, database: Database) -> dict[str, Any]:
+        template = self._options.template_path(self._project)
         return {
             "app_name": self._stack.app_name,
             "stage": self._stack.stage,
@@ -212,7 +215,11 @@ class _Service:
             "tables": self._deployment.tables,
             "concurrency": self._options.concurrency,
             "reload": self._options.reload,
+            "spare_processes": self._functions.spares.count if self._functions.spares else 0,
         }
+
+    def _warn(self, text: str) -> None:
+        self._journal.note(text, error=True)
 
     def _url(self, scheme: str) -> str:
         host = shown_host(self._options.host)

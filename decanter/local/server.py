@@ -7,6 +7,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 from websockets.datastructures import Headers
+from websockets.exceptions import InvalidHeader
 from websockets.http11 import Request as WebSocketRequest
 from websockets.server import ServerProtocol
 
@@ -21,7 +22,13 @@ from decanter.local.journal import Journal
 from decanter.local.model import Connection, Refuse
 from decanter.local.outcomes import Outcome, Returned
 from decanter.local.request import Request
-from decanter.local.responses import FORBIDDEN, UPGRADE_REQUIRED, Response, json_response, message
+from decanter.local.responses import (
+    BAD_REQUEST,
+    UPGRADE_REQUIRED,
+    Response,
+    json_response,
+    message,
+)
 from decanter.local.websocket import ABNORMAL, WebSocket
 
 SWITCHING = 101
@@ -89,11 +96,18 @@ class Server:
         if self._control.serves(request.path):
             return await self._control.answer(request, http)
         if not f"{request.path}/".startswith(f"{stage_root}/"):
-            return FORBIDDEN
+            return self._elsewhere(request)
         if self._gateway.api.http_routes:
             return await http_routes.answer(self._functions, self._gateway.api.stage, request)
         at_socket = request.path in (stage_root, f"{stage_root}/")
-        return UPGRADE_REQUIRED if at_socket else FORBIDDEN
+        return UPGRADE_REQUIRED if at_socket else self._elsewhere(request)
+
+    def _elsewhere(self, request: Request) -> Response:
+        """Nothing is there: 403 as on AWS, and for a developer where the API is."""
+        where = f"{self._gateway.events.domain_name}/{self._gateway.api.stage}"
+        hint = f"the WebSocket API is at ws://{where}"
+        self._journal.refused(request.method, request.path, 403, hint)
+        return json_response(403, {"message": "Forbidden", "hint": hint})
 
     async def _manage(self, request: Request, http: HttpConnection) -> Response | None:
         stage = self._gateway.api.stage
@@ -114,8 +128,11 @@ class Server:
     async def _upgrade(self, request: Request, http: HttpConnection) -> Response | None:
         stage = self._gateway.api.stage
         if request.path not in (f"/{stage}", f"/{stage}/"):
-            return FORBIDDEN
-        headers = Headers(request.headers)
+            return self._elsewhere(request)
+        try:
+            headers = Headers(request.headers)
+        except InvalidHeader:  # a control character, which h11 lets pass
+            return BAD_REQUEST
         wire_request = WebSocketRequest(request.target, headers, method=request.method)
         accepted = ServerProtocol().accept(wire_request)
         if accepted.status_code != SWITCHING:

@@ -2,6 +2,7 @@
 
 import asyncio
 import codecs
+from collections import deque
 from collections.abc import Callable
 
 from websockets.frames import Frame, Opcode
@@ -9,6 +10,7 @@ from websockets.protocol import State
 from websockets.server import ServerProtocol
 
 from decanter.local.model import MAX_FRAME_BYTES, MAX_MESSAGE_BYTES
+from decanter.local.reading import Reader
 
 CLOSE_SECONDS = 2.0
 """How long a client has to end its side once a close frame has been sent."""
@@ -17,13 +19,13 @@ MAX_UNSENT_BYTES = 1024 * 1024
 """What may wait for a client that does not read; beyond it posts get 429 (our choice)."""
 
 MAX_UNANSWERED = 16
-"""Messages of one connection in the handlers' hands before its socket is read no further."""
+"""Messages of one connection in the handlers' hands before its others wait, unread or here."""
 
 NO_STATUS = "Client-side close frame status not set"
 ABNORMAL = "Connection closed abnormally"
 
 
-class WebSocket(asyncio.Protocol):
+class WebSocket(Reader):
     """Drives the WebSocket protocol on a transport; the gateway's `Outlet` to the client.
 
     Args:
@@ -42,6 +44,7 @@ class WebSocket(asyncio.Protocol):
         self._on_end = on_end
         self._ended = False
         self._unanswered = 0
+        self._waiting: deque[str] = deque()
         self._parts: list[str] = []
         self._decoder = codecs.getincrementaldecoder("utf-8")()
         self._transport: asyncio.Transport | None = None
@@ -61,7 +64,7 @@ class WebSocket(asyncio.Protocol):
         """Read frames."""
         self._protocol.receive_data(data)
         for event in self._protocol.events_received():
-            if isinstance(event, Frame) and self._protocol.close_sent is None:
+            if isinstance(event, Frame) and not self._is_closed_by_us:
                 self._take(event)
         self._flush()
 
@@ -113,9 +116,11 @@ class WebSocket(asyncio.Protocol):
             self._transport.abort()
 
     def answered(self) -> None:
-        """A message has been answered: read on, if reading had stopped."""
+        """A message has been answered: hand the next one over, or read on if that had stopped."""
         self._unanswered -= 1
-        if self._unanswered == MAX_UNANSWERED - 1 and self._transport is not None:
+        if self._waiting and not self._is_closed_by_us:
+            self._hand_over(self._waiting.popleft())
+        elif self._unanswered == MAX_UNANSWERED - 1 and self._transport is not None:
             self._transport.resume_reading()
 
     # -- inside -----------------------------------------------------------------------------
@@ -128,18 +133,32 @@ class WebSocket(asyncio.Protocol):
 
     def _take_text(self, frame: Frame) -> None:
         try:
-            self._parts.append(self._decoder.decode(bytes(frame.data), final=frame.fin))
+            part = self._decoder.decode(bytes(frame.data), final=frame.fin)
         except UnicodeDecodeError:
             self._protocol.fail(1007)
             return
+        if part:  # empty frames may come without end
+            self._parts.append(part)
         if not frame.fin:
             return
         text = "".join(self._parts)
         self._parts.clear()
+        if self._unanswered < MAX_UNANSWERED:
+            self._hand_over(text)
+        else:  # it came in one piece with those before it
+            self._waiting.append(text)
+
+    def _hand_over(self, text: str) -> None:
         self._unanswered += 1
         if self._unanswered == MAX_UNANSWERED and self._transport is not None:
             self._transport.pause_reading()
         self._on_message(text)
+
+    @property
+    def _is_closed_by_us(self) -> bool:
+        """Whether what the client still says is not heard; what it said before it closed is."""
+        protocol = self._protocol
+        return protocol.close_sent is not None and not protocol.close_rcvd_then_sent
 
     def _flush(self) -> None:
         transport = self._transport
@@ -168,14 +187,15 @@ class WebSocket(asyncio.Protocol):
         if self._ended:
             return
         self._ended = True
+        while self._waiting and not self._is_closed_by_us:
+            self._hand_over(self._waiting.popleft())
         self._on_end(*self._how())
 
     def _how(self) -> tuple[int, str]:
         """The close code and reason as the disconnect event has them."""
-        received, sent = self._protocol.close_rcvd, self._protocol.close_sent
         # Who closed first says why; the other side's close frame only answers.
-        ours_first = sent is not None and not self._protocol.close_rcvd_then_sent
-        close = sent if ours_first else received
+        ours, theirs = self._protocol.close_sent, self._protocol.close_rcvd
+        close = ours if self._is_closed_by_us else theirs
         if close is None:
             return 1006, ABNORMAL
         return (close.code, close.reason) if close.code != 1005 else (1005, NO_STATUS)

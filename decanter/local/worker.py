@@ -1,8 +1,8 @@
 """A Lambda execution environment on this machine: one process, one function, one event at a time.
 
 Run by path, `python -P worker.py PROJECT --fd N`; N is a socket to the gateway. Both sides send a
-four-byte length and a JSON object. The worker says what the app declares, then answers each
-`invoke` with one `result` or `error`; what the handler prints is sent as it comes.
+four-byte length and a JSON object. Told to `load`, it says what the app declares, then
+answers each `invoke` with one `result` or `error`; what is printed is sent as it comes.
 """
 
 import argparse
@@ -120,8 +120,7 @@ def redirect_management_clients(endpoint: str) -> None:
     """Send every @connections call to the local gateway, whatever endpoint its client names.
 
     Chalice's `app.websocket_api` and many an app give `https://{api}.execute-api…` to the client
-    themselves, which wins over AWS_ENDPOINT_URL_…; botocore's built-in handlers are the one place
-    that every later session shares. The signature is made after this, for the new URL.
+    themselves, which wins over AWS_ENDPOINT_URL_…; what is signed later is the new URL.
     """
     from botocore import handlers
 
@@ -221,6 +220,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("project", type=Path)
     parser.add_argument("--fd", type=int, required=True)
+    parser.add_argument("--ahead", action="store_true")
     arguments = parser.parse_args()
     channel = Channel(socket.socket(fileno=arguments.fd))
     out = LineStream(channel)
@@ -230,6 +230,11 @@ def main() -> None:
     # leave the older in force after a reload.
     sys.dont_write_bytecode = True
     inside = load_inside()
+    if arguments.ahead:
+        inside.import_ahead()
+        channel.send({"type": "waiting"})
+    if channel.receive() is None:
+        return
     inside.enter(arguments.project)
     redirect_management_clients(os.environ["AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"])
     try:

@@ -41,7 +41,9 @@ def test_another_path_is_forbidden(probe: Running, path: str) -> None:
     with pytest.raises(InvalidStatus) as refusal:
         connect(f"ws://{parts.netloc}{path}", open_timeout=SECONDS)
     assert refusal.value.response.status_code == 403
-    assert json.loads(refusal.value.response.body or b"") == {"message": "Forbidden"}
+    body = json.loads(refusal.value.response.body or b"")
+    assert body == {"message": "Forbidden", "hint": f"the WebSocket API is at {probe.url}"}
+    assert probe.wait_for_line(f"refused +GET {path} 403: the WebSocket API is at {probe.url}")
 
 
 @pytest.mark.rule(4)
@@ -221,6 +223,7 @@ def test_a_client_that_gives_up_meanwhile_is_disconnected_all_the_same(
     [
         (["Sec-WebSocket-Version: 8"], 400),
         (["Sec-WebSocket-Key: short"], 400),
+        (["User-Agent: a\x01b"], 400),
         (["X-Large: " + "x" * 20000], 431),
         (["not a header"], 400),
     ],

@@ -39,6 +39,15 @@ def test_another_origin_is_forbidden(probe: Running, origin: str) -> None:
     assert call(probe, "POST", "/_gateway/faults", b"{}", headers=headers)[0] == 403
 
 
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_what_a_page_elsewhere_embeds_is_forbidden_and_a_link_to_the_console_is_not(
+    probe: Running, site: str
+) -> None:
+    headers = {"Sec-Fetch-Site": site, "Sec-Fetch-Mode": "no-cors"}
+    assert call(probe, "GET", "/_gateway/connections", headers=headers)[0] == 403
+    assert call(probe, "GET", "/", headers=headers)[0] == 200
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "LOCALHOST", "[::1]"])
 def test_the_gateways_own_names_are_served(probe: Running, host: str) -> None:
     name = f"{host}:{port(probe)}"

@@ -99,7 +99,10 @@ def test_who_asks_whether_to_go_on_is_told_so(raw: Raw) -> None:
         ("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400),
         ("GET http://[ HTTP/1.1\r\nHost: {host}\r\n\r\n", 400),
         ("GET / HTTP/1.1\r\nHost: {host}\r\nContent-Length: x\r\n\r\n", 400),
-        ("POST / HTTP/1.1\r\nHost: {host}\r\nContent-Length: 99999999999\r\n\r\nx", 0),
+        ("POST / HTTP/1.1\r\nHost: {host}\r\nContent-Length: 99999999999\r\n\r\nx", 413),
+        ("PUT / HTTP/1.1\r\nHost: {host}\r\nContent-Length: 99999999\r\nExpect: x\r\n\r\n", 413),
+        ("GET http://evil.example/_gateway/info HTTP/1.1\r\nHost: {host}\r\n\r\n", 400),
+        ("GET /\x00 HTTP/1.1\r\nHost: {host}\r\n\r\n", 400),
         ("NONSENSE\r\n\r\n", 400),
         ("\x16\x03\x01\x02\x00\x01\x00\r\n\r\n", 400),  # TLS
         ("GET /" + "x" * 5000 + " HTTP/1.1\r\nHost: {host}\r\n\r\n", 414),
@@ -110,9 +113,8 @@ def test_a_malformed_request_is_refused_and_the_connection_ended(
     probe: Running, raw: Raw, request_text: str, status: int
 ) -> None:
     raw.send(request_text)
-    if status:
-        assert raw.status() == status
-        assert raw.has_ended()
+    assert raw.status() == status
+    assert raw.has_ended()
     assert call(probe, "GET", "/_gateway/info")[0] == 200
 
 
@@ -124,6 +126,15 @@ def test_malformed_percent_encoding_is_an_answer_like_another(raw: Raw, path: st
     assert raw.status() in (400, 403, 426)
     raw.send(INFO)
     assert raw.status() == 200
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["CONNECT evil.example:443", "OPTIONS *", "GET /api/../_gateway/info", "GET //_gateway/info"],
+)
+def test_what_is_no_path_of_ours_leads_nowhere(raw: Raw, line: str) -> None:
+    raw.send(f"{line} HTTP/1.1\r\nHost: {{host}}\r\n\r\n")
+    assert raw.status() == 403
 
 
 def test_a_client_that_closes_its_side_still_gets_its_answer(raw: Raw) -> None:

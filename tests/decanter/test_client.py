@@ -8,7 +8,7 @@ from websockets.datastructures import Headers
 from websockets.http11 import Response
 
 from decanter.cli import main
-from decanter.client import refusal, split_header
+from decanter.client import refusal
 from tests.decanter.peers import PATIENCE_SECONDS, Peer, converse, echo
 
 
@@ -36,8 +36,17 @@ class TestRequest:
         expected = f"decanter: error: --header {header!r} is not of the form 'NAME: VALUE'\n"
         assert capsys.readouterr() == ("", expected)
 
-    def test_keeps_colons_in_a_header_value(self) -> None:
-        assert split_header("a: b: c") == ("a", "b: c")
+    @pytest.mark.parametrize(
+        "arguments",
+        [["--header", "X-Äpfel: 1"], ["--header", "X: a\nY: b"], ["--subprotocol", "a b"]],
+    )
+    def test_refuses_what_http_cannot_carry(
+        self, arguments: list[str], capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert main(["client", "ws://127.0.0.1:1/", *arguments]) == 2
+        out, err = capsys.readouterr()
+        assert (out, err.count("\n")) == ("", 1)
+        assert err.startswith(f"decanter: error: {arguments[0]} {arguments[1]!r} is no")
 
 
 class TestErrors:
@@ -47,11 +56,10 @@ class TestErrors:
         ("url", "example"),
         [
             ("127.0.0.1:8000/v1", "ws://127.0.0.1:8000/v1"),
-            ("localhost:8000", "ws://127.0.0.1:8000/v1"),
+            ("localhost:8000", "ws://localhost:8000"),
             ("", "ws://127.0.0.1:8000/v1"),
             ("ws://", "ws://127.0.0.1:8000/v1"),
-            ("ws://host:port/", "ws://127.0.0.1:8000/v1"),
-            ("ws://host/#fragment", "ws://127.0.0.1:8000/v1"),
+            ("ws://host/#fragment", "ws://host/"),
             ("http://host:9000/dev", "ws://host:9000/dev"),
             ("https://host/dev", "wss://host/dev"),
         ],
@@ -66,6 +74,20 @@ class TestErrors:
             f"decanter: error: {url!r} is no WebSocket URL: it has the form"
             f" ws://HOST/PATH or wss://HOST/PATH, as {example}\n"
         )
+
+    @pytest.mark.parametrize("port", ["99999", "http", "-1"])
+    def test_says_that_a_port_is_none(self, port: str, capsys: pytest.CaptureFixture[str]) -> None:
+        url = f"ws://127.0.0.1:{port}/v1"
+        assert main(["client", url]) == 2
+        expected = f"decanter: error: {url!r} has no port from 1 to 65535\n"
+        assert capsys.readouterr() == ("", expected)
+
+    def test_says_that_the_server_speaks_no_tls(self, capsys: pytest.CaptureFixture[str]) -> None:
+        with Peer(echo).running() as peer:
+            assert main(["client", peer.url.replace("ws:", "wss:")]) == 1
+        out, err = capsys.readouterr()
+        assert (out, err.count("\n")) == ("", 1)
+        assert err.endswith(f"; if the server speaks no TLS there, try {peer.url}\n")
 
     def test_says_that_nothing_listens(self, capsys: pytest.CaptureFixture[str]) -> None:
         """The query, which may hold a token, is not repeated."""

@@ -1,11 +1,12 @@
 """A new project is whole and runs; that its own tests pass is shown with the tutorial."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from decanter.errors import ProjectError
-from decanter.new import create
+from decanter.new import create, requirement
 from tests.decanter.projects import decanter
 from tests.gateways import gateway
 
@@ -26,6 +27,34 @@ def test_it_has_what_a_project_needs_and_no_placeholder(project: Path) -> None:
     assert not any("__pycache__" in name for name in files)
     assert all("$name" not in (project / name).read_text() for name in own)
     assert not (project / "chalicelib").is_symlink()
+
+
+@pytest.mark.parametrize(
+    ("origin", "line"),
+    [
+        ({}, "chalice-decanter~=0.1.0"),
+        ({"url": "file:///a%20b/it", "dir_info": {"editable": True}}, "-e '/a b/it'"),
+        ({"url": "file:///a/it", "dir_info": {}}, "chalice-decanter @ file:///a/it"),
+        (
+            {"url": "https://h/it.whl", "archive_info": {}},
+            "chalice-decanter @ https://h/it.whl",
+        ),
+        (
+            {"url": "https://h/it", "vcs_info": {"vcs": "git", "commit_id": "c0ffee"}},
+            "chalice-decanter @ git+https://h/it@c0ffee",
+        ),
+    ],
+)
+def test_another_environment_gets_the_tool_from_the_same_place(
+    origin: dict[str, Any], line: str
+) -> None:
+    assert requirement("0.1.0", origin) == line
+
+
+def test_its_requirements_are_those_that_pip_takes(project: Path) -> None:
+    lines = (project / "requirements-dev.txt").read_text().splitlines()
+    (tool,) = (each for each in lines if each.startswith(("-e ", "chalice-decanter")))
+    assert tool != "chalice-decanter", "an index may have something else of that name"
 
 
 def test_it_runs(project: Path) -> None:

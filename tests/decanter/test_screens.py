@@ -104,6 +104,12 @@ class TestTerminal:
         terminal.type(" done\r")
         terminal.expect(r"< half done\r\n")
 
+    def test_sends_nothing_for_an_empty_line(self, terminal: PseudoTerminal) -> None:
+        terminal.type("\r")
+        terminal.expect(r"> ")
+        terminal.type("one\r")
+        terminal.expect(r"< one\r\n")
+
     @pytest.mark.parametrize("key", ["\x03", "\x04"], ids=["Ctrl-C", "Ctrl-D"])
     def test_leaves_quietly_and_in_order(self, terminal: PseudoTerminal, key: str) -> None:
         terminal.type(key)

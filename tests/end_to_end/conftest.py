@@ -8,10 +8,13 @@ import pytest
 
 from tests.gateways import ROOT, Running, gateway, wait_until
 
+PATIENT = {"DECANTER_POST_TIMEOUT_SECONDS": "15"}
+"""A post that a busy machine answers late is not sent again, so that nothing arrives twice."""
+
 
 @pytest.fixture(scope="session", name="service")
 def _service() -> Iterator[Running]:
-    with gateway(ROOT, "--no-reload") as running:
+    with gateway(ROOT, "--no-reload", environment=PATIENT) as running:
         yield running
 
 
@@ -48,6 +51,15 @@ class Table:
             "expires_at": {"N": str(connected_at // 1000 + 7800)},
         }
         self._client.put_item(TableName=self._name, Item=row)
+
+    def age(self, connection_id: str, seconds: float) -> None:
+        """Have connected earlier."""
+        self._client.update_item(
+            TableName=self._name,
+            Key={"connectionID": {"S": connection_id}},
+            UpdateExpression="ADD connected_at :seconds",
+            ExpressionAttributeValues={":seconds": {"N": str(int(-1000 * seconds))}},
+        )
 
     def wait_for(self, count: int) -> None:
         """Wait until it holds so many rows: disconnect handlers run behind the close."""

@@ -5,6 +5,7 @@ import { byteLength, find, setText, stamp } from "./dom.js";
 import { FrameLog, hexadecimal } from "./frames.js";
 import { idInFrame } from "./identity.js";
 import { parse } from "./json.js";
+import { offers, withoutToken } from "./token.js";
 
 const LOST = [1006, 1012, 1013];
 const GOING_AWAY = 1001;
@@ -21,6 +22,7 @@ export class Connection {
     this.panel = stamp("connection");
     this.url = find(".url", this.panel);
     this.protocols = find(".protocols", this.panel);
+    this.token = find(".token", this.panel);
     this.log = new FrameLog(find(".log", this.panel), () => this.showCounts());
     this.retry = new Retry(() => this.connect(), (seconds) => this.showWait(seconds));
     this.counts = { sent: 0, received: 0 };
@@ -35,6 +37,7 @@ export class Connection {
     this.panel.setAttribute("aria-label", `Connection ${this.name}`);
     this.url.setAttribute("aria-label", `WebSocket URL of ${name}`);
     this.protocols.setAttribute("aria-label", `Subprotocols of ${name}`);
+    this.token.setAttribute("aria-label", `Token of ${name}`);
     find(".log", this.panel).setAttribute("aria-label", `Frames of ${name}`);
     find(".remove", this.panel).setAttribute("aria-label", `Remove ${name}`);
     find(".clear", this.panel).setAttribute("aria-label", `Clear the frames of ${name}`);
@@ -75,12 +78,12 @@ export class Connection {
   async connect() {
     this.retry.cancel();
     const address = this.url.value.trim();
-    const protocols = this.protocols.value.split(/[\s,]+/).filter(Boolean);
     if (!/^wss?:\/\//i.test(address)) {
       this.show("failed", "not a WebSocket URL: it begins with ws:// or wss://");
       return;
     }
     try {
+      const protocols = offers(this.protocols.value, this.token.value);
       await this.follow(new WebSocket(address, protocols), this.gateway.serves(address));
     } catch (error) {
       this.show("failed", error.message.replace(/^.*WebSocket': /, ""));
@@ -101,7 +104,7 @@ export class Connection {
   }
 
   async opened(attempt) {
-    const { protocol } = attempt.socket;
+    const protocol = withoutToken(attempt.socket.protocol, this.token.value);
     attempt.wasOpen = true;
     this.comesBack = false;
     this.retry.reset();
@@ -115,7 +118,8 @@ export class Connection {
     this.attempt = null;
     if (this.isRemoved) return;
     if (attempt.wasOpen) {
-      this.show(wasClean ? "closed" : "failed", `closed ${code} ${reason}`.trim());
+      const why = withoutToken(reason, this.token.value);
+      this.show(wasClean ? "closed" : "failed", `closed ${code} ${why}`.trim());
       if (!attempt.wasLeft) this.ended(code);
     } else if (attempt.wasLeft) {
       this.show("closed", "not connected");

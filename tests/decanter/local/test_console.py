@@ -62,9 +62,9 @@ def test_names_every_control() -> None:
     html, script = source("index.html"), source("connection.js")
     for control in re.findall(r"<(?:select|textarea|input)[^>]*>", html):
         labelled = "aria-label" in control or 'id="message"' in control
-        named_later = re.search(r'class="(url|protocols)"', control)
+        named_later = re.search(r'class="(url|protocols|token)"', control)
         if not labelled and not named_later:
             assert "<label" in html.partition(control)[0].rpartition("\n")[2], control
     assert '<label for="message">' in html
-    for name in ("url", "protocols"):
+    for name in ("url", "protocols", "token"):
         assert f'this.{name}.setAttribute("aria-label"' in script

@@ -101,12 +101,30 @@ def test_a_slow_follower_loses_the_oldest() -> None:
 
 
 def test_calls_to_connections_are_told_together() -> None:
-    async def calls() -> str:
-        out = io.StringIO()
+    async def calls(out: io.StringIO) -> None:
         written = journal(out)
         for status in (200, 200, 410):
             written.management("POST", status, 5)
         written._tell_posts()
-        return out.getvalue()
 
-    assert "posts      2 x POST 200, 1 x POST 410, 15 B" in asyncio.run(calls())
+    asyncio.run(calls(out := io.StringIO()))
+    assert "posts      2 x POST 200, 1 x POST 410, 15 B" in out.getvalue()
+
+
+def test_what_happens_in_one_moment_is_written_at_once_and_none_is_lost_at_the_end() -> None:
+    class Counting(io.StringIO):
+        flushed = 0
+
+        def flush(self) -> None:
+            self.flushed += 1
+
+    async def talk(out: io.StringIO) -> None:
+        written = journal(out)
+        for text in ("one", "two"):
+            written.note(text)
+        await asyncio.sleep(0)
+        written.note("three")
+
+    asyncio.run(talk(out := Counting()))
+    assert [line.split()[-1] for line in out.getvalue().splitlines()] == ["one", "two", "three"]
+    assert out.flushed == 2

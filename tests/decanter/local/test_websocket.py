@@ -1,6 +1,7 @@
 """One client's socket, on a transport that keeps what is written."""
 
 import asyncio
+import tracemalloc
 from collections.abc import Callable
 
 from websockets.frames import Close, Frame, Opcode
@@ -55,7 +56,10 @@ class Client:
         self.socket.take_over(self.transport, b"")
 
     def sends(self, opcode: Opcode, data: bytes) -> None:
-        self.socket.data_received(Frame(opcode, data).serialize(mask=True))
+        self.sends_frame(Frame(opcode, data))
+
+    def sends_frame(self, frame: Frame) -> None:
+        self.socket.data_received(frame.serialize(mask=True))
 
 
 def in_a_loop(test: Callable[[Client], None]) -> None:
@@ -108,6 +112,47 @@ def test_reading_stops_while_many_messages_are_unanswered() -> None:
     in_a_loop(test)
 
 
+def texts(count: int) -> bytes:
+    frames = (Frame(Opcode.TEXT, str(number).encode()) for number in range(count))
+    return b"".join(frame.serialize(mask=True) for frame in frames)
+
+
+def test_many_messages_that_come_at_once_are_handed_over_one_for_each_that_is_answered() -> None:
+    def test(client: Client) -> None:
+        client.socket.data_received(texts(MAX_UNANSWERED + 2))
+        assert len(client.messages) == MAX_UNANSWERED
+        for _ in range(2):
+            client.socket.answered()
+            assert not client.transport.reading
+        assert client.messages == [str(number) for number in range(MAX_UNANSWERED + 2)]
+        client.socket.answered()
+        assert client.transport.reading
+
+    in_a_loop(test)
+
+
+def test_what_a_client_said_before_its_close_is_handed_over_before_its_end() -> None:
+    def test(client: Client) -> None:
+        close = Frame(Opcode.CLOSE, Close(1000, "").serialize()).serialize(mask=True)
+        client.socket.data_received(texts(MAX_UNANSWERED + 2) + close)
+        client.socket.connection_lost(None)
+        assert len(client.messages) == MAX_UNANSWERED + 2
+        assert client.ends == [(1000, "")]
+
+    in_a_loop(test)
+
+
+def test_what_waits_when_we_close_is_dropped() -> None:
+    def test(client: Client) -> None:
+        client.socket.data_received(texts(MAX_UNANSWERED + 2))
+        client.socket.close(1000, "")
+        client.socket.answered()
+        client.socket.connection_lost(None)
+        assert len(client.messages) == MAX_UNANSWERED
+
+    in_a_loop(test)
+
+
 def test_a_full_buffer_takes_nothing_and_an_emptier_one_again() -> None:
     def test(client: Client) -> None:
         client.transport.unread = MAX_UNSENT_BYTES
@@ -137,3 +182,17 @@ def test_a_connection_that_has_ended_is_kept_alive_by_no_timer() -> None:
         assert timer.cancelled()
 
     in_a_loop(test)
+
+
+def test_empty_frames_of_a_message_are_not_kept() -> None:
+    """They may come without end, and count nothing towards the message's size."""
+    client = Client()
+    client.sends_frame(Frame(Opcode.TEXT, b"", fin=False))
+    tracemalloc.start()
+    for _ in range(20_000):
+        client.sends_frame(Frame(Opcode.CONT, b"", fin=False))
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    client.sends_frame(Frame(Opcode.CONT, b"x"))
+    assert client.messages == ["x"]
+    assert held < 8 * 20_000

@@ -1,0 +1,41 @@
+"""Open files: each connection is one, and a system's usual limit is few hundred to a thousand."""
+
+import asyncio
+import errno
+import resource
+import time
+from collections.abc import Callable
+from typing import Any
+
+MOST_FILES = 65_536
+SAY_AGAIN_SECONDS = 10.0
+
+Say = Callable[[str], None]
+
+
+def allow_many() -> None:
+    """Raise this process's own limit as far as the user may; the system's stays."""
+    now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_FILES if most == resource.RLIM_INFINITY else min(most, MOST_FILES)
+    if now != resource.RLIM_INFINITY and now < wanted:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
+        except (OSError, ValueError):  # macOS: a hard limit that is not really one
+            return
+
+
+def watch_exhaustion(say: Say, loop: asyncio.AbstractEventLoop) -> None:
+    """Say it in a line, and not at every try, when no connection can be accepted any more."""
+    said = -SAY_AGAIN_SECONDS
+
+    def handle(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        nonlocal said
+        error = context.get("exception")
+        if not isinstance(error, OSError) or error.errno not in (errno.EMFILE, errno.ENFILE):
+            loop.default_exception_handler(context)
+        elif time.monotonic() >= said + SAY_AGAIN_SECONDS:
+            said = time.monotonic()
+            limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+            say(f"no more connections: all {limit} open files are in use; raise `ulimit -n`")
+
+    loop.set_exception_handler(handle)

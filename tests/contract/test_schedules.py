@@ -1,0 +1,103 @@
+"""Scheduled functions of an app, in processes of their own: listed, run when asked."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.contract.projects import NO_DATABASE, replace
+from tests.contract.test_management import call
+from tests.decanter.projects import write_project
+from tests.gateways import Running, gateway, wait_until
+
+JSON = {"Content-Type": "application/json"}
+APP = """
+from chalice import Chalice, Rate
+
+app = Chalice(app_name="pour")
+app.experimental_feature_flags.update(["WEBSOCKETS"])
+
+
+@app.on_ws_message()
+def message(event):
+    pass
+
+
+@app.schedule(Rate(2, unit=Rate.HOURS))
+def report(event):
+    print("reporting")
+    left = event.context.get_remaining_time_in_millis()
+    return {"event": event.to_dict(), "left": left, "function": event.context.function_name}
+
+
+@app.schedule("cron(0 3 * * ? *)")
+def broken(event):
+    raise ValueError("no report")
+"""
+
+
+@pytest.fixture(name="running", scope="module")
+def _running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    project = write_project(tmp_path_factory.mktemp("scheduled") / "pour", APP)
+    with gateway(project, *NO_DATABASE) as running:
+        yield running
+
+
+def run(running: Running, name: str, **headers: str) -> tuple[int, Any]:
+    path = f"/_gateway/schedules/{name}"
+    status, _, body = call(running, "POST", path, headers={**JSON, **headers})
+    return status, json.loads(body)
+
+
+def test_it_gets_eventbridges_event_and_the_functions_own_time(running: Running) -> None:
+    status, answer = run(running, "report")
+    assert (status, answer["function"], answer["outcome"]) == (200, "report", "returned")
+    result = answer["result"]
+    assert result["event"]["source"] == "aws.events"
+    assert result["event"]["resources"][0].endswith(":rule/pour-dev-report-event")
+    assert result["function"] == "pour-dev-report"
+    assert 50_000 < result["left"] <= 60_000
+    running.wait_for_line(f"report {result['event']['id']} | reporting")
+    running.wait_for_line(r" ran .* report schedule returned \d+ ms")
+
+
+def test_one_that_fails_says_so_with_its_trace_in_the_journal(running: Running) -> None:
+    assert run(running, "broken")[1]["outcome"] == "raised"
+    running.wait_for_line(r"broken .* \| ValueError: no report")
+    running.wait_for_line(r" ran .* broken schedule raised")
+
+
+def test_they_are_listed_and_a_cron_is_told_of(running: Running) -> None:
+    answer = json.loads(call(running, "GET", "/_gateway/schedules")[2])
+    assert answer["schedules"] == [
+        {"function": "broken", "schedule": "cron(0 3 * * ? *)", "runs": False},
+        {"function": "report", "schedule": "rate(2 hours)", "runs": True},
+    ]
+    info = json.loads(call(running, "GET", "/_gateway/info")[2])
+    assert info["schedules"] == {"broken": "cron(0 3 * * ? *)", "report": "rate(2 hours)"}
+    assert "Schedule      report: rate(2 hours)" in running.lines
+    running.wait_for_line("broken does not run by itself here")
+
+
+def test_nobody_else_may_run_one(running: Running) -> None:
+    assert run(running, "report", Host="evil.example")[0] == 403
+    assert run(running, "report", Origin="http://evil.example")[0] == 403
+    assert call(running, "POST", "/_gateway/schedules/report")[0] == 415
+    assert run(running, "message")[0] == 404
+
+
+def test_a_reload_follows_the_app(tmp_path: Path) -> None:
+    project = write_project(tmp_path / "pour", APP)
+    with gateway(project, *NO_DATABASE) as running:
+        changed = APP.replace("Rate(2, unit=Rate.HOURS)", '"rate(1 day)"')
+        replace(project / "app.py", changed.replace("def broken", "def mended"))
+        running.wait_for_line("in service after")
+        wait_until(lambda: run(running, "broken")[0] == 404, "the old one is gone")
+        answer = json.loads(call(running, "GET", "/_gateway/schedules")[2])
+        assert [each["schedule"] for each in answer["schedules"]] == [
+            "cron(0 3 * * ? *)",
+            "rate(1 day)",
+        ]
+        assert run(running, "mended")[1]["outcome"] == "raised"

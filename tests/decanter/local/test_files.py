@@ -1,0 +1,43 @@
+"""What is done about the limit of open files."""
+
+import asyncio
+import errno
+import resource
+import subprocess
+import sys
+
+from decanter.local.files import MOST_FILES, watch_exhaustion
+
+RAISE = """
+import resource
+from decanter.local.files import allow_many
+_, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, most))
+allow_many()
+print(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+"""
+
+
+def test_the_limit_is_raised_as_far_as_the_user_may() -> None:
+    shown = subprocess.run(
+        [sys.executable, "-c", RAISE], capture_output=True, text=True, check=True
+    )
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    limits = [MOST_FILES if most == resource.RLIM_INFINITY else min(most, MOST_FILES)]
+    assert int(shown.stdout) in [*limits, 64]  # 64 where the system says more than it allows
+
+
+def test_that_it_is_reached_is_said_in_a_line_and_not_at_every_try() -> None:
+    said: list[str] = []
+
+    async def run() -> None:
+        loop = asyncio.get_running_loop()
+        watch_exhaustion(said.append, loop)
+        for _ in range(3):
+            error = OSError(errno.EMFILE, "Too many open files")
+            loop.call_exception_handler({"message": "accept failed", "exception": error})
+
+    asyncio.run(run())
+    (line,) = said
+    assert line.startswith("no more connections: all ")
+    assert line.endswith(" open files are in use; raise `ulimit -n`")

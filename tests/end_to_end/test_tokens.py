@@ -1,0 +1,119 @@
+"""A client with a token, from its handshake to the sweep that closes it."""
+
+import json
+import re
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import jwt
+import pytest
+from websockets.exceptions import InvalidStatus
+
+from tests.chaos.project import copy_project
+from tests.contract.test_closing import seen_by
+from tests.contract.test_management import call
+from tests.end_to_end.conftest import Table
+from tests.gateways import SECONDS, Running, gateway, wait_until
+
+SECRET = "a secret of the deployment, 32 bytes or more"
+ENVIRONMENT = {
+    "DECANTER_JWT_ISSUER": "https://issuer.example",
+    "DECANTER_JWT_AUDIENCE": "decanter",
+    "DECANTER_JWT_SECRET": SECRET,
+}
+LIFE_SECONDS = 2
+GUARDED = """
+
+from chalicelib import WebTokens
+
+router.on_connect(WebTokens())
+
+
+@router.route("whoami")
+def who_am_i(request: Request) -> None:
+    request.reply({"identity": request.identity})
+"""
+
+
+@pytest.fixture(name="guarded", scope="module")
+def _guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """The service with tokens and a sweep."""
+    project = copy_project(tmp_path_factory.mktemp("guarded"), extra=GUARDED, sweeps=True)
+    with gateway(project, "--no-reload", environment=ENVIRONMENT) as running:
+        yield running
+
+
+def token(seconds: float, **claims: Any) -> str:
+    """A token that is good for so long."""
+    usual = {
+        "iss": ENVIRONMENT["DECANTER_JWT_ISSUER"],
+        "aud": ENVIRONMENT["DECANTER_JWT_AUDIENCE"],
+        "sub": "ann",
+        "exp": int(time.time() + seconds),
+    }
+    return jwt.encode(usual | claims, SECRET, algorithm="HS256")
+
+
+def sweep(running: Running) -> dict[str, Any]:
+    headers = {"Content-Type": "application/json"}
+    answer = json.loads(call(running, "POST", "/_gateway/schedules/sweep", headers=headers)[2])
+    found: dict[str, Any] = answer["result"]
+    assert found["problem"] is None
+    return found
+
+
+def assert_in_no_line(running: Running, *tokens: str) -> None:
+    """Neither whole nor in part: a signature alone would do for whoever has guessed the rest."""
+    for each in tokens:
+        for part in each.split("."):
+            assert not [line for line in running.lines if part in line]
+
+
+def test_a_client_with_a_token_talks_until_it_expires_and_the_sweep_closes_it(
+    guarded: Running,
+) -> None:
+    rows, mine = Table(guarded), token(LIFE_SECONDS)
+    with guarded.connect(subprotocols=["decanter.token", mine]) as client:
+        assert client.subprotocol == "decanter.token"
+        client.send('{"message":"whoami"}')
+        assert json.loads(client.recv(timeout=SECONDS)) == {"identity": "ann"}
+        (connection_id,) = rows.ids()
+        rows.age(connection_id, seconds=60)
+        expiry = int(rows.row(connection_id)["identity_expires_at"]["N"])
+        wait_until(lambda: time.time() > expiry, "the token has expired")
+        found = sweep(guarded)
+        assert (found["closed"], found["gone"], found["kept"]) == (1, 0, 0)
+        assert seen_by(client) == (1000, "Connection Closed Normally")
+    rows.wait_for(0)
+    guarded.wait_for_line(rf"disconnect +{re.escape(connection_id)} 1000")
+    assert_in_no_line(guarded, mine)
+
+
+def test_whose_token_is_still_good_stays(guarded: Running) -> None:
+    rows, mine = Table(guarded), token(600)
+    with guarded.connect(subprotocols=["decanter.token", mine]) as client:
+        (connection_id,) = rows.ids()
+        rows.age(connection_id, seconds=60)
+        found = sweep(guarded)
+        assert (found["closed"], found["gone"], found["kept"]) == (0, 0, 1)
+        client.send('{"message":"whoami"}')
+        assert json.loads(client.recv(timeout=SECONDS)) == {"identity": "ann"}
+    rows.wait_for(0)
+    assert_in_no_line(guarded, mine)
+
+
+@pytest.mark.parametrize("by_query", [False, True], ids=["subprotocol", "query"])
+def test_a_token_that_is_not_good_is_refused_with_401(guarded: Running, by_query: bool) -> None:
+    refused = [token(-60), token(60, aud="another"), jwt.encode({"sub": "ann"}, "k" * 32)]
+    for each in refused:
+        offers = [] if by_query else ["decanter.token", each]
+        with (
+            pytest.raises(InvalidStatus) as answer,
+            guarded.connect(f"token={each}" if by_query else "", subprotocols=offers or None),
+        ):
+            pass
+        assert answer.value.response.status_code == 401
+    guarded.wait_for_line('"outcome": "refused", "status": 401')
+    assert Table(guarded).ids() == set()
+    assert_in_no_line(guarded, *refused)
