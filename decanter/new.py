@@ -1,13 +1,20 @@
 """`decanter new`: a project that runs, tests and packages as it is."""
 
 import argparse
+import json
 import re
+import shlex
 import shutil
+from importlib import metadata
 from pathlib import Path
 from string import Template
+from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from decanter.errors import ProjectError
 
+DISTRIBUTION = "chalice-decanter"
 SKELETON = Path(__file__).with_name("skeleton")
 SUFFIX = ".in"
 
@@ -51,11 +58,39 @@ def create(name: str, parent: Path) -> Path:
     folder = parent / name
     if folder.exists():
         raise ProjectError(f"{folder} is there already: choose another name, or move it away")
+    decanter = requirement(*_installed())
     for source in sorted(SKELETON.rglob(f"*{SUFFIX}")):
         path = source.relative_to(SKELETON).as_posix().removesuffix(SUFFIX)
         target = folder / RENAMED.get(path, path)
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(Template(source.read_text(encoding="utf-8")).substitute(name=name))
+        text = Template(source.read_text(encoding="utf-8"))
+        target.write_text(text.substitute(name=name, decanter=decanter))
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(SKELETON / "chalicelib", folder / "chalicelib", ignore=ignored)
     return folder
+
+
+def requirement(version: str, origin: dict[str, Any]) -> str:
+    """The line of requirements.txt that installs this tool again, from where it came.
+
+    By its name alone, another environment might get what somebody else calls so.
+
+    Args:
+        version: the installed one.
+        origin: what pip has noted of where it came from (PEP 610); empty for a package index.
+    """
+    url = origin.get("url", "")
+    if origin.get("dir_info", {}).get("editable"):
+        return f"-e {shlex.quote(url2pathname(urlsplit(url).path))}"
+    if control := origin.get("vcs_info"):
+        url = f"{control['vcs']}+{url}@{control['commit_id']}"
+    return f"{DISTRIBUTION} @ {url}" if url else f"{DISTRIBUTION}~={version}"
+
+
+def _installed() -> tuple[str, dict[str, Any]]:
+    try:
+        found = metadata.distribution(DISTRIBUTION)
+    except metadata.PackageNotFoundError:  # run from a checkout that is not installed
+        checkout = Path(__file__).parents[1].as_uri()
+        return "", {"url": checkout, "dir_info": {}}
+    return found.version, json.loads(found.read_text("direct_url.json") or "{}")

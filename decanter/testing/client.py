@@ -19,10 +19,11 @@ from decanter.local.outcomes import Failure, Outcome, Returned
 from decanter.local.responses import Response
 from decanter.local.worker import LambdaContext
 from decanter.testing.deployment import Deployment
+from decanter.testing.dynamodb import call_dynamodb
 from decanter.testing.environ import DROPPED, REGION, environment, local
 from decanter.testing.errors import ConnectRefused, UnreadFrames
 from decanter.testing.events import Headers, Query, handshake
-from decanter.testing.loopback import call_dynamodb, dynamodb_endpoint, management_server
+from decanter.testing.loopback import dynamodb_netloc, management_server
 from decanter.testing.redirect import redirected
 from decanter.testing.websocket import WebSocket
 
@@ -118,15 +119,15 @@ class WebSocketClient:
 
     def __enter__(self) -> Self:
         server = management_server()
-        dynamodb = dynamodb_endpoint() if self._deployed.tables else None
+        dynamodb = dynamodb_netloc() if self._deployed.tables else None
         management_endpoint = f"http://{server.netloc}/{self._deployed.api.stage}"
-        self._variables = local(management_endpoint, dynamodb)
+        self._variables = local(management_endpoint, dynamodb and f"http://{dynamodb}")
         with self._open as opening:
             opening.enter_context(
                 environment(self._deployed.environment | self._variables, DROPPED)
             )
             session = getattr(self.app.websocket_api, "session", None)
-            opening.enter_context(redirected(server.netloc, session))
+            opening.enter_context(redirected(server.netloc, dynamodb, session))
             for table in self._deployed.tables:
                 call_dynamodb("CreateTable", **table.arguments)
                 opening.callback(call_dynamodb, "DeleteTable", TableName=table.name)

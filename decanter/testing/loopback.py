@@ -5,17 +5,14 @@ clients, and the endpoints in them, from one test to the next.
 """
 
 import atexit
-import json
 import threading
 from collections.abc import Callable
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from decanter.errors import ServiceError
 from decanter.local.management import FORBIDDEN
 from decanter.local.responses import Response
-from decanter.local.services import DUMMY_CREDENTIALS
 from decanter.testing.dynamodb import application
 from decanter.testing.environ import REGION
 
@@ -96,34 +93,9 @@ def dynamodb_server() -> Any:
     return server
 
 
-def dynamodb_endpoint() -> str:
-    """Its URL."""
-    return f"http://127.0.0.1:{dynamodb_server().server_port}"
-
-
-def call_dynamodb(operation: str, **arguments: Any) -> None:
-    """Call it without a socket and without a client, which would take longer than the call.
-
-    Raises:
-        ServiceError: it refuses.
-    """
-    from werkzeug.test import EnvironBuilder, run_wsgi_app
-
-    scope = f"{DUMMY_CREDENTIALS['AWS_ACCESS_KEY_ID']}/20000101/{REGION}/dynamodb/aws4_request"
-    headers = {
-        "X-Amz-Target": f"DynamoDB_20120810.{operation}",
-        "Content-Type": "application/x-amz-json-1.0",
-        "Authorization": f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0",
-    }
-    body = json.dumps(arguments)
-    environ = EnvironBuilder(
-        method="POST", path="/", headers=[*headers.items()], data=body
-    ).get_environ()
-    chunks, status, _ = run_wsgi_app(dynamodb_server().application, environ, buffered=True)
-    if not status.startswith("200"):
-        raise ServiceError(
-            f"the embedded DynamoDB refuses {operation}: {b''.join(chunks).decode()}"
-        )
+def dynamodb_netloc() -> str:
+    """Its host and port; who cannot be answered in this process calls it there."""
+    return f"127.0.0.1:{dynamodb_server().server_port}"
 
 
 def _serve(server: ThreadingHTTPServer) -> None:

@@ -36,6 +36,11 @@ def element(selector: str) -> str:
     return f"document.querySelector({json.dumps(selector)})"
 
 
+def text(selector: str) -> str:
+    """An expression: the text of an element."""
+    return f"{element(selector)}.textContent"
+
+
 def texts(selector: str) -> str:
     """An expression: the text of every element that the selector finds."""
     found = f"document.querySelectorAll({json.dumps(selector)})"

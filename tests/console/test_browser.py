@@ -8,7 +8,7 @@ import pytest
 from websockets.sync.server import ServerConnection, serve
 from websockets.typing import Subprotocol
 
-from tests.console.browser import ALT, CTRL, Page, element, texts
+from tests.console.browser import ALT, CTRL, Page, element, text, texts
 from tests.console.conftest import CONNECTED, Service
 
 OPEN_IDS = texts("#roster tbody .id")
@@ -21,11 +21,6 @@ def panel(name: str) -> str:
 def received(name: str) -> str:
     """An expression: the texts that this connection has received."""
     return texts(f"{panel(name)} .entry[data-kind=received] .text")
-
-
-def text(selector: str) -> str:
-    """An expression: the text of an element."""
-    return f"{element(selector)}.textContent"
 
 
 def send(page: Page, message: str) -> None:

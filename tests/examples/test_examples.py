@@ -23,6 +23,8 @@ def code_lines(name: str) -> int:
 def test_an_example_is_as_short_as_is_said(name: str) -> None:
     assert code_lines(name) == LINES[name]
     assert f"| [{name}]({name}/app.py) | {LINES[name]} |" in (EXAMPLES / "README.md").read_text()
+    readme = (ROOT / "README.md").read_text()
+    assert re.search(rf"\[{name}\]\(examples/{name}/app\.py\)[^\[]* in {LINES[name]}\b", readme)
 
 
 def test_the_chats_tests_take_under_sixty_lines() -> None:
