@@ -43,7 +43,7 @@ test: .venv ## run the tests and report branch coverage
 .PHONY: chaos
 chaos: .venv ## play the fault scenarios with 200 clients on three seeds, about ten minutes
 	CHAOS_SEED=$(or $(CHAOS_SEED),1,2,3) CHAOS_CLIENTS=$(or $(CHAOS_CLIENTS),200) \
-	  TEST_SECONDS=$(or $(TEST_SECONDS),60) $(BIN)/python -m pytest -m chaos tests/chaos $(ARGS)
+	  TEST_SECONDS=$(or $(TEST_SECONDS),60) $(BIN)/python -m pytest -m chaos tests/chaos tests/aws $(ARGS)
 
 .PHONY: check
 check: .venv ## format, lint and types, changing nothing
@@ -51,6 +51,14 @@ check: .venv ## format, lint and types, changing nothing
 	$(BIN)/python -m ruff check
 	$(BIN)/python -m mypy
 	for app in examples/*/; do $(BIN)/python -m mypy $${app}app.py $${app}tests/*.py || exit 1; done
+
+# Fails where PyPI's advisories cannot be had: what nobody looked up is not known to be good.
+.PHONY: audit
+audit: .venv ## look for known weaknesses in the code, and by PyPI's advisories in what it needs
+	@$(PIP) -q 'bandit>=1.9,<2' 'pip-audit>=2.10,<3'
+	$(BIN)/python -m bandit -q -c pyproject.toml -r app.py chalicelib decanter
+	$(BIN)/python -m pip freeze --exclude-editable | \
+	  $(BIN)/python -m pip_audit --strict --no-deps --disable-pip -r /dev/stdin
 
 .PHONY: format
 format: .venv ## format, and mend what ruff can mend

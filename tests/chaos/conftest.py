@@ -25,6 +25,7 @@ CLIENTS = int(os.environ.get("CHAOS_CLIENTS", "50"))
 Open = Callable[..., Stage]
 Place = tuple[Running, Swarm]
 TALLIES: dict[str, Tally] = {}
+NOTES: list[str] = []
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -84,7 +85,7 @@ def _stage(open_stage: Open) -> Stage:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    if not FULL or not TALLIES:
+    if not FULL:
         return
     terminalreporter.section("ledgers")
     for scenario, tally in TALLIES.items():
@@ -92,3 +93,5 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             f"{value} {name.replace('_', ' ')}" for name, value in vars(tally).items()
         )
         terminalreporter.write_line(f"{scenario}: {figures}")
+    for note in NOTES:
+        terminalreporter.write_line(note)

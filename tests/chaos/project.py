@@ -5,6 +5,9 @@ import os
 import shutil
 from pathlib import Path
 
+from decanter.aws.template import render
+from decanter.describe import describe
+from decanter.project import TEMPLATE, Project
 from tests.gateways import ROOT
 
 SOURCE = Path(os.environ.get("CHAOS_CHALICELIB", ROOT / "chalicelib"))
@@ -12,10 +15,9 @@ SOURCE = Path(os.environ.get("CHAOS_CHALICELIB", ROOT / "chalicelib"))
 
 EXTRA = '''
 
-from chalicelib import AllowedOrigins, Pacing
+from chalicelib import Pacing
 
-router.on_connect(AllowedOrigins())
-router.middleware(Pacing(Connection))
+router.on_message(Pacing(Connection))
 
 
 @router.route("grow")
@@ -25,16 +27,47 @@ def grow(request: Request) -> None:
 '''
 
 
-def copy_project(folder: Path, *, lambda_timeout: int = 28, extra: str = EXTRA) -> Path:
-    """Make the project; seconds that a function may run, and what is added to app.py."""
+TOKENS = (
+    EXTRA
+    + '''
+
+from chalicelib import Handshake, WebTokens
+
+router.on_connect(WebTokens())
+
+
+@router.on_connect
+def stumble(handshake: Handshake) -> None:
+    """Fail with a traceback, once the token is known to be good."""
+    raise RuntimeError
+'''
+)
+
+
+def copy_project(
+    folder: Path, *, lambda_timeout: int = 28, extra: str = EXTRA, sweeps: bool = False
+) -> Path:
+    """Make the project.
+
+    Args:
+        folder: where.
+        lambda_timeout: seconds that a function may run.
+        extra: what is added to app.py.
+        sweeps: whether the sweep is on; it has no time to run by itself.
+    """
     shutil.copytree(ROOT / ".chalice", folder / ".chalice", ignore=_only_configuration)
-    source = (ROOT / "app.py").read_text().replace("ConnectionModel", "PacedModel")
+    source = (ROOT / "app.py").read_text().replace("ConnectionModel", "IdentifiedModel, PacedModel")
     (folder / "app.py").write_text(source + extra)
     (folder / "chalicelib").symlink_to(SOURCE, target_is_directory=True)
     path = folder / ".chalice" / "config.json"
     config = json.loads(path.read_text())
     config["stages"]["dev"]["lambda_timeout"] = lambda_timeout
+    if sweeps:
+        config["stages"]["dev"]["environment_variables"]["DECANTER_SWEEP_MINUTES"] = "60"
     path.write_text(json.dumps(config))
+    if sweeps:
+        project = Project.load(folder)
+        (folder / TEMPLATE).write_text(render(project, describe(project)))
     return folder
 
 

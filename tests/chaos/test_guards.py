@@ -1,15 +1,25 @@
 """Those who may not connect, and those who send too much."""
 
 import json
+import time
 
+import jwt
 import pytest
 from websockets.exceptions import InvalidStatus
 
 from tests.chaos.conftest import Open
+from tests.chaos.project import TOKENS
 from tests.chaos.stage import Counts
 from tests.gateways import wait_until
 
 ALLOWED = "https://example.com"
+SECRET = "a secret of thirty-two bytes or more"
+JWT = {
+    "DECANTER_JWT_ISSUER": "issuer",
+    "DECANTER_JWT_AUDIENCE": "audience",
+    "DECANTER_JWT_SECRET": SECRET,
+}
+CLAIMS = {"iss": "issuer", "aud": "audience", "sub": "ann", "exp": 4_000_000_000}
 ELSEWHERE = [
     "https://example.com.evil.net",
     "https://evilexample.com",
@@ -35,14 +45,33 @@ def test_a_page_from_elsewhere_is_refused_and_ours_are_served(open_stage: Open) 
     stage.reconcile()
 
 
+@pytest.mark.case(29)
+@pytest.mark.parametrize(("key", "status"), [(SECRET, 500), (SECRET[::-1], 401)])
+def test_a_token_is_in_no_line_whatever_becomes_of_it(
+    open_stage: Open, key: str, status: int
+) -> None:
+    """The handler that takes a good one fails, with a traceback."""
+    stage = open_stage("tokens", JWT, extra=TOKENS)
+    token = jwt.encode(CLAIMS, key, "HS256")
+    for shown in ({"query": f"token={token}"}, {"subprotocols": ["decanter.token", token]}):
+        with pytest.raises(InvalidStatus) as refused:
+            stage.swarm.join(1, **shown)
+        assert refused.value.response.status_code == status
+    wait_until(lambda: len(stage.lines("connect")) == 2, "both are logged")
+    assert {"traceback" in line for line in stage.lines("connect")} == {status == 500}
+    parts = token.split(".")
+    assert not [line for line in stage.running.lines if any(part in line for part in parts)]
+
+
 @pytest.mark.case(30)
 def test_a_flood_is_limited_and_others_are_served_meanwhile(open_stage: Open) -> None:
-    stage = open_stage("paced", {"DECANTER_MESSAGES_PER_SECOND": "1"})
+    stage = open_stage("paced", {"DECANTER_MESSAGES_PER_SECOND": "2"})
     clients = stage.join()
     flood, other = clients[:2]
     for client in (flood, other):
         stage.identify(client)
     before, flooding = len(stage.lines("message", flood.id)), 100
+    began = time.monotonic()
     stage.swarm.flood(flood, '{"message":"grow","bytes":1}', flooding)
     stage.broadcast(other)
     handled = len(stage.lines("message", flood.id)) - before
@@ -51,11 +80,34 @@ def test_a_flood_is_limited_and_others_are_served_meanwhile(open_stage: Open) ->
         lambda: len(stage.lines("message", flood.id)) >= before + flooding,
         "the flood has been handled",
     )
+    seconds = time.monotonic() - began
     stage.swarm.settle()
     codes = {json.loads(frame)["error"]["code"] for frame in flood.errors}
     outcomes = [line["outcome"] for line in stage.lines("message", flood.id)[before:]]
     assert codes == {"rate_limited"}
-    assert outcomes.count("ok") < flooding / 4
+    assert outcomes.count("ok") <= 2 * (seconds + 1)
     for client in clients:
         client.expected += ["x"] * outcomes.count("ok")
+    stage.reconcile()
+
+
+@pytest.mark.case(30)
+def test_who_floods_on_is_closed_and_others_are_served_meanwhile(open_stage: Open) -> None:
+    limits = {"DECANTER_MESSAGES_PER_SECOND": "2", "DECANTER_CLOSE_AFTER_MESSAGES": "20"}
+    stage = open_stage("closing", limits)
+    clients = stage.join()
+    flood, other = clients[:2]
+    for client in (flood, other):
+        stage.identify(client)
+    stage.swarm.flood(flood, '{"message":"nobody"}', 1000)
+    counts = stage.broadcast(other)
+    assert counts.sent >= len(clients) - 1
+    assert stage.swarm.close_code(flood) == 1000
+    codes = [json.loads(frame)["error"]["code"] for frame in flood.errors]
+    assert {*codes} <= {"unknown_route", "rate_limited"}
+    assert 15 <= codes.count("rate_limited") < 1000
+    closed = [line["closed"] for line in stage.lines("message", flood.id) if "closed" in line]
+    assert closed.count("ok") == 1
+    stage.table.wait_for(len(clients) - 1)
+    assert stage.broadcast(other) == Counts(sent=len(clients) - 1)
     stage.reconcile()

@@ -30,6 +30,12 @@ MUTATIONS = {
         "return Page(alive, None)",
         "test_every_page_of_a_large_table_is_read",
     ),
+    "the sweep's grace": (
+        "survey.py",
+        "if now_ms - row.connected_at < GRACE_MS:",
+        "if now_ms < row.connected_at:",
+        "test_a_sweep_keeps_a_young_row",
+    ),
     "the retry bound": (
         "transports/protocol.py",
         "RETRIES = 2",

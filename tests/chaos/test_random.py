@@ -13,15 +13,11 @@ from typing import Any
 
 from websockets.frames import CTRL_OPCODES, Frame, Opcode
 
-from chalicelib import Request, Router
-from decanter.local.http import HttpConnection
-from decanter.local.request import Request as HttpRequest
-from decanter.local.responses import Response
 from decanter.local.websocket import WebSocket
-from tests.chalicelib.events import CONNECTED_AT, message_event
-from tests.chalicelib.fakes import FakeClock, FakeConnections, FakeTransport
-from tests.chaos.conftest import FULL
-from tests.decanter.local.test_websocket import FakeTransport as FakeSocket
+from tests.chalicelib.events import message_event
+from tests.chalicelib.fakes import FakeClock, FakeTransport
+from tests.chaos.conftest import FULL, NOTES
+from tests.chaos.inside import Inside, Socket, errors_of, make_router
 
 MESSAGES, FRAMES, REQUESTS = (40_000, 30_000, 30_000) if FULL else (1000, 1000, 1000)
 MOST_GROWTH_BYTES = 512 * 1024
@@ -34,18 +30,28 @@ TEXTS = [
     '{"message": {"message": "say"}, "ref": ' + '"x"' * 50 + "}",
     '"é😀"',
 ]
+SHAKE = (
+    b"Host: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+)
+CHUNKED = b"Host: h\r\nTransfer-Encoding: chunked\r\n\r\n"
+SIGNED = b"Host: h\r\nAuthorization: AWS4-HMAC-SHA256 \r\n"
 HEADS = [
-    b"GET /v1 HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
-    b"POST /v1/@connections/a%3D HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc",
-    b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
-    b"GET http://[::1]:80/a?b=c HTTP/1.1\r\nHost: h\r\n\r\n",
-    b"DELETE /_gateway/faults HTTP/1.0\r\n\r\n",
+    b"GET /v1 HTTP/1.1\r\n" + SHAKE + b"\r\n",
+    b"GET /v1?a=b HTTP/1.1\r\n" + SHAKE + b"Origin: https://example.com\r\n\r\n",
+    b"GET /v1 HTTP/1.1\r\n" + SHAKE + b"Sec-WebSocket-Protocol: decanter.token, e30.e30.\r\n\r\n",
+    b"GET /v1?token=eyJhbGciOiJub25lIn0.e30. HTTP/1.1\r\n" + SHAKE + b"\r\n",
+    b"POST /v1/@connections/AAAAAAAAAAAAAAA%3D HTTP/1.1\r\n"
+    + SIGNED
+    + b"Content-Length: 3\r\n\r\nabc",
+    b"GET /v1/%40connections/AAAAAAAAAAAAAAA= HTTP/1.1\r\n" + SIGNED + b"\r\n",
+    b"DELETE /v1/@connections/AAAAAAAAAAAAAAA= HTTP/1.1\r\n" + SIGNED + b"\r\n",
+    b"POST /v1/things HTTP/1.1\r\n" + CHUNKED + b"3\r\nabc\r\n0\r\n\r\n",
+    b"GET http://[::1]:80/v1/a?b=c HTTP/1.1\r\nHost: h\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: h\r\n\r\nGET /_gateway/connections HTTP/1.1\r\nHost: h\r\n\r\n",
+    b"DELETE /_gateway/faults HTTP/1.0\r\nHost: h\r\nX-Decanter: 1\r\n\r\n",
+    b"GET /_gateway/events HTTP/1.1\r\nHost: h\r\n\r\n",
 ]
-
-
-class Socket(FakeSocket):
-    def is_closing(self) -> bool:
-        return self.aborted
 
 
 class Dice:
@@ -77,7 +83,7 @@ class Dice:
         return self.mutated(frame) if self.chance.random() < 0.5 else frame
 
 
-def repeat(times: int, once: Callable[[], object], settle: Callable[[], object]) -> None:
+def repeat(what: str, times: int, once: Callable[[], object], settle: Callable[[], object]) -> None:
     """Do it so often; what the last four fifths leave behind, once it has settled, is little."""
     for _ in range(times // 5):
         once()
@@ -90,7 +96,9 @@ def repeat(times: int, once: Callable[[], object], settle: Callable[[], object])
             once()
         settle()
         gc.collect()
-        assert tracemalloc.get_traced_memory()[0] < MOST_GROWTH_BYTES
+        grown = tracemalloc.get_traced_memory()[0]
+        NOTES.append(f"{what}: {times:,} random inputs left {grown:,} bytes behind")
+        assert grown < MOST_GROWTH_BYTES
     finally:
         tracemalloc.stop()
         logging.disable(logging.NOTSET)
@@ -109,12 +117,14 @@ class Loop(asyncio.SelectorEventLoop):
         self.run_until_complete(asyncio.sleep(0))
 
 
-def repeat_in_a_loop(times: int, once: Callable[[], Awaitable[None]]) -> list[dict[str, Any]]:
+def repeat_in_a_loop(
+    what: str, times: int, once: Callable[[], Awaitable[None]]
+) -> list[dict[str, Any]]:
     """What the loop was told of exceptions that nobody else got."""
     loop, failed = Loop(), list[dict[str, Any]]()
     loop.set_exception_handler(lambda _, context: failed.append(context))
     try:
-        repeat(times, lambda: loop.run_until_complete(once()), loop.settle)
+        repeat(what, times, lambda: loop.run_until_complete(once()), loop.settle)
     finally:
         loop.close()
     return failed
@@ -122,15 +132,7 @@ def repeat_in_a_loop(times: int, once: Callable[[], Awaitable[None]]) -> list[di
 
 def test_the_router_answers_whatever_a_client_sends(seed: int) -> None:
     dice, transport = Dice(seed), FakeTransport(FakeClock())
-    router = Router(
-        "$request.body.message",
-        connections=FakeConnections({"a": CONNECTED_AT}),
-        open_transport=lambda endpoint, settings: transport,
-    )
-
-    @router.route("say")
-    def say(request: Request) -> None:
-        request.broadcast(request.raw("data"))
+    router = make_router(transport)
 
     def once() -> None:
         text = dice.text()
@@ -141,7 +143,7 @@ def test_the_router_answers_whatever_a_client_sends(seed: int) -> None:
         transport.posts.clear()
 
     with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):  # noqa: PTH123
-        repeat(MESSAGES, once, gc.collect)
+        repeat("the router", MESSAGES, once, gc.collect)
 
 
 def test_the_gateway_reads_whatever_frames_come(seed: int) -> None:
@@ -154,23 +156,24 @@ def test_the_gateway_reads_whatever_frames_come(seed: int) -> None:
             socket.data_received(dice.frame())
         socket.connection_lost(None)
 
-    assert repeat_in_a_loop(FRAMES // 3, once) == []
+    assert repeat_in_a_loop("the frames' reader, three at a time", FRAMES // 3, once) == []
 
 
-async def answer(request: HttpRequest, http: HttpConnection) -> Response:
-    return Response(200, b"{}")
-
-
-def test_the_gateway_reads_whatever_requests_come(seed: int) -> None:
-    dice = Dice(seed)
-    open_connections: set[HttpConnection] = set()
+def test_the_gateway_answers_whatever_comes_over_a_connection(seed: int) -> None:
+    """Handshakes, calls to @connections and to the app, and frames, through to the router."""
+    dice, inside = Dice(seed), Inside()
 
     async def once() -> None:
-        http = HttpConnection(answer, open_connections)
-        http.connection_made(Socket())
-        http.data_received(dice.mutated(dice.chance.choice(HEADS)))
-        await asyncio.sleep(0)
-        http.connection_lost(None)
+        head = dice.mutated(dice.chance.choice(HEADS))
+        answer = await inside.exchange(head, dice.frame(), dice.frame())
+        assert not answer.startswith((b"HTTP/1.1 500", b"HTTP/1.1 502")), (head, answer)
 
-    assert repeat_in_a_loop(REQUESTS, once) == []
-    assert not open_connections
+    with (
+        open(os.devnull, "w") as nowhere,  # noqa: PTH123
+        contextlib.redirect_stdout(nowhere),
+        errors_of("decanter") as errors,
+    ):
+        assert repeat_in_a_loop("the gateway", REQUESTS, once) == []
+    assert errors == []
+    assert inside.is_empty()
+    assert inside.opened > REQUESTS / 50

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 import chalicelib.settings
-from chalicelib.errors import Fault
+from chalicelib.faults import Fault
 from decanter.cli import build_parser
 from decanter.new import create
 from decanter.testing import WebSocketClient

@@ -1,0 +1,172 @@
+"""The whole gateway with the framework behind it, in one process and without sockets."""
+
+import asyncio
+import contextlib
+import io
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, cast
+
+from chalicelib import AllowedOrigins, Handshake, Request, Router, WebTokens
+from chalicelib.origins import VARIABLE
+from chalicelib.tokens import MARKER
+from decanter.local.control import Control
+from decanter.local.events import EventMaker
+from decanter.local.faults import Faults
+from decanter.local.functions import Functions
+from decanter.local.gateway import Gateway
+from decanter.local.http import HttpConnection
+from decanter.local.journal import Journal
+from decanter.local.model import Api, Invocation, Route
+from decanter.local.outcomes import Outcome, Returned
+from decanter.local.reading import Reader
+from decanter.local.schedules import Schedules
+from decanter.local.server import Server
+from decanter.stack import Stack
+from tests.chalicelib.events import CONNECTED_AT
+from tests.chalicelib.fakes import FakeClock, FakeConnections, FakeTransport
+from tests.decanter.local.test_websocket import FakeTransport as FakeSocket
+
+ORIGIN = "https://example.com"
+ROUTES = {f"${name}": Route(name) for name in ("connect", "default", "disconnect")}
+TOKENS = {
+    "DECANTER_JWT_ISSUER": "issuer",
+    "DECANTER_JWT_AUDIENCE": "audience",
+    "DECANTER_JWT_SECRET": "x" * 32,
+}
+ADDRESS = ("127.0.0.1", 8000)
+
+
+def make_router(transport: FakeTransport) -> Router:
+    """A router whose one route broadcasts, and which asks for origins and, if shown, for tokens."""
+    router = Router(
+        "$request.body.message",
+        connections=FakeConnections({"a": CONNECTED_AT}),
+        open_transport=lambda endpoint, settings: transport,
+    )
+    router.on_connect(AllowedOrigins({VARIABLE: ORIGIN}))
+    check = WebTokens(TOKENS)
+
+    @router.on_connect
+    def check_what_is_shown(handshake: Handshake) -> None:
+        if MARKER in handshake.subprotocols or "token" in handshake.query:
+            check(handshake)
+
+    @router.route("say")
+    def say(request: Request) -> None:
+        request.broadcast(request.raw("data"))
+
+    return router
+
+
+class Handlers:
+    """Calls the router where the gateway would have a process do so."""
+
+    def __init__(self) -> None:
+        self.transport = FakeTransport(FakeClock())
+        router = make_router(self.transport)
+        self._answers: dict[str, Callable[[Any], dict[str, Any]]] = {
+            "connect": router.connect,
+            "default": router.dispatch,
+            "disconnect": router.disconnect,
+        }
+
+    async def invoke(self, invocation: Invocation) -> Outcome:
+        response = self._answers[invocation.function](invocation.event)
+        assert response["statusCode"] != 500
+        self.transport.posts.clear()
+        return Returned(response)
+
+    async def http(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes
+    ) -> Outcome:
+        return Returned({"statusCode": 200, "body": path})
+
+
+class Socket(FakeSocket):
+    """One client's end of a connection."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.protocol = Reader()
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        self.protocol = cast(Reader, protocol)
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        return ADDRESS if name in ("sockname", "peername") else default
+
+    def is_closing(self) -> bool:
+        return self.aborted
+
+
+class Nowhere(io.StringIO):
+    """Keeps nothing of what is written to it."""
+
+    def write(self, text: str) -> int:
+        return len(text)
+
+
+class Inside:
+    """The gateway that listens nowhere: connections are made by `connect`.
+
+    Attributes:
+        gateway: its connections.
+        opened: how many of them became WebSockets.
+    """
+
+    def __init__(self) -> None:
+        api = Api("v1", ROUTES, "$request.body.message", http_routes=("/things",))
+        self.gateway = Gateway(api, EventMaker("v1", "a1b2c3d4e5.execute-api.eu-west-1.on.aws"))
+        journal, faults = Journal(Nowhere(), as_json=True, verbose=True), Faults()
+        functions = cast(Functions, Handlers())
+        control = Control(
+            self.gateway,
+            journal,
+            faults,
+            hosts=frozenset({"h"}),
+            port=ADDRESS[1],
+            about=dict,
+            schedules=Schedules(functions, Stack("inside", "dev"), journal),
+        )
+        self._server = Server(self.gateway, functions, journal, control, faults)
+        self._open: set[HttpConnection] = set()
+        self.opened = 0
+
+    async def exchange(self, *pieces: bytes) -> bytes:
+        """Send pieces over one connection and end it; what came back."""
+        socket = Socket()
+        http = HttpConnection(self._server._answer, self._open)
+        socket.protocol = http
+        http.connection_made(socket)
+        for piece in filter(None, pieces):  # a socket never has nothing
+            socket.protocol.data_received(piece)
+            for _ in range(4):  # an answer, and what it sets going
+                await asyncio.sleep(0)
+        self.opened += socket.protocol is not http
+        socket.protocol.connection_lost(None)
+        await asyncio.sleep(0)
+        return bytes(socket.written)
+
+    def is_empty(self) -> bool:
+        """Whether nothing is left of those that were connected."""
+        return not (self._open or self.gateway.connections)
+
+
+@contextlib.contextmanager
+def errors_of(name: str) -> Iterator[list[str]]:
+    """What a logger is told as an error, and nobody else."""
+    errors: list[str] = []
+
+    class Handler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            errors.append(record.getMessage())
+
+    logger, handler = logging.getLogger(name), Handler(logging.ERROR)
+    logger.addHandler(handler)
+    logger.propagate = False
+    try:
+        yield errors
+    finally:
+        logger.removeHandler(handler)
+        logger.propagate = True

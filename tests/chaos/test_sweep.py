@@ -1,0 +1,121 @@
+"""Rows whose connection is gone, and connections whose client is known no longer: swept."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.chaos.conftest import CLIENTS, Open
+from tests.chaos.stage import Counts, Line, Stage
+
+
+@pytest.fixture(name="sweeping")
+def _sweeping(open_stage: Open) -> Stage:
+    """The service with its sweep."""
+    return open_stage("sweeping", {"DECANTER_SWEEP_PER_SECOND": "1000"}, sweeps=True)
+
+
+def counts(found: Line) -> tuple[int, int, int]:
+    """Gone, closed, kept; the whole table was gone through."""
+    assert (found["complete"], found["problem"]) == (True, None), found
+    return found["gone"], found["closed"], found["kept"]
+
+
+@pytest.mark.case(32)
+def test_dead_rows_are_swept_without_a_broadcast_and_the_living_stay(sweeping: Stage) -> None:
+    clients = sweeping.join()
+    dead = sweeping.dead(100, seconds_old=60)
+    for client in clients[:10]:
+        sweeping.row(sweeping.identify(client), seconds_old=60)
+    assert counts(sweeping.sweep()) == (len(dead), 0, len(clients))
+    assert len(sweeping.table.ids()) == len(clients)
+    assert counts(sweeping.sweep()) == (0, 0, len(clients))
+    assert sweeping.broadcast(clients[0]) == Counts(sent=len(clients))
+    sweeping.reconcile()
+
+
+@pytest.mark.case(32)
+def test_traffic_goes_on_beside_a_sweep(sweeping: Stage) -> None:
+    """Broadcasts find some of the dead, the sweep the others; nobody alive notices."""
+    clients = sweeping.join()
+    for client in clients[:10]:
+        sweeping.row(sweeping.identify(client), seconds_old=60)
+    dead = sweeping.dead(200, seconds_old=60)
+    with ThreadPoolExecutor(1) as pool:
+        swept = pool.submit(sweeping.sweep)
+        reports = [sweeping.broadcast(clients[0]) for _ in range(3)]
+        found = swept.result()
+    assert found["problem"] is None
+    assert {report.sent for report in reports} == {len(clients)}
+    assert found["gone"] + sum(report.gone for report in reports) >= len(dead)
+    assert len(sweeping.table.ids()) == len(clients)
+    sweeping.reconcile()
+
+
+@pytest.mark.case(33)
+def test_a_sweep_keeps_a_young_row(sweeping: Stage) -> None:
+    clients = sweeping.join()
+    (young,) = sweeping.dead(1, seconds_old=1)
+    assert counts(sweeping.sweep()) == (0, 0, len(clients) + 1)
+    assert young in sweeping.table.ids()
+    sweeping.row(young, seconds_old=31)
+    assert counts(sweeping.sweep()) == (1, 0, len(clients))
+
+
+@pytest.mark.case(34)
+def test_who_is_known_no_longer_is_closed_and_its_row_goes_with_it(sweeping: Stage) -> None:
+    clients = sweeping.join()
+    expired = sweeping.chance.sample(clients, 5)
+    for client in expired:
+        sweeping.expire(sweeping.identify(client))
+    assert counts(sweeping.sweep()) == (0, len(expired), len(clients) - len(expired))
+    assert {sweeping.swarm.close_code(client) for client in expired} == {1000}
+    sweeping.table.wait_for(len(clients) - len(expired))
+    sender = sweeping.swarm.clients[0]
+    assert sweeping.broadcast(sender) == Counts(sent=len(clients) - len(expired))
+    sweeping.reconcile()
+
+
+@pytest.mark.case(35)
+@pytest.mark.parametrize(
+    ("target", "action", "level", "problem"),
+    [
+        ("dynamodb", "throttle", "WARNING", "ProvisionedThroughputExceeded"),
+        ("dynamodb", "away", "WARNING", ""),
+        ("connections", "403", "ERROR", "grant execute-api:ManageConnections"),
+        ("connections", "429", "WARNING", "throttled"),
+        ("connections", "500", "WARNING", "failed"),
+    ],
+)
+def test_a_sweep_that_meets_a_fault_ends_with_one_line_and_deletes_nothing(
+    sweeping: Stage, target: str, action: str, level: str, problem: str
+) -> None:
+    clients = sweeping.join(10)
+    dead = sweeping.dead(5, seconds_old=60)
+    for client in clients:
+        sweeping.row(sweeping.identify(client), seconds_old=60)
+    seen = len(sweeping.lines("sweep"))
+    sweeping.fault(target, action)
+    found = sweeping.sweep()
+    sweeping.mend()
+    assert (found["complete"], found["gone"]) == (False, 0)
+    assert problem in found["problem"]
+    (line,) = sweeping.lines("sweep")[seen:]
+    assert line["level"] == level
+    assert sweeping.table.ids() >= {*dead}
+    assert counts(sweeping.sweep()) == (5, 0, len(clients))
+
+
+@pytest.mark.case(36)
+def test_what_a_sweep_had_no_time_for_the_next_one_sweeps(open_stage: Open) -> None:
+    """A second and a half for each run: the rows of that time, and of the second then begun."""
+    limits = {"DECANTER_SWEEP_PER_SECOND": str(CLIENTS)}
+    stage = open_stage("hurried_sweep", limits, lambda_timeout=2, sweeps=True)
+    clients = stage.join(1)
+    dead = stage.dead(5 * CLIENTS, seconds_old=60)
+    runs = [stage.sweep() for _ in range(8)]
+    assert max(run["swept"] for run in runs) <= 2.5 * CLIENTS
+    assert max(run["milliseconds"] for run in runs) < 2000
+    # One whose row was not deleted in time is found again.
+    assert sum(run["gone"] for run in runs) >= len(dead)
+    assert (runs[0]["complete"], runs[-1]["complete"]) == (False, True)
+    assert len(stage.table.ids()) == len(clients)
