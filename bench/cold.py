@@ -47,9 +47,9 @@ def measure(setup: Setup) -> list[Section]:
 
 def _compile_standard_library(cache: str) -> None:
     """Put its byte code where `PYTHONPYCACHEPREFIX` then finds it, and no other module's."""
+    library = sysconfig.get_path("stdlib")
     subprocess.run(
-        [sys.executable, "-m", "compileall", "-q", "-x", NEVER_IMPORTED]
-        + [sysconfig.get_path("stdlib")],
+        [sys.executable, "-m", "compileall", "-q", "-x", NEVER_IMPORTED, library],
         env=os.environ | {"PYTHONPYCACHEPREFIX": cache},
         stdout=subprocess.DEVNULL,
         check=False,  # some of its files are meant not to compile
