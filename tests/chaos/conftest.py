@@ -22,6 +22,10 @@ SEEDS = [int(word) for word in os.environ.get("CHAOS_SEED", "1").split(",")]
 FULL = "CHAOS_CLIENTS" in os.environ
 CLIENTS = int(os.environ.get("CHAOS_CLIENTS", "50"))
 
+NEVER_IDLE = ("--idle-timeout", "7200")
+"""A place's clients stay while others play, and that can take longer than API Gateway's ten
+minutes."""
+
 Open = Callable[..., Stage]
 Place = tuple[Running, Swarm]
 TALLIES: dict[str, Tally] = {}
@@ -50,7 +54,7 @@ def _places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., 
             if name not in places:
                 folder = copy_project(tmp_path_factory.mktemp(name), **project)
                 running = stack.enter_context(
-                    gateway(folder, "--no-reload", environment=environment)
+                    gateway(folder, *NEVER_IDLE, "--no-reload", environment=environment)
                 )
                 places[name] = running, stack.enter_context(Swarm(running.url))
             return places[name]
