@@ -106,8 +106,12 @@ def test_who_floods_on_is_closed_and_others_are_served_meanwhile(open_stage: Ope
     codes = [json.loads(frame)["error"]["code"] for frame in flood.errors]
     assert {*codes} <= {"unknown_route", "rate_limited"}
     assert 15 <= codes.count("rate_limited") < 1000
-    closed = [line["closed"] for line in stage.lines("message", flood.id) if "closed" in line]
-    assert closed.count("ok") == 1
+
+    def closed() -> list[str]:
+        return [line["closed"] for line in stage.lines("message", flood.id) if "closed" in line]
+
+    wait_until(lambda: "ok" in closed(), "the log says that it is closed")
+    assert closed().count("ok") == 1
     stage.table.wait_for(len(clients) - 1)
     assert stage.broadcast(other) == Counts(sent=len(clients) - 1)
     stage.reconcile()
