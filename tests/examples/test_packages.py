@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from websockets.sync.client import ClientConnection
 
 from decanter.local.events import API_ID
 from decanter.local.services import EmbeddedDynamoDB, create_tables
@@ -98,14 +99,16 @@ def test_chat(tmp_path: Path, python: str, dynamodb: EmbeddedDynamoDB) -> None:
         running.connect("nickname=alice") as alice,
     ):
 
-        def hears(**news: str) -> bool:
-            return bool(json.loads(alice.recv(timeout=SECONDS)) == {"room": "tea"} | news)
+        def hears(who: ClientConnection, **news: str) -> bool:
+            return bool(json.loads(who.recv(timeout=SECONDS)) == {"room": "tea"} | news)
 
         alice.send('{"action": "join", "room": "tea"}')
-        assert hears(joined="alice")
+        assert hears(alice, joined="alice")
         with running.connect("nickname=bob") as bob:
             bob.send('{"action": "join", "room": "tea"}')
-            assert hears(joined="bob")
+            assert hears(alice, joined="bob")
+            assert hears(bob, joined="bob")
             bob.send('{"action": "say", "room": "tea", "text": "milk?"}')
-            assert hears(**{"from": "bob"}, text="milk?")
-        assert hears(left="bob")
+            for each in (alice, bob):  # who is gone before it is forgotten without a word
+                assert hears(each, **{"from": "bob"}, text="milk?")
+        assert hears(alice, left="bob")
