@@ -98,6 +98,8 @@ FIELDS = st.sampled_from(
         b"Connection: keep-alive",
         b"Connection: close",
         b"CONNECTION:close",
+        b"Content-Type: text/plain",
+        b"Trailer: Expires",
         b"Date: today",
     ]
 )
