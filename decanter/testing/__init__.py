@@ -14,16 +14,19 @@ Importing this makes botocore's later clients ask whether a test client is open;
 call to @connections ends in it, whatever endpoint the caller names.
 """
 
-from decanter.testing.client import WebSocketClient
-from decanter.testing.errors import (
-    ConnectionClosed,
-    ConnectRefused,
-    NoFrame,
-    UnreadFrames,
-)
-from decanter.testing.events import connect_event, disconnect_event, message_event
-from decanter.testing.redirect import install
-from decanter.testing.websocket import WebSocket
+from decanter.testing.garbage import uncollected
+
+with uncollected():
+    from decanter.testing.client import WebSocketClient
+    from decanter.testing.errors import (
+        ConnectionClosed,
+        ConnectRefused,
+        NoFrame,
+        UnreadFrames,
+    )
+    from decanter.testing.events import connect_event, disconnect_event, message_event
+    from decanter.testing.redirect import install
+    from decanter.testing.websocket import WebSocket
 
 __all__ = [
     "ConnectRefused",

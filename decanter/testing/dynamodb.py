@@ -8,38 +8,43 @@ cost a botocore client about as much again as moto's answer does.
 import json
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
+from http import HTTPStatus
+from io import BytesIO
 from typing import Any
+from wsgiref.util import setup_testing_defaults
 
 from decanter.errors import ServiceError
 from decanter.local.services import DUMMY_CREDENTIALS
 from decanter.testing.environ import REGION
+from decanter.testing.garbage import uncollected
 
 StartResponse = Callable[..., Any]
 Application = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
 
 _SCOPE = f"{DUMMY_CREDENTIALS['AWS_ACCESS_KEY_ID']}/20000101/{REGION}/dynamodb/aws4_request"
-# moto keeps tables by the region that a call is signed for; here there is one for all.
+# By itself moto keeps tables by the region that a call is signed for; here there is one for all.
 _SIGNED = f"AWS4-HMAC-SHA256 Credential={_SCOPE}, SignedHeaders=host, Signature=0"
 
 
 @cache
 def application() -> Application:
     """Load moto, which takes a while, and give its DynamoDB; with Flask where moto needs it."""
-    try:
-        from moto.core.request import Request
-        from moto.dynamodb.responses import DynamoHandler
-        from werkzeug.wrappers import Response
-    except ImportError:
-        from moto.moto_server.werkzeug_app import create_backend_app
+    with uncollected():
+        try:
+            from moto.core.request import Request
 
-        whole: Application = create_backend_app("dynamodb")
-        return whole
+            from decanter.testing.handler import Handler
+        except ImportError:
+            from moto.moto_server.werkzeug_app import create_backend_app
+
+            whole: Application = create_backend_app("dynamodb")
+            return whole
 
     def answer(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         request = Request(environ)
-        headers = dict(request.headers)
-        status, sent, body = DynamoHandler.dispatch(request, request.raw_url, headers)
-        return Response(body, status, sent)(environ, start_response)
+        status, headers, body = Handler.dispatch(request, request.url, request.headers)
+        start_response(f"{status} {HTTPStatus(status).phrase}", [*headers.items()])
+        return [body.encode()]
 
     return answer
 
@@ -54,16 +59,20 @@ def respond(target: str, body: bytes) -> tuple[int, Mapping[str, str], bytes]:
     Returns:
         The status, the headers and the JSON of DynamoDB's answer.
     """
-    from werkzeug.test import EnvironBuilder, run_wsgi_app
-
-    headers = {
-        "X-Amz-Target": target,
-        "Content-Type": "application/x-amz-json-1.0",
-        "Authorization": _SIGNED,
+    environ = {
+        "REQUEST_METHOD": "POST",
+        "HTTP_X_AMZ_TARGET": target,
+        "HTTP_AUTHORIZATION": _SIGNED,
+        "CONTENT_TYPE": "application/x-amz-json-1.0",
+        "CONTENT_LENGTH": str(len(body)),
+        "wsgi.input": BytesIO(body),
     }
-    builder = EnvironBuilder(method="POST", path="/", headers=[*headers.items()], data=body)
-    chunks, status, answered = run_wsgi_app(application(), builder.get_environ(), buffered=True)
-    return int(status.partition(" ")[0]), dict(answered.items()), b"".join(chunks)
+    setup_testing_defaults(environ)
+    started: list[tuple[str, list[tuple[str, str]]]] = []
+    chunks = application()(environ, lambda status, headers, *_: started.append((status, headers)))
+    answered = b"".join(chunks)
+    status, headers = started[0]
+    return int(status.partition(" ")[0]), dict(headers), answered
 
 
 def call_dynamodb(operation: str, **arguments: Any) -> None:

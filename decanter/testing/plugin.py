@@ -6,24 +6,20 @@
         assert alice.receive() == "hi"
 
 The app is `app` of the project's app.py; a fixture `chalice_app` of your own names another.
+
+pytest loads this before any conftest.py, and with it the package, which redirects botocore: so apps
+may make clients when they are imported.
 """
 
 import importlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-if TYPE_CHECKING:
-    from decanter.testing import WebSocketClient
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Redirect botocore before a Chalice project's tests import its app, which may keep clients."""
-    if (config.rootpath / ".chalice").is_dir():
-        importlib.import_module("decanter.testing")
+from decanter.testing import WebSocketClient
 
 
 @pytest.fixture
@@ -36,9 +32,7 @@ def chalice_app(pytestconfig: pytest.Config) -> Any:
 
 
 @pytest.fixture
-def websocket_client(chalice_app: Any) -> "Iterator[WebSocketClient]":
+def websocket_client(chalice_app: Any) -> Iterator[WebSocketClient]:
     """The app's WebSocket API, open for one test."""
-    from decanter.testing import WebSocketClient
-
     with WebSocketClient(chalice_app) as client:
         yield client

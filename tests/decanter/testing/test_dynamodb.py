@@ -1,5 +1,6 @@
 """The DynamoDB of tests through botocore, over a socket and without one."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -8,9 +9,10 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError, EndpointConnectionError
 from botocore.session import Session
+from werkzeug.test import Client
 
 from decanter.errors import ServiceError
-from decanter.testing.dynamodb import call_dynamodb
+from decanter.testing.dynamodb import application, call_dynamodb
 from decanter.testing.environ import REGION
 from decanter.testing.loopback import dynamodb_netloc
 from decanter.testing.redirect import redirected
@@ -46,7 +48,7 @@ def client_of(endpoint: str | None, region: str = REGION) -> Any:
 
 
 def test_what_is_written_is_read(client: Any) -> None:
-    item = {"k": {"S": "ü=&%"}, "n": {"N": "1.5"}, "list": {"L": [{"BOOL": True}]}}
+    item = {"k": {"S": "ü=&%"}, "n": {"N": "1.5"}, "list": {"L": [{"BOOL": True}, {"B": b"\xff"}]}}
     client.put_item(TableName="t", Item=item)
     assert client.get_item(TableName="t", Key={"k": {"S": "ü=&%"}})["Item"] == item
     assert client.scan(TableName="t")["Items"] == [item]
@@ -102,3 +104,12 @@ def test_an_app_without_tables_calls_whom_it_called() -> None:
     client = client_of("http://127.0.0.1:9")
     with redirected("127.0.0.1:9", None), pytest.raises(EndpointConnectionError):
         client.list_tables()
+
+
+def test_where_moto_is_not_as_expected_its_server_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "decanter.testing.handler", None)
+    client = Client(application.__wrapped__())
+    headers = {"X-Amz-Target": "DynamoDB_20120810.DescribeLimits"}
+    answer = client.post("/", headers=[*headers.items()], data=b"{}")
+    assert answer.status_code == 200
+    assert "TableMaxReadCapacityUnits" in answer.text

@@ -1,0 +1,49 @@
+"""The pause of the garbage collector."""
+
+import gc
+import weakref
+from collections.abc import Iterator
+
+import pytest
+
+from decanter.testing.garbage import uncollected
+
+
+@pytest.fixture(autouse=True)
+def _enabled() -> Iterator[None]:
+    gc.enable()
+    yield
+    gc.enable()
+
+
+def load_in_vain() -> None:
+    with uncollected():
+        assert not gc.isenabled()
+        raise ImportError
+
+
+def test_it_is_paused_and_goes_on_even_after_an_error() -> None:
+    with pytest.raises(ImportError):
+        load_in_vain()
+    assert gc.isenabled()
+
+
+def test_who_has_switched_it_off_keeps_it_off() -> None:
+    gc.disable()
+    with uncollected():
+        pass
+    assert not gc.isenabled()
+
+
+def test_what_is_loaded_meanwhile_is_old_and_still_found_when_it_is_garbage() -> None:
+    class Loaded:
+        """Refers to itself."""
+
+    with uncollected():
+        loaded = Loaded()
+        loaded.itself = loaded  # type: ignore[attr-defined]
+    assert any(each is loaded for each in gc.get_objects(generation=2))
+    watched = weakref.ref(loaded)
+    del loaded
+    gc.collect()
+    assert watched() is None
