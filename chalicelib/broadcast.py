@@ -9,8 +9,7 @@ still 410; a later broadcast deletes it once it is older.
 import logging
 from collections import defaultdict
 from collections.abc import Collection, Iterator
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from .audience import Everyone
 from .cleanup import Cleanup
@@ -27,8 +26,7 @@ RETRY_YOUNG_AFTER_SECONDS = 1.5
 LOGGED_IDS = 20
 
 
-@dataclass(frozen=True)
-class Report:
+class Report(NamedTuple):
     """What became of a broadcast; the counts add up to the connections that there were.
 
     Attributes:
@@ -56,15 +54,15 @@ class Report:
 
     def as_fields(self) -> dict[str, Any]:
         """The report as the log has it."""
-        return asdict(self)
+        return self._asdict()
 
 
-@dataclass
 class _Failures:
     """Those of one kind: all are counted, some are named in the log."""
 
-    count: int = 0
-    connection_ids: list[str] = field(default_factory=list)
+    def __init__(self) -> None:
+        self.count = 0
+        self.connection_ids: list[str] = []
 
     def add(self, connection_id: str) -> None:
         self.count += 1
@@ -72,18 +70,18 @@ class _Failures:
             self.connection_ids.append(connection_id)
 
 
-@dataclass
 class _Tally:
     """Deliveries as they come in, sorted by what is to be done about them."""
 
-    clock: Clock
-    cleanup: Cleanup
-    sent: int = 0
-    repeated: int = 0
-    young: list[Recipient] = field(default_factory=list)
-    failures: dict[Outcome, _Failures] = field(default_factory=lambda: defaultdict(_Failures))
-    young_since: float = 0.0
-    refusal: Outcome | None = None
+    def __init__(self, clock: Clock, cleanup: Cleanup) -> None:
+        self.clock = clock
+        self.cleanup = cleanup
+        self.sent = 0
+        self.repeated = 0
+        self.young: list[Recipient] = []
+        self.failures: dict[Outcome, _Failures] = defaultdict(_Failures)
+        self.young_since = 0.0
+        self.refusal: Outcome | None = None
 
     @property
     def failed(self) -> int:
@@ -112,8 +110,7 @@ class _Tally:
             self.cleanup.add(recipient)
 
 
-@dataclass(frozen=True)
-class Broadcast:
+class Broadcast(NamedTuple):
     """One message to one audience.
 
     Attributes:

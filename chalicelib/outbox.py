@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from .audience import Everyone
 from .broadcast import Broadcast, Report
@@ -11,11 +12,13 @@ from .deadline import Deadline
 from .faults import TooLarge
 from .logs import log
 from .metrics import measure
-from .multicast import Multicast
 from .recipients import BEGINNING, Connections
 from .settings import MAX_MESSAGE_BYTES
 from .transports.protocol import Outcome, Result, Transport
 from .workers import Workers
+
+if TYPE_CHECKING:
+    from .multicast import Multicast
 
 
 @dataclass
@@ -59,13 +62,15 @@ class Outbox:
         outcome = self.transport().close(connection_id, self.deadline.posts)
         return _noted("close_failed", connection_id, outcome)
 
-    def multicast(self, connection_ids: Iterable[str], text: str) -> Multicast:
+    def multicast(self, connection_ids: Iterable[str], text: str) -> "Multicast":
         """Send a text message to these connections.
 
         Raises:
             TooLarge: before anything is sent.
             PostingRefusedError: this function may not post.
         """
+        from .multicast import Multicast
+
         data = _encode(text, self.max_broadcast_bytes)
         return Multicast.run(self.transport(), connection_ids, data, self.deadline)
 

@@ -7,6 +7,7 @@ from typing import Any
 from weakref import finalize
 
 from .clock import Backoff, Clock
+from .collector import collector_paused
 from .deadline import deadline_of
 from .endpoint import management_endpoint
 from .outbox import Outbox
@@ -78,7 +79,8 @@ class Outboxes:
         """One for each endpoint and its settings, kept for the process's life."""
         key = endpoint, settings
         if key not in self._transports:
-            self._transports[key] = self.open_transport(endpoint, settings)
+            with collector_paused():
+                self._transports[key] = self.open_transport(endpoint, settings)
         return self._transports[key]
 
 

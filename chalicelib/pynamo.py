@@ -2,8 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, nullcontext
 from threading import Lock
 from typing import Any, ClassVar
 
@@ -12,6 +11,7 @@ from botocore.exceptions import ConnectionError as NoConnectionError
 from pynamodb.connection.table import TableConnection
 from pynamodb.exceptions import PynamoDBConnectionError
 
+from .collector import collector_paused
 from .errors import DecanterError, MissingTableError, SettingError, StoreBusyError, StoreError
 from .settings import region_of, table_name
 from .transports.session import session
@@ -26,7 +26,6 @@ _BUSY_CODES = {
 }
 
 
-@dataclass(frozen=True)
 class TableMeta:
     """A model's `Meta`, which asks the environment for names each time PynamoDB asks for them.
 
@@ -38,10 +37,6 @@ class TableMeta:
         write_capacity_units: where the table is provisioned.
     """
 
-    variable: str
-    read_capacity_units: int
-    write_capacity_units: int
-
     connect_timeout_seconds: ClassVar[float] = 1
     read_timeout_seconds: ClassVar[float] = 3
     max_retry_attempts: ClassVar[int] = 1
@@ -51,6 +46,11 @@ class TableMeta:
     aws_access_key_id: ClassVar[None] = None
     aws_secret_access_key: ClassVar[None] = None
     aws_session_token: ClassVar[None] = None
+
+    def __init__(self, variable: str, read_capacity_units: int, write_capacity_units: int) -> None:
+        self.variable = variable
+        self.read_capacity_units = read_capacity_units
+        self.write_capacity_units = write_capacity_units
 
     @property
     def table_name(self) -> str:
@@ -77,7 +77,7 @@ def on_one_session(table: TableConnection) -> TableConnection:
     service models again; and making clients is safe in one thread at a time only.
     """
     connection = table.connection
-    with _making:
+    with _making, nullcontext() if connection._client else collector_paused():
         connection._local.session = session()
         share_with(connection.client)
     return table

@@ -3,16 +3,18 @@
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from . import jsontext
 from .broadcast import Report
 from .faults import MissingData, NotAnObject
-from .multicast import Multicast
 from .outbox import Outbox
 from .recipients import BEGINNING
 from .transports.protocol import Outcome
+
+if TYPE_CHECKING:
+    from .multicast import Multicast
 
 Frame = str | Mapping[str, Any] | Sequence[Any]
 """What can be sent: a string as it is, anything else as its JSON text."""
@@ -56,7 +58,7 @@ class Occasion:
         """
         return self.outbox.post(connection_id, _text(frame))
 
-    def multicast(self, connection_ids: Iterable[str], frame: Frame) -> Multicast:
+    def multicast(self, connection_ids: Iterable[str], frame: Frame) -> "Multicast":
         """Send a frame to these connections, several at once.
 
         Raises:

@@ -1,11 +1,10 @@
 """One route: from a request to the handler's response."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from .faults import Forbidden
-from .readers import Read
+from .payload import ReadPayload
 from .request import Request
 
 Response = dict[str, Any]
@@ -23,8 +22,7 @@ Allow = Callable[[Request], bool]
 """Says whether the sender of a request may use a route."""
 
 
-@dataclass(frozen=True)
-class Route:
+class Route(NamedTuple):
     """One route.
 
     Attributes:
@@ -39,7 +37,7 @@ class Route:
     route_key: str
     function: RouteFunction
     operation_name: str | None = None
-    read_payload: Read | None = None
+    read_payload: ReadPayload | None = None
     allow: Allow | None = None
     middleware: tuple[Middleware, ...] = ()
 

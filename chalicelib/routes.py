@@ -1,7 +1,6 @@
 """What an application declares: routes, hooks, middleware, answers to its own exceptions."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any, TypeVar
 
 from .errors import DeclarationError
@@ -117,7 +116,7 @@ class Routes:
             DeclarationError: a route or an exception is declared twice, or it is too late.
         """
         for route in routes.declared.values():
-            self._add(replace(route, middleware=(*routes.around, *route.middleware)))
+            self._add(route._replace(middleware=(*routes.around, *route.middleware)))
         for kind, handler in routes.error_handlers.items():
             self._add_error_handler(kind, handler)
         self.connect_hooks += routes.connect_hooks

@@ -6,7 +6,8 @@ where API Gateway has chosen a route by the same expression, its choice is taken
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from .clock import Backoff, Clock, full_jitter
 from .errors import StoreBusyError
@@ -20,8 +21,10 @@ from .request import Disconnection, Request
 from .route import Response, Route, response_of
 from .routes import DEFAULT, Routes
 from .selection import SelectionExpression
-from .sweep import Sweeper
 from .transports import open_transport
+
+if TYPE_CHECKING:
+    from .sweep import Sweeper
 
 Event = Mapping[str, Any]
 
@@ -56,7 +59,6 @@ class Router(Routes):
         self._connections = connections
         self._clock = clock or Clock()
         self.outboxes = Outboxes(open_transport, connections, self._clock, backoff)
-        self._sweeper = Sweeper(self.outboxes, connections, self._clock)
         self._cold = True
         # On the instance, because the tool asks every object of app.py, an imported class too.
         self.__decanter__ = self._declaration
@@ -118,6 +120,13 @@ class Router(Routes):
             What was found, as the log has it; a problem is in it, and raises nothing.
         """
         return self._sweeper.run(context)
+
+    @cached_property
+    def _sweeper(self) -> "Sweeper":
+        """Imported when a sweep is called for: it has a function of its own."""
+        from .sweep import Sweeper
+
+        return Sweeper(self.outboxes, self._connections, self._clock)
 
     def _run(self, request: Request, line: EventLine) -> tuple[Response, str]:
         try:

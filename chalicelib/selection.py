@@ -16,8 +16,7 @@ alone are taken.
 
 import json
 import re
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from .errors import DeclarationError
 
@@ -34,8 +33,7 @@ _PIECE = re.compile(
 Path = tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class SelectionExpression:
+class SelectionExpression(NamedTuple):
     """A checked expression.
 
     Attributes:

@@ -6,7 +6,6 @@ that botocore does not know (its default is five attempts, up to 13 seconds).
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from itertools import count
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -152,7 +151,7 @@ class BotocoreTransport:
             repeated += outcome.status is None
             outcome = _outcome(call)
             throttled, attempts = throttled or outcome.throttled, attempts + 1
-        return replace(outcome, attempts=attempts, throttled=throttled, repeated=repeated)
+        return outcome._replace(attempts=attempts, throttled=throttled, repeated=repeated)
 
 
 def _client(endpoint: str, settings: Settings) -> Any:
@@ -186,7 +185,7 @@ def _outcome(call: Callable[[], dict[str, Any]]) -> Outcome:
         return Outcome(Result.FAILED, reason=type(error).__name__)
     except BotoCoreError as error:  # no credentials, or none that can be read
         return Outcome(Result.REFUSED, reason=type(error).__name__)
-    return replace(outcome_of(answer["ResponseMetadata"]["HTTPStatusCode"]), info=_info(answer))
+    return outcome_of(answer["ResponseMetadata"]["HTTPStatusCode"])._replace(info=_info(answer))
 
 
 def _info(answer: dict[str, Any]) -> ConnectionInfo | None:

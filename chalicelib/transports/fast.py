@@ -8,7 +8,6 @@ allows (`bucket`). docs/performance.md has the figures.
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from datetime import datetime
 
 from botocore.exceptions import NoCredentialsError
@@ -129,7 +128,7 @@ def _outcome(answer: Answer) -> Outcome:
         return _OK
     if answer.status != 200:
         return outcome_of(answer.status, answer.error)
-    return replace(_OK, info=_info(answer.body)) if answer.body else _OK
+    return _OK._replace(info=_info(answer.body)) if answer.body else _OK
 
 
 def _info(body: bytes) -> ConnectionInfo | None:

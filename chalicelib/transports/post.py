@@ -1,7 +1,5 @@
 """One recipient's post, from attempt to attempt."""
 
-from dataclasses import replace
-
 from ..recipients import Recipient
 from .protocol import RETRIES, UNANSWERED, Delivery, Outcome, Result
 
@@ -51,8 +49,7 @@ class Post:
         """What has become of it so far."""
         outcome = self.outcome
         if self.attempts > 1:
-            outcome = replace(
-                outcome,
+            outcome = outcome._replace(
                 attempts=self.attempts,
                 throttled=self.throttled,
                 repeated=self.repeated,

@@ -6,7 +6,6 @@ have arrived, so a recipient can get a message twice.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from enum import Enum
 from http import HTTPStatus
 from typing import NamedTuple, Protocol
@@ -51,8 +50,7 @@ _RESULTS: dict[int, Result] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class ConnectionInfo:
+class ConnectionInfo(NamedTuple):
     """What @connections says of an open connection.
 
     Attributes:
@@ -66,8 +64,7 @@ class ConnectionInfo:
     source_ip: str
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """How a call ended, after its retries.
 
     Attributes:

@@ -1,6 +1,5 @@
 """Fan-out against a transport and a table that answer as they are told."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -64,8 +63,8 @@ def test_the_row_of_one_that_left_long_ago_is_deleted_and_the_others_get_the_mes
 
 def test_what_was_sent_again_without_an_answer_is_counted() -> None:
     stage = Stage("a", "b", "c")
-    stage.transport.answer("a", replace(OK, attempts=3, repeated=2))
-    stage.transport.answer("b", replace(outcome_of(500), attempts=2, repeated=1))
+    stage.transport.answer("a", OK._replace(attempts=3, repeated=2))
+    stage.transport.answer("b", outcome_of(500)._replace(attempts=2, repeated=1))
     report = stage.run()
     assert (report.sent, report.failed, report.repeated) == (2, 1, 3)
 

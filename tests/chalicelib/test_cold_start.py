@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import chalicelib
 from app import Connection
 
 from .events import connect_event, message_event
@@ -16,11 +17,20 @@ from .management import run_management
 
 ROOT = Path(__file__).resolve().parents[2]
 
+NEEDLESS = ["boto3", "asyncio", "chalicelib.transports.fast"]
+NEEDLESS += [f"chalicelib.{name}" for name in ("sweep", "structures", "multicast", "tokens")]
+
 IMPORT = """
-import json, sys
+import gc, json, sys
 import app
-names = set(sys.modules)
-print(json.dumps(sorted(names & {"boto3", "asyncio", "chalicelib.transports.fast"})))
+print(json.dumps([gc.isenabled(), sorted(sys.modules.keys() & sys.argv[1:])]))
+"""
+
+NAMES = """
+import json
+import chalicelib
+from chalicelib import *
+print(json.dumps(sorted(name for name in chalicelib.__all__ if name not in globals())))
 """
 
 BROADCAST = """
@@ -47,12 +57,22 @@ def last_line(source: str, *arguments: str) -> object:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def test_importing_the_app_imports_neither_boto3_nor_the_engine(
+def test_importing_the_app_imports_neither_boto3_nor_the_engine_nor_what_it_does_not_use(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for variable in [name for name in os.environ if name.startswith(("AWS_", "CONNECTIONS_"))]:
         monkeypatch.delenv(variable)
-    assert last_line(IMPORT) == []
+    assert last_line(IMPORT, *NEEDLESS) == [True, []]
+
+
+def test_every_public_name_is_there_when_it_is_asked_for() -> None:
+    assert last_line(NAMES) == []
+
+
+def test_a_name_that_there_is_not_is_missed_as_in_any_module() -> None:
+    with pytest.raises(ImportError, match="cannot import name 'Nobody'"):
+        exec("from chalicelib import Nobody")
+    assert not hasattr(chalicelib, "Nobody")
 
 
 def test_a_broadcast_makes_one_session_and_no_client_but_the_tables(
