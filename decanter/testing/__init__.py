@@ -14,9 +14,9 @@ Importing this makes botocore's later clients ask whether a test client is open;
 call to @connections ends in it, whatever endpoint the caller names.
 """
 
-from decanter.testing.garbage import uncollected
+from decanter.testing.collector import collector_paused
 
-with uncollected():
+with collector_paused():
     from decanter.testing.client import WebSocketClient
     from decanter.testing.errors import (
         ConnectionClosed,

@@ -15,8 +15,8 @@ from wsgiref.util import setup_testing_defaults
 
 from decanter.errors import ServiceError
 from decanter.local.services import DUMMY_CREDENTIALS
+from decanter.testing.collector import collector_paused
 from decanter.testing.environ import REGION
-from decanter.testing.garbage import uncollected
 
 StartResponse = Callable[..., Any]
 Application = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
@@ -29,7 +29,7 @@ _SIGNED = f"AWS4-HMAC-SHA256 Credential={_SCOPE}, SignedHeaders=host, Signature=
 @cache
 def application() -> Application:
     """Load moto, which takes a while, and give its DynamoDB; with Flask where moto needs it."""
-    with uncollected():
+    with collector_paused():
         try:
             from moto.core.request import Request
 
