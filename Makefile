@@ -44,7 +44,7 @@ test: .venv ## run the tests and report branch coverage
 chaos: CHAOS_SEED ?= 1,2,3
 chaos: CHAOS_CLIENTS ?= 200
 chaos: TEST_SECONDS ?= 60
-chaos: .venv ## play the fault scenarios with 200 clients on three seeds, half an hour
+chaos: .venv ## play the fault scenarios with 200 clients on three seeds, 25 minutes
 	CHAOS_SEED=$(CHAOS_SEED) CHAOS_CLIENTS=$(CHAOS_CLIENTS) TEST_SECONDS=$(TEST_SECONDS) \
 	  $(BIN)/python -m pytest -m chaos tests/chaos tests/aws $(ARGS)
 
