@@ -41,12 +41,11 @@ test: .venv ## run the tests and report branch coverage
 
 # CHAOS_SEED=7 plays one seed again; CHAOS_CLIENTS=500 is the most that is worth while here.
 .PHONY: chaos
-chaos: CHAOS_SEED ?= 1,2,3
-chaos: CHAOS_CLIENTS ?= 200
-chaos: TEST_SECONDS ?= 60
+chaos: export CHAOS_SEED ?= 1,2,3
+chaos: export CHAOS_CLIENTS ?= 200
+chaos: export TEST_SECONDS ?= 60
 chaos: .venv ## play the fault scenarios with 200 clients on three seeds, 25 minutes
-	CHAOS_SEED=$(CHAOS_SEED) CHAOS_CLIENTS=$(CHAOS_CLIENTS) TEST_SECONDS=$(TEST_SECONDS) \
-	  $(BIN)/python -m pytest -m chaos tests/chaos tests/aws $(ARGS)
+	$(BIN)/python -m pytest -m chaos tests/chaos tests/aws $(ARGS)
 
 .PHONY: check
 check: .venv ## format, lint and types, changing nothing

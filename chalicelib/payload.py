@@ -15,16 +15,16 @@ a float. What cannot be validated is refused at import.
 
 import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .errors import DeclarationError
 from .faults import NotAnObject
 
-ReadPayload = Callable[[Any], Any]
-"""From a message's JSON value to the payload; raises a Fault where it is none."""
+if TYPE_CHECKING:
+    from .readers import Read
 
 
-def payload_reader(function: Callable[..., Any]) -> ReadPayload | None:
+def payload_reader(function: Callable[..., Any]) -> "Read | None":
     """What reads the payload of a route's function; None when it takes the request alone.
 
     Raises:

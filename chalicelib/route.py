@@ -1,11 +1,13 @@
 """One route: from a request to the handler's response."""
 
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .faults import Forbidden
-from .payload import ReadPayload
 from .request import Request
+
+if TYPE_CHECKING:
+    from .readers import Read
 
 Response = dict[str, Any]
 Result = str | Response | None
@@ -37,7 +39,7 @@ class Route(NamedTuple):
     route_key: str
     function: RouteFunction
     operation_name: str | None = None
-    read_payload: ReadPayload | None = None
+    read_payload: "Read | None" = None
     allow: Allow | None = None
     middleware: tuple[Middleware, ...] = ()
 
