@@ -1,11 +1,13 @@
 """The connections to one endpoint: open ones, those being opened, and what they wait for."""
 
+import os
+import select
 import socket
 import ssl
 from collections import deque
 from collections.abc import Callable, Iterable
 from functools import cached_property
-from selectors import DefaultSelector
+from selectors import BaseSelector, DefaultSelector, EpollSelector
 
 from ..clock import Clock
 from .http1 import Endpoint
@@ -37,8 +39,9 @@ class Pool:
         self._clock = clock
         self._resolve = resolve or _addresses
         self._selector = DefaultSelector()
-        self._all: set[Connection] = set()
-        self._opening: set[Connection] = set()
+        self._epoll = _epoll_of(self._selector)
+        self._all: dict[int, Connection] = {}
+        self._opening: list[Connection] = []
         self._idle: list[Connection] = []  # taken from its end: the most recently used
         self._rested_ms = 0
         self._addresses: deque[Address] = deque()
@@ -74,10 +77,10 @@ class Pool:
         Args:
             may_open: whether it may on a connection that is opened for it.
         """
-        if self._idle:
-            return True
-        few = len(self._all) < self._most and len(self._opening) < OPENING_AT_ONCE
-        return may_open and few
+        if self._idle or not may_open:
+            return bool(self._idle)
+        self._opening = [each for each in self._opening if not each.open]
+        return len(self._all) < self._most and len(self._opening) < OPENING_AT_ONCE
 
     def get(self, *, new: bool = False) -> Connection:
         """A connection for a request: an idle one, or one that is being opened.
@@ -94,24 +97,21 @@ class Pool:
 
     def watch(self, connection: Connection) -> None:
         """Wait for what a connection wants now."""
-        if self._opening and connection.open:
-            self._opening.discard(connection)
         if connection.wants != connection.watched:
             connection.watched = connection.wants
-            self._selector.modify(connection.descriptor, connection.wants, connection)
+            self._selector.modify(connection.descriptor, connection.wants)
 
     def keep(self, connection: Connection) -> None:
         """Take a connection back for the next request."""
-        if self._opening or connection.wants != connection.watched:
-            self.watch(connection)
+        self.watch(connection)
         self._idle.append(connection)
 
     def drop(self, connection: Connection) -> None:
         """Close a connection."""
-        self._all.remove(connection)
-        self._opening.discard(connection)
-        if connection in self._idle:
-            self._idle.remove(connection)
+        del self._all[connection.descriptor]
+        for some in (self._opening, self._idle):
+            if connection in some:
+                some.remove(connection)
         self._selector.unregister(connection.descriptor)
         connection.close()
 
@@ -122,13 +122,17 @@ class Pool:
 
     def poll(self, seconds: float) -> list[Connection]:
         """Those that can go on, waited for no longer than some time."""
-        return [key.data for key, _ in self._selector.select(seconds)]
+        if self._epoll is None:
+            return [self._all[key.fd] for key, _ in self._selector.select(seconds)]
+        return [self._all[descriptor] for descriptor, _ in self._epoll.poll(seconds)]
 
     def close(self) -> None:
         """Close everything."""
-        for connection in list(self._all):
+        for connection in list(self._all.values()):
             self.drop(connection)
         self._selector.close()
+        if self._epoll is not None:
+            self._epoll.close()
 
     @cached_property
     def _tls(self) -> ssl.SSLContext | None:
@@ -145,9 +149,9 @@ class Pool:
             except OSError as error:  # no way there; to another one, perhaps
                 problem = error
                 continue
-            self._selector.register(connection.descriptor, connection.wants, connection)
-            self._all.add(connection)
-            self._opening.add(connection)
+            self._selector.register(connection.descriptor, connection.wants)
+            self._all[connection.descriptor] = connection
+            self._opening.append(connection)
             return connection
         raise problem
 
@@ -160,3 +164,13 @@ class Pool:
 
 def _addresses(host: str, port: int) -> Iterable[Address]:
     return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG)
+
+
+def _epoll_of(selector: BaseSelector) -> "select.epoll | None":
+    """What a selector asks, where that is epoll: asked for itself, it answers in half the time.
+
+    The selector makes a key of each descriptor that is ready, and here there are very many.
+    """
+    if isinstance(selector, EpollSelector):
+        return select.epoll.fromfd(os.dup(selector.fileno()))
+    return None

@@ -9,7 +9,8 @@ from typing import Any
 
 from .http1 import Answer, read_answer
 
-RECEIVE_BYTES = 8192
+RECEIVE_BYTES = 479
+"""Twice a usual answer, and what Python's own allocator gives without asking the C library's."""
 
 _WANTS_READ = (ssl.SSLWantReadError, BlockingIOError)
 _WANTS_WRITE = (ssl.SSLWantWriteError, BlockingIOError)
@@ -101,7 +102,19 @@ class Connection:
         self.wants = EVENT_READ
         if self._unsent:
             self._flush()
-        return self._receive()
+        while True:
+            try:
+                data = self._socket.recv(RECEIVE_BYTES)
+            except _WANTS_READ:
+                return None
+            except ssl.SSLWantWriteError:
+                self.wants |= EVENT_WRITE
+                return None
+            self._received += data
+            answer = read_answer(self._received, ended=not data)
+            if answer is not None:
+                self.answers += 1
+                return answer._replace(reusable=False) if self._unsent else answer
 
     def still_open(self) -> bool:
         """Whether an idle connection has not been closed; what TLS sends by itself is read."""
@@ -150,19 +163,3 @@ class Connection:
         self._unsent = self._unsent[sent:]
         if self._unsent:
             self.wants |= EVENT_WRITE
-
-    def _receive(self) -> Answer | None:
-        """Read until the answer is whole or nothing is left, in the socket or in TLS's buffer."""
-        while True:
-            try:
-                data = self._socket.recv(RECEIVE_BYTES)
-            except _WANTS_READ:
-                return None
-            except ssl.SSLWantWriteError:
-                self.wants |= EVENT_WRITE
-                return None
-            self._received += data
-            answer = read_answer(self._received, ended=not data)
-            if answer is not None:
-                self.answers += 1
-                return answer._replace(reusable=False) if self._unsent else answer

@@ -1,5 +1,6 @@
 """What is the fast transport's own: connections that die, hang, stutter or lie."""
 
+import selectors
 import socket
 import ssl
 import struct
@@ -16,7 +17,7 @@ from chalicelib.clock import Clock
 from chalicelib.errors import SettingError
 from chalicelib.recipients import Recipient
 from chalicelib.settings import Settings
-from chalicelib.transports import Outcome, Result
+from chalicelib.transports import Outcome, Result, pool
 from chalicelib.transports.fast import FastTransport
 from chalicelib.transports.session import session
 
@@ -439,6 +440,16 @@ def test_connections_that_were_in_use_when_nobody_wanted_more_are_closed() -> No
         assert len(transport._pool._all) == 1
 
 
+def test_where_there_is_no_epoll_the_selector_itself_is_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pool, "DefaultSelector", selectors.SelectSelector)
+    with playing(answering(OK), concurrency=4) as (transport, peer):
+        deliveries = list(transport.post_all(people(20), b"x", soon()))
+        assert {each.outcome.result for each in deliveries} == {Result.OK}
+        assert len(peer.ids) == 20
+
+
 def test_a_post_in_the_midst_of_a_broadcast_disturbs_it_not() -> None:
     with playing(answering(OK), concurrency=4) as (transport, peer):
         for delivery in transport.post_all(people(20), b"x", soon()):
@@ -464,7 +475,7 @@ def test_the_context_that_verifies_is_made_once(
     for _ in range(2):
         with run_peer(answering(OK), tls) as peer, transport_to(peer, "https") as transport:
             transport.post(ID, b"x", soon())
-            (connection,) = transport._pool._all
+            (connection,) = transport._pool._all.values()
             assert connection._tls is not None
             made.append(connection._tls)
     assert made[0] is made[1]
