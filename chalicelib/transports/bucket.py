@@ -55,7 +55,7 @@ class TokenBucket:
         """When there is a token again."""
         return now + (1 - self.tokens) / self._rate
 
-    def learn(self, sent_at: float, now: float, *, throttled: bool) -> None:
+    def learn(self, sent_at: float, now: float, *, throttled: bool = False) -> None:
         """Take in how a post was answered.
 
         Args:

@@ -1,19 +1,19 @@
 """The loop: one message on its way to many, over connections that never block."""
 
-import heapq
 from collections.abc import Callable, Iterator
-from itertools import chain, count
+from itertools import chain
 from math import inf
 
 from botocore.exceptions import BotoCoreError
 
 from ..clock import Backoff, Clock
 from ..recipients import Recipient
+from .backlog import Backlog
 from .bucket import TokenBucket
-from .http1 import Answer, BadAnswerError
+from .http1 import PLAIN, Answer, BadAnswerError
 from .pool import Pool
 from .post import Post
-from .protocol import UNANSWERED, Delivery, Outcome, Result
+from .protocol import DONE, UNANSWERED, Delivery, Outcome, Result
 from .sigv4 import SignedRequests
 from .wire import Connection
 
@@ -22,8 +22,6 @@ TICKS_PER_TIMEOUT = 10
 SPARE_SECONDS = 0.0002
 """When nothing happens for so long, the processor is not what limits: then, and only then, another
 connection helps."""
-
-_OK, _REFUSED = Result.OK, Result.REFUSED  # found faster than an enumeration's members
 
 Sign = Callable[[], SignedRequests]
 """Gives requests signed at this moment; raises BotoCoreError when there are no credentials."""
@@ -62,11 +60,8 @@ class Fanout:
         self._timeout = timeout
         self._sign = sign
         self._read = read
-        self._source: Iterator[Recipient] | None = None
+        self._backlog = Backlog(iter(()))
         self._flying: dict[Connection, Post] = {}
-        self._at_once: list[Post] = []
-        self._later: list[tuple[float, int, Post]] = []
-        self._tickets = count()
         self._landed: list[Delivery] = []
         self._spare = True
 
@@ -80,27 +75,29 @@ class Fanout:
             retry_until: no attempt but the first begins after this, monotonic seconds.
             until: nothing begins and nothing is waited for after this, monotonic seconds.
         """
-        self._source = recipients
+        self._backlog = Backlog(recipients)
         self._retry_until = retry_until
         try:
             self._requests = self._sign()
         except BotoCoreError as error:
-            yield from self._refuse_all(error, until)
+            yield from self._refuse_all(recipients, error, until)
             return
         self._signed_at = self._checked_at = self._clock.monotonic()
         self._pool.wake()
         try:
-            yield from self._loop(until)
+            for landed in self._loop(until):
+                yield from landed
             yield from self._unfinished()
         finally:
             self._pool.rest(self._flying)
 
-    def _loop(self, until: float) -> Iterator[Delivery]:
+    def _loop(self, until: float) -> Iterator[list[Delivery]]:
+        """Round by round: begin posts, wait, take in answers; yields what each round brought."""
         while (now := self._clock.monotonic()) < until:
             self._keep_watch(now)
             patience = self._timeout / TICKS_PER_TIMEOUT if self._spare else SPARE_SECONDS
             wake = min(self._begin(now), until, now + patience)
-            if not (self._flying or self._source or self._later or self._at_once):
+            if self._backlog.empty and not self._flying:
                 return
             began = self._clock.monotonic()
             ready = self._pool.poll(max(0.0, wake - now))
@@ -108,42 +105,35 @@ class Fanout:
             self._spare = now - began > SPARE_SECONDS
             for connection in ready:
                 self._proceed(connection, now)
-            yield from self._landed
+            yield self._landed
             self._landed.clear()
 
     def _begin(self, now: float) -> float:
-        """Begin as many posts as may; say when, at the earliest, another may."""
+        """Begin as many posts as may; say when, at the earliest, another may.
+
+        One always may, even while another run, in whose midst this is, has every connection.
+        """
         self._bucket.fill(now)
-        while self._pool.has_room(may_open=self._spare):
+        while not self._flying or self._pool.has_room(may_open=self._spare):
             if self._bucket.tokens < 1:
                 return self._bucket.ready_at(now)
-            post = self._next(now)
+            post = self._backlog.again(now) or self._backlog.first(now)
             if post is None:
-                return self._later[0][0] if self._later else inf
+                return self._backlog.due
+            self._bucket.tokens -= 1
             self._send(post)
         return inf
 
-    def _next(self, now: float) -> Post | None:
-        if self._at_once:
-            return self._at_once.pop()
-        if self._later and self._later[0][0] <= now:
-            return heapq.heappop(self._later)[2]
-        if self._source is None:
-            return None
-        recipient = next(self._source, None)
-        if recipient is None:
-            self._source = None
-            return None
-        return Post(recipient)
-
     def _send(self, post: Post) -> None:
-        self._bucket.tokens -= 1
-        post.sent_at = self._clock.monotonic()  # taking the recipient may have taken a while
         try:
             connection = self._pool.get(new=post.replayed)
         except OSError as error:
             self._settle(post, _failed(error))
-            return
+        else:
+            self._send_on(connection, post)
+
+    def _send_on(self, connection: Connection, post: Post) -> None:
+        post.sent_at = self._clock.monotonic()  # taking the recipient may have taken a while
         self._flying[connection] = post
         try:
             connection.start(self._requests.render(post.recipient.connection_id))
@@ -166,17 +156,33 @@ class Fanout:
         if answer is None:
             self._pool.watch(connection)
             return
-        del self._flying[connection]
+        if answer is PLAIN and not post.attempts:  # nearly always: done, and nothing to say
+            self._bucket.learn(post.sent_at, now)
+            # Without a call of the class's own constructor, which is Python's.
+            self._landed.append(tuple.__new__(Delivery, (post.recipient, DONE)))
+            self._feed(connection, now)
+            return
         if answer.reusable:
-            self._pool.keep(connection)
+            self._free(connection)
         else:
+            del self._flying[connection]
             self._pool.drop(connection)
-        outcome = self._read(answer)
-        self._bucket.learn(post.sent_at, now, throttled=outcome.throttled)
-        if outcome.result is _OK and not post.attempts:  # nearly always: done, and nothing to say
-            self._landed.append(Delivery(post.recipient, outcome))
+        self._answer(post, self._read(answer), now)
+
+    def _feed(self, connection: Connection, now: float) -> None:
+        """Send the next post on a connection that is done with one.
+
+        At once, since all about it is in the processor's caches; they do not hold it for hundreds.
+        """
+        if self._bucket.tokens >= 1 and (post := self._backlog.first(now)):
+            self._bucket.tokens -= 1
+            self._send_on(connection, post)
         else:
-            self._answer(post, outcome, now)
+            self._free(connection)
+
+    def _free(self, connection: Connection) -> None:
+        del self._flying[connection]
+        self._pool.keep(connection)
 
     def _lose(self, connection: Connection, error: Exception) -> None:
         """A connection is dead; one that was kept may have been so before its request was sent."""
@@ -184,15 +190,16 @@ class Fanout:
         self._pool.drop(connection)
         if connection.answers and connection.silent and not post.replayed:
             post.replayed = True
-            self._at_once.append(post)
+            self._backlog.at_once(post)
         else:
             self._settle(post, _failed(error))
 
     def _answer(self, post: Post, outcome: Outcome, now: float) -> None:
-        if outcome.result is _REFUSED and not post.signed_again:
+        self._bucket.learn(post.sent_at, now, throttled=outcome.throttled)
+        if outcome.result is Result.REFUSED and not post.signed_again:
             post.signed_again, post.outcome = True, outcome
             if self._signed_at > post.sent_at or self._sign_again(now):
-                self._at_once.append(post)
+                self._backlog.at_once(post)
                 return
         self._settle(post, outcome)
 
@@ -201,7 +208,7 @@ class Fanout:
         if post.end_attempt(outcome):
             due = self._clock.monotonic() + self._backoff(post.attempts)
             if due < self._retry_until:
-                heapq.heappush(self._later, (due, next(self._tickets), post))
+                self._backlog.later(post, due)
                 return
         self._landed.append(post.delivery())
 
@@ -229,16 +236,16 @@ class Fanout:
         yield from self._landed
         for post in self._flying.values():
             post.outcome = UNANSWERED
-        later = (post for _, _, post in self._later)
-        for post in chain(self._flying.values(), self._at_once, later):
+        for post in chain(self._flying.values(), self._backlog.unsent()):
             yield post.delivery()
 
-    def _refuse_all(self, error: Exception, until: float) -> Iterator[Delivery]:
+    def _refuse_all(
+        self, recipients: Iterator[Recipient], error: Exception, until: float
+    ) -> Iterator[Delivery]:
         """Without credentials no post can begin, so it is as if each had been refused."""
         refusal = Outcome(Result.REFUSED, reason=type(error).__name__)
-        while self._clock.monotonic() < until and (post := self._next(0.0)):
-            post.outcome = refusal
-            yield post.delivery()
+        while self._clock.monotonic() < until and (recipient := next(recipients, None)):
+            yield Delivery(recipient, refusal)
 
 
 def _failed(error: Exception) -> Outcome:

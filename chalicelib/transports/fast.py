@@ -2,8 +2,8 @@
 
 A post costs what signing, TLS and the kernel cost, and little more: a request is rendered from
 parts that are the same for all (`sigv4`), its answer is read from the bytes (`http1`), and one
-loop (`fanout`) does what is possible on every connection (`wire`, `pool`), no faster than the pace
-allows (`bucket`). docs/performance.md has the figures.
+loop (`fanout`) does what is possible on every connection (`wire`, `pool`) for those whose turn it
+is (`backlog`), no faster than the pace allows (`bucket`). docs/performance.md has the figures.
 """
 
 import json
@@ -18,15 +18,13 @@ from ..recipients import Recipient
 from ..settings import Settings
 from .bucket import TokenBucket
 from .fanout import Fanout
-from .http1 import PLAIN, Answer, Endpoint
+from .http1 import Answer, Endpoint
 from .pool import Pool
-from .protocol import ConnectionInfo, Delivery, Outcome, outcome_of
+from .protocol import DONE, ConnectionInfo, Delivery, Outcome, outcome_of
 from .session import session
 from .sigv4 import Credentials, SignedRequests
 
 MOST_CONNECTIONS = 512
-
-_OK = outcome_of(200)
 
 
 class FastTransport:
@@ -124,11 +122,9 @@ class FastTransport:
 
 
 def _outcome(answer: Answer) -> Outcome:
-    if answer is PLAIN:
-        return _OK
     if answer.status != 200:
         return outcome_of(answer.status, answer.error)
-    return _OK._replace(info=_info(answer.body)) if answer.body else _OK
+    return DONE._replace(info=_info(answer.body)) if answer.body else DONE
 
 
 def _info(body: bytes) -> ConnectionInfo | None:

@@ -101,6 +101,7 @@ def outcome_of(status: int, reason: str = "") -> Outcome:
     return Outcome(result, status, reason, throttled=result is Result.THROTTLED)
 
 
+DONE = outcome_of(HTTPStatus.OK)
 UNANSWERED = Outcome(Result.FAILED, reason="no answer before the deadline")
 
 

@@ -214,7 +214,8 @@ def test_recipients_are_taken_only_when_their_post_can_start(
     deliveries = transport.post_all(endless(), b"x", soon())
     for _ in range(5):
         next(deliveries)
-    assert len(taken) <= CONCURRENCY + 5
+    # In flight, and answered in the same round as those that were yielded.
+    assert len(taken) <= 2 * CONCURRENCY + 5
     deliveries.close()  # type: ignore[attr-defined]  # a generator, as every transport's is
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from chalicelib.clock import Clock
-from chalicelib.errors import SettingError
+from chalicelib.errors import SettingError, StoreError
 from chalicelib.recipients import Recipient
 from chalicelib.settings import Settings
 from chalicelib.transports import Outcome, Result, pool
@@ -437,7 +437,7 @@ def test_connections_that_were_in_use_when_nobody_wanted_more_are_closed() -> No
         posts = transport.post_all((Recipient(f"c{n}", 0) for n in count()), b"x", soon())
         assert next(posts).recipient.connection_id == "c0"
         posts.close()  # type: ignore[attr-defined]  # a generator, as every transport's is
-        assert len(transport._pool._all) == 1
+        assert not transport._pool._all
 
 
 def test_where_there_is_no_epoll_the_selector_itself_is_asked(
@@ -448,6 +448,20 @@ def test_where_there_is_no_epoll_the_selector_itself_is_asked(
         deliveries = list(transport.post_all(people(20), b"x", soon()))
         assert {each.outcome.result for each in deliveries} == {Result.OK}
         assert len(peer.ids) == 20
+
+
+def test_recipients_who_cannot_all_be_read_leave_no_connection_in_between() -> None:
+    def broken() -> Iterator[Recipient]:
+        yield from (Recipient(f"c{number}", 0) for number in range(9))
+        raise StoreError("the table is gone")
+
+    with playing(answering(OK), concurrency=2) as (transport, _):
+        with pytest.raises(StoreError):
+            list(transport.post_all(broken(), b"x", soon()))
+        assert sorted(map(id, transport._pool._all.values())) == sorted(
+            map(id, transport._pool._idle)
+        )
+        assert transport.post(ID, b"x", soon()).result is Result.OK
 
 
 def test_a_post_in_the_midst_of_a_broadcast_disturbs_it_not() -> None:
