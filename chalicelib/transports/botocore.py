@@ -26,7 +26,16 @@ from ..errors import SettingError
 from ..recipients import Recipient
 from ..settings import Settings
 from .pace import Pace
-from .protocol import RETRIES, UNANSWERED, ConnectionInfo, Delivery, Outcome, Result, outcome_of
+from .protocol import (
+    RETRIES,
+    UNANSWERED,
+    ConnectionInfo,
+    Delivery,
+    Outcome,
+    Result,
+    broken_off,
+    outcome_of,
+)
 from .session import session
 
 THREADS = 32
@@ -137,7 +146,7 @@ class BotocoreTransport:
         try:
             outcome = call(recipient.connection_id)
         except Exception as error:  # noqa: BLE001 - reported as this recipient's outcome
-            outcome = Outcome(Result.FAILED, reason=type(error).__name__)
+            outcome = broken_off(error)
         landed.put((ticket, outcome))
 
     def _attempt(self, call: Callable[[], dict[str, Any]], deadline: float) -> Outcome:
@@ -182,9 +191,9 @@ def _outcome(call: Callable[[], dict[str, Any]]) -> Outcome:
         status = error.response["ResponseMetadata"]["HTTPStatusCode"]
         return outcome_of(status, error.response["Error"].get("Code", ""))
     except (HTTPClientError, NoConnectionError) as error:
-        return Outcome(Result.FAILED, reason=type(error).__name__)
+        return broken_off(error)
     except BotoCoreError as error:  # no credentials, or none that can be read
-        return Outcome(Result.REFUSED, reason=type(error).__name__)
+        return broken_off(error, Result.REFUSED)
     return outcome_of(answer["ResponseMetadata"]["HTTPStatusCode"])._replace(info=_info(answer))
 
 

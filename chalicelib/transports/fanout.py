@@ -13,7 +13,7 @@ from .bucket import TokenBucket
 from .http1 import PLAIN, Answer, BadAnswerError
 from .pool import Pool
 from .post import Post
-from .protocol import DONE, UNANSWERED, Delivery, Outcome, Result
+from .protocol import DONE, UNANSWERED, Delivery, Outcome, Result, broken_off
 from .sigv4 import SignedRequests
 from .wire import Connection
 
@@ -128,7 +128,7 @@ class Fanout:
         try:
             connection = self._pool.get(new=post.replayed)
         except OSError as error:
-            self._settle(post, _failed(error))
+            self._settle(post, broken_off(error))
         else:
             self._send_on(connection, post)
 
@@ -192,7 +192,7 @@ class Fanout:
             post.replayed = True
             self._backlog.at_once(post)
         else:
-            self._settle(post, _failed(error))
+            self._settle(post, broken_off(error))
 
     def _answer(self, post: Post, outcome: Outcome, now: float) -> None:
         self._bucket.learn(post.sent_at, now, throttled=outcome.throttled)
@@ -219,7 +219,7 @@ class Fanout:
             too_old = now - self._timeout
             for connection in [c for c, post in self._flying.items() if post.sent_at <= too_old]:
                 self._pool.drop(connection)
-                self._settle(self._flying.pop(connection), _failed(TimeoutError()))
+                self._settle(self._flying.pop(connection), broken_off(TimeoutError()))
         if now - self._signed_at >= SIGNED_FOR_SECONDS:
             self._sign_again(now)
 
@@ -243,10 +243,6 @@ class Fanout:
         self, recipients: Iterator[Recipient], error: Exception, until: float
     ) -> Iterator[Delivery]:
         """Without credentials no post can begin, so it is as if each had been refused."""
-        refusal = Outcome(Result.REFUSED, reason=type(error).__name__)
+        refusal = broken_off(error, Result.REFUSED)
         while self._clock.monotonic() < until and (recipient := next(recipients, None)):
             yield Delivery(recipient, refusal)
-
-
-def _failed(error: Exception) -> Outcome:
-    return Outcome(Result.FAILED, reason=type(error).__name__)

@@ -101,6 +101,11 @@ def outcome_of(status: int, reason: str = "") -> Outcome:
     return Outcome(result, status, reason, throttled=result is Result.THROTTLED)
 
 
+def broken_off(error: Exception, result: Result = Result.FAILED) -> Outcome:
+    """The outcome of a call that ended with an exception instead of a status."""
+    return Outcome(result, reason=type(error).__name__)
+
+
 DONE = outcome_of(HTTPStatus.OK)
 UNANSWERED = Outcome(Result.FAILED, reason="no answer before the deadline")
 

@@ -15,7 +15,7 @@ from ..management import HANG, RESET, Management, run_management
 
 ID = "L0SM9cOFvHcCIhw="
 CONCURRENCY = 8
-TIMEOUT = 0.25
+TIMEOUT = 1.0
 Results = dict[str, Result]
 
 

@@ -20,6 +20,7 @@ from chalicelib.settings import Settings
 from chalicelib.transports import Outcome, Result, pool
 from chalicelib.transports.fast import FastTransport
 from chalicelib.transports.session import session
+from chalicelib.transports.wire import Connection
 
 from ...certificates import server_context
 from .peer import OK, Peer, Play, run_peer
@@ -448,6 +449,23 @@ def test_where_there_is_no_epoll_the_selector_itself_is_asked(
         deliveries = list(transport.post_all(people(20), b"x", soon()))
         assert {each.outcome.result for each in deliveries} == {Result.OK}
         assert len(peer.ids) == 20
+
+
+def test_a_kept_connection_that_cannot_be_written_to_is_replaced(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    flush = Connection._flush
+
+    def fail_once(connection: Connection) -> None:
+        monkeypatch.setattr(Connection, "_flush", flush)
+        raise BrokenPipeError
+
+    with playing(answering(OK)) as (transport, peer):
+        transport.post("one", b"x", soon())
+        monkeypatch.setattr(Connection, "_flush", fail_once)
+        outcome = transport.post("two", b"x", soon())
+        assert (outcome.result, outcome.attempts) == (Result.OK, 1)
+        assert (peer.ids, peer.accepted) == (["one", "two"], 2)
 
 
 def test_recipients_who_cannot_all_be_read_leave_no_connection_in_between() -> None:

@@ -78,9 +78,9 @@ def test_an_echo_server_fails_where_it_should_and_only_there(echo: str, capsys: 
 
 def test_each_rule_is_told_as_it_is_looked_at(echo: str, capsys: Captured) -> None:
     """Beside a report of another format on standard error, so that this can go into a file."""
-    assert main(["verify", "--timeout", "0.1", "--url", echo]) == 1
+    assert main(["verify", "--timeout", "0.5", "--url", echo]) == 1
     text = capsys.readouterr()
-    main(["verify", "--timeout", "0.1", "--url", echo, "--format", "json"])
+    main(["verify", "--timeout", "0.5", "--url", echo, "--format", "json"])
     told = capsys.readouterr().err.splitlines()
     lines = text.out.splitlines()
     assert text.err == ""
