@@ -20,6 +20,7 @@ from chalicelib.settings import Settings
 from chalicelib.transports import Outcome, Result, pool
 from chalicelib.transports.fast import FastTransport
 from chalicelib.transports.session import session
+from chalicelib.transports.sigv4 import SignedRequests
 from chalicelib.transports.wire import Connection
 
 from ...certificates import server_context
@@ -332,20 +333,20 @@ def test_a_refusal_is_signed_again_with_the_credentials_that_there_are_then() ->
         assert len(peer.received) <= 24
 
 
-def test_a_refusal_at_the_deadline_is_told_as_one() -> None:
+def test_a_refusal_at_the_deadline_is_told_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = ShiftedClock()
+    with run_peer(answering(FORBIDDEN)) as peer, transport_to(peer, clock=clock) as transport:
+        signed: list[SignedRequests] = []
 
-    def play(peer: Peer) -> Play:
-        def serve(connection: socket.socket, number: int) -> None:
-            while peer.request(connection):
-                clock.shift += 100
-                connection.sendall(FORBIDDEN)
+        def sign(method: str, data: bytes) -> SignedRequests:
+            clock.shift = 100.0 * len(signed)  # the second one takes until after the deadline
+            signed.append(FastTransport._sign(transport, method, data))
+            return signed[-1]
 
-        return serve
-
-    with run_peer(play) as peer, transport_to(peer, clock=clock) as transport:
+        monkeypatch.setattr(transport, "_sign", sign)
         (delivery,) = transport.post_all(people(1), b"x", clock.monotonic() + 50)
         assert delivery.outcome.result is Result.REFUSED
+        assert (len(signed), len(peer.received)) == (2, 1)
 
 
 def test_without_credentials_every_post_is_refused_until_nobody_wants_more(
