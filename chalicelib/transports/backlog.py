@@ -46,7 +46,7 @@ class Backlog:
         """One to be sent again now."""
         if self._at_once:
             return self._at_once.pop()
-        if self._later and self._later[0][0] <= now:
+        if self.due <= now:
             return heapq.heappop(self._later)[2]
         return None
 

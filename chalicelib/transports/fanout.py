@@ -60,7 +60,6 @@ class Fanout:
         self._timeout = timeout
         self._sign = sign
         self._read = read
-        self._backlog = Backlog(iter(()))
         self._flying: dict[Connection, Post] = {}
         self._landed: list[Delivery] = []
         self._spare = True
