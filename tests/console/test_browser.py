@@ -222,13 +222,33 @@ def test_a_handshake_is_taken_for_ones_own_only_if_it_was_alone(modules: Page) -
     assert modules.evaluate(script % [101, 101]) is None
 
 
+HOLD_THE_NEXT_LIST = """{
+  const real = window.fetch;
+  window.fetch = async (...request) => {
+    const answer = await real(...request);
+    if (!String(request[0]).endsWith("/connections")) return answer;
+    window.fetch = real;
+    const list = await answer.json();
+    await new Promise((release) => { window.release = release });
+    return new Response(JSON.stringify(list));
+  };
+}"""
+
+
 def test_a_stopped_gateway_is_shown_and_come_back_to(page: Page, service: Service) -> None:
-    """The live view and both connections come back by themselves, on the same port."""
+    """The live view and both connections come back by themselves, on the same port.
+
+    A list that was asked for before is not shown when it comes after the end.
+    """
+    page.evaluate(HOLD_THE_NEXT_LIST)
+    send(page, broadcast("a change of the list"))
+    page.wait("window.release")
     with service.stopped():
         page.wait("document.body.dataset.gateway === 'down'")
         page.wait(f"/^next try in \\d+ s$/.test({text('#next')})")
         page.wait(f"{texts('.connection[data-state=waiting]')}.length === 2")
         assert "does not answer" in page.evaluate(f"{element('#stopped')}.innerText")
+        page.evaluate("release()")
         assert page.evaluate(OPEN_IDS) == []
     page.wait(CONNECTED)
     page.wait(f"{OPEN_IDS}.length === 2")

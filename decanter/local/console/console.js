@@ -103,7 +103,7 @@ class Console {
   down() {
     document.body.dataset.gateway = "down";
     find("#live").textContent = "stopped";
-    this.roster.show([]);
+    this.roster.clear();
     for (const connection of this.connections) connection.gatewayLost();
   }
 

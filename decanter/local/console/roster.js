@@ -10,6 +10,7 @@ export class Roster {
     Object.assign(this, { section, gateway, ownName, rows: new Map(), list: [], readAt: 0 });
     this.resting = null;
     this.isStale = false;
+    this.cleared = 0;
     setInterval(() => this.showAges(), 1000);
   }
 
@@ -22,11 +23,20 @@ export class Roster {
       if (this.isStale) this.refresh();
     }, REST_SECONDS * 1000);
     this.isStale = false;
+    const { cleared } = this;
     try {
-      this.show(await this.gateway.connections());
+      const list = await this.gateway.connections();
+      if (cleared === this.cleared) this.show(list);
     } catch {
       // it has stopped, which the live view shows
     }
+  }
+
+  // The gateway has stopped: nothing is open, whatever an answer says that is still on its way.
+  clear() {
+    this.cleared += 1;
+    this.isStale = false;
+    this.show([]);
   }
 
   show(list) {
