@@ -20,7 +20,7 @@ from botocore.httpsession import get_cert_path
 from tests.certificates import make_certificate
 
 from . import broadcast, cold, faults, posts, quota
-from .harness import ROOT, Section, Setup, machine
+from .harness import ROOT, Section, Setup, Stolen, machine
 from .target import run_target
 
 Part = Callable[[Setup], Iterable[Section]]
@@ -95,7 +95,10 @@ def _sections(
         ):
             setup = Setup(secure, plain, options.rounds, processors)
             for part in parts:
-                yield from PARTS[part](setup)
+                stolen = Stolen()
+                sections = list(PARTS[part](setup))
+                sections[-1].notes += stolen.notes()
+                yield from sections
 
 
 def _script(name: str) -> str:

@@ -168,6 +168,34 @@ def check_load(target: Target, seconds: float, what: str) -> list[str]:
     return [f"{what}: the target used {busy:.0%} of its processor"] if busy > BUSY else []
 
 
+class Stolen:
+    """Of the processor time that was wanted since now, what a virtual machine's host kept back.
+
+    Linux counts it in /proc/stat, `steal`; elsewhere, and outside of a virtual machine, there is
+    none. Where there is much, figures of two runs are not those of one machine.
+    """
+
+    def __init__(self) -> None:
+        self._before = _ticks()
+
+    def notes(self) -> list[str]:
+        """The share, for a table."""
+        wanted, stolen = (now - then for now, then in zip(_ticks(), self._before, strict=True))
+        if not wanted:
+            return []
+        return [f"The host kept {stolen / wanted:.1%} of the processor time that was wanted."]
+
+
+def _ticks() -> tuple[int, int]:
+    """Time wanted of all processors since the start, and of it the time stolen."""
+    try:
+        line = Path("/proc/stat").read_text().partition("\n")[0]
+    except OSError:
+        return 0, 0
+    user, nice, system, _idle, _waiting, interrupts, soft, stolen = map(int, line.split()[1:9])
+    return user + nice + system + interrupts + soft + stolen, stolen
+
+
 def machine(processors: int) -> dict[str, str]:
     """What the figures were seen on."""
     cpu = Path("/proc/cpuinfo").read_text().partition("model name\t: ")[2].partition("\n")[0]
