@@ -133,7 +133,7 @@ class Journal:
     def refused(self, method: str, path: str, status: int, why: str) -> None:
         """A request was for nothing that there is."""
         text = f"{method} {path} {status}: {why}"
-        self._tell("refused", text, error=True, method=method, path=path, status=status)
+        self._tell("refused", text, error=True, method=method, path=path, status=status, why=why)
 
     def log(self, function: str, request_id: str, line: str) -> None:
         """A handler printed a line."""

@@ -3,6 +3,8 @@
 import json
 import threading
 from collections.abc import Iterator
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 import pytest
 from websockets.sync.server import ServerConnection, serve
@@ -91,6 +93,19 @@ def test_invocations_are_shown_as_they_happen(page: Page) -> None:
     assert ("sendmessage", "websocket_message", "200") in shown
     assert ("$default", "websocket_message", "404") in shown
     assert all(took.endswith(" ms") for took in page.evaluate(texts(f"{rows} .took")))
+
+
+def test_what_was_asked_for_where_nothing_is_is_shown_with_the_right_address(
+    page: Page, service: Service
+) -> None:
+    with pytest.raises(HTTPError, match="403") as refused:
+        urlopen(f"{service.origin}/v2")
+    refused.value.close()
+    row = "#activity .happened[data-kind=refused]"
+    page.wait(f"{texts(row)}.length === 1")
+    shown = [page.evaluate(text(f"{row} .{name}")) for name in ("what", "text", "outcome")]
+    address = service.origin.replace("http:", "ws:") + "/v1"
+    assert shown == ["refused", f"GET /v2: the WebSocket API is at {address}", "403"]
 
 
 def test_what_a_failed_invocation_printed_is_shown_with_it(page: Page) -> None:

@@ -37,6 +37,11 @@ const READ = {
     outcome: code,
   }),
   log: ({ function: name, line }) => ({ what: name, text: line }),
+  refused: ({ method, path, why, status }) => ({
+    what: "refused",
+    text: `${method} ${path}: ${why}`,
+    outcome: status,
+  }),
   note: ({ note }) => ({ what: "gateway", text: note }),
   reload: ({ changed, milliseconds, message }) => ({
     what: "reload",

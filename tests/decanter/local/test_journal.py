@@ -54,10 +54,13 @@ def test_json_is_an_object_a_line_and_errors_say_so() -> None:
     out = io.StringIO()
     written = journal(out, as_json=True)
     written.ran(INVOCATION, Run("websocket_message", Failure.TIMED_OUT, 29.0, False))
+    written.refused("GET", "/v2", 403, "it is at /v1")
     written.hello({"websocket_url": "ws://x"}, "never seen")
     entries: list[dict[str, Any]] = [json.loads(line) for line in out.getvalue().splitlines()]
-    assert [entry["kind"] for entry in entries] == ["ran", "serving"]
+    assert [entry["kind"] for entry in entries] == ["ran", "refused", "serving"]
     assert (entries[0]["error"], entries[0]["outcome"]) == (True, "timed out")
+    assert entries[1]["error"]
+    assert (entries[1]["path"], entries[1]["why"]) == ("/v2", "it is at /v1")
 
 
 @pytest.mark.parametrize(("verbose", "lines"), [(False, 0), (True, 1)])
