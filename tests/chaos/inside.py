@@ -35,6 +35,8 @@ TOKENS = {
     "DECANTER_JWT_SECRET": "x" * 32,
 }
 ADDRESS = ("127.0.0.1", 8000)
+API_ID = "a1b2c3d4e5"
+DOMAIN = f"{API_ID}.execute-api.eu-west-1.amazonaws.com"
 
 
 def make_router(transport: FakeTransport) -> Router:
@@ -60,9 +62,14 @@ def make_router(transport: FakeTransport) -> Router:
 
 
 class Handlers:
-    """Calls the router where the gateway would have a process do so."""
+    """Calls the router where the gateway would have a process do so.
+
+    Attributes:
+        broadcasts: how many messages were sent on.
+    """
 
     def __init__(self) -> None:
+        self.broadcasts = 0
         self.transport = FakeTransport(FakeClock())
         router = make_router(self.transport)
         self._answers: dict[str, Callable[[Any], dict[str, Any]]] = {
@@ -74,6 +81,7 @@ class Handlers:
     async def invoke(self, invocation: Invocation) -> Outcome:
         response = self._answers[invocation.function](invocation.event)
         assert response["statusCode"] != 500
+        self.broadcasts += response["statusCode"] == 200 and bool(self.transport.posts)
         self.transport.posts.clear()
         return Returned(response)
 
@@ -113,13 +121,15 @@ class Inside:
     Attributes:
         gateway: its connections.
         opened: how many of them became WebSockets.
+        handlers: called for them.
     """
 
     def __init__(self) -> None:
         api = Api("v1", ROUTES, "$request.body.message", http_routes=("/things",))
-        self.gateway = Gateway(api, EventMaker("v1", "a1b2c3d4e5.execute-api.eu-west-1.on.aws"))
+        self.gateway = Gateway(api, EventMaker("v1", DOMAIN, api_id=API_ID))
         journal, faults = Journal(Nowhere(), as_json=True, verbose=True), Faults()
-        functions = cast(Functions, Handlers())
+        self.handlers = Handlers()
+        functions = cast(Functions, self.handlers)
         control = Control(
             self.gateway,
             journal,
