@@ -20,7 +20,7 @@ from botocore.httpsession import get_cert_path
 from tests.certificates import make_certificate
 
 from . import broadcast, cold, faults, posts, quota
-from .harness import ROOT, Section, Setup, Stolen, machine
+from .harness import ROOT, Section, Setup, machine, processor_ticks, stolen
 from .target import run_target
 
 Part = Callable[[Setup], Iterable[Section]]
@@ -94,11 +94,13 @@ def _sections(
             run_target(processors[-1]) as plain,
         ):
             setup = Setup(secure, plain, options.rounds, processors)
+            before = processor_ticks()
             for part in parts:
-                stolen = Stolen()
-                sections = list(PARTS[part](setup))
-                sections[-1].notes += stolen.notes()
-                yield from sections
+                for section in PARTS[part](setup):
+                    now = processor_ticks()
+                    section.notes += stolen(before, now)
+                    before = now
+                    yield section
 
 
 def _script(name: str) -> str:

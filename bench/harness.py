@@ -168,32 +168,28 @@ def check_load(target: Target, seconds: float, what: str) -> list[str]:
     return [f"{what}: the target used {busy:.0%} of its processor"] if busy > BUSY else []
 
 
-class Stolen:
-    """Of the processor time that was wanted since now, what a virtual machine's host kept back.
+def processor_ticks() -> tuple[int, int]:
+    """Time wanted of all processors since the start, and what of it a virtual machine's host kept.
 
-    Linux counts it in /proc/stat, `steal`; elsewhere, and outside of a virtual machine, there is
-    none. Where there is much, figures of two runs are not those of one machine.
+    Linux counts both in /proc/stat; elsewhere they are 0.
     """
-
-    def __init__(self) -> None:
-        self._before = _ticks()
-
-    def notes(self) -> list[str]:
-        """The share, for a table."""
-        wanted, stolen = (now - then for now, then in zip(_ticks(), self._before, strict=True))
-        if not wanted:
-            return []
-        return [f"The host kept {stolen / wanted:.1%} of the processor time that was wanted."]
-
-
-def _ticks() -> tuple[int, int]:
-    """Time wanted of all processors since the start, and of it the time stolen."""
     try:
         line = Path("/proc/stat").read_text().partition("\n")[0]
     except OSError:
         return 0, 0
-    user, nice, system, _idle, _waiting, interrupts, soft, stolen = map(int, line.split()[1:9])
-    return user + nice + system + interrupts + soft + stolen, stolen
+    user, nice, system, _idle, _waiting, interrupts, soft, steal = map(int, line.split()[1:9])
+    return user + nice + system + interrupts + soft + steal, steal
+
+
+def stolen(before: tuple[int, int], now: tuple[int, int]) -> list[str]:
+    """The share that the host kept between two moments, for a table.
+
+    Where it is large, figures of two runs are not those of one machine.
+    """
+    wanted, kept = now[0] - before[0], now[1] - before[1]
+    if not wanted:
+        return []
+    return [f"The host kept {kept / wanted:.1%} of the processor time that was wanted."]
 
 
 def machine(processors: int) -> dict[str, str]:

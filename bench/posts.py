@@ -1,6 +1,6 @@
 """Part `posts`: what a post costs, by way, latency, encryption, and connection open or not."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from .harness import (
     Measured,
@@ -30,11 +30,13 @@ class Posting:
     Args:
         target: what is posted to.
         cpu: where pinned clients run.
+        prefix: a command that runs the clients'.
     """
 
-    def __init__(self, target: Target, cpu: int) -> None:
+    def __init__(self, target: Target, cpu: int, prefix: Sequence[str] = ()) -> None:
         self.target = target
         self.cpu = cpu
+        self.prefix = prefix
         self.specs: dict[str, Measured] = {}
         self.notes: list[str] = []
 
@@ -59,7 +61,7 @@ class Posting:
         """One measurement, checked."""
         spec = self.specs[name]
         self.target.control(latency_us=spec["latency_us"])
-        result = work("posts", self.target, spec)
+        result = work("posts", self.target, spec, self.prefix)
         posts = spec["posts"]
         signed = spec["way"] != "unsigned"
         busy = check_load(self.target, result["wall_s"], name)

@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from .harness import Measured, Section, Setup, check, check_load, median, shuffled_rounds, work
+from .harness import Section, Setup, median, shuffled_rounds
+from .posts import Posting
 
 SHARE = 0.30
 PERIOD_US = 100_000
+LATENCY_MS = 10
 CGROUPS = Path("/sys/fs/cgroup")
 JOIN = 'echo $$ > "$0/cgroup.procs" && exec "$@"'
 POSTS = {"fast": 30_000, "unsigned": 30_000, "boto3": 300}
@@ -24,30 +26,17 @@ def measure(setup: Setup) -> list[Section]:
             section.notes.append("Not measured: it needs a writable cgroup or `cpulimit`.")
             return [section]
         how, prefix = limit
-        problems: list[str] = []
-
-        def run(way: str) -> Measured:
-            spec = {
-                "way": way,
-                "connections": CONNECTIONS[way],
-                "posts": POSTS[way],
-                "latency_us": 10_000,
-                "warm": True,
-                "cpu": setup.client_cpu,
-            }
-            setup.secure.control(latency_us=10_000)
-            result = work("posts", setup.secure, spec, prefix)
-            problems.extend(check_load(setup.secure, result["wall_s"], way))
-            problems.extend(check(setup.secure, POSTS[way], way, signed=way != "unsigned"))
-            rate = POSTS[way] / result["wall_s"]
-            return result | {"rate": rate, "us": result["cpu_s"] / POSTS[way] * 1e6}
-
-        runs = {way: lambda way=way: run(way) for way in POSTS}
-        results = shuffled_rounds(runs, setup.rounds)
-    for way, samples in results.items():
+        posting = Posting(setup.secure, setup.client_cpu, prefix)
+        rows = {
+            way: posting.add(way, CONNECTIONS[way], posts, LATENCY_MS)
+            for way, posts in POSTS.items()
+        }
+        results = shuffled_rounds(posting.runs(), setup.rounds)
+    for way, row in rows.items():
+        samples = results[row]
         section.rows.append([way, median(samples, "rate"), median(samples, "us")])
-    section.notes += [f"Held by {how}.", *problems]
-    rate = median(results["fast"], "rate")
+    section.notes += [f"Held by {how}.", *posting.notes]
+    rate = median(results[rows["fast"]], "rate")
     section.claim("posts a second at 10 ms", rate, "10,000 or more", held=rate >= 10_000)
     return [section]
 

@@ -11,7 +11,7 @@ from chalicelib import AllowedOrigins, Handshake, Request, Router, WebTokens
 from chalicelib.origins import VARIABLE
 from chalicelib.tokens import MARKER
 from decanter.local.control import Control
-from decanter.local.events import EventMaker
+from decanter.local.events import API_ID, EventMaker
 from decanter.local.faults import Faults
 from decanter.local.functions import Functions
 from decanter.local.gateway import Gateway
@@ -35,7 +35,6 @@ TOKENS = {
     "DECANTER_JWT_SECRET": "x" * 32,
 }
 ADDRESS = ("127.0.0.1", 8000)
-API_ID = "a1b2c3d4e5"
 DOMAIN = f"{API_ID}.execute-api.eu-west-1.amazonaws.com"
 
 
@@ -126,7 +125,7 @@ class Inside:
 
     def __init__(self) -> None:
         api = Api("v1", ROUTES, "$request.body.message", http_routes=("/things",))
-        self.gateway = Gateway(api, EventMaker("v1", DOMAIN, api_id=API_ID))
+        self.gateway = Gateway(api, EventMaker("v1", DOMAIN))
         journal, faults = Journal(Nowhere(), as_json=True, verbose=True), Faults()
         self.handlers = Handlers()
         functions = cast(Functions, self.handlers)

@@ -86,7 +86,7 @@ class Dice:
         opcode = Opcode.TEXT if self.chance.random() < 0.5 else self.chance.choice([*Opcode])
         data = self.text().encode()
         if opcode in CTRL_OPCODES:
-            data = data[: self.chance.randrange(126)]
+            data = data[: self.chance.randrange(126)]  # a ping's most
         whole = opcode in CTRL_OPCODES or self.chance.random() < 0.8
         frame = Frame(opcode, data, whole).serialize(mask=self.chance.random() < 0.95)
         return self.mutated(frame) if self.chance.random() < 0.5 else frame
