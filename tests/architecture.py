@@ -23,7 +23,7 @@ LEAVES = {
 }
 STAND_ALONE = {"decanter.inside", "decanter.local.dynamodb", "decanter.local.worker"}
 APART = (("decanter.local", "decanter.aws"), ("decanter.aws", "decanter.local"))
-MAX_FILE_LINES = 250
+MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 40
 
 

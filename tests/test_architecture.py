@@ -93,7 +93,7 @@ def test_a_large_file_and_a_long_function_are_found() -> None:
     long_function = Module("app", f"def long():\n{body}")
     large_file = Module("app", "x = 1\n" * (MAX_FILE_LINES + 1))
     assert size_faults([long_function]) == ["app:1 long has 41 lines"]
-    assert size_faults([large_file]) == ["app has 251 lines, at most 250"]
+    assert size_faults([large_file]) == ["app has 401 lines, at most 400"]
 
 
 def test_the_tree_is_read_from_disk(tmp_path: Path) -> None:
