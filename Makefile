@@ -47,6 +47,10 @@ chaos: export TEST_SECONDS ?= 60
 chaos: .venv ## play the fault scenarios with 200 clients on three seeds, 25 minutes
 	$(BIN)/python -m pytest -m chaos tests/chaos tests/aws $(ARGS)
 
+.PHONY: field-cases
+field-cases: .venv ## list what applications of others need: what works, and what is open
+	$(BIN)/python -m pytest -q -r fE --numprocesses 2 --dist loadfile tests/field_cases $(ARGS)
+
 .PHONY: check
 check: .venv ## format, lint and types, changing nothing
 	$(BIN)/python -m ruff format --check
@@ -97,7 +101,7 @@ clean: ## remove .venv and everything else that the targets make
 help: ## list the targets
 	@awk 'BEGIN { FS = ":.*## " } \
 	  /^##@ / { printf "\n%s\n", substr($$0, 5) } \
-	  /^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+	  /^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 	@printf '\nPYTHON=python3.13, PORT=9000, STAGE=dev and ARGS="..." pass through.\n'
 
 # Stamps, each written only when its step has succeeded: `made` names the interpreter and this
