@@ -75,8 +75,6 @@ TITLES = {
 }
 
 WITHOUT_TEST = {
-    # Rights
-    **dict.fromkeys(["R1", "R2", "R3", "R4", "R5", "R6"], "not written yet"),
     # Packaging
     **dict.fromkeys(["P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8"], "not written yet"),
     # Handlers

@@ -1,0 +1,142 @@
+"""Small projects as their developers write them, and `decanter` run on them."""
+
+import contextlib
+import io
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from decanter.cli import main
+from decanter.stack import logical_id
+from tests.decanter.projects import CONFIG, ROOT, write_project
+
+PLAIN = """\
+import os, boto3
+from chalice import Chalice
+
+app = Chalice(app_name="pour")
+app.websocket_api.session = boto3.Session()
+app.experimental_feature_flags.update(["WEBSOCKETS"])
+"""
+
+HANDLERS = """
+
+@app.on_ws_connect()
+def connect(event):
+    pass
+
+
+@app.on_ws_message()
+def message(event):
+    pass
+"""
+
+FRAMEWORK = """\
+from chalice import Chalice
+from pynamodb.attributes import UnicodeAttribute
+
+from chalicelib import ConnectionModel, Router, connection_table
+
+app = Chalice(app_name="pour")
+app.experimental_feature_flags.update(["WEBSOCKETS"])
+
+
+@connection_table(env="CONNECTIONS_TABLE")
+class Connection(ConnectionModel):
+    connection_id = UnicodeAttribute(hash_key=True, attr_name="connectionID")
+    nickname = UnicodeAttribute(null=True)
+
+
+router = Router("$request.body.action", connections=Connection)
+
+
+@app.on_ws_connect()
+def connect(event):
+    return router.connect(event.to_dict())
+
+
+@app.on_ws_disconnect()
+def disconnect(event):
+    return router.disconnect(event.to_dict(), event.context)
+
+
+@app.on_ws_message()
+def message(event):
+    return router.dispatch(event.to_dict(), event.context)
+"""
+
+
+def framework_project(folder: Path, source: str, config: Mapping[str, Any] | str = CONFIG) -> Path:
+    """Write a project whose app uses the framework."""
+    write_project(folder, source, config)
+    (folder / "chalicelib").symlink_to(ROOT / "chalicelib")
+    return folder
+
+
+@dataclass(frozen=True)
+class Done:
+    """A command that has ended: its exit status, and what it printed."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def output(self) -> str:
+        return self.out + self.err
+
+    @property
+    def refused(self) -> bool:
+        """True if it ended as a user's mistake does: one line, no traceback, status 2."""
+        return self.status == 2 and self.err.count("\n") == 1
+
+
+def run(*arguments: str | Path) -> Done:
+    """Run `decanter` in this process, which saves a second."""
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        status = main([*map(str, arguments)])
+    return Done(status, out.getvalue(), err.getvalue())
+
+
+def resources_of(project: Path, stage: str = "dev") -> dict[str, Any]:
+    """Return the resources of the template that `decanter template` writes."""
+    done = run("template", "--project-dir", project, "--stage", stage, "--output", "-")
+    assert done.status == 0, done.err
+    found: dict[str, Any] = json.loads(done.out)["Resources"]
+    return found
+
+
+def packaged(project: Path) -> dict[str, Any]:
+    """Return the template that `decanter package` makes."""
+    done = run("package", "--project-dir", project)
+    assert done.status == 0, done.output
+    path = project / "build" / "package" / "dev" / "result" / "sam.json"
+    template: dict[str, Any] = json.loads(path.read_text())
+    return template
+
+
+def granted(resources: Mapping[str, Any], function: str) -> set[str]:
+    """Return the actions that a function's role of its own allows, but for logs."""
+    role = resources.get(f"{logical_id(function)}Role", {})
+    return {
+        action
+        for policy in role.get("Properties", {}).get("Policies", ())
+        for statement in policy["PolicyDocument"]["Statement"]
+        for action in _list(statement["Action"])
+        if not action.startswith("logs:")
+    }
+
+
+def variables(resources: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the logical id and the environment variables of each function that has some."""
+    for name, resource in resources.items():
+        environment = resource.get("Properties", {}).get("Environment", {})
+        if environment:
+            yield name, environment["Variables"]
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
