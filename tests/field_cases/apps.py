@@ -88,6 +88,11 @@ class Done:
         return self.out + self.err
 
     @property
+    def reason(self) -> str:
+        """The last line on standard error."""
+        return (self.err.splitlines() or [""])[-1]
+
+    @property
     def refused(self) -> bool:
         """True if it ended as a user's mistake does: one line, no traceback, status 2."""
         return self.status == 2 and self.err.count("\n") == 1
@@ -104,7 +109,7 @@ def run(*arguments: str | Path) -> Done:
 def resources_of(project: Path, stage: str = "dev") -> dict[str, Any]:
     """Return the resources of the template that `decanter template` writes."""
     done = run("template", "--project-dir", project, "--stage", stage, "--output", "-")
-    assert done.status == 0, done.err
+    assert done.status == 0, done.reason
     found: dict[str, Any] = json.loads(done.out)["Resources"]
     return found
 
@@ -112,7 +117,7 @@ def resources_of(project: Path, stage: str = "dev") -> dict[str, Any]:
 def packaged(project: Path) -> dict[str, Any]:
     """Return the template that `decanter package` makes."""
     done = run("package", "--project-dir", project)
-    assert done.status == 0, done.output
+    assert done.status == 0, done.reason
     path = project / "build" / "package" / "dev" / "result" / "sam.json"
     template: dict[str, Any] = json.loads(path.read_text())
     return template

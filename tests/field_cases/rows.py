@@ -75,8 +75,6 @@ TITLES = {
 }
 
 WITHOUT_TEST = {
-    # Packaging
-    **dict.fromkeys(["P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8"], "not written yet"),
     # Handlers
     **{f"L{number}": "not written yet" for number in range(1, 13)},
     # Tests of applications
