@@ -102,7 +102,10 @@ def run(*arguments: str | Path) -> Done:
     """Run `decanter` in this process, which saves a second."""
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        status = main([*map(str, arguments)])
+        try:
+            status = main([*map(str, arguments)])
+        except SystemExit as end:  # argparse, after --help or for an unknown option
+            status = int(end.code or 0)
     return Done(status, out.getvalue(), err.getvalue())
 
 

@@ -79,8 +79,6 @@ WITHOUT_TEST = {
     **{f"L{number}": "not written yet" for number in range(1, 13)},
     # Tests of applications
     **dict.fromkeys(["T1", "T2", "T3", "T4"], "not written yet"),
-    # On AWS
-    **dict.fromkeys(["A1", "A2", "A3", "A4", "A5"], "not written yet"),
     # Faults of the runtime
     **{f"F{number}": "not written yet" for number in range(1, 14)},
     # Newcomers

@@ -13,9 +13,8 @@ import botocore
 import pytest
 from botocore.session import Session
 
-from decanter.new import create
 from tests.contract.projects import NO_DATABASE
-from tests.decanter.projects import CONFIG, ROOT, write_project
+from tests.decanter.projects import CONFIG, ROOT, clean_environment, write_project
 from tests.field_cases.apps import FRAMEWORK, HANDLERS, PLAIN, Done, framework_project, run
 from tests.gateways import gateway
 
@@ -296,7 +295,10 @@ def test_a_file_that_decanter_wrote_is_written_again(tmp_path: Path) -> None:
     strict=True, raises=AssertionError, reason="requirements-dev.txt has the tool's folder"
 )
 def test_a_new_project_names_no_folder_of_this_machine(tmp_path: Path) -> None:
-    files = create("hello", tmp_path).glob("requirements*.txt")
+    """Made outside of the checkout, whose egg-info hides where the tool was installed from."""
+    command = [sys.executable, "-m", "decanter", "new", "hello"]
+    subprocess.run(command, cwd=tmp_path, env=clean_environment(), check=True, capture_output=True)
+    files = (tmp_path / "hello").glob("requirements*.txt")
     lines = [line for file in files for line in file.read_text().splitlines()]
     assert [line for line in lines if re.search(r"file:|^-e '?/", line)] == []
 

@@ -1,0 +1,295 @@
+"""On AWS: nothing that belongs to others is touched, nothing secret is shown."""
+
+import copy
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.aws.cloud import BUCKET, Cloud, cloud
+from tests.contract.projects import NO_DATABASE
+from tests.decanter.projects import APP, CONFIG, ROOT, clean_environment, write_project
+from tests.field_cases.apps import PLAIN, Done, packaged, run, variables
+from tests.gateways import gateway
+
+ORDERS = {
+    "Type": "AWS::DynamoDB::Table",
+    "Properties": {
+        "TableName": "orders",
+        "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
+        "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+        "BillingMode": "PAY_PER_REQUEST",
+    },
+}
+ORDER = {"id": {"S": "1"}, "of": {"S": "ann"}}
+
+
+@pytest.fixture(name="running", scope="module")
+def _running() -> Iterator[Cloud]:
+    with cloud() as it:
+        yield it
+
+
+@pytest.fixture(name="aws")
+def _aws(running: Cloud, monkeypatch: pytest.MonkeyPatch) -> Cloud:
+    """An empty account, which the commands of this process use."""
+    running.reset()
+    use(running.environment(), monkeypatch)
+    return running
+
+
+def use(environment: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {**clean_environment(), **environment}.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture(name="project")
+def _project(tmp_path: Path) -> Path:
+    return with_orders(tmp_path / "p")
+
+
+def with_orders(folder: Path) -> Path:
+    """Write a project whose stack has a table beside the one that app.py declares."""
+    write_project(folder)
+    overrides = json.dumps({"Resources": {"Orders": ORDERS}})
+    (folder / ".chalice" / "overrides.json").write_text(overrides)
+    return folder
+
+
+@pytest.fixture(name="made", scope="module")
+def _made(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The template that `decanter package` makes of the project."""
+    template = packaged(with_orders(tmp_path_factory.mktemp("made") / "p"))
+    for resource in template["Resources"].values():
+        if resource["Type"] == "AWS::Serverless::Function":
+            resource["Properties"]["CodeUri"] = f"s3://{BUCKET}/code.zip"
+    return json.dumps(template)
+
+
+def provision(project: Path, *arguments: str) -> Done:
+    return run("provision", "--project-dir", project, "--s3-bucket", BUCKET, *arguments)
+
+
+def create_stack(aws: Cloud, name: str, template: Mapping[str, Any]) -> None:
+    """Create a stack with CloudFormation alone."""
+    client = aws.client("cloudformation")
+    change = {"StackName": name, "ChangeSetName": "first"}
+    body, capabilities = json.dumps(template), ["CAPABILITY_IAM"]
+    aws.client("s3").put_object(Bucket=BUCKET, Key="code.zip", Body=b"PK\5\6" + bytes(18))
+    client.create_change_set(
+        **change, ChangeSetType="CREATE", TemplateBody=body, Capabilities=capabilities
+    )
+    client.execute_change_set(**change)
+
+
+def state(aws: Cloud, stack: str) -> tuple[Any, ...]:
+    """Return what must not change of a stack with a table of orders."""
+    template = aws.client("cloudformation").get_template(StackName=stack)["TemplateBody"]
+    tables = aws.client("dynamodb").list_tables()["TableNames"]
+    rows = [aws.client("dynamodb").scan(TableName=name)["Items"] for name in tables]
+    return template, tables, rows, aws.left()
+
+
+@pytest.fixture(name="foreign")
+def _foreign(aws: Cloud) -> Cloud:
+    """A stack of somebody else, with a row in its table, called as stage dev of app pour."""
+    create_stack(aws, "pour-dev", {"Resources": {"Orders": ORDERS}})
+    aws.client("dynamodb").put_item(TableName="orders", Item=ORDER)
+    return aws
+
+
+@pytest.mark.row("A1")
+@pytest.mark.parametrize("command", ["provision", "delete"])
+@pytest.mark.xfail(
+    strict=True, raises=AssertionError, reason="a stack of somebody else is changed or deleted"
+)
+def test_a_stack_of_somebody_else_stays_as_it_is(
+    command: str, foreign: Cloud, project: Path
+) -> None:
+    before = state(foreign, "pour-dev")
+    done = (
+        provision(project)
+        if command == "provision"
+        else run("delete", "--project-dir", project, "--yes")
+    )
+    assert done.refused
+    assert "pour-dev" in done.err
+    assert state(foreign, "pour-dev") == before
+
+
+@pytest.mark.row("A1")
+@pytest.mark.xfail(
+    strict=True, raises=AssertionError, reason="two applications share one stack by its name"
+)
+def test_a_stack_of_another_application_of_ours_stays_as_it_is(aws: Cloud, tmp_path: Path) -> None:
+    """Stage eu-dev of app chat, and stage dev of app chat-eu."""
+    stage = CONFIG["stages"]["dev"]
+    first, second = (
+        write_project(
+            tmp_path / name,
+            APP.replace('app_name="pour"', f'app_name="{name}"'),
+            {"version": "2.0", "app_name": name, "stages": {stage_name: stage}},
+        )
+        for name, stage_name in (("chat", "eu-dev"), ("chat-eu", "dev"))
+    )
+    assert provision(first, "--stage", "eu-dev").status == 0
+    before = state(aws, "chat-eu-dev")
+    done = provision(second)
+    assert done.refused
+    assert "--stack-name" in done.err
+    assert state(aws, "chat-eu-dev") == before
+
+
+@pytest.mark.row("A1")
+@pytest.mark.xfail(
+    strict=True, raises=AssertionError, reason="a stack without a mark is taken over unasked"
+)
+def test_a_stack_of_ours_that_has_no_mark_is_adopted_by_name(
+    aws: Cloud, project: Path, made: str
+) -> None:
+    """As version 0.1 made it."""
+    template = json.loads(made)
+    template.pop("Metadata", None)
+    create_stack(aws, "pour-dev", template)
+    done = provision(project)
+    assert done.refused
+    assert "--adopt pour-dev" in done.err
+    assert provision(project, "--adopt", "pour-dev").status == 0
+    assert provision(project).status == 0
+
+
+@pytest.mark.row("A1")
+@pytest.mark.parametrize("change", ["removes", "replaces"])
+@pytest.mark.xfail(
+    strict=True, raises=AssertionError, reason="a table is deleted with what is in it, unasked"
+)
+def test_a_table_is_not_removed_or_replaced_unasked(
+    change: str, aws: Cloud, project: Path, made: str
+) -> None:
+    create_stack(aws, "pour-dev", json.loads(made))
+    aws.client("dynamodb").put_item(TableName="orders", Item=ORDER)
+    before = state(aws, "pour-dev")
+    overrides = project / ".chalice" / "overrides.json"
+    overrides.write_text(overrides.read_text().replace('"orders"', '"orders-2"'))
+    if change == "removes":
+        overrides.unlink()
+    done = provision(project)
+    assert done.status != 0
+    assert "Orders" in done.err
+    assert state(aws, "pour-dev")[1:3] == before[1:3]
+
+
+@pytest.mark.row("A2")
+@pytest.mark.xfail(strict=True, raises=AssertionError, reason="the table is deleted unasked")
+def test_table_delete_asks(aws: Cloud, project: Path) -> None:
+    assert run("table", "create", "--project-dir", project).status == 0
+    done = run("table", "delete", "--project-dir", project)
+    assert done.refused
+    assert "pour-dev-connections" in done.output or "--yes" in done.err
+    assert aws.client("dynamodb").list_tables()["TableNames"] == ["pour-dev-connections"]
+
+
+@pytest.mark.row("A2")
+@pytest.mark.xfail(strict=True, raises=AssertionError, reason="`table delete` has no --yes")
+def test_table_delete_leaves_a_table_with_another_key(aws: Cloud, project: Path) -> None:
+    aws.client("dynamodb").create_table(
+        **ORDERS["Properties"] | {"TableName": "pour-dev-connections"}  # type: ignore[operator]
+    )
+    done = run("table", "delete", "--project-dir", project, "--yes")
+    assert done.refused
+    assert "pour-dev-connections" in done.err
+    assert aws.client("dynamodb").list_tables()["TableNames"] == ["pour-dev-connections"]
+
+
+@pytest.mark.row("A3")
+@pytest.mark.xfail(
+    strict=True, raises=AssertionError, reason="--noop prints the old and the new value"
+)
+def test_values_of_variables_are_not_printed(aws: Cloud, project: Path, made: str) -> None:
+    template = json.loads(made)
+    for _, values in variables(template["Resources"]):
+        values["PAYMENT_KEY"] = "old-secret"
+    create_stack(aws, "pour-dev", template)
+    config = copy.deepcopy(CONFIG)
+    config["stages"]["dev"]["environment_variables"]["PAYMENT_KEY"] = "new-secret"
+    (project / ".chalice" / "config.json").write_text(json.dumps(config))
+    done = provision(project, "--noop")
+    assert done.status == 0
+    assert "PAYMENT_KEY" in done.out
+    assert "secret" not in done.output
+
+
+@pytest.mark.row("A3")
+@pytest.mark.xfail(strict=True, raises=AssertionError, reason="the guide says nothing of secrets")
+def test_the_deployment_guide_says_where_secrets_go() -> None:
+    text = (ROOT / "docs" / "deploy.md").read_text()
+    assert re.search(r"Secrets Manager|\{\{resolve:", text)
+
+
+GUARDED = f"""{PLAIN}
+
+@app.on_ws_connect()
+def connect(event):
+    said = event.to_dict()
+    headers = {{name.lower(): value for name, value in said["headers"].items()}}
+    chosen = headers.get("sec-websocket-protocol")
+    if chosen == "chat.v1":
+        return {{"statusCode": 200, "headers": {{"Sec-WebSocket-Protocol": chosen}}}}
+    known = "x-key" in headers or said.get("queryStringParameters")
+    return {{"statusCode": 200 if known else 403}}
+
+
+@app.on_ws_message()
+def message(event):
+    app.websocket_api.send(event.connection_id, event.body)
+"""
+
+
+@pytest.fixture(name="guarded", scope="module")
+def _guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of an app that echoes, and lets in who has a query, a header or a subprotocol."""
+    project = write_project(tmp_path_factory.mktemp("guarded") / "p", GUARDED)
+    with gateway(project, "--no-reload", *NO_DATABASE) as running:
+        yield running.url
+
+
+def verify(*arguments: str) -> Done:
+    return run("verify", "--timeout", "1", *arguments)
+
+
+@pytest.mark.row("A4")
+@pytest.mark.xfail(
+    strict=True, raises=AssertionError, reason="an app without the route sendmessage fails"
+)
+def test_an_app_without_a_broadcast_is_verified(guarded: str) -> None:
+    assert verify("--url", f"{guarded}?key=1").status == 0
+
+
+@pytest.mark.row("A4")
+@pytest.mark.parametrize(
+    "arguments", [("--header", "X-Key: 1"), ("--subprotocol", "chat.v1")], ids=" ".join
+)
+@pytest.mark.xfail(strict=True, raises=AssertionError, reason="`verify` has no such option")
+def test_verify_connects_as_the_app_wants_it(arguments: tuple[str, str], guarded: str) -> None:
+    assert verify("--url", guarded, *arguments).status == 0
+
+
+@pytest.mark.row("A5")
+@pytest.mark.xfail(
+    strict=True, raises=AssertionError, reason="it names --endpoint-url, which provision lacks"
+)
+def test_a_broken_network_names_options_that_the_command_has(
+    aws: Cloud, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nowhere = {"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_MAX_ATTEMPTS": "1"}
+    use(aws.environment() | nowhere, monkeypatch)
+    done = provision(project)
+    assert done.refused
+    assert options(done.err) <= options(run("provision", "--help").out)
+
+
+def options(text: str) -> set[str]:
+    return set(re.findall(r"--[a-z][a-z0-9-]+", text))
