@@ -3,7 +3,7 @@
 A row whose connection is gone is deleted, but never at the first 410 of a young one: `$connect`
 writes the row before API Gateway opens the connection, and a post in between is answered 410. So
 a row younger than `GRACE_MS` is tried once more, when everyone else has been, and kept if it is
-still 410; a later broadcast deletes it once it is older.
+still 410; a later broadcast deletes it once it is older. `cleanup` says which others are kept.
 """
 
 import logging
@@ -32,7 +32,8 @@ class Report(NamedTuple):
     Attributes:
         sent: API Gateway took the message for them.
         gone: they had left; their rows are deleted.
-        pending: they answer as if they had left, but may be about to open; their rows are kept.
+        pending: they are said to have left, but may be about to open, or API Gateway does not say
+            so itself, or nobody was reached; their rows are kept.
         failed: tried, and reported in the log by reason.
         left_over: not tried, for want of time or because posting is refused.
         left_over_exact: False when the rest could not be counted in time: there are more.
@@ -83,9 +84,10 @@ class _Tally:
         self.young_since = 0.0
         self.refusal: Outcome | None = None
 
-    @property
-    def failed(self) -> int:
-        return sum(kind.count for kind in self.failures.values())
+    def count(self, *, unproven: bool) -> int:
+        """Count the failures that say without proof that a connection is gone, or all others."""
+        kinds = self.failures.items()
+        return sum(failures.count for kind, failures in kinds if kind.unproven is unproven)
 
     def add(self, delivery: Delivery) -> None:
         recipient, outcome = delivery
@@ -115,7 +117,7 @@ class Broadcast(NamedTuple):
 
     Attributes:
         transport: posts.
-        connections: where the rows of those that are gone are deleted.
+        connections: the table; rows of connections that are gone are deleted there.
         clock: tells ages and pauses.
         workers: delete rows beside the posts.
     """
@@ -141,19 +143,20 @@ class Broadcast(NamedTuple):
             StoreError, ConfigurationError: the audience cannot be read.
         """
         began = self.clock.monotonic()
-        cleanup = Cleanup(self.connections, self.workers)
+        cleanup = Cleanup(self.connections, self.workers, self.transport.reach)
         tally = _Tally(self.clock, cleanup)
         recipients = _wanted(audience, exclude, tally)
         for delivery in self.transport.post_all(recipients, data, deadline.posts):
             tally.add(delivery)
-        pending = self._retry_young(tally, data, deadline)
+        young = self._retry_young(tally, data, deadline)
+        cleanup.unproven = young + tally.count(unproven=True)
         cleanup.finish(deadline.work)
         left_over, exact = audience.left_over()
         report = Report(
             sent=tally.sent,
             gone=cleanup.count,
-            pending=pending,
-            failed=tally.failed,
+            pending=cleanup.kept + cleanup.unproven,
+            failed=tally.count(unproven=False),
             left_over=left_over,
             left_over_exact=exact,
             cursor=audience.cursor,
@@ -162,7 +165,7 @@ class Broadcast(NamedTuple):
         )
         _log_problems(tally, report)
         if tally.refusal is not None:
-            raise PostingRefusedError(tally.refusal.reason or str(tally.refusal.status))
+            raise PostingRefusedError(tally.refusal.reason)
         return report
 
     def _retry_young(self, tally: _Tally, data: bytes, deadline: Deadline) -> int:
@@ -196,6 +199,8 @@ def _wanted(
 
 def _log_problems(tally: _Tally, report: Report) -> None:
     """A line for each kind of failure, with some of the connections; one for those left over."""
+    if tally.cleanup.doubt:
+        log("nobody_reached", logging.ERROR, **tally.cleanup.doubt.as_fields())
     for kind, failures in tally.failures.items():
         log(
             "posts_failed",

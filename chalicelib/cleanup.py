@@ -1,4 +1,9 @@
-"""The rows of connections that are gone: deleted beside the posts, some at a time."""
+"""The rows of connections that are gone: deleted beside the posts, some at a time.
+
+No row is deleted before this process has reached someone through the endpoint. Until then it may
+be another API's, which says of every connection that it is gone. If nobody was reached by the end,
+fewer than ten rows are deleted, and more are kept (`Reach.doubt`).
+"""
 
 import logging
 from collections import Counter
@@ -6,13 +11,16 @@ from collections.abc import Iterable
 from concurrent.futures import Future
 from functools import partial
 
-from .errors import DecanterError
+from .errors import DecanterError, NobodyReachedError
 from .logs import log
 from .recipients import Connections, Recipient
+from .transports.protocol import Reach
 from .workers import Workers
 
 BATCH = 25
 BATCHES_AT_ONCE = 4
+MOST_WAITING = 5_000
+"""A megabyte. More rows than these are kept, and left to a later run."""
 
 Problems = Counter[str]
 
@@ -27,26 +35,35 @@ class Cleanup:
     Args:
         connections: the table.
         workers: delete.
+        reach: tells if someone was reached.
 
     Attributes:
-        count: how many were taken in.
+        count: the rows that are deleted, or will be.
+        kept: the rows of connections that are gone by API Gateway's word, but are kept.
+        unproven: how many more are said to be gone, and prove nothing.
+        doubt: why no row was deleted, once `finish` has returned; None if nothing speaks against.
     """
 
-    def __init__(self, connections: Connections, workers: Workers) -> None:
+    def __init__(self, connections: Connections, workers: Workers, reach: Reach) -> None:
         self._connections = connections
         self._workers = workers
+        self._reach = reach
         self._waiting: list[Recipient] = []
         self._under_way: list[Future[Problems]] = []
         self._problems = Problems()
-        self.count = 0
+        self.count = self.kept = self.unproven = 0
+        self.doubt: NobodyReachedError | None = None
 
     def add(self, recipient: Recipient) -> None:
         """Take one in; its row is deleted some time before `finish` returns, or not in time."""
-        self.count += 1
-        self._waiting.append(recipient)
-        if len(self._waiting) >= BATCH:
+        if len(self._waiting) < MOST_WAITING:
+            self.count += 1
+            self._waiting.append(recipient)
+        else:
+            self.kept += 1
+        if len(self._waiting) >= BATCH and self._reach.reached:
             self._take_in([batch for batch in self._under_way if batch.done()])
-            if len(self._under_way) < BATCHES_AT_ONCE:
+            while len(self._waiting) >= BATCH and len(self._under_way) < BATCHES_AT_ONCE:
                 self._begin()
 
     def finish(self, until: float) -> None:
@@ -55,6 +72,10 @@ class Cleanup:
         Args:
             until: monotonic seconds.
         """
+        said = self.count + self.kept + self.unproven
+        self.doubt = self._reach.doubt(said, self._connections)
+        if self.doubt:
+            self.count, self.kept, self._waiting = 0, self.count + self.kept, []
         while self._waiting:
             self._begin()
         self._take_in(self._workers.ended(self._under_way, until))

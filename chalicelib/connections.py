@@ -84,6 +84,11 @@ class ConnectionModel(Model):
         return True
 
     @classmethod
+    def where(cls) -> str:
+        """Name the table, as an error does."""
+        return str(cls.Meta)
+
+    @classmethod
     def identify(cls, connection_id: str) -> str | None:  # noqa: ARG003 - its subclass reads it
         """Nobody's: `identity.IdentifiedModel` knows more."""
         return None

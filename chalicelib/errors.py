@@ -5,7 +5,8 @@ DecanterError
 ├── ConfigurationError    the deployment lacks something; the message says what mends it
 │   ├── SettingError        an environment variable is missing or has a value that cannot be
 │   ├── MissingTableError   the variable names a table that does not exist
-│   └── PostingRefusedError API Gateway answers 403: this function may not post
+│   ├── PostingRefusedError API Gateway answers 403: this function may not post
+│   └── NobodyReachedError  many connections are said to be gone, and none was ever reached
 ├── StoreError            DynamoDB refused an operation for good
 │   └── StoreBusyError      … for now: throttled, unavailable or not answering
 ├── OutOfTimeError        the time that an operation was given is over
@@ -81,6 +82,39 @@ class PostingRefusedError(ConfigurationError):
             f"posting to connections is refused ({self.reason}): "
             "grant execute-api:ManageConnections on this API and stage to the function's role"
         )
+
+
+class NobodyReachedError(ConfigurationError):
+    """Many connections are said to be gone, and this process has never reached one.
+
+    Nothing is deleted for that: the endpoint may be another API's or another stage's.
+
+    Attributes:
+        gone: how many are said to be gone.
+        endpoint: the URL of @connections, with the stage.
+        stage: the stage in it.
+        table: the connection table, and the variable that names it.
+    """
+
+    def __init__(self, gone: int, endpoint: str, table: str) -> None:
+        super().__init__(gone, endpoint, table)
+        self.gone = gone
+        self.endpoint = endpoint
+        self.stage = endpoint.rpartition("/")[2]
+        self.table = table
+
+    def __str__(self) -> str:
+        return (
+            f"{self.gone} connections are said to be gone and none was reached, so none is deleted "
+            f"or reported as gone: check that the endpoint {self.endpoint} is this API's, that its "
+            f"stage {self.stage!r} is the one that clients connect to, and that table {self.table} "
+            "is this stage's. If all is right, everyone has left, and the rows expire"
+        )
+
+    def as_fields(self) -> dict[str, int | str]:
+        """The error as the log has it."""
+        names = ("gone", "endpoint", "stage", "table")
+        return {"error": str(self)} | {name: getattr(self, name) for name in names}
 
 
 class StoreError(DecanterError):

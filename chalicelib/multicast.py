@@ -8,7 +8,7 @@ from itertools import chain
 from .deadline import Deadline
 from .errors import PostingRefusedError
 from .logs import log
-from .recipients import Recipient
+from .recipients import Connections, Recipient
 from .transports.protocol import Result, Transport
 
 
@@ -18,8 +18,8 @@ class Multicast:
 
     Attributes:
         sent: API Gateway took the message for them.
-        gone: there is no such connection; forget them where you keep them. One whose `$connect`
-            handler is still running is answered so, too.
+        gone: API Gateway says that there is no such connection; forget them where you keep them.
+            It says so of one whose `$connect` handler is still running, too.
         failed: tried in vain; they may be there.
         left_over: not tried, for want of time.
     """
@@ -31,7 +31,12 @@ class Multicast:
 
     @classmethod
     def run(
-        cls, transport: Transport, connection_ids: Iterable[str], data: bytes, deadline: Deadline
+        cls,
+        transport: Transport,
+        connections: Connections,
+        connection_ids: Iterable[str],
+        data: bytes,
+        deadline: Deadline,
     ) -> "Multicast":
         """Post to each connection whom there is time for; a problem is a line in the log.
 
@@ -44,12 +49,18 @@ class Multicast:
             Result.GONE: report.gone,
             Result.MALFORMED: report.gone,
         }
+        unproven = 0
         untried = iter([Recipient(each, 0) for each in connection_ids])
         for recipient, outcome in transport.post_all(untried, data, deadline.posts):
             by_result.get(outcome.result, report.failed).append(recipient.connection_id)
+            unproven += outcome.unproven
             if outcome.result is Result.REFUSED:
-                raise PostingRefusedError(outcome.reason or str(outcome.status))
+                raise PostingRefusedError(outcome.reason)
         report.left_over += [recipient.connection_id for recipient in untried]
+        if doubt := transport.reach.doubt(len(report.gone) + unproven, connections):
+            log("nobody_reached", logging.ERROR, **doubt.as_fields())
+            report.failed += report.gone
+            report.gone = []
         if any(chain(report.failed, report.left_over)):
             log(
                 "multicast_incomplete",

@@ -72,7 +72,9 @@ class Outbox:
         from .multicast import Multicast
 
         data = _encode(text, self.max_broadcast_bytes)
-        return Multicast.run(self.transport(), connection_ids, data, self.deadline)
+        return Multicast.run(
+            self.transport(), self.connections, connection_ids, data, self.deadline
+        )
 
     def broadcast(self, text: str, after: str = BEGINNING, exclude: Collection[str] = ()) -> Report:
         """Send a text message to every connection.

@@ -14,6 +14,7 @@ from .outbox import Outbox
 from .recipients import Connections
 from .settings import Settings
 from .transports import Transport
+from .transports.protocol import Reach
 from .workers import Workers
 
 OpenTransport = Callable[[str, Settings], Transport]
@@ -42,6 +43,7 @@ class Outboxes:
         self._backoff = backoff
         self._workers = Workers(clock)
         self._transports: dict[tuple[str, Settings], Transport] = {}
+        self._reaches: dict[str, Reach] = {}
         finalize(self, _shut_down, self._transports)
 
     @cached_property
@@ -76,11 +78,16 @@ class Outboxes:
         )
 
     def transport(self, endpoint: str, settings: Settings) -> Transport:
-        """One for each endpoint and its settings, kept for the process's life."""
+        """One for each endpoint and its settings, kept for the process's life.
+
+        Those to one endpoint share what is known of it.
+        """
         key = endpoint, settings
         if key not in self._transports:
             with collector_paused():
-                self._transports[key] = self.open_transport(endpoint, settings)
+                transport = self.open_transport(endpoint, settings)
+            transport.reach = self._reaches.setdefault(endpoint, transport.reach)
+            self._transports[key] = transport
         return self._transports[key]
 
 

@@ -52,6 +52,9 @@ class TableMeta:
         self.read_capacity_units = read_capacity_units
         self.write_capacity_units = write_capacity_units
 
+    def __str__(self) -> str:
+        return f"{os.environ.get(self.variable)!r} (from {self.variable})"
+
     @property
     def table_name(self) -> str:
         """The table's name; a SettingError when the variable is not set."""

@@ -73,6 +73,10 @@ class Connections(Protocol):
         """Delete the row if it is still the one that was read; say whether it was."""
         ...
 
+    def where(self) -> str:
+        """Name the table, as an error does."""
+        ...
+
     def identify(self, connection_id: str) -> str | None:
         """Whose connection it is; None when that is not known."""
         ...

@@ -1,8 +1,9 @@
 """What a sweep asks about a row, and what it makes of the answer.
 
-A row is deleted under the terms of a broadcast: its connection is gone (410) or can be none (400),
-it is older than the grace, and it is still the row that was read. No other answer deletes one: it
-ends the run, as what has failed may be needed for broadcasts.
+A row is deleted under the terms of a broadcast: API Gateway itself says that its connection is gone
+(410) or can be none (400), it is older than the grace, and it is still the row that was read; and
+the endpoint is not in doubt (`cleanup`). No other answer deletes one: it ends the run, as what has
+failed may be needed for broadcasts.
 """
 
 import logging
@@ -31,7 +32,7 @@ class Sweep:
     Attributes:
         gone: their clients have left; the rows are deleted.
         closed: their clients' identity had expired.
-        kept: open, or too young to tell, or not answered for.
+        kept: open, or too young to tell, or not answered for, or said to be gone without proof.
         complete: whether it went all round the table; if not, the next run goes on.
         problem: what ended it early; None when nothing did but time.
         milliseconds: from the first read to the last row deleted.
@@ -122,10 +123,11 @@ class Survey:
 
 def problem_of(outcome: Outcome) -> DecanterError:
     """What an answer that is neither yes nor no means for the run."""
-    answer = outcome.reason or str(outcome.status)
     if outcome.result is Result.REFUSED:
         return ConfigurationError(
-            f"asking about connections is refused ({answer}): grant execute-api:ManageConnections "
-            "for GET and DELETE on this API and stage to the function's role"
+            f"asking about connections is refused ({outcome.reason}): grant "
+            "execute-api:ManageConnections for GET and DELETE on this API and stage to the "
+            "function's role"
         )
-    return UnansweredError(f"asking about a connection ended as {outcome.result.value} ({answer})")
+    answer = f"{outcome.result.value} ({outcome.reason})"
+    return UnansweredError(f"asking about a connection ended as {answer}")

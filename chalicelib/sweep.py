@@ -96,7 +96,7 @@ class Sweeper:
             namespace = settings.metrics_namespace
             self._sweep(sweep, settings, context)
         except DecanterError as error:
-            sweep.problem = error
+            sweep.problem = sweep.problem or error
         sweep.milliseconds = round((self._clock.monotonic() - began) * 1000)
         fields = sweep.as_fields()
         now_ms = self._clock.time_ms()
@@ -106,13 +106,16 @@ class Sweeper:
 
     def _sweep(self, sweep: Sweep, settings: Settings, context: object) -> None:
         deadline = deadline_of(context, self._clock, settings.deadline_seconds, most_seconds=inf)
-        cleanup = Cleanup(self._connections, self._workers)
-        this = Survey(self._transport(settings), self._clock, cleanup, deadline, sweep)
+        transport = self._transport(settings)
+        cleanup = Cleanup(self._connections, self._workers, transport.reach)
+        this = Survey(transport, self._clock, cleanup, deadline, sweep)
         try:
             self._go_round(this, settings.sweep_per_second)
         finally:
             cleanup.finish(deadline.work)
             sweep.gone = cleanup.count
+            sweep.kept += cleanup.kept
+            sweep.problem = cleanup.doubt or sweep.problem
 
     def _transport(self, settings: Settings) -> Transport:
         if settings.management_endpoint is None:

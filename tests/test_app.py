@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 
 from chalicelib.clock import Clock
 from chalicelib.recipients import BEGINNING
-from chalicelib.transports import open_transport, outcome_of
+from chalicelib.transports import open_transport
 from tests.chalicelib.events import connect_event, disconnect_event, message_event
-from tests.chalicelib.fakes import FakeTransport
+from tests.chalicelib.fakes import GONE, FakeTransport
 from tests.chalicelib.fixtures import LogLines
 from tests.chalicelib.management import run_management
 
@@ -89,7 +89,7 @@ def test_those_that_left_get_nothing_whether_their_disconnect_came_or_not(
     service.connect(SENDER, "Left", "Lost")
     service.invoke("disconnect", disconnect_event(connectionId="Left"))
     service.invoke("disconnect", disconnect_event(connectionId="Left"))
-    service.transport.answer("Lost", outcome_of(410))
+    service.transport.answer("Lost", GONE)
     service.send('{"message":"sendmessage","data":1}')
     service.send('{"message":"sendmessage","data":2}')
     assert service.transport.posted_to("Left") == []
@@ -202,7 +202,7 @@ def test_a_stage_that_asks_for_a_sweep_has_its_function(
     sweeping = Service(imported(monkeypatch, "5"))
     (schedule,) = sweeping.app.app.event_sources
     assert schedule.schedule_expression.to_string() == "rate(5 minutes)"
-    sweeping.transport.answer("Gone", outcome_of(410))
+    sweeping.transport.answer("Gone", GONE)
     log_lines()
     event = sweeping.client.events.generate_cw_event("aws.events", "Scheduled Event", {}, [])
     assert sweeping.invoke("sweep", event)["gone"] == 1

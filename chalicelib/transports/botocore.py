@@ -1,5 +1,8 @@
 """The plain transport: botocore's own client in a bounded pool of threads.
 
+botocore signs and sends. What an answer means is read as in the fast transport, before botocore's
+parser reads it, which raises for JSON that is not an object.
+
 botocore's retries are off, because a post may be tried three times and no more, within a deadline
 that botocore does not know (its default is five attempts, up to 13 seconds).
 """
@@ -29,16 +32,18 @@ from .pace import Pace
 from .protocol import (
     RETRIES,
     UNANSWERED,
-    ConnectionInfo,
     Delivery,
     Outcome,
+    Reach,
     Result,
     broken_off,
-    outcome_of,
+    error_type,
 )
 from .session import session
 
 THREADS = 32
+OUTCOME = "Outcome"
+"""The member of an answer in which its outcome is handed on."""
 
 
 class BotocoreTransport:
@@ -61,10 +66,13 @@ class BotocoreTransport:
         clock: Clock,
         backoff: Backoff,
     ) -> None:
+        self.reach = Reach(endpoint)
         self._concurrency = settings.concurrency or THREADS
         self._clock = clock
         self._backoff = backoff
         self._client = _client(endpoint, settings)
+        service = self._client.meta.service_model.service_id.hyphenize()
+        self._client.meta.events.register(f"before-parse.{service}", self._read)
         self._pool = ThreadPoolExecutor(self._concurrency, thread_name_prefix="decanter-post")
 
     def post(self, connection_id: str, data: bytes, deadline: float) -> Outcome:
@@ -104,6 +112,23 @@ class BotocoreTransport:
         """Let go of sockets and threads."""
         self._pool.shutdown(wait=False, cancel_futures=True)
         self._client.close()
+
+    def _read(
+        self,
+        operation_model: Any,
+        response_dict: dict[str, Any],
+        customized_response_dict: dict[str, Any],
+        **_: object,
+    ) -> None:
+        """Read an answer in place of botocore's parser, which is left an empty one."""
+        body = response_dict["body"]
+        customized_response_dict[OUTCOME] = self.reach.read(
+            operation_model.http["method"],
+            response_dict["status_code"],
+            error_type(response_dict["headers"].get("x-amzn-errortype"), body),
+            body,
+        )
+        response_dict["body"] = b"{}"
 
     def _all(
         self, call: Callable[[str], Outcome], recipients: Iterable[Recipient], deadline: float
@@ -188,20 +213,12 @@ def _outcome(call: Callable[[], dict[str, Any]]) -> Outcome:
     try:
         answer = call()
     except ClientError as error:
-        status = error.response["ResponseMetadata"]["HTTPStatusCode"]
-        return outcome_of(status, error.response["Error"].get("Code", ""))
+        answer = error.response
+        if OUTCOME not in answer:  # another service's: STS, which refuses credentials
+            return broken_off(error, Result.REFUSED)
     except (HTTPClientError, NoConnectionError) as error:
         return broken_off(error)
     except BotoCoreError as error:  # no credentials, or none that can be read
         return broken_off(error, Result.REFUSED)
-    return outcome_of(answer["ResponseMetadata"]["HTTPStatusCode"])._replace(info=_info(answer))
-
-
-def _info(answer: dict[str, Any]) -> ConnectionInfo | None:
-    if "ConnectedAt" not in answer:
-        return None
-    return ConnectionInfo(
-        connected_at=answer["ConnectedAt"].isoformat(),
-        last_active_at=answer["LastActiveAt"].isoformat(),
-        source_ip=answer["Identity"]["SourceIp"],
-    )
+    outcome: Outcome = answer[OUTCOME]
+    return outcome

@@ -10,10 +10,10 @@ from ..clock import Backoff, Clock
 from ..recipients import Recipient
 from .backlog import Backlog
 from .bucket import TokenBucket
-from .http1 import PLAIN, Answer, BadAnswerError
+from .http1 import PLAIN, BadAnswerError
 from .pool import Pool
 from .post import Post
-from .protocol import DONE, UNANSWERED, Delivery, Outcome, Result, broken_off
+from .protocol import DONE, UNANSWERED, Delivery, Outcome, Reach, Result, broken_off
 from .sigv4 import SignedRequests
 from .wire import Connection
 
@@ -26,9 +26,6 @@ connection helps."""
 Sign = Callable[[], SignedRequests]
 """Gives requests signed at this moment; raises BotoCoreError when there are no credentials."""
 
-Read = Callable[[Answer], Outcome]
-"""Says what an answer means."""
-
 
 class Fanout:
     """One message to many; made for each, on a pool and a pace that outlive it.
@@ -40,7 +37,8 @@ class Fanout:
         backoff: the pauses between attempts.
         timeout: how long an attempt may take, seconds.
         sign: gives the requests.
-        read: reads the answers.
+        method: of the requests.
+        reach: reads the answers.
     """
 
     def __init__(
@@ -51,7 +49,8 @@ class Fanout:
         backoff: Backoff,
         timeout: float,
         sign: Sign,
-        read: Read,
+        method: str,
+        reach: Reach,
     ) -> None:
         self._pool = pool
         self._bucket = bucket
@@ -59,7 +58,9 @@ class Fanout:
         self._backoff = backoff
         self._timeout = timeout
         self._sign = sign
-        self._read = read
+        self._method = method
+        self._reach = reach
+        self._plain = None if method == "GET" else PLAIN  # a success that needs no reading
         self._flying: dict[Connection, Post] = {}
         self._landed: list[Delivery] = []
         self._spare = True
@@ -155,7 +156,8 @@ class Fanout:
         if answer is None:
             self._pool.watch(connection)
             return
-        if answer is PLAIN and not post.attempts:  # nearly always: done, and nothing to say
+        if answer is self._plain and not post.attempts:  # nearly always: done, nothing to say
+            self._reach.reached = True
             self._bucket.learn(post.sent_at, now)
             # Without a call of the class's own constructor, which is Python's.
             self._landed.append(tuple.__new__(Delivery, (post.recipient, DONE)))
@@ -166,7 +168,8 @@ class Fanout:
         else:
             del self._flying[connection]
             self._pool.drop(connection)
-        self._answer(post, self._read(answer), now)
+        outcome = self._reach.read(self._method, answer.status, answer.error, answer.body)
+        self._answer(post, outcome, now)
 
     def _feed(self, connection: Connection, now: float) -> None:
         """Send the next post on a connection that is done with one.

@@ -6,9 +6,7 @@ loop (`fanout`) does what is possible on every connection (`wire`, `pool`) for t
 is (`backlog`), no faster than the pace allows (`bucket`). docs/performance.md has the figures.
 """
 
-import json
 from collections.abc import Iterable, Iterator
-from datetime import datetime
 
 from botocore.exceptions import NoCredentialsError
 
@@ -18,9 +16,9 @@ from ..recipients import Recipient
 from ..settings import Settings
 from .bucket import TokenBucket
 from .fanout import Fanout
-from .http1 import Answer, Endpoint
+from .http1 import Endpoint
 from .pool import Pool
-from .protocol import DONE, ConnectionInfo, Delivery, Outcome, outcome_of
+from .protocol import Delivery, Outcome, Reach
 from .session import session
 from .sigv4 import Credentials, SignedRequests
 
@@ -46,6 +44,7 @@ class FastTransport:
     def __init__(self, endpoint: str, settings: Settings, clock: Clock, backoff: Backoff) -> None:
         if settings.region is None:
             raise SettingError("AWS_REGION", None, "set it to the API's region")
+        self.reach = Reach(endpoint)
         self._region = settings.region
         self._endpoint = Endpoint.parse(endpoint)
         self._timeout = settings.post_timeout_seconds
@@ -98,7 +97,8 @@ class FastTransport:
             self._backoff,
             self._timeout,
             lambda: self._sign(method, data),
-            _outcome,
+            method,
+            self.reach,
         )
 
     def _sign(self, method: str, data: bytes) -> SignedRequests:
@@ -119,22 +119,3 @@ class FastTransport:
             self._region,
             self._clock.time_ms(),
         )
-
-
-def _outcome(answer: Answer) -> Outcome:
-    if answer.status != 200:
-        return outcome_of(answer.status, answer.error)
-    return DONE._replace(info=_info(answer.body)) if answer.body else DONE
-
-
-def _info(body: bytes) -> ConnectionInfo | None:
-    """What GetConnection answers, if this is that; its times as botocore's client gives them."""
-    try:
-        told = json.loads(body)
-        return ConnectionInfo(
-            connected_at=datetime.fromisoformat(told["connectedAt"]).isoformat(),
-            last_active_at=datetime.fromisoformat(told["lastActiveAt"]).isoformat(),
-            source_ip=told["identity"]["sourceIp"],
-        )
-    except (KeyError, TypeError, ValueError):
-        return None

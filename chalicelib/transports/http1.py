@@ -8,12 +8,15 @@ import re
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from .protocol import error_type
+
 MAX_ANSWER_BYTES = 65_536
 
 _HEAD_END = b"\r\n\r\n"
 _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9][0-9])[ \r]")
 _DECIMAL = re.compile(rb"[0-9]{1,9}")
 _HEXADECIMAL = re.compile(rb"[0-9A-Fa-f]{1,8}")
+_ERROR_TYPE = re.compile(rb"\r\nx-amzn-errortype:([^\r\n]*)", re.IGNORECASE)
 _BODILESS = {204, 304}
 _USUAL = rb"(?:[^CTct\r][^\r]*+\r\n|[Cc]ontent-[Tt]ype:[^\r]*+\r\n|[Cc]onnection: keep-alive\r\n)*+"
 _PLAIN = re.compile(
@@ -57,7 +60,7 @@ class Answer(NamedTuple):
 
     Attributes:
         status: its code.
-        error: `x-amzn-ErrorType` without what follows a colon; else the code, for the log.
+        error: the error's type, as botocore names it; empty if the answer has none.
         body: its content.
         reusable: whether the connection takes another request.
     """
@@ -118,7 +121,7 @@ def _answer(data: bytes, start: int, end: int, status: int, *, ended: bool) -> A
         return None
     body, whole = content
     reusable = whole == len(data) and _field(lower, lower, b"\r\nconnection:") != b"close"
-    error = _error(head, lower, status) if status >= 400 else ""
+    error = _error(head, body) if status >= 300 else ""
     return Answer(status, error, body, reusable)
 
 
@@ -178,6 +181,6 @@ def _number(digits: bytes, form: re.Pattern[bytes], base: int) -> int:
     return int(digits, base)
 
 
-def _error(head: bytes, lower: bytes, status: int) -> str:
-    name = _field(head, lower, b"\r\nx-amzn-errortype:").partition(b":")[0]
-    return name.decode("ascii", "replace") or str(status)
+def _error(head: bytes, body: bytes) -> str:
+    named = [value.strip().decode("latin-1") for value in _ERROR_TYPE.findall(head)]
+    return error_type(", ".join(named) if named else None, body)

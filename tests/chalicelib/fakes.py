@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 from chalicelib.clock import Clock
 from chalicelib.errors import StoreBusyError
 from chalicelib.recipients import MAX_AGE_MS, Count, Page, Recipient
-from chalicelib.transports import Delivery, Outcome, outcome_of
+from chalicelib.transports import Delivery, Outcome, Result, outcome_of
+from chalicelib.transports.protocol import Reach
 from chalicelib.workers import Workers
 
 from .events import CONNECTED_AT
@@ -17,6 +18,8 @@ T = TypeVar("T")
 
 OK = outcome_of(200)
 GONE = outcome_of(410, "GoneException")
+MALFORMED = outcome_of(400, "BadRequestException")
+ENDPOINT = "https://a1b2c3d4e5.execute-api.eu-west-1.amazonaws.com/v1"
 
 
 class FakeClock(Clock):
@@ -88,6 +91,9 @@ class FakeConnections:
         del self.rows[recipient.connection_id]
         return True
 
+    def where(self) -> str:
+        return "'rows' (from CONNECTIONS_TABLE)"
+
     def identify(self, connection_id: str) -> str | None:
         return "somebody" if connection_id in self.rows else None
 
@@ -124,6 +130,7 @@ class FakeTransport:
     """
 
     def __init__(self, clock: FakeClock | None = None, seconds_per_post: float = 0.0) -> None:
+        self.reach = Reach(ENDPOINT)
         self.clock = clock
         self.seconds_per_post = seconds_per_post
         self.answers: dict[str, list[Outcome]] = {}
@@ -147,7 +154,11 @@ class FakeTransport:
             raise self.problem
         self.posts.append((connection_id, data.decode()))
         outcomes = self.answers.get(connection_id, [OK])
-        return outcomes.pop(0) if len(outcomes) > 1 else outcomes[0]
+        return self._noted(outcomes.pop(0) if len(outcomes) > 1 else outcomes[0])
+
+    def _noted(self, outcome: Outcome) -> Outcome:
+        self.reach.reached |= outcome.result is Result.OK
+        return outcome
 
     def post_all(
         self, recipients: Iterable[Recipient], data: bytes, deadline: float
@@ -168,7 +179,7 @@ class FakeTransport:
     def info(self, connection_id: str, deadline: float) -> Outcome:
         self.asked.append(connection_id)
         self.before_answer()
-        return self.answers.get(connection_id, [OK])[0]
+        return self._noted(self.answers.get(connection_id, [OK])[0])
 
     def info_all(self, recipients: Iterable[Recipient], deadline: float) -> Iterator[Delivery]:
         for recipient in self._taken(recipients, deadline):
@@ -180,7 +191,7 @@ class FakeTransport:
 
     def close(self, connection_id: str, deadline: float) -> Outcome:
         self.closed.append(connection_id)
-        return self.answers.get(connection_id, [outcome_of(204)])[0]
+        return self._noted(self.answers.get(connection_id, [outcome_of(204)])[0])
 
     def shutdown(self) -> None:
         return

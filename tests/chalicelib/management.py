@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 ERRORS = {
@@ -25,17 +25,29 @@ RESET = -1
 HANG = -2
 
 
+class Reply(NamedTuple):
+    """An answer as some server gives it, byte for byte."""
+
+    status: int
+    body: bytes = b""
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+Answer = int | Reply
+
+
 class Management:
     """What was asked of it, and what it answers.
 
-    A script is the answers to one connection in order, the last one for ever: HTTP statuses,
-    `RESET` (the connection is reset) or `HANG` (no answer until the test is over). Nothing is
-    answered before `together` requests have been there at once.
+    A script is the answers to one connection in order, the last one for ever: HTTP statuses, as
+    API Gateway answers them, replies of another server, `RESET` (the connection is reset) or
+    `HANG` (no answer until the test is over). Nothing is answered before `together` requests have
+    been there at once.
     """
 
     def __init__(self) -> None:
-        self.scripts: dict[str, list[int]] = {}
-        self.everyone: list[int] = [200]
+        self.scripts: dict[str, list[Answer]] = {}
+        self.everyone: list[Answer] = [200]
         self.received: dict[str, list[bytes]] = defaultdict(list)
         self.methods: Counter[str] = Counter()
         self.unsigned = 0
@@ -47,7 +59,7 @@ class Management:
         self._lock = threading.Lock()
         self._now = 0
 
-    def script(self, connection_id: str, *answers: int) -> None:
+    def script(self, connection_id: str, *answers: Answer) -> None:
         self.scripts[connection_id] = list(answers)
 
     def attempts(self, connection_id: str) -> int:
@@ -56,7 +68,7 @@ class Management:
     @contextmanager
     def request(
         self, method: str, connection_id: str, body: bytes, *, signed: bool
-    ) -> Iterator[int]:
+    ) -> Iterator[Answer]:
         """Note a request; gives what to answer it with."""
         with self._lock:
             self.received[connection_id].append(body)
@@ -105,23 +117,29 @@ class _Handler(BaseHTTPRequestHandler):
             self.management.enough.wait(timeout=30)
             if answer == HANG:
                 self.management.over.wait(timeout=30)
-        if answer > 0:
-            self._send(answer, success)
+        if answer not in (RESET, HANG):
+            self._send(answer if isinstance(answer, Reply) else _reply(answer, success))
             return
         if answer == RESET:
             linger = struct.pack("ii", 1, 0)
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
         self.close_connection = True
 
-    def _send(self, status: int, success: bytes) -> None:
-        name = ERRORS.get(status)
-        body = json.dumps({"message": name}).encode() if name else success
-        self.send_response(status)
-        if name:
-            self.send_header("x-amzn-ErrorType", name)
-        self.send_header("Content-Length", str(len(body)))
+    def _send(self, reply: Reply) -> None:
+        self.send_response(reply.status)
+        for header in reply.headers:
+            self.send_header(*header)
+        self.send_header("Content-Length", str(len(reply.body)))
         self.end_headers()
-        self.wfile.write(body)
+        self.wfile.write(reply.body)
+
+
+def _reply(status: int, success: bytes) -> Reply:
+    """What API Gateway answers with this status."""
+    name = ERRORS.get(status)
+    if name is None:
+        return Reply(status, success)
+    return Reply(status, json.dumps({"message": name}).encode(), (("x-amzn-ErrorType", name),))
 
 
 class _Server(ThreadingHTTPServer):

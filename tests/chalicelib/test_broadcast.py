@@ -13,7 +13,16 @@ from chalicelib.errors import PostingRefusedError, StoreError
 from chalicelib.transports import Outcome, Result, outcome_of
 
 from .events import CONNECTED_AT
-from .fakes import GONE, OK, FakeClock, FakeConnections, FakeTransport, InlineWorkers
+from .fakes import (
+    ENDPOINT,
+    GONE,
+    MALFORMED,
+    OK,
+    FakeClock,
+    FakeConnections,
+    FakeTransport,
+    InlineWorkers,
+)
 from .fixtures import LogLines
 
 OLD = CONNECTED_AT
@@ -121,7 +130,7 @@ def test_a_row_written_anew_meanwhile_is_not_deleted() -> None:
 
 def test_the_row_of_an_id_that_cannot_be_one_is_removed_and_counted() -> None:
     stage = Stage("a", "rubbish")
-    stage.transport.answer("rubbish", outcome_of(400, "BadRequestException"))
+    stage.transport.answer("rubbish", MALFORMED)
     assert counts(stage.run()) == {"sent": 1, "gone": 1}
     assert sorted(stage.connections.rows) == ["a"]
 
@@ -225,7 +234,7 @@ def test_one_who_joins_meanwhile_gets_it_at_most_once() -> None:
     assert len(recipients) == len(set(recipients))
 
 
-OUTCOMES = st.sampled_from([OK, GONE, *map(outcome_of, (400, 413, 429, 500))])
+OUTCOMES = st.sampled_from([OK, GONE, MALFORMED, *map(outcome_of, (400, 410, 413, 429, 500))])
 
 
 @given(st.lists(st.tuples(OUTCOMES, st.booleans()), max_size=12), st.integers(0, 15))
@@ -237,3 +246,97 @@ def test_the_counts_add_up_to_the_connections_that_there_were(
         stage.connections.rows[f"{number:02}"] = stage.young if young else OLD
         stage.transport.answer(f"{number:02}", outcome)
     assert sum(counts(stage.run(seconds=seconds)).values()) == len(rows)
+
+
+def test_a_410_without_api_gateways_word_is_pending_and_logged_once(log_lines: LogLines) -> None:
+    stage = Stage("a", "x", "y")
+    stage.connections.rows["y"] = stage.young
+    for each in "xy":
+        stage.transport.answer(each, outcome_of(410))
+    assert counts(stage.run()) == {"sent": 1, "pending": 2}
+    assert sorted(stage.connections.rows) == ["a", "x", "y"]
+    assert stage.clock.slept == []
+    (line,) = log_lines()
+    assert (line["event"], line["status"], line["count"]) == ("posts_failed", 410, 2)
+
+
+@pytest.mark.parametrize("others", [GONE, MALFORMED, outcome_of(410)])
+def test_while_nobody_was_reached_ten_that_are_said_to_be_gone_are_pending(
+    others: Outcome, log_lines: LogLines
+) -> None:
+    stage = Stage(*"abcdefghij")
+    for each in "abcdefghij":
+        stage.transport.answer(each, GONE)
+    stage.transport.answer("j", others)
+    assert counts(stage.run()) == {"pending": 10}
+    assert sorted(stage.connections.rows) == [*"abcdefghij"]
+    errors = [line for line in log_lines() if line["level"] == "ERROR"]
+    (line,) = errors
+    assert (line["event"], line["gone"], line["stage"]) == ("nobody_reached", 10, "v1")
+    assert line["endpoint"] == ENDPOINT
+    assert line["table"] == "'rows' (from CONNECTIONS_TABLE)"
+
+
+def test_young_rows_that_stay_gone_count_among_the_ten() -> None:
+    stage = Stage(*"abcdefghi")
+    stage.connections.rows["opening"] = stage.young
+    for each in stage.connections.rows:
+        stage.transport.answer(each, GONE)
+    assert counts(stage.run()) == {"pending": 10}
+    assert len(stage.connections.rows) == 10
+
+
+def test_fewer_than_ten_are_deleted_though_nobody_was_reached(log_lines: LogLines) -> None:
+    stage = Stage(*"abcdefghi")
+    for each in "abcdefghi":
+        stage.transport.answer(each, GONE)
+    assert counts(stage.run()) == {"gone": 9}
+    assert (stage.connections.rows, log_lines()) == ({}, [])
+
+
+@pytest.mark.parametrize("reached", ["a", "m", "z"])
+def test_one_that_was_reached_is_enough_whenever_that_was(reached: str) -> None:
+    stage = Stage(reached, *(f"m{number:02}" for number in range(40)))
+    for each in stage.connections.rows.keys() - {reached}:
+        stage.transport.answer(each, GONE)
+    assert counts(stage.run()) == {"sent": 1, "gone": 40}
+    assert {*stage.connections.rows} == {reached}
+
+
+def test_a_room_that_has_emptied_in_a_warm_process_is_deleted(log_lines: LogLines) -> None:
+    stage = Stage(*"abcdefghijkl")
+    assert counts(stage.run()) == {"sent": 12}
+    for each in "abcdefghijkl":
+        stage.transport.answer(each, GONE)
+    assert counts(stage.run()) == {"gone": 12}
+    assert (stage.connections.rows, log_lines()) == ({}, [])
+
+
+PROOFS = (GONE, MALFORMED)
+ANY = st.sampled_from(
+    [
+        *(OK, GONE, MALFORMED, outcome_of(404), outcome_of(502), outcome_of(429)),
+        *(outcome_of(410, error) for error in ("", "BadRequestException", "NotFoundException")),
+        *(outcome_of(400, error) for error in ("", "GoneException", "ValidationException")),
+    ]
+)
+
+
+@given(st.lists(st.tuples(ANY | st.just(GONE), st.booleans()), max_size=30))
+def test_rows_are_deleted_only_with_proof_and_the_counts_add_up(
+    rows: list[tuple[Outcome, bool]],
+) -> None:
+    stage, proven = Stage(), set()
+    for number, (outcome, young) in enumerate(rows):
+        connection_id = f"{number:02}"
+        stage.connections.rows[connection_id] = stage.young if young else OLD
+        stage.transport.answer(connection_id, outcome)
+        if outcome is MALFORMED or (outcome is GONE and not young):
+            proven.add(connection_id)
+    before = {*stage.connections.rows}
+    report = stage.run()
+    deleted = before - {*stage.connections.rows}
+    doubtful = sum(outcome in PROOFS or outcome.status == 410 for outcome, _ in rows) >= 10
+    assert deleted == (set() if doubtful and not report.sent else proven)
+    assert report.gone == len(deleted)
+    assert sum(counts(report).values()) == len(rows)

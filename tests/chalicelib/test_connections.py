@@ -126,6 +126,16 @@ def test_the_tables_name_is_looked_up_at_each_use(
         table.remove("Sender0000DoECA=")
 
 
+@pytest.mark.parametrize("name", ["chat-prod", None])
+def test_it_is_named_in_an_error_with_its_variable_set_or_not(
+    monkeypatch: pytest.MonkeyPatch, name: str | None
+) -> None:
+    monkeypatch.delenv("CONNECTIONS_TABLE", raising=False)
+    if name:
+        monkeypatch.setenv("CONNECTIONS_TABLE", name)
+    assert Connection.where() == f"{name!r} (from CONNECTIONS_TABLE)"
+
+
 def test_a_dynamodb_that_does_not_answer_is_worth_another_try(
     table: type[Connection], monkeypatch: pytest.MonkeyPatch
 ) -> None:

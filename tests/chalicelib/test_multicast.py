@@ -5,19 +5,20 @@ from chalicelib.errors import PostingRefusedError
 from chalicelib.multicast import Multicast
 from chalicelib.transports import outcome_of
 
-from .fakes import GONE, FakeClock, FakeTransport
+from .fakes import GONE, MALFORMED, FakeClock, FakeConnections, FakeTransport
 from .fixtures import LogLines
 
 
 def run(transport: FakeTransport, *connection_ids: str, seconds: float = 20) -> Multicast:
     now = FakeClock().monotonic()
-    return Multicast.run(transport, connection_ids, b"hi", Deadline(now + seconds, now + seconds))
+    deadline = Deadline(now + seconds, now + seconds)
+    return Multicast.run(transport, FakeConnections(), connection_ids, b"hi", deadline)
 
 
 def test_each_connection_gets_it_and_those_that_are_gone_are_named(log_lines: LogLines) -> None:
     transport = FakeTransport()
     transport.answer("b", GONE)
-    transport.answer("c", outcome_of(400))
+    transport.answer("c", MALFORMED)
     assert run(transport, "a", "b", "c") == Multicast(sent=["a"], gone=["b", "c"])
     assert transport.posts == [("a", "hi"), ("b", "hi"), ("c", "hi")]
     assert log_lines() == []
@@ -39,3 +40,22 @@ def test_a_function_that_may_not_post_says_so() -> None:
     with pytest.raises(PostingRefusedError, match="ForbiddenException"):
         run(transport, "a", "b")
     assert transport.posts == [("a", "hi")]
+
+
+@pytest.mark.parametrize("status", [400, 404, 410])
+def test_what_api_gateway_does_not_say_itself_is_a_failure(status: int) -> None:
+    transport = FakeTransport()
+    transport.answer("b", outcome_of(status))
+    assert run(transport, "a", "b") == Multicast(sent=["a"], failed=["b"])
+
+
+def test_while_nobody_was_reached_ten_that_are_said_to_be_gone_are_not(log_lines: LogLines) -> None:
+    transport = FakeTransport()
+    for each in "abcdefghij":
+        transport.answer(each, GONE)
+    assert run(transport, *"abcdefghi") == Multicast(gone=[*"abcdefghi"])
+    assert run(transport, *"abcdefghij") == Multicast(failed=[*"abcdefghij"])
+    error, incomplete = log_lines()
+    assert (error["level"], error["event"], error["gone"]) == ("ERROR", "nobody_reached", 10)
+    assert (incomplete["event"], incomplete["failed"]) == ("multicast_incomplete", 10)
+    assert run(transport, "z", *"abcdefghij") == Multicast(sent=["z"], gone=[*"abcdefghij"])

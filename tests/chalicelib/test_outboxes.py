@@ -33,3 +33,16 @@ def test_transports_are_kept_by_endpoint_and_closed_when_nobody_needs_them() -> 
     gc.collect()
     host = "https://a1b2c3d4e5.execute-api.eu-west-1.amazonaws.com"
     assert closed == [f"{host}/v1", f"{host}/v2"]
+
+
+def test_transports_to_one_endpoint_share_who_was_reached() -> None:
+    """A sweep has a transport of its own."""
+    outboxes = Outboxes(
+        lambda endpoint, settings: FakeTransport(), FakeConnections(), Clock(), lambda _: 0.0
+    )
+    one, another = (
+        outboxes.transport("https://a/v1", Settings(concurrency=number)) for number in (1, 2)
+    )
+    elsewhere = outboxes.transport("https://a/v2", Settings())
+    one.post("a", b"text", 0)
+    assert (another.reach.reached, elsewhere.reach.reached) == (True, False)

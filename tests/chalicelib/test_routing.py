@@ -17,10 +17,10 @@ from chalicelib.route import GetResponse, Response
 from chalicelib.routes import Routes
 from chalicelib.routing import Router
 from chalicelib.settings import Settings
-from chalicelib.transports import Transport, outcome_of
+from chalicelib.transports import Outcome, Transport, outcome_of
 
 from .events import CONNECTED_AT, connect_event, disconnect_event, message_event
-from .fakes import FakeClock, FakeConnections, FakeTransport
+from .fakes import GONE, OK, FakeClock, FakeConnections, FakeTransport
 from .fixtures import LogLines
 
 SENDER = "Sender0000DoECA="
@@ -549,20 +549,20 @@ def test_a_message_that_the_hooks_let_pass_goes_its_way(service: Service) -> Non
     assert seen == ['{"message": "echo"}', "{"]
 
 
-@pytest.mark.parametrize("answer", [204, 410])
+@pytest.mark.parametrize("answer", [OK, GONE])
 def test_a_flood_is_told_by_closing_and_gets_no_frame(
-    service: Service, answer: int, log_lines: LogLines
+    service: Service, answer: Outcome, log_lines: LogLines
 ) -> None:
     @service.router.on_message
     def refuse(request: Request) -> None:
         raise Flooding
 
-    service.transport.answer(SENDER, outcome_of(answer))
+    service.transport.answer(SENDER, answer)
     assert service.dispatch("{") == {"statusCode": 429, "body": "rate_limited"}
     assert (service.transport.closed, service.transport.posts) == ([SENDER], [])
     (line,) = log_lines()
     assert (line["event"], line["level"], line["status"]) == ("message", "INFO", 429)
-    assert line["closed"] == {204: "ok", 410: "gone"}[answer]
+    assert line["closed"] == answer.result.value
 
 
 def test_a_close_that_is_refused_is_an_error_in_the_log(

@@ -15,10 +15,17 @@ from chalicelib.transports import Transport, outcome_of
 from chalicelib.transports.protocol import UNANSWERED
 
 from .events import CONNECTED_AT
-from .fakes import GONE, FakeClock, FakeConnections, FakeTransport, InlineWorkers
+from .fakes import (
+    ENDPOINT,
+    GONE,
+    MALFORMED,
+    FakeClock,
+    FakeConnections,
+    FakeTransport,
+    InlineWorkers,
+)
 from .fixtures import LogLines
 
-ENDPOINT = "https://a1b2c3d4e5.execute-api.eu-west-1.amazonaws.com/v1"
 NAMES = ("swept", "gone", "closed", "kept", "complete")
 
 
@@ -63,7 +70,7 @@ def test_rows_of_connections_that_are_gone_are_deleted_and_no_others() -> None:
     place = Place("a", "b", "c", "d", "e", "f", "g")
     for each in "bf":
         place.transport.answer(each, GONE)
-    place.transport.answer("c", outcome_of(400))
+    place.transport.answer("c", MALFORMED)
     assert place.sweep() == (7, 3, 0, 4, True)
     assert {*place.table.rows} == {*"adeg"}
     assert place.transport.asked == [*"abcdefg"]
@@ -201,6 +208,58 @@ def test_another_answer_ends_the_run_and_deletes_nothing(
     (line,) = log_lines()
     assert (line["event"], line["level"], line["complete"]) == ("sweep", level, False)
     assert problem in line["problem"]
+
+
+def test_a_410_without_api_gateways_word_ends_the_run_and_deletes_nothing(
+    log_lines: LogLines,
+) -> None:
+    place = Place(*"abc")
+    place.transport.answer("b", outcome_of(410))
+    assert place.sweep() == (2, 0, 0, 2, False)
+    assert {*place.table.rows} == {*"abc"}
+    (line,) = log_lines()
+    assert line["problem"] == "asking about a connection ended as failed (410)"
+
+
+@pytest.mark.parametrize("expired", [0, 5, 12])
+def test_while_nobody_was_reached_ten_that_are_said_to_be_gone_are_kept(
+    expired: int, log_lines: LogLines
+) -> None:
+    """Those whose identity has expired, too: they are to be closed, and are said to be gone."""
+    place = Place(*"abcdefghijkl", page_size=5)
+    place.table.identity_ends = dict.fromkeys("abcdefghijkl"[:expired], 1)
+    for each in "abcdefghijkl":
+        place.transport.answer(each, GONE)
+    assert place.sweep() == (12, 0, 0, 12, True)
+    assert {*place.table.rows} == {*"abcdefghijkl"}
+    (line,) = log_lines()
+    assert (line["event"], line["level"]) == ("sweep", "ERROR")
+    for value in (ENDPOINT, "'v1'", "'rows' (from CONNECTIONS_TABLE)"):
+        assert value in line["problem"]
+
+
+def test_a_doubtful_endpoint_is_told_of_also_when_the_table_ends_the_run(
+    log_lines: LogLines,
+) -> None:
+    place = Place(*"abcdefghijkl", page_size=10)
+    for each in "abcdefghijkl":
+        place.transport.answer(each, GONE)
+    place.transport.before_answer = lambda: setattr(place.table, "busy", 1)
+    assert place.sweep() == (10, 0, 0, 10, False)
+    (line,) = log_lines()
+    assert (line["level"], "10 connections are said to be gone" in line["problem"]) == (
+        "ERROR",
+        True,
+    )
+
+
+def test_a_process_that_has_reached_someone_sweeps_an_emptied_table() -> None:
+    place = Place(*"abcdefghijkl")
+    assert place.sweep() == (12, 0, 0, 12, True)
+    for each in "abcdefghijkl":
+        place.transport.answer(each, GONE)
+    assert place.sweep() == (12, 12, 0, 0, True)
+    assert place.table.rows == {}
 
 
 def test_what_was_under_way_when_time_was_over_is_no_problem() -> None:

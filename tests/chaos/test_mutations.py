@@ -36,6 +36,12 @@ MUTATIONS = {
         "if now_ms < row.connected_at:",
         "test_a_sweep_keeps_a_young_row",
     ),
+    "the doubt about an endpoint": (
+        "transports/protocol.py",
+        "if self.reached or gone < MANY_GONE:",
+        "if self.reached or gone >= MANY_GONE:",
+        "test_a_sweep_that_has_never_reached_anyone_deletes_no_table",
+    ),
     "the retry bound": (
         "transports/protocol.py",
         "RETRIES = 2",

@@ -111,6 +111,8 @@ def test_what_a_sweep_had_no_time_for_the_next_one_sweeps(open_stage: Open) -> N
     limits = {"DECANTER_SWEEP_PER_SECOND": str(CLIENTS)}
     stage = open_stage("hurried_sweep", limits, lambda_timeout=2, sweeps=True)
     clients = stage.join(1)
+    stage.row(stage.identify(clients[0]), seconds_old=60)
+    assert counts(stage.sweep()) == (0, 0, len(clients))
     dead = stage.dead(5 * CLIENTS, seconds_old=60)
     runs = [stage.sweep() for _ in range(8)]
     assert max(run["swept"] for run in runs) <= 2.5 * CLIENTS
@@ -118,4 +120,20 @@ def test_what_a_sweep_had_no_time_for_the_next_one_sweeps(open_stage: Open) -> N
     # One whose row was not deleted in time is found again.
     assert sum(run["gone"] for run in runs) >= len(dead)
     assert (runs[0]["complete"], runs[-1]["complete"]) == (False, True)
+    assert len(stage.table.ids()) == len(clients)
+
+
+@pytest.mark.case(37)
+def test_a_sweep_that_has_never_reached_anyone_deletes_no_table(open_stage: Open) -> None:
+    """Nobody's row is old enough to be asked about but those of the dead."""
+    stage = open_stage("doubtful_sweep", {"DECANTER_SWEEP_PER_SECOND": "1000"}, sweeps=True)
+    clients = stage.join(1)
+    dead = stage.dead(40, seconds_old=60)
+    found = stage.sweep()
+    assert (found["gone"], found["kept"]) == (0, len(dead) + len(clients))
+    assert found["problem"].startswith("40 connections are said to be gone and none was reached")
+    assert [line["level"] for line in stage.lines("sweep")] == ["ERROR"]
+    assert stage.table.ids() >= {*dead}
+    stage.row(stage.identify(clients[0]), seconds_old=60)
+    assert counts(stage.sweep()) == (len(dead), 0, len(clients))
     assert len(stage.table.ids()) == len(clients)

@@ -1,21 +1,27 @@
 """What every transport keeps to, tried on each of those that `DECANTER_TRANSPORT` can name."""
 
+import json
 import time
 from collections.abc import Iterator
 from itertools import count
 
 import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
 
 from chalicelib.clock import Clock
 from chalicelib.recipients import Recipient
 from chalicelib.settings import Settings
 from chalicelib.transports import TRANSPORTS, Outcome, Result, Transport, open_transport
+from chalicelib.transports.protocol import Reach
+from chalicelib.transports.session import session
 
-from ..management import HANG, RESET, Management, run_management
+from ..management import HANG, RESET, Answer, Management, Reply, run_management
 
 ID = "L0SM9cOFvHcCIhw="
 CONCURRENCY = 8
 TIMEOUT = 1.0
+TYPE = "x-amzn-ErrorType"
 Results = dict[str, Result]
 
 
@@ -82,6 +88,142 @@ def test_an_answer_that_stays_the_same_is_not_asked_for_again(
     assert (outcome.result, outcome.status) == (result, status)
     assert outcome.reason
     assert management.attempts(ID) == 1
+
+
+def call(transport: Transport, method: str) -> Outcome:
+    """Post to a connection, ask about it or close it."""
+    if method == "post":
+        return transport.post(ID, b"x", soon())
+    return {"info": transport.info, "close": transport.close}[method](ID, soon())
+
+
+def typed(status: int, error_type: str) -> Reply:
+    return Reply(status, b"{}", ((TYPE, error_type),))
+
+
+HTML = b"<html><body><h1>410 Gone</h1></body></html>"
+
+
+ANSWERS = [
+    (typed(410, "GoneException"), Result.GONE, "GoneException"),
+    (typed(410, "GoneException:http://internal.amazon.com/"), Result.GONE, "GoneException"),
+    (typed(410, "com.amazonaws.api#GoneException"), Result.GONE, "GoneException"),
+    (Reply(410, HTML, ((TYPE.lower(), "GoneException"),)), Result.GONE, "GoneException"),
+    (Reply(410, b'{"__type":"aws.api#GoneException"}'), Result.GONE, "GoneException"),
+    (Reply(410, b'{"code":"GoneException:http://x"}'), Result.GONE, "GoneException"),
+    (Reply(410, b'{"Code":"GoneException"}'), Result.GONE, "GoneException"),
+    (Reply(410, b'{"code":null,"__type":"GoneException"}'), Result.GONE, "GoneException"),
+    (typed(400, "BadRequestException"), Result.MALFORMED, "BadRequestException"),
+    (Reply(400, b'{"code":"BadRequestException"}'), Result.MALFORMED, "BadRequestException"),
+    (Reply(410), Result.FAILED, "410"),
+    (Reply(410, HTML), Result.FAILED, "410"),
+    (Reply(410, b'{"message":"Gone"}'), Result.FAILED, "410"),
+    (Reply(410, b'"GoneException"'), Result.FAILED, "410"),
+    (Reply(410, b'["GoneException"]'), Result.FAILED, "410"),
+    (Reply(410, b'{"__type":410}'), Result.FAILED, "410"),
+    (Reply(410, b'{"code":["GoneException"]}'), Result.FAILED, "410"),
+    (Reply(410, b"\xff\xfe"), Result.FAILED, "410"),
+    (Reply(410, b"[" * 9_000), Result.FAILED, "410"),
+    (Reply(410, b'{"__type":"GoneException"}', ((TYPE, ""),)), Result.FAILED, "410"),
+    (Reply(410, b'{"code":"X","__type":"GoneException"}'), Result.FAILED, "X"),
+    (typed(410, "goneexception"), Result.FAILED, "goneexception"),
+    (typed(410, "NotFoundException"), Result.FAILED, "NotFoundException"),
+    (
+        Reply(410, b"", ((TYPE, "GoneException"), (TYPE, "GoneException"))),
+        Result.FAILED,
+        "GoneException, GoneException",
+    ),
+    (Reply(400, HTML), Result.FAILED, "400"),
+    (typed(400, "ValidationException"), Result.FAILED, "ValidationException"),
+    (typed(400, "GoneException"), Result.FAILED, "GoneException"),
+    (Reply(404, HTML), Result.FAILED, "404"),
+    (typed(404, "GoneException"), Result.FAILED, "GoneException"),
+    (Reply(300, HTML), Result.FAILED, "300"),
+    (Reply(302, HTML, (("Location", "/login"),)), Result.FAILED, "302"),
+    (Reply(502, HTML), Result.FAILED, "502"),
+    (typed(502, "GoneException"), Result.FAILED, "GoneException"),
+    (Reply(200, HTML), Result.OK, ""),
+]
+
+
+@pytest.mark.parametrize(("reply", "result", "reason"), ANSWERS)
+@pytest.mark.parametrize("method", ["post", "info", "close"])
+def test_a_connection_is_gone_by_api_gateways_own_word_alone(
+    transport: Transport,
+    management: Management,
+    method: str,
+    reply: Reply,
+    result: Result,
+    reason: str,
+) -> None:
+    management.script(ID, reply)
+    outcome = call(transport, method)
+    assert (outcome.result, outcome.status, outcome.reason) == (result, reply.status, reason)
+    assert not transport.reach.reached
+
+
+@pytest.mark.parametrize(("reply", "result", "reason"), ANSWERS)
+def test_botocores_own_client_names_the_same_errors(
+    management: Management, reply: Reply, result: Result, reason: str
+) -> None:
+    management.script(ID, reply)
+    client = session().create_client(
+        "apigatewaymanagementapi",
+        region_name="eu-west-1",
+        endpoint_url=management.endpoint,
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+        config=Config(retries={"total_max_attempts": 1}),
+    )
+    code: object = ""
+    try:
+        client.post_to_connection(ConnectionId=ID, Data=b"x")
+    except ClientError as error:
+        code = error.response.get("Error", {}).get("Code", "300") or str(reply.status)
+    except (AttributeError, RecursionError, TypeError, UnicodeDecodeError):
+        code = str(reply.status)  # its parser expects a JSON object of strings
+    client.close()
+    assert code == reason or not isinstance(code, str)
+
+
+INFO = {"connectedAt": "2023-11-14T22:13:20Z", "lastActiveAt": "2023-11-14T22:13:20Z"}
+
+
+@pytest.mark.parametrize(
+    ("method", "answer", "reached"),
+    [
+        ("post", 200, True),
+        ("post", Reply(200, HTML), False),
+        ("post", Reply(200, b"{}"), False),
+        ("post", 410, False),
+        ("info", 200, True),
+        ("info", Reply(200), False),
+        ("info", Reply(200, HTML), False),
+        ("info", Reply(200, b"[]"), False),
+        ("info", Reply(200, json.dumps(INFO).encode()), False),
+        ("info", Reply(200, json.dumps(INFO | {"identity": {"sourceIp": ""}}).encode()), True),
+        ("info", Reply(200, b'{"connectedAt":"yesterday"}'), False),
+        ("close", 204, True),
+        ("close", 200, True),
+        ("close", Reply(200, HTML), False),
+        ("close", 410, False),
+    ],
+)
+def test_someone_is_reached_by_an_answer_of_api_gateways_form(
+    transport: Transport, management: Management, method: str, answer: Answer, reached: bool
+) -> None:
+    management.everyone = [answer]
+    assert transport.reach == Reach(management.endpoint)
+    assert (call(transport, method).result is Result.OK) == (answer != 410)
+    assert transport.reach.reached is reached
+
+
+def test_one_who_is_reached_at_a_second_attempt_is_reached(
+    transport: Transport, management: Management
+) -> None:
+    management.script(ID, 503, 200)
+    post_all(transport, ID)
+    assert transport.reach.reached
 
 
 def test_a_refusal_is_final_at_the_latest_when_it_was_signed_again(

@@ -30,7 +30,7 @@ CASES = [
     (b"HTTP/1.1 200 OK\r\nContent-Length:0\r\n\r\n", PLAIN),
     (b"HTTP/1.1 204 No Content\r\n\r\n", Answer(204, "", b"", reusable=True)),
     (GONE, Answer(410, "GoneException", b"{}", reusable=True)),
-    (b"HTTP/1.1 503 \r\nContent-Length: 1\r\n\r\nx", Answer(503, "503", b"x", reusable=True)),
+    (b"HTTP/1.1 503 \r\nContent-Length: 1\r\n\r\nx", Answer(503, "", b"x", reusable=True)),
     (CHUNKED, Answer(200, "", b"wiki0123456789", reusable=True)),
     (
         b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: Close\r\n\r\n",
@@ -65,7 +65,7 @@ def test_a_connection_is_not_used_again_when_it_was_closed_or_sends_more(
 def test_without_a_length_the_body_ends_with_the_connection() -> None:
     data = b"HTTP/1.1 500 Oops\r\nServer: x\r\n\r\nsome text"
     assert read_answer(data) is None
-    assert read_answer(data, ended=True) == Answer(500, "500", b"some text", reusable=False)
+    assert read_answer(data, ended=True) == Answer(500, "", b"some text", reusable=False)
 
 
 @pytest.mark.parametrize(
