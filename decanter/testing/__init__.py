@@ -10,34 +10,49 @@
 For any Chalice app, beside `chalice.test.Client`. No process is started and nothing is waited for:
 a handler has run when `connect`, `send` or `close` returns, and what it sent is there.
 
-Importing this makes botocore's later clients ask whether a test client is open; while one is, every
-call to @connections ends in it, whatever endpoint the caller names.
+While a client is open, every call to @connections ends in it, whatever endpoint the caller names,
+and no call to AWS leaves this machine; `aws_allowed` is the way out.
 """
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from decanter.testing.collector import collector_paused
 
-with collector_paused():
+if TYPE_CHECKING:
+    from decanter.testing.block import aws_allowed
     from decanter.testing.client import WebSocketClient
     from decanter.testing.errors import (
+        CallRefused,
         ConnectionClosed,
         ConnectRefused,
         NoFrame,
         UnreadFrames,
     )
     from decanter.testing.events import connect_event, disconnect_event, message_event
-    from decanter.testing.redirect import install
     from decanter.testing.websocket import WebSocket
 
 __all__ = [
+    "CallRefused",
     "ConnectRefused",
     "ConnectionClosed",
     "NoFrame",
     "UnreadFrames",
     "WebSocket",
     "WebSocketClient",
+    "aws_allowed",
     "connect_event",
     "disconnect_event",
     "message_event",
 ]
 
-install()
+_MODULES = {"WebSocket": "websocket", "WebSocketClient": "client", "aws_allowed": "block"}
+
+
+def __getattr__(name: str) -> Any:
+    """Load what is asked for: pytest's plugin is loaded in projects that never ask."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = _MODULES.get(name) or ("events" if name.endswith("_event") else "errors")
+    with collector_paused():
+        return getattr(import_module(f"{__name__}.{module}"), name)

@@ -34,9 +34,10 @@ class WebSocketClient:
     """Runs the WebSocket handlers of a Chalice app; a context manager, open in one test.
 
     While it is open, the stage's environment variables are set, the tables of the project's merge
-    template or of the app's models are there and empty, and AWS clients for @connections and
-    DynamoDB end in this process. Handlers run in the test's thread, one at a time. Connections
-    that the test leaves open end without a disconnect event, as the tables go with them.
+    template or of the app's models are there and empty, AWS clients for @connections and DynamoDB
+    end in this process, and no other call to AWS leaves this machine. Handlers run in the test's
+    thread, one at a time. Connections that the test leaves open end without a disconnect event, as
+    the tables go with them.
 
     Args:
         app: the Chalice object.
@@ -123,11 +124,10 @@ class WebSocketClient:
         management_endpoint = f"http://{server.netloc}/{self._deployed.api.stage}"
         self._variables = local(management_endpoint, dynamodb and f"http://{dynamodb}")
         with self._open as opening:
+            opening.enter_context(redirected(server.netloc, dynamodb))
             opening.enter_context(
                 environment(self._deployed.environment | self._variables, DROPPED)
             )
-            session = getattr(self.app.websocket_api, "session", None)
-            opening.enter_context(redirected(server.netloc, dynamodb, session))
             for table in self._deployed.tables:
                 call_dynamodb("CreateTable", **table.arguments)
                 opening.callback(call_dynamodb, "DeleteTable", TableName=table.name)

@@ -15,6 +15,7 @@ from wsgiref.util import setup_testing_defaults
 
 from decanter.errors import ServiceError
 from decanter.local.services import DUMMY_CREDENTIALS
+from decanter.project import TEMPLATE
 from decanter.testing.collector import collector_paused
 from decanter.testing.environ import REGION
 
@@ -59,6 +60,14 @@ def respond(target: str, body: bytes) -> tuple[int, Mapping[str, str], bytes]:
     Returns:
         The status, the headers and the JSON of DynamoDB's answer.
     """
+    status, headers, answer = _call(target, body)
+    if b"#ResourceNotFoundException" in answer:
+        answer = _with_remedy(body, answer)
+        headers.pop("x-amz-crc32", None)
+    return status, headers, answer
+
+
+def _call(target: str, body: bytes) -> tuple[int, dict[str, str], bytes]:
     environ = {
         "REQUEST_METHOD": "POST",
         "HTTP_X_AMZ_TARGET": target,
@@ -73,6 +82,31 @@ def respond(target: str, body: bytes) -> tuple[int, Mapping[str, str], bytes]:
     answered = b"".join(chunks)
     status, headers = started[0]
     return int(status.partition(" ")[0]), dict(headers), answered
+
+
+def _with_remedy(body: bytes, answer: bytes) -> bytes:
+    """Have the answer that a table is missing say which one, and what to do about it."""
+    missing = [name for name in _table_names(json.loads(body)) if not _has_table(name)]
+    names = " and ".join(map(repr, missing))
+    if not names:
+        return answer
+    refusal = json.loads(answer)
+    refusal["message"] += (
+        f". There is no table {names} in this test: declare it in {TEMPLATE} or as a model of the "
+        "app, or create it in the test"
+    )
+    return json.dumps(refusal).encode()
+
+
+def _table_names(call: Mapping[str, Any]) -> list[str]:
+    actions = [action for each in call.get("TransactItems", ()) for action in each.values()]
+    named = [each["TableName"] for each in [call, *actions] if "TableName" in each]
+    return sorted({*named, *call.get("RequestItems", ())})
+
+
+def _has_table(name: str) -> bool:
+    described = json.dumps({"TableName": name}).encode()
+    return _call("DynamoDB_20120810.DescribeTable", described)[0] == 200
 
 
 def call_dynamodb(operation: str, **arguments: Any) -> None:

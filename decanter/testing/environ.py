@@ -4,8 +4,6 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from decanter.local.services import DUMMY_CREDENTIALS
-
 REGION = "us-east-1"
 
 # What would lead botocore past the endpoints and credentials below, to somebody's real account.
@@ -19,6 +17,8 @@ DROPPED = (
 
 def local(management_endpoint: str, dynamodb_endpoint: str | None) -> dict[str, str]:
     """What leads every AWS client here: endpoints, a region, credentials of nobody."""
+    from decanter.local.services import DUMMY_CREDENTIALS  # with botocore, which takes a while
+
     # The second wins in Decanter's framework, and a template may set it to the stack's own API.
     names = ("AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI", "DECANTER_MANAGEMENT_ENDPOINT")
     endpoints = dict.fromkeys(names, management_endpoint)

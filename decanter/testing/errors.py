@@ -4,6 +4,7 @@ AssertionError
  ├─ ConnectRefused    the handshake was answered with another status than 101
  ├─ ConnectionClosed  the connection has ended, and all of its frames are read
  ├─ NoFrame           nothing has arrived that is not read yet
+ ├─ CallRefused       a call to AWS would have left this machine
  └─ UnreadFrames      a test is over, and frames that it did not expect are not read
 """
 
@@ -60,6 +61,44 @@ class NoFrame(AssertionError):  # noqa: N818 - named as what happened
     def __str__(self) -> str:
         hint = f"; the last handler raised {self.raised}" if self.raised else ""
         return f"{self.who} has no frame to receive{hint}"
+
+
+_REMEDIES = {
+    "dynamodb": "While a WebSocketClient is open, boto3 and PynamoDB find the app's tables in it",
+    "execute-api": "While a WebSocketClient is open, boto3's calls to @connections end in it, and "
+    "others find it at AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI",
+    "credentials": "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY to any text",
+}
+_MOCK = "Mock it with moto's mock_aws or botocore's Stubber"
+
+
+class CallRefused(AssertionError):  # noqa: N818 - named as what happened
+    """A call to AWS would have left this machine; nothing has been sent.
+
+    Attributes:
+        call: the service and the operation, as far as they are known.
+        host: where it would have gone.
+        service: the first part of the service's own host name.
+    """
+
+    def __init__(self, call: str, host: str, service: str = "") -> None:
+        super().__init__(call, host, service)
+        self.call = call
+        self.host = host
+        self.service = service or _service_of(host)
+
+    def __str__(self) -> str:
+        remedy = _REMEDIES.get(self.service, _MOCK)
+        return (
+            f"{self.call} to {self.host} is refused: a test's calls to AWS stay on this machine. "
+            f"{remedy}, or let it out: with decanter.testing.aws_allowed({self.host!r})"
+        )
+
+
+def _service_of(host: str) -> str:
+    if host.replace(".", "").isdigit() or ":" in host:
+        return "credentials"  # AWS calls by their addresses only what gives out credentials
+    return next((label for label in host.split(".") if label in _REMEDIES), "")
 
 
 class UnreadFrames(AssertionError):  # noqa: N818 - named as what happened

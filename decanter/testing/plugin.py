@@ -7,32 +7,76 @@
 
 The app is `app` of the project's app.py; a fixture `chalice_app` of your own names another.
 
-pytest loads this before any conftest.py, and with it the package, which redirects botocore: so apps
-may make clients when they are imported.
+In a Chalice project no call to AWS leaves the machine while pytest runs, so the block is on before
+any conftest.py can import the app; in other projects nothing is loaded until a fixture asks.
 """
 
 import importlib
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from decanter.testing import WebSocketClient
+if TYPE_CHECKING:
+    from decanter.testing import WebSocketClient
+
+HOSTS = "decanter_allowed_hosts"
+_is_set_up = pytest.StashKey[bool]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare the setting."""
+    meaning = "hosts beside this machine that tests may call through botocore; * for any text"
+    parser.addini(HOSTS, meaning, type="args", default=[])
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
+    """Put the block in place before a conftest.py is imported."""
+    _set_up(early_config)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Put the block in place where a conftest.py is what loads this plugin."""
+    _set_up(config)
+
+
+def _set_up(config: pytest.Config) -> None:
+    if config.stash.get(_is_set_up, False):
+        return
+    config.stash[_is_set_up] = True
+    stack = ExitStack()
+    config.add_cleanup(stack.close)
+    if hosts := config.getini(HOSTS):
+        from decanter.testing.block import BLOCK
+
+        stack.enter_context(BLOCK.allow(*hosts))
+    folders = (config.rootpath, config.invocation_params.dir)
+    if any((folder / ".chalice" / "config.json").is_file() for folder in folders):
+        from decanter.testing.redirect import blocked
+
+        stack.enter_context(blocked())
 
 
 @pytest.fixture
 def chalice_app(pytestconfig: pytest.Config) -> Any:
     """The Chalice object under test."""
+    from decanter.testing.redirect import blocked
+
     root = str(pytestconfig.rootpath)
     if Path(root, "app.py").is_file() and root not in sys.path:
         sys.path.insert(0, root)
-    return importlib.import_module("app").app
+    with blocked():
+        return importlib.import_module("app").app
 
 
 @pytest.fixture
-def websocket_client(chalice_app: Any) -> Iterator[WebSocketClient]:
+def websocket_client(chalice_app: Any) -> "Iterator[WebSocketClient]":
     """The app's WebSocket API, open for one test."""
+    from decanter.testing.client import WebSocketClient
+
     with WebSocketClient(chalice_app) as client:
         yield client

@@ -1,47 +1,146 @@
-"""Where botocore's calls go while a test client is open.
+"""Where botocore's calls go while a test client is open, or while calls may not leave the machine.
 
-Chalice's `app.websocket_api` and many an app give `https://{api}.execute-api…` to the client
-themselves, which wins over AWS_ENDPOINT_URL_…, and keep the client. So the handlers look up where
-to go at each call; while no test client is open they change nothing.
+Every botocore client passes here, however it was made and how old it is: `_install` wraps three
+methods of botocore's own classes. Chalice's `app.websocket_api` and many an app name AWS's own
+endpoint, which wins over AWS_ENDPOINT_URL_…, and keep their client; so where to go is looked up at
+each call. What answers earlier, such as botocore's Stubber or moto's mock_aws, is asked first.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import cache, wraps
 from io import BytesIO
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
-from botocore import handlers
 from botocore.awsrequest import AWSResponse
+from botocore.endpoint import Endpoint
+from botocore.exceptions import EndpointConnectionError
+from botocore.httpsession import ProxyConfiguration, URLLib3Session
 
-from decanter.testing.dynamodb import respond
+from decanter.testing.block import BLOCK
+from decanter.testing.errors import CallRefused
+from decanter.testing.hosts import is_aws, is_instance_metadata, is_local
 
-AWS = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
 _targets: list[tuple[str, str | None]] = []
+_operation: ContextVar[Any] = ContextVar("operation", default=None)
 
 
-def redirect(request: Any, **_: Any) -> None:
-    """Have a call to @connections sent to the open test client; it is signed after this."""
-    if _targets:
-        url = urlsplit(request.url)
-        request.url = urlunsplit(url._replace(scheme="http", netloc=_targets[-1][0]))
+@contextmanager
+def redirected(management: str, dynamodb: str | None) -> Iterator[None]:
+    """Redirect calls, and keep the others on this machine.
 
-
-def answer(request: Any, **_: Any) -> AWSResponse | None:
-    """Answer a call to the embedded DynamoDB, or to AWS's, without a socket.
-
-    Only a client that names an endpoint of its own, such as another DynamoDB on this machine, is
-    left alone.
+    Args:
+        management: host and port of @connections.
+        dynamodb: those of the embedded DynamoDB; None if the app declares no tables: then mock_aws
+            may answer, and the embedded DynamoDB answers the rest.
     """
-    if not _targets or (embedded := _targets[-1][1]) is None:
-        return None
+    target = (management, dynamodb)
+    with blocked():
+        _targets.append(target)
+        try:
+            yield
+        finally:
+            _targets.remove(target)
+
+
+@contextmanager
+def blocked() -> Iterator[None]:
+    """Keep calls on this machine."""
+    _install()
+    with BLOCK.on():
+        yield
+
+
+@cache
+def _install() -> None:
+    """Have botocore ask here; nothing changes while no client is open and the block is off."""
+    _wrap(Endpoint, "make_request", _make_request)
+    _wrap(URLLib3Session, "send", _send)
+    _wrap(ProxyConfiguration, "proxy_url_for", _proxy_url_for)
+
+
+def _wrap(owner: type, name: str, around: Callable[..., Any]) -> None:
+    original = getattr(owner, name)
+
+    @wraps(original)
+    def method(*args: Any, **kwargs: Any) -> Any:
+        return around(original, *args, **kwargs)
+
+    setattr(owner, name, method)
+
+
+def _make_request(
+    original: Callable[..., Any], endpoint: Any, operation_model: Any, request_dict: dict[str, Any]
+) -> Any:
+    """Make a call of an operation; it is signed after this."""
+    if _targets:
+        request_dict["url"] = _redirect(operation_model.service_model, request_dict["url"])
+    token = _operation.set(operation_model)
+    try:
+        return original(endpoint, operation_model, request_dict)
+    finally:
+        _operation.reset(token)
+
+
+def _redirect(service: Any, address: str) -> str:
+    """Lead a call to the open test client; another DynamoDB on this machine is left alone."""
+    management, dynamodb = _targets[-1]
+    url = urlsplit(address)
+    if service.service_name == "apigatewaymanagementapi":
+        url = url._replace(scheme="http", netloc=management)
+    elif service.service_name == "dynamodb" and dynamodb and is_aws(url.hostname or ""):
+        url = url._replace(scheme="http", netloc=dynamodb)
+    return url.geturl()
+
+
+def _send(original: Callable[..., Any], session: Any, request: Any) -> Any:
+    """Send what nothing before has answered.
+
+    Raises:
+        CallRefused: it would leave this machine.
+    """
     url = urlsplit(request.url)
-    if url.netloc != embedded and not (url.hostname or "").endswith(AWS):
+    host = url.hostname or ""
+    if any(url.netloc == embedded for _, embedded in _targets):
+        return _answer(request)
+    if is_local(host) or BLOCK.allows(host):
+        return original(session, request)
+    if _targets and is_aws(host) and _target(request).startswith("DynamoDB_"):
+        return _answer(request)
+    refusal = _refusal(host)
+    if is_instance_metadata(host):  # there is none on this machine, as on any but AWS's
+        raise EndpointConnectionError(endpoint_url=request.url) from refusal
+    raise refusal
+
+
+def _refusal(host: str) -> CallRefused:
+    operation = _operation.get()
+    if operation is None:
+        return CallRefused("A call", host)
+    service = operation.service_model
+    return CallRefused(f"{service.service_id} {operation.name}", host, service.endpoint_prefix)
+
+
+def _proxy_url_for(original: Callable[..., Any], configuration: Any, url: str) -> Any:
+    """Call this machine without the proxy that a client may have had since it was made."""
+    if BLOCK.is_on and is_local(urlsplit(url).hostname or ""):
         return None
-    target = request.headers["X-Amz-Target"]
-    target = target.decode() if isinstance(target, bytes) else target
-    status, headers, body = respond(target, request.body)
+    return original(configuration, url)
+
+
+def _answer(request: Any) -> AWSResponse:
+    """Answer a call to the embedded DynamoDB, without a socket."""
+    from decanter.testing.dynamodb import respond  # with moto, which takes a while
+
+    status, headers, body = respond(_target(request), request.body)
     return AWSResponse(request.url, status, headers, _Body(body))
+
+
+def _target(request: Any) -> str:
+    target = request.headers.get("X-Amz-Target") or ""
+    return target.decode() if isinstance(target, bytes) else str(target)
 
 
 class _Body(BytesIO):
@@ -50,37 +149,3 @@ class _Body(BytesIO):
     def stream(self) -> Iterator[bytes]:
         """The whole of it."""
         yield self.read()
-
-
-HANDLERS = {"before-sign.apigatewaymanagementapi": redirect, "before-send.dynamodb": answer}
-
-
-def install() -> None:
-    """Have all later botocore sessions redirected; once more is no mistake."""
-    for event, handler in HANDLERS.items():
-        if (event, handler) not in handlers.BUILTIN_HANDLERS:
-            handlers.BUILTIN_HANDLERS.append((event, handler))
-
-
-@contextmanager
-def redirected(management: str, dynamodb: str | None, session: Any = None) -> Iterator[None]:
-    """Redirect for a while.
-
-    Args:
-        management: host and port of @connections.
-        dynamodb: those of the embedded DynamoDB; None if the app has no tables.
-        session: a boto3 session that may be older than `install`.
-    """
-    events = getattr(session, "events", None)
-    target = (management, dynamodb)
-    _targets.append(target)
-    if events is not None:
-        for event, handler in HANDLERS.items():
-            events.register(event, handler, unique_id=f"decanter.testing {event}")
-    try:
-        yield
-    finally:
-        _targets.remove(target)
-        if events is not None:
-            for event in HANDLERS:
-                events.unregister(event, unique_id=f"decanter.testing {event}")

@@ -5,15 +5,19 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
 
+import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError, EndpointConnectionError
 from botocore.session import Session
+from pynamodb.attributes import UnicodeAttribute
+from pynamodb.exceptions import PynamoDBException
+from pynamodb.models import Model
 from werkzeug.test import Client
 
 from decanter.errors import ServiceError
 from decanter.testing.dynamodb import application, call_dynamodb
-from decanter.testing.environ import REGION
+from decanter.testing.environ import REGION, environment, local
 from decanter.testing.loopback import dynamodb_netloc
 from decanter.testing.redirect import redirected
 
@@ -78,6 +82,56 @@ def test_errors_are_those_of_dynamodb(client: Any, call: Any, code: str) -> None
     assert caught.value.response["Error"]["Code"] == code
 
 
+MISSING = "There is no table 'games' in this test: declare it in .chalice/resources.json or as a "
+
+
+class Games(Model):
+    class Meta:
+        table_name = "games"
+        region = REGION
+
+    k = UnicodeAttribute(hash_key=True)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: boto3.client("dynamodb").scan(TableName="games"),
+        lambda: boto3.resource("dynamodb").Table("games").put_item(Item={"k": "a"}),
+        lambda: boto3.client("dynamodb").batch_get_item(
+            RequestItems={name: {"Keys": [{"k": {"S": "a"}}]} for name in ("t", "games")}
+        ),
+        lambda: boto3.client("dynamodb").transact_write_items(
+            TransactItems=[{"Put": {"TableName": "games", "Item": {"TableName": {"S": "a"}}}}]
+        ),
+        lambda: Games("a").save(),
+        lambda: Games.get("a"),
+    ],
+)
+def test_a_table_that_is_declared_nowhere_is_named_with_the_remedy(client: Any, call: Any) -> None:
+    """Through the low-level client, the resource and PynamoDB; without keys or an endpoint."""
+    with redirected("127.0.0.1:9", None), environment(local("http://127.0.0.1:9", None)):
+        with pytest.raises((ClientError, PynamoDBException)) as caught:
+            call()
+        assert MISSING in str(caught.value)
+        assert "ResourceNotFoundException" in str(caught.value)
+
+
+def test_a_test_may_create_the_table_that_is_declared_nowhere() -> None:
+    """PynamoDB asks if it is there, which is answered as ever."""
+    with redirected("127.0.0.1:9", None), environment(local("http://127.0.0.1:9", None)):
+        assert not Games.exists()
+        Games.create_table(billing_mode="PAY_PER_REQUEST")
+        Games("a").save()
+        assert Games.get("a").k == "a"
+        Games.delete_table()
+
+
+def test_a_statement_that_names_its_table_in_sql_is_answered_as_ever(client: Any) -> None:
+    with pytest.raises(ClientError, match=r"Requested resource not found$"):
+        client.execute_statement(Statement="SELECT * FROM games")
+
+
 def test_what_dynamodb_refuses_is_one_line() -> None:
     with pytest.raises(ServiceError, match=r"refuses DeleteTable: .*ResourceNotFoundException"):
         call_dynamodb("DeleteTable", TableName="nobody")
@@ -100,7 +154,7 @@ def test_a_client_with_an_endpoint_of_its_own_is_left_alone() -> None:
         client.list_tables()
 
 
-def test_an_app_without_tables_calls_whom_it_called() -> None:
+def test_an_app_without_tables_may_call_another_dynamodb_here() -> None:
     client = client_of("http://127.0.0.1:9")
     with redirected("127.0.0.1:9", None), pytest.raises(EndpointConnectionError):
         client.list_tables()

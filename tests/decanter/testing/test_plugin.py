@@ -1,7 +1,12 @@
 """The fixtures, in a project of their own."""
 
+import subprocess
+import sys
 from pathlib import Path
 
+import pytest
+
+import decanter.testing
 from tests.gateways import PROJECTS
 from tests.pytests import run_pytest
 
@@ -37,3 +42,22 @@ def test_another_app_may_be_named(tmp_path: Path) -> None:
     fixture = "import other\n@pytest.fixture\ndef chalice_app():\n    return other.app\n"
     (tmp_path / "test_bare.py").write_text(TESTS.format(fixture=fixture, answer="other got x"))
     assert "2 passed, 1 error" in run_pytest(tmp_path, "--rootdir", ".").stdout
+
+
+def test_a_project_that_asks_for_nothing_loads_nothing() -> None:
+    heavy = ("botocore", "chalice", "moto", "websockets", "werkzeug")
+    source = f"""
+import sys
+import decanter.testing.plugin
+print([name for name in {heavy} if name in sys.modules])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", source], capture_output=True, text=True, check=False
+    )
+    assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
+def test_every_name_of_the_package_is_there() -> None:
+    assert all(getattr(decanter.testing, name) for name in decanter.testing.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = decanter.testing.nothing
