@@ -92,8 +92,8 @@ def _with_remedy(body: bytes, answer: bytes) -> bytes:
         return answer
     refusal = json.loads(answer)
     refusal["message"] += (
-        f". There is no table {names} in this test: declare it in {TEMPLATE} or as a model of the "
-        "app, or create it in the test"
+        f". There is no table {names} in this test: declare it in {TEMPLATE}, "
+        "or create it in the test"
     )
     return json.dumps(refusal).encode()
 

@@ -82,7 +82,10 @@ def test_errors_are_those_of_dynamodb(client: Any, call: Any, code: str) -> None
     assert caught.value.response["Error"]["Code"] == code
 
 
-MISSING = "There is no table 'games' in this test: declare it in .chalice/resources.json or as a "
+MISSING = (
+    "Requested resource not found. There is no table 'games' in this test: declare it in "
+    ".chalice/resources.json, or create it in the test"
+)
 
 
 class Games(Model):
