@@ -1,16 +1,36 @@
-"""Of which AWS services the code makes clients, as far as it is written there.
+"""Which AWS services the code may use: by the names that are written in it.
 
-A service is found where a client is made: `boto3.client("s3")`, `session.create_client(NAME)` with
-`NAME = "s3"` in any of the files. Where the name comes from elsewhere, nobody can know.
+A client's service is named by a text: `boto3.client("s3")`. However that text reaches boto3, it is
+written somewhere, so every text that is a service's name counts, wherever it stands. What is not
+written is a name that is made at run time, from an event or the environment. So each way to make a
+client is looked at too: a call that names its service by a text, or by a name that stands for
+texts alone, is clear. Any other way is not, and may make a client of any service.
 """
 
 import ast
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
-_MAKERS = {"client", "resource", "create_client"}
+# Factories of clients and resources. Other libraries use these names for other things.
+_COMMON = {"client", "resource"}
+# botocore's alone: its factory of clients, and what reads a service's data.
+_OWN = {
+    *("create_client", "create_client_class", "load_service_model", "get_available_regions"),
+    *("get_service_model", "get_service_data", "get_paginator_model", "get_waiter_model"),
+}
+_FACTORIES = _COMMON | _OWN
+# These take the service as their second argument, or return all services.
+_OPAQUE = {"create_nested_client", "get_available_services", "get_available_resources"}
+_SDK = re.compile("boto|session", re.IGNORECASE)
+# A factory as a text, which something may import: "boto3.client", "boto3.session:Session.client".
+_PATH = re.compile(r"(aio)?boto3[.:](.*[.:])?(client|resource)")
+# Members that give a factory away without its name, or call it.
+_INNER = {"__call__", "__dict__", "__get__", "__getattribute__", "__wrapped__"}
+# Only a file with one of these needs a closer look.
+_SUSPECT = re.compile(rb"boto|client|resource|session|service|_regions|_model", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -19,85 +39,264 @@ class Services:
 
     Attributes:
         names: botocore's names of the services.
-        unknown: where a client is made of a service that is not written there, as `FILE:LINE`.
+        unclear: the places that may make a client of any other service, as `FILE:LINE`.
     """
 
     names: frozenset[str]
-    unknown: tuple[str, ...]
+    unclear: tuple[str, ...]
 
 
 def services_of(files: Iterable[Path], known: Iterable[str]) -> Services:
-    """The services that these source files make clients of.
+    """Return the services that these files may use.
 
     Args:
-        files: Python source; what cannot be parsed, Lambda cannot import either.
-        known: botocore's names of all services: other texts are something else's clients.
+        files: Python source and compiled modules.
+        known: botocore's names of all services.
     """
-    trees = [(file, tree) for file in files if (tree := _parsed(file)) is not None]
-    constants = _constants(tree for _, tree in trees)
-    names: set[str] = set()
-    unknown = []
-    for file, tree in trees:
-        for line, asked in _asked(tree):
-            found = _texts(asked, constants)
-            names |= found
-            if not found:
-                unknown.append(f"{file}:{line}")
-    return Services(frozenset(names & set(known)), tuple(unknown))
+    sources = [_Source(file) for file in files]
+    names = {name for source in sources for name in source.texts_of(set(known))}
+    constants = _Constants(sources)
+    unclear = tuple(place for source in sources for place in source.unclear_places(constants))
+    return Services(frozenset(names), unclear)
 
 
 def imports(file: Path, package: str) -> bool:
-    """Whether a source file imports a package or something of it."""
+    """Return True if a source file imports a package, or has the name of a module of it."""
+    source = _Source(file)
     names: list[str] = []
-    for node in ast.walk(_parsed(file) or ast.Module([], [])):
+    for node in source.nodes if package.encode() in source.content else []:
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and not node.level:
             names.append(node.module or "")
-    return any(name.partition(".")[0] == package for name in names)
+        elif text := _text(node):
+            names.append(text)
+    return any(re.match(rf"{package}([.:]|$)", name) for name in names)
 
 
-def _parsed(file: Path) -> ast.Module | None:
-    try:
-        return ast.parse(file.read_bytes(), str(file))
-    except (SyntaxError, ValueError):
-        return None
+class _Source:
+    """A file, and the ways to make a client in it.
+
+    Attributes:
+        content: its bytes.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self.content = file.read_bytes()
+
+    @cached_property
+    def nodes(self) -> list[ast.AST]:
+        """Its syntax tree's nodes, outer ones first; none where Python cannot import it."""
+        try:
+            return list(ast.walk(ast.parse(self.content, str(self._file))))
+        except (SyntaxError, ValueError):
+            return []
+
+    @cached_property
+    def bindings(self) -> list[tuple[str, ast.expr | None]]:
+        """Each name that is bound, and the expression that it stands for; None if that varies."""
+        return list(_bindings(self.nodes))
+
+    def texts_of(self, words: set[str]) -> set[str]:
+        """Return the words that are a text of their own in this file."""
+        quoted = re.findall(rb"""["']([\w-]+)["']""", self.content)
+        if words.isdisjoint(word.decode(errors="replace") for word in quoted):
+            return set()
+        return words & {text for node in self.nodes if (text := _text(node))}
+
+    def unclear_places(self, constants: "_Constants") -> list[str]:
+        """Return what may make a client of a service that is not written there."""
+        if self._file.suffix != ".py":
+            return [str(self._file)] if b"boto" in self.content else []
+        if not _SUSPECT.search(self.content):
+            return []
+        nodes = (node for node in self.nodes if isinstance(node, ast.stmt | ast.expr))
+        lines = {node.lineno for node in nodes if self._is_unclear(node, constants)}
+        return [f"{self._file}:{line}" for line in sorted(lines)]
+
+    def _is_unclear(self, node: ast.stmt | ast.expr, constants: "_Constants") -> bool:
+        match node:
+            case ast.Call():
+                return self._is_unclear_call(node, constants)
+            case ast.Attribute(ctx=ast.Load()) | ast.Name(ctx=ast.Load()):
+                return node not in self._used and self._is_factory(node)
+            case ast.ImportFrom() if _is_boto(node.module):
+                names = [alias for alias in node.names if alias.name in {*_COMMON, "*"}]
+                return any(alias.asname or alias.name == "*" for alias in names)
+        return _PATH.fullmatch(_text(node) or "") is not None
+
+    def _is_unclear_call(self, call: ast.Call, constants: "_Constants") -> bool:
+        name = _name(call.func)
+        if name in _FACTORIES if isinstance(call.func, ast.Attribute) else name in self._imported:
+            return any(service not in constants for service in _service(call))
+        if name in {"attrgetter", "methodcaller"}:
+            return any((_text(path) or "").split(".")[-1] in _FACTORIES for path in call.args)
+        if name in {"getattr", "__getattribute__"} and len(call.args) > 1:
+            member = _text(call.args[1])
+            return member in _OWN or (
+                (member is None or member in _COMMON) and _mentions(call.args[0], self._sdk_names)
+            )
+        return name in _OPAQUE
+
+    def _is_factory(self, node: ast.Attribute | ast.Name) -> bool:
+        """Return True for a factory, and for a module that has one."""
+        if isinstance(node, ast.Name):
+            return node.id in self._factories
+        if node.attr in _COMMON:  # `table.meta.client` is a client
+            return _name(node.value) != "meta" and _mentions(node.value, self._sdk_names)
+        return node.attr in _OWN
+
+    @cached_property
+    def _used(self) -> set[ast.AST]:
+        """What is called, and what a member is taken of: neither hands a factory on."""
+        return {
+            node.func if isinstance(node, ast.Call) else node.value
+            for node in self.nodes
+            if isinstance(node, ast.Call)
+            or (isinstance(node, ast.Attribute) and node.attr not in _INNER)
+        }
+
+    @cached_property
+    def _imported(self) -> set[str]:
+        """Names of what may be a factory, imported from anywhere."""
+        imported = (node.names for node in self.nodes if isinstance(node, ast.ImportFrom))
+        return {
+            alias.asname or alias.name
+            for names in imported
+            for alias in names
+            if alias.name in _FACTORIES
+        }
+
+    @cached_property
+    def _factories(self) -> set[str]:
+        """Names of boto3 itself, and of the factories that are imported from it."""
+        names: set[str] = set()
+        for node in self.nodes:
+            if isinstance(node, ast.Import):
+                modules = [alias for alias in node.names if alias.name in {"boto3", "aioboto3"}]
+                names |= {alias.asname or alias.name for alias in modules}
+            elif isinstance(node, ast.ImportFrom) and _is_boto(node.module):
+                names |= _FACTORIES.intersection(alias.name for alias in node.names)
+        return names
+
+    @cached_property
+    def _sdk_names(self) -> set[str]:
+        """The names in this file that stand for the SDK or a session of it."""
+        names: set[str] = set()
+        if b"boto" not in self.content:
+            return names
+        bindings = [(name, value) for name, value in self.bindings if value is not None]
+        while found := {name for name, value in bindings if _mentions(value, names)} - names:
+            names |= found
+        return names
 
 
-def _constants(trees: Iterable[ast.Module]) -> Mapping[str, set[str]]:
-    """The texts that are assigned to each name anywhere."""
-    constants: dict[str, set[str]] = defaultdict(set)
-    for tree in trees:
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Assign | ast.AnnAssign) and _is_text(node.value):
-                targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-                for name in filter(None, map(_name, targets)):
-                    constants[name] |= _texts(node.value, {})
-    return constants
+class _Constants:
+    """The expressions that stand for texts: literals, and names that stand for nothing else."""
+
+    def __init__(self, sources: Iterable[_Source]) -> None:
+        self._sources = list(sources)
+        self._known: dict[str, bool] = {}
+
+    def __contains__(self, node: ast.expr) -> bool:
+        if (name := _name(node)) is None:
+            return _text(node) is not None
+        if name not in self._known:
+            self._known[name] = self._is_constant(name)
+        return self._known[name]
+
+    def _is_constant(self, name: str) -> bool:
+        sources = [source for source in self._sources if name.encode() in source.content]
+        values = [value for source in sources for bound, value in source.bindings if bound == name]
+        return bool(values) and all(value and _text(value) is not None for value in values)
 
 
-def _asked(tree: ast.Module) -> Iterator[tuple[int, ast.expr]]:
-    """Where a client is made, and the expression that names its service."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and _name(node.func) in _MAKERS:
-            named = [k.value for k in node.keywords if k.arg == "service_name"]
-            for argument in (*node.args[:1], *named):
-                yield node.lineno, argument
+def _service(call: ast.Call) -> list[ast.expr]:
+    """Return what names the service in a factory's call; nothing if it is something else's."""
+    named = [word.value for word in call.keywords if word.arg == "service_name"]
+    spread = [word.value for word in call.keywords if word.arg is None]
+    return named or call.args[:1] or spread
 
 
-def _texts(node: ast.expr | None, constants: Mapping[str, set[str]]) -> set[str]:
-    """The texts that an expression may be; none if that is not written down."""
-    if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        return {node.value}
-    return constants.get(_name(node) or "", set())
+def _bindings(nodes: Iterable[ast.AST]) -> Iterator[tuple[str, ast.expr | None]]:
+    values: dict[ast.AST, ast.expr] = {}
+    for node in nodes:  # a statement comes before its targets
+        match node:
+            case ast.Assign():
+                values |= {target: node.value for each in node.targets for target in _targets(each)}
+            case ast.AnnAssign(value=ast.expr() as value) | ast.NamedExpr(value=value):
+                values[node.target] = value
+            case ast.withitem(context_expr=value, optional_vars=ast.expr() as target):
+                values[target] = value
+            case ast.Name(ctx=ast.Store()) | ast.Attribute(ctx=ast.Store()):
+                yield _name(node) or "", values.get(node)
+            case ast.keyword(arg=str() as name):
+                yield name, node.value
+            case ast.ExceptHandler() | ast.MatchAs() | ast.MatchStar() if node.name:
+                yield node.name, None
+            case _:
+                yield from _declared(node)
 
 
-def _is_text(node: ast.expr | None) -> bool:
-    return isinstance(node, ast.Constant) and isinstance(node.value, str)
+def _declared(node: ast.AST) -> Iterator[tuple[str, ast.expr | None]]:
+    """Yield the names that a definition, a parameter or an import binds."""
+    match node:
+        case ast.arg():
+            yield node.arg, None
+            if node.annotation:
+                yield node.arg, node.annotation
+        case ast.FunctionDef() | ast.AsyncFunctionDef():
+            yield node.name, None
+            for each in ast.walk(node):
+                if isinstance(each, ast.Return) and each.value:
+                    yield node.name, each.value
+        case ast.ClassDef():
+            yield node.name, None
+            yield from ((name, base) for base in node.bases for name in (node.name, "self"))
+            # Classes of data take such a value as a default.
+            fields = [each.target for each in node.body if isinstance(each, ast.AnnAssign)]
+            yield from ((_name(field) or "", None) for field in fields)
+        case ast.alias(asname=str() as name):
+            yield name, None
+            yield name, ast.Constant(node.name)
 
 
-def _name(node: ast.expr | None) -> str | None:
-    """The last word of a dotted name."""
+def _targets(node: ast.expr) -> list[ast.expr]:
+    return node.elts if isinstance(node, ast.Tuple | ast.List) else [node]
+
+
+def _mentions(node: ast.expr, names: set[str]) -> bool:
+    """Return True if an expression is the SDK, a session, or something that one of them makes."""
+    match node:
+        case ast.Name() | ast.Attribute() | ast.Constant():
+            word = _text(node) or _name(node) or ""
+            return (
+                word in names
+                or _SDK.search(word) is not None
+                or (isinstance(node, ast.Attribute) and _mentions(node.value, names))
+            )
+        case ast.Call():  # `import_module("boto3")` too
+            return any(_mentions(each, names) for each in (node.func, *node.args[:1]))
+        case ast.Await() | ast.Subscript() | ast.Starred():
+            return _mentions(node.value, names)
+        case ast.BoolOp(values=values) | ast.Tuple(elts=values) | ast.List(elts=values):
+            return any(_mentions(value, names) for value in values)
+        case ast.IfExp():
+            return any(_mentions(each, names) for each in (node.body, node.orelse))
+    return False
+
+
+def _is_boto(module: str | None) -> bool:
+    return "boto" in (module or "")
+
+
+def _text(node: ast.AST) -> str | None:
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
+
+
+def _name(node: ast.AST) -> str | None:
+    """Return the last word of a dotted name."""
     if isinstance(node, ast.Attribute):
         return node.attr
     return node.id if isinstance(node, ast.Name) else None

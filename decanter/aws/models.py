@@ -1,75 +1,89 @@
-"""botocore's data without the services that the app does not use.
+"""botocore's and boto3's data without the services that the app does not use.
 
-It holds the models of some 400 services, of which a function needs a handful: most of a plain
-package's size, and parsing `endpoints.json` is a good part of a cold start. What stays is what
-botocore reads, less the documentation in it.
+botocore has models of some 400 services, and a function needs a handful of them. They are most of
+a plain package's size, and parsing `endpoints.json` takes a good part of a cold start. A service
+that is kept keeps all its files, in all API versions: its model, endpoint rules, paginators,
+waiters, examples, and what corrects these (`.sdk-extras.json`). Only documentation goes.
 Source: botocore's `loaders.py`, `session.py` and `regions.py`.
 """
 
 import gzip
 import json
 import shutil
-from collections.abc import Iterable, Iterator
+import zlib
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-SERVICE = "service-2"
-# Which files botocore reads of a service; paginators and waiters where the code asks for them.
-_PARTS = (SERVICE, "endpoint-rule-set-1", "paginators-1", "waiters-2")
+from decanter.errors import ProjectError
+
+_Document = dict[str, Any]
 
 
-def names(data: Path) -> list[str]:
-    """The services in a `data` folder."""
-    return sorted(folder.name for folder in data.iterdir() if folder.is_dir())
+def names(data: Path) -> set[str]:
+    """Return the services that have a model in botocore's `data` folder."""
+    return {model.parent.parent.name for model in data.glob("*/*/service-2.json*")}
 
 
-def prune(data: Path, services: Iterable[str]) -> None:
-    """Leave a `data` folder of botocore's with some services alone.
+def remove(data: Path, services: Iterable[str]) -> None:
+    """Remove services from a `data` folder of botocore's or boto3's."""
+    for name in services:
+        shutil.rmtree(data / name, ignore_errors=True)
 
-    Args:
-        data: changed in place.
-        services: botocore's names of them.
+
+def compact(data: Path) -> None:
+    """Remove documentation from all services in botocore's `data` folder.
+
+    Raises:
+        ProjectError: botocore could not read a file of them either.
     """
-    kept = set(services)
-    for name in names(data):
-        if name not in kept:
-            shutil.rmtree(data / name)
-    prefixes = set(kept)
-    for name in names(data):
-        prefixes |= set(_prune_service(data / name))
+    for file in sorted(data.glob("*/*/*.json*")):
+        if file.suffix == ".gz" and file.with_suffix("").is_file():
+            file.unlink()  # botocore reads the plain one
+        else:
+            # Plain instead of gzip: the package is compressed as a whole, and unpacked by Lambda.
+            _rewrite(file, file.with_suffix("") if file.suffix == ".gz" else file, _undocumented)
+
+
+def prune_endpoints(data: Path) -> None:
+    """Remove the endpoints of services that are not in botocore's `data` folder.
+
+    Raises:
+        ProjectError: botocore could not read the file either.
+    """
     endpoints = data / "endpoints.json"
     if endpoints.is_file():
-        _write(endpoints, _pruned_endpoints(_read(endpoints), prefixes))
+        prefixes = names(data).union(*map(_endpoint_prefix, data.glob("*/*/service-2.json*")))
+        _rewrite(endpoints, endpoints, lambda document: _of_prefixes(document, prefixes))
 
 
-def prune_resources(data: Path, services: Iterable[str]) -> None:
-    """The same for boto3's `data` folder, which has resources by service."""
-    for name in set(names(data)) - set(services):
-        shutil.rmtree(data / name)
+def compressed_bytes(data: Path, services: Iterable[str]) -> int:
+    """Return about how many bytes services add to a zip."""
+    files = (file for name in services for file in (data / name).rglob("*") if file.is_file())
+    return sum(len(zlib.compress(file.read_bytes())) for file in files)
 
 
-def _prune_service(service: Path) -> Iterator[str]:
-    """Leave the newest version of one service; give the names that endpoints have for it."""
-    versions = sorted(version for version in service.iterdir() if version.is_dir())
-    modelled = [version for version in versions if any(version.glob(f"{SERVICE}.json*"))]
-    for version in versions:
-        if version != modelled[-1]:
-            shutil.rmtree(version)
-    for file in sorted(modelled[-1].iterdir()):
-        part = file.name.partition(".")[0]
-        if part not in _PARTS:
-            file.unlink()
-            continue
-        content = _read(file)
-        file.unlink()
-        # Plain instead of gzip: the package is compressed as a whole, and unpacked by Lambda.
-        _write(file.with_name(f"{part}.json"), _undocumented(content))
-        if part == SERVICE:
-            yield content["metadata"]["endpointPrefix"]
+def _endpoint_prefix(model: Path) -> set[str]:
+    """Return the name that `endpoints.json` has for a service."""
+    try:
+        return {_read(model)["metadata"]["endpointPrefix"]}
+    except (KeyError, TypeError) as error:
+        raise _unreadable(model, error) from error
+
+
+def _of_prefixes(endpoints: _Document, prefixes: set[str]) -> _Document:
+    """Keep `s3-object-lambda` for `s3` too: a client asks for endpoints of its service's kinds."""
+    for partition in endpoints["partitions"]:
+        partition["services"] = {
+            name: service
+            for name, service in partition["services"].items()
+            if name.startswith(tuple(prefixes))
+        }
+    return endpoints
 
 
 def _undocumented(value: Any) -> Any:
-    """The same without documentation; a member of that name has no text for its value."""
+    """Return a model without documentation; a member of that name has no text for its value."""
     if isinstance(value, list):
         return [_undocumented(item) for item in value]
     if not isinstance(value, dict):
@@ -81,26 +95,29 @@ def _undocumented(value: Any) -> Any:
     }
 
 
-def _pruned_endpoints(endpoints: dict[str, Any], prefixes: set[str]) -> dict[str, Any]:
-    partitions = [
-        partition
-        | {
-            "services": {
-                name: service for name, service in partition["services"].items() if name in prefixes
-            }
-        }
-        for partition in endpoints["partitions"]
-    ]
-    return endpoints | {"partitions": partitions}
+def _rewrite(file: Path, new: Path, change: Callable[[_Document], _Document]) -> None:
+    document = _read(file)
+    try:
+        document = change(document)
+    except (AttributeError, KeyError, TypeError) as error:
+        raise _unreadable(file, error) from error
+    file.unlink()
+    new.write_text(json.dumps(document, separators=(",", ":")), encoding="utf-8")
 
 
-def _read(file: Path) -> dict[str, Any]:
-    content = file.read_bytes()
-    document: dict[str, Any] = json.loads(
-        gzip.decompress(content) if file.suffix == ".gz" else content
-    )
+def _read(file: Path) -> _Document:
+    try:
+        content = file.read_bytes()
+        document = json.loads(gzip.decompress(content) if file.suffix == ".gz" else content)
+    except (OSError, EOFError, ValueError, zlib.error) as error:
+        raise _unreadable(file, error) from error
+    if not isinstance(document, dict):
+        raise _unreadable(file, "not an object")
     return document
 
 
-def _write(file: Path, document: dict[str, Any]) -> None:
-    file.write_text(json.dumps(document, separators=(",", ":")), encoding="utf-8")
+def _unreadable(file: Path, why: object) -> ProjectError:
+    return ProjectError(
+        f"botocore cannot read {file} ({why}): delete build/wheels, and install botocore again "
+        "or mend it in vendor/"
+    )

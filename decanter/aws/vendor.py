@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from importlib import metadata
 from pathlib import Path
 
@@ -29,9 +29,12 @@ _IDLE = shutil.ignore_patterns(
 # Of a distribution's metadata, what `importlib.metadata` serves and what its licence asks for.
 _INSTALLERS = shutil.ignore_patterns("RECORD", "INSTALLER", "REQUESTED", "WHEEL", "sboms")
 # These make clients of whatever services their callers name.
-_SDK = ("boto3", "botocore", "s3transfer")
-# Chalice's own runtime makes this client, for `app.websocket_api`.
-_CHALICES = {"apigatewaymanagementapi"}
+_SDK = ("boto3", "botocore", "s3transfer", "aioboto3", "aiobotocore")
+# Chalice's own runtime makes a client of the first, for `app.websocket_api`. botocore makes the
+# others for credentials, where the environment or a profile asks for it.
+_IMPLIED = {"apigatewaymanagementapi", "sts", "sso", "sso-oidc", "signin"}
+# As many unclear places as the report names.
+_SHOWN = 3
 
 
 def install(project: Project, runtime: Runtime, vendor: Path, report: Report) -> None:
@@ -60,41 +63,67 @@ def leave_out_boto3(vendor: Path, code: Path, report: Report) -> None:
 
     Where a module is imported by a name that is made up at run time, Lambda's own boto3 is there.
     """
-    if not (vendor / "boto3").is_dir() or any(imports(f, "boto3") for f in _sources(vendor, code)):
+    left_out = ("boto3", "s3transfer")
+    sources = _sources(vendor, code, without=(*left_out, "botocore"))
+    if not (vendor / "boto3").is_dir() or any(
+        imports(file, name) for file in sources for name in left_out
+    ):
         return
-    for name in ("boto3", "s3transfer"):
+    for name in left_out:
         for folder in (vendor / name, *vendor.glob(f"{name}-*.dist-info")):
             shutil.rmtree(folder, ignore_errors=True)
     report("boto3 is left out: nothing imports it")
 
 
 def prune_sdk(vendor: Path, code: Path, report: Report) -> None:
-    """Leave the SDK with the services of which the code makes clients.
+    """Leave the SDK with the services that the code may use, and without documentation.
 
     Args:
         vendor: what `install` filled.
         code: the app's own folder, `vendor` in it or not.
-        report: takes a line that says which, or why all stay.
+        report: takes a line that says which services stay, or why all do.
+
+    Raises:
+        ProjectError: a service that stays has a file that botocore cannot read.
     """
     data = vendor / "botocore" / "data"
     if not data.is_dir():
         return
-    services = services_of(_sources(vendor, code), models.names(data))
-    if services.unknown:
-        report(f"botocore keeps all services: a client's is not written at {services.unknown[0]}")
+    known = models.names(data)
+    sources = _sources(vendor, code, without=_SDK)
+    services = services_of(sources, known)
+    uses_s3 = any(imports(file, "s3transfer") for file in sources)
+    kept = known & (services.names | _IMPLIED | ({"s3"} if uses_s3 else set()))
+    if services.unclear:
+        models.compact(data)
+        more = models.compressed_bytes(data, known - kept) / 1e6
+        report(
+            f"botocore keeps all services, {more:.1f} MB more: it is not clear which one is used "
+            f"at {_first(services.unclear, code)}; write its name there, as in client('s3')"
+        )
         return
-    kept = services.names | (_CHALICES & set(models.names(data)))
-    models.prune(data, kept)
-    if (resources := vendor / "boto3" / "data").is_dir():
-        models.prune_resources(resources, kept)
+    models.remove(data, known - kept)
+    models.remove(vendor / "boto3" / "data", known - kept)
+    models.compact(data)
+    models.prune_endpoints(data)
     report(f"botocore keeps these services: {', '.join(sorted(kept)) or 'none'}")
 
 
-def _sources(vendor: Path, code: Path) -> Iterator[Path]:
-    for folder in (vendor, code):
-        for file in sorted(folder.rglob("*.py")):
-            if not any(file.is_relative_to(vendor / name) for name in _SDK):
-                yield file
+def _first(places: Sequence[str], code: Path) -> str:
+    shown = ", ".join(place.removeprefix(f"{code}/") for place in places[:_SHOWN])
+    return f"{shown} and {len(places) - _SHOWN} more" if len(places) > _SHOWN else shown
+
+
+def _sources(vendor: Path, code: Path, without: Sequence[str]) -> list[Path]:
+    """Return the code's files and its dependencies' that may import something."""
+    files = {file for folder in (vendor, code) for file in folder.rglob("*.*")}
+    return sorted(
+        file
+        for file in files
+        if file.suffix in {".py", ".so"}
+        and file.is_file()
+        and not any(file.is_relative_to(vendor / name) for name in without)
+    )
 
 
 def _ignored(folder: str, names: list[str]) -> set[str]:

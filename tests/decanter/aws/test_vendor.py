@@ -70,20 +70,94 @@ def test_what_no_function_imports_does_not_ship_and_pip_runs_once(project: Proje
     assert said[0].startswith("dependencies are those in ")
 
 
-@pytest.mark.parametrize("imported", [True, False])
-def test_boto3_ships_only_where_something_imports_it(imported: bool, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("source", "ships"),
+    [
+        ("import boto3", True),
+        ("import s3transfer.processpool", True),
+        ('importlib.import_module("boto3")', True),
+        ("import botocore", False),
+    ],
+)
+def test_boto3_ships_only_where_something_imports_it(
+    source: str, ships: bool, tmp_path: Path
+) -> None:
     folder, code = tmp_path / "vendor", tmp_path / "code"
     for name in ("boto3", "s3transfer", "botocore"):
         (folder / name).mkdir(parents=True)
         (folder / name / "__init__.py").write_text("import boto3\n")
     (folder / "boto3-1.0.dist-info").mkdir()
     code.mkdir()
-    (code / "app.py").write_text("import boto3\n" if imported else "import botocore\n")
+    (code / "app.py").write_text(source)
     said: list[str] = []
     vendor.leave_out_boto3(folder, code, said.append)
     assert (folder / "botocore").is_dir()
-    assert [(folder / name).exists() for name in ("boto3", "boto3-1.0.dist-info")] == [imported] * 2
-    assert bool(said) is not imported
+    assert [(folder / name).exists() for name in ("boto3", "boto3-1.0.dist-info")] == [ships] * 2
+    assert bool(said) is not ships
+
+
+SERVICES = {"apigatewaymanagementapi", "dynamodb", "s3", "sqs", "sts"}
+
+
+def prune(code: Path, files: dict[str, str]) -> tuple[set[str], str]:
+    """The services that are left in both SDKs for some source files, and what was said."""
+    for name, source in files.items():
+        (code / name).parent.mkdir(parents=True, exist_ok=True)
+        (code / name).write_text(source)
+    boto3 = code / "vendor" / "boto3" / "data"
+    botocore = code / "vendor" / "botocore" / "data"
+    for service in SERVICES:
+        (boto3 / service).mkdir(parents=True)
+        model = botocore / service / "2020-01-01" / "service-2.json"
+        model.parent.mkdir(parents=True)
+        model.write_text('{"metadata":{"endpointPrefix":"it"},"documentation":"long"}')
+    said: list[str] = []
+    vendor.prune_sdk(code / "vendor", code, said.append)
+    left = {folder.name for folder in botocore.iterdir()}
+    assert {folder.name for folder in boto3.iterdir()} == left
+    assert not any("documentation" in file.read_text() for file in botocore.rglob("*.json"))
+    return left, said[0]
+
+
+@pytest.mark.parametrize(
+    ("files", "kept"),
+    [
+        ({"app.py": "import boto3"}, set()),
+        ({"app.py": 'boto3.client("s3")'}, {"s3"}),
+        ({"chalicelib/a.py": 'boto3.client("s3")'}, {"s3"}),
+        ({"vendor/pynamodb/a.py": 'NAME = "dynamodb"\nx.create_client(NAME)'}, {"dynamodb"}),
+        ({"vendor/aiobotocore/a.py": "x.create_client(name)"}, set()),
+        ({"app.py": "from s3transfer.processpool import ProcessPoolDownloader"}, {"s3"}),
+    ],
+)
+def test_services_that_the_code_names_are_kept(
+    files: dict[str, str], kept: set[str], tmp_path: Path
+) -> None:
+    """And those that Chalice's runtime and botocore itself make clients of."""
+    left, said = prune(tmp_path, files)
+    assert left == kept | {"apigatewaymanagementapi", "sts"}
+    assert said == f"botocore keeps these services: {', '.join(sorted(left))}"
+
+
+@pytest.mark.parametrize(
+    ("files", "places"),
+    [
+        ({"app.py": "def aws(x):\n    return boto3.client(x)"}, "app.py:2"),
+        ({"chalicelib/a.py": "boto3.client(x)"}, "chalicelib/a.py:1"),
+        ({"vendor/a/b.py": "boto3.client(x)"}, "vendor/a/b.py:1"),
+        ({"vendor/a/b.so": "boto3"}, "vendor/a/b.so"),
+        ({"app.py": "boto3.client(x)\n" * 5}, "app.py:1, app.py:2, app.py:3 and 2 more"),
+    ],
+)
+def test_where_a_service_is_not_clear_all_are_kept(
+    files: dict[str, str], places: str, tmp_path: Path
+) -> None:
+    left, said = prune(tmp_path, files)
+    assert left == SERVICES
+    assert said == (
+        "botocore keeps all services, 0.0 MB more: it is not clear which one is used at "
+        f"{places}; write its name there, as in client('s3')"
+    )
 
 
 def test_the_projects_own_vendor_folder_ships(project: Project) -> None:
