@@ -276,14 +276,17 @@ def _mentions(node: ast.expr, names: set[str]) -> bool:
                 or _SDK.search(word) is not None
                 or (isinstance(node, ast.Attribute) and _mentions(node.value, names))
             )
-        case ast.Call():  # `import_module("boto3")` too
-            return any(_mentions(each, names) for each in (node.func, *node.args[:1]))
+        case ast.Call():  # a client makes no clients; `import_module("boto3")` gives the SDK
+            texts = [argument for argument in node.args if _text(argument)]
+            return _name(node.func) not in _FACTORIES and any(
+                _mentions(each, names) for each in (node.func, *texts)
+            )
         case ast.Await() | ast.Subscript() | ast.Starred():
             return _mentions(node.value, names)
         case ast.BoolOp(values=values) | ast.Tuple(elts=values) | ast.List(elts=values):
             return any(_mentions(value, names) for value in values)
         case ast.IfExp():
-            return any(_mentions(each, names) for each in (node.body, node.orelse))
+            return _mentions(node.body, names) or _mentions(node.orelse, names)
     return False
 
 

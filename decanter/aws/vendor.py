@@ -28,8 +28,9 @@ _IDLE = shutil.ignore_patterns(
 )
 # Of a distribution's metadata, what `importlib.metadata` serves and what its licence asks for.
 _INSTALLERS = shutil.ignore_patterns("RECORD", "INSTALLER", "REQUESTED", "WHEEL", "sboms")
-# These make clients of whatever services their callers name.
+# These make clients of what their callers name, and the later ones of a few services by themselves.
 _SDK = ("boto3", "botocore", "s3transfer", "aioboto3", "aiobotocore")
+_SDK_BY_ITSELF = _SDK[2:]
 # Chalice's own runtime makes a client of the first, for `app.websocket_api`. botocore makes the
 # others for credentials, where the environment or a profile asks for it.
 _IMPLIED = {"apigatewaymanagementapi", "sts", "sso", "sso-oidc", "signin"}
@@ -90,10 +91,9 @@ def prune_sdk(vendor: Path, code: Path, report: Report) -> None:
     if not data.is_dir():
         return
     known = models.names(data)
-    sources = _sources(vendor, code, without=_SDK)
-    services = services_of(sources, known)
-    uses_s3 = any(imports(file, "s3transfer") for file in sources)
-    kept = known & (services.names | _IMPLIED | ({"s3"} if uses_s3 else set()))
+    services = services_of(_sources(vendor, code, without=_SDK), known)
+    own = (file for name in _SDK_BY_ITSELF for file in (vendor / name).rglob("*.py"))
+    kept = known & (services.names | services_of(own, known).names | _IMPLIED)
     if services.unclear:
         models.compact(data)
         more = models.compressed_bytes(data, known - kept) / 1e6

@@ -40,6 +40,8 @@ def found(folder: Path, *sources: str) -> Services:
         'import boto3\nprint(boto3.__version__, boto3.client("s3"))',
         'boto3.client("s3"); http.client(); client(host=1, **words)',
         'boto3.client("s3"); getattr(session, "region_name")',
+        'import boto3\nmade = boto3.client("s3")\ngetattr(made, method)()',
+        'import boto3\nboto3.client("s3")\nmade = {}\ngetattr(made, method)()',
     ],
 )
 def test_a_service_that_is_written_is_found(source: str, tmp_path: Path) -> None:

@@ -127,7 +127,7 @@ def prune(code: Path, files: dict[str, str]) -> tuple[set[str], str]:
         ({"chalicelib/a.py": 'boto3.client("s3")'}, {"s3"}),
         ({"vendor/pynamodb/a.py": 'NAME = "dynamodb"\nx.create_client(NAME)'}, {"dynamodb"}),
         ({"vendor/aiobotocore/a.py": "x.create_client(name)"}, set()),
-        ({"app.py": "from s3transfer.processpool import ProcessPoolDownloader"}, {"s3"}),
+        ({"vendor/s3transfer/a.py": 'client(name, "s3")'}, {"s3"}),
     ],
 )
 def test_services_that_the_code_names_are_kept(
@@ -137,6 +137,12 @@ def test_services_that_the_code_names_are_kept(
     left, said = prune(tmp_path, files)
     assert left == kept | {"apigatewaymanagementapi", "sts"}
     assert said == f"botocore keeps these services: {', '.join(sorted(left))}"
+
+
+def test_without_botocore_there_is_nothing_to_prune(tmp_path: Path) -> None:
+    said: list[str] = []
+    vendor.prune_sdk(tmp_path / "vendor", tmp_path, said.append)
+    assert said == []
 
 
 @pytest.mark.parametrize(
