@@ -54,10 +54,10 @@ def services_of(files: Iterable[Path], known: Iterable[str]) -> Services:
         known: botocore's names of all services.
     """
     sources = [_Source(file) for file in files]
-    names = {name for source in sources for name in source.texts_of(set(known))}
+    texts = {text for source in sources for text in source.texts}
     constants = _Constants(sources)
     unclear = tuple(place for source in sources for place in source.unclear_places(constants))
-    return Services(frozenset(names), unclear)
+    return Services(frozenset(texts.intersection(known)), unclear)
 
 
 def imports(file: Path, package: str) -> bool:
@@ -98,12 +98,10 @@ class _Source:
         """Each name that is bound, and the expression that it stands for; None if that varies."""
         return list(_bindings(self.nodes))
 
-    def texts_of(self, words: set[str]) -> set[str]:
-        """Return the words that are a text of their own in this file."""
-        quoted = re.findall(rb"""["']([\w-]+)["']""", self.content)
-        if words.isdisjoint(word.decode(errors="replace") for word in quoted):
-            return set()
-        return words & {text for node in self.nodes if (text := _text(node))}
+    @property
+    def texts(self) -> set[str]:
+        """Its string literals."""
+        return {text for node in self.nodes if (text := _text(node))}
 
     def unclear_places(self, constants: "_Constants") -> list[str]:
         """Return what may make a client of a service that is not written there."""

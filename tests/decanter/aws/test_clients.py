@@ -23,6 +23,7 @@ def found(folder: Path, *sources: str) -> Services:
     [
         'boto3.client("s3")',
         'boto3.resource("s3", region_name="x")',
+        'boto3.client("s" "\\x33")',
         'session().create_client("s3")',
         'boto3.session.Session().client(service_name="s3")',
         'from boto3 import client\nclient(service_name="s3")',
