@@ -20,6 +20,7 @@ LEAVES = {
     "chalicelib.settings",
     "decanter.errors",
     "decanter.local.events",
+    "decanter.local.hosts",
 }
 STAND_ALONE = {"decanter.inside", "decanter.local.dynamodb", "decanter.local.worker"}
 APART = (("decanter.local", "decanter.aws"), ("decanter.aws", "decanter.local"))

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import re
 from pathlib import Path
 
 from decanter.local.faults import Fault, FaultError
@@ -16,8 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--project-dir", type=Path, default=Path(), metavar="DIR", help="the Chalice project (.)")
     add("--stage", default="dev", help="a stage of .chalice/config.json (dev)")
-    add("--host", default=defaults.host, help=f"address to listen on ({defaults.host})")
-    add("--port", type=port, default=defaults.port, help="0 takes a free one (%(default)s)")
+    _add_address(parser, defaults)
     add("--dynamodb-endpoint", metavar="URL", help="use this DynamoDB, start none")
     for name, default in (
         ("--integration-timeout", defaults.integration_timeout),
@@ -50,6 +50,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--no-reload", action="store_true", help="keep the code as it is at start")
 
 
+def _add_address(parser: argparse.ArgumentParser, defaults: Options) -> None:
+    add = parser.add_argument
+    add("--host", default=defaults.host, help=f"address to listen on ({defaults.host})")
+    add("--port", type=port, default=defaults.port, help="0 takes a free one (%(default)s)")
+    add(
+        "--allow-host",
+        type=host,
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="answer requests for this host too, as NAME or NAME:PORT; may be repeated",
+    )
+
+
 def run(args: argparse.Namespace) -> int:
     """Serve until Ctrl-C."""
     options = Options(
@@ -66,6 +80,7 @@ def run(args: argparse.Namespace) -> int:
         verbose=args.verbose,
         reload=not args.no_reload,
         faults=tuple(args.fault),
+        allow_hosts=tuple(args.allow_host),
     )
     asyncio.run(serve(Project.load(args.project_dir, args.stage), options))
     return 0
@@ -77,6 +92,15 @@ def fault(text: str) -> Fault:
         return Fault.parse(text)
     except FaultError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def host(text: str) -> str:
+    """A value of the `Host` header: a name or an address, with or without a port."""
+    if not re.fullmatch(r"(\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z._-]+)(:[0-9]{1,5})?", text):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a host: write NAME, NAME:PORT or [IPv6 address], without http://"
+        )
+    return text
 
 
 def port(text: str) -> int:

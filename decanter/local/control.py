@@ -1,13 +1,13 @@
 """The gateway's own pages on its port: the console at `/`, its control and live view below.
 
-Only the developer may ask. A request has to name the gateway's own address in `Host` (a page that
-rebinds its own name to this address cannot), a page that asks has to come from there (`Origin`),
-and what changes something has to be JSON or carry a header of our own, which no form can send.
+Only the developer may ask. The server has checked `Host`; here, a page that asks has to be one of
+the gateway's (`Origin`), and what changes something has to be JSON or carry a header of our own,
+which no form can send.
 """
 
 import asyncio
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
@@ -55,8 +55,6 @@ class Control:
         gateway: the connections.
         journal: what `/_gateway/events` follows.
         faults: what `/_gateway/faults` sets.
-        hosts: the values of `Host` that mean this gateway.
-        port: where it listens.
         about: what is served, as `/_gateway/info` says it.
         schedules: what `/_gateway/schedules` lists and runs.
     """
@@ -64,8 +62,6 @@ class Control:
     gateway: Gateway
     journal: Journal
     faults: Faults
-    hosts: frozenset[str]
-    port: int
     about: Callable[[], dict[str, Any]]
     schedules: Schedules
 
@@ -75,7 +71,9 @@ class Control:
 
     async def answer(self, request: Request, http: HttpConnection) -> Response | None:
         """Answer a request for one of our paths; None for a stream that goes on."""
-        if not self._is_ours(request):
+        if not is_ours(request):
+            why = f"a page of {request.header('origin')[:100] or 'another site'} asks for it"
+            self.journal.refused(request.method, request.path, 403, why)
             return FORBIDDEN
         if request.method in ("GET", "HEAD"):
             if request.path == "/_gateway/events" and request.method == "GET":
@@ -138,16 +136,6 @@ class Control:
         self.gateway.close(connection, 1000, "Connection Closed Normally")
         return Response(204)
 
-    def _is_ours(self, request: Request) -> bool:
-        host = request.header("host").lower()
-        # An address in numbers is nobody's name, so no page can have rebound it.
-        hosts = self.hosts | own_hosts([request.local_ip], self.port)
-        if host not in hosts or request.header("origin") not in ("", f"http://{host}"):
-            return False
-        # A browser says who asks for a script or an image, too; a page may be linked to.
-        from_here = request.header("sec-fetch-site") in ("", "none", "same-origin")
-        return from_here or request.path in PAGES
-
     def _connections(self) -> list[dict[str, Any]]:
         now = self.gateway.monotonic()
         return [summary(each, now) for each in self.gateway.connections.values()]
@@ -167,6 +155,15 @@ class Control:
                     http.stream(f"data: {json.dumps(entry)}\n\n".encode())
 
 
+def is_ours(request: Request) -> bool:
+    """True unless a page of another origin sends the request, as far as the browser says so."""
+    if request.header("origin") not in ("", f"http://{request.header('host').lower()}"):
+        return False
+    # A browser says who asks for a script or an image, too; a page may be linked to.
+    from_here = request.header("sec-fetch-site") in ("", "none", "same-origin")
+    return from_here or request.path in PAGES
+
+
 def may_change(request: Request) -> bool:
     """Whether the request is one that a page elsewhere could not send without being asked."""
     kind = request.header("content-type").partition(";")[0].strip().lower()
@@ -182,10 +179,3 @@ def summary(connection: Connection, now: float) -> dict[str, Any]:
         "ageSeconds": round(now - connection.opened, 1),
         "idleSeconds": round(now - connection.last_active, 1),
     }
-
-
-def own_hosts(names: Iterable[str], port: int) -> frozenset[str]:
-    """The values of `Host` that mean the gateway itself at these names or addresses."""
-    hosts = {f"[{name}]" if ":" in name else name for name in names if name}
-    with_port = {f"{host}:{port}".lower() for host in hosts}
-    return frozenset(with_port | (hosts if port == 80 else set()))

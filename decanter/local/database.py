@@ -2,14 +2,17 @@
 
 import asyncio
 import functools
-from collections.abc import Iterable
+import json
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from decanter.local.faults import Faults
 from decanter.local.services import EmbeddedDynamoDB, create_tables
 from decanter.tables import Table
+
+READ_BYTES = 64 * 1024
 
 
 class Database:
@@ -19,13 +22,16 @@ class Database:
         region: where its tables are taken to be.
         given: the URL of the user's own; None starts the embedded one.
         faults: what goes wrong in the embedded one.
+        allow_hosts: the hosts that the embedded one answers for besides its own.
     """
 
-    def __init__(self, region: str, given: str | None, faults: Faults) -> None:
+    def __init__(
+        self, region: str, given: str | None, faults: Faults, allow_hosts: Iterable[str] = ()
+    ) -> None:
         self._region = region
         self._given = given
         self._faults = faults
-        self._embedded = EmbeddedDynamoDB(region)
+        self._embedded = EmbeddedDynamoDB(region, allow_hosts)
         self._made: list[Table] = []
         self._stack = ExitStack()
 
@@ -77,17 +83,33 @@ class Database:
             self._made += new
         return [table.name for table in wanted]
 
-    def follow_faults(self) -> None:
-        """From now on count the faults that strike there; it has to answer already."""
+    def follow_reports(self, note: Callable[..., object]) -> None:
+        """From now on count the faults that strike there and pass its notes on.
+
+        The embedded one has to answer already.
+
+        Args:
+            note: called with the text and, by name, `error` and `detail`.
+        """
         reports = self._embedded.reports
         loop = asyncio.get_running_loop()
+        unread = b""
 
         def read() -> None:
-            line = reports.readline()
-            if line.strip().isdigit():
-                self._faults.struck(int(line))
-            elif not line:  # it has ended
+            nonlocal unread
+            data = reports.read(READ_BYTES)
+            if not data:  # it has ended
                 loop.remove_reader(reports.fileno())
+                return
+            *lines, unread = (unread + data).split(b"\n")
+            for line in lines:
+                take(json.loads(line))
+
+        def take(report: dict[str, Any]) -> None:
+            if "struck" in report:
+                self._faults.struck(report["struck"])
+            else:
+                note(report["note"], error=True, detail=report["detail"])
 
         loop.add_reader(reports.fileno(), read)
         self._stack.callback(loop.remove_reader, reports.fileno())

@@ -171,14 +171,12 @@ class HttpConnection(Reader):
             if parts.netloc and ("host", parts.netloc) not in [(n.lower(), v) for n, v in headers]:
                 raise ValueError("the request is for another host than it says")
             target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        own = self.transport.get_extra_info("sockname") or ("", 0)
         return Request(
             event.method.decode(),
             target,
             headers,
             bytes(self._body),
             source_ip=str(peer[0]),
-            local_ip=str(own[0]),
             version=event.http_version.decode(),
         )
 

@@ -140,9 +140,10 @@ class Journal:
         text = f"{function} {request_id or NO_ID} | {line}"
         self._tell("log", text, function=function, request=request_id, line=line)
 
-    def note(self, text: str, *, error: bool = False) -> None:
-        """Something about the gateway itself."""
-        self._tell("note", text, error=error, note=text)
+    def note(self, text: str, *, error: bool = False, detail: str = "") -> None:
+        """Something about the gateway itself; the detail, such as a traceback, is shown below."""
+        facts = {"detail": detail} if detail else {}
+        self._tell("note", text, detail.rstrip().splitlines(), error=error, note=text, **facts)
 
     def hello(self, about: dict[str, Any], text: str) -> None:
         """The gateway serves: the facts, and the same for a person."""

@@ -52,6 +52,11 @@ def connection_id_in(path: str, stage: str) -> str | None:
     return unquote(parts[3])
 
 
+def of_a_page(origin: str) -> str:
+    """Why a call with an `Origin` is refused, in one line: only a browser sends one."""
+    return f"a page of {origin[:100]} may not call @connections"
+
+
 def answer(gateway: Gateway, method: str, path: str, authorization: str, body: bytes) -> Response:
     """Answer one call to @connections.
 

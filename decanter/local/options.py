@@ -24,6 +24,7 @@ class Options:
     verbose: bool = False
     reload: bool = True
     faults: tuple[Fault, ...] = ()
+    allow_hosts: tuple[str, ...] = ()
 
     def template_path(self, project: Project) -> Path | None:
         """The merge template that is used if it is there."""

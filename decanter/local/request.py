@@ -12,7 +12,6 @@ class Request:
     headers: tuple[tuple[str, str], ...]
     body: bytes = b""
     source_ip: str = ""
-    local_ip: str = ""
     version: str = "1.1"
 
     @property

@@ -14,7 +14,7 @@ from typing import Any
 from decanter.errors import DecanterError, ServiceError
 from decanter.local import files
 from decanter.local.banner import api_facts, banner
-from decanter.local.control import Control, own_hosts
+from decanter.local.control import Control
 from decanter.local.database import Database
 from decanter.local.deployment import Deployer
 from decanter.local.environment import Maker
@@ -22,6 +22,7 @@ from decanter.local.events import API_ID, EventMaker
 from decanter.local.faults import FaultError, Faults
 from decanter.local.functions import Functions
 from decanter.local.gateway import Gateway
+from decanter.local.hosts import LOOPBACK, Hosts
 from decanter.local.journal import Journal
 from decanter.local.model import Api, Limits
 from decanter.local.options import Options
@@ -37,8 +38,6 @@ from decanter.template import Template
 
 GOODBYE_SECONDS = 1.0
 """How long disconnect handlers may run once the gateway has been told to stop."""
-
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 async def serve(project: Project, options: Options) -> None:
@@ -92,7 +91,9 @@ class _Service:
         files.allow_many()
         files.watch_exhaustion(self._warn, asyncio.get_running_loop())
         given = self._options.dynamodb_endpoint
-        with Database(self._stack.region, given, self._faults) as database:
+        with Database(
+            self._stack.region, given, self._faults, self._options.allow_hosts
+        ) as database:
             template = self._options.template_path(self._project)
             sources = Sources(self._project.directory, template)
             deployer = self._deployer(database, sources)
@@ -132,7 +133,7 @@ class _Service:
         self, deployer: Deployer, database: Database, changed: AsyncIterator[list[str]]
     ) -> None:
         if database.is_embedded:
-            database.follow_faults()
+            database.follow_reports(self._journal.note)
         try:
             for fault in self._options.faults:
                 self._faults.add(fault)
@@ -142,17 +143,12 @@ class _Service:
         def about() -> dict[str, Any]:
             return self._about(database)
 
-        hosts = own_hosts({*LOOPBACK, self._options.host}, self._port)
         control = Control(
-            self._gateway,
-            self._journal,
-            self._faults,
-            hosts,
-            port=self._port,
-            about=about,
-            schedules=self._schedules,
+            self._gateway, self._journal, self._faults, about=about, schedules=self._schedules
         )
-        server = Server(self._gateway, self._functions, self._journal, control, self._faults)
+        address = self._socket.getsockname()[:2]
+        hosts = Hosts.listening(self._options.host, address, self._options.allow_hosts)
+        server = Server(self._gateway, self._functions, self._journal, control, self._faults, hosts)
         listener = await server.listen(self._socket)
         self._say_hello(about())
         self._schedules.follow(self._deployment.declared.schedules)

@@ -17,6 +17,7 @@ from decanter.local.events import Handshake
 from decanter.local.faults import Faults
 from decanter.local.functions import Functions
 from decanter.local.gateway import Gateway
+from decanter.local.hosts import Hosts
 from decanter.local.http import HttpConnection
 from decanter.local.journal import Journal
 from decanter.local.model import Connection, Refuse
@@ -48,12 +49,14 @@ class Server:
         journal: Journal,
         control: Control,
         faults: Faults,
+        hosts: Hosts,
     ) -> None:
         self._gateway = gateway
         self._functions = functions
         self._journal = journal
         self._control = control
         self._faults = faults
+        self._hosts = hosts
         self._tasks: set[asyncio.Task[None]] = set()
         self._http: set[HttpConnection] = set()
         self._sockets: set[WebSocket] = set()
@@ -88,6 +91,12 @@ class Server:
     # -- which of the port's services a request means ---------------------------------------
 
     async def _answer(self, request: Request, http: HttpConnection) -> Response | None:
+        host = request.header("host")
+        if not self._hosts.serve(host):
+            return self._refuse(request, self._hosts.refusal(host))
+        return await self._serve(request, http)
+
+    async def _serve(self, request: Request, http: HttpConnection) -> Response | None:
         stage_root = f"/{self._gateway.api.stage}"
         if request.is_upgrade:
             return await self._upgrade(request, http)
@@ -109,7 +118,14 @@ class Server:
         self._journal.refused(request.method, request.path, 403, hint)
         return json_response(403, {"message": "Forbidden", "hint": hint})
 
+    def _refuse(self, request: Request, why: str) -> Response:
+        """Answer a request that a web page may have sent; tell the developer why."""
+        self._journal.refused(request.method, request.path, 403, why)
+        return management.error(403, "ForbiddenException", why)
+
     async def _manage(self, request: Request, http: HttpConnection) -> Response | None:
+        if origin := request.header("origin"):  # no SDK sends one
+            return self._refuse(request, management.of_a_page(origin))
         stage = self._gateway.api.stage
         connection_id = management.connection_id_in(request.path, stage) or ""
         struck = self._faults.take("connections", connection_id)

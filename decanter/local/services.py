@@ -52,16 +52,17 @@ class EmbeddedDynamoDB:
 
     Args:
         region: the region in its tables' ARNs.
+        allow_hosts: the hosts that it answers for besides its own.
     """
 
-    def __init__(self, region: str = "us-east-1") -> None:
-        self._region = region
+    def __init__(self, region: str = "us-east-1", allow_hosts: Iterable[str] = ()) -> None:
+        self._arguments = [region, *allow_hosts]
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start the process and return at once: `endpoint` waits until it answers."""
         self._process = subprocess.Popen(
-            [sys.executable, "-P", str(DATABASE), self._region],
+            [sys.executable, "-P", str(DATABASE), *self._arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             bufsize=0,  # a line is read when it is there: none waits in a buffer of ours
@@ -91,7 +92,7 @@ class EmbeddedDynamoDB:
 
     @property
     def reports(self) -> IO[bytes]:
-        """Once it answers: the number of each fault that strikes, a line each; not blocking."""
+        """Once it answers: what it reports, a JSON object a line; reading does not block."""
         assert self._process is not None
         assert self._process.stdout is not None
         os.set_blocking(self._process.stdout.fileno(), False)

@@ -6,15 +6,14 @@ cost a botocore client about as much again as moto's answer does.
 """
 
 import json
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from http import HTTPStatus
-from io import BytesIO
 from typing import Any
-from wsgiref.util import setup_testing_defaults
 
 from decanter.errors import ServiceError
-from decanter.local.services import DUMMY_CREDENTIALS
+from decanter.local.dynamodb import Answer, Moto, Notes
 from decanter.project import TEMPLATE
 from decanter.testing.collector import collector_paused
 from decanter.testing.environ import REGION
@@ -22,9 +21,7 @@ from decanter.testing.environ import REGION
 StartResponse = Callable[..., Any]
 Application = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
 
-_SCOPE = f"{DUMMY_CREDENTIALS['AWS_ACCESS_KEY_ID']}/20000101/{REGION}/dynamodb/aws4_request"
-# By itself moto keeps tables by the region that a call is signed for; here there is one for all.
-_SIGNED = f"AWS4-HMAC-SHA256 Credential={_SCOPE}, SignedHeaders=host, Signature=0"
+logger = logging.getLogger(__name__)
 
 
 @cache
@@ -50,38 +47,23 @@ def application() -> Application:
     return answer
 
 
-def respond(target: str, body: bytes) -> tuple[int, Mapping[str, str], bytes]:
-    """Answer a call.
+@cache
+def moto() -> Moto:
+    """The tables of this process."""
+    return Moto(application(), REGION, Notes(_tell))
 
-    Args:
-        target: its `X-Amz-Target`, as `DynamoDB_20120810.PutItem`.
-        body: its JSON.
 
-    Returns:
-        The status, the headers and the JSON of DynamoDB's answer.
-    """
-    status, headers, answer = _call(target, body)
+def respond(target: str, body: bytes) -> Answer:
+    """Answer a call; see `Moto.answer`."""
+    status, headers, answer = moto().answer(target, body)
     if b"#ResourceNotFoundException" in answer:
         answer = _with_remedy(body, answer)
-        headers.pop("x-amz-crc32", None)
+        headers = {name: value for name, value in headers.items() if name != "x-amz-crc32"}
     return status, headers, answer
 
 
-def _call(target: str, body: bytes) -> tuple[int, dict[str, str], bytes]:
-    environ = {
-        "REQUEST_METHOD": "POST",
-        "HTTP_X_AMZ_TARGET": target,
-        "HTTP_AUTHORIZATION": _SIGNED,
-        "CONTENT_TYPE": "application/x-amz-json-1.0",
-        "CONTENT_LENGTH": str(len(body)),
-        "wsgi.input": BytesIO(body),
-    }
-    setup_testing_defaults(environ)
-    started: list[tuple[str, list[tuple[str, str]]]] = []
-    chunks = application()(environ, lambda status, headers, *_: started.append((status, headers)))
-    answered = b"".join(chunks)
-    status, headers = started[0]
-    return int(status.partition(" ")[0]), dict(headers), answered
+def _tell(line: str, detail: str) -> None:
+    logger.error("%s\n%s", line, detail)
 
 
 def _with_remedy(body: bytes, answer: bytes) -> bytes:
@@ -106,7 +88,7 @@ def _table_names(call: Mapping[str, Any]) -> list[str]:
 
 def _has_table(name: str) -> bool:
     described = json.dumps({"TableName": name}).encode()
-    return _call("DynamoDB_20120810.DescribeTable", described)[0] == 200
+    return moto().answer("DynamoDB_20120810.DescribeTable", described)[0] == 200
 
 
 def call_dynamodb(operation: str, **arguments: Any) -> None:

@@ -7,13 +7,15 @@ clients, and the endpoints in them, from one test to the next.
 import atexit
 import threading
 from collections.abc import Callable
+from email.message import Message
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from decanter.local.management import FORBIDDEN
+from decanter.local.hosts import LOOPBACK, Hosts
+from decanter.local.management import FORBIDDEN, error, of_a_page
 from decanter.local.responses import Response
-from decanter.testing.dynamodb import application
+from decanter.testing.dynamodb import application, moto
 from decanter.testing.environ import REGION
 
 Answer = Callable[[str, str, str, bytes], Response | None]
@@ -28,11 +30,21 @@ class ManagementServer(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.answers: list[Answer] = []
+        self._hosts = Hosts(LOOPBACK, self.server_port)
 
     @property
     def netloc(self) -> str:
         """Host and port."""
         return f"127.0.0.1:{self.server_port}"
+
+    def refusal(self, headers: Message) -> Response | None:
+        """Refuse what a web page may have sent; None for an SDK's request."""
+        host = ", ".join(headers.get_all("Host", []))
+        if not self._hosts.serve(host):
+            return error(403, "ForbiddenException", f"Host {host} is not served")
+        if origin := headers.get("Origin"):
+            return error(403, "ForbiddenException", of_a_page(origin))
+        return None
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Say nothing: a client that has gone is no error of a test."""
@@ -60,9 +72,11 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         authorization = self.headers.get("Authorization", "")
         path = self.path.partition("?")[0]
-        call = (self.command, path, authorization, body)
-        answers = (answer(*call) for answer in reversed(self.server.answers))
-        response = next((each for each in answers if each is not None), FORBIDDEN)
+        response = self.server.refusal(self.headers)
+        if response is None:
+            call = (self.command, path, authorization, body)
+            answers = (answer(*call) for answer in reversed(self.server.answers))
+            response = next((each for each in answers if each is not None), FORBIDDEN)
         self.send_response_only(response.status)
         for name, value in response.headers:
             self.send_header(name, value)
@@ -88,6 +102,7 @@ def dynamodb_server() -> Any:
     from decanter.local.dynamodb import Server
 
     server = Server(application(), REGION)
+    server.moto = moto()
     server.daemon_threads = True
     _serve(server)
     return server

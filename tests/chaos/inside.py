@@ -15,6 +15,7 @@ from decanter.local.events import API_ID, EventMaker
 from decanter.local.faults import Faults
 from decanter.local.functions import Functions
 from decanter.local.gateway import Gateway
+from decanter.local.hosts import Hosts
 from decanter.local.http import HttpConnection
 from decanter.local.journal import Journal
 from decanter.local.model import Api, Invocation, Route
@@ -133,12 +134,11 @@ class Inside:
             self.gateway,
             journal,
             faults,
-            hosts=frozenset({"h"}),
-            port=ADDRESS[1],
             about=dict,
             schedules=Schedules(functions, Stack("inside", "dev"), journal),
         )
-        self._server = Server(self.gateway, functions, journal, control, faults)
+        hosts = Hosts([], ADDRESS[1], ["h"])
+        self._server = Server(self.gateway, functions, journal, control, faults, hosts)
         self._open: set[HttpConnection] = set()
         self.opened = 0
 

@@ -12,11 +12,12 @@ from urllib.parse import quote
 
 from websockets.asyncio.client import connect
 
-from decanter.local.control import Control, own_hosts
+from decanter.local.control import Control
 from decanter.local.events import EventMaker
 from decanter.local.faults import Faults
 from decanter.local.functions import Functions
 from decanter.local.gateway import Gateway
+from decanter.local.hosts import Hosts
 from decanter.local.journal import Journal
 from decanter.local.model import Api, Limits
 from decanter.local.schedules import Schedules
@@ -84,15 +85,14 @@ async def serving(limits: Limits) -> AsyncIterator[Serving]:
         )
         journal = Journal(out, as_json=True, verbose=False)
         functions = Functions(concurrency=1, integration_seconds=1, observer=journal)
-        hosts = own_hosts(["127.0.0.1"], port)
         stack = Stack("small", "dev", "us-east-1", "apiid", "api")
         control = Control(
-            *(gateway, journal, Faults(), hosts),
-            port=port,
+            *(gateway, journal, Faults()),
             about=dict,
             schedules=Schedules(functions, stack, journal),
         )
-        server = Server(gateway, functions, journal, control, Faults())
+        hosts = Hosts(["127.0.0.1"], port, ["a"])
+        server = Server(gateway, functions, journal, control, Faults(), hosts)
         listener = await server.listen(sock)
         try:
             async with asyncio.timeout(SECONDS):

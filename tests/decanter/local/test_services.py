@@ -106,6 +106,16 @@ def test_a_connection_is_kept_alive(started: Database) -> None:
     connection.close()
 
 
+@pytest.mark.parametrize("text", ["&Action=DeleteTable&", "Action=DeleteTable", "&Action=x"])
+def test_what_a_text_says_is_not_done(dynamodb: Database, text: str) -> None:
+    """A client of the app may have written it."""
+    create(dynamodb, TABLE)
+    client = dynamodb.client()
+    item = {"connectionID": {"S": text}, text: {"S": text}}
+    client.put_item(TableName="connections", Item=item)
+    assert client.scan(TableName="connections")["Items"] == [item]
+
+
 class TestProcess:
     def test_ends_with_its_context(self) -> None:
         with EmbeddedDynamoDB() as database:

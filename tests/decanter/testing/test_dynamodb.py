@@ -16,9 +16,9 @@ from pynamodb.models import Model
 from werkzeug.test import Client
 
 from decanter.errors import ServiceError
-from decanter.testing.dynamodb import application, call_dynamodb
+from decanter.testing.dynamodb import application, call_dynamodb, moto
 from decanter.testing.environ import REGION, environment, local
-from decanter.testing.loopback import dynamodb_netloc
+from decanter.testing.loopback import dynamodb_netloc, dynamodb_server
 from decanter.testing.redirect import redirected
 
 
@@ -56,6 +56,33 @@ def test_what_is_written_is_read(client: Any) -> None:
     client.put_item(TableName="t", Item=item)
     assert client.get_item(TableName="t", Key={"k": {"S": "ü=&%"}})["Item"] == item
     assert client.scan(TableName="t")["Items"] == [item]
+
+
+@pytest.mark.parametrize(
+    "text", ["&Action=DeleteTable&", "Action=DeleteTable", "&Action=Nothing", "a=b&key=c"]
+)
+def test_what_a_text_says_is_not_done(client: Any, text: str) -> None:
+    item = {"k": {"S": text}, text: {"S": text}}
+    client.put_item(TableName="t", Item=item)
+    assert client.scan(TableName="t")["Items"] == [item]
+
+
+def test_what_moto_cannot_do_is_an_error_with_its_cause(
+    client: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    moto.cache_clear()
+    dynamodb_server().moto = moto()
+    for _ in range(2):
+        with pytest.raises(ClientError) as caught:
+            client.execute_statement(Statement="SELECT * FROM t WHERE k='x'")
+    answer = caught.value.response
+    assert answer["ResponseMetadata"]["HTTPStatusCode"] == 500
+    assert answer["Error"]["Code"] == "InternalServerError"
+    assert "cannot do ExecuteStatement: AttributeError: " in answer["Error"]["Message"]
+    (record,) = caplog.records
+    assert "Traceback (most recent call last):" in record.getMessage()
+    with pytest.raises(ClientError, match="cannot do DescribeGlobalTable: moto does not have"):
+        client.describe_global_table(GlobalTableName="global")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,102 @@
+"""Which values of the `Host` header mean a server on this machine.
+
+A web page can point a name of its own at this machine (DNS rebinding). Its requests then come here
+and it may read the answers, but `Host` still has the page's name. An IP address cannot be rebound.
+
+`dynamodb.py` loads this file by its path, so it imports nothing of ours.
+"""
+
+import re
+import socket
+from collections.abc import Iterable
+from ipaddress import ip_address
+from typing import Self
+
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+CONTAINERS = ("host.docker.internal", "host.containers.internal")
+"""How a container names the machine that it runs on."""
+
+SHOWN_CHARACTERS = 100
+
+
+class Hosts:
+    """Decides by `Host` whether a request is meant for this server.
+
+    Args:
+        names: the server's names and addresses; each is served with the server's port.
+        port: the port that the server listens on.
+        allowed: further hosts; one without a port is served on any.
+        any_address: serve every IP address, on any port.
+    """
+
+    def __init__(
+        self,
+        names: Iterable[str],
+        port: int,
+        allowed: Iterable[str] = (),
+        *,
+        any_address: bool = False,
+    ) -> None:
+        self._own = own_hosts(names, port)
+        self._allowed = frozenset(host.lower() for host in allowed)
+        self._any_address = any_address
+
+    @classmethod
+    def listening(cls, host: str, address: tuple[str, int], allowed: Iterable[str] = ()) -> Self:
+        """The hosts of a server that listens.
+
+        If other machines can reach it, they may use any of this machine's addresses (there may be
+        a router or a container's published port between) and its usual names.
+
+        Args:
+            host: what the server was told to listen on.
+            address: the IP address and the port of its socket.
+            allowed: further hosts that the user names.
+        """
+        ip, port = address
+        if is_loopback(ip):
+            return cls({*LOOPBACK, host, ip}, port, allowed)
+        machine = socket.gethostname()
+        names = {*LOOPBACK, *CONTAINERS, host, machine, f"{machine}.local"}
+        return cls(names, port, allowed, any_address=True)
+
+    def serve(self, host: str) -> bool:
+        """True if a request with this `Host` is served."""
+        host = host.lower()
+        name = without_port(host)
+        if host in self._own or not self._allowed.isdisjoint((host, name)):
+            return True
+        return self._any_address and is_address(name)
+
+    def refusal(self, host: str) -> str:
+        """Why a request with this `Host` is refused, in one line."""
+        if not host:
+            return "the request has no Host"
+        shown, name = host[:SHOWN_CHARACTERS], without_port(host)[:SHOWN_CHARACTERS]
+        return f"Host {shown} is not served: if the name is yours, add --allow-host {name}"
+
+
+def own_hosts(names: Iterable[str], port: int) -> frozenset[str]:
+    """The values of `Host` that mean a server with these names or addresses on this port."""
+    hosts = {f"[{name}]" if ":" in name else name for name in names if name}
+    with_port = {f"{host}:{port}".lower() for host in hosts}
+    return frozenset(with_port | ({host.lower() for host in hosts} if port == 80 else set()))
+
+
+def without_port(host: str) -> str:
+    """The name or address in a `Host`; an IPv6 address keeps its brackets."""
+    return re.sub(r":[0-9]*$", "", host)
+
+
+def is_address(name: str) -> bool:
+    """True for an IP address as a URL has it."""
+    try:
+        ip_address(name[1:-1] if name.startswith("[") else name)
+    except ValueError:
+        return False
+    return True
+
+
+def is_loopback(ip: str) -> bool:
+    """True if only this machine can reach the address."""
+    return ip_address(ip.partition("%")[0]).is_loopback
