@@ -21,6 +21,9 @@ OPTIONS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
     *("--disable-dev-shm-usage", "--hide-scrollbars", "--remote-debugging-port=0"),
+    "--host-resolver-rules=MAP evil.example 127.0.0.1",
+    # Chromium asks before a page may reach this machine; not every browser does.
+    "--disable-features=LocalNetworkAccessChecks,LocalNetworkAccessChecksWebSockets",
 )
 KEYS = {"Enter": 13, "Escape": 27, "ArrowUp": 38, "ArrowDown": 40, "Tab": 9}
 ALT, CTRL, SHIFT = 1, 2, 8
@@ -49,27 +52,37 @@ def texts(selector: str) -> str:
 
 @dataclass
 class Page:
-    """One tab, and what went wrong in it."""
+    """One tab, and what went wrong in it.
+
+    Attributes:
+        forged: URLs → pages that the browser gets for them, without a request to the server.
+    """
 
     socket: ClientConnection
     session: str = ""
     complaints: list[str] = field(default_factory=list)
     loads: int = 0
+    forged: dict[str, str] = field(default_factory=dict)
     _ids: Iterator[int] = field(default_factory=itertools.count)
 
     def command(self, method: str, **parameters: Any) -> dict[str, Any]:
         """Send a command and wait for its result; note what happens before it."""
-        number = next(self._ids)
-        session = {"sessionId": self.session} if self.session else {}
-        self.socket.send(
-            json.dumps({"id": number, "method": method, "params": parameters, **session})
-        )
+        number = self.send(method, **parameters)
         while True:
             received = self._next()
             if received.get("id") == number:
                 assert "error" not in received, f"{method}: {received['error']}"
                 result: dict[str, Any] = received["result"]
                 return result
+
+    def send(self, method: str, **parameters: Any) -> int:
+        """Send a command without waiting; the number that its result will have."""
+        number = next(self._ids)
+        session = {"sessionId": self.session} if self.session else {}
+        self.socket.send(
+            json.dumps({"id": number, "method": method, "params": parameters, **session})
+        )
+        return number
 
     def _next(self) -> dict[str, Any]:
         received: dict[str, Any] = json.loads(self.socket.recv(SECONDS))
@@ -80,12 +93,33 @@ class Page:
         method, about = received.get("method"), received.get("params", {})
         if method == "Page.loadEventFired":
             self.loads += 1
+        elif method == "Fetch.requestPaused":
+            self._forge(about["requestId"], self.forged[about["request"]["url"]])
         elif method == "Runtime.exceptionThrown":
             self.complaints.append(json.dumps(about["exceptionDetails"]))
         elif method == "Runtime.consoleAPICalled" and about["type"] in ("error", "warning"):
             self.complaints.append(json.dumps(about["args"]))
         elif method == "Log.entryAdded" and about["entry"]["level"] in ("error", "warning"):
             self.complaints.append(f"{about['entry']['text']} {about['entry'].get('url', '')}")
+
+    def _forge(self, request: str, html: str) -> None:
+        """Answer a request in the server's place."""
+        parameters = {
+            "requestId": request,
+            "responseCode": 200,
+            "responseHeaders": [{"name": "Content-Type", "value": "text/html"}],
+            "body": base64.b64encode(html.encode()).decode(),
+        }
+        self.send("Fetch.fulfillRequest", **parameters)
+
+    @contextlib.contextmanager
+    def forging(self, url: str, html: str) -> Iterator[None]:
+        """Have the browser get this page for a URL until the block ends."""
+        self.forged[url] = html
+        self.command("Fetch.enable", patterns=[{"urlPattern": url}])
+        yield
+        self.command("Fetch.disable")
+        del self.forged[url]
 
     def open(self, url: str) -> None:
         """Make this the page at a URL."""
