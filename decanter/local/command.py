@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from decanter.local.faults import Fault, FaultError
+from decanter.local.hosts import is_address
 from decanter.local.options import Options
 from decanter.local.serve import serve
 from decanter.project import Project
@@ -96,7 +97,8 @@ def fault(text: str) -> Fault:
 
 def host(text: str) -> str:
     """A value of the `Host` header: a name or an address, with or without a port."""
-    if not re.fullmatch(r"(\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z._-]+)(:[0-9]{1,5})?", text):
+    match = re.fullmatch(r"(\[.+\]|[0-9A-Za-z._-]+)(:[0-9]{1,5})?", text)
+    if match is None or (text.startswith("[") and not is_address(match[1])):
         raise argparse.ArgumentTypeError(
             f"{text!r} is not a host: write NAME, NAME:PORT or [IPv6 address], without http://"
         )

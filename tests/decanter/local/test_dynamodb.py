@@ -5,7 +5,7 @@ import socket
 import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from http.client import HTTPConnection, HTTPResponse
+from http.client import HTTPConnection, HTTPResponse, RemoteDisconnected
 from threading import Thread
 from types import MappingProxyType
 from typing import Any
@@ -139,6 +139,17 @@ def test_a_refused_request_does_not_meet_a_fault() -> None:
             assert response.status == 403
         with request(server) as response:
             assert kind(response) == "ProvisionedThroughputExceededException"
+
+
+def test_a_fault_may_be_an_answer_that_comes_late_or_none() -> None:
+    with serving(echo) as server:
+        late = {"target": "dynamodb", "action": "late", "milliseconds": 1, "calls": 1}
+        server.faults.obey({"id": 1, "fault": late})
+        with request(server) as response:
+            assert response.status == 200
+        server.faults.obey({"id": 2, "fault": {"target": "dynamodb", "action": "away"}})
+        with pytest.raises(RemoteDisconnected), request(server):
+            pass
 
 
 @pytest.mark.parametrize(

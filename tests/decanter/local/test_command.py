@@ -1,0 +1,53 @@
+"""The values of `decanter local`'s options."""
+
+import argparse
+
+import pytest
+
+from decanter.local.command import add_arguments, host
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "my.tunnel.example",
+        "My-Host_1:8443",
+        "localhost:9000",
+        "192.168.1.5",
+        "[fd00::1]",
+        "[::1]:80",
+    ],
+)
+def test_a_host_is_a_name_or_an_address_with_or_without_a_port(text: str) -> None:
+    assert host(text) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "http://a.example",
+        "a.example/",
+        "a b",
+        "*",
+        "::1",
+        "a:b",
+        "a:123456",
+        "[a]",
+        "é.example",
+    ],
+)
+def test_anything_else_is_one_line_that_names_it(text: str) -> None:
+    with pytest.raises(
+        argparse.ArgumentTypeError, match=r"^[^\n]+ is not a host: write NAME"
+    ) as no:
+        host(text)
+    assert repr(text) in str(no.value)
+
+
+def test_several_hosts_may_be_allowed() -> None:
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    arguments = parser.parse_args(["--allow-host", "a", "--allow-host", "b:1"])
+    assert arguments.allow_host == ["a", "b:1"]
+    assert parser.parse_args([]).allow_host == []
