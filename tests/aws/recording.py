@@ -41,7 +41,8 @@ def recorded(target: str) -> Iterator[Recording]:
             action = self.headers["X-Amz-Target"].partition(".")[2]
             recording.actions[access_key].add(f"dynamodb:{action}")
             connection = HTTPConnection(urlsplit(target).netloc, timeout=20)
-            connection.request("POST", "/", body, dict(self.headers))
+            headers = {name: self.headers[name] for name in ("X-Amz-Target", "Content-Type")}
+            connection.request("POST", "/", body, headers)
             answer = connection.getresponse()
             content = answer.read()
             connection.close()
