@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from itertools import chain
 from math import inf
 
-from botocore.exceptions import BotoCoreError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from ..clock import Backoff, Clock
 from ..recipients import Recipient
@@ -24,7 +24,10 @@ SPARE_SECONDS = 0.0002
 connection helps."""
 
 Sign = Callable[[], SignedRequests]
-"""Gives requests signed at this moment; raises BotoCoreError when there are no credentials."""
+"""Gives requests signed at this moment; raises one of NO_CREDENTIALS."""
+
+NO_CREDENTIALS = (BotoCoreError, ClientError)
+"""There are none, or STS has refused some."""
 
 
 class Fanout:
@@ -79,7 +82,7 @@ class Fanout:
         self._retry_until = retry_until
         try:
             self._requests = self._sign()
-        except BotoCoreError as error:
+        except NO_CREDENTIALS as error:
             yield from self._refuse_all(recipients, error, until)
             return
         self._signed_at = self._checked_at = self._clock.monotonic()
@@ -228,7 +231,7 @@ class Fanout:
     def _sign_again(self, now: float) -> bool:
         try:
             self._requests = self._sign()
-        except BotoCoreError:
+        except NO_CREDENTIALS:
             return False
         self._signed_at = now
         return True

@@ -105,7 +105,7 @@ class FastTransport:
         """Requests signed now, with the credentials that botocore has now.
 
         Raises:
-            BotoCoreError: it has none.
+            BotoCoreError, ClientError: it has none.
         """
         credentials = session().get_credentials()
         if credentials is None:

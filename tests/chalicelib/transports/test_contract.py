@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Iterator
 from itertools import count
+from pathlib import Path
 
 import pytest
 from botocore.config import Config
@@ -314,6 +315,39 @@ def test_each_outcome_is_its_own_recipients(transport: Transport, management: Ma
         "reset": Result.FAILED,
         "z": Result.OK,
     }
+
+
+STS_REFUSAL = b"<ErrorResponse><Error><Code>ValidationError</Code></Error></ErrorResponse>"
+ROLE = """
+[profile role]
+role_arn = arn:aws:iam::123456789012:role/posts
+source_profile = user
+[profile user]
+aws_access_key_id = test
+aws_secret_access_key = test
+"""
+
+
+@pytest.mark.parametrize("name", sorted(TRANSPORTS))
+def test_credentials_that_sts_refuses_are_a_refusal_and_prove_nothing(
+    management: Management, name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """STS answers 400, too."""
+    (tmp_path / "config").write_text(ROLE)
+    for variable in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("AWS_PROFILE", "role")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", management.endpoint)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    management.everyone = [Reply(400, STS_REFUSAL)]
+    session.cache_clear()
+    settings = Settings(region="eu-west-1", transport=name)
+    transport = open_transport("http://127.0.0.1:9/v1", settings, Clock(), lambda _: 0.0)
+    outcome = transport.post(ID, b"x", soon())
+    transport.shutdown()
+    session.cache_clear()
+    assert (outcome.result, outcome.reason) == (Result.REFUSED, "ClientError")
 
 
 def test_nobody_is_no_error(transport: Transport) -> None:
