@@ -1,8 +1,10 @@
 """Small projects as their developers write them, and `decanter` run on them."""
 
 import contextlib
+import importlib.util
 import io
 import json
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,6 +75,33 @@ def framework_project(folder: Path, source: str, config: Mapping[str, Any] | str
     write_project(folder, source, config)
     (folder / "chalicelib").symlink_to(ROOT / "chalicelib")
     return folder
+
+
+def stage(**variables: str) -> dict[str, Any]:
+    """Return a configuration with one stage that has these environment variables."""
+    stages = {"dev": {"environment_variables": variables}}
+    return {"version": "2.0", "app_name": "pour", "stages": stages}
+
+
+def plain_project(folder: Path, source: str, template: Any = None, **variables: str) -> Path:
+    """Write a project whose app.py is PLAIN and the source."""
+    return write_project(folder, f"{PLAIN}\n{source}", stage(**variables), template)
+
+
+@contextlib.contextmanager
+def imported(project: Path) -> Iterator[Any]:
+    """Import a project's app in this process, under a module name of its own."""
+    name = f"app_{abs(hash(project))}"
+    spec = importlib.util.spec_from_file_location(name, project / "app.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+        yield module.app
+    finally:
+        del sys.modules[name]
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,11 @@
 """Print each row's result after a run of this folder: `make field-cases`."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from chalicelib.transports.session import session
 from tests.field_cases.rows import Results, marked
 
 HERE = Path(__file__).parent
@@ -27,3 +29,16 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("field cases")
         for line in RESULTS.lines():
             terminalreporter.write_line(line)
+
+
+@pytest.fixture(name="signed", scope="module")
+def _signed() -> Iterator[None]:
+    """Keys to sign with; the session that keeps them is made once, as it takes a while."""
+    session.cache_clear()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ACCESS_KEY_ID", "test")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+        patch.setenv("AWS_REGION", "eu-west-1")
+        patch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+        yield
+    session.cache_clear()

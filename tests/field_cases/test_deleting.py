@@ -1,0 +1,150 @@
+"""Section F, row 3: what deletes the row of a connection."""
+
+import contextlib
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+
+from chalicelib import Router
+from chalicelib.clock import Clock
+from chalicelib.transports import TRANSPORTS
+from tests.chalicelib.events import message_event
+from tests.chalicelib.fakes import FakeConnections
+from tests.chalicelib.fixtures import LogLines
+from tests.field_cases.servers import Answer, Asked, serving
+
+ROWS = 12
+"""More than the ten from which on a table that seems empty is not believed."""
+
+FOREIGN: dict[str, Answer] = {
+    "400 HTML": Answer(400, {"Content-Type": "text/html"}, b"<h1>Bad Request</h1>"),
+    "400 of another type": Answer(400, {"x-amzn-ErrorType": "ValidationException"}, b"{}"),
+    "404 HTML": Answer(404, {"Content-Type": "text/html"}, b"<h1>Not Found</h1>"),
+    "410 without type": Answer(410, {}, b"Gone"),
+    "410 of another type": Answer(410, {"x-amzn-ErrorType": "NoSuchUpload"}, b"{}"),
+    "502": Answer(502, {"Content-Type": "text/html"}, b"<h1>Bad Gateway</h1>"),
+    "200 with garbage": Answer(200, {}, b"\x00 garbage"),
+}
+PROOF = Answer(410, {"x-amzn-ErrorType": "GoneException"}, b'{"message": "Gone"}')
+OPEN = Answer(200, {}, b"")
+MOMENT = "2026-01-01T00:00:00Z"
+DESCRIBED = {
+    "connectedAt": MOMENT,
+    "identity": {"sourceIp": "127.0.0.1", "userAgent": "test"},
+    "lastActiveAt": MOMENT,
+}
+"""What API Gateway says of an open connection when it is asked, as a sweep does."""
+
+
+class Fleet:
+    """A router with live rows, whose posts go to a server on this machine."""
+
+    def __init__(self, rows: int) -> None:
+        connected_at = Clock().time_ms() - 60_000
+        self.ids = [f"c{number:02}" for number in range(rows)]
+        self.connections = FakeConnections(dict.fromkeys(self.ids, connected_at), page_size=1000)
+        self.router = Router(
+            "$request.body.action", connections=self.connections, backoff=lambda _: 0.0
+        )
+        self.said_to_be_gone: int = 0
+        self.router.route("broadcast")(self._broadcast)
+        self.router.route("multicast")(self._multicast)
+
+    def _broadcast(self, request: Any) -> None:
+        self.said_to_be_gone += request.broadcast("hi").gone
+
+    def _multicast(self, request: Any) -> None:
+        self.said_to_be_gone += len(request.multicast(self.ids, "hi").gone)
+
+    def do(self, what: str) -> None:
+        if what == "sweep":
+            self.said_to_be_gone += self.router.sweep()["gone"]
+        else:
+            self.router.dispatch(message_event(json.dumps({"action": what})))
+
+
+@pytest.fixture(name="posting", params=sorted(TRANSPORTS))
+def _posting(
+    request: pytest.FixtureRequest, signed: None, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Any]:
+    """Says where posts go, and which transport takes them there."""
+    monkeypatch.setenv("DECANTER_TRANSPORT", request.param)
+    monkeypatch.setenv("DECANTER_SWEEP_PER_SECOND", "1000")
+    with contextlib.ExitStack() as stack:
+
+        def post_to(answers: Callable[[str], Answer]) -> None:
+            def answer(asked: Asked) -> Answer:
+                answer = answers(unquote(asked.path).rpartition("/")[2])
+                if answer is OPEN and asked.method == "GET":
+                    return answer._replace(body=json.dumps(DESCRIBED).encode())
+                return answer
+
+            url = stack.enter_context(serving(answer))
+            monkeypatch.setenv("DECANTER_MANAGEMENT_ENDPOINT", f"{url}/v1")
+
+        yield post_to
+
+
+@pytest.mark.row("F3")
+@pytest.mark.parametrize(
+    ("what", "name"),
+    [
+        *(("broadcast", name) for name in FOREIGN),
+        *(("multicast", name) for name in ("400 HTML", "410 without type")),
+        *(("sweep", name) for name in ("400 HTML", "410 without type")),
+    ],
+)
+def test_only_api_gateways_own_errors_delete_a_row(posting: Any, what: str, name: str) -> None:
+    """One connection is reached, so that the others' answers are all there is to go by."""
+    posting(lambda connection_id: OPEN if connection_id == "c00" else FOREIGN[name])
+    fleet = Fleet(ROWS)
+    fleet.do(what)
+    assert [*fleet.connections.rows] == fleet.ids
+    assert fleet.said_to_be_gone == 0
+
+
+@pytest.mark.row("F3")
+@pytest.mark.parametrize("what", ["broadcast", "sweep"])
+def test_api_gateways_own_errors_delete_rows(posting: Any, what: str) -> None:
+    posting(lambda connection_id: OPEN if connection_id == "c00" else PROOF)
+    fleet = Fleet(ROWS)
+    fleet.do(what)
+    assert [*fleet.connections.rows] == ["c00"]
+
+
+@pytest.mark.row("F3")
+@pytest.mark.parametrize("what", ["broadcast", "multicast", "sweep"])
+def test_when_everybody_is_gone_and_nobody_was_reached_an_error_is_all(
+    posting: Any, what: str, log_lines: LogLines
+) -> None:
+    posting(lambda connection_id: PROOF)
+    fleet = Fleet(ROWS)
+    fleet.do(what)
+    assert [*fleet.connections.rows] == fleet.ids
+    assert fleet.said_to_be_gone == 0
+    assert len([line for line in log_lines() if line["level"] == "ERROR"]) == 1
+
+
+@pytest.mark.row("F3")
+@pytest.mark.parametrize("what", ["broadcast", "sweep"])
+def test_a_few_rows_are_deleted_even_if_nobody_was_reached(posting: Any, what: str) -> None:
+    posting(lambda connection_id: PROOF)
+    fleet = Fleet(9)
+    fleet.do(what)
+    assert fleet.connections.rows == {}
+
+
+@pytest.mark.row("F3")
+def test_a_room_that_has_emptied_is_no_error(posting: Any, log_lines: LogLines) -> None:
+    """This process has reached somebody through this endpoint."""
+    answers = [OPEN]
+    posting(lambda connection_id: answers[0])
+    fleet = Fleet(ROWS)
+    fleet.do("broadcast")
+    answers[0] = PROOF
+    fleet.do("broadcast")
+    assert fleet.connections.rows == {}
+    assert [line for line in log_lines() if line["level"] == "ERROR"] == []

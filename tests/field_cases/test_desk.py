@@ -1,0 +1,282 @@
+"""Section N: what a newcomer sees at the desk."""
+
+import ast
+import json
+import os
+import pty
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from decanter.cli import main
+from tests.console.browser import Page, chromium, element, find_chromium, text, texts
+from tests.contract.clients import receive
+from tests.docs.snippets import pages, sections
+from tests.field_cases.apps import FRAMEWORK, framework_project, stage
+from tests.gateways import ROOT, SECONDS, Running, gateway, wait_until
+
+AUCTION = """
+from dataclasses import dataclass
+
+@dataclass
+class Bid:
+    item: str
+    amount: int
+
+@router.route("bid")
+def bid(request, payload: Bid):
+    if payload.amount < 0:
+        raise ValueError("a negative bid")
+    print("a bid of", payload.amount)
+    request.reply({"bid": payload.amount})
+"""
+
+
+@pytest.fixture(name="auction", scope="module")
+def _auction(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    project = framework_project(
+        tmp_path_factory.mktemp("auction") / "pour",
+        FRAMEWORK + AUCTION,
+        stage(CONNECTIONS_TABLE="a"),
+    )
+    assert main(["template", "--project-dir", str(project)]) == 0
+    with gateway(project, "--no-reload") as running:
+        yield running
+
+
+def bid(running: Running, amount: int) -> list[str]:
+    """Make one bid; the lines that the gateway prints meanwhile."""
+    before = len(running.lines)
+    with running.connect() as alice:
+        alice.send(json.dumps({"action": "bid", "item": "vase", "amount": amount}))
+        receive(alice)
+    wait_until(
+        lambda: any(" ran " in line for line in running.lines[before:]), "the bid is told of"
+    )
+    return running.lines[before:]
+
+
+@pytest.fixture(name="browser", scope="module")
+def _browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    if find_chromium() is None:
+        pytest.skip("no Chromium on this machine: on Debian, apt-get install chromium")
+    with chromium(tmp_path_factory.mktemp("profile")) as page:
+        page.resize(1280, 800)
+        yield page
+
+
+@pytest.fixture(name="console")
+def _console(browser: Page, auction: Running) -> Page:
+    """The auction's console, with its two connections open."""
+    browser.open(f"{auction.origin}/")
+    browser.wait(f"{texts('.connection[data-state=open] .id:not(:empty)')}.length === 2")
+    return browser
+
+
+def send(page: Page, amount: int) -> None:
+    """Make a bid and wait until its invocation is shown."""
+    rows = f"{texts('#activity .happened[data-kind=ran] .what')}.length"
+    before = page.evaluate(rows)
+    page.type("#message", json.dumps({"action": "bid", "item": "vase", "amount": amount}))
+    page.press("Enter")
+    page.wait(f"{rows} > {before}")
+
+
+# --------------------------------------------------------------------------------- N1: failures
+
+
+@pytest.mark.row("N1")
+@pytest.mark.xfail(strict=True, raises=AssertionError, reason="it is one line of JSON")
+def test_a_routes_traceback_is_readable_in_the_terminal(auction: Running) -> None:
+    lines = bid(auction, -1)
+    assert [line for line in lines if "raise ValueError" in line and r"\n" not in line]
+
+
+@pytest.mark.row("N1")
+@pytest.mark.xfail(strict=True, raises=AssertionError, reason="it is one line of JSON")
+def test_a_routes_traceback_is_readable_in_the_console(console: Page) -> None:
+    send(console, -1)
+    console.wait(f"{element('#activity .log')}.textContent.includes('raise ValueError')")
+    shown = console.evaluate(f"{element('#activity .log')}.textContent")
+    assert [line for line in shown.splitlines() if line.strip().startswith("raise ValueError")]
+
+
+@pytest.mark.row("N1")
+@pytest.mark.xfail(strict=True, raises=AssertionError, reason="it counts as 0 failed")
+def test_a_500_counts_as_failed(console: Page) -> None:
+    console.click("#activity .clear")
+    send(console, -1)
+    assert "1 failed" in console.evaluate(text("#activity .count"))
+
+
+# --------------------------------------------------------------------------------- N2: examples
+
+
+@pytest.mark.row("N2")
+@pytest.mark.xfail(strict=True, raises=AssertionError, reason="data, hello world !")
+def test_the_consoles_example_is_of_the_routes_type(console: Page) -> None:
+    console.evaluate("localStorage.clear()")
+    console.reload()
+    console.wait(f"{element('#message')}.value !== ''")
+    example = json.loads(console.evaluate(f"{element('#message')}.value"))
+    types = {name: type(value) for name, value in example.items()}
+    assert types == {"action": str, "item": str, "amount": int}
+
+
+@pytest.mark.row("N2")
+@pytest.mark.xfail(strict=True, raises=AssertionError, reason="it suggests sendmessage")
+def test_the_clients_example_is_the_projects(auction: Running) -> None:
+    assert "sendmessage" not in seen_on_a_terminal(auction.url)
+
+
+def seen_on_a_terminal(url: str) -> str:
+    """What `decanter client` says to a person, up to the prompt."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "decanter", "client", url],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        cwd=ROOT,
+        start_new_session=True,
+    )
+    os.close(theirs)
+    seen = b""
+    try:
+        while b"> " not in seen:
+            seen += os.read(ours, 4096)
+        os.write(ours, b"\x04")  # Ctrl-D: that is all
+        process.wait(timeout=SECONDS)
+    finally:
+        process.kill()
+        process.wait()
+        os.close(ours)
+    return seen.decode()
+
+
+# ---------------------------------------------------------------------------------- N3: console
+
+TOKEN = ".connection[aria-label='Connection A'] .token"
+
+
+@pytest.mark.row("N3")
+@pytest.mark.xfail(strict=True, raises=AssertionError, reason="the field is empty")
+def test_a_token_survives_a_reload(console: Page) -> None:
+    console.type(TOKEN, "s3cret.t0ken")
+    console.reload()
+    console.wait(f"{element(TOKEN)} !== null")
+    assert console.evaluate(f"{element(TOKEN)}.value") == "s3cret.t0ken"
+
+
+@pytest.mark.row("N3")
+@pytest.mark.xfail(strict=True, raises=AssertionError, reason="they are counted together")
+def test_posts_are_told_with_their_invocation(auction: Running) -> None:
+    lines = bid(auction, 7)
+    request_id = next(line.split()[3] for line in lines if "a bid of 7" in line)
+    connection_id = next(line.split()[2] for line in lines if " connect " in line)
+    auction.wait_for_line(" posts ")
+    posts = [line for line in auction.lines if " posts " in line]
+    assert [line for line in posts if request_id in line or connection_id in line]
+
+
+@pytest.mark.row("N3")
+@pytest.mark.parametrize(
+    ("what", "shown"),
+    [("event", '"eventType"'), ("traceback", "raise ValueError"), ("posts", "POST")],
+)
+@pytest.mark.xfail(strict=True, raises=AssertionError, reason="a click on it shows nothing")
+def test_an_invocation_leads_to_what_it_got_and_did(console: Page, what: str, shown: str) -> None:
+    console.click("#activity .clear")
+    send(console, -1)
+    before = console.evaluate("document.body.innerText")
+    console.click("#activity .happened[data-kind=ran]")
+    after = console.evaluate("document.body.innerText")
+    assert after.count(shown) > before.count(shown)
+
+
+# ------------------------------------------------------------------------------ N4, N5: documents
+
+CLAIM = "That is [`app.py`](app.py), less its annotations."
+
+
+class Bare(ast.NodeTransformer):
+    """Takes out what the README leaves out: imports, annotations, docstrings."""
+
+    def generic_visit(self, node: ast.AST) -> ast.AST:
+        super().generic_visit(node)
+        if isinstance(node, ast.FunctionDef):
+            node.returns = None
+        if isinstance(node, ast.arg):
+            node.annotation = None
+        if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Module):
+            documented = ast.get_docstring(node) is not None
+            node.body = [each for each in node.body[documented:] if not is_import(each)]
+        return node
+
+
+def is_import(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Import | ast.ImportFrom)
+
+
+def bare(source: str) -> str:
+    return ast.unparse(Bare().visit(ast.parse(source)))
+
+
+@pytest.mark.row("N4")
+@pytest.mark.xfail(
+    strict=True,
+    raises=AssertionError,
+    reason="they differ by a schedule and in the order",
+)
+def test_the_readmes_app_is_app_py_if_it_says_so() -> None:
+    readme = (ROOT / "README.md").read_text()
+    app = sections(ROOT / "README.md")[0].code()[0].text
+    assert CLAIM not in readme or bare(app) == bare((ROOT / "app.py").read_text())
+
+
+@pytest.mark.row("N4")
+@pytest.mark.xfail(
+    strict=True, raises=AssertionError, reason="local-gateway.md installs a name of no index"
+)
+def test_no_page_installs_what_is_not_published() -> None:
+    """To be taken out with the first release on an index."""
+    told = [page.name for page in pages() if "pip install chalice-decanter" in page.read_text()]
+    assert told == []
+
+
+@pytest.mark.row("N4")
+@pytest.mark.xfail(
+    strict=True, raises=AssertionError, reason="it says nothing of chalicelib, which then stays old"
+)
+def test_the_upgrade_brings_the_framework_too() -> None:
+    text = (ROOT / "docs" / "deploy.md").read_text()
+    upgrading = text.partition("## Upgrading")[2].partition("\n## ")[0]
+    assert re.search("chalicelib|framework|vendor", upgrading)
+
+
+@pytest.mark.row("N5")
+@pytest.mark.parametrize(
+    "topic",
+    [
+        pytest.param("existing (project|app)", id="adopting the framework in an existing project"),
+        pytest.param("(send|publish).* from|from .*(route|anywhere)", id="sending from a route"),
+        pytest.param("browser", id="browser clients"),
+        pytest.param("presence", id="presence"),
+    ],
+)
+@pytest.mark.xfail(strict=True, raises=AssertionError, reason="there is no such page")
+def test_there_is_a_page_of_its_own_that_others_link_to(topic: str) -> None:
+    found = [page for page in pages() if re.search(topic, title(page), re.IGNORECASE)]
+    assert found
+    links = [
+        page for page in pages() if page != found[0] and f"{found[0].name})" in page.read_text()
+    ]
+    assert links
+
+
+def title(page: Path) -> str:
+    return page.read_text().partition("\n")[0].removeprefix("# ")

@@ -1,0 +1,663 @@
+"""Section F: the framework at its worst moments."""
+
+import json
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import jwt
+import jwt.api_jwt
+import pytest
+from pynamodb.attributes import UnicodeAttribute
+
+from chalicelib import (
+    AllowedOrigins,
+    IdentifiedModel,
+    Router,
+    connection_table,
+)
+from chalicelib.clock import Clock
+from chalicelib.errors import DeclarationError, SettingError
+from chalicelib.handshake import Handshake, Refused
+from chalicelib.recipients import BEGINNING, Page, Recipient
+from chalicelib.settings import Settings
+from chalicelib.tokens import WebTokens
+from chalicelib.transports import open_transport
+from decanter.testing import WebSocketClient
+from tests.chalicelib.events import CONNECTED_AT, connect_event, message_event
+from tests.chalicelib.fakes import GONE, FakeClock, FakeConnections, FakeTransport
+from tests.chalicelib.management import run_management
+from tests.chalicelib.test_tokens import JWKS, OTHER_JWK, OTHER_KEY, RS256, handshake, rs256
+from tests.chalicelib.transports.peer import OK, Peer, Play, run_peer
+from tests.decanter.projects import write_project
+from tests.field_cases.apps import imported, stage
+from tests.field_cases.servers import Answer, Asked, serving
+from tests.gateways import ROOT, SECONDS
+
+SENDER = "Sender0000DoECA="
+SAY = json.dumps({"action": "say"})
+
+
+class Service:
+    """A router between a table and a transport that are fakes."""
+
+    def __init__(self, connections: Any = None) -> None:
+        self.clock = FakeClock()
+        self.connections = connections or FakeConnections({SENDER: CONNECTED_AT, "b": CONNECTED_AT})
+        self.transport = FakeTransport(self.clock)
+        self.router = Router(
+            "$request.body.action",
+            connections=self.connections,
+            open_transport=lambda endpoint, settings: self.transport,
+            clock=self.clock,
+        )
+
+    def send(self, text: str) -> list[Any]:
+        """Have the sender send a message; the frames that the sender gets."""
+        self.transport.posts.clear()
+        self.router.dispatch(message_event(text))
+        return self.transport.frames_to(SENDER)
+
+
+def error_code(frames: list[Any]) -> str | None:
+    """The code of the error frame, if there is one."""
+    return next((each["error"]["code"] for each in frames if "error" in each), None)
+
+
+# --------------------------------------------------------------------------- F1, F2: payloads
+
+
+@dataclass
+class And:
+    left: "And | Or | None" = None
+
+
+@dataclass
+class Or:
+    left: "And | Or | None" = None
+
+
+@pytest.mark.row("F1")
+@pytest.mark.xfail(
+    strict=True, raises=AssertionError, reason="four levels more take ten times the calls"
+)
+def test_a_union_that_contains_itself_is_read_in_linear_time() -> None:
+    """Or it is refused at import. Function calls are counted, as they do not depend on the load."""
+    service = Service()
+
+    def query(request: Any, payload: And) -> None:
+        request.reply("taken")
+
+    try:
+        service.router.route("query")(query)
+    except DeclarationError:
+        return
+    few, many = (calls_of(service.send, nested(depth)) for depth in (4, 8))
+    assert many < 4 * few
+
+
+def nested(depth: int) -> str:
+    return '{"action": "query", "left": ' + '{"left": ' * depth + "1" + "}" * depth + "}"
+
+
+def calls_of(function: Callable[[str], Any], argument: str) -> int:
+    """How many calls of Python functions a call makes."""
+    calls = 0
+
+    def count(frame: Any, event: str, _: Any) -> None:
+        nonlocal calls
+        calls += event == "call"
+
+    before = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        function(argument)
+    finally:
+        sys.setprofile(before)
+    return calls
+
+
+POSTPONED = """
+from __future__ import annotations
+from dataclasses import InitVar, dataclass
+from typing import NotRequired, TypedDict
+
+class Move(TypedDict):
+    x: int
+    by: NotRequired[str]
+
+@dataclass
+class Paint:
+    color: str
+    thick: InitVar[bool]
+
+def move(request, payload: Move):
+    request.reply({"moved": payload["x"]})
+
+def paint(request, payload: Paint):
+    request.reply({"painted": payload.color})
+"""
+
+
+@pytest.mark.row("F2")
+@pytest.mark.parametrize(
+    ("route", "message", "answer"),
+    [
+        pytest.param(
+            *("move", {"x": 1}, {"moved": 1}),
+            marks=pytest.mark.xfail(
+                strict=True, raises=AssertionError, reason="NotRequired is demanded"
+            ),
+        ),
+        pytest.param(
+            *("paint", {"color": "red", "thick": True}, {"painted": "red"}),
+            marks=pytest.mark.xfail(
+                strict=True, raises=AssertionError, reason="every message ends as internal"
+            ),
+        ),
+    ],
+)
+def test_postponed_annotations_are_read_right_or_refused_at_import(
+    route: str, message: dict[str, Any], answer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = ModuleType("postponed")
+    monkeypatch.setitem(sys.modules, "postponed", module)
+    exec(compile(POSTPONED, "postponed.py", "exec"), vars(module))
+    service = Service()
+    try:
+        service.router.route(route)(vars(module)[route])
+    except DeclarationError:
+        return
+    assert service.send(json.dumps({"action": route, **message})) == [answer]
+
+
+# --------------------------------------------------------------------------------- F4: numbers
+
+
+@pytest.mark.row("F4")
+@pytest.mark.parametrize("number", ["1e999", "-1e999", "[1e400]"])
+@pytest.mark.xfail(
+    strict=True, raises=AssertionError, reason="everybody gets Infinity, which is no JSON"
+)
+def test_a_number_that_json_cannot_say_is_refused(number: str) -> None:
+    service = Service()
+    service.router.route("say")(lambda request: request.broadcast({"n": request.json["n"]}) and "")
+    frames = service.send(f'{{"action": "say", "n": {number}}}')
+    assert error_code(frames) == "bad_json"
+    assert service.transport.posted_to("b") == []
+
+
+@pytest.mark.row("F4")
+@pytest.mark.parametrize(
+    ("data", "answer"),
+    [
+        ("9" * 5000, lambda request: {"you sent": request.json["data"]}),
+        ('"\\ud800"', lambda request: request.json["data"]),
+    ],
+)
+@pytest.mark.xfail(
+    strict=True, raises=AssertionError, reason="a long number and a lone surrogate do"
+)
+def test_what_a_client_sends_never_ends_as_internal(data: str, answer: Any) -> None:
+    service = Service()
+    service.router.route("say")(lambda request: request.broadcast(answer(request)) and "")
+    frames = service.send(f'{{"action": "say", "data": {data}}}')
+    assert error_code(frames) != "internal"
+
+
+# ------------------------------------------------------------------- F5, F6, F8: posts and threads
+
+
+def takes_two_answers_one(peer: Peer) -> Play:
+    def serve(connection: socket.socket, number: int) -> None:
+        if peer.request(connection):
+            connection.sendall(OK)
+            peer.request(connection)
+
+    return serve
+
+
+@pytest.mark.row("F5")
+@pytest.mark.xfail(
+    strict=True, raises=AssertionError, reason="nearly all come twice and none is counted"
+)
+def test_posts_that_a_closing_peer_has_taken_are_counted_as_repeated(signed: None) -> None:
+    """Of the fast transport; botocore's are counted."""
+    settings = Settings(region="eu-west-1", transport="fast", concurrency=4)
+    recipients = iter([Recipient(f"c{number:02}", 0) for number in range(20)])
+    with run_peer(takes_two_answers_one) as peer:
+        url = f"http://127.0.0.1:{peer.port}/v1"
+        opened = open_transport(url, settings, Clock(), lambda _: 0.0)
+        deliveries = list(opened.post_all(recipients, b"x", time.monotonic() + SECONDS))
+        opened.shutdown()
+        repeated = sum(outcome.repeated for _, outcome in deliveries)
+        again = sum(count - 1 for count in Counter(peer.ids).values())
+    assert again > 0
+    assert repeated >= again
+
+
+class SlowTable(FakeConnections):
+    """A table whose second page takes its time."""
+
+    def page(self, after: str, now_ms: int, limit: int | None = None) -> Page:
+        if after != BEGINNING:
+            time.sleep(0.5)
+        return super().page(after, now_ms, limit)
+
+
+@pytest.mark.row("F6")
+@pytest.mark.xfail(
+    strict=True, raises=AssertionError, reason="posts time out while the loop waits for the page"
+)
+def test_a_slow_page_has_no_post_sent_again(signed: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    connected_at = Clock().time_ms() - 60_000
+    ids = [f"c{number:02}" for number in range(12)]
+    monkeypatch.setenv("DECANTER_POST_TIMEOUT_SECONDS", "0.2")
+    table = SlowTable(dict.fromkeys(ids, connected_at), page_size=10)
+    with run_management() as management:
+        monkeypatch.setenv("DECANTER_MANAGEMENT_ENDPOINT", management.endpoint)
+        router = Router("$request.body.action", connections=table, backoff=lambda _: 0.0)
+        router.route("say")(lambda request: request.broadcast("hi") and "")
+        router.dispatch(message_event(SAY))
+        assert {each: management.attempts(each) for each in ids} == dict.fromkeys(ids, 1)
+
+
+def answers_and_closes(peer: Peer) -> Play:
+    def serve(connection: socket.socket, number: int) -> None:
+        if peer.request(connection):
+            connection.sendall(OK.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+
+    return serve
+
+
+@pytest.fixture(name="eager_threads")
+def _eager_threads() -> Iterator[None]:
+    """Threads take turns so often that what can collide does."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.mark.row("F8")
+@pytest.mark.xfail(
+    strict=True, raises=AssertionError, reason="most threads end with a KeyError of the loop's"
+)
+def test_threads_of_one_process_broadcast_at_once(
+    signed: None, eager_threads: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connected_at = Clock().time_ms() - 60_000
+    ids = [f"c{number:02}" for number in range(40)]
+    table = FakeConnections(dict.fromkeys(ids, connected_at), page_size=1000)
+    monkeypatch.setenv("DECANTER_DEADLINE_SECONDS", "10")
+    sent: list[int] = []
+    with run_peer(answers_and_closes) as peer:
+        monkeypatch.setenv("DECANTER_MANAGEMENT_ENDPOINT", f"http://127.0.0.1:{peer.port}/v1")
+        router = Router("$request.body.action", connections=table, backoff=lambda _: 0.0)
+
+        @router.route("say")
+        def say(request: Any) -> None:
+            sent.append(request.broadcast("hi").sent)
+
+        together = threading.Barrier(4)
+
+        def run() -> None:
+            together.wait()
+            for _ in range(2):
+                router.dispatch(message_event(SAY))
+
+        threads = [threading.Thread(target=run) for _ in range(4)]
+        for each in threads:
+            each.start()
+        for each in threads:
+            each.join()
+    assert sent == [len(ids)] * 8
+
+
+# ------------------------------------------------------------------------------ F7: damaged rows
+
+
+class Database:
+    """As much of DynamoDB as a table's readers ask of it, on this machine."""
+
+    def __init__(self) -> None:
+        self.items: list[dict[str, Any]] = []
+        self.asked: list[tuple[str, dict[str, Any]]] = []
+
+    def __call__(self, asked: Asked) -> Answer:
+        operation, question = asked.headers["X-Amz-Target"].rpartition(".")[2], asked.body
+        self.asked.append((operation, json.loads(question)))
+        answers = {
+            "Scan": {"Items": self.items, "Count": len(self.items)},
+            "GetItem": {"Item": next(iter(self.items), {})},
+        }
+        return Answer(200, {}, json.dumps(answers.get(operation, {})).encode())
+
+
+@pytest.fixture(name="database")
+def _database(signed: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
+    database = Database()
+
+    with serving(database) as url:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", url)
+        monkeypatch.setenv("CONNECTIONS_TABLE", "rows")
+        yield database
+
+
+def table() -> Any:
+    """A table class without a connection yet."""
+
+    @connection_table(env="CONNECTIONS_TABLE")
+    class Row(IdentifiedModel):
+        connection_id = UnicodeAttribute(hash_key=True, attr_name="connectionID")
+
+    return Row
+
+
+def row(connection_id: str, connected_at: dict[str, Any]) -> dict[str, Any]:
+    return {"connectionID": {"S": connection_id}, "connected_at": connected_at}
+
+
+GOOD = {"N": str(CONNECTED_AT)}
+
+
+def ends_it(raises: type[Exception]) -> pytest.MarkDecorator:
+    return pytest.mark.xfail(strict=True, raises=raises, reason="the whole run ends there")
+
+
+@pytest.mark.row("F7")
+@pytest.mark.parametrize(
+    ("what", "damaged"),
+    [
+        *(
+            pytest.param(what, {"N": number}, marks=ends_it(raises))
+            for number in ("1795757694839.5", "1E+40")
+            for what, raises in [("broadcast", AssertionError), ("sweep", ValueError)]
+        ),
+        *(
+            (what, value)
+            for value in ({"S": "yesterday"}, {"NULL": True})
+            for what in ("broadcast", "sweep")
+        ),
+    ],
+)
+def test_one_damaged_row_does_not_end_a_run(
+    database: Database, monkeypatch: pytest.MonkeyPatch, what: str, damaged: dict[str, Any]
+) -> None:
+    monkeypatch.setenv("DECANTER_MANAGEMENT_ENDPOINT", "http://127.0.0.1:9/v1")
+    database.items = [row("a", GOOD), row("damaged", damaged), row("b", GOOD)]
+    service = Service(table())
+    service.router.route("say")(lambda request: request.broadcast("1") and "")
+    if what == "sweep":
+        service.router.sweep()
+        reached = service.transport.asked
+    else:
+        service.router.dispatch(message_event(SAY))
+        reached = [connection_id for connection_id, _ in service.transport.posts]
+    assert {"a", "b"} <= {*reached}
+
+
+@pytest.mark.row("F7")
+@pytest.mark.xfail(
+    strict=True, raises=AssertionError, reason="it is taken for young, and waited for"
+)
+def test_a_row_in_microseconds_does_not_delay_a_broadcast(database: Database) -> None:
+    database.items = [row("a", GOOD), row("damaged", {"N": str(CONNECTED_AT * 1000)})]
+    service = Service(table())
+    service.transport.answer("damaged", GONE)
+    service.router.route("say")(lambda request: request.broadcast("1") and "")
+    service.router.dispatch(message_event(SAY))
+    assert service.transport.posted_to("a") == ["1"]
+    assert service.clock.slept == []
+
+
+# ---------------------------------------------------------------------------------- F9: key sets
+
+
+class Walls(FakeClock):
+    """A process that is frozen: the wall clock goes on, its own stands still."""
+
+    frozen_ms = 0
+
+    def time_ms(self) -> int:
+        return super().time_ms() + self.frozen_ms
+
+
+def is_let_in(hook: WebTokens, token: str) -> bool:
+    try:
+        hook(handshake(token))
+    except Refused:
+        return False
+    return True
+
+
+@pytest.mark.row("F9")
+@pytest.mark.xfail(strict=True, raises=AssertionError, reason="503 for everybody")
+def test_a_key_without_an_id_keeps_nobody_out() -> None:
+    nameless = {name: value for name, value in OTHER_JWK.items() if name != "kid"}
+    keys = {"keys": [nameless, *JWKS["keys"], {"kty": "OKP"}, "no key"]}
+    assert is_let_in(WebTokens(RS256, fetch=lambda url: keys), rs256())
+
+
+@pytest.mark.row("F9")
+@pytest.mark.xfail(strict=True, raises=AssertionError, reason="its signature is trusted")
+def test_a_key_for_encryption_signs_nothing() -> None:
+    keys = {"keys": [*JWKS["keys"], {**OTHER_JWK, "kid": "two", "use": "enc"}]}
+    hook = WebTokens(RS256, fetch=lambda url: keys)
+    assert is_let_in(hook, rs256())
+    assert not is_let_in(hook, rs256(OTHER_KEY, "two"))
+
+
+@pytest.mark.row("F9")
+@pytest.mark.xfail(
+    strict=True, raises=AssertionError, reason="a revoked key is good for as long as it is frozen"
+)
+def test_a_key_sets_age_is_told_by_the_wall_clock() -> None:
+    clock = Walls()
+    sets = [JWKS, {"keys": [{**OTHER_JWK, "kid": "two"}]}]
+    hook = WebTokens(RS256, fetch=lambda url: sets.pop(0), clock=clock)
+    assert is_let_in(hook, rs256())
+    clock.frozen_ms = 60 * 60 * 1000
+    assert not is_let_in(hook, rs256())
+
+
+@pytest.mark.row("F9")
+@pytest.mark.xfail(strict=True, raises=AssertionError, reason="nobody is let in for 30 seconds")
+def test_while_no_key_is_good_the_pause_is_short() -> None:
+    clock = FakeClock()
+    answers: list[Any] = [OSError("away"), JWKS]
+
+    def fetch(url: str) -> Any:
+        answer = answers.pop(0)
+        if isinstance(answer, OSError):
+            raise answer
+        return answer
+
+    hook = WebTokens(RS256, fetch=fetch, clock=clock)
+    assert not is_let_in(hook, rs256())
+    clock.elapsed += 5
+    assert is_let_in(hook, rs256())
+
+
+# -------------------------------------------------------------------------- F12: small ones
+
+
+@dataclass
+class Points:
+    points: dict[str, int]
+
+
+@pytest.mark.row("F12")
+@pytest.mark.xfail(strict=True, raises=AssertionError, reason="nobody is told")
+def test_an_error_whose_frame_would_be_too_large_is_told() -> None:
+    service = Service()
+
+    def draw(request: Any, payload: Points) -> None:
+        request.reply("drawn")
+
+    service.router.route("draw")(draw)
+    service.transport = WithLimit(service.clock)
+    frames = service.send(
+        json.dumps({"action": "draw", "points": {"\u00e9" * 30_000: "no number"}})
+    )
+    assert error_code(frames) == "invalid_payload"
+
+
+class WithLimit(FakeTransport):
+    """Takes no frame that API Gateway does not take."""
+
+    def post(self, connection_id: str, data: bytes, deadline: float) -> Any:
+        assert len(data) <= 128 * 1024
+        return super().post(connection_id, data, deadline)
+
+
+@pytest.mark.row("F12")
+@pytest.mark.parametrize("value", [",", " ", " , ,"])
+@pytest.mark.xfail(
+    strict=True, raises=pytest.fail.Exception, reason="every page is let in, as if it were unset"
+)
+def test_a_list_of_origins_that_names_none_lets_nobody_in(value: str) -> None:
+    event = connect_event()
+    event["headers"]["Origin"] = "http://evil.example"
+    event["multiValueHeaders"]["Origin"] = ["http://evil.example"]
+    with pytest.raises((Refused, SettingError)):
+        AllowedOrigins({"DECANTER_ALLOWED_ORIGINS": value})(Handshake(event))
+
+
+PACED = """
+from chalice import Chalice
+from pynamodb.attributes import UnicodeAttribute
+from chalicelib import PacedModel, Pacing, Router, connection_table
+from chalicelib.clock import Clock
+
+app = Chalice(app_name="t")
+app.experimental_feature_flags.update(["WEBSOCKETS"])
+
+@connection_table(env="CONNECTIONS_TABLE")
+class Connection(PacedModel):
+    connection_id = UnicodeAttribute(hash_key=True, attr_name="connectionID")
+
+class Still(Clock):
+    def time_ms(self):
+        return 1_700_000_000_000
+
+router = Router("$request.body.action", connections=Connection)
+router.on_message(Pacing(Connection, clock=Still()))
+
+@router.route("say")
+def say(request):
+    pass
+
+@app.on_ws_connect()
+def connect(event):
+    return router.connect(event.to_dict())
+
+@app.on_ws_message()
+def message(event):
+    return router.dispatch(event.to_dict(), event.context)
+
+app.free_at = lambda connection_id: Connection.get(connection_id).free_at
+"""
+
+
+@pytest.mark.row("F12")
+@pytest.mark.parametrize("per_second", [501, 666])
+@pytest.mark.xfail(strict=True, raises=AssertionError, reason="1,000 messages a second pass")
+def test_a_pace_is_what_it_says(tmp_path: Path, per_second: int) -> None:
+    """So many messages use up so many milliseconds, by what the row says."""
+    variables = {"DECANTER_MESSAGES_PER_SECOND": str(per_second), "CONNECTIONS_TABLE": "rows"}
+    project = write_project(tmp_path / "pour", PACED, stage(**variables))
+    with imported(project) as app, WebSocketClient(app, project_dir=project) as client:
+        alice = client.connect()
+        for _ in range(6):
+            alice.send_json({"action": "say"})
+        used_up = app.free_at(alice.connection_id) - 1_700_000_000_000
+    assert used_up == pytest.approx(6 * 1000 / per_second, abs=1.0)
+
+
+JITTER = """
+import os
+from chalicelib.clock import full_jitter
+for _ in range(2):
+    if not (child := os.fork()):
+        print([full_jitter(attempt) for attempt in range(5)], flush=True)
+        os._exit(0)
+    os.waitpid(child, 0)
+"""
+
+
+@pytest.mark.row("F12")
+@pytest.mark.xfail(strict=True, raises=AssertionError, reason="both pause for the same times")
+def test_processes_of_one_snapshot_pause_for_different_times() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", JITTER],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=SECONDS,
+        check=True,
+    )
+    first, second = done.stdout.splitlines()
+    assert first != second
+
+
+@pytest.mark.row("F12")
+@pytest.mark.xfail(strict=True, raises=AssertionError, reason="it is read eventually consistent")
+def test_an_identity_is_read_as_it_was_just_written(database: Database) -> None:
+    database.items = [{"identity": {"S": "ann"}}]
+    service = Service(table())
+    service.router.route("say")(lambda request: request.reply(request.identity) and "")
+    service.router.dispatch(message_event(SAY))
+    assert service.transport.posted_to(SENDER) == ["ann"]
+    ((operation, question),) = database.asked
+    assert (operation, question.get("ConsistentRead")) == ("GetItem", True)
+
+
+def takes_substrings(self: Any, payload: dict[str, Any], issuer: Any) -> None:
+    """PyJWT 2.10.0's check of `iss` (CVE-2024-53861)."""
+    if payload["iss"] not in issuer:
+        raise jwt.InvalidIssuerError("Invalid issuer")
+
+
+@pytest.mark.row("F12")
+@pytest.mark.parametrize("issuer", ["https", "issuer", "https://issue"])
+@pytest.mark.xfail(strict=True, raises=AssertionError, reason="a part of the issuer's name will do")
+def test_an_issuer_is_compared_as_a_whole_by_any_pyjwt(
+    monkeypatch: pytest.MonkeyPatch, issuer: str
+) -> None:
+    monkeypatch.setattr(jwt.api_jwt.PyJWT, "_validate_iss", takes_substrings)
+    hook = WebTokens(RS256, fetch=lambda url: JWKS)
+    assert is_let_in(hook, rs256())
+    assert not is_let_in(hook, rs256(iss=issuer))
+
+
+# ----------------------------------------------------------------------------- F13: found gone
+
+
+@pytest.mark.row("F13")
+@pytest.mark.parametrize("what", ["broadcast", "sweep"])
+@pytest.mark.xfail(strict=True, raises=AssertionError, reason="the row goes and nobody is told")
+def test_the_app_is_told_of_a_connection_that_was_found_gone(
+    monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """By its disconnect hook, whose code is then None."""
+    monkeypatch.setenv("DECANTER_MANAGEMENT_ENDPOINT", "http://127.0.0.1:9/v1")
+    service = Service()
+    service.transport.answer("b", GONE)
+    told: list[tuple[str, int | None]] = []
+    service.router.on_disconnect(lambda ended: told.append((ended.connection_id, ended.code)))
+    service.router.route("say")(lambda request: request.broadcast("1") and "")
+    if what == "sweep":
+        service.router.sweep()
+    else:
+        service.send(SAY)
+    assert [*service.connections.rows] == [SENDER]
+    assert told == [("b", None)]
