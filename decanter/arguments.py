@@ -32,3 +32,12 @@ def add_stack_arguments(parser: argparse.ArgumentParser) -> None:
     add_project_arguments(parser)
     add_region_argument(parser)
     parser.add_argument("--stack-name", metavar="NAME", help="(default: APP-STAGE)")
+
+
+def add_adopt_argument(parser: argparse.ArgumentParser, kind: str) -> None:
+    """Declare how an unmarked stack or table is claimed."""
+    parser.add_argument(
+        "--adopt",
+        metavar="NAME",
+        help=f"the {kind} of this name belongs to this stage, though it does not say so itself",
+    )

@@ -1,6 +1,8 @@
-"""Reading a template's file: JSON, or YAML with CloudFormation's short tags."""
+"""A template's text: JSON, or YAML with CloudFormation's short tags; and how a file is written."""
 
 import json
+import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +56,55 @@ def read_template(path: Path) -> dict[str, Any]:
         for name, member in _object(path, document.get(section, {}), section).items():
             _object(path, member, f"{section}.{name}")
     return document
+
+
+def parse_template(text: str) -> dict[str, Any]:
+    """Read a template's text, JSON or YAML; one that is neither is empty."""
+    try:
+        # JSON is YAML too, but YAML is read slowly. The loader derives from SafeLoader.
+        document = json.loads(text) if text.startswith("{") else yaml.load(text, Loader=_Loader)  # noqa: S506
+    except (ValueError, yaml.YAMLError):
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file whole or not at all.
+
+    Raises:
+        ProjectError: it cannot be written.
+    """
+    try:
+        if path.exists() and not path.is_file():  # such as /dev/stdout: nothing can take its place
+            path.write_text(text, encoding="utf-8")
+        else:
+            _replace(path.resolve(), text)
+    except OSError as error:
+        raise ProjectError(f"cannot write {path}: {error.strerror}") from error
+
+
+def _replace(path: Path, text: str) -> None:
+    """Put a new file in the place of the old one, with the old one's mode."""
+    mode = path.stat().st_mode if path.is_file() else 0o666 & ~_umask()
+    with tempfile.NamedTemporaryFile(
+        "w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}.", delete=False
+    ) as file:
+        temporary = Path(file.name)
+        try:
+            file.write(text)
+            file.close()
+            temporary.chmod(mode)
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+
+
+def _umask() -> int:
+    """The process's umask, which can only be read by setting it."""
+    umask = os.umask(0o077)
+    os.umask(umask)
+    return umask
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """What a Chalice project is: its folder, a stage of its configuration, its template."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,8 @@ from decanter.template import Template
 
 TEMPLATE = Path(".chalice/resources.json")
 DEFAULT_REGION = "us-east-1"
+# What JSON calls the types of its values.
+KINDS = {bool: "a boolean", int: "a number", float: "a number", list: "an array", dict: "an object"}
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ class Project:
             if not isinstance(value, str):
                 raise ProjectError(
                     f"{self.config_path}: the environment variable {name} of {function} has to "
-                    f"be a string, not {json.dumps(value)}"
+                    f"be a string, not {KINDS.get(type(value), 'null')}"
                 )
         return variables
 
@@ -151,7 +152,7 @@ class Project:
         if len(set(named.values())) > 1:
             raise ProjectError(
                 f"{self.config_path}: {variable} differs between the functions of stage "
-                f"{self.chalice_stage}: {json.dumps(named)}"
+                f"{self.chalice_stage}: {', '.join(sorted(named))}"
             )
         return next(iter(named.values()))
 

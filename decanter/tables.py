@@ -38,6 +38,16 @@ class Table:
         name: str = self.arguments["TableName"]
         return name
 
+    @property
+    def tags(self) -> dict[str, str]:
+        """The tags that say whose the table is."""
+        return {tag["Key"]: tag["Value"] for tag in self.arguments.get("Tags", ())}
+
+    def tagged(self, tags: Mapping[str, str]) -> "Table":
+        """The table with these tags and no others."""
+        pairs = [{"Key": key, "Value": value} for key, value in tags.items()]
+        return Table({**self.arguments, "Tags": pairs}, self.ttl_attribute)
+
 
 def create(client: Any, table: Table, sleep: Sleep = time.sleep) -> bool:
     """Create the table, wait until it is active, and enable its TTL.
@@ -50,13 +60,13 @@ def create(client: Any, table: Table, sleep: Sleep = time.sleep) -> bool:
             not become active.
     """
     try:
-        client.create_table(**table.arguments)
+        _create(client, table.arguments)
         created = True
     except ClientError as error:
         if _code(error) != "ResourceInUseException":
             raise
         created = False
-    _check_key(table, _wait_until_active(client, table.name, sleep))
+    check_key(table, _wait_until_active(client, table.name, sleep))
     if table.ttl_attribute is not None:
         _enable_ttl(client, table.name, table.ttl_attribute)
     return created
@@ -108,13 +118,47 @@ def _wait_until_active(client: Any, name: str, sleep: Sleep) -> dict[str, Any]:
     raise DecanterError(f"table {name} is not active after {POLLS * POLL_SECONDS:.0f} s")
 
 
-def _check_key(table: Table, description: Mapping[str, Any]) -> None:
-    """The table that is there is the one asked for."""
+def tags_of(client: Any, description: Mapping[str, Any]) -> dict[str, str]:
+    """A table's tags; a DynamoDB that has no tags has none."""
+    try:
+        pages = client.get_paginator("list_tags_of_resource").paginate(
+            ResourceArn=description["TableArn"]
+        )
+        return {tag["Key"]: tag["Value"] for page in pages for tag in page["Tags"]}
+    except ClientError as error:
+        if not _has_no_tags(error):
+            raise
+        return {}
+
+
+def _create(client: Any, arguments: Mapping[str, Any]) -> None:
+    try:
+        client.create_table(**arguments)
+    except ClientError as error:
+        if "Tags" not in arguments or not _has_no_tags(error):
+            raise
+        client.create_table(**{key: it for key, it in arguments.items() if key != "Tags"})
+
+
+def _has_no_tags(error: ClientError) -> bool:
+    """True if it is a DynamoDB without tags that refuses, as DynamoDB Local is."""
+    message = error.response["Error"].get("Message", "").lower()
+    return _code(error) == "UnknownOperationException" or (
+        _code(error) == "ValidationException" and "tagging" in message
+    )
+
+
+def check_key(table: Table, description: Mapping[str, Any]) -> None:
+    """Check that the table that is there has the key that the app declares.
+
+    Raises:
+        DecanterError: it has another.
+    """
     there, asked = _key(description), _key(table.arguments)
     if there != asked:
         raise DecanterError(
-            f"table {table.name} is there with the key {there}, the app declares {asked}: "
-            "delete it, or name another table in .chalice/config.json"
+            f"table {table.name} has the key {there}, the app declares {asked}, so it is not this "
+            "app's: name another table in .chalice/config.json"
         )
 
 

@@ -1,6 +1,7 @@
 """The S3 bucket through which code and templates reach Lambda and CloudFormation."""
 
 import hashlib
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from decanter.errors import AWSError
 
 # What DeleteObjects takes at once.
 DELETED_AT_ONCE = 1000
+# What the last part of a key is that `Bucket.key` made.
+_OURS = re.compile(r"[0-9a-f]{64}\.(zip|json)")
 
 
 class Bucket:
@@ -76,7 +79,7 @@ class Bucket:
         return f"https://{self.name}.s3.{self._region}.{self._suffix}/{key}"
 
     def empty(self, stack: str) -> int:
-        """Delete what was uploaded for a stack; how many objects there were."""
+        """Delete what was uploaded for a stack, and nothing else; how many objects there were."""
         with explained(f"delete s3://{self.name}/{prefix(stack)}"):
             try:
                 return sum(map(self._delete, self._pages(prefix(stack))))
@@ -86,12 +89,13 @@ class Bucket:
                 return 0
 
     def _pages(self, keys: str) -> Iterator[list[dict[str, str]]]:
-        """The objects whose keys begin so, as many at once as can be deleted at once."""
+        """Our objects whose keys begin so, as many at once as can be deleted at once."""
         paginator = self._client.get_paginator("list_objects_v2")
         size = {"PageSize": DELETED_AT_ONCE}
         for page in paginator.paginate(Bucket=self.name, Prefix=keys, PaginationConfig=size):
-            if items := page.get("Contents"):
-                yield [{"Key": item["Key"]} for item in items]
+            found = [item["Key"] for item in page.get("Contents", ())]
+            if ours := [key for key in found if _OURS.fullmatch(key.removeprefix(keys))]:
+                yield [{"Key": key} for key in ours]
 
     def _delete(self, keys: list[dict[str, str]]) -> int:
         answer = self._client.delete_objects(

@@ -7,6 +7,7 @@ from typing import Any, TypeGuard
 from botocore.exceptions import ClientError
 
 from decanter.aws.faults import explained
+from decanter.aws.losses import Loss
 from decanter.aws.stacks import Stack, Template, as_template, short_name
 from decanter.aws.steps import Clock
 from decanter.errors import AWSError
@@ -43,12 +44,14 @@ class ChangeSet:
         stack_id: its stack's.
         creates: whether the stack is new.
         resources: how many resources it touches.
+        losses: the resources with data that it removes or replaces.
     """
 
     id: str
     stack_id: str
     creates: bool
     resources: int
+    losses: Sequence[Loss] = ()
 
 
 class ChangeSets:
@@ -88,8 +91,9 @@ class ChangeSets:
             )
             reason = self._wait(made["Id"])
             if reason is None:
-                resources = self._count(made["Id"])
-                return ChangeSet(made["Id"], made["StackId"], not updating, resources)
+                changes = self._changes(made["Id"])
+                losses = [loss for it in changes if (loss := Loss.read(it)) is not None]
+                return ChangeSet(made["Id"], made["StackId"], not updating, len(changes), losses)
             self._undo(made, creates=not updating)
         if any(words in reason for words in NOTHING):
             return None
@@ -99,6 +103,17 @@ class ChangeSets:
         """Begin to do what the change set says."""
         with explained(f"execute the change set of stack {short_name(change_set.stack_id)}"):
             self._client.execute_change_set(ChangeSetName=change_set.id)
+
+    def drop(self, change_set: ChangeSet) -> None:
+        """Delete a change set that is not to be executed."""
+        with explained(f"delete the change set of stack {short_name(change_set.stack_id)}"):
+            self._client.delete_change_set(ChangeSetName=change_set.id)
+
+    def names(self, stack: Stack) -> list[str]:
+        """The names of a stack's change sets, whoever made them."""
+        with explained(f"list the change sets of stack {stack.name}"):
+            pages = self._client.get_paginator("list_change_sets").paginate(StackName=stack.id)
+            return [it["ChangeSetName"] for page in pages for it in page["Summaries"]]
 
     def template(self, stack: Stack) -> Template:
         """The template of a change set that was made and not executed; empty if there is none."""
@@ -122,9 +137,10 @@ class ChangeSets:
             self._clock.sleep(POLL_SECONDS)
         raise AWSError(f"change set {change_set} is not ready after {POLLS * POLL_SECONDS:.0f} s")
 
-    def _count(self, change_set: str) -> int:
+    def _changes(self, change_set: str) -> list[Mapping[str, Any]]:
+        """What happens to each resource."""
         pages = self._client.get_paginator("describe_change_set").paginate(ChangeSetName=change_set)
-        return sum(len(page["Changes"]) for page in pages)
+        return [it["ResourceChange"] for page in pages for it in page["Changes"]]
 
     def _undo(self, made: Mapping[str, Any], *, creates: bool) -> None:
         """Remove a change set that failed, and the empty stack that was made for it."""

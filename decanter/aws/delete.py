@@ -2,25 +2,23 @@
 
 import argparse
 import json
-import sys
-from collections.abc import Callable
 
-from decanter.arguments import add_stack_arguments
+from decanter.arguments import add_adopt_argument, add_stack_arguments
 from decanter.aws.bucket import Bucket
-from decanter.aws.changes import ChangeSets, refuse_busy
+from decanter.aws.changes import refuse_busy
+from decanter.aws.confirmation import agreed, ask
 from decanter.aws.events import Watch
 from decanter.aws.faults import explained
 from decanter.aws.inventory import TABLE, resources
+from decanter.aws.ownership import Claim, Owner
+from decanter.aws.redaction import Secrets
 from decanter.aws.roads import deployed, stack_name
 from decanter.aws.session import AWS
 from decanter.aws.stacks import Stack, Stacks, Template
 from decanter.aws.steps import Clock, Report, say
 from decanter.aws.submission import artifacts
-from decanter.errors import AWSError, DecanterError
+from decanter.errors import AWSError
 from decanter.project import Project
-
-# Asks a question; the answer.
-Ask = Callable[[str], str]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="where code was uploaded, if a first `provision` was interrupted before its stack",
     )
+    add_adopt_argument(parser, "stack")
     parser.add_argument("--yes", action="store_true", help="do not ask")
 
 
@@ -42,7 +41,8 @@ def run(args: argparse.Namespace) -> int:
     project = Project.load(args.project_dir, args.stage)
     with explained(f"delete stage {args.stage}"):
         aws = AWS.of(project, args.region)
-        deletion = Deletion(aws, args.stack_name or stack_name(project), say)
+        name = args.stack_name or stack_name(project)
+        deletion = Deletion(aws, project, name, say, adopt=args.adopt)
         if (stack := deletion.find()) is None:
             deletion.nothing(args.s3_bucket)
             if deployed(project):
@@ -57,43 +57,50 @@ def run(args: argparse.Namespace) -> int:
         return deletion.run(stack, keep_tables=args.keep_table)
 
 
-def ask(question: str) -> str:
-    """Ask whoever sits there.
-
-    Raises:
-        DecanterError: nobody does.
-    """
-    if not sys.stdin.isatty():
-        raise DecanterError("there is nobody to ask: give --yes to delete without a question")
-    return input(question)
-
-
-def agreed(question: str, ask: Ask) -> bool:
-    """Whether the answer is yes."""
-    return ask(f"{question} [y/N] ").strip().lower() in {"y", "yes"}
-
-
 class Deletion:
     """The deletion of one stack.
 
     Args:
         aws: where it is.
+        project: whose stage.
         name: the stack's.
         report: takes each line.
         clock: time, and waiting.
+        adopt: the name of an unmarked stack that is the stage's, or None.
     """
 
-    def __init__(self, aws: AWS, name: str, report: Report, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        aws: AWS,
+        project: Project,
+        name: str,
+        report: Report,
+        clock: Clock | None = None,
+        adopt: str | None = None,
+    ) -> None:
         self._aws = aws
         self._name = name
         self._report = report
         self._clock = clock or Clock()
         self._client = aws.client("cloudformation")
         self._stacks = Stacks(self._client)
+        self._claim = Claim(self._client, Owner.of(project), adopt)
+        self._template: Template = {}
+        self._secrets = Secrets(project.config.config_from_disk)
+        self._told = self._secrets.hiding(report)
 
     def find(self) -> Stack | None:
-        """The stack, if there is one."""
-        return self._stacks.find(self._name)
+        """The stack, if there is one.
+
+        Raises:
+            AWSError: it is not the stage's.
+        """
+        self._claim.check_name(self._name)
+        stack = self._stacks.find(self._name)
+        if stack is not None:
+            self._template = self._claim.check(stack)
+            self._secrets.learn(self._template)
+        return stack
 
     def nothing(self, bucket: str | None) -> None:
         """There is no stack; what an interrupted run left in S3 goes all the same.
@@ -104,8 +111,13 @@ class Deletion:
         self._report(f"there is no stack {self._name}")
         deleted = self._stacks.last_deleted(self._name)
         stack = None if deleted is None else self._stacks.find(deleted)
-        buckets = set() if stack is None else self._buckets(stack)
-        self._empty(buckets | ({bucket} if bucket else set()))
+        template = {} if stack is None else self._stacks.template(stack)
+        buckets = artifacts(template) | ({bucket} if bucket else set())
+        if buckets and stack is not None and not self._claim.owns(self._name, template):
+            owner = Owner.marked(template) or f"unmarked; --adopt {self._name} deletes it"
+            self._report(f"what was uploaded for the last stack of that name stays: it was {owner}")
+            return
+        self._empty(buckets)
 
     def question(self, stack: Stack, *, keep: bool) -> str:
         """What to ask before."""
@@ -115,28 +127,26 @@ class Deletion:
 
     def run(self, stack: Stack, *, keep_tables: bool) -> int:
         """Delete the stack, wait until it is gone, then delete what was uploaded for it."""
+        with self._secrets.hidden():
+            return self._run(stack, keep_tables=keep_tables)
+
+    def _run(self, stack: Stack, *, keep_tables: bool) -> int:
         if stack.busy and stack.status != "DELETE_IN_PROGRESS":
             refuse_busy(stack)
-        buckets = self._buckets(stack)
+        buckets = artifacts(self._template)
         if keep_tables:
             self._retain_tables(stack)
-        watch = Watch(self._client, stack.id, self._clock, self._report)
+        watch = Watch(self._client, stack.id, self._clock, self._told)
         self._stacks.delete(stack)
         operation = watch.until_done()
         if operation.stack.status != "DELETE_COMPLETE":
             self._report(f"stack {stack.name} is {operation.stack.status}:")
             for cause in operation.causes():
-                self._report(f"  {cause}")
+                self._told(f"  {cause}")
             return 1
         self._report(f"deleted stack {stack.name}")
         self._empty(buckets)
         return 0
-
-    def _buckets(self, stack: Stack) -> set[str]:
-        """Where its code went."""
-        if stack.status == "REVIEW_IN_PROGRESS":
-            return artifacts(ChangeSets(self._client, self._clock).template(stack))
-        return artifacts(self._stacks.template(stack))
 
     def _empty(self, buckets: set[str]) -> None:
         for name in sorted(buckets):
@@ -162,7 +172,7 @@ class Deletion:
             self._report(f"keeping table {name}: `aws dynamodb delete-table` deletes it")
 
     def _update(self, stack: Stack, template: Template) -> None:
-        watch = Watch(self._client, stack.id, self._clock, self._report)
+        watch = Watch(self._client, stack.id, self._clock, self._told)
         with explained(f"let stack {stack.name} keep its tables"):
             self._client.update_stack(
                 StackName=stack.id,

@@ -2,7 +2,7 @@
 
 import argparse
 
-from decanter.arguments import add_stack_arguments
+from decanter.arguments import add_adopt_argument, add_stack_arguments
 from decanter.aws.faults import explained
 from decanter.aws.package_command import out_folder
 from decanter.aws.provisioning import Order, Provision
@@ -34,6 +34,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="package, print how the template differs from what is deployed, and change nothing",
     )
+    add_adopt_argument(parser, "stack")
+    parser.add_argument(
+        "--allow-loss",
+        action="append",
+        default=[],
+        metavar="LOGICAL_ID",
+        help="let this resource be removed or replaced, though it may hold data; may be repeated",
+    )
     parser.add_argument(
         "--no-wait", action="store_true", help="leave once CloudFormation has begun"
     )
@@ -50,6 +58,8 @@ def run(args: argparse.Namespace) -> int:
             out=out_folder(project),
             parameters=tuple(args.parameter),
             wait=not args.no_wait,
+            adopt=args.adopt,
+            allow_loss=tuple(args.allow_loss),
         )
         provision = Provision(project, describe(project), order, aws, say)
         return provision.preview() if args.noop else provision.run()

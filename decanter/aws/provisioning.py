@@ -8,12 +8,16 @@ from decanter.aws.bucket import Bucket
 from decanter.aws.changes import Change, ChangeSet, ChangeSets, refuse_busy, takes_updates
 from decanter.aws.commit import commit
 from decanter.aws.events import Operation, Watch
+from decanter.aws.losses import flags, removed
+from decanter.aws.ownership import Claim, Owner
 from decanter.aws.package import Package, package
+from decanter.aws.redaction import Secrets
 from decanter.aws.roads import refuse_chalices_stage
 from decanter.aws.session import AWS
-from decanter.aws.stacks import Stack, Stacks
+from decanter.aws.stacks import Stack, Stacks, Template
 from decanter.aws.steps import Clock, Report, Steps
 from decanter.aws.submission import Submission, completed, given, kept
+from decanter.aws.template import public_variables
 from decanter.declaration import Declaration
 from decanter.document import read_json
 from decanter.errors import AWSError
@@ -35,6 +39,8 @@ class Order:
         out: the folder for what is packaged.
         parameters: the template's, each `NAME=VALUE`.
         wait: whether to follow the stack to the end.
+        adopt: the name of an unmarked stack that is the stage's, or None.
+        allow_loss: the logical ids of resources with data that may be removed or replaced.
     """
 
     bucket: str
@@ -42,6 +48,8 @@ class Order:
     out: Path
     parameters: tuple[str, ...] = ()
     wait: bool = True
+    adopt: str | None = None
+    allow_loss: tuple[str, ...] = ()
 
 
 class Provision:
@@ -78,9 +86,22 @@ class Provision:
         self._client = aws.client("cloudformation")
         self._stacks = Stacks(self._client)
         self._bucket = Bucket(aws.client("s3"), order.bucket, aws.region, aws.suffix)
+        self._owner = Owner.of(project)
+        self._deployed: Template = {}
+        self._secrets = Secrets(project.config.config_from_disk, public_variables(declaration))
+        self._told = self._secrets.hiding(report)
 
     def run(self) -> int:
         """Package, upload, change, follow; the exit status."""
+        with self._secrets.hidden():
+            return self._run()
+
+    def preview(self) -> int:
+        """Say what `run` would change; only calls that read."""
+        with self._secrets.hidden():
+            return self._preview()
+
+    def _run(self) -> int:
         existing = self._check()
         made = self._package()
         wanted = self._submission(made, existing)
@@ -92,16 +113,16 @@ class Provision:
             proposed = change_sets.propose(self._order.stack, existing, change)
             step.result = _proposed(proposed)
         if proposed is None:
-            return self._end(self._stacks.find(self._order.stack), "nothing to change")
-        watch = Watch(self._client, proposed.stack_id, self._clock, self._report)
+            return self._unchanged()
+        self._refuse_losses(change_sets, proposed)
+        watch = Watch(self._client, proposed.stack_id, self._clock, self._told)
         change_sets.execute(proposed)
         if not self._order.wait:
             self._report(f"begun; follow it with `{self._status()}`")
             return 0
         return self._follow(watch)
 
-    def preview(self) -> int:
-        """Say what `run` would change; only calls that read."""
+    def _preview(self) -> int:
         existing = self._check()
         wanted = self._submission(self._package(), existing)
         if not takes_updates(existing):
@@ -109,9 +130,12 @@ class Provision:
             for name, kind in wanted.resources():
                 self._report(f"  + {name} ({kind})")
             return 0
-        difference = wanted.difference(existing, self._stacks.template(existing))
+        difference = wanted.difference(existing, self._deployed)
         for line in difference or [f"nothing to change in stack {existing.name}"]:
-            self._report(line)
+            self._told(line)
+        if lost := list(removed(self._deployed, wanted.template)):
+            names = ", ".join(map(str, lost))
+            self._report(f"this needs {flags(lost)}, as their data would be lost: {names}")
         return 0
 
     def _check(self) -> Stack | None:
@@ -119,11 +143,22 @@ class Provision:
         with self._steps.step("check") as step:
             refuse_chalices_stage(self._project, self._declaration, self._aws, self._report)
             existing = self._stacks.find(self._order.stack)
+            self._claim(existing)
             if existing is not None:
                 refuse_busy(existing)
             self._bucket.check()
             step.result = f"stack {self._order.stack}: {existing.status if existing else 'new'}"
         return existing
+
+    def _claim(self, existing: Stack | None) -> None:
+        """Refuse a stack that is not this stage's."""
+        claim = Claim(self._client, self._owner, self._order.adopt)
+        claim.check_name(self._order.stack)
+        if existing is not None:
+            self._deployed = claim.check(existing)
+            self._secrets.learn(self._deployed)
+        elif self._order.adopt is not None:
+            raise AWSError(f"there is no stack {self._order.stack} to adopt: leave --adopt out")
 
     def _package(self) -> Package:
         with self._steps.step("package") as step:
@@ -139,12 +174,12 @@ class Provision:
         parameters = given(self._order.parameters, packaged)
         keeps: list[str] = []
         if takes_updates(existing):
-            keeps = kept(existing, self._stacks.template(existing), packaged)
-        code = self._bucket.key(self._order.stack, made.zip_path)
+            keeps = kept(existing, self._deployed, packaged)
+        self._secrets.learn(packaged)
+        self._secrets.learn_parameters(packaged, parameters)
+        code = f"s3://{self._order.bucket}/{self._bucket.key(self._order.stack, made.zip_path)}"
         wanted = Submission(
-            completed(
-                packaged, f"s3://{self._order.bucket}/{code}", commit(self._project.directory)
-            ),
+            completed(packaged, code, commit(self._project.directory), self._owner),
             parameters,
             [name for name in keeps if name not in parameters],
         )
@@ -173,7 +208,7 @@ class Provision:
             "deleting it and creating it anew"
         )
         with self._steps.step("delete"):
-            watch = Watch(self._client, existing.id, self._clock, self._report)
+            watch = Watch(self._client, existing.id, self._clock, self._told)
             self._stacks.delete(existing)
             operation = watch.until_done()
         if operation.stack.status != "DELETE_COMPLETE":
@@ -190,8 +225,29 @@ class Provision:
             return status
         self._report(f"stack {operation.stack.name} failed and is {operation.stack.status}:")
         for cause in operation.causes():
-            self._report(f"  {cause}")
+            self._told(f"  {cause}")
         return 1
+
+    def _refuse_losses(self, change_sets: ChangeSets, proposed: ChangeSet) -> None:
+        """Take the change set back if it loses data that no option gives up."""
+        lost = [it for it in proposed.losses if it.logical_id not in self._order.allow_loss]
+        if not lost:
+            return
+        change_sets.drop(proposed)
+        raise AWSError(
+            f"stack {self._order.stack} is left as it is, as data would be lost: "
+            f"{', '.join(map(str, lost))}; if it may go, give {flags(lost)}"
+        )
+
+    def _unchanged(self) -> int:
+        """CloudFormation does not count the mark alone as a change: it comes with the next one."""
+        status = self._end(self._stacks.find(self._order.stack), "nothing to change")
+        if Owner.marked(self._deployed) is None:
+            self._report(
+                f"stack {self._order.stack} is still unmarked, as nothing changed: give --adopt "
+                "again until something does"
+            )
+        return status
 
     def _end(self, stack: Stack | None, outcome: str) -> int:
         """What one wants to know of a success: the URL first."""
@@ -199,7 +255,7 @@ class Provision:
             self._report(stack.url)
         self._report(f"stack {self._order.stack}: {outcome}")
         for name, value in sorted((stack.outputs if stack else {}).items()):
-            self._report(f"  {name} = {value}")
+            self._report(f"  {name} = {self._secrets.output(name, value)}")
         for line in self._steps.summary():
             self._report(line)
         return 0

@@ -6,11 +6,12 @@ Both would have a table and functions of the stage, and neither knows the other'
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 from botocore.exceptions import ClientError
 
 from decanter.aws.faults import DENIED, explained
+from decanter.aws.ownership import Owner
 from decanter.aws.session import AWS
 from decanter.aws.stacks import Stack, Stacks
 from decanter.aws.steps import Report
@@ -71,17 +72,19 @@ def refuse_provisioned_stage(project: Project, aws: AWS, report: Report) -> None
     """Refuse to make a table for `chalice deploy` where the stage's stack has its own.
 
     Raises:
-        AWSError: there is such a stack.
+        AWSError: there is such a stack. An unmarked one counts: Decanter 0.1 marked none.
     """
     stage, name = project.chalice_stage, stack_name(project)
+    stacks = Stacks(aws.client("cloudformation"))
     try:
-        stack = Stacks(aws.client("cloudformation")).find(name)
+        stack = stacks.find(name)
+        owner = Owner.marked(stacks.template(stack)) if is_there(stack) else None
     except AWSError as error:
         if not is_denied(error):
             raise
         report(f"note: {error}; going on as if stack {name} were not there")
         return
-    if is_there(stack):
+    if is_there(stack) and owner in {None, Owner.of(project)}:
         raise AWSError(
             f"stage {stage} is stack {name}, made by `decanter provision`, and has its own table: "
             f"see `decanter status --stage {stage}`; `decanter delete --stage {stage}` ends it"
@@ -99,7 +102,7 @@ def configured_tables(project: Project, declaration: Declaration) -> list[str]:
     return names
 
 
-def is_there(stack: Stack | None) -> bool:
+def is_there(stack: Stack | None) -> TypeGuard[Stack]:
     """Whether a stack has resources."""
     return stack is not None and stack.exists
 

@@ -11,6 +11,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from decanter.aws.faults import explained
+from decanter.document import parse_template
 
 Template = dict[str, Any]
 
@@ -114,9 +115,8 @@ class Stacks:
 
 
 def as_template(body: Any) -> Template:
-    """A template as GetTemplate gives it: botocore has parsed JSON, but not always."""
-    document: Template = json.loads(body if isinstance(body, str) else json.dumps(body))
-    return document
+    """A template as GetTemplate gives it: botocore has parsed JSON, but not always, and no YAML."""
+    return parse_template(body if isinstance(body, str) else json.dumps(body))
 
 
 def short_name(name: str) -> str:

@@ -6,6 +6,8 @@ import re
 from decanter.arguments import add_stack_arguments
 from decanter.aws.faults import explained
 from decanter.aws.inventory import FUNCTION, TABLE, Inventory, Resource, resources
+from decanter.aws.ownership import Owner
+from decanter.aws.redaction import Secrets
 from decanter.aws.roads import configured_tables, deployed, is_there, stack_name
 from decanter.aws.session import AWS
 from decanter.aws.stacks import Stack, Stacks
@@ -39,17 +41,20 @@ def run(args: argparse.Namespace) -> int:
         stack = Stacks(aws.client("cloudformation")).find(name)
         inventory = Inventory(aws, count=args.count)
         if stack is not None and is_there(stack):
-            return _stack(stack, aws, inventory, report)
+            return _stack(project, stack, aws, inventory, report)
         return _chalices(project, aws, inventory, report)
 
 
-def _stack(stack: Stack, aws: AWS, inventory: Inventory, report: Report) -> int:
+def _stack(project: Project, stack: Stack, aws: AWS, inventory: Inventory, report: Report) -> int:
     client = aws.client("cloudformation")
-    commit = commit_of(Stacks(client).template(stack))
+    template = Stacks(client).template(stack)
+    secrets = Secrets(project.config.config_from_disk)
+    secrets.learn(template)
     report(f"stack         {stack.name}: {stack.status} since {stack.changed}, in {aws.region}")
     if stack.reason:
-        report(f"reason        {stack.reason}")
-    report(f"commit        {commit or 'unknown'}")
+        report(f"reason        {secrets.hide(stack.reason)}")
+    report(f"belongs to    {Owner.marked(template) or 'unknown: it is unmarked'}")
+    report(f"commit        {commit_of(template) or 'unknown'}")
     if stack.url:
         _urls(stack.url, report)
     for line in inventory.lines(resources(client, stack)):

@@ -7,6 +7,8 @@ from difflib import unified_diff
 from pathlib import Path
 from typing import Any
 
+from decanter.aws.ownership import Owner, mark_of
+from decanter.aws.redaction import redacted, secret_names
 from decanter.aws.stacks import Stack, Template
 from decanter.errors import ProjectError
 
@@ -36,32 +38,36 @@ class Submission:
         for name, resource in self.template["Resources"].items():
             yield name, resource["Type"]
 
-    def difference(self, stack: Stack, deployed: Template) -> list[str]:
+    def difference(self, stack: Stack, deployed: Mapping[str, Any]) -> list[str]:
         """How it differs from what is deployed, as a unified diff, then parameter by parameter."""
-        old, new = (as_text(without_stamp(it)).splitlines() for it in (deployed, self.template))
+        shown = redacted(without_stamp(deployed), without_stamp(self.template))
+        old, new = (as_text(it).splitlines() for it in shown)
         lines = list(unified_diff(old, new, f"{stack.name}, deployed", "this project", lineterm=""))
+        secret = secret_names(deployed) | secret_names(self.template)
         changed = [
-            f"parameter {name}: {stack.parameters.get(name)} → {value}"
+            f"parameter {name}: " + ("changed" if name in secret else f"{before} → {value}")
             for name, value in self.parameters.items()
-            if stack.parameters.get(name) != value
+            # CloudFormation gives a NoEcho parameter's value as ****: it counts as changed.
+            if (before := stack.parameters.get(name)) != value
         ]
         return lines + changed
 
 
-def completed(packaged: Template, code: str, commit: str | None) -> Template:
-    """The packaged template with the code's place and the commit.
+def completed(packaged: Template, code: str, commit: str | None, owner: Owner) -> Template:
+    """The packaged template with the code's place, the stage's mark and the commit.
 
     Args:
         packaged: the SAM template, whose functions' code is a local file.
         code: the code's URL in S3.
         commit: of the project, if it has one.
+        owner: the stage.
     """
     resources = {name: _with_code(it, code) for name, it in packaged["Resources"].items()}
     # CloudFormation does not count a change of Metadata alone as one, so a commit that changes
     # nothing else is nothing to deploy (User Guide, "Metadata").
-    stamp = {"Decanter": {"Commit": commit}} if commit else {}
-    metadata = packaged.get("Metadata", {}) | stamp
-    return packaged | {"Resources": resources} | ({"Metadata": metadata} if metadata else {})
+    stamp = owner.mark | ({"Commit": commit} if commit else {})
+    metadata = packaged.get("Metadata", {}) | {"Decanter": stamp}
+    return packaged | {"Resources": resources, "Metadata": metadata}
 
 
 def kept(stack: Stack, deployed: Template, wanted: Template) -> list[str]:
@@ -72,7 +78,7 @@ def kept(stack: Stack, deployed: Template, wanted: Template) -> list[str]:
         deployed: its template.
         wanted: the new template.
     """
-    declared = deployed.get("Parameters", {})
+    declared = deployed.get("Parameters") or {}
     return [
         name
         for name, value in stack.parameters.items()
@@ -89,10 +95,10 @@ def given(arguments: Iterable[str], packaged: Template) -> dict[str, str]:
     """
     known = packaged.get("Parameters", {})
     parameters = {}
-    for argument in arguments:
+    for number, argument in enumerate(arguments, 1):
         name, equals, value = argument.partition("=")
-        if not equals:
-            raise ProjectError(f"--parameter {argument}: write it as NAME=VALUE")
+        if not equals:  # it is not quoted: it may be a value, and secret
+            raise ProjectError(f"--parameter number {number} has no =: write it as NAME=VALUE")
         if name not in known:
             names = ", ".join(known) or "none"
             raise ProjectError(f"the template has no parameter {name}; it has {names}")
@@ -102,28 +108,29 @@ def given(arguments: Iterable[str], packaged: Template) -> dict[str, str]:
 
 def commit_of(template: Template) -> str | None:
     """The commit that a template was made of."""
-    commit: str | None = template.get("Metadata", {}).get("Decanter", {}).get("Commit")
+    commit: str | None = mark_of(template).get("Commit")
     return commit
 
 
 def artifacts(template: Template) -> set[str]:
     """The buckets that a submitted template takes code from."""
     found = set()
-    for resource in template.get("Resources", {}).values():
-        uri = resource.get("Properties", {}).get("CodeUri")
+    for resource in (template.get("Resources") or {}).values():
+        uri = (resource.get("Properties") or {}).get("CodeUri")
         if isinstance(uri, str) and uri.startswith(S3):
             found.add(uri.removeprefix(S3).partition("/")[0])
     return found
 
 
-def without_stamp(template: Template) -> Template:
-    """A template but for what the commit alone changes."""
+def without_stamp(template: Mapping[str, Any]) -> Template:
+    """A template without its metadata, which CloudFormation does not count as a change."""
     return {key: value for key, value in template.items() if key != "Metadata"}
 
 
-def as_text(template: Template) -> str:
+def as_text(template: Mapping[str, Any]) -> str:
     """A template as text that follows from its content alone."""
-    return json.dumps(template, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    # YAML has dates, such as its AWSTemplateFormatVersion.
+    return json.dumps(template, indent=2, sort_keys=True, ensure_ascii=False, default=str) + "\n"
 
 
 def _with_code(resource: dict[str, Any], code: str) -> dict[str, Any]:

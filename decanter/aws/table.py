@@ -11,15 +11,18 @@ from typing import Any
 
 from chalice.constants import DEFAULT_STAGE_NAME
 
-from decanter.arguments import add_project_arguments, add_region_argument
+from decanter.arguments import add_adopt_argument, add_project_arguments, add_region_argument
+from decanter.aws.confirmation import agreed, ask
 from decanter.aws.faults import explained
+from decanter.aws.ownership import Owner
 from decanter.aws.roads import refuse_provisioned_stage
 from decanter.aws.session import AWS
 from decanter.aws.steps import say
+from decanter.declaration import Declaration
 from decanter.describe import describe
-from decanter.errors import ProjectError
+from decanter.errors import AWSError, ProjectError
 from decanter.project import Project
-from decanter.tables import Table, create, delete, find, ttl_attribute
+from decanter.tables import Table, check_key, create, delete, find, tags_of, ttl_attribute
 
 ON_DEMAND = "on-demand"
 PROVISIONED = "provisioned"
@@ -37,19 +40,99 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"for create (default: {PROVISIONED}, as the app declares, in stage "
         f"{DEFAULT_STAGE_NAME}, else {ON_DEMAND})",
     )
+    add_adopt_argument(parser, "table")
+    parser.add_argument("--yes", action="store_true", help="delete without a question")
 
 
 def run(args: argparse.Namespace) -> int:
     """Do one action with each table; 1 if `status` finds one missing."""
     project = Project.load(args.project_dir, args.stage)
-    tables = project.declared_tables(describe(project), on_demand=_is_on_demand(args))
+    tables = declared(project, describe(project), on_demand=_is_on_demand(args))
     if not tables:
         raise ProjectError(f"{project.directory / 'app.py'} declares no table")
     with explained(f"{args.action} table {', '.join(table.name for table in tables)}"):
         aws = AWS.of(project, args.region, args.endpoint_url)
         if args.action == "create" and args.endpoint_url is None:
             refuse_provisioned_stage(project, aws, say)
+        found = [] if args.action == "status" else claimed(args.action, aws, tables, args.adopt)
+        if args.action == "delete" and found and not args.yes and not agreed(_question(found), ask):
+            say("nothing is deleted")
+            return 1
         return act(args.action, aws, tables)
+
+
+def _question(tables: Sequence[Table]) -> str:
+    return f"Delete table {', '.join(table.name for table in tables)} and all that is in it?"
+
+
+def declared(project: Project, declaration: Declaration, *, on_demand: bool = False) -> list[Table]:
+    """The tables that the app declares, tagged with the stage."""
+    owner = Owner.of(project)
+    tags = {"decanter:app": owner.app, "decanter:stage": owner.stage}
+    tables = project.declared_tables(declaration, on_demand=on_demand)
+    return [table.tagged(tags) for table in tables]
+
+
+def claimed(
+    action: str, aws: AWS, tables: Sequence[Table], adopt: str | None = None
+) -> list[Table]:
+    """The tables that are there, each checked to be the stage's.
+
+    Args:
+        action: what is to be done with them.
+        aws: where they are.
+        tables: those that the app declares.
+        adopt: the name of an untagged table that is the stage's, or None.
+
+    Raises:
+        DecanterError: one is not, or may not be deleted.
+    """
+    names = [table.name for table in tables]
+    if adopt is not None and adopt not in names:
+        raise ProjectError(f"--adopt {adopt} is no table of this stage; it has {', '.join(names)}")
+    client, found = aws.client("dynamodb"), []
+    for table in tables:
+        with explained(f"{action} table {table.name}"):
+            if (description := find(client, table.name)) is not None:
+                _check(action, client, table, description, adopted=table.name == adopt)
+                found.append(table)
+    return found
+
+
+def _check(
+    action: str, client: Any, table: Table, description: Mapping[str, Any], *, adopted: bool
+) -> None:
+    """Refuse a table that is not the stage's, or that is protected from what is to be done."""
+    check_key(table, description)
+    tags = tags_of(client, description)
+    owner = {key: tags[key] for key in table.tags if key in tags}
+    if stack := tags.get("aws:cloudformation:stack-name"):
+        raise AWSError(f"table {table.name} is part of stack {stack}: only that may change it")
+    if owner and owner != table.tags:
+        raise AWSError(
+            f"table {table.name} is tagged {_shown(owner)}, this stage's is {_shown(table.tags)}: "
+            "name another table in .chalice/config.json"
+        )
+    if not owner and not adopted and (action == "delete" or _lacks_ttl(client, table)):
+        raise AWSError(
+            f"table {table.name} is untagged, so it may not be this stage's: if it is, as a table "
+            f"that Decanter 0.1 made, give --adopt {table.name}; if not, name another table in "
+            ".chalice/config.json"
+        )
+    if action == "delete" and description.get("DeletionProtectionEnabled"):
+        raise AWSError(
+            f"table {table.name} is protected from deletion: `aws dynamodb update-table "
+            f"--table-name {table.name} --no-deletion-protection-enabled` ends that"
+        )
+
+
+def _lacks_ttl(client: Any, table: Table) -> bool:
+    """True if `create` would have the items of a table that is there expire."""
+    return table.ttl_attribute is not None and ttl_attribute(client, table.name) is None
+
+
+def _shown(tags: Mapping[str, str]) -> str:
+    return ", ".join(f"{key}={value}" for key, value in tags.items())
 
 
 def act(action: str, aws: AWS, tables: Sequence[Table]) -> int:

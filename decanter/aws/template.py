@@ -12,6 +12,8 @@ from typing import Any
 from chalice.package import TemplateDeepMerger
 
 from decanter.aws import access, api
+from decanter.aws.generated import signed
+from decanter.aws.ownership import Owner
 from decanter.declaration import HTTP_FUNCTION, Declaration, TableDeclaration
 from decanter.document import read_template
 from decanter.project import Project
@@ -32,7 +34,7 @@ Section = dict[str, Any]
 
 def render(project: Project, declaration: Declaration) -> str:
     """The template as the text of its file: sorted, so that it follows from the project alone."""
-    template = build(project, declaration)
+    template = signed(build(project, declaration))
     return json.dumps(template, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
@@ -52,7 +54,13 @@ def build(project: Project, declaration: Declaration) -> Section:
     path = project.directory / ".chalice" / OVERRIDES
     if path.is_file():
         template = TemplateDeepMerger().merge(read_template(path), template)
-    return template
+    mark: Section = {"Metadata": {"Decanter": Owner.of(project).mark}}
+    return dict(TemplateDeepMerger().merge(mark, template))
+
+
+def public_variables(declaration: Declaration) -> frozenset[str]:
+    """The variables that hold a name or an address and no secret."""
+    return frozenset({table.environment for table in declaration.tables} | {MANAGEMENT_ENDPOINT})
 
 
 def parameters(project: Project, declaration: Declaration) -> Section:

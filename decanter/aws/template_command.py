@@ -2,14 +2,17 @@
 
 import argparse
 import difflib
+import json
 import sys
 from pathlib import Path
 
 from decanter.arguments import add_project_arguments
+from decanter.aws import generated
 from decanter.aws.access import policy_files
+from decanter.aws.redaction import redacted
 from decanter.aws.template import render
 from decanter.describe import describe
-from decanter.errors import ProjectError
+from decanter.document import write_text
 from decanter.project import TEMPLATE, Project
 
 
@@ -27,6 +30,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="write nothing: print how the files differ and exit with 1 if one does",
     )
+    parser.add_argument(
+        "--force",
+        action="store_true",
+        help="overwrite files that this command did not write, or that were changed since",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -39,8 +47,11 @@ def run(args: argparse.Namespace) -> int:
     if args.output == "-":
         sys.stdout.write(*texts.values())
         return 0
+    if not args.force:
+        for path, text in texts.items():
+            generated.refuse_foreign(path, text)
     for path, text in texts.items():
-        _write(path, text)
+        write_text(path, text)
         print(f"wrote {path}")
     return 0
 
@@ -54,33 +65,36 @@ def _texts(project: Project, output: Path | None) -> dict[Path, str]:
     template = render(project, declaration)
     if output is not None:
         return {output: template}
-    texts = {project.directory / TEMPLATE: template}
+    policies: dict[Path, str] = {}
     for stage in project.stages:
         other = Project.load(project.directory, stage)
         own = declaration if stage == project.chalice_stage else describe(other)
         files = policy_files(other, own)
-        texts |= {project.directory / ".chalice" / name: text for name, text in files.items()}
+        policies |= {project.directory / ".chalice" / name: text for name, text in files.items()}
+    texts = {project.directory / TEMPLATE: template, **policies}
+    if policies:
+        texts[project.directory / ".chalice" / generated.RECORD] = generated.record(policies)
     return texts
 
 
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise ProjectError(f"cannot write {path}: {error.strerror}") from error
-
-
 def _check(path: Path, text: str) -> int:
-    found = path.read_text(encoding="utf-8") if path.is_file() else ""
+    found = path.read_text(encoding="utf-8") if path.is_file() else "{}"
     if found == text:
         print(f"{path} is what the app declares")
         return 0
-    difference = difflib.unified_diff(
-        found.splitlines(keepends=True),
-        text.splitlines(keepends=True),
-        fromfile=str(path),
-        tofile="what the app declares",
-    )
-    sys.stdout.writelines(difference)
+    sys.stdout.writelines(f"{line}\n" for line in _difference(path, found, text))
     print(f"{path} is not what the app declares: run `decanter template`", file=sys.stderr)
     return 1
+
+
+def _difference(path: Path, found: str, text: str) -> list[str]:
+    """How a file differs, without the values of environment variables."""
+    try:
+        there = json.loads(found)
+    except json.JSONDecodeError:
+        there = None
+    if not isinstance(there, dict):
+        return [f"{path} is not a JSON object, so its content is not shown"]
+    shown = redacted(there, json.loads(text))
+    old, new = (json.dumps(it, indent=2, ensure_ascii=False).splitlines() for it in shown)
+    return list(difflib.unified_diff(old, new, str(path), "what the app declares", lineterm=""))

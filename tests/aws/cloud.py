@@ -96,6 +96,12 @@ class Cloud:
         """The routes that a stage serves."""
         return deployments.live(api_id, stage, DEFAULT_ACCOUNT_ID, REGION)
 
+    def edit(self, name: str, change: Callable[[str], str]) -> None:
+        """Change the template that a stack was submitted with, and nothing else of it."""
+        stack = self.client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
+        originals = cloudformation.ORIGINALS
+        originals[stack["StackId"]] = change(originals[stack["StackId"]])
+
     def left(self) -> dict[str, list[str]]:
         """Everything that there is in the account but the bucket itself, by kind."""
         client = self.client

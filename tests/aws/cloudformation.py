@@ -21,7 +21,7 @@ from moto.core.responses import ActionResult
 from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 
-from tests.aws.operations import move, operate, remove, watch_resources
+from tests.aws.operations import move, operate, remove, replacement, watch_resources
 
 SAM = "AWS::Serverless-2016-10-31"
 NO_CHANGES = (
@@ -71,6 +71,7 @@ class Backend(CloudFormationBackend):
             self, stack_name, change_set_name, translated, **wanted
         )
         change_set = self.change_sets[identifier]
+        tell(change_set)
         if not creating and changes_nothing(stack_id, template, change_set):
             change_set.status, change_set.status_reason = "FAILED", NO_CHANGES
         ORIGINALS[identifier] = template
@@ -107,6 +108,25 @@ class Backend(CloudFormationBackend):
             return
         move(stack, "DELETE_COMPLETE")
         self.deleted_stacks[stack.stack_id] = self.stacks.pop(stack.stack_id)
+
+
+def tell(change_set: ChangeSet) -> None:
+    """Say of each change what becomes of the resource that is there, which moto leaves out."""
+    resources = change_set.stack.resource_map
+    new = change_set.template_dict["Resources"]
+    for change in change_set.changes:
+        name, told = change.logical_resource_id, vars(change)
+        if change.action == "Add":
+            continue
+        old = resources._resource_json_map[name]
+        there = resources._parsed_resources.get(name)
+        told["physical_resource_id"] = getattr(there, "physical_resource_id", None)
+        if change.action == "Remove":
+            told["policy_action"] = old.get("DeletionPolicy", "Delete")
+            continue
+        told["replacement"] = replacement(old, new[name])
+        if told["replacement"] == "True":
+            told["policy_action"] = "ReplaceAnd" + new[name].get("UpdateReplacePolicy", "Delete")
 
 
 def changes_nothing(stack_id: str, template: str, change_set: ChangeSet) -> bool:

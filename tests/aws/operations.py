@@ -16,6 +16,25 @@ FAILURES: dict[str, str] = {}
 """Why a resource cannot be created or deleted, by logical id; a test fills it."""
 
 
+# The properties whose change replaces a resource, and those whose change may.
+REPLACING = {
+    "AWS::DynamoDB::Table": {"KeySchema", "LocalSecondaryIndexes", "TableName"},
+    "AWS::Logs::LogGroup": {"LogGroupName"},
+    "AWS::S3::Bucket": {"BucketName"},
+    "AWS::SQS::Queue": {"FifoQueue", "QueueName"},
+}
+PERHAPS_REPLACING = {"AWS::DynamoDB::Table": {"AttributeDefinitions"}}
+
+
+def replacement(old: dict[str, Any], new: dict[str, Any]) -> str:
+    """Whether a change of a resource replaces it: True, False or Conditional."""
+    before, after = old.get("Properties", {}), new.get("Properties", {})
+    changed = {key for key in before | after if before.get(key) != after.get(key)}
+    if changed & REPLACING.get(new["Type"], set()):
+        return "True"
+    return "Conditional" if changed & PERHAPS_REPLACING.get(new["Type"], set()) else "False"
+
+
 def stack_of(resources: parsing.ResourceMap) -> Stack:
     backend = cloudformation_backends[resources._account_id][resources._region_name]
     return next(s for s in backend.stacks.values() if s.stack_id == resources.stack_id)
@@ -93,16 +112,23 @@ def change(stack: Stack, template: str, parameters: dict[str, str]) -> None:
         if name in difference["Add"]:
             resources[name]
         elif name in difference["Modify"]:
-            modify(stack, name, new["Resources"][name])
+            modify(stack, name, old[name], new["Resources"][name])
     for name in difference["Remove"]:
-        if (gone := resources._parsed_resources.pop(name, None)) is not None:
+        gone = resources._parsed_resources.pop(name, None)
+        if gone is not None and old[name].get("DeletionPolicy") != "Retain":
             resources._delete_resource(gone, old[name])
     stack.template, stack.template_dict, stack.parameters = template, new, parameters
     stack.output_map = stack._create_output_map()
 
 
-def modify(stack: Stack, name: str, resource_json: dict[str, Any]) -> None:
+def modify(stack: Stack, name: str, old: dict[str, Any], resource_json: dict[str, Any]) -> None:
     resources = stack.resource_map
+    if replacement(old, resource_json) == "True":
+        gone: Any = resources._parsed_resources.pop(name)
+        resources[name]
+        if resource_json.get("UpdateReplacePolicy") != "Retain":
+            resources._delete_resource(gone, old)
+        return
     where = {"account_id": stack.account_id, "region_name": stack.region_name}
     with event_of(stack, name, resource_json["Type"], "UPDATE", lambda: ""):
         changed: Any = parsing.parse_and_update_resource(name, resource_json, resources, **where)

@@ -16,7 +16,7 @@ from decanter.aws.provisioning import Order, Provision
 from decanter.aws.roads import refuse_provisioned_stage
 from decanter.aws.session import AWS
 from decanter.aws.steps import Clock
-from decanter.aws.table import act
+from decanter.aws.table import act, claimed, declared
 from decanter.aws.template import build
 from decanter.describe import describe
 from decanter.project import Project
@@ -89,22 +89,27 @@ class Stage:
         )
         return run.preview() if noop else run.run()
 
-    def delete(self, wire: Wire | None = None, *, keep_tables: bool = False) -> int:
+    def delete(
+        self, wire: Wire | None = None, *, keep_tables: bool = False, adopt: str | None = None
+    ) -> int:
         """`decanter delete --yes`."""
         self.lines.clear()
-        deletion = Deletion(self.aws(wire), NAME, self.lines.append, CLOCK)
+        deletion = Deletion(
+            self.aws(wire), self.project, NAME, self.lines.append, CLOCK, adopt=adopt
+        )
         if (stack := deletion.find()) is None:
             deletion.nothing(BUCKET)
             return 0
         return deletion.run(stack, keep_tables=keep_tables)
 
-    def table(self, action: str, wire: Wire | None = None) -> int:
-        """`decanter table`."""
-        declaration = describe_once(self.project)
+    def table(self, action: str, wire: Wire | None = None, *, adopt: str | None = None) -> int:
+        """`decanter table --yes`."""
+        tables = declared(self.project, describe_once(self.project))
         aws = self.aws(wire)
         if action == "create":
             refuse_provisioned_stage(self.project, aws, self.lines.append)
-        return act(action, aws, self.project.declared_tables(declaration))
+        claimed(action, aws, tables, adopt)
+        return act(action, aws, tables)
 
     @property
     def api_id(self) -> str:

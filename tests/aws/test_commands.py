@@ -99,7 +99,7 @@ def test_plain_chalice_is_a_whole_road_that_provision_refuses(project: Project) 
     assert "stage         dev, by `chalice deploy`" in status
     assert f"WebSocket     wss://{api['ApiId']}.execute-api" in status
     succeeded(project.chalice("delete"))
-    succeeded(project.decanter("table", "delete"))
+    succeeded(project.decanter("table", "delete", "--yes"))
     assert project.cloud.left() == {}
     nothing = project.decanter("status")
     assert (nothing.returncode, nothing.stdout) == (

@@ -1,5 +1,6 @@
 """`provision` and `delete` of a whole stack."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -131,3 +132,89 @@ def test_code_is_uploaded_once(stage: Stage) -> None:
     assert all(key.startswith(f"decanter/{NAME}/") for key in stage.cloud.objects())
     assert len(stage.cloud.objects()) == 2
     assert stage.cloud.client("s3").head_bucket(Bucket=BUCKET)
+
+
+BUCKET_KEPT = {
+    "Type": "AWS::S3::Bucket",
+    "DeletionPolicy": "Retain",
+    "UpdateReplacePolicy": "Retain",
+    "Properties": {"BucketName": "pour-uploads"},
+}
+KEY = [{"AttributeName": "id", "KeyType": "HASH"}]
+
+
+def replace_table(template: dict[str, Any]) -> None:
+    properties = template["Resources"]["ConnectionsTable"]["Properties"]
+    properties["KeySchema"] = KEY
+    properties["AttributeDefinitions"] = [{"AttributeName": "id", "AttributeType": "S"}]
+
+
+def replace_table_perhaps(template: dict[str, Any]) -> None:
+    properties = template["Resources"]["ConnectionsTable"]["Properties"]
+    properties["AttributeDefinitions"].append({"AttributeName": "at", "AttributeType": "N"})
+
+
+def add(name: str, resource: dict[str, Any]) -> Callable[[dict[str, Any]], None]:
+    def change(template: dict[str, Any]) -> None:
+        template["Resources"][name] = resource
+
+    return change
+
+
+def unchanged(template: dict[str, Any]) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "lost", "words"),
+    [
+        (unchanged, replace_table, "ConnectionsTable", "replaced by an empty one; .* is deleted"),
+        (unchanged, replace_table_perhaps, "ConnectionsTable", "perhaps replaced by an empty one"),
+        (add("Uploads", BUCKET_KEPT), unchanged, "Uploads", "removed; pour-uploads is left on AWS"),
+        (
+            add("Uploads", BUCKET_KEPT),
+            add("Uploads", {**BUCKET_KEPT, "Properties": {"BucketName": "pour-new"}}),
+            "Uploads",
+            "replaced by an empty one; pour-uploads is left on AWS",
+        ),
+        (add("Jobs", {"Type": "AWS::SQS::Queue"}), unchanged, "Jobs", "removed; .* is deleted"),
+    ],
+    ids=["table replaced", "table perhaps replaced", "bucket", "bucket replaced", "queue"],
+)
+def test_data_is_only_given_up_by_name(
+    stage: Stage, first: Any, second: Any, lost: str, words: str
+) -> None:
+    client = stage.cloud.client("cloudformation")
+    stage.change = first
+    stage.provision()
+    before = stage.cloud.left() | {"objects": []}
+    stage.change = second
+    for allowed in ((), ("Other",)):
+        with pytest.raises(AWSError, match=words) as caught:
+            stage.provision(allow_loss=allowed)
+        assert str(caught.value).endswith(f"; if it may go, give --allow-loss {lost}")
+        assert client.list_change_sets(StackName=NAME)["Summaries"] == []
+    assert stage.cloud.left() | {"objects": []} == before
+    assert stage.provision(allow_loss=("Other", lost)) == 0
+    assert f"stack {NAME}: UPDATE_COMPLETE" in stage.lines
+
+
+def test_the_replaced_table_is_new_and_empty(stage: Stage) -> None:
+    client = stage.cloud.client("dynamodb")
+    stage.provision()
+    (old,) = client.list_tables()["TableNames"]
+    stage.change = replace_table
+    stage.provision(allow_loss=("ConnectionsTable",))
+    (new,) = client.list_tables()["TableNames"]
+    assert new != old
+    assert client.describe_table(TableName=new)["Table"]["KeySchema"] == KEY
+
+
+def test_noop_says_what_would_be_removed(stage: Stage) -> None:
+    stage.change = add("Uploads", BUCKET_KEPT)
+    stage.provision()
+    stage.change = unchanged
+    assert stage.provision(noop=True) == 0
+    assert stage.lines[-1] == (
+        "this needs --allow-loss Uploads, as their data would be lost: "
+        "Uploads (AWS::S3::Bucket: removed)"
+    )

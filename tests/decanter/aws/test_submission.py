@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from decanter.aws.ownership import Owner
 from decanter.aws.stacks import Stack
 from decanter.aws.submission import Submission, artifacts, commit_of, completed, given, kept
 from decanter.errors import ProjectError
@@ -16,6 +17,7 @@ PACKAGED: dict[str, Any] = {
         "N": {"Type": "AWS::SNS::Topic"},
     },
 }
+OWNER = Owner("pour", "dev")
 CODE = "s3://bucket/decanter/pour-dev/0.zip"
 
 
@@ -24,27 +26,27 @@ def stack(**parameters: str) -> Stack:
 
 
 def test_code_and_commit_are_filled_in_and_found_again() -> None:
-    template = completed(PACKAGED, CODE, "abc-dirty")
+    template = completed(PACKAGED, CODE, "abc-dirty", OWNER)
     assert template["Resources"]["F"]["Properties"]["CodeUri"] == CODE
     assert template["Resources"]["T"] == PACKAGED["Resources"]["T"]
     assert (artifacts(template), commit_of(template)) == ({"bucket"}, "abc-dirty")
     assert PACKAGED["Resources"]["F"]["Properties"]["CodeUri"] == "./d.zip"
 
 
-def test_outside_git_there_is_no_stamp() -> None:
-    template = completed(PACKAGED, CODE, None)
-    assert "Metadata" not in template
+def test_outside_git_there_is_the_mark_alone() -> None:
+    template = completed(PACKAGED, CODE, None, OWNER)
+    assert template["Metadata"] == {"Decanter": {"App": "pour", "Stage": "dev"}}
     assert commit_of(template) is None
 
 
 def test_a_commit_alone_is_no_difference() -> None:
-    old, new = (completed(PACKAGED, CODE, commit) for commit in ("a", "b"))
+    old, new = (completed(PACKAGED, CODE, commit, OWNER) for commit in ("a", "b"))
     assert Submission(new, {}).difference(stack(), old) == []
 
 
 def test_a_difference_names_lines_and_parameters() -> None:
-    old = completed(PACKAGED, "s3://bucket/old.zip", "a")
-    new = Submission(completed(PACKAGED, CODE, "a"), {"Days": "7"})
+    old = completed(PACKAGED, "s3://bucket/old.zip", "a", OWNER)
+    new = Submission(completed(PACKAGED, CODE, "a", OWNER), {"Days": "7"})
     lines = new.difference(stack(Days="30"), old)
     assert '-        "CodeUri": "s3://bucket/old.zip"' in lines
     assert f'+        "CodeUri": "{CODE}"' in lines
@@ -59,7 +61,7 @@ def test_what_somebody_set_is_kept_and_what_nobody_set_is_not() -> None:
 @pytest.mark.parametrize(
     ("argument", "line"),
     [
-        ("Days", "--parameter Days: write it as NAME=VALUE"),
+        ("Days", "--parameter number 1 has no =: write it as NAME=VALUE"),
         ("None=1", "the template has no parameter None; it has Days, Mode"),
     ],
 )

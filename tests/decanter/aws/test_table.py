@@ -85,7 +85,7 @@ def test_only_stage_dev_is_provisioned_unless_one_says_so(
 def test_delete_is_no_mistake_twice(table: Command, capsys: pytest.CaptureFixture[str]) -> None:
     table("create")
     capsys.readouterr()
-    assert (table("delete"), capsys.readouterr().out) == (0, f"deleted table {NAME}\n")
+    assert (table("delete", "--yes"), capsys.readouterr().out) == (0, f"deleted table {NAME}\n")
     assert (table("delete"), capsys.readouterr().out) == (0, f"there is no table {NAME}\n")
 
 
@@ -108,8 +108,8 @@ def test_a_table_with_another_key_is_left_alone(
         BillingMode="PAY_PER_REQUEST",
     )
     expected = (
-        f"decanter: error: table {NAME} is there with the key HASH id (S), the app declares "
-        "HASH connectionID (S): delete it, or name another table in .chalice/config.json\n"
+        f"decanter: error: table {NAME} has the key HASH id (S), the app declares HASH "
+        "connectionID (S), so it is not this app's: name another table in .chalice/config.json\n"
     )
     assert (table("create"), capsys.readouterr().err) == (2, expected)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from decanter.aws.ownership import Owner
 from decanter.aws.package import CHALICE
 from decanter.aws.template import BILLING_PARAMETER, MANAGEMENT_ENDPOINT, build, render
 from decanter.declaration import Declaration, TableDeclaration
@@ -109,8 +110,25 @@ def test_two_tables_share_the_parameter(project: Project) -> None:
     ]
 
 
-def test_an_app_without_functions_has_nothing(project: Project) -> None:
-    assert build(project, replace(declaration(), websocket={})) == {}
+def test_an_app_without_functions_has_its_mark_alone(project: Project) -> None:
+    mark = {"Decanter": {"App": "pour", "Stage": "dev"}}
+    assert build(project, replace(declaration(), websocket={})) == {"Metadata": mark}
+
+
+@pytest.mark.parametrize("metadata", [{"Decanter": {"App": "other"}}, {"Decanter": 1}, "none"])
+def test_overrides_cannot_change_the_mark(project: Project, metadata: object) -> None:
+    overrides = {"Metadata": metadata}
+    (project.directory / ".chalice" / "overrides.json").write_text(json.dumps(overrides))
+    assert Owner.marked(build(project, declaration())) == Owner("pour", "dev")
+
+
+def test_overrides_keep_their_own_metadata(project: Project) -> None:
+    overrides: dict[str, Any] = {"Metadata": {"AWS::CloudFormation::Interface": {}}}
+    (project.directory / ".chalice" / "overrides.json").write_text(json.dumps(overrides))
+    assert build(project, declaration())["Metadata"].keys() == {
+        "AWS::CloudFormation::Interface",
+        "Decanter",
+    }
 
 
 def test_an_app_without_declarations_keeps_its_roles_and_expression(project: Project) -> None:

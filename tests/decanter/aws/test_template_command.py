@@ -58,7 +58,7 @@ def test_the_repositorys_own_files_are_what_its_app_declares() -> None:
     """The template, and a policy for each function at each stage."""
     done = decanter("template", "--project-dir", ROOT, "--check")
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
-    assert done.stdout.count(" is what the app declares\n") == 7
+    assert done.stdout.count(" is what the app declares\n") == 8
 
 
 def test_a_schedule_that_only_one_stage_has_gets_its_policy_there(tmp_path: Path) -> None:
@@ -90,6 +90,8 @@ def test_the_policies_of_every_stage_are_written(tmp_path: Path) -> None:
     app = APP.replace(repr(TABLE), repr(NEEDY_TABLE))
     folder = write_project(tmp_path / "p", app, config)
     decanter("template", "--project-dir", folder)
+    record = json.loads((folder / ".chalice" / "generated.json").read_text())
+    assert set(record) == {f"policy-{stage}-websocket_message.json" for stage in ("dev", "prod")}
     for stage in ("dev", "prod"):
         policy = folder / ".chalice" / f"policy-{stage}-websocket_message.json"
         assert f"table/pour-{stage}-connections" in policy.read_text()
@@ -97,3 +99,42 @@ def test_the_policies_of_every_stage_are_written(tmp_path: Path) -> None:
     checked = decanter("template", "--project-dir", folder, "--check")
     assert checked.returncode == 1
     assert checked.stderr.count("is not what the app declares") == 2
+
+
+def test_a_template_of_the_users_own_is_left_alone(project: Path) -> None:
+    """One line names the file and the way out, and no file is written."""
+    path = project / ".chalice" / "resources.json"
+    own = {"Resources": {"Orders": {"Type": "AWS::DynamoDB::Table"}}}
+    path.write_text(json.dumps(own))
+    done = decanter("template", "--project-dir", project)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        f"decanter: error: {path} was not written by `decanter template`, or was changed since: "
+        "move what is yours to .chalice/overrides.json and delete the file, or give --force to "
+        "overwrite it\n"
+    )
+    assert json.loads(path.read_text()) == own
+    assert decanter("template", "--project-dir", project, "--force").returncode == 0
+    assert json.loads(path.read_text())["Metadata"]["Decanter"]["App"] == "pour"
+
+
+def test_check_does_not_show_values_of_variables(project: Path) -> None:
+    variables = {"API_KEY": "canary-1"}
+    path = project / ".chalice" / "resources.json"
+    overrides = {"Globals": {"Function": {"Environment": {"Variables": variables}}}}
+    (project / ".chalice" / "overrides.json").write_text(json.dumps(overrides))
+    decanter("template", "--project-dir", project)
+    assert "canary-1" in path.read_text()
+    path.write_text(path.read_text().replace("canary-1", "canary-2"))
+    done = decanter("template", "--project-dir", project, "--check")
+    assert done.returncode == 1
+    assert '"API_KEY": "(hidden, changed)"' in done.stdout
+    assert "canary" not in done.stdout + done.stderr
+
+
+def test_check_shows_nothing_of_a_file_that_is_no_template(project: Path) -> None:
+    path = project / ".chalice" / "resources.json"
+    path.write_text("canary")
+    done = decanter("template", "--project-dir", project, "--check")
+    assert done.returncode == 1
+    assert done.stdout == f"{path} is not a JSON object, so its content is not shown\n"

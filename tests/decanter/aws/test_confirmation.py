@@ -2,7 +2,7 @@
 
 import pytest
 
-from decanter.aws.delete import agreed
+from decanter.aws.confirmation import agreed
 
 
 @pytest.mark.parametrize(

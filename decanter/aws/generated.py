@@ -1,0 +1,114 @@
+"""Which files `decanter template` may overwrite: those that it wrote, as it wrote them.
+
+A template has the digest of its content in `Metadata.Decanter`. IAM allows no such place in a
+policy, so the policies' digests are in `.chalice/generated.json`. Both are of the parsed content,
+which git's line ends and other layouts leave as it is.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from decanter.aws.ownership import mark_of
+from decanter.errors import ProjectError
+
+RECORD = "generated.json"
+DIGEST = "Sha256"
+
+Document = Mapping[str, Any]
+
+
+def digest(document: object) -> str:
+    """The digest of a document's content."""
+    return hashlib.sha256(_canonical(document).encode()).hexdigest()
+
+
+def signed(template: Document) -> dict[str, Any]:
+    """A template with the digest of its own content in its mark."""
+    mark = {**mark_of(template), DIGEST: digest(_unsigned(template))}
+    return {**template, "Metadata": {**template.get("Metadata", {}), "Decanter": mark}}
+
+
+def record(texts: Mapping[Path, str]) -> str:
+    """The text of the record of generated policies."""
+    digests = {path.name: digest(json.loads(text)) for path, text in texts.items()}
+    return json.dumps(digests, indent=2, sort_keys=True) + "\n"
+
+
+def refuse_foreign(path: Path, text: str) -> None:
+    """Refuse to overwrite a file with something of the user's in it.
+
+    Args:
+        path: the file.
+        text: what is to be written.
+
+    Raises:
+        ProjectError: it was not written by `decanter template`, or was changed since.
+    """
+    if path.is_file() and not is_generated(path, text):
+        raise ProjectError(
+            f"{path} was not written by `decanter template`, or was changed since: {_way_out(path)}"
+            ", or give --force to overwrite it"
+        )
+
+
+def is_generated(path: Path, text: str) -> bool:
+    """True if a file has nothing that `decanter template` did not write.
+
+    Args:
+        path: the file.
+        text: what would be written now: Decanter 0.1 wrote the same, without a mark.
+    """
+    found = _read(path)
+    if found is None:
+        return False
+    if path.name == RECORD:
+        return all(isinstance(value, str) for value in found.values())
+    noted = _read(path.with_name(RECORD)) or {}
+    return (
+        _canonical(_unmarked(found)) == _canonical(_unmarked(json.loads(text)))
+        or digest(_unsigned(found)) == mark_of(found).get(DIGEST)
+        or digest(found) == noted.get(path.name)
+    )
+
+
+def _way_out(path: Path) -> str:
+    if path.name.startswith("policy-"):
+        return "keep it under another name, in iam_policy_file of .chalice/config.json"
+    return "move what is yours to .chalice/overrides.json and delete the file"
+
+
+def _unsigned(template: Document) -> dict[str, Any]:
+    """A template without the digest in its mark."""
+    mark = {key: value for key, value in mark_of(template).items() if key != DIGEST}
+    return _with_mark(template, mark)
+
+
+def _unmarked(template: Document) -> dict[str, Any]:
+    """A template without its mark."""
+    return _with_mark(template, {})
+
+
+def _with_mark(template: Document, mark: Document) -> dict[str, Any]:
+    """A template with another mark, and without empty metadata."""
+    if not mark_of(template):
+        return dict(template)
+    others = {key: value for key, value in template["Metadata"].items() if key != "Decanter"}
+    metadata = {**others, **({"Decanter": mark} if mark else {})}
+    rest = {key: value for key, value in template.items() if key != "Metadata"}
+    return {**rest, **({"Metadata": metadata} if metadata else {})}
+
+
+def _canonical(document: object) -> str:
+    return json.dumps(document, sort_keys=True)
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    """A file's JSON object; None if there is none."""
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return document if isinstance(document, dict) else None

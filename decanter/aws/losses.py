@@ -1,0 +1,116 @@
+"""What a change of a stack may lose: the resources with data that it removes or replaces.
+
+Source: AWS CloudFormation API reference, "ResourceChange".
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+# The types that hold nothing which the next deployment does not make again. Every other type asks,
+# also one that is not known here: tables, buckets, queues, log groups, keys, user pools, databases.
+STATELESS = (
+    "AWS::ApiGateway::",
+    "AWS::ApiGatewayV2::",
+    "AWS::ApplicationAutoScaling::",
+    "AWS::CDK::Metadata",
+    "AWS::CloudFormation::WaitCondition",
+    "AWS::CloudWatch::",
+    "AWS::Events::Rule",
+    "AWS::IAM::InstanceProfile",
+    "AWS::IAM::ManagedPolicy",
+    "AWS::IAM::Policy",
+    "AWS::IAM::Role",
+    "AWS::Lambda::",
+    "AWS::Logs::MetricFilter",
+    "AWS::Logs::ResourcePolicy",
+    "AWS::Logs::SubscriptionFilter",
+    "AWS::Route53::RecordSet",
+    "AWS::S3::BucketPolicy",
+    "AWS::SNS::Subscription",
+    "AWS::SNS::TopicPolicy",
+    "AWS::SQS::QueuePolicy",
+    "AWS::Scheduler::Schedule",
+    "AWS::Serverless::Api",
+    "AWS::Serverless::Function",
+    "AWS::Serverless::HttpApi",
+    "AWS::Serverless::LayerVersion",
+)
+# Exceptions: the key that clients have is another after that.
+_KEYS = ("AWS::ApiGateway::ApiKey", "AWS::ApiGateway::ClientCertificate")
+# A change set says that a nested stack changes, and not what changes in it.
+NESTED = ("AWS::CloudFormation::Stack", "AWS::Serverless::Application")
+
+# What becomes of the resource that is there, by the change set's word for it.
+_FATES = {
+    "Delete": "deleted",
+    "Retain": "left on AWS, outside the stack",
+    "Snapshot": "deleted after a snapshot",
+    "ReplaceAndDelete": "deleted",
+    "ReplaceAndRetain": "left on AWS, outside the stack",
+    "ReplaceAndSnapshot": "deleted after a snapshot",
+}
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A resource that a stack may lose.
+
+    Attributes:
+        logical_id: its name in the template.
+        kind: its type.
+        change: what happens to it.
+    """
+
+    logical_id: str
+    kind: str
+    change: str
+
+    @classmethod
+    def read(cls, answer: Mapping[str, Any]) -> "Loss | None":
+        """Read one change of a change set; None if it loses nothing."""
+        kind, action = answer["ResourceType"], answer["Action"]
+        if not holds_data(kind) or not (change := _change(kind, action, answer)):
+            return None
+        physical, fate = (
+            answer.get("PhysicalResourceId"),
+            _FATES.get(answer.get("PolicyAction", "")),
+        )
+        told = [f"{physical} is {fate}"] if physical and fate else [it for it in [fate] if it]
+        return cls(answer["LogicalResourceId"], kind, "; ".join([change, *told]))
+
+    def __str__(self) -> str:
+        return f"{self.logical_id} ({self.kind}: {self.change})"
+
+
+def holds_data(kind: str) -> bool:
+    """True if a resource of a type may hold what no deployment can make again."""
+    return kind in _KEYS or not kind.startswith(STATELESS)
+
+
+def removed(deployed: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterator[Loss]:
+    """The losses that two templates show: a replacement only shows in a change set."""
+    kept = wanted.get("Resources") or {}
+    for name, resource in (deployed.get("Resources") or {}).items():
+        if name not in kept and holds_data(kind := resource["Type"]):
+            yield Loss(name, kind, "removed")
+
+
+def flags(losses: Sequence[Loss]) -> str:
+    """The options that accept losses."""
+    return " ".join(f"--allow-loss {loss.logical_id}" for loss in losses)
+
+
+def _change(kind: str, action: str, answer: Mapping[str, Any]) -> str:
+    """What happens to a resource, in a word; empty if it stays as it is."""
+    if action in {"Add", "Import"}:
+        return ""
+    if action == "Remove":
+        return "removed"
+    if answer.get("Replacement") == "True":
+        return "replaced by an empty one"
+    if kind in NESTED:
+        return "changed within, where a change set does not look"
+    if action == "Modify" and answer.get("Replacement") == "False":
+        return ""
+    return "perhaps replaced by an empty one"

@@ -1,0 +1,131 @@
+"""Whose a stack is: `Metadata.Decanter` of its template names the app and the stage.
+
+The mark is in the template itself, so a stack has it whichever tool made it from that template.
+Names do not tell stacks apart: app `chat` at stage `eu-dev` and app `chat-eu` at stage `dev` have
+one default stack name.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from decanter.aws.changes import NAME, ChangeSets
+from decanter.aws.stacks import Stack, Stacks, Template
+from decanter.aws.steps import Clock
+from decanter.errors import AWSError
+from decanter.project import Project
+
+
+@dataclass(frozen=True)
+class Owner:
+    """The stage that a stack belongs to.
+
+    Attributes:
+        app: the app's name in `.chalice/config.json`.
+        stage: Chalice's.
+    """
+
+    app: str
+    stage: str
+
+    @classmethod
+    def of(cls, project: Project) -> "Owner":
+        """A project's stage."""
+        return cls(project.app_name, project.chalice_stage)
+
+    @classmethod
+    def marked(cls, template: Template) -> "Owner | None":
+        """The stage that a template names; None if it names none."""
+        mark = mark_of(template)
+        app, stage = mark.get("App"), mark.get("Stage")
+        return cls(app, stage) if isinstance(app, str) and isinstance(stage, str) else None
+
+    @property
+    def mark(self) -> dict[str, str]:
+        """What `Metadata.Decanter` says."""
+        return {"App": self.app, "Stage": self.stage}
+
+    def __str__(self) -> str:
+        return f"app {self.app}, stage {self.stage}"
+
+
+def mark_of(template: Mapping[str, Any]) -> Mapping[str, Any]:
+    """`Metadata.Decanter` of a template; empty if it has none."""
+    metadata = template.get("Metadata")
+    mark = metadata.get("Decanter") if isinstance(metadata, dict) else None
+    return mark if isinstance(mark, dict) else {}
+
+
+@dataclass(frozen=True)
+class Claim:
+    """The right of a stage to change a stack.
+
+    Attributes:
+        client: CloudFormation's.
+        owner: the stage.
+        adopt: the name of an unmarked stack that the user says is the stage's, or None.
+    """
+
+    client: Any
+    owner: Owner
+    adopt: str | None = None
+
+    def check_name(self, name: str) -> None:
+        """Refuse to adopt another stack than the one at hand.
+
+        Raises:
+            AWSError: `--adopt` names another.
+        """
+        if self.adopt not in {None, name}:
+            raise AWSError(
+                f"--adopt {self.adopt} is not the stack at hand, {name}: name it with --stack-name"
+            )
+
+    def check(self, stack: Stack) -> Template:
+        """Refuse a stack that is not the stage's; only reads.
+
+        Returns:
+            The stack's template; empty if only a change set of it was made.
+
+        Raises:
+            AWSError: it is another stage's, or unmarked and not adopted.
+        """
+        self.check_name(stack.name)
+        if stack.status == "REVIEW_IN_PROGRESS":
+            return self._check_change_sets(stack)
+        template = Stacks(self.client).template(stack)
+        self._check_template(stack.name, template)
+        return template
+
+    def owns(self, name: str, template: Template) -> bool:
+        """True if a stack's template is marked as the stage's, or is unmarked and adopted."""
+        owner = Owner.marked(template)
+        return owner == self.owner or (owner is None and self.adopt == name)
+
+    def _check_template(self, name: str, template: Template) -> None:
+        if self.owns(name, template):
+            return
+        if (owner := Owner.marked(template)) is not None:
+            raise AWSError(
+                f"stack {name} belongs to {owner}, not to {self.owner}: give this stage a stack of "
+                "its own with --stack-name NAME"
+            )
+        raise AWSError(
+            f"stack {name} is unmarked, so it may not belong to {self.owner}: if it does, as a "
+            f"stack that Decanter 0.1 made, give --adopt {name}; if not, --stack-name NAME"
+        )
+
+    def _check_change_sets(self, stack: Stack) -> Template:
+        """A stack that has only change sets: each has to be ours; without any it is nobody's."""
+        change_sets = ChangeSets(self.client, Clock())
+        names = change_sets.names(stack)
+        if others := [name for name in names if name != NAME]:
+            raise AWSError(
+                f"stack {stack.name} is being made by another tool, with change set {others[0]}: "
+                "give this stage a stack of its own with --stack-name NAME"
+            )
+        if not names:
+            return {}
+        template = change_sets.template(stack)
+        self._check_template(stack.name, template)
+        return template
