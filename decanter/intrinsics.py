@@ -110,7 +110,8 @@ class Resolver:
         try:
             return functions[function](operand, where)
         except (AttributeError, LookupError, TypeError, ValueError) as error:
-            raise ProjectError(f"{where}: {function} is malformed: {operand!r}") from error
+            # The operand is not quoted: it may hold a variable's value.
+            raise ProjectError(f"{where}: {function} is malformed") from error
 
     def _test(self, expression: Operand, where: str) -> bool:
         (function, operand), *others = expression.items()

@@ -41,11 +41,14 @@ def run(args: argparse.Namespace) -> int:
         stack = Stacks(aws.client("cloudformation")).find(name)
         inventory = Inventory(aws, count=args.count)
         if stack is not None and is_there(stack):
-            return _stack(project, stack, aws, inventory, report)
+            return tell_stack(project, stack, aws, inventory, report)
         return _chalices(project, aws, inventory, report)
 
 
-def _stack(project: Project, stack: Stack, aws: AWS, inventory: Inventory, report: Report) -> int:
+def tell_stack(
+    project: Project, stack: Stack, aws: AWS, inventory: Inventory, report: Report
+) -> int:
+    """Tell of a stage's stack; secrets that AWS quotes are hidden."""
     client = aws.client("cloudformation")
     template = Stacks(client).template(stack)
     secrets = Secrets(project.config.config_from_disk)

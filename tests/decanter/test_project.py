@@ -92,11 +92,21 @@ class TestFunctions:
         }
         assert project.environment("websocket_connect") == {"A": "all", "B": "stage", "C": "stage"}
 
-    def test_a_variable_that_is_no_string_is_named(self, tmp_path: Path) -> None:
-        document = config(environment_variables={"PORT": 80})
+    @pytest.mark.parametrize(
+        ("value", "kind"),
+        [(4711, "a number"), (True, "a boolean"), ({"a": 4711}, "an object"), (None, "null")],
+    )
+    def test_a_variable_that_is_no_string_is_named_without_its_value(
+        self, value: object, kind: str, tmp_path: Path
+    ) -> None:
+        document = config(environment_variables={"PORT": value})
         project = Project.load(write_project(tmp_path / "p", config=document), "dev")
-        with pytest.raises(ProjectError, match=r"PORT of websocket_connect .* not 80"):
+        with pytest.raises(ProjectError) as caught:
             project.environment("websocket_connect")
+        message = str(caught.value).partition("config.json")[2]
+        assert message == (
+            ": the environment variable PORT of websocket_connect has to be a string, not " + kind
+        )
 
     def test_timeout_and_memory_are_the_functions_else_chalices_defaults(
         self, tmp_path: Path
@@ -142,7 +152,9 @@ class TestTables:
             environment_variables={"CONNECTIONS_TABLE": "one"}, lambda_functions=other
         )
         project = Project.load(write_project(tmp_path / "p", config=document), "dev")
-        with pytest.raises(ProjectError, match=r'"websocket_message": "other"'):
+        with pytest.raises(
+            ProjectError, match=r"of stage dev: websocket_connect, websocket_message$"
+        ):
             project.table_name(CONNECTIONS, declaration("websocket_connect", "websocket_message"))
 
 

@@ -7,7 +7,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from decanter.errors import DecanterError
-from decanter.tables import POLLS, Table, create, delete, find, ttl_attribute
+from decanter.tables import POLLS, Table, create, delete, find, tags_of, ttl_attribute
 
 KEY = {
     "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
@@ -30,9 +30,12 @@ class SlowDynamoDB:
         self.description = {**KEY, **description}
         self.ttl: dict[str, Any] = {"TimeToLiveStatus": "DISABLED"}
         self.calls: list[str] = []
+        self.refuses_tags: ClientError | None = None
 
     def create_table(self, **arguments: Any) -> None:
         self.calls.append(f"create {arguments['TableName']}")
+        if self.refuses_tags is not None and "Tags" in arguments:
+            raise self.refuses_tags
         if self.there:
             raise fault("ResourceInUseException")
 
@@ -54,9 +57,19 @@ class SlowDynamoDB:
         attribute = arguments["TimeToLiveSpecification"]["AttributeName"]
         self.ttl = {"TimeToLiveStatus": "ENABLING", "AttributeName": attribute}
 
+    def get_paginator(self, name: str) -> "SlowDynamoDB":
+        assert name == "list_tags_of_resource"
+        return self
 
-def fault(code: str) -> ClientError:
-    return ClientError({"Error": {"Code": code, "Message": "no"}}, "Operation")
+    def paginate(self, ResourceArn: str) -> Any:  # noqa: N803 - botocore's name
+        if self.refuses_tags is not None:
+            raise self.refuses_tags
+        yield {"Tags": [{"Key": "a", "Value": ResourceArn}]}
+        yield {"Tags": [{"Key": "b", "Value": ""}]}
+
+
+def fault(code: str, message: str = "no") -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": message}}, "Operation")
 
 
 @pytest.fixture(name="slept")
@@ -96,7 +109,7 @@ class TestCreate:
         client = SlowDynamoDB("ACTIVE", there=True, **key)
         with pytest.raises(
             DecanterError,
-            match=r"the key HASH a \(N\), RANGE b \(S\), the app declares HASH id \(S\): delete it",
+            match=r"the key HASH a \(N\), RANGE b \(S\), the app declares HASH id \(S\), so it is",
         ):
             create(client, TABLE, slept.append)
 
@@ -119,6 +132,39 @@ class TestCreate:
         with pytest.raises(DecanterError, match="table t is not active after 120 s"):
             create(SlowDynamoDB("CREATING"), TABLE, slept.append)
         assert len(slept) == POLLS
+
+
+class TestTags:
+    """DynamoDB Local has none."""
+
+    NONE = (
+        fault("ValidationException", "Tagging is not currently supported in DynamoDB Local."),
+        fault("UnknownOperationException"),
+    )
+
+    def test_are_read_from_every_page(self) -> None:
+        client = SlowDynamoDB("ACTIVE", TableArn="arn")
+        assert tags_of(client, client.description) == {"a": "arn", "b": ""}
+
+    @pytest.mark.parametrize("refusal", NONE)
+    def test_are_left_out_where_there_are_none(self, refusal: ClientError) -> None:
+        client = SlowDynamoDB("ACTIVE", TableArn="arn")
+        client.refuses_tags = refusal
+        assert tags_of(client, client.description) == {}
+        assert create(client, TABLE.tagged({"a": "b"})) is True
+        assert client.calls == ["create t", "create t"]
+
+    @pytest.mark.parametrize(
+        "refusal", [fault("AccessDeniedException"), fault("ValidationException", "no such table")]
+    )
+    def test_another_refusal_is_an_error(self, refusal: ClientError) -> None:
+        client = SlowDynamoDB("ACTIVE", TableArn="arn")
+        client.refuses_tags = refusal
+        with pytest.raises(ClientError):
+            tags_of(client, client.description)
+        with pytest.raises(ClientError):
+            create(client, TABLE.tagged({"a": "b"}))
+        assert client.calls == ["create t"]
 
 
 class TestDelete:

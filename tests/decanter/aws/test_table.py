@@ -1,5 +1,6 @@
 """`decanter table`, as it is typed, against the embedded DynamoDB."""
 
+import io
 import os
 import subprocess
 from pathlib import Path
@@ -87,6 +88,143 @@ def test_delete_is_no_mistake_twice(table: Command, capsys: pytest.CaptureFixtur
     capsys.readouterr()
     assert (table("delete", "--yes"), capsys.readouterr().out) == (0, f"deleted table {NAME}\n")
     assert (table("delete"), capsys.readouterr().out) == (0, f"there is no table {NAME}\n")
+
+
+def test_delete_asks_and_there_has_to_be_somebody_to_answer(
+    table: Command, dynamodb: Database
+) -> None:
+    table("create")
+    done = table.typed("delete", **KEYS)
+    line = "decanter: error: there is nobody to ask: give --yes to delete without a question\n"
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", line)
+    assert describe(dynamodb)["TableStatus"] == "ACTIVE"
+
+
+@pytest.mark.parametrize(("answer", "status"), [("n", 1), ("yes", 0)])
+def test_delete_does_what_is_answered(
+    answer: str,
+    status: int,
+    table: Command,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """On a terminal, which pytest is not."""
+    table("create")
+    monkeypatch.setattr("sys.stdin", Terminal(answer + "\n"))
+    capsys.readouterr()
+    assert table("delete") == status
+    assert capsys.readouterr().out == (
+        f"Delete table {NAME} and all that is in it? [y/N] "
+        + (f"deleted table {NAME}\n" if status == 0 else "nothing is deleted\n")
+    )
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def make(dynamodb: Database, **arguments: Any) -> None:
+    """Somebody's table of our name and key."""
+    dynamodb.client().create_table(
+        **{
+            "TableName": NAME,
+            "AttributeDefinitions": [{"AttributeName": "connectionID", "AttributeType": "S"}],
+            "KeySchema": [{"AttributeName": "connectionID", "KeyType": "HASH"}],
+            "BillingMode": "PAY_PER_REQUEST",
+            **arguments,
+        }
+    )
+
+
+def tags(**values: str) -> list[dict[str, str]]:
+    return [{"Key": f"decanter:{key}", "Value": value} for key, value in values.items()]
+
+
+UNTAGGED = f"table {NAME} is untagged, so it may not be this stage's: if it is, as a table that De"
+OTHER_KEY = {
+    "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
+    "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+}
+
+
+@pytest.mark.parametrize("action", ["delete", "create"])
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        ({}, UNTAGGED),
+        ({"Tags": [{"Key": "app", "Value": "pour"}]}, UNTAGGED),
+        (
+            OTHER_KEY,
+            f"table {NAME} has the key HASH id (S), the app declares HASH connectionID (S)",
+        ),
+        (
+            {"Tags": tags(app="pour", stage="prod")},
+            f"table {NAME} is tagged decanter:app=pour, decanter:stage=prod, this stage's is decan",
+        ),
+        ({"Tags": tags(app="pour")}, f"table {NAME} is tagged decanter:app=pour, this stage's is"),
+        (
+            {"Tags": [{"Key": "aws:cloudformation:stack-name", "Value": "orders"}]},
+            f"table {NAME} is part of stack orders: only that may change it",
+        ),
+    ],
+    ids=["untagged", "own tags", "key", "stage", "half", "stack"],
+)
+def test_a_table_that_is_not_the_stages_is_left_alone(
+    action: str,
+    arguments: dict[str, Any],
+    line: str,
+    table: Command,
+    dynamodb: Database,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Nor does `create` have its items expire."""
+    make(dynamodb, **arguments)
+    assert table(action, "--yes") == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"decanter: error: {line}")
+    assert error.count("\n") == 1
+    ttl = dynamodb.client().describe_time_to_live(TableName=NAME)["TimeToLiveDescription"]
+    assert ttl["TimeToLiveStatus"] == "DISABLED"
+
+
+@pytest.mark.parametrize("action", ["create", "delete"])
+def test_an_untagged_table_is_adopted_by_its_name(
+    action: str, table: Command, dynamodb: Database, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make(dynamodb)
+    assert table(action, "--yes", "--adopt", "other") == 2
+    line = f"decanter: error: --adopt other is no table of this stage; it has {NAME}\n"
+    assert capsys.readouterr().err == line
+    assert table(action, "--yes", "--adopt", NAME) == 0
+
+
+def test_an_untagged_table_that_is_as_declared_needs_nothing(
+    table: Command, dynamodb: Database
+) -> None:
+    """As Decanter 0.1 made it."""
+    make(dynamodb)
+    dynamodb.client().update_time_to_live(
+        TableName=NAME,
+        TimeToLiveSpecification={"AttributeName": "expires_at", "Enabled": True},
+    )
+    assert table("create") == 0
+
+
+def test_a_protected_table_is_kept(
+    table: Command, dynamodb: Database, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table("create")
+    client = dynamodb.client()
+    client.update_table(TableName=NAME, DeletionProtectionEnabled=True)
+    capsys.readouterr()
+    assert table("delete", "--yes") == 2
+    assert capsys.readouterr().err == (
+        f"decanter: error: table {NAME} is protected from deletion: `aws dynamodb update-table "
+        f"--table-name {NAME} --no-deletion-protection-enabled` ends that\n"
+    )
+    client.update_table(TableName=NAME, DeletionProtectionEnabled=False)
+    assert table("delete", "--yes") == 0
 
 
 def test_status_tells_what_is_there(table: Command, capsys: pytest.CaptureFixture[str]) -> None:
