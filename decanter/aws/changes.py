@@ -82,7 +82,8 @@ class ChangeSets:
             self._drop_old(existing)
         with explained(f"make a change set for stack {name}"):
             made = self._client.create_change_set(
-                StackName=name,
+                # By its ARN, so that no stack that took its name meanwhile is changed.
+                StackName=existing.id if existing is not None and updating else name,
                 ChangeSetName=NAME,
                 ChangeSetType="UPDATE" if updating else "CREATE",
                 TemplateURL=change.template_url,

@@ -7,16 +7,17 @@ project's own `.chalice/overrides.json`, which is laid over it by the same rules
 """
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from chalice.package import TemplateDeepMerger
 
 from decanter.aws import access, api
-from decanter.aws.generated import signed
+from decanter.aws.generated import is_generated, signed
 from decanter.aws.ownership import Owner
 from decanter.declaration import HTTP_FUNCTION, Declaration, TableDeclaration
 from decanter.document import read_template
-from decanter.project import Project
+from decanter.project import TEMPLATE, Project
 from decanter.stack import logical_id
 from decanter.template import TABLE
 
@@ -56,6 +57,18 @@ def build(project: Project, declaration: Declaration) -> Section:
         template = TemplateDeepMerger().merge(read_template(path), template)
     mark: Section = {"Metadata": {"Decanter": Owner.of(project).mark}}
     return dict(TemplateDeepMerger().merge(mark, template))
+
+
+def warn_of_own_template(
+    project: Project, declaration: Declaration, report: Callable[[str], None]
+) -> None:
+    """Say that a package takes its template from the app, and not from a file of the user's."""
+    path = project.directory / TEMPLATE
+    if path.is_file() and not is_generated(path, render(project, declaration)):
+        report(
+            f"warning: {TEMPLATE} has something that `decanter template` did not write, which is "
+            f"not packaged: move it to .chalice/{OVERRIDES}"
+        )
 
 
 def public_variables(declaration: Declaration) -> frozenset[str]:

@@ -66,6 +66,7 @@ class Backend(CloudFormationBackend):
             raise ValidationError(message=f"{stack.stack_id} is in {stack.status} state")
         if stack is not None and creating:
             del self.stacks[stack.stack_id]  # CloudFormation goes on with the same stack
+        stack_name = stack_name if stack is None else stack.name  # moto knows no ARN here
         translated = translate(template, self.region_name)
         identifier, stack_id = BASE["create_change_set"](
             self, stack_name, change_set_name, translated, **wanted

@@ -11,7 +11,13 @@ import pytest
 
 from decanter.aws.ownership import Owner
 from decanter.aws.package import CHALICE
-from decanter.aws.template import BILLING_PARAMETER, MANAGEMENT_ENDPOINT, build, render
+from decanter.aws.template import (
+    BILLING_PARAMETER,
+    MANAGEMENT_ENDPOINT,
+    build,
+    render,
+    warn_of_own_template,
+)
 from decanter.declaration import Declaration, TableDeclaration
 from decanter.errors import ProjectError
 from decanter.project import Project
@@ -226,3 +232,19 @@ class TestPackaged:
     def test_chalices_outputs_stand_beside_ours(self, packaged: dict[str, Any]) -> None:
         expected = {"WebsocketAPIId", "APIGatewayURL", "ConnectionsTableName"}
         assert expected <= set(packaged["Outputs"])
+
+
+def test_a_template_of_the_users_own_is_said_not_to_be_packaged(project: Project) -> None:
+    lines: list[str] = []
+    path = project.directory / ".chalice" / "resources.json"
+    warn_of_own_template(project, declaration(TABLE), lines.append)
+    path.write_text(render(project, declaration()))
+    warn_of_own_template(project, declaration(TABLE), lines.append)
+    assert lines == []
+    path.write_text('{"Resources": {"Orders": {}}}')
+    warn_of_own_template(project, declaration(TABLE), lines.append)
+    (line,) = lines
+    assert line == (
+        "warning: .chalice/resources.json has something that `decanter template` did not write, "
+        "which is not packaged: move it to .chalice/overrides.json"
+    )
