@@ -6,7 +6,6 @@ alone, and never anything of ours: the project must see its own modules and no o
 """
 
 import argparse
-import contextlib
 import importlib
 import json
 import os
@@ -24,9 +23,6 @@ FUNCTION_OF_ROUTE = {
     "$default": "websocket_message",
     "$disconnect": "websocket_disconnect",
 }
-
-# What takes most of the time of starting nearly any app, and is not the project's.
-SHARED = ("chalice.app", "boto3", "botocore.client", "botocore.endpoint", "botocore.auth")
 
 NO_HANDLER = (
     "app.py has no WebSocket handler: clients can connect, and what they send is answered with a "
@@ -83,13 +79,6 @@ def load(project: Path) -> tuple[ModuleType, Any]:
     if not hasattr(app, "handler_map"):
         raise LoadError("no_app_object", f"{source} has no Chalice object named `app`")
     return module, app
-
-
-def import_ahead() -> None:
-    """Import what apps share, before `enter`: nothing of the project can be among it."""
-    for name in SHARED:
-        with contextlib.suppress(ImportError):  # the app needs it not, or will say so itself
-            importlib.import_module(name)
 
 
 def enter(project: Path) -> None:

@@ -22,7 +22,12 @@ LEAVES = {
     "decanter.local.events",
     "decanter.local.hosts",
 }
-STAND_ALONE = {"decanter.inside", "decanter.local.dynamodb", "decanter.local.worker"}
+STAND_ALONE = {
+    "decanter.inside",
+    "decanter.local.dynamodb",
+    "decanter.local.forkserver",
+    "decanter.local.worker",
+}
 APART = (("decanter.local", "decanter.aws"), ("decanter.aws", "decanter.local"))
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 40

@@ -24,6 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("--integration-timeout", defaults.integration_timeout),
         ("--idle-timeout", defaults.idle_timeout),
         ("--max-age", defaults.max_age),
+        ("--process-idle-timeout", defaults.process_idle_timeout),
     ):
         add(name, type=positive, default=default, metavar="SECONDS", help="(%(default)g)")
     add(
@@ -31,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=count,
         default=defaults.concurrency,
         metavar="N",
-        help="most processes of one function (%(default)s)",
+        help="most processes of one function; fewer if memory is short (%(default)s)",
     )
     which = parser.add_mutually_exclusive_group()
     which.add_argument(
@@ -49,6 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="let something go wrong, as in 'connections 429 calls=3'; may be repeated",
     )
     add("--no-reload", action="store_true", help="keep the code as it is at start")
+    add("--no-fork", action="store_true", help="start each process by itself, which takes longer")
 
 
 def _add_address(parser: argparse.ArgumentParser, defaults: Options) -> None:
@@ -75,11 +77,13 @@ def run(args: argparse.Namespace) -> int:
         idle_timeout=args.idle_timeout,
         max_age=args.max_age,
         concurrency=args.concurrency,
+        process_idle_timeout=args.process_idle_timeout,
         template=args.template,
         use_template=not args.no_template,
         json_log=args.log_format == "json",
         verbose=args.verbose,
         reload=not args.no_reload,
+        fork=not args.no_fork,
         faults=tuple(args.fault),
         allow_hosts=tuple(args.allow_host),
     )
@@ -111,8 +115,8 @@ def port(text: str) -> int:
 
 
 def count(text: str) -> int:
-    """A whole number from 1 to 64."""
-    return _number(text, 1, 64)
+    """A whole number from 1 to 1000, Lambda's own concurrency."""
+    return _number(text, 1, 1000)
 
 
 def positive(text: str) -> float:

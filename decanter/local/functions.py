@@ -1,7 +1,8 @@
 """The Lambda side: processes that run the handlers, one event at a time each.
 
 Each function has a pool of its own, as it has its own environment and memory on AWS. An event
-waits for a free worker; a pool starts another while events wait, up to the concurrency.
+waits for a free worker; a pool starts more while events wait, up to its limits, and ends those that
+are idle.
 """
 
 import asyncio
@@ -16,9 +17,8 @@ from typing import Any, Protocol
 from decanter.declaration import HTTP_FUNCTION, Declaration
 from decanter.local.model import Invocation
 from decanter.local.outcomes import Failure, Outcome
-from decanter.local.pool import Call, Function, Pool, Start
+from decanter.local.pool import Call, Function, Pool, Scaling, Start
 from decanter.local.process import Worker
-from decanter.local.spares import Spares
 
 FIRST_FUNCTION = "websocket_message"
 """The function whose first process tells what the app declares; nearly every app has it."""
@@ -48,25 +48,24 @@ class Functions:
     """The functions of the app, and what an integration does: wait so long and no longer.
 
     Args:
-        concurrency: the most processes of one function.
-        integration_seconds: how long an event waits for its outcome.
+        scaling: how many processes a function may have.
+        integration_seconds: how long an event waits for its outcome, once it has a process.
         observer: told of each event and each run.
-        spares: the processes that have begun to start, if there are to be any.
+        start: starts a process.
     """
 
     def __init__(
         self,
         *,
-        concurrency: int,
+        scaling: Scaling,
         integration_seconds: float,
         observer: Observer,
-        spares: Spares | None = None,
+        start: Start = Worker.start,
     ) -> None:
-        self._concurrency = concurrency
+        self._scaling = scaling
         self._integration_seconds = integration_seconds
         self._observer = observer
-        self.spares = spares
-        self._start: Start = Worker.start if spares is None else spares.start
+        self._start = start
         self._pools: dict[str, Pool] = {}
         self._handlers: dict[str, str] = {}
         self._late: set[asyncio.Task[Outcome]] = set()
@@ -83,13 +82,6 @@ class Functions:
         Raises:
             DecanterError: the app cannot be loaded, in one line; older workers go on.
         """
-        try:
-            return await self._replace(make)
-        finally:  # also after a failure, which has used them up
-            if self.spares is not None:
-                self.spares.refill(pool.function.launch for pool in self._pools.values())
-
-    async def _replace(self, make: Callable[[str], Function]) -> Declaration:
         ready = await self._prepare(make, set(self._pools) or {FIRST_FUNCTION})
         declared = next(iter(ready.values()))[1].declared
         wanted = set(declared.functions)
@@ -102,7 +94,7 @@ class Functions:
         for name in self._pools.keys() - wanted:
             self._pools[name].retire()
         for name, (function, worker) in ready.items():
-            pool = self._pools.setdefault(name, Pool(function, self._concurrency, self._start))
+            pool = self._pools.setdefault(name, Pool(function, self._scaling, self._start))
             pool.adopt(worker, function)
         self._handlers = {each.function: each.name for each in declared.websocket.values()}
         return declared
@@ -135,8 +127,12 @@ class Functions:
 
     async def stop(self) -> None:
         """End every process."""
-        ends = [pool.stop() for pool in self._pools.values()]
-        await asyncio.gather(*ends, *([self.spares.stop()] if self.spares else []))
+        await asyncio.gather(*(pool.stop() for pool in self._pools.values()))
+
+    @property
+    def processes(self) -> int:
+        """The number of processes of all functions."""
+        return sum(pool.size for pool in self._pools.values())
 
     async def _prepare(
         self, make: Callable[[str], Function], names: Iterable[str]
@@ -169,13 +165,12 @@ class Functions:
     async def _integrate(self, name: str, call: Call, invocation: Invocation | None) -> Outcome:
         began = time.monotonic()
         task = asyncio.create_task(self._pools[name].run(call))
+        await call.assigned.wait()  # on Lambda there is always a process: that wait is ours alone
         done, _ = await asyncio.wait({task}, timeout=self._integration_seconds)
         outcome = task.result() if done else Failure.TIMED_OUT
-        if not done and call.started:
+        if not done:
             self._late.add(task)  # it goes on, and may still post
             task.add_done_callback(self._late.discard)
-        elif not done:
-            task.cancel()
         run = Run(name, outcome, time.monotonic() - began, call.cold)
         self._observer.ran(invocation, run)
         return outcome

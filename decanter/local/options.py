@@ -17,12 +17,14 @@ class Options:
     integration_timeout: float = 29
     idle_timeout: float = 600
     max_age: float = 7200
-    concurrency: int = 4
+    concurrency: int = 64
+    process_idle_timeout: float = 30
     template: Path | None = None
     use_template: bool = True
     json_log: bool = False
     verbose: bool = False
     reload: bool = True
+    fork: bool = True
     faults: tuple[Fault, ...] = ()
     allow_hosts: tuple[str, ...] = ()
 

@@ -1,12 +1,14 @@
 """The processes of one function: an event waits for a free one, more start while events wait."""
 
 import asyncio
+import os
 from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from decanter.errors import DecanterError, ProjectError
+from decanter.local.memory import Memory
 from decanter.local.outcomes import Failure, Outcome, Returned
 from decanter.local.process import Launch, Worker, WorkerGoneError
 
@@ -14,6 +16,15 @@ Start = Callable[[Launch], Awaitable[Worker]]
 """Starts a process that has loaded the app."""
 
 CHANGED = "the files have changed since the code in service was loaded"
+
+KEPT = 1
+"""So many processes of a function stay, however long they are idle."""
+
+STARTS_AT_ONCE = max(4, 2 * (os.cpu_count() or 1))
+"""More would not be ready sooner: while they start, a quick handler has emptied the queue."""
+
+START_SECONDS = 0.5
+"""A start that has taken so long waits for something else than a processor; others may begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,28 +39,51 @@ class Function:
 
 @dataclass(slots=True)
 class Call:
-    """An event on its way through a pool."""
+    """An event on its way through a pool; `assigned` once it has a process, or never gets one."""
 
     message: dict[str, Any]
     request_id: str
-    started: bool = False
+    assigned: asyncio.Event = field(default_factory=asyncio.Event)
     cold: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Scaling:
+    """How many processes a function may have.
+
+    Attributes:
+        concurrency: the most of them.
+        idle_seconds: how long one that is not needed is kept.
+        memory: tells if another one fits.
+    """
+
+    concurrency: int
+    idle_seconds: float = 30
+    memory: Memory = field(default_factory=Memory)
 
 
 class Pool:
     """The workers of one function, all of the same code; older ones only finish their event."""
 
-    def __init__(self, function: Function, concurrency: int, start: Start) -> None:
+    def __init__(self, function: Function, scaling: Scaling, start: Start) -> None:
         self.function = function
+        self._scaling = scaling
         self._start = start
-        self._concurrency = concurrency
         self._workers: set[Worker] = set()
-        self._idle: list[Worker] = []
+        self._idle: deque[Worker] = deque()  # those that have been idle longest first
         self._retired: set[Worker] = set()
         self._waiting: deque[asyncio.Future[Worker]] = deque()
         self._starting: set[asyncio.Task[None]] = set()
+        self._slots: set[asyncio.Task[None]] = set()
+        self._ending: asyncio.TimerHandle | None = None
         self._generation = 0
         self._cannot_grow = False
+        self._said: set[str] = set()
+
+    @property
+    def size(self) -> int:
+        """The number of its processes, older ones included."""
+        return len(self._workers | self._retired)
 
     def adopt(self, worker: Worker, function: Function) -> None:
         """Use a prepared worker and the function that it runs; older workers leave."""
@@ -71,7 +105,9 @@ class Pool:
         except DecanterError as error:
             self._report(call, f"init error: {error}")
             return Failure.RAISED
-        call.started, call.cold = True, worker.calls == 0
+        finally:
+            call.assigned.set()
+        call.cold = worker.calls == 0
         seconds = self.function.timeout_seconds
         try:
             answer = await asyncio.wait_for(worker.call(call.message), seconds)
@@ -91,8 +127,11 @@ class Pool:
 
     async def stop(self) -> None:
         """Kill every process, at once, and wait until they are gone."""
+        self._waiting.clear()
         for task in self._starting:
             task.cancel()
+        if self._ending is not None:
+            self._ending.cancel()
         workers = self._workers | self._retired
         for worker in workers:
             worker.kill()
@@ -142,7 +181,9 @@ class Pool:
                 worker.busy = True
                 waiter.set_result(worker)
                 return
+        worker.idle_since = asyncio.get_running_loop().time()
         self._idle.append(worker)
+        self._end_idle()
 
     def _release(self, worker: Worker) -> None:
         worker.busy = False
@@ -155,33 +196,94 @@ class Pool:
             self._workers.discard(worker)
             self._grow()
 
+    def _end_idle(self) -> None:
+        """End the processes that have been idle too long, now and again when the next one has."""
+        loop = asyncio.get_running_loop()
+        if self._ending is not None:
+            self._ending.cancel()
+            self._ending = None
+        while self._idle and len(self._workers) > KEPT:
+            wait = self._idle[0].idle_since + self._scaling.idle_seconds - loop.time()
+            if wait > 0:
+                self._ending = loop.call_later(wait, self._end_idle)
+                return
+            worker = self._idle.popleft()
+            self._workers.discard(worker)
+            worker.kill()
+
     def _grow(self) -> None:
-        wanted = sum(not waiter.done() for waiter in self._waiting) - len(self._starting)
-        room = self._concurrency - len(self._workers) - len(self._starting)
+        """Start processes for the events that wait, as far as the limits allow."""
         if self._workers and self._cannot_grow:
             return
-        for _ in range(min(wanted, room)):
+        wanted = sum(not waiter.done() for waiter in self._waiting) - len(self._starting)
+        for _ in range(min(wanted, STARTS_AT_ONCE - len(self._slots))):
+            if not self._has_room():
+                return
             task = asyncio.create_task(self._start_another())
+            task.add_done_callback(self._started)
             self._starting.add(task)
-            task.add_done_callback(self._starting.discard)
+            self._slots.add(task)
+            asyncio.get_running_loop().call_later(START_SECONDS, self._free_slot, task)
+
+    def _has_room(self) -> bool:
+        number = len(self._workers) + len(self._starting)
+        has = f"{self.function.name} has {number} processes"
+        alike = next(iter(self._workers), None)
+        if number >= self._scaling.concurrency:
+            text = f"{has}, as many as --concurrency {number} allows: events wait for one"
+            self._say_once("concurrency", text)
+            return False
+        if alike and not self._scaling.memory.fits(alike.pid, len(self._starting)):
+            text = f"{has}, and memory for no more (--concurrency is {self._scaling.concurrency})"
+            self._say_once("memory", f"{text}: events wait for one")
+            return False
+        return True
+
+    def _say_once(self, about: str, text: str) -> None:
+        if about not in self._said:
+            self._said.add(about)
+            self.function.launch.log(text, "")
+
+    def _free_slot(self, task: asyncio.Task[None]) -> None:
+        if task in self._slots:
+            self._slots.discard(task)
+            self._grow()
 
     async def _start_another(self) -> None:
-        generation = -1
         try:
-            while generation != self._generation:  # the code changed while it was being loaded
-                generation = self._generation
-                worker = await self._start_alike()
-                if generation != self._generation:
-                    worker.kill()
+            worker = await self._start_current()
         except DecanterError as error:
-            if not self._workers:
-                self._give_up(error)
-            elif not self._cannot_grow:  # else several were on their way, and one has said it
-                self.function.launch.log(f"no further process is started: {error}", "")
-            self._cannot_grow = True  # until newer code comes
+            self._cannot_start(error)
+            return
+        self._started(asyncio.current_task())  # before it is counted as a worker
+        self._workers.add(worker)
+        self._offer(worker)
+        self._grow()
+
+    async def _start_current(self) -> Worker:
+        """A process of the code that is in service once it has loaded it.
+
+        Raises:
+            DecanterError: it cannot be started.
+        """
+        while True:
+            generation = self._generation
+            worker = await self._start_alike()
+            if generation == self._generation:
+                return worker
+            worker.kill()  # the code changed while it was being loaded
+
+    def _cannot_start(self, error: DecanterError) -> None:
+        if not self._workers:
+            self._give_up(error)
         else:
-            self._workers.add(worker)
-            self._offer(worker)
+            self._say_once(str(error), f"no further process is started: {error}")
+        # What the system refuses now it may allow later; other code has to come first.
+        self._cannot_grow = self._cannot_grow or isinstance(error, ProjectError)
+
+    def _started(self, task: asyncio.Task[None] | None) -> None:
+        self._starting -= {task}
+        self._slots -= {task}
 
     async def _start_alike(self) -> Worker:
         """Another process of the code that the others run.

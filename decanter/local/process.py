@@ -7,20 +7,23 @@ import signal
 import socket
 import struct
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Protocol, Self
 
 from decanter.declaration import Declaration
-from decanter.errors import ProjectError
+from decanter.errors import ProjectError, ServiceError
 
 LENGTH = struct.Struct("!I")
 WORKER = Path(__file__).with_name("worker.py")
 
 LAST_WORDS_SECONDS = 0.5
 """How long what a process has written may take to arrive once it is gone."""
+
+UNSEEN = 256
+"""In place of the exit status of a process whose end nobody has seen."""
 
 LogLine = Callable[[str, str], None]
 """Takes a line that the process printed and the request id that it belongs to, or ""."""
@@ -49,10 +52,47 @@ class Launch:
     is_current: Callable[[], bool] = lambda: True
 
 
+class Process(Protocol):
+    """A process that may have been spawned or forked; its id is its group's, too."""
+
+    @property
+    def pid(self) -> int:
+        """Its id."""
+
+    @property
+    def returncode(self) -> int | None:
+        """Its exit status, negative for a signal; None while it runs."""
+
+    async def wait(self) -> int:
+        """Wait for its end; its exit status."""
+
+
+Begin = Callable[[Launch, int, int], Awaitable[Process]]
+"""Begins a process with the descriptors of its channel and its output."""
+
+
+async def spawn(launch: Launch, channel: int, output: int) -> Process:
+    """Begin a worker's process by a start of the interpreter."""
+    return await asyncio.create_subprocess_exec(
+        *script(launch.project, channel),
+        pass_fds=[channel],
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=output,
+        stderr=asyncio.subprocess.STDOUT,
+        env=launch.environment,
+        start_new_session=True,  # Ctrl-C in the terminal is the gateway's to handle
+    )
+
+
+def script(project: Path, descriptor: int) -> list[str]:
+    """The command that runs `worker.py` with the socket to the gateway."""
+    return [sys.executable, "-P", str(WORKER), str(project), "--fd", str(descriptor)]
+
+
 class Worker:
     """A process that takes one event at a time, once it has loaded the app."""
 
-    def __init__(self, process: asyncio.subprocess.Process, log: LogLine) -> None:
+    def __init__(self, process: Process, log: LogLine) -> None:
         self._process = process
         self._log = log
         self._answer: asyncio.Future[dict[str, Any]] | None = None
@@ -63,69 +103,52 @@ class Worker:
         self.declared: Declaration
         self.calls = 0
         self.busy = False
+        self.idle_since = 0.0
 
     @classmethod
-    async def start(cls, launch: Launch) -> "Worker":
+    async def start(cls, launch: Launch, begin: Begin = spawn) -> Self:
         """Start a process and wait until it has loaded the app.
 
         Raises:
             ProjectError: it cannot be loaded; the message is one line.
+            ServiceError: the system starts no further process.
         """
-        worker = await cls.spawn(launch)
-        await worker.load(launch)
+        try:
+            worker = await cls._begin(launch, begin)
+        except OSError as error:
+            raise ServiceError(f"the system starts no process: {error.strerror}") from error
+        try:
+            await worker._load(launch.init_seconds)
+        except BaseException:
+            worker.kill()
+            await worker.wait()
+            raise
         return worker
 
     @classmethod
-    async def spawn(cls, launch: Launch, *, ahead: bool = False) -> "Worker":
-        """Start a process that can be told to load the app.
-
-        Args:
-            launch: how.
-            ahead: have it import what apps share, and wait until it has.
-
-        Raises:
-            WorkerGoneError: the process ended before it had.
-        """
+    async def _begin(cls, launch: Launch, begin: Begin) -> Self:
         ours, theirs = socket.socketpair()
-        output, printed = os.pipe()
-        with theirs, os.fdopen(printed, "wb") as out:
+        reading, printed = os.pipe()
+        output = os.fdopen(reading, "rb", 0)
+        with theirs, os.fdopen(printed, "wb"):
             try:
-                process = await _spawn(launch, theirs.fileno(), out, *["--ahead"] * ahead)
+                process = await begin(launch, theirs.fileno(), printed)
             except BaseException:
                 ours.close()
-                os.close(output)
+                output.close()
                 raise
         worker = cls(process, launch.log)
         await worker._listen(ours, output)
-        if ahead:
-            await worker._ready()
         return worker
 
-    async def _ready(self) -> None:
-        try:
-            await self._answered()
-        except BaseException:
-            self.kill()
-            await self.wait()
-            raise
-
-    async def load(self, launch: Launch) -> None:
-        """Have the app loaded; `launch` may be newer than the one it was spawned with.
-
-        Raises:
-            ProjectError: it cannot be loaded; the message is one line.
-        """
-        self._log = launch.log
-        try:
-            await self._load(launch.init_seconds)
-        except BaseException:
-            self.kill()
-            await self.wait()
-            raise
+    @property
+    def pid(self) -> int:
+        """The process's id."""
+        return self._process.pid
 
     @property
     def alive(self) -> bool:
-        """Whether the process can still take an event."""
+        """True if the process can still take an event."""
         return self._process.returncode is None and not self._tasks[0].done()
 
     async def call(self, message: dict[str, Any]) -> dict[str, Any]:
@@ -140,8 +163,8 @@ class Worker:
 
     def kill(self) -> None:
         """End the process and whatever it started, at once."""
-        with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        if self._process.returncode is None:
+            kill_group(self._process.pid)
 
     async def wait(self) -> None:
         """Wait until the process is gone and what it said is read.
@@ -153,12 +176,12 @@ class Worker:
         self._output.close()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _listen(self, connection: socket.socket, output: int) -> None:
+    async def _listen(self, connection: socket.socket, output: IO[bytes]) -> None:
         channel, self._writer = await asyncio.open_connection(sock=connection)
         printed = asyncio.StreamReader()
         # Not the process's own pipe: asyncio takes no process to have ended while that is open.
         self._output, _ = await asyncio.get_running_loop().connect_read_pipe(
-            lambda: asyncio.StreamReaderProtocol(printed), os.fdopen(output, "rb", 0)
+            lambda: asyncio.StreamReaderProtocol(printed), output
         )
         work = (self._read_channel(channel), self._read_output(printed), self._see_the_end())
         self._tasks = [asyncio.create_task(each) for each in work]
@@ -197,6 +220,7 @@ class Worker:
 
     async def _see_the_end(self) -> None:
         code = await self._process.wait()
+        kill_group(self._process.pid)  # what it has started ends with it
         await asyncio.wait(self._tasks[:1], timeout=LAST_WORDS_SECONDS)
         self._writer.close()
         if self._answer is not None and not self._answer.done():
@@ -220,23 +244,16 @@ class Worker:
             self._log(pending.decode(errors="replace"), self._request_id)
 
 
-async def _spawn(
-    launch: Launch, descriptor: int, out: IO[bytes], *options: str
-) -> asyncio.subprocess.Process:
-    return await asyncio.create_subprocess_exec(
-        *(sys.executable, "-P", str(WORKER), str(launch.project), "--fd", str(descriptor)),
-        *options,
-        pass_fds=[descriptor],
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=out,
-        stderr=asyncio.subprocess.STDOUT,
-        env=launch.environment,
-        start_new_session=True,  # Ctrl-C in the terminal is the gateway's to handle
-    )
+def kill_group(pid: int) -> None:
+    """Kill the processes of a group; that of a process that has ended may still have some."""
+    with suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGKILL)
 
 
 def how_it_ended(code: int) -> str:
     """A process's end in words."""
+    if code == UNSEEN:
+        return "its exit status is not known"
     if code >= 0:
         return f"exit status {code}"
     try:

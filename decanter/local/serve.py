@@ -20,18 +20,19 @@ from decanter.local.deployment import Deployer
 from decanter.local.environment import Maker
 from decanter.local.events import API_ID, EventMaker
 from decanter.local.faults import FaultError, Faults
+from decanter.local.forks import Forks
 from decanter.local.functions import Functions
 from decanter.local.gateway import Gateway
 from decanter.local.hosts import LOOPBACK, Hosts
 from decanter.local.journal import Journal
 from decanter.local.model import Api, Limits
 from decanter.local.options import Options
+from decanter.local.pool import Scaling
 from decanter.local.reload import Sources, changes
 from decanter.local.schedules import Schedules
 from decanter.local.selection import CHALICE_EXPRESSION
 from decanter.local.server import Server
 from decanter.local.services import local_region
-from decanter.local.spares import Spares
 from decanter.project import Project
 from decanter.stack import Stack
 from decanter.template import Template
@@ -72,11 +73,12 @@ class _Service:
             api_stage=project.api_stage,
         )
         self._journal = Journal(as_json=options.json_log, verbose=options.verbose)
+        self._forks = Forks(self._journal.note, enabled=options.fork)
         self._functions = Functions(
-            concurrency=options.concurrency,
+            scaling=Scaling(options.concurrency, options.process_idle_timeout),
             integration_seconds=options.integration_timeout,
             observer=self._journal,
-            spares=Spares() if options.reload else None,
+            start=self._forks.start,
         )
         self._schedules = Schedules(self._functions, self._stack, self._journal)
         self._gateway = Gateway(
@@ -103,6 +105,7 @@ class _Service:
                 await self._serve(deployer, database, changes(sources, seen))
             finally:
                 await self._functions.stop()
+                await self._forks.stop()
 
     def _deployer(self, database: Database, sources: Sources) -> Deployer:
         options = self._options
@@ -211,7 +214,8 @@ class _Service:
             "tables": self._deployment.tables,
             "concurrency": self._options.concurrency,
             "reload": self._options.reload,
-            "spare_processes": self._functions.spares.count if self._functions.spares else 0,
+            "processes": self._functions.processes,
+            "fork_servers": self._forks.pids,
         }
 
     def _warn(self, text: str) -> None:

@@ -3,6 +3,9 @@
 Run by path, `python -P worker.py PROJECT --fd N`; N is a socket to the gateway. Both sides send a
 four-byte length and a JSON object. Told to `load`, it says what the app declares, then
 answers each `invoke` with one `result` or `error`; what is printed is sent as it comes.
+
+With `--forks` it is a fork server, see `forkserver.py`: each of its children goes on from `main` as
+if it had been run alone.
 """
 
 import argparse
@@ -20,7 +23,7 @@ import threading
 import time
 import traceback
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -197,10 +200,9 @@ def serve(app: Any, channel: Channel, out: LineStream) -> None:
         channel.send(outcome)
 
 
-def load_inside() -> ModuleType:
-    """Load `inside.py`, by its path: nothing of ours is on the project's `sys.path`."""
-    path = Path(__file__).parent.parent / "inside.py"
-    spec = importlib.util.spec_from_file_location("decanter_inside", path)
+def load_script(path: Path) -> Any:
+    """Load a file of ours by its path: nothing of ours is on the project's `sys.path`."""
+    spec = importlib.util.spec_from_file_location(f"decanter_{path.stem}", path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -220,25 +222,35 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("project", type=Path)
     parser.add_argument("--fd", type=int, required=True)
-    parser.add_argument("--ahead", action="store_true")
+    parser.add_argument("--forks", action="store_true")
     arguments = parser.parse_args()
-    channel = Channel(socket.socket(fileno=arguments.fd))
-    out = LineStream(channel)
-    sys.stdout = sys.stderr = out
-    configure_logging(out)
     # A compiled file is told from its source by size and second: two edits of one second would
     # leave the older in force after a reload.
     sys.dont_write_bytecode = True
-    inside = load_inside()
-    if arguments.ahead:
-        inside.import_ahead()
-        channel.send({"type": "waiting"})
+    here = Path(__file__).parent
+    inside = load_script(here.parent / "inside.py")
+    descriptor: int | None = arguments.fd
+    if arguments.forks:
+        known = frozenset(sys.modules)
+        forkserver = load_script(here / "forkserver.py")
+        descriptor = forkserver.serve(socket.socket(fileno=descriptor), known)
+    if descriptor is not None:
+        work(Path(arguments.project), descriptor, inside)
+
+
+def work(project: Path, descriptor: int, inside: Any) -> None:
+    """Be a worker: load the app when the gateway says so, then handle events."""
+    os.set_inheritable(descriptor, False)  # noqa: FBT003 - Python's own signature
+    channel = Channel(socket.socket(fileno=descriptor))
+    out = LineStream(channel)
+    sys.stdout = sys.stderr = out
+    configure_logging(out)
     if channel.receive() is None:
         return
-    inside.enter(arguments.project)
+    inside.enter(project)
     redirect_management_clients(os.environ["AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"])
     try:
-        module, app = inside.load(arguments.project)
+        module, app = inside.load(project)
         channel.send({"type": "ready", "declaration": inside.declaration(module, app)})
     except inside.LoadError as error:
         channel.send({"type": "failed", "declaration": error.report()})

@@ -1,10 +1,9 @@
 """A changed project is served at once: new processes and routes, the same sockets."""
 
-import json
 import threading
 import time
-import urllib.request
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -33,11 +32,6 @@ def say(client: ClientConnection, text: str) -> str:
     return receive(client)
 
 
-def spare_processes(running: Running) -> int:
-    with urllib.request.urlopen(f"{running.origin}/_gateway/info", timeout=SECONDS) as response:
-        return int(json.load(response)["spare_processes"])
-
-
 def in_service(running: Running, number: int) -> None:
     """Wait until so many changes are in service."""
 
@@ -64,7 +58,6 @@ def test_a_change_is_served_within_a_second(small: SmallProject, running: Runnin
     seconds = []
     with running.connect() as client:
         for number in range(1, 7):
-            wait_until(lambda: spare_processes(running) == 1, "a spare process waits")
             began = time.perf_counter()
             small.answer(repr(f"version {number}"))
             in_service(running, number)
@@ -144,6 +137,9 @@ def test_a_numbered_stream_during_ten_reloads_has_no_gap_and_no_repeat(
     received: list[str] = []
     done = threading.Event()
 
+    def has_answered(version: int) -> bool:
+        return any(line.endswith(f" {version}") for line in received)
+
     def stream(client: ClientConnection) -> None:
         number = 0
         while not done.is_set() or number < 50:
@@ -156,10 +152,10 @@ def test_a_numbered_stream_during_ten_reloads_has_no_gap_and_no_repeat(
         for version in range(1, 11):
             small.answer(f"event.body + ' {version}'")
             in_service(running, version)
+            wait_until(partial(has_answered, version), "its code answers")
         done.set()
         streaming.join(SECONDS)
     assert [line.split()[0] for line in received] == [str(n) for n in range(len(received))]
-    assert len({line.split()[-1] for line in received if " " in line}) >= 9
 
 
 def test_a_handler_at_work_finishes_with_the_code_that_it_began_with(
@@ -187,7 +183,6 @@ def test_without_reload_further_processes_run_the_code_of_the_first_or_are_not_s
         client.send("two")
         assert {receive(client), receive(client)} == {"one", "two"}
         assert running.wait_for_line("no further process is started: the files have changed")
-        assert spare_processes(running) == 0
 
 
 def test_no_reload_keeps_the_code(small: SmallProject) -> None:

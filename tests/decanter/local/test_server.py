@@ -20,6 +20,7 @@ from decanter.local.gateway import Gateway
 from decanter.local.hosts import Hosts
 from decanter.local.journal import Journal
 from decanter.local.model import Api, Limits
+from decanter.local.pool import Scaling
 from decanter.local.schedules import Schedules
 from decanter.local.selection import CHALICE_EXPRESSION
 from decanter.local.server import Server
@@ -84,7 +85,7 @@ async def serving(limits: Limits) -> AsyncIterator[Serving]:
             Api("api", {}, CHALICE_EXPRESSION), EventMaker("api", f"127.0.0.1:{port}"), limits
         )
         journal = Journal(out, as_json=True, verbose=False)
-        functions = Functions(concurrency=1, integration_seconds=1, observer=journal)
+        functions = Functions(scaling=Scaling(1), integration_seconds=1, observer=journal)
         stack = Stack("small", "dev", "us-east-1", "apiid", "api")
         control = Control(
             *(gateway, journal, Faults()),
