@@ -18,8 +18,6 @@ from decanter.local.process import UNSEEN, Launch, Process, Worker, how_it_ended
 
 READY_SECONDS = 20.0
 STOP_SECONDS = 2.0
-MOST_DEATHS = 5
-"""After so many dead fork servers workers are spawned."""
 
 INTERPRETERS = ("PYTHON", "LD_", "LC_", "LANG", "MALLOC_", "GLIBC_", "OPENSSL_")
 """The interpreter and its C libraries read variables that begin so, when they start."""
@@ -44,14 +42,17 @@ class Forks:
     Args:
         note: takes a line for the user: why workers are spawned, or that a fork server has died.
         enabled: False to spawn every worker.
+        most_deaths: after so many dead fork servers workers are spawned.
     """
 
-    def __init__(self, note: Callable[[str], None], *, enabled: bool = True) -> None:
+    def __init__(
+        self, note: Callable[[str], None], *, enabled: bool = True, most_deaths: int = 5
+    ) -> None:
         self._note = note
         self._enabled = enabled and sys.platform == "linux" and hasattr(os, "pidfd_open")
         self._starting: asyncio.Task[ForkServer | None] | None = None
         self._servers: list[ForkServer] = []
-        self._deaths = 0
+        self._deaths_left = most_deaths
         self._noted: set[str] = set()
 
     @property
@@ -109,8 +110,8 @@ class Forks:
         return server
 
     def _died(self, how: str) -> None:
-        self._deaths += 1
-        self._enabled = self._enabled and self._deaths < MOST_DEATHS
+        self._deaths_left -= 1
+        self._enabled = self._enabled and self._deaths_left > 0
         self._note(
             f"the fork server has ended ({how}): "
             + ("another one is started" if self._enabled else "processes are spawned from now on")

@@ -67,10 +67,10 @@ class Memory:
         self._available = available
         self._used = used
 
-    def fits(self, alike: int, starting: int) -> bool:
+    def fits(self, alike: int | None, starting: int) -> bool:
         """True if one more process like `alike` fits beside those that are being started."""
         available = self._available()
         if available is None:
             return True
-        each = max(PROCESS_BYTES, self._used(alike))
+        each = PROCESS_BYTES if alike is None else max(PROCESS_BYTES, self._used(alike))
         return available >= RESERVE_BYTES + (starting + 1) * each

@@ -228,12 +228,12 @@ class Pool:
     def _has_room(self) -> bool:
         number = len(self._workers) + len(self._starting)
         has = f"{self.function.name} has {number} processes"
-        alike = next(iter(self._workers), None)
+        alike = next((worker.pid for worker in self._workers), None)
         if number >= self._scaling.concurrency:
             text = f"{has}, as many as --concurrency {number} allows: events wait for one"
             self._say_once("concurrency", text)
             return False
-        if alike and not self._scaling.memory.fits(alike.pid, len(self._starting)):
+        if number and not self._scaling.memory.fits(alike, len(self._starting)):
             text = f"{has}, and memory for no more (--concurrency is {self._scaling.concurrency})"
             self._say_once("memory", f"{text}: events wait for one")
             return False
