@@ -1,0 +1,142 @@
+"""Rule 96: events are handled at once, a process each, and no wait for one counts as theirs."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.contract.clients import receive
+from tests.contract.projects import NO_DATABASE, SmallProject
+from tests.gateways import SECONDS, Running, gateway, wait_until
+
+TOGETHER = 8
+
+MEETS_THE_OTHERS = f"""\
+import os, pathlib, time
+def others():
+    folder = pathlib.Path("meeting")
+    folder.mkdir(exist_ok=True)
+    (folder / str(os.getpid())).touch()
+    while len(list(folder.iterdir())) < {TOGETHER}:
+        time.sleep(0.01)
+    return "all"
+"""
+
+
+@pytest.fixture(name="small")
+def _small(tmp_path: Path) -> SmallProject:
+    return SmallProject(tmp_path)
+
+
+def info(running: Running) -> dict[str, Any]:
+    with urllib.request.urlopen(f"{running.origin}/_gateway/info", timeout=SECONDS) as response:
+        found: dict[str, Any] = json.load(response)
+        return found
+
+
+def processes_of(folder: Path) -> list[int]:
+    """The processes whose command line names a folder."""
+    done = subprocess.run(["pgrep", "-f", str(folder)], capture_output=True, text=True, check=False)
+    return [int(pid) for pid in done.stdout.split()]
+
+
+def answers(running: Running, number: int) -> Iterator[str]:
+    """What so many clients get that send a message at once."""
+    with ExitStack() as stack:
+        clients = [stack.enter_context(running.connect()) for _ in range(number)]
+        for client in clients:
+            client.send("any")
+        yield from [receive(client) for client in clients]
+
+
+@pytest.mark.rule(96)
+@pytest.mark.parametrize("options", [(), ("--no-fork",)])
+def test_every_event_has_a_process_at_once_and_idle_ones_end(
+    small: SmallProject, options: tuple[str, ...]
+) -> None:
+    """Each handler waits until all of them run."""
+    small.answer("others()", MEETS_THE_OTHERS)
+    usual = ("--no-template", *NO_DATABASE, "--process-idle-timeout", "0.2")
+    with gateway(small.folder, *usual, *options) as running:
+        before = info(running)
+        assert bool(before["fork_servers"]) is not bool(options)
+        assert {*answers(running, TOGETHER)} == {"all"}
+        assert len({*(small.folder / "meeting").iterdir()}) == TOGETHER
+        wait_until(lambda: info(running)["processes"] == before["processes"], "the others end")
+        wait_until(
+            lambda: len(processes_of(small.folder)) == 2 + len(before["fork_servers"]),
+            "the gateway, one worker and the fork server are left",
+        )
+
+
+@pytest.mark.rule(96)
+def test_waiting_for_a_process_is_not_the_integrations_time(small: SmallProject) -> None:
+    """The last of five waits longer than an integration may take."""
+    small.answer("[time.sleep(0.4), 'done'][1]", "import time\n")
+    limits = ("--concurrency", "1", "--integration-timeout", "1")
+    with gateway(small.folder, "--no-template", *NO_DATABASE, *limits) as running:
+        [*answers(running, 1)]  # the first one makes a client, which takes long on a busy machine
+        assert [*answers(running, 5)] == ["done"] * 5
+        said = [line for line in running.lines if "--concurrency 1 allows" in line]
+        assert len(said) == 1
+        assert "websocket_message has 1 processes" in said[0]
+
+
+@pytest.mark.parametrize("options", [(), ("--no-fork",)])
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_gateway_that_ends_in_any_way_leaves_no_process(
+    small: SmallProject, number: signal.Signals, options: tuple[str, ...]
+) -> None:
+    """Nor a child of a handler, where the workers are forked or the gateway ends in order."""
+    start = (
+        "import subprocess\ndef start():\n    return str(subprocess.Popen(['sleep', '99']).pid)\n"
+    )
+    small.answer("start()", start)
+    with gateway(small.folder, "--no-template", *NO_DATABASE, *options) as running:
+        with running.connect() as client:
+            client.send("any")
+            child = int(receive(client))
+            os.kill(running.process.pid, number)
+            running.process.wait(SECONDS)
+        wait_until(lambda: processes_of(small.folder) == [], "all have ended")
+        if options and number in (signal.SIGKILL, signal.SIGHUP):
+            os.kill(child, signal.SIGKILL)
+        wait_until(lambda: not Path(f"/proc/{child}").exists(), "the handler's child has ended")
+
+
+def test_a_gateway_that_is_killed_while_the_app_is_imported_leaves_no_process(
+    small: SmallProject,
+) -> None:
+    with gateway(small.folder, "--no-template", *NO_DATABASE) as running:
+        small.write("import pathlib, time\npathlib.Path('begun').touch()\ntime.sleep(99)\n")
+        wait_until((small.folder / "begun").exists, "the import has begun")
+        running.process.kill()
+        wait_until(lambda: processes_of(small.folder) == [], "all have ended")
+
+
+@pytest.mark.parametrize("options", [(), ("--no-fork",)])
+@pytest.mark.parametrize("moment", [0.0, 0.3, 0.8, 1.2, 1.6, 2.5])
+def test_ctrl_c_at_any_time_leaves_no_process(
+    small: SmallProject, moment: float, options: tuple[str, ...]
+) -> None:
+    """From before the first process until the gateway serves."""
+    command = ("decanter", "local", "--project-dir", str(small.folder), "--port", "0", *NO_DATABASE)
+    with subprocess.Popen(
+        [sys.executable, "-m", *command, *options],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    ) as process:
+        threading.Event().wait(moment)
+        process.send_signal(signal.SIGINT)
+        process.wait(SECONDS)
+    wait_until(lambda: processes_of(small.folder) == [], "all have ended")
