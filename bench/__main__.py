@@ -2,8 +2,8 @@
 
     python -m bench [--rounds 5] [--json FILE] [--write docs/performance.md] [PART ...]
 
-Parts: posts, quota, faults, broadcast, cold, gateway, package; all of them without a name. Tables
-are printed as Markdown. Everything stays on loopback.
+Parts: posts, quota, faults, broadcast, cold, gateway, processes, package; all of them without a
+name. Tables are printed as Markdown. Everything stays on loopback.
 """
 
 import argparse
@@ -31,7 +31,11 @@ PARTS: dict[str, Part] = {
     "broadcast": broadcast.measure,
     "cold": cold.measure,
 }
-SCRIPTS = {"gateway": "gateway.py", "package": "package_import.py"}
+SCRIPTS = {
+    "gateway": "gateway.py",
+    "processes": "processes.py",
+    "package": "package_import.py",
+}
 """Those that print their own figures."""
 
 BEGIN, END = "<!-- figures -->\n", "<!-- end of figures -->\n"
