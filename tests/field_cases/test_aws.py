@@ -103,9 +103,6 @@ def _foreign(aws: Cloud) -> Cloud:
 
 @pytest.mark.row("A1")
 @pytest.mark.parametrize("command", ["provision", "delete"])
-@pytest.mark.xfail(
-    strict=True, raises=AssertionError, reason="a stack of somebody else is changed or deleted"
-)
 def test_a_stack_of_somebody_else_stays_as_it_is(
     command: str, foreign: Cloud, project: Path
 ) -> None:
@@ -121,9 +118,6 @@ def test_a_stack_of_somebody_else_stays_as_it_is(
 
 
 @pytest.mark.row("A1")
-@pytest.mark.xfail(
-    strict=True, raises=AssertionError, reason="two applications share one stack by its name"
-)
 def test_a_stack_of_another_application_of_ours_stays_as_it_is(aws: Cloud, tmp_path: Path) -> None:
     """Stage eu-dev of app chat, and stage dev of app chat-eu."""
     stage = CONFIG["stages"]["dev"]
@@ -144,9 +138,6 @@ def test_a_stack_of_another_application_of_ours_stays_as_it_is(aws: Cloud, tmp_p
 
 
 @pytest.mark.row("A1")
-@pytest.mark.xfail(
-    strict=True, raises=AssertionError, reason="a stack without a mark is taken over unasked"
-)
 def test_a_stack_of_ours_that_has_no_mark_is_adopted_by_name(
     aws: Cloud, project: Path, made: str
 ) -> None:
@@ -163,9 +154,6 @@ def test_a_stack_of_ours_that_has_no_mark_is_adopted_by_name(
 
 @pytest.mark.row("A1")
 @pytest.mark.parametrize("change", ["removes", "replaces"])
-@pytest.mark.xfail(
-    strict=True, raises=AssertionError, reason="a table is deleted with what is in it, unasked"
-)
 def test_a_table_is_not_removed_or_replaced_unasked(
     change: str, aws: Cloud, project: Path, made: str
 ) -> None:
@@ -183,7 +171,6 @@ def test_a_table_is_not_removed_or_replaced_unasked(
 
 
 @pytest.mark.row("A2")
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="the table is deleted unasked")
 def test_table_delete_asks(aws: Cloud, project: Path) -> None:
     assert run("table", "create", "--project-dir", project).status == 0
     done = run("table", "delete", "--project-dir", project)
@@ -193,7 +180,6 @@ def test_table_delete_asks(aws: Cloud, project: Path) -> None:
 
 
 @pytest.mark.row("A2")
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="`table delete` has no --yes")
 def test_table_delete_leaves_a_table_with_another_key(aws: Cloud, project: Path) -> None:
     aws.client("dynamodb").create_table(
         **ORDERS["Properties"] | {"TableName": "pour-dev-connections"}  # type: ignore[operator]
@@ -205,9 +191,6 @@ def test_table_delete_leaves_a_table_with_another_key(aws: Cloud, project: Path)
 
 
 @pytest.mark.row("A3")
-@pytest.mark.xfail(
-    strict=True, raises=AssertionError, reason="--noop prints the old and the new value"
-)
 def test_values_of_variables_are_not_printed(aws: Cloud, project: Path, made: str) -> None:
     template = json.loads(made)
     for _, values in variables(template["Resources"]):
@@ -223,7 +206,6 @@ def test_values_of_variables_are_not_printed(aws: Cloud, project: Path, made: st
 
 
 @pytest.mark.row("A3")
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="the guide says nothing of secrets")
 def test_the_deployment_guide_says_where_secrets_go() -> None:
     text = (ROOT / "docs" / "deploy.md").read_text()
     assert re.search(r"Secrets Manager|\{\{resolve:", text)
