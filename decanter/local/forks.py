@@ -131,7 +131,7 @@ class ForkServer:
         process: the process.
         connection: the socket to it; its messages are answered in order.
         environment: its variables.
-        on_death: told how it ended, if it was not told to.
+        on_death: told how it ended, if that was after it could fork and unasked.
     """
 
     def __init__(
@@ -148,7 +148,8 @@ class ForkServer:
         self._reads: set[str] = set()
         self._children: dict[int, Forked] = {}
         self._answers: deque[asyncio.Future[dict[str, Any]]] = deque()
-        self._may_end = False
+        self._may_end = True
+        self._how = ""
         self.is_open = False
         connection.setblocking(False)  # noqa: FBT003 - Python's own signature
         asyncio.get_running_loop().add_reader(connection, self._read)
@@ -201,11 +202,12 @@ class ForkServer:
         except TimeoutError:
             raise RefusedError(f"the fork server is not ready after {READY_SECONDS:g} s") from None
         except ReplacedError:
-            raise RefusedError("the fork server does not start") from None
+            await asyncio.wait({self._end}, timeout=STOP_SECONDS)
+            raise RefusedError(f"the fork server does not start ({self._how})") from None
         if answer["type"] != "ready":
             raise RefusedError(answer["why"])
         self._reads = set(answer["reads"])
-        self.is_open = True
+        self.is_open, self._may_end = True, False
 
     async def fork(self, launch: Launch, channel: int, output: int) -> "Forked":
         """Fork a process that goes on as a spawned worker does.
@@ -293,11 +295,12 @@ class ForkServer:
     async def _see_the_end(self) -> None:
         _, said = await self._process.communicate()
         assert self._process.returncode is not None
+        self._close()
+        last = said.decode(errors="replace").strip().rpartition("\n")[2]
+        how = how_it_ended(self._process.returncode)
+        self._how = f"{how}: {last}" if last else how
         if not self._may_end:
-            self._close()
-            last = said.decode(errors="replace").strip().rpartition("\n")[2]
-            how = how_it_ended(self._process.returncode)
-            self._on_death(f"{how}: {last}" if last else how)
+            self._on_death(self._how)
 
 
 class Forked:

@@ -59,8 +59,8 @@ def serve(control: socket.socket, known: frozenset[str]) -> int | None:
         In each new process the descriptor of its channel. None in the server itself, at its end.
     """
     server = Server(control)
+    server.prepare(known)
     try:
-        server.prepare(known)
         return server.run()
     except OSError:  # the gateway has died
         server.end()
@@ -130,7 +130,7 @@ class Server:
         try:
             self._check(request["project"])
             pid, descriptor = fork()
-        except UnsafeError as error:
+        except (UnsafeError, OSError) as error:
             self._send("refused", why=str(error), stale=self._is_stale)
         else:
             if not pid:
@@ -146,16 +146,13 @@ class Server:
 
         Raises:
             UnsafeError: it would not.
+            OSError: the project's folder cannot be read.
         """
         changed = [path for path, before in self._files.items() if stamp(path) != before]
         if changed:
             self._is_stale = True
             raise UnsafeError(f"{changed[0]} has changed")
-        try:
-            shadowed = self._shared.intersection(module_names(project))
-        except OSError as error:
-            raise UnsafeError(str(error)) from error
-        if shadowed:
+        if shadowed := self._shared.intersection(module_names(project)):
             raise UnsafeError(f"the project has a module {min(shadowed)} of its own")
 
     def _become_worker(self, request: Mapping[str, Any], channel: int, output: int) -> int:
@@ -165,8 +162,7 @@ class Server:
             os.dup2(output, 2)
             for descriptor in (output, self._control.detach(), *self._children):
                 os.close(descriptor)
-            os.environ.clear()
-            os.environ.update(request["environment"])
+            become_environment(request["environment"])
             time.tzset()
             sys.argv = [sys.argv[0], request["project"], "--fd", str(channel)]
             sys.orig_argv[sys.orig_argv.index(sys.argv[0]) :] = sys.argv
@@ -186,22 +182,32 @@ def fork() -> tuple[int, int]:
         The child's id and a descriptor that is readable at its end; twice 0 in the child.
 
     Raises:
-        UnsafeError: the system gives no further process.
+        OSError: the system gives no further process, or no descriptor to see its end.
     """
+    waits, told = os.pipe()
     try:
-        waits, told = os.pipe()
-        pid = os.fork()
-    except OSError as error:
-        raise UnsafeError(f"it cannot fork: {error}") from error
-    if not pid:
-        os.setsid()
+        try:
+            pid = os.fork()
+            if not pid:
+                os.setsid()
+        finally:
+            os.close(told)
+        if not pid:
+            return 0, 0
+        os.read(waits, 1)
+        return pid, watch(pid)
+    finally:
         os.close(waits)
-        os.close(told)
-        return 0, 0
-    os.close(told)
-    os.read(waits, 1)
-    os.close(waits)
-    return pid, os.pidfd_open(pid)
+
+
+def watch(pid: int) -> int:
+    """A descriptor that is readable at a child's end; without one the child does not live."""
+    try:
+        return os.pidfd_open(pid)
+    except OSError:
+        kill_group(pid)
+        os.waitpid(pid, 0)
+        raise
 
 
 def import_shared() -> set[str]:
@@ -248,6 +254,13 @@ def recorded_reads() -> Iterator[set[str]]:
         yield reads
     finally:
         kind.__getitem__, kind.__iter__ = get, iterate
+
+
+def become_environment(environment: Mapping[str, str]) -> None:
+    """Have these variables, and the one that Python itself sets where no locale is named."""
+    coerced = {name: os.environ[name] for name in ("LC_CTYPE",) if name in os.environ}
+    os.environ.clear()
+    os.environ.update({**coerced, **environment})
 
 
 def names_in(folder: str) -> set[str]:

@@ -145,6 +145,7 @@ class Pool:
     def _retire_all(self) -> None:
         self._generation += 1
         self._cannot_grow = False
+        self._said.discard("start")
         self._retired |= {worker for worker in self._workers if worker.busy}
         for worker in self._idle:
             worker.kill()
@@ -183,7 +184,8 @@ class Pool:
                 return
         worker.idle_since = asyncio.get_running_loop().time()
         self._idle.append(worker)
-        self._end_idle()
+        if self._ending is None:
+            self._end_idle()
 
     def _release(self, worker: Worker) -> None:
         worker.busy = False
@@ -199,9 +201,7 @@ class Pool:
     def _end_idle(self) -> None:
         """End the processes that have been idle too long, now and again when the next one has."""
         loop = asyncio.get_running_loop()
-        if self._ending is not None:
-            self._ending.cancel()
-            self._ending = None
+        self._ending = None
         while self._idle and len(self._workers) > KEPT:
             wait = self._idle[0].idle_since + self._scaling.idle_seconds - loop.time()
             if wait > 0:
@@ -226,16 +226,16 @@ class Pool:
             asyncio.get_running_loop().call_later(START_SECONDS, self._free_slot, task)
 
     def _has_room(self) -> bool:
+        name, most = self.function.name, self._scaling.concurrency
         number = len(self._workers) + len(self._starting)
-        has = f"{self.function.name} has {number} processes"
         alike = next((worker.pid for worker in self._workers), None)
-        if number >= self._scaling.concurrency:
-            text = f"{has}, as many as --concurrency {number} allows: events wait for one"
-            self._say_once("concurrency", text)
+        if number >= most:
+            text = f"{name} has as many processes as --concurrency {most} allows"
+            self._say_once("concurrency", f"{text}: events wait for one")
             return False
         if number and not self._scaling.memory.fits(alike, len(self._starting)):
-            text = f"{has}, and memory for no more (--concurrency is {self._scaling.concurrency})"
-            self._say_once("memory", f"{text}: events wait for one")
+            text = f"memory has no room for more processes of {name} than {number}"
+            self._say_once("memory", f"{text} (--concurrency is {most}): events wait for one")
             return False
         return True
 
@@ -277,7 +277,7 @@ class Pool:
         if not self._workers:
             self._give_up(error)
         else:
-            self._say_once(str(error), f"no further process is started: {error}")
+            self._say_once("start", f"no further process is started: {error}")
         # What the system refuses now it may allow later; other code has to come first.
         self._cannot_grow = self._cannot_grow or isinstance(error, ProjectError)
 

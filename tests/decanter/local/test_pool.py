@@ -140,7 +140,7 @@ def test_a_limit_that_is_reached_is_said_once_and_the_events_wait() -> None:
         assert await asyncio.gather(*stage.tasks) == [Returned("done")] * 6
         stage.send(9)
         await stage.settle()
-        has = "websocket_message has 3 processes, as many as --concurrency 3 allows"
+        has = "websocket_message has as many processes as --concurrency 3 allows"
         assert stage.lines == [f"{has}: events wait for one"]
         await stage.pool.stop()
 
@@ -155,7 +155,7 @@ def test_memory_sets_the_limit_too_but_never_below_one(room: int, most: int) -> 
         await stage.until(lambda: len(stage.at_work) == most)
         await stage.settle()
         assert len(stage.workers) == most
-        has = f"websocket_message has {most} processes, and memory for no more"
+        has = f"memory has no room for more processes of websocket_message than {most}"
         assert stage.lines == [f"{has} (--concurrency is 64): events wait for one"]
         await stage.pool.stop()
 
