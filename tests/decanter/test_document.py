@@ -1,10 +1,11 @@
 """Templates as files."""
 
+import os
 from pathlib import Path
 
 import pytest
 
-from decanter.document import read_template
+from decanter.document import parse_template, read_template, write_text
 from decanter.errors import ProjectError
 
 YAML = """\
@@ -57,3 +58,58 @@ def test_a_file_that_is_no_template_is_one_line(
         read_template(tmp_path / name)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('{"Resources": {}}', {"Resources": {}}),
+        ("A: {B: 1}\nX: !Ref Y\n", {"A": {"B": 1}, "X": {"Ref": "Y"}}),
+        ('{"Resources": ', {}),
+        ("a: [", {}),
+        ("[]", {}),
+        ("", {}),
+    ],
+)
+def test_a_templates_text_is_json_or_yaml_or_empty(text: str, expected: object) -> None:
+    assert parse_template(text) == expected
+
+
+def test_a_file_is_replaced_whole_and_keeps_its_mode(tmp_path: Path) -> None:
+    path = tmp_path / "it"
+    path.write_text("old")
+    path.chmod(0o640)
+    link = tmp_path / "link"
+    link.symlink_to(path)
+    write_text(link, "new")
+    assert (path.read_text(), path.stat().st_mode & 0o777) == ("new", 0o640)
+    assert link.is_symlink()
+    assert sorted(tmp_path.iterdir()) == [path, link]
+
+
+def test_a_new_file_has_the_mode_that_others_get(tmp_path: Path) -> None:
+    write_text(tmp_path / "ours", "")
+    (tmp_path / "others").touch()
+    modes = {path.stat().st_mode for path in tmp_path.iterdir()}
+    assert len(modes) == 1
+
+
+def test_a_file_that_cannot_be_written_whole_stays_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "it"
+    path.write_text("old")
+    with pytest.raises(UnicodeEncodeError):
+        write_text(path, "new \ud800")
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_is_no_file_is_written_to_and_not_replaced(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        write_text(pipe, "it")
+        assert os.read(reader, 10) == b"it"
+    finally:
+        os.close(reader)
+    assert pipe.is_fifo()
