@@ -198,7 +198,8 @@ class ForkServer:
             RefusedError: forking it is not safe, or it does not start.
         """
         try:
-            answer = await asyncio.wait_for(self._answer(), READY_SECONDS)
+            async with asyncio.timeout(READY_SECONDS):
+                answer = await self._answer()
         except TimeoutError:
             raise RefusedError(f"the fork server is not ready after {READY_SECONDS:g} s") from None
         except ReplacedError:

@@ -110,7 +110,8 @@ class Pool:
         call.cold = worker.calls == 0
         seconds = self.function.timeout_seconds
         try:
-            answer = await asyncio.wait_for(worker.call(call.message), seconds)
+            async with asyncio.timeout(seconds):
+                answer = await worker.call(call.message)
         except TimeoutError:
             self._report(call, f"Task timed out after {seconds:.2f} seconds")
             worker.kill()

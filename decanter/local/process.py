@@ -188,7 +188,8 @@ class Worker:
 
     async def _load(self, seconds: float) -> None:
         try:
-            message = await asyncio.wait_for(self._ask({"type": "load"}), seconds)
+            async with asyncio.timeout(seconds):  # Python 3.11's wait_for may swallow Ctrl-C
+                message = await self._ask({"type": "load"})
         except TimeoutError:
             raise ProjectError(f"importing app.py did not end within {seconds:g} s") from None
         except WorkerGoneError as gone:

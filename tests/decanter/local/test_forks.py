@@ -103,29 +103,25 @@ def test_forked_workers_share_no_randomness(stage: Stage) -> None:
     stage.run(work)
 
 
-@pytest.mark.parametrize(
-    ("first", "second"),
-    [
-        ({"COLOUR": "red"}, {}),
-        ({}, {"COLOUR": "red"}),
-        ({"COLOUR": "red"}, {"COLOUR": "blue"}),
-        ({"AWS_REGION": "eu-west-1"}, {"AWS_REGION": "us-east-1"}),
-        ({"HOME": "/nowhere"}, {"HOME": "/elsewhere"}),
-        ({"TZ": "Asia/Tokyo"}, {"TZ": "UTC"}),
-        ({"EMPTY": "", "UMLAUT": "\u00fc"}, {"EMPTY": "a=b\nc"}),
-        ({"PYTHONUTF8": "1"}, {"PYTHONUTF8": "0"}),
-        ({"PYNAMODB_CONFIG": "/nowhere"}, {}),
-    ],
-)
-def test_each_function_has_its_own_variables_alone(
-    stage: Stage, first: dict[str, str], second: dict[str, str]
-) -> None:
-    launches = [stage.launch(60, **first), stage.launch(60, **second)]
+VARIABLES = [
+    {},
+    {"COLOUR": "red"},
+    {"COLOUR": "blue", "AWS_REGION": "eu-west-1"},
+    {"HOME": "/nowhere"},
+    {"TZ": "Asia/Tokyo"},
+    {"EMPTY": "", "LINES": "a=b\nc", "UMLAUT": "\u00fc"},
+    {"PYTHONUTF8": "1"},
+    {"PYNAMODB_CONFIG": "/nowhere"},
+    {},
+]
+
+
+def test_each_function_has_its_own_variables_alone(stage: Stage) -> None:
+    launches = [stage.launch(60, **variables) for variables in VARIABLES]
 
     async def work(forks: Cast) -> None:
-        workers = [await forks.start(launch) for launch in launches]
-        for worker, launch in zip(workers, launches, strict=True):
-            inside = await evaluate(worker, "dict(os.environ)")
+        for launch in launches:
+            inside = await evaluate(await forks.start(launch), "dict(os.environ)")
             for name in ("_X_AMZN_TRACE_ID", "AWS_EXECUTION_ENV"):  # the runtime's, Chalice's
                 inside.pop(name)
             assert inside == launch.environment
@@ -133,19 +129,16 @@ def test_each_function_has_its_own_variables_alone(
     stage.run(work)
 
 
-@pytest.mark.parametrize("name", ["PYNAMODB_CONFIG", "PYTHONHASHSEED", "LD_DEBUG_OUTPUT"])
-def test_a_variable_that_is_read_before_the_fork_has_its_function_spawned(
-    stage: Stage, name: str
-) -> None:
+def test_a_variable_that_is_read_before_the_fork_has_its_function_spawned(stage: Stage) -> None:
+    names = ["PYNAMODB_CONFIG", "PYTHONHASHSEED", "LD_DEBUG_OUTPUT"]
+
     async def work(forks: Cast) -> None:
-        usual = await forks.start(stage.launch())
-        special = [await forks.start(stage.launch(60, **{name: "1"})) for _ in range(2)]
-        assert is_forked(usual, forks)
-        assert not any(is_forked(worker, forks) for worker in special)
+        assert is_forked(await forks.start(stage.launch()), forks)
+        for name in [*names, *names]:
+            assert not is_forked(await forks.start(stage.launch(60, **{name: "1"})), forks), name
 
     stage.run(work)
-    (note,) = stage.notes
-    assert name in note
+    assert [name for note in stage.notes for name in names if name in note] == names
 
 
 def test_a_function_with_more_variables_than_a_message_takes_is_spawned(stage: Stage) -> None:
@@ -240,55 +233,52 @@ def test_a_package_that_is_installed_anew_is_imported_anew(stage: Stage, tmp_pat
     assert stage.notes == []
 
 
-@pytest.mark.parametrize(
-    "source",
-    [
-        "1 / 0",
-        "import nothing_of_that_name",
-        "def broken(:",
-        "import os; os._exit(3)",
-        "import sys; sys.exit(3)",
-        "app = None",
-        "import ctypes; ctypes.string_at(0)",
-        "import time; time.sleep(60)",
-    ],
-)
-def test_what_keeps_an_app_from_being_loaded_is_told_as_when_it_is_spawned(
-    stage: Stage, source: str
-) -> None:
-    stage.project.write(source + "\n")
-    seconds = 1.5 if "sleep" in source else 60
-    told: list[tuple[str, str]] = []
+BROKEN = [
+    "1 / 0",
+    "import nothing_of_that_name",
+    "def broken(:",
+    "import os; os._exit(3)",
+    "import sys; sys.exit(3)",
+    "app = None",
+    "import ctypes; ctypes.string_at(0)",
+    "import time; time.sleep(60)",
+]
 
+
+def test_what_keeps_an_app_from_being_loaded_is_told_as_when_it_is_spawned(stage: Stage) -> None:
     async def work(forks: Cast) -> None:
-        for start in (forks.start, forks.spawn):
-            with pytest.raises(ProjectError) as raised:
-                await start(stage.launch(init_seconds=seconds))
-            told.append((str(raised.value), raised.value.detail))
-        assert all(not children(pid) for pid in forks.pids)
+        for source in BROKEN:
+            stage.project.write(source + "\n")
+            launch = stage.launch(init_seconds=1.5 if "sleep" in source else 60)
+            told = []
+            for start in (forks.start, forks.spawn):
+                with pytest.raises(ProjectError) as raised:
+                    await start(launch)
+                told.append((str(raised.value), raised.value.detail))
+            assert told[0] == told[1], source
+            assert not any(children(pid) for pid in forks.pids), source
 
     stage.run(work)
-    assert told[0] == told[1]
 
 
-@pytest.mark.parametrize(
-    ("expression", "how"),
-    [
-        ("os._exit(3)", "exit status 3"),
-        ("os.kill(os.getpid(), 9)", "SIGKILL"),
-        ("__import__('ctypes').string_at(0)", "SIGSEGV"),
-        ("os.closerange(3, 1000)", "exit status 1"),
-    ],
-)
-def test_a_worker_that_ends_in_a_handler_says_how(stage: Stage, expression: str, how: str) -> None:
+ENDS = {
+    "os._exit(3)": "exit status 3",
+    "os.kill(os.getpid(), 9)": "SIGKILL",
+    "__import__('ctypes').string_at(0)": "SIGSEGV",
+    "os.closerange(3, 1000)": "exit status 1",
+}
+
+
+def test_a_worker_that_ends_in_a_handler_says_how(stage: Stage) -> None:
     async def work(forks: Cast) -> None:
-        worker = await forks.start(stage.launch())
-        with pytest.raises(WorkerGoneError, match=how):
-            await evaluate(worker, expression)
-        await worker.wait()
-        assert not worker.alive
-        assert not children(forks.pids[0])
-        assert is_forked(await forks.start(stage.launch()), forks)
+        for expression, how in ENDS.items():
+            worker = await forks.start(stage.launch())
+            assert is_forked(worker, forks)
+            with pytest.raises(WorkerGoneError, match=how):
+                await evaluate(worker, expression)
+            await worker.wait()
+            assert not worker.alive
+            assert not children(forks.pids[0])
 
     stage.run(work)
 
@@ -349,7 +339,7 @@ def test_an_app_may_start_threads_and_processes_when_it_is_imported(stage: Stage
     stage.run(work)
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGSEGV])
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_a_fork_server_that_dies_is_replaced_and_its_workers_go_on(
     stage: Stage, number: signal.Signals
 ) -> None:
