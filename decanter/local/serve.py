@@ -42,19 +42,27 @@ GOODBYE_SECONDS = 1.0
 
 
 async def serve(project: Project, options: Options) -> None:
-    """Serve the project's WebSocket API until SIGINT or SIGTERM; a second one hurries it.
+    """Serve the project's WebSocket API until SIGINT, SIGTERM or SIGHUP; a second one hurries it.
 
     Raises:
         DecanterError: what keeps it from serving, in one line.
     """
     this = asyncio.current_task()
     assert this is not None
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in stop_signals():
         asyncio.get_running_loop().add_signal_handler(number, this.cancel)
     if isinstance(sys.stdout, io.TextIOWrapper):  # what a client sent must not end the gateway
         sys.stdout.reconfigure(errors="backslashreplace")
     with bind(options.host, options.port) as sock, suppress(asyncio.CancelledError):
         await _Service(project, options, sock).run()
+
+
+def stop_signals() -> list[signal.Signals]:
+    """The signals that end the gateway; `nohup` has it outlive its terminal."""
+    signals = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        signals.append(signal.SIGHUP)
+    return signals
 
 
 class _Service:

@@ -190,9 +190,6 @@ time.sleep(5)
 
 
 @pytest.mark.row("F12")
-@pytest.mark.xfail(
-    strict=True, raises=AssertionError, reason="a process that imports app.py goes on alone"
-)
 def test_sighup_leaves_no_process(tmp_path: Path) -> None:
     project = plain_project(tmp_path / "pour", IMPORTING)
     with unread(project) as process:
