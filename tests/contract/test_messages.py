@@ -1,5 +1,6 @@
 """Rules 18 to 40: messages, and what a handler's outcome does."""
 
+import contextlib
 import json
 import socket
 import threading
@@ -129,7 +130,8 @@ def test_four_full_frames_are_one_message(probe: Running, events: Events) -> Non
 @pytest.mark.rule(26, 51)
 def test_a_message_above_128_kb_closes_with_1009(probe: Running) -> None:
     with probe.connect() as client:
-        client.send(in_frames("x" * 131073))
+        with contextlib.suppress(ConnectionClosed):  # the gateway may close before the last frame
+            client.send(in_frames("x" * 131073))
         assert close_code(client) == 1009
 
 
