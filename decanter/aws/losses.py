@@ -72,12 +72,10 @@ class Loss:
         kind, action = answer["ResourceType"], answer["Action"]
         if not holds_data(kind) or not (change := _change(kind, action, answer)):
             return None
-        physical, fate = (
-            answer.get("PhysicalResourceId"),
-            _FATES.get(answer.get("PolicyAction", "")),
-        )
-        told = [f"{physical} is {fate}"] if physical and fate else [it for it in [fate] if it]
-        return cls(answer["LogicalResourceId"], kind, "; ".join([change, *told]))
+        if fate := _FATES.get(answer.get("PolicyAction", "")):
+            physical = answer.get("PhysicalResourceId")
+            change += f"; {physical} is {fate}" if physical else f"; {fate}"
+        return cls(answer["LogicalResourceId"], kind, change)
 
     def __str__(self) -> str:
         return f"{self.logical_id} ({self.kind}: {self.change})"

@@ -16,7 +16,7 @@ import chalice
 
 from decanter.aws import archive, vendor
 from decanter.aws.runtime import Runtime
-from decanter.aws.template import render
+from decanter.aws.template import render, warn_of_own_template
 from decanter.describe import describe
 from decanter.errors import ProjectError
 from decanter.project import DEFAULT_REGION, TEMPLATE, Project
@@ -120,7 +120,9 @@ def _copy_app(project: Project, source: Path, report: Callable[[str], None]) -> 
     (source / ".chalice").mkdir()
     for file in directory.glob(".chalice/*.json"):
         shutil.copy(file, source / ".chalice")
-    (source / TEMPLATE).write_text(render(project, declaration), encoding="utf-8")
+    template = render(project, declaration)
+    warn_of_own_template(project, template, report)
+    (source / TEMPLATE).write_text(template, encoding="utf-8")
     (source / "requirements.txt").touch()
 
 

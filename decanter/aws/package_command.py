@@ -6,9 +6,7 @@ from pathlib import Path
 from decanter.arguments import add_project_arguments
 from decanter.aws.package import package
 from decanter.aws.redaction import Secrets
-from decanter.aws.template import warn_of_own_template
-from decanter.describe import describe
-from decanter.project import TEMPLATE, Project
+from decanter.project import Project
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,8 +25,6 @@ def run(args: argparse.Namespace) -> int:
     """Make the package, with a line for each step."""
     project = Project.load(args.project_dir, args.stage)
     with Secrets(project.config.config_from_disk).hidden():
-        if (project.directory / TEMPLATE).is_file():
-            warn_of_own_template(project, describe(project), print)
         made = package(project, args.out or out_folder(project), region=args.region, report=print)
     print(f"template: {made.template_path}")
     return 0

@@ -17,7 +17,7 @@ from decanter.aws.session import AWS
 from decanter.aws.stacks import Stack, Stacks, Template
 from decanter.aws.steps import Clock, Report, Steps
 from decanter.aws.submission import Submission, completed, given, kept
-from decanter.aws.template import public_variables, warn_of_own_template
+from decanter.aws.template import public_variables
 from decanter.declaration import Declaration
 from decanter.document import read_json
 from decanter.errors import AWSError
@@ -161,7 +161,6 @@ class Provision:
             raise AWSError(f"there is no stack {self._order.stack} to adopt: leave --adopt out")
 
     def _package(self) -> Package:
-        warn_of_own_template(self._project, self._declaration, self._report)
         with self._steps.step("package") as step:
             made = self._packager(
                 self._project, self._order.out, region=self._aws.region, report=self._report

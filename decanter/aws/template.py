@@ -59,12 +59,16 @@ def build(project: Project, declaration: Declaration) -> Section:
     return dict(TemplateDeepMerger().merge(mark, template))
 
 
-def warn_of_own_template(
-    project: Project, declaration: Declaration, report: Callable[[str], None]
-) -> None:
-    """Say that a package takes its template from the app, and not from a file of the user's."""
+def warn_of_own_template(project: Project, text: str, report: Callable[[str], None]) -> None:
+    """Say that a package takes its template from the app, and not from a file of the user's.
+
+    Args:
+        project: whose file.
+        text: the template that the app declares.
+        report: takes the warning.
+    """
     path = project.directory / TEMPLATE
-    if path.is_file() and not is_generated(path, render(project, declaration)):
+    if path.is_file() and not is_generated(path, text):
         report(
             f"warning: {TEMPLATE} has something that `decanter template` did not write, which is "
             f"not packaged: move it to .chalice/{OVERRIDES}"

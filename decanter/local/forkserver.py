@@ -287,6 +287,6 @@ def stamp(path: Path) -> Stamp | None:
 
 
 def kill_group(pid: int) -> None:
-    """Kill a process that leads a group, and the group."""
+    """Kill the processes of a group; that of a process that has ended may still have some."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(pid, signal.SIGKILL)

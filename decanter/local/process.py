@@ -15,6 +15,7 @@ from typing import IO, Any, Protocol, Self
 
 from decanter.declaration import Declaration
 from decanter.errors import ProjectError, ServiceError
+from decanter.local.forkserver import kill_group
 
 LENGTH = struct.Struct("!I")
 WORKER = Path(__file__).with_name("worker.py")
@@ -243,12 +244,6 @@ class Worker:
                 self._log(line.decode(errors="replace"), self._request_id)
         if pending:
             self._log(pending.decode(errors="replace"), self._request_id)
-
-
-def kill_group(pid: int) -> None:
-    """Kill the processes of a group; that of a process that has ended may still have some."""
-    with suppress(ProcessLookupError):
-        os.killpg(pid, signal.SIGKILL)
 
 
 def how_it_ended(code: int) -> str:

@@ -11,16 +11,9 @@ from tests.aws.calls import Wire
 from tests.aws.cloud import BUCKET
 from tests.aws.operations import FAILURES
 from tests.aws.stage import NAME, Stage
+from tests.decanter.projects import table_resource
 
-ORDERS = {
-    "Type": "AWS::DynamoDB::Table",
-    "Properties": {
-        "TableName": "orders",
-        "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
-        "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
-        "BillingMode": "PAY_PER_REQUEST",
-    },
-}
+ORDERS = table_resource("orders")
 OBJECT = f"decanter/{NAME}/{'0' * 64}.zip"
 UNMARKED = (
     f"stack {NAME} is unmarked, so it may not belong to app pour, stage dev: .*--adopt {NAME};"

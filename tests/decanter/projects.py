@@ -57,6 +57,19 @@ def message(event):
 """
 
 
+def table_resource(name: str) -> dict[str, Any]:
+    """A table with the key `id`, as a resource of a template."""
+    return {
+        "Type": "AWS::DynamoDB::Table",
+        "Properties": {
+            "TableName": name,
+            "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
+            "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+            "BillingMode": "PAY_PER_REQUEST",
+        },
+    }
+
+
 def write_project(
     folder: Path, app: str = APP, config: Mapping[str, Any] | str = CONFIG, template: Any = None
 ) -> Path:

@@ -11,19 +11,18 @@ import pytest
 
 from tests.aws.cloud import BUCKET, Cloud, cloud
 from tests.contract.projects import NO_DATABASE
-from tests.decanter.projects import APP, CONFIG, ROOT, clean_environment, write_project
+from tests.decanter.projects import (
+    APP,
+    CONFIG,
+    ROOT,
+    clean_environment,
+    table_resource,
+    write_project,
+)
 from tests.field_cases.apps import PLAIN, Done, packaged, run, variables
 from tests.gateways import gateway
 
-ORDERS = {
-    "Type": "AWS::DynamoDB::Table",
-    "Properties": {
-        "TableName": "orders",
-        "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
-        "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
-        "BillingMode": "PAY_PER_REQUEST",
-    },
-}
+ORDERS = table_resource("orders")
 ORDER = {"id": {"S": "1"}, "of": {"S": "ann"}}
 
 
@@ -182,7 +181,7 @@ def test_table_delete_asks(aws: Cloud, project: Path) -> None:
 @pytest.mark.row("A2")
 def test_table_delete_leaves_a_table_with_another_key(aws: Cloud, project: Path) -> None:
     aws.client("dynamodb").create_table(
-        **ORDERS["Properties"] | {"TableName": "pour-dev-connections"}  # type: ignore[operator]
+        **ORDERS["Properties"] | {"TableName": "pour-dev-connections"}
     )
     done = run("table", "delete", "--project-dir", project, "--yes")
     assert done.refused

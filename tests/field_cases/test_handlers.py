@@ -19,6 +19,7 @@ from decanter.testing import ConnectRefused, WebSocketClient
 from tests.contract.clients import receive
 from tests.contract.projects import NO_DATABASE
 from tests.contract.test_management import call
+from tests.decanter.projects import table_resource
 from tests.field_cases.apps import imported, plain_project
 from tests.field_cases.servers import Answer, Asked, serving
 from tests.gateways import ROOT, Running, gateway, wait_until
@@ -407,19 +408,7 @@ def message(event):
     ORDERS[event.body]()
     app.websocket_api.send(event.connection_id, "done")
 """
-ROOMS = {
-    "Resources": {
-        "Rooms": {
-            "Type": "AWS::DynamoDB::Table",
-            "Properties": {
-                "TableName": "the-rooms",
-                "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
-                "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
-                "BillingMode": "PAY_PER_REQUEST",
-            },
-        }
-    }
-}
+ROOMS = {"Resources": {"Rooms": table_resource("the-rooms")}}
 AWS_VARIABLES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE")
 
 

@@ -17,6 +17,7 @@ from websockets.sync.client import connect
 
 from tests.contract.clients import receive
 from tests.contract.projects import NO_DATABASE
+from tests.decanter.projects import table_resource
 from tests.field_cases.apps import plain_project
 from tests.gateways import ROOT, SECONDS, Running, gateway, wait_until
 
@@ -71,19 +72,7 @@ def test_output_that_nobody_reads_blocks_neither_clients_nor_sigterm(tmp_path: P
 
 # ------------------------------------------------------------------- F11: pages of other hosts
 
-ROOMS = {
-    "Resources": {
-        "Rooms": {
-            "Type": "AWS::DynamoDB::Table",
-            "Properties": {
-                "TableName": "rooms",
-                "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
-                "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
-                "BillingMode": "PAY_PER_REQUEST",
-            },
-        }
-    }
-}
+ROOMS = {"Resources": {"Rooms": table_resource("rooms")}}
 DOTS = """
 import time
 

@@ -12,6 +12,7 @@ from botocore.session import Session
 from chalice.test import Client
 
 from decanter.testing import WebSocketClient, message_event
+from tests.decanter.projects import table_resource
 from tests.field_cases.apps import imported, plain_project
 from tests.pytests import run_pytest
 
@@ -145,15 +146,7 @@ def message(event):
 """
 ORDERS = {
     "Resources": {
-        "Orders": {
-            "Type": "AWS::DynamoDB::Table",
-            "Properties": {
-                "TableName": "orders",
-                "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
-                "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
-                "BillingMode": "PAY_PER_REQUEST",
-            },
-        },
+        "Orders": table_resource("orders"),
         "WebsocketMessage": {
             "Properties": {"Environment": {"Variables": {"TABLE": {"Ref": "Orders"}}}}
         },

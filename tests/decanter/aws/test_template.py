@@ -237,12 +237,13 @@ class TestPackaged:
 def test_a_template_of_the_users_own_is_said_not_to_be_packaged(project: Project) -> None:
     lines: list[str] = []
     path = project.directory / ".chalice" / "resources.json"
-    warn_of_own_template(project, declaration(TABLE), lines.append)
+    text = render(project, declaration(TABLE))
+    warn_of_own_template(project, text, lines.append)
     path.write_text(render(project, declaration()))
-    warn_of_own_template(project, declaration(TABLE), lines.append)
+    warn_of_own_template(project, text, lines.append)
     assert lines == []
     path.write_text('{"Resources": {"Orders": {}}}')
-    warn_of_own_template(project, declaration(TABLE), lines.append)
+    warn_of_own_template(project, text, lines.append)
     (line,) = lines
     assert line == (
         "warning: .chalice/resources.json has something that `decanter template` did not write, "
