@@ -4,26 +4,17 @@ import os
 from typing import Any
 
 from chalice.app import Chalice, CloudWatchEvent, Rate, WebsocketEvent
-from pynamodb.attributes import UnicodeAttribute
 
-from chalicelib import (
+from chalicelib.connections import Connection
+from decanter import (
     AllowedOrigins,
-    ConnectionModel,
     Request,
     Router,
-    connection_table,
     sweep_minutes,
 )
 
 app = Chalice(app_name="decanter")
 app.experimental_feature_flags.update(["WEBSOCKETS"])
-
-
-@connection_table(env="CONNECTIONS_TABLE", read_capacity_units=5, write_capacity_units=5)
-class Connection(ConnectionModel):
-    """A connected client."""
-
-    connection_id = UnicodeAttribute(hash_key=True, attr_name="connectionID")
 
 
 router = Router("$request.body.message", connections=Connection)

@@ -17,11 +17,10 @@ from pathlib import Path
 
 from botocore.httpsession import get_cert_path
 
-from tests.certificates import make_certificate
-
-from . import broadcast, cold, faults, posts, quota
-from .harness import ROOT, Section, Setup, machine, processor_ticks, stolen
-from .target import run_target
+from bench import broadcast, cold, faults, posts, quota
+from bench.harness import ROOT, Section, Setup, machine, processor_ticks, stolen
+from bench.target import run_target
+from tests.support.certificates import make_certificate
 
 Part = Callable[[Setup], Iterable[Section]]
 PARTS: dict[str, Part] = {

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from .worker import people
+from bench.worker import people
 
 Handle = Callable[[dict[str, Any]], object]
 
@@ -62,7 +62,7 @@ def application(way: str, origin: str) -> Handle:
 
 def _reference(origin: str) -> Handle:
     """Chalice's chat tutorial: a scan of whole models, and one `send` after the other."""
-    from .plain.app import Connection, app
+    from bench.plain.app import Connection, app
 
     app.websocket_api._endpoint = f"{origin}/v1"
 

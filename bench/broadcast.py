@@ -2,7 +2,7 @@
 
 import time
 
-from .harness import Measured, Section, Setup, least, median, shuffled_rounds, work
+from bench.harness import Measured, Section, Setup, least, median, shuffled_rounds, work
 
 WAYS = {
     "fast": (100, 1000, 10_000, 100_000),

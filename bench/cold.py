@@ -8,7 +8,16 @@ import tempfile
 import time
 from pathlib import Path
 
-from .harness import ROOT, Measured, Section, Setup, environment, least, median, shuffled_rounds
+from bench.harness import (
+    ROOT,
+    Measured,
+    Section,
+    Setup,
+    environment,
+    least,
+    median,
+    shuffled_rounds,
+)
 
 PROJECTS = {"plain": ROOT / "bench" / "plain", "decanter": ROOT}
 RECIPIENTS = 10

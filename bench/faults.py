@@ -2,8 +2,8 @@
 
 from collections import Counter
 
-from .harness import Measured, Section, Setup, work
-from .target import Target
+from bench.harness import Measured, Section, Setup, work
+from bench.target import Target
 
 POSTS = 20_000
 MILLION = 1_000_000

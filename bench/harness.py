@@ -14,7 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from .target import KEYS, Target
+from bench.target import KEYS, Target
 
 ROOT = Path(__file__).resolve().parent.parent
 BUSY = 0.8

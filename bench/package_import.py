@@ -20,7 +20,7 @@ import zipfile
 from pathlib import Path
 
 from decanter.aws.package import CHALICE, package
-from decanter.project import TEMPLATE, Project
+from decanter.project.config import TEMPLATE, Project
 
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = 0.45
@@ -30,8 +30,8 @@ import sys, time
 began = time.perf_counter()
 sys.path.insert(0, sys.argv[1])
 import app
-from chalicelib.settings import Settings
-from chalicelib.transports import open_transport
+from decanter.runtime.settings import Settings
+from decanter.runtime.transports import open_transport
 app.Connection._get_connection().connection.client
 open_transport("https://a1.execute-api.eu-west-1.amazonaws.com/v1", Settings(region="eu-west-1"))
 print(time.perf_counter() - began)
@@ -81,7 +81,7 @@ def measure(unpacked: dict[str, Path], runs: int) -> dict[str, list[float]]:
 def plain(folder: Path) -> Path:
     """What `chalice package` makes of the project as it is."""
     source, out = folder / "source", folder / "out"
-    for name in ("chalicelib", ".chalice"):
+    for name in ("chalicelib", "vendor", ".chalice"):
         ignored = shutil.ignore_patterns("__pycache__", "deployments")
         shutil.copytree(ROOT / name, source / name, ignore=ignored)
     for name in ("app.py", "requirements.txt"):

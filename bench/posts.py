@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from .harness import (
+from bench.harness import (
     Measured,
     Run,
     Section,
@@ -14,7 +14,7 @@ from .harness import (
     shuffled_rounds,
     work,
 )
-from .target import Target
+from bench.target import Target
 
 CONNECTIONS = 128
 MOST = 512

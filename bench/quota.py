@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from .harness import Section, Setup, median, shuffled_rounds
-from .posts import Posting
+from bench.harness import Section, Setup, median, shuffled_rounds
+from bench.posts import Posting
 
 SHARE = 0.30
 PERIOD_US = 100_000

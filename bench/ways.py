@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from chalicelib.clock import Clock, full_jitter
-from chalicelib.recipients import Recipient
-from chalicelib.settings import Settings
-from chalicelib.transports import Result, Transport, open_transport
-from chalicelib.transports.fast import FastTransport
-from chalicelib.transports.sigv4 import SignedRequests
+from decanter.runtime.clock import Clock, full_jitter
+from decanter.runtime.recipients import Recipient
+from decanter.runtime.settings import Settings
+from decanter.runtime.transports import Result, Transport, open_transport
+from decanter.runtime.transports.fast.sigv4 import SignedRequests
+from decanter.runtime.transports.fast.transport import FastTransport
 
 STAGE = "v1"
 UNPACED = 1_000_000

@@ -9,9 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from chalicelib.recipients import Recipient
-
-from .target import Target
+from bench.target import Target
+from decanter.runtime.recipients import Recipient
 
 Measured = dict[str, Any]
 
@@ -37,7 +36,7 @@ def people(number: int, first: int = 0) -> list[Recipient]:
 
 def posts(spec: Measured) -> Measured:
     """So many posts one way, with every connection open before, or none."""
-    from .ways import way
+    from bench.ways import way
 
     target = _target(spec)
     post = way(spec["way"], target.origin, spec["connections"], spec.get("pace", 1_000_000))
@@ -76,7 +75,7 @@ def _opened(target: Target) -> int:
 
 def broadcast(spec: Measured) -> Measured:
     """One `sendmessage` event through the application, or a reference's way to do the same."""
-    from .applications import application, message
+    from bench.applications import application, message
 
     target = _target(spec)
     handle = application(spec["way"], target.origin)
@@ -95,8 +94,8 @@ def broadcast(spec: Measured) -> Measured:
 
 def faults(spec: Measured) -> Measured:
     """Posts against faults: in which class of the report each recipient is."""
-    from chalicelib.settings import Settings
-    from chalicelib.transports import open_transport
+    from decanter.runtime.settings import Settings
+    from decanter.runtime.transports import open_transport
 
     target = _target(spec)
     settings = Settings(

@@ -35,6 +35,12 @@ COMMANDS = (
         "decanter new hello",
     ),
     Command(
+        "vendor",
+        "decanter.vendor",
+        "write the framework into vendor/, so that plain `chalice deploy` ships it",
+        "decanter vendor --project-dir chat",
+    ),
+    Command(
         "local",
         "decanter.local.command",
         "run the project's WebSocket API on this machine",
@@ -72,7 +78,7 @@ COMMANDS = (
     ),
     Command(
         "describe",
-        "decanter.aws.diagram",
+        "decanter.aws.describe",
         "draw the template's routes, functions, tables and policies, as Mermaid",
         "decanter describe --stage dev",
     ),

@@ -7,17 +7,207 @@ frame; standard output holds the frames alone, one a line; notes and errors go t
 
 import argparse
 import contextlib
+import os
+import re
 import ssl
 import sys
+import termios
 import threading
+from collections.abc import Callable, Iterator
+from typing import Protocol, Self
 
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 from websockets.http11 import Response
 from websockets.sync.client import ClientConnection, connect
-from websockets.typing import Origin
+from websockets.typing import Origin, Subprotocol
+from websockets.uri import parse_uri
 
-from decanter.opening import check_subprotocol, check_url, seconds, split_header, without_secrets
-from decanter.screens import Pipe, Screen, Terminal, printable
+from decanter.errors import DecanterError
+
+TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+"""A token of RFC 9110, which names of headers and subprotocols are."""
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+class ClientError(DecanterError):
+    """The arguments name nothing that one can connect to."""
+
+
+def check_url(url: str) -> bool:
+    """Check the URL, and say whether it leads to this machine.
+
+    Raises:
+        ClientError: it is no WebSocket URL.
+    """
+    try:
+        return parse_uri(url).host in LOOPBACK
+    except (InvalidURI, ValueError) as exc:
+        if "port" in str(exc).lower():
+            raise ClientError(f"{url!r} has no port from 1 to 65535") from exc
+        raise ClientError(
+            f"{url!r} is no WebSocket URL: it has the form ws://HOST/PATH or wss://HOST/PATH,"
+            f" as {likely_url(url)}"
+        ) from exc
+
+
+def likely_url(url: str) -> str:
+    """What the user may have meant, or an example."""
+    url = url.partition("#")[0]
+    if url.startswith(("http://", "https://")):
+        return url.replace("http", "ws", 1)
+    with contextlib.suppress(InvalidURI, ValueError):
+        parse_uri(meant := url if "://" in url else f"ws://{url}")
+        return meant
+    return "ws://127.0.0.1:8000/v1"
+
+
+def without_secrets(url: str) -> str:
+    """The URL as it may be shown: a query may hold a token, what is before an @ a password."""
+    scheme, _, rest = url.partition("?")[0].partition("://")
+    host, slash, path = rest.partition("/")
+    return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
+
+
+def check_subprotocol(name: str) -> Subprotocol:
+    """A subprotocol's name.
+
+    Raises:
+        ClientError: it cannot be one.
+    """
+    if not TOKEN.fullmatch(name):
+        raise ClientError(f"--subprotocol {name!r} is no name: letters, digits and !#$%&'*+-.^_`|~")
+    return Subprotocol(name)
+
+
+def split_header(header: str) -> tuple[str, str]:
+    """Split `NAME: VALUE`.
+
+    Raises:
+        ClientError: there is no name or no colon.
+    """
+    name, colon, value = header.partition(":")
+    if not TOKEN.fullmatch(name.strip()) or not colon or printable(value) != value:
+        raise ClientError(f"--header {header!r} is not of the form 'NAME: VALUE'")
+    return name.strip(), value.strip()
+
+
+def seconds(text: str) -> float:
+    """A number of seconds, 0 or more."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1
+    if not 0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds, 0 or more")
+    return value
+
+
+CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+CLEAR_LINE = "\r\x1b[K"
+
+
+class Screen(Protocol):
+    """What a conversation needs of standard input and output."""
+
+    def lines(self) -> Iterator[str]:
+        """What is to be sent, a line at a time, until the input ends."""
+
+    def frame(self, text: str) -> None:
+        """Show one received frame."""
+
+    def note(self, text: str) -> None:
+        """Tell something that is no frame."""
+
+    def left(self) -> None:
+        """This side has left."""
+
+
+class Pipe:
+    """A script: standard output gets the frames and nothing else."""
+
+    def lines(self) -> Iterator[str]:
+        """The lines of standard input, read apart from `sys.stdin`.
+
+        A thread may still wait in here when the process ends, and Python aborts if that thread
+        then holds the lock of `sys.stdin`.
+        """
+        stdin = os.fdopen(
+            sys.stdin.fileno(), encoding="utf-8", errors="replace", newline="\n", closefd=False
+        )
+        return (line.removesuffix("\n").removesuffix("\r") for line in stdin)
+
+    def frame(self, text: str) -> None:
+        """Print the frame as it is.
+
+        Raises:
+            BrokenPipeError: nobody reads any more.
+        """
+        try:
+            print(text, flush=True)
+        except BrokenPipeError:
+            # Python flushes once more at its end, and would complain then.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise
+
+    def note(self, text: str) -> None:
+        """Print on standard error."""
+        print(text, file=sys.stderr, flush=True)
+
+    def left(self) -> None:
+        """Say nothing: a script asked for it."""
+
+
+class Terminal:
+    """A person: a prompt with history, and the frames above it.
+
+    A context manager that leaves the terminal's settings as they were, since a thread may still
+    be editing a line when the process ends.
+    """
+
+    prompt = "> "
+
+    def __init__(self) -> None:
+        self._typed: Callable[[], str] = str
+        with contextlib.suppress(ImportError):  # Python can be built without it
+            import readline  # importing it is what gives input() a history
+
+            self._typed = readline.get_line_buffer
+
+    def __enter__(self) -> Self:
+        self._settings = termios.tcgetattr(sys.stdin)
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, self._settings)
+
+    def lines(self) -> Iterator[str]:
+        """What the user enters, until Ctrl-D; no empty lines."""
+        with contextlib.suppress(EOFError):
+            while True:
+                if line := input(self.prompt):  # Enter alone is no message
+                    yield line
+
+    def frame(self, text: str) -> None:
+        """Print the frame in place of the prompt, then the prompt and what was typed so far."""
+        self._write(f"{CLEAR_LINE}< {printable(text)}\n{self.prompt}{self._typed()}")
+
+    def note(self, text: str) -> None:
+        """Print in place of the prompt."""
+        self._write(f"{CLEAR_LINE}{text}\n")
+
+    def left(self) -> None:
+        """Leave the prompt's line to the shell's."""
+        self._write("\n")
+
+    def _write(self, text: str) -> None:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+
+
+def printable(text: str) -> str:
+    """The text with control characters escaped: a peer must not steer the user's terminal."""
+    return CONTROL_CHARACTERS.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
 
 EXAMPLE = '{"message":"sendmessage","data":"hello world !"}'
 OPEN_TIMEOUT_SECONDS = 10

@@ -4,7 +4,6 @@ import argparse
 import json
 import re
 import shlex
-import shutil
 from importlib import metadata
 from pathlib import Path
 from string import Template
@@ -13,6 +12,7 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from decanter.errors import ProjectError
+from decanter.project.framework import copy_framework
 
 DISTRIBUTION = "chalice-decanter"
 SKELETON = Path(__file__).with_name("skeleton")
@@ -65,8 +65,7 @@ def create(name: str, parent: Path) -> Path:
         target.parent.mkdir(parents=True, exist_ok=True)
         text = Template(source.read_text(encoding="utf-8"))
         target.write_text(text.substitute(name=name, decanter=decanter))
-    ignored = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(SKELETON / "chalicelib", folder / "chalicelib", ignore=ignored)
+    copy_framework(folder / "vendor" / "decanter")
     return folder
 
 

@@ -2,7 +2,7 @@
 
 import signal
 
-pytest_plugins = ["tests.chalicelib.fixtures"]
+pytest_plugins = ["tests.support.fixtures"]
 
 # A job that a script started in the background ignores Ctrl-C, and so would every process that the
 # tests start and then interrupt.

@@ -16,13 +16,13 @@ from chalice.test import Client
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from chalicelib.clock import Clock
-from chalicelib.recipients import BEGINNING
-from chalicelib.transports import open_transport
-from tests.chalicelib.events import connect_event, disconnect_event, message_event
-from tests.chalicelib.fakes import GONE, FakeTransport
-from tests.chalicelib.fixtures import LogLines
-from tests.chalicelib.management import run_management
+from decanter.runtime.clock import Clock
+from decanter.runtime.recipients import BEGINNING
+from decanter.runtime.transports import open_transport
+from tests.support.events import connect_event, disconnect_event, message_event
+from tests.support.fakes import GONE, FakeTransport
+from tests.support.fixtures import LogLines
+from tests.support.management import run_management
 
 ROOT = Path(__file__).parent.parent
 CHALICE = "from chalice.cli import main; main()"
@@ -60,7 +60,7 @@ class Service:
 @pytest.fixture(name="service")
 def _service(aws_environment: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
     monkeypatch.setenv("CONNECTIONS_TABLE", "decanter-dev-connections")
-    monkeypatch.delitem(sys.modules, "app")
+    monkeypatch.delitem(sys.modules, "app", raising=False)
     app = importlib.import_module("app")
     app.Connection.create_table()
     yield Service(app)
@@ -180,7 +180,7 @@ def test_without_its_table_a_connection_is_refused_and_the_log_says_what_mends_i
 def imported(monkeypatch: pytest.MonkeyPatch, sweep_minutes: str) -> ModuleType:
     """A fresh import of app.py at a stage with this variable."""
     monkeypatch.setenv("DECANTER_SWEEP_MINUTES", sweep_minutes)
-    monkeypatch.delitem(sys.modules, "app")
+    monkeypatch.delitem(sys.modules, "app", raising=False)
     return importlib.import_module("app")
 
 
@@ -225,7 +225,7 @@ def _template(
     project = tmp_path_factory.mktemp(request.param)
     shutil.copy(ROOT / "app.py", project)
     (project / "requirements.txt").touch()
-    for folder in ("chalicelib", ".chalice"):
+    for folder in ("chalicelib", "vendor", ".chalice"):
         ignored = shutil.ignore_patterns("__pycache__", "deployments")
         shutil.copytree(ROOT / folder, project / folder, ignore=ignored)
     subprocess.run(

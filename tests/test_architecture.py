@@ -1,11 +1,10 @@
-"""The tree keeps the rules of `tests.architecture`, and a tree that breaks one is found out."""
+"""The tree keeps the rules of `support.architecture`, and a tree that breaks one is found out."""
 
 from pathlib import Path
 
 import pytest
 
-from tests.architecture import (
-    LEAVES,
+from tests.support.architecture import (
     MAX_FILE_LINES,
     MAX_FUNCTION_LINES,
     STAND_ALONE,
@@ -13,6 +12,7 @@ from tests.architecture import (
     cycles,
     import_faults,
     modules,
+    room_of,
     size_faults,
 )
 
@@ -29,29 +29,35 @@ def test_files_and_functions_stay_small() -> None:
     assert size_faults(modules()) == []
 
 
-def test_leaves_and_scripts_exist() -> None:
+def test_every_room_and_script_has_its_rule() -> None:
     """A renamed file must not escape its rule."""
-    names = {module.name for module in modules()}
-    assert names >= LEAVES | STAND_ALONE
+    found = {module.name for module in modules()}
+    outside = {"app", "decanter", "decanter.__main__", "decanter.runtime"}
+    assert found >= STAND_ALONE
+    assert {name for name in found if room_of(name) is None} - outside == {
+        name for name in found if name.startswith("chalicelib")
+    }
 
 
 @pytest.mark.parametrize(
     ("name", "source", "reason"),
     [
-        ("app", "import decanter", "app never needs the tool"),
+        ("app", "from decanter.runtime.routing.router import Router", "decanter's public names"),
+        ("chalicelib.rooms", "import decanter.local.serve", "decanter's public names"),
         ("decanter.cli", "import app", "decanter serves any project and imports none"),
-        ("decanter.cli", "from chalicelib.routing import Router", "decanter serves any project"),
+        ("decanter.cli", "from chalicelib.connections import X", "decanter serves any project"),
         ("decanter.cli", "def late():\n    import app", "decanter serves any project"),
-        ("chalicelib.routing", "from chalicelib import errors", "chalicelib imports itself rel"),
-        ("chalicelib.routing", "import chalice", "chalicelib ships without it"),
-        ("chalicelib.routing", "import boto3", "chalicelib ships without it"),
-        ("chalicelib.routing", "from decanter import cli", "chalicelib ships without it"),
-        ("chalicelib.errors", "from . import settings", "a leaf imports nothing of ours"),
-        ("decanter.local.events", "from ..project import X", "a leaf imports nothing of ours"),
-        ("decanter.inside", "from decanter import errors", "it runs as a script of its own"),
-        ("decanter.local.server", "from decanter import aws", "local and aws do not know"),
-        ("decanter.local.server", "from ..aws.table import X", "local and aws do not know"),
-        ("decanter.aws.table", "import decanter.local.server", "local and aws do not know"),
+        ("decanter.runtime.routing.router", "import chalice", "the framework ships without it"),
+        ("decanter.runtime.routing.router", "import boto3", "the framework ships without it"),
+        ("decanter.runtime.logs", "from decanter.errors import X", "do not import each other"),
+        ("decanter.local.serve", "from decanter.runtime.logs import X", "do not import each other"),
+        ("decanter.runtime.logs", "from decanter.runtime import session", "logs stands on floor 1"),
+        ("decanter.runtime.store.tables", "from ..transports import X", "store stands on floor 3"),
+        ("decanter.runtime.fanout.sweep", "from ..routing.router import X", "fanout stands on"),
+        ("decanter.gateway.rules", "import decanter.local.hosts", "gateway stands on floor 1"),
+        ("decanter.local.serve", "from decanter import aws", "local stands on floor 2"),
+        ("decanter.aws.table", "import decanter.local.serve", "aws stands on floor 2"),
+        ("decanter.project.app_process", "from decanter import errors", "a script of its own"),
     ],
 )
 def test_a_broken_import_rule_is_found(name: str, source: str, reason: str) -> None:
@@ -62,11 +68,13 @@ def test_a_broken_import_rule_is_found(name: str, source: str, reason: str) -> N
 @pytest.mark.parametrize(
     ("name", "source"),
     [
-        ("app", "from chalice import Chalice\nfrom chalicelib import Router"),
-        ("chalicelib.routing", "import json\nimport botocore.session\nfrom .errors import X"),
-        ("chalicelib.transports.botocore", "from ..project import X\nfrom botocore import session"),
-        ("decanter.local.server", "import h11\nfrom decanter.local import gateway"),
-        ("decanter.inside", "import json"),
+        ("app", "from chalicelib.connections import Connection\nfrom decanter import Router"),
+        ("decanter.runtime.routing.router", "import json\nimport botocore.session"),
+        ("decanter.runtime.hooks.tokens", "from ..routing.request import X\nimport jwt"),
+        ("decanter.runtime.logs", "from decanter.runtime.clock import X"),
+        ("decanter.local.serve", "import h11\nfrom decanter.gateway import rules"),
+        ("decanter.testing.client", "from decanter.local.hosts import X"),
+        ("decanter.project.app_process", "import json"),
     ],
 )
 def test_what_the_rules_allow_passes(name: str, source: str) -> None:
@@ -74,9 +82,9 @@ def test_what_the_rules_allow_passes(name: str, source: str) -> None:
 
 
 def test_relative_imports_of_a_package_start_at_itself() -> None:
-    """`from .errors import X` in chalicelib/__init__.py is chalicelib.errors."""
-    package = Module("chalicelib", "from .errors import X", is_package=True)
-    assert [imported.target for imported in package.imports()] == ["chalicelib.errors.X"]
+    """`from .errors import X` in decanter/__init__.py is decanter.errors."""
+    package = Module("decanter", "from .errors import X", is_package=True)
+    assert [imported.target for imported in package.imports()] == ["decanter.errors.X"]
 
 
 def test_a_cycle_is_found() -> None:
@@ -99,10 +107,9 @@ def test_a_large_file_and_a_long_function_are_found() -> None:
 def test_the_tree_is_read_from_disk(tmp_path: Path) -> None:
     """Names come from paths: app.py, packages, modules."""
     (tmp_path / "app.py").touch()
-    (tmp_path / "chalicelib" / "transports").mkdir(parents=True)
-    (tmp_path / "chalicelib" / "__init__.py").touch()
-    (tmp_path / "chalicelib" / "transports" / "botocore.py").write_text("import decanter")
+    (tmp_path / "decanter" / "runtime").mkdir(parents=True)
+    (tmp_path / "decanter" / "__init__.py").touch()
+    (tmp_path / "decanter" / "runtime" / "logs.py").write_text("import chalice")
     found = modules(tmp_path)
-    expected = ["app", "chalicelib", "chalicelib.transports.botocore"]
-    assert [module.name for module in found] == expected
+    assert [module.name for module in found] == ["app", "decanter", "decanter.runtime.logs"]
     assert len(import_faults(found)) == 1

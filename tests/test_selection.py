@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.selection import SelectionExpression
-from decanter.local.selection import compile_expression
+from decanter.gateway.selection import compile_expression
+from decanter.runtime.routing.selection import SelectionExpression
 
 NAMES = st.sampled_from(["a", "b", "message", "x-1", "_"])
 PATHS = st.lists(NAMES, min_size=1, max_size=3).map(".".join)

@@ -13,9 +13,9 @@ from typing import Any, Protocol
 
 from chalice.utils import to_cfn_resource_name
 
-from decanter.declaration import Declaration, TableDeclaration
-from decanter.project import Project
-from decanter.stack import WEBSOCKET_API
+from decanter.project.config import Project
+from decanter.project.declaration import Declaration, TableDeclaration
+from decanter.project.stack import WEBSOCKET_API
 
 Json = Any
 Section = dict[str, Any]

@@ -10,11 +10,11 @@ import hashlib
 import json
 from typing import Any
 
-from decanter.declaration import Declaration, RouteDeclaration
 from decanter.errors import ProjectError
-from decanter.project import Project
-from decanter.stack import WEBSOCKET_API, integration
-from decanter.template import ROUTE
+from decanter.project.config import Project
+from decanter.project.declaration import Declaration, RouteDeclaration
+from decanter.project.stack import WEBSOCKET_API, integration
+from decanter.project.template import ROUTE
 
 Section = dict[str, Any]
 

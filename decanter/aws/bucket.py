@@ -8,7 +8,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from decanter.aws.faults import explained
+from decanter.aws.errors import explained
 from decanter.errors import AWSError
 
 # What DeleteObjects takes at once.

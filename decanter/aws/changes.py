@@ -6,7 +6,7 @@ from typing import Any, TypeGuard
 
 from botocore.exceptions import ClientError
 
-from decanter.aws.faults import explained
+from decanter.aws.errors import explained
 from decanter.aws.losses import Loss
 from decanter.aws.stacks import Stack, Template, as_template, short_name
 from decanter.aws.steps import Clock

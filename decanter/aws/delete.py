@@ -7,18 +7,18 @@ from decanter.arguments import add_adopt_argument, add_stack_arguments
 from decanter.aws.bucket import Bucket
 from decanter.aws.changes import refuse_busy
 from decanter.aws.confirmation import agreed, ask
-from decanter.aws.events import Watch
-from decanter.aws.faults import explained
+from decanter.aws.conflicts import deployed, stack_name
+from decanter.aws.errors import explained
 from decanter.aws.inventory import TABLE, resources
 from decanter.aws.ownership import Claim, Owner
+from decanter.aws.progress import Watch
 from decanter.aws.redaction import Secrets
-from decanter.aws.roads import deployed, stack_name
 from decanter.aws.session import AWS
 from decanter.aws.stacks import Stack, Stacks, Template
 from decanter.aws.steps import Clock, Report, say
 from decanter.aws.submission import artifacts
 from decanter.errors import AWSError
-from decanter.project import Project
+from decanter.project.config import Project
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from decanter import tables
-from decanter.aws.faults import explained
+from decanter.aws.errors import explained
 from decanter.aws.session import AWS
 from decanter.aws.stacks import Stack
 from decanter.errors import AWSError
+from decanter.project import tables
 
 API = "AWS::ApiGatewayV2::Api"
 STAGE = "AWS::ApiGatewayV2::Stage"

@@ -13,7 +13,7 @@ from decanter.aws.changes import NAME, ChangeSets
 from decanter.aws.stacks import Stack, Stacks, Template
 from decanter.aws.steps import Clock
 from decanter.errors import AWSError
-from decanter.project import Project
+from decanter.project.config import Project
 
 
 @dataclass(frozen=True)

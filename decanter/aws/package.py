@@ -14,12 +14,12 @@ from pathlib import Path
 
 import chalice
 
-from decanter.aws import archive, vendor
-from decanter.aws.runtime import Runtime
+from decanter.aws import archive, dependencies
+from decanter.aws.dependencies import Runtime
 from decanter.aws.template import render, warn_of_own_template
-from decanter.describe import describe
 from decanter.errors import ProjectError
-from decanter.project import DEFAULT_REGION, TEMPLATE, Project
+from decanter.project.config import DEFAULT_REGION, TEMPLATE, Project
+from decanter.project.describe import describe
 
 # What marks a folder as ours to empty, and keeps git out of it.
 _MARK = "# made by `decanter package`\n*\n"
@@ -63,15 +63,9 @@ def package(
     """
     runtime = Runtime.of(project)
     report(f"packaging for {runtime.name} on {runtime.architecture}, as {sys.executable} is")
-    if project.config.automatic_layer:
-        raise ProjectError(
-            f"{project.config_path}: automatic_layer splits what this puts into one zip: remove it"
-        )
     source, result = _folders(out.resolve())
     _copy_app(project, source, report)
-    vendor.install(project, runtime, source / "vendor", report)
-    vendor.leave_out_boto3(source / "vendor", source, report)
-    vendor.prune_sdk(source / "vendor", source, report)
+    _add_dependencies(project, runtime, source, report)
     report("compiling")
     _compile(source)
     report("running `chalice package`")
@@ -87,6 +81,20 @@ def package(
     )
     report(f"made {zip_path}: {made.bytes / 1e6:.2f} MB, sha256 {made.sha256[:16]}…")
     return made
+
+
+def _add_dependencies(
+    project: Project, runtime: Runtime, source: Path, report: Callable[[str], None]
+) -> None:
+    if project.config.automatic_layer:
+        raise ProjectError(
+            f"{project.config_path}: automatic_layer splits what this puts into one zip: remove it"
+        )
+    vendor = source / "vendor"
+    dependencies.install(project, runtime, vendor, report)
+    dependencies.add_framework(vendor, source)
+    dependencies.leave_out_boto3(vendor, source, report)
+    dependencies.prune_sdk(vendor, source, report)
 
 
 def _folders(out: Path) -> tuple[Path, Path]:

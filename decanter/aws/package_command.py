@@ -6,7 +6,7 @@ from pathlib import Path
 from decanter.arguments import add_project_arguments
 from decanter.aws.package import package
 from decanter.aws.redaction import Secrets
-from decanter.project import Project
+from decanter.project.config import Project
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -3,14 +3,14 @@
 import argparse
 
 from decanter.arguments import add_adopt_argument, add_stack_arguments
-from decanter.aws.faults import explained
+from decanter.aws.conflicts import stack_name
+from decanter.aws.errors import explained
 from decanter.aws.package_command import out_folder
 from decanter.aws.provisioning import Order, Provision
-from decanter.aws.roads import stack_name
 from decanter.aws.session import AWS
 from decanter.aws.steps import say
-from decanter.describe import describe
-from decanter.project import Project
+from decanter.project.config import Project
+from decanter.project.describe import describe
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -7,21 +7,21 @@ from pathlib import Path
 from decanter.aws.bucket import Bucket
 from decanter.aws.changes import Change, ChangeSet, ChangeSets, refuse_busy, takes_updates
 from decanter.aws.commit import commit
-from decanter.aws.events import Operation, Watch
+from decanter.aws.conflicts import refuse_chalices_stage
 from decanter.aws.losses import flags, removed
 from decanter.aws.ownership import Claim, Owner
 from decanter.aws.package import Package, package
+from decanter.aws.progress import Operation, Watch
 from decanter.aws.redaction import Secrets
-from decanter.aws.roads import refuse_chalices_stage
 from decanter.aws.session import AWS
 from decanter.aws.stacks import Stack, Stacks, Template
 from decanter.aws.steps import Clock, Report, Steps
 from decanter.aws.submission import Submission, completed, given, kept
 from decanter.aws.template import public_variables
-from decanter.declaration import Declaration
-from decanter.document import read_json
 from decanter.errors import AWSError
-from decanter.project import Project
+from decanter.project.config import Project
+from decanter.project.declaration import Declaration
+from decanter.project.document import read_json
 
 SLOWEST = 5
 TEMPLATE_NAME = "submitted.json"

@@ -8,7 +8,7 @@ from botocore.exceptions import NoRegionError
 from botocore.session import Session
 
 from decanter.errors import ProjectError
-from decanter.project import Project
+from decanter.project.config import Project
 
 # Of a call, not of the whole command.
 CONNECT_TIMEOUT_SECONDS = 5

@@ -10,8 +10,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from decanter.aws.faults import explained
-from decanter.document import parse_template
+from decanter.aws.errors import explained
+from decanter.project.document import parse_template
 
 Template = dict[str, Any]
 

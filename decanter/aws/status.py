@@ -4,17 +4,17 @@ import argparse
 import re
 
 from decanter.arguments import add_stack_arguments
-from decanter.aws.faults import explained
+from decanter.aws.conflicts import configured_tables, deployed, is_there, stack_name
+from decanter.aws.errors import explained
 from decanter.aws.inventory import FUNCTION, TABLE, Inventory, Resource, resources
 from decanter.aws.ownership import Owner
 from decanter.aws.redaction import Secrets
-from decanter.aws.roads import configured_tables, deployed, is_there, stack_name
 from decanter.aws.session import AWS
 from decanter.aws.stacks import Stack, Stacks
 from decanter.aws.steps import Report, say
 from decanter.aws.submission import commit_of
-from decanter.describe import describe
-from decanter.project import Project
+from decanter.project.config import Project
+from decanter.project.describe import describe
 
 _ARN = re.compile(r"\barn:aws[a-z-]*:[^\s,\"']+")
 _ACCOUNT = re.compile(r"(?<!\d)\d{12}(?!\d)")

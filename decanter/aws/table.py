@@ -13,16 +13,16 @@ from chalice.constants import DEFAULT_STAGE_NAME
 
 from decanter.arguments import add_adopt_argument, add_project_arguments, add_region_argument
 from decanter.aws.confirmation import agreed, ask
-from decanter.aws.faults import explained
+from decanter.aws.conflicts import refuse_provisioned_stage
+from decanter.aws.errors import explained
 from decanter.aws.ownership import Owner
-from decanter.aws.roads import refuse_provisioned_stage
 from decanter.aws.session import AWS
 from decanter.aws.steps import say
-from decanter.declaration import Declaration
-from decanter.describe import describe
 from decanter.errors import AWSError, ProjectError
-from decanter.project import Project
-from decanter.tables import Table, check_key, create, delete, find, tags_of, ttl_attribute
+from decanter.project.config import Project
+from decanter.project.declaration import Declaration
+from decanter.project.describe import describe
+from decanter.project.tables import Table, check_key, create, delete, find, tags_of, ttl_attribute
 
 ON_DEMAND = "on-demand"
 PROVISIONED = "provisioned"

@@ -15,11 +15,11 @@ from chalice.package import TemplateDeepMerger
 from decanter.aws import access, api
 from decanter.aws.generated import is_generated, signed
 from decanter.aws.ownership import Owner
-from decanter.declaration import HTTP_FUNCTION, Declaration, TableDeclaration
-from decanter.document import read_template
-from decanter.project import TEMPLATE, Project
-from decanter.stack import logical_id
-from decanter.template import TABLE
+from decanter.project.config import TEMPLATE, Project
+from decanter.project.declaration import HTTP_FUNCTION, Declaration, TableDeclaration
+from decanter.project.document import read_template
+from decanter.project.stack import logical_id
+from decanter.project.template import TABLE
 
 OVERRIDES = "overrides.json"
 BILLING_PARAMETER = "TableBillingMode"

@@ -11,9 +11,9 @@ from decanter.aws import generated
 from decanter.aws.access import policy_files
 from decanter.aws.redaction import redacted
 from decanter.aws.template import render
-from decanter.describe import describe
-from decanter.document import write_text
-from decanter.project import TEMPLATE, Project
+from decanter.project.config import TEMPLATE, Project
+from decanter.project.describe import describe
+from decanter.project.document import write_text
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

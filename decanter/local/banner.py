@@ -6,8 +6,8 @@ import sys
 from typing import Any
 
 from decanter import __version__
-from decanter.declaration import Declaration
-from decanter.local.model import Api
+from decanter.gateway.model import Api
+from decanter.project.declaration import Declaration
 
 LABEL_WIDTH = 14
 

@@ -5,11 +5,11 @@ import asyncio
 import re
 from pathlib import Path
 
-from decanter.local.faults import Fault, FaultError
+from decanter.local.fault_injection import Fault, FaultError
 from decanter.local.hosts import is_address
 from decanter.local.options import Options
 from decanter.local.serve import serve
-from decanter.project import Project
+from decanter.project.config import Project
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

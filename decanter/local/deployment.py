@@ -4,17 +4,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from decanter.declaration import Declaration
 from decanter.errors import ProjectError
-from decanter.local.database import Database
-from decanter.local.functions import Functions
-from decanter.local.gateway import Gateway
-from decanter.local.model import Api, Route
-from decanter.local.pool import Function
-from decanter.local.selection import CHALICE_EXPRESSION, compile_expression
-from decanter.project import Project
-from decanter.stack import Stack
-from decanter.template import Template
+from decanter.gateway.model import Api, Route
+from decanter.gateway.rules import Gateway
+from decanter.gateway.selection import CHALICE_EXPRESSION, compile_expression
+from decanter.local.dynamodb.database import Database
+from decanter.local.functions.functions import Functions
+from decanter.local.functions.pool import Function
+from decanter.project.config import Project
+from decanter.project.declaration import Declaration
+from decanter.project.stack import Stack
+from decanter.project.template import Template
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 A web page can point a name of its own at this machine (DNS rebinding). Its requests then come here
 and it may read the answers, but `Host` still has the page's name. An IP address cannot be rebound.
 
-`dynamodb.py` loads this file by its path, so it imports nothing of ours.
+`dynamodb/server.py` loads this file by its path, so it imports nothing of ours.
 """
 
 import re

@@ -13,9 +13,9 @@ from contextlib import contextmanager
 from typing import Any, TextIO
 
 from decanter.errors import DecanterError
-from decanter.local.functions import Run
-from decanter.local.model import Accept, Connection, Invocation, Refuse
-from decanter.local.outcomes import Failure, Outcome, Returned
+from decanter.gateway.model import Accept, Connection, Invocation, Refuse
+from decanter.gateway.results import Failure, Outcome, Returned
+from decanter.local.functions.functions import Run
 
 POSTS_SECONDS = 0.25
 """Calls to @connections are told together, once in so long: a broadcast is one line."""

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from decanter.local.faults import Fault
-from decanter.project import TEMPLATE, Project
+from decanter.local.fault_injection import Fault
+from decanter.project.config import TEMPLATE, Project
 
 
 @dataclass(frozen=True, slots=True)

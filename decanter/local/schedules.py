@@ -15,10 +15,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from decanter.local.functions import Run
+from decanter.gateway.results import Returned
+from decanter.local.functions.functions import Run
 from decanter.local.journal import Journal, outcome_text
-from decanter.local.outcomes import Returned
-from decanter.stack import Stack
+from decanter.project.stack import Stack
 
 _RATE = re.compile(r"rate\((\d+) (minute|hour|day)s?\)")
 _SECONDS = {"minute": 60, "hour": 3600, "day": 86400}

@@ -12,30 +12,30 @@ from contextlib import suppress
 from typing import Any
 
 from decanter.errors import DecanterError, ServiceError
+from decanter.gateway.events import API_ID, EventMaker
+from decanter.gateway.model import Api, Limits
+from decanter.gateway.rules import Gateway
+from decanter.gateway.selection import CHALICE_EXPRESSION
 from decanter.local import files
 from decanter.local.banner import api_facts, banner
-from decanter.local.control import Control
-from decanter.local.database import Database
+from decanter.local.console.control import Control
 from decanter.local.deployment import Deployer
-from decanter.local.environment import Maker
-from decanter.local.events import API_ID, EventMaker
-from decanter.local.faults import FaultError, Faults
-from decanter.local.forks import Forks
-from decanter.local.functions import Functions
-from decanter.local.gateway import Gateway
+from decanter.local.dynamodb.database import Database
+from decanter.local.dynamodb.embedded import local_region
+from decanter.local.fault_injection import FaultError, Faults
+from decanter.local.functions.environment import Maker
+from decanter.local.functions.forks import Forks
+from decanter.local.functions.functions import Functions
+from decanter.local.functions.pool import Scaling
 from decanter.local.hosts import LOOPBACK, Hosts
 from decanter.local.journal import Journal
-from decanter.local.model import Api, Limits
 from decanter.local.options import Options
-from decanter.local.pool import Scaling
 from decanter.local.reload import Sources, changes
 from decanter.local.schedules import Schedules
-from decanter.local.selection import CHALICE_EXPRESSION
-from decanter.local.server import Server
-from decanter.local.services import local_region
-from decanter.project import Project
-from decanter.stack import Stack
-from decanter.template import Template
+from decanter.local.sockets.server import Server
+from decanter.project.config import Project
+from decanter.project.stack import Stack
+from decanter.project.template import Template
 
 GOODBYE_SECONDS = 1.0
 """How long disconnect handlers may run once the gateway has been told to stop."""

@@ -11,13 +11,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from decanter.local import management
-from decanter.local.events import EventMaker
-from decanter.local.gateway import Gateway
-from decanter.local.model import Invocation, Refuse
-from decanter.local.outcomes import Failure, Outcome, Returned
-from decanter.local.responses import Response
-from decanter.local.worker import LambdaContext
+from decanter.gateway import management
+from decanter.gateway.events import EventMaker
+from decanter.gateway.model import Invocation, Refuse
+from decanter.gateway.responses import Response
+from decanter.gateway.results import Failure, Outcome, Returned
+from decanter.gateway.rules import Gateway
+from decanter.local.functions.worker import LambdaContext
 from decanter.testing.deployment import Deployment
 from decanter.testing.dynamodb import call_dynamodb
 from decanter.testing.environ import DROPPED, REGION, environment, local

@@ -8,14 +8,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Self
 
-from decanter import inside
-from decanter.declaration import Declaration
+from decanter.gateway.events import API_ID
+from decanter.gateway.model import Api
 from decanter.local.deployment import additions, api_of
-from decanter.local.events import API_ID
-from decanter.local.model import Api
-from decanter.project import Project
-from decanter.tables import Table
-from decanter.template import Template
+from decanter.project import app_process as inside
+from decanter.project.config import Project
+from decanter.project.declaration import Declaration
+from decanter.project.tables import Table
+from decanter.project.template import Template
 
 STAGE = "api"
 

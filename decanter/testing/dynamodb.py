@@ -13,8 +13,8 @@ from http import HTTPStatus
 from typing import Any
 
 from decanter.errors import ServiceError
-from decanter.local.dynamodb import Answer, Moto, Notes
-from decanter.project import TEMPLATE
+from decanter.local.dynamodb.server import Answer, Moto, Notes
+from decanter.project.config import TEMPLATE
 from decanter.testing.collector import collector_paused
 from decanter.testing.environ import REGION
 

@@ -17,7 +17,9 @@ DROPPED = (
 
 def local(management_endpoint: str, dynamodb_endpoint: str | None) -> dict[str, str]:
     """What leads every AWS client here: endpoints, a region, credentials of nobody."""
-    from decanter.local.services import DUMMY_CREDENTIALS  # with botocore, which takes a while
+    from decanter.local.dynamodb.embedded import (
+        DUMMY_CREDENTIALS,  # with botocore, which takes a while
+    )
 
     # The second wins in Decanter's framework, and a template may set it to the stack's own API.
     names = ("AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI", "DECANTER_MANAGEMENT_ENDPOINT")

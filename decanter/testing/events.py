@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
-from decanter.local.events import ConnectionContext, Event, EventMaker, Handshake, Identity
+from decanter.gateway.events import ConnectionContext, Event, EventMaker, Handshake, Identity
 
 CONNECTION_ID = "Tst0Cd3eFgHiJkL="
 CONNECTED_AT = 1_700_000_000_000

@@ -12,9 +12,9 @@ from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from decanter.gateway.management import FORBIDDEN, error, of_a_page
+from decanter.gateway.responses import Response
 from decanter.local.hosts import LOOPBACK, Hosts
-from decanter.local.management import FORBIDDEN, error, of_a_page
-from decanter.local.responses import Response
 from decanter.testing.dynamodb import application, moto
 from decanter.testing.environ import REGION
 
@@ -99,7 +99,7 @@ def management_server() -> ManagementServer:
 @cache
 def dynamodb_server() -> Any:
     """The process's DynamoDB."""
-    from decanter.local.dynamodb import Server
+    from decanter.local.dynamodb.server import Server
 
     server = Server(application(), REGION)
     server.moto = moto()

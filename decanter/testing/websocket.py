@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from decanter.local.model import MAX_FRAME_BYTES, MAX_MESSAGE_BYTES, Connection
+from decanter.gateway.model import MAX_FRAME_BYTES, MAX_MESSAGE_BYTES, Connection
 from decanter.testing.errors import ConnectionClosed, NoFrame
 
 NOT_TEXT = 1003

@@ -15,11 +15,10 @@ from urllib.parse import urlsplit
 from botocore.config import Config
 from botocore.session import Session
 
-from decanter.aws.faults import explained
+from decanter.aws.errors import explained
 from decanter.cli import INTERRUPTED
-from decanter.client import EXAMPLE
+from decanter.client import EXAMPLE, LOOPBACK, check_url
 from decanter.errors import DecanterError
-from decanter.opening import LOOPBACK, check_url
 from decanter.verify import gateway, management, service
 from decanter.verify.coverage import gaps
 from decanter.verify.endpoint import Endpoint

@@ -6,7 +6,7 @@ from urllib.parse import quote, urlsplit
 
 from botocore.exceptions import ClientError
 
-from decanter.aws.faults import explained
+from decanter.aws.errors import explained
 from decanter.verify.endpoint import Endpoint, ending, error_frame, mark, receive
 from decanter.verify.rules import Rule
 

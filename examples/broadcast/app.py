@@ -5,7 +5,7 @@ from typing import Any
 from chalice.app import Chalice, WebsocketEvent
 from pynamodb.attributes import UnicodeAttribute
 
-from chalicelib import ConnectionModel, Request, Router, connection_table
+from decanter import ConnectionModel, Request, Router, connection_table
 
 app = Chalice(app_name="broadcast")
 app.experimental_feature_flags.update(["WEBSOCKETS"])

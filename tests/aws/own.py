@@ -9,13 +9,13 @@ from typing import Any
 
 from decanter.aws.package import CHALICE
 from tests.aws.cloud import BUCKET
-from tests.decanter.projects import clean_environment, decanter
-from tests.gateways import ROOT
+from tests.support.gateways import ROOT
+from tests.support.projects import clean_environment, decanter
 
 
 def copy(project: Path) -> Path:
     """A copy without requirements: Chalice would download them."""
-    for name in ("chalicelib", ".chalice"):
+    for name in ("chalicelib", "vendor", ".chalice"):
         ignored = shutil.ignore_patterns("__pycache__", "deployments")
         shutil.copytree(ROOT / name, project / name, ignore=ignored)
     shutil.copy(ROOT / "app.py", project)

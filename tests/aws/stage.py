@@ -10,19 +10,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from decanter.aws.conflicts import refuse_provisioned_stage
 from decanter.aws.delete import Deletion
 from decanter.aws.package import Package
 from decanter.aws.provisioning import Order, Provision
-from decanter.aws.roads import refuse_provisioned_stage
 from decanter.aws.session import AWS
 from decanter.aws.steps import Clock
 from decanter.aws.table import act, claimed, declared
 from decanter.aws.template import build
-from decanter.describe import describe
-from decanter.project import Project
+from decanter.project.config import Project
+from decanter.project.describe import describe
 from tests.aws.calls import Wire, Wired
 from tests.aws.cloud import BUCKET, REGION, Cloud
-from tests.decanter.projects import clean_environment, write_project
+from tests.support.projects import clean_environment, write_project
 
 NAME = "pour-dev"
 PACKAGED = "packaged"

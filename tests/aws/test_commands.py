@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.aws.cloud import BUCKET, Call, Cloud
-from tests.decanter.projects import APP, clean_environment, write_project
+from tests.support.projects import APP, clean_environment, write_project
 
 SECONDS = 120
 ROUTER = """

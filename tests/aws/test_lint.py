@@ -14,13 +14,13 @@ from typing import Any
 
 from cfnlint.api import ManualArgs, lint
 
-from decanter.intrinsics import Resolver
-from decanter.project import TEMPLATE
+from decanter.project.config import TEMPLATE
+from decanter.project.intrinsics import Resolver
 from tests.aws.cloudformation import translate
 from tests.aws.own import copy, packaged, sweeping
-from tests.decanter.declarations import NEEDY_TABLE, ROUTER
-from tests.decanter.projects import APP, TABLE, decanter, write_project
-from tests.gateways import ROOT
+from tests.support.declarations import NEEDY_TABLE, ROUTER
+from tests.support.gateways import ROOT
+from tests.support.projects import APP, TABLE, decanter, write_project
 
 # Informational rules are on: that actions fit the resources of their statement is one of them.
 STRICT = ManualArgs(regions=["eu-west-1", "cn-north-1", "us-gov-west-1"], include_checks=["I"])

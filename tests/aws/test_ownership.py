@@ -11,7 +11,7 @@ from tests.aws.calls import Wire
 from tests.aws.cloud import BUCKET
 from tests.aws.operations import FAILURES
 from tests.aws.stage import NAME, Stage
-from tests.decanter.projects import table_resource
+from tests.support.projects import table_resource
 
 ORDERS = table_resource("orders")
 OBJECT = f"decanter/{NAME}/{'0' * 64}.zip"

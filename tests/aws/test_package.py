@@ -14,11 +14,11 @@ import pytest
 
 from decanter.aws.package import Package, package
 from decanter.errors import ProjectError
-from decanter.project import Project
-from tests.chalicelib.events import connect_event, disconnect_event, message_event
-from tests.decanter.projects import clean_environment, decanter, write_project
+from decanter.project.config import Project
 from tests.end_to_end.conftest import Table
-from tests.gateways import ROOT, SECONDS, Running, gateway
+from tests.support.events import connect_event, disconnect_event, message_event
+from tests.support.gateways import ROOT, SECONDS, Running, gateway
+from tests.support.projects import clean_environment, decanter, write_project
 
 TAG = sys.implementation.cache_tag
 

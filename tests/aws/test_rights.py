@@ -13,15 +13,15 @@ from typing import Any
 
 import pytest
 
-from decanter.local.services import EmbeddedDynamoDB
-from decanter.project import Project
-from decanter.stack import logical_id
-from decanter.tables import create
+from decanter.local.dynamodb.embedded import EmbeddedDynamoDB
+from decanter.project.config import Project
+from decanter.project.stack import logical_id
+from decanter.project.tables import create
 from tests.aws.own import copy, sweeping
 from tests.aws.recording import recorded
 from tests.contract.test_management import call
 from tests.decanter.conftest import Database
-from tests.gateways import ROOT, SECONDS, Running, gateway, wait_until
+from tests.support.gateways import ROOT, SECONDS, Running, gateway, wait_until
 
 FUNCTIONS = ("websocket_connect", "websocket_message", "websocket_disconnect", "sweep")
 STAGES = ("dev", "prod")
@@ -36,8 +36,8 @@ def _project(tmp_path: Path) -> Path:
     Its clients are somebody's for a moment only, so that the sweep finds one to close.
     """
     project = sweeping(copy(tmp_path / "project"))
-    source = (project / "app.py").read_text().replace("ConnectionModel", "IdentifiedModel")
-    (project / "app.py").write_text(source)
+    model = project / "chalicelib" / "connections.py"
+    model.write_text(model.read_text().replace("ConnectionModel", "IdentifiedModel"))
     path = project / ".chalice" / "config.json"
     config = json.loads(path.read_text())
     for name, function in config["stages"]["dev"]["lambda_functions"].items():

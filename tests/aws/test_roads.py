@@ -1,6 +1,6 @@
 """What each road says where it may not look for the other."""
 
-from decanter.aws.roads import refuse_chalices_stage, refuse_provisioned_stage
+from decanter.aws.conflicts import refuse_chalices_stage, refuse_provisioned_stage
 from tests.aws.calls import Wire
 from tests.aws.stage import Stage, describe_once
 

@@ -16,11 +16,11 @@ from typing import Any
 
 import pytest
 
-from decanter.aws import models
+from decanter.aws import sdk as models
 from decanter.aws.package import Package, package
-from decanter.project import Project
-from tests.decanter.projects import decanter, write_project
-from tests.gateways import SECONDS
+from decanter.project.config import Project
+from tests.support.gateways import SECONDS
+from tests.support.projects import decanter, write_project
 
 USED = ("s3", "secretsmanager", "lambda", "logs")
 ELSEWHERE = ("cloudwatch", "dynamodb", "sqs")

@@ -10,7 +10,7 @@ import pytest
 
 from tests.aws.cloud import BUCKET, REGION, Cloud
 from tests.aws.own import copy, packaged, sweeping
-from tests.decanter.projects import decanter
+from tests.support.projects import decanter
 
 FUNCTIONS = ("Connect", "Disconnect", "Message")
 

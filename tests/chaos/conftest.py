@@ -16,7 +16,7 @@ import pytest
 from tests.chaos.project import copy_project
 from tests.chaos.stage import Stage
 from tests.chaos.swarm import Swarm, Tally
-from tests.gateways import Running, gateway
+from tests.support.gateways import Running, gateway
 
 SEEDS = [int(word) for word in os.environ.get("CHAOS_SEED", "1").split(",")]
 FULL = "CHAOS_CLIENTS" in os.environ

@@ -7,26 +7,26 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, cast
 
-from chalicelib import AllowedOrigins, Handshake, Request, Router, WebTokens
-from chalicelib.origins import VARIABLE
-from chalicelib.tokens import MARKER
-from decanter.local.control import Control
-from decanter.local.events import API_ID, EventMaker
-from decanter.local.faults import Faults
-from decanter.local.functions import Functions
-from decanter.local.gateway import Gateway
+from decanter import AllowedOrigins, Handshake, Request, Router, WebTokens
+from decanter.gateway.events import API_ID, EventMaker
+from decanter.gateway.model import Api, Invocation, Route
+from decanter.gateway.results import Outcome, Returned
+from decanter.gateway.rules import Gateway
+from decanter.local.console.control import Control
+from decanter.local.fault_injection import Faults
+from decanter.local.functions.functions import Functions
 from decanter.local.hosts import Hosts
-from decanter.local.http import HttpConnection
 from decanter.local.journal import Journal
-from decanter.local.model import Api, Invocation, Route
-from decanter.local.outcomes import Outcome, Returned
-from decanter.local.reading import Reader
 from decanter.local.schedules import Schedules
-from decanter.local.server import Server
-from decanter.stack import Stack
-from tests.chalicelib.events import CONNECTED_AT
-from tests.chalicelib.fakes import FakeClock, FakeConnections, FakeTransport
-from tests.decanter.local.test_websocket import FakeTransport as FakeSocket
+from decanter.local.sockets.http import HttpConnection
+from decanter.local.sockets.reading import Reader
+from decanter.local.sockets.server import Server
+from decanter.project.stack import Stack
+from decanter.runtime.hooks.origins import VARIABLE
+from decanter.runtime.hooks.tokens import MARKER
+from tests.decanter.local.sockets.test_websocket import FakeTransport as FakeSocket
+from tests.support.events import CONNECTED_AT
+from tests.support.fakes import FakeClock, FakeConnections, FakeTransport
 
 ORIGIN = "https://example.com"
 ROUTES = {f"${name}": Route(name) for name in ("connect", "default", "disconnect")}

@@ -1,21 +1,17 @@
 """The application of this repository in a folder of its own, with what a scenario needs."""
 
 import json
-import os
 import shutil
 from pathlib import Path
 
 from decanter.aws.template import render
-from decanter.describe import describe
-from decanter.project import TEMPLATE, Project
-from tests.gateways import ROOT
-
-SOURCE = Path(os.environ.get("CHAOS_CHALICELIB", ROOT / "chalicelib"))
-"""The framework under test; the mutation check names its own."""
+from decanter.project.config import TEMPLATE, Project
+from decanter.project.describe import describe
+from tests.support.gateways import ROOT
 
 EXTRA = '''
 
-from chalicelib import Pacing
+from decanter import Pacing
 
 router.on_message(Pacing(Connection))
 
@@ -31,7 +27,7 @@ TOKENS = (
     EXTRA
     + '''
 
-from chalicelib import Handshake, WebTokens
+from decanter import Handshake, WebTokens
 
 router.on_connect(WebTokens())
 
@@ -56,9 +52,10 @@ def copy_project(
         sweeps: whether the sweep is on; it has no time to run by itself.
     """
     shutil.copytree(ROOT / ".chalice", folder / ".chalice", ignore=_only_configuration)
-    source = (ROOT / "app.py").read_text().replace("ConnectionModel", "IdentifiedModel, PacedModel")
-    (folder / "app.py").write_text(source + extra)
-    (folder / "chalicelib").symlink_to(SOURCE, target_is_directory=True)
+    (folder / "app.py").write_text((ROOT / "app.py").read_text() + extra)
+    shutil.copytree(ROOT / "chalicelib", folder / "chalicelib")
+    model = folder / "chalicelib" / "connections.py"
+    model.write_text(model.read_text().replace("ConnectionModel", "IdentifiedModel, PacedModel"))
     path = folder / ".chalice" / "config.json"
     config = json.loads(path.read_text())
     config["stages"]["dev"]["lambda_timeout"] = lambda_timeout

@@ -12,7 +12,7 @@ import boto3
 from tests.chaos.swarm import Client, Swarm, Tally, total
 from tests.contract.test_management import call
 from tests.end_to_end.conftest import Table
-from tests.gateways import Running, wait_until
+from tests.support.gateways import Running, wait_until
 
 DEAD = "AAAAAAAAAA{:05}="
 """The id of a connection that never was."""

@@ -12,7 +12,7 @@ from typing import Any, Self, TypeVar
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from tests.gateways import SECONDS
+from tests.support.gateways import SECONDS
 
 T = TypeVar("T")
 ERROR_FRAME = '{"error"'

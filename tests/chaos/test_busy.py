@@ -4,7 +4,7 @@ import pytest
 
 from tests.chaos.conftest import Open
 from tests.chaos.stage import Counts, Stage
-from tests.gateways import wait_until
+from tests.support.gateways import wait_until
 
 ATTEMPTS = 3
 """The first, and two more: what a post may cost."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.gateways import ROOT
+from tests.support.gateways import ROOT
 
 CASES = 38
 DOCUMENT = ROOT / "docs" / "reliability.md"

@@ -2,10 +2,10 @@
 
 import pytest
 
-from chalicelib.recipients import MAX_AGE_MS
+from decanter.runtime.recipients import MAX_AGE_MS
 from tests.chaos.conftest import CLIENTS, Open
 from tests.chaos.stage import Counts, Stage
-from tests.gateways import wait_until
+from tests.support.gateways import wait_until
 
 
 @pytest.mark.case(1)

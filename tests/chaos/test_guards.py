@@ -10,7 +10,7 @@ from websockets.exceptions import InvalidStatus
 from tests.chaos.conftest import Open
 from tests.chaos.project import TOKENS
 from tests.chaos.stage import Counts
-from tests.gateways import wait_until
+from tests.support.gateways import wait_until
 
 ALLOWED = "https://example.com"
 SECRET = "a secret of thirty-two bytes or more"

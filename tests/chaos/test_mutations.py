@@ -9,47 +9,47 @@ from pathlib import Path
 import pytest
 
 from tests.chaos.conftest import FULL
-from tests.gateways import ROOT
+from tests.support.gateways import ROOT
 
 MUTATIONS = {
     "the grace": (
-        "broadcast.py",
+        "fanout/broadcast.py",
         "GRACE_MS = 30_000",
         "GRACE_MS = 0",
         "test_a_young_row_that_is_still_gone_is_kept",
     ),
     "the conditional delete": (
-        "connections.py",
+        "store/connections.py",
         "delete_item(recipient.connection_id, condition=unchanged)",
         "delete_item(recipient.connection_id)",
         "test_a_row_that_was_written_anew_meanwhile_is_not_deleted",
     ),
     "pagination": (
-        "connections.py",
+        "store/connections.py",
         "return Page(alive, _last(answer, key))",
         "return Page(alive, None)",
         "test_every_page_of_a_large_table_is_read",
     ),
     "the sweep's grace": (
-        "survey.py",
+        "fanout/sweep.py",
         "if now_ms - row.connected_at < GRACE_MS:",
         "if now_ms < row.connected_at:",
         "test_a_sweep_keeps_a_young_row",
     ),
     "the doubt about an endpoint": (
-        "transports/protocol.py",
+        "transports/base.py",
         "if self.reached or gone < MANY_GONE:",
         "if self.reached or gone >= MANY_GONE:",
         "test_a_sweep_that_has_never_reached_anyone_deletes_no_table",
     ),
     "the retry bound": (
-        "transports/protocol.py",
+        "transports/base.py",
         "RETRIES = 2",
         "RETRIES = 5",
         "test_one_throttled_for_ever_is_tried_three_times_and_kept",
     ),
     "the origin's match as a whole": (
-        "origins.py",
+        "hooks/origins.py",
         "_ORIGIN.fullmatch(text)",
         "_ORIGIN.match(text)",
         "test_a_page_from_elsewhere_is_refused_and_ours_are_served",
@@ -61,11 +61,11 @@ MUTATIONS = {
 @pytest.mark.parametrize("defence", MUTATIONS)
 def test_a_scenario_fails_without(defence: str, tmp_path: Path) -> None:
     file, before, after, scenario = MUTATIONS[defence]
-    mutant = tmp_path / "chalicelib"
-    shutil.copytree(ROOT / "chalicelib", mutant)
-    source = (mutant / file).read_text()
+    mutant = tmp_path / "decanter"
+    shutil.copytree(ROOT / "decanter", mutant)
+    source = (mutant / "runtime" / file).read_text()
     assert source.count(before) == 1, f"{defence}: {file} has changed: look for {before!r} anew"
-    (mutant / file).write_text(source.replace(before, after))
+    (mutant / "runtime" / file).write_text(source.replace(before, after))
     played = subprocess.run(
         [
             *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/chaos"),
@@ -73,7 +73,7 @@ def test_a_scenario_fails_without(defence: str, tmp_path: Path) -> None:
         ],
         env={
             **{name: value for name, value in os.environ.items() if name != "CHAOS_CLIENTS"},
-            "CHAOS_CHALICELIB": str(mutant),
+            "PYTHONPATH": str(tmp_path),
             "CHAOS_SEED": "1",
         },
         cwd=ROOT,

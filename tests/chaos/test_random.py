@@ -13,11 +13,11 @@ from typing import Any
 
 from websockets.frames import CTRL_OPCODES, Frame, Opcode
 
-from decanter.local.websocket import WebSocket
-from tests.chalicelib.events import message_event
-from tests.chalicelib.fakes import FakeClock, FakeTransport
+from decanter.local.sockets.websocket import WebSocket
 from tests.chaos.conftest import FULL, NOTES
 from tests.chaos.inside import Inside, Socket, errors_of, make_router
+from tests.support.events import message_event
+from tests.support.fakes import FakeClock, FakeTransport
 
 MESSAGES, FRAMES, REQUESTS = (40_000, 30_000, 30_000) if FULL else (1000, 1000, 1000)
 MOST_GROWTH_BYTES = 512 * 1024

@@ -3,10 +3,10 @@
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from chalicelib.recipients import BEGINNING
+from decanter.runtime.recipients import BEGINNING
 from tests.chaos.conftest import CLIENTS, Open
 from tests.chaos.stage import Counts, Stage
-from tests.gateways import wait_until
+from tests.support.gateways import wait_until
 
 PADDING = 150_000
 """Of such rows, seven are more than the megabyte that DynamoDB reads at once."""

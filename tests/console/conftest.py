@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.console.browser import Page, chromium, find_chromium, texts
-from tests.gateways import ROOT, gateway
+from tests.support.browser import Page, chromium, find_chromium, texts
+from tests.support.gateways import ROOT, gateway
 
 CONNECTED = f"{texts('.connection[data-state=open] .id:not(:empty)')}.length === 2"
 

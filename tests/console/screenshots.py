@@ -9,9 +9,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.console.browser import Page, chromium, find_chromium, texts
 from tests.console.conftest import CONNECTED
-from tests.gateways import ROOT, gateway
+from tests.support.browser import Page, chromium, find_chromium, texts
+from tests.support.gateways import ROOT, gateway
 
 IMAGES = ROOT / "docs" / "images"
 PORT = "8000"

@@ -10,8 +10,8 @@ import pytest
 from websockets.sync.server import ServerConnection, serve
 from websockets.typing import Subprotocol
 
-from tests.console.browser import ALT, CTRL, Page, element, text, texts
 from tests.console.conftest import CONNECTED, Service
+from tests.support.browser import ALT, CTRL, Page, element, text, texts
 
 OPEN_IDS = texts("#roster tbody .id")
 

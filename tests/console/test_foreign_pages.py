@@ -16,9 +16,9 @@ from urllib.parse import quote, urlsplit
 import pytest
 from botocore.session import Session
 
-from tests.console.browser import Page
-from tests.contract.clients import ask, connection_id
-from tests.gateways import PROJECTS, Running, gateway
+from tests.support.browser import Page
+from tests.support.clients import ask, connection_id
+from tests.support.gateways import PROJECTS, Running, gateway
 
 LIST = {"X-Amz-Target": "DynamoDB_20120810.ListTables"}
 DELETE = {"X-Amz-Target": "DynamoDB_20120810.DeleteTable"}

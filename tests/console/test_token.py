@@ -11,15 +11,15 @@ import pytest
 from websockets.sync.server import ServerConnection, serve
 from websockets.typing import Subprotocol
 
-from tests.console.browser import Page, element, text, texts
-from tests.decanter.projects import write_project
-from tests.gateways import ROOT, Running, gateway
+from tests.support.browser import Page, element, text, texts
+from tests.support.gateways import Running, gateway
+from tests.support.projects import write_project
 
 SECRET = "a secret of thirty-two bytes, or so"
 TERMS = {"iss": "https://login.example", "aud": "chat"}
 APP = """\
 from chalice import Chalice
-from chalicelib import IdentifiedModel, Router, WebTokens, connection_table
+from decanter import IdentifiedModel, Router, WebTokens, connection_table
 from pynamodb.attributes import UnicodeAttribute
 
 app = Chalice(app_name="guarded")
@@ -63,7 +63,6 @@ def _guarded(page: Page, tmp_path: Path) -> Iterator[Running]:
     }
     config = {"version": "2.0", "app_name": "guarded", "environment_variables": variables}
     project = write_project(tmp_path / "guarded", APP, config)
-    (project / "chalicelib").symlink_to(ROOT / "chalicelib")
     with gateway(project, "--no-reload") as running:
         yield running
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.contract.projects import NO_DATABASE
-from tests.gateways import PROJECTS, Running, gateway, read_json_when_there
+from tests.support.apps import NO_DATABASE
+from tests.support.gateways import PROJECTS, Running, gateway, read_json_when_there
 
 
 @pytest.fixture(scope="session", name="events_folder")

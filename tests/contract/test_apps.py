@@ -4,9 +4,9 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection
 
-from tests.contract.clients import receive
-from tests.contract.projects import NO_DATABASE
-from tests.gateways import PROJECTS, SECONDS, gateway
+from tests.support.apps import NO_DATABASE
+from tests.support.clients import receive
+from tests.support.gateways import PROJECTS, SECONDS, gateway
 
 
 def say(client: ClientConnection, text: str) -> str:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.clients import ask, receive
-from tests.contract.projects import HEAD, NO_DATABASE, SmallProject
-from tests.gateways import Running, gateway
+from tests.support.apps import HEAD, NO_DATABASE, SmallProject
+from tests.support.clients import ask, receive
+from tests.support.gateways import Running, gateway
 
 
 @pytest.mark.rule(89)

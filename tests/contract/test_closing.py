@@ -11,11 +11,11 @@ from websockets.exceptions import ConnectionClosed
 from websockets.frames import Frame, Opcode
 from websockets.sync.client import ClientConnection
 
-from tests.contract.clients import ask, connection_id, receive
 from tests.contract.conftest import Events
-from tests.contract.projects import NO_DATABASE
 from tests.contract.test_messages import raw_client, read_frame
-from tests.gateways import PROJECTS, SECONDS, Running, gateway
+from tests.support.apps import NO_DATABASE
+from tests.support.clients import ask, connection_id, receive
+from tests.support.gateways import PROJECTS, SECONDS, Running, gateway
 
 
 def ended(events: Events, connection: str) -> tuple[int, str]:

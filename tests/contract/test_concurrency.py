@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from tests.contract.clients import receive
-from tests.contract.projects import NO_DATABASE, SmallProject
-from tests.gateways import SECONDS, Running, gateway, wait_until
+from tests.support.apps import NO_DATABASE, SmallProject
+from tests.support.clients import receive
+from tests.support.gateways import SECONDS, Running, gateway, wait_until
 
 TOGETHER = 8
 

@@ -9,10 +9,10 @@ import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from tests.contract.clients import ask, connection_id, own_event, receive
 from tests.contract.conftest import Events
-from tests.contract.projects import NO_DATABASE
-from tests.gateways import PROJECTS, SECONDS, Running, gateway, wait_until
+from tests.support.apps import NO_DATABASE
+from tests.support.clients import ask, connection_id, own_event, receive
+from tests.support.gateways import PROJECTS, SECONDS, Running, gateway, wait_until
 
 
 def refused(probe: Running, query: str) -> InvalidStatus:

@@ -7,11 +7,11 @@ from urllib.parse import quote, urlsplit
 
 import pytest
 
-from tests.contract.clients import connection_id
-from tests.contract.projects import NO_DATABASE
 from tests.contract.test_closing import seen_by
 from tests.contract.test_management import call
-from tests.gateways import PROJECTS, SECONDS, Running, gateway
+from tests.support.apps import NO_DATABASE
+from tests.support.clients import connection_id
+from tests.support.gateways import PROJECTS, SECONDS, Running, gateway
 
 JSON = {"Content-Type": "application/json"}
 

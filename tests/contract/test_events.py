@@ -13,9 +13,9 @@ from aws_lambda_powertools.utilities.parser.models import (
 )
 from websockets.sync.client import connect
 
-from tests.contract.clients import own_event
 from tests.contract.conftest import Events
-from tests.gateways import SECONDS, Running
+from tests.support.clients import own_event
+from tests.support.gateways import SECONDS, Running
 
 CONTEXT_KEYS = {
     "apiId",

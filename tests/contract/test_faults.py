@@ -8,9 +8,9 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
 
-from tests.contract.clients import ask, connection_id, receive
 from tests.contract.test_management import call
-from tests.gateways import PROJECTS, Running, gateway
+from tests.support.clients import ask, connection_id, receive
+from tests.support.gateways import PROJECTS, Running, gateway
 
 JSON = {"Content-Type": "application/json"}
 

@@ -8,11 +8,11 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from botocore.session import Session
 
-from tests.contract.clients import ask, connection_id
-from tests.contract.projects import NO_DATABASE
 from tests.contract.test_control import port
 from tests.contract.test_management import NEVER, call
-from tests.gateways import PROJECTS, Running, gateway
+from tests.support.apps import NO_DATABASE
+from tests.support.clients import ask, connection_id
+from tests.support.gateways import PROJECTS, Running, gateway
 
 CONNECTION = f"/api/@connections/{NEVER}"
 LIST = {"X-Amz-Target": "DynamoDB_20120810.ListTables"}
@@ -87,7 +87,7 @@ def test_a_handshake_for_another_host_is_refused(probe: Running) -> None:
 
 
 def test_the_database_answers_sdks_alone(probe: Running) -> None:
-    """In the gateway's own process tree; tests/decanter/local/test_dynamodb.py has the table."""
+    """In the gateway's own process tree; `dynamodb/test_server.py` has the table."""
     database = Running(probe.process, [f"WebSocket {probe.banner('DynamoDB').split()[0]}"])
     assert call(database, "POST", "/", b"{}", headers=LIST)[0] == 200
     for headers in ({}, {**LIST, "Origin": "null"}, {**LIST, "Host": "evil.example"}):

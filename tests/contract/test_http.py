@@ -7,10 +7,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.contract.clients import connection_id, receive
 from tests.contract.test_connecting import handshake
 from tests.contract.test_management import SIGNED, call
-from tests.gateways import SECONDS, Running
+from tests.support.clients import connection_id, receive
+from tests.support.gateways import SECONDS, Running
 
 INFO = "GET /_gateway/info HTTP/1.1\r\nHost: {host}\r\n\r\n"
 

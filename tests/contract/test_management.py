@@ -14,9 +14,9 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from websockets.frames import Frame, Opcode
 
-from tests.contract.clients import ask, connection_id, receive
 from tests.contract.test_messages import raw_client, read_frame
-from tests.gateways import SECONDS, Running
+from tests.support.clients import ask, connection_id, receive
+from tests.support.gateways import SECONDS, Running
 
 NEVER = "AAAAAAAAAAAAAAA="
 SIGNED = {"Authorization": "AWS4-HMAC-SHA256 Credential=x"}

@@ -12,11 +12,11 @@ from websockets.exceptions import ConnectionClosed
 from websockets.frames import Frame, Opcode
 from websockets.sync.client import ClientConnection, connect
 
-from tests.contract.clients import ask, connection_id, own_event, receive
 from tests.contract.conftest import Events
-from tests.contract.projects import NO_DATABASE
 from tests.contract.test_connecting import handshake
-from tests.gateways import PROJECTS, SECONDS, Running, gateway
+from tests.support.apps import NO_DATABASE
+from tests.support.clients import ask, connection_id, own_event, receive
+from tests.support.gateways import PROJECTS, SECONDS, Running, gateway
 
 
 def close_code(client: ClientConnection) -> int | None:

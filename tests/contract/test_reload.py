@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from websockets.sync.client import ClientConnection
 
-from tests.contract.clients import receive
-from tests.contract.projects import HEAD, NO_DATABASE, SmallProject, replace
-from tests.gateways import SECONDS, Running, gateway, wait_until
+from tests.support.apps import HEAD, NO_DATABASE, SmallProject, replace
+from tests.support.clients import receive
+from tests.support.gateways import SECONDS, Running, gateway, wait_until
 
 RELOADED = "reload .* changed: in service after"
 

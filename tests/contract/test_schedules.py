@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from tests.contract.projects import NO_DATABASE, replace
 from tests.contract.test_management import call
-from tests.decanter.projects import write_project
-from tests.gateways import Running, gateway, wait_until
+from tests.support.apps import NO_DATABASE, replace
+from tests.support.gateways import Running, gateway, wait_until
+from tests.support.projects import write_project
 
 JSON = {"Content-Type": "application/json"}
 APP = """

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from botocore.session import Session
 
-from decanter.local.services import EmbeddedDynamoDB
+from decanter.local.dynamodb.embedded import EmbeddedDynamoDB
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import pytest
 
 from decanter import __version__
 from decanter.cli import COMMANDS, Command, build_parser, main
-from tests.decanter.projects import decanter, write_project
+from tests.support.projects import decanter, write_project
 
 BY_NAME = pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
 

@@ -14,14 +14,14 @@ from typing import Any
 
 import pytest
 
-import chalicelib.settings
-from chalicelib.faults import Fault
+import decanter.runtime.settings
 from decanter.cli import build_parser
 from decanter.new import create
+from decanter.runtime.errors import Fault
 from decanter.testing import WebSocketClient
 from tests.docs import commands
 from tests.docs.snippets import ROOT, Block, Section, load, pages, sections
-from tests.pytests import run_pytest
+from tests.support.pytests import run_pytest
 
 FRAMEWORK = sections(ROOT / "docs" / "framework.md")
 ALL = [section for page in pages() for section in sections(page)]
@@ -103,7 +103,7 @@ def test_the_reference_has_every_command_and_option() -> None:
 
 def test_the_reference_has_every_setting_and_every_code() -> None:
     page = commands.PAGE.read_text()
-    names = re.findall(r"\b(?:DECANTER|AWS)_[A-Z_]+", str(chalicelib.settings.__doc__))
+    names = re.findall(r"\b(?:DECANTER|AWS)_[A-Z_]+", str(decanter.runtime.settings.__doc__))
     codes = {each.code for each in leaves(Fault) if each.__module__ == Fault.__module__}
     for name in {*names, *codes}:
         assert f"`{name}`" in page, name

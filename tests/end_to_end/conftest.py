@@ -6,7 +6,7 @@ from typing import Any
 import boto3
 import pytest
 
-from tests.gateways import ROOT, Running, gateway, wait_until
+from tests.support.gateways import ROOT, Running, gateway, wait_until
 
 PATIENT = {"DECANTER_POST_TIMEOUT_SECONDS": "15"}
 """A post that a busy machine answers late is not sent again, so that nothing arrives twice."""

@@ -18,7 +18,7 @@ from websockets.asyncio.client import connect as connect_async
 from websockets.sync.client import ClientConnection
 
 from tests.end_to_end.conftest import Table
-from tests.gateways import ROOT, SECONDS, Running, wait_until
+from tests.support.gateways import ROOT, SECONDS, Running, wait_until
 
 HELLO = '{"message":"sendmessage","data":"hello world !"}'
 WSCAT = ROOT / "node_modules" / ".bin" / "wscat"

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.gateways import PROJECTS, ROOT, SECONDS, gateway, wait_until
+from tests.support.gateways import PROJECTS, ROOT, SECONDS, gateway, wait_until
 
 
 def local(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:

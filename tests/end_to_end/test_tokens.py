@@ -14,7 +14,7 @@ from tests.chaos.project import copy_project
 from tests.contract.test_closing import seen_by
 from tests.contract.test_management import call
 from tests.end_to_end.conftest import Table
-from tests.gateways import SECONDS, Running, gateway, wait_until
+from tests.support.gateways import SECONDS, Running, gateway, wait_until
 
 SECRET = "a secret of the deployment, 32 bytes or more"
 ENVIRONMENT = {
@@ -25,7 +25,7 @@ ENVIRONMENT = {
 LIFE_SECONDS = 2
 GUARDED = """
 
-from chalicelib import WebTokens
+from decanter import WebTokens
 
 router.on_connect(WebTokens())
 

@@ -5,9 +5,9 @@ import re
 
 import pytest
 
-from tests.decanter.projects import decanter
-from tests.gateways import ROOT, gateway
-from tests.pytests import run_pytest
+from tests.support.gateways import ROOT, gateway
+from tests.support.projects import decanter
+from tests.support.pytests import run_pytest
 
 EXAMPLES = ROOT / "examples"
 LINES = {"echo": 8, "broadcast": 22, "chat": 102}

@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 from websockets.sync.client import ClientConnection
 
-from decanter.local.events import API_ID
-from decanter.local.services import EmbeddedDynamoDB, create_tables
-from decanter.project import Project
-from tests.decanter.projects import decanter
-from tests.gateways import ROOT, SECONDS, Running, gateway
+from decanter.gateway.events import API_ID
+from decanter.local.dynamodb.embedded import EmbeddedDynamoDB, create_tables
+from decanter.project.config import Project
+from tests.support.gateways import ROOT, SECONDS, Running, gateway
+from tests.support.projects import decanter
 
 EXAMPLES = ROOT / "examples"
 

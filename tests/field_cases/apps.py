@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from decanter.cli import main
-from decanter.stack import logical_id
-from tests.decanter.projects import CONFIG, ROOT, write_project
+from decanter.project.stack import logical_id
+from tests.support.projects import CONFIG, write_project
 
 PLAIN = """\
 import os, boto3
@@ -39,7 +39,7 @@ FRAMEWORK = """\
 from chalice import Chalice
 from pynamodb.attributes import UnicodeAttribute
 
-from chalicelib import ConnectionModel, Router, connection_table
+from decanter import ConnectionModel, Router, connection_table
 
 app = Chalice(app_name="pour")
 app.experimental_feature_flags.update(["WEBSOCKETS"])
@@ -73,7 +73,6 @@ def message(event):
 def framework_project(folder: Path, source: str, config: Mapping[str, Any] | str = CONFIG) -> Path:
     """Write a project whose app uses the framework."""
     write_project(folder, source, config)
-    (folder / "chalicelib").symlink_to(ROOT / "chalicelib")
     return folder
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib.transports.session import session
+from decanter.runtime.session import session
 from tests.field_cases.rows import Results, marked
 
 HERE = Path(__file__).parent

@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 
 from tests.aws.cloud import BUCKET, Cloud, cloud
-from tests.contract.projects import NO_DATABASE
-from tests.decanter.projects import (
+from tests.field_cases.apps import PLAIN, Done, packaged, run, variables
+from tests.support.apps import NO_DATABASE
+from tests.support.gateways import gateway
+from tests.support.projects import (
     APP,
     CONFIG,
     ROOT,
@@ -19,8 +21,6 @@ from tests.decanter.projects import (
     table_resource,
     write_project,
 )
-from tests.field_cases.apps import PLAIN, Done, packaged, run, variables
-from tests.gateways import gateway
 
 ORDERS = table_resource("orders")
 ORDER = {"id": {"S": "1"}, "of": {"S": "ann"}}

@@ -8,13 +8,13 @@ from urllib.parse import unquote
 
 import pytest
 
-from chalicelib import Router
-from chalicelib.clock import Clock
-from chalicelib.transports import TRANSPORTS
-from tests.chalicelib.events import message_event
-from tests.chalicelib.fakes import FakeConnections
-from tests.chalicelib.fixtures import LogLines
+from decanter import Router
+from decanter.runtime.clock import Clock
+from decanter.runtime.transports import TRANSPORTS
 from tests.field_cases.servers import Answer, Asked, serving
+from tests.support.events import message_event
+from tests.support.fakes import FakeConnections
+from tests.support.fixtures import LogLines
 
 ROWS = 12
 """More than the ten from which on a table that seems empty is not believed."""

@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from decanter.cli import main
-from tests.console.browser import Page, chromium, element, find_chromium, text, texts
-from tests.contract.clients import receive
 from tests.docs.snippets import pages, sections
 from tests.field_cases.apps import FRAMEWORK, framework_project, stage
-from tests.gateways import ROOT, SECONDS, Running, gateway, wait_until
+from tests.support.browser import Page, chromium, element, find_chromium, text, texts
+from tests.support.clients import receive
+from tests.support.gateways import ROOT, SECONDS, Running, gateway, wait_until
 
 AUCTION = """
 from dataclasses import dataclass

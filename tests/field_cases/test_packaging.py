@@ -13,10 +13,10 @@ import botocore
 import pytest
 from botocore.session import Session
 
-from tests.contract.projects import NO_DATABASE
-from tests.decanter.projects import CONFIG, ROOT, clean_environment, write_project
 from tests.field_cases.apps import FRAMEWORK, HANDLERS, PLAIN, Done, framework_project, run
-from tests.gateways import gateway
+from tests.support.apps import NO_DATABASE
+from tests.support.gateways import gateway
+from tests.support.projects import CONFIG, ROOT, clean_environment, write_project
 
 SITE = Path(botocore.__file__).parent.parent
 SDK = ("boto3", "dateutil", "jmespath", "s3transfer", "six.py", "urllib3")

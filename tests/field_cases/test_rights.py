@@ -13,7 +13,6 @@ import pytest
 from decanter.aws.package import CHALICE
 from decanter.new import create
 from decanter.testing import WebSocketClient
-from tests.decanter.projects import CONFIG, ROOT, clean_environment
 from tests.docs.snippets import Block, load, sections
 from tests.field_cases.apps import (
     FRAMEWORK,
@@ -24,6 +23,7 @@ from tests.field_cases.apps import (
     run,
     variables,
 )
+from tests.support.projects import CONFIG, ROOT, clean_environment
 
 SCORES = f"""{FRAMEWORK}
 
@@ -31,7 +31,7 @@ from pynamodb.attributes import NumberAttribute, TTLAttribute
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
 from pynamodb.models import Model
 
-from chalicelib import table
+from decanter import table
 
 
 class ByPlayer(GlobalSecondaryIndex):

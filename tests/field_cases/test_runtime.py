@@ -18,29 +18,31 @@ import jwt.api_jwt
 import pytest
 from pynamodb.attributes import UnicodeAttribute
 
-from chalicelib import (
-    AllowedOrigins,
-    IdentifiedModel,
-    Router,
-    connection_table,
-)
-from chalicelib.clock import Clock
-from chalicelib.errors import DeclarationError, SettingError
-from chalicelib.handshake import Handshake, Refused
-from chalicelib.recipients import BEGINNING, Page, Recipient
-from chalicelib.settings import Settings
-from chalicelib.tokens import WebTokens
-from chalicelib.transports import open_transport
+from decanter import AllowedOrigins, IdentifiedModel, Router, connection_table
+from decanter.runtime.clock import Clock
+from decanter.runtime.errors import DeclarationError, SettingError
+from decanter.runtime.hooks.tokens import WebTokens
+from decanter.runtime.recipients import BEGINNING, Page, Recipient
+from decanter.runtime.routing.connection_event import Handshake, Refused
+from decanter.runtime.settings import Settings
+from decanter.runtime.transports import open_transport
 from decanter.testing import WebSocketClient
-from tests.chalicelib.events import CONNECTED_AT, connect_event, message_event
-from tests.chalicelib.fakes import GONE, FakeClock, FakeConnections, FakeTransport
-from tests.chalicelib.management import run_management
-from tests.chalicelib.test_tokens import JWKS, OTHER_JWK, OTHER_KEY, RS256, handshake, rs256
-from tests.chalicelib.transports.peer import OK, Peer, Play, run_peer
-from tests.decanter.projects import write_project
+from tests.decanter.runtime.hooks.test_tokens import (
+    JWKS,
+    OTHER_JWK,
+    OTHER_KEY,
+    RS256,
+    handshake,
+    rs256,
+)
 from tests.field_cases.apps import imported, stage
 from tests.field_cases.servers import Answer, Asked, serving
-from tests.gateways import ROOT, SECONDS
+from tests.support.events import CONNECTED_AT, connect_event, message_event
+from tests.support.fakes import GONE, FakeClock, FakeConnections, FakeTransport
+from tests.support.gateways import ROOT, SECONDS
+from tests.support.management import run_management
+from tests.support.peer import OK, Peer, Play, run_peer
+from tests.support.projects import write_project
 
 SENDER = "Sender0000DoECA="
 SAY = json.dumps({"action": "say"})
@@ -280,9 +282,9 @@ def answers_and_closes(peer: Peer) -> Play:
 
 THREADS = """
 import json, sys, threading, time
-from chalicelib import Router
-from tests.chalicelib.events import message_event
-from tests.chalicelib.fakes import FakeConnections
+from decanter import Router
+from tests.support.events import message_event
+from tests.support.fakes import FakeConnections
 
 sys.setswitchinterval(1e-5)  # threads take turns so often that what can collide does
 ids = [f"c{number:02}" for number in range(40)]
@@ -543,8 +545,8 @@ def test_a_list_of_origins_that_names_none_lets_nobody_in(value: str) -> None:
 PACED = """
 from chalice import Chalice
 from pynamodb.attributes import UnicodeAttribute
-from chalicelib import PacedModel, Pacing, Router, connection_table
-from chalicelib.clock import Clock
+from decanter import PacedModel, Pacing, Router, connection_table
+from decanter.runtime.clock import Clock
 
 app = Chalice(app_name="t")
 app.experimental_feature_flags.update(["WEBSOCKETS"])
@@ -593,7 +595,7 @@ def test_a_pace_is_what_it_says(tmp_path: Path, per_second: int) -> None:
 
 JITTER = """
 import os
-from chalicelib.clock import full_jitter
+from decanter.runtime.clock import full_jitter
 for _ in range(2):
     if not (child := os.fork()):
         print([full_jitter(attempt) for attempt in range(5)], flush=True)

@@ -15,11 +15,11 @@ from typing import NamedTuple
 import pytest
 from websockets.sync.client import connect
 
-from tests.contract.clients import receive
-from tests.contract.projects import NO_DATABASE
-from tests.decanter.projects import table_resource
 from tests.field_cases.apps import plain_project
-from tests.gateways import ROOT, SECONDS, Running, gateway, wait_until
+from tests.support.apps import NO_DATABASE
+from tests.support.clients import receive
+from tests.support.gateways import ROOT, SECONDS, Running, gateway, wait_until
+from tests.support.projects import table_resource
 
 # --------------------------------------------------------------- F10: output that nobody reads
 

@@ -12,9 +12,9 @@ from botocore.session import Session
 from chalice.test import Client
 
 from decanter.testing import WebSocketClient, message_event
-from tests.decanter.projects import table_resource
 from tests.field_cases.apps import imported, plain_project
-from tests.pytests import run_pytest
+from tests.support.projects import table_resource
+from tests.support.pytests import run_pytest
 
 MESSAGE = """
 @app.on_ws_message()

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from decanter.aws import access
-from decanter.project import Project
-from tests.decanter.declarations import NEEDY_TABLE, ROUTER, declaration
-from tests.decanter.projects import CONFIG, write_project
+from decanter.project.config import Project
+from tests.support.declarations import NEEDY_TABLE, ROUTER, declaration
+from tests.support.projects import CONFIG, write_project
 
 DECLARED = declaration(NEEDY_TABLE, ROUTER)
 

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from decanter.aws import api
-from decanter.declaration import Declaration
 from decanter.errors import ProjectError
-from decanter.project import Project
-from tests.decanter.declarations import ROUTER, declaration
-from tests.decanter.projects import write_project
+from decanter.project.config import Project
+from decanter.project.declaration import Declaration
+from tests.support.declarations import ROUTER, declaration
+from tests.support.projects import write_project
 
 RETENTION = {"RetentionInDays": 1}
 

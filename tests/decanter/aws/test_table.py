@@ -10,7 +10,7 @@ import pytest
 
 from decanter.cli import main
 from tests.decanter.conftest import Database
-from tests.decanter.projects import CONFIG, clean_environment, decanter, write_project
+from tests.support.projects import CONFIG, clean_environment, decanter, write_project
 
 KEYS = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_REGION": "eu-west-1"}
 NAME = "pour-dev-connections"

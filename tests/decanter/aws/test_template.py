@@ -18,13 +18,13 @@ from decanter.aws.template import (
     render,
     warn_of_own_template,
 )
-from decanter.declaration import Declaration, TableDeclaration
 from decanter.errors import ProjectError
-from decanter.project import Project
-from decanter.stack import Stack
-from decanter.template import Template
-from tests.decanter.declarations import NEEDY_TABLE, ROUTER, declaration
-from tests.decanter.projects import CONFIG, TABLE, clean_environment, write_project
+from decanter.project.config import Project
+from decanter.project.declaration import Declaration, TableDeclaration
+from decanter.project.stack import Stack
+from decanter.project.template import Template
+from tests.support.declarations import NEEDY_TABLE, ROUTER, declaration
+from tests.support.projects import CONFIG, TABLE, clean_environment, write_project
 
 CONNECTIONS = TableDeclaration.from_json(TABLE)
 FUNCTIONS = ("websocket_connect", "websocket_message")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.decanter.declarations import NEEDY_TABLE
-from tests.decanter.projects import APP, CONFIG, ROOT, TABLE, decanter, write_project
+from tests.support.declarations import NEEDY_TABLE
+from tests.support.projects import APP, CONFIG, ROOT, TABLE, decanter, write_project
 
 
 @pytest.fixture(name="project")

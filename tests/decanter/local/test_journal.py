@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from decanter.errors import ProjectError
-from decanter.local.functions import Run
+from decanter.gateway.model import Invocation
+from decanter.gateway.results import Failure, Returned
+from decanter.local.functions.functions import Run
 from decanter.local.journal import Journal, printable
-from decanter.local.model import Invocation
-from decanter.local.outcomes import Failure, Returned
 
 CONTEXT = {"requestId": "R" * 15 + "=", "connectionId": "C" * 15 + "="}
 INVOCATION = Invocation("websocket_message", "$default", {"requestContext": CONTEXT})

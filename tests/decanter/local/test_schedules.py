@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from decanter.local.functions import Run
+from decanter.gateway.results import Failure, Outcome, Returned
+from decanter.local.functions.functions import Run
 from decanter.local.journal import Journal
-from decanter.local.outcomes import Failure, Outcome, Returned
 from decanter.local.schedules import Schedules, rate_seconds, scheduled_event
-from decanter.stack import Stack
+from decanter.project.stack import Stack
 
 STACK = Stack("pour", "dev", region="eu-west-1")
 

@@ -33,8 +33,8 @@ from botocore.httpsession import URLLib3Session
 from botocore.session import Session
 from botocore.utils import ContainerMetadataFetcher
 
-from chalicelib.settings import Settings
-from chalicelib.transports import open_transport
+from decanter.runtime.settings import Settings
+from decanter.runtime.transports import open_transport
 from decanter.testing import CallRefused, ConnectRefused
 
 BUCKET = {"Bucket": "b", "Key": "k"}

@@ -23,8 +23,8 @@ from decanter.testing import (
     UnreadFrames,
     WebSocketClient,
 )
-from tests.decanter.projects import TABLE, write_project
-from tests.gateways import PROJECTS, ROOT
+from tests.support.gateways import PROJECTS, ROOT
+from tests.support.projects import TABLE, write_project
 
 
 def load(project: Path) -> Any:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 import decanter.testing
-from tests.gateways import PROJECTS
-from tests.pytests import run_pytest
+from tests.support.gateways import PROJECTS
+from tests.support.pytests import run_pytest
 
 TESTS = """
 import pytest

@@ -8,9 +8,8 @@ import sys
 from pathlib import Path
 from subprocess import CompletedProcess
 
-from tests.decanter.projects import clean_environment
-from tests.gateways import ROOT
-from tests.pytests import run_pytest
+from tests.support.projects import clean_environment
+from tests.support.pytests import run_pytest
 
 # The documentation's example keys: they look as real ones do.
 KEYS = {
@@ -76,7 +75,6 @@ class Watched:
             self.write(".chalice/config.json", '{"version": "2.0", "app_name": "undeclared"}')
         self.write("app.py", APP)
         self.write("conftest.py", WATCH)
-        (folder / "chalicelib").symlink_to(ROOT / "chalicelib")
 
     def write(self, name: str, text: str) -> None:
         """Write a file of the project."""

@@ -19,8 +19,8 @@ from decanter.verify.coverage import ALL, gaps
 from decanter.verify.endpoint import Endpoint
 from decanter.verify.report import Report, as_json, as_markdown
 from decanter.verify.rules import Rule
-from tests.gateways import ROOT, SECONDS
-from tests.gateways import gateway as running_gateway
+from tests.support.gateways import ROOT, SECONDS
+from tests.support.gateways import gateway as running_gateway
 
 Captured = pytest.CaptureFixture[str]
 

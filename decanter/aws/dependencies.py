@@ -1,0 +1,282 @@
+"""The app's dependencies as Lambda needs them: wheels for its platform, and nothing idle in them.
+
+What ships is what requirements.txt names and what that requires, in the versions that are
+installed here: what was tested is what runs. Wheels are kept in `build/wheels/`, so that pip runs
+again only when something of this changes.
+"""
+
+import hashlib
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+from botocore.loaders import Loader
+
+from decanter.aws import sdk
+from decanter.aws.services import imports, services_of
+from decanter.errors import ProjectError
+from decanter.project.config import Project
+from decanter.project.framework import copy_framework
+
+# The C library of Amazon Linux 2, on which Lambda's Python 3.11 runs, and of Amazon Linux 2023,
+# on which newer ones do (AWS Lambda Developer Guide, "Lambda runtimes").
+_GLIBC_MINOR = {(3, 11): 26}
+_GLIBC_MINOR_SINCE = 34
+_OLDEST_GLIBC_MINOR = 17
+_MACHINES = {"x86_64": "x86_64", "arm64": "aarch64"}
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """A runtime of Lambda's.
+
+    Attributes:
+        version: Python's, as in `(3, 13)`.
+        architecture: Lambda's name of the processor: `x86_64` or `arm64`.
+    """
+
+    version: tuple[int, int]
+    architecture: str
+
+    @classmethod
+    def of(
+        cls, project: Project, version: tuple[int, int] = (sys.version_info[0], sys.version_info[1])
+    ) -> "Runtime":
+        """The runtime that Chalice chooses: that of the interpreter which runs it.
+
+        Args:
+            project: names the processor.
+            version: the interpreter's.
+
+        Raises:
+            ProjectError: Lambda does not offer it; Chalice would take another without a word.
+        """
+        runtime = cls(version, project.config.lambda_architecture)
+        offered = Loader().load_service_model("lambda", "service-2")["shapes"]["Runtime"]["enum"]
+        if runtime.name not in offered:
+            pythons = [name for name in offered if name.startswith("python3.")]
+            raise ProjectError(
+                f"Lambda offers no {runtime.name}, which runs this command, only up to "
+                f"{max(pythons, key=_minor)}: take another interpreter, as in "
+                f"`make package PYTHON={max(pythons, key=_minor)}`"
+            )
+        if runtime.architecture not in _MACHINES:
+            raise ProjectError(
+                f"{project.config_path}: lambda_architecture is {runtime.architecture!r}, "
+                f"it has to be {' or '.join(_MACHINES)}"
+            )
+        return runtime
+
+    @property
+    def name(self) -> str:
+        """Lambda's name of it, as in `python3.13`."""
+        return f"python{self.version[0]}.{self.version[1]}"
+
+    def pip_arguments(self) -> list[str]:
+        """What makes pip choose wheels for it, wherever pip runs; they are only ever unpacked."""
+        machine = _MACHINES[self.architecture]
+        newest = _GLIBC_MINOR.get(self.version, _GLIBC_MINOR_SINCE)
+        # The newest first: pip prefers them in this order.
+        minors = range(newest, _OLDEST_GLIBC_MINOR - 1, -1)
+        platforms = [f"manylinux_2_{minor}_{machine}" for minor in minors]
+        return [
+            "--only-binary=:all:",
+            "--implementation=cp",
+            f"--python-version={self.version[0]}.{self.version[1]}",
+            *(f"--platform={platform}" for platform in (*platforms, f"manylinux2014_{machine}")),
+        ]
+
+
+def _minor(runtime: str) -> int:
+    return int(runtime.rpartition(".")[2])
+
+
+Report = Callable[[str], None]
+
+# What no function imports: their own tests, type stubs, command lines, sources of C extensions.
+_IDLE = shutil.ignore_patterns(
+    "__pycache__", "tests", "bin", "*.pyc", "*.pyi", "*.pyx", "*.pxd", "*.c", "*.h"
+)
+# Of a distribution's metadata, what `importlib.metadata` serves and what its licence asks for.
+_INSTALLERS = shutil.ignore_patterns("RECORD", "INSTALLER", "REQUESTED", "WHEEL", "sboms")
+# These make clients of what their callers name, and the later ones of a few services by themselves.
+_SDK = ("boto3", "botocore", "s3transfer", "aioboto3", "aiobotocore")
+_SDK_BY_ITSELF = _SDK[2:]
+# Chalice's own runtime makes a client of the first, for `app.websocket_api`. botocore makes the
+# others for credentials, where the environment or a profile asks for it.
+_IMPLIED = {"apigatewaymanagementapi", "sts", "sso", "sso-oidc", "signin"}
+# As many unclear places as the report names.
+_SHOWN = 3
+
+
+def install(project: Project, runtime: Runtime, vendor: Path, report: Report) -> None:
+    """Fill a folder with the project's dependencies, its own `vendor/` included.
+
+    Args:
+        project: whose `requirements.txt`.
+        runtime: what they have to run on.
+        vendor: the folder, which does not exist yet.
+        report: takes a line for each step.
+
+    Raises:
+        ProjectError: pip cannot install them.
+    """
+    wheels = _wheels(project, runtime, report)
+    if wheels is not None:
+        shutil.copytree(wheels, vendor, ignore=_ignored)
+    own = project.directory / "vendor"
+    if own.is_dir():
+        shutil.copytree(own, vendor, dirs_exist_ok=True, ignore=_ignored)
+    vendor.mkdir(parents=True, exist_ok=True)
+
+
+def add_framework(vendor: Path, code: Path) -> None:
+    """Add the installed framework, in place of what requirements.txt or `vendor/` has of it.
+
+    What is installed here is what was tested. No other part of Decanter ships, and nothing of it
+    for an app that does not import it.
+    """
+    shutil.rmtree(vendor / "decanter", ignore_errors=True)
+    if any(imports(file, "decanter") for file in _sources(vendor, code, without=())):
+        copy_framework(vendor / "decanter")
+
+
+def leave_out_boto3(vendor: Path, code: Path, report: Report) -> None:
+    """Leave boto3 out where nothing imports it: botocore does its work for the framework.
+
+    Where a module is imported by a name that is made up at run time, Lambda's own boto3 is there.
+    """
+    left_out = ("boto3", "s3transfer")
+    sources = _sources(vendor, code, without=(*left_out, "botocore"))
+    if not (vendor / "boto3").is_dir() or any(
+        imports(file, name) for file in sources for name in left_out
+    ):
+        return
+    for name in left_out:
+        for folder in (vendor / name, *vendor.glob(f"{name}-*.dist-info")):
+            shutil.rmtree(folder, ignore_errors=True)
+    report("boto3 is left out: nothing imports it")
+
+
+def prune_sdk(vendor: Path, code: Path, report: Report) -> None:
+    """Leave the SDK with the services that the code may use, and without documentation.
+
+    Args:
+        vendor: what `install` filled.
+        code: the app's own folder, `vendor` in it or not.
+        report: takes a line that says which services stay, or why all do.
+
+    Raises:
+        ProjectError: a service that stays has a file that botocore cannot read.
+    """
+    data = vendor / "botocore" / "data"
+    if not data.is_dir():
+        return
+    known = sdk.names(data)
+    services = services_of(_sources(vendor, code, without=_SDK), known)
+    own = (file for name in _SDK_BY_ITSELF for file in (vendor / name).rglob("*.py"))
+    kept = known & (services.names | services_of(own, known).names | _IMPLIED)
+    if services.unclear:
+        sdk.compact(data)
+        more = sdk.compressed_bytes(data, known - kept) / 1e6
+        report(
+            f"botocore keeps all services, {more:.1f} MB more: it is not clear which one is used "
+            f"at {_first(services.unclear, code)}; write its name there, as in client('s3')"
+        )
+        return
+    sdk.remove(data, known - kept)
+    sdk.remove(vendor / "boto3" / "data", known - kept)
+    sdk.compact(data)
+    sdk.prune_endpoints(data)
+    report(f"botocore keeps these services: {', '.join(sorted(kept)) or 'none'}")
+
+
+def _first(places: Sequence[str], code: Path) -> str:
+    shown = ", ".join(place.removeprefix(f"{code}/") for place in places[:_SHOWN])
+    return f"{shown} and {len(places) - _SHOWN} more" if len(places) > _SHOWN else shown
+
+
+def _sources(vendor: Path, code: Path, without: Sequence[str]) -> list[Path]:
+    """Return the code's files and its dependencies' that may import something."""
+    files = {file for folder in (vendor, code) for file in folder.rglob("*.*")}
+    return sorted(
+        file
+        for file in files
+        if file.suffix in {".py", ".so"}
+        and file.is_file()
+        and not any(file.is_relative_to(vendor / name) for name in without)
+    )
+
+
+def _ignored(folder: str, names: list[str]) -> set[str]:
+    ignore = _INSTALLERS if folder.endswith(".dist-info") else _IDLE
+    return ignore(folder, names)
+
+
+def _wheels(project: Project, runtime: Runtime, report: Report) -> Path | None:
+    """The folder with the unpacked wheels, from before if it fits; None if there are none."""
+    requirements = project.directory / "requirements.txt"
+    text = requirements.read_text(encoding="utf-8") if requirements.is_file() else ""
+    lines = [line.strip() for line in text.splitlines()]
+    if not any(line and not line.startswith("#") for line in lines):
+        return None
+    constraints = _installed()
+    arguments = runtime.pip_arguments()
+    key = hashlib.sha256("\n".join([text, constraints, *arguments]).encode()).hexdigest()[:16]
+    wheels = project.directory / "build" / "wheels" / key
+    # A line that begins with a hyphen may name other files, whose content is not in the key.
+    if wheels.is_dir() and not any(line.startswith("-") for line in lines):
+        report(f"dependencies are those in {wheels}")
+        return wheels
+    report(f"installing requirements.txt for {runtime.name} on {runtime.architecture}")
+    _install(requirements, arguments, constraints, wheels, report)
+    return wheels
+
+
+def _install(
+    requirements: Path, arguments: list[str], constraints: str, wheels: Path, report: Report
+) -> None:
+    wheels.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = Path(tempfile.mkdtemp(prefix=f"{wheels.name}-", dir=wheels.parent))
+    versions = unfinished.with_suffix(".txt")
+    versions.write_text(constraints, encoding="utf-8")
+    command = [
+        *(sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet", "install"),
+        *("--no-compile", "--target", str(unfinished), "--requirement", str(requirements)),
+        *arguments,
+    ]
+    done = _pip([*command, "--constraint", str(versions)])
+    if done.returncode:
+        report("what is installed here does not fit requirements.txt: taking the newest that does")
+        done = _pip(command)
+    versions.unlink()
+    if done.returncode:
+        shutil.rmtree(unfinished)
+        errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR:")]
+        raise ProjectError(
+            f"pip cannot install {requirements} for Lambda: "
+            f"{errors[-1].removeprefix('ERROR: ') if errors else 'see above'}: name a version that "
+            "has a wheel, or put the package into vendor/",
+            detail=done.stderr,
+        )
+    shutil.rmtree(wheels, ignore_errors=True)
+    unfinished.rename(wheels)
+
+
+def _pip(command: list[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def _installed() -> str:
+    """The versions that are installed here, as constraints; local builds have no wheels."""
+    versions = {
+        (name.lower().replace("_", "-"), each.version)
+        for each in metadata.distributions()
+        if (name := each.metadata["Name"]) and "+" not in each.version
+    }
+    return "".join(f"{name}=={version}\n" for name, version in sorted(versions))

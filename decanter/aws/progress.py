@@ -1,0 +1,159 @@
+"""Following an operation on a stack: its events as they happen, what failed, how long each took."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from decanter.aws.errors import explained
+from decanter.aws.stacks import Stack, Stacks
+from decanter.aws.steps import Clock, Report
+from decanter.errors import AWSError
+
+POLL_SECONDS = 3.0
+# When nothing has happened for this long, say that one is still waiting.
+QUIET_SECONDS = 15.0
+# CloudFormation stops what runs beside a resource that failed; that is no cause.
+CANCELLED = "cancelled"
+STACK = "AWS::CloudFormation::Stack"
+
+
+@dataclass(frozen=True)
+class StackEvent:
+    """One event of a resource, or of the stack itself."""
+
+    id: str
+    at: datetime
+    logical_id: str
+    kind: str
+    status: str
+    reason: str
+
+    @classmethod
+    def read(cls, answer: Mapping[str, Any]) -> "StackEvent":
+        """Read one of DescribeStackEvents' answers."""
+        return cls(
+            id=answer["EventId"],
+            at=answer["Timestamp"],
+            logical_id=answer["LogicalResourceId"],
+            kind=answer["ResourceType"],
+            status=answer["ResourceStatus"],
+            reason=" ".join(answer.get("ResourceStatusReason", "").split()),
+        )
+
+    @property
+    def failed(self) -> bool:
+        """Whether it says that something failed."""
+        return self.status.endswith("_FAILED")
+
+    @property
+    def is_cause(self) -> bool:
+        """Whether it failed by itself, and not because something else did."""
+        return self.failed and self.kind != STACK and CANCELLED not in self.reason.lower()
+
+    def __str__(self) -> str:
+        reason = f": {self.reason}" if self.reason and self.failed else ""
+        return f"{self.status:<28} {self.logical_id} ({self.kind}){reason}"
+
+
+@dataclass
+class Operation:
+    """What happened to a stack.
+
+    Attributes:
+        stack: as it was at the end.
+        events: the events, oldest first.
+    """
+
+    stack: Stack
+    events: list[StackEvent] = field(default_factory=list)
+
+    def causes(self) -> list[str]:
+        """Why it failed, first things first; one line each."""
+        found = [str(event) for event in self.events if event.is_cause]
+        return found or [f"{self.stack.status}: {self.stack.reason or 'no reason given'}"]
+
+    def durations(self) -> list[tuple[float, str, str]]:
+        """How many seconds each resource took, with its logical id and type; slowest first."""
+        begun: dict[str, datetime] = {}
+        took: dict[str, tuple[float, str, str]] = {}
+        for event in self.events:
+            if event.kind == STACK:
+                continue
+            if event.status.endswith("_IN_PROGRESS"):
+                begun.setdefault(event.logical_id, event.at)
+            elif event.logical_id in begun and event.status.endswith("_COMPLETE"):
+                seconds = (event.at - begun[event.logical_id]).total_seconds()
+                took[event.logical_id] = (seconds, event.logical_id, event.kind)
+        return sorted(took.values(), reverse=True)
+
+
+class Watch:
+    """The events of a stack from now on.
+
+    Args:
+        client: CloudFormation's.
+        stack_id: whose; an ARN, as it has to outlive the stack.
+        clock: time, and waiting.
+        report: takes each event's line.
+    """
+
+    def __init__(self, client: Any, stack_id: str, clock: Clock, report: Report) -> None:
+        self._client = client
+        self._stack_id = stack_id
+        self._clock = clock
+        self._report = report
+        self._newest = next((event.id for event in self._events()), None)
+
+    def until_done(self) -> Operation:
+        """Report events until the operation has ended, be it in a rollback's end.
+
+        Raises:
+            AWSError: the stack can no longer be seen.
+        """
+        seen: list[StackEvent] = []
+        begun = spoken = self._clock.now()
+        while True:
+            # First the status: what happened before it is among the events that come next.
+            stack = Stacks(self._client).find(self._stack_id)
+            if stack is None:
+                raise AWSError(f"stack {self._stack_id} is no longer there")
+            if new := self._new():
+                seen += new
+                self._report_all(new)
+                spoken = self._clock.now()
+            if _ended(stack, seen):
+                return Operation(stack, seen)
+            if self._clock.now() - spoken >= QUIET_SECONDS:
+                spoken = self._clock.now()
+                self._report(f"  … {stack.status}, {spoken - begun:.0f} s so far")
+            self._clock.sleep(POLL_SECONDS)
+
+    def _report_all(self, events: Sequence[StackEvent]) -> None:
+        """What failed first, as the rest follows from it."""
+        for event in sorted(events, key=lambda event: not event.is_cause):
+            self._report(f"  {event}")
+
+    def _new(self) -> list[StackEvent]:
+        """The events since the last look, oldest first."""
+        new: list[StackEvent] = []
+        for event in self._events():
+            if event.id == self._newest:
+                break
+            new.append(event)
+        if new:
+            self._newest = new[0].id
+        return new[::-1]
+
+    def _events(self) -> Iterable[StackEvent]:
+        """The stack's events, newest first; pages are read as they are needed."""
+        paginator = self._client.get_paginator("describe_stack_events")
+        with explained(f"read the events of stack {self._stack_id.split('/')[1]}"):
+            for page in paginator.paginate(StackName=self._stack_id):
+                yield from map(StackEvent.read, page["StackEvents"])
+
+
+def _ended(stack: Stack, seen: Sequence[StackEvent]) -> bool:
+    """Whether the operation is over: its end is an event, as its beginning may not show at once."""
+    own = {event.status for event in seen if event.logical_id == stack.name}
+    return stack.status == "DELETE_COMPLETE" or (not stack.busy and stack.status in own)

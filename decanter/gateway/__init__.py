@@ -1,0 +1,1 @@
+"""API Gateway's rules for WebSocket APIs, without a socket."""

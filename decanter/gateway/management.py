@@ -1,0 +1,92 @@
+"""The management API, `/{stage}/@connections/{connectionId}`, as boto3 and Chalice meet it.
+
+Sources: botocore's service model apigatewaymanagementapi/2018-11-29; the letter case of
+`x-amzn-ErrorType` and the 400 for a malformed id as seen on AWS.
+"""
+
+from urllib.parse import unquote
+
+from decanter.gateway.model import CONNECTION_ID, MAX_MESSAGE_BYTES, Connection
+from decanter.gateway.responses import Response, json_response
+from decanter.gateway.rules import Gateway
+
+
+def error(status: int, kind: str, message: str) -> Response:
+    """An error as botocore parses it: without the header it is no exception of its own."""
+    return json_response(status, {"message": message}, ("x-amzn-ErrorType", kind))
+
+
+GONE = error(410, "GoneException", "Gone")
+FORBIDDEN = error(403, "ForbiddenException", "Forbidden")
+TOO_LARGE = error(413, "PayloadTooLargeException", "Message too long")
+TOO_MANY = error(429, "LimitExceededException", "Too many requests")
+NO_METHOD = error(403, "MissingAuthenticationTokenException", "Missing Authentication Token")
+FAILED = error(500, "InternalServerErrorException", "Internal server error")
+
+
+def is_management_path(path: str) -> bool:
+    """Whether a path, with or without a stage, means @connections (the Go SDK sends `%40`)."""
+    return any(part in ("@connections", "%40connections") for part in path.lower().split("/")[1:3])
+
+
+def connection_id_in(path: str, stage: str) -> str | None:
+    """The connection id of `/{stage}/@connections/{id}`, decoded once; None for another path."""
+    parts = path.split("/", 3)
+    if len(parts) != 4 or parts[1] != stage or unquote(parts[2]) != "@connections":
+        return None
+    return unquote(parts[3])
+
+
+def of_a_page(origin: str) -> str:
+    """Why a call with an `Origin` is refused, in one line: only a browser sends one."""
+    return f"a page of {origin[:100]} may not call @connections"
+
+
+def answer(gateway: Gateway, method: str, path: str, authorization: str, body: bytes) -> Response:
+    """Answer one call to @connections.
+
+    Args:
+        gateway: the connections.
+        method: POST sends, GET describes, DELETE closes.
+        path: as on the request line, without the query.
+        authorization: the header's value; only its presence and kind are checked, no signature.
+        body: the message to send.
+    """
+    connection_id = connection_id_in(path, gateway.api.stage)
+    if connection_id is None or not authorization.startswith("AWS4-"):
+        return FORBIDDEN
+    call = _CALLS.get(method)
+    if call is None:
+        return NO_METHOD
+    if not CONNECTION_ID.fullmatch(connection_id):
+        return error(400, "BadRequestException", f"Invalid connectionId: {connection_id}")
+    if method == "POST" and len(body) > MAX_MESSAGE_BYTES:
+        return TOO_LARGE
+    connection = gateway.find(connection_id)
+    return GONE if connection is None else call(gateway, connection, body)
+
+
+def _post(gateway: Gateway, connection: Connection, body: bytes) -> Response:
+    if not _is_utf8(body):  # our choice: a text frame must be UTF-8, and a client would be closed
+        return error(400, "BadRequestException", "The message is not valid UTF-8")
+    return Response(200) if gateway.send(connection, body) else TOO_MANY
+
+
+def _get(gateway: Gateway, connection: Connection, _: bytes) -> Response:
+    return json_response(200, gateway.describe(connection))
+
+
+def _delete(gateway: Gateway, connection: Connection, _: bytes) -> Response:
+    gateway.close(connection, 1000, "Connection Closed Normally")
+    return Response(204)
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+_CALLS = {"POST": _post, "GET": _get, "DELETE": _delete}

@@ -1,0 +1,131 @@
+"""What the gateway's rules speak of: the API, its limits, connections, invocations."""
+
+import enum
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from decanter.gateway.events import ConnectionContext, Event
+
+MAX_FRAME_BYTES = 32 * 1024
+MAX_MESSAGE_BYTES = 128 * 1024
+"""Limits of one frame and of one message in either direction (quotas page)."""
+
+CONNECTION_ID = re.compile(r"[A-Za-z0-9_-]{15}=")
+
+
+class Outlet(Protocol):
+    """The way to one client, lent by the shell."""
+
+    @property
+    def is_clogged(self) -> bool:
+        """Whether much of what was sent still waits for the client to read."""
+
+    def send(self, data: bytes) -> bool:
+        """Send one text message; False, and nothing sent, if the client's buffer is full."""
+
+    def close(self, code: int, reason: str) -> None:
+        """Start the closing handshake."""
+
+    def abort(self) -> None:
+        """Drop the connection as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A route: the function it targets, and whether a route response makes it two-way."""
+
+    function: str
+    two_way: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """What is deployed.
+
+    Attributes:
+        stage: the stage's name, the first part of every path.
+        routes: by route key.
+        selection_expression: how a message's route key is found.
+        http_routes: the paths of the same app's HTTP routes.
+    """
+
+    stage: str
+    routes: Mapping[str, Route]
+    selection_expression: str
+    http_routes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Limits of a connection's life, in seconds."""
+
+    idle_seconds: float = 600
+    age_seconds: float = 7200
+    stalled_seconds: float = 10
+    """How long a client whose buffer is full may go on without reading (our choice)."""
+
+
+class Phase(enum.Enum):
+    """Where a connection is in its life."""
+
+    CONNECTING = "connecting"
+    """The connect handler runs; the client is not open, @connections says 410."""
+    OPEN = "open"
+    CLOSED = "closed"
+    """Closing or closed: no longer known to @connections."""
+
+
+@dataclass(eq=False, slots=True)
+class Connection:
+    """One client's connection. Monotonic times in seconds, `last_active_at` in epoch ms."""
+
+    context: ConnectionContext
+    opened: float
+    last_active: float
+    last_active_at: int
+    phase: Phase = Phase.CONNECTING
+    outlet: Outlet | None = None
+    stalled_since: float | None = None
+    ended_by_us: tuple[int, str] | None = None
+
+    @property
+    def id(self) -> str:
+        """The connection id."""
+        return self.context.connection_id
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """An event for a function, and what its outcome will concern."""
+
+    function: str
+    route_key: str
+    event: Event
+    two_way: bool = False
+
+    @property
+    def request_id(self) -> str:
+        """The event's request id."""
+        return str(self.event["requestContext"]["requestId"])
+
+    @property
+    def connection_id(self) -> str:
+        """The connection that the event is about."""
+        return str(self.event["requestContext"]["connectionId"])
+
+
+@dataclass(frozen=True, slots=True)
+class Accept:
+    """Answer the handshake with 101, and with this subprotocol if there is one."""
+
+    subprotocol: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """Answer the handshake with this status."""
+
+    status: int
+    body: dict[str, str]

@@ -1,0 +1,224 @@
+"""API Gateway's rules for a WebSocket API, without a socket.
+
+The gateway says which handler gets which event and what its outcome does. A shell (the sockets of
+`decanter.local`, or a unit test's own process) brings handshakes, messages and ends of sockets,
+runs the handlers, and lends each connection an `Outlet` to its client.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from decanter.gateway.events import (
+    Clock,
+    ConnectionContext,
+    EventMaker,
+    Handshake,
+    Identity,
+    iso_time,
+    milliseconds,
+)
+from decanter.gateway.model import Accept, Api, Connection, Invocation, Limits, Phase, Refuse
+from decanter.gateway.responses import phrase
+from decanter.gateway.results import (
+    Failure,
+    Outcome,
+    Returned,
+    connect_status,
+    header,
+    is_proxy_result,
+)
+from decanter.gateway.selection import NotJsonError, compile_expression, parse
+
+REFUSALS = {403: "Forbidden", 502: "Internal server error", 504: "Endpoint request timed out"}
+
+
+def error_frame(message: str, connection_id: str, request_id: str) -> str:
+    """An error frame, with the spacing seen in published transcripts: loose, then tight."""
+    ids = f'"connectionId":"{connection_id}", "requestId":"{request_id}"'
+    return f'{{"message": "{message}", {ids}}}'
+
+
+def refusal(status: int, connection_id: str, request_id: str) -> dict[str, str]:
+    """The JSON body of a refused handshake (our choice: none is published)."""
+    text = REFUSALS.get(status) or phrase(status)
+    return {"message": text, "connectionId": connection_id, "requestId": request_id}
+
+
+@dataclass(slots=True)
+class Gateway:
+    """The connections of one API stage and the rules they live by."""
+
+    api: Api
+    events: EventMaker
+    limits: Limits = field(default_factory=Limits)
+    clock: Clock = time.time
+    monotonic: Clock = time.monotonic
+    connections: dict[str, Connection] = field(default_factory=dict)
+    _select: Callable[[Any], str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Compile the selection expression once."""
+        self._select = compile_expression(self.api.selection_expression)
+
+    def deploy(self, api: Api) -> None:
+        """Put another API in place of this one; open connections stay, and meet its routes.
+
+        Raises:
+            ValueError: its selection expression is none; the API is as it was.
+        """
+        self._select = compile_expression(api.selection_expression)
+        self.api = api
+
+    # -- connecting -------------------------------------------------------------------------
+
+    def connect(self, handshake: Handshake) -> tuple[Connection, Invocation | None]:
+        """A client asks to connect; without a connect handler, `connected` may follow at once."""
+        identity = Identity(handshake.source_ip, handshake.header("user-agent"))
+        now = milliseconds(self.clock())
+        context = ConnectionContext(self.events.make_id(), now, identity)
+        monotonic = self.monotonic()
+        connection = Connection(context, monotonic, monotonic, now)
+        self.connections[connection.id] = connection
+        route = self.api.routes.get("$connect")
+        if route is None:
+            return connection, None
+        event = self.events.connect(context, handshake)
+        return connection, Invocation(route.function, "$connect", event)
+
+    def connected(
+        self, connection: Connection, invocation: Invocation | None, outcome: Outcome
+    ) -> Accept | Refuse:
+        """The connect handler is done: open the connection or refuse it."""
+        status = connect_status(outcome)
+        if 200 <= status < 300:
+            connection.phase = Phase.OPEN
+            return Accept(header(outcome, "Sec-WebSocket-Protocol"))
+        self._forget(connection)
+        request_id = invocation.request_id if invocation else ""
+        return Refuse(status, refusal(status, connection.id, request_id))
+
+    # -- messages ---------------------------------------------------------------------------
+
+    def message(self, connection: Connection, body: str) -> Invocation | None:
+        """A text message came in: the invocation of its route, or None and the Forbidden frame."""
+        self._touch(connection)
+        key = self._route_key(body)
+        route = self.api.routes.get(key)
+        if route is None:
+            self._tell(connection, error_frame("Forbidden", connection.id, self.events.make_id()))
+            return None
+        event = self.events.message(connection.context, key, body)
+        return Invocation(route.function, key, event, two_way=route.two_way)
+
+    def answered(self, connection: Connection, invocation: Invocation, outcome: Outcome) -> None:
+        """A message's handler is done: tell the client, where API Gateway does."""
+        if outcome is Failure.TIMED_OUT:
+            text = "Endpoint request timed out"
+        elif not isinstance(outcome, Returned) or not is_proxy_result(outcome.value):
+            text = "Internal server error"
+        else:
+            if invocation.two_way:
+                self._tell(connection, str(outcome.value.get("body") or ""))
+            return
+        self._tell(connection, error_frame(text, connection.id, invocation.request_id))
+
+    def _route_key(self, body: str) -> str:
+        """The message's route key; a client cannot select `$connect` or `$disconnect`."""
+        try:
+            selected = self._select(parse(body))
+        except NotJsonError:
+            return "$default"
+        reserved = selected in ("$connect", "$disconnect")
+        return selected if selected in self.api.routes and not reserved else "$default"
+
+    # -- the end ----------------------------------------------------------------------------
+
+    def close(self, connection: Connection, code: int, reason: str) -> None:
+        """Close from our side; @connections forgets it at once."""
+        if connection.phase is not Phase.OPEN:
+            return
+        connection.ended_by_us = (code, reason)
+        self._forget(connection)
+        if connection.outlet is not None:
+            connection.outlet.close(code, reason)
+
+    def closed(self, connection: Connection, code: int, reason: str) -> Invocation | None:
+        """The socket of an accepted connection has closed: the disconnect handler's event."""
+        self._forget(connection)
+        route = self.api.routes.get("$disconnect")
+        if route is None:
+            return None
+        code, reason = connection.ended_by_us or (code, reason)
+        event = self.events.disconnect(connection.context, code, reason)
+        return Invocation(route.function, "$disconnect", event)
+
+    def sweep(self) -> float:
+        """Close what is idle or old, drop who does not read; seconds until the next one is due."""
+        now = self.monotonic()
+        limits = self.limits
+        wait = min(limits.idle_seconds, limits.age_seconds, limits.stalled_seconds)
+        for connection in [*self.connections.values()]:
+            if connection.phase is not Phase.OPEN:
+                continue
+            if self._has_stalled(connection, now):
+                self._drop(connection)
+                continue
+            due = min(
+                connection.last_active + limits.idle_seconds,
+                connection.opened + limits.age_seconds,
+            )
+            if now >= due:
+                self.close(connection, 1001, "Going away")
+            else:
+                wait = min(wait, due - now)
+        return wait
+
+    def _has_stalled(self, connection: Connection, now: float) -> bool:
+        if connection.outlet is None or not connection.outlet.is_clogged:
+            connection.stalled_since = None  # it has read since
+        since = connection.stalled_since
+        return since is not None and now >= since + self.limits.stalled_seconds
+
+    def _drop(self, connection: Connection) -> None:
+        self._forget(connection)
+        if connection.outlet is not None:
+            connection.outlet.abort()
+
+    def _forget(self, connection: Connection) -> None:
+        connection.phase = Phase.CLOSED
+        self.connections.pop(connection.id, None)
+
+    # -- towards the client -----------------------------------------------------------------
+
+    def find(self, connection_id: str) -> Connection | None:
+        """The open connection of this id."""
+        connection = self.connections.get(connection_id)
+        return connection if connection and connection.phase is Phase.OPEN else None
+
+    def send(self, connection: Connection, data: bytes) -> bool:
+        """Send a text message; False if the client does not read and its buffer is full."""
+        if connection.outlet is not None and connection.outlet.send(data):
+            self._touch(connection)
+            connection.stalled_since = None
+            return True
+        if connection.stalled_since is None:
+            connection.stalled_since = self.monotonic()
+        return False
+
+    def describe(self, connection: Connection) -> dict[str, Any]:
+        """The connection as GET @connections shows it."""
+        return {
+            "connectedAt": iso_time(connection.context.connected_at),
+            "identity": {"userAgent": "", **connection.context.identity.to_dict()},
+            "lastActiveAt": iso_time(connection.last_active_at),
+        }
+
+    def _tell(self, connection: Connection, text: str) -> None:
+        if connection.phase is Phase.OPEN:
+            self.send(connection, text.encode(errors="replace"))
+
+    def _touch(self, connection: Connection) -> None:
+        connection.last_active = self.monotonic()
+        connection.last_active_at = max(milliseconds(self.clock()), connection.last_active_at)

@@ -1,0 +1,1 @@
+"""The gateway's page, and what it asks."""

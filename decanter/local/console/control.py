@@ -1,0 +1,181 @@
+"""The gateway's own pages on its port: the console at `/`, its control and live view below.
+
+Only the developer may ask. The server has checked `Host`; here, a page that asks has to be one of
+the gateway's (`Origin`), and what changes something has to be JSON or carry a header of our own,
+which no form can send.
+"""
+
+import asyncio
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+from urllib.parse import unquote
+
+from decanter.gateway.model import Connection
+from decanter.gateway.responses import FORBIDDEN, Response, json_response, message
+from decanter.gateway.rules import Gateway
+from decanter.local.fault_injection import Fault, FaultError, Faults
+from decanter.local.journal import Journal
+from decanter.local.schedules import Schedules
+from decanter.local.sockets.http import HttpConnection
+from decanter.local.sockets.request import Request
+
+CONSOLE = files("decanter.local.console").joinpath("page")
+KINDS = {"html": "text/html", "css": "text/css", "js": "text/javascript"}
+PAGES = {
+    "/" if each.name == "index.html" else f"/{each.name}": (each.name, f"{kind}; charset=utf-8")
+    for each in CONSOLE.iterdir()
+    if (kind := KINDS.get(each.name.rpartition(".")[2]))
+}
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; "
+    "connect-src 'self' ws: wss:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+PAGE_HEADERS = (
+    ("Content-Security-Policy", POLICY),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "no-referrer"),
+    ("Cache-Control", "no-store"),
+)
+KEEP_ALIVE_SECONDS = 15.0
+SCHEDULES = "/_gateway/schedules/"
+
+NOT_FOUND = message(404, "Not Found")
+NOT_ALLOWED = message(405, "Method Not Allowed")
+NOT_JSON = message(415, "send Content-Type: application/json, or the header X-Decanter: 1")
+
+
+@dataclass(slots=True)
+class Control:
+    """Answers `/`, the console's files and `/_gateway/…`.
+
+    Attributes:
+        gateway: the connections.
+        journal: what `/_gateway/events` follows.
+        faults: what `/_gateway/faults` sets.
+        about: what is served, as `/_gateway/info` says it.
+        schedules: what `/_gateway/schedules` lists and runs.
+    """
+
+    gateway: Gateway
+    journal: Journal
+    faults: Faults
+    about: Callable[[], dict[str, Any]]
+    schedules: Schedules
+
+    def serves(self, path: str) -> bool:
+        """Whether this path is one of ours."""
+        return path in PAGES or path.startswith("/_gateway/")
+
+    async def answer(self, request: Request, http: HttpConnection) -> Response | None:
+        """Answer a request for one of our paths; None for a stream that goes on."""
+        if not is_ours(request):
+            why = f"a page of {request.header('origin')[:100] or 'another site'} asks for it"
+            self.journal.refused(request.method, request.path, 403, why)
+            return FORBIDDEN
+        if request.method in ("GET", "HEAD"):
+            if request.path == "/_gateway/events" and request.method == "GET":
+                await self._stream(http)
+                return None
+            return self._read(request.path)
+        if not may_change(request):
+            return NOT_JSON
+        if request.method == "POST" and request.path.startswith(SCHEDULES):
+            return await self._run(unquote(request.path.removeprefix(SCHEDULES)))
+        return self._change(request)
+
+    def _read(self, path: str) -> Response:
+        if path in PAGES:
+            name, kind = PAGES[path]
+            body = CONSOLE.joinpath(name).read_bytes()
+            return Response(200, body, (("Content-Type", kind), *PAGE_HEADERS))
+        if path == "/_gateway/info":
+            return json_response(200, self.about())
+        if path == "/_gateway/connections":
+            return json_response(200, {"connections": self._connections()})
+        if path == "/_gateway/faults":
+            return json_response(200, {"faults": self.faults.to_json()})
+        if path == "/_gateway/schedules":
+            return json_response(200, {"schedules": self.schedules.to_json()})
+        return NOT_FOUND
+
+    def _change(self, request: Request) -> Response:
+        asked = (request.method, request.path)
+        if asked == ("POST", "/_gateway/faults"):
+            return self._add_fault(request.body)
+        if asked == ("DELETE", "/_gateway/faults"):
+            self.faults.clear()
+            self.journal.note("no more faults")
+            return Response(204)
+        kind, _, name = request.path.removeprefix("/_gateway/").partition("/")
+        if request.method == "DELETE" and kind == "connections":
+            return self._close(unquote(name))
+        return NOT_ALLOWED
+
+    def _add_fault(self, body: bytes) -> Response:
+        try:
+            active = self.faults.add(Fault.from_json(json.loads(body)))
+        except FaultError as error:
+            return message(400, str(error))
+        except (ValueError, RecursionError):
+            return message(400, "the body is not JSON")
+        self.journal.note(f"fault {active.id}: {json.dumps(active.fault.to_json())}")
+        return json_response(201, active.to_json())
+
+    async def _run(self, name: str) -> Response:
+        if not self.schedules.has(name):
+            return message(404, f"the app has no scheduled function {name}")
+        return json_response(200, await self.schedules.run(name))
+
+    def _close(self, connection_id: str) -> Response:
+        connection = self.gateway.find(connection_id)
+        if connection is None:
+            return message(404, f"no open connection has the id {connection_id}")
+        self.gateway.close(connection, 1000, "Connection Closed Normally")
+        return Response(204)
+
+    def _connections(self) -> list[dict[str, Any]]:
+        now = self.gateway.monotonic()
+        return [summary(each, now) for each in self.gateway.connections.values()]
+
+    async def _stream(self, http: HttpConnection) -> None:
+        """Server-sent events: every entry of the journal, as long as the reader stays."""
+        http.start_stream((("Content-Type", "text/event-stream"), ("Cache-Control", "no-store")))
+        with self.journal.follow() as entries:
+            http.stream(b": live\n\n")
+            while not http.transport.is_closing():
+                try:
+                    async with asyncio.timeout(KEEP_ALIVE_SECONDS):
+                        entry = await entries.get()
+                except TimeoutError:
+                    http.stream(b": still here\n\n")
+                else:
+                    http.stream(f"data: {json.dumps(entry)}\n\n".encode())
+
+
+def is_ours(request: Request) -> bool:
+    """True unless a page of another origin sends the request, as far as the browser says so."""
+    if request.header("origin") not in ("", f"http://{request.header('host').lower()}"):
+        return False
+    # A browser says who asks for a script or an image, too; a page may be linked to.
+    from_here = request.header("sec-fetch-site") in ("", "none", "same-origin")
+    return from_here or request.path in PAGES
+
+
+def may_change(request: Request) -> bool:
+    """Whether the request is one that a page elsewhere could not send without being asked."""
+    kind = request.header("content-type").partition(";")[0].strip().lower()
+    return kind == "application/json" or request.header("x-decanter") != ""
+
+
+def summary(connection: Connection, now: float) -> dict[str, Any]:
+    """A connection in the live view; ages in seconds."""
+    return {
+        "connectionId": connection.id,
+        "phase": connection.phase.value,
+        "sourceIp": connection.context.identity.source_ip,
+        "ageSeconds": round(now - connection.opened, 1),
+        "idleSeconds": round(now - connection.last_active, 1),
+    }

@@ -1,0 +1,1 @@
+"""The Lambda side: processes that run the handlers."""

@@ -1,0 +1,182 @@
+"""The Lambda side: processes that run the handlers, one event at a time each.
+
+Each function has a pool of its own, as it has its own environment and memory on AWS. An event
+waits for a free worker; a pool starts more while events wait, up to its limits, and ends those that
+are idle.
+"""
+
+import asyncio
+import base64
+import os
+import time
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from decanter.gateway.model import Invocation
+from decanter.gateway.results import Failure, Outcome
+from decanter.local.functions.pool import Call, Function, Pool, Scaling, Start
+from decanter.local.functions.process import Worker
+from decanter.project.declaration import HTTP_FUNCTION, Declaration
+
+FIRST_FUNCTION = "websocket_message"
+"""The function whose first process tells what the app declares; nearly every app has it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """How one invocation went, for the operator."""
+
+    function: str
+    outcome: Outcome
+    seconds: float
+    cold: bool
+
+
+class Observer(Protocol):
+    """Who is told what goes through the functions; an HTTP request has no invocation."""
+
+    def given(self, invocation: Invocation) -> None:
+        """An event is about to be given to its handler."""
+
+    def ran(self, invocation: Invocation | None, run: Run) -> None:
+        """A function has run."""
+
+
+class Functions:
+    """The functions of the app, and what an integration does: wait so long and no longer.
+
+    Args:
+        scaling: how many processes a function may have.
+        integration_seconds: how long an event waits for its outcome, once it has a process.
+        observer: told of each event and each run.
+        start: starts a process.
+    """
+
+    def __init__(
+        self,
+        *,
+        scaling: Scaling,
+        integration_seconds: float,
+        observer: Observer,
+        start: Start = Worker.start,
+    ) -> None:
+        self._scaling = scaling
+        self._integration_seconds = integration_seconds
+        self._observer = observer
+        self._start = start
+        self._pools: dict[str, Pool] = {}
+        self._handlers: dict[str, str] = {}
+        self._late: set[asyncio.Task[Outcome]] = set()
+
+    async def start(self, make: Callable[[str], Function]) -> Declaration:
+        """Start the first worker of each function, or replace them all after a change.
+
+        Args:
+            make: a function of the app by the name of its configuration.
+
+        Returns:
+            What the app declares.
+
+        Raises:
+            DecanterError: the app cannot be loaded, in one line; older workers go on.
+        """
+        ready = await self._prepare(make, set(self._pools) or {FIRST_FUNCTION})
+        declared = next(iter(ready.values()))[1].declared
+        wanted = set(declared.functions)
+        try:
+            ready |= await self._prepare(make, wanted - ready.keys())
+        except BaseException:
+            kill(worker for _, worker in ready.values())
+            raise
+        kill(ready.pop(name)[1] for name in ready.keys() - wanted)
+        for name in self._pools.keys() - wanted:
+            self._pools[name].retire()
+        for name, (function, worker) in ready.items():
+            pool = self._pools.setdefault(name, Pool(function, self._scaling, self._start))
+            pool.adopt(worker, function)
+        self._handlers = {each.function: each.name for each in declared.websocket.values()}
+        return declared
+
+    async def invoke(self, invocation: Invocation) -> Outcome:
+        """Have an event of the gateway handled."""
+        handler = self._handlers.get(invocation.function)
+        if handler is None:  # the template routes to a function that the app no longer has
+            return Failure.RAISED
+        self._observer.given(invocation)
+        fields = {"handler": handler, "event": invocation.event}
+        call = self._call(invocation.function, invocation.request_id, fields)
+        return await self._integrate(invocation.function, call, invocation)
+
+    async def http(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes
+    ) -> Outcome:
+        """Have an HTTP request to the app's own routes answered; the app has had some."""
+        encoded = base64.b64encode(body).decode()
+        request = {"method": method, "path": path, "headers": dict(headers), "body": encoded}
+        call = self._call(HTTP_FUNCTION, str(uuid.uuid4()), {"http": request})
+        return await self._integrate(HTTP_FUNCTION, call, None)
+
+    async def scheduled(self, name: str, event: dict[str, Any]) -> Run:
+        """Have a scheduled function handle an event; only Lambda's own timeout ends it."""
+        call = self._call(name, event["id"], {"handler": name, "event": event})
+        began = time.monotonic()
+        outcome = await self._pools[name].run(call)
+        return Run(name, outcome, time.monotonic() - began, call.cold)
+
+    async def stop(self) -> None:
+        """End every process."""
+        await asyncio.gather(*(pool.stop() for pool in self._pools.values()))
+
+    @property
+    def processes(self) -> int:
+        """The number of processes of all functions."""
+        return sum(pool.size for pool in self._pools.values())
+
+    async def _prepare(
+        self, make: Callable[[str], Function], names: Iterable[str]
+    ) -> dict[str, tuple[Function, Worker]]:
+        """Each function with a new worker; all or none, as functions must not mix versions."""
+        functions = [make(name) for name in sorted(names)]
+        started = await asyncio.gather(
+            *(self._start(function.launch) for function in functions), return_exceptions=True
+        )
+        pairs = [*zip(functions, started, strict=True)]
+        ready = {f.name: (f, worker) for f, worker in pairs if isinstance(worker, Worker)}
+        errors = [each for each in started if isinstance(each, BaseException)]
+        if errors:
+            kill(worker for _, worker in ready.values())
+            raise errors[0]
+        return ready
+
+    def _call(self, function: str, request_id: str, fields: dict[str, Any]) -> Call:
+        settings = self._pools[function].function
+        message = {
+            "type": "invoke",
+            "request_id": str(uuid.uuid4()),
+            "api_request_id": request_id,
+            "function_arn": settings.arn,
+            "timeout_ms": settings.timeout_seconds * 1000,
+            "trace_id": f"Root=1-{int(time.time()):08x}-{os.urandom(12).hex()}",
+        }
+        return Call(message | fields, request_id)
+
+    async def _integrate(self, name: str, call: Call, invocation: Invocation | None) -> Outcome:
+        began = time.monotonic()
+        task = asyncio.create_task(self._pools[name].run(call))
+        await call.assigned.wait()  # on Lambda there is always a process: that wait is ours alone
+        done, _ = await asyncio.wait({task}, timeout=self._integration_seconds)
+        outcome = task.result() if done else Failure.TIMED_OUT
+        if not done:
+            self._late.add(task)  # it goes on, and may still post
+            task.add_done_callback(self._late.discard)
+        run = Run(name, outcome, time.monotonic() - began, call.cold)
+        self._observer.ran(invocation, run)
+        return outcome
+
+
+def kill(workers: Iterable[Worker]) -> None:
+    """End these processes."""
+    for worker in workers:
+        worker.kill()

@@ -1,0 +1,258 @@
+"""One worker process from the gateway's side: start it, give it events, read what it says."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import struct
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, Protocol, Self
+
+from decanter.errors import ProjectError, ServiceError
+from decanter.local.functions.forkserver import kill_group
+from decanter.project.declaration import Declaration
+
+LENGTH = struct.Struct("!I")
+WORKER = Path(__file__).with_name("worker.py")
+
+LAST_WORDS_SECONDS = 0.5
+"""How long what a process has written may take to arrive once it is gone."""
+
+UNSEEN = 256
+"""In place of the exit status of a process whose end nobody has seen."""
+
+LogLine = Callable[[str, str], None]
+"""Takes a line that the process printed and the request id that it belongs to, or ""."""
+
+
+class WorkerGoneError(Exception):
+    """The process ended; the text says how."""
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """How the processes of a function are started.
+
+    Attributes:
+        project: the folder of the app.
+        environment: the processes' whole environment.
+        log: what they print goes there.
+        init_seconds: how long importing the app may take.
+        is_current: whether the project's files are what they were for this version of it.
+    """
+
+    project: Path
+    environment: Mapping[str, str]
+    log: LogLine
+    init_seconds: float = 60
+    is_current: Callable[[], bool] = lambda: True
+
+
+class Process(Protocol):
+    """A process that may have been spawned or forked; its id is its group's, too."""
+
+    @property
+    def pid(self) -> int:
+        """Its id."""
+
+    @property
+    def returncode(self) -> int | None:
+        """Its exit status, negative for a signal; None while it runs."""
+
+    async def wait(self) -> int:
+        """Wait for its end; its exit status."""
+
+
+Begin = Callable[[Launch, int, int], Awaitable[Process]]
+"""Begins a process with the descriptors of its channel and its output."""
+
+
+async def spawn(launch: Launch, channel: int, output: int) -> Process:
+    """Begin a worker's process by a start of the interpreter."""
+    return await asyncio.create_subprocess_exec(
+        *script(launch.project, channel),
+        pass_fds=[channel],
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=output,
+        stderr=asyncio.subprocess.STDOUT,
+        env=launch.environment,
+        start_new_session=True,  # Ctrl-C in the terminal is the gateway's to handle
+    )
+
+
+def script(project: Path, descriptor: int) -> list[str]:
+    """The command that runs `worker.py` with the socket to the gateway."""
+    return [sys.executable, "-P", str(WORKER), str(project), "--fd", str(descriptor)]
+
+
+class Worker:
+    """A process that takes one event at a time, once it has loaded the app."""
+
+    def __init__(self, process: Process, log: LogLine) -> None:
+        self._process = process
+        self._log = log
+        self._answer: asyncio.Future[dict[str, Any]] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._request_id = ""
+        self._writer: asyncio.StreamWriter
+        self._output: asyncio.ReadTransport
+        self.declared: Declaration
+        self.calls = 0
+        self.busy = False
+        self.idle_since = 0.0
+
+    @classmethod
+    async def start(cls, launch: Launch, begin: Begin = spawn) -> Self:
+        """Start a process and wait until it has loaded the app.
+
+        Raises:
+            ProjectError: it cannot be loaded; the message is one line.
+            ServiceError: the system starts no further process.
+        """
+        try:
+            worker = await cls._begin(launch, begin)
+        except OSError as error:
+            raise ServiceError(f"the system starts no process: {error.strerror}") from error
+        try:
+            await worker._load(launch.init_seconds)
+        except BaseException:
+            worker.kill()
+            await worker.wait()
+            raise
+        return worker
+
+    @classmethod
+    async def _begin(cls, launch: Launch, begin: Begin) -> Self:
+        ours, theirs = socket.socketpair()
+        reading, printed = os.pipe()
+        output = os.fdopen(reading, "rb", 0)
+        with theirs, os.fdopen(printed, "wb"):
+            try:
+                process = await begin(launch, theirs.fileno(), printed)
+            except BaseException:
+                ours.close()
+                output.close()
+                raise
+        worker = cls(process, launch.log)
+        await worker._listen(ours, output)
+        return worker
+
+    @property
+    def pid(self) -> int:
+        """The process's id."""
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        """True if the process can still take an event."""
+        return self._process.returncode is None and not self._tasks[0].done()
+
+    async def call(self, message: dict[str, Any]) -> dict[str, Any]:
+        """Have one event handled; its `result` or `error`.
+
+        Raises:
+            WorkerGoneError: the process ended before it answered.
+        """
+        self.calls += 1
+        self._request_id = message["api_request_id"]
+        return await self._ask(message)
+
+    def kill(self) -> None:
+        """End the process and whatever it started, at once."""
+        if self._process.returncode is None:
+            kill_group(self._process.pid)
+
+    async def wait(self) -> None:
+        """Wait until the process is gone and what it said is read.
+
+        What it has started may have left its process group, and hold its output open for ever.
+        """
+        await self._process.wait()
+        await asyncio.wait(self._tasks, timeout=LAST_WORDS_SECONDS)
+        self._output.close()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _listen(self, connection: socket.socket, output: IO[bytes]) -> None:
+        channel, self._writer = await asyncio.open_connection(sock=connection)
+        printed = asyncio.StreamReader()
+        # Not the process's own pipe: asyncio takes no process to have ended while that is open.
+        self._output, _ = await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(printed), output
+        )
+        work = (self._read_channel(channel), self._read_output(printed), self._see_the_end())
+        self._tasks = [asyncio.create_task(each) for each in work]
+
+    async def _load(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):  # Python 3.11's wait_for may swallow Ctrl-C
+                message = await self._ask({"type": "load"})
+        except TimeoutError:
+            raise ProjectError(f"importing app.py did not end within {seconds:g} s") from None
+        except WorkerGoneError as gone:
+            raise ProjectError(f"the process that imports app.py ended ({gone})") from None
+        if message["type"] == "failed":
+            raise ProjectError(
+                message["declaration"]["message"], detail=message["declaration"]["detail"]
+            )
+        self.declared = Declaration.from_json(message["declaration"])
+
+    async def _ask(self, message: dict[str, Any]) -> dict[str, Any]:
+        body = json.dumps(message).encode()
+        self._writer.write(LENGTH.pack(len(body)) + body)
+        return await self._answered()
+
+    async def _answered(self) -> dict[str, Any]:
+        if self._tasks[0].done():
+            raise WorkerGoneError("it had ended before")
+        answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        self._answer = answer
+        return await answer
+
+    async def _read_channel(self, reader: asyncio.StreamReader) -> None:
+        with suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                size = LENGTH.unpack(await reader.readexactly(LENGTH.size))[0]
+                self._take(json.loads(await reader.readexactly(size)))
+        self._writer.close()
+
+    async def _see_the_end(self) -> None:
+        code = await self._process.wait()
+        kill_group(self._process.pid)  # what it has started ends with it
+        await asyncio.wait(self._tasks[:1], timeout=LAST_WORDS_SECONDS)
+        self._writer.close()
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_exception(WorkerGoneError(how_it_ended(code)))
+
+    def _take(self, message: dict[str, Any]) -> None:
+        if message["type"] == "log":
+            self._log(message["line"], self._request_id)
+        elif self._answer is not None and not self._answer.done():
+            self._answer.set_result(message)
+            self._request_id = ""
+
+    async def _read_output(self, output: asyncio.StreamReader) -> None:
+        """Pass on what does not go through Python's streams: a subprocess, a crash's last words."""
+        pending = b""
+        while chunk := await output.read(65536):
+            *lines, pending = (pending + chunk).split(b"\n")
+            for line in lines:
+                self._log(line.decode(errors="replace"), self._request_id)
+        if pending:
+            self._log(pending.decode(errors="replace"), self._request_id)
+
+
+def how_it_ended(code: int) -> str:
+    """A process's end in words."""
+    if code == UNSEEN:
+        return "its exit status is not known"
+    if code >= 0:
+        return f"exit status {code}"
+    try:
+        return signal.Signals(-code).name
+    except ValueError:
+        return f"signal {-code}"

@@ -1,0 +1,55 @@
+"""The app's own HTTP routes, below the stage, answered as `chalice local` answers them."""
+
+import base64
+import binascii
+from typing import Any
+
+from decanter.gateway.responses import MALFORMED, TIMED_OUT, UPGRADE_REQUIRED, Response
+from decanter.gateway.results import Failure, Outcome, Returned, is_proxy_result
+from decanter.local.functions.functions import Functions
+from decanter.local.sockets.request import Request
+
+# How a message ends is the gateway's to say.
+FRAMING = {"connection", "content-length", "transfer-encoding"}
+
+
+async def answer(functions: Functions, stage: str, request: Request) -> Response:
+    """Have the app answer a request below its stage."""
+    path = request.target.removeprefix(f"/{stage}")
+    path = path if path.startswith("/") else f"/{path}"
+    headers = {name.lower(): value for name, value in request.headers}
+    outcome = await functions.http(request.method, path, headers, request.body)
+    response = http_response(outcome)
+    at_socket = request.path in (f"/{stage}", f"/{stage}/")
+    if at_socket and response.status == 403:  # the app has no route there: the socket's URL
+        return UPGRADE_REQUIRED
+    return response
+
+
+def http_response(outcome: Outcome) -> Response:
+    """A route's result as a response."""
+    if outcome is Failure.TIMED_OUT:
+        return TIMED_OUT
+    if not isinstance(outcome, Returned) or not is_proxy_result(outcome.value):
+        return MALFORMED
+    value: dict[str, Any] = outcome.value
+    try:
+        return Response(value["statusCode"], _body(value), _headers(value))
+    except binascii.Error:
+        return MALFORMED
+
+
+def _headers(value: dict[str, Any]) -> tuple[tuple[str, str], ...]:
+    several = (value.get("multiValueHeaders") or {}).items()
+    found = [(name, str(each)) for name, values in several for each in values]
+    found += [(name, str(each)) for name, each in (value.get("headers") or {}).items()]
+    if not any(name.lower() == "content-type" for name, _ in found):
+        found.append(("Content-Type", "application/json"))
+    return tuple((name, each) for name, each in found if name.lower() not in FRAMING)
+
+
+def _body(value: dict[str, Any]) -> bytes:
+    text = value.get("body") or ""
+    if value.get("isBase64Encoded"):
+        return base64.b64decode(text, validate=True)
+    return str(text).encode(errors="replace")

@@ -1,0 +1,246 @@
+"""The sockets: one port for the WebSocket endpoint, @connections, HTTP routes and the console."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Coroutine
+from typing import Any
+
+from websockets.datastructures import Headers
+from websockets.exceptions import InvalidHeader
+from websockets.http11 import Request as WebSocketRequest
+from websockets.server import ServerProtocol
+
+from decanter.gateway import management
+from decanter.gateway.events import Handshake
+from decanter.gateway.model import Connection, Refuse
+from decanter.gateway.responses import (
+    BAD_REQUEST,
+    UPGRADE_REQUIRED,
+    Response,
+    json_response,
+    message,
+)
+from decanter.gateway.results import Outcome, Returned
+from decanter.gateway.rules import Gateway
+from decanter.local.console.control import Control
+from decanter.local.fault_injection import Fault, Faults
+from decanter.local.functions.functions import Functions
+from decanter.local.hosts import Hosts
+from decanter.local.journal import Journal
+from decanter.local.sockets import http_routes
+from decanter.local.sockets.http import HttpConnection
+from decanter.local.sockets.request import Request
+from decanter.local.sockets.websocket import ABNORMAL, WebSocket
+
+SWITCHING = 101
+SWEEP_SECONDS = 0.05
+"""The least time between two looks for connections that are due: many are due at once."""
+
+FAILURES = {
+    "403": management.FORBIDDEN,
+    "410": management.GONE,
+    "429": management.TOO_MANY,
+    "500": management.FAILED,
+}
+
+logger = logging.getLogger(__name__)
+
+
+class Server:
+    """Serves one API stage on one port."""
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        functions: Functions,
+        journal: Journal,
+        control: Control,
+        faults: Faults,
+        hosts: Hosts,
+    ) -> None:
+        self._gateway = gateway
+        self._functions = functions
+        self._journal = journal
+        self._control = control
+        self._faults = faults
+        self._hosts = hosts
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._http: set[HttpConnection] = set()
+        self._sockets: set[WebSocket] = set()
+        self._sweeping: asyncio.Task[None] | None = None
+        self._quiet = asyncio.Event()
+
+    async def listen(self, sock: Any) -> asyncio.Server:
+        """Accept connections on a bound socket."""
+        loop = asyncio.get_running_loop()
+        self._sweeping = loop.create_task(self._sweep())
+        return await loop.create_server(
+            lambda: HttpConnection(self._answer, self._http), sock=sock, backlog=1024
+        )
+
+    async def stop(self, seconds: float) -> None:
+        """Close every connection with 1001, give the disconnect handlers so long, then leave."""
+        for connection in [*self._gateway.connections.values()]:
+            self._gateway.close(connection, 1001, "Going away")
+        for http in [*self._http]:
+            http.transport.abort()
+        self._quiet.clear()
+        self._look_if_quiet()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._quiet.wait(), seconds)
+        for socket in [*self._sockets]:
+            socket.abort()
+        for task in [*self._tasks]:
+            task.cancel()
+        if self._sweeping is not None:
+            self._sweeping.cancel()
+
+    # -- which of the port's services a request means ---------------------------------------
+
+    async def _answer(self, request: Request, http: HttpConnection) -> Response | None:
+        host = request.header("host")
+        if not self._hosts.serve(host):
+            return self._refuse(request, self._hosts.refusal(host))
+        return await self._serve(request, http)
+
+    async def _serve(self, request: Request, http: HttpConnection) -> Response | None:
+        stage_root = f"/{self._gateway.api.stage}"
+        if request.is_upgrade:
+            return await self._upgrade(request, http)
+        if management.is_management_path(request.path):
+            return await self._manage(request, http)
+        if self._control.serves(request.path):
+            return await self._control.answer(request, http)
+        if not f"{request.path}/".startswith(f"{stage_root}/"):
+            return self._elsewhere(request)
+        if self._gateway.api.http_routes:
+            return await http_routes.answer(self._functions, self._gateway.api.stage, request)
+        at_socket = request.path in (stage_root, f"{stage_root}/")
+        return UPGRADE_REQUIRED if at_socket else self._elsewhere(request)
+
+    def _elsewhere(self, request: Request) -> Response:
+        """Nothing is there: 403 as on AWS, and for a developer where the API is."""
+        where = f"{self._gateway.events.domain_name}/{self._gateway.api.stage}"
+        hint = f"the WebSocket API is at ws://{where}"
+        self._journal.refused(request.method, request.path, 403, hint)
+        return json_response(403, {"message": "Forbidden", "hint": hint})
+
+    def _refuse(self, request: Request, why: str) -> Response:
+        """Answer a request that a web page may have sent; tell the developer why."""
+        self._journal.refused(request.method, request.path, 403, why)
+        return management.error(403, "ForbiddenException", why)
+
+    async def _manage(self, request: Request, http: HttpConnection) -> Response | None:
+        if origin := request.header("origin"):  # no SDK sends one
+            return self._refuse(request, management.of_a_page(origin))
+        stage = self._gateway.api.stage
+        connection_id = management.connection_id_in(request.path, stage) or ""
+        struck = self._faults.take("connections", connection_id)
+        if struck is not None:
+            response = await fail(struck.fault, http)
+        if struck is None or struck.fault.action == "late":
+            authorization = request.header("authorization")
+            call = (request.method, request.path, authorization, request.body)
+            response = management.answer(self._gateway, *call)
+        if response is not None:
+            self._journal.management(request.method, response.status, len(request.body))
+        return response
+
+    # -- the life of a WebSocket ------------------------------------------------------------
+
+    async def _upgrade(self, request: Request, http: HttpConnection) -> Response | None:
+        stage = self._gateway.api.stage
+        if request.path not in (f"/{stage}", f"/{stage}/"):
+            return self._elsewhere(request)
+        try:
+            headers = Headers(request.headers)
+        except InvalidHeader:  # a control character, which h11 lets pass
+            return BAD_REQUEST
+        wire_request = WebSocketRequest(request.target, headers, method=request.method)
+        accepted = ServerProtocol().accept(wire_request)
+        if accepted.status_code != SWITCHING:
+            return message(accepted.status_code, accepted.reason_phrase)
+        handshake = self._handshake(request, http)
+        connection, invocation = self._gateway.connect(handshake)
+        outcome: Outcome = Returned({"statusCode": 200})
+        if invocation is not None:
+            outcome = await self._functions.invoke(invocation)
+        decision = self._gateway.connected(connection, invocation, outcome)
+        self._journal.connect(connection, decision)
+        if isinstance(decision, Refuse):
+            return json_response(decision.status, decision.body)
+        if http.lost:  # the client gave up meanwhile; its row must not stay
+            self._run(self._disconnect(connection, 1006, ABNORMAL))
+            return None
+        if decision.subprotocol is not None:
+            accepted.headers["Sec-WebSocket-Protocol"] = decision.subprotocol
+        http.transport.write(accepted.serialize())
+        self._open(connection, http)
+        return None
+
+    def _handshake(self, request: Request, http: HttpConnection) -> Handshake:
+        port = http.transport.get_extra_info("sockname")[1]
+        host = request.header("host")
+        return Handshake(request.headers, request.query, host, request.source_ip, port)
+
+    def _open(self, connection: Connection, http: HttpConnection) -> None:
+        def on_message(body: str) -> None:
+            self._run(self._message(connection, socket, body))
+
+        def on_end(code: int, reason: str) -> None:
+            self._sockets.discard(socket)
+            self._run(self._disconnect(connection, code, reason))
+
+        socket = WebSocket(on_message, on_end)
+        connection.outlet = socket
+        self._sockets.add(socket)
+        socket.take_over(http.transport, http.release())
+
+    async def _message(self, connection: Connection, socket: WebSocket, body: str) -> None:
+        try:
+            invocation = self._gateway.message(connection, body)
+            self._journal.message(connection, invocation, body)
+            if invocation is not None:
+                outcome = await self._functions.invoke(invocation)
+                self._gateway.answered(connection, invocation, outcome)
+        finally:
+            socket.answered()
+
+    async def _disconnect(self, connection: Connection, code: int, reason: str) -> None:
+        invocation = self._gateway.closed(connection, code, reason)
+        self._journal.disconnect(connection, *(connection.ended_by_us or (code, reason)))
+        if invocation is not None:
+            await self._functions.invoke(invocation)
+
+    async def _sweep(self) -> None:
+        while True:
+            wait = self._gateway.sweep()
+            await asyncio.sleep(max(wait, SWEEP_SECONDS))
+
+    def _run(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.error("an event could not be handled", exc_info=error)
+        self._look_if_quiet()
+
+    def _look_if_quiet(self) -> None:
+        if not self._sockets and not self._tasks:
+            self._quiet.set()
+
+
+async def fail(fault: Fault, http: HttpConnection) -> Response | None:
+    """Do what a fault says to a call; None if there is no answer, or not yet the fault's own."""
+    if fault.action == "late":
+        await asyncio.sleep((fault.milliseconds or 0) / 1000)
+    elif fault.action == "hang":
+        http.end_with_client()
+        await asyncio.get_running_loop().create_future()
+    elif fault.action == "reset":
+        http.reset()
+    return FAILURES.get(fault.action)

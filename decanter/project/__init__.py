@@ -1,0 +1,1 @@
+"""What a Chalice project is: its configuration, its app, its template."""

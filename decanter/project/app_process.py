@@ -1,0 +1,190 @@
+"""Inside the process that imports a Chalice project: load its app, say what it declares.
+
+This file is run by path, `python -P app_process.py describe PROJECT --fd N`, in the project's own
+environment, and loaded by path by the local gateway's workers. So it imports the standard library
+alone, and never anything of ours: the project must see its own modules and no others.
+"""
+
+import argparse
+import importlib
+import json
+import os
+import sys
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+# Chalice accepts a function's configuration under these names only, whatever the handlers are
+# called (chalice.deploy.appgraph).
+FUNCTION_OF_ROUTE = {
+    "$connect": "websocket_connect",
+    "$default": "websocket_message",
+    "$disconnect": "websocket_disconnect",
+}
+
+NO_HANDLER = (
+    "app.py has no WebSocket handler: clients can connect, and what they send is answered with a "
+    "Forbidden frame. Add one with @app.on_ws_message()."
+)
+NO_FLAG = (
+    "app.py does not switch Chalice's WebSockets on, and cannot be deployed: add the line "
+    'app.experimental_feature_flags.update(["WEBSOCKETS"]) after the one that makes the app.'
+)
+
+
+class LoadError(Exception):
+    """The project's app could not be loaded.
+
+    Attributes:
+        kind: `missing_app_py`, `syntax_error`, `import_error` or `no_app_object`.
+        message: one line: what is wrong and where.
+        detail: the traceback, from the project's first line on; empty where it says no more.
+    """
+
+    def __init__(self, kind: str, message: str, detail: str = "") -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.message = message
+        self.detail = detail
+
+    def report(self) -> dict[str, Any]:
+        """The failure as the JSON object that `describe` writes."""
+        return {"ok": False, "kind": self.kind, "message": self.message, "detail": self.detail}
+
+
+def load(project: Path) -> tuple[ModuleType, Any]:
+    """Import the project's `app.py` as Chalice does; the caller has called `enter`.
+
+    Returns:
+        The module, and its `app` object.
+
+    Raises:
+        LoadError: with one line that says what is wrong.
+    """
+    source = project / "app.py"
+    if not source.is_file():
+        raise LoadError("missing_app_py", f"no app.py in {project}")
+    try:
+        module = importlib.import_module("app")
+    except SyntaxError as error:
+        where = f"{error.filename or source}:{error.lineno}"
+        caret = "".join(traceback.format_exception_only(error))
+        raise LoadError("syntax_error", f"{where}: {error.msg}", caret) from error
+    except BaseException as error:
+        text = f"importing {source} failed: {type(error).__name__}: {first_line(str(error))}"
+        raise LoadError("import_error", text, project_traceback(error)) from error
+    app = getattr(module, "app", None)
+    if not hasattr(app, "handler_map"):
+        raise LoadError("no_app_object", f"{source} has no Chalice object named `app`")
+    return module, app
+
+
+def enter(project: Path) -> None:
+    """Make the project the place where imports are looked up: its root first, `vendor/` last."""
+    os.chdir(project)
+    sys.path.insert(0, str(project))
+    vendor = project / "vendor"
+    if vendor.is_dir():
+        sys.path.append(str(vendor))
+
+
+def first_line(text: str) -> str:
+    """The first line of a message, which may be empty."""
+    return (text.splitlines() or [""])[0]
+
+
+def project_traceback(error: BaseException) -> str:
+    """The traceback without our own frames and without the import machinery's."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [f for f in frames if f.filename != __file__ and "importlib" not in f.filename]
+    return "".join(traceback.format_list(own) + traceback.format_exception_only(error))
+
+
+def declaration(module: ModuleType, app: Any) -> dict[str, Any]:
+    """What the app declares, as the JSON object that `describe` writes."""
+    return {
+        "ok": True,
+        "app_name": app.app_name,
+        "websocket": websocket_handlers(app),
+        "http_routes": sorted(getattr(app, "routes", {})),
+        "schedules": schedules(app),
+        "warnings": warnings_about(app),
+        "declarations": declarations(vars(module)),
+    }
+
+
+def websocket_handlers(app: Any) -> dict[str, dict[str, str]]:
+    """Route key → the handler's name in Chalice and the name of its function's configuration."""
+    return {
+        route_key: {"name": handler.name, "function": FUNCTION_OF_ROUTE[route_key]}
+        for route_key, handler in sorted(app.websocket_handlers.items())
+    }
+
+
+def schedules(app: Any) -> dict[str, str]:
+    """A scheduled function's name, which is its configuration's too → `rate(…)` or `cron(…)`."""
+    from chalice.app import ScheduledEventConfig, ScheduleExpression
+
+    found = {}
+    for source in app.event_sources:
+        if isinstance(source, ScheduledEventConfig):
+            when = source.schedule_expression
+            found[source.name] = when.to_string() if isinstance(when, ScheduleExpression) else when
+    return found
+
+
+def warnings_about(app: Any) -> list[str]:
+    """Faults that Chalice accepts without a word, and that fail later."""
+    if not app.websocket_handlers:
+        return [NO_HANDLER]
+    flagged = "WEBSOCKETS" in app.experimental_feature_flags
+    return [*([] if flagged else [NO_FLAG]), *unwrapped(app)]
+
+
+def unwrapped(app: Any) -> list[str]:
+    """A warning for each handler that Chalice leaves as it is."""
+    from chalice.app import WebsocketEventSourceHandler
+
+    return [
+        f"{handler.name} ({route_key}) is registered through a Blueprint: Chalice never wraps "
+        "such a handler, so Lambda calls it with (event, context) and it fails. "
+        "Register it on the app itself."
+        for route_key, handler in sorted(app.websocket_handlers.items())
+        if not isinstance(app.handler_map[handler.name], WebsocketEventSourceHandler)
+    ]
+
+
+def declarations(names: Mapping[str, object]) -> list[dict[str, Any]]:
+    """What the module's objects say of themselves through `__decanter__()`, each once."""
+    seen: list[dict[str, Any]] = []
+    for value in names.values():
+        declare = getattr(value, "__decanter__", None)
+        if callable(declare) and (said := declare()) is not None and said not in seen:
+            seen.append(said)
+    return seen
+
+
+def describe(project: Path) -> dict[str, Any]:
+    """Load the project and report what it declares, or why it cannot be loaded."""
+    enter(project)
+    try:
+        return declaration(*load(project))
+    except LoadError as error:
+        return error.report()
+
+
+def main() -> None:
+    """Write the report to the file descriptor given: the app may print as it likes."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("verb", choices=["describe"])
+    parser.add_argument("project", type=Path)
+    parser.add_argument("--fd", type=int, default=1)
+    arguments = parser.parse_args()
+    report = json.dumps(describe(arguments.project.resolve()))
+    os.write(arguments.fd, report.encode())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,187 @@
+"""What a Chalice app declares, as the process that imported it reports (`app_process`)."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from decanter.errors import ProjectError
+
+# The rights that each function needs, by its configuration key.
+Needs = Mapping[str, tuple[str, ...]]
+
+# The function behind all of an app's HTTP routes, as Chalice names it (chalice.deploy.appgraph).
+HTTP_FUNCTION = "api_handler"
+
+
+@dataclass(frozen=True)
+class Handler:
+    """A WebSocket handler: the name that Chalice gave it, and its function's configuration key."""
+
+    name: str
+    function: str
+
+
+@dataclass(frozen=True)
+class TableDeclaration:
+    """A table that a model class declares.
+
+    Attributes:
+        environment: the environment variable that names the table.
+        logical_id: what the table is called in a template.
+        hash_key: the partition key's attribute.
+        hash_key_type: `S`, `N` or `B`.
+        ttl_attribute: the attribute that holds the expiry, or None.
+        read_capacity_units: the provisioned capacity, where the table is provisioned.
+        write_capacity_units: the same for writes.
+        actions: the IAM actions that each function calls on it; empty if the model does not say.
+    """
+
+    environment: str
+    logical_id: str
+    hash_key: str
+    hash_key_type: str
+    ttl_attribute: str | None
+    read_capacity_units: int
+    write_capacity_units: int
+    actions: Needs = field(default_factory=dict)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """Read what the model's `__decanter__` answered."""
+        return cls(
+            environment=data["environment"],
+            logical_id=data["logical_id"],
+            hash_key=data["hash_key"]["name"],
+            hash_key_type=data["hash_key"]["type"],
+            ttl_attribute=data.get("ttl_attribute"),
+            read_capacity_units=data["read_capacity_units"],
+            write_capacity_units=data["write_capacity_units"],
+            actions=_needs(data.get("actions", {})),
+        )
+
+    def schema(self) -> dict[str, Any]:
+        """The table's key, in the words of both CreateTable and `AWS::DynamoDB::Table`."""
+        return {
+            "AttributeDefinitions": [
+                {"AttributeName": self.hash_key, "AttributeType": self.hash_key_type}
+            ],
+            "KeySchema": [{"AttributeName": self.hash_key, "KeyType": "HASH"}],
+        }
+
+    def capacity(self) -> dict[str, int]:
+        """The table's `ProvisionedThroughput`, where it is provisioned."""
+        return {
+            "ReadCapacityUnits": self.read_capacity_units,
+            "WriteCapacityUnits": self.write_capacity_units,
+        }
+
+
+@dataclass(frozen=True)
+class RouteDeclaration:
+    """A route of a router: its key, its operation's name on AWS, and the function behind it."""
+
+    route_key: str
+    operation_name: str | None
+    function: str
+
+
+@dataclass(frozen=True)
+class RouterDeclaration:
+    """A router.
+
+    Attributes:
+        expression: its route selection expression.
+        routes: those that it declares, `$default` not among them.
+        default: whether it declares `$default`.
+        posts: the HTTP methods that each function calls on @connections.
+    """
+
+    expression: str
+    routes: tuple[RouteDeclaration, ...]
+    default: bool
+    posts: Needs = field(default_factory=dict)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """Read what the router's `__decanter__` answered."""
+        routes = tuple(
+            RouteDeclaration(route["route_key"], route.get("operation_name"), route["function"])
+            for route in data["routes"]
+        )
+        return cls(data["expression"], routes, data["default"], _needs(data.get("posts", {})))
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """What one app declares, to Chalice and to Decanter.
+
+    Attributes:
+        app_name: the Chalice object's `app_name`.
+        websocket: the handlers by route key: `$connect`, `$default`, `$disconnect`.
+        http_routes: the paths of its HTTP routes.
+        schedules: when each scheduled function runs, `rate(…)` or `cron(…)`, by its name.
+        warnings: what the user should know about the app, one line each.
+        tables: in the order of `app.py`.
+        routers: in the order of `app.py`.
+    """
+
+    app_name: str
+    websocket: Mapping[str, Handler]
+    http_routes: tuple[str, ...]
+    schedules: Mapping[str, str]
+    warnings: tuple[str, ...]
+    tables: tuple[TableDeclaration, ...]
+    routers: tuple[RouterDeclaration, ...]
+
+    @classmethod
+    def from_json(cls, report: Mapping[str, Any]) -> Self:
+        """Read the report of a process that imported the app.
+
+        Declarations of a kind that this version does not know are passed over.
+
+        Raises:
+            ProjectError: a declaration lacks something, or two tables have one logical id.
+        """
+        declared = report["declarations"]
+        try:
+            tables = [TableDeclaration.from_json(d) for d in declared if d["kind"] == "table"]
+            routers = [RouterDeclaration.from_json(d) for d in declared if d["kind"] == "router"]
+        except (KeyError, TypeError) as error:
+            raise ProjectError(
+                f"a __decanter__() of app.py answered without {error}: {json.dumps(declared)}"
+            ) from error
+        return cls(
+            app_name=report["app_name"],
+            websocket={
+                key: Handler(handler["name"], handler["function"])
+                for key, handler in report["websocket"].items()
+            },
+            http_routes=tuple(report["http_routes"]),
+            schedules=report["schedules"],
+            warnings=tuple(report["warnings"]),
+            tables=_distinct(tables),
+            routers=tuple(routers),
+        )
+
+    @property
+    def functions(self) -> tuple[str, ...]:
+        """The configuration keys of the functions behind routes and schedules, sorted."""
+        functions = {handler.function for handler in self.websocket.values()} | {*self.schedules}
+        return tuple(sorted(functions | ({HTTP_FUNCTION} if self.http_routes else set())))
+
+
+def _needs(data: Mapping[str, Sequence[str]]) -> Needs:
+    return {function: tuple(sorted(rights)) for function, rights in data.items()}
+
+
+def _distinct(tables: Sequence[TableDeclaration]) -> tuple[TableDeclaration, ...]:
+    """The tables, if each has a logical id of its own."""
+    for logical_id, times in Counter(table.logical_id for table in tables).items():
+        if times > 1:
+            raise ProjectError(
+                f"app.py declares {times} tables as {logical_id}: "
+                "name another environment variable in all but one"
+            )
+    return tuple(tables)

@@ -1,0 +1,77 @@
+"""Asking a Chalice project's app what it declares, without importing it here."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from decanter.errors import ProjectError
+from decanter.project.config import DEFAULT_REGION, Project
+from decanter.project.declaration import Declaration
+
+APP_PROCESS = Path(__file__).with_name("app_process.py")
+
+
+def describe(
+    project: Project, environment: Mapping[str, str] | None = None, timeout: float = 60
+) -> Declaration:
+    """Import the project's app in a process of its own and say what it declares.
+
+    Args:
+        project: whose app.
+        environment: that process's whole environment; by default this process's, with the
+            stage's variables and, as in Lambda, a region.
+        timeout: seconds until an app that does not end its import is given up.
+
+    Raises:
+        ProjectError: the app cannot be imported; its `detail` has the traceback.
+    """
+    report = _report(
+        project, _environment(project) if environment is None else environment, timeout
+    )
+    if not report["ok"]:
+        raise ProjectError(report["message"], detail=report["detail"])
+    return Declaration.from_json(report)
+
+
+def _environment(project: Project) -> dict[str, str]:
+    region = {"AWS_DEFAULT_REGION": os.environ.get("AWS_REGION", DEFAULT_REGION)}
+    return region | os.environ | project.config.environment_variables
+
+
+def _report(project: Project, environment: Mapping[str, str], timeout: float) -> dict[str, Any]:
+    """Run `app_process.py describe`, and read what it wrote.
+
+    Files and not pipes: whatever the app starts may keep a pipe open for ever.
+    """
+    app = project.directory / "app.py"
+    with tempfile.TemporaryFile() as answer, tempfile.TemporaryFile() as output:
+        descriptor = answer.fileno()
+        arguments = ["describe", str(project.directory), "--fd", str(descriptor)]
+        try:
+            status = subprocess.run(
+                [sys.executable, "-P", str(APP_PROCESS), *arguments],
+                env=environment,
+                pass_fds=[descriptor],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                timeout=timeout,
+                check=False,
+            ).returncode
+        except subprocess.TimeoutExpired as error:
+            raise ProjectError(
+                f"importing {app} takes longer than {timeout:g} s: "
+                "let it only declare, and do the work when it is called"
+            ) from error
+        answer.seek(0)
+        if not (text := answer.read()):
+            output.seek(0)
+            detail = output.read().decode(errors="replace")
+            raise ProjectError(f"importing {app} ended the process, status {status}", detail=detail)
+    report: dict[str, Any] = json.loads(text)
+    return report

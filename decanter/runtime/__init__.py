@@ -1,0 +1,1 @@
+"""The framework: what ships to Lambda with an application."""

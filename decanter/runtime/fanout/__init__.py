@@ -1,0 +1,1 @@
+"""One message, many posts, a report."""

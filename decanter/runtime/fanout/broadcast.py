@@ -1,0 +1,215 @@
+"""Fan-out: an audience, the posts to it, a report.
+
+A row whose connection is gone is deleted, but never at the first 410 of a young one: `$connect`
+writes the row before API Gateway opens the connection, and a post in between is answered 410. So
+a row younger than `GRACE_MS` is tried once more, when everyone else has been, and kept if it is
+still 410; a later broadcast deletes it once it is older. `cleanup` says which others are kept.
+"""
+
+import logging
+from collections import defaultdict
+from collections.abc import Collection, Iterator
+from typing import Any, NamedTuple
+
+from decanter.runtime.clock import Clock
+from decanter.runtime.errors import PostingRefusedError
+from decanter.runtime.fanout.audience import Everyone
+from decanter.runtime.fanout.cleanup import Cleanup
+from decanter.runtime.fanout.deadline import Deadline
+from decanter.runtime.fanout.workers import Workers
+from decanter.runtime.logs import log
+from decanter.runtime.recipients import Connections, Recipient
+from decanter.runtime.transports.base import Delivery, Outcome, Result, Transport
+
+GRACE_MS = 30_000
+RETRY_YOUNG_AFTER_SECONDS = 1.5
+LOGGED_IDS = 20
+
+
+class Report(NamedTuple):
+    """What became of a broadcast; the counts add up to the connections that there were.
+
+    Attributes:
+        sent: API Gateway took the message for them.
+        gone: they had left; their rows are deleted.
+        pending: they are said to have left, but may be about to open, or API Gateway does not say
+            so itself, or nobody was reached; their rows are kept.
+        failed: tried, and reported in the log by reason.
+        left_over: not tried, for want of time or because posting is refused.
+        left_over_exact: False when the rest could not be counted in time: there are more.
+        cursor: the audience after which another broadcast can go on; None when nobody is left.
+        milliseconds: from the first read to the last count.
+        repeated: posts that were sent again as no answer came to them: so many frames, and no more,
+            can have arrived twice.
+    """
+
+    sent: int
+    gone: int
+    pending: int
+    failed: int
+    left_over: int
+    left_over_exact: bool
+    cursor: str | None
+    milliseconds: int
+    repeated: int = 0
+
+    def as_fields(self) -> dict[str, Any]:
+        """The report as the log has it."""
+        return self._asdict()
+
+
+class _Failures:
+    """Those of one kind: all are counted, some are named in the log."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.connection_ids: list[str] = []
+
+    def add(self, connection_id: str) -> None:
+        self.count += 1
+        if len(self.connection_ids) < LOGGED_IDS:
+            self.connection_ids.append(connection_id)
+
+
+class _Tally:
+    """Deliveries as they come in, sorted by what is to be done about them."""
+
+    def __init__(self, clock: Clock, cleanup: Cleanup) -> None:
+        self.clock = clock
+        self.cleanup = cleanup
+        self.sent = 0
+        self.repeated = 0
+        self.young: list[Recipient] = []
+        self.failures: dict[Outcome, _Failures] = defaultdict(_Failures)
+        self.young_since = 0.0
+        self.refusal: Outcome | None = None
+
+    def count(self, *, unproven: bool) -> int:
+        """Count the failures that say without proof that a connection is gone, or all others."""
+        kinds = self.failures.items()
+        return sum(failures.count for kind, failures in kinds if kind.unproven is unproven)
+
+    def add(self, delivery: Delivery) -> None:
+        recipient, outcome = delivery
+        self.repeated += outcome.repeated
+        if outcome.result is Result.OK:
+            self.sent += 1
+        elif outcome.result is Result.MALFORMED:
+            self.cleanup.add(recipient)
+        elif outcome.result is Result.GONE:
+            self._add_gone(recipient)
+        else:
+            kind = Outcome(outcome.result, outcome.status, outcome.reason)
+            self.failures[kind].add(recipient.connection_id)
+            if outcome.result is Result.REFUSED:
+                self.refusal = kind
+
+    def _add_gone(self, recipient: Recipient) -> None:
+        if self.clock.time_ms() - recipient.connected_at < GRACE_MS:
+            self.young.append(recipient)
+            self.young_since = self.clock.monotonic()
+        else:
+            self.cleanup.add(recipient)
+
+
+class Broadcast(NamedTuple):
+    """One message to one audience.
+
+    Attributes:
+        transport: posts.
+        connections: the table; rows of connections that are gone are deleted there.
+        clock: tells ages and pauses.
+        workers: delete rows beside the posts.
+    """
+
+    transport: Transport
+    connections: Connections
+    clock: Clock
+    workers: Workers
+
+    def run(
+        self, audience: Everyone, data: bytes, deadline: Deadline, exclude: Collection[str] = ()
+    ) -> Report:
+        """Post to everyone whom there is time for.
+
+        Args:
+            audience: who receives.
+            data: the message.
+            deadline: when to stop.
+            exclude: the connection ids that are passed over; of those left over they are counted.
+
+        Raises:
+            PostingRefusedError: this function may not post; no row is deleted for that.
+            StoreError, ConfigurationError: the audience cannot be read.
+        """
+        began = self.clock.monotonic()
+        cleanup = Cleanup(self.connections, self.workers, self.transport.reach)
+        tally = _Tally(self.clock, cleanup)
+        recipients = _wanted(audience, exclude, tally)
+        for delivery in self.transport.post_all(recipients, data, deadline.posts):
+            tally.add(delivery)
+        young = self._retry_young(tally, data, deadline)
+        cleanup.unproven = young + tally.count(unproven=True)
+        cleanup.finish(deadline.work)
+        left_over, exact = audience.left_over()
+        report = Report(
+            sent=tally.sent,
+            gone=cleanup.count,
+            pending=cleanup.kept + cleanup.unproven,
+            failed=tally.count(unproven=False),
+            left_over=left_over,
+            left_over_exact=exact,
+            cursor=audience.cursor,
+            milliseconds=round((self.clock.monotonic() - began) * 1000),
+            repeated=tally.repeated,
+        )
+        _log_problems(tally, report)
+        if tally.refusal is not None:
+            raise PostingRefusedError(tally.refusal.reason)
+        return report
+
+    def _retry_young(self, tally: _Tally, data: bytes, deadline: Deadline) -> int:
+        """Try the young rows that answered 410 again; say how many still do."""
+        young, tally.young = tally.young, []
+        due = tally.young_since + RETRY_YOUNG_AFTER_SECONDS
+        if not young or tally.refusal is not None or due >= deadline.posts:
+            return len(young)
+        self.clock.sleep(max(0.0, due - self.clock.monotonic()))
+        untried = iter(young)
+        still_gone = 0
+        for delivery in self.transport.post_all(untried, data, deadline.posts):
+            if delivery.outcome.result is Result.GONE:
+                still_gone += 1
+            else:
+                tally.add(delivery)
+        return still_gone + sum(1 for _ in untried)
+
+
+def _wanted(
+    audience: Iterator[Recipient], exclude: Collection[str], tally: _Tally
+) -> Iterator[Recipient]:
+    """The audience without those that are passed over, up to the moment of a refusal."""
+    while tally.refusal is None:
+        recipient = next(audience, None)
+        if recipient is None:
+            return
+        if recipient.connection_id not in exclude:
+            yield recipient
+
+
+def _log_problems(tally: _Tally, report: Report) -> None:
+    """A line for each kind of failure, with some of the connections; one for those left over."""
+    if tally.cleanup.doubt:
+        log("nobody_reached", logging.ERROR, **tally.cleanup.doubt.as_fields())
+    for kind, failures in tally.failures.items():
+        log(
+            "posts_failed",
+            logging.ERROR if kind.result is Result.REFUSED else logging.WARNING,
+            result=kind.result.value,
+            status=kind.status,
+            reason=kind.reason,
+            count=failures.count,
+            connection_ids=failures.connection_ids,
+        )
+    if report.left_over or not report.left_over_exact:
+        log("left_over", logging.WARNING, **report.as_fields())

@@ -1,0 +1,44 @@
+"""Where @connections of an event's API is."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from decanter.runtime.errors import SettingError
+from decanter.runtime.session import session
+from decanter.runtime.settings import Settings
+
+
+def management_endpoint(request_context: Mapping[str, Any], settings: Settings) -> str:
+    """The URL, the stage included, without a slash at its end.
+
+    Behind a custom domain, `domainName` is not where @connections answers: the API's own host is.
+
+    Args:
+        request_context: `requestContext` of a WebSocket event.
+        settings: its `management_endpoint` wins; the region is needed behind a custom domain.
+
+    Raises:
+        SettingError: the region is needed and not known.
+    """
+    if settings.management_endpoint:
+        return settings.management_endpoint
+    stage, api_id = request_context["stage"], request_context["apiId"]
+    domain = request_context["domainName"]
+    if not domain.startswith(f"{api_id}.execute-api."):
+        domain = f"{api_id}.execute-api.{_region(settings)}.{_dns_suffix(_region(settings))}"
+    return f"https://{domain}/{stage}"
+
+
+def _region(settings: Settings) -> str:
+    if settings.region:
+        return settings.region
+    raise SettingError("AWS_REGION", None, "set it to the API's region")
+
+
+def _dns_suffix(region: str) -> str:
+    """The domain of the region's partition, as botocore's own data has it."""
+    for partition in session().get_data("partitions")["partitions"]:
+        if re.match(partition["regionRegex"], region):
+            return str(partition["outputs"]["dnsSuffix"])
+    return "amazonaws.com"

@@ -1,0 +1,61 @@
+"""Metrics of broadcasts, as log lines that CloudWatch makes metrics of.
+
+The form is its Embedded Metric Format: the values are members of the line, and `_aws` says which
+of them are metrics (CloudWatch User Guide, "Specification: Embedded metric format"). So there is no
+call, and no right to call. CloudWatch bills six custom metrics a namespace; without a namespace
+there is no line.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from decanter.runtime.fanout.broadcast import Report
+from decanter.runtime.logs import log
+
+METRICS = {
+    "sent": "Count",
+    "gone": "Count",
+    "pending": "Count",
+    "failed": "Count",
+    "left_over": "Count",
+    "milliseconds": "Milliseconds",
+}
+"""The members of a report that become metrics, with CloudWatch's units."""
+
+
+def measure(report: Report, namespace: str | None, now_ms: int) -> None:
+    """Write a report's metrics.
+
+    Args:
+        report: of one broadcast.
+        namespace: CloudWatch's, a stage's own; None writes nothing.
+        now_ms: epoch milliseconds.
+    """
+    if namespace is None:
+        return
+    fields = report.as_fields()
+    log(
+        "broadcast",
+        _aws=directive(METRICS, [], namespace, now_ms),
+        **{name: fields[name] for name in METRICS},
+    )
+
+
+def directive(
+    metrics: Mapping[str, str], dimensions: list[str], namespace: str, now_ms: int
+) -> dict[str, Any]:
+    """What makes metrics of a line's members.
+
+    Args:
+        metrics: their names and units.
+        dimensions: the members whose values tell these metrics from others of the same names.
+        namespace: CloudWatch's, a stage's own.
+        now_ms: epoch milliseconds.
+    """
+    listed = [{"Name": name, "Unit": unit} for name, unit in metrics.items()]
+    return {
+        "Timestamp": now_ms,
+        "CloudWatchMetrics": [
+            {"Namespace": namespace, "Dimensions": [dimensions], "Metrics": listed}
+        ],
+    }

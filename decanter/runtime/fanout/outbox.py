@@ -1,0 +1,206 @@
+"""What a function can send while its event has time, and what a process keeps for that."""
+
+import logging
+import os
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+from weakref import finalize
+
+from decanter.runtime.clock import Backoff, Clock
+from decanter.runtime.errors import TooLarge
+from decanter.runtime.fanout.audience import Everyone
+from decanter.runtime.fanout.broadcast import Broadcast, Report
+from decanter.runtime.fanout.deadline import Deadline, deadline_of
+from decanter.runtime.fanout.endpoint import management_endpoint
+from decanter.runtime.fanout.metrics import measure
+from decanter.runtime.fanout.workers import Workers
+from decanter.runtime.gc_paused import collector_paused
+from decanter.runtime.logs import log
+from decanter.runtime.recipients import BEGINNING, Connections
+from decanter.runtime.settings import MAX_MESSAGE_BYTES, Settings
+from decanter.runtime.transports.base import Outcome, Reach, Result, Transport
+
+if TYPE_CHECKING:
+    from decanter.runtime.fanout.multicast import Multicast
+
+
+@dataclass
+class Outbox:
+    """Posts for one event.
+
+    Attributes:
+        transport: gives the transport; called when something is to be sent.
+        connections: the table.
+        deadline: when the event's time is over.
+        clock: the time.
+        workers: table work beside the posts.
+        backoff: the pauses between attempts.
+        reports: of the broadcasts so far.
+        max_broadcast_bytes: larger frames are sent to one, and not to several.
+        metrics_namespace: under which they are counted; None: they are not.
+    """
+
+    transport: Callable[[], Transport]
+    connections: Connections
+    deadline: Deadline
+    clock: Clock
+    workers: Workers
+    backoff: Backoff
+    reports: list[Report] = field(default_factory=list)
+    max_broadcast_bytes: int = MAX_MESSAGE_BYTES
+    metrics_namespace: str | None = None
+
+    def post(self, connection_id: str, text: str) -> Outcome:
+        """Send a text message to one connection; a line in the log if that fails.
+
+        Raises:
+            TooLarge: it is larger than API Gateway takes.
+        """
+        data = _encode(text, MAX_MESSAGE_BYTES)
+        outcome = self.transport().post(connection_id, data, self.deadline.posts)
+        return _noted("post_failed", connection_id, outcome)
+
+    def close(self, connection_id: str) -> Outcome:
+        """Close a connection, whose `$disconnect` then comes; a line in the log if that fails."""
+        outcome = self.transport().close(connection_id, self.deadline.posts)
+        return _noted("close_failed", connection_id, outcome)
+
+    def multicast(self, connection_ids: Iterable[str], text: str) -> "Multicast":
+        """Send a text message to these connections.
+
+        Raises:
+            TooLarge: before anything is sent.
+            PostingRefusedError: this function may not post.
+        """
+        from decanter.runtime.fanout.multicast import Multicast
+
+        data = _encode(text, self.max_broadcast_bytes)
+        return Multicast.run(
+            self.transport(), self.connections, connection_ids, data, self.deadline
+        )
+
+    def broadcast(self, text: str, after: str = BEGINNING, exclude: Collection[str] = ()) -> Report:
+        """Send a text message to every connection.
+
+        Args:
+            text: the frame.
+            after: the cursor of a report with connections left over, to go on there.
+            exclude: the connection ids that do not get it.
+
+        Raises:
+            TooLarge: before anything is sent.
+            PostingRefusedError: this function may not post.
+            StoreError, ConfigurationError: the table cannot be read.
+        """
+        data = _encode(text, self.max_broadcast_bytes)
+        audience = Everyone(
+            self.connections, self.clock, self.workers, self.backoff, self.deadline, after
+        )
+        broadcast = Broadcast(self.transport(), self.connections, self.clock, self.workers)
+        report = broadcast.run(audience, data, self.deadline, exclude)
+        self.reports.append(report)
+        measure(report, self.metrics_namespace, self.clock.time_ms())
+        return report
+
+
+def _noted(event: str, connection_id: str, outcome: Outcome) -> Outcome:
+    """The outcome, which is in the log unless it is good or there is no such connection."""
+    if outcome.result not in (Result.OK, Result.GONE):
+        log(
+            event,
+            logging.ERROR if outcome.result is Result.REFUSED else logging.WARNING,
+            connection_id=connection_id,
+            result=outcome.result.value,
+            status=outcome.status,
+            reason=outcome.reason,
+        )
+    return outcome
+
+
+def _encode(text: str, limit: int) -> bytes:
+    data = text.encode()
+    if len(data) > limit:
+        raise TooLarge(len(data), limit)
+    return data
+
+
+OpenTransport = Callable[[str, Settings], Transport]
+
+
+class Outboxes:
+    """Makes the outbox of each event, with what a process keeps from one to the next.
+
+    Args:
+        open_transport: from an endpoint and the settings to a transport.
+        connections: the table.
+        clock: the time.
+        backoff: the pauses before a page of the table is read again.
+    """
+
+    def __init__(
+        self,
+        open_transport: OpenTransport,
+        connections: Connections,
+        clock: Clock,
+        backoff: Backoff,
+    ) -> None:
+        self.open_transport = open_transport
+        self._connections = connections
+        self._clock = clock
+        self._backoff = backoff
+        self._workers = Workers(clock)
+        self._transports: dict[tuple[str, Settings], Transport] = {}
+        self._reaches: dict[str, Reach] = {}
+        finalize(self, _shut_down, self._transports)
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The process's settings.
+
+        Raises:
+            SettingError: one has a value that cannot be.
+        """
+        return Settings.from_env(os.environ)
+
+    def of(self, event: Mapping[str, Any], context: object) -> Outbox:
+        """The outbox of an event.
+
+        Raises:
+            SettingError: a setting has a value that cannot be.
+        """
+        settings = self.settings
+
+        def transport() -> Transport:
+            return self.transport(management_endpoint(event["requestContext"], settings), settings)
+
+        return Outbox(
+            transport=transport,
+            connections=self._connections,
+            deadline=deadline_of(context, self._clock, settings.deadline_seconds),
+            clock=self._clock,
+            workers=self._workers,
+            backoff=self._backoff,
+            max_broadcast_bytes=settings.max_broadcast_bytes,
+            metrics_namespace=settings.metrics_namespace,
+        )
+
+    def transport(self, endpoint: str, settings: Settings) -> Transport:
+        """One for each endpoint and its settings, kept for the process's life.
+
+        Those to one endpoint share what is known of it.
+        """
+        key = endpoint, settings
+        if key not in self._transports:
+            with collector_paused():
+                transport = self.open_transport(endpoint, settings)
+            transport.reach = self._reaches.setdefault(endpoint, transport.reach)
+            self._transports[key] = transport
+        return self._transports[key]
+
+
+def _shut_down(transports: Mapping[Any, Transport]) -> None:
+    """Let go of sockets, which would otherwise be reported as left open."""
+    for transport in transports.values():
+        transport.shutdown()

@@ -1,0 +1,286 @@
+"""A sweep: rows whose connection is gone are removed, without a broadcast that finds them.
+
+    if minutes := sweep_minutes(os.environ):
+
+        @app.schedule(Rate(minutes, unit=Rate.MINUTES))
+        def sweep(event):
+            return router.sweep(event.context)
+
+The function's name is what it has its rights by. Chalice loads app.py with the stage's variables
+when it deploys and when it packages, so DECANTER_SWEEP_MINUTES of a stage decides for the stage.
+
+It goes round the table and asks @connections about each row, so many a second. A row is deleted
+under the terms of a broadcast: API Gateway itself says that its connection is gone (410) or can be
+none (400), the row is older than the grace, and it is still the row that was read; and the endpoint
+is not in doubt (`cleanup`). No other answer deletes a row: it ends the run, as what has failed may
+be needed for broadcasts. A connection whose identity has expired (`identity_expires_at`) is closed:
+its `$disconnect` removes the row, or else the next sweep does, which finds it gone.
+
+Nothing has to be kept between runs. Each goes on where the process's last one stopped. A process's
+first one begins anywhere, so that every row has its turn even if no run gets round. DynamoDB reads
+a table in the order of the keys' hashes, and goes on after any key, also after one that no row has
+(DynamoDB Developer Guide, "Scanning tables": `ExclusiveStartKey`).
+"""
+
+import base64
+import logging
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
+from itertools import takewhile
+from math import inf
+from typing import Any
+
+from decanter.runtime.clock import Clock
+from decanter.runtime.errors import (
+    ConfigurationError,
+    DecanterError,
+    OutOfTimeError,
+    SettingError,
+    StoreBusyError,
+)
+from decanter.runtime.fanout.broadcast import GRACE_MS
+from decanter.runtime.fanout.cleanup import Cleanup
+from decanter.runtime.fanout.deadline import Deadline, deadline_of
+from decanter.runtime.fanout.metrics import directive
+from decanter.runtime.fanout.outbox import Outboxes
+from decanter.runtime.fanout.workers import Workers
+from decanter.runtime.logs import log
+from decanter.runtime.recipients import BEGINNING, Connections, Page, Recipient
+from decanter.runtime.settings import Settings
+from decanter.runtime.transports.base import Delivery, Outcome, Result, Transport
+
+
+class UnansweredError(DecanterError):
+    """@connections did not say whether there is a connection; it may the next time."""
+
+
+@dataclass
+class Sweep:
+    """What became of a run; the log has the sum of the first three as `swept`.
+
+    Attributes:
+        gone: their clients have left; the rows are deleted.
+        closed: their clients' identity had expired.
+        kept: open, or too young to tell, or not answered for, or said to be gone without proof.
+        complete: whether it went all round the table; if not, the next run goes on.
+        problem: what ended it early; None when nothing did but time.
+        milliseconds: from the first read to the last row deleted.
+    """
+
+    gone: int = 0
+    closed: int = 0
+    kept: int = 0
+    complete: bool = False
+    problem: DecanterError | None = None
+    milliseconds: int = 0
+
+    @property
+    def level(self) -> int:
+        """Of the log's line: an error is what no later run mends by itself."""
+        if self.problem is None:
+            return logging.INFO
+        passing = isinstance(self.problem, StoreBusyError | UnansweredError)
+        return logging.WARNING if passing else logging.ERROR
+
+    def as_fields(self) -> dict[str, Any]:
+        """The report as the log has it."""
+        swept = self.gone + self.closed + self.kept
+        problem = str(self.problem) if self.problem else None
+        return {"swept": swept} | asdict(self) | {"problem": problem}
+
+
+@dataclass
+class Survey:
+    """Finds out about rows, and does what is to be done about each.
+
+    Attributes:
+        seen: the connections so far; where one is met again, the round is complete.
+    """
+
+    transport: Transport
+    clock: Clock
+    cleanup: Cleanup
+    deadline: Deadline
+    sweep: Sweep
+    seen: set[str] = field(default_factory=set)
+
+    @property
+    def stopped(self) -> bool:
+        """Whether nothing more is to be asked."""
+        return self.sweep.problem is not None or self.clock.monotonic() >= self.deadline.posts
+
+    def unseen(self, rows: Iterable[Recipient]) -> list[Recipient]:
+        """The rows before the first that was seen."""
+        return [*takewhile(lambda row: row.connection_id not in self.seen, rows)]
+
+    def look_at(self, rows: Sequence[Recipient]) -> None:
+        """Find out about these rows; a young one's connection need not be open yet."""
+        self.seen.update(row.connection_id for row in rows)
+        now_ms = self.clock.time_ms()
+        expired, unknown = [], []
+        for row in rows:
+            if now_ms - row.connected_at < GRACE_MS:
+                self._keep()
+            elif 0 < row.identity_expires_at * 1000 <= now_ms:
+                expired.append(row)
+            else:
+                unknown.append(row)
+        until = self.deadline.posts
+        self._take_in(self.transport.close_all(self._while_well(expired), until), self._close)
+        self._take_in(self.transport.info_all(self._while_well(unknown), until), self._keep)
+
+    def _while_well(self, rows: Iterable[Recipient]) -> Iterator[Recipient]:
+        return takewhile(lambda _: self.sweep.problem is None, rows)
+
+    def _take_in(self, deliveries: Iterable[Delivery], succeed: Callable[[], None]) -> None:
+        for row, outcome in deliveries:
+            if outcome.result is Result.OK:
+                succeed()
+            elif outcome.result in (Result.GONE, Result.MALFORMED):
+                self.cleanup.add(row)
+            else:
+                self._keep()
+                if not self.stopped:  # what was under way when time was over has done no wrong
+                    self.sweep.problem = problem_of(outcome)
+
+    def _close(self) -> None:
+        self.sweep.closed += 1
+
+    def _keep(self) -> None:
+        self.sweep.kept += 1
+
+
+def problem_of(outcome: Outcome) -> DecanterError:
+    """What an answer that is neither yes nor no means for the run."""
+    if outcome.result is Result.REFUSED:
+        return ConfigurationError(
+            f"asking about connections is refused ({outcome.reason}): grant "
+            "execute-api:ManageConnections for GET and DELETE on this API and stage to the "
+            "function's role"
+        )
+    answer = f"{outcome.result.value} ({outcome.reason})"
+    return UnansweredError(f"asking about a connection ended as {answer}")
+
+
+CONCURRENCY = 16
+"""Calls in flight at once: a second's worth begins together, and is not to be a burst."""
+
+METRICS = {
+    "swept": "Count",
+    "gone": "Count",
+    "closed": "Count",
+    "kept": "Count",
+    "milliseconds": "Milliseconds",
+}
+"""The members of a sweep's line that become metrics, with CloudWatch's units."""
+
+
+class Sweeper:
+    """Sweeps the table, a part at a time; one for a process's life.
+
+    Args:
+        outboxes: the settings and the transports.
+        connections: the table.
+        clock: the time.
+        workers: read and delete.
+        anywhere: gives the key after which the process's first run begins.
+    """
+
+    def __init__(
+        self,
+        outboxes: Outboxes,
+        connections: Connections,
+        clock: Clock,
+        workers: Workers | None = None,
+        anywhere: Callable[[], str] | None = None,
+    ) -> None:
+        self._outboxes = outboxes
+        self._connections = connections
+        self._clock = clock
+        self._workers = workers or Workers(clock)
+        self._anywhere = anywhere or _any_key
+        self._cursor = BEGINNING
+        self._begun = False
+
+    def run(self, context: object) -> dict[str, Any]:
+        """Sweep for as long as the function may run; one line in the log says how that went.
+
+        Args:
+            context: Lambda's, which tells how long that is.
+
+        Returns:
+            What the line says: the members of `Sweep`.
+        """
+        began = self._clock.monotonic()
+        sweep, namespace = Sweep(), None
+        try:
+            settings = self._outboxes.settings
+            namespace = settings.metrics_namespace
+            self._sweep(sweep, settings, context)
+        except DecanterError as error:
+            sweep.problem = sweep.problem or error
+        sweep.milliseconds = round((self._clock.monotonic() - began) * 1000)
+        fields = sweep.as_fields()
+        now_ms = self._clock.time_ms()
+        metrics = directive(METRICS, ["event"], namespace, now_ms) if namespace else None
+        log("sweep", sweep.level, _aws=metrics, **fields)
+        return fields
+
+    def _sweep(self, sweep: Sweep, settings: Settings, context: object) -> None:
+        deadline = deadline_of(context, self._clock, settings.deadline_seconds, most_seconds=inf)
+        transport = self._transport(settings)
+        cleanup = Cleanup(self._connections, self._workers, transport.reach)
+        this = Survey(transport, self._clock, cleanup, deadline, sweep)
+        try:
+            self._go_round(this, settings.sweep_per_second)
+        finally:
+            cleanup.finish(deadline.work)
+            sweep.gone = cleanup.count
+            sweep.kept += cleanup.kept
+            sweep.problem = cleanup.doubt or sweep.problem
+
+    def _transport(self, settings: Settings) -> Transport:
+        if settings.management_endpoint is None:
+            remedy = "set it to the URL of @connections, which a schedule's event does not tell"
+            raise SettingError("DECANTER_MANAGEMENT_ENDPOINT", None, remedy)
+        few = replace(settings, concurrency=CONCURRENCY)
+        return self._outboxes.transport(settings.management_endpoint, few)
+
+    def _go_round(self, this: Survey, rows_per_second: int) -> None:
+        """Look at a page after the other, until the round is complete or nothing more is to be."""
+        if not self._begun:
+            self._begun, self._cursor = True, self._anywhere()
+        from_the_top = self._cursor == BEGINNING
+        while not this.stopped:
+            began = self._clock.monotonic()
+            page = self._page(rows_per_second, this.deadline)
+            rows = this.unseen(page.recipients) if from_the_top else page.recipients
+            this.look_at(rows)
+            # Past these rows, whatever became of them: one that always fails must not be the end.
+            self._cursor = page.last or BEGINNING
+            seen_again = len(rows) < len(page.recipients)
+            if seen_again or (page.last is None and from_the_top):
+                this.sweep.complete = not this.stopped
+                return
+            from_the_top = from_the_top or page.last is None
+            read = len(rows) if page.last is None else rows_per_second
+            self._pause(began + read / rows_per_second, this.deadline)
+
+    def _page(self, rows: int, deadline: Deadline) -> Page:
+        read = partial(self._connections.page, self._cursor, self._clock.time_ms(), rows)
+        try:
+            return self._workers.result(self._workers.start(read), deadline.work)
+        except OutOfTimeError:
+            raise StoreBusyError("no page of the table could be read in time") from None
+
+    def _pause(self, until: float, deadline: Deadline) -> None:
+        left = min(until, deadline.posts) - self._clock.monotonic()
+        if left > 0:
+            self._clock.sleep(left)
+
+
+def _any_key() -> str:
+    """What might be a connection's id."""
+    return base64.urlsafe_b64encode(os.urandom(11)).decode()

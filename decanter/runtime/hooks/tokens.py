@@ -1,0 +1,249 @@
+"""Who connects, by a JSON Web Token: a connect hook.
+
+    router.on_connect(WebTokens())
+
+Variable                      Accepted
+DECANTER_JWT_ISSUER           the claim `iss`, letter by letter
+DECANTER_JWT_AUDIENCE         one of the claim `aud`
+DECANTER_JWT_SECRET           32 bytes or more: tokens are signed with HS256
+DECANTER_JWT_JWKS_URL         or this, an http(s) URL: with RS256, by a key of the set there
+DECANTER_JWT_LEEWAY_SECONDS   how far clocks may differ, 0 to 300; 30 when not set
+
+A browser cannot set headers on a WebSocket, so the token is the subprotocol that follows
+`decanter.token`, `new WebSocket(url, ["decanter.token", token])`, and the connection then speaks
+`decanter.token` unless another hook chooses. Or it is the query's `token`, which should be
+short-lived, as URLs are kept in more places. The algorithm follows from the deployment alone,
+never from the token. It must have `iss`, `aud`, `exp` and `sub`; the last is who it is.
+"""
+
+import json
+import logging
+import os
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from http.client import HTTPException
+from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import urlopen
+
+from decanter.runtime.clock import Clock
+from decanter.runtime.errors import ConfigurationError, SettingError
+from decanter.runtime.logs import log
+from decanter.runtime.routing.connection_event import Handshake, Refused
+
+LIFETIME_SECONDS = 600.0
+PAUSE_SECONDS = 30.0
+"""Between two fetches, so that tokens with invented key ids cannot ask for one each."""
+
+TIMEOUT_SECONDS = 2.0
+MAX_BYTES = 262_144
+
+_UNREADABLE = (OSError, HTTPException, ValueError, LookupError, TypeError, AttributeError)
+
+Fetch = Callable[[str], Any]
+"""From a URL to its JSON; raises OSError, HTTPException or ValueError."""
+
+
+def fetch_json(url: str) -> Any:
+    """Read a URL, which the deployment names and no client."""
+    with urlopen(url, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310 - http(s), as settings check
+        return json.loads(answer.read(MAX_BYTES))
+
+
+class KeySet:
+    """The keys that an issuer signs with, by their ids.
+
+    A set is good for ten minutes; an id that is not in it has it fetched again, so that the
+    issuer may change keys. While it cannot be fetched and none is good, nobody is let in.
+
+    Args:
+        url: where it is.
+        fetch: reads it.
+        clock: tells its age.
+    """
+
+    def __init__(self, url: str, fetch: Fetch, clock: Clock) -> None:
+        self._url = url
+        self._fetch = fetch
+        self._clock = clock
+        self._keys: Mapping[str, Mapping[str, Any]] = {}
+        self._good_until = self._next_fetch = float("-inf")
+
+    def key(self, key_id: object) -> Mapping[str, Any]:
+        """The RSA key of this id.
+
+        Raises:
+            Refused: 401, there is none; 503, there is no telling.
+        """
+        now = self._clock.monotonic()
+        if (now >= self._good_until or key_id not in self._keys) and now >= self._next_fetch:
+            self._read(now)
+        if now >= self._good_until:
+            raise Refused(503, "the key set cannot be read")
+        if not isinstance(key_id, str) or key_id not in self._keys:
+            raise Refused(401, "token: unknown key")
+        return self._keys[key_id]
+
+    def _read(self, now: float) -> None:
+        self._next_fetch = now + PAUSE_SECONDS
+        try:
+            keys = self._fetch(self._url)["keys"]
+            self._keys = {key["kid"]: key for key in keys if key.get("kty") == "RSA"}
+        except _UNREADABLE as error:
+            log("key_set_unreadable", logging.ERROR, url=self._url, error=type(error).__name__)
+        else:
+            self._good_until = now + LIFETIME_SECONDS
+
+
+MARKER = "decanter.token"
+MAX_TOKEN_BYTES = 4096
+"""No more fits into a URL that API Gateway takes."""
+
+LEAST_SECRET_BYTES = 32
+"""HS256's key is at least as long as its hash (RFC 7518, section 3.2)."""
+
+MAX_LEEWAY_SECONDS = 300
+
+
+@dataclass(frozen=True)
+class _Terms:
+    """What a token must be; of secret and URL one is set."""
+
+    issuer: str
+    audience: str
+    secret: str
+    jwks_url: str
+    leeway_seconds: int
+
+
+class WebTokens:
+    """Refuses clients without a good token; writes who the others are into their rows.
+
+    The row's `identity` is the token's `sub`, `identity_expires_at` its `exp`; the connection
+    table is to be an `IdentifiedModel`. Why a client is refused is in the log, its token never.
+
+    Args:
+        environ: the environment, read at the first handshake.
+        fetch: reads the key set.
+        clock: tells the key set's age.
+    """
+
+    def __init__(
+        self,
+        environ: Mapping[str, str] = os.environ,
+        fetch: Fetch = fetch_json,
+        clock: Clock | None = None,
+    ) -> None:
+        self._environ = environ
+        self._fetch = fetch
+        self._clock = clock or Clock()
+        self._terms: _Terms | None = None
+        self._keys: KeySet | None = None
+
+    def __call__(self, handshake: Handshake) -> None:
+        """Find out who connects.
+
+        Raises:
+            Refused: with 401; with 503 while the key set cannot be read.
+            ConfigurationError: a variable or PyJWT is missing.
+        """
+        if self._terms is None:
+            self._terms = _terms(self._environ)
+            if self._terms.jwks_url:
+                self._keys = KeySet(self._terms.jwks_url, self._fetch, self._clock)
+        claims = self._claims(_token(handshake), self._terms)
+        handshake.attributes["identity"] = claims["sub"]
+        handshake.attributes["identity_expires_at"] = int(claims["exp"])
+        if MARKER in handshake.subprotocols and handshake.subprotocol is None:
+            handshake.subprotocol = MARKER
+
+    def _claims(self, token: str, terms: _Terms) -> Mapping[str, Any]:
+        jwt = _library()
+        try:
+            header = jwt.get_unverified_header(token)
+            if "crit" in header:
+                raise Refused(401, "token: it demands an extension")
+            claims: Mapping[str, Any] = jwt.decode(
+                token,
+                self._key(jwt, header, terms),
+                algorithms=["RS256" if self._keys else "HS256"],
+                issuer=terms.issuer,
+                audience=terms.audience,
+                leeway=terms.leeway_seconds,
+                options={"require": ["iss", "aud", "exp", "sub"]},
+            )
+        except (jwt.PyJWTError, ValueError, RecursionError) as error:
+            raise Refused(401, f"token: {type(error).__name__}") from None
+        if not claims["sub"]:
+            raise Refused(401, "token: nobody's")
+        return claims
+
+    def _key(self, jwt: Any, header: Mapping[str, Any], terms: _Terms) -> Any:
+        if self._keys is None:
+            return terms.secret
+        return jwt.PyJWK(dict(self._keys.key(header.get("kid"))), algorithm="RS256").key
+
+
+def _token(handshake: Handshake) -> str:
+    """The client's token.
+
+    Raises:
+        Refused: it has none, or one that is too long to be read.
+    """
+    offers = handshake.subprotocols
+    token = handshake.query.get("token", "")
+    if MARKER in offers:
+        token = next(iter(offers[offers.index(MARKER) + 1 :]), "")
+    if not token:
+        raise Refused(401, "token: none")
+    if len(token.encode()) > MAX_TOKEN_BYTES:
+        raise Refused(401, "token: too long")
+    return token
+
+
+def _terms(environ: Mapping[str, str]) -> _Terms:
+    for name in ("DECANTER_JWT_ISSUER", "DECANTER_JWT_AUDIENCE"):
+        if not environ.get(name):
+            raise SettingError(name, environ.get(name), "set it to what your tokens have")
+    secret, url = environ.get("DECANTER_JWT_SECRET", ""), environ.get("DECANTER_JWT_JWKS_URL", "")
+    if bool(secret) == bool(url):
+        raise ConfigurationError(
+            "set one of DECANTER_JWT_SECRET (HS256) and DECANTER_JWT_JWKS_URL (RS256)"
+        )
+    if secret and len(secret.encode()) < LEAST_SECRET_BYTES:
+        raise ConfigurationError(
+            f"DECANTER_JWT_SECRET is too short: HS256 needs {LEAST_SECRET_BYTES} bytes or more"
+        )
+    parts = urlsplit(url)
+    if url and (parts.scheme not in {"http", "https"} or not parts.netloc):
+        raise SettingError("DECANTER_JWT_JWKS_URL", url, "set it to the key set's https URL")
+    return _Terms(
+        environ["DECANTER_JWT_ISSUER"],
+        environ["DECANTER_JWT_AUDIENCE"],
+        secret,
+        url,
+        _leeway(environ.get("DECANTER_JWT_LEEWAY_SECONDS") or "30"),
+    )
+
+
+def _leeway(value: str) -> int:
+    with suppress(ValueError):
+        if 0 <= (seconds := int(value)) <= MAX_LEEWAY_SECONDS:
+            return seconds
+    raise SettingError(
+        "DECANTER_JWT_LEEWAY_SECONDS",
+        value,
+        f"set it to a whole number from 0 to {MAX_LEEWAY_SECONDS}",
+    )
+
+
+def _library() -> Any:
+    """PyJWT, which is needed by those alone who use it."""
+    try:
+        import jwt
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(
+            "PyJWT is not installed: write PyJWT[crypto] into requirements.txt"
+        ) from error
+    return jwt

@@ -1,0 +1,285 @@
+"""From a declared payload type and a JSON value to a value of that type.
+
+`payload_reader` returns a function for a type. The function returns the value, or raises
+`InvalidPayload` with the path to what is wrong, such as `points[0].x`. What a type cannot express
+is refused when the application is imported.
+"""
+
+import dataclasses
+import inspect
+import math
+import types
+import typing
+from collections.abc import Callable, Mapping
+from types import NoneType
+from typing import TYPE_CHECKING, Any
+
+from decanter.runtime.errors import DeclarationError, InvalidPayload, NotAnObject
+
+Read = Callable[[Any], Any]
+_MUST_BE = "must be "
+
+
+def scalar(expects: str, accepts: Callable[[Any], bool]) -> Read:
+    """A value that is taken as it is, or not at all."""
+
+    def read(value: Any) -> Any:
+        if not accepts(value):
+            raise InvalidPayload("", _MUST_BE + expects)
+        return value
+
+    return read
+
+
+def read_float(value: Any) -> float:
+    """A finite number, whole or not."""
+    try:
+        number = math.nan if isinstance(value, bool | str) else float(value)
+    except (TypeError, OverflowError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise InvalidPayload("", _MUST_BE + "a number")
+    return number
+
+
+def literal(choices: tuple[Any, ...]) -> Read:
+    """One of these values and of its type: true is not 1."""
+    kinds = [(type(choice), choice) for choice in choices]
+    return scalar(" or ".join(map(repr, choices)), lambda value: (type(value), value) in kinds)
+
+
+def list_of(item: Read) -> Read:
+    """A list whose items are all read alike."""
+
+    def read(value: Any) -> list[Any]:
+        READ_LIST(value)
+        return [_member(item, each, f"[{index}]") for index, each in enumerate(value)]
+
+    return read
+
+
+def dict_of(member: Read) -> Read:
+    """An object with any names, whose values are all read alike."""
+
+    def read(value: Any) -> dict[str, Any]:
+        READ_OBJECT(value)
+        return {name: _member(member, each, name) for name, each in value.items()}
+
+    return read
+
+
+def structure(make: Callable[..., Any], members: Mapping[str, Read], required: set[str]) -> Read:
+    """An object with these members; others are passed over.
+
+    Args:
+        make: takes those that are there by keyword.
+        members: what reads each; may be filled later, for a type that names itself.
+        required: those that have to be there.
+    """
+
+    def read(value: Any) -> Any:
+        READ_OBJECT(value)
+        for name in members:
+            if name in required and name not in value:
+                raise InvalidPayload(name, "is missing")
+        there = {name: each for name, each in members.items() if name in value}
+        return make(**{name: _member(each, value[name], name) for name, each in there.items()})
+
+    return read
+
+
+def one_of(choices: list[Read]) -> Read:
+    """What the first of them takes."""
+
+    def read(value: Any) -> Any:
+        faults = []
+        for choice in choices:
+            try:
+                return choice(value)
+            except InvalidPayload as fault:
+                faults.append(fault)
+        # If one alone got as far as a member, it is what the client meant.
+        inner = [fault for fault in faults if fault.field]
+        if len(inner) == 1:
+            raise inner[0]
+        expected = [fault.reason.removeprefix(_MUST_BE) for fault in faults if not fault.field]
+        raise InvalidPayload("", _MUST_BE + " or ".join(expected or ["of another form"]))
+
+    return read
+
+
+def model(kind: Any) -> Read:
+    """A pydantic model, known by its method: pydantic is never imported here."""
+
+    def read(value: Any) -> Any:
+        try:
+            return kind.model_validate(value)
+        except ValueError as error:
+            if not hasattr(error, "errors"):
+                raise
+            first = error.errors()[0]
+            raise InvalidPayload(_path(first["loc"]), f"is refused: {first['msg']}") from None
+
+    return read
+
+
+READ_LIST = scalar("a list", lambda value: isinstance(value, list))
+READ_OBJECT = scalar("an object", lambda value: isinstance(value, dict))
+
+SIMPLE: Mapping[Any, Read] = {
+    str: scalar("a string", lambda value: isinstance(value, str)),
+    bool: scalar("true or false", lambda value: isinstance(value, bool)),
+    int: scalar(
+        "a whole number", lambda value: isinstance(value, int) and not isinstance(value, bool)
+    ),
+    float: read_float,
+    NoneType: scalar("null", lambda value: value is None),
+    None: scalar("null", lambda value: value is None),
+    Any: lambda value: value,
+    object: lambda value: value,
+    list: READ_LIST,
+    dict: READ_OBJECT,
+}
+"""The types without parameters."""
+
+
+def _member(read: Read, value: Any, name: str) -> Any:
+    try:
+        return read(value)
+    except InvalidPayload as fault:
+        raise InvalidPayload(_joined(name, fault.field), fault.reason) from None
+
+
+def _joined(outer: str, inner: str) -> str:
+    return f"{outer}{inner}" if not inner or inner.startswith("[") else f"{outer}.{inner}"
+
+
+def _path(parts: tuple[int | str, ...]) -> str:
+    path = ""
+    for part in reversed(parts):
+        path = _joined(f"[{part}]" if isinstance(part, int) else part, path)
+    return path
+
+
+READABLE = (
+    "str, int, float, bool, None, Any, list[…], dict[str, …], Literal[…], a union of such, "
+    "a dataclass, a TypedDict or a pydantic model"
+)
+
+_Known = dict[Any, Read]
+
+
+def structure_reader(declared: Any, name: str, where: str) -> Read:
+    """What reads the type of a function's parameter.
+
+    Args:
+        declared: the function.
+        name: the parameter's.
+        where: the function is, for the error.
+
+    Raises:
+        DeclarationError: it is no structure, or cannot be validated.
+    """
+    kind = _hints(declared, where).get(name)
+    if not _is_structure(kind) and not _is_model(kind):
+        raise DeclarationError(
+            f"{where}: annotate {name!r} with the type of its payload: "
+            "a dataclass, a TypedDict or a pydantic model"
+        )
+    return _read(kind, f"{where}: {name}", {})
+
+
+def _read(kind: Any, where: str, known: _Known) -> Read:
+    """What reads a type.
+
+    Args:
+        kind: the type.
+        where: it stands, for the error.
+        known: the structures around it, which it may name again.
+    """
+    if read := _parametrized(typing.get_origin(kind), typing.get_args(kind), where, known):
+        return read
+    if isinstance(kind, type | None) or kind is Any:
+        if kind in SIMPLE:
+            return SIMPLE[kind]
+        if _is_model(kind):
+            return model(kind)
+        if _is_structure(kind):
+            return known.get(kind) or _structure(kind, where, known)
+    name = kind.__name__ if isinstance(kind, type) else repr(kind)
+    raise DeclarationError(f"{where} is {name}, which cannot be validated: use {READABLE}")
+
+
+def _parametrized(
+    origin: Any, arguments: tuple[Any, ...], where: str, known: _Known
+) -> Read | None:
+    if origin is list:
+        return list_of(_read(arguments[0], f"{where}[]", known))
+    if origin is dict and arguments[0] is str:
+        return dict_of(_read(arguments[1], f"{where}[]", known))
+    if origin in (typing.Union, types.UnionType):
+        return one_of([_read(choice, where, known) for choice in arguments])
+    return literal(arguments) if origin is typing.Literal else None
+
+
+def _structure(kind: Any, where: str, known: _Known) -> Read:
+    members: dict[str, Read] = {}
+    hints = _hints(kind, where)
+    names, required = _members(kind, hints)
+    known[kind] = structure(kind, members, required)
+    members |= {name: _read(hints[name], f"{where}.{name}", known) for name in names}
+    return known[kind]
+
+
+def _members(kind: Any, hints: dict[str, Any]) -> tuple[list[str], set[str]]:
+    """The names of a structure's members, and of those that have to be there."""
+    if not dataclasses.is_dataclass(kind):
+        return [*hints], set(kind.__required_keys__)
+    fields = [each for each in dataclasses.fields(kind) if each.init]
+    unset = dataclasses.MISSING
+    required = {e.name for e in fields if e.default is unset and e.default_factory is unset}
+    return [each.name for each in fields], required
+
+
+def _is_structure(kind: Any) -> bool:
+    return typing.is_typeddict(kind) or (isinstance(kind, type) and dataclasses.is_dataclass(kind))
+
+
+def _is_model(kind: Any) -> bool:
+    return isinstance(kind, type) and callable(getattr(kind, "model_validate", None))
+
+
+def _hints(declared: Any, where: str) -> dict[str, Any]:
+    try:
+        return typing.get_type_hints(declared)
+    except NameError as error:
+        raise DeclarationError(f"{where}: an annotation cannot be read: {error}") from error
+
+
+if TYPE_CHECKING:
+    from decanter.runtime.payload import Read
+
+
+def payload_reader(function: Callable[..., Any]) -> "Read | None":
+    """What reads the payload of a route's function; None when it takes the request alone.
+
+    Raises:
+        DeclarationError: its type cannot be validated.
+    """
+    where = f"{function.__name__} ({function.__module__})"
+    parameters = inspect.signature(function).parameters.values()
+    required = [each for each in parameters if each.default is each.empty]
+    if len(required) not in (1, 2):
+        raise DeclarationError(f"{where} must take a request, or a request and a payload")
+    if len(required) == 1:
+        return None
+    from decanter.runtime.payload import structure_reader
+
+    read_object = structure_reader(function, required[1].name, where)
+
+    def read(document: Any) -> Any:
+        if not isinstance(document, dict):
+            raise NotAnObject
+        return read_object(document)
+
+    return read

@@ -1,0 +1,246 @@
+"""The router: from API Gateway's events to the application's functions.
+
+Chalice declares `$connect`, `$default` and `$disconnect` only. The router evaluates the route
+selection expression itself in `$default`, so every route is served wherever the app is deployed;
+where API Gateway has chosen a route by the same expression, its choice is taken.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from decanter.runtime.clock import Backoff, Clock, full_jitter
+from decanter.runtime.errors import (
+    BadJson,
+    Fault,
+    Internal,
+    NotAnObject,
+    StoreBusyError,
+    UnknownRoute,
+)
+from decanter.runtime.fanout.outbox import OpenTransport, Outboxes
+from decanter.runtime.logs import EventLine
+from decanter.runtime.recipients import SWEEP, Connections
+from decanter.runtime.routing.connection_event import Handshake, Refused
+from decanter.runtime.routing.request import Disconnection, Request, error_frame
+from decanter.runtime.routing.routes import DEFAULT, Response, Route, Routes, response_of
+from decanter.runtime.routing.selection import SelectionExpression
+from decanter.runtime.transports import open_transport
+
+if TYPE_CHECKING:
+    from decanter.runtime.fanout.sweep import Sweeper
+
+Event = Mapping[str, Any]
+
+
+class Router(Routes):
+    """Handles the three kinds of WebSocket events, given as plain dicts.
+
+    No method raises for what a client sent.
+
+    Args:
+        expression: the route selection expression.
+        connections: the connection table.
+        open_transport: from an endpoint and the settings to a transport.
+        clock: the time.
+        backoff: the pauses before a page of the table is read again.
+
+    Raises:
+        DeclarationError: the expression cannot be read.
+    """
+
+    def __init__(
+        self,
+        expression: str,
+        *,
+        connections: Connections,
+        open_transport: OpenTransport = open_transport,
+        clock: Clock | None = None,
+        backoff: Backoff = full_jitter,
+    ) -> None:
+        super().__init__()
+        self.expression = SelectionExpression.parse(expression)
+        self._connections = connections
+        self._clock = clock or Clock()
+        self.outboxes = Outboxes(open_transport, connections, self._clock, backoff)
+        self._cold = True
+        # On the instance, because the tool asks every object of app.py, an imported class too.
+        self.__decanter__ = self._declaration
+
+    def connect(self, event: Event, **attributes: Any) -> Response:
+        """Record a connection; another status than 200 makes API Gateway refuse it.
+
+        Args:
+            event: of `$connect`.
+            attributes: the application's own, for the row; connect hooks may add to them.
+        """
+
+        def admit() -> Response:
+            handshake = Handshake(event, attributes)
+            for hook in self.connect_hooks:
+                hook(handshake)
+            self._connections.record(event, **handshake.attributes)
+            return handshake.response
+
+        return self._handle(event, admit)
+
+    def disconnect(self, event: Event, context: object = None) -> Response:
+        """Tell the hooks that a client has left, and forget it, recorded or not."""
+
+        def forget() -> Response:
+            try:
+                if self.disconnect_hooks:
+                    ended = Disconnection(event, context, self.outboxes.of(event, context))
+                    for hook in self.disconnect_hooks:
+                        hook(ended)
+            finally:
+                self._connections.remove(event["requestContext"]["connectionId"])
+            return {"statusCode": 200}
+
+        return self._handle(event, forget)
+
+    def dispatch(self, event: Event, context: object = None) -> Response:
+        """Hand a message to its route; answer a mistake with an error frame to its sender."""
+        line = self._begin(event)
+        try:
+            request = Request(event, context, self.outboxes.of(event, context))
+        except Exception as error:  # noqa: BLE001 - nothing can be sent without settings
+            line.add_error(error)
+            response, outcome = _failed(Internal())
+        else:
+            response, outcome = self._run(request, line)
+        line.write(outcome, response["statusCode"])
+        return response
+
+    def sweep(self, context: object = None) -> dict[str, Any]:
+        """Remove rows whose connection is gone, and close those whose client is known no longer.
+
+        For a scheduled function that is called `sweep`: by this name it has its rights.
+
+        Args:
+            context: Lambda's; the sweep ends before it does.
+
+        Returns:
+            What was found, as the log has it; a problem is in it, and raises nothing.
+        """
+        return self._sweeper.run(context)
+
+    @cached_property
+    def _sweeper(self) -> "Sweeper":
+        """Imported when a sweep is called for: it has a function of its own."""
+        from decanter.runtime.fanout.sweep import Sweeper
+
+        return Sweeper(self.outboxes, self._connections, self._clock)
+
+    def _run(self, request: Request, line: EventLine) -> tuple[Response, str]:
+        try:
+            return self._answer(request, line), "ok"
+        except Fault as fault:
+            line.add(**_tell(request, fault))
+            return _failed(fault)
+        except Exception as error:  # noqa: BLE001 - the outermost handler
+            line.add_error(error)
+            line.add(**_tell(request, Internal()))
+            return _failed(Internal())
+        finally:
+            line.add(route=request.route_key, message_id=request.message_id)
+            line.add(broadcasts=[report.as_fields() for report in request.outbox.reports] or None)
+
+    def _answer(self, request: Request, line: EventLine) -> Response:
+        try:
+            for hook in self.message_hooks:
+                hook(request)
+            route = self._select(request)
+            request.route_key = route.route_key
+            return route.answer(request, self.around)
+        except Exception as error:
+            kinds = [kind for kind in type(error).__mro__ if kind in self.error_handlers]
+            if not kinds:
+                raise
+            line.add(answered=type(error).__name__)
+            return response_of(self.error_handlers[kinds[0]](request, error))
+
+    def _handle(self, event: Event, work: Callable[[], Response]) -> Response:
+        """The whole of a `$connect` or `$disconnect` event, whatever the work raises."""
+        line = self._begin(event)
+        line.add(route=event["requestContext"].get("routeKey"))
+        try:
+            response, outcome = work(), "ok"
+        except Refused as refusal:
+            line.add(reason=str(refusal))
+            response, outcome = {"statusCode": refusal.status}, "refused"
+        except Exception as error:  # noqa: BLE001 - the outermost handler
+            line.add_error(error)
+            status = 503 if isinstance(error, StoreBusyError) else 500
+            response, outcome = {"statusCode": status}, Internal.code
+        line.write(outcome, response["statusCode"])
+        return response
+
+    def _begin(self, event: Event) -> EventLine:
+        self.close("the first event: declare routes where app.py is imported")
+        cold, self._cold = self._cold, False
+        return EventLine(event, self._clock, cold=cold)
+
+    def _select(self, request: Request) -> Route:
+        """The route of a message.
+
+        Raises:
+            BadJson, NotAnObject, UnknownRoute: it has none.
+        """
+        chosen = self.declared.get(request.event["requestContext"].get("routeKey", DEFAULT))
+        if chosen is not None and chosen.route_key != DEFAULT:
+            return chosen
+        default = self.declared.get(DEFAULT)
+        try:
+            document = request.json
+        except BadJson:
+            if default is None:
+                raise
+            return default
+        selected = self.declared.get(self.expression.evaluate(document)) or default
+        if selected is not None:
+            return selected
+        if not isinstance(document, dict):
+            raise NotAnObject
+        raise UnknownRoute([*self.declared])
+
+    def _declaration(self) -> dict[str, Any]:
+        """What the tool reads."""
+        routes = [
+            {
+                "route_key": route.route_key,
+                "operation_name": route.operation_name,
+                "function": route.function.__name__,
+            }
+            for route in self.declared.values()
+            if route.route_key != DEFAULT
+        ]
+        return {
+            "kind": "router",
+            "expression": self.expression.source,
+            "routes": routes,
+            "default": DEFAULT in self.declared,
+            "posts": {"websocket_message": self._methods(), SWEEP: ["DELETE", "GET"]},
+        }
+
+    def _methods(self) -> list[str]:
+        """What the message function does to connections: it posts, and a hook may close them."""
+        closes = any(getattr(hook, "closes", False) for hook in self.message_hooks)
+        return ["DELETE", "POST"] if closes else ["POST"]
+
+
+def _failed(fault: Fault) -> tuple[Response, str]:
+    return {"statusCode": fault.status, "body": fault.code}, fault.code
+
+
+def _tell(request: Request, fault: Fault) -> dict[str, str]:
+    """Send the error frame or close; for the log, how that went, which changes nothing else."""
+    did = "closed" if fault.closes else "frame"
+    try:
+        if fault.closes:
+            outcome = request.outbox.close(request.connection_id)
+        else:
+            outcome = request.reply(error_frame(request, fault))
+    except Exception as error:  # noqa: BLE001 - the outermost handler answers in any case
+        return {did: f"{type(error).__name__}: {error}"}
+    return {did: outcome.result.value}

@@ -1,0 +1,244 @@
+"""Routes: how an application declares them, and how one runs: from a request to a response."""
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+from decanter.runtime.errors import DeclarationError, Forbidden
+from decanter.runtime.payload import payload_reader
+from decanter.runtime.routing.connection_event import Handshake
+from decanter.runtime.routing.request import Disconnection, Request
+
+if TYPE_CHECKING:
+    from decanter.runtime.payload import Read
+
+Response = dict[str, Any]
+Result = str | Response | None
+"""What a route returns: nothing, the handler's body, or a whole response with `statusCode`."""
+
+RouteFunction = Callable[..., Result]
+"""Takes the request, and the payload if it declares one."""
+
+GetResponse = Callable[[Request], Response]
+Middleware = Callable[[Request, GetResponse], Result]
+
+
+Allow = Callable[[Request], bool]
+"""Says whether the sender of a request may use a route."""
+
+
+class Route(NamedTuple):
+    """One route.
+
+    Attributes:
+        route_key: what the expression must evaluate to.
+        function: handles the message.
+        operation_name: the route's name in the API, for its documentation and metrics.
+        read_payload: makes the payload of the message; None if the function takes none.
+        allow: says whether the sender may use it; None: everyone may.
+        middleware: around this route, the outermost first.
+    """
+
+    route_key: str
+    function: RouteFunction
+    operation_name: str | None = None
+    read_payload: "Read | None" = None
+    allow: Allow | None = None
+    middleware: tuple[Middleware, ...] = ()
+
+    @property
+    def where(self) -> str:
+        """The function's name and module, for messages."""
+        return place(self.function)
+
+    def answer(self, request: Request, around: Iterable[Middleware] = ()) -> Response:
+        """Handle a message; what the function raises comes through.
+
+        Args:
+            request: the message.
+            around: middleware outside of the route's own.
+
+        Raises:
+            Fault: the sender may not, or the message has no such payload.
+            TypeError: what the function returned is no response.
+        """
+        handle: GetResponse = self._call
+        for function in reversed((*around, *self.middleware)):
+            handle = _wrapped(function, handle)
+        return handle(request)
+
+    def _call(self, request: Request) -> Response:
+        if self.allow is not None and not self.allow(request):
+            raise Forbidden
+        if self.read_payload is None:
+            return response_of(self.function(request))
+        return response_of(self.function(request, self.read_payload(request.json)))
+
+
+def place(function: Callable[..., Any]) -> str:
+    """A function's name and module, for messages."""
+    return f"{getattr(function, '__name__', function)} ({function.__module__})"
+
+
+def response_of(returned: object) -> Response:
+    """The handler's response, from what a function returned.
+
+    Raises:
+        TypeError: API Gateway would not take it.
+    """
+    if returned is None:
+        return {"statusCode": 200}
+    if isinstance(returned, str):
+        return {"statusCode": 200, "body": returned}
+    if isinstance(returned, dict) and isinstance(returned.get("statusCode"), int):
+        return returned
+    raise TypeError("a route returns None, a string, or a dict with an integer statusCode")
+
+
+def _wrapped(around: Middleware, inner: GetResponse) -> GetResponse:
+    return lambda request: response_of(around(request, inner))
+
+
+DEFAULT = "$default"
+
+ConnectHook = Callable[[Handshake], None]
+DisconnectHook = Callable[[Disconnection], None]
+MessageHook = Callable[[Request], None]
+ErrorHandler = Callable[[Request, Any], Result]
+
+R = TypeVar("R", bound=RouteFunction)
+M = TypeVar("M", bound=Middleware)
+C = TypeVar("C", bound=ConnectHook)
+D = TypeVar("D", bound=DisconnectHook)
+H = TypeVar("H", bound=MessageHook)
+E = TypeVar("E", bound=ErrorHandler)
+
+
+class Routes:
+    """A part of an application, in a module of its own; `router.include` takes it in.
+
+    It is complete once it is included: a declaration after that would go unnoticed.
+    """
+
+    def __init__(self) -> None:
+        self.declared: dict[str, Route] = {}
+        self.connect_hooks: list[ConnectHook] = []
+        self.disconnect_hooks: list[DisconnectHook] = []
+        self.message_hooks: list[MessageHook] = []
+        self.around: list[Middleware] = []
+        self.error_handlers: dict[type[Exception], ErrorHandler] = {}
+        self._closed = ""
+
+    def route(
+        self, route_key: str, operation_name: str | None = None, *, allow: Allow | None = None
+    ) -> Callable[[R], R]:
+        """Declare a route: `@router.route("sendmessage", operation_name="SendRoute")`.
+
+        Args:
+            route_key: what the expression evaluates to for its messages.
+            operation_name: the route's name in the API.
+            allow: says whether the sender of a request may use it, which others are refused.
+
+        Raises:
+            DeclarationError: the key is reserved or taken, the payload cannot be validated, or
+                it is too late.
+        """
+
+        def declare(function: R) -> R:
+            read_payload = payload_reader(function)
+            self._add(Route(route_key, function, operation_name, read_payload, allow))
+            return function
+
+        return declare
+
+    def default(self, function: R) -> R:
+        """Declare the route of messages that select no other, those that are no JSON too."""
+        return self.route(DEFAULT)(function)
+
+    def on_connect(self, hook: C) -> C:
+        """Declare what sees a client before it is let in, and may refuse it."""
+        self._check_open(f"connect hook {place(hook)}")
+        self.connect_hooks.append(hook)
+        return hook
+
+    def on_disconnect(self, hook: D) -> D:
+        """Declare what is told that a client has left, which API Gateway tells best effort."""
+        self._check_open(f"disconnect hook {place(hook)}")
+        self.disconnect_hooks.append(hook)
+        return hook
+
+    def on_message(self, hook: H) -> H:
+        """Declare what sees every message before its route is chosen, JSON or not.
+
+        It refuses a message by a Fault. One that raises `Flooding` has a true attribute `closes`:
+        by that the function is given the right to close connections.
+        """
+        self._check_open(f"message hook {place(hook)}")
+        self.message_hooks.append(hook)
+        return hook
+
+    def middleware(self, function: M) -> M:
+        """Declare what is called around every route: `function(request, get_response)`."""
+        self._check_open(f"middleware {place(function)}")
+        self.around.append(function)
+        return function
+
+    def on_error(self, kind: type[Exception]) -> Callable[[E], E]:
+        """Declare what answers an exception of a route: `function(request, error)`.
+
+        Of several that fit, the one for the nearest base class is called. What it returns is as
+        if the route had returned it; if it raises a Fault, the client gets that fault's frame.
+
+        Raises:
+            DeclarationError: the exception has one, or it is too late.
+        """
+
+        def declare(function: E) -> E:
+            self._add_error_handler(kind, function)
+            return function
+
+        return declare
+
+    def include(self, routes: "Routes") -> None:
+        """Take in what another module has declared; its middleware stays around its own routes.
+
+        Raises:
+            DeclarationError: a route or an exception is declared twice, or it is too late.
+        """
+        for route in routes.declared.values():
+            self._add(route._replace(middleware=(*routes.around, *route.middleware)))
+        for kind, handler in routes.error_handlers.items():
+            self._add_error_handler(kind, handler)
+        self.connect_hooks += routes.connect_hooks
+        self.disconnect_hooks += routes.disconnect_hooks
+        self.message_hooks += routes.message_hooks
+        routes.close("its Routes were included: include them below their declarations")
+
+    def close(self, reason: str) -> None:
+        """Refuse further declarations from now on."""
+        self._closed = reason
+
+    def _add(self, route: Route) -> None:
+        key = route.route_key
+        self._check_open(f"route {key!r} of {route.where}")
+        if not key or (key.startswith("$") and key != DEFAULT):
+            raise DeclarationError(
+                f"route {key!r} of {route.where}: a key must not be empty nor begin with $, "
+                "which API Gateway reserves"
+            )
+        if taken := self.declared.get(key):
+            raise DeclarationError(
+                f"route {key!r} is declared twice: by {taken.where} and by {route.where}"
+            )
+        self.declared[key] = route
+
+    def _add_error_handler(self, kind: type[Exception], handler: ErrorHandler) -> None:
+        self._check_open(f"the answer {place(handler)} to {kind.__name__}")
+        if taken := self.error_handlers.get(kind):
+            raise DeclarationError(
+                f"{kind.__name__} is answered twice: by {place(taken)} and by {place(handler)}"
+            )
+        self.error_handlers[kind] = handler
+
+    def _check_open(self, what: str) -> None:
+        if self._closed:
+            raise DeclarationError(f"{what} is declared after {self._closed}")

@@ -1,0 +1,94 @@
+r"""The route selection expression, as API Gateway evaluates it.
+
+    $request.body.message                                the value at a path
+    ${request.body.message}                              the same
+    ${request.body.service}/${request.body.action}       several, joined by other text
+    sendmessage                                          always the same route key
+    \$default                                            a dollar sign that begins no variable
+
+A path that is not there is the empty string; so `${request.body.a}-${request.body.b}` is `x-` when
+only `a` is there. A string is itself, an array is `[item1, item2]`, anything else is its JSON
+text. Values are not evaluated again. Source: API Gateway Developer Guide, "Create routes for
+WebSocket APIs" and "WebSocket selection expressions"; what it says of arrays' items and of objects
+is one example, so the forms of those are our choice. Of JSONPath, which it also allows, names
+alone are taken.
+"""
+
+import json
+import re
+from typing import Any, NamedTuple
+
+from decanter.runtime.errors import DeclarationError
+
+_PIECE = re.compile(
+    r"""
+    \$\{request\.body\.(?P<wrapped>[^\s.$\\{}\[\]*]+(?:\.[^\s.$\\{}\[\]*]+)*)\}
+    | \$request\.body\.(?P<bare>[\w-]+(?:\.[\w-]+)*)(?![\w.\[-])
+    | (?P<escaped>\\\$)
+    | (?P<literal>[^$\\{}]+)
+    """,
+    re.VERBOSE,
+)
+
+Path = tuple[str, ...]
+
+
+class SelectionExpression(NamedTuple):
+    """A checked expression.
+
+    Attributes:
+        source: as it was written.
+        pieces: literal text, and paths into the message.
+    """
+
+    source: str
+    pieces: tuple[str | Path, ...]
+
+    @classmethod
+    def parse(cls, source: str) -> "SelectionExpression":
+        """Check an expression.
+
+        Raises:
+            DeclarationError: saying from which character on it cannot be read.
+        """
+        pieces: list[str | Path] = []
+        position = 0
+        while match := _PIECE.match(source, position):
+            pieces.append(_piece(match))
+            position = match.end()
+        if position < len(source) or not source:
+            raise DeclarationError(
+                f"route selection expression {source!r} cannot be read from character "
+                f"{position} on: write $request.body.name, ${{request.body.a.b}}, "
+                "other text, or \\$ for a dollar sign"
+            )
+        return cls(source, tuple(pieces))
+
+    def evaluate(self, document: object) -> str:
+        """The route key that a parsed message selects."""
+        return "".join(
+            piece if isinstance(piece, str) else _text(_look_up(document, piece))
+            for piece in self.pieces
+        )
+
+
+def _piece(match: re.Match[str]) -> str | Path:
+    if path := match["wrapped"] or match["bare"]:
+        return tuple(path.split("."))
+    return "$" if match["escaped"] else match["literal"]
+
+
+def _look_up(document: object, path: Path) -> object:
+    for name in path:
+        if not isinstance(document, dict) or name not in document:
+            return ""
+        document = document[name]
+    return document
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list):
+        return f"[{', '.join(map(_text, value))}]"
+    return json.dumps(value, default=str)

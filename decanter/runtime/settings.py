@@ -1,0 +1,158 @@
+"""The environment, read once into one frozen object.
+
+Variable                                  Accepted                       Default
+DECANTER_MANAGEMENT_ENDPOINT              http(s) URL with the stage     from the event
+AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI  http(s) URL with the stage     from the event
+AWS_REGION, else AWS_DEFAULT_REGION       a region                       Lambda sets both
+DECANTER_TRANSPORT                        fast or botocore               fast
+DECANTER_CONCURRENCY                      posts at once, 1 to 512        512; botocore: 32
+DECANTER_POSTS_PER_SECOND                 1 to 1,000,000                 8000
+DECANTER_POST_TIMEOUT_SECONDS             0.1 to 29                      2.5
+DECANTER_DEADLINE_SECONDS                 0.1 to 900, without a context  25
+DECANTER_MAX_BROADCAST_BYTES              1 to 131,072                   131,072
+DECANTER_METRICS_NAMESPACE                CloudWatch's, such as Decanter no metrics
+DECANTER_SWEEP_MINUTES                    1 to 120, when app.py loads    no sweep
+DECANTER_SWEEP_PER_SECOND                 connections, 1 to 1,000        100
+"""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+from decanter.runtime.errors import SettingError
+
+N = TypeVar("N", int, float)
+
+MAX_MESSAGE_BYTES = 131_072
+"""Larger posts are answered 413 (API Gateway's quotas: 128 KB a message)."""
+
+_KINDS: dict[type, str] = {int: "whole number", float: "number"}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the environment may decide.
+
+    Attributes:
+        management_endpoint: where @connections is, the stage included; None: ask the event.
+        region: the region of the API and of the table.
+        transport: which transport posts.
+        concurrency: posts in flight at once; None: what suits the transport.
+        post_timeout_seconds: how long one attempt to connect, or to get an answer, may take.
+        deadline_seconds: how long a broadcast may take when no Lambda context says.
+        posts_per_second: the fast transport's pace; API Gateway's quota, 10,000 requests a second,
+            is shared by all that the account has in the region.
+        max_broadcast_bytes: larger frames are sent to nobody but a sender; API Gateway bills a post
+            for each 32 KB.
+        metrics_namespace: under which CloudWatch counts broadcasts; None: it does not.
+        sweep_per_second: how many connections a sweep asks about in a second: few, as the same
+            quota serves the broadcasts.
+    """
+
+    management_endpoint: str | None = None
+    region: str | None = None
+    transport: str = "fast"
+    concurrency: int | None = None
+    post_timeout_seconds: float = 2.5
+    deadline_seconds: float = 25.0
+    posts_per_second: int = 8000
+    max_broadcast_bytes: int = MAX_MESSAGE_BYTES
+    metrics_namespace: str | None = None
+    sweep_per_second: int = 100
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> "Settings":
+        """Read them; an empty variable counts as not set.
+
+        Raises:
+            SettingError: naming the variable, its value and what is accepted.
+        """
+        return cls(
+            management_endpoint=(
+                _url(environ, "DECANTER_MANAGEMENT_ENDPOINT")
+                or _url(environ, "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI")
+            ),
+            region=region_of(environ),
+            transport=environ.get("DECANTER_TRANSPORT") or cls.transport,
+            concurrency=_number(environ, "DECANTER_CONCURRENCY", int, 1, 512),
+            post_timeout_seconds=(
+                _number(environ, "DECANTER_POST_TIMEOUT_SECONDS", float, 0.1, 29)
+                or cls.post_timeout_seconds
+            ),
+            deadline_seconds=(
+                _number(environ, "DECANTER_DEADLINE_SECONDS", float, 0.1, 900)
+                or cls.deadline_seconds
+            ),
+            posts_per_second=(
+                _number(environ, "DECANTER_POSTS_PER_SECOND", int, 1, 1_000_000)
+                or cls.posts_per_second
+            ),
+            max_broadcast_bytes=(
+                _number(environ, "DECANTER_MAX_BROADCAST_BYTES", int, 1, MAX_MESSAGE_BYTES)
+                or cls.max_broadcast_bytes
+            ),
+            metrics_namespace=environ.get("DECANTER_METRICS_NAMESPACE") or None,
+            sweep_per_second=(
+                _number(environ, "DECANTER_SWEEP_PER_SECOND", int, 1, 1000) or cls.sweep_per_second
+            ),
+        )
+
+
+def sweep_minutes(environ: Mapping[str, str]) -> int | None:
+    """How often a sweep is to run, for the schedule that app.py declares; None: never.
+
+    A connection lives two hours, so rarer would be never, too.
+
+    Raises:
+        SettingError: it is no whole number of minutes from 1 to 120; 0 is never.
+    """
+    if environ.get("DECANTER_SWEEP_MINUTES") == "0":
+        return None
+    return _number(environ, "DECANTER_SWEEP_MINUTES", int, 1, 120)
+
+
+def region_of(environ: Mapping[str, str]) -> str | None:
+    """The region that Lambda and the AWS SDKs name."""
+    return environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or None
+
+
+def table_name(environ: Mapping[str, str], variable: str) -> str:
+    """The table's name, from the variable that the application chose.
+
+    Raises:
+        SettingError: it is not set.
+    """
+    if name := environ.get(variable):
+        return name
+    raise SettingError(
+        variable,
+        None,
+        "name the table in .chalice/config.json (environment_variables); the connection table "
+        "is made by `decanter table create --stage dev`, others by .chalice/overrides.json",
+    )
+
+
+def _url(environ: Mapping[str, str], variable: str) -> str | None:
+    value = environ.get(variable)
+    if not value:
+        return None
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.netloc:
+        raise SettingError(variable, value, "set it to a URL such as https://host/stage")
+    return value.rstrip("/")
+
+
+def _number(
+    environ: Mapping[str, str], variable: str, kind: type[N], least: float, most: float
+) -> N | None:
+    """A number between two bounds, above 0; None when the variable is not set."""
+    value = environ.get(variable)
+    if not value:
+        return None
+    with suppress(ValueError):
+        number = kind(value)
+        if least <= number <= most:
+            return number
+    raise SettingError(variable, value, f"set it to a {_KINDS[kind]} from {least} to {most}")

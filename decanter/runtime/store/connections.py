@@ -1,0 +1,271 @@
+"""The connection table: a PynamoDB model, and what one does with a row.
+
+    @connection_table(env="CONNECTIONS_TABLE", read_capacity_units=5, write_capacity_units=5)
+    class Connection(ConnectionModel):
+        connection_id = UnicodeAttribute(hash_key=True, attr_name="connectionID")
+        nickname = UnicodeAttribute(null=True)
+
+The class is the source of every name: what reads and writes, what creates the table and what the
+template says of it follow the declaration. Nothing is read at import; the table's name and the
+region are looked up when they are used.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, ClassVar, TypeVar
+
+from pynamodb.attributes import Attribute, NumberAttribute, TTLAttribute, UnicodeAttribute
+from pynamodb.connection.table import TableConnection
+from pynamodb.models import Model
+
+from decanter.runtime.errors import DeclarationError
+from decanter.runtime.recipients import BEGINNING, MAX_AGE_MS, SWEEP, Count, Page, Recipient
+from decanter.runtime.store.tables import ChangedError, TableMeta, on_one_session, translated
+
+Actions = Mapping[str, Sequence[str]]
+"""The DynamoDB actions of each function, by its name in Chalice's configuration."""
+
+
+class ConnectionModel(Model):
+    """Base of an application's connections; `@connection_table` completes it.
+
+    Attributes:
+        connected_at: epoch milliseconds, from the event.
+        expires_at: when DynamoDB may delete the row, 2 h 10 min later. It does so late, by days:
+            readers pass over a row that is too old to be alive.
+        table_actions: what each function calls DynamoDB for, so that it may do that and no more:
+            `record`; `page`, `count_after` and `remove_if_unchanged`; `remove`; `page` and
+            `remove_if_unchanged`. A subclass names what it adds.
+    """
+
+    table_actions: ClassVar[Actions] = {
+        "websocket_connect": ("dynamodb:PutItem",),
+        "websocket_message": ("dynamodb:DeleteItem", "dynamodb:Scan"),
+        "websocket_disconnect": ("dynamodb:DeleteItem",),
+        SWEEP: ("dynamodb:DeleteItem", "dynamodb:Scan"),
+    }
+    connected_at = NumberAttribute()
+    expires_at = TTLAttribute()
+
+    @classmethod
+    def record(cls, event: Mapping[str, Any], **attributes: Any) -> None:
+        """Write the row of a CONNECT event; the same event again writes the same row."""
+        context = event["requestContext"]
+        expires_ms = context["connectedAt"] + MAX_AGE_MS
+        row = cls(
+            hash_key=context["connectionId"],
+            connected_at=context["connectedAt"],
+            expires_at=datetime.fromtimestamp(expires_ms // 1000, UTC),
+            **attributes,
+        )
+        with translated(cls.Meta):
+            row.save()
+
+    @classmethod
+    def remove(cls, connection_id: str) -> None:
+        """Delete the row, if there is one."""
+        with translated(cls.Meta):
+            _table(cls).delete_item(connection_id)
+
+    @classmethod
+    def remove_if_unchanged(cls, recipient: Recipient) -> bool:
+        """Delete the row if it is still the one that was read; say whether it was."""
+        unchanged = (
+            cls.connected_at == recipient.connected_at
+            if recipient.connected_at
+            else cls.connected_at.does_not_exist()
+        )
+        try:
+            with translated(cls.Meta):
+                _table(cls).delete_item(recipient.connection_id, condition=unchanged)
+        except ChangedError:
+            return False
+        return True
+
+    @classmethod
+    def where(cls) -> str:
+        """Name the table, as an error does."""
+        return str(cls.Meta)
+
+    @classmethod
+    def identify(cls, connection_id: str) -> str | None:  # noqa: ARG003 - its subclass reads it
+        """Nobody's: `identity.IdentifiedModel` knows more."""
+        return None
+
+    @classmethod
+    def identity_end(cls) -> str:
+        """The attribute that says until when a client's identity is known; "" where none does."""
+        return ""
+
+    @classmethod
+    def page(cls, after: str, now_ms: int, limit: int | None = None) -> Page:
+        """Read the next part of the table: at most 1 MB of rows, of each what a recipient has.
+
+        Args:
+            after: a connection id, whose row need not exist any more; or `BEGINNING`.
+            now_ms: epoch milliseconds; rows older than `MAX_AGE_MS` are passed over.
+            limit: rows to read at most.
+        """
+        key, connected_at = _hash_key(cls).attr_name, cls.connected_at.attr_name
+        end = cls.identity_end()
+        with translated(cls.Meta):
+            answer = _table(cls).scan(
+                attributes_to_get=[key, connected_at, *([end] if end else [])],
+                exclusive_start_key=after or None,
+                limit=limit,
+            )
+        rows = (
+            Recipient(item[key]["S"], _number(item, connected_at), _number(item, end))
+            for item in answer["Items"]
+        )
+        alive = [row for row in rows if not row.connected_at or row.connected_at > _oldest(now_ms)]
+        return Page(alive, _last(answer, key))
+
+    @classmethod
+    def count_after(cls, after: str, now_ms: int) -> Count:
+        """Count the next part of the table: `page` without transferring it."""
+        key, connected_at = _hash_key(cls).attr_name, cls.connected_at.attr_name
+        question: dict[str, Any] = {
+            "TableName": cls.Meta.table_name,
+            "Select": "COUNT",
+            "FilterExpression": "attribute_not_exists(#at) OR #at > :oldest",
+            "ExpressionAttributeNames": {"#at": connected_at},
+            "ExpressionAttributeValues": {":oldest": {"N": str(_oldest(now_ms))}},
+        }
+        if after != BEGINNING:
+            question["ExclusiveStartKey"] = {key: {"S": after}}
+        with translated(cls.Meta):
+            answer = _table(cls).connection.dispatch("Scan", question)
+        return Count(answer["Count"], _last(answer, key))
+
+    @classmethod
+    def _get_connection(cls) -> TableConnection:
+        """PynamoDB's connection to the table, for its own methods too."""
+        return on_one_session(super()._get_connection())
+
+    @classmethod
+    def __decanter__(cls) -> dict[str, Any] | None:
+        """What the tool reads of a table; None for a class that no decorator completed."""
+        meta = getattr(cls, "Meta", None)
+        if not isinstance(meta, TableMeta):
+            return None
+        words = meta.variable.split("_")
+        return {
+            "kind": "table",
+            "environment": meta.variable,
+            "logical_id": "".join(word.capitalize() for word in words),
+            "hash_key": {"name": _hash_key(cls).attr_name, "type": "S"},
+            "ttl_attribute": cls.expires_at.attr_name,
+            "read_capacity_units": meta.read_capacity_units,
+            "write_capacity_units": meta.write_capacity_units,
+            "actions": _actions(cls),
+        }
+
+
+M = TypeVar("M", bound=type[ConnectionModel])
+
+
+def connection_table(
+    *, env: str, read_capacity_units: int = 5, write_capacity_units: int = 5
+) -> Callable[[M], M]:
+    """Make a model the application's connection table.
+
+    Args:
+        env: the environment variable that names the table.
+        read_capacity_units: strongly consistent reads of 4 KB a second, where provisioned.
+        write_capacity_units: writes of 1 KB a second, where provisioned.
+
+    Raises:
+        DeclarationError: the variable, a capacity or the model's key cannot be.
+    """
+
+    def complete(model: M) -> M:
+        _check(model, env, read_capacity_units, write_capacity_units)
+        meta = TableMeta(env, read_capacity_units, write_capacity_units)
+        model.Meta = meta  # type: ignore[assignment]  # an instance answers as the class would
+        return model
+
+    return complete
+
+
+def _check(model: type[ConnectionModel], env: str, *capacities: int) -> None:
+    attributes = model.get_attributes().values()
+    keys = [attribute for attribute in attributes if attribute.is_hash_key]
+    if not env:
+        problem = "env must name an environment variable"
+    elif min(capacities) < 1:
+        problem = "read_capacity_units and write_capacity_units must be 1 or more"
+    elif not keys or not isinstance(keys[0], UnicodeAttribute):
+        problem = (
+            "it needs a key: connection_id = "
+            'UnicodeAttribute(hash_key=True, attr_name="connectionID")'
+        )
+    elif any(attribute.is_range_key for attribute in attributes):
+        problem = "a connection's id is its whole key: it must not have a range key"
+    elif "Meta" in vars(model):
+        problem = "it must not have a Meta of its own: @connection_table makes it"
+    else:
+        return
+    raise DeclarationError(f"@connection_table of {model.__name__}: {problem}")
+
+
+def _actions(model: type[ConnectionModel]) -> dict[str, list[str]]:
+    """What the model and its bases call DynamoDB for, together."""
+    actions: dict[str, set[str]] = defaultdict(set)
+    for base in model.__mro__:
+        for function, calls in vars(base).get("table_actions", {}).items():
+            actions[function].update(calls)
+    return {function: sorted(calls) for function, calls in actions.items()}
+
+
+def _table(model: type[ConnectionModel]) -> TableConnection:
+    """PynamoDB's lower layer: a row as it came costs a tenth of a model's instance."""
+    return model._get_connection()
+
+
+def _hash_key(model: type[ConnectionModel]) -> Attribute[Any]:
+    return next(each for each in model.get_attributes().values() if each.is_hash_key)
+
+
+def _number(item: Mapping[str, Any], name: str) -> int:
+    return int(item.get(name, {}).get("N", 0))
+
+
+def _oldest(now_ms: int) -> int:
+    return now_ms - MAX_AGE_MS
+
+
+def _last(answer: Mapping[str, Any], key: str) -> str | None:
+    last = answer.get("LastEvaluatedKey")
+    return last[key]["S"] if last else None
+
+
+class IdentifiedModel(ConnectionModel):
+    """Base of connections that are somebody's; `@connection_table` completes it.
+
+    Attributes:
+        identity: who it is.
+        identity_expires_at: until when that is known, epoch seconds; a sweep then closes the
+            connection.
+    """
+
+    table_actions: ClassVar[Actions] = dict.fromkeys(
+        ("websocket_message", "websocket_disconnect"), ("dynamodb:GetItem",)
+    )
+    identity = UnicodeAttribute(null=True)
+    identity_expires_at = NumberAttribute(null=True)
+
+    @classmethod
+    def identify(cls, connection_id: str) -> str | None:
+        """Whose connection it is, as it was recorded; None when that is not known."""
+        name = cls.identity.attr_name
+        with translated(cls.Meta):
+            row = cls._get_connection().get_item(connection_id, attributes_to_get=[name])
+        identity: str | None = row.get("Item", {}).get(name, {}).get("S")
+        return identity
+
+    @classmethod
+    def identity_end(cls) -> str:
+        """The attribute that says until when a client's identity is known."""
+        return str(cls.identity_expires_at.attr_name)

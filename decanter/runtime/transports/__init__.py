@@ -1,0 +1,68 @@
+"""Ways to @connections; `DECANTER_TRANSPORT` chooses one by name."""
+
+from collections.abc import Callable
+
+from decanter.runtime.clock import Backoff, Clock, full_jitter
+from decanter.runtime.errors import SettingError
+from decanter.runtime.settings import Settings
+from decanter.runtime.transports.base import (
+    ConnectionInfo,
+    Delivery,
+    Outcome,
+    Result,
+    Transport,
+    outcome_of,
+)
+
+__all__ = [
+    "ConnectionInfo",
+    "Delivery",
+    "Outcome",
+    "Result",
+    "Transport",
+    "open_transport",
+    "outcome_of",
+]
+
+
+def _botocore(endpoint: str, settings: Settings, clock: Clock, backoff: Backoff) -> Transport:
+    from decanter.runtime.transports.botocore import BotocoreTransport
+
+    return BotocoreTransport(endpoint, settings, clock, backoff)
+
+
+def _fast(endpoint: str, settings: Settings, clock: Clock, backoff: Backoff) -> Transport:
+    from decanter.runtime.transports.fast.transport import FastTransport
+
+    return FastTransport(endpoint, settings, clock, backoff)
+
+
+TRANSPORTS: dict[str, Callable[[str, Settings, Clock, Backoff], Transport]] = {
+    "botocore": _botocore,
+    "fast": _fast,
+}
+"""Each imports what it needs when it is chosen."""
+
+
+def open_transport(
+    endpoint: str,
+    settings: Settings,
+    clock: Clock | None = None,
+    backoff: Backoff = full_jitter,
+) -> Transport:
+    """The transport that the settings name.
+
+    Args:
+        endpoint: where @connections is, the stage included.
+        settings: which one, and its limits.
+        clock: times deadlines and pauses.
+        backoff: the pauses between the attempts of one post.
+
+    Raises:
+        SettingError: there is none of that name.
+    """
+    make = TRANSPORTS.get(settings.transport)
+    if make is None:
+        names = " or ".join(sorted(TRANSPORTS))
+        raise SettingError("DECANTER_TRANSPORT", settings.transport, f"set it to {names}")
+    return make(endpoint, settings, clock or Clock(), backoff)

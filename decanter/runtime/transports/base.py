@@ -1,0 +1,260 @@
+"""What every transport does: post to connections, with outcomes instead of exceptions.
+
+A transport tries a post again after a 429, a 5xx, a reset and a timeout: at most `RETRIES` times
+for one recipient, after a jittered pause, and not past the deadline. A post that timed out may
+have arrived, so a recipient can get a message twice.
+
+A connection is gone only if API Gateway says so by its own error type. A proxy, another server or
+another API can answer 400, 404 and 410 as well, and proves nothing.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from http import HTTPStatus
+from typing import Any, NamedTuple, Protocol
+
+from decanter.runtime.errors import NobodyReachedError
+from decanter.runtime.recipients import Connections, Recipient
+
+RETRIES = 2
+
+MANY_GONE = 10
+"""So many connections that are said to be gone prove nothing while nobody was reached."""
+
+
+class Result(Enum):
+    """How a call to @connections ended."""
+
+    OK = "ok"
+    """API Gateway took it."""
+
+    GONE = "gone"
+    """410 `GoneException`: there is no such connection, or its `$connect` handler still runs."""
+
+    MALFORMED = "malformed"
+    """400 `BadRequestException`: no connection can have this id."""
+
+    REFUSED = "refused"
+    """403, or no credentials: this function may not call; so it will be for every recipient."""
+
+    TOO_LARGE = "too_large"
+    """413: more than 131,072 bytes."""
+
+    THROTTLED = "throttled"
+    """429 to the last: the account's quota is used up, or this client reads too slowly."""
+
+    FAILED = "failed"
+    """Another status or error type, no connection to the endpoint, or no answer in time."""
+
+
+_PROOFS: Mapping[tuple[int, str], Result] = {
+    (HTTPStatus.GONE, "GoneException"): Result.GONE,
+    (HTTPStatus.BAD_REQUEST, "BadRequestException"): Result.MALFORMED,
+}
+_RESULTS: Mapping[int, Result] = {
+    HTTPStatus.UNAUTHORIZED: Result.REFUSED,
+    HTTPStatus.FORBIDDEN: Result.REFUSED,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: Result.TOO_LARGE,
+    HTTPStatus.TOO_MANY_REQUESTS: Result.THROTTLED,
+}
+
+
+class ConnectionInfo(NamedTuple):
+    """What @connections says of an open connection.
+
+    Attributes:
+        connected_at: ISO 8601.
+        last_active_at: ISO 8601.
+        source_ip: the client's address.
+    """
+
+    connected_at: str
+    last_active_at: str
+    source_ip: str
+
+
+class Outcome(NamedTuple):
+    """How a call ended, after its retries.
+
+    Attributes:
+        result: the kind.
+        status: the last HTTP status; None when there was no answer.
+        reason: an error's type, or else its status, for the log; empty when it went well.
+        attempts: how often it was tried.
+        throttled: whether any attempt was answered 429.
+        repeated: how often it was tried again after no answer, and may have arrived before.
+        info: the answer of `info`.
+    """
+
+    result: Result
+    status: int | None = None
+    reason: str = ""
+    attempts: int = 1
+    throttled: bool = False
+    repeated: int = 0
+    info: ConnectionInfo | None = None
+
+    @property
+    def retryable(self) -> bool:
+        """Whether another attempt may end otherwise."""
+        if self.result is Result.FAILED:
+            return self.status is None or self.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+        return self.result is Result.THROTTLED
+
+    @property
+    def unproven(self) -> bool:
+        """True for a 410 that is not API Gateway's own word."""
+        return self.status == HTTPStatus.GONE and self.result is Result.FAILED
+
+
+def outcome_of(status: int, error_type: str = "") -> Outcome:
+    """The outcome that an HTTP status and an error type mean."""
+    if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
+        return Outcome(Result.OK, status)
+    result = _PROOFS.get((status, error_type)) or _RESULTS.get(status, Result.FAILED)
+    reason = error_type or str(status)
+    return Outcome(result, status, reason, throttled=result is Result.THROTTLED)
+
+
+def error_type(header: str | None, body: bytes) -> str:
+    """Name an error's type as botocore does; empty if the answer has none.
+
+    Args:
+        header: the value of `x-amzn-ErrorType`, such as `GoneException:http://…`; None without it.
+        body: may be JSON with `code` or `__type`; it counts only without the header.
+    """
+    named = _type_in(body) if header is None else header
+    return named.partition(":")[0].rpartition("#")[2].strip()
+
+
+def _type_in(body: bytes) -> str:
+    document = _document(body)
+    code = document.get("code", document.get("Code"))
+    named = document.get("__type") if code is None else code
+    return named if isinstance(named, str) else ""
+
+
+def _document(body: bytes) -> dict[str, Any]:
+    """The JSON object that a body is; empty for anything else."""
+    try:
+        document = json.loads(body.decode())
+    except (ValueError, RecursionError):
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+def _info(body: bytes) -> ConnectionInfo | None:
+    """What GetConnection answers, if this is that."""
+    told = _document(body)
+    try:
+        return ConnectionInfo(
+            connected_at=datetime.fromisoformat(told["connectedAt"]).isoformat(),
+            last_active_at=datetime.fromisoformat(told["lastActiveAt"]).isoformat(),
+            source_ip=told["identity"]["sourceIp"],
+        )
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def broken_off(error: Exception, result: Result = Result.FAILED) -> Outcome:
+    """The outcome of a call that ended with an exception instead of a status."""
+    return Outcome(result, reason=type(error).__name__)
+
+
+DONE = outcome_of(HTTPStatus.OK)
+UNANSWERED = Outcome(Result.FAILED, reason="no answer before the deadline")
+
+
+class Delivery(NamedTuple):
+    """What became of one recipient's post, or of another call about it."""
+
+    recipient: Recipient
+    outcome: Outcome
+
+
+@dataclass(slots=True)
+class Reach:
+    """What a process knows of an endpoint; shared by all its transports to it.
+
+    Attributes:
+        endpoint: the URL of @connections, with the stage.
+        reached: True once API Gateway has answered a call about any connection with a 2xx.
+    """
+
+    endpoint: str
+    reached: bool = False
+
+    def read(self, method: str, status: int, error_type: str, body: bytes) -> Outcome:
+        """Say what an answer means; note a success that has the form of API Gateway's own.
+
+        API Gateway answers GET with the connection's times and address, and POST and DELETE
+        without a body. A proxy's page has another form.
+        """
+        outcome = outcome_of(status, error_type)
+        if outcome.result is not Result.OK:
+            return outcome
+        info = _info(body) if method == "GET" else None
+        if info or (method != "GET" and not body):
+            self.reached = True
+        return outcome._replace(info=info)
+
+    def doubt(self, gone: int, connections: Connections) -> NobodyReachedError | None:
+        """Say why connections are not to be taken as gone; None if nothing speaks against it.
+
+        Args:
+            gone: how many are said to be gone, with or without proof.
+            connections: the table, which the error names.
+        """
+        if self.reached or gone < MANY_GONE:
+            return None
+        return NobodyReachedError(gone, self.endpoint, connections.where())
+
+
+class Transport(Protocol):
+    """A way to @connections; safe to keep between events, used by one event at a time.
+
+    Deadlines are seconds on the monotonic clock. One attempt is made even after it.
+
+    Attributes:
+        reach: noted by every call.
+    """
+
+    reach: Reach
+
+    def post(self, connection_id: str, data: bytes, deadline: float) -> Outcome:
+        """Send one text message to one connection."""
+        ...
+
+    def post_all(
+        self, recipients: Iterable[Recipient], data: bytes, deadline: float
+    ) -> Iterator[Delivery]:
+        """Send one text message to many, yielding each delivery when it is known.
+
+        A recipient is taken from the iterable only when its post can start, and none after the
+        deadline; each one taken is yielded once, in any order. Posts without an answer at the
+        deadline are yielded as failed: they may have arrived.
+        """
+        ...
+
+    def info(self, connection_id: str, deadline: float) -> Outcome:
+        """Ask about a connection; what is known is in the outcome's `info`."""
+        ...
+
+    def info_all(self, recipients: Iterable[Recipient], deadline: float) -> Iterator[Delivery]:
+        """Ask about many, as `post_all` posts to them."""
+        ...
+
+    def close(self, connection_id: str, deadline: float) -> Outcome:
+        """Close a connection; its `$disconnect` handler then runs."""
+        ...
+
+    def close_all(self, recipients: Iterable[Recipient], deadline: float) -> Iterator[Delivery]:
+        """Close many, as `post_all` posts to them."""
+        ...
+
+    def shutdown(self) -> None:
+        """Let go of sockets and threads; the transport is not used again."""
+        ...

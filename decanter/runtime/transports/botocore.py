@@ -1,0 +1,246 @@
+"""The plain transport: botocore's own client in a bounded pool of threads.
+
+botocore's retries are off, because a post may be tried three times and no more, within a deadline
+that botocore does not know (its default is five attempts, up to 13 seconds). While the account is
+throttled, fewer posts are in flight (`Pace`).
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count
+from queue import Empty, SimpleQueue
+from typing import Any
+
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    HTTPClientError,
+    NoRegionError,
+)
+from botocore.exceptions import (
+    ConnectionError as NoConnectionError,
+)
+
+from decanter.runtime.clock import Backoff, Clock
+from decanter.runtime.errors import SettingError
+from decanter.runtime.recipients import Recipient
+from decanter.runtime.session import session
+from decanter.runtime.settings import Settings
+from decanter.runtime.transports.base import (
+    RETRIES,
+    UNANSWERED,
+    Delivery,
+    Outcome,
+    Reach,
+    Result,
+    broken_off,
+    error_type,
+)
+
+
+class Pace:
+    """Halves at a throttled post and grows by one with each that was not.
+
+    So a slow reader among many slows nobody down for long, and an account at its quota is not
+    pushed further.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._allowed = most
+
+    @property
+    def allowed(self) -> int:
+        """Posts that may be in flight now; 1 or more."""
+        return self._allowed
+
+    def learn(self, outcome: Outcome) -> None:
+        """Take in how a post went."""
+        if outcome.throttled:
+            self._allowed = max(1, self._allowed // 2)
+        else:
+            self._allowed = min(self._most, self._allowed + 1)
+
+
+THREADS = 32
+OUTCOME = "Outcome"
+"""The member of an answer in which its outcome is handed on."""
+
+
+class BotocoreTransport:
+    """Posts through `PostToConnection`, several at once.
+
+    Args:
+        endpoint: where @connections is, the stage included.
+        settings: region, concurrency and timeout.
+        clock: times deadlines and pauses.
+        backoff: the pauses between attempts.
+
+    Raises:
+        SettingError: no region is known, which signing needs.
+    """
+
+    def __init__(
+        self,
+        endpoint: str,
+        settings: Settings,
+        clock: Clock,
+        backoff: Backoff,
+    ) -> None:
+        self.reach = Reach(endpoint)
+        self._concurrency = settings.concurrency or THREADS
+        self._clock = clock
+        self._backoff = backoff
+        self._client = _client(endpoint, settings)
+        service = self._client.meta.service_model.service_id.hyphenize()
+        self._client.meta.events.register(f"before-parse.{service}", self._read)
+        self._pool = ThreadPoolExecutor(self._concurrency, thread_name_prefix="decanter-post")
+
+    def post(self, connection_id: str, data: bytes, deadline: float) -> Outcome:
+        """Send one text message to one connection."""
+        return self._attempt(
+            lambda: self._client.post_to_connection(ConnectionId=connection_id, Data=data),
+            deadline,
+        )
+
+    def post_all(
+        self, recipients: Iterable[Recipient], data: bytes, deadline: float
+    ) -> Iterator[Delivery]:
+        """Send one text message to many, yielding each delivery when it is known."""
+        return self._all(lambda each: self.post(each, data, deadline), recipients, deadline)
+
+    def info_all(self, recipients: Iterable[Recipient], deadline: float) -> Iterator[Delivery]:
+        """Ask about many, yielding each delivery when it is known."""
+        return self._all(lambda each: self.info(each, deadline), recipients, deadline)
+
+    def close_all(self, recipients: Iterable[Recipient], deadline: float) -> Iterator[Delivery]:
+        """Close many, yielding each delivery when it is known."""
+        return self._all(lambda each: self.close(each, deadline), recipients, deadline)
+
+    def info(self, connection_id: str, deadline: float) -> Outcome:
+        """Ask about a connection."""
+        return self._attempt(
+            lambda: self._client.get_connection(ConnectionId=connection_id), deadline
+        )
+
+    def close(self, connection_id: str, deadline: float) -> Outcome:
+        """Close a connection."""
+        return self._attempt(
+            lambda: self._client.delete_connection(ConnectionId=connection_id), deadline
+        )
+
+    def shutdown(self) -> None:
+        """Let go of sockets and threads."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._client.close()
+
+    def _read(
+        self,
+        operation_model: Any,
+        response_dict: dict[str, Any],
+        customized_response_dict: dict[str, Any],
+        **_: object,
+    ) -> None:
+        """Read an answer in place of botocore's parser, which is left an empty one."""
+        body = response_dict["body"]
+        customized_response_dict[OUTCOME] = self.reach.read(
+            operation_model.http["method"],
+            response_dict["status_code"],
+            error_type(response_dict["headers"].get("x-amzn-errortype"), body),
+            body,
+        )
+        response_dict["body"] = b"{}"
+
+    def _all(
+        self, call: Callable[[str], Outcome], recipients: Iterable[Recipient], deadline: float
+    ) -> Iterator[Delivery]:
+        """Make the same call for many, in the pool's threads."""
+        source = iter(recipients)
+        pace = Pace(self._concurrency)
+        landed: SimpleQueue[tuple[int, Outcome]] = SimpleQueue()
+        flying: dict[int, Recipient] = {}
+        tickets = count()
+        while True:
+            while len(flying) < pace.allowed and (next_one := self._take(source, deadline)):
+                ticket = next(tickets)
+                flying[ticket] = next_one
+                self._pool.submit(self._deliver, ticket, next_one, call, landed)
+            if not flying:
+                return
+            try:
+                ticket, outcome = landed.get(timeout=self._left(deadline))
+            except Empty:
+                break
+            pace.learn(outcome)
+            yield Delivery(flying.pop(ticket), outcome)
+        yield from (Delivery(recipient, UNANSWERED) for recipient in flying.values())
+
+    def _take(self, source: Iterator[Recipient], deadline: float) -> Recipient | None:
+        return next(source, None) if self._left(deadline) else None
+
+    def _left(self, deadline: float) -> float:
+        return max(0.0, deadline - self._clock.monotonic())
+
+    def _deliver(
+        self,
+        ticket: int,
+        recipient: Recipient,
+        call: Callable[[str], Outcome],
+        landed: SimpleQueue[tuple[int, Outcome]],
+    ) -> None:
+        """Call in a pool's thread, where an exception would be a recipient lost."""
+        try:
+            outcome = call(recipient.connection_id)
+        except Exception as error:  # noqa: BLE001 - reported as this recipient's outcome
+            outcome = broken_off(error)
+        landed.put((ticket, outcome))
+
+    def _attempt(self, call: Callable[[], dict[str, Any]], deadline: float) -> Outcome:
+        outcome = _outcome(call)
+        throttled, attempts, repeated = outcome.throttled, 1, 0
+        while outcome.retryable and attempts <= RETRIES:
+            pause = self._backoff(attempts)
+            if pause >= self._left(deadline):
+                break
+            self._clock.sleep(pause)
+            repeated += outcome.status is None
+            outcome = _outcome(call)
+            throttled, attempts = throttled or outcome.throttled, attempts + 1
+        return outcome._replace(attempts=attempts, throttled=throttled, repeated=repeated)
+
+
+def _client(endpoint: str, settings: Settings) -> Any:
+    config = Config(
+        connect_timeout=settings.post_timeout_seconds,
+        read_timeout=settings.post_timeout_seconds,
+        max_pool_connections=settings.concurrency or THREADS,
+        parameter_validation=False,
+        retries={"total_max_attempts": 1, "mode": "standard"},
+        tcp_keepalive=True,
+    )
+    try:
+        return session().create_client(
+            "apigatewaymanagementapi",
+            region_name=settings.region,
+            endpoint_url=endpoint,
+            config=config,
+        )
+    except NoRegionError as error:
+        raise SettingError("AWS_REGION", None, "set it to the API's region") from error
+
+
+def _outcome(call: Callable[[], dict[str, Any]]) -> Outcome:
+    """Make one call and say how it ended."""
+    try:
+        answer = call()
+    except ClientError as error:
+        answer = error.response
+        if OUTCOME not in answer:  # another service's: STS, which refuses credentials
+            return broken_off(error, Result.REFUSED)
+    except (HTTPClientError, NoConnectionError) as error:
+        return broken_off(error)
+    except BotoCoreError as error:  # no credentials, or none that can be read
+        return broken_off(error, Result.REFUSED)
+    outcome: Outcome = answer[OUTCOME]
+    return outcome

@@ -1,0 +1,1 @@
+"""Posts to @connections over its own sockets, from one loop."""

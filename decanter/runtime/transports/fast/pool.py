@@ -1,0 +1,176 @@
+"""The connections to one endpoint: open ones, those being opened, and what they wait for."""
+
+import os
+import select
+import socket
+import ssl
+from collections import deque
+from collections.abc import Callable, Iterable
+from functools import cached_property
+from selectors import BaseSelector, DefaultSelector, EpollSelector
+
+from decanter.runtime.clock import Clock
+from decanter.runtime.session import ca_bundle, tls_context
+from decanter.runtime.transports.fast.connection import Address, Connection
+from decanter.runtime.transports.fast.http1 import Endpoint
+
+Resolve = Callable[[str, int], Iterable[Address]]
+
+OPENING_AT_ONCE = 16
+KEPT_MS = 30_000
+RESOLVED_MS = 60_000
+
+
+class Pool:
+    """Opens connections as they are needed and keeps them between broadcasts.
+
+    Args:
+        endpoint: where they lead.
+        most: connections at once.
+        clock: tells how long they have been idle.
+        resolve: gives the addresses of a host and a port.
+    """
+
+    def __init__(
+        self, endpoint: Endpoint, most: int, clock: Clock, resolve: Resolve | None = None
+    ) -> None:
+        self._endpoint = endpoint
+        self._most = most
+        self._clock = clock
+        self._resolve = resolve or _addresses
+        self._selector = DefaultSelector()
+        self._epoll = _epoll_of(self._selector)
+        self._all: dict[int, Connection] = {}
+        self._opening: list[Connection] = []
+        self._idle: list[Connection] = []  # taken from its end: the most recently used
+        self._rested_ms = 0
+        self._addresses: deque[Address] = deque()
+        self._resolved_ms = 0
+
+    def wake(self) -> None:
+        """Make ready for a broadcast: let go of what was closed, or may be, since the last one.
+
+        Lambda freezes a process between events, and what became of its connections is not known
+        until one is used: those of half a minute ago are not worth trying. The wall clock tells,
+        because a frozen process's own may have stood still.
+        """
+        if self._clock.time_ms() - self._rested_ms > KEPT_MS:
+            aged, self._idle = self._idle, []
+            for connection in aged:
+                self.drop(connection)
+        for connection in self.poll(0):
+            self.check_idle(connection)
+
+    def rest(self, unfinished: Iterable[Connection]) -> None:
+        """End a broadcast.
+
+        Args:
+            unfinished: connections that were still in use; an answer to come would be in the way.
+        """
+        self._rested_ms = self._clock.time_ms()
+        for connection in unfinished:
+            self.drop(connection)
+
+    def has_room(self, *, may_open: bool) -> bool:
+        """Whether another request can begin.
+
+        Args:
+            may_open: whether it may on a connection that is opened for it.
+        """
+        if self._idle or not may_open:
+            return bool(self._idle)
+        self._opening = [each for each in self._opening if not each.open]
+        return len(self._all) < self._most and len(self._opening) < OPENING_AT_ONCE
+
+    def get(self, *, new: bool = False) -> Connection:
+        """A connection for a request: an idle one, or one that is being opened.
+
+        Args:
+            new: it must never have been used.
+
+        Raises:
+            OSError: none can be opened.
+        """
+        if self._idle and not new:
+            return self._idle.pop()
+        return self._open()
+
+    def watch(self, connection: Connection) -> None:
+        """Wait for what a connection wants now."""
+        if connection.wants != connection.watched:
+            connection.watched = connection.wants
+            self._selector.modify(connection.descriptor, connection.wants)
+
+    def keep(self, connection: Connection) -> None:
+        """Take a connection back for the next request."""
+        self.watch(connection)
+        self._idle.append(connection)
+
+    def drop(self, connection: Connection) -> None:
+        """Close a connection."""
+        del self._all[connection.descriptor]
+        for some in (self._opening, self._idle):
+            if connection in some:
+                some.remove(connection)
+        self._selector.unregister(connection.descriptor)
+        connection.close()
+
+    def check_idle(self, connection: Connection) -> None:
+        """Let go of a connection that was closed while it was idle."""
+        if connection in self._idle and not connection.still_open():
+            self.drop(connection)
+
+    def poll(self, seconds: float) -> list[Connection]:
+        """Those that can go on, waited for no longer than some time."""
+        if self._epoll is None:
+            return [self._all[key.fd] for key, _ in self._selector.select(seconds)]
+        return [self._all[descriptor] for descriptor, _ in self._epoll.poll(seconds)]
+
+    def close(self) -> None:
+        """Close everything."""
+        for connection in list(self._all.values()):
+            self.drop(connection)
+        self._selector.close()
+        if self._epoll is not None:
+            self._epoll.close()
+
+    @cached_property
+    def _tls(self) -> ssl.SSLContext | None:
+        return tls_context(ca_bundle()) if self._endpoint.secure else None
+
+    def _open(self) -> Connection:
+        """A new connection, to each of the name's addresses in turn."""
+        self._look_up()
+        problem = OSError("the name has no address")
+        for _ in range(len(self._addresses)):
+            self._addresses.rotate(-1)
+            try:
+                connection = Connection(self._addresses[-1], self._tls, self._endpoint.host)
+            except OSError as error:  # no way there; to another one, perhaps
+                problem = error
+                continue
+            self._selector.register(connection.descriptor, connection.wants)
+            self._all[connection.descriptor] = connection
+            self._opening.append(connection)
+            return connection
+        raise problem
+
+    def _look_up(self) -> None:
+        now_ms = self._clock.time_ms()
+        if not self._addresses or now_ms - self._resolved_ms > RESOLVED_MS:
+            self._addresses = deque(self._resolve(self._endpoint.host, self._endpoint.port))
+            self._resolved_ms = now_ms
+
+
+def _addresses(host: str, port: int) -> Iterable[Address]:
+    return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG)
+
+
+def _epoll_of(selector: BaseSelector) -> "select.epoll | None":
+    """What a selector asks, where that is epoll: asked for itself, it answers in half the time.
+
+    The selector makes a key of each descriptor that is ready, and here there are very many.
+    """
+    if isinstance(selector, EpollSelector):
+        return select.epoll.fromfd(os.dup(selector.fileno()))
+    return None

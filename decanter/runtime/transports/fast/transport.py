@@ -1,0 +1,121 @@
+"""The fast transport: one thread, one selector, non-blocking sockets.
+
+A post costs what signing, TLS and the kernel cost, and little more: a request is rendered from
+parts that are the same for all (`sigv4`), its answer is read from the bytes (`http1`), and one
+loop (`fanout`) does what is possible on every connection (`wire`, `pool`) for those whose turn it
+is (`backlog`), no faster than the pace allows (`bucket`). docs/performance.md has the figures.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from botocore.exceptions import NoCredentialsError
+
+from decanter.runtime.clock import Backoff, Clock
+from decanter.runtime.errors import SettingError
+from decanter.runtime.recipients import Recipient
+from decanter.runtime.session import session
+from decanter.runtime.settings import Settings
+from decanter.runtime.transports.base import Delivery, Outcome, Reach
+from decanter.runtime.transports.fast.http1 import Endpoint
+from decanter.runtime.transports.fast.loop import Fanout
+from decanter.runtime.transports.fast.pool import Pool
+from decanter.runtime.transports.fast.sigv4 import Credentials, SignedRequests
+from decanter.runtime.transports.fast.throttle import TokenBucket
+
+MOST_CONNECTIONS = 512
+
+
+class FastTransport:
+    """Posts over up to 512 connections; another is opened when a post may begin and none is idle.
+
+    So their number follows from the pace and from the latency seen, and a recipient that is stuck
+    delays no other.
+
+    Args:
+        endpoint: where @connections is, the stage included.
+        settings: region, limits and pace.
+        clock: times deadlines and pauses.
+        backoff: the pauses between the attempts of one post.
+
+    Raises:
+        SettingError: no region is known, which signing needs.
+    """
+
+    def __init__(self, endpoint: str, settings: Settings, clock: Clock, backoff: Backoff) -> None:
+        if settings.region is None:
+            raise SettingError("AWS_REGION", None, "set it to the API's region")
+        self.reach = Reach(endpoint)
+        self._region = settings.region
+        self._endpoint = Endpoint.parse(endpoint)
+        self._timeout = settings.post_timeout_seconds
+        self._clock = clock
+        self._backoff = backoff
+        self._pool = Pool(self._endpoint, settings.concurrency or MOST_CONNECTIONS, clock)
+        self._bucket = TokenBucket(settings.posts_per_second, clock.monotonic())
+
+    def post(self, connection_id: str, data: bytes, deadline: float) -> Outcome:
+        """Send one text message to one connection."""
+        return self._one("POST", connection_id, data, deadline)
+
+    def post_all(
+        self, recipients: Iterable[Recipient], data: bytes, deadline: float
+    ) -> Iterator[Delivery]:
+        """Send one text message to many, yielding each delivery when it is known."""
+        return self._fanout("POST", data).run(iter(recipients), deadline, deadline)
+
+    def info_all(self, recipients: Iterable[Recipient], deadline: float) -> Iterator[Delivery]:
+        """Ask about many, yielding each delivery when it is known."""
+        return self._fanout("GET", b"").run(iter(recipients), deadline, deadline)
+
+    def close_all(self, recipients: Iterable[Recipient], deadline: float) -> Iterator[Delivery]:
+        """Close many, yielding each delivery when it is known."""
+        return self._fanout("DELETE", b"").run(iter(recipients), deadline, deadline)
+
+    def info(self, connection_id: str, deadline: float) -> Outcome:
+        """Ask about a connection."""
+        return self._one("GET", connection_id, b"", deadline)
+
+    def close(self, connection_id: str, deadline: float) -> Outcome:
+        """Close a connection."""
+        return self._one("DELETE", connection_id, b"", deadline)
+
+    def shutdown(self) -> None:
+        """Let go of the sockets."""
+        self._pool.close()
+
+    def _one(self, method: str, connection_id: str, data: bytes, deadline: float) -> Outcome:
+        only = iter([Recipient(connection_id, 0)])
+        until = max(deadline, self._clock.monotonic() + self._timeout)
+        (delivery,) = self._fanout(method, data).run(only, deadline, until)
+        return delivery.outcome
+
+    def _fanout(self, method: str, data: bytes) -> Fanout:
+        return Fanout(
+            self._pool,
+            self._bucket,
+            self._clock,
+            self._backoff,
+            self._timeout,
+            lambda: self._sign(method, data),
+            method,
+            self.reach,
+        )
+
+    def _sign(self, method: str, data: bytes) -> SignedRequests:
+        """Requests signed now, with the credentials that botocore has now.
+
+        Raises:
+            BotoCoreError, ClientError: it has none.
+        """
+        credentials = session().get_credentials()
+        if credentials is None:
+            raise NoCredentialsError
+        access_key, secret_key, token = credentials.get_frozen_credentials()[:3]
+        return SignedRequests(
+            method,
+            self._endpoint,
+            data,
+            Credentials(access_key, secret_key, token),
+            self._region,
+            self._clock.time_ms(),
+        )

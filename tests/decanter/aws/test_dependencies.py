@@ -1,0 +1,251 @@
+"""Which Python of Lambda's the package is for."""
+
+import copy
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from decanter.aws import dependencies as vendor
+from decanter.aws.dependencies import Runtime
+from decanter.errors import ProjectError
+from decanter.project.config import Project
+from tests.support.projects import CONFIG, write_project
+
+
+def project(folder: Path, architecture: str | None = None) -> Project:
+    config = copy.deepcopy(CONFIG)
+    if architecture:
+        config["stages"]["dev"]["lambda_architecture"] = architecture
+    return Project.load(write_project(folder / "p", config=config))
+
+
+def test_is_that_of_the_interpreter(tmp_path: Path) -> None:
+    runtime = Runtime.of(project(tmp_path), (3, 13))
+    assert (runtime.name, runtime.architecture) == ("python3.13", "x86_64")
+
+
+def test_one_that_lambda_does_not_offer_is_refused_with_the_remedy(tmp_path: Path) -> None:
+    """Chalice would take its newest and package wheels that cannot be imported."""
+    with pytest.raises(ProjectError) as caught:
+        Runtime.of(project(tmp_path), (3, 99))
+    message = str(caught.value)
+    assert message.startswith("Lambda offers no python3.99, which runs this command, only up to ")
+    assert "`make package PYTHON=python3." in message
+
+
+@pytest.mark.parametrize(
+    ("version", "architecture", "newest"),
+    [
+        ((3, 11), "x86_64", "--platform=manylinux_2_26_x86_64"),
+        ((3, 12), "x86_64", "--platform=manylinux_2_34_x86_64"),
+        ((3, 13), "arm64", "--platform=manylinux_2_34_aarch64"),
+    ],
+)
+def test_wheels_are_for_lambdas_machine_not_for_this_one(
+    version: tuple[int, int], architecture: str, newest: str, tmp_path: Path
+) -> None:
+    arguments = Runtime.of(project(tmp_path, architecture), version).pip_arguments()
+    platforms = [each for each in arguments if each.startswith("--platform=")]
+    machine = newest.rpartition("_2_")[2].partition("_")[2]
+    assert platforms[0] == newest
+    assert platforms[-1] == f"--platform=manylinux2014_{machine}"
+    assert f"--python-version=3.{version[1]}" in arguments
+
+
+def test_an_unknown_processor_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(ProjectError, match="'riscv', it has to be x86_64 or arm64"):
+        Runtime.of(project(tmp_path, "riscv"), (3, 11))
+
+
+METADATA = "Metadata-Version: 2.1\nName: {}\nVersion: {}\n"
+WHEEL = "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+
+
+def make_wheel(folder: Path, name: str, version: str) -> None:
+    """A wheel with something of everything."""
+    info = f"{name}-{version}.dist-info"
+    files = {
+        f"{name}/__init__.py": "",
+        f"{name}/fast.c": "",
+        f"{name}/__init__.pyi": "",
+        f"{name}/tests/test_it.py": "",
+        f"{info}/METADATA": METADATA.format(name, version),
+        f"{info}/WHEEL": WHEEL,
+        f"{info}/LICENSE": "as you like",
+        f"{info}/RECORD": "",
+    }
+    with zipfile.ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as wheel:
+        for path, content in files.items():
+            wheel.writestr(path, content)
+
+
+@pytest.fixture(name="project")
+def _project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A project that requires a package, of which there is a wheel."""
+    wheels = tmp_path / "index"
+    wheels.mkdir()
+    make_wheel(wheels, "thing", "1.0")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(wheels))
+    project = Project.load(write_project(tmp_path / "p"))
+    (project.directory / "requirements.txt").write_text("thing>=1\n")
+    return project
+
+
+def install(project: Project, name: str = "vendor") -> tuple[set[str], list[str]]:
+    """The files that are there then, and what was said meanwhile."""
+    folder = project.directory / "build" / name
+    said: list[str] = []
+    vendor.install(project, Runtime.of(project, sys.version_info[:2]), folder, said.append)
+    files = {str(f.relative_to(folder)) for f in folder.rglob("*") if f.is_file()}
+    return files, said
+
+
+def test_what_no_function_imports_does_not_ship_and_pip_runs_once(project: Project) -> None:
+    files, said = install(project)
+    assert files == {
+        "thing/__init__.py",
+        "thing-1.0.dist-info/METADATA",
+        "thing-1.0.dist-info/LICENSE",
+    }
+    assert len(said) == 1
+    assert said[0].startswith("installing requirements.txt for python3.")
+    again, said = install(project, "again")
+    assert again == files
+    assert said[0].startswith("dependencies are those in ")
+
+
+@pytest.mark.parametrize(
+    ("source", "ships"),
+    [
+        ("import boto3", True),
+        ("import s3transfer.processpool", True),
+        ('importlib.import_module("boto3")', True),
+        ("import botocore", False),
+    ],
+)
+def test_boto3_ships_only_where_something_imports_it(
+    source: str, ships: bool, tmp_path: Path
+) -> None:
+    folder, code = tmp_path / "vendor", tmp_path / "code"
+    for name in ("boto3", "s3transfer", "botocore"):
+        (folder / name).mkdir(parents=True)
+        (folder / name / "__init__.py").write_text("import boto3\n")
+    (folder / "boto3-1.0.dist-info").mkdir()
+    code.mkdir()
+    (code / "app.py").write_text(source)
+    said: list[str] = []
+    vendor.leave_out_boto3(folder, code, said.append)
+    assert (folder / "botocore").is_dir()
+    assert [(folder / name).exists() for name in ("boto3", "boto3-1.0.dist-info")] == [ships] * 2
+    assert bool(said) is not ships
+
+
+SERVICES = {"apigatewaymanagementapi", "dynamodb", "s3", "sqs", "sts"}
+
+
+def prune(code: Path, files: dict[str, str]) -> tuple[set[str], str]:
+    """The services that are left in both SDKs for some source files, and what was said."""
+    for name, source in files.items():
+        (code / name).parent.mkdir(parents=True, exist_ok=True)
+        (code / name).write_text(source)
+    boto3 = code / "vendor" / "boto3" / "data"
+    botocore = code / "vendor" / "botocore" / "data"
+    for service in SERVICES:
+        (boto3 / service).mkdir(parents=True)
+        model = botocore / service / "2020-01-01" / "service-2.json"
+        model.parent.mkdir(parents=True)
+        model.write_text('{"metadata":{"endpointPrefix":"it"},"documentation":"long"}')
+    said: list[str] = []
+    vendor.prune_sdk(code / "vendor", code, said.append)
+    left = {folder.name for folder in botocore.iterdir()}
+    assert {folder.name for folder in boto3.iterdir()} == left
+    assert not any("documentation" in file.read_text() for file in botocore.rglob("*.json"))
+    return left, said[0]
+
+
+@pytest.mark.parametrize(
+    ("files", "kept"),
+    [
+        ({"app.py": "import boto3"}, set()),
+        ({"app.py": 'boto3.client("s3")'}, {"s3"}),
+        ({"chalicelib/a.py": 'boto3.client("s3")'}, {"s3"}),
+        ({"vendor/pynamodb/a.py": 'NAME = "dynamodb"\nx.create_client(NAME)'}, {"dynamodb"}),
+        ({"vendor/aiobotocore/a.py": "x.create_client(name)"}, set()),
+        ({"vendor/s3transfer/a.py": 'client(name, "s3")'}, {"s3"}),
+    ],
+)
+def test_services_that_the_code_names_are_kept(
+    files: dict[str, str], kept: set[str], tmp_path: Path
+) -> None:
+    """And those that Chalice's runtime and botocore itself make clients of."""
+    left, said = prune(tmp_path, files)
+    assert left == kept | {"apigatewaymanagementapi", "sts"}
+    assert said == f"botocore keeps these services: {', '.join(sorted(left))}"
+
+
+def test_without_botocore_there_is_nothing_to_prune(tmp_path: Path) -> None:
+    said: list[str] = []
+    vendor.prune_sdk(tmp_path / "vendor", tmp_path, said.append)
+    assert said == []
+
+
+@pytest.mark.parametrize(
+    ("files", "places"),
+    [
+        ({"app.py": "def aws(x):\n    return boto3.client(x)"}, "app.py:2"),
+        ({"chalicelib/a.py": "boto3.client(x)"}, "chalicelib/a.py:1"),
+        ({"vendor/a/b.py": "boto3.client(x)"}, "vendor/a/b.py:1"),
+        ({"vendor/a/b.so": "boto3"}, "vendor/a/b.so"),
+        ({"app.py": "boto3.client(x)\n" * 5}, "app.py:1, app.py:2, app.py:3 and 2 more"),
+    ],
+)
+def test_where_a_service_is_not_clear_all_are_kept(
+    files: dict[str, str], places: str, tmp_path: Path
+) -> None:
+    left, said = prune(tmp_path, files)
+    assert left == SERVICES
+    assert said == (
+        "botocore keeps all services, 0.0 MB more: it is not clear which one is used at "
+        f"{places}; write its name there, as in client('s3')"
+    )
+
+
+def test_the_projects_own_vendor_folder_ships(project: Project) -> None:
+    (project.directory / "requirements.txt").unlink()
+    own = project.directory / "vendor" / "own"
+    own.mkdir(parents=True)
+    (own / "__init__.py").touch()
+    assert install(project) == ({"own/__init__.py"}, [])
+
+
+@pytest.mark.parametrize("text", [None, "", "# nothing\n"])
+def test_without_requirements_pip_does_not_run(text: str | None, project: Project) -> None:
+    path = project.directory / "requirements.txt"
+    path.unlink() if text is None else path.write_text(text)
+    assert install(project) == (set(), [])
+
+
+def test_versions_are_those_that_are_installed_here_unless_the_file_says_otherwise(
+    project: Project, tmp_path: Path
+) -> None:
+    """What ships is what was tested."""
+    for version in ("0.1", "0.2"):
+        make_wheel(tmp_path / "index", "pytest", version)
+    (project.directory / "requirements.txt").write_text("pytest<1\n")
+    files, said = install(project)
+    assert "pytest-0.2.dist-info/METADATA" in files
+    assert said[1].startswith("what is installed here does not fit requirements.txt")
+
+
+def test_a_package_without_a_wheel_is_one_line(project: Project) -> None:
+    (project.directory / "requirements.txt").write_text("nothing-of-this-name\n")
+    with pytest.raises(ProjectError) as caught:
+        install(project)
+    assert "No matching distribution found for nothing-of-this-name" in str(caught.value)
+    assert str(caught.value).endswith(
+        "name a version that has a wheel, or put the package into vendor/"
+    )
+    assert caught.value.detail

@@ -1,0 +1,70 @@
+"""`decanter describe`: a picture of the template, without AWS and without the app."""
+
+from pathlib import Path
+
+from tests.support.projects import ROOT, decanter, write_project
+
+TEMPLATE = {
+    "Resources": {
+        "Rooms": {"Type": "AWS::DynamoDB::Table"},
+        "WebsocketMessageRole": {
+            "Type": "AWS::IAM::Role",
+            "Properties": {
+                "Policies": [
+                    {
+                        "PolicyDocument": {
+                            "Statement": [
+                                {
+                                    "Action": "dynamodb:Query",
+                                    "Resource": {"Fn::GetAtt": ["Rooms", "Arn"]},
+                                },
+                                {"Action": ["s3:GetObject"], "Resource": ["arn:aws:s3:::b/*"]},
+                                {"Action": ["logs:PutLogEvents"], "Resource": "*"},
+                            ]
+                        }
+                    }
+                ]
+            },
+        },
+    }
+}
+
+
+def test_the_repositorys_own_app_is_drawn_whole() -> None:
+    done = decanter("describe", "--project-dir", ROOT)
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = [line.strip() for line in done.stdout.splitlines()]
+    assert lines[0] == "flowchart LR"
+    assert 'client --> nsendmessage{{"sendmessage<br/>SendRoute"}} --> websocket_message' in lines
+    assert 'websocket_connect -->|"dynamodb:PutItem"| ConnectionsTable' in lines
+    assert 'websocket_message -->|"execute-api:ManageConnections"| WebsocketAPI' in lines
+
+
+def test_a_template_that_says_nothing_of_routes_has_chalices(tmp_path: Path) -> None:
+    done = decanter(
+        "describe", "--project-dir", write_project(tmp_path / "p", "", template=TEMPLATE)
+    )
+    assert 'n_24_default{{"$default"}} --> websocket_message' in done.stdout
+    assert 'websocket_message -->|"dynamodb:Query"| Rooms' in done.stdout
+    assert '["arn:aws:s3:::b/*"]' in done.stdout
+    assert "logs:" not in done.stdout
+
+
+def test_without_a_template_it_says_how_to_get_one(tmp_path: Path) -> None:
+    folder = write_project(tmp_path / "p")
+    done = decanter("describe", "--project-dir", folder)
+    path = folder / ".chalice" / "resources.json"
+    expected = f"decanter: error: there is no {path}: `decanter template` writes it\n"
+    assert (done.returncode, done.stderr) == (2, expected)
+
+
+def test_a_function_behind_no_route_is_one_of_a_schedule(tmp_path: Path) -> None:
+    role = TEMPLATE["Resources"]["WebsocketMessageRole"]
+    function = {"Properties": {"LoggingConfig": {"LogGroup": {"Ref": "NightlyLogGroup"}}}}
+    resources = {"Rooms": TEMPLATE["Resources"]["Rooms"], "Nightly": function, "NightlyRole": role}
+    folder = write_project(tmp_path / "p", "", template={"Resources": resources})
+    lines = [
+        line.strip() for line in decanter("describe", "--project-dir", folder).stdout.splitlines()
+    ]
+    assert 'schedule(["schedule"]) --> Nightly["Nightly"]' in lines
+    assert 'Nightly -->|"dynamodb:Query"| Rooms' in lines

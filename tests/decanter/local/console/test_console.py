@@ -1,0 +1,70 @@
+"""The console's files fit the policy that the gateway sends with them, and nothing is fetched."""
+
+import re
+from importlib.resources import files
+
+import pytest
+
+from decanter.local.console.control import PAGES
+
+CONSOLE = files("decanter.local.console").joinpath("page")
+FILES = sorted(each.name for each in CONSOLE.iterdir())
+SCRIPTS = [name for name in FILES if name.endswith(".js")]
+
+
+def source(name: str) -> str:
+    return CONSOLE.joinpath(name).read_text(encoding="utf-8")
+
+
+def test_every_file_is_served() -> None:
+    assert sorted(name for name, _ in PAGES.values()) == FILES
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_names_no_outside_resource(name: str) -> None:
+    """It works without a network; the SVG namespace is a name, not an address."""
+    addresses = re.findall(r"https?://[^\s\"')]+", source(name))
+    assert set(addresses) <= {"http://www.w3.org/2000/svg"}
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_imports_only_what_is_beside_it(name: str) -> None:
+    imported = re.findall(r"^import .* from \"(.*)\";$", source(name), re.MULTILINE)
+    assert {f"./{each}" for each in SCRIPTS}.issuperset(imported)
+
+
+def test_has_no_inline_script_or_style() -> None:
+    """The Content-Security-Policy allows neither."""
+    html = source("index.html")
+    assert re.findall(r"<style|\sstyle=|\son\w+=", html) == []
+    assert re.findall(r"<script(?![^>]*\ssrc=)", html) == []
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_shows_what_peers_send_as_text_only(name: str) -> None:
+    """A frame that holds markup must stay text."""
+    markup = r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|new Function|srcdoc"
+    assert re.findall(markup, source(name)) == []
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_finds_every_element_that_it_asks_for(name: str) -> None:
+    """Each id and class that a script looks up is in the page."""
+    html = source("index.html")
+    attributes = {"#": "id", ".": "class"}
+    for mark, wanted in re.findall(r"find\(\"([#.])([\w-]+)", source(name)):
+        pattern = rf'{attributes[mark]}="[^"]*\b{wanted}\b[^"]*"'
+        assert re.search(pattern, html), f"{mark}{wanted}"
+
+
+def test_names_every_control() -> None:
+    """Inputs have a label in the page or get one from the script."""
+    html, script = source("index.html"), source("connection.js")
+    for control in re.findall(r"<(?:select|textarea|input)[^>]*>", html):
+        labelled = "aria-label" in control or 'id="message"' in control
+        named_later = re.search(r'class="(url|protocols|token)"', control)
+        if not labelled and not named_later:
+            assert "<label" in html.partition(control)[0].rpartition("\n")[2], control
+    assert '<label for="message">' in html
+    for name in ("url", "protocols", "token"):
+        assert f'this.{name}.setAttribute("aria-label"' in script

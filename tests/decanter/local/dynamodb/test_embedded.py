@@ -1,0 +1,216 @@
+"""The embedded DynamoDB as a process, and the tables in it."""
+
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from decanter.errors import ServiceError
+from decanter.local.dynamodb.embedded import (
+    DUMMY_CREDENTIALS,
+    EmbeddedDynamoDB,
+    create_tables,
+    local_credentials,
+    local_region,
+)
+from decanter.project.tables import Table
+from tests.decanter.conftest import Database
+from tests.support.projects import ROOT, clean_environment
+
+TABLE = Table(
+    {
+        "TableName": "connections",
+        "AttributeDefinitions": [{"AttributeName": "connectionID", "AttributeType": "S"}],
+        "KeySchema": [{"AttributeName": "connectionID", "KeyType": "HASH"}],
+        "BillingMode": "PAY_PER_REQUEST",
+    },
+    "expires_at",
+)
+
+# A parent that starts the database, says where it is, and waits to be killed.
+PARENT = """\
+import sys
+from decanter.local.dynamodb.embedded import EmbeddedDynamoDB
+with EmbeddedDynamoDB() as database:
+    print(database.endpoint, flush=True)
+    sys.stdin.read()
+"""
+
+
+def create(dynamodb: Database, *tables: Table, **variables: str) -> list[str]:
+    return create_tables(dynamodb.endpoint, tables, region="eu-west-1", environ=variables)
+
+
+class TestTables:
+    def test_are_created_with_their_ttl(self, dynamodb: Database) -> None:
+        assert create(dynamodb, TABLE) == ["connections"]
+        client = dynamodb.client()
+        table = client.describe_table(TableName="connections")["Table"]
+        ttl = client.describe_time_to_live(TableName="connections")["TimeToLiveDescription"]
+        assert table["KeySchema"] == TABLE.arguments["KeySchema"]
+        assert ttl == {"TimeToLiveStatus": "ENABLED", "AttributeName": "expires_at"}
+
+    def test_that_are_there_keep_their_rows(self, dynamodb: Database) -> None:
+        create(dynamodb, TABLE)
+        client = dynamodb.client()
+        client.put_item(TableName="connections", Item={"connectionID": {"S": "a"}})
+        assert create(dynamodb, TABLE) == ["connections"]
+        assert client.scan(TableName="connections")["Count"] == 1
+
+    def test_are_the_same_for_every_region_and_account(self, dynamodb: Database) -> None:
+        create(dynamodb, TABLE)
+        for region, access_key in (
+            ("us-east-1", "a"),
+            ("ap-southeast-2", "b"),
+            ("cn-north-1", "c"),
+        ):
+            client = dynamodb.client(region, access_key)
+            client.put_item(TableName="connections", Item={"connectionID": {"S": region}})
+        assert dynamodb.client().scan(TableName="connections")["Count"] == 3
+
+    def test_that_dynamodb_refuses_are_one_line(self, dynamodb: Database) -> None:
+        broken = Table({**TABLE.arguments, "BillingMode": "PROVISIONED"})
+        with pytest.raises(
+            ServiceError, match=r"^cannot create table connections at http://[^\n]+$"
+        ):
+            create(dynamodb, broken)
+
+
+def test_a_dynamodb_that_does_not_answer_is_one_line() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as unused:
+        endpoint = f"http://127.0.0.1:{unused.getsockname()[1]}"
+    with pytest.raises(ServiceError, match=r"^cannot create table connections [^\n]+ Start a Dyn"):
+        create_tables(endpoint, [TABLE], region="us-east-1", environ={})
+
+
+def test_an_endpoint_that_is_no_url_is_one_line() -> None:
+    with pytest.raises(ServiceError, match="write --dynamodb-endpoint as http://HOST:PORT"):
+        create_tables("nonsense", [TABLE], region="us-east-1", environ={})
+
+
+def test_a_connection_is_kept_alive(started: Database) -> None:
+    connection = http.client.HTTPConnection(urlsplit(started.endpoint).netloc, timeout=10)
+    used = set()
+    for _ in range(2):
+        connection.request("POST", "/", b"{}", {"X-Amz-Target": "DynamoDB_20120810.ListTables"})
+        response = connection.getresponse()
+        assert (response.status, response.read()) == (200, b'{"TableNames": []}')
+        used.add(connection.sock)
+    assert len(used) == 1
+    connection.close()
+
+
+@pytest.mark.parametrize("text", ["&Action=DeleteTable&", "Action=DeleteTable", "&Action=x"])
+def test_what_a_text_says_is_not_done(dynamodb: Database, text: str) -> None:
+    """A client of the app may have written it."""
+    create(dynamodb, TABLE)
+    client = dynamodb.client()
+    item = {"connectionID": {"S": text}, text: {"S": text}}
+    client.put_item(TableName="connections", Item=item)
+    assert client.scan(TableName="connections")["Items"] == [item]
+
+
+class TestProcess:
+    def test_ends_with_its_context(self) -> None:
+        with EmbeddedDynamoDB() as database:
+            endpoint = database.endpoint
+            assert is_open(endpoint)
+        assert not is_open(endpoint)
+
+    def test_may_be_stopped_twice_and_before_it_serves(self) -> None:
+        database = EmbeddedDynamoDB()
+        database.start()
+        database.stop()
+        database.stop()
+        with pytest.raises(ServiceError, match="is not started"):
+            _ = database.endpoint
+
+    @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+    def test_ends_when_its_parent_is_killed(self, number: signal.Signals) -> None:
+        """The database inherits its parent's standard error: that ends when both have ended."""
+        with subprocess.Popen(
+            [sys.executable, "-c", PARENT],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as parent:
+            assert parent.stdout is not None
+            assert is_open(parent.stdout.readline().strip())
+            parent.send_signal(number)
+            parent.communicate(timeout=30)
+        assert parent.returncode == -number
+
+    def test_survives_ctrl_c_in_the_terminal_until_its_parent_ends(self) -> None:
+        """Ctrl-C signals the terminal's process group, of which the database is no member."""
+        with EmbeddedDynamoDB() as database:
+            assert database.endpoint
+            assert database._process is not None
+            assert os.getpgid(database._process.pid) != os.getpgrp()
+
+    def test_says_what_to_do_if_it_does_not_start(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+    ) -> None:
+        (tmp_path / "moto.py").write_text("raise SystemExit('broken')")
+        monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+        with (
+            EmbeddedDynamoDB() as database,
+            pytest.raises(ServiceError, match="does not start: it ended: pip install"),
+        ):
+            _ = database.endpoint
+
+    def test_says_nothing(self) -> None:
+        done = subprocess.run(
+            [sys.executable, "-c", PARENT],
+            cwd=ROOT,
+            env=clean_environment(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert (done.returncode, done.stderr, done.stdout.count("\n")) == (0, "", 1)
+
+
+class TestSurroundings:
+    @pytest.mark.parametrize(
+        ("environ", "region"),
+        [
+            ({}, "us-east-1"),
+            ({"AWS_DEFAULT_REGION": "eu-west-1"}, "eu-west-1"),
+            ({"AWS_REGION": "eu-north-1", "AWS_DEFAULT_REGION": "eu-west-1"}, "eu-north-1"),
+            ({"AWS_REGION": ""}, "us-east-1"),
+        ],
+    )
+    def test_the_region_is_the_users_if_there_is_one(
+        self, environ: dict[str, str], region: str
+    ) -> None:
+        assert local_region(environ) == region
+
+    def test_credentials_are_the_users_if_both_are_there(self) -> None:
+        own = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
+        assert local_credentials({**own, "AWS_PROFILE": "p"}) == own
+        assert local_credentials({"AWS_ACCESS_KEY_ID": "a"}) == DUMMY_CREDENTIALS
+
+
+def address(endpoint: str) -> tuple[str, int]:
+    url = urlsplit(endpoint)
+    assert url.hostname is not None
+    assert url.port is not None
+    return url.hostname, url.port
+
+
+def is_open(endpoint: str) -> bool:
+    try:
+        socket.create_connection(address(endpoint), timeout=10).close()
+    except ConnectionRefusedError:
+        return False
+    return True

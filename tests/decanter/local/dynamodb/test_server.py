@@ -1,0 +1,262 @@
+"""The server in front of the embedded DynamoDB, in this process and before another application."""
+
+import json
+import socket
+import struct
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from http.client import HTTPConnection, HTTPResponse, RemoteDisconnected
+from threading import Thread
+from types import MappingProxyType
+from typing import Any
+
+import pytest
+
+from decanter.local.dynamodb.server import MAX_BODY_BYTES, MOST_NOTES, Moto, Notes, Server
+
+# Closing then resets the connection, as the death of its process does with data on the way.
+RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+TARGET = {"X-Amz-Target": "DynamoDB_20120810.PutItem"}
+SENT_BYTES = MAX_BODY_BYTES + 4_000_000
+
+
+def echo(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    """Answer with the call that the application saw, and with what it should not say."""
+    headers = [("Access-Control-Allow-Origin", "*"), ("Server", "x"), ("x-amzn-RequestId", "1")]
+    start_response("200 OK", [("Content-Length", "0"), ("Content-Type", "a/b"), *headers])
+    seen = {name: environ[f"HTTP_{name}"] for name in ("AUTHORIZATION", "X_AMZ_TARGET")}
+    seen |= {"QUERY": environ["QUERY_STRING"], "body": environ["wsgi.input"].read().decode()}
+    text = json.dumps(seen).encode()
+    return [text[:9], text[9:]]
+
+
+def broken(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    raise IndexError("list index\nout of range")
+
+
+def lacking(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    raise NotImplementedError("The put_item action has not been implemented")
+
+
+def half(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    raise NotImplementedError("Moto does not support operator +")
+
+
+@contextmanager
+def serving(application: Any) -> Iterator[Server]:
+    """A server that has finished with every connection when the block ends."""
+    server = Server(application, "us-east-1", ["db.test"])
+    server.daemon_threads = False
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@pytest.fixture(name="server", scope="module")
+def _server() -> Iterator[Server]:
+    with serving(echo) as server:
+        yield server
+
+
+@contextmanager
+def request(
+    server: Server,
+    headers: Mapping[str, str] = MappingProxyType(TARGET),
+    body: bytes = b"{}",
+    method: str = "POST",
+) -> Iterator[HTTPResponse]:
+    connection = HTTPConnection("127.0.0.1", server.server_port, timeout=10)
+    with closing(connection):
+        own = {name: value.format(port=server.server_port) for name, value in headers.items()}
+        connection.request(method, "/", body, own)
+        yield connection.getresponse()
+
+
+def kind(response: HTTPResponse) -> str:
+    """The type of an error, as an SDK reads it."""
+    assert response.headers["Content-Type"] == "application/x-amz-json-1.0"
+    name: str = json.loads(response.read())["__type"].partition("#")[2]
+    return name
+
+
+def test_every_region_becomes_one_and_the_body_is_whole(server: Server) -> None:
+    other = {"Authorization": "AWS4-HMAC-SHA256 Credential=x/20260101/eu-west-1/dynamodb/z, S=0"}
+    with request(server, {**TARGET, **other}, b'{"a": "\xc3\xbc"}') as response:
+        seen = json.loads(response.read())
+    assert "Credential=local/20000101/us-east-1/dynamodb/" in seen["AUTHORIZATION"]
+    assert (seen["X_AMZ_TARGET"], seen["body"]) == (TARGET["X-Amz-Target"], '{"a": "ü"}')
+    assert seen["QUERY"] == "Action=PutItem"
+
+
+def test_of_the_applications_headers_only_dynamodbs_are_passed_on(server: Server) -> None:
+    with request(server) as response:
+        assert {name for name, _ in response.getheaders()} == {
+            *("Content-Type", "Content-Length", "x-amzn-RequestId"),
+        }
+
+
+@pytest.mark.parametrize(
+    ("method", "headers", "status"),
+    [
+        ("POST", TARGET, 200),
+        ("POST", {**TARGET, "Host": "localhost:{port}"}, 200),
+        ("POST", {**TARGET, "Host": "[::1]:{port}"}, 200),
+        ("POST", {**TARGET, "Host": "db.test"}, 200),
+        ("POST", {}, 400),
+        ("POST", {"X-Amz-Target": ""}, 400),
+        ("POST", {**TARGET, "Host": "evil.example:{port}"}, 403),
+        ("POST", {**TARGET, "Host": "127.0.0.1"}, 403),
+        ("POST", {**TARGET, "Host": "127.0.0.1:1"}, 403),
+        ("POST", {**TARGET, "Host": "192.168.1.5:{port}"}, 403),
+        ("POST", {**TARGET, "Host": ""}, 403),
+        ("POST", {**TARGET, "Origin": "http://evil.example"}, 403),
+        ("POST", {**TARGET, "Origin": "null"}, 403),
+        ("POST", {**TARGET, "Origin": "http://127.0.0.1:{port}"}, 403),
+        ("POST", {"Content-Type": "text/plain", "Origin": "http://evil.example"}, 403),
+        ("POST", {"Content-Type": "text/plain"}, 400),
+        ("OPTIONS", {"Origin": "http://evil.example"}, 501),
+        *((method, TARGET, 501) for method in ("OPTIONS", "GET", "HEAD", "PUT", "DELETE", "X")),
+    ],
+)
+def test_only_an_sdks_request_is_answered(
+    server: Server, method: str, headers: dict[str, str], status: int
+) -> None:
+    with request(server, headers, method=method) as response:
+        assert response.status == status
+        assert not [name for name in response.headers if name.startswith("Access-Control-")]
+        assert method == "HEAD" or status == 200 or kind(response)
+
+
+def test_a_refused_request_does_not_meet_a_fault() -> None:
+    with serving(echo) as server:
+        server.faults.obey({"id": 1, "fault": {"target": "dynamodb", "action": "throttle"}})
+        with request(server, {**TARGET, "Origin": "null"}) as response:
+            assert response.status == 403
+        with request(server) as response:
+            assert kind(response) == "ProvisionedThroughputExceededException"
+
+
+def test_a_fault_may_be_an_answer_that_comes_late_or_none() -> None:
+    with serving(echo) as server:
+        late = {"target": "dynamodb", "action": "late", "milliseconds": 1, "calls": 1}
+        server.faults.obey({"id": 1, "fault": late})
+        with request(server) as response:
+            assert response.status == 200
+        server.faults.obey({"id": 2, "fault": {"target": "dynamodb", "action": "away"}})
+        with pytest.raises(RemoteDisconnected), request(server):
+            pass
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"no json", b"[]", b'"x"', b"{", b"\xff{}", b"[" * 100_000, b"{} {}", b"null"]
+)
+def test_a_body_that_is_not_a_json_object_is_a_serialization_error(
+    server: Server, body: bytes
+) -> None:
+    with request(server, body=body) as response:
+        assert (response.status, kind(response)) == (400, "SerializationException")
+
+
+@pytest.mark.parametrize(
+    "framing",
+    [
+        *("Content-Length: x", "Content-Length: -1", "Content-Length: 2, 2", "Content-Length: "),
+        *("Content-Length: 2\r\nContent-Length: 3", "Content-Length: " + "9" * 5000),
+        *("Transfer-Encoding: chunked", "Content-Length: 2\r\nTransfer-Encoding: chunked"),
+        "Content-Length: 50",
+    ],
+)
+def test_a_length_that_is_not_right_is_a_serialization_error(server: Server, framing: str) -> None:
+    server.body_seconds = 0.05
+    with socket.create_connection(("127.0.0.1", server.server_port), timeout=10) as connection:
+        head = f"POST / HTTP/1.1\r\nHost: 127.0.0.1:{server.server_port}\r\n{framing}\r\n\r\n"
+        connection.sendall(head.encode() + b"{}")
+        response = HTTPResponse(connection)
+        response.begin()
+        assert (response.status, response.headers["Connection"]) == (400, "close")
+        assert kind(response) == "SerializationException"
+
+
+def test_a_client_that_sends_too_much_still_gets_its_answer(server: Server) -> None:
+    with request(server, body=b"x" * SENT_BYTES) as response:
+        assert (response.status, kind(response)) == (400, "SerializationException")
+
+
+@pytest.mark.parametrize(
+    "line", [b"NONSENSE\r\n", b"POST / HTTP/9.9\r\n", b"POST " + b"x" * 70_000]
+)
+def test_what_is_not_http_is_answered_and_ended(server: Server, line: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", server.server_port), timeout=10) as connection:
+        connection.sendall(line + b"\r\n\r\n")
+        connection.shutdown(socket.SHUT_WR)
+        answered = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert b"SerializationException" in answered
+
+
+def test_a_client_that_dies_is_not_reported(capfd: pytest.CaptureFixture[str]) -> None:
+    """It dies while its connection is kept open for the next request."""
+    with serving(echo) as server:
+        connection = HTTPConnection("127.0.0.1", server.server_port, timeout=10)
+        connection.request("POST", "/", b"{}", TARGET)
+        connection.getresponse().read()
+        connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
+        connection.close()
+    assert capfd.readouterr() == ("", "")
+
+
+def test_where_the_application_raises_the_client_gets_a_500_with_the_cause(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    with serving(broken) as server:
+        for _ in range(2):  # an SDK tries it again
+            with request(server) as response:
+                assert response.status == 500
+                answer = json.loads(response.read())
+    assert answer == {
+        "__type": "com.amazonaws.dynamodb.v20120810#InternalServerError",
+        "message": "the embedded DynamoDB cannot do PutItem: IndexError: list index out of range; "
+        "a DynamoDB Local can: name it with --dynamodb-endpoint URL",
+    }
+    told = capfd.readouterr().err
+    assert told.count("the embedded DynamoDB cannot do PutItem") == 1
+    assert told.count("Traceback (most recent call last):\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("application", "target", "status", "cause"),
+    [
+        (lacking, "DynamoDB_20120810.PutItem", 400, "PutItem: moto does not have this operation"),
+        (half, "DynamoDB_20120810.PutItem", 500, "PutItem: NotImplementedError: Moto does not"),
+        (echo, "DynamoDBStreams_20120810.ListStreams", 400, "ListStreams: only calls of DynamoDB_"),
+        (echo, "DynamoDB_20111205.GetItem", 400, "DynamoDB_20111205.GetItem: only calls of"),
+        (echo, "DynamoDB_20120810.Get Item&Action=x", 400, "only calls of DynamoDB_20120810"),
+        (echo, "x" * 9000, 400, "only calls of DynamoDB_20120810 are answered"),
+    ],
+)
+def test_what_the_embedded_one_lacks_is_said_at_once(
+    application: Any, target: str, status: int, cause: str
+) -> None:
+    told: list[tuple[str, str]] = []
+    moto = Moto(application, "us-east-1", Notes(lambda *note: told.append(note)))
+    answered, _, body = moto.answer(target, b"{}")
+    message = json.loads(body)["message"]
+    assert answered == status
+    assert message.startswith("the embedded DynamoDB cannot do ")
+    assert cause in message
+    assert len(message) < 700
+    assert [(line, "Traceback" in detail) for line, detail in told] == [(message, status == 500)]
+
+
+def test_notes_come_to_an_end() -> None:
+    """Their keys are the peers' to choose."""
+    told: list[str] = []
+    notes = Notes(lambda line, _: told.append(line))
+    for number in range(2 * MOST_NOTES):
+        notes.once(str(number), "line")
+        notes.once(str(number), "line")
+    assert len(told) == MOST_NOTES

@@ -1,0 +1,439 @@
+"""Workers that a fork server makes are what spawned workers are, and end as they do."""
+
+import asyncio
+import dataclasses
+import os
+import signal
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from decanter.errors import ProjectError
+from decanter.local.functions.process import Worker, WorkerGoneError
+from tests.support.apps import replace
+from tests.support.workers import (
+    EVALUATES,
+    Cast,
+    Stage,
+    children,
+    descriptors,
+    ended,
+    evaluate,
+    is_running,
+)
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="workers are forked on Linux only")
+
+
+@pytest.fixture(name="stage")
+def _stage(tmp_path: Path) -> Stage:
+    (tmp_path / "project").mkdir()
+    return Stage(tmp_path / "project")
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for what no event tells; the stage's time limit ends it."""
+    while not condition():  # noqa: ASYNC110 - nothing tells
+        await asyncio.sleep(0.01)
+
+
+def is_forked(worker: Worker, forks: Cast) -> bool:
+    return any(worker.pid in children(pid) for pid in forks.pids)
+
+
+A_THREAD = "threading.Thread(target=threading.Event().wait, daemon=True).start()\n"
+
+ALIKE = [
+    "sys.path",
+    "sys.modules['__main__'].__file__",
+    "[sys.argv[:-1], sys.orig_argv[:-1]]",
+    "sys.modules['app'].__file__",
+    "sorted(os.environ.items())",
+    "os.getcwd()",
+    "[os.getsid(0) == os.getpid(), os.getpgid(0) == os.getpid()]",
+    "os.readlink('/proc/self/fd/0')",
+    "[os.readlink(f'/proc/self/fd/{n}')[:6] for n in (1, 2)]",
+    "[os.get_inheritable(int(n)) for n in os.listdir('/proc/self/fd') if os.path.exists(FD + n)]",
+    "[each for each in open('/proc/self/status') if each[:3] in ('Sig', 'Shd', 'Thr', 'Uma')]",
+    "[repr(__import__('signal').getsignal(n)) for n in range(1, 32)]",
+    "[str(sys.flags), sys.dont_write_bytecode, sys.getrecursionlimit()]",
+    "[sys.__stdout__.encoding, sys.__stdout__.errors, sys.__stdout__.line_buffering]",
+    "__import__('time').tzname",
+    "[__import__('gc').isenabled(), __import__('gc').get_threshold()]",
+    "[str(h) for h in __import__('logging').getLogger().handlers][0].split()[0]",
+    "[os.system('exit 3'), os.getppid() > 1]",
+]
+
+
+def test_a_forked_worker_is_like_a_spawned_one(stage: Stage) -> None:
+    """Without a locale, where Python itself sets a variable when it starts."""
+    launch = stage.launch(COLOUR="red", TZ="Asia/Tokyo", AWS_REGION="eu-west-1")
+    without = {k: v for k, v in launch.environment.items() if not k.startswith(("LC_", "LANG"))}
+    launch = dataclasses.replace(launch, environment=without)
+
+    async def work(forks: Cast) -> None:
+        forked, spawned = await forks.start(launch), await forks.spawn(launch)
+        assert is_forked(forked, forks)
+        assert not is_forked(spawned, forks)
+        for expression in ALIKE:
+            values = [await evaluate(worker, expression) for worker in (forked, spawned)]
+            assert values[0] == values[1], expression
+
+    stage.run(work)
+    assert stage.notes == []
+
+
+def test_forked_workers_share_no_randomness(stage: Stage) -> None:
+    """The server draws no number itself, so that equal seeds would give equal first values."""
+    values = (
+        "[__import__('random').random(), __import__('random').SystemRandom().random(),"
+        " str(__import__('uuid').uuid4()), str(__import__('uuid').uuid1()),"
+        " __import__('secrets').token_hex(), os.urandom(8).hex(),"
+        " __import__('tempfile').mktemp(), __import__('ssl').RAND_bytes(8).hex()]"
+    )
+
+    async def work(forks: Cast) -> None:
+        workers = [await forks.start(stage.launch()) for _ in range(2)]
+        one, other = [await evaluate(worker, values) for worker in workers]
+        assert not set(one) & set(other)
+
+    stage.run(work)
+
+
+VARIABLES = [
+    {},
+    {"COLOUR": "red"},
+    {"COLOUR": "blue", "AWS_REGION": "eu-west-1"},
+    {"HOME": "/nowhere"},
+    {"TZ": "Asia/Tokyo"},
+    {"EMPTY": "", "LINES": "a=b\nc", "UMLAUT": "\u00fc"},
+    {"PYTHONUTF8": "1"},
+    {"PYNAMODB_CONFIG": "/nowhere"},
+    {},
+]
+
+
+def test_each_function_has_its_own_variables_alone(stage: Stage) -> None:
+    launches = [stage.launch(60, **variables) for variables in VARIABLES]
+
+    async def work(forks: Cast) -> None:
+        for launch in launches:
+            inside = await evaluate(await forks.start(launch), "dict(os.environ)")
+            for name in ("_X_AMZN_TRACE_ID", "AWS_EXECUTION_ENV"):  # the runtime's, Chalice's
+                inside.pop(name)
+            assert inside == launch.environment
+
+    stage.run(work)
+
+
+def test_a_variable_that_is_read_before_the_fork_has_its_function_spawned(stage: Stage) -> None:
+    names = ["PYNAMODB_CONFIG", "PYTHONHASHSEED", "LD_DEBUG_OUTPUT"]
+
+    async def work(forks: Cast) -> None:
+        assert is_forked(await forks.start(stage.launch()), forks)
+        for name in [*names, *names]:
+            assert not is_forked(await forks.start(stage.launch(60, **{name: "1"})), forks), name
+
+    stage.run(work)
+    assert [name for note in stage.notes for name in names if name in note] == names
+
+
+def test_a_function_with_more_variables_than_a_message_takes_is_spawned(stage: Stage) -> None:
+    launch = stage.launch(60, **{f"LARGE_{n}": "x" * 100_000 for n in range(3)})
+
+    async def work(forks: Cast) -> None:
+        worker = await forks.start(launch)
+        assert await evaluate(worker, "len(os.environ['LARGE_2'])") == 100_000
+        assert not is_forked(worker, forks)
+
+    stage.run(work)
+    assert "spawned instead of forked" in stage.notes[0]
+
+
+@pytest.mark.parametrize("file", ["jmespath.py", "jmespath/__init__.py", "pynamodb.py"])
+def test_a_project_whose_module_hides_an_imported_one_is_spawned(stage: Stage, file: str) -> None:
+    path = stage.project.folder / file
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("own = True\nescape = unescape = search = None\n")
+    module = Path(file).parts[0].removesuffix(".py")
+    stage.project.write(f"import {module}\n" + EVALUATES)
+
+    async def work(forks: Cast) -> None:
+        worker = await forks.start(stage.launch())
+        assert await evaluate(worker, f"sys.modules[{module!r}].own") is True
+
+    stage.run(work)
+    assert f"a module {module} of its own" in stage.notes[0]
+
+
+def test_folders_and_files_that_are_no_modules_hide_nothing(stage: Stage) -> None:
+    (stage.project.folder / "html").mkdir()
+    (stage.project.folder / "email.txt").touch()
+
+    async def work(forks: Cast) -> None:
+        assert is_forked(await forks.start(stage.launch()), forks)
+
+    stage.run(work)
+    assert stage.notes == []
+
+
+@pytest.mark.parametrize(
+    ("source", "why"),
+    [
+        (f"import threading\n{A_THREAD}", "has started a thread"),
+        ("import socket\nkept = socket.socket()", "has opened a file or a socket"),
+        ("import os\nos.environ['LEFT'] = 'behind'", "has set an environment variable"),
+        ("import os\nkept = dict(os.environ)", "is read when what apps share is imported"),
+        ("import os\nos._exit(7)", "does not start (exit status 7)"),
+        ("raise SystemExit", "does not start (exit status 0)"),
+        ("raise OSError('no')", "does not start (exit status 1: OSError: no)"),
+    ],
+)
+def test_what_a_fork_would_break_is_spawned_and_told_once(
+    stage: Stage, tmp_path: Path, source: str, why: str
+) -> None:
+    (tmp_path / "packages" / "pynamodb").mkdir(parents=True)
+    (tmp_path / "packages" / "pynamodb" / "__init__.py").write_text(source + "\n")
+    launch = stage.launch(PYTHONPATH=str(tmp_path / "packages"))
+
+    async def work(forks: Cast) -> None:
+        for _ in range(2):
+            worker = await forks.start(launch)
+            assert not is_forked(worker, forks)
+            assert await evaluate(worker, "1") == 1
+
+    stage.run(work)
+    (note,) = stage.notes
+    assert why in note
+
+
+def test_a_package_that_is_installed_anew_is_imported_anew(stage: Stage, tmp_path: Path) -> None:
+    package = tmp_path / "packages" / "pynamodb"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("version = 1\n")
+    launch = stage.launch(PYTHONPATH=str(package.parent))
+    stage.project.write("import pynamodb\n" + EVALUATES)
+
+    async def work(forks: Cast) -> None:
+        old = await forks.start(launch)
+        (server,) = forks.pids
+        replace(package / "__init__.py", "version = 2\n")
+        for kind in ("spawned", "forked"):
+            worker = await forks.start(launch)
+            assert is_forked(worker, forks) is (kind == "forked")
+            assert await evaluate(worker, "sys.modules['pynamodb'].version") == 2
+        assert await evaluate(old, "sys.modules['pynamodb'].version") == 1
+        await ended(old)
+        await until(lambda: not is_running(server))
+
+    stage.run(work)
+    assert stage.notes == []
+
+
+BROKEN = [
+    "1 / 0",
+    "import nothing_of_that_name",
+    "def broken(:",
+    "import os; os._exit(3)",
+    "import sys; sys.exit(3)",
+    "app = None",
+    "import ctypes; ctypes.string_at(0)",
+    "import time; time.sleep(60)",
+]
+
+
+def test_what_keeps_an_app_from_being_loaded_is_told_as_when_it_is_spawned(stage: Stage) -> None:
+    async def work(forks: Cast) -> None:
+        for source in BROKEN:
+            stage.project.write(source + "\n")
+            launch = stage.launch(init_seconds=1.5 if "sleep" in source else 60)
+            told = []
+            for start in (forks.start, forks.spawn):
+                with pytest.raises(ProjectError) as raised:
+                    await start(launch)
+                told.append((str(raised.value), raised.value.detail))
+            assert told[0] == told[1], source
+            assert not any(children(pid) for pid in forks.pids), source
+
+    stage.run(work)
+
+
+ENDS = {
+    "os._exit(3)": "exit status 3",
+    "os.kill(os.getpid(), 9)": "SIGKILL",
+    "__import__('ctypes').string_at(0)": "SIGSEGV",
+    "os.closerange(3, 1000)": "exit status [01]",  # the thread that reads may notice first
+}
+
+
+def test_a_worker_that_ends_in_a_handler_says_how(stage: Stage) -> None:
+    async def work(forks: Cast) -> None:
+        for expression, how in ENDS.items():
+            worker = await forks.start(stage.launch())
+            assert is_forked(worker, forks)
+            with pytest.raises(WorkerGoneError, match=how):
+                await evaluate(worker, expression)
+            await worker.wait()
+            assert not worker.alive
+            assert not children(forks.pids[0])
+
+    stage.run(work)
+
+
+def test_what_a_handler_has_started_ends_with_its_worker(stage: Stage) -> None:
+    start = "__import__('subprocess').Popen(['sleep', '60']).pid"
+
+    def has_ended(pid: int) -> bool:
+        return not is_running(pid)
+
+    async def work(forks: Cast) -> None:
+        for end in (os.kill, None):
+            worker = await forks.start(stage.launch())
+            child = await evaluate(worker, start)
+            if end is None:
+                worker.kill()
+            else:
+                end(worker.pid, signal.SIGTERM)
+            await worker.wait()
+            await until(partial(has_ended, child))
+
+    stage.run(work)
+
+
+def test_an_idle_worker_that_ends_is_seen(stage: Stage) -> None:
+    async def work(forks: Cast) -> None:
+        worker = await forks.start(stage.launch())
+        os.kill(worker.pid, signal.SIGKILL)
+        await until(lambda: not worker.alive)
+
+    stage.run(work)
+
+
+def test_what_does_not_go_through_python_is_printed_too(stage: Stage) -> None:
+    async def work(forks: Cast) -> None:
+        worker = await forks.start(stage.launch())
+        await evaluate(worker, "[os.system('echo from a child; echo too >&2')]")
+        await evaluate(worker, "[__import__('ctypes').CDLL(None).puts(b'from C'),"
+                               " __import__('ctypes').CDLL(None).fflush(None)]")  # fmt: skip
+        await until(lambda: len(stage.printed) == 3)
+
+    stage.run(work)
+    assert stage.printed == ["from a child", "too", "from C"]
+
+
+def test_an_app_may_start_threads_and_processes_when_it_is_imported(stage: Stage) -> None:
+    stage.project.write(
+        "import multiprocessing, threading, subprocess\n"
+        f"{A_THREAD}child = subprocess.run(['echo', 'child'], check=True)\n" + EVALUATES
+    )
+
+    async def work(forks: Cast) -> None:
+        worker = await forks.start(stage.launch())
+        assert await evaluate(worker, "__import__('threading').active_count()") == 3
+        pool = "__import__('multiprocessing').get_context('fork').Pool(1).apply(len, ['abc'])"
+        assert await evaluate(worker, pool) == 3
+
+    stage.run(work)
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_fork_server_that_dies_is_replaced_and_its_workers_go_on(
+    stage: Stage, number: signal.Signals
+) -> None:
+    async def work(forks: Cast) -> None:
+        worker = await forks.start(stage.launch())
+        (server,) = forks.pids
+        os.kill(server, number)
+        await until(lambda: stage.notes != [])
+        assert await evaluate(worker, "6 * 7") == 42
+        assert is_forked(await forks.start(stage.launch()), forks)
+        await ended(worker)
+        assert not is_running(worker.pid)
+
+    stage.run(work)
+    assert stage.notes == [f"the fork server has ended ({number.name}): another one is started"]
+
+
+def test_a_worker_whose_server_has_died_is_seen_to_end(stage: Stage) -> None:
+    async def work(forks: Cast) -> None:
+        worker = await forks.start(stage.launch())
+        os.kill(forks.pids[0], signal.SIGKILL)
+        await until(lambda: stage.notes != [])
+        with pytest.raises(WorkerGoneError, match="its exit status is not known"):
+            await evaluate(worker, "os._exit(3)")
+
+    stage.run(work)
+
+
+def test_where_no_fork_server_lasts_workers_are_spawned(stage: Stage) -> None:
+    def has_notes(number: int) -> bool:
+        return len(stage.notes) == number
+
+    async def work(forks: Cast) -> None:
+        for deaths in range(1, 3):
+            assert is_forked(await forks.start(stage.launch()), forks)
+            os.kill(forks.pids[-1], signal.SIGKILL)
+            await until(partial(has_notes, deaths))
+        await forks.start(stage.launch())
+        assert forks.pids == []
+
+    stage.run(work)
+    assert stage.notes[-1].endswith("processes are spawned from now on")
+
+
+def test_many_starts_leave_no_descriptor_and_no_zombie(stage: Stage) -> None:
+    """FORK_STARTS=500 makes it many more."""
+
+    async def work(forks: Cast) -> None:
+        held = []
+        for number in range(int(os.environ.get("FORK_STARTS", "20")) // 5):
+            workers = await asyncio.gather(*(forks.start(stage.launch()) for _ in range(5)))
+            if number % 2:
+                os.kill(workers[0].pid, signal.SIGKILL)
+            await asyncio.gather(*map(ended, workers))
+            await asyncio.sleep(0)
+            assert not children(forks.pids[0])
+            held.append((descriptors(os.getpid()), descriptors(forks.pids[0])))
+        assert held[-1] <= held[0]
+
+    stage.run(work)
+
+
+def test_a_start_that_is_given_up_leaves_no_process(stage: Stage) -> None:
+    stage.project.write("import time; time.sleep(60)\n")
+
+    async def work(forks: Cast) -> None:
+        for moment in (0, 0.01, 0.3, 1):
+            start = asyncio.create_task(forks.start(stage.launch()))
+            await asyncio.sleep(moment)
+            start.cancel()
+            await asyncio.gather(start, return_exceptions=True)
+        await until(lambda: not any(children(pid) for pid in forks.pids))
+
+    stage.run(work)
+
+
+def test_stopping_ends_the_workers_that_are_left(stage: Stage) -> None:
+    pids = []
+
+    async def work(forks: Cast) -> None:
+        worker = await forks.start(stage.launch())
+        child = await evaluate(worker, "__import__('subprocess').Popen(['sleep', '60']).pid")
+        pids.extend([*forks.pids, worker.pid, child])
+        await forks.stop()
+        await until(lambda: not any(map(is_running, pids)))
+
+    stage.run(work)
+    assert len(pids) == 3
+
+
+def test_spawning_is_a_choice(stage: Stage) -> None:
+    async def work(forks: Cast) -> None:
+        await forks.start(stage.launch())
+        assert forks.pids == []
+
+    stage.run(work, enabled=False)
+    assert stage.notes == []

@@ -1,0 +1,50 @@
+"""What the fork server knows of its imports; `test_forks.py` has it fork."""
+
+import os
+from pathlib import Path
+
+from decanter.local.functions.forkserver import (
+    ANY_NAME,
+    module_names,
+    names_in,
+    recorded_reads,
+    stamp,
+)
+
+
+def test_each_way_to_read_a_variable_is_recorded() -> None:
+    with recorded_reads() as reads:
+        os.environ.get("ONE")
+        os.getenv("TWO")
+        "THREE" in os.environ  # noqa: B015 - reading is the point
+        os.environb.get(b"FOUR")
+        os.environ.pop("FIVE", None)
+    assert reads == {"ONE", "TWO", "THREE", "FOUR", "FIVE"}
+    os.environ.get("LATER")
+    assert "LATER" not in reads
+
+
+def test_going_through_all_variables_is_reading_any() -> None:
+    for read in (dict, list, len):
+        with recorded_reads() as reads:
+            read(os.environ)
+        assert (ANY_NAME in reads) is (read is not len)
+
+
+def test_the_modules_of_a_folder(tmp_path: Path) -> None:
+    for name in ("one.py", "two.abi3.so", "three.txt", "four.py.bak", "five/__init__.py", "six/a"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    assert set(module_names(str(tmp_path))) == {"one", "two", "five"}
+    assert "six" in names_in(str(tmp_path))
+
+
+def test_a_file_that_is_replaced_has_another_stamp(tmp_path: Path) -> None:
+    path = tmp_path / "module.py"
+    assert stamp(path) is None
+    path.write_text("1")
+    before = stamp(path)
+    (tmp_path / "new").write_text("2")
+    (tmp_path / "new").rename(path)
+    assert stamp(path) != before

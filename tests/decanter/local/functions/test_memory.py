@@ -1,0 +1,73 @@
+"""How many processes fit, by the machine's figures and by a container's."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from decanter.local.functions.memory import MEGABYTE, Memory, available_bytes, used_bytes
+
+
+def write(folder: Path, **files: str) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        (folder / name.replace("__", ".")).write_text(text)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("available", "used", "starting", "fits"),
+    [
+        (288, 10, 0, True),  # 256 are left to others, and a process is taken to need 32
+        (287, 10, 0, False),
+        (319, 10, 1, False),
+        (320, 10, 1, True),
+        (355, 100, 0, False),
+        (356, 100, 0, True),
+        (None, 10, 99, True),
+    ],
+)
+def test_a_process_fits_if_the_rest_of_the_machine_keeps_its_share(
+    available: int | None, used: int, starting: int, *, fits: bool
+) -> None:
+    memory = Memory(
+        lambda: None if available is None else available * MEGABYTE, lambda pid: used * MEGABYTE
+    )
+    assert memory.fits(1, starting) is fits
+
+
+def test_this_machine_has_memory_and_this_process_takes_some() -> None:
+    available, used = available_bytes(), used_bytes(os.getpid())
+    assert available is not None
+    assert available > MEGABYTE
+    assert used > MEGABYTE
+
+
+def test_what_has_no_such_figures_is_not_known(tmp_path: Path) -> None:
+    assert available_bytes(tmp_path, tmp_path) is None
+    assert used_bytes(os.getpid(), tmp_path) == 0
+
+
+@pytest.mark.parametrize(
+    ("limits", "expected"),
+    [
+        ({}, 900),
+        ({"a/b": "max"}, 900),
+        ({"a/b": "200"}, 120),  # 100 are taken, 20 of them by files
+        ({"a": "300", "a/b": "250"}, 170),
+        ({"a": "150", "a/b": "max"}, 70),
+        ({"a": "5000"}, 900),
+    ],
+)
+def test_a_container_has_what_the_tightest_limit_above_it_leaves(
+    tmp_path: Path, limits: dict[str, str], expected: int
+) -> None:
+    proc = write(tmp_path / "proc", meminfo=f"MemTotal: 9 kB\nMemAvailable: {900 * 1024} kB\n")
+    write(proc / "self", cgroup="4:memory:/other\n0::/a/b\n")
+    for folder, limit in limits.items():
+        most = limit if limit == "max" else str(int(limit) * MEGABYTE)
+        stat = f"anon 1\ninactive_file {20 * MEGABYTE}\n"
+        files = {"memory__max": most, "memory__current": str(100 * MEGABYTE), "memory__stat": stat}
+        write(tmp_path / "cgroups" / folder, **files)
+    found = available_bytes(proc, tmp_path / "cgroups")
+    assert found == expected * MEGABYTE

@@ -1,0 +1,38 @@
+"""What the process that imports an app says about it beside its handlers."""
+
+from pathlib import Path
+
+import pytest
+
+from decanter.project.config import Project
+from decanter.project.describe import describe
+from tests.support.apps import ANSWER, HEAD, SmallProject
+
+FLAG_LINE = 'app.experimental_feature_flags.update(["WEBSOCKETS"])\n'
+
+
+@pytest.fixture(name="small")
+def _small(tmp_path: Path) -> SmallProject:
+    return SmallProject(tmp_path)
+
+
+def warnings(small: SmallProject) -> tuple[str, ...]:
+    return describe(Project.load(small.folder, "dev")).warnings
+
+
+def test_an_app_without_faults_has_no_warning(small: SmallProject) -> None:
+    assert warnings(small) == ()
+
+
+def test_an_app_without_the_feature_flag_is_told_the_line_to_add(small: SmallProject) -> None:
+    small.write((HEAD + ANSWER.format(answer="''")).replace(FLAG_LINE, ""))
+    (warning,) = warnings(small)
+    assert warning.startswith("app.py does not switch Chalice's WebSockets on")
+    assert FLAG_LINE.strip() in warning
+
+
+def test_an_app_without_a_handler_is_told_how_to_have_one(small: SmallProject) -> None:
+    small.write(HEAD)
+    (warning,) = warnings(small)
+    assert warning.startswith("app.py has no WebSocket handler")
+    assert "@app.on_ws_message()" in warning

@@ -1,0 +1,176 @@
+"""What a project's folder and configuration say, and what is said when they are wrong."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from decanter.errors import ProjectError
+from decanter.project.config import Project
+from decanter.project.declaration import Declaration, TableDeclaration
+from tests.support.projects import CONFIG, TABLE, write_project
+
+CONNECTIONS = TableDeclaration.from_json(TABLE)
+
+
+def config(**dev: Any) -> dict[str, Any]:
+    return {"app_name": "pour", "stages": {"dev": dev}}
+
+
+def declaration(*functions: str) -> Declaration:
+    report = {
+        "app_name": "pour",
+        "websocket": {name: {"name": name, "function": name} for name in functions},
+        "http_routes": [],
+        "schedules": {},
+        "warnings": [],
+        "declarations": [TABLE],
+    }
+    return Declaration.from_json(report)
+
+
+class TestLoad:
+    def test_reads_the_stage(self, tmp_path: Path) -> None:
+        project = Project.load(write_project(tmp_path / "p"), "dev")
+        assert (project.app_name, project.chalice_stage, project.api_stage) == ("pour", "dev", "v1")
+
+    def test_api_stage_is_chalices_default_where_none_is_written(self, tmp_path: Path) -> None:
+        assert Project.load(write_project(tmp_path / "p"), "prod").api_stage == "api"
+
+    def test_the_default_stage_need_not_be_written(self, tmp_path: Path) -> None:
+        folder = write_project(tmp_path / "p", config={"app_name": "pour"})
+        assert Project.load(folder, "dev").app_name == "pour"
+
+    @pytest.mark.parametrize(
+        ("text", "message"),
+        [
+            ("{", "config.json:1:2: this is no JSON"),
+            ("[]", "config.json: the whole has to be an object, not list"),
+            ("{}", 'config.json: "app_name" has to be a string'),
+            ('{"app_name": "x", "stages": []}', "config.json has no stage 'test'; it has dev"),
+            ('{"app_name": "x", "stages": [1]}', '"stages" has to be an object of objects'),
+            ('{"app_name": "x", "stages": {"dev": 1}}', '"stages" has to be an object of objects'),
+            (json.dumps(CONFIG), "config.json has no stage 'test'; it has dev, prod"),
+        ],
+    )
+    def test_says_what_is_wrong_with_the_configuration(
+        self, text: str, message: str, tmp_path: Path
+    ) -> None:
+        folder = write_project(tmp_path / "p", config=text)
+        with pytest.raises(ProjectError) as caught:
+            Project.load(folder, "test")
+        assert message in str(caught.value)
+        assert "\n" not in str(caught.value)
+
+    @pytest.mark.parametrize("missing", ["app.py", ".chalice/config.json"])
+    def test_says_which_file_is_missing(self, missing: str, tmp_path: Path) -> None:
+        folder = write_project(tmp_path / "p")
+        (folder / missing).unlink()
+        with pytest.raises(ProjectError, match=rf"{folder} has no {missing}: .*--project-dir"):
+            Project.load(folder, "dev")
+
+    def test_a_configuration_in_another_encoding_is_one_line(self, tmp_path: Path) -> None:
+        folder = write_project(tmp_path / "p")
+        (folder / ".chalice" / "config.json").write_bytes(b'{"app_name": "\xff"}')
+        with pytest.raises(ProjectError, match="this is no UTF-8: byte 14"):
+            Project.load(folder, "dev")
+
+
+class TestFunctions:
+    def test_the_environment_is_merged_as_chalice_merges_it(self, tmp_path: Path) -> None:
+        function = {"websocket_message": {"environment_variables": {"B": "function"}}}
+        stages = config(
+            environment_variables={"B": "stage", "C": "stage"}, lambda_functions=function
+        )
+        document = {**stages, "environment_variables": {"A": "all", "B": "all"}}
+        project = Project.load(write_project(tmp_path / "p", config=document), "dev")
+        assert project.environment("websocket_message") == {
+            "A": "all",
+            "B": "function",
+            "C": "stage",
+        }
+        assert project.environment("websocket_connect") == {"A": "all", "B": "stage", "C": "stage"}
+
+    @pytest.mark.parametrize(
+        ("value", "kind"),
+        [(4711, "a number"), (True, "a boolean"), ({"a": 4711}, "an object"), (None, "null")],
+    )
+    def test_a_variable_that_is_no_string_is_named_without_its_value(
+        self, value: object, kind: str, tmp_path: Path
+    ) -> None:
+        document = config(environment_variables={"PORT": value})
+        project = Project.load(write_project(tmp_path / "p", config=document), "dev")
+        with pytest.raises(ProjectError) as caught:
+            project.environment("websocket_connect")
+        message = str(caught.value).partition("config.json")[2]
+        assert message == (
+            ": the environment variable PORT of websocket_connect has to be a string, not " + kind
+        )
+
+    def test_timeout_and_memory_are_the_functions_else_chalices_defaults(
+        self, tmp_path: Path
+    ) -> None:
+        functions = {"websocket_message": {"lambda_timeout": 28, "lambda_memory_size": 512}}
+        document = config(lambda_functions=functions)
+        project = Project.load(write_project(tmp_path / "p", config=document), "dev")
+        assert (project.timeout("websocket_message"), project.memory("websocket_message")) == (
+            28,
+            512,
+        )
+        assert (project.timeout("websocket_connect"), project.memory("websocket_connect")) == (
+            60,
+            128,
+        )
+
+
+class TestTables:
+    def test_a_table_has_its_name_from_the_stage(self, tmp_path: Path) -> None:
+        project = Project.load(write_project(tmp_path / "p"), "prod")
+        (table,) = project.declared_tables(declaration("websocket_connect"))
+        assert table.name == "pour-prod-connections"
+        assert table.ttl_attribute == "expires_at"
+        assert table.arguments["ProvisionedThroughput"] == {
+            "ReadCapacityUnits": 5,
+            "WriteCapacityUnits": 5,
+        }
+
+    def test_on_demand_takes_no_capacity(self, tmp_path: Path) -> None:
+        project = Project.load(write_project(tmp_path / "p"), "dev")
+        (table,) = project.declared_tables(declaration("websocket_connect"), on_demand=True)
+        assert table.arguments["BillingMode"] == "PAY_PER_REQUEST"
+        assert "ProvisionedThroughput" not in table.arguments
+
+    def test_a_table_without_a_name_is_told_what_to_add(self, tmp_path: Path) -> None:
+        project = Project.load(write_project(tmp_path / "p", config=config()), "dev")
+        with pytest.raises(ProjectError, match=r'stage dev .* add "CONNECTIONS_TABLE"'):
+            project.table_name(CONNECTIONS, declaration("websocket_connect"))
+
+    def test_functions_with_different_names_are_told_apart(self, tmp_path: Path) -> None:
+        other = {"websocket_message": {"environment_variables": {"CONNECTIONS_TABLE": "other"}}}
+        document = config(
+            environment_variables={"CONNECTIONS_TABLE": "one"}, lambda_functions=other
+        )
+        project = Project.load(write_project(tmp_path / "p", config=document), "dev")
+        with pytest.raises(
+            ProjectError, match=r"of stage dev: websocket_connect, websocket_message$"
+        ):
+            project.table_name(CONNECTIONS, declaration("websocket_connect", "websocket_message"))
+
+
+class TestTemplate:
+    def test_a_project_need_not_have_one(self, tmp_path: Path) -> None:
+        assert Project.load(write_project(tmp_path / "p"), "dev").template() is None
+
+    def test_is_the_projects_own_read_for_its_stage(self, tmp_path: Path) -> None:
+        resource = {"WebsocketAPI": {"Properties": {"RouteSelectionExpression": {"Ref": "X"}}}}
+        document = {"Parameters": {"X": {"Default": "$request.body.m"}}, "Resources": resource}
+        project = Project.load(write_project(tmp_path / "p", template=document), "dev")
+        template = project.template()
+        assert template is not None
+        assert template.selection_expression() == "$request.body.m"
+
+    def test_a_named_file_has_to_be_there(self, tmp_path: Path) -> None:
+        project = Project.load(write_project(tmp_path / "p"), "dev")
+        with pytest.raises(ProjectError, match=r"cannot read .*other.json: No such file"):
+            project.template(tmp_path / "other.json")

@@ -1,0 +1,74 @@
+"""What is made of the report of a process that imported an app."""
+
+from typing import Any
+
+import pytest
+
+from decanter.errors import ProjectError
+from decanter.project.declaration import Declaration, RouteDeclaration, RouterDeclaration
+from tests.support.projects import TABLE
+
+ROUTER = {
+    "kind": "router",
+    "expression": "$request.body.message",
+    "routes": [{"route_key": "sendmessage", "operation_name": "SendRoute", "function": "send"}],
+    "default": False,
+}
+
+
+def report(*declarations: dict[str, Any], http_routes: tuple[str, ...] = ()) -> dict[str, Any]:
+    return {
+        "app_name": "pour",
+        "websocket": {"$default": {"name": "message", "function": "websocket_message"}},
+        "http_routes": list(http_routes),
+        "schedules": {"nightly": "rate(1 day)"} if http_routes else {},
+        "warnings": ["careful"],
+        "declarations": list(declarations),
+    }
+
+
+def test_reads_tables_and_routers() -> None:
+    declaration = Declaration.from_json(report(ROUTER, TABLE))
+    (table,) = declaration.tables
+    assert (table.hash_key, table.hash_key_type, table.ttl_attribute) == (
+        "connectionID",
+        "S",
+        "expires_at",
+    )
+    routes = (RouteDeclaration("sendmessage", "SendRoute", "send"),)
+    assert declaration.routers == (RouterDeclaration("$request.body.message", routes, False),)
+    assert declaration.warnings == ("careful",)
+
+
+def test_reads_what_each_function_needs() -> None:
+    table = {**TABLE, "actions": {"websocket_message": ["dynamodb:Scan", "dynamodb:DeleteItem"]}}
+    router = {**ROUTER, "posts": {"websocket_message": ["POST"]}}
+    declaration = Declaration.from_json(report(router, table))
+    actions = {"websocket_message": ("dynamodb:DeleteItem", "dynamodb:Scan")}
+    assert declaration.tables[0].actions == actions
+    assert declaration.routers[0].posts == {"websocket_message": ("POST",)}
+
+
+def test_a_kind_that_is_not_known_is_passed_over() -> None:
+    assert Declaration.from_json(report({"kind": "queue"}, TABLE)).routers == ()
+
+
+@pytest.mark.parametrize("key", sorted(set(TABLE) - {"kind", "ttl_attribute"}))
+def test_a_table_that_lacks_something_is_named(key: str) -> None:
+    partial = {name: value for name, value in TABLE.items() if name != key}
+    with pytest.raises(ProjectError, match=f"answered without '{key}'"):
+        Declaration.from_json(report(partial))
+
+
+def test_two_tables_need_two_logical_ids() -> None:
+    with pytest.raises(ProjectError, match="declares 2 tables as ConnectionsTable"):
+        Declaration.from_json(report(TABLE, {**TABLE, "read_capacity_units": 1}))
+
+
+def test_http_routes_have_a_function_and_each_schedule_its_own() -> None:
+    assert Declaration.from_json(report()).functions == ("websocket_message",)
+    assert Declaration.from_json(report(http_routes=("/",))).functions == (
+        "api_handler",
+        "nightly",
+        "websocket_message",
+    )

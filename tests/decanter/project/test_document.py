@@ -1,0 +1,115 @@
+"""Templates as files."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from decanter.errors import ProjectError
+from decanter.project.document import parse_template, read_template, write_text
+
+YAML = """\
+Resources:
+  Table:
+    Type: AWS::DynamoDB::Table
+    Condition: Wanted
+    Properties:
+      TableName: !Sub "${AWS::StackName}-t"
+      Arn: !GetAtt Other.Arn
+      Joined: !Join ["-", [!Ref A, b]]
+      Chosen: !If [Wanted, {X: !Ref B}, !Ref "AWS::NoValue"]
+Conditions:
+  Both: !And [!Condition Wanted, !Equals [a, a]]
+"""
+
+
+def test_yaml_has_cloudformations_short_tags(tmp_path: Path) -> None:
+    path = tmp_path / "template.yaml"
+    path.write_text(YAML)
+    document = read_template(path)
+    assert document["Resources"]["Table"]["Properties"] == {
+        "TableName": {"Fn::Sub": "${AWS::StackName}-t"},
+        "Arn": {"Fn::GetAtt": "Other.Arn"},
+        "Joined": {"Fn::Join": ["-", [{"Ref": "A"}, "b"]]},
+        "Chosen": {"Fn::If": ["Wanted", {"X": {"Ref": "B"}}, {"Ref": "AWS::NoValue"}]},
+    }
+    assert document["Conditions"]["Both"] == {
+        "Fn::And": [{"Condition": "Wanted"}, {"Fn::Equals": ["a", "a"]}]
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("t.json", '{"a": }', "t.json:1:7: this is no JSON: Expecting value"),
+        ("t.json", "3", "t.json: the whole has to be an object, not int"),
+        ("t.json", '{"Resources": []}', "t.json: Resources has to be an object, not list"),
+        ("t.json", '{"Resources": {"A": 1}}', "t.json: Resources.A has to be an object, not int"),
+        ("t.yml", "a: [", "t.yml: this is no YAML: while parsing a flow node"),
+        ("t.yaml", "- a", "t.yaml: the whole has to be an object, not list"),
+        ("t.yaml", "a: !!python/name:os.system", "t.yaml: this is no YAML: could not determine"),
+    ],
+)
+def test_a_file_that_is_no_template_is_one_line(
+    name: str, text: str, message: str, tmp_path: Path
+) -> None:
+    (tmp_path / name).write_text(text)
+    with pytest.raises(ProjectError) as caught:
+        read_template(tmp_path / name)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('{"Resources": {}}', {"Resources": {}}),
+        ("A: {B: 1}\nX: !Ref Y\n", {"A": {"B": 1}, "X": {"Ref": "Y"}}),
+        ('{"Resources": ', {}),
+        ("a: [", {}),
+        ("[]", {}),
+        ("", {}),
+    ],
+)
+def test_a_templates_text_is_json_or_yaml_or_empty(text: str, expected: object) -> None:
+    assert parse_template(text) == expected
+
+
+def test_a_file_is_replaced_whole_and_keeps_its_mode(tmp_path: Path) -> None:
+    path = tmp_path / "it"
+    path.write_text("old")
+    path.chmod(0o640)
+    link = tmp_path / "link"
+    link.symlink_to(path)
+    write_text(link, "new")
+    assert (path.read_text(), path.stat().st_mode & 0o777) == ("new", 0o640)
+    assert link.is_symlink()
+    assert sorted(tmp_path.iterdir()) == [path, link]
+
+
+def test_a_new_file_has_the_mode_that_others_get(tmp_path: Path) -> None:
+    write_text(tmp_path / "ours", "")
+    (tmp_path / "others").touch()
+    modes = {path.stat().st_mode for path in tmp_path.iterdir()}
+    assert len(modes) == 1
+
+
+def test_a_file_that_cannot_be_written_whole_stays_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "it"
+    path.write_text("old")
+    with pytest.raises(UnicodeEncodeError):
+        write_text(path, "new \ud800")
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_is_no_file_is_written_to_and_not_replaced(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        write_text(pipe, "it")
+        assert os.read(reader, 10) == b"it"
+    finally:
+        os.close(reader)
+    assert pipe.is_fifo()

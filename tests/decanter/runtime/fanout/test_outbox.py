@@ -1,0 +1,47 @@
+import gc
+
+from decanter.runtime.clock import Clock
+from decanter.runtime.fanout.outbox import Outboxes
+from decanter.runtime.settings import Settings
+from decanter.runtime.transports import Transport
+from tests.support.events import message_event
+from tests.support.fakes import FakeConnections, FakeTransport
+
+
+class Closing(FakeTransport):
+    def __init__(self, closed: list[str], name: str) -> None:
+        super().__init__()
+        self.closed = closed
+        self.name = name
+
+    def shutdown(self) -> None:
+        self.closed.append(self.name)
+
+
+def test_transports_are_kept_by_endpoint_and_closed_when_nobody_needs_them() -> None:
+    closed: list[str] = []
+
+    def open_transport(endpoint: str, settings: Settings) -> Transport:
+        return Closing(closed, endpoint)
+
+    outboxes = Outboxes(open_transport, FakeConnections(), Clock(), lambda _: 0.0)
+    for stage in ("v1", "v2", "v1"):
+        outboxes.of(message_event("{}", stage=stage), None).post("a", "text")
+    assert closed == []
+    del outboxes
+    gc.collect()
+    host = "https://a1b2c3d4e5.execute-api.eu-west-1.amazonaws.com"
+    assert closed == [f"{host}/v1", f"{host}/v2"]
+
+
+def test_transports_to_one_endpoint_share_who_was_reached() -> None:
+    """A sweep has a transport of its own."""
+    outboxes = Outboxes(
+        lambda endpoint, settings: FakeTransport(), FakeConnections(), Clock(), lambda _: 0.0
+    )
+    one, another = (
+        outboxes.transport("https://a/v1", Settings(concurrency=number)) for number in (1, 2)
+    )
+    elsewhere = outboxes.transport("https://a/v2", Settings())
+    one.post("a", b"text", 0)
+    assert (another.reach.reached, elsewhere.reach.reached) == (True, False)

@@ -1,0 +1,173 @@
+"""How fast a connection may send, in a DynamoDB."""
+
+import json
+from typing import Any
+
+import pytest
+from pynamodb.attributes import UnicodeAttribute
+
+from chalicelib.connections import Connection as PlainConnection
+from decanter import IdentifiedModel, PacedModel, Pacing, Request, Router, connection_table
+from decanter.runtime.hooks.rate_limit import CLOSE_VARIABLE, PACE_VARIABLE
+from tests.support.events import connect_event, message_event
+from tests.support.fakes import FakeClock, FakeTransport
+from tests.support.fixtures import LogLines
+
+NAME = "Sender0000DoECA="
+
+
+@connection_table(env="CONNECTIONS_TABLE")
+class Connection(PacedModel):
+    connection_id = UnicodeAttribute(hash_key=True, attr_name="connectionID")
+
+
+@connection_table(env="CONNECTIONS_TABLE")
+class Both(IdentifiedModel, PacedModel):
+    connection_id = UnicodeAttribute(hash_key=True, attr_name="connectionID")
+
+
+def service(environ: dict[str, str], clock: FakeClock) -> tuple[Router, FakeTransport]:
+    transport = FakeTransport(clock)
+    router = Router(
+        "$request.body.message",
+        connections=Connection,
+        open_transport=lambda endpoint, settings: transport,
+        clock=clock,
+    )
+    router.on_message(Pacing(Connection, environ, clock))
+
+    @router.route("say")
+    def say(request: Request) -> None:
+        request.reply("heard")
+
+    return router, transport
+
+
+def say(router: Router, body: str = '{"message": "say"}') -> Any:
+    return router.dispatch(message_event(body))["statusCode"]
+
+
+@pytest.mark.usefixtures("table")
+def test_so_many_at_once_and_so_many_a_second() -> None:
+    clock = FakeClock()
+    router, transport = service({PACE_VARIABLE: "5"}, clock)
+    Connection.record(connect_event())
+    assert [say(router) for _ in range(7)] == [200] * 5 + [429] * 2
+    assert json.loads(transport.posted_to(NAME)[-1])["error"]["code"] == "rate_limited"
+    clock.elapsed += 0.2
+    assert [say(router) for _ in range(2)] == [200, 429]
+    clock.elapsed += 10
+    assert [say(router) for _ in range(6)] == [200] * 5 + [429]
+    assert transport.closed == []
+
+
+@pytest.mark.usefixtures("table")
+def test_at_the_pace_allowed_nothing_is_refused() -> None:
+    clock = FakeClock()
+    router, _ = service({PACE_VARIABLE: "5"}, clock)
+    Connection.record(connect_event())
+    for _ in range(20):
+        assert say(router) == 200
+        clock.elapsed += 0.2
+
+
+@pytest.mark.usefixtures("table")
+def test_mistakes_that_select_no_route_count_too() -> None:
+    router, _ = service({PACE_VARIABLE: "3"}, FakeClock())
+    Connection.record(connect_event())
+    mistakes = ["{", "[]", '{"message": "nobody"}', "{", "[]", '{"message": "nobody"}']
+    assert [say(router, body) for body in mistakes] == [400, 400, 404, 429, 429, 429]
+
+
+@pytest.mark.usefixtures("table")
+def test_who_goes_on_though_refused_is_closed() -> None:
+    router, transport = service({PACE_VARIABLE: "5", CLOSE_VARIABLE: "10"}, FakeClock())
+    Connection.record(connect_event())
+    assert [say(router) for _ in range(10)] == [200] * 5 + [429] * 5
+    assert transport.closed == []
+    frames = len(transport.posts)
+    assert say(router) == 429
+    assert (transport.closed, len(transport.posts)) == ([NAME], frames)
+
+
+@pytest.mark.usefixtures("table")
+def test_who_waits_is_forgiven_at_the_pace_allowed() -> None:
+    clock = FakeClock()
+    router, transport = service({PACE_VARIABLE: "5", CLOSE_VARIABLE: "10"}, clock)
+    Connection.record(connect_event())
+    assert [say(router) for _ in range(10)] == [200] * 5 + [429] * 5
+    clock.elapsed += 1
+    assert say(router) == 429  # six ahead, for it went on though it was refused
+    clock.elapsed += 0.4
+    assert say(router) == 200
+    clock.elapsed += 10
+    assert [say(router) for _ in range(6)] == [200] * 5 + [429]
+    assert transport.closed == []
+
+
+@pytest.mark.usefixtures("table")
+def test_a_sustained_pace_above_the_limit_ends_in_closing() -> None:
+    clock = FakeClock()
+    router, transport = service({PACE_VARIABLE: "5", CLOSE_VARIABLE: "10"}, clock)
+    Connection.record(connect_event())
+    sent = 0
+    while not transport.closed:
+        say(router)
+        sent += 1
+        clock.elapsed += 0.1  # ten a second: five too many
+    assert 18 <= sent <= 22
+
+
+@pytest.mark.usefixtures("table")
+@pytest.mark.parametrize(("closing", "closed"), [({}, []), ({CLOSE_VARIABLE: "10"}, [NAME])])
+def test_a_connection_without_a_row_is_refused_or_closed_and_gets_none(
+    closing: dict[str, str], closed: list[str]
+) -> None:
+    router, transport = service({PACE_VARIABLE: "5"} | closing, FakeClock())
+    assert say(router) == 429
+    assert list(Connection.scan()) == []
+    assert transport.closed == closed
+
+
+@pytest.mark.usefixtures("table")
+@pytest.mark.parametrize("environ", [{}, {PACE_VARIABLE: ""}])
+def test_unset_there_is_no_limit_and_no_write(environ: dict[str, str]) -> None:
+    router, _ = service(environ, FakeClock())
+    Connection.record(connect_event())
+    assert {say(router) for _ in range(20)} == {200}
+    assert Connection.get(NAME).free_at is None
+
+
+@pytest.mark.parametrize(
+    ("environ", "remedy"),
+    [
+        *(({PACE_VARIABLE: value}, "from 1 to 1000") for value in ("0", "1001", "1.5", "many")),
+        *(
+            ({PACE_VARIABLE: "5", CLOSE_VARIABLE: value}, "from 6 to 100000")
+            for value in ("5", "100001", "many")
+        ),
+        ({CLOSE_VARIABLE: "10"}, "set both or neither"),
+    ],
+)
+def test_a_number_that_cannot_be_is_our_fault(
+    environ: dict[str, str], remedy: str, log_lines: LogLines, aws_environment: None
+) -> None:
+    router, _ = service(environ, FakeClock())
+    assert say(router) == 500
+    assert remedy in log_lines()[0]["error"]
+
+
+@pytest.mark.parametrize(("value", "closes"), [("", False), ("10", True)])
+def test_it_asks_for_the_right_to_close_only_where_it_may(value: str, *, closes: bool) -> None:
+    router, _ = service({PACE_VARIABLE: "5", CLOSE_VARIABLE: value}, FakeClock())
+    posts = router.__decanter__()["posts"]["websocket_message"]
+    assert ("DELETE" in posts) is closes
+
+
+def test_the_message_function_needs_one_right_more() -> None:
+    plain, paced, both = (
+        set((model.__decanter__() or {})["actions"]["websocket_message"])
+        for model in (PlainConnection, Connection, Both)
+    )
+    assert paced - plain == {"dynamodb:UpdateItem"}
+    assert both - plain == {"dynamodb:UpdateItem", "dynamodb:GetItem"}

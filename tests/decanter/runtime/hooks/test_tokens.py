@@ -1,0 +1,337 @@
+"""A key set, read over HTTP; what is made of it is in test_tokens."""
+
+import base64
+import hashlib
+import hmac
+import json
+import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from jwt.algorithms import RSAAlgorithm
+
+from decanter import Router
+from decanter.runtime.errors import ConfigurationError
+from decanter.runtime.hooks.tokens import MARKER, WebTokens, fetch_json
+from decanter.runtime.routing.connection_event import Handshake, Refused
+from tests.support.events import connect_event
+from tests.support.fakes import FakeClock, FakeConnections
+from tests.support.fixtures import LogLines
+
+
+class _Issuer(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        body = b'{"keys": []}'
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base's name
+        return
+
+
+def test_a_url_is_read_as_json() -> None:
+    with HTTPServer(("127.0.0.1", 0), _Issuer) as server:
+        thread = threading.Thread(target=server.handle_request)
+        thread.start()
+        assert fetch_json(f"http://127.0.0.1:{server.server_port}/jwks.json") == {"keys": []}
+        thread.join()
+
+
+SECRET = "a secret of thirty-two bytes or more"
+BASE = {"DECANTER_JWT_ISSUER": "https://issuer", "DECANTER_JWT_AUDIENCE": "decanter"}
+HS256 = {**BASE, "DECANTER_JWT_SECRET": SECRET}
+RS256 = {**BASE, "DECANTER_JWT_JWKS_URL": "https://issuer/jwks.json"}
+KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+OTHER_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+PUBLIC_PEM = KEY.public_key().public_bytes(
+    serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+)
+JWKS = {"keys": [{**json.loads(RSAAlgorithm.to_jwk(KEY.public_key())), "kid": "one"}]}
+OTHER_JWK = json.loads(RSAAlgorithm.to_jwk(OTHER_KEY.public_key()))
+ALGS = ["hs256", "HS384", "RS256", "ES256", "HS256 ", None, 256]
+NOW = int(time.time())
+LATER = NOW + 86_400
+"""Tokens are made when this file is read, perhaps long before they are shown."""
+
+
+def claims(**changes: Any) -> dict[str, Any]:
+    good = {"iss": "https://issuer", "aud": "decanter", "sub": "ann", "exp": LATER}
+    return {name: value for name, value in (good | changes).items() if value is not None}
+
+
+def b64(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def signed_by_hand(key: bytes, header: dict[str, Any], **changes: Any) -> str:
+    """An HMAC that PyJWT itself declines to make."""
+    return signed_texts(key, json.dumps(header), json.dumps(claims(**changes)))
+
+
+def signed_texts(key: bytes, header: str, payload: str) -> str:
+    text = f"{b64(header.encode())}.{b64(payload.encode())}"
+    return f"{text}.{b64(hmac.new(key, text.encode(), hashlib.sha256).digest())}"
+
+
+def by_hand(**changes: Any) -> str:
+    """A good signature over claims that PyJWT declines to sign."""
+    return signed_by_hand(SECRET.encode(), {"alg": "HS256"}, **changes)
+
+
+def hs256(**changes: Any) -> str:
+    return jwt.encode(claims(**changes), SECRET, "HS256")
+
+
+def rs256(key: rsa.RSAPrivateKey = KEY, kid: str | None = "one", **changes: Any) -> str:
+    return jwt.encode(claims(**changes), key, "RS256", headers={"kid": kid} if kid else None)
+
+
+def handshake(token: str | None, *offers: str) -> Handshake:
+    event = connect_event()
+    event["queryStringParameters"] = {} if token is None else {"token": token}
+    if offers:
+        event["multiValueHeaders"]["Sec-WebSocket-Protocol"] = [", ".join(offers)]
+    return Handshake(event)
+
+
+def hook(environ: dict[str, str], **options: Any) -> WebTokens:
+    return WebTokens(environ, **{"fetch": lambda url: JWKS, **options})
+
+
+def refusal(environ: dict[str, str], shown: Handshake) -> Refused:
+    with pytest.raises(Refused) as refused:
+        hook(environ)(shown)
+    return refused.value
+
+
+@pytest.mark.parametrize(("environ", "token"), [(HS256, hs256()), (RS256, rs256())])
+def test_a_good_token_says_who_it_is(environ: dict[str, str], token: str) -> None:
+    for shown in (handshake(token), handshake(None, "v1", MARKER, token)):
+        hook(environ)(shown)
+        assert shown.attributes == {"identity": "ann", "identity_expires_at": LATER}
+
+
+def test_a_browser_is_answered_with_the_marker_and_never_with_the_token() -> None:
+    shown = handshake(None, MARKER, hs256())
+    hook(HS256)(shown)
+    assert shown.subprotocol == MARKER
+
+
+def test_another_hooks_choice_of_a_subprotocol_stays() -> None:
+    shown = handshake(None, "v1", MARKER, hs256())
+    shown.subprotocol = "v1"
+    hook(HS256)(shown)
+    assert shown.subprotocol == "v1"
+
+
+def test_clocks_may_differ_a_little() -> None:
+    now = int(time.time())
+    lenient = HS256 | {"DECANTER_JWT_LEEWAY_SECONDS": "300"}
+    hook(lenient)(handshake(hs256(exp=now - 100, nbf=now + 200)))
+    strict = HS256 | {"DECANTER_JWT_LEEWAY_SECONDS": "0"}
+    assert refusal(strict, handshake(hs256(exp=now - 10))).status == 401
+
+
+FORGED = {
+    "expired": (HS256, hs256(exp=NOW - 60)),
+    "not yet valid": (HS256, hs256(nbf=LATER)),
+    "issued in the future": (HS256, hs256(iat=LATER)),
+    "another issuer": (HS256, hs256(iss="https://issuer.evil.net")),
+    "another audience": (HS256, hs256(aud="other")),
+    "no expiry": (HS256, hs256(exp=None)),
+    "no audience": (HS256, hs256(aud=None)),
+    "no issuer": (HS256, hs256(iss=None)),
+    "no subject": (HS256, hs256(sub=None)),
+    "an empty subject": (HS256, hs256(sub="")),
+    "another secret": (HS256, jwt.encode(claims(), SECRET[::-1], "HS256")),
+    "another HMAC": (HS256, jwt.encode(claims(), SECRET * 2, "HS512")),
+    "alg none": (HS256, jwt.encode(claims(), "", "none")),
+    "alg none, for RS256": (RS256, jwt.encode(claims(), "", "none", headers={"kid": "one"})),
+    "alg NONE": (HS256, signed_by_hand(b"", {"alg": "NONE"})),
+    "no alg": (HS256, signed_by_hand(SECRET.encode(), {"typ": "JWT"})),
+    "HS256 with the public key": (
+        RS256,
+        signed_by_hand(PUBLIC_PEM, {"alg": "HS256", "kid": "one"}),
+    ),
+    "RS256 where HS256 is due": (HS256, rs256()),
+    "another key under a known id": (RS256, rs256(OTHER_KEY)),
+    "an unknown key id": (RS256, rs256(kid="two")),
+    "no key id": (RS256, rs256(kid=None)),
+    "a key id that is no text": (RS256, signed_by_hand(b"", {"alg": "RS256", "kid": ["one"]})),
+    "its own key": (
+        RS256,
+        signed_by_hand(b"x", {"alg": "RS256", "jwk": JWKS["keys"][0], "jku": "https://evil"}),
+    ),
+    **{
+        f"a good signature by the key that its {name} brings": (
+            RS256,
+            jwt.encode(claims(), OTHER_KEY, "RS256", headers={"kid": "one", name: value}),
+        )
+        for name, value in {
+            "jwk": OTHER_JWK,
+            "jku": "https://evil.net/jwks.json",
+            "x5u": "https://evil.net/chain.pem",
+            "x5c": [b64(b"a certificate")],
+        }.items()
+    },
+    "HS256 with the public key as the set has it": (
+        RS256,
+        signed_by_hand(json.dumps(JWKS["keys"][0]).encode(), {"alg": "HS256", "kid": "one"}),
+    ),
+    "HS256 with an empty key": (RS256, signed_by_hand(b"", {"alg": "HS256", "kid": "one"})),
+    **{
+        f"a key id {kid!r}": (RS256, rs256(kid=kid))
+        for kid in (
+            "../../../dev/null",
+            "one/../one",
+            "one\0",
+            " one",
+            "' OR '1'='1",
+            "https://evil",
+        )
+    },
+    **{f"alg {alg}": (HS256, signed_by_hand(SECRET.encode(), {"alg": alg})) for alg in ALGS},
+    "two algorithms": (
+        HS256,
+        signed_texts(SECRET.encode(), '{"alg": "HS256", "alg": "none"}', json.dumps(claims())),
+    ),
+    "two expiries, of which the last counts": (
+        HS256,
+        signed_texts(
+            SECRET.encode(),
+            '{"alg": "HS256"}',
+            json.dumps(claims())[:-1] + f', "exp": {NOW - 60}}}',
+        ),
+    ),
+    "an expiry that never comes": (HS256, by_hand(exp=float("inf"))),
+    "an expiry that is no number": (HS256, by_hand(exp="tomorrow")),
+    "a payload that is not encoded": (
+        HS256,
+        signed_by_hand(SECRET.encode(), {"alg": "HS256", "b64": False}),
+    ),
+    "no object": (HS256, signed_texts(SECRET.encode(), '{"alg": "HS256"}', "[]")),
+    "several issuers": (HS256, by_hand(iss=["https://issuer", "https://other"])),
+    "a subject that is no text": (HS256, by_hand(sub=7)),
+    "a demand": (HS256, signed_by_hand(SECRET.encode(), {"alg": "HS256", "crit": ["b64"]})),
+    "truncated": (HS256, hs256()[:-8]),
+    "without its signature": (HS256, hs256().rpartition(".")[0] + "."),
+    "two parts": (HS256, hs256().rpartition(".")[0]),
+    "8 KB long": (HS256, hs256(padding="x" * 8192)),
+    "deeply nested": (HS256, f"{b64(b'[' * 3000)}.e30.e30"),
+    "no JSON": (HS256, "a.b.c"),
+    "not ASCII": (HS256, "é.é.é"),
+    "empty": (HS256, ""),
+}
+
+
+@pytest.mark.parametrize("name", FORGED)
+def test_a_forged_token_is_refused_and_not_logged(name: str, log_lines: LogLines) -> None:
+    environ, token = FORGED[name]
+    connections = FakeConnections()
+    router = Router("$request.body.message", connections=connections)
+    router.on_connect(hook(environ))
+    event = handshake(None, MARKER, token).event if token else handshake(None).event
+    assert router.connect(event) == {"statusCode": 401}
+    assert connections.rows == {}
+    text = json.dumps(log_lines())
+    assert '"outcome": "refused"' in text
+    assert not [part for part in token.split(".") if len(part) > 3 and part in text]
+
+
+def test_a_good_tokens_owner_is_in_the_row_and_no_token_in_the_log(log_lines: LogLines) -> None:
+    connections, token = FakeConnections(), hs256()
+    router = Router("$request.body.message", connections=connections)
+    router.on_connect(hook(HS256))
+    assert router.connect(handshake(token).event) == {"statusCode": 200}
+    assert connections.attributes["identity"] == "ann"
+    assert not [part for part in token.split(".") if part in json.dumps(log_lines())]
+
+
+class Issuer:
+    """Serves a key set, or does not."""
+
+    def __init__(self) -> None:
+        self.fetched = 0
+        self.answer: Any = JWKS
+
+    def __call__(self, url: str) -> Any:
+        self.fetched += 1
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+def test_a_key_set_is_kept_for_ten_minutes() -> None:
+    issuer, clock = Issuer(), FakeClock()
+    check = hook(RS256, fetch=issuer, clock=clock)
+    for _ in range(3):
+        check(handshake(rs256()))
+    assert issuer.fetched == 1
+    clock.elapsed += 600
+    check(handshake(rs256()))
+    assert issuer.fetched == 2
+
+
+def test_invented_key_ids_do_not_have_it_fetched_each_time() -> None:
+    issuer, clock = Issuer(), FakeClock()
+    check = hook(RS256, fetch=issuer, clock=clock)
+    for number in range(10):
+        with pytest.raises(Refused, match="unknown key"):
+            check(handshake(rs256(kid=f"invented {number}")))
+    assert issuer.fetched == 1
+    clock.elapsed += 30
+    issuer.answer = {"keys": [{**JWKS["keys"][0], "kid": "two"}]}
+    check(handshake(rs256(kid="two")))
+    assert issuer.fetched == 2
+
+
+@pytest.mark.parametrize(
+    "away", [OSError("away"), ValueError("no JSON"), [], {}, {"keys": [1]}, {"keys": None}]
+)
+def test_while_the_key_set_cannot_be_read_nobody_is_let_in(away: Any, log_lines: LogLines) -> None:
+    issuer, clock = Issuer(), FakeClock()
+    issuer.answer = away
+    check = hook(RS256, fetch=issuer, clock=clock)
+    for _ in range(2):
+        with pytest.raises(Refused) as refused:
+            check(handshake(rs256()))
+        assert refused.value.status == 503
+    (line,) = log_lines()
+    assert (line["event"], line["level"]) == ("key_set_unreadable", "ERROR")
+    issuer.answer = JWKS
+    clock.elapsed += 30
+    check(handshake(rs256()))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"DECANTER_JWT_ISSUER": ""}, "DECANTER_JWT_ISSUER is ''"),
+        ({"DECANTER_JWT_AUDIENCE": ""}, "DECANTER_JWT_AUDIENCE is ''"),
+        ({"DECANTER_JWT_SECRET": ""}, "set one of DECANTER_JWT_SECRET"),
+        ({"DECANTER_JWT_JWKS_URL": "https://issuer/"}, "set one of DECANTER_JWT_SECRET"),
+        ({"DECANTER_JWT_SECRET": "short"}, "HS256 needs 32 bytes or more"),
+        ({"DECANTER_JWT_SECRET": "", "DECANTER_JWT_JWKS_URL": "file:///x"}, "https URL"),
+        ({"DECANTER_JWT_LEEWAY_SECONDS": "301"}, "a whole number from 0 to 300"),
+        ({"DECANTER_JWT_LEEWAY_SECONDS": "1.5"}, "a whole number from 0 to 300"),
+    ],
+)
+def test_terms_that_cannot_be_are_named(changes: dict[str, str], message: str) -> None:
+    with pytest.raises(ConfigurationError) as error:
+        hook(HS256 | changes)(handshake(hs256()))
+    assert message in str(error.value)
+    assert "short" not in str(error.value).replace("too short", "")
+
+
+def test_without_pyjwt_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "jwt", None)
+    with pytest.raises(ConfigurationError, match=r"write PyJWT\[crypto\] into requirements.txt"):
+        hook(HS256)(handshake("token"))

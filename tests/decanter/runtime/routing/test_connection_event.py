@@ -1,0 +1,59 @@
+import pytest
+
+from decanter.runtime.routing.connection_event import Handshake, Refused
+from tests.support.events import connect_event
+
+
+def handshake(*offers: str) -> Handshake:
+    event = connect_event()
+    if offers:
+        event["multiValueHeaders"]["Sec-Websocket-Protocol"] = [*offers]
+        event["headers"]["Sec-Websocket-Protocol"] = offers[-1]
+    return Handshake(event)
+
+
+def test_it_has_what_the_client_said() -> None:
+    it = handshake()
+    assert it.connection_id == "Sender0000DoECA="
+    assert it.query == {"token": "s3cret"}
+    assert it.headers["host"].startswith("a1b2c3d4e5.execute-api")
+    assert (it.source_ip, it.subprotocols) == ("127.0.0.1", [])
+
+
+def test_an_event_without_headers_or_query_is_a_client_that_said_nothing() -> None:
+    it = Handshake({"requestContext": {"connectionId": "a"}})
+    assert (it.headers, it.query, it.source_ip, it.subprotocols) == ({}, {}, "", [])
+
+
+@pytest.mark.parametrize("offers", [("v2, v1",), ("v2", "v1"), (" v2 ,,v1 ",)])
+def test_subprotocols_are_those_of_all_headers_in_order(offers: tuple[str, ...]) -> None:
+    assert handshake(*offers).subprotocols == ["v2", "v1"]
+
+
+def test_without_all_values_the_last_header_counts() -> None:
+    event = {"requestContext": {"connectionId": "a"}, "headers": {"sec-websocket-protocol": "v1"}}
+    assert Handshake(event).subprotocols == ["v1"]
+
+
+def test_a_chosen_subprotocol_is_in_the_response_and_none_is_not() -> None:
+    it = handshake("v2, v1")
+    assert it.response == {"statusCode": 200}
+    it.subprotocol = "v1"
+    assert it.response == {"statusCode": 200, "headers": {"Sec-WebSocket-Protocol": "v1"}}
+    it.subprotocol = None
+    assert it.response == {"statusCode": 200}
+
+
+def test_a_subprotocol_that_was_not_offered_cannot_be_chosen() -> None:
+    with pytest.raises(ValueError, match="'v3' is none of those offered"):
+        handshake("v2, v1").subprotocol = "v3"
+
+
+@pytest.mark.parametrize("status", [200, 302, 399, 600])
+def test_a_status_that_lets_in_is_no_refusal(status: int) -> None:
+    with pytest.raises(ValueError, match=f"400 to 599, not {status}"):
+        Refused(status)
+
+
+def test_a_refusal_says_why_or_at_least_how() -> None:
+    assert [str(Refused(401, "no token")), str(Refused())] == ["no token", "status 403"]

@@ -1,0 +1,84 @@
+import json
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from decanter.runtime.errors import BadJson
+from decanter.runtime.routing.jsontext import MAX_DEPTH, member_texts, parse
+
+FLOATS = st.floats(allow_nan=False, allow_infinity=False)
+TEXT = st.text(max_size=8)
+SCALARS = st.none() | st.booleans() | st.integers() | FLOATS | TEXT
+VALUES = st.recursive(SCALARS, lambda v: st.lists(v) | st.dictionaries(TEXT, v), max_leaves=4)
+SPACE = st.text(alphabet=" \t\r\n", max_size=3)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", " ", "None", "{", "[1,]", "{'a': 1}", "\ufeff{}", "01", "1."),
+        *("NaN", "[Infinity]", '{"a": -Infinity}', '"\ud800"', '"\x00"'),
+        *("[" * 10_000, '{"a":' * 10_000, '"' * 10_001),
+    ],
+)
+def test_what_rfc_8259_does_not_allow_is_bad_json(text: str) -> None:
+    with pytest.raises(BadJson):
+        parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("null", None),
+        (' {"a": 1, "a": 2}\n', {"a": 2}),
+        ('"\\ud83d\\ude00\\u0000"', "😀\0"),
+        ('"\\ud800"', "\ud800"),
+        ("1e999", float("inf")),
+        ("9" * 5000, Decimal("9" * 5000)),
+        ("[" * MAX_DEPTH + "]" * MAX_DEPTH, ...),
+        (json.dumps("[" * 10_000), "[" * 10_000),
+        (json.dumps(["[", '\\"[{'] * 100), ["[", '\\"[{'] * 100),
+    ],
+)
+def test_what_it_allows_is_read(text: str, value: Any) -> None:
+    assert value is ... or parse(text) == value
+
+
+def test_nesting_is_limited_by_our_own_rule_and_not_by_the_interpreter() -> None:
+    with pytest.raises(BadJson, match=f"nested deeper than {MAX_DEPTH} levels"):
+        parse("[" * (MAX_DEPTH + 1) + "]" * (MAX_DEPTH + 1))
+
+
+def test_an_unfinished_string_full_of_escaped_quotes_takes_no_quadratic_time() -> None:
+    """With a pattern that gave up at the end and began anew, this would take minutes."""
+    with pytest.raises(BadJson):
+        parse("[" * (MAX_DEPTH + 1) + '"' + '\\"' * 60_000)
+
+
+def test_the_reason_does_not_quote_the_message() -> None:
+    with pytest.raises(BadJson) as caught:
+        parse('{"password": hunter2}')
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("data", ["1.0", "1e5", '"a\\u00e9\\/"', "[ 1,\t2 ]", '{"b":1, "a":2}'])
+def test_a_member_keeps_its_exact_text(data: str) -> None:
+    assert member_texts(f'{{"message":"m", "data" : {data} \n}}')["data"] == data
+
+
+def test_the_last_of_two_members_with_one_name_wins_however_it_is_escaped() -> None:
+    assert member_texts('{"a": 1, "\\u0061": 2}') == {"a": "2"}
+
+
+@given(st.dictionaries(TEXT, VALUES, max_size=4), SPACE, st.booleans())
+def test_every_member_of_every_object_is_found(
+    value: dict[str, Any], space: str, ascii_only: bool
+) -> None:
+    separators = (f"{space},{space}", f"{space}:{space}")
+    text = space + json.dumps(value, ensure_ascii=ascii_only, separators=separators) + space
+    found = {name: json.loads(member) for name, member in member_texts(text).items()}
+    assert found == value
+    assert parse(text) == value

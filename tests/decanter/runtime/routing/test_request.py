@@ -1,0 +1,221 @@
+import json
+from collections.abc import Collection
+
+import pytest
+
+from decanter.runtime.errors import BadJson, MissingData, NotAnObject, TooLarge, UnknownRoute
+from decanter.runtime.fanout.deadline import Deadline
+from decanter.runtime.fanout.outbox import Outbox
+from decanter.runtime.fanout.workers import Workers
+from decanter.runtime.routing.request import MAX_REF_BYTES, Disconnection, Request, error_frame
+from decanter.runtime.settings import MAX_MESSAGE_BYTES
+from decanter.runtime.transports import Outcome, Transport, outcome_of
+from tests.support.events import CONNECTED_AT, disconnect_event, message_event
+from tests.support.fakes import GONE, FakeClock, FakeConnections, FakeTransport
+from tests.support.fixtures import LogLines
+
+
+@pytest.fixture(name="transport")
+def _transport() -> FakeTransport:
+    return FakeTransport(FakeClock())
+
+
+def request(body: str | None, transport: Transport | None = None) -> Request:
+    clock = FakeClock()
+    now = clock.monotonic()
+    outbox = Outbox(
+        transport=lambda: transport or FakeTransport(clock),
+        connections=FakeConnections({"a": CONNECTED_AT, "b": CONNECTED_AT}),
+        deadline=Deadline(now + 20, now + 21),
+        clock=clock,
+        workers=Workers(clock),
+        backoff=lambda _: 0.0,
+    )
+    return Request(message_event(body), "the context", outbox)
+
+
+def test_it_has_the_ids_of_its_event() -> None:
+    it = request("{}")
+    assert (it.connection_id, it.request_id, it.message_id, it.connected_at, it.context) == (
+        *("Sender0000DoECA=", "Rq1xYz0wDoEFbQg=", "Ms1xYz0wDoECJpw="),
+        *(CONNECTED_AT, "the context"),
+    )
+
+
+def test_a_message_that_api_gateway_gave_no_id_gets_one() -> None:
+    event = message_event("{}")
+    del event["requestContext"]["messageId"]
+    it, other = (Request(event, None, outbox=None) for _ in "ab")  # type: ignore[arg-type]
+    assert it.message_id
+    assert it.message_id != other.message_id
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        *("null", '""', "0", "[]", "false", "{}", "1.0", "1e5", "-0", "9" * 5000),
+        *('"hello world !"', '"😀"', '"\\ud800"', '"\\u0000"', '{ "b": 1,\t"a": 2 }'),
+        '"<script>alert(1)</script>"',
+    ],
+)
+def test_any_json_is_data_and_raw_gives_the_clients_own_text_of_it(data: str) -> None:
+    assert request(f'{{"message": "m", "data": {data}}}').raw("data") == data
+
+
+def test_who_sends_is_read_from_the_table_once() -> None:
+    connections = FakeConnections()
+    it = request("{}")
+    it.outbox.connections = connections
+    assert it.identity is None
+    connections.rows[it.connection_id] = CONNECTED_AT
+    assert it.identity is None
+    again = request("{}")
+    again.outbox.connections = connections
+    assert again.identity == "somebody"
+    gone = Disconnection(disconnect_event(connectionId=it.connection_id), None, again.outbox)
+    assert gone.identity == "somebody"
+
+
+def test_a_missing_member_is_told_from_null() -> None:
+    with pytest.raises(MissingData, match="'data' is missing"):
+        request('{"message": "m", "Data": 1}').raw("data")
+
+
+@pytest.mark.parametrize("body", ["[]", "3", '"data"', "null"])
+def test_what_is_no_object_has_no_members(body: str) -> None:
+    with pytest.raises(NotAnObject):
+        request(body).raw("data")
+
+
+@pytest.mark.parametrize("body", [None, "", "None"])
+def test_without_a_body_there_is_no_json(body: str | None) -> None:
+    with pytest.raises(BadJson):
+        _ = request(body).json
+
+
+def test_reply_send_and_broadcast_post_text_as_it_is(transport: FakeTransport) -> None:
+    it = request("{}", transport)
+    it.reply("one")
+    it.send("b", "two")
+    it.broadcast('"drei \u00fc"')
+    it.broadcast("rest", after="a")
+    assert transport.posts == [
+        *(("Sender0000DoECA=", "one"), ("b", "two")),
+        *(("a", '"drei ü"'), ("b", '"drei ü"'), ("b", "rest")),
+    ]
+
+
+def test_the_limit_is_counted_in_bytes_and_checked_before_anything_is_sent(
+    transport: FakeTransport,
+) -> None:
+    it = request("{}", transport)
+    for send in (it.reply, it.broadcast):
+        with pytest.raises(TooLarge) as caught:
+            send("é" * (MAX_MESSAGE_BYTES // 2) + "x")
+        assert caught.value.size == MAX_MESSAGE_BYTES + 1
+    assert transport.posts == []
+    it.reply("é" * (MAX_MESSAGE_BYTES // 2))
+    assert len(transport.posts) == 1
+
+
+def test_what_several_get_may_be_limited_to_less_than_what_one_gets(
+    transport: FakeTransport,
+) -> None:
+    it = request("{}", transport)
+    it.outbox.max_broadcast_bytes = 10
+    for send in (it.broadcast, lambda frame: it.multicast(["a", "b"], frame)):
+        with pytest.raises(TooLarge, match="11 bytes are more than the 10"):
+            send("\u00e9" * 5 + "x")
+    assert transport.posts == []
+    it.broadcast("\u00e9" * 5)
+    it.reply("x" * 11)
+    assert len(transport.posts) == 3
+
+
+def test_what_is_no_string_is_sent_as_its_json(transport: FakeTransport) -> None:
+    it = request("{}", transport)
+    it.reply({"a": [1, "\u00fc\ud800"]})
+    it.broadcast(["b"], exclude="a")
+    it.multicast(["a", "c"], {})
+    assert [text for _, text in transport.posts] == [
+        *('{"a":[1,"\\u00fc\\ud800"]}', '["b"]', "{}", "{}"),
+    ]
+
+
+@pytest.mark.parametrize(("exclude", "rest"), [("a", "b"), (["a", "b"], ""), (("c",), "ab")])
+def test_a_broadcast_passes_over_those_excluded(
+    transport: FakeTransport, exclude: str | Collection[str], rest: str
+) -> None:
+    report = request("{}", transport).broadcast("text", exclude=exclude)
+    assert [connection_id for connection_id, _ in transport.posts] == [*rest]
+    assert (report.sent, report.left_over) == (len(rest), 0)
+
+
+def test_a_multicast_goes_to_those_named(transport: FakeTransport) -> None:
+    assert request("{}", transport).multicast(["b", "x"], "text").sent == ["b", "x"]
+    assert transport.posts == [("b", "text"), ("x", "text")]
+
+
+def test_a_connection_that_has_ended_is_not_sent_what_it_causes(transport: FakeTransport) -> None:
+    outbox = request("{}", transport).outbox
+    ended = Disconnection(disconnect_event(connectionId="a"), None, outbox)
+    assert (ended.code, ended.reason) == (1001, "Going away")
+    ended.broadcast("left")
+    ended.broadcast("left", exclude="b")
+    assert transport.posts == [("b", "left")]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "level"),
+    [(outcome_of(403, "ForbiddenException"), "ERROR"), (outcome_of(500), "WARNING")],
+)
+def test_a_reply_that_fails_is_a_line_in_the_log(
+    transport: FakeTransport, log_lines: LogLines, outcome: Outcome, level: str
+) -> None:
+    transport.answer("Sender0000DoECA=", outcome)
+    assert request("{}", transport).reply("text") is outcome
+    (line,) = log_lines()
+    assert (line["event"], line["level"], line["result"]) == (
+        *("post_failed", level),
+        outcome.result.value,
+    )
+
+
+def test_a_reply_to_a_client_that_has_left_is_no_fault(
+    transport: FakeTransport, log_lines: LogLines
+) -> None:
+    transport.answer("Sender0000DoECA=", GONE)
+    request("{}", transport).reply("text")
+    assert log_lines() == []
+
+
+def bare_request(body: str) -> Request:
+    return Request(message_event(body), None, outbox=None)  # type: ignore[arg-type]
+
+
+def test_a_frame_has_the_shape_that_clients_rely_on() -> None:
+    assert error_frame(bare_request('{"ref": 7}'), UnknownRoute(["sendmessage"])) == (
+        '{"error": {"code": "unknown_route", "message": "no such route; there are: sendmessage", '
+        '"temporary": false, "known_routes": ["sendmessage"], "ref": 7}, '
+        '"connectionId": "Sender0000DoECA=", "requestId": "Rq1xYz0wDoEFbQg="}'
+    )
+
+
+@pytest.mark.parametrize(
+    "ref", ["1e5", "null", '"\\ud800"', '{"a":  [1.0]}', "9" * 256, '"é"', "1e999"]
+)
+def test_the_clients_ref_is_echoed_as_it_was_written(ref: str) -> None:
+    frame = error_frame(bare_request(f'{{"ref": {ref}}}'), NotAnObject())
+    assert f', "ref": {ref}}}, "connectionId"' in frame
+    json.loads(frame)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        *("", "[]", "{}", '{"ref": NaN}'),
+        *(f'{{"ref": "{ref}"}}' for ref in ("x" * (MAX_REF_BYTES - 1), "é" * (MAX_REF_BYTES // 2))),
+    ],
+)
+def test_without_a_ref_or_with_one_too_long_there_is_none(body: str) -> None:
+    assert "ref" not in json.loads(error_frame(bare_request(body), NotAnObject()))["error"]

@@ -1,0 +1,176 @@
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from decanter.runtime.errors import DeclarationError
+from decanter.runtime.routing.request import Request
+from decanter.runtime.routing.routes import GetResponse, Response, Route, Routes, response_of
+from tests.support.events import message_event
+
+
+def request(body: str = "{}") -> Request:
+    return Request(message_event(body), None, outbox=None)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("returned", "response"),
+    [
+        (None, {"statusCode": 200}),
+        ("Data sent.", {"statusCode": 200, "body": "Data sent."}),
+        ({"statusCode": 202}, {"statusCode": 202}),
+    ],
+)
+def test_what_a_function_returns_becomes_the_response(returned: Any, response: Response) -> None:
+    assert response_of(returned) == response
+
+
+@pytest.mark.parametrize("returned", [3, ["x"], {}, {"statusCode": "200"}])
+def test_what_api_gateway_would_not_take_is_refused(returned: Any) -> None:
+    with pytest.raises(TypeError, match="a dict with an integer statusCode"):
+        response_of(returned)
+
+
+def test_middleware_runs_around_the_function_the_outermost_first() -> None:
+    seen: list[str] = []
+
+    def named(name: str) -> Any:
+        def around(request: Request, get_response: GetResponse) -> Response:
+            seen.append(f"{name} in")
+            response = get_response(request)
+            seen.append(f"{name} out")
+            return {**response, "body": f"{response['body']} {name}"}
+
+        return around
+
+    def function(request: Request) -> str:
+        seen.append("route")
+        return "done"
+
+    route = Route("move", function, middleware=(named("module"),))
+    assert route.answer(request(), [named("router")])["body"] == "done module router"
+    assert seen == ["router in", "module in", "route", "module out", "router out"]
+
+
+def test_middleware_may_answer_itself() -> None:
+    def refuse(request: Request, get_response: GetResponse) -> str:
+        return "no"
+
+    def function(request: Request) -> None:
+        raise AssertionError
+
+    answer = Route("move", function, middleware=(refuse,)).answer(request())
+    assert answer == {"statusCode": 200, "body": "no"}
+
+
+def test_the_payload_is_read_from_the_message() -> None:
+    def function(request: Request, payload: str) -> str:
+        return payload
+
+    route = Route("move", function, read_payload=lambda document: document["x"])
+    assert route.answer(request('{"x": "payload"}'))["body"] == "payload"
+
+
+@dataclass
+class Move:
+    x: int
+
+
+def first(request: Request) -> None: ...
+
+
+def second(request: Request) -> None: ...
+
+
+def test_a_second_route_with_the_same_key_is_refused_and_both_functions_named() -> None:
+    routes = Routes()
+    routes.route("move")(first)
+    with pytest.raises(DeclarationError) as caught:
+        routes.route("move")(second)
+    assert str(caught.value) == (
+        f"route 'move' is declared twice: by first ({__name__}) and by second ({__name__})"
+    )
+
+
+@pytest.mark.parametrize("key", ["", "$connect", "$disconnect", "$mine"])
+def test_reserved_keys_are_refused(key: str) -> None:
+    with pytest.raises(DeclarationError, match="which API Gateway reserves"):
+        Routes().route(key)(first)
+
+
+def test_decorators_give_back_what_they_are_given() -> None:
+    routes = Routes()
+
+    def anything(*_: Any) -> None: ...
+
+    for declare in (routes.on_connect, routes.on_disconnect, routes.on_message, routes.middleware):
+        assert declare(anything) is anything
+    assert routes.on_error(ValueError)(anything) is anything
+    assert routes.default(first) is first
+
+
+def test_nothing_is_taken_once_it_is_closed() -> None:
+    routes = Routes()
+    routes.close("the first event: declare routes where app.py is imported")
+    late: list[Any] = [
+        *(routes.route("late"), routes.default, routes.on_connect, routes.on_disconnect),
+        *(routes.on_message, routes.middleware, routes.on_error(ValueError)),
+    ]
+    for declare in late:
+        with pytest.raises(DeclarationError, match="after the first event: declare routes where"):
+            declare(first)
+
+
+def test_including_takes_in_all_declarations_and_closes_what_it_took() -> None:
+    inner, outer = Routes(), Routes()
+
+    def around(request: Request, get_response: Any) -> Any:
+        return get_response(request)
+
+    def hook(_: object) -> None: ...
+
+    def answer(request: Request, error: ValueError) -> None: ...
+
+    @inner.route("move", operation_name="Move")
+    def move(request: Request, payload: Move) -> None: ...
+
+    inner.middleware(around)
+    inner.on_connect(hook)
+    inner.on_disconnect(hook)
+    inner.on_message(hook)
+    inner.on_error(ValueError)(answer)
+    outer.include(inner)
+    route = outer.declared["move"]
+    assert (route.function, route.operation_name, route.middleware) == (move, "Move", (around,))
+    assert [outer.connect_hooks, outer.disconnect_hooks, outer.message_hooks] == [[hook]] * 3
+    assert (outer.around, outer.error_handlers) == ([], {ValueError: answer})
+    with pytest.raises(DeclarationError, match="after its Routes were included: include them"):
+        inner.route("late")(first)
+
+
+def test_a_module_of_modules_keeps_the_order_of_their_middleware() -> None:
+    def outermost(request: Request, get_response: Any) -> Any: ...
+
+    def innermost(request: Request, get_response: Any) -> Any: ...
+
+    inner, middle, outer = Routes(), Routes(), Routes()
+    inner.route("move")(first)
+    inner.middleware(innermost)
+    middle.middleware(outermost)
+    middle.include(inner)
+    outer.include(middle)
+    assert outer.declared["move"].middleware == (outermost, innermost)
+
+
+def test_what_two_modules_declare_both_is_refused() -> None:
+    def answer(request: Request, error: ValueError) -> None: ...
+
+    def other(request: Request, error: ValueError) -> None: ...
+
+    one, two = Routes(), Routes()
+    one.on_error(ValueError)(answer)
+    two.on_error(ValueError)(other)
+    one_more = Routes()
+    one_more.include(one)
+    with pytest.raises(DeclarationError, match=r"ValueError is answered twice: by answer .* other"):
+        one_more.include(two)

@@ -1,0 +1,283 @@
+"""The model against a DynamoDB with HTTP between."""
+
+import os
+from typing import Any
+
+import pytest
+from pynamodb.attributes import NumberAttribute, UnicodeAttribute
+
+from chalicelib.connections import Connection
+from decanter import IdentifiedModel, connection_table
+from decanter.runtime.errors import (
+    DeclarationError,
+    MissingTableError,
+    SettingError,
+    StoreBusyError,
+    StoreError,
+)
+from decanter.runtime.recipients import BEGINNING, MAX_AGE_MS, Recipient
+from decanter.runtime.session import session
+from decanter.runtime.store.connections import ConnectionModel
+from tests.support.events import CONNECTED_AT, connect_event
+
+NOW = CONNECTED_AT + 60_000
+
+
+def everyone(table: type[Connection], now_ms: int = NOW, limit: int | None = None) -> list[str]:
+    found, after = [], BEGINNING
+    while True:
+        page = table.page(after, now_ms, limit)
+        found += [recipient.connection_id for recipient in page.recipients]
+        if page.last is None:
+            return sorted(found)
+        after = page.last
+
+
+def test_a_row_has_the_keys_name_that_was_declared_and_lives_two_hours_and_ten_minutes(
+    table: type[Connection],
+) -> None:
+    table.record(connect_event())
+    assert table._get_connection().scan()["Items"] == [
+        {
+            "connectionID": {"S": "Sender0000DoECA="},
+            "connected_at": {"N": "1700000000000"},
+            "expires_at": {"N": "1700007800"},
+        }
+    ]
+
+
+def test_recording_and_removing_again_change_nothing(table: type[Connection]) -> None:
+    table.record(connect_event())
+    table.record(connect_event())
+    assert everyone(table) == ["Sender0000DoECA="]
+    table.remove("Sender0000DoECA=")
+    table.remove("Sender0000DoECA=")
+    assert everyone(table) == []
+
+
+def test_a_row_is_removed_only_while_it_is_the_one_that_was_read(table: type[Connection]) -> None:
+    table.record(connect_event())
+    seen = table.page(BEGINNING, NOW).recipients[0]
+    assert not table.remove_if_unchanged(seen._replace(connected_at=seen.connected_at - 1))
+    assert everyone(table) == ["Sender0000DoECA="]
+    assert table.remove_if_unchanged(seen)
+    assert not table.remove_if_unchanged(seen)
+    assert everyone(table) == []
+
+
+def test_a_row_that_does_not_say_when_it_connected_is_read_and_can_be_removed(
+    table: type[Connection],
+) -> None:
+    table._get_connection().put_item("old", attributes={"nickname": {"S": "Ada"}})
+    assert table.page(BEGINNING, NOW).recipients == [Recipient("old", 0)]
+    assert table.count_after(BEGINNING, NOW).recipients == 1
+    assert table.remove_if_unchanged(Recipient("old", 0))
+    assert everyone(table) == []
+
+
+def test_every_page_is_read_and_counted_once_even_when_its_last_row_has_gone(
+    table: type[Connection],
+) -> None:
+    ids = sorted(f"Client{number:04}DoECA=" for number in range(10))
+    for connection_id in ids:
+        table.record(connect_event(connectionId=connection_id))
+    assert everyone(table, limit=3) == ids
+    first = table.page(BEGINNING, NOW, limit=4)
+    assert first.last == first.recipients[-1].connection_id
+    table.remove(first.last)
+    rest = table.page(first.last, NOW).recipients
+    assert {row.connection_id for row in (*first.recipients, *rest)} == set(ids)
+    assert table.count_after(first.last, NOW) == (6, None)
+
+
+def test_a_row_older_than_a_connection_can_be_is_passed_over(table: type[Connection]) -> None:
+    table.record(connect_event())
+    assert everyone(table, CONNECTED_AT + MAX_AGE_MS - 1) == ["Sender0000DoECA="]
+    assert everyone(table, CONNECTED_AT + MAX_AGE_MS) == []
+    assert table.count_after(BEGINNING, CONNECTED_AT + MAX_AGE_MS).recipients == 0
+
+
+def test_an_application_keeps_its_own_attributes_in_the_row(
+    table: type[Connection], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @connection_table(env="CONNECTIONS_TABLE")
+    class Player(ConnectionModel):
+        key = UnicodeAttribute(hash_key=True, attr_name="connectionID")
+        nickname = UnicodeAttribute()
+        score = NumberAttribute(null=True)
+
+    Player.record(connect_event(), nickname="Ada")
+    row = Player.get("Sender0000DoECA=")
+    assert (row.nickname, row.connected_at) == ("Ada", CONNECTED_AT)
+    assert everyone(table) == ["Sender0000DoECA="]
+
+
+def test_the_tables_name_is_looked_up_at_each_use(
+    table: type[Connection], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table.record(connect_event())
+    monkeypatch.setenv("CONNECTIONS_TABLE", "another")
+    with pytest.raises(
+        MissingTableError, match=r"'another' .* `decanter table create --stage dev`"
+    ):
+        table.page(BEGINNING, NOW)
+    monkeypatch.delenv("CONNECTIONS_TABLE")
+    with pytest.raises(SettingError, match="`decanter table create --stage dev`"):
+        table.remove("Sender0000DoECA=")
+
+
+@pytest.mark.parametrize("name", ["chat-prod", None])
+def test_it_is_named_in_an_error_with_its_variable_set_or_not(
+    monkeypatch: pytest.MonkeyPatch, name: str | None
+) -> None:
+    monkeypatch.delenv("CONNECTIONS_TABLE", raising=False)
+    if name:
+        monkeypatch.setenv("CONNECTIONS_TABLE", name)
+    assert Connection.where() == f"{name!r} (from CONNECTIONS_TABLE)"
+
+
+def test_a_dynamodb_that_does_not_answer_is_worth_another_try(
+    table: type[Connection], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:9")
+    monkeypatch.setenv("CONNECTIONS_TABLE", "unreachable")
+    with pytest.raises(StoreBusyError):
+        table.count_after(BEGINNING, NOW)
+
+
+def test_without_a_region_or_credentials_nothing_works_and_the_reason_is_told(
+    table: type[Connection], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CONNECTIONS_TABLE", "elsewhere")
+    session.cache_clear()
+    for variable in os.environ:
+        if variable.startswith("AWS_"):
+            monkeypatch.delenv(variable)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    with pytest.raises(SettingError, match="AWS_REGION is not set"):
+        table.remove("x")
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    monkeypatch.setenv("CONNECTIONS_TABLE", "elsewhere-again")
+    with pytest.raises(StoreError, match="Unable to locate credentials"):
+        table.remove("x")
+    session.cache_clear()
+
+
+def test_the_tool_reads_what_the_class_declares_and_nothing_of_its_base() -> None:
+    assert Connection.__decanter__() == {
+        "kind": "table",
+        "environment": "CONNECTIONS_TABLE",
+        "logical_id": "ConnectionsTable",
+        "hash_key": {"name": "connectionID", "type": "S"},
+        "ttl_attribute": "expires_at",
+        "read_capacity_units": 5,
+        "write_capacity_units": 5,
+        "actions": {
+            "websocket_connect": ["dynamodb:PutItem"],
+            "websocket_message": ["dynamodb:DeleteItem", "dynamodb:Scan"],
+            "websocket_disconnect": ["dynamodb:DeleteItem"],
+            "sweep": ["dynamodb:DeleteItem", "dynamodb:Scan"],
+        },
+    }
+    assert ConnectionModel.__decanter__() is None
+
+
+class Keyless(ConnectionModel):
+    pass
+
+
+class NumberKey(ConnectionModel):
+    connection_id = NumberAttribute(hash_key=True)
+
+
+class TwoKeys(ConnectionModel):
+    connection_id = UnicodeAttribute(hash_key=True)
+    room = UnicodeAttribute(range_key=True)
+
+
+class OwnMeta(ConnectionModel):
+    class Meta:
+        table_name = "fixed"
+
+    connection_id = UnicodeAttribute(hash_key=True)
+
+
+class Right(ConnectionModel):
+    connection_id = UnicodeAttribute(hash_key=True)
+
+
+@pytest.mark.parametrize(
+    ("model", "arguments", "problem"),
+    [
+        (Keyless, {"env": "T"}, "it needs a key: connection_id = UnicodeAttribute"),
+        (NumberKey, {"env": "T"}, "it needs a key: connection_id = UnicodeAttribute"),
+        (TwoKeys, {"env": "T"}, "it must not have a range key"),
+        (OwnMeta, {"env": "T"}, "it must not have a Meta of its own"),
+        (Right, {"env": ""}, "env must name an environment variable"),
+        (Right, {"env": "T", "read_capacity_units": 0}, "must be 1 or more"),
+        (Right, {"env": "T", "write_capacity_units": 0}, "must be 1 or more"),
+    ],
+)
+def test_what_cannot_be_a_connection_table_is_refused_at_import(
+    model: type[ConnectionModel], arguments: dict[str, Any], problem: str
+) -> None:
+    with pytest.raises(
+        DeclarationError, match=f"@connection_table of {model.__name__}: .*{problem}"
+    ):
+        connection_table(**arguments)(model)
+
+
+NAME = "Sender0000DoECA="
+
+
+@connection_table(env="CONNECTIONS_TABLE")
+class IdentifiedConnection(IdentifiedModel):
+    connection_id = UnicodeAttribute(hash_key=True, attr_name="connectionID")
+
+
+@pytest.mark.usefixtures("table")
+def test_who_connected_is_read_from_the_row() -> None:
+    IdentifiedConnection.record(connect_event(), identity="ann", identity_expires_at=1_700_000_600)
+    assert IdentifiedConnection.identify(NAME) == "ann"
+    assert IdentifiedConnection.get(NAME).identity_expires_at == 1_700_000_600
+
+
+@pytest.mark.usefixtures("table")
+def test_without_an_identity_or_a_row_it_is_nobody() -> None:
+    assert IdentifiedConnection.identify(NAME) is None
+    IdentifiedConnection.record(connect_event())
+    assert IdentifiedConnection.identify(NAME) is None
+    assert Connection.identify(NAME) is None
+
+
+@pytest.mark.usefixtures("table")
+def test_a_page_says_until_when_a_client_is_known() -> None:
+    IdentifiedConnection.record(
+        connect_event(connectionId="ann"), identity_expires_at=1_700_000_600
+    )
+    IdentifiedConnection.record(connect_event(connectionId="bob"))
+    page = IdentifiedConnection.page(BEGINNING, CONNECTED_AT)
+    assert page.recipients == [
+        Recipient("ann", CONNECTED_AT, 1_700_000_600),
+        Recipient("bob", CONNECTED_AT, 0),
+    ]
+    assert Connection.page(BEGINNING, CONNECTED_AT).recipients == [
+        Recipient("ann", CONNECTED_AT),
+        Recipient("bob", CONNECTED_AT),
+    ]
+
+
+def test_the_functions_that_ask_who_it_is_need_one_right_more() -> None:
+    declared, plain = IdentifiedConnection.__decanter__(), Connection.__decanter__()
+    assert declared is not None
+    assert plain is not None
+    assert declared["actions"]["websocket_message"] == [
+        "dynamodb:DeleteItem",
+        "dynamodb:GetItem",
+        "dynamodb:Scan",
+    ]
+    assert declared["actions"]["websocket_disconnect"] == sorted(
+        [*plain["actions"]["websocket_disconnect"], "dynamodb:GetItem"]
+    )
+    assert declared["actions"]["websocket_connect"] == plain["actions"]["websocket_connect"]
+    assert IdentifiedModel.__decanter__() is None

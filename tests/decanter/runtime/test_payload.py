@@ -1,0 +1,230 @@
+"""Payload types, as an application writes them, and messages against them."""
+
+import datetime as dt
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, NotRequired, TypedDict
+
+import pytest
+from pydantic import BaseModel, Field
+
+from decanter.runtime.errors import DeclarationError, InvalidPayload, NotAnObject
+from decanter.runtime.payload import payload_reader
+from decanter.runtime.routing.request import Request
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+
+@dataclass
+class Point:
+    x: float
+    y: float = 0.0
+
+
+class Style(TypedDict):
+    color: Literal["red", "green"]
+    width: NotRequired[int]
+
+
+@dataclass(frozen=True)
+class Draw:
+    at: Point
+    style: Style | None = None
+    tags: list[str] = field(default_factory=list)
+    points: list[Point] = field(default_factory=list)
+    extra: dict[str, int | str] = field(default_factory=dict)
+    note: Any = None
+    computed: str = field(init=False, default="computed")
+
+
+@dataclass
+class Tree:
+    name: str
+    children: "list[Tree]" = field(default_factory=list)
+
+
+class Order(BaseModel):
+    amount: int = Field(gt=0)
+    lines: list[str] = []
+
+
+@dataclass
+class Checked:
+    text: str
+
+    def __post_init__(self) -> None:
+        if not self.text:
+            raise InvalidPayload("text", "must not be empty")
+
+
+def draw(request: Request, payload: Draw) -> None: ...
+
+
+def grow(request: Request, payload: Tree) -> None: ...
+
+
+def order(request: Request, payload: Order) -> None: ...
+
+
+def paint(request: Request, payload: Style) -> None: ...
+
+
+def check(request: Request, payload: Checked) -> None: ...
+
+
+def read(function: Any, message: str) -> Any:
+    reader = payload_reader(function)
+    assert reader is not None
+    return reader(json.loads(message))
+
+
+def test_a_message_becomes_what_the_type_says() -> None:
+    message = """{"message": "draw", "at": {"x": 1, "z": 9}, "style": {"color": "red", "x": 1},
+                 "tags": ["a"], "points": [{"x": 1.5, "y": -2}], "extra": {"a": 1, "b": "c"},
+                 "note": [null]}"""
+    drawn = read(draw, message)
+    style = Style(color="red")
+    extra: dict[str, int | str] = {"a": 1, "b": "c"}
+    assert drawn == Draw(Point(1.0), style, ["a"], [Point(1.5, -2.0)], extra, [None])
+    assert isinstance(drawn.at.x, float)
+
+
+def test_what_is_left_out_has_its_default() -> None:
+    assert read(draw, '{"at": {"x": 0}}') == Draw(Point(0.0))
+
+
+def test_a_type_may_name_itself() -> None:
+    tree = read(grow, '{"name": "a", "children": [{"name": "b"}]}')
+    assert tree == Tree("a", [Tree("b")])
+    with pytest.raises(InvalidPayload, match=r"'children\[0\].children\[1\].name' is missing"):
+        read(grow, '{"name": "a", "children": [{"name": "b", "children": [{"name": ""}, {}]}]}')
+
+
+def test_a_typed_dict_is_the_members_that_it_names() -> None:
+    assert read(paint, '{"message": "paint", "color": "green", "width": 2}') == {
+        "color": "green",
+        "width": 2,
+    }
+
+
+def test_a_pydantic_model_validates_as_pydantic_does() -> None:
+    assert read(order, '{"amount": "3"}') == Order(amount=3)
+    for message, error in (
+        ('{"amount": 0}', "'amount' is refused: Input should be greater than 0"),
+        ("{}", "'amount' is refused: Field required"),
+        ('{"amount": 1, "lines": ["", 3]}', "'lines[1]' is refused: Input should be a valid str"),
+    ):
+        with pytest.raises(InvalidPayload) as caught:
+            read(order, message)
+        assert str(caught.value).startswith(error)
+
+
+def test_a_dataclass_may_check_more_than_types() -> None:
+    with pytest.raises(InvalidPayload, match="'text' must not be empty"):
+        read(check, '{"text": ""}')
+
+
+@pytest.mark.parametrize(
+    ("message", "error"),
+    [
+        ("{}", "'at' is missing"),
+        ('{"at": null}', "'at' must be an object"),
+        ('{"at": {}}', "'at.x' is missing"),
+        *((f'{{"at": {{"x": {x}}}}}', "'at.x' must be a number") for x in ('"1"', "true", "null")),
+        ('{"at": {"x": 1e999}}', "'at.x' must be a number"),
+        (f'{{"at": {{"x": {"9" * 400}}}}}', "'at.x' must be a number"),
+        ('{"at": {"x": 1}, "tags": "a"}', "'tags' must be a list"),
+        ('{"at": {"x": 1}, "tags": ["a", 3]}', "'tags[1]' must be a string"),
+        ('{"at": {"x": 1}, "points": [{"x": "a"}]}', "'points[0].x' must be a number"),
+        ('{"at": {"x": 1}, "extra": []}', "'extra' must be an object"),
+        (
+            '{"at": {"x": 1}, "extra": {"a": true}}',
+            "'extra.a' must be a whole number or a string",
+        ),
+        ('{"at": {"x": 1}, "style": 3}', "'style' must be an object or null"),
+        ('{"at": {"x": 1}, "style": {"color": 1}}', "'style.color' must be 'red' or 'green'"),
+        (
+            '{"at": {"x": 1}, "style": {"color": "red", "width": true}}',
+            "'style.width' must be a whole number",
+        ),
+    ],
+)
+def test_what_is_wrong_is_named_by_its_path(message: str, error: str) -> None:
+    with pytest.raises(InvalidPayload) as caught:
+        read(draw, message)
+    assert str(caught.value) == error
+
+
+@pytest.mark.parametrize("message", ["[]", "3", "null", '"x"'])
+def test_a_message_that_is_no_object_has_no_payload(message: str) -> None:
+    with pytest.raises(NotAnObject):
+        read(draw, message)
+
+
+def test_without_a_second_parameter_there_is_no_payload() -> None:
+    def plain(request: Request, limit: int = 3) -> None: ...
+
+    assert payload_reader(plain) is None
+
+
+@dataclass
+class Dated:
+    when: dt.date
+
+
+@dataclass
+class Nested:
+    dated: list[dict[str, Dated | None]]
+
+
+@dataclass
+class Keyed:
+    by_number: dict[int, str]
+
+
+def dated(request: Request, payload: Dated) -> None: ...
+
+
+def nested(request: Request, payload: Nested) -> None: ...
+
+
+def keyed(request: Request, payload: Keyed) -> None: ...
+
+
+def hidden(request: Request, payload: "Decimal") -> None: ...
+
+
+def unnamed(request: Request, payload) -> None: ...  # type: ignore[no-untyped-def] # noqa: ANN001
+
+
+def number(request: Request, payload: int) -> None: ...
+
+
+def listed(request: Request, payload: list[Point]) -> None: ...
+
+
+def crowded(request: Request, payload: Point, other: Point) -> None: ...
+
+
+def nothing() -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("function", "error"),
+    [
+        (dated, "payload.when is date, which cannot be validated: use str, int"),
+        (nested, "payload.dated[][].when is date, which cannot be validated"),
+        (keyed, "payload.by_number is dict[int, str], which cannot be validated"),
+        (hidden, "an annotation cannot be read: name 'Decimal' is not defined"),
+        *((each, "annotate 'payload' with the type of its payload: a dataclass")
+          for each in (unnamed, number, listed)),
+        *((each, "must take a request, or a request and a payload")
+          for each in (crowded, nothing)),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_validated_is_refused_when_it_is_declared(function: Any, error: str) -> None:
+    with pytest.raises(DeclarationError) as caught:
+        payload_reader(function)
+    assert error in str(caught.value)
+    assert str(caught.value).startswith(f"{function.__name__} ({__name__})")

@@ -1,0 +1,84 @@
+"""One TLS context for the posts and for the table."""
+
+import ssl
+from collections.abc import Iterator
+from types import SimpleNamespace
+
+import pytest
+from botocore.config import Config
+from botocore.httpsession import get_cert_path
+
+from decanter.runtime.session import SharedContext, ca_bundle, session, share_with, tls_context
+
+AUTHORITIES = get_cert_path(True)
+
+
+@pytest.fixture(name="one_session", autouse=True)
+def _one_session() -> Iterator[None]:
+    session.cache_clear()
+    yield
+    session.cache_clear()
+
+
+def client(endpoint: str) -> object:
+    return session().create_client(
+        "dynamodb", region_name="eu-west-1", endpoint_url=endpoint, config=Config()
+    )
+
+
+def context_of(client: object) -> object:
+    return client._endpoint.http_session._manager.connection_pool_kw["ssl_context"]  # type: ignore[attr-defined]
+
+
+def test_it_verifies_as_the_standard_librarys_own_does() -> None:
+    shared, usual = SharedContext(AUTHORITIES), ssl.create_default_context(cafile=AUTHORITIES)
+    assert shared.verify_mode is usual.verify_mode is ssl.CERT_REQUIRED
+    assert shared.check_hostname
+    assert shared.options == usual.options
+    assert shared.minimum_version == usual.minimum_version
+    assert shared.cert_store_stats() == usual.cert_store_stats()
+
+
+def test_authorities_are_read_once_and_others_still_can_be_added() -> None:
+    context = SharedContext(AUTHORITIES)
+    before = context.cert_store_stats()
+    context.load_verify_locations(AUTHORITIES)
+    context.load_verify_locations(AUTHORITIES, None, None)
+    assert context.cert_store_stats() == before
+    with pytest.raises(FileNotFoundError):
+        context.load_verify_locations("/nowhere.pem")
+    with pytest.raises(ssl.SSLError):
+        context.load_verify_locations(AUTHORITIES, None, "no certificate")
+
+
+def test_nobody_can_have_it_verify_less() -> None:
+    context = SharedContext(AUTHORITIES)
+    context.check_hostname = True
+    with pytest.raises(ValueError, match="checks the name of every peer"):
+        context.check_hostname = False
+    with pytest.raises(ValueError, match="CERT_NONE"):
+        context.verify_mode = ssl.CERT_NONE
+
+
+def test_botocores_client_for_the_table_uses_the_posts_context() -> None:
+    table = client("https://dynamodb.eu-west-1.amazonaws.com")
+    share_with(table)
+    assert context_of(table) is tls_context(ca_bundle())
+    share_with(table)
+    assert context_of(table) is tls_context(ca_bundle())
+
+
+def test_one_without_tls_and_one_of_another_make_keep_what_they_have() -> None:
+    local = client("http://127.0.0.1:8000")
+    share_with(local)
+    assert not isinstance(context_of(local), SharedContext)
+    share_with(SimpleNamespace())
+
+
+def test_without_the_file_of_authorities_botocore_is_left_to_say_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AWS_CA_BUNDLE", "/nowhere.pem")
+    table = client("https://dynamodb.eu-west-1.amazonaws.com")
+    share_with(table)
+    assert not isinstance(context_of(table), SharedContext)

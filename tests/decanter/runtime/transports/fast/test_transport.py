@@ -1,0 +1,514 @@
+"""What is the fast transport's own: connections that die, hang, stutter or lie."""
+
+import selectors
+import socket
+import ssl
+import struct
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from decanter.runtime.clock import Clock
+from decanter.runtime.errors import SettingError, StoreError
+from decanter.runtime.recipients import Recipient
+from decanter.runtime.session import session
+from decanter.runtime.settings import Settings
+from decanter.runtime.transports import Outcome, Result
+from decanter.runtime.transports.fast import pool
+from decanter.runtime.transports.fast.connection import Connection
+from decanter.runtime.transports.fast.sigv4 import SignedRequests
+from decanter.runtime.transports.fast.transport import FastTransport
+from tests.support.certificates import server_context
+from tests.support.peer import OK, Peer, Play, run_peer
+
+ID = "L0SM9cOFvHcCIhw="
+GONE = b"HTTP/1.1 410 Gone\r\nContent-Length: 2\r\nx-amzn-ErrorType: GoneException\r\n\r\n{}"
+FORBIDDEN = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"
+
+
+class ShiftedClock(Clock):
+    """The machine's clocks, put forward as a test says."""
+
+    shift = 0.0
+
+    def time_ms(self) -> int:
+        return super().time_ms() + int(self.shift * 1000)
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self.shift
+
+
+@pytest.fixture(name="keys", autouse=True)
+def _keys(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "OLD")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    session.cache_clear()
+    yield
+    session.cache_clear()
+
+
+@contextmanager
+def transport_to(
+    peer: Peer, scheme: str = "http", clock: Clock | None = None, **limits: float
+) -> Iterator[FastTransport]:
+    settings = Settings(region="eu-west-1", **limits)  # type: ignore[arg-type]
+    host = "localhost" if scheme == "https" else "127.0.0.1"
+    url = f"{scheme}://{host}:{peer.port}/v1"
+    transport = FastTransport(url, settings, clock or Clock(), lambda _: 0.0)
+    try:
+        yield transport
+    finally:
+        transport.shutdown()
+
+
+@contextmanager
+def playing(play: Callable[[Peer], Play], **limits: float) -> Iterator[tuple[FastTransport, Peer]]:
+    with run_peer(play) as peer, transport_to(peer, "http", None, **limits) as transport:
+        yield transport, peer
+
+
+def answering(*answers: bytes) -> Callable[[Peer], Play]:
+    """Every connection answers its requests so, the last answer for ever, then closes politely."""
+
+    def play(peer: Peer) -> Play:
+        def serve(connection: socket.socket, number: int) -> None:
+            rest = list(answers)
+            while peer.request(connection):
+                connection.sendall(rest.pop(0) if len(rest) > 1 else rest[0])
+
+        return serve
+
+    return play
+
+
+def soon(seconds: float = 20.0) -> float:
+    return time.monotonic() + seconds
+
+
+def people(number: int) -> list[Recipient]:
+    return [Recipient(f"c{each}", 0) for each in range(number)]
+
+
+def results(transport: FastTransport, recipients: Iterable[Recipient]) -> list[Result]:
+    return [each.outcome.result for each in transport.post_all(recipients, b"x", soon())]
+
+
+def test_without_a_region_nothing_can_be_signed() -> None:
+    with pytest.raises(SettingError, match="AWS_REGION is not set: set it to the API's region"):
+        FastTransport("https://host/v1", Settings(), Clock(), lambda _: 0.0)
+
+
+def test_one_connection_serves_one_post_after_the_other() -> None:
+    with playing(answering(OK)) as (transport, peer):
+        for _ in range(3):
+            assert transport.post(ID, b"x", soon()).result is Result.OK
+        assert (len(peer.received), peer.accepted) == (3, 1)
+
+
+def test_an_answer_may_come_in_any_pieces() -> None:
+    def play(peer: Peer) -> Play:
+        def serve(connection: socket.socket, number: int) -> None:
+            while peer.request(connection):
+                for byte in GONE:
+                    connection.sendall(bytes([byte]))
+
+        return serve
+
+    with playing(play) as (transport, _):
+        assert results(transport, people(3)) == [Result.GONE] * 3
+
+
+def test_a_connection_that_the_other_side_closes_is_not_used_again() -> None:
+    closing = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+    with playing(answering(closing), concurrency=1) as (transport, peer):
+        assert results(transport, people(3)) == [Result.OK] * 3
+        assert peer.accepted == 3
+
+
+def test_one_that_was_closed_while_it_was_idle_costs_nobody_anything() -> None:
+    def play(peer: Peer) -> Play:
+        def serve(connection: socket.socket, number: int) -> None:
+            peer.request(connection)
+            connection.sendall(OK)
+
+        return serve
+
+    with playing(play) as (transport, peer):
+        assert transport.post("a", b"x", soon()) == Outcome(Result.OK, 200)
+        assert transport.post("b", b"x", soon()) == Outcome(Result.OK, 200)
+        assert (peer.ids, peer.accepted) == (["a", "b"], 2)
+
+
+def test_one_that_is_closed_while_others_are_in_use_is_let_go_at_once() -> None:
+    closed, go = threading.Event(), threading.Event()
+
+    def play(peer: Peer) -> Play:
+        def serve(connection: socket.socket, number: int) -> None:
+            if peer.request(connection).startswith(b"POST /v1/@connections/c0 "):
+                connection.sendall(OK)
+                connection.close()
+                closed.set()
+            else:
+                go.wait()
+                connection.sendall(OK)
+                peer.over.wait()
+
+        return serve
+
+    with playing(play, concurrency=2) as (transport, _):
+        posts = transport.post_all(people(2), b"x", soon())
+        assert next(posts).recipient.connection_id == "c0"
+        assert closed.wait(5)
+        go.set()
+        assert next(posts).outcome.result is Result.OK
+        assert list(posts) == []
+        assert len(transport._pool._all) == 1
+
+
+@pytest.mark.parametrize("reset", [True, False])
+def test_a_kept_connection_found_dead_costs_a_reconnect_and_no_attempt(reset: bool) -> None:
+    """As after a freeze: the request is sent, and there is nobody any more."""
+
+    def play(peer: Peer) -> Play:
+        def serve(connection: socket.socket, number: int) -> None:
+            peer.request(connection)
+            connection.sendall(OK)
+            if number:
+                peer.over.wait()
+            peer.request(connection)
+            if reset:
+                linger = struct.pack("ii", 1, 0)
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+
+        return serve
+
+    with playing(play) as (transport, peer):
+        assert transport.post("a", b"x", soon()).result is Result.OK
+        assert transport.post("b", b"x", soon()) == Outcome(Result.OK, 200)
+        assert (peer.ids, peer.accepted) == (["a", "b", "b"], 2)
+
+
+def test_one_that_is_dead_before_anything_can_be_sent_costs_no_attempt_either() -> None:
+    dead = threading.Event()
+
+    def play(peer: Peer) -> Play:
+        def serve(connection: socket.socket, number: int) -> None:
+            peer.request(connection)
+            connection.sendall(OK)
+            if number:
+                peer.over.wait()
+            linger = struct.pack("ii", 1, 0)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            connection.close()
+            dead.set()
+
+        return serve
+
+    with playing(play, concurrency=1) as (transport, peer):
+        posts = transport.post_all(people(2), b"x", soon())
+        assert next(posts).outcome == Outcome(Result.OK, 200)
+        assert dead.wait(5)
+        assert next(posts).outcome == Outcome(Result.OK, 200)
+        assert (peer.ids, peer.accepted) == (["c0", "c1"], 2)
+        assert list(posts) == []
+
+
+def test_one_that_dies_in_the_middle_of_an_answer_costs_an_attempt() -> None:
+    def play(peer: Peer) -> Play:
+        def serve(connection: socket.socket, number: int) -> None:
+            peer.request(connection)
+            connection.sendall(OK)
+            peer.request(connection)
+            connection.sendall(OK[:20] if number == 0 else OK)
+
+        return serve
+
+    with playing(play) as (transport, _):
+        assert transport.post("a", b"x", soon()).attempts == 1
+        assert transport.post("b", b"x", soon()) == Outcome(Result.OK, 200, attempts=2, repeated=1)
+
+
+def test_an_idle_connection_that_says_something_is_let_go() -> None:
+    def play(peer: Peer) -> Play:
+        def serve(connection: socket.socket, number: int) -> None:
+            while peer.request(connection):
+                connection.sendall(OK)
+                if number == 0:
+                    peer.request(connection)
+                    connection.sendall(OK + OK)
+
+        return serve
+
+    with playing(play, concurrency=1) as (transport, peer):
+        assert results(transport, people(3)) == [Result.OK] * 3
+        assert peer.accepted == 2
+
+
+def test_connections_idle_for_half_a_minute_are_not_trusted_again() -> None:
+    clock = ShiftedClock()
+    with run_peer(answering(OK)) as peer, transport_to(peer, clock=clock) as transport:
+        transport.post("a", b"x", clock.monotonic() + 20)
+        clock.shift += 31
+        assert transport.post("b", b"x", clock.monotonic() + 20).attempts == 1
+        assert peer.accepted == 2
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_large_message_arrives_whole_though_the_other_side_reads_slowly(
+    scheme: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def play(peer: Peer) -> Play:
+        def serve(connection: socket.socket, number: int) -> None:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+            while peer.request(connection):
+                connection.sendall(OK)
+
+        return serve
+
+    file, tls = server_context(tmp_path, "localhost")
+    monkeypatch.setenv("AWS_CA_BUNDLE", str(file))
+    data = bytes(range(256)) * 20_000
+    with (
+        run_peer(play, tls if scheme == "https" else None) as peer,
+        transport_to(peer, scheme, post_timeout_seconds=20) as transport,
+    ):
+        for each in (data, b"short", data):
+            assert transport.post(ID, each, soon()).result is Result.OK
+            assert peer.received[-1].endswith(each)
+        assert peer.accepted == 1
+
+
+def test_an_answer_before_the_whole_request_ends_the_connection() -> None:
+    def play(peer: Peer) -> Play:
+        def serve(connection: socket.socket, number: int) -> None:
+            connection.recv(1000)
+            connection.sendall(b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n")
+            peer.over.wait()
+
+        return serve
+
+    with playing(play) as (transport, _):
+        assert transport.post(ID, bytes(20_000_000), soon()).result is Result.TOO_LARGE
+        assert not transport._pool._all
+
+
+def test_tls_verifies_that_the_peer_has_the_hosts_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, tls = server_context(tmp_path, "localhost")
+    monkeypatch.setenv("AWS_CA_BUNDLE", str(file))
+    with run_peer(answering(OK), tls) as peer, transport_to(peer, "https") as transport:
+        assert results(transport, people(5)) == [Result.OK] * 5
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+def test_nothing_is_sent_to_a_peer_with_another_name_or_from_an_unknown_authority(
+    trusted: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, tls = server_context(tmp_path, "elsewhere")
+    if trusted:
+        monkeypatch.setenv("AWS_CA_BUNDLE", str(file))
+    with run_peer(answering(OK), tls) as peer, transport_to(peer, "https") as transport:
+        outcome = transport.post(ID, b"x", soon())
+        assert (outcome.result, outcome.reason) == (Result.FAILED, "SSLCertVerificationError")
+        assert peer.received == []
+
+
+def test_a_refusal_is_signed_again_with_the_credentials_that_there_are_then() -> None:
+    def play(peer: Peer) -> Play:
+        def serve(connection: socket.socket, number: int) -> None:
+            while request := peer.request(connection):
+                session().set_credentials("NEW", "secret", "token")
+                connection.sendall(OK if b"Credential=NEW/" in request else FORBIDDEN)
+
+        return serve
+
+    with playing(play, concurrency=4) as (transport, peer):
+        assert results(transport, people(20)) == [Result.OK] * 20
+        assert len(peer.received) <= 24
+
+
+def test_a_refusal_at_the_deadline_is_told_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = ShiftedClock()
+    with run_peer(answering(FORBIDDEN)) as peer, transport_to(peer, clock=clock) as transport:
+        signed: list[SignedRequests] = []
+
+        def sign(method: str, data: bytes) -> SignedRequests:
+            clock.shift = 100.0 * len(signed)  # the second one takes until after the deadline
+            signed.append(FastTransport._sign(transport, method, data))
+            return signed[-1]
+
+        monkeypatch.setattr(transport, "_sign", sign)
+        (delivery,) = transport.post_all(people(1), b"x", clock.monotonic() + 50)
+        assert delivery.outcome.result is Result.REFUSED
+        assert (len(signed), len(peer.received)) == (2, 1)
+
+
+def test_without_credentials_every_post_is_refused_until_nobody_wants_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for variable in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(variable)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
+    with playing(answering(OK)) as (transport, peer):
+        outcome = transport.post(ID, b"x", soon())
+        assert (outcome.result, outcome.reason) == (Result.REFUSED, "NoCredentialsError")
+        assert list(transport.post_all(people(2), b"x", soon(-1))) == []
+        assert results(transport, people(2)) == [Result.REFUSED] * 2
+        assert peer.received == []
+
+
+def test_credentials_that_vanish_make_a_refusal_final() -> None:
+    def play(peer: Peer) -> Play:
+        def serve(connection: socket.socket, number: int) -> None:
+            while peer.request(connection):
+                session()._credentials = None
+                session().get_component("credential_provider").providers.clear()
+                connection.sendall(FORBIDDEN)
+
+        return serve
+
+    with playing(play) as (transport, peer):
+        assert transport.post(ID, b"x", soon()).status == 403
+        assert len(peer.received) == 1
+
+
+def test_what_is_signed_is_never_older_than_a_minute() -> None:
+    clock = ShiftedClock()
+    with (
+        run_peer(answering(OK)) as peer,
+        transport_to(peer, clock=clock, concurrency=1) as transport,
+    ):
+        for _ in transport.post_all(people(3), b"x", clock.monotonic() + 1000):
+            clock.shift += 61
+        dates = [each.partition(b"x-amz-date: ")[2][:16] for each in peer.received]
+        assert len(set(dates)) == 3
+
+
+def test_a_name_that_no_address_is_known_of_is_a_failure() -> None:
+    settings = Settings(region="eu-west-1")
+    transport = FastTransport("http://nowhere.invalid/v1", settings, Clock(), lambda _: 0.0)
+    outcome = transport.post(ID, b"x", soon())
+    assert (outcome.result, outcome.reason, outcome.attempts) == (Result.FAILED, "gaierror", 3)
+    transport.shutdown()
+
+
+def test_one_that_opens_and_never_answers_is_left_after_the_timeout() -> None:
+    def play(peer: Peer) -> Play:
+        def serve(connection: socket.socket, number: int) -> None:
+            peer.over.wait()
+
+        return serve
+
+    with playing(play, post_timeout_seconds=0.1) as (transport, peer):
+        outcome = transport.post(ID, b"x", soon())
+        assert (outcome.reason, outcome.attempts, peer.accepted) == ("TimeoutError", 3, 3)
+
+
+def test_what_would_be_tried_again_after_the_deadline_is_told_with_its_last_attempt() -> None:
+    busy = b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n"
+    with run_peer(answering(busy)) as peer, transport_to(peer) as transport:
+        transport._backoff = lambda attempt: 0.0 if attempt == 1 else 1000.0
+        (delivery,) = transport.post_all(people(1), b"x", soon())
+        assert delivery.outcome == Outcome(Result.FAILED, 503, "503", attempts=2)
+
+
+def test_posts_keep_to_the_pace() -> None:
+    with playing(answering(OK), posts_per_second=50) as (transport, _):
+        began = time.monotonic()
+        assert results(transport, people(20)) == [Result.OK] * 20
+        assert time.monotonic() - began > 14 / 50  # five were saved, the first of the rest is due
+
+
+def test_connections_that_were_in_use_when_nobody_wanted_more_are_closed() -> None:
+    def play(peer: Peer) -> Play:
+        def serve(connection: socket.socket, number: int) -> None:
+            if peer.request(connection).startswith(b"POST /v1/@connections/c0 "):
+                connection.sendall(OK)
+            peer.over.wait()
+
+        return serve
+
+    with playing(play, concurrency=3) as (transport, _):
+        posts = transport.post_all((Recipient(f"c{n}", 0) for n in count()), b"x", soon())
+        assert next(posts).recipient.connection_id == "c0"
+        posts.close()  # type: ignore[attr-defined]  # a generator, as every transport's is
+        assert not transport._pool._all
+
+
+def test_where_there_is_no_epoll_the_selector_itself_is_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pool, "DefaultSelector", selectors.SelectSelector)
+    with playing(answering(OK), concurrency=4) as (transport, peer):
+        deliveries = list(transport.post_all(people(20), b"x", soon()))
+        assert {each.outcome.result for each in deliveries} == {Result.OK}
+        assert len(peer.ids) == 20
+
+
+def test_a_kept_connection_that_cannot_be_written_to_is_replaced(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    flush = Connection._flush
+
+    def fail_once(connection: Connection) -> None:
+        monkeypatch.setattr(Connection, "_flush", flush)
+        raise BrokenPipeError
+
+    with playing(answering(OK)) as (transport, peer):
+        transport.post("one", b"x", soon())
+        monkeypatch.setattr(Connection, "_flush", fail_once)
+        outcome = transport.post("two", b"x", soon())
+        assert (outcome.result, outcome.attempts) == (Result.OK, 1)
+        assert (peer.ids, peer.accepted) == (["one", "two"], 2)
+
+
+def test_recipients_who_cannot_all_be_read_leave_no_connection_in_between() -> None:
+    def broken() -> Iterator[Recipient]:
+        yield from (Recipient(f"c{number}", 0) for number in range(9))
+        raise StoreError("the table is gone")
+
+    with playing(answering(OK), concurrency=2) as (transport, _):
+        with pytest.raises(StoreError):
+            list(transport.post_all(broken(), b"x", soon()))
+        assert sorted(map(id, transport._pool._all.values())) == sorted(
+            map(id, transport._pool._idle)
+        )
+        assert transport.post(ID, b"x", soon()).result is Result.OK
+
+
+def test_a_post_in_the_midst_of_a_broadcast_disturbs_it_not() -> None:
+    with playing(answering(OK), concurrency=4) as (transport, peer):
+        for delivery in transport.post_all(people(20), b"x", soon()):
+            assert delivery.outcome.result is Result.OK
+            assert transport.post("between", b"x", soon()).result is Result.OK
+        assert sorted(peer.ids) == sorted([*(each[0] for each in people(20)), *["between"] * 20])
+
+
+@pytest.mark.parametrize("body", [b"{}", b"[]", b"nonsense", b'{"connectedAt": "yesterday"}'])
+def test_what_is_no_information_about_a_connection_is_none(body: bytes) -> None:
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
+    with playing(answering(answer)) as (transport, _):
+        outcome = transport.info(ID, soon())
+        assert (outcome.result, outcome.info) == (Result.OK, None)
+
+
+def test_the_context_that_verifies_is_made_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[ssl.SSLContext] = []
+    file, tls = server_context(tmp_path, "localhost")
+    monkeypatch.setenv("AWS_CA_BUNDLE", str(file))
+    for _ in range(2):
+        with run_peer(answering(OK), tls) as peer, transport_to(peer, "https") as transport:
+            transport.post(ID, b"x", soon())
+            (connection,) = transport._pool._all.values()
+            assert connection._tls is not None
+            made.append(connection._tls)
+    assert made[0] is made[1]

@@ -1,0 +1,216 @@
+"""Who may import whom, and how large files and functions may grow.
+
+A room is a folder or a file of the framework or of the tool. It stands on a floor, and imports
+itself and rooms on lower floors: so rooms of one floor never meet. The framework (`runtime`)
+imports nothing of the tool, and only what ships with it. The tool imports nothing of the framework,
+as it serves any Chalice project. An application imports `decanter` alone. Scripts that run as
+processes of their own stand alone.
+"""
+
+import ast
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+HOUSES = ("app", "chalicelib", "decanter")
+RUNTIME = "decanter.runtime"
+SHIPPED = {"botocore", "pynamodb", "jwt"}  # the last by those alone who use it
+RUNTIME_FLOORS = (
+    ("clock", "errors", "gc_paused", "recipients"),
+    ("logs", "payload", "settings"),
+    ("session",),
+    ("store", "transports"),
+    ("fanout",),
+    ("routing",),
+    ("hooks",),
+)
+TOOL_FLOORS = (
+    ("arguments", "errors"),
+    ("gateway", "project"),
+    ("aws", "cli", "client", "local", "new", "vendor"),
+    ("testing", "verify"),
+)
+LEAVES = {name for floor in (*RUNTIME_FLOORS[:2], TOOL_FLOORS[0]) for name in floor}
+"""Files on one floor that may import each other, as far as there is no circle."""
+
+STAND_ALONE = {
+    "decanter.project.app_process",
+    "decanter.local.dynamodb.server",
+    "decanter.local.functions.forkserver",
+    "decanter.local.functions.worker",
+}
+MAX_FILE_LINES = 400
+MAX_FUNCTION_LINES = 40
+
+
+@dataclass(frozen=True)
+class Import:
+    """One imported module: its full name, and how it was written."""
+
+    target: str
+    relative: bool
+    line: int
+
+    @property
+    def house(self) -> str:
+        return self.target.partition(".")[0]
+
+    @property
+    def ours(self) -> bool:
+        return self.house in HOUSES
+
+
+@dataclass(frozen=True)
+class Module:
+    """One source file: its name, and whether it is a package's `__init__.py`."""
+
+    name: str
+    source: str
+    is_package: bool = False
+
+    @property
+    def house(self) -> str:
+        return self.name.partition(".")[0]
+
+    @property
+    def package(self) -> str:
+        return self.name if self.is_package else self.name.rpartition(".")[0]
+
+    def tree(self) -> ast.Module:
+        return ast.parse(self.source, self.name)
+
+    def imports(self) -> Iterator[Import]:
+        """Every import, those inside functions and `if TYPE_CHECKING` among them."""
+        for node in ast.walk(self.tree()):
+            if isinstance(node, ast.Import):
+                for alias in node.names:
+                    yield Import(alias.name, relative=False, line=node.lineno)
+            elif isinstance(node, ast.ImportFrom):
+                base = self._base(node)
+                names = [alias.name for alias in node.names] if self._names_modules(base) else [""]
+                for name in names:
+                    target = f"{base}.{name}".strip(".")
+                    yield Import(target, relative=node.level > 0, line=node.lineno)
+
+    def _base(self, node: ast.ImportFrom) -> str:
+        """The absolute name of what stands after `from`."""
+        if not node.level:
+            return node.module or ""
+        parents = self.package.split(".")
+        kept = parents[: len(parents) - node.level + 1]
+        return ".".join([*kept, node.module or ""]).rstrip(".")
+
+    @staticmethod
+    def _names_modules(base: str) -> bool:
+        """Whether `from base import x` may import the module base.x: only packages have some."""
+        return base.partition(".")[0] in HOUSES
+
+
+def modules(root: Path = ROOT) -> list[Module]:
+    """The modules of the houses under `root`."""
+    files = [*root.glob("app.py"), *(f for house in HOUSES for f in root.glob(f"{house}/**/*.py"))]
+    return [read(file, root) for file in sorted(files)]
+
+
+def read(file: Path, root: Path) -> Module:
+    parts = file.relative_to(root).with_suffix("").parts
+    is_package = parts[-1] == "__init__"
+    name = ".".join(parts[:-1] if is_package else parts)
+    return Module(name, file.read_text(encoding="utf-8"), is_package)
+
+
+def within(name: str, package: str) -> bool:
+    return name == package or name.startswith(f"{package}.")
+
+
+def room_of(name: str) -> tuple[int, str] | None:
+    """The floor and the room of a module; None for one outside, such as `decanter.__main__`."""
+    inside = within(name, RUNTIME)
+    room = name.removeprefix(f"{RUNTIME}." if inside else "decanter.").partition(".")[0]
+    floors = RUNTIME_FLOORS if inside else TOOL_FLOORS
+    return next(((number, room) for number, rooms in enumerate(floors) if room in rooms), None)
+
+
+def forbidden(module: Module, imported: Import) -> str | None:
+    """Why this module must not have this import, or None if it may."""
+    if module.name in STAND_ALONE:
+        return "it runs as a script of its own" if imported.ours else None
+    if not imported.ours:
+        return _foreign(module, imported)
+    if module.house != "decanter":
+        inner = imported.house == "decanter" and imported.target.count(".") > 1
+        return "an application imports decanter's public names" if inner else None
+    if imported.house != "decanter":
+        return "decanter serves any project and imports none"
+    return None if "decanter" in (module.name, imported.target) else _upward(module, imported)
+
+
+def _foreign(module: Module, imported: Import) -> str | None:
+    known = imported.house in SHIPPED or imported.house in sys.stdlib_module_names
+    return "the framework ships without it" if within(module.name, RUNTIME) and not known else None
+
+
+def _upward(module: Module, imported: Import) -> str | None:
+    if within(module.name, RUNTIME) != within(imported.target, RUNTIME):
+        return "the framework and the tool do not import each other"
+    here, there = room_of(module.name), room_of(imported.target)
+    if here is None or there is None or here[1] == there[1] or there[0] < here[0]:
+        return None
+    if there[0] == here[0] and {here[1], there[1]} <= LEAVES:
+        return None
+    return f"{here[1]} stands on floor {here[0]}, {there[1]} on floor {there[0]}"
+
+
+def import_faults(found: list[Module]) -> list[str]:
+    return [
+        f"{module.name}:{imported.line} imports {imported.target}: {reason}"
+        for module in found
+        for imported in module.imports()
+        if (reason := forbidden(module, imported))
+    ]
+
+
+def size_faults(found: list[Module]) -> list[str]:
+    return [fault for module in found for fault in _size_faults(module)]
+
+
+def _size_faults(module: Module) -> Iterator[str]:
+    lines = len(module.source.splitlines())
+    if lines > MAX_FILE_LINES:
+        yield f"{module.name} has {lines} lines, at most {MAX_FILE_LINES}"
+    for node in ast.walk(module.tree()):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            lines = (node.end_lineno or node.lineno) - node.lineno + 1
+            if lines > MAX_FUNCTION_LINES:
+                yield f"{module.name}:{node.lineno} {node.name} has {lines} lines"
+
+
+def cycles(found: list[Module]) -> list[str]:
+    """Modules that import themselves through others, each cycle from its first module."""
+    names = {module.name for module in found}
+    graph = {module.name: dependencies(module, names) for module in found}
+    return sorted({cycle for name in graph if (cycle := cycle_from(name, graph))})
+
+
+def dependencies(module: Module, names: set[str]) -> set[str]:
+    """The modules of ours that it imports, whether it names them or something inside them."""
+    targets = {imported.target for imported in module.imports()}
+    found = {target if target in names else target.rpartition(".")[0] for target in targets}
+    return (found & names) - {module.name}
+
+
+def cycle_from(start: str, graph: dict[str, set[str]]) -> str | None:
+    paths = [[start]]
+    seen = set()
+    while paths:
+        path = paths.pop()
+        for name in sorted(graph[path[-1]]):
+            if name == start:
+                first = path.index(min(path))
+                return " -> ".join([*path[first:], *path[:first], path[first]])
+            if name not in seen:
+                seen.add(name)
+                paths.append([*path, name])
+    return None

@@ -1,0 +1,43 @@
+"""What an app may declare, without an app."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from decanter.project.declaration import Declaration
+from tests.support.projects import TABLE
+
+ROUTES = {"$connect": "websocket_connect", "$default": "websocket_message"}
+
+NEEDY_TABLE: dict[str, Any] = {
+    **TABLE,
+    "actions": {
+        "websocket_connect": ["dynamodb:PutItem"],
+        "websocket_message": ["dynamodb:Scan", "dynamodb:DeleteItem"],
+        "sweep": ["dynamodb:Scan"],
+    },
+}
+
+ROUTER: dict[str, Any] = {
+    "kind": "router",
+    "expression": "$request.body.message",
+    "routes": [{"route_key": "sendmessage", "operation_name": "SendRoute", "function": "send"}],
+    "default": False,
+    "posts": {"websocket_message": ["POST"], "sweep": ["GET"]},
+}
+
+
+def declaration(
+    *declared: dict[str, Any],
+    http_routes: tuple[str, ...] = (),
+    schedules: Mapping[str, str] | None = None,
+) -> Declaration:
+    """The report of an app that handles connections and messages, read."""
+    report = {
+        "app_name": "pour",
+        "websocket": {key: {"name": key, "function": name} for key, name in ROUTES.items()},
+        "http_routes": list(http_routes),
+        "schedules": schedules or {},
+        "warnings": [],
+        "declarations": list(declared),
+    }
+    return Declaration.from_json(report)

@@ -1,0 +1,196 @@
+"""Stand-ins for what the framework is given: time, the table, a transport."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+from decanter.runtime.clock import Clock
+from decanter.runtime.errors import StoreBusyError
+from decanter.runtime.fanout.workers import Workers
+from decanter.runtime.recipients import MAX_AGE_MS, Count, Page, Recipient
+from decanter.runtime.transports import Delivery, Outcome, Result, outcome_of
+from decanter.runtime.transports.base import Reach
+from tests.support.events import CONNECTED_AT
+
+T = TypeVar("T")
+
+OK = outcome_of(200)
+GONE = outcome_of(410, "GoneException")
+MALFORMED = outcome_of(400, "BadRequestException")
+ENDPOINT = "https://a1b2c3d4e5.execute-api.eu-west-1.amazonaws.com/v1"
+
+
+class FakeClock(Clock):
+    """Time that passes only when somebody sleeps, or a test says so."""
+
+    def __init__(self, now_ms: int = CONNECTED_AT + 60_000) -> None:
+        self.started_ms = now_ms
+        self.elapsed = 0.0
+        self.slept: list[float] = []
+
+    def time_ms(self) -> int:
+        return self.started_ms + int(self.elapsed * 1000)
+
+    def monotonic(self) -> float:
+        return 1000.0 + self.elapsed
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.elapsed += seconds
+
+
+class InlineWorkers(Workers):
+    """Does the work when it is begun, so that a test knows when that was."""
+
+    def start(self, work: Callable[[], T]) -> "Future[T]":
+        future: Future[T] = Future()
+        try:
+            future.set_result(work())
+        except Exception as error:  # noqa: BLE001 - as an executor does
+            future.set_exception(error)
+        return future
+
+
+class FakeConnections:
+    """A table in memory, read in pages.
+
+    `busy` is how many reads are still to be throttled; `counting_busy` the same for counts.
+    """
+
+    def __init__(self, rows: Mapping[str, int] | None = None, page_size: int = 3) -> None:
+        self.rows = dict(rows or {})
+        self.identity_ends: dict[str, int] = {}
+        self.page_size = page_size
+        self.busy = 0
+        self.counting_busy = 0
+        self.pages_read = 0
+        self.limits: list[int | None] = []
+        self.attributes: dict[str, Any] = {}
+        self.problem: Exception | None = None
+        self.reading_problem: Exception | None = None
+
+    def record(self, event: Mapping[str, Any], **attributes: Any) -> None:
+        if self.problem:
+            raise self.problem
+        context = event["requestContext"]
+        self.rows[context["connectionId"]] = context["connectedAt"]
+        self.attributes = attributes
+
+    def remove(self, connection_id: str) -> None:
+        if self.problem:
+            raise self.problem
+        self.rows.pop(connection_id, None)
+
+    def remove_if_unchanged(self, recipient: Recipient) -> bool:
+        if self.problem:
+            raise self.problem
+        if self.rows.get(recipient.connection_id) != recipient.connected_at:
+            return False
+        del self.rows[recipient.connection_id]
+        return True
+
+    def where(self) -> str:
+        return "'rows' (from CONNECTIONS_TABLE)"
+
+    def identify(self, connection_id: str) -> str | None:
+        return "somebody" if connection_id in self.rows else None
+
+    def page(self, after: str, now_ms: int, limit: int | None = None) -> Page:
+        if self.busy:
+            self.busy -= 1
+            raise StoreBusyError("throttled")
+        if self.reading_problem:
+            raise self.reading_problem
+        self.pages_read += 1
+        self.limits.append(limit)
+        return self._page(after, now_ms)
+
+    def count_after(self, after: str, now_ms: int) -> Count:
+        if self.counting_busy:
+            self.counting_busy -= 1
+            raise StoreBusyError("throttled")
+        page = self._page(after, now_ms)
+        return Count(len(page.recipients), page.last)
+
+    def _page(self, after: str, now_ms: int) -> Page:
+        later = sorted(item for item in self.rows.items() if item[0] > after)
+        ends = self.identity_ends
+        rows = [Recipient(*item, ends.get(item[0], 0)) for item in later[: self.page_size]]
+        alive = [row for row in rows if row.connected_at > now_ms - MAX_AGE_MS]
+        return Page(alive, rows[-1].connection_id if len(later) > self.page_size else None)
+
+
+class FakeTransport:
+    """Answers each connection as it is told, the last answer for ever, and keeps what was posted.
+
+    `seconds_per_post` passes on the clock with every post of a fan-out; without a clock, no
+    deadline is ever over.
+    """
+
+    def __init__(self, clock: FakeClock | None = None, seconds_per_post: float = 0.0) -> None:
+        self.reach = Reach(ENDPOINT)
+        self.clock = clock
+        self.seconds_per_post = seconds_per_post
+        self.answers: dict[str, list[Outcome]] = {}
+        self.posts: list[tuple[str, str]] = []
+        self.closed: list[str] = []
+        self.asked: list[str] = []
+        self.before_answer: Callable[[], object] = lambda: None
+        self.problem: Exception | None = None
+
+    def answer(self, connection_id: str, *outcomes: Outcome) -> None:
+        self.answers[connection_id] = list(outcomes)
+
+    def posted_to(self, connection_id: str) -> list[str]:
+        return [text for recipient, text in self.posts if recipient == connection_id]
+
+    def frames_to(self, connection_id: str) -> list[Any]:
+        return [json.loads(text) for text in self.posted_to(connection_id)]
+
+    def post(self, connection_id: str, data: bytes, deadline: float) -> Outcome:
+        if self.problem:
+            raise self.problem
+        self.posts.append((connection_id, data.decode()))
+        outcomes = self.answers.get(connection_id, [OK])
+        return self._noted(outcomes.pop(0) if len(outcomes) > 1 else outcomes[0])
+
+    def _noted(self, outcome: Outcome) -> Outcome:
+        self.reach.reached |= outcome.result is Result.OK
+        return outcome
+
+    def post_all(
+        self, recipients: Iterable[Recipient], data: bytes, deadline: float
+    ) -> Iterator[Delivery]:
+        for recipient in self._taken(recipients, deadline):
+            yield Delivery(recipient, self.post(recipient.connection_id, data, deadline))
+
+    def _taken(self, recipients: Iterable[Recipient], deadline: float) -> Iterator[Recipient]:
+        source = iter(recipients)
+        while self._in_time(deadline) and (recipient := next(source, None)):
+            if self.clock is not None:
+                self.clock.elapsed += self.seconds_per_post
+            yield recipient
+
+    def _in_time(self, deadline: float) -> bool:
+        return self.clock is None or self.clock.monotonic() < deadline
+
+    def info(self, connection_id: str, deadline: float) -> Outcome:
+        self.asked.append(connection_id)
+        self.before_answer()
+        return self._noted(self.answers.get(connection_id, [OK])[0])
+
+    def info_all(self, recipients: Iterable[Recipient], deadline: float) -> Iterator[Delivery]:
+        for recipient in self._taken(recipients, deadline):
+            yield Delivery(recipient, self.info(recipient.connection_id, deadline))
+
+    def close_all(self, recipients: Iterable[Recipient], deadline: float) -> Iterator[Delivery]:
+        for recipient in self._taken(recipients, deadline):
+            yield Delivery(recipient, self.close(recipient.connection_id, deadline))
+
+    def close(self, connection_id: str, deadline: float) -> Outcome:
+        self.closed.append(connection_id)
+        return self._noted(self.answers.get(connection_id, [outcome_of(204)])[0])
+
+    def shutdown(self) -> None:
+        return

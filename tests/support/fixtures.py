@@ -1,0 +1,48 @@
+"""Fixtures of the framework's tests: log lines, a DynamoDB, a table in it."""
+
+import itertools
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from moto.server import ThreadedMotoServer
+
+from chalicelib.connections import Connection
+
+_numbers = itertools.count()
+
+LogLines = Callable[[], list[dict[str, Any]]]
+
+
+@pytest.fixture(name="log_lines")
+def _log_lines(capsys: pytest.CaptureFixture[str]) -> LogLines:
+    """What was logged since it was last asked for."""
+    return lambda: [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+@pytest.fixture(name="dynamodb_endpoint", scope="session")
+def _dynamodb_endpoint() -> Iterator[str]:
+    """moto's server: DynamoDB with HTTP between, as in a function."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture(name="aws_environment")
+def _aws_environment(dynamodb_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", dynamodb_endpoint)
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+
+
+@pytest.fixture(name="table")
+def _table(aws_environment: None, monkeypatch: pytest.MonkeyPatch) -> type[Connection]:
+    """The application's model with an empty table of its own."""
+    monkeypatch.setenv("CONNECTIONS_TABLE", f"connections-{next(_numbers)}")
+    Connection.create_table()
+    return Connection

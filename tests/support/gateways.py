@@ -1,0 +1,153 @@
+"""A running local gateway, started as a user starts it, for tests that connect to it."""
+
+import contextlib
+import json
+import os
+import queue
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import boto3
+from websockets.sync.client import ClientConnection, connect
+
+ROOT = Path(__file__).parents[2]
+PROJECTS = ROOT / "tests" / "projects"
+SECONDS = float(os.environ.get("TEST_SECONDS", "20"))
+"""How long a test waits for what must come; a slow machine may set more."""
+
+
+@dataclass
+class Running:
+    """A gateway that serves, and what it has printed."""
+
+    process: subprocess.Popen[str]
+    lines: list[str] = field(default_factory=list)
+    _new: "queue.Queue[str | None]" = field(default_factory=queue.Queue)
+
+    @property
+    def url(self) -> str:
+        return self.banner("WebSocket")
+
+    @property
+    def management_url(self) -> str:
+        return self.banner("@connections").removesuffix("/@connections/{connectionId}")
+
+    @property
+    def origin(self) -> str:
+        return self.banner("Console").rstrip("/")
+
+    def connect(
+        self, query: str = "", **options: Any
+    ) -> contextlib.AbstractContextManager[ClientConnection]:
+        """A client's connection; compression off, so that frames are what the test sends."""
+        target = f"{self.url}?{query}" if query else self.url
+        connecting: contextlib.AbstractContextManager[ClientConnection] = connect(
+            target, compression=None, open_timeout=SECONDS, **options
+        )
+        return connecting
+
+    def management(self, **options: Any) -> Any:
+        """boto3's client for this gateway."""
+        return boto3.client(
+            "apigatewaymanagementapi",
+            endpoint_url=self.management_url,
+            region_name="us-east-1",
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+            **options,
+        )
+
+    def wait_for_line(self, pattern: str) -> str:
+        """The first line printed so far, or from now on, in which the pattern is found."""
+        deadline = time.monotonic() + SECONDS
+        seen = 0
+        while True:
+            for line in self.lines[seen:]:
+                seen += 1
+                if re.search(pattern, line):
+                    return line
+            try:
+                more = self._new.get(timeout=max(0.0, deadline - time.monotonic()))
+            except queue.Empty:
+                more = None
+            if more is None and seen == len(self.lines):
+                raise AssertionError(f"no line with {pattern!r} in:\n" + "\n".join(self.lines))
+
+    def read_output(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.lines.append(line.rstrip("\n"))
+            self._new.put(line)
+        self._new.put(None)
+
+    def banner(self, label: str) -> str:
+        """What follows a label in the banner."""
+        line = next(line for line in self.lines if line.startswith(label))
+        return line.split(maxsplit=1)[1]
+
+
+@contextlib.contextmanager
+def gateway(
+    project: Path,
+    *arguments: str,
+    environment: Mapping[str, str] | None = None,
+    python: str = sys.executable,
+    cwd: Path = ROOT,
+    ready: str = "^Connect +",
+) -> Iterator[Running]:
+    """Run `decanter local` on a free port until the block ends; it serves once it says `ready`."""
+    process = subprocess.Popen(
+        [
+            *(python, "-m", "decanter", "local", "--project-dir", str(project), "--port", "0"),
+            *arguments,
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        stdin=subprocess.DEVNULL,
+        text=True,
+        env={**os.environ, **(environment or {})},
+        cwd=cwd,
+    )
+    running = Running(process)
+    reader = threading.Thread(target=running.read_output)
+    reader.start()
+    try:
+        running.wait_for_line(ready)
+        yield running
+    finally:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        reader.join()
+        assert process.stdout is not None
+        process.stdout.close()
+
+
+def read_json_when_there(path: Path) -> Any:
+    """The JSON of a file that another process is about to write, whole."""
+    wait_until(path.is_file, f"{path.name} is written")
+    return json.loads(path.read_text())
+
+
+def wait_until(condition: Callable[[], bool], what: str) -> None:
+    """Wait until a condition holds that no event announces.
+
+    Raises:
+        AssertionError: it does not, in the time that tests have.
+    """
+    deadline = time.monotonic() + SECONDS
+    pause = threading.Event()
+    while not condition():
+        assert time.monotonic() < deadline, f"still not so: {what}"
+        pause.wait(0.01)

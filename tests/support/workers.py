@@ -1,0 +1,118 @@
+"""Real worker processes of a small app, for tests that look into them."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from decanter.local.functions.forks import Forks
+from decanter.local.functions.process import Launch, Worker
+from tests.support.apps import SmallProject
+from tests.support.gateways import SECONDS
+from tests.support.projects import clean_environment
+
+ENDPOINT = {"AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI": "http://127.0.0.1:9/api"}
+
+EVALUATES = """\
+import json, os, sys
+from chalice import Chalice
+app = Chalice(app_name="small")
+FD = "/proc/self/fd/"
+
+@app.lambda_function(name="evaluate")
+def evaluate(event, context):
+    return json.dumps(eval(event))
+"""
+
+
+class Cast(Forks):
+    """Forks that end every worker when they stop."""
+
+    def __init__(self, note: Callable[[str], None], *, enabled: bool) -> None:
+        super().__init__(note, enabled=enabled, most_deaths=2)
+        self._workers: list[Worker] = []
+
+    async def start(self, launch: Launch) -> Worker:
+        self._workers.append(await super().start(launch))
+        return self._workers[-1]
+
+    async def spawn(self, launch: Launch) -> Worker:
+        self._workers.append(await Worker.start(launch))
+        return self._workers[-1]
+
+    async def stop(self) -> None:
+        await asyncio.gather(*map(ended, self._workers))
+        await super().stop()
+
+
+class Stage:
+    """A project, what its workers print, and what the user is told."""
+
+    def __init__(self, folder: Path) -> None:
+        self.project = SmallProject(folder)
+        self.project.write(EVALUATES)
+        self.printed: list[str] = []
+        self.notes: list[str] = []
+
+    def launch(self, init_seconds: float = 60, **variables: str) -> Launch:
+        environment = clean_environment() | ENDPOINT | {"PYTHONUNBUFFERED": "1"} | variables
+        return Launch(self.project.folder, environment, self._log, init_seconds)
+
+    def run(self, work: Callable[[Cast], Awaitable[None]], *, enabled: bool = True) -> None:
+        """Run something with a fork server, and end everything."""
+
+        async def all_of_it() -> None:
+            forks = Cast(self.notes.append, enabled=enabled)
+            try:
+                async with asyncio.timeout(SECONDS * 2):
+                    await work(forks)
+            finally:
+                await forks.stop()
+
+        asyncio.run(all_of_it())
+
+    def _log(self, line: str, request_id: str) -> None:
+        self.printed.append(line)
+
+
+async def evaluate(worker: Worker, expression: str) -> Any:
+    """The value of an expression in a worker's handler."""
+    answer = await worker.call(
+        {
+            "type": "invoke",
+            "request_id": "1",
+            "api_request_id": "2",
+            "function_arn": "arn",
+            "timeout_ms": 1000,
+            "handler": "evaluate",
+            "event": expression,
+        }
+    )
+    assert answer["type"] == "result", answer
+    return json.loads(answer["value"])
+
+
+async def ended(worker: Worker) -> None:
+    worker.kill()
+    await worker.wait()
+
+
+def is_running(pid: int) -> bool:
+    """True for a process that has not ended; a zombie has."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return text.rpartition(")")[2].split()[0] != "Z"
+
+
+def children(pid: int) -> set[int]:
+    """The children of a process, zombies among them."""
+    lists = Path(f"/proc/{pid}/task").glob("*/children")
+    return {int(child) for each in lists for child in each.read_text().split()}
+
+
+def descriptors(pid: int) -> int:
+    """The number of a process's open descriptors."""
+    return len([*Path(f"/proc/{pid}/fd").iterdir()])
