@@ -51,7 +51,7 @@ def application(way: str, origin: str) -> Handle:
     def handle(event: dict[str, Any]) -> object:
         shown, sys.stdout = sys.stdout, sys.stderr
         try:
-            answer = app.router.dispatch(event)
+            answer = app.router.handle(event)
         finally:
             sys.stdout = shown
         assert answer["statusCode"] == 200, answer

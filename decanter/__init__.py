@@ -12,17 +12,27 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.2.0.dev0"
 
 if TYPE_CHECKING:
-    from decanter.runtime.errors import Fault, Flooding, Forbidden, InvalidPayload, RateLimited
-    from decanter.runtime.fanout.broadcast import Report
-    from decanter.runtime.fanout.multicast import Multicast
+    from decanter.runtime.errors import (
+        Flooding,
+        Forbidden,
+        InvalidPayload,
+        MessageError,
+        RateLimited,
+    )
+    from decanter.runtime.fanout.report import Report
     from decanter.runtime.hooks.origins import AllowedOrigins
-    from decanter.runtime.hooks.rate_limit import PacedModel, Pacing
+    from decanter.runtime.hooks.rate_limit import RateLimit, RateLimitedModel
     from decanter.runtime.hooks.tokens import WebTokens
-    from decanter.runtime.routing.connection_event import Handshake, Refused
-    from decanter.runtime.routing.request import Disconnection, Occasion, Request
-    from decanter.runtime.routing.router import Router
+    from decanter.runtime.routing.connection_event import (
+        ConnectionEvent,
+        Disconnection,
+        Handshake,
+        Hello,
+        Refused,
+    )
+    from decanter.runtime.routing.request import Request
+    from decanter.runtime.routing.router import Router, scheduled_sweep
     from decanter.runtime.routing.routes import GetResponse, Response, Routes
-    from decanter.runtime.settings import sweep_minutes
     from decanter.runtime.store.connections import (
         ConnectionModel,
         IdentifiedModel,
@@ -31,17 +41,21 @@ if TYPE_CHECKING:
     from decanter.runtime.store.tables import table
 
 _ROOMS = {
-    "errors": ("Fault", "Flooding", "Forbidden", "InvalidPayload", "RateLimited"),
-    "fanout.broadcast": ("Report",),
-    "fanout.multicast": ("Multicast",),
+    "errors": ("MessageError", "Flooding", "Forbidden", "InvalidPayload", "RateLimited"),
+    "fanout.report": ("Report",),
     "hooks.origins": ("AllowedOrigins",),
-    "hooks.rate_limit": ("PacedModel", "Pacing"),
+    "hooks.rate_limit": ("RateLimitedModel", "RateLimit"),
     "hooks.tokens": ("WebTokens",),
-    "routing.connection_event": ("Handshake", "Refused"),
-    "routing.request": ("Disconnection", "Occasion", "Request"),
-    "routing.router": ("Router",),
+    "routing.connection_event": (
+        "ConnectionEvent",
+        "Disconnection",
+        "Handshake",
+        "Hello",
+        "Refused",
+    ),
+    "routing.request": ("Request",),
+    "routing.router": ("Router", "scheduled_sweep"),
     "routing.routes": ("GetResponse", "Response", "Routes"),
-    "settings": ("sweep_minutes",),
     "store.connections": ("ConnectionModel", "IdentifiedModel", "connection_table"),
     "store.tables": ("table",),
 }
@@ -51,20 +65,20 @@ _MODULES = {name: module for module, names in _ROOMS.items() for name in names}
 
 __all__ = [
     "AllowedOrigins",
+    "ConnectionEvent",
     "ConnectionModel",
     "Disconnection",
-    "Fault",
     "Flooding",
     "Forbidden",
     "GetResponse",
     "Handshake",
+    "Hello",
     "IdentifiedModel",
     "InvalidPayload",
-    "Multicast",
-    "Occasion",
-    "PacedModel",
-    "Pacing",
+    "MessageError",
+    "RateLimit",
     "RateLimited",
+    "RateLimitedModel",
     "Refused",
     "Report",
     "Request",
@@ -73,7 +87,7 @@ __all__ = [
     "Routes",
     "WebTokens",
     "connection_table",
-    "sweep_minutes",
+    "scheduled_sweep",
     "table",
 ]
 

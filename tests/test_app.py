@@ -201,7 +201,7 @@ def test_a_stage_that_asks_for_a_sweep_has_its_function(
     monkeypatch.setenv("DECANTER_MANAGEMENT_ENDPOINT", "https://host/v1")
     sweeping = Service(imported(monkeypatch, "5"))
     (schedule,) = sweeping.app.app.event_sources
-    assert schedule.schedule_expression.to_string() == "rate(5 minutes)"
+    assert schedule.schedule_expression == "rate(5 minutes)"
     sweeping.transport.answer("Gone", GONE)
     log_lines()
     event = sweeping.client.events.generate_cw_event("aws.events", "Scheduled Event", {}, [])

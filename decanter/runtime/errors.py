@@ -10,10 +10,10 @@ DecanterError
 ├── StoreError            DynamoDB refused an operation for good
 │   └── StoreBusyError      … for now: throttled, unavailable or not answering
 ├── OutOfTimeError        the time that an operation was given is over
-└── Fault                 a client's mistake: its error frame has a code, its handler a status
+└── MessageError          a client's mistake: its frame has a code, its handler a status
     ├── BadJson             bad_json         400
     ├── NotAnObject         not_an_object    400
-    ├── FieldFault
+    ├── FieldError
     │   ├── MissingData     missing_data     400
     │   └── InvalidPayload  invalid_payload  400
     ├── Forbidden           forbidden        403
@@ -146,7 +146,7 @@ class OutOfTimeError(DecanterError):
     """The time that an operation was given is over; it may still be running."""
 
 
-class Fault(DecanterError):  # noqa: N818 - the client's, so rarely an error of the program
+class MessageError(DecanterError):
     """Ends the handling of a message with an error frame to its sender.
 
     Attributes:
@@ -166,7 +166,7 @@ class Fault(DecanterError):  # noqa: N818 - the client's, so rarely an error of 
         return {}
 
 
-class BadJson(Fault):
+class BadJson(MessageError):
     """The message is not RFC 8259 JSON, or is nested deeper than is read.
 
     Attributes:
@@ -183,7 +183,7 @@ class BadJson(Fault):
         return f"the message is not JSON: {self.reason}"
 
 
-class NotAnObject(Fault):
+class NotAnObject(MessageError):
     """The message is JSON, but no object."""
 
     code = "not_an_object"
@@ -192,7 +192,7 @@ class NotAnObject(Fault):
         return "the message must be a JSON object"
 
 
-class FieldFault(Fault):
+class FieldError(MessageError):
     """A member of the message is at fault.
 
     Attributes:
@@ -213,7 +213,7 @@ class FieldFault(Fault):
         return {"field": self.field}
 
 
-class MissingData(FieldFault):
+class MissingData(FieldError):
     """The message lacks a member that its route needs; null counts as present."""
 
     code = "missing_data"
@@ -222,13 +222,13 @@ class MissingData(FieldFault):
         super().__init__(field, "is missing")
 
 
-class InvalidPayload(FieldFault):
+class InvalidPayload(FieldError):
     """A member has a value that its route does not take; routes raise it."""
 
     code = "invalid_payload"
 
 
-class Forbidden(Fault):
+class Forbidden(MessageError):
     """The sender may not use this route; routes raise it, or their `allow` says so."""
 
     code = "forbidden"
@@ -238,7 +238,7 @@ class Forbidden(Fault):
         return "you may not send this"
 
 
-class UnknownRoute(Fault):
+class UnknownRoute(MessageError):
     """The message selects no route; route keys are compared letter by letter.
 
     Attributes:
@@ -260,7 +260,7 @@ class UnknownRoute(Fault):
         return {"known_routes": self.known_routes}
 
 
-class TooLarge(Fault):
+class TooLarge(MessageError):
     """A frame to be sent has `size` bytes, more than the `limit` that API Gateway takes."""
 
     code = "too_large"
@@ -275,7 +275,7 @@ class TooLarge(Fault):
         return f"{self.size} bytes are more than the {self.limit} that one message may have"
 
 
-class RateLimited(Fault):
+class RateLimited(MessageError):
     """The connection sends faster than a route allows; routes raise it."""
 
     code = "rate_limited"
@@ -295,7 +295,7 @@ class Flooding(RateLimited):
         return "too many messages: the connection is closed"
 
 
-class Internal(Fault):
+class Internal(MessageError):
     """Something of ours failed; the log has it under the request's id."""
 
     code = "internal"

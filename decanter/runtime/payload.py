@@ -92,17 +92,17 @@ def one_of(choices: list[Read]) -> Read:
     """What the first of them takes."""
 
     def read(value: Any) -> Any:
-        faults = []
+        errors = []
         for choice in choices:
             try:
                 return choice(value)
-            except InvalidPayload as fault:
-                faults.append(fault)
+            except InvalidPayload as error:
+                errors.append(error)
         # If one alone got as far as a member, it is what the client meant.
-        inner = [fault for fault in faults if fault.field]
+        inner = [error for error in errors if error.field]
         if len(inner) == 1:
             raise inner[0]
-        expected = [fault.reason.removeprefix(_MUST_BE) for fault in faults if not fault.field]
+        expected = [error.reason.removeprefix(_MUST_BE) for error in errors if not error.field]
         raise InvalidPayload("", _MUST_BE + " or ".join(expected or ["of another form"]))
 
     return read
@@ -146,8 +146,8 @@ SIMPLE: Mapping[Any, Read] = {
 def _member(read: Read, value: Any, name: str) -> Any:
     try:
         return read(value)
-    except InvalidPayload as fault:
-        raise InvalidPayload(_joined(name, fault.field), fault.reason) from None
+    except InvalidPayload as error:
+        raise InvalidPayload(_joined(name, error.field), error.reason) from None
 
 
 def _joined(outer: str, inner: str) -> str:

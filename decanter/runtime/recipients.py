@@ -81,6 +81,10 @@ class Connections(Protocol):
         """Whose connection it is; None when that is not known."""
         ...
 
+    def identity_end(self) -> str:
+        """The attribute that says until when a client's identity is known; "" if none is kept."""
+        ...
+
     def page(self, after: str, now_ms: int, limit: int | None = None) -> Page:
         """Read the next part of the table after a connection id, or from `BEGINNING`.
 

@@ -11,7 +11,7 @@ AssertionError
 from collections.abc import Mapping
 
 
-class ConnectRefused(AssertionError):  # noqa: N818 - named as what happened
+class ConnectRefused(AssertionError):
     """The client may not connect.
 
     Attributes:
@@ -32,7 +32,7 @@ class ConnectRefused(AssertionError):  # noqa: N818 - named as what happened
         return f"the handshake is answered with {self.status} {message}{hint}"
 
 
-class ConnectionClosed(AssertionError):  # noqa: N818 - named as what happened
+class ConnectionClosed(AssertionError):
     """The connection has ended.
 
     Attributes:
@@ -50,7 +50,7 @@ class ConnectionClosed(AssertionError):  # noqa: N818 - named as what happened
         return f"{self.who} is closed: {self.code} {self.reason}".rstrip()
 
 
-class NoFrame(AssertionError):  # noqa: N818 - named as what happened
+class NoFrame(AssertionError):
     """There is nothing to receive, and as every handler has run, nothing more will come."""
 
     def __init__(self, who: str, raised: str) -> None:
@@ -72,7 +72,7 @@ _REMEDIES = {
 _MOCK = "Mock it with moto's mock_aws or botocore's Stubber"
 
 
-class CallRefused(AssertionError):  # noqa: N818 - named as what happened
+class CallRefused(AssertionError):
     """A call to AWS would have left this machine; nothing has been sent.
 
     Attributes:
@@ -101,7 +101,7 @@ def _service_of(host: str) -> str:
     return next((label for label in host.split(".") if label in _REMEDIES), "")
 
 
-class UnreadFrames(AssertionError):  # noqa: N818 - named as what happened
+class UnreadFrames(AssertionError):
     """Frames arrived that the test did not receive.
 
     Attributes:

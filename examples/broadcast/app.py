@@ -21,17 +21,17 @@ router = Router("$request.body.message", connections=Connection)
 
 @app.on_ws_connect()
 def connect(event: WebsocketEvent) -> dict[str, Any]:
-    return router.connect(event.to_dict())
+    return router.handle(event)
 
 
 @app.on_ws_disconnect()
 def disconnect(event: WebsocketEvent) -> dict[str, Any]:
-    return router.disconnect(event.to_dict())
+    return router.handle(event)
 
 
 @app.on_ws_message()
 def message(event: WebsocketEvent) -> dict[str, Any]:
-    return router.dispatch(event.to_dict(), event.context)
+    return router.handle(event)
 
 
 @router.route("sendmessage", operation_name="SendRoute")

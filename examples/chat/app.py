@@ -15,12 +15,12 @@ from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 from pynamodb.models import Model
 
 from decanter import (
+    ConnectionEvent,
     ConnectionModel,
     Disconnection,
-    Fault,
     Handshake,
     InvalidPayload,
-    Occasion,
+    MessageError,
     Refused,
     Request,
     Router,
@@ -83,7 +83,7 @@ class Line(Room):
     text: str
 
 
-class NotAMember(Fault):
+class NotAMember(MessageError):
     code = "not_a_member"
     status = 403
 
@@ -93,17 +93,17 @@ router = Router("$request.body.action", connections=Connection)
 
 @app.on_ws_connect()
 def connect(event: WebsocketEvent) -> dict[str, Any]:
-    return router.connect(event.to_dict())
+    return router.handle(event)
 
 
 @app.on_ws_disconnect()
 def disconnect(event: WebsocketEvent) -> dict[str, Any]:
-    return router.disconnect(event.to_dict(), event.context)
+    return router.handle(event)
 
 
 @app.on_ws_message()
 def message(event: WebsocketEvent) -> dict[str, Any]:
-    return router.dispatch(event.to_dict(), event.context)
+    return router.handle(event)
 
 
 @router.on_connect
@@ -138,14 +138,14 @@ def say(request: Request, payload: Line) -> None:
     tell(request, payload.room, {"from": nickname_of(request), "text": payload.text})
 
 
-def tell(occasion: Occasion, room: str, news: dict[str, str]) -> None:
+def tell(event: ConnectionEvent, room: str, news: dict[str, str]) -> None:
     """Send to everyone in a room, and forget those who have left without a word."""
     members = {each.connection_id: each for each in Membership.members(room)}
-    if isinstance(occasion, Request) and occasion.connection_id not in members:
+    if isinstance(event, Request) and event.connection_id not in members:
         raise NotAMember(f"join {room!r} first")
-    for connection_id in occasion.multicast(members, {"room": room} | news).gone:
+    for connection_id in event.send(members, {"room": room} | news).gone_ids:
         members[connection_id].delete()
 
 
-def nickname_of(occasion: Occasion) -> str:
-    return Connection.get(occasion.connection_id, consistent_read=True).nickname
+def nickname_of(event: ConnectionEvent) -> str:
+    return Connection.get(event.connection_id, consistent_read=True).nickname

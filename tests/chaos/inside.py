@@ -4,10 +4,10 @@ import asyncio
 import contextlib
 import io
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
-from decanter import AllowedOrigins, Handshake, Request, Router, WebTokens
+from decanter import AllowedOrigins, Hello, Request, Router, WebTokens
 from decanter.gateway.events import API_ID, EventMaker
 from decanter.gateway.model import Api, Invocation, Route
 from decanter.gateway.results import Outcome, Returned
@@ -49,10 +49,10 @@ def make_router(transport: FakeTransport) -> Router:
     router.on_connect(AllowedOrigins({VARIABLE: ORIGIN}))
     check = WebTokens(TOKENS)
 
-    @router.on_connect
-    def check_what_is_shown(handshake: Handshake) -> None:
-        if MARKER in handshake.subprotocols or "token" in handshake.query:
-            check(handshake)
+    @router.authenticate
+    def check_what_is_shown(hello: Hello) -> None:
+        if MARKER in hello.handshake.subprotocols or "token" in hello.handshake.query:
+            check(hello)
 
     @router.route("say")
     def say(request: Request) -> None:
@@ -71,15 +71,10 @@ class Handlers:
     def __init__(self) -> None:
         self.broadcasts = 0
         self.transport = FakeTransport(FakeClock())
-        router = make_router(self.transport)
-        self._answers: dict[str, Callable[[Any], dict[str, Any]]] = {
-            "connect": router.connect,
-            "default": router.dispatch,
-            "disconnect": router.disconnect,
-        }
+        self._handle = make_router(self.transport).handle
 
     async def invoke(self, invocation: Invocation) -> Outcome:
-        response = self._answers[invocation.function](invocation.event)
+        response = self._handle(invocation.event)
         assert response["statusCode"] != 500
         self.broadcasts += response["statusCode"] == 200 and bool(self.transport.posts)
         self.transport.posts.clear()

@@ -11,9 +11,9 @@ from tests.support.gateways import ROOT
 
 EXTRA = '''
 
-from decanter import Pacing
+from decanter import RateLimit
 
-router.on_message(Pacing(Connection))
+router.on_message(RateLimit(Connection))
 
 
 @router.route("grow")
@@ -29,7 +29,7 @@ TOKENS = (
 
 from decanter import Handshake, WebTokens
 
-router.on_connect(WebTokens())
+router.authenticate(WebTokens())
 
 
 @router.on_connect
@@ -55,7 +55,9 @@ def copy_project(
     (folder / "app.py").write_text((ROOT / "app.py").read_text() + extra)
     shutil.copytree(ROOT / "chalicelib", folder / "chalicelib")
     model = folder / "chalicelib" / "connections.py"
-    model.write_text(model.read_text().replace("ConnectionModel", "IdentifiedModel, PacedModel"))
+    model.write_text(
+        model.read_text().replace("ConnectionModel", "IdentifiedModel, RateLimitedModel")
+    )
     path = folder / ".chalice" / "config.json"
     config = json.loads(path.read_text())
     config["stages"]["dev"]["lambda_timeout"] = lambda_timeout

@@ -145,7 +145,7 @@ def test_the_router_answers_whatever_a_client_sends(seed: int) -> None:
 
     def once() -> None:
         text = dice.text()
-        response = router.dispatch(message_event(text))
+        response = router.handle(message_event(text))
         assert response["statusCode"] in (200, 400, 404), text
         for _, frame in transport.posts:
             json.loads(frame)

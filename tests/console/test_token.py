@@ -32,17 +32,17 @@ class Connection(IdentifiedModel):
 
 
 router = Router("$request.body.action", connections=Connection)
-router.on_connect(WebTokens())
+router.authenticate(WebTokens())
 
 
 @app.on_ws_connect()
 def connect(event):
-    return router.connect(event.to_dict())
+    return router.handle(event)
 
 
 @app.on_ws_message()
 def message(event):
-    return router.dispatch(event.to_dict(), event.context)
+    return router.handle(event)
 
 
 @router.route("who")

@@ -17,7 +17,7 @@ import pytest
 import decanter.runtime.settings
 from decanter.cli import build_parser
 from decanter.new import create
-from decanter.runtime.errors import Fault
+from decanter.runtime.errors import MessageError
 from decanter.testing import WebSocketClient
 from tests.docs import commands
 from tests.docs.snippets import ROOT, Block, Section, load, pages, sections
@@ -104,12 +104,14 @@ def test_the_reference_has_every_command_and_option() -> None:
 def test_the_reference_has_every_setting_and_every_code() -> None:
     page = commands.PAGE.read_text()
     names = re.findall(r"\b(?:DECANTER|AWS)_[A-Z_]+", str(decanter.runtime.settings.__doc__))
-    codes = {each.code for each in leaves(Fault) if each.__module__ == Fault.__module__}
+    codes = {
+        each.code for each in leaves(MessageError) if each.__module__ == MessageError.__module__
+    }
     for name in {*names, *codes}:
         assert f"`{name}`" in page, name
 
 
-def leaves(kind: type[Fault]) -> list[type[Fault]]:
+def leaves(kind: type[MessageError]) -> list[type[MessageError]]:
     below = kind.__subclasses__()
     return [leaf for each in below for leaf in leaves(each)] if below else [kind]
 

@@ -27,7 +27,7 @@ GUARDED = """
 
 from decanter import WebTokens
 
-router.on_connect(WebTokens())
+router.authenticate(WebTokens())
 
 
 @router.route("whoami")

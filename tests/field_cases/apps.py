@@ -56,17 +56,17 @@ router = Router("$request.body.action", connections=Connection)
 
 @app.on_ws_connect()
 def connect(event):
-    return router.connect(event.to_dict())
+    return router.handle(event)
 
 
 @app.on_ws_disconnect()
 def disconnect(event):
-    return router.disconnect(event.to_dict(), event.context)
+    return router.handle(event)
 
 
 @app.on_ws_message()
 def message(event):
-    return router.dispatch(event.to_dict(), event.context)
+    return router.handle(event)
 """
 
 

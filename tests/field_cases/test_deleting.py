@@ -51,19 +51,19 @@ class Fleet:
         )
         self.said_to_be_gone: int = 0
         self.router.route("broadcast")(self._broadcast)
-        self.router.route("multicast")(self._multicast)
+        self.router.route("send")(self._send)
 
     def _broadcast(self, request: Any) -> None:
         self.said_to_be_gone += request.broadcast("hi").gone
 
-    def _multicast(self, request: Any) -> None:
-        self.said_to_be_gone += len(request.multicast(self.ids, "hi").gone)
+    def _send(self, request: Any) -> None:
+        self.said_to_be_gone += request.send(self.ids, "hi").gone
 
     def do(self, what: str) -> None:
         if what == "sweep":
             self.said_to_be_gone += self.router.sweep()["gone"]
         else:
-            self.router.dispatch(message_event(json.dumps({"action": what})))
+            self.router.handle(message_event(json.dumps({"action": what})))
 
 
 @pytest.fixture(name="posting", params=sorted(TRANSPORTS))
@@ -93,7 +93,7 @@ def _posting(
     ("what", "name"),
     [
         *(("broadcast", name) for name in FOREIGN),
-        *(("multicast", name) for name in ("400 HTML", "410 without type")),
+        *(("send", name) for name in ("400 HTML", "410 without type")),
         *(("sweep", name) for name in ("400 HTML", "410 without type")),
     ],
 )
@@ -116,7 +116,7 @@ def test_api_gateways_own_errors_delete_rows(posting: Any, what: str) -> None:
 
 
 @pytest.mark.row("F3")
-@pytest.mark.parametrize("what", ["broadcast", "multicast", "sweep"])
+@pytest.mark.parametrize("what", ["broadcast", "send", "sweep"])
 def test_when_everybody_is_gone_and_nobody_was_reached_an_error_is_all(
     posting: Any, what: str, log_lines: LogLines
 ) -> None:

@@ -287,7 +287,7 @@ def test_a_new_project_names_no_folder_of_this_machine(tmp_path: Path) -> None:
 
 TOKENS = FRAMEWORK.replace("ConnectionModel", "IdentifiedModel").replace(
     "import IdentifiedModel, ", "import IdentifiedModel, WebTokens, "
-) + ("\n\nrouter.on_connect(WebTokens())\n")
+) + ("\n\nrouter.authenticate(WebTokens())\n")
 
 
 @pytest.mark.row("P8")

@@ -32,7 +32,7 @@ from tests.decanter.runtime.hooks.test_tokens import (
     OTHER_JWK,
     OTHER_KEY,
     RS256,
-    handshake,
+    hello,
     rs256,
 )
 from tests.field_cases.apps import imported, stage
@@ -65,7 +65,7 @@ class Service:
     def send(self, text: str) -> list[Any]:
         """Have the sender send a message; the frames that the sender gets."""
         self.transport.posts.clear()
-        self.router.dispatch(message_event(text))
+        self.router.handle(message_event(text))
         return self.transport.frames_to(SENDER)
 
 
@@ -268,7 +268,7 @@ def test_a_slow_page_has_no_post_sent_again(signed: None, monkeypatch: pytest.Mo
         monkeypatch.setenv("DECANTER_MANAGEMENT_ENDPOINT", management.endpoint)
         router = Router("$request.body.action", connections=table, backoff=lambda _: 0.0)
         router.route("say")(lambda request: request.broadcast("hi") and "")
-        router.dispatch(message_event(SAY))
+        router.handle(message_event(SAY))
         assert {each: management.attempts(each) for each in ids} == dict.fromkeys(ids, 1)
 
 
@@ -301,7 +301,7 @@ together = threading.Barrier(4)
 def run():
     together.wait()
     for _ in range(5):
-        router.dispatch(message_event('{"action": "say"}'))
+        router.handle(message_event('{"action": "say"}'))
 
 threads = [threading.Thread(target=run) for _ in range(4)]
 for each in threads:
@@ -410,7 +410,7 @@ def test_one_damaged_row_does_not_end_a_run(
         service.router.sweep()
         reached = service.transport.asked
     else:
-        service.router.dispatch(message_event(SAY))
+        service.router.handle(message_event(SAY))
         reached = [connection_id for connection_id, _ in service.transport.posts]
     assert {"a", "b"} <= {*reached}
 
@@ -424,7 +424,7 @@ def test_a_row_in_microseconds_does_not_delay_a_broadcast(database: Database) ->
     service = Service(table())
     service.transport.answer("damaged", GONE)
     service.router.route("say")(lambda request: request.broadcast("1") and "")
-    service.router.dispatch(message_event(SAY))
+    service.router.handle(message_event(SAY))
     assert service.transport.posted_to("a") == ["1"]
     assert service.clock.slept == []
 
@@ -443,7 +443,7 @@ class Walls(FakeClock):
 
 def is_let_in(hook: WebTokens, token: str) -> bool:
     try:
-        hook(handshake(token))
+        hook(hello(token))
     except Refused:
         return False
     return True
@@ -545,14 +545,14 @@ def test_a_list_of_origins_that_names_none_lets_nobody_in(value: str) -> None:
 PACED = """
 from chalice import Chalice
 from pynamodb.attributes import UnicodeAttribute
-from decanter import PacedModel, Pacing, Router, connection_table
+from decanter import RateLimitedModel, RateLimit, Router, connection_table
 from decanter.runtime.clock import Clock
 
 app = Chalice(app_name="t")
 app.experimental_feature_flags.update(["WEBSOCKETS"])
 
 @connection_table(env="CONNECTIONS_TABLE")
-class Connection(PacedModel):
+class Connection(RateLimitedModel):
     connection_id = UnicodeAttribute(hash_key=True, attr_name="connectionID")
 
 class Still(Clock):
@@ -560,7 +560,7 @@ class Still(Clock):
         return 1_700_000_000_000
 
 router = Router("$request.body.action", connections=Connection)
-router.on_message(Pacing(Connection, clock=Still()))
+router.on_message(RateLimit(Connection, clock=Still()))
 
 @router.route("say")
 def say(request):
@@ -568,11 +568,11 @@ def say(request):
 
 @app.on_ws_connect()
 def connect(event):
-    return router.connect(event.to_dict())
+    return router.handle(event)
 
 @app.on_ws_message()
 def message(event):
-    return router.dispatch(event.to_dict(), event.context)
+    return router.handle(event)
 
 app.free_at = lambda connection_id: Connection.get(connection_id).free_at
 """
@@ -625,7 +625,7 @@ def test_an_identity_is_read_as_it_was_just_written(database: Database) -> None:
     database.items = [{"identity": {"S": "ann"}}]
     service = Service(table())
     service.router.route("say")(lambda request: request.reply(request.identity) and "")
-    service.router.dispatch(message_event(SAY))
+    service.router.handle(message_event(SAY))
     assert service.transport.posted_to(SENDER) == ["ann"]
     ((operation, question),) = database.asked
     assert (operation, question.get("ConsistentRead")) == ("GetItem", True)

@@ -93,6 +93,9 @@ class FakeConnections:
     def where(self) -> str:
         return "'rows' (from CONNECTIONS_TABLE)"
 
+    def identity_end(self) -> str:
+        return "identity_expires_at"
+
     def identify(self, connection_id: str) -> str | None:
         return "somebody" if connection_id in self.rows else None
 

@@ -9,13 +9,14 @@ still 410; a later broadcast deletes it once it is older. `cleanup` says which o
 import logging
 from collections import defaultdict
 from collections.abc import Collection, Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from decanter.runtime.clock import Clock
 from decanter.runtime.errors import PostingRefusedError
 from decanter.runtime.fanout.audience import Everyone
 from decanter.runtime.fanout.cleanup import Cleanup
 from decanter.runtime.fanout.deadline import Deadline
+from decanter.runtime.fanout.report import Report
 from decanter.runtime.fanout.workers import Workers
 from decanter.runtime.logs import log
 from decanter.runtime.recipients import Connections, Recipient
@@ -24,38 +25,6 @@ from decanter.runtime.transports.base import Delivery, Outcome, Result, Transpor
 GRACE_MS = 30_000
 RETRY_YOUNG_AFTER_SECONDS = 1.5
 LOGGED_IDS = 20
-
-
-class Report(NamedTuple):
-    """What became of a broadcast; the counts add up to the connections that there were.
-
-    Attributes:
-        sent: API Gateway took the message for them.
-        gone: they had left; their rows are deleted.
-        pending: they are said to have left, but may be about to open, or API Gateway does not say
-            so itself, or nobody was reached; their rows are kept.
-        failed: tried, and reported in the log by reason.
-        left_over: not tried, for want of time or because posting is refused.
-        left_over_exact: False when the rest could not be counted in time: there are more.
-        cursor: the audience after which another broadcast can go on; None when nobody is left.
-        milliseconds: from the first read to the last count.
-        repeated: posts that were sent again as no answer came to them: so many frames, and no more,
-            can have arrived twice.
-    """
-
-    sent: int
-    gone: int
-    pending: int
-    failed: int
-    left_over: int
-    left_over_exact: bool
-    cursor: str | None
-    milliseconds: int
-    repeated: int = 0
-
-    def as_fields(self) -> dict[str, Any]:
-        """The report as the log has it."""
-        return self._asdict()
 
 
 class _Failures:

@@ -9,7 +9,7 @@ there is no line.
 from collections.abc import Mapping
 from typing import Any
 
-from decanter.runtime.fanout.broadcast import Report
+from decanter.runtime.fanout.report import Report
 from decanter.runtime.logs import log
 
 METRICS = {

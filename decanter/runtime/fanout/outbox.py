@@ -5,25 +5,23 @@ import os
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from weakref import finalize
 
 from decanter.runtime.clock import Backoff, Clock
-from decanter.runtime.errors import TooLarge
+from decanter.runtime.errors import PostingRefusedError, TooLarge
 from decanter.runtime.fanout.audience import Everyone
-from decanter.runtime.fanout.broadcast import Broadcast, Report
+from decanter.runtime.fanout.broadcast import Broadcast
 from decanter.runtime.fanout.deadline import Deadline, deadline_of
 from decanter.runtime.fanout.endpoint import management_endpoint
 from decanter.runtime.fanout.metrics import measure
+from decanter.runtime.fanout.report import Report
 from decanter.runtime.fanout.workers import Workers
 from decanter.runtime.gc_paused import collector_paused
 from decanter.runtime.logs import log
 from decanter.runtime.recipients import BEGINNING, Connections
 from decanter.runtime.settings import MAX_MESSAGE_BYTES, Settings
 from decanter.runtime.transports.base import Outcome, Reach, Result, Transport
-
-if TYPE_CHECKING:
-    from decanter.runtime.fanout.multicast import Multicast
 
 
 @dataclass
@@ -67,18 +65,20 @@ class Outbox:
         outcome = self.transport().close(connection_id, self.deadline.posts)
         return _noted("close_failed", connection_id, outcome)
 
-    def multicast(self, connection_ids: Iterable[str], text: str) -> "Multicast":
-        """Send a text message to these connections.
+    def send(self, connection_ids: str | Iterable[str], text: str) -> Report:
+        """Send a text message to one connection, or to several at once.
 
         Raises:
             TooLarge: before anything is sent.
             PostingRefusedError: this function may not post.
         """
-        from decanter.runtime.fanout.multicast import Multicast
+        if isinstance(connection_ids, str):
+            return self._send_one(connection_ids, text)
+        from decanter.runtime.fanout.send import send
 
         data = _encode(text, self.max_broadcast_bytes)
-        return Multicast.run(
-            self.transport(), self.connections, connection_ids, data, self.deadline
+        return send(
+            self.transport(), self.connections, connection_ids, data, self.deadline, self.clock
         )
 
     def broadcast(self, text: str, after: str = BEGINNING, exclude: Collection[str] = ()) -> Report:
@@ -103,6 +103,23 @@ class Outbox:
         self.reports.append(report)
         measure(report, self.metrics_namespace, self.clock.time_ms())
         return report
+
+    def _send_one(self, connection_id: str, text: str) -> Report:
+        began = self.clock.monotonic()
+        outcome = self.post(connection_id, text)
+        if outcome.result is Result.REFUSED:
+            raise PostingRefusedError(outcome.reason)
+        gone = outcome.result in (Result.GONE, Result.MALFORMED)
+        failed = outcome.result is not Result.OK and not gone
+        return Report(
+            sent=int(not gone and not failed),
+            gone=int(gone),
+            failed=int(failed),
+            milliseconds=round((self.clock.monotonic() - began) * 1000),
+            repeated=outcome.repeated,
+            gone_ids=(connection_id,) if gone else (),
+            failed_ids=(connection_id,) if failed else (),
+        )
 
 
 def _noted(event: str, connection_id: str, outcome: Outcome) -> Outcome:

@@ -1,13 +1,6 @@
 """A sweep: rows whose connection is gone are removed, without a broadcast that finds them.
 
-    if minutes := sweep_minutes(os.environ):
-
-        @app.schedule(Rate(minutes, unit=Rate.MINUTES))
-        def sweep(event):
-            return router.sweep(event.context)
-
-The function's name is what it has its rights by. Chalice loads app.py with the stage's variables
-when it deploys and when it packages, so DECANTER_SWEEP_MINUTES of a stage decides for the stage.
+    sweep = scheduled_sweep(app, router)
 
 It goes round the table and asks @connections about each row, so many a second. A row is deleted
 under the terms of a broadcast: API Gateway itself says that its connection is gone (410) or can be

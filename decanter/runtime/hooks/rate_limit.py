@@ -1,9 +1,9 @@
 """How fast a connection may send: a message hook, and the attribute of the row that it needs.
 
     @connection_table(env="CONNECTIONS_TABLE")
-    class Connection(PacedModel): ...
+    class Connection(RateLimitedModel): ...
 
-    router.on_message(Pacing(Connection))
+    router.on_message(RateLimit(Connection))
 
 `DECANTER_MESSAGES_PER_SECOND` is how many messages one connection may send each second, so many of
 them at once; while it is not set there is no limit. What is more is answered with `rate_limited`
@@ -42,7 +42,7 @@ BURST_MS = 1000
 """How far ahead of its pace a connection may be: a second's messages at once."""
 
 
-class PacedModel(ConnectionModel):
+class RateLimitedModel(ConnectionModel):
     """Base of connections that may be paced; `@connection_table` completes it.
 
     Attributes:
@@ -91,7 +91,7 @@ class _Limits(NamedTuple):
     close_after: int | None
 
 
-class Pacing:
+class RateLimit:
     """Refuses what a connection sends too fast, and closes one that does not heed that.
 
     Args:
@@ -102,7 +102,7 @@ class Pacing:
 
     def __init__(
         self,
-        connections: type[PacedModel],
+        connections: type[RateLimitedModel],
         environ: Mapping[str, str] = os.environ,
         clock: Clock | None = None,
     ) -> None:

@@ -1,6 +1,6 @@
-"""Who connects, by a JSON Web Token: a connect hook.
+"""Who connects, by a JSON Web Token: a hook that authenticates.
 
-    router.on_connect(WebTokens())
+    router.authenticate(WebTokens())
 
 Variable                      Accepted
 DECANTER_JWT_ISSUER           the claim `iss`, letter by letter
@@ -30,7 +30,7 @@ from urllib.request import urlopen
 from decanter.runtime.clock import Clock
 from decanter.runtime.errors import ConfigurationError, SettingError
 from decanter.runtime.logs import log
-from decanter.runtime.routing.connection_event import Handshake, Refused
+from decanter.runtime.routing.connection_event import Handshake, Hello, Refused
 
 LIFETIME_SECONDS = 600.0
 PAUSE_SECONDS = 30.0
@@ -141,7 +141,7 @@ class WebTokens:
         self._terms: _Terms | None = None
         self._keys: KeySet | None = None
 
-    def __call__(self, handshake: Handshake) -> None:
+    def __call__(self, hello: Hello) -> None:
         """Find out who connects.
 
         Raises:
@@ -152,9 +152,9 @@ class WebTokens:
             self._terms = _terms(self._environ)
             if self._terms.jwks_url:
                 self._keys = KeySet(self._terms.jwks_url, self._fetch, self._clock)
+        handshake = hello.handshake
         claims = self._claims(_token(handshake), self._terms)
-        handshake.attributes["identity"] = claims["sub"]
-        handshake.attributes["identity_expires_at"] = int(claims["exp"])
+        hello.identity, hello.expires_at = claims["sub"], int(claims["exp"])
         if MARKER in handshake.subprotocols and handshake.subprotocol is None:
             handshake.subprotocol = MARKER
 

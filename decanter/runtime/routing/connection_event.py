@@ -1,14 +1,19 @@
-"""A client that asks to connect, for the hooks that may let it in, tell it apart, or refuse it."""
+"""A connection's events: it asks to connect, it sends, it has ended; and what an event may send."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 from decanter.runtime.errors import DecanterError
+from decanter.runtime.fanout.outbox import Outbox
+from decanter.runtime.fanout.report import Report
+from decanter.runtime.recipients import BEGINNING
 
 _SUBPROTOCOL = "Sec-WebSocket-Protocol"
 
 
-class Refused(DecanterError):  # noqa: N818 - the client's fate, not an error of the program
+class Refused(DecanterError):
     """Raised by a connect hook: the client gets this HTTP status and is not connected.
 
     Attributes:
@@ -89,3 +94,109 @@ class Handshake:
             for line in values
         ] or [self.headers.get(_SUBPROTOCOL.lower(), "")]
         return [word.strip() for line in lines for word in line.split(",") if word.strip()]
+
+
+class Hello:
+    """A client that says who it is, for the hook that authenticates it.
+
+    Attributes:
+        handshake: how it connects: headers, query, address.
+        identity: who it is; None for a client that stays unknown.
+        expires_at: until when that is known, epoch seconds; None for no end.
+    """
+
+    def __init__(self, handshake: Handshake) -> None:
+        self.handshake = handshake
+        self.identity: str | None = None
+        self.expires_at: int | None = None
+
+
+Frame = str | Mapping[str, Any] | Sequence[Any]
+"""What can be sent: a string as it is, anything else as its JSON text."""
+
+
+class ConnectionEvent:
+    """An event of a connection, and the means to send while it is handled.
+
+    Attributes:
+        event: as API Gateway sent it.
+        context: Lambda's; None where there is none.
+        outbox: what it may send.
+        connection_id: whose event it is.
+        request_id: this event's, as in the log and in API Gateway's own frames.
+        connected_at: when the client connected, epoch milliseconds.
+    """
+
+    def __init__(self, event: Mapping[str, Any], context: object, outbox: Outbox) -> None:
+        request_context = event["requestContext"]
+        self.event = event
+        self.context = context
+        self.outbox = outbox
+        self.connection_id: str = request_context["connectionId"]
+        self.request_id: str = request_context.get("requestId", "")
+        self.connected_at: int = request_context.get("connectedAt", 0)
+
+    @cached_property
+    def identity(self) -> str | None:
+        """Whose connection it is, as a connect hook recorded it; one read of the table.
+
+        Raises:
+            StoreError, ConfigurationError: the table cannot be read.
+        """
+        return self.outbox.connections.identify(self.connection_id)
+
+    def send(self, connection_ids: str | Iterable[str], frame: Frame) -> Report:
+        """Send a frame to one connection, or to several at once.
+
+        Args:
+            connection_ids: one connection id, or several.
+            frame: a string as it is, anything else as its JSON text.
+
+        Raises:
+            TooLarge: it has more than 131,072 bytes; nothing is sent.
+            PostingRefusedError: this function may not post.
+        """
+        return self.outbox.send(connection_ids, _text(frame))
+
+    def broadcast(
+        self, frame: Frame, after: str = BEGINNING, exclude: str | Collection[str] = ()
+    ) -> Report:
+        """Send a frame to every connection, the sender's own included.
+
+        Args:
+            frame: a string as it is, anything else as its JSON text.
+            after: the cursor of a report with connections left over, to go on there.
+            exclude: the connection, or those, that do not get it.
+
+        Raises:
+            TooLarge: it has more than 131,072 bytes; nothing is sent.
+        """
+        excluded = {exclude} if isinstance(exclude, str) else {*exclude}
+        return self.outbox.broadcast(_text(frame), after, excluded)
+
+
+class Disconnection(ConnectionEvent):
+    """A connection that has ended, for the hooks that are told of it.
+
+    Attributes:
+        code: of the WebSocket's close; 1006 when there was none.
+        reason: the close's, or API Gateway's own.
+    """
+
+    def __init__(self, event: Mapping[str, Any], context: object, outbox: Outbox) -> None:
+        super().__init__(event, context, outbox)
+        request_context = event["requestContext"]
+        self.code: int = request_context.get("disconnectStatusCode", 1006)
+        self.reason: str = request_context.get("disconnectReason", "")
+
+    def broadcast(
+        self, frame: Frame, after: str = BEGINNING, exclude: str | Collection[str] = ()
+    ) -> Report:
+        """Send a frame to every other connection; its own row is still in the table."""
+        excluded = {exclude} if isinstance(exclude, str) else {*exclude}
+        return super().broadcast(frame, after, excluded | {self.connection_id})
+
+
+def _text(frame: Frame) -> str:
+    """Non-ASCII is escaped: a lone surrogate, which clients may send so, has no UTF-8."""
+    return frame if isinstance(frame, str) else json.dumps(frame, separators=(",", ":"))

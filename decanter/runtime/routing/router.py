@@ -5,15 +5,17 @@ selection expression itself in `$default`, so every route is served wherever the
 where API Gateway has chosen a route by the same expression, its choice is taken.
 """
 
+import os
 from collections.abc import Callable, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from decanter.runtime.clock import Backoff, Clock, full_jitter
 from decanter.runtime.errors import (
     BadJson,
-    Fault,
+    DeclarationError,
     Internal,
+    MessageError,
     NotAnObject,
     StoreBusyError,
     UnknownRoute,
@@ -21,10 +23,11 @@ from decanter.runtime.errors import (
 from decanter.runtime.fanout.outbox import OpenTransport, Outboxes
 from decanter.runtime.logs import EventLine
 from decanter.runtime.recipients import SWEEP, Connections
-from decanter.runtime.routing.connection_event import Handshake, Refused
-from decanter.runtime.routing.request import Disconnection, Request, error_frame
-from decanter.runtime.routing.routes import DEFAULT, Response, Route, Routes, response_of
+from decanter.runtime.routing.connection_event import Disconnection, Handshake, Hello, Refused
+from decanter.runtime.routing.request import Request, error_frame
+from decanter.runtime.routing.routes import DEFAULT, Response, Route, Routes, place, response_of
 from decanter.runtime.routing.selection import SelectionExpression
+from decanter.runtime.settings import sweep_minutes
 from decanter.runtime.transports import open_transport
 
 if TYPE_CHECKING:
@@ -32,11 +35,12 @@ if TYPE_CHECKING:
 
 Event = Mapping[str, Any]
 
+Authenticate = Callable[[Hello], None]
+A = TypeVar("A", bound=Authenticate)
+
 
 class Router(Routes):
-    """Handles the three kinds of WebSocket events, given as plain dicts.
-
-    No method raises for what a client sent.
+    """Handles the events of a WebSocket API; never raises for what a client sent.
 
     Args:
         expression: the route selection expression.
@@ -63,54 +67,54 @@ class Router(Routes):
         self._connections = connections
         self._clock = clock or Clock()
         self.outboxes = Outboxes(open_transport, connections, self._clock, backoff)
+        self._authenticate: Authenticate | None = None
         self._cold = True
         # On the instance, because the tool asks every object of app.py, an imported class too.
         self.__decanter__ = self._declaration
 
-    def connect(self, event: Event, **attributes: Any) -> Response:
-        """Record a connection; another status than 200 makes API Gateway refuse it.
+    def handle(self, event: Any, context: object = None) -> Response:
+        """Handle an event of `$connect`, of a message or of `$disconnect`.
+
+        The event's own `eventType` says which, so all three handlers have this one line.
 
         Args:
-            event: of `$connect`.
-            attributes: the application's own, for the row; connect hooks may add to them.
+            event: Chalice's `WebsocketEvent`, or API Gateway's event as a dict.
+            context: Lambda's; Chalice's event brings it along.
+
+        Raises:
+            TypeError: it is no event of a WebSocket API.
         """
-
-        def admit() -> Response:
-            handshake = Handshake(event, attributes)
-            for hook in self.connect_hooks:
-                hook(handshake)
-            self._connections.record(event, **handshake.attributes)
-            return handshake.response
-
-        return self._handle(event, admit)
-
-    def disconnect(self, event: Event, context: object = None) -> Response:
-        """Tell the hooks that a client has left, and forget it, recorded or not."""
-
-        def forget() -> Response:
-            try:
-                if self.disconnect_hooks:
-                    ended = Disconnection(event, context, self.outboxes.of(event, context))
-                    for hook in self.disconnect_hooks:
-                        hook(ended)
-            finally:
-                self._connections.remove(event["requestContext"]["connectionId"])
-            return {"statusCode": 200}
-
-        return self._handle(event, forget)
-
-    def dispatch(self, event: Event, context: object = None) -> Response:
-        """Hand a message to its route; answer a mistake with an error frame to its sender."""
-        line = self._begin(event)
+        if hasattr(event, "to_dict"):
+            event, context = event.to_dict(), event.context
+        kinds = {"CONNECT": self._connect, "MESSAGE": self._message, "DISCONNECT": self._disconnect}
         try:
-            request = Request(event, context, self.outboxes.of(event, context))
-        except Exception as error:  # noqa: BLE001 - nothing can be sent without settings
-            line.add_error(error)
-            response, outcome = _failed(Internal())
-        else:
-            response, outcome = self._run(request, line)
-        line.write(outcome, response["statusCode"])
-        return response
+            handle = kinds[event["requestContext"]["eventType"]]
+        except (KeyError, TypeError):
+            raise TypeError(
+                "router.handle takes an event of a WebSocket API, whose requestContext.eventType "
+                f"is {', '.join(kinds)}"
+            ) from None
+        return handle(event, context)
+
+    def authenticate(self, hook: A) -> A:
+        """Declare what finds out who a client is, after the connect hooks have let it in.
+
+        It sets `identity` and `expires_at` of the `Hello` that it is given, or raises `Refused`.
+        The connection table has to be an `IdentifiedModel`, which keeps both.
+
+        Raises:
+            DeclarationError: there is one already, the table keeps no identity, or it is too late.
+        """
+        what = f"authenticate hook {place(hook)}"
+        self._check_open(what)
+        if self._authenticate is not None:
+            raise DeclarationError(f"{what}: there is one already, {place(self._authenticate)}")
+        if not self._connections.identity_end():
+            raise DeclarationError(
+                f"{what}: the connection table keeps no identity: derive it from IdentifiedModel"
+            )
+        self._authenticate = hook
+        return hook
 
     def sweep(self, context: object = None) -> dict[str, Any]:
         """Remove rows whose connection is gone, and close those whose client is known no longer.
@@ -132,12 +136,56 @@ class Router(Routes):
 
         return Sweeper(self.outboxes, self._connections, self._clock)
 
+    def _connect(self, event: Event, context: object) -> Response:
+        """Record a connection; another status than 200 makes API Gateway refuse it."""
+        return self._handle(event, lambda: self._admit(event))
+
+    def _admit(self, event: Event) -> Response:
+        handshake = Handshake(event)
+        for hook in self.connect_hooks:
+            hook(handshake)
+        if self._authenticate is not None:
+            hello = Hello(handshake)
+            self._authenticate(hello)
+            handshake.attributes["identity"] = hello.identity
+            handshake.attributes["identity_expires_at"] = hello.expires_at
+        self._connections.record(event, **handshake.attributes)
+        return handshake.response
+
+    def _disconnect(self, event: Event, context: object) -> Response:
+        """Tell the hooks that a client has left, and forget it, recorded or not."""
+
+        def forget() -> Response:
+            try:
+                if self.disconnect_hooks:
+                    ended = Disconnection(event, context, self.outboxes.of(event, context))
+                    for hook in self.disconnect_hooks:
+                        hook(ended)
+            finally:
+                self._connections.remove(event["requestContext"]["connectionId"])
+            return {"statusCode": 200}
+
+        return self._handle(event, forget)
+
+    def _message(self, event: Event, context: object) -> Response:
+        """Hand a message to its route; answer a mistake with an error frame to its sender."""
+        line = self._begin(event)
+        try:
+            request = Request(event, context, self.outboxes.of(event, context))
+        except Exception as error:  # noqa: BLE001 - nothing can be sent without settings
+            line.add_error(error)
+            response, outcome = _failed(Internal())
+        else:
+            response, outcome = self._run(request, line)
+        line.write(outcome, response["statusCode"])
+        return response
+
     def _run(self, request: Request, line: EventLine) -> tuple[Response, str]:
         try:
             return self._answer(request, line), "ok"
-        except Fault as fault:
-            line.add(**_tell(request, fault))
-            return _failed(fault)
+        except MessageError as error:
+            line.add(**_tell(request, error))
+            return _failed(error)
         except Exception as error:  # noqa: BLE001 - the outermost handler
             line.add_error(error)
             line.add(**_tell(request, Internal()))
@@ -229,18 +277,48 @@ class Router(Routes):
         return ["DELETE", "POST"] if closes else ["POST"]
 
 
-def _failed(fault: Fault) -> tuple[Response, str]:
-    return {"statusCode": fault.status, "body": fault.code}, fault.code
+def scheduled_sweep(app: Any, router: Router, environ: Mapping[str, str] = os.environ) -> Any:
+    """Declare the scheduled function that sweeps.
+
+    In app.py: `sweep = scheduled_sweep(app, router)`.
+
+    `DECANTER_SWEEP_MINUTES` of a stage decides for the stage: Chalice loads app.py with the stage's
+    variables when it deploys and when it packages. Lambda finds the function by the attribute of
+    app.py, so it has to be called `sweep` there; by this name it also has its rights.
+
+    Args:
+        app: the Chalice app.
+        router: its router.
+        environ: the environment.
+
+    Returns:
+        Chalice's handler; None if the variable is not set, and no sweep is to run.
+
+    Raises:
+        SettingError: the variable is no whole number of minutes from 1 to 120; 0 means never.
+    """
+    minutes = sweep_minutes(environ)
+    if minutes is None:
+        return None
+
+    def sweep(event: Any) -> dict[str, Any]:
+        return router.sweep(event.context)
+
+    return app.schedule(f"rate({minutes} {'minute' if minutes == 1 else 'minutes'})")(sweep)
 
 
-def _tell(request: Request, fault: Fault) -> dict[str, str]:
+def _failed(error: MessageError) -> tuple[Response, str]:
+    return {"statusCode": error.status, "body": error.code}, error.code
+
+
+def _tell(request: Request, error: MessageError) -> dict[str, str]:
     """Send the error frame or close; for the log, how that went, which changes nothing else."""
-    did = "closed" if fault.closes else "frame"
+    did = "closed" if error.closes else "frame"
     try:
-        if fault.closes:
+        if error.closes:
             outcome = request.outbox.close(request.connection_id)
         else:
-            outcome = request.reply(error_frame(request, fault))
-    except Exception as error:  # noqa: BLE001 - the outermost handler answers in any case
-        return {did: f"{type(error).__name__}: {error}"}
+            outcome = request.outbox.post(request.connection_id, error_frame(request, error))
+    except Exception as problem:  # noqa: BLE001 - the outermost handler answers in any case
+        return {did: f"{type(problem).__name__}: {problem}"}
     return {did: outcome.result.value}

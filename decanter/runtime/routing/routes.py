@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from decanter.runtime.errors import DeclarationError, Forbidden
 from decanter.runtime.payload import payload_reader
-from decanter.runtime.routing.connection_event import Handshake
-from decanter.runtime.routing.request import Disconnection, Request
+from decanter.runtime.routing.connection_event import Disconnection, Handshake
+from decanter.runtime.routing.request import Request
 
 if TYPE_CHECKING:
     from decanter.runtime.payload import Read
@@ -58,7 +58,7 @@ class Route(NamedTuple):
             around: middleware outside of the route's own.
 
         Raises:
-            Fault: the sender may not, or the message has no such payload.
+            MessageError: the sender may not, or the message has no such payload.
             TypeError: what the function returned is no response.
         """
         handle: GetResponse = self._call
@@ -169,8 +169,8 @@ class Routes:
     def on_message(self, hook: H) -> H:
         """Declare what sees every message before its route is chosen, JSON or not.
 
-        It refuses a message by a Fault. One that raises `Flooding` has a true attribute `closes`:
-        by that the function is given the right to close connections.
+        It refuses a message by a MessageError. One that raises `Flooding` has a true attribute
+        `closes`: by that the function is given the right to close connections.
         """
         self._check_open(f"message hook {place(hook)}")
         self.message_hooks.append(hook)
@@ -186,7 +186,7 @@ class Routes:
         """Declare what answers an exception of a route: `function(request, error)`.
 
         Of several that fit, the one for the nearest base class is called. What it returns is as
-        if the route had returned it; if it raises a Fault, the client gets that fault's frame.
+        if the route had returned it. If it raises a MessageError, the client gets its frame.
 
         Raises:
             DeclarationError: the exception has one, or it is too late.

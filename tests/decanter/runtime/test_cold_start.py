@@ -17,7 +17,7 @@ from tests.support.management import run_management
 ROOT = Path(__file__).resolve().parents[3]
 
 NEEDLESS = ["boto3", "asyncio", "decanter.runtime.transports.fast.transport"]
-NEEDLESS += ["decanter.runtime.fanout.sweep", "decanter.runtime.fanout.multicast"]
+NEEDLESS += ["decanter.runtime.fanout.sweep", "decanter.runtime.fanout.send"]
 NEEDLESS += ["decanter.runtime.hooks.tokens", "decanter.runtime.hooks.rate_limit"]
 
 IMPORT = """
@@ -38,7 +38,7 @@ import gc, json, sys
 import app
 from botocore.client import BaseClient
 from botocore.session import Session
-answer = app.router.dispatch(json.loads(sys.argv[1]))
+answer = app.router.handle(json.loads(sys.argv[1]))
 made = [each for each in gc.get_objects() if isinstance(each, (BaseClient, Session))]
 names = sorted(type(each).__name__ for each in made)
 print(json.dumps([answer["statusCode"], "boto3" in sys.modules, names]))

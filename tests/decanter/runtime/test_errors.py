@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from decanter.runtime import errors
-from decanter.runtime.errors import Fault
+from decanter.runtime.errors import MessageError
 
 
 def test_the_module_shows_the_whole_tree() -> None:
@@ -53,7 +53,7 @@ def test_our_own_errors_say_what_to_do(error: Exception, text: str) -> None:
     assert str(error) == text
 
 
-FAULTS: list[tuple[Fault, str, int, bool, str, dict[str, Any]]] = [
+ERRORS: list[tuple[MessageError, str, int, bool, str, dict[str, Any]]] = [
     (errors.BadJson("no"), "bad_json", 400, False, "the message is not JSON: no", {}),
     (errors.NotAnObject(), "not_an_object", 400, False, "the message must be a JSON object", {}),
     (
@@ -93,27 +93,27 @@ FAULTS: list[tuple[Fault, str, int, bool, str, dict[str, Any]]] = [
 ]
 
 
-@pytest.mark.parametrize(("fault", "code", "status", "temporary", "text", "details"), FAULTS)
+@pytest.mark.parametrize(("error", "code", "status", "temporary", "text", "details"), ERRORS)
 def test_every_fault_knows_its_frame(
-    fault: Fault, code: str, status: int, temporary: bool, text: str, details: dict[str, Any]
+    error: MessageError, code: str, status: int, temporary: bool, text: str, details: dict[str, Any]
 ) -> None:
-    assert (fault.code, fault.status, fault.temporary) == (code, status, temporary)
-    assert str(fault) == text
-    assert fault.details() == details
+    assert (error.code, error.status, error.temporary) == (code, status, temporary)
+    assert str(error) == text
+    assert error.details() == details
 
 
-def test_the_table_above_has_every_fault() -> None:
+def test_the_table_above_has_every_error() -> None:
     ours = {
         kind for kind in vars(errors).values() if isinstance(kind, type) and "code" in vars(kind)
     }
-    assert {type(fault) for fault, *_ in FAULTS} == ours | {errors.Flooding}
+    assert {type(error) for error, *_ in ERRORS} == ours | {errors.Flooding}
 
 
 def test_only_a_flood_is_told_by_closing() -> None:
-    assert [type(fault) for fault, *_ in FAULTS if fault.closes] == [errors.Flooding]
+    assert [type(error) for error, *_ in ERRORS if error.closes] == [errors.Flooding]
 
 
 def test_the_tree_has_the_code_and_the_status_of_every_mistake() -> None:
-    for fault, code, status, *_ in FAULTS:
-        row = rf"─ {type(fault).__name__} +{code} +{status}"
+    for error, code, status, *_ in ERRORS:
+        row = rf"─ {type(error).__name__} +{code} +{status}"
         assert re.search(row, str(errors.__doc__)), row

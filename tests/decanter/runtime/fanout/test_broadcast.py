@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from decanter.runtime.errors import PostingRefusedError, StoreError
 from decanter.runtime.fanout.audience import Everyone
-from decanter.runtime.fanout.broadcast import LOGGED_IDS, Broadcast, Report
+from decanter.runtime.fanout.broadcast import LOGGED_IDS, Broadcast
 from decanter.runtime.fanout.deadline import Deadline
+from decanter.runtime.fanout.report import Report
 from decanter.runtime.transports import Outcome, Result, outcome_of
 from tests.support.events import CONNECTED_AT
 from tests.support.fakes import (

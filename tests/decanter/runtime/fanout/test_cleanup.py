@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
-from dataclasses import asdict
 from functools import partial
 
 import pytest
@@ -194,13 +193,11 @@ class Room:
 
     def counts(self, way: str) -> tuple[int, int]:
         """Reach for everyone in one way; how many are reported as gone, and how many at all."""
-        if way == "multicast":
-            lists = asdict(self.outbox.multicast(self.ids, "hi"))
-            return len(lists["gone"]), sum(map(len, lists.values()))
         if way == "sweep":
             found = self.sweeper.run(None)
             return found["gone"], found["swept"]
-        report = self.outbox.broadcast("hi")
+        outbox = self.outbox
+        report = outbox.send(self.ids, "hi") if way == "send" else outbox.broadcast("hi")
         return report.gone, report.sent + report.gone + report.pending + report.failed
 
 
@@ -217,7 +214,7 @@ def test_a_stranger_at_the_endpoint_empties_no_table(
     room: Room, stranger: str, log_lines: LogLines
 ) -> None:
     room.management.everyone = [STRANGERS[stranger]]
-    for way in ("broadcast", "multicast", "sweep"):
+    for way in ("broadcast", "send", "sweep"):
         gone, all_told = room.counts(way)
         lines = log_lines()
         assert (way, gone) == (way, 0)
@@ -233,7 +230,7 @@ def test_a_stranger_at_the_endpoint_empties_no_table(
                 assert value in text
 
 
-@pytest.mark.parametrize("way", ["broadcast", "multicast", "sweep"])
+@pytest.mark.parametrize("way", ["broadcast", "send", "sweep"])
 def test_an_emptied_room_is_cleared_by_a_process_that_has_reached_someone(
     room: Room, way: str, log_lines: LogLines
 ) -> None:
@@ -241,7 +238,7 @@ def test_an_emptied_room_is_cleared_by_a_process_that_has_reached_someone(
     room.management.everyone = [410]
     room.outbox.post("Another0000ECA=", "hi")
     assert room.counts(way) == (40, 40)
-    assert len(room.connections.rows) == (40 if way == "multicast" else 0)
+    assert len(room.connections.rows) == (40 if way == "send" else 0)
     assert {line["level"] for line in log_lines()} <= {"INFO"}
 
 

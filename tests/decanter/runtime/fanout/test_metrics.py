@@ -1,5 +1,5 @@
-from decanter.runtime.fanout.broadcast import Report
 from decanter.runtime.fanout.metrics import METRICS, measure
+from decanter.runtime.fanout.report import Report
 from tests.support.fixtures import LogLines
 
 REPORT = Report(

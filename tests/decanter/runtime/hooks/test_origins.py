@@ -120,7 +120,7 @@ def test_a_router_refuses_before_it_records(log_lines: LogLines) -> None:
     connections = FakeConnections()
     router = Router("$request.body.message", connections=connections)
     router.on_connect(AllowedOrigins({VARIABLE: ALLOWED}))
-    assert router.connect(event("https://evil.net")) == {"statusCode": 403}
+    assert router.handle(event("https://evil.net")) == {"statusCode": 403}
     assert connections.rows == {}
     (line,) = log_lines()
     assert (line["outcome"], line["level"]) == ("refused", "INFO")

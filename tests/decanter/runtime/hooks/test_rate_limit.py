@@ -7,7 +7,7 @@ import pytest
 from pynamodb.attributes import UnicodeAttribute
 
 from chalicelib.connections import Connection as PlainConnection
-from decanter import IdentifiedModel, PacedModel, Pacing, Request, Router, connection_table
+from decanter import IdentifiedModel, RateLimit, RateLimitedModel, Request, Router, connection_table
 from decanter.runtime.hooks.rate_limit import CLOSE_VARIABLE, PACE_VARIABLE
 from tests.support.events import connect_event, message_event
 from tests.support.fakes import FakeClock, FakeTransport
@@ -17,12 +17,12 @@ NAME = "Sender0000DoECA="
 
 
 @connection_table(env="CONNECTIONS_TABLE")
-class Connection(PacedModel):
+class Connection(RateLimitedModel):
     connection_id = UnicodeAttribute(hash_key=True, attr_name="connectionID")
 
 
 @connection_table(env="CONNECTIONS_TABLE")
-class Both(IdentifiedModel, PacedModel):
+class Both(IdentifiedModel, RateLimitedModel):
     connection_id = UnicodeAttribute(hash_key=True, attr_name="connectionID")
 
 
@@ -34,7 +34,7 @@ def service(environ: dict[str, str], clock: FakeClock) -> tuple[Router, FakeTran
         open_transport=lambda endpoint, settings: transport,
         clock=clock,
     )
-    router.on_message(Pacing(Connection, environ, clock))
+    router.on_message(RateLimit(Connection, environ, clock))
 
     @router.route("say")
     def say(request: Request) -> None:
@@ -44,7 +44,7 @@ def service(environ: dict[str, str], clock: FakeClock) -> tuple[Router, FakeTran
 
 
 def say(router: Router, body: str = '{"message": "say"}') -> Any:
-    return router.dispatch(message_event(body))["statusCode"]
+    return router.handle(message_event(body))["statusCode"]
 
 
 @pytest.mark.usefixtures("table")

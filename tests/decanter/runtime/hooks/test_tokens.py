@@ -19,7 +19,7 @@ from jwt.algorithms import RSAAlgorithm
 from decanter import Router
 from decanter.runtime.errors import ConfigurationError
 from decanter.runtime.hooks.tokens import MARKER, WebTokens, fetch_json
-from decanter.runtime.routing.connection_event import Handshake, Refused
+from decanter.runtime.routing.connection_event import Handshake, Hello, Refused
 from tests.support.events import connect_event
 from tests.support.fakes import FakeClock, FakeConnections
 from tests.support.fixtures import LogLines
@@ -94,19 +94,19 @@ def rs256(key: rsa.RSAPrivateKey = KEY, kid: str | None = "one", **changes: Any)
     return jwt.encode(claims(**changes), key, "RS256", headers={"kid": kid} if kid else None)
 
 
-def handshake(token: str | None, *offers: str) -> Handshake:
+def hello(token: str | None, *offers: str) -> Hello:
     event = connect_event()
     event["queryStringParameters"] = {} if token is None else {"token": token}
     if offers:
         event["multiValueHeaders"]["Sec-WebSocket-Protocol"] = [", ".join(offers)]
-    return Handshake(event)
+    return Hello(Handshake(event))
 
 
 def hook(environ: dict[str, str], **options: Any) -> WebTokens:
     return WebTokens(environ, **{"fetch": lambda url: JWKS, **options})
 
 
-def refusal(environ: dict[str, str], shown: Handshake) -> Refused:
+def refusal(environ: dict[str, str], shown: Hello) -> Refused:
     with pytest.raises(Refused) as refused:
         hook(environ)(shown)
     return refused.value
@@ -114,30 +114,30 @@ def refusal(environ: dict[str, str], shown: Handshake) -> Refused:
 
 @pytest.mark.parametrize(("environ", "token"), [(HS256, hs256()), (RS256, rs256())])
 def test_a_good_token_says_who_it_is(environ: dict[str, str], token: str) -> None:
-    for shown in (handshake(token), handshake(None, "v1", MARKER, token)):
+    for shown in (hello(token), hello(None, "v1", MARKER, token)):
         hook(environ)(shown)
-        assert shown.attributes == {"identity": "ann", "identity_expires_at": LATER}
+        assert (shown.identity, shown.expires_at) == ("ann", LATER)
 
 
 def test_a_browser_is_answered_with_the_marker_and_never_with_the_token() -> None:
-    shown = handshake(None, MARKER, hs256())
+    shown = hello(None, MARKER, hs256())
     hook(HS256)(shown)
-    assert shown.subprotocol == MARKER
+    assert shown.handshake.subprotocol == MARKER
 
 
 def test_another_hooks_choice_of_a_subprotocol_stays() -> None:
-    shown = handshake(None, "v1", MARKER, hs256())
-    shown.subprotocol = "v1"
+    shown = hello(None, "v1", MARKER, hs256())
+    shown.handshake.subprotocol = "v1"
     hook(HS256)(shown)
-    assert shown.subprotocol == "v1"
+    assert shown.handshake.subprotocol == "v1"
 
 
 def test_clocks_may_differ_a_little() -> None:
     now = int(time.time())
     lenient = HS256 | {"DECANTER_JWT_LEEWAY_SECONDS": "300"}
-    hook(lenient)(handshake(hs256(exp=now - 100, nbf=now + 200)))
+    hook(lenient)(hello(hs256(exp=now - 100, nbf=now + 200)))
     strict = HS256 | {"DECANTER_JWT_LEEWAY_SECONDS": "0"}
-    assert refusal(strict, handshake(hs256(exp=now - 10))).status == 401
+    assert refusal(strict, hello(hs256(exp=now - 10))).status == 401
 
 
 FORGED = {
@@ -237,9 +237,9 @@ def test_a_forged_token_is_refused_and_not_logged(name: str, log_lines: LogLines
     environ, token = FORGED[name]
     connections = FakeConnections()
     router = Router("$request.body.message", connections=connections)
-    router.on_connect(hook(environ))
-    event = handshake(None, MARKER, token).event if token else handshake(None).event
-    assert router.connect(event) == {"statusCode": 401}
+    router.authenticate(hook(environ))
+    event = (hello(None, MARKER, token) if token else hello(None)).handshake.event
+    assert router.handle(event) == {"statusCode": 401}
     assert connections.rows == {}
     text = json.dumps(log_lines())
     assert '"outcome": "refused"' in text
@@ -249,8 +249,8 @@ def test_a_forged_token_is_refused_and_not_logged(name: str, log_lines: LogLines
 def test_a_good_tokens_owner_is_in_the_row_and_no_token_in_the_log(log_lines: LogLines) -> None:
     connections, token = FakeConnections(), hs256()
     router = Router("$request.body.message", connections=connections)
-    router.on_connect(hook(HS256))
-    assert router.connect(handshake(token).event) == {"statusCode": 200}
+    router.authenticate(hook(HS256))
+    assert router.handle(hello(token).handshake.event) == {"statusCode": 200}
     assert connections.attributes["identity"] == "ann"
     assert not [part for part in token.split(".") if part in json.dumps(log_lines())]
 
@@ -273,10 +273,10 @@ def test_a_key_set_is_kept_for_ten_minutes() -> None:
     issuer, clock = Issuer(), FakeClock()
     check = hook(RS256, fetch=issuer, clock=clock)
     for _ in range(3):
-        check(handshake(rs256()))
+        check(hello(rs256()))
     assert issuer.fetched == 1
     clock.elapsed += 600
-    check(handshake(rs256()))
+    check(hello(rs256()))
     assert issuer.fetched == 2
 
 
@@ -285,11 +285,11 @@ def test_invented_key_ids_do_not_have_it_fetched_each_time() -> None:
     check = hook(RS256, fetch=issuer, clock=clock)
     for number in range(10):
         with pytest.raises(Refused, match="unknown key"):
-            check(handshake(rs256(kid=f"invented {number}")))
+            check(hello(rs256(kid=f"invented {number}")))
     assert issuer.fetched == 1
     clock.elapsed += 30
     issuer.answer = {"keys": [{**JWKS["keys"][0], "kid": "two"}]}
-    check(handshake(rs256(kid="two")))
+    check(hello(rs256(kid="two")))
     assert issuer.fetched == 2
 
 
@@ -302,13 +302,13 @@ def test_while_the_key_set_cannot_be_read_nobody_is_let_in(away: Any, log_lines:
     check = hook(RS256, fetch=issuer, clock=clock)
     for _ in range(2):
         with pytest.raises(Refused) as refused:
-            check(handshake(rs256()))
+            check(hello(rs256()))
         assert refused.value.status == 503
     (line,) = log_lines()
     assert (line["event"], line["level"]) == ("key_set_unreadable", "ERROR")
     issuer.answer = JWKS
     clock.elapsed += 30
-    check(handshake(rs256()))
+    check(hello(rs256()))
 
 
 @pytest.mark.parametrize(
@@ -326,7 +326,7 @@ def test_while_the_key_set_cannot_be_read_nobody_is_let_in(away: Any, log_lines:
 )
 def test_terms_that_cannot_be_are_named(changes: dict[str, str], message: str) -> None:
     with pytest.raises(ConfigurationError) as error:
-        hook(HS256 | changes)(handshake(hs256()))
+        hook(HS256 | changes)(hello(hs256()))
     assert message in str(error.value)
     assert "short" not in str(error.value).replace("too short", "")
 
@@ -334,4 +334,4 @@ def test_terms_that_cannot_be_are_named(changes: dict[str, str], message: str) -
 def test_without_pyjwt_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "jwt", None)
     with pytest.raises(ConfigurationError, match=r"write PyJWT\[crypto\] into requirements.txt"):
-        hook(HS256)(handshake("token"))
+        hook(HS256)(hello("token"))

@@ -3,13 +3,21 @@ from collections.abc import Collection
 
 import pytest
 
-from decanter.runtime.errors import BadJson, MissingData, NotAnObject, TooLarge, UnknownRoute
+from decanter.runtime.errors import (
+    BadJson,
+    MissingData,
+    NotAnObject,
+    PostingRefusedError,
+    TooLarge,
+    UnknownRoute,
+)
 from decanter.runtime.fanout.deadline import Deadline
 from decanter.runtime.fanout.outbox import Outbox
 from decanter.runtime.fanout.workers import Workers
-from decanter.runtime.routing.request import MAX_REF_BYTES, Disconnection, Request, error_frame
+from decanter.runtime.routing.connection_event import Disconnection
+from decanter.runtime.routing.request import MAX_REF_BYTES, Request, error_frame
 from decanter.runtime.settings import MAX_MESSAGE_BYTES
-from decanter.runtime.transports import Outcome, Transport, outcome_of
+from decanter.runtime.transports import Outcome, Result, Transport, outcome_of
 from tests.support.events import CONNECTED_AT, disconnect_event, message_event
 from tests.support.fakes import GONE, FakeClock, FakeConnections, FakeTransport
 from tests.support.fixtures import LogLines
@@ -123,7 +131,7 @@ def test_what_several_get_may_be_limited_to_less_than_what_one_gets(
 ) -> None:
     it = request("{}", transport)
     it.outbox.max_broadcast_bytes = 10
-    for send in (it.broadcast, lambda frame: it.multicast(["a", "b"], frame)):
+    for send in (it.broadcast, lambda frame: it.send(["a", "b"], frame)):
         with pytest.raises(TooLarge, match="11 bytes are more than the 10"):
             send("\u00e9" * 5 + "x")
     assert transport.posts == []
@@ -136,7 +144,7 @@ def test_what_is_no_string_is_sent_as_its_json(transport: FakeTransport) -> None
     it = request("{}", transport)
     it.reply({"a": [1, "\u00fc\ud800"]})
     it.broadcast(["b"], exclude="a")
-    it.multicast(["a", "c"], {})
+    it.send(["a", "c"], {})
     assert [text for _, text in transport.posts] == [
         *('{"a":[1,"\\u00fc\\ud800"]}', '["b"]', "{}", "{}"),
     ]
@@ -151,8 +159,8 @@ def test_a_broadcast_passes_over_those_excluded(
     assert (report.sent, report.left_over) == (len(rest), 0)
 
 
-def test_a_multicast_goes_to_those_named(transport: FakeTransport) -> None:
-    assert request("{}", transport).multicast(["b", "x"], "text").sent == ["b", "x"]
+def test_a_send_goes_to_those_named(transport: FakeTransport) -> None:
+    assert request("{}", transport).send(["b", "x"], "text").sent == 2
     assert transport.posts == [("b", "text"), ("x", "text")]
 
 
@@ -173,7 +181,12 @@ def test_a_reply_that_fails_is_a_line_in_the_log(
     transport: FakeTransport, log_lines: LogLines, outcome: Outcome, level: str
 ) -> None:
     transport.answer("Sender0000DoECA=", outcome)
-    assert request("{}", transport).reply("text") is outcome
+    if outcome.result is Result.REFUSED:
+        with pytest.raises(PostingRefusedError, match="ForbiddenException"):
+            request("{}", transport).reply("text")
+    else:
+        report = request("{}", transport).reply("text")
+        assert (report.failed, report.failed_ids) == (1, ("Sender0000DoECA=",))
     (line,) = log_lines()
     assert (line["event"], line["level"], line["result"]) == (
         *("post_failed", level),

@@ -4,19 +4,20 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import pytest
+from chalice.app import Chalice
 
 from decanter.runtime.errors import (
     DeclarationError,
-    Fault,
     Flooding,
     InvalidPayload,
+    MessageError,
     MissingTableError,
     RateLimited,
     StoreBusyError,
 )
-from decanter.runtime.routing.connection_event import Handshake, Refused
-from decanter.runtime.routing.request import Disconnection, Request
-from decanter.runtime.routing.router import Router
+from decanter.runtime.routing.connection_event import Disconnection, Handshake, Hello, Refused
+from decanter.runtime.routing.request import Request
+from decanter.runtime.routing.router import Router, scheduled_sweep
 from decanter.runtime.routing.routes import GetResponse, Response, Routes
 from decanter.runtime.settings import Settings
 from decanter.runtime.transports import Outcome, Transport, outcome_of
@@ -59,7 +60,7 @@ class Service:
         return self.transport
 
     def dispatch(self, body: str | None, **event: Any) -> dict[str, Any]:
-        return self.router.dispatch(message_event(body, **event))
+        return self.router.handle(message_event(body, **event))
 
     @property
     def error(self) -> dict[str, Any]:
@@ -221,7 +222,7 @@ def test_in_a_default_route_bad_json_is_still_answered(service: Service) -> None
 
 
 def test_no_route_can_be_declared_once_an_event_has_come(service: Service) -> None:
-    service.router.connect(connect_event())
+    service.router.handle(connect_event())
     with pytest.raises(DeclarationError, match="declare routes where app"):
         service.router.default(lambda request: None)
 
@@ -251,15 +252,19 @@ def test_a_setting_that_cannot_be_is_one_line_and_a_500(
 
 
 def test_connecting_records_the_applications_attributes_too(service: Service) -> None:
+    @service.router.on_connect
+    def name(handshake: Handshake) -> None:
+        handshake.attributes["nickname"] = "Ada"
+
     event = connect_event(connectionId="New")
-    assert service.router.connect(event, nickname="Ada") == {"statusCode": 200}
+    assert service.router.handle(event) == {"statusCode": 200}
     assert service.connections.rows["New"] == CONNECTED_AT
     assert service.connections.attributes == {"nickname": "Ada"}
 
 
 def test_disconnecting_twice_or_first_is_the_same(service: Service) -> None:
     for _ in range(2):
-        assert service.router.disconnect(disconnect_event()) == {"statusCode": 200}
+        assert service.router.handle(disconnect_event()) == {"statusCode": 200}
     assert SENDER not in service.connections.rows
 
 
@@ -270,7 +275,7 @@ def test_a_connection_that_cannot_be_recorded_is_refused_and_not_half_open(
     service: Service, problem: Exception, status: int, log_lines: LogLines
 ) -> None:
     service.connections.problem = problem
-    assert service.router.connect(connect_event()) == {"statusCode": status}
+    assert service.router.handle(connect_event()) == {"statusCode": status}
     (line,) = log_lines()
     assert (line["level"], line["outcome"], line["status"]) == ("ERROR", "internal", status)
     assert str(problem) in line["error"]
@@ -279,10 +284,10 @@ def test_a_connection_that_cannot_be_recorded_is_refused_and_not_half_open(
 def test_every_event_is_one_line_with_neither_payload_nor_query_string(
     service: Service, log_lines: LogLines
 ) -> None:
-    service.router.connect(connect_event())
+    service.router.handle(connect_event())
     service.dispatch('{"message": "shout", "data": "s3cret"}')
     service.dispatch('{"message": "s3cret"}')
-    service.router.disconnect(disconnect_event())
+    service.router.handle(disconnect_event())
     lines = log_lines()
     assert "s3cret" not in str(lines)
     shared = {"request_id": "Rq1xYz0wDoEFbQg=", "connection_id": SENDER, "duration_ms": 0.0}
@@ -395,11 +400,11 @@ def test_the_routers_middleware_is_around_the_routes_of_its_modules_too(service:
     assert seen == ["whisper", "echo"]
 
 
-class RoomFull(Exception):  # noqa: N818 - an application's own
+class RoomFull(Exception):
     pass
 
 
-class Taken(Fault):
+class Taken(MessageError):
     code = "taken"
     status = 409
 
@@ -462,11 +467,11 @@ def test_connect_hooks_put_attributes_on_the_row_and_choose_a_subprotocol(
 
     event = connect_event(connectionId="New")
     event["multiValueHeaders"]["Sec-WebSocket-Protocol"] = ["v1"]
-    assert service.router.connect(event, nickname="Ada") == {
+    assert service.router.handle(event) == {
         "statusCode": 200,
         "headers": {"Sec-WebSocket-Protocol": "v1"},
     }
-    assert service.connections.attributes == {"nickname": "Ada", "identity": "s3cret"}
+    assert service.connections.attributes == {"identity": "s3cret"}
 
 
 @pytest.mark.parametrize(
@@ -480,7 +485,7 @@ def test_a_connection_that_a_hook_refuses_is_not_recorded(
     def admit(handshake: Handshake) -> None:
         raise raised
 
-    assert service.router.connect(connect_event(connectionId="New")) == {"statusCode": status}
+    assert service.router.handle(connect_event(connectionId="New")) == {"statusCode": status}
     assert "New" not in service.connections.rows
     (line,) = log_lines()
     assert (line["outcome"], line["status"]) == (outcome, status)
@@ -496,7 +501,7 @@ def test_disconnect_hooks_may_tell_the_others(service: Service) -> None:
         assert SENDER in service.connections.rows
         disconnection.broadcast({"left": disconnection.connection_id})
 
-    assert service.router.disconnect(disconnect_event()) == {"statusCode": 200}
+    assert service.router.handle(disconnect_event()) == {"statusCode": 200}
     assert service.transport.posts == [("Other", f'{{"left":"{SENDER}"}}')]
     assert [(each.code, each.reason) for each in ended] == [(1001, "Going away")]
     assert SENDER not in service.connections.rows
@@ -507,7 +512,7 @@ def test_a_disconnect_hook_that_fails_leaves_no_row(service: Service, log_lines:
     def farewell(disconnection: Disconnection) -> None:
         raise RuntimeError("boom")
 
-    assert service.router.disconnect(disconnect_event()) == {"statusCode": 500}
+    assert service.router.handle(disconnect_event()) == {"statusCode": 500}
     assert SENDER not in service.connections.rows
     assert "boom" in log_lines()[0]["error"]
 
@@ -595,3 +600,103 @@ def test_who_may_not_use_a_route_is_told_so_before_the_payload_is_read(service: 
     other = service.dispatch('{"message": "move", "x": 1, "y": 2}', connectionId="Other")
     assert other["statusCode"] in (200, 400)
     assert asked == [SENDER, "Other"]
+
+
+# --------------------------------------------------------------------- one handler for all events
+
+
+class ChaliceEvent:
+    """As `chalice.app.WebsocketEvent` carries an event and Lambda's context."""
+
+    def __init__(self, event: dict[str, Any], context: object) -> None:
+        self.context = context
+        self._event = event
+
+    def to_dict(self) -> dict[str, Any]:
+        return self._event
+
+
+def test_an_event_of_chalice_is_handled_as_its_dict_with_its_context(service: Service) -> None:
+    context = object()
+    seen = []
+    service.router.on_message(lambda request: seen.append(request.context))
+    event = message_event('{"message": "echo"}')
+    assert service.router.handle(ChaliceEvent(event, context)) == {"statusCode": 200}
+    assert service.router.handle(event, context) == {"statusCode": 200}
+    assert seen == [context, context]
+
+
+@pytest.mark.parametrize(
+    "event", [None, {}, {"requestContext": {}}, {"requestContext": {"eventType": "PING"}}, "text"]
+)
+def test_what_is_no_event_of_a_websocket_api_is_named(service: Service, event: Any) -> None:
+    with pytest.raises(TypeError, match="CONNECT, MESSAGE, DISCONNECT"):
+        service.router.handle(event)
+
+
+# ------------------------------------------------------------------------------- who a client is
+
+
+def test_an_identity_is_recorded_after_the_connect_hooks_have_agreed(service: Service) -> None:
+    called = []
+    service.router.on_connect(lambda handshake: called.append("may it come in?"))
+
+    @service.router.authenticate
+    def who(hello: Hello) -> None:
+        called.append("who is it?")
+        hello.identity, hello.expires_at = hello.handshake.query["token"], 1_800_000_000
+
+    assert service.router.handle(connect_event(connectionId="New")) == {"statusCode": 200}
+    assert called == ["may it come in?", "who is it?"]
+    assert service.connections.attributes == {
+        "identity": "s3cret",
+        "identity_expires_at": 1_800_000_000,
+    }
+
+
+def test_who_is_not_known_is_recorded_without_an_identity(service: Service) -> None:
+    service.router.authenticate(lambda hello: None)
+    assert service.router.handle(connect_event(connectionId="New")) == {"statusCode": 200}
+    assert service.connections.attributes == {"identity": None, "identity_expires_at": None}
+
+
+def test_a_client_that_is_refused_at_authentication_is_not_recorded(service: Service) -> None:
+    @service.router.authenticate
+    def who(hello: Hello) -> None:
+        raise Refused(401, "no such user")
+
+    assert service.router.handle(connect_event(connectionId="New")) == {"statusCode": 401}
+    assert "New" not in service.connections.rows
+
+
+def test_one_hook_authenticates_and_its_table_keeps_identities(service: Service) -> None:
+    def who(hello: Hello) -> None: ...
+
+    service.router.authenticate(who)
+    with pytest.raises(DeclarationError, match=r"who \(.*\): there is one already, who"):
+        service.router.authenticate(who)
+    plain = FakeConnections()
+    plain.identity_end = lambda: ""  # type: ignore[method-assign]
+    with pytest.raises(DeclarationError, match="derive it from IdentifiedModel"):
+        Router("$request.body.message", connections=plain).authenticate(who)
+
+
+# ------------------------------------------------------------------------------ a scheduled sweep
+
+
+@pytest.mark.parametrize(("minutes", "rate"), [("1", "rate(1 minute)"), ("5", "rate(5 minutes)")])
+def test_a_sweep_is_scheduled_under_the_name_that_lambda_looks_up(
+    service: Service, minutes: str, rate: str
+) -> None:
+    app = Chalice(app_name="rooms")
+    sweep = scheduled_sweep(app, service.router, {"DECANTER_SWEEP_MINUTES": minutes})
+    source: Any = app.event_sources[0]
+    assert (source.schedule_expression, source.handler_string) == (rate, "app.sweep")
+    assert callable(sweep)
+
+
+@pytest.mark.parametrize("minutes", ["", "0"])
+def test_no_sweep_is_scheduled_unless_it_is_asked_for(service: Service, minutes: str) -> None:
+    app = Chalice(app_name="rooms")
+    assert scheduled_sweep(app, service.router, {"DECANTER_SWEEP_MINUTES": minutes}) is None
+    assert app.event_sources == []

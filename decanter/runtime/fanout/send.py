@@ -1,0 +1,83 @@
+"""One message to connections that the caller names: a room's members, one user's devices."""
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from decanter.runtime.clock import Clock
+from decanter.runtime.errors import PostingRefusedError
+from decanter.runtime.fanout.deadline import Deadline
+from decanter.runtime.fanout.report import Report
+from decanter.runtime.logs import log
+from decanter.runtime.recipients import Connections, Recipient
+from decanter.runtime.transports.base import Delivery, Result, Transport
+
+
+@dataclass
+class _Tally:
+    """Deliveries as they come in, by connection id."""
+
+    sent: int = 0
+    repeated: int = 0
+    unproven: int = 0
+    gone: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+
+    def add(self, delivery: Delivery) -> None:
+        """Take one in.
+
+        Raises:
+            PostingRefusedError: this function may not post.
+        """
+        (connection_id, *_), outcome = delivery
+        self.repeated += outcome.repeated
+        self.unproven += outcome.unproven
+        if outcome.result is Result.OK:
+            self.sent += 1
+        elif outcome.result in (Result.GONE, Result.MALFORMED):
+            self.gone.append(connection_id)
+        elif outcome.result is Result.REFUSED:
+            raise PostingRefusedError(outcome.reason)
+        else:
+            self.failed.append(connection_id)
+
+
+def send(
+    transport: Transport,
+    connections: Connections,
+    connection_ids: Iterable[str],
+    data: bytes,
+    deadline: Deadline,
+    clock: Clock,
+) -> Report:
+    """Post to each connection for which there is time; a problem is a line in the log.
+
+    Raises:
+        PostingRefusedError: this function may not post.
+    """
+    began = clock.monotonic()
+    tally = _Tally()
+    untried = iter([Recipient(each, 0) for each in connection_ids])
+    for delivery in transport.post_all(untried, data, deadline.posts):
+        tally.add(delivery)
+    left_over = tuple(recipient.connection_id for recipient in untried)
+    gone, pending = tally.gone, list[str]()
+    if doubt := transport.reach.doubt(len(gone) + tally.unproven, connections):
+        log("nobody_reached", logging.ERROR, **doubt.as_fields())
+        gone, pending = pending, gone
+    failed = (*tally.failed, *pending)
+    if failed or left_over:
+        counts = {"failed": len(failed), "left_over": len(left_over)}
+        log("multicast_incomplete", logging.WARNING, **counts)
+    return Report(
+        sent=tally.sent,
+        gone=len(gone),
+        pending=len(pending),
+        failed=len(tally.failed),
+        left_over=len(left_over),
+        milliseconds=round((clock.monotonic() - began) * 1000),
+        repeated=tally.repeated,
+        gone_ids=tuple(gone),
+        failed_ids=failed,
+        left_over_ids=left_over,
+    )
