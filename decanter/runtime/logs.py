@@ -48,6 +48,14 @@ def log(event: str, level: int = logging.INFO, **fields: Any) -> None:
     _logger().log(level, "%s", json.dumps(line, default=str))
 
 
+def error_fields(error: Exception) -> dict[str, str]:
+    """What a line says of an error of ours; no traceback if the sentence says it all."""
+    fields = {"error": f"{type(error).__name__}: {error}"}
+    if not isinstance(error, DecanterError):
+        fields["traceback"] = "".join(traceback.format_exception(error))
+    return fields
+
+
 class EventLine:
     """The line of one WebSocket event, gathered while it is handled.
 
@@ -73,10 +81,8 @@ class EventLine:
         self._fields |= fields
 
     def add_error(self, error: Exception) -> None:
-        """Say what of ours failed; with the traceback unless the sentence says it all."""
-        self.add(error=f"{type(error).__name__}: {error}")
-        if not isinstance(error, DecanterError):
-            self.add(traceback="".join(traceback.format_exception(error)))
+        """Say what of ours failed."""
+        self.add(**error_fields(error))
 
     def write(self, outcome: str, status: int) -> None:
         """Write the line.

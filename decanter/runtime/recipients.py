@@ -1,6 +1,7 @@
 """Who receives, as the table keeps them: what a broadcast needs to know of a connection."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import Any, NamedTuple, Protocol
 
 BEGINNING = ""
@@ -26,6 +27,30 @@ class Recipient(NamedTuple):
     connection_id: str
     connected_at: int
     identity_expires_at: int = 0
+
+
+class Removed:
+    """A row that was deleted: what the table knew of a connection that has ended.
+
+    Args:
+        read: reads the attributes from the row; called when they are first asked for.
+
+    Attributes:
+        connection_id: as API Gateway gave it.
+        connected_at: epoch milliseconds; 0 if the row did not say.
+    """
+
+    def __init__(
+        self, connection_id: str, connected_at: int, read: Callable[[], Mapping[str, Any]]
+    ) -> None:
+        self.connection_id = connection_id
+        self.connected_at = connected_at
+        self._read = read
+
+    @cached_property
+    def attributes(self) -> Mapping[str, Any]:
+        """The application's own attributes, by their names in the model."""
+        return self._read()
 
 
 class Page(NamedTuple):
@@ -65,12 +90,16 @@ class Connections(Protocol):
         """Write the row of a CONNECT event; the same event again writes the same row."""
         ...
 
-    def remove(self, connection_id: str) -> None:
-        """Delete the row, if there is one."""
+    def remove(self, connection_id: str) -> Removed | None:
+        """Delete the row and return it; None if there is none."""
         ...
 
-    def remove_if_unchanged(self, recipient: Recipient) -> bool:
-        """Delete the row if it is still the one that was read; say whether it was."""
+    def remove_if_unchanged(self, recipient: Recipient) -> Removed | None:
+        """Delete the row and return it; None if it is not the one that was read any more."""
+        ...
+
+    def remove_if_older(self, connection_id: str, than_ms: int) -> Removed | None:
+        """Delete the row and return it; None if the client connected later, or there is none."""
         ...
 
     def where(self) -> str:

@@ -118,7 +118,7 @@ def name(handshake: Handshake) -> None:
 def leave_all(gone: Disconnection) -> None:
     for membership in Membership.by_connection.query(gone.connection_id):
         membership.delete()
-        tell(gone, membership.room, {"left": nickname_of(gone)})
+        tell(gone, membership.room, {"left": gone.attributes["nickname"]})
 
 
 @router.route("join")
@@ -147,5 +147,5 @@ def tell(event: ConnectionEvent, room: str, news: dict[str, str]) -> None:
         members[connection_id].delete()
 
 
-def nickname_of(event: ConnectionEvent) -> str:
-    return Connection.get(event.connection_id, consistent_read=True).nickname
+def nickname_of(request: Request) -> str:
+    return Connection.get(request.connection_id, consistent_read=True).nickname

@@ -654,7 +654,6 @@ def test_an_issuer_is_compared_as_a_whole_by_any_pyjwt(
 
 @pytest.mark.row("F13")
 @pytest.mark.parametrize("what", ["broadcast", "sweep"])
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="the row goes and nobody is told")
 def test_the_app_is_told_of_a_connection_that_was_found_gone(
     monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from decanter.runtime.clock import Clock
 from decanter.runtime.errors import StoreBusyError
 from decanter.runtime.fanout.workers import Workers
-from decanter.runtime.recipients import MAX_AGE_MS, Count, Page, Recipient
+from decanter.runtime.recipients import MAX_AGE_MS, Count, Page, Recipient, Removed
 from decanter.runtime.transports import Delivery, Outcome, Result, outcome_of
 from decanter.runtime.transports.base import Reach
 from tests.support.events import CONNECTED_AT
@@ -77,18 +77,21 @@ class FakeConnections:
         self.rows[context["connectionId"]] = context["connectedAt"]
         self.attributes = attributes
 
-    def remove(self, connection_id: str) -> None:
+    def remove(self, connection_id: str) -> Removed | None:
         if self.problem:
             raise self.problem
-        self.rows.pop(connection_id, None)
+        connected_at = self.rows.pop(connection_id, None)
+        if connected_at is None:
+            return None
+        return Removed(connection_id, connected_at, lambda: self.attributes)
 
-    def remove_if_unchanged(self, recipient: Recipient) -> bool:
-        if self.problem:
-            raise self.problem
-        if self.rows.get(recipient.connection_id) != recipient.connected_at:
-            return False
-        del self.rows[recipient.connection_id]
-        return True
+    def remove_if_unchanged(self, recipient: Recipient) -> Removed | None:
+        unchanged = self.rows.get(recipient.connection_id) == recipient.connected_at
+        return self.remove(recipient.connection_id) if unchanged or self.problem else None
+
+    def remove_if_older(self, connection_id: str, than_ms: int) -> Removed | None:
+        older = self.rows.get(connection_id, than_ms) < than_ms
+        return self.remove(connection_id) if older or self.problem else None
 
     def where(self) -> str:
         return "'rows' (from CONNECTIONS_TABLE)"

@@ -16,6 +16,7 @@ from decanter.runtime.errors import PostingRefusedError
 from decanter.runtime.fanout.audience import Everyone
 from decanter.runtime.fanout.cleanup import Cleanup
 from decanter.runtime.fanout.deadline import Deadline
+from decanter.runtime.fanout.disconnect_hooks import DisconnectHooks
 from decanter.runtime.fanout.report import Report
 from decanter.runtime.fanout.workers import Workers
 from decanter.runtime.logs import log
@@ -89,12 +90,14 @@ class Broadcast(NamedTuple):
         connections: the table; rows of connections that are gone are deleted there.
         clock: tells ages and pauses.
         workers: delete rows beside the posts.
+        hooks: the application's disconnect hooks; None without any.
     """
 
     transport: Transport
     connections: Connections
     clock: Clock
     workers: Workers
+    hooks: DisconnectHooks | None = None
 
     def run(
         self, audience: Everyone, data: bytes, deadline: Deadline, exclude: Collection[str] = ()
@@ -112,14 +115,14 @@ class Broadcast(NamedTuple):
             StoreError, ConfigurationError: the audience cannot be read.
         """
         began = self.clock.monotonic()
-        cleanup = Cleanup(self.connections, self.workers, self.transport.reach)
+        cleanup = Cleanup(self.connections, self.workers, self.transport.reach, self.hooks)
         tally = _Tally(self.clock, cleanup)
         recipients = _wanted(audience, exclude, tally)
         for delivery in self.transport.post_all(recipients, data, deadline.posts):
             tally.add(delivery)
         young = self._retry_young(tally, data, deadline)
         cleanup.unproven = young + tally.count(unproven=True)
-        cleanup.finish(deadline.work)
+        cleanup.finish(deadline)
         left_over, exact = audience.left_over()
         report = Report(
             sent=tally.sent,
@@ -149,6 +152,8 @@ class Broadcast(NamedTuple):
         for delivery in self.transport.post_all(untried, data, deadline.posts):
             if delivery.outcome.result is Result.GONE:
                 still_gone += 1
+                if self.hooks:
+                    self.hooks.gone.add(delivery.recipient.connection_id)
             else:
                 tally.add(delivery)
         return still_gone + sum(1 for _ in untried)

@@ -7,14 +7,17 @@ fewer than ten rows are deleted, and more are kept (`Reach.doubt`).
 
 import logging
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from functools import partial
+from typing import NamedTuple
 
 from decanter.runtime.errors import DecanterError, NobodyReachedError
+from decanter.runtime.fanout.deadline import Deadline
+from decanter.runtime.fanout.disconnect_hooks import DisconnectHooks, log_failures
 from decanter.runtime.fanout.workers import Workers
 from decanter.runtime.logs import log
-from decanter.runtime.recipients import Connections, Recipient
+from decanter.runtime.recipients import Connections, Recipient, Removed
 from decanter.runtime.transports.base import Reach
 
 BATCH = 25
@@ -22,7 +25,20 @@ BATCHES_AT_ONCE = 4
 MOST_WAITING = 5_000
 """A megabyte. More rows than these are kept, and left to a later run."""
 
-Problems = Counter[str]
+Remove = Callable[[Recipient], Removed | None]
+"""Deletes a row under its condition; None if the condition does not hold any more."""
+
+
+class _Batch(NamedTuple):
+    """What became of some rows.
+
+    Attributes:
+        removed: the rows that were deleted.
+        problems: why others were not.
+    """
+
+    removed: list[Removed]
+    problems: Counter[str]
 
 
 class Cleanup:
@@ -32,10 +48,15 @@ class Cleanup:
     has conditions but the transaction, which costs twice as much and fails as a whole. So a batch
     is what one worker does. Few are under way at once, and a page of the table waits for none.
 
+    If the application has disconnect hooks, rows are deleted after the posts, and only while there
+    is time for their hooks.
+
     Args:
         connections: the table.
         workers: delete.
         reach: tells if someone was reached.
+        hooks: the application's disconnect hooks; None without any.
+        remove: deletes a row; by default if it is the one that was read.
 
     Attributes:
         count: the rows that are deleted, or will be.
@@ -44,58 +65,91 @@ class Cleanup:
         doubt: why no row was deleted, once `finish` has returned; None if nothing speaks against.
     """
 
-    def __init__(self, connections: Connections, workers: Workers, reach: Reach) -> None:
+    def __init__(
+        self,
+        connections: Connections,
+        workers: Workers,
+        reach: Reach,
+        hooks: DisconnectHooks | None = None,
+        remove: Remove | None = None,
+    ) -> None:
         self._connections = connections
         self._workers = workers
         self._reach = reach
+        self._hooks = hooks
+        self._remove = remove or connections.remove_if_unchanged
         self._waiting: list[Recipient] = []
-        self._under_way: list[Future[Problems]] = []
-        self._problems = Problems()
+        self._under_way: list[Future[_Batch]] = []
+        self._problems = Counter[str]()
         self.count = self.kept = self.unproven = 0
         self.doubt: NobodyReachedError | None = None
 
     def add(self, recipient: Recipient) -> None:
         """Take one in; its row is deleted some time before `finish` returns, or not in time."""
-        if len(self._waiting) < MOST_WAITING:
+        if self._hooks:
+            self._hooks.gone.add(recipient.connection_id)
+        if len(self._waiting) >= MOST_WAITING or (self._hooks and self._hooks.running):
+            self.kept += 1
+        else:
             self.count += 1
             self._waiting.append(recipient)
-        else:
-            self.kept += 1
-        if len(self._waiting) >= BATCH and self._reach.reached:
+        if len(self._waiting) >= BATCH and self._reach.reached and not self._hooks:
             self._take_in([batch for batch in self._under_way if batch.done()])
             while len(self._waiting) >= BATCH and len(self._under_way) < BATCHES_AT_ONCE:
-                self._begin()
+                self._begin(BATCH)
 
-    def finish(self, until: float) -> None:
-        """Delete the rest, and wait; the next broadcast finds those there was no time for.
+    def delete_and_tell(self, deadline: Deadline) -> None:
+        """Delete rows and call their hooks as long as there is time for both.
 
-        Args:
-            until: monotonic seconds.
+        Before someone was reached nothing is done: `finish` decides then.
         """
+        if self._hooks and self._reach.reached:
+            self._tell(self._hooks, deadline)
+
+    def finish(self, deadline: Deadline) -> None:
+        """Delete the rest, and wait; the next broadcast finds those there was no time for."""
         said = self.count + self.kept + self.unproven
         self.doubt = self._reach.doubt(said, self._connections)
-        if self.doubt:
-            self.count, self.kept, self._waiting = 0, self.count + self.kept, []
+        if self._hooks and not self.doubt:
+            self._tell(self._hooks, deadline)
+        if self._hooks or self.doubt:
+            self.count -= len(self._waiting)
+            self.kept += len(self._waiting)
+            self._waiting = []
         while self._waiting:
-            self._begin()
-        self._take_in(self._workers.ended(self._under_way, until))
+            self._begin(BATCH)
+        self._take_in(self._workers.ended(self._under_way, deadline.work))
         for error, count in self._problems.items():
             log("rows_not_removed", logging.WARNING, error=error, count=count)
 
-    def _take_in(self, ended: Iterable[Future[Problems]]) -> None:
-        for batch in ended:
-            self._under_way.remove(batch)
-            self._problems += batch.result()
+    def _tell(self, hooks: DisconnectHooks, deadline: Deadline) -> None:
+        while self._waiting and (room := hooks.room(deadline.posts)):
+            share = -(-room // BATCHES_AT_ONCE)
+            while self._waiting and room > 0:
+                self._begin(min(share, room))
+                room -= share
+            for removed in self._take_in(self._workers.ended(self._under_way, deadline.work)):
+                log_failures(removed, hooks.call(removed))
 
-    def _begin(self) -> None:
-        batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
-        self._under_way.append(self._workers.start(partial(self._remove, batch)))
+    def _take_in(self, ended: Iterable[Future[_Batch]]) -> list[Removed]:
+        removed: list[Removed] = []
+        for each in ended:
+            self._under_way.remove(each)
+            batch = each.result()
+            self._problems += batch.problems
+            removed += batch.removed
+        return removed
 
-    def _remove(self, batch: list[Recipient]) -> Problems:
-        problems = Problems()
+    def _begin(self, most: int) -> None:
+        batch, self._waiting = self._waiting[:most], self._waiting[most:]
+        self._under_way.append(self._workers.start(partial(self._delete, batch)))
+
+    def _delete(self, batch: list[Recipient]) -> _Batch:
+        done = _Batch([], Counter())
         for recipient in batch:
             try:
-                self._connections.remove_if_unchanged(recipient)
+                if removed := self._remove(recipient):
+                    done.removed.append(removed)
             except DecanterError as error:
-                problems[str(error)] += 1
-        return problems
+                done.problems[str(error)] += 1
+        return done

@@ -11,15 +11,17 @@ from weakref import finalize
 from decanter.runtime.clock import Backoff, Clock
 from decanter.runtime.errors import PostingRefusedError, TooLarge
 from decanter.runtime.fanout.audience import Everyone
-from decanter.runtime.fanout.broadcast import Broadcast
+from decanter.runtime.fanout.broadcast import GRACE_MS, Broadcast
+from decanter.runtime.fanout.cleanup import Cleanup
 from decanter.runtime.fanout.deadline import Deadline, deadline_of
+from decanter.runtime.fanout.disconnect_hooks import CallHooks, DisconnectHooks
 from decanter.runtime.fanout.endpoint import management_endpoint
 from decanter.runtime.fanout.metrics import measure
 from decanter.runtime.fanout.report import Report
 from decanter.runtime.fanout.workers import Workers
 from decanter.runtime.gc_paused import collector_paused
 from decanter.runtime.logs import log
-from decanter.runtime.recipients import BEGINNING, Connections
+from decanter.runtime.recipients import BEGINNING, Connections, Recipient
 from decanter.runtime.settings import MAX_MESSAGE_BYTES, Settings
 from decanter.runtime.transports.base import Outcome, Reach, Result, Transport
 
@@ -35,7 +37,8 @@ class Outbox:
         clock: the time.
         workers: table work beside the posts.
         backoff: the pauses between attempts.
-        reports: of the broadcasts so far.
+        reports: of the broadcasts so far, without those of disconnect hooks.
+        hooks: the application's disconnect hooks; None without any.
         max_broadcast_bytes: larger frames are sent to one, and not to several.
         metrics_namespace: under which they are counted; None: they are not.
     """
@@ -46,6 +49,7 @@ class Outbox:
     clock: Clock
     workers: Workers
     backoff: Backoff
+    hooks: DisconnectHooks | None = None
     reports: list[Report] = field(default_factory=list)
     max_broadcast_bytes: int = MAX_MESSAGE_BYTES
     metrics_namespace: str | None = None
@@ -73,13 +77,11 @@ class Outbox:
             PostingRefusedError: this function may not post.
         """
         if isinstance(connection_ids, str):
-            return self._send_one(connection_ids, text)
-        from decanter.runtime.fanout.send import send
-
-        data = _encode(text, self.max_broadcast_bytes)
-        return send(
-            self.transport(), self.connections, connection_ids, data, self.deadline, self.clock
-        )
+            report = self._send_one(connection_ids, text)
+        else:
+            report = self._send_all(connection_ids, text)
+        self._remove(report.gone_ids)
+        return report
 
     def broadcast(self, text: str, after: str = BEGINNING, exclude: Collection[str] = ()) -> Report:
         """Send a text message to every connection.
@@ -98,11 +100,46 @@ class Outbox:
         audience = Everyone(
             self.connections, self.clock, self.workers, self.backoff, self.deadline, after
         )
-        broadcast = Broadcast(self.transport(), self.connections, self.clock, self.workers)
+        nested = self.hooks is not None and self.hooks.running
+        if self.hooks and nested:
+            exclude = self.hooks.gone.union(exclude)
+        broadcast = Broadcast(
+            self.transport(), self.connections, self.clock, self.workers, self.hooks
+        )
         report = broadcast.run(audience, data, self.deadline, exclude)
-        self.reports.append(report)
+        if not nested:
+            self.reports.append(report)
         measure(report, self.metrics_namespace, self.clock.time_ms())
         return report
+
+    def _send_all(self, connection_ids: Iterable[str], text: str) -> Report:
+        from decanter.runtime.fanout.send import send
+
+        data = _encode(text, self.max_broadcast_bytes)
+        return send(
+            self.transport(), self.connections, connection_ids, data, self.deadline, self.clock
+        )
+
+    def _remove(self, connection_ids: Iterable[str]) -> None:
+        """Delete the rows of connections that a send has found gone.
+
+        The caller names them, so their rows may be young. Until this process has reached someone
+        the endpoint may be a wrong one, and all rows are kept.
+        """
+        reach = self.transport().reach
+        if not connection_ids or not reach.reached:
+            return
+        than_ms = self.clock.time_ms() - GRACE_MS
+        cleanup = Cleanup(
+            self.connections,
+            self.workers,
+            reach,
+            self.hooks,
+            lambda row: self.connections.remove_if_older(row.connection_id, than_ms),
+        )
+        for connection_id in connection_ids:
+            cleanup.add(Recipient(connection_id, 0))
+        cleanup.finish(self.deadline)
 
     def _send_one(self, connection_id: str, text: str) -> Report:
         began = self.clock.monotonic()
@@ -145,6 +182,9 @@ def _encode(text: str, limit: int) -> bytes:
 
 OpenTransport = Callable[[str, Settings], Transport]
 
+FoundGone = Callable[[Mapping[str, Any], object, Outbox], CallHooks | None]
+"""From an event, its context and its outbox to what calls the hooks; None without any."""
+
 
 class Outboxes:
     """Makes the outbox of each event, with what a process keeps from one to the next.
@@ -154,6 +194,7 @@ class Outboxes:
         connections: the table.
         clock: the time.
         backoff: the pauses before a page of the table is read again.
+        found_gone: gives what calls the application's disconnect hooks.
     """
 
     def __init__(
@@ -162,11 +203,13 @@ class Outboxes:
         connections: Connections,
         clock: Clock,
         backoff: Backoff,
+        found_gone: FoundGone | None = None,
     ) -> None:
         self.open_transport = open_transport
         self._connections = connections
         self._clock = clock
         self._backoff = backoff
+        self._found_gone = found_gone
         self._workers = Workers(clock)
         self._transports: dict[tuple[str, Settings], Transport] = {}
         self._reaches: dict[str, Reach] = {}
@@ -192,7 +235,7 @@ class Outboxes:
         def transport() -> Transport:
             return self.transport(management_endpoint(event["requestContext"], settings), settings)
 
-        return Outbox(
+        outbox = Outbox(
             transport=transport,
             connections=self._connections,
             deadline=deadline_of(context, self._clock, settings.deadline_seconds),
@@ -202,6 +245,9 @@ class Outboxes:
             max_broadcast_bytes=settings.max_broadcast_bytes,
             metrics_namespace=settings.metrics_namespace,
         )
+        if self._found_gone and (call := self._found_gone(event, context, outbox)):
+            outbox.hooks = DisconnectHooks(call, self._clock)
+        return outbox
 
     def transport(self, endpoint: str, settings: Settings) -> Transport:
         """One for each endpoint and its settings, kept for the process's life.

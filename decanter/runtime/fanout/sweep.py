@@ -224,12 +224,14 @@ class Sweeper:
     def _sweep(self, sweep: Sweep, settings: Settings, context: object) -> None:
         deadline = deadline_of(context, self._clock, settings.deadline_seconds, most_seconds=inf)
         transport = self._transport(settings)
-        cleanup = Cleanup(self._connections, self._workers, transport.reach)
+        outbox = self._outboxes.of({"requestContext": {}}, context)
+        outbox.deadline = deadline
+        cleanup = Cleanup(self._connections, self._workers, transport.reach, outbox.hooks)
         this = Survey(transport, self._clock, cleanup, deadline, sweep)
         try:
             self._go_round(this, settings.sweep_per_second)
         finally:
-            cleanup.finish(deadline.work)
+            cleanup.finish(deadline)
             sweep.gone = cleanup.count
             sweep.kept += cleanup.kept
             sweep.problem = cleanup.doubt or sweep.problem
@@ -251,6 +253,7 @@ class Sweeper:
             page = self._page(rows_per_second, this.deadline)
             rows = this.unseen(page.recipients) if from_the_top else page.recipients
             this.look_at(rows)
+            this.cleanup.delete_and_tell(this.deadline)
             # Past these rows, whatever became of them: one that always fails must not be the end.
             self._cursor = page.last or BEGINNING
             seen_again = len(rows) < len(page.recipients)

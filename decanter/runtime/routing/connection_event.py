@@ -8,7 +8,7 @@ from typing import Any
 from decanter.runtime.errors import DecanterError
 from decanter.runtime.fanout.outbox import Outbox
 from decanter.runtime.fanout.report import Report
-from decanter.runtime.recipients import BEGINNING
+from decanter.runtime.recipients import BEGINNING, Removed
 
 _SUBPROTOCOL = "Sec-WebSocket-Protocol"
 
@@ -132,7 +132,7 @@ class ConnectionEvent:
         self.event = event
         self.context = context
         self.outbox = outbox
-        self.connection_id: str = request_context["connectionId"]
+        self.connection_id: str = request_context.get("connectionId", "")
         self.request_id: str = request_context.get("requestId", "")
         self.connected_at: int = request_context.get("connectedAt", 0)
 
@@ -176,23 +176,52 @@ class ConnectionEvent:
 
 
 class Disconnection(ConnectionEvent):
-    """A connection that has ended, for the hooks that are told of it.
+    """A recorded connection that has ended; its row is deleted.
+
+    It is found gone by a broadcast, a send or a sweep, or `$disconnect` tells. API Gateway
+    delivers that event best effort.
 
     Attributes:
-        code: of the WebSocket's close; 1006 when there was none.
-        reason: the close's, or API Gateway's own.
+        event: `$disconnect`, or the event in which the connection is found gone.
+        connection_id: whose end it is.
+        connected_at: when the client connected, epoch milliseconds; 0 if the row did not say.
+        code: of the WebSocket's close, 1006 if there was none; None for a connection found gone.
+        reason: the close's, or API Gateway's own; empty for a connection found gone.
+        attributes: what the application has put on the row, by the model's names.
     """
 
-    def __init__(self, event: Mapping[str, Any], context: object, outbox: Outbox) -> None:
+    def __init__(
+        self,
+        event: Mapping[str, Any],
+        context: object,
+        outbox: Outbox,
+        removed: Removed,
+    ) -> None:
         super().__init__(event, context, outbox)
-        request_context = event["requestContext"]
-        self.code: int = request_context.get("disconnectStatusCode", 1006)
-        self.reason: str = request_context.get("disconnectReason", "")
+        told = event["requestContext"] if self._is_told(event, removed) else None
+        self.connection_id = removed.connection_id
+        self.connected_at = removed.connected_at
+        self.code: int | None = told.get("disconnectStatusCode", 1006) if told else None
+        self.reason: str = told.get("disconnectReason", "") if told else ""
+        self.attributes = removed.attributes
+
+    @cached_property
+    def identity(self) -> str | None:
+        """Whose connection it was, as its row had it."""
+        return self.attributes.get("identity")
+
+    @staticmethod
+    def _is_told(event: Mapping[str, Any], removed: Removed) -> bool:
+        context = event["requestContext"]
+        return (context.get("eventType"), context.get("connectionId")) == (
+            "DISCONNECT",
+            removed.connection_id,
+        )
 
     def broadcast(
         self, frame: Frame, after: str = BEGINNING, exclude: str | Collection[str] = ()
     ) -> Report:
-        """Send a frame to every other connection; its own row is still in the table."""
+        """Send a frame to every other connection."""
         excluded = {exclude} if isinstance(exclude, str) else {*exclude}
         return super().broadcast(frame, after, excluded | {self.connection_id})
 

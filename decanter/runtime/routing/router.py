@@ -20,9 +20,10 @@ from decanter.runtime.errors import (
     StoreBusyError,
     UnknownRoute,
 )
-from decanter.runtime.fanout.outbox import OpenTransport, Outboxes
+from decanter.runtime.fanout.disconnect_hooks import CallHooks, log_failures
+from decanter.runtime.fanout.outbox import OpenTransport, Outbox, Outboxes
 from decanter.runtime.logs import EventLine
-from decanter.runtime.recipients import SWEEP, Connections
+from decanter.runtime.recipients import SWEEP, Connections, Removed
 from decanter.runtime.routing.connection_event import Disconnection, Handshake, Hello, Refused
 from decanter.runtime.routing.request import Request, error_frame
 from decanter.runtime.routing.routes import DEFAULT, Response, Route, Routes, place, response_of
@@ -66,7 +67,9 @@ class Router(Routes):
         self.expression = SelectionExpression.parse(expression)
         self._connections = connections
         self._clock = clock or Clock()
-        self.outboxes = Outboxes(open_transport, connections, self._clock, backoff)
+        self.outboxes = Outboxes(
+            open_transport, connections, self._clock, backoff, self._found_gone
+        )
         self._authenticate: Authenticate | None = None
         self._cold = True
         # On the instance, because the tool asks every object of app.py, an imported class too.
@@ -153,19 +156,34 @@ class Router(Routes):
         return handshake.response
 
     def _disconnect(self, event: Event, context: object) -> Response:
-        """Tell the hooks that a client has left, and forget it, recorded or not."""
+        """Delete the row, and call the hooks if there was one: else they have been called."""
 
         def forget() -> Response:
-            try:
-                if self.disconnect_hooks:
-                    ended = Disconnection(event, context, self.outboxes.of(event, context))
-                    for hook in self.disconnect_hooks:
-                        hook(ended)
-            finally:
-                self._connections.remove(event["requestContext"]["connectionId"])
+            outbox = self.outboxes.of(event, context) if self.disconnect_hooks else None
+            removed = self._connections.remove(event["requestContext"]["connectionId"])
+            if outbox and outbox.hooks and removed and (errors := outbox.hooks.call(removed)):
+                log_failures(removed, errors[1:])
+                raise errors[0]
             return {"statusCode": 200}
 
         return self._handle(event, forget)
+
+    def _found_gone(self, event: Event, context: object, outbox: Outbox) -> CallHooks | None:
+        """Return what calls the disconnect hooks for a connection; None without any."""
+        if not self.disconnect_hooks:
+            return None
+
+        def call(removed: Removed) -> list[Exception]:
+            ended = Disconnection(event, context, outbox, removed)
+            errors = []
+            for hook in self.disconnect_hooks:
+                try:
+                    hook(ended)
+                except Exception as error:  # noqa: BLE001 - the other hooks are called, too
+                    errors.append(error)
+            return errors
+
+        return call
 
     def _message(self, event: Event, context: object) -> Response:
         """Hand a message to its route; answer a mistake with an error frame to its sender."""

@@ -12,15 +12,26 @@ region are looked up when they are used.
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, ClassVar, TypeVar
 
 from pynamodb.attributes import Attribute, NumberAttribute, TTLAttribute, UnicodeAttribute
 from pynamodb.connection.table import TableConnection
+from pynamodb.expressions.condition import Condition
 from pynamodb.models import Model
 
 from decanter.runtime.errors import DeclarationError
-from decanter.runtime.recipients import BEGINNING, MAX_AGE_MS, SWEEP, Count, Page, Recipient
+from decanter.runtime.recipients import (
+    BEGINNING,
+    MAX_AGE_MS,
+    SWEEP,
+    Count,
+    Page,
+    Recipient,
+    Removed,
+)
 from decanter.runtime.store.tables import ChangedError, TableMeta, on_one_session, translated
 
 Actions = Mapping[str, Sequence[str]]
@@ -35,7 +46,7 @@ class ConnectionModel(Model):
         expires_at: when DynamoDB may delete the row, 2 h 10 min later. It does so late, by days:
             readers pass over a row that is too old to be alive.
         table_actions: what each function calls DynamoDB for, so that it may do that and no more:
-            `record`; `page`, `count_after` and `remove_if_unchanged`; `remove`; `page` and
+            `record`; `page`, `count_after` and the conditional `remove`s; `remove`; `page` and
             `remove_if_unchanged`. A subclass names what it adds.
     """
 
@@ -63,25 +74,39 @@ class ConnectionModel(Model):
             row.save()
 
     @classmethod
-    def remove(cls, connection_id: str) -> None:
-        """Delete the row, if there is one."""
-        with translated(cls.Meta):
-            _table(cls).delete_item(connection_id)
+    def remove(cls, connection_id: str) -> Removed | None:
+        """Delete the row and return it; None if there is none."""
+        return cls._remove(connection_id, None)
 
     @classmethod
-    def remove_if_unchanged(cls, recipient: Recipient) -> bool:
-        """Delete the row if it is still the one that was read; say whether it was."""
+    def remove_if_unchanged(cls, recipient: Recipient) -> Removed | None:
+        """Delete the row and return it; None if it is not the one that was read any more."""
         unchanged = (
             cls.connected_at == recipient.connected_at
             if recipient.connected_at
             else cls.connected_at.does_not_exist()
         )
+        return cls._remove(recipient.connection_id, unchanged)
+
+    @classmethod
+    def remove_if_older(cls, connection_id: str, than_ms: int) -> Removed | None:
+        """Delete the row and return it; None if the client connected later, or there is none."""
+        return cls._remove(connection_id, cls.connected_at < than_ms)
+
+    @classmethod
+    def _remove(cls, connection_id: str, condition: Condition | None) -> Removed | None:
         try:
             with translated(cls.Meta):
-                _table(cls).delete_item(recipient.connection_id, condition=unchanged)
+                answer = _table(cls).delete_item(
+                    connection_id, condition=condition, return_values="ALL_OLD"
+                )
         except ChangedError:
-            return False
-        return True
+            return None
+        row = answer.get("Attributes")
+        if not row:
+            return None
+        connected_at = _number(row, cls.connected_at.attr_name)
+        return Removed(connection_id, connected_at, partial(_own_attributes, cls, row))
 
     @classmethod
     def where(cls) -> str:
@@ -228,6 +253,22 @@ def _hash_key(model: type[ConnectionModel]) -> Attribute[Any]:
     return next(each for each in model.get_attributes().values() if each.is_hash_key)
 
 
+def _own_attributes(model: type[ConnectionModel], row: Mapping[str, Any]) -> dict[str, Any]:
+    """What an application has put on a row; what cannot be read is left out.
+
+    PynamoDB's own way makes an instance, and ends at the first attribute that it cannot read.
+    """
+    ours = (_hash_key(model).attr_name, *(model.connected_at.attr_name, model.expires_at.attr_name))
+    own: dict[str, Any] = {}
+    for name, attribute in model.get_attributes().items():
+        stored = row.get(attribute.attr_name)
+        if attribute.attr_name in ours or not stored:
+            continue
+        with suppress(TypeError, ValueError, LookupError, ArithmeticError):
+            own[name] = attribute.deserialize(attribute.get_value(stored))
+    return own
+
+
 def _number(item: Mapping[str, Any], name: str) -> int:
     return int(item.get(name, {}).get("N", 0))
 
@@ -250,9 +291,7 @@ class IdentifiedModel(ConnectionModel):
             connection.
     """
 
-    table_actions: ClassVar[Actions] = dict.fromkeys(
-        ("websocket_message", "websocket_disconnect"), ("dynamodb:GetItem",)
-    )
+    table_actions: ClassVar[Actions] = {"websocket_message": ("dynamodb:GetItem",)}
     identity = UnicodeAttribute(null=True)
     identity_expires_at = NumberAttribute(null=True)
 

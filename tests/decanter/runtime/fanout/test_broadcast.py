@@ -11,6 +11,7 @@ from decanter.runtime.fanout.audience import Everyone
 from decanter.runtime.fanout.broadcast import LOGGED_IDS, Broadcast
 from decanter.runtime.fanout.deadline import Deadline
 from decanter.runtime.fanout.report import Report
+from decanter.runtime.recipients import Removed
 from decanter.runtime.transports import Outcome, Result, outcome_of
 from tests.support.events import CONNECTED_AT
 from tests.support.fakes import (
@@ -119,7 +120,7 @@ def test_a_row_written_anew_meanwhile_is_not_deleted() -> None:
     original = stage.connections.remove_if_unchanged
     stage.transport.answer("a", GONE)
 
-    def renew_first(recipient: Any) -> bool:
+    def renew_first(recipient: Any) -> Removed | None:
         stage.connections.rows["a"] = OLD + 1
         return original(recipient)
 

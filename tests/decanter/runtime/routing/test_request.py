@@ -14,6 +14,7 @@ from decanter.runtime.errors import (
 from decanter.runtime.fanout.deadline import Deadline
 from decanter.runtime.fanout.outbox import Outbox
 from decanter.runtime.fanout.workers import Workers
+from decanter.runtime.recipients import Removed
 from decanter.runtime.routing.connection_event import Disconnection
 from decanter.runtime.routing.request import MAX_REF_BYTES, Request, error_frame
 from decanter.runtime.settings import MAX_MESSAGE_BYTES
@@ -80,8 +81,6 @@ def test_who_sends_is_read_from_the_table_once() -> None:
     again = request("{}")
     again.outbox.connections = connections
     assert again.identity == "somebody"
-    gone = Disconnection(disconnect_event(connectionId=it.connection_id), None, again.outbox)
-    assert gone.identity == "somebody"
 
 
 def test_a_missing_member_is_told_from_null() -> None:
@@ -166,7 +165,9 @@ def test_a_send_goes_to_those_named(transport: FakeTransport) -> None:
 
 def test_a_connection_that_has_ended_is_not_sent_what_it_causes(transport: FakeTransport) -> None:
     outbox = request("{}", transport).outbox
-    ended = Disconnection(disconnect_event(connectionId="a"), None, outbox)
+    removed = Removed("a", CONNECTED_AT, lambda: {"identity": "ann"})
+    ended = Disconnection(disconnect_event(connectionId="a"), None, outbox, removed)
+    assert (ended.identity, ended.connected_at) == ("ann", CONNECTED_AT)
     assert (ended.code, ended.reason) == (1001, "Going away")
     ended.broadcast("left")
     ended.broadcast("left", exclude="b")

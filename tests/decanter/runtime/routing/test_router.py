@@ -495,26 +495,55 @@ def test_a_connection_that_a_hook_refuses_is_not_recorded(
 def test_disconnect_hooks_may_tell_the_others(service: Service) -> None:
     ended: list[Disconnection] = []
 
+    service.connections.attributes = {"identity": "ann"}
+
     @service.router.on_disconnect
     def farewell(disconnection: Disconnection) -> None:
         ended.append(disconnection)
-        assert SENDER in service.connections.rows
+        assert SENDER not in service.connections.rows
         disconnection.broadcast({"left": disconnection.connection_id})
 
     assert service.router.handle(disconnect_event()) == {"statusCode": 200}
     assert service.transport.posts == [("Other", f'{{"left":"{SENDER}"}}')]
-    assert [(each.code, each.reason) for each in ended] == [(1001, "Going away")]
-    assert SENDER not in service.connections.rows
+    (it,) = ended
+    assert (it.code, it.reason, it.identity) == (1001, "Going away", "ann")
+    assert (it.connected_at, it.attributes) == (CONNECTED_AT, {"identity": "ann"})
 
 
-def test_a_disconnect_hook_that_fails_leaves_no_row(service: Service, log_lines: LogLines) -> None:
-    @service.router.on_disconnect
-    def farewell(disconnection: Disconnection) -> None:
-        raise RuntimeError("boom")
+def test_every_disconnect_hook_is_called_whatever_the_others_raise(
+    service: Service, log_lines: LogLines
+) -> None:
+    called = []
+    for name in ("first", "second", "third"):
+
+        @service.router.on_disconnect
+        def farewell(disconnection: Disconnection, name: str = name) -> None:
+            called.append(name)
+            if name != "second":
+                raise RuntimeError(name)
 
     assert service.router.handle(disconnect_event()) == {"statusCode": 500}
+    assert called == ["first", "second", "third"]
     assert SENDER not in service.connections.rows
-    assert "boom" in log_lines()[0]["error"]
+    failed, line = log_lines()
+    assert (failed["event"], failed["error"]) == ("disconnect_hook_failed", "RuntimeError: third")
+    assert line["error"] == "RuntimeError: first"
+
+
+def test_who_has_no_row_has_left_before_and_no_hook_is_called(service: Service) -> None:
+    called: list[Disconnection] = []
+    service.router.on_disconnect(called.append)
+    for _ in range(2):
+        assert service.router.handle(disconnect_event()) == {"statusCode": 200}
+    assert [each.connection_id for each in called] == [SENDER]
+
+
+def test_without_the_table_no_disconnect_hook_is_called(service: Service) -> None:
+    called: list[Disconnection] = []
+    service.router.on_disconnect(called.append)
+    service.connections.problem = StoreBusyError("busy")
+    assert service.router.handle(disconnect_event()) == {"statusCode": 503}
+    assert (called, SENDER in service.connections.rows) == ([], True)
 
 
 def test_another_selection_expression_chooses_by_its_own_members() -> None:

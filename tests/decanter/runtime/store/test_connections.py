@@ -65,6 +65,19 @@ def test_a_row_is_removed_only_while_it_is_the_one_that_was_read(table: type[Con
     assert everyone(table) == []
 
 
+def test_a_row_is_removed_by_its_id_only_if_the_client_connected_long_ago(
+    table: type[Connection],
+) -> None:
+    table.record(connect_event())
+    assert table.remove_if_older("Sender0000DoECA=", CONNECTED_AT) is None
+    assert table.remove_if_older("Other", CONNECTED_AT + 1) is None
+    assert everyone(table) == ["Sender0000DoECA="]
+    removed = table.remove_if_older("Sender0000DoECA=", CONNECTED_AT + 1)
+    assert removed is not None
+    assert (removed.connection_id, removed.connected_at) == ("Sender0000DoECA=", CONNECTED_AT)
+    assert everyone(table) == []
+
+
 def test_a_row_that_does_not_say_when_it_connected_is_read_and_can_be_removed(
     table: type[Connection],
 ) -> None:
@@ -236,6 +249,20 @@ class IdentifiedConnection(IdentifiedModel):
 
 
 @pytest.mark.usefixtures("table")
+def test_a_removed_row_has_the_applications_attributes_as_far_as_they_can_be_read() -> None:
+    IdentifiedConnection.record(connect_event(), identity="ann", identity_expires_at=1_700_000_600)
+    removed = IdentifiedConnection.remove("Sender0000DoECA=")
+    assert removed is not None
+    assert removed.attributes == {"identity": "ann", "identity_expires_at": 1_700_000_600}
+    row = {"identity": {"S": "ann"}, "identity_expires_at": {"S": "soon"}, "other": {"S": "x"}}
+    IdentifiedConnection._get_connection().put_item("Damaged", attributes=row)
+    damaged = IdentifiedConnection.remove("Damaged")
+    assert damaged is not None
+    assert (damaged.connected_at, damaged.attributes) == (0, {"identity": "ann"})
+    assert IdentifiedConnection.remove("Damaged") is None
+
+
+@pytest.mark.usefixtures("table")
 def test_who_connected_is_read_from_the_row() -> None:
     IdentifiedConnection.record(connect_event(), identity="ann", identity_expires_at=1_700_000_600)
     assert IdentifiedConnection.identify(NAME) == "ann"
@@ -276,8 +303,6 @@ def test_the_functions_that_ask_who_it_is_need_one_right_more() -> None:
         "dynamodb:GetItem",
         "dynamodb:Scan",
     ]
-    assert declared["actions"]["websocket_disconnect"] == sorted(
-        [*plain["actions"]["websocket_disconnect"], "dynamodb:GetItem"]
-    )
+    assert declared["actions"]["websocket_disconnect"] == ["dynamodb:DeleteItem"]
     assert declared["actions"]["websocket_connect"] == plain["actions"]["websocket_connect"]
     assert IdentifiedModel.__decanter__() is None
