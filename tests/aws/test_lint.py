@@ -50,6 +50,19 @@ def test_nothing_with_a_sweep(tmp_path: Path) -> None:
     assert findings(managed_policies(*(json.loads(file.read_text()) for file in files))) == []
 
 
+def test_nothing_with_the_overrides_that_the_documentation_shows(tmp_path: Path) -> None:
+    """Both together, as a project that copies them has them."""
+    shown = re.findall(r"```json\n(.*?)```", (ROOT / "docs" / "deploy.md").read_text(), re.DOTALL)
+    overrides = [json.loads(text) for text in shown if "AWS::IAM::RolePolicy" in text]
+    resources = {name: it for each in overrides for name, it in each["Resources"].items()}
+    assert sorted(resources) == ["HooksBroadcast", "ReadsAParameter"]
+    project = copy(tmp_path / "decanter")
+    text = json.dumps({"Resources": resources})
+    (project / ".chalice" / "overrides.json").write_text(text)
+    assert decanter("template", "--project-dir", project).returncode == 0
+    assert findings(packaged(project, tmp_path / "out")) == []
+
+
 def test_nothing_for_an_app_with_more_than_one_of_everything(tmp_path: Path) -> None:
     """Two tables, HTTP routes, a schedule; a configuration without policy files."""
     rooms = {**NEEDY_TABLE, "logical_id": "RoomsTable", "environment": "ROOMS_TABLE"}
