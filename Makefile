@@ -127,7 +127,7 @@ $(MADE):
 
 $(RUNNABLE): $(MADE) pyproject.toml requirements.txt
 	@echo "Installing what running needs into .venv, about a minute the first time"
-	@$(PIP) -r requirements.txt -e .
+	@$(PIP) -r requirements.txt -e '.[local]'
 	@touch $@
 
 $(INSTALLED): $(MADE) pyproject.toml requirements.txt requirements-dev.txt

@@ -12,6 +12,7 @@ from importlib import import_module
 
 from decanter import __version__
 from decanter.errors import DecanterError
+from decanter.extras import missing_extra
 
 # What a shell reports for a process that SIGINT ended: 128 + 2.
 INTERRUPTED = 130
@@ -119,11 +120,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     except DecanterError as error:
         if error.detail:
             print(error.detail.rstrip(), file=sys.stderr)
-        print(f"decanter: error: {error}", file=sys.stderr)
-        return 2
+        return _mistake(str(error))
+    except ModuleNotFoundError as error:
+        if (line := missing_extra(error)) is None:
+            raise
+        return _mistake(line)
     except KeyboardInterrupt:
         return INTERRUPTED
     return status
+
+
+def _mistake(line: str) -> int:
+    print(f"decanter: error: {line}", file=sys.stderr)
+    return 2
 
 
 def build_parser(arguments: Sequence[str]) -> argparse.ArgumentParser:

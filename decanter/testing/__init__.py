@@ -17,6 +17,7 @@ and no call to AWS leaves this machine; `aws_allowed` is the way out.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from decanter.extras import missing_extra
 from decanter.testing.collector import collector_paused
 
 if TYPE_CHECKING:
@@ -54,5 +55,10 @@ def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     module = _MODULES.get(name) or ("events" if name.endswith("_event") else "errors")
-    with collector_paused():
-        return getattr(import_module(f"{__name__}.{module}"), name)
+    try:
+        with collector_paused():
+            return getattr(import_module(f"{__name__}.{module}"), name)
+    except ModuleNotFoundError as error:
+        if (line := missing_extra(error)) is None:
+            raise
+        raise ModuleNotFoundError(line, name=error.name) from None

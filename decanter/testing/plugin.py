@@ -14,11 +14,13 @@ any conftest.py can import the app; in other projects nothing is loaded until a 
 import importlib
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from decanter.extras import missing_extra
 
 if TYPE_CHECKING:
     from decanter.testing import WebSocketClient
@@ -61,6 +63,17 @@ def _set_up(config: pytest.Config) -> None:
         stack.enter_context(blocked())
 
 
+@contextmanager
+def _told_of_the_extra() -> Iterator[None]:
+    """Fail the test with one line if a module of the extra is missing."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if (line := missing_extra(error)) is None:
+            raise
+        pytest.fail(line, pytrace=False)
+
+
 @pytest.fixture
 def chalice_app(pytestconfig: pytest.Config) -> Any:
     """The Chalice object under test."""
@@ -69,14 +82,14 @@ def chalice_app(pytestconfig: pytest.Config) -> Any:
     root = str(pytestconfig.rootpath)
     if Path(root, "app.py").is_file() and root not in sys.path:
         sys.path.insert(0, root)
-    with blocked():
+    with blocked(), _told_of_the_extra():
         return importlib.import_module("app").app
 
 
 @pytest.fixture
 def websocket_client(chalice_app: Any) -> "Iterator[WebSocketClient]":
     """The app's WebSocket API, open for one test."""
-    from decanter.testing.client import WebSocketClient
-
+    with _told_of_the_extra():
+        from decanter.testing import WebSocketClient
     with WebSocketClient(chalice_app) as client:
         yield client

@@ -27,7 +27,7 @@ RUNTIME_FLOORS = (
     ("hooks",),
 )
 TOOL_FLOORS = (
-    ("arguments", "errors"),
+    ("arguments", "errors", "extras"),
     ("gateway", "project"),
     ("aws", "cli", "client", "local", "new", "vendor"),
     ("testing", "verify"),
