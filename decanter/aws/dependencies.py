@@ -6,6 +6,8 @@ again only when something of this changes.
 """
 
 import hashlib
+import json
+import re
 import shutil
 import subprocess
 import sys
@@ -18,10 +20,11 @@ from pathlib import Path
 from botocore.loaders import Loader
 
 from decanter.aws import sdk
+from decanter.aws.requirements import Requirements
 from decanter.aws.services import imports, services_of
 from decanter.errors import ProjectError
 from decanter.project.config import Project
-from decanter.project.framework import copy_framework
+from decanter.project.framework import REQUIRES, copy_framework
 
 # The C library of Amazon Linux 2, on which Lambda's Python 3.11 runs, and of Amazon Linux 2023,
 # on which newer ones do (AWS Lambda Developer Guide, "Lambda runtimes").
@@ -103,13 +106,18 @@ _IDLE = shutil.ignore_patterns(
     "__pycache__", "tests", "bin", "*.pyc", "*.pyi", "*.pyx", "*.pxd", "*.c", "*.h"
 )
 # Of a distribution's metadata, what `importlib.metadata` serves and what its licence asks for.
-_INSTALLERS = shutil.ignore_patterns("RECORD", "INSTALLER", "REQUESTED", "WHEEL", "sboms")
+# `direct_url.json` has the path of a package that was installed from a folder.
+_INSTALLERS = shutil.ignore_patterns(
+    "RECORD", "INSTALLER", "REQUESTED", "WHEEL", "direct_url.json", "sboms"
+)
 # These make clients of what their callers name, and the later ones of a few services by themselves.
 _SDK = ("boto3", "botocore", "s3transfer", "aioboto3", "aiobotocore")
 _SDK_BY_ITSELF = _SDK[2:]
 # Chalice's own runtime makes a client of the first, for `app.websocket_api`. botocore makes the
 # others for credentials, where the environment or a profile asks for it.
 _IMPLIED = {"apigatewaymanagementapi", "sts", "sso", "sso-oidc", "signin"}
+# A requirement that says where to look, or a path.
+_ELSEWHERE = re.compile(r"^[-./]|\bfile:")
 # As many unclear places as the report names.
 _SHOWN = 3
 
@@ -124,7 +132,7 @@ def install(project: Project, runtime: Runtime, vendor: Path, report: Report) ->
         report: takes a line for each step.
 
     Raises:
-        ProjectError: pip cannot install them.
+        ProjectError: pip cannot install them, or a file of requirements is not there.
     """
     wheels = _wheels(project, runtime, report)
     if wheels is not None:
@@ -135,15 +143,24 @@ def install(project: Project, runtime: Runtime, vendor: Path, report: Report) ->
     vendor.mkdir(parents=True, exist_ok=True)
 
 
-def add_framework(vendor: Path, code: Path) -> None:
+def add_framework(vendor: Path, code: Path, report: Report) -> None:
     """Add the installed framework, in place of what requirements.txt or `vendor/` has of it.
 
     What is installed here is what was tested. No other part of Decanter ships, and nothing of it
-    for an app that does not import it.
+    with an app that does not import it.
     """
-    shutil.rmtree(vendor / "decanter", ignore_errors=True)
-    if any(imports(file, "decanter") for file in _sources(vendor, code, without=())):
-        copy_framework(vendor / "decanter")
+    for folder in (vendor / "decanter", *vendor.glob("chalice_decanter-*.dist-info")):
+        shutil.rmtree(folder, ignore_errors=True)
+    if not any(imports(file, "decanter") for file in _sources(vendor, code, without=_SDK)):
+        return
+    copy_framework(vendor / "decanter")
+    for requirement in REQUIRES[""]:
+        name = re.split(r"\W", requirement, maxsplit=1)[0]
+        if not (vendor / name).is_dir():
+            report(
+                f"warning: the framework imports {name}, which does not ship: "
+                f"write {requirement} into requirements.txt"
+            )
 
 
 def leave_out_boto3(vendor: Path, code: Path, report: Report) -> None:
@@ -220,63 +237,73 @@ def _ignored(folder: str, names: list[str]) -> set[str]:
 
 def _wheels(project: Project, runtime: Runtime, report: Report) -> Path | None:
     """The folder with the unpacked wheels, from before if it fits; None if there are none."""
-    requirements = project.directory / "requirements.txt"
-    text = requirements.read_text(encoding="utf-8") if requirements.is_file() else ""
-    lines = [line.strip() for line in text.splitlines()]
-    if not any(line and not line.startswith("#") for line in lines):
+    requirements = Requirements.of(project.directory)
+    if not requirements.lines:
         return None
-    constraints = _installed()
+    installed = _installed()
     arguments = runtime.pip_arguments()
-    key = hashlib.sha256("\n".join([text, constraints, *arguments]).encode()).hexdigest()[:16]
+    texts = (requirements.lines, requirements.constraints, installed, arguments)
+    key = hashlib.sha256(json.dumps(texts).encode()).hexdigest()[:16]
     wheels = project.directory / "build" / "wheels" / key
-    # A line that begins with a hyphen may name other files, whose content is not in the key.
-    if wheels.is_dir() and not any(line.startswith("-") for line in lines):
+    # The content of a folder or of an index is not in the key.
+    if wheels.is_dir() and not any(map(_ELSEWHERE.search, requirements.lines)):
         report(f"dependencies are those in {wheels}")
         return wheels
     report(f"installing requirements.txt for {runtime.name} on {runtime.architecture}")
-    _install(requirements, arguments, constraints, wheels, report)
+    wheels.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f"{wheels.name}-", dir=wheels.parent) as folder:
+        _install(project, requirements, installed, arguments, Path(folder), report)
+        shutil.rmtree(wheels, ignore_errors=True)
+        (Path(folder) / "target").rename(wheels)
     return wheels
 
 
 def _install(
-    requirements: Path, arguments: list[str], constraints: str, wheels: Path, report: Report
+    project: Project,
+    requirements: Requirements,
+    installed: list[str],
+    arguments: list[str],
+    folder: Path,
+    report: Report,
 ) -> None:
-    wheels.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = Path(tempfile.mkdtemp(prefix=f"{wheels.name}-", dir=wheels.parent))
-    versions = unfinished.with_suffix(".txt")
-    versions.write_text(constraints, encoding="utf-8")
+    """Have pip install into `target` in a folder, which gets pip's files of requirements too."""
+    files = (("requirement", requirements.lines), ("constraint", requirements.constraints))
     command = [
         *(sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet", "install"),
-        *("--no-compile", "--target", str(unfinished), "--requirement", str(requirements)),
-        *arguments,
+        *("--no-compile", "--target", str(folder / "target"), *arguments),
+        *(f"--{kind}={_write(folder / kind, lines)}" for kind, lines in files),
     ]
-    done = _pip([*command, "--constraint", str(versions)])
+    done = _pip(project, [*command, f"--constraint={_write(folder / 'installed', installed)}"])
     if done.returncode:
         report("what is installed here does not fit requirements.txt: taking the newest that does")
-        done = _pip(command)
-    versions.unlink()
+        done = _pip(project, command)
     if done.returncode:
-        shutil.rmtree(unfinished)
         errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR:")]
         raise ProjectError(
-            f"pip cannot install {requirements} for Lambda: "
+            f"pip cannot install {project.directory / 'requirements.txt'} for Lambda: "
             f"{errors[-1].removeprefix('ERROR: ') if errors else 'see above'}: name a version that "
             "has a wheel, or put the package into vendor/",
             detail=done.stderr,
         )
-    shutil.rmtree(wheels, ignore_errors=True)
-    unfinished.rename(wheels)
 
 
-def _pip(command: list[str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+def _write(path: Path, lines: list[str]) -> Path:
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    return path
 
 
-def _installed() -> str:
+def _pip(project: Project, command: list[str]) -> subprocess.CompletedProcess[str]:
+    """Run pip in the project's folder, where the paths of its requirements begin."""
+    return subprocess.run(
+        command, cwd=project.directory, capture_output=True, text=True, check=False
+    )
+
+
+def _installed() -> list[str]:
     """The versions that are installed here, as constraints; local builds have no wheels."""
     versions = {
         (name.lower().replace("_", "-"), each.version)
         for each in metadata.distributions()
         if (name := each.metadata["Name"]) and "+" not in each.version
     }
-    return "".join(f"{name}=={version}\n" for name, version in sorted(versions))
+    return [f"{name}=={version}" for name, version in sorted(versions)]

@@ -20,6 +20,7 @@ from decanter.aws.template import render, warn_of_own_template
 from decanter.errors import ProjectError
 from decanter.project.config import DEFAULT_REGION, TEMPLATE, Project
 from decanter.project.describe import describe
+from decanter.project.framework import framework_in_use
 
 # What marks a folder as ours to empty, and keeps git out of it.
 _MARK = "# made by `decanter package`\n*\n"
@@ -65,7 +66,7 @@ def package(
     report(f"packaging for {runtime.name} on {runtime.architecture}, as {sys.executable} is")
     source, result = _folders(out.resolve())
     _copy_app(project, source, report)
-    _add_dependencies(project, runtime, source, report)
+    _fill_vendor(project, runtime, source, report)
     report("compiling")
     _compile(source)
     report("running `chalice package`")
@@ -81,20 +82,6 @@ def package(
     )
     report(f"made {zip_path}: {made.bytes / 1e6:.2f} MB, sha256 {made.sha256[:16]}…")
     return made
-
-
-def _add_dependencies(
-    project: Project, runtime: Runtime, source: Path, report: Callable[[str], None]
-) -> None:
-    if project.config.automatic_layer:
-        raise ProjectError(
-            f"{project.config_path}: automatic_layer splits what this puts into one zip: remove it"
-        )
-    vendor = source / "vendor"
-    dependencies.install(project, runtime, vendor, report)
-    dependencies.add_framework(vendor, source)
-    dependencies.leave_out_boto3(vendor, source, report)
-    dependencies.prune_sdk(vendor, source, report)
 
 
 def _folders(out: Path) -> tuple[Path, Path]:
@@ -121,6 +108,8 @@ def _copy_app(project: Project, source: Path, report: Callable[[str], None]) -> 
     declaration = describe(project)
     for warning in declaration.warnings:
         report(f"warning: {warning}")
+    if framework := framework_in_use(directory, declaration.framework):
+        report(f"the framework is {framework}")
     shutil.copy(directory / "app.py", source)
     if (directory / "chalicelib").is_dir():
         ignored = shutil.ignore_patterns("__pycache__", "*.pyc")
@@ -132,6 +121,25 @@ def _copy_app(project: Project, source: Path, report: Callable[[str], None]) -> 
     warn_of_own_template(project, template, report)
     (source / TEMPLATE).write_text(template, encoding="utf-8")
     (source / "requirements.txt").touch()
+
+
+def _fill_vendor(
+    project: Project, runtime: Runtime, source: Path, report: Callable[[str], None]
+) -> None:
+    """Add the dependencies and the framework, without what nothing in them uses.
+
+    Raises:
+        ProjectError: pip cannot install them, or Chalice would split them from the app.
+    """
+    if project.config.automatic_layer:
+        raise ProjectError(
+            f"{project.config_path}: automatic_layer splits what this puts into one zip: remove it"
+        )
+    vendor = source / "vendor"
+    dependencies.install(project, runtime, vendor, report)
+    dependencies.add_framework(vendor, source, report)
+    dependencies.leave_out_boto3(vendor, source, report)
+    dependencies.prune_sdk(vendor, source, report)
 
 
 def _compile(source: Path) -> None:

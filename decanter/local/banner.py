@@ -8,6 +8,7 @@ from typing import Any
 from decanter import __version__
 from decanter.gateway.model import Api
 from decanter.project.declaration import Declaration
+from decanter.project.framework import Framework
 
 LABEL_WIDTH = 14
 
@@ -15,7 +16,9 @@ LABEL_WIDTH = 14
 def api_facts(api: Api, declared: Declaration) -> dict[str, Any]:
     """The API's routes and what is behind them, as JSON."""
     names = {handler.function: handler.name for handler in declared.websocket.values()}
+    framework = declared.framework and Framework(declared.framework)
     return {
+        "framework": str(framework) if framework else None,
         "selection_expression": api.selection_expression,
         "routes": {
             key: {
@@ -40,6 +43,7 @@ def banner(about: dict[str, Any]) -> str:
     processes = f"at most {about['concurrency']} of each function"
     lines = [
         ("Decanter", f"{__version__}: {app}"),
+        ("Framework", about["framework"] or "none, as the app does not use it"),
         ("WebSocket", about["websocket_url"]),
         ("@connections", f"{about['management_url']}/@connections/{{connectionId}}"),
         ("Console", about["console_url"]),

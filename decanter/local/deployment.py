@@ -13,6 +13,7 @@ from decanter.local.functions.functions import Functions
 from decanter.local.functions.pool import Function
 from decanter.project.config import Project
 from decanter.project.declaration import Declaration
+from decanter.project.framework import framework_in_use
 from decanter.project.stack import Stack
 from decanter.project.template import Template
 
@@ -56,7 +57,10 @@ class Deployer:
         """
         template = self._read_template(project)
         added = additions(template)
-        declared = await self.functions.start(self.environment(project, template))
+        declared = await self.functions.start(
+            self.environment(project, template),
+            lambda app: framework_in_use(project.directory, app.framework),
+        )
         self.gateway.deploy(api_of(self.stack.api_stage, declared, *added))
         if not self.database.is_embedded:
             return Deployment(declared, [])

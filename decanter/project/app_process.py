@@ -107,12 +107,19 @@ def declaration(module: ModuleType, app: Any) -> dict[str, Any]:
     return {
         "ok": True,
         "app_name": app.app_name,
+        "framework": framework(),
         "websocket": websocket_handlers(app),
         "http_routes": sorted(getattr(app, "routes", {})),
         "schedules": schedules(app),
         "warnings": warnings_about(app),
         "declarations": declarations(vars(module)),
     }
+
+
+def framework() -> str | None:
+    """Return the folder of the framework that the app has imported; None if it uses none."""
+    runtime = getattr(sys.modules.get("decanter.runtime"), "__file__", None)
+    return str(Path(runtime).parents[1]) if runtime else None
 
 
 def websocket_handlers(app: Any) -> dict[str, dict[str, str]]:

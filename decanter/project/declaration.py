@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Self
 
 from decanter.errors import ProjectError
@@ -125,6 +126,7 @@ class Declaration:
         warnings: what the user should know about the app, one line each.
         tables: in the order of `app.py`.
         routers: in the order of `app.py`.
+        framework: the folder of the framework that it has imported; None if it uses none.
     """
 
     app_name: str
@@ -134,6 +136,7 @@ class Declaration:
     warnings: tuple[str, ...]
     tables: tuple[TableDeclaration, ...]
     routers: tuple[RouterDeclaration, ...]
+    framework: Path | None = None
 
     @classmethod
     def from_json(cls, report: Mapping[str, Any]) -> Self:
@@ -163,6 +166,7 @@ class Declaration:
             warnings=tuple(report["warnings"]),
             tables=_distinct(tables),
             routers=tuple(routers),
+            framework=Path(report["framework"]) if report["framework"] else None,
         )
 
     @property

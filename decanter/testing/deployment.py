@@ -14,6 +14,7 @@ from decanter.local.deployment import additions, api_of
 from decanter.project import app_process as inside
 from decanter.project.config import Project
 from decanter.project.declaration import Declaration
+from decanter.project.framework import framework_in_use
 from decanter.project.tables import Table
 from decanter.project.template import Template
 
@@ -54,6 +55,8 @@ class Deployment:
         module = module_of(app)
         declared = Declaration.from_json(inside.declaration(module, app))
         project = find_project(module, stage, project_dir)
+        if project:
+            framework_in_use(project.directory, declared.framework)
         template = project.template(api_id=API_ID) if project else None
         api = api_of(project.api_stage if project else STAGE, declared, *additions(template))
         tables = _tables(declared, project, template)

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from decanter import __version__
 from decanter.aws.package import Package, package
 from decanter.errors import ProjectError
 from decanter.project.config import Project
@@ -59,6 +60,7 @@ def test_the_zip_has_at_most_three_megabytes(packaged: Package) -> None:
 def test_each_step_is_told(packaged: Package, said: list[str]) -> None:
     beginnings: list[str | tuple[str, ...]] = [
         f"packaging for {packaged.runtime} on x86_64, as {sys.executable} is",
+        f"the framework is {__version__} in {ROOT / 'decanter'}",
         ("dependencies are those in ", "installing requirements.txt for "),
         "boto3 is left out: nothing imports it",
         "botocore keeps these services: apigatewaymanagementapi, ",

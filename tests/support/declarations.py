@@ -34,6 +34,7 @@ def declaration(
     """The report of an app that handles connections and messages, read."""
     report = {
         "app_name": "pour",
+        "framework": None,
         "websocket": {key: {"name": key, "function": name} for key, name in ROUTES.items()},
         "http_routes": list(http_routes),
         "schedules": schedules or {},

@@ -70,22 +70,29 @@ class Functions:
         self._handlers: dict[str, str] = {}
         self._late: set[asyncio.Task[Outcome]] = set()
 
-    async def start(self, make: Callable[[str], Function]) -> Declaration:
+    async def start(
+        self,
+        make: Callable[[str], Function],
+        accept: Callable[[Declaration], object] = lambda _: None,
+    ) -> Declaration:
         """Start the first worker of each function, or replace them all after a change.
 
         Args:
             make: a function of the app by the name of its configuration.
+            accept: raises a DecanterError if what the app declares must not be served.
 
         Returns:
             What the app declares.
 
         Raises:
-            DecanterError: the app cannot be loaded, in one line; older workers go on.
+            DecanterError: the app cannot be loaded or is not accepted, in one line; older workers
+                go on.
         """
         ready = await self._prepare(make, set(self._pools) or {FIRST_FUNCTION})
         declared = next(iter(ready.values()))[1].declared
         wanted = set(declared.functions)
         try:
+            accept(declared)
             ready |= await self._prepare(make, wanted - ready.keys())
         except BaseException:
             kill(worker for _, worker in ready.values())

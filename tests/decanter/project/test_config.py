@@ -21,6 +21,7 @@ def config(**dev: Any) -> dict[str, Any]:
 def declaration(*functions: str) -> Declaration:
     report = {
         "app_name": "pour",
+        "framework": None,
         "websocket": {name: {"name": name, "function": name} for name in functions},
         "http_routes": [],
         "schedules": {},

@@ -19,6 +19,7 @@ ROUTER = {
 def report(*declarations: dict[str, Any], http_routes: tuple[str, ...] = ()) -> dict[str, Any]:
     return {
         "app_name": "pour",
+        "framework": None,
         "websocket": {"$default": {"name": "message", "function": "websocket_message"}},
         "http_routes": list(http_routes),
         "schedules": {"nightly": "rate(1 day)"} if http_routes else {},

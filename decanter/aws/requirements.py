@@ -1,0 +1,144 @@
+"""requirements.txt as one list, with what the framework requires in place of Decanter's own line.
+
+The package gets the installed framework. A line that names Decanter would bring the tool as well,
+or make pip fail where the name is on no index. So pip never reads such a line.
+"""
+
+import json
+import re
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from decanter.errors import ProjectError
+from decanter.project.framework import DISTRIBUTION, REQUIRES
+
+_COMMENT = re.compile(r"(^|\s+)#.*$")
+_EDITABLE = re.compile(r"(?:-e|--editable)[=\s]\s*")
+_FILE = re.compile(r"(-r|--requirement|-c|--constraint|-f|--find-links)[=\s]*(\S.*)")
+_NAMED = re.compile(r"([A-Za-z0-9][\w.-]*)\s*(?:\[([^\]]*)\])?\s*(?:[<>=!~;@(\s].*)?")
+_PLACE = re.compile(r"(.*?)(?:\[([^\]]*)\])?(?:#(\S*))?(?:\s+;.*|\s+--.*)?")
+
+
+@dataclass(frozen=True)
+class Requirements:
+    """What pip is to install, without Decanter.
+
+    Attributes:
+        lines: of requirements.txt and of the files that it includes.
+        constraints: the same of the constraints that they name.
+        files: all of these files.
+    """
+
+    lines: list[str] = field(default_factory=list)
+    constraints: list[str] = field(default_factory=list)
+    files: set[Path] = field(default_factory=set)
+
+    @classmethod
+    def of(cls, project: Path) -> "Requirements":
+        """Read a project's requirements.txt; empty if there is none.
+
+        Raises:
+            ProjectError: it includes a file that is not there.
+        """
+        found = cls()
+        path = project / "requirements.txt"
+        if path.is_file():
+            found._read(path, found.lines, project)
+        return found
+
+    def _read(self, path: Path, lines: list[str], project: Path) -> None:
+        self.files.add(path.resolve())
+        for line in _logical_lines(path):
+            option = _FILE.fullmatch(line)
+            extras = extras_of_decanter(line, project)
+            if option and "://" not in option[2]:
+                self._follow(option[1], path, option[2], lines, project)
+            elif extras is None:
+                lines.append(line)
+            elif lines is self.lines and "--hash" not in line:  # hashes come with every line
+                lines += [
+                    each for extra in ("", *sorted(extras)) for each in REQUIRES.get(extra, ())
+                ]
+
+    def _follow(self, option: str, path: Path, name: str, lines: list[str], project: Path) -> None:
+        """Read a file that a line names, by its place beside the file with the line."""
+        other = path.parent / name
+        if option in ("-f", "--find-links"):
+            lines.append(f"--find-links {other if other.exists() else name}")
+        elif not other.is_file():
+            raise ProjectError(f"{path} names {other}, which is not there")
+        elif other.resolve() not in self.files:
+            included = option in ("-r", "--requirement")
+            self._read(other, lines if included else self.constraints, project)
+
+
+def extras_of_decanter(line: str, project: Path) -> frozenset[str] | None:
+    """Return the extras that a requirement asks of Decanter; None if it requires something else.
+
+    Args:
+        line: as in requirements.txt, without a comment.
+        project: where relative paths begin.
+    """
+    text = _EDITABLE.sub("", line, count=1).strip("'\"")
+    named = _NAMED.fullmatch(text)
+    if named and not (text != line and (project / named[1]).is_dir()):
+        return _extras(named[2]) if _canonical(named[1]) == DISTRIBUTION else None
+    place = _PLACE.fullmatch(text)
+    assert place is not None  # every part but the first may be absent
+    egg = _NAMED.match((place[3] or "").rpartition("egg=")[2])
+    if egg and _canonical(egg[1]) == DISTRIBUTION:
+        return _extras(place[2] or egg[2])
+    return _extras(place[2]) if _is_decanter(place[1], project) else None
+
+
+def _is_decanter(place: str, project: Path) -> bool:
+    """True for a checkout, an archive or a repository of this distribution."""
+    url = urlsplit(place)
+    if url.scheme in ("", "file") and not url.netloc:
+        folder = project / (url2pathname(url.path) if url.scheme else place)
+        if (folder / "pyproject.toml").is_file():
+            return _project_name(folder / "pyproject.toml") == DISTRIBUTION
+    repository = re.sub(r"^\w+\+|@[^/@]+$", "", place).removesuffix(".git")
+    names = [_canonical(part) for part in urlsplit(repository).path.split("/")]
+    if re.match(rf"{DISTRIBUTION}-v?\d", names[-1]):
+        return True
+    if url.netloc and not names[-1].endswith("-whl"):  # as in host/owner/NAME/archive/main.zip
+        return DISTRIBUTION in names or repository in _origins()
+    return False
+
+
+def _origins() -> set[str]:
+    """The URLs that the installed distribution came from, as pip has noted them (PEP 610)."""
+    notes = (
+        each.read_text("direct_url.json") for each in metadata.distributions(name=DISTRIBUTION)
+    )
+    return {json.loads(note)["url"].removesuffix(".git") for note in notes if note}
+
+
+def _project_name(pyproject: Path) -> str:
+    try:
+        document = tomllib.loads(pyproject.read_text(encoding="utf-8"))
+    except ValueError:
+        return ""
+    return _canonical(str(document.get("project", {}).get("name", "")))
+
+
+def _logical_lines(path: Path) -> Iterator[str]:
+    """Yield the lines that pip sees: joined at backslashes, without comments."""
+    text = re.sub(r"(?m)^\s*#.*$", "", path.read_text(encoding="utf-8-sig"))
+    for line in re.sub(r"\\\r?\n", " ", text).splitlines():
+        if stripped := _COMMENT.sub("", line).strip():
+            yield stripped
+
+
+def _extras(text: str | None) -> frozenset[str]:
+    return frozenset(_canonical(each.strip()) for each in (text or "").split(",") if each.strip())
+
+
+def _canonical(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
