@@ -3,23 +3,29 @@
 import argparse
 import json
 import re
-import shlex
+from collections.abc import Iterable
 from importlib import metadata
+from importlib.metadata import Distribution
 from pathlib import Path
 from string import Template
-from typing import Any
 from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from decanter.errors import ProjectError
-from decanter.project.framework import copy_framework
+from decanter.project.framework import DISTRIBUTION, INSTALLED, copy_framework
 
-DISTRIBUTION = "chalice-decanter"
 SKELETON = Path(__file__).with_name("skeleton")
 SUFFIX = ".in"
 
 # Where a file of the skeleton goes that cannot have its own name there.
 RENAMED = {"gitignore": ".gitignore", "chalice/config.json": ".chalice/config.json"}
+
+TOOL_FROM_A_FOLDER = """\
+# The tool is not on an index. Install it from its folder, with the extra that it needs:
+#   pip install "FOLDER[local]\""""
+HOME_IN_VENDOR = """\
+`vendor/decanter/` is the framework, which ships to Lambda with them; `decanter vendor` brings it up
+to date."""
+HOME_IN_REQUIREMENTS = "The framework ships to Lambda with them: `requirements.txt` names it."
 
 # Chalice's names of functions and roles begin with the app's; roles have at most 64 characters.
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,31}")
@@ -32,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Make the project in the current folder and say how to go on."""
-    folder = create(args.name, Path.cwd())
+    folder = create(args.name, Path.cwd(), requirement())
     print(f"made {folder}. Now:\n")
     print(f"  cd {args.name}")
     print("  pip install -r requirements-dev.txt")
@@ -41,12 +47,13 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def create(name: str, parent: Path) -> Path:
+def create(name: str, parent: Path, line: str | None = None) -> Path:
     """Make a project's folder.
 
     Args:
         name: the app's.
         parent: where the folder is made.
+        line: what `requirement` returns; without one, the framework is copied into `vendor/`.
 
     Raises:
         ProjectError: the name cannot be, or there is something of that name.
@@ -58,38 +65,57 @@ def create(name: str, parent: Path) -> Path:
     folder = parent / name
     if folder.exists():
         raise ProjectError(f"{folder} is there already: choose another name, or move it away")
-    decanter = requirement(*_installed())
     for source in sorted(SKELETON.rglob(f"*{SUFFIX}")):
         path = source.relative_to(SKELETON).as_posix().removesuffix(SUFFIX)
         target = folder / RENAMED.get(path, path)
         target.parent.mkdir(parents=True, exist_ok=True)
         text = Template(source.read_text(encoding="utf-8"))
-        target.write_text(text.substitute(name=name, decanter=decanter))
-    copy_framework(folder / "vendor" / "decanter")
+        target.write_text(text.substitute(name=name, **_blanks(line)))
+    if line is None:
+        copy_framework(folder / "vendor" / "decanter")
     return folder
 
 
-def requirement(version: str, origin: dict[str, Any]) -> str:
-    """The line of requirements.txt that installs this tool again, from where it came.
+def requirement(distributions: Iterable[Distribution] | None = None) -> str | None:
+    """Return the requirement that installs this framework elsewhere; None if no line does.
 
-    By its name alone, another environment might get what somebody else calls so.
+    A path of this machine is on no other. The bare name may be somebody else's on an index, unless
+    this one has come from an index too.
 
     Args:
-        version: the installed one.
-        origin: what pip has noted of where it came from (PEP 610); empty for a package index.
+        distributions: those of its name on the path, first the one that Python takes.
     """
+    found = metadata.distributions(name=DISTRIBUTION) if distributions is None else distributions
+    installed = next(filter(_is_running, found), None)
+    if installed is None:  # an editable install, or a checkout on the path
+        return None
+    origin = json.loads(installed.read_text("direct_url.json") or "{}")
     url = origin.get("url", "")
-    if origin.get("dir_info", {}).get("editable"):
-        return f"-e {shlex.quote(url2pathname(urlsplit(url).path))}"
+    if not url:
+        return f"{DISTRIBUTION}~={installed.version}"
+    if urlsplit(url).scheme == "file":
+        return None
     if control := origin.get("vcs_info"):
         url = f"{control['vcs']}+{url}@{control['commit_id']}"
-    return f"{DISTRIBUTION} @ {url}" if url else f"{DISTRIBUTION}~={version}"
+    return f"{DISTRIBUTION} @ {url}"
 
 
-def _installed() -> tuple[str, dict[str, Any]]:
-    try:
-        found = metadata.distribution(DISTRIBUTION)
-    except metadata.PackageNotFoundError:  # run from a checkout that is not installed
-        checkout = Path(__file__).parents[1].as_uri()
-        return "", {"url": checkout, "dir_info": {}}
-    return found.version, json.loads(found.read_text("direct_url.json") or "{}")
+def _is_running(distribution: Distribution) -> bool:
+    """True if a wheel of this distribution has brought the code that runs.
+
+    A checkout has metadata too, which say nothing of where it was installed from.
+    """
+    place = Path(str(distribution.locate_file("decanter")))
+    return distribution.read_text("WHEEL") is not None and place.resolve() == INSTALLED.resolve()
+
+
+def _blanks(line: str | None) -> dict[str, str]:
+    """What the files say of the framework, by where it comes from."""
+    if line is None:
+        return {
+            "ships": "# The framework ships from vendor/decanter.",
+            "tool": TOOL_FROM_A_FOLDER,
+            "home": HOME_IN_VENDOR,
+        }
+    tool = line.replace(DISTRIBUTION, f"{DISTRIBUTION}[local]", 1)
+    return {"ships": line, "tool": tool, "home": HOME_IN_REQUIREMENTS}

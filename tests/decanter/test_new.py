@@ -1,5 +1,7 @@
 """A new project is whole and runs; that its own tests pass is shown with the tutorial."""
 
+import json
+from importlib.metadata import Distribution
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +9,7 @@ import pytest
 
 from decanter.errors import ProjectError
 from decanter.new import create, requirement
-from tests.support.gateways import gateway
+from tests.support.gateways import ROOT, gateway
 from tests.support.projects import decanter
 
 
@@ -28,32 +30,72 @@ def test_it_has_what_a_project_needs_and_no_placeholder(project: Path) -> None:
     assert all("$name" not in (project / name).read_text() for name in own)
 
 
+VERSION = "Metadata-Version: 2.1\nName: chalice-decanter\nVersion: 0.2.1\n"
+WHEEL = {"METADATA": VERSION, "WHEEL": "Wheel-Version: 1.0\n"}
+COMMIT = {"vcs": "git", "commit_id": "c0ffee"}
+
+
+def distribution(site: Path, info: str, files: dict[str, str], code: Path) -> Distribution:
+    """Metadata in a folder of its own, beside which `decanter` is this code."""
+    (site / info).mkdir(parents=True)
+    for name, text in files.items():
+        (site / info / name).write_text(text)
+    (site / "decanter").symlink_to(code)
+    return Distribution.at(site / info)
+
+
 @pytest.mark.parametrize(
     ("origin", "line"),
     [
-        ({}, "chalice-decanter~=0.1.0"),
-        ({"url": "file:///a%20b/it", "dir_info": {"editable": True}}, "-e '/a b/it'"),
-        ({"url": "file:///a/it", "dir_info": {}}, "chalice-decanter @ file:///a/it"),
+        (None, "chalice-decanter~=0.2.1"),
         (
-            {"url": "https://h/it.whl", "archive_info": {}},
-            "chalice-decanter @ https://h/it.whl",
-        ),
-        (
-            {"url": "https://h/it", "vcs_info": {"vcs": "git", "commit_id": "c0ffee"}},
+            {"url": "https://h/it", "vcs_info": COMMIT},
             "chalice-decanter @ git+https://h/it@c0ffee",
         ),
+        ({"url": "https://h/it.whl", "archive_info": {}}, "chalice-decanter @ https://h/it.whl"),
+        ({"url": "file:///a%20b/it", "dir_info": {}}, None),
+        ({"url": "file:///a/it.whl", "archive_info": {}}, None),
+        ({"url": "file:///a/it", "vcs_info": COMMIT}, None),
     ],
 )
-def test_another_environment_gets_the_tool_from_the_same_place(
-    origin: dict[str, Any], line: str
+def test_another_environment_gets_it_from_the_same_place(
+    origin: dict[str, Any] | None, line: str | None, tmp_path: Path
 ) -> None:
-    assert requirement("0.1.0", origin) == line
+    noted = {} if origin is None else {"direct_url.json": json.dumps(origin)}
+    code = ROOT / "decanter"
+    checkout = distribution(tmp_path / "a", "it.egg-info", {"PKG-INFO": VERSION}, code)
+    installed = distribution(tmp_path / "b", "it-0.2.1.dist-info", WHEEL | noted, code)
+    assert requirement([checkout, installed]) == line
 
 
-def test_its_requirements_are_those_that_pip_takes(project: Path) -> None:
-    lines = (project / "requirements-dev.txt").read_text().splitlines()
-    (tool,) = (each for each in lines if each.startswith(("-e ", "chalice-decanter")))
-    assert tool != "chalice-decanter", "an index may have something else of that name"
+def test_what_is_installed_does_not_speak_for_other_code(tmp_path: Path) -> None:
+    """A checkout on the path, with an older one from an index behind it; and an editable one."""
+    older = distribution(tmp_path, "it-0.2.1.dist-info", WHEEL, tmp_path)
+    assert requirement([older]) is None
+    assert requirement([]) is None
+
+
+def test_from_a_folder_no_path_is_written_and_no_name_that_an_index_could_serve(
+    project: Path,
+) -> None:
+    texts = [file.read_text() for file in project.rglob("*") if file.is_file()]
+    assert not [text for text in texts if str(ROOT) in text or str(project.parent) in text]
+    for file in project.glob("requirements*.txt"):
+        lines = [line for line in file.read_text().splitlines() if not line.startswith("#")]
+        assert not any("decanter" in line for line in lines), lines
+    assert '#   pip install "FOLDER[local]"' in (project / "requirements-dev.txt").read_text()
+
+
+def test_from_an_index_or_a_repository_it_ships_by_its_requirement(
+    tmp_path: Path,
+) -> None:
+    line = "chalice-decanter @ git+https://h/it@c0ffee"
+    project = create("hello", tmp_path, line)
+    assert line in (project / "requirements.txt").read_text().splitlines()
+    tool = line.replace("decanter", "decanter[local]")
+    assert tool in (project / "requirements-dev.txt").read_text().splitlines()
+    assert not (project / "vendor").exists()
+    assert "`vendor/" not in (project / "README.md").read_text()
 
 
 def test_it_runs(project: Path) -> None:

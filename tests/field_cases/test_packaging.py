@@ -273,16 +273,22 @@ def test_a_file_that_decanter_wrote_is_written_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.row("P7")
-@pytest.mark.xfail(
-    strict=True, raises=AssertionError, reason="requirements-dev.txt has the tool's folder"
-)
 def test_a_new_project_names_no_folder_of_this_machine(tmp_path: Path) -> None:
     """Made outside of the checkout, whose egg-info hides where the tool was installed from."""
     command = [sys.executable, "-m", "decanter", "new", "hello"]
     subprocess.run(command, cwd=tmp_path, env=clean_environment(), check=True, capture_output=True)
-    files = (tmp_path / "hello").glob("requirements*.txt")
-    lines = [line for file in files for line in file.read_text().splitlines()]
-    assert [line for line in lines if re.search(r"file:|^-e '?/", line)] == []
+    files = [file for file in (tmp_path / "hello").rglob("*") if file.is_file()]
+    assert [file for file in files if re.search(r"file:/|^-e '?/", file.read_text(), re.M)] == []
+    assert [file for file in files if str(ROOT) in file.read_text()] == []
+
+
+@pytest.mark.row("P7")
+def test_a_copy_in_vendor_names_no_folder_of_this_machine(tmp_path: Path) -> None:
+    project = framework_project(tmp_path / "p", FRAMEWORK)
+    assert run("vendor", "--project-dir", project).status == 0
+    files = [file for file in (project / "vendor").rglob("*") if file.is_file()]
+    assert len(files) > 1
+    assert [file for file in files if str(ROOT).encode() in file.read_bytes()] == []
 
 
 TOKENS = FRAMEWORK.replace("ConnectionModel", "IdentifiedModel").replace(
