@@ -71,7 +71,7 @@ def _told_of_the_extra() -> Iterator[None]:
     except ModuleNotFoundError as error:
         if (line := missing_extra(error)) is None:
             raise
-        pytest.fail(line, pytrace=False)
+        raise pytest.fail.Exception(line, pytrace=False) from None
 
 
 @pytest.fixture

@@ -1,14 +1,10 @@
 """`decanter local` as a command: how it starts, how it ends, what it says when it cannot."""
 
-import os
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import sysconfig
 import time
-import venv
 from pathlib import Path
 
 import pytest
@@ -146,36 +142,3 @@ def test_stage_and_function_variables_reach_the_handlers(tmp_path: Path) -> None
         environment = str(client.recv(timeout=SECONDS))
     for each in ('"PROBE_STAGE": "dev"', '"PROBE_FUNCTION": "message"', '"AWS_REGION": '):
         assert each in environment
-
-
-def test_installed_elsewhere_it_runs_a_copy_of_the_app(tmp_path: Path) -> None:
-    """A wheel of `decanter`, an environment of its own, a folder of its own."""
-    environment, folder = tmp_path / "environment", tmp_path / "copy"
-    wheel = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "--quiet"]
-    source = tmp_path / "source"
-    shutil.copytree(ROOT / "decanter", source / "decanter")
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, source / name)
-    subprocess.run([*wheel, "--wheel-dir", str(tmp_path), str(source)], check=True)
-    venv.create(environment, symlinks=True)
-    packages = sysconfig.get_path("purelib", vars={"base": str(environment)})
-    (built,) = tmp_path.glob("*.whl")
-    shutil.unpack_archive(built, packages, "zip")
-    (Path(packages) / "dependencies.pth").write_text(sysconfig.get_path("purelib"))
-    shutil.copytree(ROOT / "chalicelib", folder / "chalicelib")
-    shutil.copytree(ROOT / ".chalice", folder / ".chalice")
-    shutil.copy(ROOT / "app.py", folder / "app.py")
-    python = str(environment / "bin" / "python")
-    clean = {k: v for k, v in os.environ.items() if not k.startswith("COV_")}
-    where = subprocess.run(
-        [python, "-P", "-c", "import decanter; print(decanter.__file__)"],
-        capture_output=True,
-        text=True,
-        check=True,
-        cwd=folder,
-        env=clean,
-    )
-    assert where.stdout.startswith(str(environment))
-    with gateway(folder, python=python, cwd=folder) as running, running.connect() as client:
-        client.send('{"message":"sendmessage","data":"elsewhere"}')
-        assert client.recv(timeout=SECONDS) == '"elsewhere"'

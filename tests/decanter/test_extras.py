@@ -1,0 +1,29 @@
+"""The tables of what is required are those of pyproject.toml."""
+
+import tomllib
+from importlib import metadata
+
+import pytest
+from packaging.requirements import Requirement
+
+from decanter.extras import LOCAL_MODULES, missing_extra
+from decanter.project.framework import REQUIRES
+from tests.support.projects import ROOT
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+EXTRAS = PROJECT["optional-dependencies"]
+
+
+def test_what_ships_is_what_the_distribution_requires() -> None:
+    assert {"": tuple(PROJECT["dependencies"]), "jwt": tuple(EXTRAS["jwt"])} == REQUIRES
+
+
+def test_the_modules_of_the_extra_are_those_that_it_installs() -> None:
+    names = {Requirement(each).name.lower() for each in EXTRAS["local"]}
+    providers = metadata.packages_distributions()
+    assert names == {provider.lower() for each in LOCAL_MODULES for provider in providers[each]}
+
+
+@pytest.mark.parametrize("name", ["boto3", "app", None])
+def test_another_module_is_not_of_the_extra(name: str | None) -> None:
+    assert missing_extra(ModuleNotFoundError("no", name=name)) is None
