@@ -1,27 +1,50 @@
-"""The examples' packages: each zip unpacked, and run with nothing beside it to import."""
+"""Both roads to a zip, of each application: unpacked and run with nothing beside it to import."""
 
+import hashlib
 import json
 import os
 import shutil
+import subprocess
 import sys
-import venv
+import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 from websockets.sync.client import ClientConnection
 
+from decanter.aws.package import CHALICE
 from decanter.gateway.events import API_ID
 from decanter.local.dynamodb.embedded import EmbeddedDynamoDB, create_tables
-from decanter.project.config import Project
+from decanter.new import create
+from decanter.project.config import TEMPLATE, Project
+from decanter.project.describe import describe
+from tests.support.events import connect_event, disconnect_event, message_event
 from tests.support.gateways import ROOT, SECONDS, Running, gateway
-from tests.support.projects import decanter
+from tests.support.management import run_management
+from tests.support.projects import clean_environment, decanter
+from tests.support.wheels import index, requirements_of
 
-EXAMPLES = ROOT / "examples"
+APPLICATIONS = {
+    "service": "repository",
+    "echo": "repository/examples/echo",
+    "chat": "repository/examples/chat",
+    "broadcast": "repository/examples/broadcast",
+    "hello": "hello",  # made by `decanter new`
+}
+SHOUT = '{"message": "sendmessage", "data": "hello"}'
+MESSAGES = {
+    "service": SHOUT,
+    "chat": '{"action": "join", "room": "tea"}',
+    "broadcast": SHOUT,
+    "hello": '{"action": "say", "text": "hello"}',
+}
 
-# The gateway in this environment; what it starts for the handlers is the bare one's interpreter.
+# The gateway in this environment; the handlers run in an interpreter without any packages.
 GATEWAY = """\
 #!{python} -P
 import sys
@@ -32,19 +55,84 @@ from decanter.cli import main
 
 sys.exit(main())
 """
+BARE = (sys.executable, "-I", "-S", "-B")
+
+# Calls the handlers of the app in argv[1] as Lambda does: by their names in the module.
+INVOKE = """
+import json, sys
+sys.path.insert(0, sys.argv[1])
+import app
+for event in map(json.loads, sys.argv[2:]):
+    key = event["requestContext"]["routeKey"]
+    print(getattr(app, app.app.websocket_handlers[key].name)(event, None)["statusCode"])
+"""
+
+Pack = Callable[[str], Path]
 
 
-@pytest.fixture(name="python", scope="module")
-def _python(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """What `gateway` takes for a Python; its workers have no site-packages, not even pip."""
-    folder = tmp_path_factory.mktemp("bare")
-    venv.create(folder / "venv", symlinks=True)
-    assert not [*(folder / "venv" / "lib").glob("*/site-packages/*")]
-    script = folder / "gateway"
-    bare = folder / "venv" / "bin" / "python"
-    script.write_text(GATEWAY.format(python=sys.executable, bare=bare))
-    script.chmod(0o755)
-    return str(script)
+@pytest.fixture(name="folder", scope="module")
+def _folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The applications as their users have them; the repository with its links, in a clone."""
+    folder = tmp_path_factory.mktemp("applications")
+    clone = folder / "repository"
+    ignored = shutil.ignore_patterns("__pycache__", "build", "deployments", ".*_cache")
+    for name in (".chalice", "chalicelib", "decanter", "examples", "vendor"):
+        shutil.copytree(ROOT / name, clone / name, symlinks=True, ignore=ignored)
+    for name in ("app.py", "requirements.txt"):
+        shutil.copy(ROOT / name, clone)
+    create("hello", folder)
+    return folder
+
+
+@pytest.fixture(name="pip", scope="module")
+def _pip(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    lines = requirements_of(folder / path for path in APPLICATIONS.values())
+    return index(tmp_path_factory.mktemp("index") / "wheels", *lines)
+
+
+def _unpack(zipped: Path) -> Path:
+    folder = zipped.parent / "unpacked"
+    with zipfile.ZipFile(zipped) as archive:
+        archive.extractall(folder)
+    return folder
+
+
+@pytest.fixture(name="decanter_package", scope="module")
+def _decanter_package(folder: Path, pip: dict[str, str]) -> Pack:
+    """What `decanter package` makes of an application, unpacked; made once."""
+
+    @cache
+    def pack(name: str) -> Path:
+        done = decanter("package", "--project-dir", folder / APPLICATIONS[name], **pip)
+        assert done.returncode == 0, done.stdout + done.stderr
+        result = folder / APPLICATIONS[name] / "build" / "package" / "dev" / "result"
+        return _unpack(result / "deployment.zip")
+
+    return pack
+
+
+@pytest.fixture(name="chalice_package", scope="module")
+def _chalice_package(
+    folder: Path, pip: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Pack:
+    """What `chalice package` makes of an application, unpacked; made once."""
+
+    @cache
+    def pack(name: str) -> Path:
+        project, out = folder / APPLICATIONS[name], tmp_path_factory.mktemp(name)
+        template = ("--merge-template", str(TEMPLATE)) if (project / TEMPLATE).is_file() else ()
+        done = subprocess.run(
+            [sys.executable, "-P", "-c", CHALICE, "package", *template, str(out)],
+            cwd=project,
+            env=clean_environment() | pip | {"AWS_DEFAULT_REGION": "eu-west-1"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return _unpack(out / "deployment.zip")
+
+    return pack
 
 
 @pytest.fixture(name="dynamodb", scope="module")
@@ -53,15 +141,106 @@ def _dynamodb() -> Iterator[EmbeddedDynamoDB]:
         yield dynamodb
 
 
-@contextmanager
-def unpacked(name: str, folder: Path, python: str, dynamodb: EmbeddedDynamoDB) -> Iterator[Running]:
-    """The zip of an example, served."""
-    done = decanter("package", "--project-dir", EXAMPLES / name, "--out", folder / "out")
+@pytest.mark.parametrize("road", ["decanter_package", "chalice_package"])
+@pytest.mark.parametrize("name", MESSAGES)
+def test_its_handlers_run_bare(
+    name: str, road: str, folder: Path, dynamodb: EmbeddedDynamoDB, request: pytest.FixtureRequest
+) -> None:
+    unpacked = request.getfixturevalue(road)(name)
+    assert {path.name for path in (unpacked / "decanter").iterdir()} - {"__pycache__"} == {
+        *("__init__.py", "runtime")
+    }
+    variables = tables(Project.load(folder / APPLICATIONS[name]), dynamodb)
+    now: dict[str, Any] = {"connectedAt": int(time.time() * 1000)}
+    connect = connect_event(**now) | {"queryStringParameters": {"nickname": "alice"}}
+    events = (connect, message_event(MESSAGES[name], **now), disconnect_event(**now))
+    with run_management() as management:
+        done = subprocess.run(
+            [*BARE, "-c", INVOKE, str(unpacked), *map(json.dumps, events)],
+            env={
+                **variables,
+                "AWS_ACCESS_KEY_ID": "test",
+                "AWS_SECRET_ACCESS_KEY": "test",
+                "AWS_REGION": "us-east-1",
+                "AWS_ENDPOINT_URL_DYNAMODB": dynamodb.endpoint,
+                "DECANTER_MANAGEMENT_ENDPOINT": management.endpoint,
+            },
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+        )
+    assert [line for line in done.stdout.splitlines() if line.isdigit()] == ["200"] * 3, done
+    assert management.received, done.stdout
+    (sender,) = management.received
+    assert sender == connect["requestContext"]["connectionId"]
+
+
+def tables(project: Project, dynamodb: EmbeddedDynamoDB) -> dict[str, str]:
+    """Create a project's tables; give the variables of its functions, which name them."""
+    template = project.template(api_id=API_ID)
+    made = template.tables() if template else project.declared_tables(describe(project))
+    create_tables(dynamodb.endpoint, made, region="us-east-1")
+    function = "websocket_message"
+    return project.environment(function) | (template.environment(function) if template else {})
+
+
+def digests(zipped: Path) -> dict[str, str]:
+    with zipfile.ZipFile(zipped) as archive:
+        return {name: hashlib.sha256(archive.read(name)).hexdigest() for name in archive.namelist()}
+
+
+def test_the_zip_follows_from_the_application_wherever_it_is_made(
+    decanter_package: Pack, folder: Path, tmp_path: Path, pip: dict[str, str]
+) -> None:
+    """Also where requirements.txt names this distribution, which is on no index here."""
+    first = decanter_package("hello").parent / "deployment.zip"
+    again = create("hello", tmp_path)
+    lines = f"-e {ROOT}[local]\nchalice-decanter[local]==9.9  # as it is here\n-r more.txt\n"
+    (again / "requirements.txt").write_text(lines)
+    (again / "more.txt").write_text("Chalice_Decanter @ git+https://example.com/it@main\n")
+    done = decanter("package", "--project-dir", again, **pip)
     assert done.returncode == 0, done.stdout + done.stderr
+    second = again / "build" / "package" / "dev" / "result" / "deployment.zip"
+    assert digests(first) == digests(second)
+    assert first.read_bytes() == second.read_bytes()
+    with zipfile.ZipFile(first) as archive:
+        contents = {name: archive.read(name) for name in archive.namelist()}
+    for path in (folder, ROOT, Path(sys.prefix)):
+        assert [name for name, text in contents.items() if str(path).encode() in text] == []
+
+
+def test_an_older_copy_in_the_clone_is_refused(folder: Path, pip: dict[str, str]) -> None:
+    project = folder / "older"
+    shutil.copytree(folder / "hello", project)
+    with (project / "vendor" / "decanter" / "__init__.py").open("a") as source:
+        source.write("# changed\n")
+    done = decanter("package", "--project-dir", project, **pip)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "`decanter vendor`" in done.stderr
+
+
+@pytest.fixture(name="python", scope="module")
+def _python(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """What `gateway` takes for a Python; its workers have no site-packages, not even pip."""
+    folder = tmp_path_factory.mktemp("bare")
+    bare, script = folder / "bare", folder / "gateway"
+    bare.write_text(f'#!/bin/sh\nexec {" ".join(BARE)} "$@"\n')
+    script.write_text(GATEWAY.format(python=sys.executable, bare=bare))
+    for each in (bare, script):
+        each.chmod(0o755)
+    return str(script)
+
+
+@contextmanager
+def served(
+    name: str, pack: Pack, folder: Path, python: str, dynamodb: EmbeddedDynamoDB
+) -> Iterator[Running]:
+    """The zip of an example, served."""
     project = folder / name
-    with zipfile.ZipFile(folder / "out" / "result" / "deployment.zip") as archive:
-        archive.extractall(project)
-    shutil.copytree(EXAMPLES / name / ".chalice", project / ".chalice")
+    shutil.copytree(pack(name), project)
+    shutil.copytree(ROOT / "examples" / name / ".chalice", project / ".chalice")
     template = Project.load(project).template(api_id=API_ID)
     create_tables(dynamodb.endpoint, template.tables() if template else [], region="us-east-1")
     arguments = ("--no-reload", "--dynamodb-endpoint", dynamodb.endpoint)
@@ -70,18 +249,27 @@ def unpacked(name: str, folder: Path, python: str, dynamodb: EmbeddedDynamoDB) -
         yield running
 
 
-def test_echo(tmp_path: Path, python: str, dynamodb: EmbeddedDynamoDB) -> None:
+@pytest.mark.parametrize("road", ["decanter_package", "chalice_package"])
+def test_echo(
+    road: str,
+    tmp_path: Path,
+    python: str,
+    dynamodb: EmbeddedDynamoDB,
+    request: pytest.FixtureRequest,
+) -> None:
     with (
-        unpacked("echo", tmp_path, python, dynamodb) as running,
+        served("echo", request.getfixturevalue(road), tmp_path, python, dynamodb) as running,
         running.connect() as alice,
     ):
         alice.send("hello")
         assert alice.recv(timeout=SECONDS) == "hello"
 
 
-def test_broadcast(tmp_path: Path, python: str, dynamodb: EmbeddedDynamoDB) -> None:
+def test_broadcast(
+    decanter_package: Pack, tmp_path: Path, python: str, dynamodb: EmbeddedDynamoDB
+) -> None:
     with (
-        unpacked("broadcast", tmp_path, python, dynamodb) as running,
+        served("broadcast", decanter_package, tmp_path, python, dynamodb) as running,
         running.connect() as alice,
     ):
         with running.connect() as bob:
@@ -93,9 +281,11 @@ def test_broadcast(tmp_path: Path, python: str, dynamodb: EmbeddedDynamoDB) -> N
         running.wait_for_line('"broadcasts": .*"sent": 1, "gone": 0')
 
 
-def test_chat(tmp_path: Path, python: str, dynamodb: EmbeddedDynamoDB) -> None:
+def test_chat(
+    decanter_package: Pack, tmp_path: Path, python: str, dynamodb: EmbeddedDynamoDB
+) -> None:
     with (
-        unpacked("chat", tmp_path, python, dynamodb) as running,
+        served("chat", decanter_package, tmp_path, python, dynamodb) as running,
         running.connect("nickname=alice") as alice,
     ):
 
