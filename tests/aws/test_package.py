@@ -2,13 +2,9 @@
 
 import json
 import shutil
-import subprocess
 import sys
-import venv
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -17,21 +13,10 @@ from decanter.aws.package import Package, package
 from decanter.errors import ProjectError
 from decanter.project.config import Project
 from tests.end_to_end.conftest import Table
-from tests.support.events import connect_event, disconnect_event, message_event
-from tests.support.gateways import ROOT, SECONDS, Running, gateway
+from tests.support.gateways import ROOT, SECONDS, gateway
 from tests.support.projects import clean_environment, decanter, write_project
 
 TAG = sys.implementation.cache_tag
-
-# Calls a handler of the app in argv[1] as Lambda does, and says from where modules came.
-INVOKE = """
-import json, sys
-sys.path.insert(0, sys.argv[1])
-import app
-answer = getattr(app, sys.argv[2])(json.loads(sys.argv[3]), None)
-files = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
-print(json.dumps([answer, [file for file in files if file]]))
-"""
 
 
 @pytest.fixture(name="said", scope="module")
@@ -92,54 +77,6 @@ def test_the_template_refers_to_the_zip_and_is_of_now(packaged: Package) -> None
     assert {function["Runtime"] for function in functions} == {packaged.runtime}
     assert packaged.template_path.parent == packaged.zip_path.parent
     assert "APIGatewayURL" in template["Outputs"]
-
-
-@pytest.fixture(name="service", scope="module")
-def _service() -> Iterator[Running]:
-    with gateway(ROOT, "--no-reload") as running:
-        yield running
-
-
-def test_alone_in_a_bare_environment_it_handles_the_three_events(
-    unpacked: Path, service: Running, tmp_path: Path
-) -> None:
-    """Against the local gateway's own endpoints, and with nothing else to import."""
-    venv.create(tmp_path / "bare", symlinks=True)
-    bare = (str(tmp_path / "bare" / "bin" / "python"), "-I", "-B", "-c", INVOKE)
-    endpoint, name, *_ = service.banner("DynamoDB").split()
-    environment = {
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_REGION": "us-east-1",
-        "AWS_ENDPOINT_URL_DYNAMODB": endpoint,
-        "CONNECTIONS_TABLE": name,
-        "DECANTER_MANAGEMENT_ENDPOINT": service.management_url,
-    }
-
-    def invoke(handler: str, event: dict[str, Any]) -> Any:
-        done = subprocess.run(
-            [*bare, str(unpacked), handler, json.dumps(event)],
-            env=environment,
-            stdout=subprocess.PIPE,
-            timeout=SECONDS,
-            check=True,
-        )
-        answer, files = json.loads(done.stdout.splitlines()[-1])
-        assert not [f for f in files if "site-packages" in f and not f.startswith(str(unpacked))]
-        return answer["statusCode"]
-
-    table = Table(service)
-    table.wait_for(0)
-    with service.connect() as client:
-        table.wait_for(1)
-        (sender,) = table.ids()
-        assert invoke("connect", connect_event(connectionId="Another0DoECA=")) == 200
-        assert table.ids() == {sender, "Another0DoECA="}
-        said = '{"message":"sendmessage","data":"packaged"}'
-        assert invoke("message", message_event(said, connectionId=sender)) == 200
-        assert client.recv(timeout=SECONDS) == '"packaged"'
-        assert invoke("disconnect", disconnect_event(connectionId="Another0DoECA=")) == 200
-        assert table.ids() == {sender}
 
 
 def test_the_local_gateway_runs_it(unpacked: Path, tmp_path: Path) -> None:

@@ -47,10 +47,10 @@ def run_tests(module: ModuleType) -> int:
     return len(tests)
 
 
-@pytest.mark.parametrize("section", FRAMEWORK[2:], ids=lambda section: section.title)
+@pytest.mark.parametrize("section", FRAMEWORK[3:], ids=lambda section: section.title)
 def test_a_feature_of_the_framework_is_as_its_section_shows(section: Section) -> None:
     """Each section on a fresh import of the app with which the page begins."""
-    app = FRAMEWORK[1].code()
+    app = FRAMEWORK[2].code()
     name = f"docs_{section.title.lower().replace(' ', '_')}"
     assert run_tests(load(name, app + section.code())) > 0
 

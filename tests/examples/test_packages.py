@@ -81,6 +81,10 @@ def _folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("app.py", "requirements.txt"):
         shutil.copy(ROOT / name, clone)
     create("hello", folder)
+    (folder / "wheels").mkdir()
+    for path in APPLICATIONS.values():  # most require the same: pip runs once for them
+        (folder / path / "build").mkdir()
+        (folder / path / "build" / "wheels").symlink_to(folder / "wheels")
     return folder
 
 
