@@ -15,6 +15,7 @@ from chalice.package import TemplateDeepMerger
 from decanter.aws import access, api
 from decanter.aws.generated import is_generated, signed
 from decanter.aws.ownership import Owner
+from decanter.errors import ProjectError
 from decanter.project.config import TEMPLATE, Project
 from decanter.project.declaration import HTTP_FUNCTION, Declaration, TableDeclaration
 from decanter.project.document import read_template
@@ -43,8 +44,11 @@ def build(project: Project, declaration: Declaration) -> Section:
     """The template of the project's stage; sections for which there is nothing are left out.
 
     Raises:
-        ProjectError: the app's routers disagree, or the overrides cannot be read.
+        ProjectError: Chalice would refuse the app, its routers disagree, or the overrides cannot
+            be read.
     """
+    if declaration.refusal:
+        raise ProjectError(declaration.refusal)
     sections = {
         "Parameters": parameters(project, declaration),
         "Conditions": conditions(declaration),

@@ -57,10 +57,12 @@ class Deployer:
         """
         template = self._read_template(project)
         added = additions(template)
+        functions = self.environment(project, template)
         declared = await self.functions.start(
-            self.environment(project, template),
-            lambda app: framework_in_use(project.directory, app.framework),
+            functions, lambda app: framework_in_use(project.directory, app.framework)
         )
+        if template is not None:
+            _check_names(declared, functions)
         self.gateway.deploy(api_of(self.stack.api_stage, declared, *added))
         if not self.database.is_embedded:
             return Deployment(declared, [])
@@ -72,6 +74,17 @@ class Deployer:
             return None
         region, api_id = self.stack.region, self.stack.api_id
         return project.template(self.template, region=region, api_id=api_id)
+
+
+def _check_names(declared: Declaration, functions: Callable[[str], Function]) -> None:
+    """Refuse an app with a table that neither the template nor the configuration names."""
+    environments = [functions(name).launch.environment for name in declared.functions]
+    for table in declared.tables:
+        if not any(environment.get(table.environment) for environment in environments):
+            raise ProjectError(
+                f"the merge template does not have the table of {table.environment}, which app.py "
+                "declares: run `decanter template`"
+            )
 
 
 def additions(template: Template | None) -> tuple[dict[str, Route], str]:

@@ -112,6 +112,7 @@ def declaration(module: ModuleType, app: Any) -> dict[str, Any]:
         "http_routes": sorted(getattr(app, "routes", {})),
         "schedules": schedules(app),
         "warnings": warnings_about(app),
+        "refusal": refusal(app),
         "declarations": declarations(vars(module)),
     }
 
@@ -146,8 +147,14 @@ def warnings_about(app: Any) -> list[str]:
     """Faults that Chalice accepts without a word, and that fail later."""
     if not app.websocket_handlers:
         return [NO_HANDLER]
+    refused = refusal(app)
+    return [*([refused] if refused else []), *unwrapped(app)]
+
+
+def refusal(app: Any) -> str | None:
+    """Return why Chalice will refuse to package the app; None if it will not."""
     flagged = "WEBSOCKETS" in app.experimental_feature_flags
-    return [*([] if flagged else [NO_FLAG]), *unwrapped(app)]
+    return NO_FLAG if app.websocket_handlers and not flagged else None
 
 
 def unwrapped(app: Any) -> list[str]:

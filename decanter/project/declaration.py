@@ -124,6 +124,7 @@ class Declaration:
         http_routes: the paths of its HTTP routes.
         schedules: when each scheduled function runs, `rate(…)` or `cron(…)`, by its name.
         warnings: what the user should know about the app, one line each.
+        refusal: why Chalice will refuse to package the app, in one line; None if it will not.
         tables: in the order of `app.py`.
         routers: in the order of `app.py`.
         framework: the folder of the framework that it has imported; None if it uses none.
@@ -134,6 +135,7 @@ class Declaration:
     http_routes: tuple[str, ...]
     schedules: Mapping[str, str]
     warnings: tuple[str, ...]
+    refusal: str | None
     tables: tuple[TableDeclaration, ...]
     routers: tuple[RouterDeclaration, ...]
     framework: Path | None = None
@@ -164,6 +166,7 @@ class Declaration:
             http_routes=tuple(report["http_routes"]),
             schedules=report["schedules"],
             warnings=tuple(report["warnings"]),
+            refusal=report["refusal"],
             tables=_distinct(tables),
             routers=tuple(routers),
             framework=Path(report["framework"]) if report["framework"] else None,

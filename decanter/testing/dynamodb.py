@@ -7,7 +7,7 @@ cost a botocore client about as much again as moto's answer does.
 
 import json
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from functools import cache
 from http import HTTPStatus
 from typing import Any
@@ -50,45 +50,17 @@ def application() -> Application:
 @cache
 def moto() -> Moto:
     """The tables of this process."""
-    return Moto(application(), REGION, Notes(_tell))
+    hint = f"in this test: declare it in {TEMPLATE}, or create it in the test"
+    return Moto(application(), REGION, Notes(_tell), hint)
 
 
 def respond(target: str, body: bytes) -> Answer:
     """Answer a call; see `Moto.answer`."""
-    status, headers, answer = moto().answer(target, body)
-    if b"#ResourceNotFoundException" in answer:
-        answer = _with_remedy(body, answer)
-        headers = {name: value for name, value in headers.items() if name != "x-amz-crc32"}
-    return status, headers, answer
+    return moto().answer(target, body)
 
 
 def _tell(line: str, detail: str) -> None:
     logger.error("%s\n%s", line, detail)
-
-
-def _with_remedy(body: bytes, answer: bytes) -> bytes:
-    """Have the answer that a table is missing say which one, and what to do about it."""
-    missing = [name for name in _table_names(json.loads(body)) if not _has_table(name)]
-    names = " and ".join(map(repr, missing))
-    if not names:
-        return answer
-    refusal = json.loads(answer)
-    refusal["message"] += (
-        f". There is no table {names} in this test: declare it in {TEMPLATE}, "
-        "or create it in the test"
-    )
-    return json.dumps(refusal).encode()
-
-
-def _table_names(call: Mapping[str, Any]) -> list[str]:
-    actions = [action for each in call.get("TransactItems", ()) for action in each.values()]
-    named = [each["TableName"] for each in [call, *actions] if "TableName" in each]
-    return sorted({*named, *call.get("RequestItems", ())})
-
-
-def _has_table(name: str) -> bool:
-    described = json.dumps({"TableName": name}).encode()
-    return moto().answer("DynamoDB_20120810.DescribeTable", described)[0] == 200
 
 
 def call_dynamodb(operation: str, **arguments: Any) -> None:

@@ -125,6 +125,19 @@ def test_an_unknown_stage_names_those_there_are() -> None:
     assert "dev, prod" in result.stderr
 
 
+def test_a_template_without_the_declared_table_is_one_line_and_status_2(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "examples" / "broadcast", tmp_path, dirs_exist_ok=True)
+    (tmp_path / ".chalice" / "resources.json").write_text('{"Resources": {}}')
+    config = tmp_path / ".chalice" / "config.json"
+    config.write_text(config.read_text().replace("CONNECTIONS_TABLE", "ANOTHER_TABLE"))
+    done = local("--project-dir", str(tmp_path))
+    assert done.returncode == 2
+    assert done.stderr == (
+        "decanter: error: the merge template does not have the table of CONNECTIONS_TABLE, which "
+        "app.py declares: run `decanter template`\n"
+    )
+
+
 @pytest.mark.parametrize("arguments", [["--template"], ["--no-template"]])
 def test_the_service_runs_with_its_template_and_without(arguments: list[str]) -> None:
     if arguments == ["--template"]:

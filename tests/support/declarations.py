@@ -39,6 +39,7 @@ def declaration(
         "http_routes": list(http_routes),
         "schedules": schedules or {},
         "warnings": [],
+        "refusal": None,
         "declarations": list(declared),
     }
     return Declaration.from_json(report)

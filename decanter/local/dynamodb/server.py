@@ -49,9 +49,14 @@ INTERNAL = "com.amazonaws.dynamodb.v20120810#InternalServerError"
 THROTTLED = "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException"
 DENIED = "com.amazon.coral.service#AccessDeniedException"
 MALFORMED = "com.amazon.coral.service#SerializationException"
+MISSING = "#ResourceNotFoundException"
 UNKNOWN = "com.amazon.coral.service#UnknownOperationException"
 
 REMEDY = "a DynamoDB Local can: name it with --dynamodb-endpoint URL"
+HINT = (
+    "in the embedded DynamoDB: create it at http://127.0.0.1:{port}, with your own script and "
+    "AWS_ENDPOINT_URL_DYNAMODB, or name another DynamoDB with --dynamodb-endpoint URL"
+)
 TARGET = re.compile(r"DynamoDB_20120810\.(\w+)")
 # moto's own words for an operation that it does not have.
 NO_OPERATION = re.compile(r"The \w+ action has not been implemented")
@@ -94,11 +99,13 @@ class Moto:
         application: moto's DynamoDB, a WSGI application; None until it is loaded.
         region: the region in the tables' ARNs.
         notes: told which operations moto cannot do.
+        hint: what the answer to a call on a missing table adds, after "There is no table NAME".
     """
 
-    def __init__(self, application: Any, region: str, notes: Notes) -> None:
+    def __init__(self, application: Any, region: str, notes: Notes, hint: str = "here") -> None:
         self.application = application
         self.notes = notes
+        self._hint = hint
         scope = f"local/20000101/{region}/dynamodb/aws4_request"
         self._signature = f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0"
 
@@ -115,11 +122,28 @@ class Moto:
         if match is None:
             return self._cannot(target, "only calls of DynamoDB_20120810 are answered")
         try:
-            return self._call(match[1], body)
+            return self._answer(match[1], body)
         except Exception as failure:  # noqa: BLE001 - moto's; the client must get an answer
             if NO_OPERATION.fullmatch(str(failure)):
                 return self._cannot(match[1], "moto does not have this operation")
             return self._failed(match[1], failure)
+
+    def _answer(self, operation: str, body: bytes) -> Answer:
+        status, headers, answer = self._call(operation, body)
+        if MISSING.encode() in answer and (names := self._missing(json.loads(body))):
+            refusal = json.loads(answer)
+            refusal["message"] += f". There is no table {names} {self._hint}"
+            answer = json.dumps(refusal).encode()
+            headers = {name: value for name, value in headers.items() if name != "x-amz-crc32"}
+        return status, headers, answer
+
+    def _missing(self, call: Mapping[str, Any]) -> str:
+        """Name the tables of a call that are not there."""
+        names = [name for name in table_names(call) if not self._has_table(name)]
+        return " and ".join(map(repr, names))
+
+    def _has_table(self, name: str) -> bool:
+        return self._call("DescribeTable", json.dumps({"TableName": name}).encode())[0] == 200
 
     def _call(self, operation: str, body: bytes) -> Answer:
         environ: dict[str, Any] = {
@@ -171,7 +195,8 @@ class Server(ThreadingHTTPServer):
 
     def __init__(self, application: Any, region: str, allow_hosts: Iterable[str] = ()) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
-        self.moto = Moto(application, region, Notes(to_standard_error))
+        hint = HINT.format(port=self.server_port)
+        self.moto = Moto(application, region, Notes(to_standard_error), hint)
         self.faults = load("fault_injection").Faults()
         self.on_strike: Callable[[int], object] = lambda _: None
         hosts = load("hosts")
@@ -307,6 +332,13 @@ def is_object(body: bytes) -> bool:
         return isinstance(json.loads(body), dict)
     except (ValueError, RecursionError):
         return False
+
+
+def table_names(call: Mapping[str, Any]) -> list[str]:
+    """Return the tables that a call names, those of its batch or transaction too."""
+    actions = [action for each in call.get("TransactItems", ()) for action in each.values()]
+    named = [each["TableName"] for each in [call, *actions] if "TableName" in each]
+    return sorted({*named, *call.get("RequestItems", ())})
 
 
 def to_standard_error(line: str, detail: str) -> None:

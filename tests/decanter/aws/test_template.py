@@ -103,6 +103,12 @@ def test_a_table_without_ttl_says_nothing_of_it(project: Project) -> None:
     assert "TimeToLiveSpecification" not in properties
 
 
+def test_an_app_that_chalice_refuses_gets_none(project: Project) -> None:
+    declared = replace(declaration(TABLE), refusal="app.py does not switch it on: add a line")
+    with pytest.raises(ProjectError, match=r"^app\.py does not switch it on: add a line$"):
+        build(project, declared)
+
+
 def test_two_tables_share_the_parameter(project: Project) -> None:
     rooms = {**TABLE, "logical_id": "RoomsTable", "environment": "ROOMS_TABLE"}
     document = build(project, declaration(TABLE, rooms))

@@ -31,6 +31,15 @@ def test_an_app_without_the_feature_flag_is_told_the_line_to_add(small: SmallPro
     assert FLAG_LINE.strip() in warning
 
 
+def test_chalice_refuses_handlers_without_its_flag_and_nothing_else(small: SmallProject) -> None:
+    assert describe(Project.load(small.folder)).refusal is None
+    handlers = ANSWER.format(answer="''")
+    for source, refused in (("", False), (handlers, True)):
+        small.write(HEAD.replace(FLAG_LINE, "") + source)
+        refusal = describe(Project.load(small.folder)).refusal
+        assert (refusal is not None and FLAG_LINE.strip() in refusal) is refused
+
+
 def test_an_app_without_a_handler_is_told_how_to_have_one(small: SmallProject) -> None:
     small.write(HEAD)
     (warning,) = warnings(small)

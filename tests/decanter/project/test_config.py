@@ -26,6 +26,7 @@ def declaration(*functions: str) -> Declaration:
         "http_routes": [],
         "schedules": {},
         "warnings": [],
+        "refusal": None,
         "declarations": [TABLE],
     }
     return Declaration.from_json(report)

@@ -24,6 +24,7 @@ def report(*declarations: dict[str, Any], http_routes: tuple[str, ...] = ()) -> 
         "http_routes": list(http_routes),
         "schedules": {"nightly": "rate(1 day)"} if http_routes else {},
         "warnings": ["careful"],
+        "refusal": "no flag",
         "declarations": list(declarations),
     }
 
@@ -39,6 +40,7 @@ def test_reads_tables_and_routers() -> None:
     routes = (RouteDeclaration("sendmessage", "SendRoute", "send"),)
     assert declaration.routers == (RouterDeclaration("$request.body.message", routes, False),)
     assert declaration.warnings == ("careful",)
+    assert declaration.refusal == "no flag"
 
 
 def test_reads_what_each_function_needs() -> None:

@@ -28,6 +28,7 @@ def test_says_what_the_app_declares(tmp_path: Path) -> None:
         http_routes=(),
         schedules={},
         warnings=(),
+        refusal=None,
         tables=(TableDeclaration.from_json(TABLE),),
         routers=(),
     )

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from botocore.exceptions import ClientError
 
 from decanter.errors import ServiceError
 from decanter.local.dynamodb.embedded import (
@@ -62,6 +63,24 @@ class TestTables:
         client.put_item(TableName="connections", Item={"connectionID": {"S": "a"}})
         assert create(dynamodb, TABLE) == ["connections"]
         assert client.scan(TableName="connections")["Count"] == 1
+
+    @pytest.mark.parametrize(
+        ("operation", "arguments"),
+        [
+            ("get_item", {"TableName": "games", "Key": {"k": {"S": "a"}}}),
+            ("put_item", {"TableName": "games", "Item": {"k": {"S": "a"}}}),
+            ("batch_get_item", {"RequestItems": {"games": {"Keys": [{"k": {"S": "a"}}]}}}),
+        ],
+    )
+    def test_a_missing_one_is_named_with_the_remedy(
+        self, dynamodb: Database, operation: str, arguments: dict[str, Any]
+    ) -> None:
+        with pytest.raises(ClientError) as caught:
+            getattr(dynamodb.client(), operation)(**arguments)
+        error = caught.value.response["Error"]
+        assert error["Code"] == "ResourceNotFoundException"
+        assert "There is no table 'games' in the embedded DynamoDB: create it" in error["Message"]
+        assert f"at {dynamodb.endpoint}," in error["Message"]
 
     def test_are_the_same_for_every_region_and_account(self, dynamodb: Database) -> None:
         create(dynamodb, TABLE)
