@@ -3,6 +3,7 @@
 import signal
 
 pytest_plugins = ["tests.support.fixtures"]
+collect_ignore = ["projects"]  # their tests are run as their developer runs them
 
 # A job that a script started in the background ignores Ctrl-C, and so would every process that the
 # tests start and then interrupt.

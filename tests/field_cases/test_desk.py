@@ -249,13 +249,13 @@ def test_no_page_installs_what_is_not_published() -> None:
 
 
 @pytest.mark.row("N4")
-@pytest.mark.xfail(
-    strict=True, raises=AssertionError, reason="it says nothing of chalicelib, which then stays old"
-)
 def test_the_upgrade_brings_the_framework_too() -> None:
     text = (ROOT / "docs" / "deploy.md").read_text()
     upgrading = text.partition("## Upgrading")[2].partition("\n## ")[0]
     assert re.search("chalicelib|framework|vendor", upgrading)
+
+
+MISSING = pytest.mark.xfail(strict=True, raises=AssertionError, reason="there is no such page")
 
 
 @pytest.mark.row("N5")
@@ -263,12 +263,15 @@ def test_the_upgrade_brings_the_framework_too() -> None:
     "topic",
     [
         pytest.param("existing (project|app)", id="adopting the framework in an existing project"),
-        pytest.param("(send|publish).* from|from .*(route|anywhere)", id="sending from a route"),
-        pytest.param("browser", id="browser clients"),
-        pytest.param("presence", id="presence"),
+        pytest.param(
+            "(send|publish).* from|from .*(route|anywhere)",
+            id="sending from a route",
+            marks=MISSING,
+        ),
+        pytest.param("browser", id="browser clients", marks=MISSING),
+        pytest.param("presence", id="presence", marks=MISSING),
     ],
 )
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="there is no such page")
 def test_there_is_a_page_of_its_own_that_others_link_to(topic: str) -> None:
     found = [page for page in pages() if re.search(topic, title(page), re.IGNORECASE)]
     assert found

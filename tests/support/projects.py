@@ -83,6 +83,17 @@ def write_project(
     return folder
 
 
+def files(project: Path) -> dict[str, bytes]:
+    """Every file of a project by its path, without caches and what is built."""
+    made = {"build", "__pycache__", ".pytest_cache"}
+    paths = {path.relative_to(project): path for path in project.rglob("*") if path.is_file()}
+    return {
+        name.as_posix(): path.read_bytes()
+        for name, path in paths.items()
+        if not made & {*name.parts}
+    }
+
+
 def decanter(*arguments: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run `python -m decanter` from the repository's root."""
     return subprocess.run(

@@ -1,0 +1,226 @@
+"""docs/adopt.md, followed to the letter in an ordinary Chalice project."""
+
+import difflib
+import json
+import os
+import re
+import zipfile
+from contextlib import closing
+from dataclasses import dataclass
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from decanter.runtime.clock import Clock
+from tests.docs.snippets import ROOT, Block, load, sections
+from tests.support.bare import invoke
+from tests.support.user_environment import Environment
+from tests.support.events import connect_event, disconnect_event, message_event
+from tests.support.gateways import PROJECTS, SECONDS, gateway
+from tests.support.management import run_management
+from tests.support.projects import files
+
+STEPS = [each for each in sections(ROOT / "docs" / "adopt.md") if each.title[:1].isdigit()]
+SAID = '{"action": "say", "text": "hello world !"}'
+ADDED = {".chalice/resources.json", "chalicelib/connections.py", "tests/test_live.py"}
+EDITED = {"app.py", "requirements.txt"}
+
+# Where the page says that lines of app.py go: before which line of the file.
+PLACES = {
+    "app.py: below the last import": r"(?<=\nfrom chalicelib import orders, prices\n)",
+    "app.py: below the line that makes the app": r'(?<=\napp = Chalice\(app_name="shop"\)\n)',
+    "app.py: at the end": r"\Z",
+}
+
+
+def commands(number: int) -> list[str]:
+    """The lines of a step's shell snippets."""
+    blocks = [block for block in STEPS[number - 1].blocks if block.language == "sh"]
+    return [line for block in blocks for line in block.text.splitlines()]
+
+
+def apply(block: Block, project: Path) -> None:
+    """Write a snippet to the place that its first line names."""
+    head, _, text = block.text.partition("\n")
+    place = head.removeprefix("# ")
+    if block.file:
+        path = project / block.file
+        assert not path.exists()
+        path.write_text(text)
+        return
+    app = project / "app.py"
+    text = f"\n\n{text}" if "end" in place else text
+    changed, times = re.subn(PLACES[place], lambda _: text, app.read_text())
+    assert times == 1
+    app.write_text(changed)
+
+
+@dataclass(frozen=True)
+class Shop:
+    """The project after the steps that write, and its developer's environment."""
+
+    folder: Path
+    environment: Environment
+    before: dict[str, bytes]
+
+    def run(self, *lines: str) -> str:
+        return self.environment.run_all(lines, self.folder)
+
+
+@pytest.fixture(name="shop", scope="module")
+def _shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
+    folder = tmp_path_factory.mktemp("adopt")
+    shop = Shop(folder / "shop", Environment.make(folder), files(PROJECTS / "shop"))
+    for name, content in shop.before.items():
+        path = shop.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    shop.run(*commands(1))
+    for step in STEPS:
+        for block in step.code():
+            apply(block, shop.folder)
+    shop.run(commands(4)[0])
+    return shop
+
+
+def test_there_are_six_steps_at_most() -> None:
+    assert [step.title.partition(".")[0] for step in STEPS] == [*"123456"]
+
+
+def test_nothing_of_the_projects_own_is_changed_but_by_the_lines_that_its_user_adds(
+    shop: Shop,
+) -> None:
+    after = files(shop.folder)
+    assert after.keys() - shop.before.keys() == ADDED
+    assert {name for name, was in shop.before.items() if after.get(name) != was} == EDITED
+    assert after["chalicelib/__init__.py"] == b""
+    for name in EDITED:
+        old, new = (each[name].decode().splitlines() for each in (shop.before, after))
+        assert not [line for line in difflib.ndiff(old, new) if line.startswith("- ")]
+
+
+def http(origin: str, method: str, path: str, body: Any = None) -> Any:
+    headers = {"Content-Type": "application/json"}
+    with closing(HTTPConnection(origin.removeprefix("http://"), timeout=SECONDS)) as connection:
+        connection.request(method, path, json.dumps(body) if body else None, headers)
+        return json.loads(connection.getresponse().read())
+
+
+def test_it_runs_on_the_users_machine(shop: Shop) -> None:
+    _, local, make_table, client = commands(4)
+    assert (local, client) == ("decanter local", "decanter client ws://127.0.0.1:8000/api")
+    started = gateway(shop.folder, "--no-reload", python=shop.environment.python, cwd=shop.folder)
+    with started as running, running.connect() as alice, running.connect() as bob:
+        alice.send(SAID)
+        assert [each.recv(timeout=SECONDS) for each in (alice, bob)] == ['"hello world !"'] * 2
+        assert running.banner("Schedule") == "report: rate(1 day)"
+
+        order = {"items": ["tea", "scone"]}
+        missing = http(running.origin, "PUT", "/api/orders/7", order)
+        assert missing["Code"] == "InternalServerError"
+        running.wait_for_line(r"no table 'shop-dev-orders' in the embedded DynamoDB: create it")
+        address = running.banner("DynamoDB").split()[0]
+        _, _, script = make_table.partition("AWS_ENDPOINT_URL_DYNAMODB=http://127.0.0.1:44317 ")
+        shop.run(credentials(script, address))
+        put = http(running.origin, "PUT", "/api/orders/7", order)
+        assert put == {"number": "7", "cents": 570}
+        assert http(running.origin, "GET", "/api/orders/7") == order | {"cents": 570}
+
+
+def credentials(script: str, dynamodb: str) -> str:
+    """The page's line for a script, with what its user's own configuration has."""
+    own = "AWS_DEFAULT_REGION=eu-west-1 AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test"
+    return f"{own} AWS_ENDPOINT_URL_DYNAMODB={dynamodb} {script}"
+
+
+def test_the_page_shows_what_its_clients_send_and_receive() -> None:
+    (sent,) = (block for block in STEPS[3].blocks if block.language == "json")
+    (received,) = (block for block in STEPS[3].blocks if block.language == "text")
+    assert (sent.text, received.text) == (f"{SAID}\n", '"hello world !"\n')
+
+
+def test_its_old_tests_and_the_new_one_pass(shop: Shop) -> None:
+    (pytest_line,) = commands(5)
+    assert "2 passed" in shop.run(f"{pytest_line} -p no:cacheprovider")
+
+
+@pytest.fixture(name="package", scope="module")
+def _package(shop: Shop) -> Path:
+    """What `decanter package` makes; dependencies for Lambda are kept where this project's are."""
+    (ROOT / "build" / "wheels").mkdir(parents=True, exist_ok=True)
+    (shop.folder / "build").mkdir()
+    (shop.folder / "build" / "wheels").symlink_to(ROOT / "build" / "wheels")
+    shop.run(*commands(6))
+    return shop.folder / "build" / "package" / "dev" / "result"
+
+
+def test_each_function_of_the_package_has_its_rights(shop: Shop, package: Path) -> None:
+    resources = json.loads((package / "sam.json").read_text())["Resources"]
+    functions = {
+        name: each["Properties"]["Role"]["Fn::GetAtt"][0]
+        for name, each in resources.items()
+        if each["Type"] == "AWS::Serverless::Function"
+    }
+    assert functions == {
+        "APIHandler": "ApiHandlerRole",
+        "Report": "ReportRole",
+        "WebsocketConnect": "WebsocketConnectRole",
+        "WebsocketDisconnect": "WebsocketDisconnectRole",
+        "WebsocketMessage": "WebsocketMessageRole",
+    }
+    own = json.loads(shop.before[".chalice/policy-dev.json"])
+    for role in ("ApiHandlerRole", "ReportRole"):
+        (policy,) = resources[role]["Properties"]["Policies"]
+        assert policy["PolicyDocument"] == own
+
+
+def test_the_package_runs_with_nothing_beside_it_to_import(
+    shop: Shop,
+    package: Path,
+    aws_environment: None,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    with zipfile.ZipFile(package / "deployment.zip") as archive:
+        archive.extractall(tmp_path)
+    monkeypatch.setenv("CONNECTIONS_TABLE", "adopted-connections")
+    (table,) = STEPS[1].code()
+    load("adopted", [Block("python", table.text.partition("\n")[2])]).Connection.create_table()
+    shop.run(credentials("python createtable.py", os.environ["AWS_ENDPOINT_URL_DYNAMODB"]))
+    with run_management() as management:
+        results = invoke(
+            tmp_path,
+            ("app.connect", connect_event(connectedAt=Clock().time_ms())),
+            ("app.message", message_event(SAID)),
+            ("app.disconnect", disconnect_event()),
+            ("app.app", http_event("PUT", "/orders/{number}", '{"items": ["tea"]}', number="7")),
+            ("app.report", schedule_event()),
+            CONNECTIONS_TABLE="adopted-connections",
+            ORDERS_TABLE="shop-dev-orders",
+            DECANTER_MANAGEMENT_ENDPOINT=management.endpoint,
+        )
+    assert [each["statusCode"] for each in results[:4]] == [200] * 4
+    assert management.received == {"Sender0000DoECA=": [b'"hello world !"']}
+    assert json.loads(results[3]["body"]) == {"number": "7", "cents": 250}
+    assert results[4] == {"prices": 2}
+
+
+def http_event(method: str, path: str, body: str, **parameters: str) -> dict[str, Any]:
+    """An event of a REST API, as far as Chalice reads it."""
+    return {
+        "requestContext": {"httpMethod": method, "resourcePath": path, "identity": {}},
+        "headers": {"content-type": "application/json"},
+        "multiValueQueryStringParameters": None,
+        "pathParameters": parameters,
+        "stageVariables": None,
+        "body": body,
+        "isBase64Encoded": False,
+    }
+
+
+def schedule_event() -> dict[str, Any]:
+    """An event of EventBridge, as Chalice reads it."""
+    names = ("version", "id", "source", "account", "time", "region", "detail-type")
+    return dict.fromkeys(names, "x") | {"resources": [], "detail": {}}

@@ -1,0 +1,77 @@
+"""A user's virtual environment, and commands in it as the user types them."""
+
+import os
+import shutil
+import subprocess
+import sysconfig
+import venv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.support.projects import ROOT, clean_environment
+
+CHECKOUT = "path/to/this/checkout"
+"""What the documentation calls the folder from which Decanter is installed."""
+
+# pip builds with this environment's tools and asks no index: all dependencies are here already.
+PIP = {"PIP_NO_BUILD_ISOLATION": "0", "PIP_NO_DEPS": "1", "PIP_NO_INDEX": "1"}
+SECONDS = 120
+
+
+@dataclass(frozen=True)
+class Environment:
+    """A virtual environment beside a copy of the source; it has our dependencies, not Decanter."""
+
+    folder: Path
+
+    @classmethod
+    def make(cls, folder: Path) -> "Environment":
+        venv.create(folder / "venv", symlinks=True)
+        made = cls(folder)
+        packages = sysconfig.get_path("purelib", vars={"base": str(folder / "venv")})
+        (Path(packages) / "dependencies.pth").write_text(sysconfig.get_path("purelib"))
+        script = f"#!{made.python}\nfrom pip._internal.cli.main import main\nexit(main())\n"
+        made.write_script("pip", script)
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / "decanter", made.source / "decanter", ignore=ignored)
+        for name in ("pyproject.toml", "README.md", "LICENSE"):
+            shutil.copy(ROOT / name, made.source / name)
+        return made
+
+    @property
+    def python(self) -> str:
+        return str(self.folder / "venv" / "bin" / "python")
+
+    @property
+    def source(self) -> Path:
+        return self.folder / "source"
+
+    def write_script(self, name: str, text: str) -> None:
+        path = self.folder / "venv" / "bin" / name
+        path.write_text(text)
+        path.chmod(0o755)
+
+    def run(self, line: str, project: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Run a line of a shell in a project's folder, whatever its exit status is."""
+        path = f"{self.folder / 'venv' / 'bin'}{os.pathsep}{os.environ['PATH']}"
+        own = PIP if line.startswith("pip ") else {}
+        return subprocess.run(
+            ["sh", "-c", line.replace(CHECKOUT, str(self.source))],
+            cwd=project,
+            env=clean_environment() | {"PATH": path} | own | variables,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+        )
+
+    def run_all(self, lines: Sequence[str], project: Path) -> str:
+        """Run lines that all have to succeed; give what they print."""
+        printed = ""
+        for line in lines:
+            done = self.run(line, project)
+            assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
+            printed += done.stdout
+        return printed
