@@ -11,7 +11,7 @@ import json
 import os
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -171,13 +171,34 @@ def unwrapped(app: Any) -> list[str]:
 
 
 def declarations(names: Mapping[str, object]) -> list[dict[str, Any]]:
-    """What the module's objects say of themselves through `__decanter__()`, each once."""
+    """What the app's objects say of themselves through `__decanter__()`, each once."""
     seen: list[dict[str, Any]] = []
-    for value in names.values():
-        declare = getattr(value, "__decanter__", None)
-        if callable(declare) and (said := declare()) is not None and said not in seen:
+    for declare in declaring(names, set()):
+        if (said := declare()) is not None and said not in seen:
             seen.append(said)
     return seen
+
+
+def declaring(names: Mapping[str, object], visited: set[int]) -> Iterator[Callable[[], Any]]:
+    """Yield the `__decanter__` of each object that app.py names or reaches.
+
+    A project may keep its router and its tables in `chalicelib/`: app.py may name a module of that
+    folder, or a router alone, which holds its table.
+    """
+    for value in names.values():
+        if id(value) in visited:
+            continue
+        visited.add(id(value))
+        declare = getattr(value, "__decanter__", None)
+        if callable(declare):
+            yield declare
+        if callable(declare) or is_of_chalicelib(value):
+            yield from declaring(getattr(value, "__dict__", {}), visited)
+
+
+def is_of_chalicelib(value: object) -> bool:
+    """True for a module of the project's `chalicelib/`."""
+    return isinstance(value, ModuleType) and value.__name__.partition(".")[0] == "chalicelib"
 
 
 def describe(project: Path) -> dict[str, Any]:

@@ -40,6 +40,44 @@ def test_chalice_refuses_handlers_without_its_flag_and_nothing_else(small: Small
         assert (refusal is not None and FLAG_LINE.strip() in refusal) is refused
 
 
+LIVE = """\
+from pynamodb.attributes import UnicodeAttribute
+from decanter import ConnectionModel, Router, connection_table
+
+@connection_table(env="CONNECTIONS_TABLE")
+class Connection(ConnectionModel):
+    connection_id = UnicodeAttribute(hash_key=True, attr_name="connectionID")
+
+router = Router("$request.body.action", connections=Connection)
+router.route("say")(print)
+"""
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "from chalicelib.live import Connection, router",
+        "from chalicelib.live import router",
+        "from chalicelib import live",
+        "from chalicelib import live as l; router = l.router",
+        "import chalicelib.live",
+    ],
+)
+def test_what_stands_in_chalicelib_is_declared_once(small: SmallProject, line: str) -> None:
+    """However app.py names it."""
+    (small.folder / "chalicelib" / "live.py").write_text(LIVE)
+    small.write(f"{HEAD}{line}\n{ANSWER.format(answer=0)}")
+    declared = describe(Project.load(small.folder))
+    assert [table.logical_id for table in declared.tables] == ["ConnectionsTable"]
+    assert [[route.route_key for route in each.routes] for each in declared.routers] == [["say"]]
+
+
+def test_what_app_py_does_not_name_is_not_declared(small: SmallProject) -> None:
+    (small.folder / "chalicelib" / "live.py").write_text(LIVE)
+    small.write(HEAD + ANSWER.format(answer=0))
+    assert describe(Project.load(small.folder)).tables == ()
+
+
 def test_an_app_without_a_handler_is_told_how_to_have_one(small: SmallProject) -> None:
     small.write(HEAD)
     (warning,) = warnings(small)
