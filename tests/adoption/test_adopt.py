@@ -20,12 +20,15 @@ from tests.support.user_environment import Environment
 from tests.support.events import connect_event, disconnect_event, message_event
 from tests.support.gateways import PROJECTS, SECONDS, gateway
 from tests.support.management import run_management
-from tests.support.projects import files
+from tests.support.projects import decanter, files
 
-STEPS = [each for each in sections(ROOT / "docs" / "adopt.md") if each.title[:1].isdigit()]
+PAGE = sections(ROOT / "docs" / "adopt.md")
+STEPS = [each for each in PAGE if each.title[:1].isdigit()]
 SAID = '{"action": "say", "text": "hello world !"}'
 ADDED = {".chalice/resources.json", "chalicelib/connections.py", "tests/test_live.py"}
 EDITED = {"app.py", "requirements.txt"}
+
+SNIPPETS = [block for step in STEPS for block in step.code()]
 
 # Where the page says that lines of app.py go: before which line of the file.
 PLACES = {
@@ -57,6 +60,13 @@ def apply(block: Block, project: Path) -> None:
     app.write_text(changed)
 
 
+def write(project: Path, content: dict[str, bytes]) -> None:
+    for name, text in content.items():
+        path = project / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text)
+
+
 @dataclass(frozen=True)
 class Shop:
     """The project after the steps that write, and its developer's environment."""
@@ -73,14 +83,10 @@ class Shop:
 def _shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
     folder = tmp_path_factory.mktemp("adopt")
     shop = Shop(folder / "shop", Environment.make(folder), files(PROJECTS / "shop"))
-    for name, content in shop.before.items():
-        path = shop.folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
+    write(shop.folder, shop.before)
     shop.run(*commands(1))
-    for step in STEPS:
-        for block in step.code():
-            apply(block, shop.folder)
+    for block in SNIPPETS:
+        apply(block, shop.folder)
     shop.run(commands(4)[0])
     return shop
 
@@ -224,3 +230,91 @@ def schedule_event() -> dict[str, Any]:
     """An event of EventBridge, as Chalice reads it."""
     names = ("version", "id", "source", "account", "time", "region", "detail-type")
     return dict.fromkeys(names, "x") | {"resources": [], "detail": {}}
+
+
+# --------------------------------------------------------------------- other projects, other users
+
+
+@pytest.fixture(name="project")
+def _project(tmp_path: Path) -> Path:
+    """The project after the steps that a user does by hand."""
+    write(tmp_path, files(PROJECTS / "shop"))
+    for block in SNIPPETS:
+        apply(block, tmp_path)
+    return tmp_path
+
+
+def in_one_line(*arguments: str | Path) -> str:
+    """What a command refuses with."""
+    done = decanter(*arguments)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert done.stderr.count("\n") == 1
+    return done.stderr
+
+
+@pytest.mark.parametrize("command", ["template", "package"])
+def test_who_forgets_the_flag_is_told_the_line_before_anything_is_made(
+    project: Path, command: str
+) -> None:
+    flag = 'app.experimental_feature_flags.update(["WEBSOCKETS"])'
+    app = project / "app.py"
+    app.write_text(app.read_text().replace(f"{flag}\n", ""))
+    before = files(project)
+    assert f"add the line {flag}" in in_one_line(command, "--project-dir", project)
+    assert files(project) == before
+    assert not (project / "build" / "wheels").exists()
+
+
+def test_who_forgets_the_template_is_told_what_names_the_table(project: Path) -> None:
+    refusal = in_one_line("local", "--port", "0", "--project-dir", project)
+    assert 'add "CONNECTIONS_TABLE" to its environment_variables' in refusal
+
+
+def test_a_template_of_the_users_own_is_kept_as_overrides(project: Path) -> None:
+    own = project / ".chalice" / "resources.json"
+    own.write_text(json.dumps({"Resources": {"Queue": {"Type": "AWS::SQS::Queue"}}}))
+    refusal = in_one_line("template", "--project-dir", project)
+    assert "move what is yours to .chalice/overrides.json" in refusal
+    own.rename(own.with_name("overrides.json"))
+    assert decanter("template", "--project-dir", project).returncode == 0
+    assert {"ConnectionsTable", "Queue"} <= json.loads(own.read_text())["Resources"].keys()
+
+
+def test_each_stage_has_a_template_of_its_own(project: Path) -> None:
+    arguments = ("--project-dir", project, "--output", "-")
+    for stage, api_stage in (("dev", "api"), ("prod", "prod")):
+        done = decanter("template", "--stage", stage, *arguments)
+        assert json.loads(done.stdout)["Metadata"]["Decanter"]["Stage"] == stage
+        assert f"/{api_stage}/POST/@connections/*" in done.stdout
+
+
+def test_who_stays_with_chalice_deploy_gets_a_copy_and_policies(project: Path) -> None:
+    (section,) = (each for each in PAGE if "chalice deploy" in each.title)
+    (added,) = (json.loads(each.text) for each in section.blocks if each.language == "json")
+    config = project / ".chalice" / "config.json"
+    whole = json.loads(config.read_text())
+    stage = whole["stages"]["dev"]
+    added["environment_variables"] |= stage["environment_variables"]
+    stage |= added
+    config.write_text(json.dumps(whole))
+    before = files(project)
+
+    (lines,) = (each.text.splitlines() for each in section.blocks if each.language == "sh")
+    assert lines[:2] == ["decanter vendor", "decanter template"]
+    for line in lines[:2]:
+        done = decanter(*line.split()[1:], "--project-dir", project)
+        assert done.returncode == 0, done.stderr
+
+    after = files(project)
+    assert before == {name: after[name] for name in before}
+    made = {name for name in after.keys() - before.keys() if not name.startswith("vendor/")}
+    policies = {
+        f".chalice/{each['iam_policy_file']}" for each in added["lambda_functions"].values()
+    }
+    assert made == {".chalice/generated.json", ".chalice/resources.json", *policies}
+    message = after[".chalice/policy-dev-websocket_message.json"].decode()
+    assert "table/shop-dev-connections" in message
+    assert {name.split("/")[2] for name in after if name.startswith("vendor/")} == {
+        "__init__.py",
+        "runtime",
+    }
