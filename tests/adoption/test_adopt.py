@@ -16,11 +16,11 @@ import pytest
 from decanter.runtime.clock import Clock
 from tests.docs.snippets import ROOT, Block, load, sections
 from tests.support.bare import invoke
-from tests.support.user_environment import Environment
 from tests.support.events import connect_event, disconnect_event, message_event
 from tests.support.gateways import PROJECTS, SECONDS, gateway
 from tests.support.management import run_management
 from tests.support.projects import decanter, files
+from tests.support.user_environment import Environment
 
 PAGE = sections(ROOT / "docs" / "adopt.md")
 STEPS = [each for each in PAGE if each.title[:1].isdigit()]

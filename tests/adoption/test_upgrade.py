@@ -13,9 +13,9 @@ from decanter import Handshake, Report, Request, Router, __version__
 from decanter.project.framework import copy_framework
 from decanter.testing import WebSocketClient
 from tests.docs.snippets import ROOT, Section, sections
-from tests.support.user_environment import Environment
 from tests.support.events import connect_event
 from tests.support.projects import files
+from tests.support.user_environment import Environment
 
 OLDER = "0.1.9"
 COPY = "vendor/decanter"

@@ -1,5 +1,6 @@
 """`decanter local` as a command: how it starts, how it ends, what it says when it cannot."""
 
+import shutil
 import signal
 import socket
 import subprocess
