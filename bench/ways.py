@@ -10,6 +10,7 @@ from decanter.runtime.clock import Clock, full_jitter
 from decanter.runtime.recipients import Recipient
 from decanter.runtime.settings import Settings
 from decanter.runtime.transports import Result, Transport, open_transport
+from decanter.runtime.transports.base import Method
 from decanter.runtime.transports.fast.sigv4 import SignedRequests
 from decanter.runtime.transports.fast.transport import FastTransport
 
@@ -33,7 +34,7 @@ class Unsigned(SignedRequests):
 class UnsignedTransport(FastTransport):
     """The same loop without signing."""
 
-    def _sign(self, method: str, data: bytes) -> SignedRequests:
+    def _sign(self, method: Method, data: bytes) -> SignedRequests:
         requests = super()._sign(method, data)
         requests.__class__ = Unsigned
         return requests
@@ -66,7 +67,7 @@ def way(name: str, origin: str, connections: int, pace: int = UNPACED) -> Way:
 
 def _ours(transport: Transport) -> Way:
     def post(recipients: Sequence[Recipient]) -> int:
-        deliveries = transport.post_all(recipients, BODY, time.monotonic() + 900)
+        deliveries = transport.call_all("POST", recipients, BODY, time.monotonic() + 900)
         return sum(1 for each in deliveries if each.outcome.result is Result.OK)
 
     return post

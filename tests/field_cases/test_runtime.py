@@ -26,6 +26,7 @@ from decanter.runtime.recipients import BEGINNING, Page, Recipient
 from decanter.runtime.routing.connection_event import Handshake, Refused
 from decanter.runtime.settings import Settings
 from decanter.runtime.transports import open_transport
+from decanter.runtime.transports.base import Method
 from decanter.testing import WebSocketClient
 from tests.decanter.runtime.hooks.test_tokens import (
     JWKS,
@@ -238,7 +239,7 @@ def test_posts_that_a_closing_peer_has_taken_are_counted_as_repeated(signed: Non
     with run_peer(takes_two_answers_one) as peer:
         url = f"http://127.0.0.1:{peer.port}/v1"
         opened = open_transport(url, settings, Clock(), lambda _: 0.0)
-        deliveries = list(opened.post_all(recipients, b"x", time.monotonic() + SECONDS))
+        deliveries = list(opened.call_all("POST", recipients, b"x", time.monotonic() + SECONDS))
         opened.shutdown()
         repeated = sum(outcome.repeated for _, outcome in deliveries)
         again = sum(count - 1 for count in Counter(peer.ids).values())
@@ -524,9 +525,9 @@ def test_an_error_whose_frame_would_be_too_large_is_told() -> None:
 class WithLimit(FakeTransport):
     """Takes no frame that API Gateway does not take."""
 
-    def post(self, connection_id: str, data: bytes, deadline: float) -> Any:
+    def call(self, method: Method, connection_id: str, data: bytes, deadline: float) -> Any:
         assert len(data) <= 128 * 1024
-        return super().post(connection_id, data, deadline)
+        return super().call(method, connection_id, data, deadline)
 
 
 @pytest.mark.row("F12")

@@ -10,7 +10,7 @@ from decanter.runtime.errors import StoreBusyError
 from decanter.runtime.fanout.workers import Workers
 from decanter.runtime.recipients import MAX_AGE_MS, Count, Page, Recipient, Removed
 from decanter.runtime.transports import Delivery, Outcome, Result, outcome_of
-from decanter.runtime.transports.base import Reach
+from decanter.runtime.transports.base import Method, Reach
 from tests.support.events import CONNECTED_AT
 
 T = TypeVar("T")
@@ -154,49 +154,31 @@ class FakeTransport:
     def frames_to(self, connection_id: str) -> list[Any]:
         return [json.loads(text) for text in self.posted_to(connection_id)]
 
-    def post(self, connection_id: str, data: bytes, deadline: float) -> Outcome:
+    def call(self, method: Method, connection_id: str, data: bytes, deadline: float) -> Outcome:
         if self.problem:
             raise self.problem
-        self.posts.append((connection_id, data.decode()))
-        outcomes = self.answers.get(connection_id, [OK])
-        return self._noted(outcomes.pop(0) if len(outcomes) > 1 else outcomes[0])
-
-    def _noted(self, outcome: Outcome) -> Outcome:
+        if method == "POST":
+            self.posts.append((connection_id, data.decode()))
+        else:
+            {"GET": self.asked, "DELETE": self.closed}[method].append(connection_id)
+        if method == "GET":
+            self.before_answer()
+        outcomes = self.answers.get(connection_id, [OK if method != "DELETE" else outcome_of(204)])
+        outcome = outcomes.pop(0) if len(outcomes) > 1 and method == "POST" else outcomes[0]
         self.reach.reached |= outcome.result is Result.OK
         return outcome
 
-    def post_all(
-        self, recipients: Iterable[Recipient], data: bytes, deadline: float
+    def call_all(
+        self, method: Method, recipients: Iterable[Recipient], data: bytes, deadline: float
     ) -> Iterator[Delivery]:
-        for recipient in self._taken(recipients, deadline):
-            yield Delivery(recipient, self.post(recipient.connection_id, data, deadline))
-
-    def _taken(self, recipients: Iterable[Recipient], deadline: float) -> Iterator[Recipient]:
         source = iter(recipients)
         while self._in_time(deadline) and (recipient := next(source, None)):
             if self.clock is not None:
                 self.clock.elapsed += self.seconds_per_post
-            yield recipient
+            yield Delivery(recipient, self.call(method, recipient.connection_id, data, deadline))
 
     def _in_time(self, deadline: float) -> bool:
         return self.clock is None or self.clock.monotonic() < deadline
-
-    def info(self, connection_id: str, deadline: float) -> Outcome:
-        self.asked.append(connection_id)
-        self.before_answer()
-        return self._noted(self.answers.get(connection_id, [OK])[0])
-
-    def info_all(self, recipients: Iterable[Recipient], deadline: float) -> Iterator[Delivery]:
-        for recipient in self._taken(recipients, deadline):
-            yield Delivery(recipient, self.info(recipient.connection_id, deadline))
-
-    def close_all(self, recipients: Iterable[Recipient], deadline: float) -> Iterator[Delivery]:
-        for recipient in self._taken(recipients, deadline):
-            yield Delivery(recipient, self.close(recipient.connection_id, deadline))
-
-    def close(self, connection_id: str, deadline: float) -> Outcome:
-        self.closed.append(connection_id)
-        return self._noted(self.answers.get(connection_id, [outcome_of(204)])[0])
 
     def shutdown(self) -> None:
         return

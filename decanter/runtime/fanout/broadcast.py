@@ -118,7 +118,7 @@ class Broadcast(NamedTuple):
         cleanup = Cleanup(self.connections, self.workers, self.transport.reach, self.hooks)
         tally = _Tally(self.clock, cleanup)
         recipients = _wanted(audience, exclude, tally)
-        for delivery in self.transport.post_all(recipients, data, deadline.posts):
+        for delivery in self.transport.call_all("POST", recipients, data, deadline.posts):
             tally.add(delivery)
         young = self._retry_young(tally, data, deadline)
         cleanup.unproven = young + tally.count(unproven=True)
@@ -149,7 +149,7 @@ class Broadcast(NamedTuple):
         self.clock.sleep(max(0.0, due - self.clock.monotonic()))
         untried = iter(young)
         still_gone = 0
-        for delivery in self.transport.post_all(untried, data, deadline.posts):
+        for delivery in self.transport.call_all("POST", untried, data, deadline.posts):
             if delivery.outcome.result is Result.GONE:
                 still_gone += 1
                 if self.hooks:

@@ -61,12 +61,12 @@ class Outbox:
             TooLarge: it is larger than API Gateway takes.
         """
         data = _encode(text, MAX_MESSAGE_BYTES)
-        outcome = self.transport().post(connection_id, data, self.deadline.posts)
+        outcome = self.transport().call("POST", connection_id, data, self.deadline.posts)
         return _noted("post_failed", connection_id, outcome)
 
     def close(self, connection_id: str) -> Outcome:
         """Close a connection, whose `$disconnect` then comes; a line in the log if that fails."""
-        outcome = self.transport().close(connection_id, self.deadline.posts)
+        outcome = self.transport().call("DELETE", connection_id, b"", self.deadline.posts)
         return _noted("close_failed", connection_id, outcome)
 
     def send(self, connection_ids: str | Iterable[str], text: str) -> Report:

@@ -58,7 +58,7 @@ def send(
     began = clock.monotonic()
     tally = _Tally()
     untried = iter([Recipient(each, 0) for each in connection_ids])
-    for delivery in transport.post_all(untried, data, deadline.posts):
+    for delivery in transport.call_all("POST", untried, data, deadline.posts):
         tally.add(delivery)
     left_over = tuple(recipient.connection_id for recipient in untried)
     gone, pending = tally.gone, list[str]()

@@ -18,7 +18,7 @@ a table in the order of the keys' hashes, and goes on after any key, also after 
 import base64
 import logging
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from itertools import takewhile
@@ -42,7 +42,7 @@ from decanter.runtime.fanout.workers import Workers
 from decanter.runtime.logs import log
 from decanter.runtime.recipients import BEGINNING, Connections, Page, Recipient
 from decanter.runtime.settings import Settings
-from decanter.runtime.transports.base import Delivery, Outcome, Result, Transport
+from decanter.runtime.transports.base import Method, Outcome, Result, Transport
 
 
 class UnansweredError(DecanterError):
@@ -120,15 +120,12 @@ class Survey:
                 expired.append(row)
             else:
                 unknown.append(row)
-        until = self.deadline.posts
-        self._take_in(self.transport.close_all(self._while_well(expired), until), self._close)
-        self._take_in(self.transport.info_all(self._while_well(unknown), until), self._keep)
+        self._call("DELETE", expired, self._close)
+        self._call("GET", unknown, self._keep)
 
-    def _while_well(self, rows: Iterable[Recipient]) -> Iterator[Recipient]:
-        return takewhile(lambda _: self.sweep.problem is None, rows)
-
-    def _take_in(self, deliveries: Iterable[Delivery], succeed: Callable[[], None]) -> None:
-        for row, outcome in deliveries:
+    def _call(self, method: Method, rows: Iterable[Recipient], succeed: Callable[[], None]) -> None:
+        untried = takewhile(lambda _: self.sweep.problem is None, rows)
+        for row, outcome in self.transport.call_all(method, untried, b"", self.deadline.posts):
             if outcome.result is Result.OK:
                 succeed()
             elif outcome.result in (Result.GONE, Result.MALFORMED):

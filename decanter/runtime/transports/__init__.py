@@ -6,7 +6,6 @@ from decanter.runtime.clock import Backoff, Clock, full_jitter
 from decanter.runtime.errors import SettingError
 from decanter.runtime.settings import Settings
 from decanter.runtime.transports.base import (
-    ConnectionInfo,
     Delivery,
     Outcome,
     Result,
@@ -15,7 +14,6 @@ from decanter.runtime.transports.base import (
 )
 
 __all__ = [
-    "ConnectionInfo",
     "Delivery",
     "Outcome",
     "Result",

@@ -14,10 +14,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 from http import HTTPStatus
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from decanter.runtime.errors import NobodyReachedError
 from decanter.runtime.recipients import Connections, Recipient
+
+Method = Literal["POST", "GET", "DELETE"]
+"""The calls that @connections takes."""
 
 RETRIES = 2
 
@@ -62,20 +65,6 @@ _RESULTS: Mapping[int, Result] = {
 }
 
 
-class ConnectionInfo(NamedTuple):
-    """What @connections says of an open connection.
-
-    Attributes:
-        connected_at: ISO 8601.
-        last_active_at: ISO 8601.
-        source_ip: the client's address.
-    """
-
-    connected_at: str
-    last_active_at: str
-    source_ip: str
-
-
 class Outcome(NamedTuple):
     """How a call ended, after its retries.
 
@@ -86,7 +75,6 @@ class Outcome(NamedTuple):
         attempts: how often it was tried.
         throttled: whether any attempt was answered 429.
         repeated: how often it was tried again after no answer, and may have arrived before.
-        info: the answer of `info`.
     """
 
     result: Result
@@ -95,7 +83,6 @@ class Outcome(NamedTuple):
     attempts: int = 1
     throttled: bool = False
     repeated: int = 0
-    info: ConnectionInfo | None = None
 
     @property
     def retryable(self) -> bool:
@@ -146,17 +133,15 @@ def _document(body: bytes) -> dict[str, Any]:
     return document if isinstance(document, dict) else {}
 
 
-def _info(body: bytes) -> ConnectionInfo | None:
-    """What GetConnection answers, if this is that."""
+def _describes_a_connection(body: bytes) -> bool:
+    """True for what GetConnection answers: its times in ISO 8601, and the client's address."""
     told = _document(body)
     try:
-        return ConnectionInfo(
-            connected_at=datetime.fromisoformat(told["connectedAt"]).isoformat(),
-            last_active_at=datetime.fromisoformat(told["lastActiveAt"]).isoformat(),
-            source_ip=told["identity"]["sourceIp"],
-        )
+        datetime.fromisoformat(told["connectedAt"])
+        datetime.fromisoformat(told["lastActiveAt"])
+        return isinstance(told["identity"]["sourceIp"], str)
     except (KeyError, TypeError, ValueError):
-        return None
+        return False
 
 
 def broken_off(error: Exception, result: Result = Result.FAILED) -> Outcome:
@@ -187,7 +172,7 @@ class Reach:
     endpoint: str
     reached: bool = False
 
-    def read(self, method: str, status: int, error_type: str, body: bytes) -> Outcome:
+    def read(self, method: Method, status: int, error_type: str, body: bytes) -> Outcome:
         """Say what an answer means; note a success that has the form of API Gateway's own.
 
         API Gateway answers GET with the connection's times and address, and POST and DELETE
@@ -196,10 +181,9 @@ class Reach:
         outcome = outcome_of(status, error_type)
         if outcome.result is not Result.OK:
             return outcome
-        info = _info(body) if method == "GET" else None
-        if info or (method != "GET" and not body):
+        if _describes_a_connection(body) if method == "GET" else not body:
             self.reached = True
-        return outcome._replace(info=info)
+        return outcome
 
     def doubt(self, gone: int, connections: Connections) -> NobodyReachedError | None:
         """Say why connections are not to be taken as gone; None if nothing speaks against it.
@@ -216,7 +200,8 @@ class Reach:
 class Transport(Protocol):
     """A way to @connections; safe to keep between events, used by one event at a time.
 
-    Deadlines are seconds on the monotonic clock. One attempt is made even after it.
+    POST sends a text message, GET asks about a connection, DELETE closes it, after which its
+    `$disconnect` handler runs. Deadlines are seconds on the monotonic clock.
 
     Attributes:
         reach: noted by every call.
@@ -224,35 +209,19 @@ class Transport(Protocol):
 
     reach: Reach
 
-    def post(self, connection_id: str, data: bytes, deadline: float) -> Outcome:
-        """Send one text message to one connection."""
+    def call(self, method: Method, connection_id: str, data: bytes, deadline: float) -> Outcome:
+        """Make one call about one connection; one attempt is made even after the deadline."""
         ...
 
-    def post_all(
-        self, recipients: Iterable[Recipient], data: bytes, deadline: float
+    def call_all(
+        self, method: Method, recipients: Iterable[Recipient], data: bytes, deadline: float
     ) -> Iterator[Delivery]:
-        """Send one text message to many, yielding each delivery when it is known.
+        """Make the same call about many, yielding each delivery when it is known.
 
-        A recipient is taken from the iterable only when its post can start, and none after the
-        deadline; each one taken is yielded once, in any order. Posts without an answer at the
+        A recipient is taken from the iterable only when its call can start, and none after the
+        deadline; each one taken is yielded once, in any order. Calls without an answer at the
         deadline are yielded as failed: they may have arrived.
         """
-        ...
-
-    def info(self, connection_id: str, deadline: float) -> Outcome:
-        """Ask about a connection; what is known is in the outcome's `info`."""
-        ...
-
-    def info_all(self, recipients: Iterable[Recipient], deadline: float) -> Iterator[Delivery]:
-        """Ask about many, as `post_all` posts to them."""
-        ...
-
-    def close(self, connection_id: str, deadline: float) -> Outcome:
-        """Close a connection; its `$disconnect` handler then runs."""
-        ...
-
-    def close_all(self, recipients: Iterable[Recipient], deadline: float) -> Iterator[Delivery]:
-        """Close many, as `post_all` posts to them."""
         ...
 
     def shutdown(self) -> None:

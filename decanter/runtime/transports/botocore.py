@@ -5,7 +5,7 @@ that botocore does not know (its default is five attempts, up to 13 seconds). Wh
 throttled, fewer posts are in flight (`Pace`).
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from queue import Empty, SimpleQueue
@@ -31,6 +31,7 @@ from decanter.runtime.transports.base import (
     RETRIES,
     UNANSWERED,
     Delivery,
+    Method,
     Outcome,
     Reach,
     Result,
@@ -64,6 +65,11 @@ class Pace:
 
 
 THREADS = 32
+OPERATIONS: Mapping[Method, str] = {
+    "POST": "post_to_connection",
+    "GET": "get_connection",
+    "DELETE": "delete_connection",
+}
 OUTCOME = "Outcome"
 """The member of an answer in which its outcome is handed on."""
 
@@ -97,38 +103,41 @@ class BotocoreTransport:
         self._client.meta.events.register(f"before-parse.{service}", self._read)
         self._pool = ThreadPoolExecutor(self._concurrency, thread_name_prefix="decanter-post")
 
-    def post(self, connection_id: str, data: bytes, deadline: float) -> Outcome:
-        """Send one text message to one connection."""
-        return self._attempt(
-            lambda: self._client.post_to_connection(ConnectionId=connection_id, Data=data),
-            deadline,
-        )
+    def call(self, method: Method, connection_id: str, data: bytes, deadline: float) -> Outcome:
+        """Make one call about one connection."""
+        arguments: dict[str, Any] = {"ConnectionId": connection_id}
+        if method == "POST":
+            arguments["Data"] = data
+        operation = getattr(self._client, OPERATIONS[method])
+        return self._attempt(lambda: operation(**arguments), deadline)
 
-    def post_all(
-        self, recipients: Iterable[Recipient], data: bytes, deadline: float
+    def call_all(
+        self, method: Method, recipients: Iterable[Recipient], data: bytes, deadline: float
     ) -> Iterator[Delivery]:
-        """Send one text message to many, yielding each delivery when it is known."""
-        return self._all(lambda each: self.post(each, data, deadline), recipients, deadline)
+        """Make the same call about many, in the pool's threads."""
+        source = iter(recipients)
+        pace = Pace(self._concurrency)
+        landed: SimpleQueue[tuple[int, Outcome]] = SimpleQueue()
+        flying: dict[int, Recipient] = {}
+        tickets = count()
 
-    def info_all(self, recipients: Iterable[Recipient], deadline: float) -> Iterator[Delivery]:
-        """Ask about many, yielding each delivery when it is known."""
-        return self._all(lambda each: self.info(each, deadline), recipients, deadline)
+        def call(connection_id: str) -> Outcome:
+            return self.call(method, connection_id, data, deadline)
 
-    def close_all(self, recipients: Iterable[Recipient], deadline: float) -> Iterator[Delivery]:
-        """Close many, yielding each delivery when it is known."""
-        return self._all(lambda each: self.close(each, deadline), recipients, deadline)
-
-    def info(self, connection_id: str, deadline: float) -> Outcome:
-        """Ask about a connection."""
-        return self._attempt(
-            lambda: self._client.get_connection(ConnectionId=connection_id), deadline
-        )
-
-    def close(self, connection_id: str, deadline: float) -> Outcome:
-        """Close a connection."""
-        return self._attempt(
-            lambda: self._client.delete_connection(ConnectionId=connection_id), deadline
-        )
+        while True:
+            while len(flying) < pace.allowed and (next_one := self._take(source, deadline)):
+                ticket = next(tickets)
+                flying[ticket] = next_one
+                self._pool.submit(self._deliver, ticket, next_one, call, landed)
+            if not flying:
+                return
+            try:
+                ticket, outcome = landed.get(timeout=self._left(deadline))
+            except Empty:
+                break
+            pace.learn(outcome)
+            yield Delivery(flying.pop(ticket), outcome)
+        yield from (Delivery(recipient, UNANSWERED) for recipient in flying.values())
 
     def shutdown(self) -> None:
         """Let go of sockets and threads."""
@@ -151,30 +160,6 @@ class BotocoreTransport:
             body,
         )
         response_dict["body"] = b"{}"
-
-    def _all(
-        self, call: Callable[[str], Outcome], recipients: Iterable[Recipient], deadline: float
-    ) -> Iterator[Delivery]:
-        """Make the same call for many, in the pool's threads."""
-        source = iter(recipients)
-        pace = Pace(self._concurrency)
-        landed: SimpleQueue[tuple[int, Outcome]] = SimpleQueue()
-        flying: dict[int, Recipient] = {}
-        tickets = count()
-        while True:
-            while len(flying) < pace.allowed and (next_one := self._take(source, deadline)):
-                ticket = next(tickets)
-                flying[ticket] = next_one
-                self._pool.submit(self._deliver, ticket, next_one, call, landed)
-            if not flying:
-                return
-            try:
-                ticket, outcome = landed.get(timeout=self._left(deadline))
-            except Empty:
-                break
-            pace.learn(outcome)
-            yield Delivery(flying.pop(ticket), outcome)
-        yield from (Delivery(recipient, UNANSWERED) for recipient in flying.values())
 
     def _take(self, source: Iterator[Recipient], deadline: float) -> Recipient | None:
         return next(source, None) if self._left(deadline) else None

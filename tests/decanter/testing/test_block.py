@@ -100,7 +100,7 @@ CALLS = {
     "A connection to their number": lambda: connect_to(("2852039166", 80)),
     "A connection over IPv6": lambda: send_to(("::ffff:169.254.170.2", 80), socket.AF_INET6),
     "A connection without TCP": lambda: send_to(("169.254.169.254", 80)),
-    "A connection of the fast transport": lambda: transport("fast").post("c", b"m", 9e9),
+    "A connection of the fast transport": lambda: transport("fast").call("POST", "c", b"m", 9e9),
 }
 
 
@@ -134,7 +134,7 @@ def test_dynamodb_and_connections_without_a_client_say_to_open_one():
     with pytest.raises(CallRefused, match="^ApiGatewayManagementApi DeleteConnection to ws.ex"):
         management.delete_connection(ConnectionId="c")
     with pytest.raises(CallRefused, match="ApiGatewayManagementApi PostToConnection .* boto3"):
-        transport("botocore").post("c", b"m", 9e9)
+        transport("botocore").call("POST", "c", b"m", 9e9)
 
 
 def test_without_instance_metadata_there_are_no_credentials(monkeypatch):

@@ -16,6 +16,7 @@ from decanter.runtime.transports.base import (
     DONE,
     UNANSWERED,
     Delivery,
+    Method,
     Outcome,
     Reach,
     Result,
@@ -118,7 +119,7 @@ class Fanout:
         backoff: Backoff,
         timeout: float,
         sign: Sign,
-        method: str,
+        method: Method,
         reach: Reach,
     ) -> None:
         self._pool = pool

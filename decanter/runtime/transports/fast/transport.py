@@ -15,7 +15,7 @@ from decanter.runtime.errors import SettingError
 from decanter.runtime.recipients import Recipient
 from decanter.runtime.session import session
 from decanter.runtime.settings import Settings
-from decanter.runtime.transports.base import Delivery, Outcome, Reach
+from decanter.runtime.transports.base import Delivery, Method, Outcome, Reach
 from decanter.runtime.transports.fast.http1 import Endpoint
 from decanter.runtime.transports.fast.loop import Fanout
 from decanter.runtime.transports.fast.pool import Pool
@@ -53,43 +53,24 @@ class FastTransport:
         self._pool = Pool(self._endpoint, settings.concurrency or MOST_CONNECTIONS, clock)
         self._bucket = TokenBucket(settings.posts_per_second, clock.monotonic())
 
-    def post(self, connection_id: str, data: bytes, deadline: float) -> Outcome:
-        """Send one text message to one connection."""
-        return self._one("POST", connection_id, data, deadline)
-
-    def post_all(
-        self, recipients: Iterable[Recipient], data: bytes, deadline: float
-    ) -> Iterator[Delivery]:
-        """Send one text message to many, yielding each delivery when it is known."""
-        return self._fanout("POST", data).run(iter(recipients), deadline, deadline)
-
-    def info_all(self, recipients: Iterable[Recipient], deadline: float) -> Iterator[Delivery]:
-        """Ask about many, yielding each delivery when it is known."""
-        return self._fanout("GET", b"").run(iter(recipients), deadline, deadline)
-
-    def close_all(self, recipients: Iterable[Recipient], deadline: float) -> Iterator[Delivery]:
-        """Close many, yielding each delivery when it is known."""
-        return self._fanout("DELETE", b"").run(iter(recipients), deadline, deadline)
-
-    def info(self, connection_id: str, deadline: float) -> Outcome:
-        """Ask about a connection."""
-        return self._one("GET", connection_id, b"", deadline)
-
-    def close(self, connection_id: str, deadline: float) -> Outcome:
-        """Close a connection."""
-        return self._one("DELETE", connection_id, b"", deadline)
-
-    def shutdown(self) -> None:
-        """Let go of the sockets."""
-        self._pool.close()
-
-    def _one(self, method: str, connection_id: str, data: bytes, deadline: float) -> Outcome:
+    def call(self, method: Method, connection_id: str, data: bytes, deadline: float) -> Outcome:
+        """Make one call about one connection."""
         only = iter([Recipient(connection_id, 0)])
         until = max(deadline, self._clock.monotonic() + self._timeout)
         (delivery,) = self._fanout(method, data).run(only, deadline, until)
         return delivery.outcome
 
-    def _fanout(self, method: str, data: bytes) -> Fanout:
+    def call_all(
+        self, method: Method, recipients: Iterable[Recipient], data: bytes, deadline: float
+    ) -> Iterator[Delivery]:
+        """Make the same call about many, yielding each delivery when it is known."""
+        return self._fanout(method, data).run(iter(recipients), deadline, deadline)
+
+    def shutdown(self) -> None:
+        """Let go of the sockets."""
+        self._pool.close()
+
+    def _fanout(self, method: Method, data: bytes) -> Fanout:
         return Fanout(
             self._pool,
             self._bucket,
@@ -101,7 +82,7 @@ class FastTransport:
             self.reach,
         )
 
-    def _sign(self, method: str, data: bytes) -> SignedRequests:
+    def _sign(self, method: Method, data: bytes) -> SignedRequests:
         """Requests signed now, with the credentials that botocore has now.
 
         Raises:

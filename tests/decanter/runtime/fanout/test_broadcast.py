@@ -13,6 +13,7 @@ from decanter.runtime.fanout.deadline import Deadline
 from decanter.runtime.fanout.report import Report
 from decanter.runtime.recipients import Removed
 from decanter.runtime.transports import Outcome, Result, outcome_of
+from decanter.runtime.transports.base import Method
 from tests.support.events import CONNECTED_AT
 from tests.support.fakes import (
     ENDPOINT,
@@ -223,13 +224,13 @@ def test_a_row_that_cannot_be_deleted_now_is_logged_and_disturbs_nothing(
 
 def test_one_who_joins_meanwhile_gets_it_at_most_once() -> None:
     stage = Stage("a", "b", "c", "d")
-    original = stage.transport.post
+    original = stage.transport.call
 
-    def join(connection_id: str, data: bytes, deadline: float) -> Outcome:
+    def join(method: Method, connection_id: str, data: bytes, deadline: float) -> Outcome:
         stage.connections.rows |= {"joined-behind-nobody": OLD, "zz": OLD}
-        return original(connection_id, data, deadline)
+        return original(method, connection_id, data, deadline)
 
-    stage.transport.post = join  # type: ignore[method-assign]
+    stage.transport.call = join  # type: ignore[method-assign]
     stage.run()
     recipients = [each for each, _ in stage.transport.posts]
     assert len(recipients) == len(set(recipients))

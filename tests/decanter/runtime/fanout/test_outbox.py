@@ -43,5 +43,5 @@ def test_transports_to_one_endpoint_share_who_was_reached() -> None:
         outboxes.transport("https://a/v1", Settings(concurrency=number)) for number in (1, 2)
     )
     elsewhere = outboxes.transport("https://a/v2", Settings())
-    one.post("a", b"text", 0)
+    one.call("POST", "a", b"text", 0)
     assert (another.reach.reached, elsewhere.reach.reached) == (True, False)

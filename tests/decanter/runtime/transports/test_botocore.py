@@ -2,6 +2,7 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -11,6 +12,7 @@ from decanter.runtime.recipients import Recipient
 from decanter.runtime.session import session
 from decanter.runtime.settings import Settings
 from decanter.runtime.transports import Result, outcome_of
+from decanter.runtime.transports.base import Method
 from decanter.runtime.transports.botocore import BotocoreTransport, Pace
 
 OK, THROTTLED = outcome_of(200), outcome_of(429)
@@ -54,7 +56,7 @@ def test_without_a_region_nothing_can_be_signed() -> None:
 def test_without_credentials_it_is_a_refusal_like_any_other() -> None:
     settings = Settings(region="eu-west-1")
     transport = BotocoreTransport("http://127.0.0.1:9/v1", settings, Clock(), lambda _: 0.0)
-    outcome = transport.post("a", b"x", time.monotonic() + 5)
+    outcome = transport.call("POST", "a", b"x", time.monotonic() + 5)
     assert (outcome.result, outcome.reason) == (Result.REFUSED, "NoCredentialsError")
     transport.shutdown()
 
@@ -62,14 +64,14 @@ def test_without_credentials_it_is_a_refusal_like_any_other() -> None:
 class Failing(BotocoreTransport):
     """A transport whose posts end in an exception that no transport expects."""
 
-    def post(self, connection_id: str, data: bytes, deadline: float) -> None:  # type: ignore[override]
+    def call(self, method: Method, connection_id: str, data: bytes, deadline: float) -> NoReturn:
         raise RuntimeError(connection_id)
 
 
 def test_an_unexpected_exception_in_a_thread_is_that_recipients_failure() -> None:
     settings = Settings(region="eu-west-1")
     transport = Failing("http://127.0.0.1:9/v1", settings, Clock(), lambda _: 0.0)
-    (delivery,) = transport.post_all([Recipient("a", 0)], b"x", time.monotonic() + 5)
+    (delivery,) = transport.call_all("POST", [Recipient("a", 0)], b"x", time.monotonic() + 5)
     assert delivery.outcome.result is Result.FAILED
     assert delivery.outcome.reason == "RuntimeError"
     transport.shutdown()

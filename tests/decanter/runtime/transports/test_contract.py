@@ -15,7 +15,7 @@ from decanter.runtime.recipients import Recipient
 from decanter.runtime.session import session
 from decanter.runtime.settings import Settings
 from decanter.runtime.transports import TRANSPORTS, Outcome, Result, Transport, open_transport
-from decanter.runtime.transports.base import Reach
+from decanter.runtime.transports.base import Method, Reach
 from tests.support.management import HANG, RESET, Answer, Management, Reply, run_management
 
 ID = "L0SM9cOFvHcCIhw="
@@ -57,7 +57,7 @@ def people(*connection_ids: str) -> list[Recipient]:
 
 
 def post_all(transport: Transport, *connection_ids: str) -> dict[str, Outcome]:
-    deliveries = list(transport.post_all(people(*connection_ids), b"x", soon()))
+    deliveries = list(transport.call_all("POST", people(*connection_ids), b"x", soon()))
     assert len(deliveries) == len(connection_ids)
     return {recipient.connection_id: outcome for recipient, outcome in deliveries}
 
@@ -66,7 +66,7 @@ def test_a_post_arrives_signed_with_its_exact_bytes(
     transport: Transport, management: Management
 ) -> None:
     data = '"😀 \\u0000"'.encode()
-    outcome = transport.post(ID, data, soon())
+    outcome = transport.call("POST", ID, data, soon())
     assert (outcome.result, outcome.status, outcome.attempts) == (Result.OK, 200, 1)
     assert management.received == {ID: [data]}
     assert management.unsigned == 0
@@ -84,17 +84,15 @@ def test_an_answer_that_stays_the_same_is_not_asked_for_again(
     transport: Transport, management: Management, status: int, result: Result
 ) -> None:
     management.script(ID, status)
-    outcome = transport.post(ID, b"x", soon())
+    outcome = transport.call("POST", ID, b"x", soon())
     assert (outcome.result, outcome.status) == (result, status)
     assert outcome.reason
     assert management.attempts(ID) == 1
 
 
-def call(transport: Transport, method: str) -> Outcome:
+def call(transport: Transport, method: Method) -> Outcome:
     """Post to a connection, ask about it or close it."""
-    if method == "post":
-        return transport.post(ID, b"x", soon())
-    return {"info": transport.info, "close": transport.close}[method](ID, soon())
+    return transport.call(method, ID, b"x" if method == "POST" else b"", soon())
 
 
 def typed(status: int, error_type: str) -> Reply:
@@ -147,11 +145,11 @@ ANSWERS = [
 
 
 @pytest.mark.parametrize(("reply", "result", "reason"), ANSWERS)
-@pytest.mark.parametrize("method", ["post", "info", "close"])
+@pytest.mark.parametrize("method", ["POST", "GET", "DELETE"])
 def test_a_connection_is_gone_by_api_gateways_own_word_alone(
     transport: Transport,
     management: Management,
-    method: str,
+    method: Method,
     reply: Reply,
     result: Result,
     reason: str,
@@ -192,25 +190,25 @@ INFO = {"connectedAt": "2023-11-14T22:13:20Z", "lastActiveAt": "2023-11-14T22:13
 @pytest.mark.parametrize(
     ("method", "answer", "reached"),
     [
-        ("post", 200, True),
-        ("post", Reply(200, HTML), False),
-        ("post", Reply(200, b"{}"), False),
-        ("post", 410, False),
-        ("info", 200, True),
-        ("info", Reply(200), False),
-        ("info", Reply(200, HTML), False),
-        ("info", Reply(200, b"[]"), False),
-        ("info", Reply(200, json.dumps(INFO).encode()), False),
-        ("info", Reply(200, json.dumps(INFO | {"identity": {"sourceIp": ""}}).encode()), True),
-        ("info", Reply(200, b'{"connectedAt":"yesterday"}'), False),
-        ("close", 204, True),
-        ("close", 200, True),
-        ("close", Reply(200, HTML), False),
-        ("close", 410, False),
+        ("POST", 200, True),
+        ("POST", Reply(200, HTML), False),
+        ("POST", Reply(200, b"{}"), False),
+        ("POST", 410, False),
+        ("GET", 200, True),
+        ("GET", Reply(200), False),
+        ("GET", Reply(200, HTML), False),
+        ("GET", Reply(200, b"[]"), False),
+        ("GET", Reply(200, json.dumps(INFO).encode()), False),
+        ("GET", Reply(200, json.dumps(INFO | {"identity": {"sourceIp": ""}}).encode()), True),
+        ("GET", Reply(200, b'{"connectedAt":"yesterday"}'), False),
+        ("DELETE", 204, True),
+        ("DELETE", 200, True),
+        ("DELETE", Reply(200, HTML), False),
+        ("DELETE", 410, False),
     ],
 )
 def test_someone_is_reached_by_an_answer_of_api_gateways_form(
-    transport: Transport, management: Management, method: str, answer: Answer, reached: bool
+    transport: Transport, management: Management, method: Method, answer: Answer, reached: bool
 ) -> None:
     management.everyone = [answer]
     assert transport.reach == Reach(management.endpoint)
@@ -230,7 +228,7 @@ def test_a_refusal_is_final_at_the_latest_when_it_was_signed_again(
     transport: Transport, management: Management
 ) -> None:
     management.script(ID, 403)
-    outcome = transport.post(ID, b"x", soon())
+    outcome = transport.call("POST", ID, b"x", soon())
     assert (outcome.result, outcome.status) == (Result.REFUSED, 403)
     assert outcome.reason == "ForbiddenException"
     assert management.attempts(ID) <= 2
@@ -254,7 +252,7 @@ def test_what_may_pass_is_tried_three_times_and_then_reported(
     status: int | None,
 ) -> None:
     management.script(ID, answer)
-    outcome = transport.post(ID, b"x", soon())
+    outcome = transport.call("POST", ID, b"x", soon())
     assert (outcome.result, outcome.status, outcome.attempts) == (result, status, 3)
     assert outcome.throttled == (answer == 429)
     assert outcome.repeated == (2 if status is None else 0)
@@ -266,7 +264,7 @@ def test_what_passes_is_delivered_once(
     transport: Transport, management: Management, answer: int
 ) -> None:
     management.script(ID, answer, 200)
-    outcome = transport.post(ID, b"x", soon())
+    outcome = transport.call("POST", ID, b"x", soon())
     assert (outcome.result, outcome.attempts) == (Result.OK, 2)
     assert outcome.throttled == (answer == 429)
     assert outcome.repeated == (answer in (RESET, HANG))
@@ -277,7 +275,7 @@ def test_nothing_is_tried_again_after_the_deadline(
     transport: Transport, management: Management
 ) -> None:
     management.script(ID, 503)
-    assert transport.post(ID, b"x", soon(-1)).attempts == 1
+    assert transport.call("POST", ID, b"x", soon(-1)).attempts == 1
     assert management.attempts(ID) == 1
 
 
@@ -285,7 +283,7 @@ def test_nobody_answers_there(transport: Transport, management: Management) -> N
     """A port where nothing listens is a failure, not an exception."""
     settings = Settings(region="eu-west-1", post_timeout_seconds=TIMEOUT)
     lost = open_transport("http://127.0.0.1:9/v1", settings, Clock(), lambda _: 0.0)
-    assert lost.post(ID, b"x", soon()).result is Result.FAILED
+    assert lost.call("POST", ID, b"x", soon()).result is Result.FAILED
     lost.shutdown()
 
 
@@ -343,7 +341,7 @@ def test_credentials_that_sts_refuses_are_a_refusal_and_prove_nothing(
     session.cache_clear()
     settings = Settings(region="eu-west-1", transport=name)
     transport = open_transport("http://127.0.0.1:9/v1", settings, Clock(), lambda _: 0.0)
-    outcome = transport.post(ID, b"x", soon())
+    outcome = transport.call("POST", ID, b"x", soon())
     transport.shutdown()
     session.cache_clear()
     assert (outcome.result, outcome.reason) == (Result.REFUSED, "ClientError")
@@ -361,7 +359,9 @@ def test_hanging_posts_hold_up_neither_the_others_nor_the_end(
         management.script(each, HANG)
     ids = [f"Client{number:04}DoECA=" for number in range(30)]
     began = time.monotonic()
-    order = [each.recipient for each in transport.post_all(people(*hanging, *ids), b"x", soon())]
+    order = [
+        each.recipient for each in transport.call_all("POST", people(*hanging, *ids), b"x", soon())
+    ]
     assert time.monotonic() - began < 3 * TIMEOUT + 5
     assert {each.connection_id for each in order[:30]} == set(ids)
 
@@ -386,7 +386,7 @@ def test_recipients_are_taken_only_when_their_post_can_start(
             taken.append(f"c{number}")
             yield Recipient(taken[-1], 0)
 
-    deliveries = transport.post_all(endless(), b"x", soon())
+    deliveries = transport.call_all("POST", endless(), b"x", soon())
     for _ in range(5):
         next(deliveries)
     # In flight, and answered in the same round as those that were yielded.
@@ -406,7 +406,7 @@ def test_at_the_deadline_no_more_are_taken_and_each_taken_one_is_yielded(
             yield taken[-1]
 
     began = time.monotonic()
-    deliveries = list(transport.post_all(endless(), b"x", soon(TIMEOUT / 2)))
+    deliveries = list(transport.call_all("POST", endless(), b"x", soon(TIMEOUT / 2)))
     assert time.monotonic() - began < TIMEOUT / 2 + 2
     assert sorted(each.recipient for each in deliveries) == sorted(taken)
     assert {each.outcome.result for each in deliveries} == {Result.FAILED}
@@ -414,33 +414,31 @@ def test_at_the_deadline_no_more_are_taken_and_each_taken_one_is_yielded(
 
 def test_nobody_is_taken_after_the_deadline(transport: Transport) -> None:
     source = iter(people("a"))
-    assert list(transport.post_all(source, b"x", soon(-1))) == []
+    assert list(transport.call_all("POST", source, b"x", soon(-1))) == []
     assert next(source).connection_id == "a"
 
 
-def test_info_tells_about_a_connection_and_close_ends_it(
+def test_a_connection_can_be_asked_about_and_closed(
     transport: Transport, management: Management
 ) -> None:
-    info = transport.info(ID, soon()).info
-    assert info is not None
-    assert (info.connected_at, info.source_ip) == ("2023-11-14T22:13:20+00:00", "127.0.0.1")
+    assert call(transport, "GET").result is Result.OK
     management.script(ID, 204, 410)
-    assert transport.close(ID, soon()).result is Result.OK
-    assert transport.close(ID, soon()).result is Result.GONE
-    assert transport.info(ID, soon()).result is Result.GONE
+    assert call(transport, "DELETE").result is Result.OK
+    assert call(transport, "DELETE").result is Result.GONE
+    assert call(transport, "GET").result is Result.GONE
     assert management.methods == {"GET": 2, "DELETE": 2}
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
 def test_many_are_asked_about_or_closed_as_they_are_posted_to(
-    transport: Transport, management: Management, method: str
+    transport: Transport, management: Management, method: Method
 ) -> None:
-    call = {"GET": transport.info_all, "DELETE": transport.close_all}[method]
     ids = [f"Client{number:04}DoECA=" for number in range(30)]
     management.script(ids[3], 410)
     management.script(ids[4], 429)
     management.script(ids[5], 503, 200)
-    results = {row.connection_id: outcome for row, outcome in call(people(*ids), soon())}
+    answers = transport.call_all(method, people(*ids), b"", soon())
+    results = {row.connection_id: outcome for row, outcome in answers}
     others = dict.fromkeys(ids, Result.OK)
     assert {each: outcome.result for each, outcome in results.items()} == {
         **others,
@@ -454,15 +452,8 @@ def test_many_are_asked_about_or_closed_as_they_are_posted_to(
     assert management.unsigned == 0
 
 
-def test_asking_about_many_tells_of_each_what_asking_about_one_tells(
-    transport: Transport,
-) -> None:
-    (delivery,) = transport.info_all(people(ID), soon())
-    assert delivery.outcome.info == transport.info(ID, soon()).info
-
-
-@pytest.mark.parametrize("method", ["info_all", "close_all"])
-def test_nobody_is_asked_about_after_the_deadline(transport: Transport, method: str) -> None:
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+def test_nobody_is_asked_about_after_the_deadline(transport: Transport, method: Method) -> None:
     source = iter(people("a"))
-    assert list(getattr(transport, method)(source, soon(-1))) == []
+    assert list(transport.call_all(method, source, b"", soon(-1))) == []
     assert next(source).connection_id == "a"

@@ -19,6 +19,7 @@ from decanter.runtime.recipients import Recipient
 from decanter.runtime.session import session
 from decanter.runtime.settings import Settings
 from decanter.runtime.transports import Outcome, Result
+from decanter.runtime.transports.base import Method
 from decanter.runtime.transports.fast import pool
 from decanter.runtime.transports.fast.connection import Connection
 from decanter.runtime.transports.fast.sigv4 import SignedRequests
@@ -95,7 +96,7 @@ def people(number: int) -> list[Recipient]:
 
 
 def results(transport: FastTransport, recipients: Iterable[Recipient]) -> list[Result]:
-    return [each.outcome.result for each in transport.post_all(recipients, b"x", soon())]
+    return [each.outcome.result for each in transport.call_all("POST", recipients, b"x", soon())]
 
 
 def test_without_a_region_nothing_can_be_signed() -> None:
@@ -106,7 +107,7 @@ def test_without_a_region_nothing_can_be_signed() -> None:
 def test_one_connection_serves_one_post_after_the_other() -> None:
     with playing(answering(OK)) as (transport, peer):
         for _ in range(3):
-            assert transport.post(ID, b"x", soon()).result is Result.OK
+            assert transport.call("POST", ID, b"x", soon()).result is Result.OK
         assert (len(peer.received), peer.accepted) == (3, 1)
 
 
@@ -139,8 +140,8 @@ def test_one_that_was_closed_while_it_was_idle_costs_nobody_anything() -> None:
         return serve
 
     with playing(play) as (transport, peer):
-        assert transport.post("a", b"x", soon()) == Outcome(Result.OK, 200)
-        assert transport.post("b", b"x", soon()) == Outcome(Result.OK, 200)
+        assert transport.call("POST", "a", b"x", soon()) == Outcome(Result.OK, 200)
+        assert transport.call("POST", "b", b"x", soon()) == Outcome(Result.OK, 200)
         assert (peer.ids, peer.accepted) == (["a", "b"], 2)
 
 
@@ -161,7 +162,7 @@ def test_one_that_is_closed_while_others_are_in_use_is_let_go_at_once() -> None:
         return serve
 
     with playing(play, concurrency=2) as (transport, _):
-        posts = transport.post_all(people(2), b"x", soon())
+        posts = transport.call_all("POST", people(2), b"x", soon())
         assert next(posts).recipient.connection_id == "c0"
         assert closed.wait(5)
         go.set()
@@ -188,8 +189,8 @@ def test_a_kept_connection_found_dead_costs_a_reconnect_and_no_attempt(reset: bo
         return serve
 
     with playing(play) as (transport, peer):
-        assert transport.post("a", b"x", soon()).result is Result.OK
-        assert transport.post("b", b"x", soon()) == Outcome(Result.OK, 200)
+        assert transport.call("POST", "a", b"x", soon()).result is Result.OK
+        assert transport.call("POST", "b", b"x", soon()) == Outcome(Result.OK, 200)
         assert (peer.ids, peer.accepted) == (["a", "b", "b"], 2)
 
 
@@ -210,7 +211,7 @@ def test_one_that_is_dead_before_anything_can_be_sent_costs_no_attempt_either() 
         return serve
 
     with playing(play, concurrency=1) as (transport, peer):
-        posts = transport.post_all(people(2), b"x", soon())
+        posts = transport.call_all("POST", people(2), b"x", soon())
         assert next(posts).outcome == Outcome(Result.OK, 200)
         assert dead.wait(5)
         assert next(posts).outcome == Outcome(Result.OK, 200)
@@ -229,8 +230,10 @@ def test_one_that_dies_in_the_middle_of_an_answer_costs_an_attempt() -> None:
         return serve
 
     with playing(play) as (transport, _):
-        assert transport.post("a", b"x", soon()).attempts == 1
-        assert transport.post("b", b"x", soon()) == Outcome(Result.OK, 200, attempts=2, repeated=1)
+        assert transport.call("POST", "a", b"x", soon()).attempts == 1
+        assert transport.call("POST", "b", b"x", soon()) == Outcome(
+            Result.OK, 200, attempts=2, repeated=1
+        )
 
 
 def test_an_idle_connection_that_says_something_is_let_go() -> None:
@@ -252,9 +255,9 @@ def test_an_idle_connection_that_says_something_is_let_go() -> None:
 def test_connections_idle_for_half_a_minute_are_not_trusted_again() -> None:
     clock = ShiftedClock()
     with run_peer(answering(OK)) as peer, transport_to(peer, clock=clock) as transport:
-        transport.post("a", b"x", clock.monotonic() + 20)
+        transport.call("POST", "a", b"x", clock.monotonic() + 20)
         clock.shift += 31
-        assert transport.post("b", b"x", clock.monotonic() + 20).attempts == 1
+        assert transport.call("POST", "b", b"x", clock.monotonic() + 20).attempts == 1
         assert peer.accepted == 2
 
 
@@ -278,7 +281,7 @@ def test_a_large_message_arrives_whole_though_the_other_side_reads_slowly(
         transport_to(peer, scheme, post_timeout_seconds=20) as transport,
     ):
         for each in (data, b"short", data):
-            assert transport.post(ID, each, soon()).result is Result.OK
+            assert transport.call("POST", ID, each, soon()).result is Result.OK
             assert peer.received[-1].endswith(each)
         assert peer.accepted == 1
 
@@ -293,7 +296,7 @@ def test_an_answer_before_the_whole_request_ends_the_connection() -> None:
         return serve
 
     with playing(play) as (transport, _):
-        assert transport.post(ID, bytes(20_000_000), soon()).result is Result.TOO_LARGE
+        assert transport.call("POST", ID, bytes(20_000_000), soon()).result is Result.TOO_LARGE
         assert not transport._pool._all
 
 
@@ -314,7 +317,7 @@ def test_nothing_is_sent_to_a_peer_with_another_name_or_from_an_unknown_authorit
     if trusted:
         monkeypatch.setenv("AWS_CA_BUNDLE", str(file))
     with run_peer(answering(OK), tls) as peer, transport_to(peer, "https") as transport:
-        outcome = transport.post(ID, b"x", soon())
+        outcome = transport.call("POST", ID, b"x", soon())
         assert (outcome.result, outcome.reason) == (Result.FAILED, "SSLCertVerificationError")
         assert peer.received == []
 
@@ -338,13 +341,13 @@ def test_a_refusal_at_the_deadline_is_told_as_one(monkeypatch: pytest.MonkeyPatc
     with run_peer(answering(FORBIDDEN)) as peer, transport_to(peer, clock=clock) as transport:
         signed: list[SignedRequests] = []
 
-        def sign(method: str, data: bytes) -> SignedRequests:
+        def sign(method: Method, data: bytes) -> SignedRequests:
             clock.shift = 100.0 * len(signed)  # the second one takes until after the deadline
             signed.append(FastTransport._sign(transport, method, data))
             return signed[-1]
 
         monkeypatch.setattr(transport, "_sign", sign)
-        (delivery,) = transport.post_all(people(1), b"x", clock.monotonic() + 50)
+        (delivery,) = transport.call_all("POST", people(1), b"x", clock.monotonic() + 50)
         assert delivery.outcome.result is Result.REFUSED
         assert (len(signed), len(peer.received)) == (2, 1)
 
@@ -357,9 +360,9 @@ def test_without_credentials_every_post_is_refused_until_nobody_wants_more(
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
     with playing(answering(OK)) as (transport, peer):
-        outcome = transport.post(ID, b"x", soon())
+        outcome = transport.call("POST", ID, b"x", soon())
         assert (outcome.result, outcome.reason) == (Result.REFUSED, "NoCredentialsError")
-        assert list(transport.post_all(people(2), b"x", soon(-1))) == []
+        assert list(transport.call_all("POST", people(2), b"x", soon(-1))) == []
         assert results(transport, people(2)) == [Result.REFUSED] * 2
         assert peer.received == []
 
@@ -375,7 +378,7 @@ def test_credentials_that_vanish_make_a_refusal_final() -> None:
         return serve
 
     with playing(play) as (transport, peer):
-        assert transport.post(ID, b"x", soon()).status == 403
+        assert transport.call("POST", ID, b"x", soon()).status == 403
         assert len(peer.received) == 1
 
 
@@ -385,7 +388,7 @@ def test_what_is_signed_is_never_older_than_a_minute() -> None:
         run_peer(answering(OK)) as peer,
         transport_to(peer, clock=clock, concurrency=1) as transport,
     ):
-        for _ in transport.post_all(people(3), b"x", clock.monotonic() + 1000):
+        for _ in transport.call_all("POST", people(3), b"x", clock.monotonic() + 1000):
             clock.shift += 61
         dates = [each.partition(b"x-amz-date: ")[2][:16] for each in peer.received]
         assert len(set(dates)) == 3
@@ -394,7 +397,7 @@ def test_what_is_signed_is_never_older_than_a_minute() -> None:
 def test_a_name_that_no_address_is_known_of_is_a_failure() -> None:
     settings = Settings(region="eu-west-1")
     transport = FastTransport("http://nowhere.invalid/v1", settings, Clock(), lambda _: 0.0)
-    outcome = transport.post(ID, b"x", soon())
+    outcome = transport.call("POST", ID, b"x", soon())
     assert (outcome.result, outcome.reason, outcome.attempts) == (Result.FAILED, "gaierror", 3)
     transport.shutdown()
 
@@ -407,7 +410,7 @@ def test_one_that_opens_and_never_answers_is_left_after_the_timeout() -> None:
         return serve
 
     with playing(play, post_timeout_seconds=0.1) as (transport, peer):
-        outcome = transport.post(ID, b"x", soon())
+        outcome = transport.call("POST", ID, b"x", soon())
         assert (outcome.reason, outcome.attempts, peer.accepted) == ("TimeoutError", 3, 3)
 
 
@@ -415,7 +418,7 @@ def test_what_would_be_tried_again_after_the_deadline_is_told_with_its_last_atte
     busy = b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n"
     with run_peer(answering(busy)) as peer, transport_to(peer) as transport:
         transport._backoff = lambda attempt: 0.0 if attempt == 1 else 1000.0
-        (delivery,) = transport.post_all(people(1), b"x", soon())
+        (delivery,) = transport.call_all("POST", people(1), b"x", soon())
         assert delivery.outcome == Outcome(Result.FAILED, 503, "503", attempts=2)
 
 
@@ -436,7 +439,7 @@ def test_connections_that_were_in_use_when_nobody_wanted_more_are_closed() -> No
         return serve
 
     with playing(play, concurrency=3) as (transport, _):
-        posts = transport.post_all((Recipient(f"c{n}", 0) for n in count()), b"x", soon())
+        posts = transport.call_all("POST", (Recipient(f"c{n}", 0) for n in count()), b"x", soon())
         assert next(posts).recipient.connection_id == "c0"
         posts.close()  # type: ignore[attr-defined]  # a generator, as every transport's is
         assert not transport._pool._all
@@ -447,7 +450,7 @@ def test_where_there_is_no_epoll_the_selector_itself_is_asked(
 ) -> None:
     monkeypatch.setattr(pool, "DefaultSelector", selectors.SelectSelector)
     with playing(answering(OK), concurrency=4) as (transport, peer):
-        deliveries = list(transport.post_all(people(20), b"x", soon()))
+        deliveries = list(transport.call_all("POST", people(20), b"x", soon()))
         assert {each.outcome.result for each in deliveries} == {Result.OK}
         assert len(peer.ids) == 20
 
@@ -462,9 +465,9 @@ def test_a_kept_connection_that_cannot_be_written_to_is_replaced(
         raise BrokenPipeError
 
     with playing(answering(OK)) as (transport, peer):
-        transport.post("one", b"x", soon())
+        transport.call("POST", "one", b"x", soon())
         monkeypatch.setattr(Connection, "_flush", fail_once)
-        outcome = transport.post("two", b"x", soon())
+        outcome = transport.call("POST", "two", b"x", soon())
         assert (outcome.result, outcome.attempts) == (Result.OK, 1)
         assert (peer.ids, peer.accepted) == (["one", "two"], 2)
 
@@ -476,18 +479,18 @@ def test_recipients_who_cannot_all_be_read_leave_no_connection_in_between() -> N
 
     with playing(answering(OK), concurrency=2) as (transport, _):
         with pytest.raises(StoreError):
-            list(transport.post_all(broken(), b"x", soon()))
+            list(transport.call_all("POST", broken(), b"x", soon()))
         assert sorted(map(id, transport._pool._all.values())) == sorted(
             map(id, transport._pool._idle)
         )
-        assert transport.post(ID, b"x", soon()).result is Result.OK
+        assert transport.call("POST", ID, b"x", soon()).result is Result.OK
 
 
 def test_a_post_in_the_midst_of_a_broadcast_disturbs_it_not() -> None:
     with playing(answering(OK), concurrency=4) as (transport, peer):
-        for delivery in transport.post_all(people(20), b"x", soon()):
+        for delivery in transport.call_all("POST", people(20), b"x", soon()):
             assert delivery.outcome.result is Result.OK
-            assert transport.post("between", b"x", soon()).result is Result.OK
+            assert transport.call("POST", "between", b"x", soon()).result is Result.OK
         assert sorted(peer.ids) == sorted([*(each[0] for each in people(20)), *["between"] * 20])
 
 
@@ -495,8 +498,8 @@ def test_a_post_in_the_midst_of_a_broadcast_disturbs_it_not() -> None:
 def test_what_is_no_information_about_a_connection_is_none(body: bytes) -> None:
     answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
     with playing(answering(answer)) as (transport, _):
-        outcome = transport.info(ID, soon())
-        assert (outcome.result, outcome.info) == (Result.OK, None)
+        assert transport.call("GET", ID, b"", soon()).result is Result.OK
+        assert not transport.reach.reached
 
 
 def test_the_context_that_verifies_is_made_once(
@@ -507,7 +510,7 @@ def test_the_context_that_verifies_is_made_once(
     monkeypatch.setenv("AWS_CA_BUNDLE", str(file))
     for _ in range(2):
         with run_peer(answering(OK), tls) as peer, transport_to(peer, "https") as transport:
-            transport.post(ID, b"x", soon())
+            transport.call("POST", ID, b"x", soon())
             (connection,) = transport._pool._all.values()
             assert connection._tls is not None
             made.append(connection._tls)
