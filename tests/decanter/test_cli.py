@@ -63,6 +63,24 @@ def test_a_users_mistake_is_one_line_and_status_2(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (2, "", expected)
 
 
+@pytest.mark.parametrize("missing", ["websockets.sync.client", "termios"])
+def test_a_module_that_is_missing_is_one_line_if_the_extra_brings_it(
+    missing: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Any other is a fault of ours."""
+    monkeypatch.delitem(sys.modules, "decanter.client", raising=False)
+    monkeypatch.setitem(sys.modules, missing, None)
+    if missing == "termios":
+        with pytest.raises(ModuleNotFoundError):
+            main(["client", "--help"])
+        return
+    assert main(["client", "--help"]) == 2
+    assert capsys.readouterr().err == (
+        "decanter: error: websockets is not installed: "
+        "install Decanter with its extra: chalice-decanter[local]\n"
+    )
+
+
 def test_an_old_python_is_refused_before_anything_is_imported() -> None:
     code = (
         "import runpy, sys; sys.version_info = (3, 10); "

@@ -1,4 +1,4 @@
-"""Which Python of Lambda's the package is for."""
+"""What of an app's dependencies ships, and for which Python of Lambda's."""
 
 import copy
 import sys
@@ -249,3 +249,62 @@ def test_a_package_without_a_wheel_is_one_line(project: Project) -> None:
         "name a version that has a wheel, or put the package into vendor/"
     )
     assert caught.value.detail
+
+
+def framework(folder: Path, files: dict[str, str]) -> tuple[set[str], list[str]]:
+    """What `add_framework` leaves in a `vendor/` beside some source files, and what it says."""
+    for name, source in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(source)
+    said: list[str] = []
+    vendor.add_framework(folder / "vendor", folder, said.append)
+    return {each.name for each in (folder / "vendor").iterdir()}, said
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"app.py": "from decanter import Router"},
+        {"app.py": "", "chalicelib/late.py": "def f():\n    import decanter\n"},
+        {"app.py": "", "vendor/plugin.py": "import decanter.runtime"},
+    ],
+)
+def test_the_framework_ships_with_what_imports_it(files: dict[str, str], tmp_path: Path) -> None:
+    stale = {
+        "vendor/decanter/old.py": "",
+        "vendor/chalice_decanter-0.1.dist-info/METADATA": "",
+        "vendor/botocore/__init__.py": "",
+        "vendor/pynamodb/__init__.py": "",
+    }
+    names, said = framework(tmp_path, stale | files)
+    assert names - {"plugin.py"} == {"botocore", "decanter", "pynamodb"}
+    parts = {each.name for each in (tmp_path / "vendor" / "decanter").iterdir()}
+    assert parts == {"__init__.py", "runtime"}
+    assert said == []
+
+
+def test_the_framework_does_not_ship_with_what_does_not_import_it(tmp_path: Path) -> None:
+    files = {"app.py": "import chalice", "vendor/decanter/runtime/__init__.py": "import decanter"}
+    assert framework(tmp_path, files) == (set(), [])
+
+
+def test_a_requirement_of_the_framework_that_does_not_ship_is_told(tmp_path: Path) -> None:
+    files = {"app.py": "import decanter", "vendor/botocore/__init__.py": ""}
+    names, said = framework(tmp_path, files)
+    assert names == {"botocore", "decanter"}
+    (line,) = said
+    assert line.startswith("warning: the framework imports pynamodb, which does not ship: ")
+    assert line.endswith("write pynamodb>=6.1,<7 into requirements.txt")
+
+
+def test_a_note_of_where_a_package_was_installed_from_does_not_ship(project: Project) -> None:
+    """It has the path of a folder of this machine."""
+    wheel = project.directory / "wheels"
+    wheel.mkdir()
+    make_wheel(wheel, "mine", "1.0")
+    (project.directory / "requirements.txt").write_text("./wheels/mine-1.0-py3-none-any.whl\n")
+    files, _ = install(project)
+    assert "mine-1.0.dist-info/METADATA" in files
+    assert "mine-1.0.dist-info/direct_url.json" not in files
+    again, said = install(project, "again")
+    assert (again, said[0][:10]) == (files, "installing")
