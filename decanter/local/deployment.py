@@ -62,7 +62,7 @@ class Deployer:
             functions, lambda app: framework_in_use(project.directory, app.framework)
         )
         if template is not None:
-            _check_names(declared, functions)
+            check_names(declared, functions)
         self.gateway.deploy(api_of(self.stack.api_stage, declared, *added))
         if not self.database.is_embedded:
             return Deployment(declared, [])
@@ -76,7 +76,7 @@ class Deployer:
         return project.template(self.template, region=region, api_id=api_id)
 
 
-def _check_names(declared: Declaration, functions: Callable[[str], Function]) -> None:
+def check_names(declared: Declaration, functions: Callable[[str], Function]) -> None:
     """Refuse an app with a table that neither the template nor the configuration names."""
     environments = [functions(name).launch.environment for name in declared.functions]
     for table in declared.tables:
