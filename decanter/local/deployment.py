@@ -58,11 +58,13 @@ class Deployer:
         template = self._read_template(project)
         added = additions(template)
         functions = self.environment(project, template)
-        declared = await self.functions.start(
-            functions, lambda app: framework_in_use(project.directory, app.framework)
-        )
-        if template is not None:
-            check_names(declared, functions)
+
+        def accept(app: Declaration) -> None:
+            framework_in_use(project.directory, app.framework)
+            if template is not None:
+                check_names(app, functions)
+
+        declared = await self.functions.start(functions, accept)
         self.gateway.deploy(api_of(self.stack.api_stage, declared, *added))
         if not self.database.is_embedded:
             return Deployment(declared, [])

@@ -103,6 +103,30 @@ def test_a_syntax_error_is_one_block_and_the_old_code_goes_on_until_it_is_mended
         assert say(client, "any") == "mended"
 
 
+TABLE = """
+class Table:
+    @classmethod
+    def __decanter__(cls):
+        key = {"name": "id", "type": "S"}
+        capacity = {"read_capacity_units": 1, "write_capacity_units": 1}
+        names = {"environment": "GAMES_TABLE", "logical_id": "GamesTable"}
+        return {"kind": "table", "hash_key": key, **capacity, **names}
+"""
+
+
+def test_a_table_that_the_template_lacks_is_refused_and_the_old_code_goes_on(
+    small: SmallProject,
+) -> None:
+    (small.folder / ".chalice" / "resources.json").write_text("{}")
+    with gateway(small.folder, *NO_DATABASE) as running, running.connect() as client:
+        small.answer("'new'", TABLE)
+        assert running.wait_for_line("reload .*: the merge template .* GAMES_TABLE, which app.py")
+        assert say(client, "the old one goes on") == "the old one goes on"
+        small.configure(GAMES_TABLE="games")
+        in_service(running, 1)
+        assert say(client, "any") == "new"
+
+
 def test_broken_code_on_disk_fails_no_message_while_a_process_of_the_old_is_there(
     small: SmallProject, running: Running
 ) -> None:
