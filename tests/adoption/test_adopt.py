@@ -158,7 +158,9 @@ def _package(shop: Shop) -> Path:
     (ROOT / "build" / "wheels").mkdir(parents=True, exist_ok=True)
     (shop.folder / "build").mkdir()
     (shop.folder / "build" / "wheels").symlink_to(ROOT / "build" / "wheels")
+    before = files(shop.folder)
     shop.run(*commands(6))
+    assert files(shop.folder) == before
     return shop.folder / "build" / "package" / "dev" / "result"
 
 
