@@ -239,9 +239,6 @@ def test_the_readmes_app_is_app_py_if_it_says_so() -> None:
 
 
 @pytest.mark.row("N4")
-@pytest.mark.xfail(
-    strict=True, raises=AssertionError, reason="local-gateway.md installs a name of no index"
-)
 def test_no_page_installs_what_is_not_published() -> None:
     """To be taken out with the first release on an index."""
     told = [page.name for page in pages() if "pip install chalice-decanter" in page.read_text()]
