@@ -12,7 +12,9 @@ from tests.support.architecture import (
     cycles,
     import_faults,
     modules,
+    modules_of_tests,
     room_of,
+    shared_test_faults,
     size_faults,
 )
 
@@ -79,6 +81,25 @@ def test_a_broken_import_rule_is_found(name: str, source: str, reason: str) -> N
 )
 def test_what_the_rules_allow_passes(name: str, source: str) -> None:
     assert import_faults([Module(name, source)]) == []
+
+
+def test_no_test_module_is_imported() -> None:
+    assert shared_test_faults(modules_of_tests()) == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "from tests.contract.test_closing import X",
+        "from tests.contract import test_closing",
+        "import tests.contract.test_closing",
+        "def late():\n    from .test_closing import X",
+    ],
+)
+def test_an_imported_test_module_is_found(source: str) -> None:
+    shared = Module("tests.contract.test_other", f"from tests.support.clients import X\n{source}")
+    (fault,) = shared_test_faults([shared])
+    assert "share it in tests/support" in fault
 
 
 def test_relative_imports_of_a_package_start_at_itself() -> None:

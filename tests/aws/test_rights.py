@@ -19,8 +19,8 @@ from decanter.project.stack import logical_id
 from decanter.project.tables import create
 from tests.aws.own import copy, sweeping
 from tests.aws.recording import recorded
-from tests.contract.test_management import call
 from tests.decanter.conftest import Database
+from tests.support.clients import call
 from tests.support.gateways import ROOT, SECONDS, Running, gateway, wait_until
 
 FUNCTIONS = ("websocket_connect", "websocket_message", "websocket_disconnect", "sweep")

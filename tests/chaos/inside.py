@@ -24,9 +24,9 @@ from decanter.local.sockets.server import Server
 from decanter.project.stack import Stack
 from decanter.runtime.hooks.origins import VARIABLE
 from decanter.runtime.hooks.tokens import MARKER
-from tests.decanter.local.sockets.test_websocket import FakeTransport as FakeSocket
 from tests.support.events import CONNECTED_AT
 from tests.support.fakes import FakeClock, FakeConnections, FakeTransport
+from tests.support.sockets import FakeTransport as FakeSocket
 
 ORIGIN = "https://example.com"
 ROUTES = {f"${name}": Route(name) for name in ("connect", "default", "disconnect")}

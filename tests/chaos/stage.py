@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import boto3
 
 from tests.chaos.swarm import Client, Swarm, Tally, total
-from tests.contract.test_management import call
 from tests.end_to_end.conftest import Table
+from tests.support.clients import call
 from tests.support.gateways import Running, wait_until
 
 DEAD = "AAAAAAAAAA{:05}="

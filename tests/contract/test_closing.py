@@ -9,26 +9,17 @@ from collections.abc import Iterator
 import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import Frame, Opcode
-from websockets.sync.client import ClientConnection
 
 from tests.contract.conftest import Events
-from tests.contract.test_messages import raw_client, read_frame
 from tests.support.apps import NO_DATABASE
-from tests.support.clients import ask, connection_id, receive
-from tests.support.gateways import PROJECTS, SECONDS, Running, gateway
+from tests.support.clients import ask, connection_id, raw_client, read_frame, receive, seen_by
+from tests.support.gateways import PROJECTS, Running, gateway
 
 
 def ended(events: Events, connection: str) -> tuple[int, str]:
     """The code and the reason in the disconnect event."""
     context = events.of("DISCONNECT", connection)["requestContext"]
     return context["disconnectStatusCode"], context["disconnectReason"]
-
-
-def seen_by(client: ClientConnection) -> tuple[int | None, str | None]:
-    """The code and the reason of the gateway's close frame."""
-    with pytest.raises(ConnectionClosed):
-        client.recv(timeout=SECONDS)
-    return client.close_code, client.close_reason
 
 
 @pytest.mark.rule(41, 42, 45)

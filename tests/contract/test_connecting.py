@@ -11,7 +11,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from tests.contract.conftest import Events
 from tests.support.apps import NO_DATABASE
-from tests.support.clients import ask, connection_id, own_event, receive
+from tests.support.clients import ask, connection_id, handshake, own_event, receive
 from tests.support.gateways import PROJECTS, SECONDS, Running, gateway, wait_until
 
 
@@ -69,20 +69,6 @@ def test_the_client_is_not_open_before_its_connect_handler_is_done(
             raw.recv(1)
         raw.settimeout(SECONDS)
         assert raw.recv(12) == b"HTTP/1.1 101"
-
-
-def handshake(probe: Running, target: str, *headers: str) -> bytes:
-    """A handshake request as bytes."""
-    lines = [
-        f"GET {target} HTTP/1.1",
-        f"Host: {urlsplit(probe.url).netloc}",
-        "Connection: Upgrade",
-        "Upgrade: websocket",
-        "Sec-WebSocket-Version: 13",
-        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
-        *headers,
-    ]
-    return ("\r\n".join(lines) + "\r\n\r\n").encode()
 
 
 @pytest.mark.rule(6)

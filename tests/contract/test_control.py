@@ -7,19 +7,11 @@ from urllib.parse import quote, urlsplit
 
 import pytest
 
-from tests.contract.test_closing import seen_by
-from tests.contract.test_management import call
 from tests.support.apps import NO_DATABASE
-from tests.support.clients import connection_id
+from tests.support.clients import call, connection_id, port, seen_by
 from tests.support.gateways import PROJECTS, SECONDS, Running, gateway
 
 JSON = {"Content-Type": "application/json"}
-
-
-def port(probe: Running) -> int:
-    found = urlsplit(probe.url).port
-    assert found is not None
-    return found
 
 
 @pytest.mark.parametrize("path", ["/", "/console.js", "/_gateway/info", "/_gateway/connections"])

@@ -8,8 +8,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
 
-from tests.contract.test_management import call
-from tests.support.clients import ask, connection_id, receive
+from tests.support.clients import ask, call, connection_id, receive
 from tests.support.gateways import PROJECTS, Running, gateway
 
 JSON = {"Content-Type": "application/json"}

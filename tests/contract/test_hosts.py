@@ -8,10 +8,8 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from botocore.session import Session
 
-from tests.contract.test_control import port
-from tests.contract.test_management import NEVER, call
 from tests.support.apps import NO_DATABASE
-from tests.support.clients import ask, connection_id
+from tests.support.clients import NEVER, ask, call, connection_id, port
 from tests.support.gateways import PROJECTS, Running, gateway
 
 CONNECTION = f"/api/@connections/{NEVER}"

@@ -7,9 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.contract.test_connecting import handshake
-from tests.contract.test_management import SIGNED, call
-from tests.support.clients import connection_id, receive
+from tests.support.clients import SIGNED, call, connection_id, handshake, receive
 from tests.support.gateways import SECONDS, Running
 
 INFO = "GET /_gateway/info HTTP/1.1\r\nHost: {host}\r\n\r\n"

@@ -1,42 +1,18 @@
 """Rules 70 to 85: @connections, with unmodified boto3 and with plain HTTP."""
 
 import datetime as dt
-import http.client
 import json
 import threading
-from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 from websockets.frames import Frame, Opcode
 
-from tests.contract.test_messages import raw_client, read_frame
-from tests.support.clients import ask, connection_id, receive
-from tests.support.gateways import SECONDS, Running
-
-NEVER = "AAAAAAAAAAAAAAA="
-SIGNED = {"Authorization": "AWS4-HMAC-SHA256 Credential=x"}
-
-
-def call(
-    probe: Running,
-    method: str,
-    path: str,
-    body: bytes = b"",
-    headers: Mapping[str, str] = MappingProxyType({}),
-) -> tuple[int, Any, bytes]:
-    """One plain HTTP request; status, headers, body."""
-    client = http.client.HTTPConnection(urlsplit(probe.url).netloc, timeout=SECONDS)
-    try:
-        client.request(method, path, body, {**SIGNED, **headers})
-        response = client.getresponse()
-        return response.status, response.headers, response.read()
-    finally:
-        client.close()
+from tests.support.clients import NEVER, ask, call, connection_id, raw_client, read_frame, receive
+from tests.support.gateways import Running
 
 
 @pytest.mark.rule(70)

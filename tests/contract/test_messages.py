@@ -13,17 +13,18 @@ from websockets.frames import Frame, Opcode
 from websockets.sync.client import ClientConnection, connect
 
 from tests.contract.conftest import Events
-from tests.contract.test_connecting import handshake
 from tests.support.apps import NO_DATABASE
-from tests.support.clients import ask, connection_id, own_event, receive
+from tests.support.clients import (
+    ask,
+    connection_id,
+    handshake,
+    own_event,
+    raw_client,
+    read_frame,
+    receive,
+    seen_by,
+)
 from tests.support.gateways import PROJECTS, SECONDS, Running, gateway
-
-
-def close_code(client: ClientConnection) -> int | None:
-    """How the gateway closed the connection."""
-    with pytest.raises(ConnectionClosed):
-        client.recv(timeout=SECONDS)
-    return client.close_code
 
 
 def chosen(client: ClientConnection, text: str) -> str:
@@ -82,7 +83,7 @@ def test_a_binary_frame_closes_with_1003(probe: Running, events: Events, data: b
     with probe.connect() as client:
         mine = connection_id(client)
         client.send(data)
-        assert close_code(client) == 1003
+        assert seen_by(client)[0] == 1003
     context = events.of("DISCONNECT", mine)["requestContext"]
     assert context["disconnectStatusCode"] == 1003
     assert events.of("MESSAGE", mine)["body"] == '{"show": "event"}'
@@ -105,7 +106,7 @@ def test_a_frame_above_32_kb_closes_with_1009(probe: Running, events: Events, te
     with probe.connect() as client:
         mine = connection_id(client)
         client.send(text)
-        assert close_code(client) == 1009
+        assert seen_by(client)[0] == 1009
     assert events.of("DISCONNECT", mine)["requestContext"]["disconnectStatusCode"] == 1009
 
 
@@ -132,27 +133,7 @@ def test_a_message_above_128_kb_closes_with_1009(probe: Running) -> None:
     with probe.connect() as client:
         with contextlib.suppress(ConnectionClosed):  # the gateway may close before the last frame
             client.send(in_frames("x" * 131073))
-        assert close_code(client) == 1009
-
-
-def raw_client(probe: Running) -> socket.socket:
-    """A socket on which the handshake is done, for frames that no library sends."""
-    parts = urlsplit(probe.url)
-    raw = socket.create_connection((parts.hostname, parts.port), SECONDS)
-    raw.sendall(handshake(probe, parts.path))
-    head = b""
-    while not head.endswith(b"\r\n\r\n"):
-        head += raw.recv(1)
-    return raw
-
-
-def read_frame(raw: socket.socket) -> tuple[int, bytes]:
-    """The opcode and the payload of the next frame."""
-    stream = raw.makefile("rb")
-    first, length = stream.read(2)
-    if length == 126:
-        length = int.from_bytes(stream.read(2))
-    return first & 0x0F, stream.read(length)
+        assert seen_by(client)[0] == 1009
 
 
 @pytest.mark.rule(28)

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.contract.test_management import call
 from tests.support.apps import NO_DATABASE, replace
+from tests.support.clients import call
 from tests.support.gateways import Running, gateway, wait_until
 from tests.support.projects import write_project
 

@@ -11,9 +11,8 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from tests.chaos.project import copy_project
-from tests.contract.test_closing import seen_by
-from tests.contract.test_management import call
 from tests.end_to_end.conftest import Table
+from tests.support.clients import call, seen_by
 from tests.support.gateways import SECONDS, Running, gateway, wait_until
 
 SECRET = "a secret of the deployment, 32 bytes or more"

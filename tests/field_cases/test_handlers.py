@@ -16,11 +16,10 @@ from websockets.exceptions import InvalidStatus
 from decanter.cli import build_parser
 from decanter.errors import DecanterError
 from decanter.testing import ConnectRefused, WebSocketClient
-from tests.contract.test_management import call
 from tests.field_cases.apps import imported, plain_project
 from tests.field_cases.servers import Answer, Asked, serving
 from tests.support.apps import NO_DATABASE
-from tests.support.clients import receive
+from tests.support.clients import call, receive
 from tests.support.gateways import ROOT, Running, gateway, wait_until
 from tests.support.projects import table_resource
 

@@ -28,14 +28,6 @@ from decanter.runtime.settings import Settings
 from decanter.runtime.transports import open_transport
 from decanter.runtime.transports.base import Method
 from decanter.testing import WebSocketClient
-from tests.decanter.runtime.hooks.test_tokens import (
-    JWKS,
-    OTHER_JWK,
-    OTHER_KEY,
-    RS256,
-    hello,
-    rs256,
-)
 from tests.field_cases.apps import imported, stage
 from tests.field_cases.servers import Answer, Asked, serving
 from tests.support.events import CONNECTED_AT, connect_event, message_event
@@ -44,6 +36,7 @@ from tests.support.gateways import ROOT, SECONDS
 from tests.support.management import run_management
 from tests.support.peer import OK, Peer, Play, run_peer
 from tests.support.projects import write_project
+from tests.support.tokens import JWKS, OTHER_JWK, OTHER_KEY, RS256, hello, rs256
 
 SENDER = "Sender0000DoECA="
 SAY = json.dumps({"action": "say"})

@@ -4,10 +4,12 @@ A room is a folder or a file of the framework or of the tool. It stands on a flo
 itself and rooms on lower floors: so rooms of one floor never meet. The framework (`runtime`)
 imports nothing of the tool, and only what ships with it. The tool imports nothing of the framework,
 as it serves any Chalice project. An application imports `decanter` alone. Scripts that run as
-processes of their own stand alone.
+processes of their own stand alone. What several test modules use lives in tests/support, so no test
+module is imported.
 """
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -105,7 +107,7 @@ class Module:
     @staticmethod
     def _names_modules(base: str) -> bool:
         """Whether `from base import x` may import the module base.x: only packages have some."""
-        return base.partition(".")[0] in HOUSES
+        return base.partition(".")[0] in (*HOUSES, "tests")
 
 
 def modules(root: Path = ROOT) -> list[Module]:
@@ -169,6 +171,22 @@ def import_faults(found: list[Module]) -> list[str]:
         for module in found
         for imported in module.imports()
         if (reason := forbidden(module, imported))
+    ]
+
+
+def modules_of_tests(root: Path = ROOT) -> list[Module]:
+    """Everything under tests, but for the small applications that tests run."""
+    files = sorted((root / "tests").rglob("*.py"))
+    return [read(file, root) for file in files if root / "tests" / "projects" not in file.parents]
+
+
+def shared_test_faults(found: list[Module]) -> list[str]:
+    """Each import of a test module, or of something inside one."""
+    return [
+        f"{module.name}:{imported.line} imports {imported.target}: share it in tests/support"
+        for module in found
+        for imported in module.imports()
+        if imported.house == "tests" and re.search(r"\.test_", imported.target)
     ]
 
 

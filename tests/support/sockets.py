@@ -1,5 +1,6 @@
 """Hand-written stand-ins for what surrounds the gateway's core."""
 
+import asyncio
 from dataclasses import dataclass, field
 
 
@@ -32,3 +33,39 @@ class FakeOutlet:
 
     def abort(self) -> None:
         self.ended.append("aborted")
+
+
+class FakeTransport(asyncio.Transport):
+    """Keeps what is written; `unread` bytes of it still wait for the client."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written = bytearray()
+        self.unread = 0
+        self.reading = True
+        self.aborted = False
+        self.ended = False
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        pass
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.written += data
+
+    def can_write_eof(self) -> bool:
+        return True
+
+    def write_eof(self) -> None:
+        self.ended = True
+
+    def get_write_buffer_size(self) -> int:
+        return self.unread
+
+    def pause_reading(self) -> None:
+        self.reading = False
+
+    def resume_reading(self) -> None:
+        self.reading = True
+
+    def abort(self) -> None:
+        self.aborted = True

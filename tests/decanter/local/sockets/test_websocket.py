@@ -7,42 +7,7 @@ from collections.abc import Callable
 from websockets.frames import Close, Frame, Opcode
 
 from decanter.local.sockets.websocket import MAX_UNANSWERED, MAX_UNSENT_BYTES, WebSocket
-
-
-class FakeTransport(asyncio.Transport):
-    """Keeps what is written; `unread` bytes of it still wait for the client."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.written = bytearray()
-        self.unread = 0
-        self.reading = True
-        self.aborted = False
-        self.ended = False
-
-    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
-        pass
-
-    def write(self, data: bytes | bytearray | memoryview) -> None:
-        self.written += data
-
-    def can_write_eof(self) -> bool:
-        return True
-
-    def write_eof(self) -> None:
-        self.ended = True
-
-    def get_write_buffer_size(self) -> int:
-        return self.unread
-
-    def pause_reading(self) -> None:
-        self.reading = False
-
-    def resume_reading(self) -> None:
-        self.reading = True
-
-    def abort(self) -> None:
-        self.aborted = True
+from tests.support.sockets import FakeTransport
 
 
 class Client:
