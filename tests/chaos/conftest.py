@@ -57,6 +57,7 @@ def _places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., 
                     gateway(folder, *NEVER_IDLE, "--no-reload", environment=environment)
                 )
                 places[name] = running, stack.enter_context(Swarm(running.url))
+                stack.callback(Stage(*places[name], seed=0, size=0).leave)  # in order, not at once
             return places[name]
 
         yield find

@@ -27,14 +27,15 @@ TOKENS = (
     EXTRA
     + '''
 
-from decanter import Handshake, WebTokens
+from decanter import Hello, WebTokens
 
-router.authenticate(WebTokens())
+check = WebTokens()
 
 
-@router.on_connect
-def stumble(handshake: Handshake) -> None:
+@router.authenticate
+def stumble(hello: Hello) -> None:
     """Fail with a traceback, once the token is known to be good."""
+    check(hello)
     raise RuntimeError
 '''
 )

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import boto3
 
-from tests.chaos.swarm import Client, Swarm, Tally, total
+from tests.chaos.swarm import WAVE, Client, Swarm, Tally, total
 from tests.end_to_end.conftest import Table
 from tests.support.clients import call
 from tests.support.gateways import Running, wait_until
@@ -48,18 +48,20 @@ class Stage:
 
     # -- clients ---------------------------------------------------------------------------
 
-    def join(self, count: int | None = None) -> list[Client]:
+    def join(self, count: int | None = None, *, at_once: bool = False) -> list[Client]:
         """Have so many connected, or as many as this form of the suite has; each has its row."""
         wanted = count or self.size
-        self.swarm.leave(self.swarm.clients[wanted:])
-        self.swarm.join(wanted - len(self.swarm.clients))
+        self.leave(wanted)
+        missing = wanted - len(self.swarm.clients)
+        self.swarm.join(missing) if at_once else self.swarm.gather(missing)
         self.table.wait_for(wanted)
         return [*self.swarm.clients]
 
-    def leave(self) -> None:
-        """Disconnect everyone."""
-        self.swarm.leave(self.swarm.clients)
-        self.table.wait_for(0)
+    def leave(self, but: int = 0, *, at_once: bool = False) -> None:
+        """Disconnect everyone, but for so many."""
+        while surplus := self.swarm.clients[but:]:
+            self.swarm.leave(surplus if at_once else surplus[-WAVE:])
+            self.table.wait_for(len(self.swarm.clients))
 
     def end(self) -> None:
         """Leave it as it was: no faults, a row for each that is connected, empty ledgers."""

@@ -15,6 +15,9 @@ from websockets.exceptions import ConnectionClosed
 from tests.support.gateways import SECONDS
 
 T = TypeVar("T")
+WAVE = 4
+"""The clients that come or go at once where a crowd is not the point."""
+
 ERROR_FRAME = '{"error"'
 
 
@@ -105,6 +108,11 @@ class Swarm:
         joined = self._all(self._join(target, options) for _ in range(count))
         self.clients += joined
         return joined
+
+    def gather(self, count: int) -> None:
+        """Connect so many, a few at once, so that the gateway needs a few processes for it."""
+        for start in range(0, count, WAVE):
+            self.join(min(WAVE, count - start))
 
     def leave(self, clients: Sequence[Client], *, abruptly: bool = False) -> None:
         """Close them, or end their TCP connections without a word."""

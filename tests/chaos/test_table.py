@@ -70,10 +70,10 @@ def test_a_sender_alone_hears_itself_and_in_an_empty_table_nothing(stage: Stage)
 def test_everyone_who_connects_at_once_is_recorded_and_nobody_stays(stage: Stage) -> None:
     stage.leave()
     for _ in range(2):
-        clients = stage.join(2 * stage.size)
+        clients = stage.join(at_once=True)
         assert stage.broadcast(clients[0]) == Counts(sent=len(clients))
         stage.reconcile()
-        stage.leave()
+        stage.leave(at_once=True)
 
 
 @pytest.mark.case(19)
