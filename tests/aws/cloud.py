@@ -1,8 +1,6 @@
 """One AWS for the tests: moto's server in a thread, with what `tests.aws` adds to it."""
 
 import io
-import logging
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,10 +9,9 @@ from urllib.parse import parse_qs
 
 from botocore.session import Session
 from moto.core.models import DEFAULT_ACCOUNT_ID
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
-from werkzeug.serving import make_server
 
 from tests.aws import cloudformation, deployments, operations, resources
+from tests.support.moto_server import moto, serving
 
 REGION = "us-east-1"
 BUCKET = "pour-artifacts"
@@ -163,17 +160,8 @@ def cloud() -> Iterator[Cloud]:
     deployments.install()
     resources.install()
     cloudformation.install()
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    recorder = Recorder(DomainDispatcherApplication(create_backend_app))
-    server = make_server("127.0.0.1", 0, recorder, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        it = Cloud(f"http://127.0.0.1:{server.server_port}")
-        recorder.cloud = it
+    recorder = Recorder(moto())
+    with serving(recorder) as endpoint:
+        recorder.cloud = it = Cloud(endpoint)
         it.reset()
         yield it
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

@@ -15,6 +15,8 @@ RESULTS = Results(marked())
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if HERE in item.path.parents:
+            if item.get_closest_marker("xfail"):
+                item.add_marker(pytest.mark.open_row)
             for mark in item.iter_markers("row"):
                 item.user_properties += [("row", row) for row in mark.args]
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from moto.server import ThreadedMotoServer
 
 from chalicelib.connections import Connection
+from tests.support.moto_server import moto, serving
 
 _numbers = itertools.count()
 
@@ -24,11 +24,8 @@ def _log_lines(capsys: pytest.CaptureFixture[str]) -> LogLines:
 @pytest.fixture(name="dynamodb_endpoint", scope="session")
 def _dynamodb_endpoint() -> Iterator[str]:
     """moto's server: DynamoDB with HTTP between, as in a function."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    with serving(moto()) as endpoint:
+        yield endpoint
 
 
 @pytest.fixture(name="aws_environment")
