@@ -71,31 +71,31 @@ class Settings:
         """
         return cls(
             management_endpoint=(
-                _url(environ, "DECANTER_MANAGEMENT_ENDPOINT")
-                or _url(environ, "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI")
+                url_of(environ, "DECANTER_MANAGEMENT_ENDPOINT")
+                or url_of(environ, "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI")
             ),
             region=region_of(environ),
             transport=environ.get("DECANTER_TRANSPORT") or cls.transport,
-            concurrency=_number(environ, "DECANTER_CONCURRENCY", int, 1, 512),
+            concurrency=number(environ, "DECANTER_CONCURRENCY", int, 1, 512),
             post_timeout_seconds=(
-                _number(environ, "DECANTER_POST_TIMEOUT_SECONDS", float, 0.1, 29)
+                number(environ, "DECANTER_POST_TIMEOUT_SECONDS", float, 0.1, 29)
                 or cls.post_timeout_seconds
             ),
             deadline_seconds=(
-                _number(environ, "DECANTER_DEADLINE_SECONDS", float, 0.1, 900)
+                number(environ, "DECANTER_DEADLINE_SECONDS", float, 0.1, 900)
                 or cls.deadline_seconds
             ),
             posts_per_second=(
-                _number(environ, "DECANTER_POSTS_PER_SECOND", int, 1, 1_000_000)
+                number(environ, "DECANTER_POSTS_PER_SECOND", int, 1, 1_000_000)
                 or cls.posts_per_second
             ),
             max_broadcast_bytes=(
-                _number(environ, "DECANTER_MAX_BROADCAST_BYTES", int, 1, MAX_MESSAGE_BYTES)
+                number(environ, "DECANTER_MAX_BROADCAST_BYTES", int, 1, MAX_MESSAGE_BYTES)
                 or cls.max_broadcast_bytes
             ),
             metrics_namespace=environ.get("DECANTER_METRICS_NAMESPACE") or None,
             sweep_per_second=(
-                _number(environ, "DECANTER_SWEEP_PER_SECOND", int, 1, 1000) or cls.sweep_per_second
+                number(environ, "DECANTER_SWEEP_PER_SECOND", int, 1, 1000) or cls.sweep_per_second
             ),
         )
 
@@ -110,7 +110,7 @@ def sweep_minutes(environ: Mapping[str, str]) -> int | None:
     """
     if environ.get("DECANTER_SWEEP_MINUTES") == "0":
         return None
-    return _number(environ, "DECANTER_SWEEP_MINUTES", int, 1, 120)
+    return number(environ, "DECANTER_SWEEP_MINUTES", int, 1, 120)
 
 
 def region_of(environ: Mapping[str, str]) -> str | None:
@@ -134,20 +134,31 @@ def table_name(environ: Mapping[str, str], variable: str) -> str:
     )
 
 
-def _url(environ: Mapping[str, str], variable: str) -> str | None:
+def url_of(
+    environ: Mapping[str, str], variable: str, remedy: str = "a URL such as https://host/stage"
+) -> str | None:
+    """Read an http(s) URL, without a slash at its end; None if the variable is not set.
+
+    Raises:
+        SettingError: it is no such URL; `remedy` says what to set it to.
+    """
     value = environ.get(variable)
     if not value:
         return None
     parts = urlsplit(value)
     if parts.scheme not in {"http", "https"} or not parts.netloc:
-        raise SettingError(variable, value, "set it to a URL such as https://host/stage")
+        raise SettingError(variable, value, f"set it to {remedy}")
     return value.rstrip("/")
 
 
-def _number(
+def number(
     environ: Mapping[str, str], variable: str, kind: type[N], least: float, most: float
 ) -> N | None:
-    """A number between two bounds, above 0; None when the variable is not set."""
+    """Read a number between two bounds; None if the variable is not set.
+
+    Raises:
+        SettingError: it is no such number.
+    """
     value = environ.get(variable)
     if not value:
         return None

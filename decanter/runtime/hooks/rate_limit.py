@@ -20,7 +20,6 @@ limit's own interval. No write makes a row.
 
 import os
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import ClassVar, NamedTuple
 
 from pynamodb.attributes import NumberAttribute
@@ -30,6 +29,7 @@ from pynamodb.expressions.update import Action
 from decanter.runtime.clock import Clock
 from decanter.runtime.errors import Flooding, RateLimited, SettingError
 from decanter.runtime.routing.request import Request
+from decanter.runtime.settings import number
 from decanter.runtime.store.connections import Actions, ConnectionModel
 from decanter.runtime.store.tables import ChangedError, translated
 
@@ -142,20 +142,10 @@ def _limits(environ: Mapping[str, str]) -> _Limits | None:
     Raises:
         SettingError: a variable is no such number, or the second is set alone.
     """
-    per_second = _number(environ, PACE_VARIABLE, 1, MOST_PER_SECOND)
-    close_after = _number(environ, CLOSE_VARIABLE, (per_second or 0) + 1, MOST_AHEAD)
+    per_second = number(environ, PACE_VARIABLE, int, 1, MOST_PER_SECOND)
+    close_after = number(environ, CLOSE_VARIABLE, int, (per_second or 0) + 1, MOST_AHEAD)
     if per_second is not None:
         return _Limits(per_second, close_after)
     if close_after is not None:
         raise SettingError(PACE_VARIABLE, None, f"{CLOSE_VARIABLE} needs it: set both or neither")
     return None
-
-
-def _number(environ: Mapping[str, str], variable: str, least: int, most: int) -> int | None:
-    value = environ.get(variable)
-    if not value:
-        return None
-    with suppress(ValueError):
-        if least <= (number := int(value)) <= most:
-            return number
-    raise SettingError(variable, value, f"set it to a whole number from {least} to {most}")

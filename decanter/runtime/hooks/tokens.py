@@ -20,17 +20,16 @@ import json
 import logging
 import os
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from http.client import HTTPException
 from typing import Any
-from urllib.parse import urlsplit
 from urllib.request import urlopen
 
 from decanter.runtime.clock import Clock
 from decanter.runtime.errors import ConfigurationError, SettingError
 from decanter.runtime.logs import log
 from decanter.runtime.routing.connection_event import Handshake, Hello, Refused
+from decanter.runtime.settings import number, url_of
 
 LIFETIME_SECONDS = 600.0
 PAUSE_SECONDS = 30.0
@@ -103,6 +102,7 @@ MAX_TOKEN_BYTES = 4096
 LEAST_SECRET_BYTES = 32
 """HS256's key is at least as long as its hash (RFC 7518, section 3.2)."""
 
+LEEWAY_SECONDS = 30
 MAX_LEEWAY_SECONDS = 300
 
 
@@ -215,26 +215,14 @@ def _terms(environ: Mapping[str, str]) -> _Terms:
         raise ConfigurationError(
             f"DECANTER_JWT_SECRET is too short: HS256 needs {LEAST_SECRET_BYTES} bytes or more"
         )
-    parts = urlsplit(url)
-    if url and (parts.scheme not in {"http", "https"} or not parts.netloc):
-        raise SettingError("DECANTER_JWT_JWKS_URL", url, "set it to the key set's https URL")
+    url_of(environ, "DECANTER_JWT_JWKS_URL", "the key set's https URL")
+    leeway = number(environ, "DECANTER_JWT_LEEWAY_SECONDS", int, 0, MAX_LEEWAY_SECONDS)
     return _Terms(
         environ["DECANTER_JWT_ISSUER"],
         environ["DECANTER_JWT_AUDIENCE"],
         secret,
         url,
-        _leeway(environ.get("DECANTER_JWT_LEEWAY_SECONDS") or "30"),
-    )
-
-
-def _leeway(value: str) -> int:
-    with suppress(ValueError):
-        if 0 <= (seconds := int(value)) <= MAX_LEEWAY_SECONDS:
-            return seconds
-    raise SettingError(
-        "DECANTER_JWT_LEEWAY_SECONDS",
-        value,
-        f"set it to a whole number from 0 to {MAX_LEEWAY_SECONDS}",
+        LEEWAY_SECONDS if leeway is None else leeway,
     )
 
 
