@@ -23,10 +23,11 @@ from websockets.typing import Origin, Subprotocol
 from websockets.uri import parse_uri
 
 from decanter.errors import DecanterError
+from decanter.hosts import LOOPBACK
+from decanter.terminal import printable
 
 TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 """A token of RFC 9110, which names of headers and subprotocols are."""
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 class ClientError(DecanterError):
@@ -102,7 +103,6 @@ def seconds(text: str) -> float:
     return value
 
 
-CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 CLEAR_LINE = "\r\x1b[K"
 
 
@@ -202,11 +202,6 @@ class Terminal:
     def _write(self, text: str) -> None:
         sys.stdout.write(text)
         sys.stdout.flush()
-
-
-def printable(text: str) -> str:
-    """The text with control characters escaped: a peer must not steer the user's terminal."""
-    return CONTROL_CHARACTERS.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 EXAMPLE = '{"message":"sendmessage","data":"hello world !"}'

@@ -56,7 +56,7 @@ def test_every_room_and_script_has_its_rule() -> None:
         ("decanter.runtime.logs", "from decanter.runtime import session", "logs stands on floor 1"),
         ("decanter.runtime.store.tables", "from ..transports import X", "store stands on floor 3"),
         ("decanter.runtime.fanout.sweep", "from ..routing.router import X", "fanout stands on"),
-        ("decanter.gateway.rules", "import decanter.local.hosts", "gateway stands on floor 1"),
+        ("decanter.gateway.rules", "import decanter.local.journal", "gateway stands on floor 1"),
         ("decanter.local.serve", "from decanter import aws", "local stands on floor 2"),
         ("decanter.aws.table", "import decanter.local.serve", "aws stands on floor 2"),
         ("decanter.project.app_process", "from decanter import errors", "a script of its own"),
@@ -75,7 +75,7 @@ def test_a_broken_import_rule_is_found(name: str, source: str, reason: str) -> N
         ("decanter.runtime.hooks.tokens", "from ..routing.request import X\nimport jwt"),
         ("decanter.runtime.logs", "from decanter.runtime.clock import X"),
         ("decanter.local.serve", "import h11\nfrom decanter.gateway import rules"),
-        ("decanter.testing.client", "from decanter.local.hosts import X"),
+        ("decanter.testing.client", "from decanter.hosts import X"),
         ("decanter.project.app_process", "import json"),
     ],
 )

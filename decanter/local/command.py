@@ -5,8 +5,8 @@ import asyncio
 import re
 from pathlib import Path
 
+from decanter.hosts import is_address
 from decanter.local.fault_injection import Fault, FaultError
-from decanter.local.hosts import is_address
 from decanter.local.options import Options
 from decanter.local.serve import serve
 from decanter.project.config import Project

@@ -16,6 +16,7 @@ from decanter.errors import DecanterError
 from decanter.gateway.model import Accept, Connection, Invocation, Refuse
 from decanter.gateway.results import Failure, Outcome, Returned
 from decanter.local.functions.functions import Run
+from decanter.terminal import printable
 
 POSTS_SECONDS = 0.25
 """Calls to @connections are told together, once in so long: a broadcast is one line."""
@@ -226,8 +227,3 @@ def outcome_text(outcome: Outcome) -> str:
         value = outcome.value
         return str(value.get("statusCode", "no status") if isinstance(value, dict) else "no status")
     return outcome.name.lower().replace("_", " ")
-
-
-def printable(text: str) -> str:
-    """The text without control characters: what a client sent must not drive the terminal."""
-    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)

@@ -16,6 +16,7 @@ from decanter.gateway.events import API_ID, EventMaker
 from decanter.gateway.model import Api, Limits
 from decanter.gateway.rules import Gateway
 from decanter.gateway.selection import CHALICE_EXPRESSION
+from decanter.hosts import LOOPBACK, Hosts
 from decanter.local import files
 from decanter.local.banner import api_facts, banner
 from decanter.local.console.control import Control
@@ -27,7 +28,6 @@ from decanter.local.functions.environment import Maker
 from decanter.local.functions.forks import Forks
 from decanter.local.functions.functions import Functions
 from decanter.local.functions.pool import Scaling
-from decanter.local.hosts import LOOPBACK, Hosts
 from decanter.local.journal import Journal
 from decanter.local.options import Options
 from decanter.local.reload import Sources, changes

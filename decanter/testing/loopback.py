@@ -14,7 +14,7 @@ from typing import Any
 
 from decanter.gateway.management import FORBIDDEN, error, of_a_page
 from decanter.gateway.responses import Response
-from decanter.local.hosts import LOOPBACK, Hosts
+from decanter.hosts import LOOPBACK, Hosts
 from decanter.testing.dynamodb import application, moto
 from decanter.testing.environ import REGION
 

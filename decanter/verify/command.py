@@ -17,8 +17,9 @@ from botocore.session import Session
 
 from decanter.aws.errors import explained
 from decanter.cli import INTERRUPTED
-from decanter.client import EXAMPLE, LOOPBACK, check_url
+from decanter.client import EXAMPLE, check_url
 from decanter.errors import DecanterError
+from decanter.hosts import LOOPBACK
 from decanter.verify import gateway, management, service
 from decanter.verify.coverage import gaps
 from decanter.verify.endpoint import Endpoint

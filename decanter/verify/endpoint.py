@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from decanter.client import LOOPBACK
+from decanter.hosts import LOOPBACK
 
 CLOSE_SECONDS = 2
 

@@ -12,10 +12,10 @@ from decanter.gateway.events import API_ID, EventMaker
 from decanter.gateway.model import Api, Invocation, Route
 from decanter.gateway.results import Outcome, Returned
 from decanter.gateway.rules import Gateway
+from decanter.hosts import Hosts
 from decanter.local.console.control import Control
 from decanter.local.fault_injection import Faults
 from decanter.local.functions.functions import Functions
-from decanter.local.hosts import Hosts
 from decanter.local.journal import Journal
 from decanter.local.schedules import Schedules
 from decanter.local.sockets.http import HttpConnection

@@ -14,7 +14,8 @@ from websockets.http11 import Response
 from websockets.sync.server import ServerConnection
 
 from decanter.cli import main
-from decanter.client import printable, refusal, seconds, split_header, without_secrets
+from decanter.client import refusal, seconds, split_header, without_secrets
+from decanter.terminal import printable
 from tests.support.peers import PATIENCE_SECONDS, Peer, PseudoTerminal, command, converse, echo
 
 

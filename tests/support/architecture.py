@@ -29,7 +29,7 @@ RUNTIME_FLOORS = (
     ("hooks",),
 )
 TOOL_FLOORS = (
-    ("arguments", "errors", "extras"),
+    ("arguments", "errors", "extras", "hosts", "terminal"),
     ("gateway", "project"),
     ("aws", "cli", "client", "local", "new", "vendor"),
     ("testing", "verify"),

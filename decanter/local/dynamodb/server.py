@@ -197,7 +197,7 @@ class Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         hint = HINT.format(port=self.server_port)
         self.moto = Moto(application, region, Notes(to_standard_error), hint)
-        self.faults = load("fault_injection").Faults()
+        self.faults = load("local/fault_injection").Faults()
         self.on_strike: Callable[[int], object] = lambda _: None
         hosts = load("hosts")
         self._hosts = hosts.Hosts(hosts.LOOPBACK, self.server_port, allow_hosts)
@@ -347,9 +347,9 @@ def to_standard_error(line: str, detail: str) -> None:
 
 
 def load(name: str) -> ModuleType:
-    """Load a file of `decanter.local` by its path: nothing of ours is on a script's `sys.path`."""
-    path = Path(__file__).parents[1] / f"{name}.py"
-    spec = importlib.util.spec_from_file_location(f"decanter_{name}", path)
+    """Load a file of `decanter` by its path: nothing of ours is on a script's `sys.path`."""
+    path = Path(__file__).parents[2] / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(f"decanter_{path.stem}", path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)

@@ -23,10 +23,10 @@ from decanter.gateway.responses import (
 )
 from decanter.gateway.results import Outcome, Returned
 from decanter.gateway.rules import Gateway
+from decanter.hosts import Hosts
 from decanter.local.console.control import Control
 from decanter.local.fault_injection import Fault, Faults
 from decanter.local.functions.functions import Functions
-from decanter.local.hosts import Hosts
 from decanter.local.journal import Journal
 from decanter.local.sockets import http_routes
 from decanter.local.sockets.http import HttpConnection

@@ -11,7 +11,8 @@ from decanter.errors import ProjectError
 from decanter.gateway.model import Invocation
 from decanter.gateway.results import Failure, Returned
 from decanter.local.functions.functions import Run
-from decanter.local.journal import Journal, printable
+from decanter.local.journal import Journal
+from decanter.terminal import printable
 
 CONTEXT = {"requestId": "R" * 15 + "=", "connectionId": "C" * 15 + "="}
 INVOCATION = Invocation("websocket_message", "$default", {"requestContext": CONTEXT})

@@ -16,11 +16,11 @@ from decanter.gateway.events import EventMaker
 from decanter.gateway.model import Api, Limits
 from decanter.gateway.rules import Gateway
 from decanter.gateway.selection import CHALICE_EXPRESSION
+from decanter.hosts import Hosts
 from decanter.local.console.control import Control
 from decanter.local.fault_injection import Faults
 from decanter.local.functions.functions import Functions
 from decanter.local.functions.pool import Scaling
-from decanter.local.hosts import Hosts
 from decanter.local.journal import Journal
 from decanter.local.schedules import Schedules
 from decanter.local.sockets.server import Server

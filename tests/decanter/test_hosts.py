@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from decanter.local.hosts import Hosts, own_hosts
+from decanter.hosts import Hosts, own_hosts
 
 LOCAL = Hosts.listening("127.0.0.1", ("127.0.0.1", 8000))
 OPEN = Hosts.listening("0.0.0.0", ("0.0.0.0", 8000))

@@ -1,0 +1,11 @@
+"""Text of others on the user's terminal."""
+
+import re
+
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+"""Control characters drive a terminal; surrogates have no encoding."""
+
+
+def printable(text: str) -> str:
+    """Return the text with control characters escaped."""
+    return _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
