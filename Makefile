@@ -37,8 +37,8 @@ client: $(RUNNABLE) ## connect to it: what you type is sent, what arrives is pri
 ##@ Develop
 .PHONY: test
 test: .venv ## run the tests and report branch coverage
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "not open_row" \
-	  --cov --cov-report=term $(ARGS)
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder \
+	  -m "not open_row" --cov --cov-report=term $(ARGS)
 
 # CHAOS_SEED=7 plays one seed again; CHAOS_CLIENTS=500 is the most that is worth while here.
 .PHONY: chaos

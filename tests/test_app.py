@@ -157,7 +157,7 @@ BODIES = WHOLE | BROKEN | st.text(st.characters()) | st.none()
 
 
 @settings(
-    max_examples=2000, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=500, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(BODIES)
 def test_no_body_raises_or_is_called_our_fault(service: Service, body: str | None) -> None:

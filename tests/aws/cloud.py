@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from botocore.session import Session
+from moto.backends import get_backend
 from moto.core.models import DEFAULT_ACCOUNT_ID
 
 from tests.aws import cloudformation, deployments, operations, resources
@@ -100,18 +101,24 @@ class Cloud:
         originals[stack["StackId"]] = change(originals[stack["StackId"]])
 
     def left(self) -> dict[str, list[str]]:
-        """Everything that there is in the account but the bucket itself, by kind."""
-        client = self.client
-        stacks = client("cloudformation").describe_stacks()["Stacks"]
-        functions = client("lambda").list_functions()["Functions"]
-        groups = client("logs").describe_log_groups()["logGroups"]
+        """Everything that there is in the account but the bucket itself, by kind.
+
+        As moto has it: asking over HTTP takes ten times as long.
+        """
+
+        def backend(service: str, where: str = REGION) -> Any:
+            untyped: Any = get_backend  # a literal name is typed as its backend
+            return untyped(service)[DEFAULT_ACCOUNT_ID][where]
+
         found = {
-            "stacks": [stack["StackName"] for stack in stacks],
-            "functions": [function["FunctionName"] for function in functions],
-            "apis": [api["Name"] for api in client("apigatewayv2").get_apis()["Items"]],
-            "tables": client("dynamodb").list_tables()["TableNames"],
-            "roles": [role["RoleName"] for role in client("iam").list_roles()["Roles"]],
-            "log groups": [group["logGroupName"] for group in groups],
+            "stacks": [stack.name for stack in backend("cloudformation").stacks.values()],
+            "functions": [
+                function.function_name for function in backend("lambda").list_functions()
+            ],
+            "apis": [api.name for api in backend("apigatewayv2").apis.values()],
+            "tables": [*backend("dynamodb").tables],
+            "roles": [role.name for role in backend("iam", "aws").roles.values()],
+            "log groups": [*backend("logs").groups],
             "objects": self.objects(),
         }
         return {kind: names for kind, names in found.items() if names}
@@ -124,6 +131,12 @@ class Cloud:
         self.calls.append(call)
         if self.on_answer is not None:
             self.on_answer(call)
+
+
+def backend(service: Any, where: str = REGION) -> Any:
+    """What moto has of a service in the one account, in a region or (IAM) a partition."""
+    backends: Any = get_backend(service)
+    return backends[DEFAULT_ACCOUNT_ID][where]
 
 
 class Recorder:

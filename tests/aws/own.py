@@ -10,7 +10,7 @@ from typing import Any
 from decanter.aws.package import CHALICE
 from tests.aws.cloud import BUCKET
 from tests.support.gateways import ROOT
-from tests.support.projects import clean_environment, decanter
+from tests.support.projects import clean_environment, decanter_here
 
 
 def copy(project: Path) -> Path:
@@ -30,7 +30,7 @@ def sweeping(project: Path) -> Path:
         stage["environment_variables"]["DECANTER_SWEEP_MINUTES"] = "5"
         stage["lambda_functions"]["sweep"] = {"iam_policy_file": f"policy-{name}-sweep.json"}
     path.write_text(json.dumps(config))
-    done = decanter("template", "--project-dir", project)
+    done = decanter_here("template", "--project-dir", project)
     assert done.returncode == 0, done.stderr
     return project
 

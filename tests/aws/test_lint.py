@@ -21,7 +21,7 @@ from tests.aws.own import copy, packaged, sweeping
 from tests.support.declarations import NEEDY_TABLE, ROUTER
 from tests.support.gateways import ROOT
 from tests.support.moto_server import untraced
-from tests.support.projects import APP, TABLE, decanter, write_project
+from tests.support.projects import APP, TABLE, decanter_here, write_project
 
 # Informational rules are on: that actions fit the resources of their statement is one of them.
 STRICT = ManualArgs(regions=["eu-west-1", "cn-north-1", "us-gov-west-1"], include_checks=["I"])
@@ -60,7 +60,7 @@ def test_nothing_with_the_overrides_that_the_documentation_shows(tmp_path: Path)
     project = copy(tmp_path / "decanter")
     text = json.dumps({"Resources": resources})
     (project / ".chalice" / "overrides.json").write_text(text)
-    assert decanter("template", "--project-dir", project).returncode == 0
+    assert decanter_here("template", "--project-dir", project).returncode == 0
     assert findings(packaged(project, tmp_path / "out")) == []
 
 
@@ -69,7 +69,7 @@ def test_nothing_for_an_app_with_more_than_one_of_everything(tmp_path: Path) -> 
     rooms = {**NEEDY_TABLE, "logical_id": "RoomsTable", "environment": "ROOMS_TABLE"}
     app = APP.replace(f"return {TABLE}", f"return {NEEDY_TABLE}") + MORE.format(rooms, ROUTER)
     project = write_project(tmp_path / "p", app)
-    assert decanter("template", "--project-dir", project).returncode == 0
+    assert decanter_here("template", "--project-dir", project).returncode == 0
     template = packaged(project, tmp_path / "out")
     assert {"APIHandler", "DefaultRole", "RoomsTable", "Nightly"} <= set(template["Resources"])
     assert findings(template) == []

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import pytest
@@ -17,14 +18,19 @@ class Database:
     endpoint: str
 
     def client(self, region: str = "us-east-1", access_key: str = "local") -> Any:
-        """A botocore client as anybody else would make it."""
-        return Session().create_client(
-            "dynamodb",
-            region_name=region,
-            endpoint_url=self.endpoint,
-            aws_access_key_id=access_key,
-            aws_secret_access_key="local",
-        )
+        """A botocore client as anybody else would make it; each is made once, as it takes long."""
+        return _client(self.endpoint, region, access_key)
+
+
+@cache
+def _client(endpoint: str, region: str, access_key: str) -> Any:
+    return Session().create_client(
+        "dynamodb",
+        region_name=region,
+        endpoint_url=endpoint,
+        aws_access_key_id=access_key,
+        aws_secret_access_key="local",
+    )
 
 
 @pytest.fixture(name="started", scope="session")

@@ -1,12 +1,18 @@
 """Chalice projects made for a test, and the tool run on them as a user runs it."""
 
+import io
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
+
+import pytest
+
+from decanter.cli import main
 
 ROOT = Path(__file__).parents[2]
 
@@ -106,6 +112,19 @@ def decanter(*arguments: str | Path, **variables: str) -> subprocess.CompletedPr
         timeout=60,
         check=False,
     )
+
+
+def decanter_here(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run `decanter` in this process, where a process is not the point: it spares half a second."""
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        patch.chdir(ROOT)
+        for name in set(os.environ) - set(clean_environment()):
+            patch.delenv(name)
+        for name, value in clean_environment().items():
+            patch.setenv(name, value)
+        status = main([*map(str, arguments)])
+    return subprocess.CompletedProcess(arguments, status, out.getvalue(), err.getvalue())
 
 
 def clean_environment() -> dict[str, str]:

@@ -81,7 +81,7 @@ cases = st.builds(
 )
 
 
-@settings(max_examples=2000, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(cases)
 def test_every_byte_is_what_botocore_signs_and_sends(case: Case) -> None:
     url = f"{case.scheme}://{case.host}/{case.stage}"
