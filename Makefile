@@ -36,9 +36,13 @@ client: $(RUNNABLE) ## connect to it: what you type is sent, what arrives is pri
 
 ##@ Develop
 .PHONY: test
-test: .venv ## run the tests and report branch coverage
+test: .venv ## run the tests
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder \
-	  -m "not open_row" --cov --cov-report=term $(ARGS)
+	  -m "not open_row" $(ARGS)
+
+.PHONY: coverage
+coverage: .venv ## run them and report branch coverage, which takes longer
+	$(MAKE) test ARGS='--cov --cov-report=term $(ARGS)'
 
 # CHAOS_SEED=7 plays one seed again; CHAOS_CLIENTS=500 is the most that is worth while here.
 .PHONY: chaos

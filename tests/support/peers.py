@@ -150,6 +150,8 @@ class PseudoTerminal:
         return self._shown
 
     def _read(self) -> bytes:
-        ready, _, _ = select.select([self._master], [], [], PATIENCE_SECONDS)
+        poll = select.poll()  # select() takes no descriptor above 1023
+        poll.register(self._master, select.POLLIN)
+        ready = poll.poll(1000 * PATIENCE_SECONDS)
         assert ready, f"the client shows nothing more; so far: {self._shown!r}"
         return os.read(self._master, 4096)
