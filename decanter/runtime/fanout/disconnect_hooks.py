@@ -5,8 +5,8 @@ the `$disconnect` event, a broadcast, a send or a sweep. They run in the event's
 the posts of the broadcast that found the connection gone. A row is deleted only while there is time
 for its hooks; the others are kept, and found again later.
 
-What a hook sends deletes no rows, so hooks do not call each other. It is not posted to connections
-that are known to be gone.
+What a hook sends deletes no rows, so hooks do not call each other. A hook's broadcast leaves out
+connections that are known to be gone.
 """
 
 import logging

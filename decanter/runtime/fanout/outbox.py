@@ -80,7 +80,8 @@ class Outbox:
             report = self._send_one(connection_ids, text)
         else:
             report = self._send_all(connection_ids, text)
-        self._remove(report.gone_ids)
+        if report.gone_ids:
+            self._remove(report.gone_ids)
         return report
 
     def broadcast(self, text: str, after: str = BEGINNING, exclude: Collection[str] = ()) -> Report:
@@ -100,14 +101,14 @@ class Outbox:
         audience = Everyone(
             self.connections, self.clock, self.workers, self.backoff, self.deadline, after
         )
-        nested = self.hooks is not None and self.hooks.running
-        if self.hooks and nested:
-            exclude = self.hooks.gone.union(exclude)
+        in_a_hook = self.hooks if self.hooks and self.hooks.running else None
+        if in_a_hook:
+            exclude = in_a_hook.gone.union(exclude)
         broadcast = Broadcast(
             self.transport(), self.connections, self.clock, self.workers, self.hooks
         )
         report = broadcast.run(audience, data, self.deadline, exclude)
-        if not nested:
+        if not in_a_hook:
             self.reports.append(report)
         measure(report, self.metrics_namespace, self.clock.time_ms())
         return report
@@ -127,7 +128,7 @@ class Outbox:
         the endpoint may be a wrong one, and all rows are kept.
         """
         reach = self.transport().reach
-        if not connection_ids or not reach.reached:
+        if not reach.reached:
             return
         than_ms = self.clock.time_ms() - GRACE_MS
         cleanup = Cleanup(
@@ -146,15 +147,15 @@ class Outbox:
         outcome = self.post(connection_id, text)
         if outcome.result is Result.REFUSED:
             raise PostingRefusedError(outcome.reason)
-        gone = outcome.result in (Result.GONE, Result.MALFORMED)
-        failed = outcome.result is not Result.OK and not gone
+        sent = outcome.result is Result.OK
+        failed = not sent and not outcome.gone
         return Report(
-            sent=int(not gone and not failed),
-            gone=int(gone),
+            sent=int(sent),
+            gone=int(outcome.gone),
             failed=int(failed),
             milliseconds=round((self.clock.monotonic() - began) * 1000),
             repeated=outcome.repeated,
-            gone_ids=(connection_id,) if gone else (),
+            gone_ids=(connection_id,) if outcome.gone else (),
             failed_ids=(connection_id,) if failed else (),
         )
 

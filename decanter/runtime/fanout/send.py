@@ -34,7 +34,7 @@ class _Tally:
         self.unproven += outcome.unproven
         if outcome.result is Result.OK:
             self.sent += 1
-        elif outcome.result in (Result.GONE, Result.MALFORMED):
+        elif outcome.gone:
             self.gone.append(connection_id)
         elif outcome.result is Result.REFUSED:
             raise PostingRefusedError(outcome.reason)
@@ -61,10 +61,10 @@ def send(
     for delivery in transport.call_all("POST", untried, data, deadline.posts):
         tally.add(delivery)
     left_over = tuple(recipient.connection_id for recipient in untried)
-    gone, pending = tally.gone, list[str]()
-    if doubt := transport.reach.doubt(len(gone) + tally.unproven, connections):
+    doubt = transport.reach.doubt(len(tally.gone) + tally.unproven, connections)
+    if doubt:
         log("nobody_reached", logging.ERROR, **doubt.as_fields())
-        gone, pending = pending, gone
+    gone, pending = ((), tuple(tally.gone)) if doubt else (tuple(tally.gone), ())
     failed = (*tally.failed, *pending)
     if failed or left_over:
         counts = {"failed": len(failed), "left_over": len(left_over)}
@@ -77,7 +77,7 @@ def send(
         left_over=len(left_over),
         milliseconds=round((clock.monotonic() - began) * 1000),
         repeated=tally.repeated,
-        gone_ids=tuple(gone),
+        gone_ids=gone,
         failed_ids=failed,
         left_over_ids=left_over,
     )

@@ -128,7 +128,7 @@ class Survey:
         for row, outcome in self.transport.call_all(method, untried, b"", self.deadline.posts):
             if outcome.result is Result.OK:
                 succeed()
-            elif outcome.result in (Result.GONE, Result.MALFORMED):
+            elif outcome.gone:
                 self.cleanup.add(row)
             else:
                 self._keep()

@@ -138,7 +138,7 @@ class ConnectionEvent:
 
     @cached_property
     def identity(self) -> str | None:
-        """Whose connection it is, as a connect hook recorded it; one read of the table.
+        """Whose connection it is, as the authenticate hook recorded it; one read of the table.
 
         Raises:
             StoreError, ConfigurationError: the table cannot be read.

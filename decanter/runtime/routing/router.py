@@ -141,7 +141,7 @@ class Router(Routes):
 
     def _connect(self, event: Event, context: object) -> Response:
         """Record a connection; another status than 200 makes API Gateway refuse it."""
-        return self._handle(event, lambda: self._admit(event))
+        return self._logged(event, lambda: self._admit(event))
 
     def _admit(self, event: Event) -> Response:
         handshake = Handshake(event)
@@ -166,7 +166,7 @@ class Router(Routes):
                 raise errors[0]
             return {"statusCode": 200}
 
-        return self._handle(event, forget)
+        return self._logged(event, forget)
 
     def _found_gone(self, event: Event, context: object, outbox: Outbox) -> CallHooks | None:
         """Return what calls the disconnect hooks for a connection; None without any."""
@@ -226,8 +226,8 @@ class Router(Routes):
             line.add(answered=type(error).__name__)
             return response_of(self.error_handlers[kinds[0]](request, error))
 
-    def _handle(self, event: Event, work: Callable[[], Response]) -> Response:
-        """The whole of a `$connect` or `$disconnect` event, whatever the work raises."""
+    def _logged(self, event: Event, work: Callable[[], Response]) -> Response:
+        """Do the work of a `$connect` or `$disconnect` event; log it, whatever the work raises."""
         line = self._begin(event)
         line.add(route=event["requestContext"].get("routeKey"))
         try:

@@ -115,7 +115,7 @@ class ConnectionModel(Model):
 
     @classmethod
     def identify(cls, connection_id: str) -> str | None:  # noqa: ARG003 - its subclass reads it
-        """Nobody's: `identity.IdentifiedModel` knows more."""
+        """None here; `IdentifiedModel` overrides it."""
         return None
 
     @classmethod

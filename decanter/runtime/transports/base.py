@@ -92,6 +92,11 @@ class Outcome(NamedTuple):
         return self.result is Result.THROTTLED
 
     @property
+    def gone(self) -> bool:
+        """True if API Gateway itself says that there is no such connection, or can be none."""
+        return self.result in (Result.GONE, Result.MALFORMED)
+
+    @property
     def unproven(self) -> bool:
         """True for a 410 that is not API Gateway's own word."""
         return self.status == HTTPStatus.GONE and self.result is Result.FAILED
@@ -181,8 +186,7 @@ class Reach:
         outcome = outcome_of(status, error_type)
         if outcome.result is not Result.OK:
             return outcome
-        if _describes_a_connection(body) if method == "GET" else not body:
-            self.reached = True
+        self.reached |= _describes_a_connection(body) if method == "GET" else not body
         return outcome
 
     def doubt(self, gone: int, connections: Connections) -> NobodyReachedError | None:
