@@ -23,6 +23,7 @@ from decanter.local.dynamodb.embedded import EmbeddedDynamoDB, create_tables
 from decanter.new import create
 from decanter.project.config import TEMPLATE, Project
 from decanter.project.describe import describe
+from tests.support.bare import invoke
 from tests.support.events import connect_event, disconnect_event, message_event
 from tests.support.gateways import ROOT, SECONDS, Running, gateway
 from tests.support.management import run_management
@@ -56,16 +57,6 @@ from decanter.cli import main
 sys.exit(main())
 """
 BARE = (sys.executable, "-I", "-S", "-B")
-
-# Calls the handlers of the app in argv[1] as Lambda does: by their names in the module.
-INVOKE = """
-import json, sys
-sys.path.insert(0, sys.argv[1])
-import app
-for event in map(json.loads, sys.argv[2:]):
-    key = event["requestContext"]["routeKey"]
-    print(getattr(app, app.app.websocket_handlers[key].name)(event, None)["statusCode"])
-"""
 
 Pack = Callable[[str], Path]
 
@@ -159,23 +150,20 @@ def test_its_handlers_run_bare(
     connect = connect_event(**now) | {"queryStringParameters": {"nickname": "alice"}}
     events = (connect, message_event(MESSAGES[name], **now), disconnect_event(**now))
     with run_management() as management:
-        done = subprocess.run(
-            [*BARE, "-c", INVOKE, str(unpacked), *map(json.dumps, events)],
-            env={
-                **variables,
+        answers = invoke(
+            unpacked,
+            *zip(("app.connect", "app.message", "app.disconnect"), events, strict=True),
+            **variables
+            | {
                 "AWS_ACCESS_KEY_ID": "test",
                 "AWS_SECRET_ACCESS_KEY": "test",
                 "AWS_REGION": "us-east-1",
                 "AWS_ENDPOINT_URL_DYNAMODB": dynamodb.endpoint,
                 "DECANTER_MANAGEMENT_ENDPOINT": management.endpoint,
             },
-            capture_output=True,
-            text=True,
-            timeout=SECONDS,
-            check=False,
         )
-    assert [line for line in done.stdout.splitlines() if line.isdigit()] == ["200"] * 3, done
-    assert management.received, done.stdout
+    assert [answer["statusCode"] for answer in answers] == [200] * 3
+    assert management.received
     (sender,) = management.received
     assert sender == connect["requestContext"]["connectionId"]
 

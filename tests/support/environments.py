@@ -1,7 +1,6 @@
 """Virtual environments with the wheel of this checkout, made without an index."""
 
 import os
-import shutil
 import subprocess
 import sys
 import sysconfig
@@ -12,18 +11,15 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from tests.support.projects import ROOT, clean_environment
+from tests.support.projects import clean_environment, copy_source
 
 PIP = (sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check")
 
 
 def build_wheel(folder: Path) -> Path:
-    """Build the wheel from a copy of what it is made of, so that the checkout stays as it is."""
+    """Build the wheel from a copy of its source."""
     source = folder / "source"
-    ignored = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(ROOT / "decanter", source / "decanter", ignore=ignored)
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, source)
+    copy_source(source)
     options = ("--no-deps", "--no-build-isolation", "--wheel-dir", str(folder))
     subprocess.run([*PIP, "wheel", *options, str(source)], check=True)
     (wheel,) = folder.glob("*.whl")

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -125,6 +126,14 @@ def decanter_here(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
             patch.setenv(name, value)
         status = main([*map(str, arguments)])
     return subprocess.CompletedProcess(arguments, status, out.getvalue(), err.getvalue())
+
+
+def copy_source(folder: Path) -> None:
+    """Copy what Decanter is installed from, so that a build leaves the checkout as it is."""
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "decanter", folder / "decanter", ignore=ignored)
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, folder / name)
 
 
 def clean_environment() -> dict[str, str]:

@@ -1,7 +1,6 @@
 """A user's virtual environment, and commands in it as the user types them."""
 
 import os
-import shutil
 import subprocess
 import sysconfig
 import venv
@@ -9,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.support.projects import ROOT, clean_environment
+from tests.support.projects import clean_environment, copy_source
 
 CHECKOUT = "path/to/this/checkout"
 """What the documentation calls the folder from which Decanter is installed."""
@@ -33,10 +32,7 @@ class Environment:
         (Path(packages) / "dependencies.pth").write_text(sysconfig.get_path("purelib"))
         script = f"#!{made.python}\nfrom pip._internal.cli.main import main\nexit(main())\n"
         made.write_script("pip", script)
-        ignored = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(ROOT / "decanter", made.source / "decanter", ignore=ignored)
-        for name in ("pyproject.toml", "README.md", "LICENSE"):
-            shutil.copy(ROOT / name, made.source / name)
+        copy_source(made.source)
         return made
 
     @property

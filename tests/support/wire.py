@@ -6,14 +6,13 @@
 import json
 import re
 import socket
-import struct
 import sys
 from dataclasses import dataclass
 
+from websockets.frames import Close, Frame, Opcode
+
 SECONDS = 15.0
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="  # RFC 6455, section 1.3
-MASK = b"\x01\x02\x03\x04"
-TEXT, BINARY, CLOSE, PING = 1, 2, 8, 9
 
 MESSAGES = (
     '{"message":"sendmessage","data":"hello world !"}',
@@ -104,13 +103,8 @@ class Peer:
     def close(self) -> None:
         self._socket.close()
 
-    def send(self, payload: bytes, opcode: int = TEXT) -> None:
-        size = len(payload)
-        masked = bytes(byte ^ MASK[index % 4] for index, byte in enumerate(payload))
-        length = bytes([0x80 | size]) if size < 126 else struct.pack("!BH", 0xFE, size)
-        if size > 65_535:
-            length = struct.pack("!BQ", 0xFF, size)
-        self._socket.sendall(bytes([0x80 | opcode]) + length + MASK + masked)
+    def send(self, payload: bytes, opcode: Opcode = Opcode.TEXT) -> None:
+        self._socket.sendall(Frame(opcode, payload).serialize(mask=True))
 
     def frame(self) -> str:
         """The next frame: its header's bytes, and its payload."""
@@ -166,18 +160,18 @@ def play(port: int) -> list[str]:
     for mistake in MISTAKES:
         first.send(mistake.encode())
         note("first", first.frame())
-    first.send(b"still there?", PING)
+    first.send(b"still there?", Opcode.PING)
     note("first", first.frame())
     second.send(MESSAGES[0].encode())
     note("second", second.frame())
     note("first", first.frame())
-    second.send(struct.pack("!H", 1000) + b"bye", CLOSE)
+    second.send(Close(1000, "bye").serialize(), Opcode.CLOSE)
     note("second", second.rest())
     first.send(b"x" * 32_769)
     note("first", first.rest())
     third = Peer("third", port)
     note("third", third.upgrade())
-    third.send(b"\xff\xfe", BINARY)
+    third.send(b"\xff\xfe", Opcode.BINARY)
     note("third", third.rest())
     return lines
 
