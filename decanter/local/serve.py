@@ -88,7 +88,7 @@ class _Service:
             observer=self._journal,
             start=self._forks.start,
         )
-        self._schedules = Schedules(self._functions, self._stack, self._journal)
+        self._schedules = Schedules(self._functions.scheduled, self._stack, self._journal)
         self._gateway = Gateway(
             Api(project.api_stage, {}, CHALICE_EXPRESSION),
             EventMaker(project.api_stage, f"{shown_host(options.host)}:{self._port}"),

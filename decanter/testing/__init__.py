@@ -18,7 +18,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from decanter.extras import missing_extra
-from decanter.testing.collector import collector_paused
+from decanter.testing.gc_paused import gc_paused
 
 if TYPE_CHECKING:
     from decanter.testing.block import aws_allowed
@@ -56,7 +56,7 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     module = _MODULES.get(name) or ("events" if name.endswith("_event") else "errors")
     try:
-        with collector_paused():
+        with gc_paused():
             return getattr(import_module(f"{__name__}.{module}"), name)
     except ModuleNotFoundError as error:
         if (line := missing_extra(error)) is None:
