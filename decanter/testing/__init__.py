@@ -22,7 +22,7 @@ from decanter.testing.gc_paused import gc_paused
 
 if TYPE_CHECKING:
     from decanter.testing.block import aws_allowed
-    from decanter.testing.client import WebSocketClient
+    from decanter.testing.client import WebSocket, WebSocketClient
     from decanter.testing.errors import (
         CallRefused,
         ConnectionClosed,
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
         UnreadFrames,
     )
     from decanter.testing.events import connect_event, disconnect_event, message_event
-    from decanter.testing.websocket import WebSocket
 
 __all__ = [
     "CallRefused",
@@ -47,7 +46,7 @@ __all__ = [
     "message_event",
 ]
 
-_MODULES = {"WebSocket": "websocket", "WebSocketClient": "client", "aws_allowed": "block"}
+_MODULES = {"WebSocket": "client", "WebSocketClient": "client", "aws_allowed": "block"}
 
 
 def __getattr__(name: str) -> Any:
