@@ -95,9 +95,9 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from decanter.runtime.gc_paused import collector_paused
+    from decanter.runtime.gc_paused import gc_paused
 
-    with collector_paused():
+    with gc_paused():
         value = getattr(import_module(f"decanter.runtime.{_MODULES[name]}"), name)
     globals()[name] = value
     return value

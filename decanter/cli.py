@@ -55,7 +55,7 @@ COMMANDS = (
     ),
     Command(
         "template",
-        "decanter.aws.template_command",
+        "decanter.aws.template",
         "write the merge template and the policies that the app's declarations make",
         "decanter template --check",
     ),

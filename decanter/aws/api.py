@@ -20,7 +20,6 @@ Section = dict[str, Any]
 
 DEPLOYMENT = f"{WEBSOCKET_API}Deployment"
 STAGE = f"{WEBSOCKET_API}Stage"
-MESSAGE_FUNCTION = "websocket_message"
 
 RATE_PARAMETER = "ThrottlingRateLimit"
 BURST_PARAMETER = "ThrottlingBurstLimit"

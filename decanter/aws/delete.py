@@ -6,7 +6,6 @@ import json
 from decanter.arguments import add_adopt_argument, add_stack_arguments
 from decanter.aws.bucket import Bucket
 from decanter.aws.changes import refuse_busy
-from decanter.aws.confirmation import agreed, ask
 from decanter.aws.conflicts import deployed, stack_name
 from decanter.aws.errors import explained
 from decanter.aws.inventory import TABLE, resources
@@ -15,7 +14,7 @@ from decanter.aws.progress import Watch
 from decanter.aws.redaction import Secrets
 from decanter.aws.session import AWS
 from decanter.aws.stacks import Stack, Stacks, Template
-from decanter.aws.steps import Clock, Report, say
+from decanter.aws.steps import Clock, Report, agreed, ask, say
 from decanter.aws.submission import artifacts
 from decanter.errors import AWSError
 from decanter.project.config import Project

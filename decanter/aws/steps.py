@@ -1,17 +1,38 @@
-"""What a command does, step by step, and how long each step took."""
+"""How a command talks with its user: its lines, its questions, its steps and their time."""
 
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from decanter.errors import DecanterError
+
 # Takes one line for the user.
 Report = Callable[[str], None]
+# Asks a question; the answer.
+Ask = Callable[[str], str]
 
 
 def say(line: str) -> None:
     """Print a line at once: what is waited for should be seen, in a pipe too."""
     print(line, flush=True)
+
+
+def ask(question: str) -> str:
+    """Ask the user on the terminal.
+
+    Raises:
+        DecanterError: there is no terminal.
+    """
+    if not sys.stdin.isatty():
+        raise DecanterError("there is nobody to ask: give --yes to delete without a question")
+    return input(question)
+
+
+def agreed(question: str, ask: Ask) -> bool:
+    """True if the answer is yes."""
+    return ask(f"{question} [y/N] ").strip().lower() in {"y", "yes"}
 
 
 @dataclass(frozen=True)

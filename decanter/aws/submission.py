@@ -1,6 +1,8 @@
 """What `provision` submits: the packaged template, with the code's place and the commit in it."""
 
 import json
+import shutil
+import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import unified_diff
@@ -13,6 +15,7 @@ from decanter.aws.stacks import Stack, Template
 from decanter.errors import ProjectError
 
 S3 = "s3://"
+GIT_SECONDS = 10
 
 
 @dataclass(frozen=True)
@@ -104,6 +107,24 @@ def given(arguments: Iterable[str], packaged: Template) -> dict[str, str]:
             raise ProjectError(f"the template has no parameter {name}; it has {names}")
         parameters[name] = value
     return parameters
+
+
+def commit(directory: Path) -> str | None:
+    """The commit's abbreviated id, with `-dirty` if files differ from it; None outside git."""
+    git = shutil.which("git")
+    if git is None:
+        return None
+    try:
+        done = subprocess.run(
+            [git, "-C", str(directory), "describe", "--always", "--dirty", "--exclude", "*"],
+            capture_output=True,
+            text=True,
+            timeout=GIT_SECONDS,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()
 
 
 def commit_of(template: Template) -> str | None:

@@ -12,12 +12,11 @@ from typing import Any
 from chalice.constants import DEFAULT_STAGE_NAME
 
 from decanter.arguments import add_adopt_argument, add_project_arguments, add_region_argument
-from decanter.aws.confirmation import agreed, ask
 from decanter.aws.conflicts import refuse_provisioned_stage
 from decanter.aws.errors import explained
 from decanter.aws.ownership import Owner
 from decanter.aws.session import AWS
-from decanter.aws.steps import say
+from decanter.aws.steps import agreed, ask, say
 from decanter.errors import AWSError, ProjectError
 from decanter.project.config import Project
 from decanter.project.declaration import Declaration

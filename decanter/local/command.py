@@ -7,8 +7,7 @@ from pathlib import Path
 
 from decanter.hosts import is_address
 from decanter.local.fault_injection import Fault, FaultError
-from decanter.local.options import Options
-from decanter.local.serve import serve
+from decanter.local.serve import Options, serve
 from decanter.project.config import Project
 
 

@@ -120,12 +120,12 @@ class ActiveFault:
 class Faults:
     """The faults in force; of several that fit a call the oldest strikes.
 
-    Args:
+    Attributes:
         relay: passes changes on to the process of the embedded DynamoDB; None without one.
     """
 
-    def __init__(self, relay: Callable[[dict[str, Any]], None] | None = None) -> None:
-        self.relay = relay
+    def __init__(self) -> None:
+        self.relay: Callable[[dict[str, Any]], None] | None = None
         self._active: dict[int, ActiveFault] = {}
         self._last_id = 0
 

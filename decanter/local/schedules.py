@@ -11,9 +11,9 @@ import asyncio
 import re
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from decanter.gateway.results import Returned
 from decanter.local.functions.functions import Run
@@ -23,13 +23,8 @@ from decanter.project.stack import Stack
 _RATE = re.compile(r"rate\((\d+) (minute|hour|day)s?\)")
 _SECONDS = {"minute": 60, "hour": 3600, "day": 86400}
 
-
-class Functions(Protocol):
-    """What runs them."""
-
-    async def scheduled(self, name: str, event: dict[str, Any]) -> Run:
-        """Have a scheduled function handle an event."""
-        ...
+RunFunction = Callable[[str, dict[str, Any]], Awaitable[Run]]
+"""Has a function, by its name, handle an event."""
 
 
 @dataclass(slots=True)
@@ -44,16 +39,16 @@ class Schedules:
     """Follows what the app declares, from one version of it to the next.
 
     Args:
-        functions: run them.
+        run_function: runs one.
         stack: where the rules are taken to be.
         journal: gets a line for each run.
         minute: seconds; a test's are shorter.
     """
 
     def __init__(
-        self, functions: Functions, stack: Stack, journal: Journal, minute: float = 60
+        self, run_function: RunFunction, stack: Stack, journal: Journal, minute: float = 60
     ) -> None:
-        self._functions = functions
+        self._run_function = run_function
         self._stack = stack
         self._journal = journal
         self._minute = minute
@@ -86,7 +81,7 @@ class Schedules:
     async def run(self, name: str) -> dict[str, Any]:
         """Run one now; how that went, and what it returned."""
         event = scheduled_event(self._stack, name, time.time())
-        run = await self._functions.scheduled(name, event)
+        run = await self._run_function(name, event)
         self._journal.scheduled(run, event["id"])
         returned = isinstance(run.outcome, Returned)
         return {

@@ -9,6 +9,8 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from decanter.errors import DecanterError, ServiceError
@@ -23,22 +25,49 @@ from decanter.local.console.control import Control
 from decanter.local.deployment import Deployer
 from decanter.local.dynamodb.database import Database
 from decanter.local.dynamodb.embedded import local_region
-from decanter.local.fault_injection import FaultError, Faults
+from decanter.local.fault_injection import Fault, FaultError, Faults
 from decanter.local.functions.environment import Maker
 from decanter.local.functions.forks import Forks
 from decanter.local.functions.functions import Functions
 from decanter.local.functions.pool import Scaling
 from decanter.local.journal import Journal
-from decanter.local.options import Options
 from decanter.local.reload import Sources, changes
 from decanter.local.schedules import Schedules
 from decanter.local.sockets.server import Server
-from decanter.project.config import Project
+from decanter.project.config import TEMPLATE, Project
 from decanter.project.stack import Stack
 from decanter.project.template import Template
 
 GOODBYE_SECONDS = 1.0
 """How long disconnect handlers may run once the gateway has been told to stop."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What `decanter local` can be told, and the defaults; times in seconds."""
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    dynamodb_endpoint: str | None = None
+    integration_timeout: float = 29
+    idle_timeout: float = 600
+    max_age: float = 7200
+    concurrency: int = 64
+    process_idle_timeout: float = 30
+    template: Path | None = None
+    use_template: bool = True
+    json_log: bool = False
+    verbose: bool = False
+    reload: bool = True
+    fork: bool = True
+    faults: tuple[Fault, ...] = ()
+    allow_hosts: tuple[str, ...] = ()
+
+    def template_path(self, project: Project) -> Path | None:
+        """The merge template that is used if it is there."""
+        if not self.use_template:
+            return None
+        return (self.template or project.directory / TEMPLATE).resolve()
 
 
 async def serve(project: Project, options: Options) -> None:
@@ -88,7 +117,7 @@ class _Service:
             observer=self._journal,
             start=self._forks.start,
         )
-        self._schedules = Schedules(self._functions, self._stack, self._journal)
+        self._schedules = Schedules(self._functions.scheduled, self._stack, self._journal)
         self._gateway = Gateway(
             Api(project.api_stage, {}, CHALICE_EXPRESSION),
             EventMaker(project.api_stage, f"{shown_host(options.host)}:{self._port}"),

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def collector_paused() -> Iterator[None]:
+def gc_paused() -> Iterator[None]:
     """Collect nothing meanwhile, and count all that there is then as old; off stays off."""
     enabled = gc.isenabled()
     gc.disable()

@@ -18,11 +18,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from decanter.extras import missing_extra
-from decanter.testing.collector import collector_paused
+from decanter.testing.gc_paused import gc_paused
 
 if TYPE_CHECKING:
     from decanter.testing.block import aws_allowed
-    from decanter.testing.client import WebSocketClient
+    from decanter.testing.client import WebSocket, WebSocketClient
     from decanter.testing.errors import (
         CallRefused,
         ConnectionClosed,
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
         UnreadFrames,
     )
     from decanter.testing.events import connect_event, disconnect_event, message_event
-    from decanter.testing.websocket import WebSocket
 
 __all__ = [
     "CallRefused",
@@ -47,7 +46,7 @@ __all__ = [
     "message_event",
 ]
 
-_MODULES = {"WebSocket": "websocket", "WebSocketClient": "client", "aws_allowed": "block"}
+_MODULES = {"WebSocket": "client", "WebSocketClient": "client", "aws_allowed": "block"}
 
 
 def __getattr__(name: str) -> Any:
@@ -56,7 +55,7 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     module = _MODULES.get(name) or ("events" if name.endswith("_event") else "errors")
     try:
-        with collector_paused():
+        with gc_paused():
             return getattr(import_module(f"{__name__}.{module}"), name)
     except ModuleNotFoundError as error:
         if (line := missing_extra(error)) is None:

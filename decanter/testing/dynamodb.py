@@ -15,8 +15,8 @@ from typing import Any
 from decanter.errors import ServiceError
 from decanter.local.dynamodb.server import Answer, Moto, Notes
 from decanter.project.config import TEMPLATE
-from decanter.testing.collector import collector_paused
 from decanter.testing.environ import REGION
+from decanter.testing.gc_paused import gc_paused
 
 StartResponse = Callable[..., Any]
 Application = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 @cache
 def application() -> Application:
     """Load moto, which takes a while, and give its DynamoDB; with Flask where moto needs it."""
-    with collector_paused():
+    with gc_paused():
         try:
             from moto.core.request import Request
 

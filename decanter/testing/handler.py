@@ -1,7 +1,8 @@
 """moto's DynamoDB, without what tests pay for and have no use of.
 
 Where moto's own way is taken, the first call reads what all AWS services offer in which region, and
-loads IAM and S3: it was measured to take 0.3 s instead of 0.05, and each later call twice as long.
+loads IAM and S3. Measured: 0.15 s instead of 0.06 s for the first call, a third more for each later
+one. test_handler.py fails for each method here that moto does not call any more.
 """
 
 from functools import partial

@@ -21,11 +21,9 @@ from decanter.client import EXAMPLE, check_url
 from decanter.errors import DecanterError
 from decanter.hosts import LOOPBACK
 from decanter.verify import gateway, management, service
-from decanter.verify.coverage import gaps
-from decanter.verify.endpoint import Endpoint
-from decanter.verify.reach import reach
+from decanter.verify.endpoint import Endpoint, reach
 from decanter.verify.report import FORMATS, Report, head, line
-from decanter.verify.rules import Omission, Rule, check
+from decanter.verify.rules import Omission, Rule, check, gaps
 
 NO_APP = "no broadcast came"
 STOPPED = "interrupted"

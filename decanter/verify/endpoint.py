@@ -3,6 +3,7 @@
 import http.client
 import json
 import secrets
+import socket
 import ssl
 import time
 from collections.abc import Callable
@@ -10,12 +11,25 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 from websockets.sync.client import ClientConnection, connect
 
+from decanter.client import reason
+from decanter.errors import DecanterError
 from decanter.hosts import LOOPBACK
 
 CLOSE_SECONDS = 2
+
+# What to do about each way of not being reached, the more special first.
+_REMEDIES: tuple[tuple[type[BaseException], str], ...] = (
+    (ConnectionRefusedError, "is the server running?"),
+    (socket.gaierror, "correct the host's name"),
+    (ssl.SSLCertVerificationError, "let SSL_CERT_FILE name the authority that signed for it"),
+    (ssl.SSLError, "a server without TLS is ws://"),
+    (TimeoutError, "correct host and port, or give it longer with --timeout"),
+    (OSError, "correct host and port"),
+    (WebSocketException, "correct host and port; a server with TLS is wss://"),
+)
 
 
 @dataclass(frozen=True)
@@ -147,3 +161,22 @@ def ending(client: ClientConnection, seconds: float) -> str:
         return f"still open after {seconds:g} s"
     except ConnectionClosed:
         return f"close {client.close_code}"
+
+
+def reach(endpoint: Endpoint) -> None:
+    """Connect, and leave again.
+
+    Raises:
+        DecanterError: that does not succeed.
+    """
+    where = endpoint.url.partition("?")[0]  # a query may hold a token
+    try:
+        status = endpoint.handshake(endpoint.url)
+    except (OSError, WebSocketException) as error:
+        remedy = next(text for kind, text in _REMEDIES if isinstance(error, kind))
+        raise DecanterError(f"cannot connect to {where}: {reason(error)}; {remedy}") from error
+    if status != 101:
+        raise DecanterError(
+            f"{where} refuses the connection with HTTP {status}: give the URL that clients connect "
+            "to, with the stage and whatever the app asks for in its query"
+        )

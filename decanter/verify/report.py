@@ -6,8 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from decanter import __version__
-from decanter.verify.coverage import Gap
-from decanter.verify.rules import Finding, Omission
+from decanter.verify.rules import Finding, Gap, Omission
 
 # What the question marks mean.
 NOTE = (

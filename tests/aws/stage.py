@@ -13,7 +13,7 @@ from typing import Any
 from decanter.aws.conflicts import refuse_provisioned_stage
 from decanter.aws.delete import Deletion
 from decanter.aws.package import Package
-from decanter.aws.provisioning import Order, Provision
+from decanter.aws.provision import Order, Provision
 from decanter.aws.session import AWS
 from decanter.aws.steps import Clock
 from decanter.aws.table import act, claimed, declared

@@ -130,7 +130,7 @@ class Inside:
             journal,
             faults,
             about=dict,
-            schedules=Schedules(functions, Stack("inside", "dev"), journal),
+            schedules=Schedules(functions.scheduled, Stack("inside", "dev"), journal),
         )
         hosts = Hosts([], ADDRESS[1], ["h"])
         self._server = Server(self.gateway, functions, journal, control, faults, hosts)

@@ -19,8 +19,7 @@ from decanter.gateway.rules import Gateway
 from decanter.local.fault_injection import Fault, FaultError, Faults
 from decanter.local.journal import Journal
 from decanter.local.schedules import Schedules
-from decanter.local.sockets.http import HttpConnection
-from decanter.local.sockets.request import Request
+from decanter.local.sockets.http import HttpConnection, Request
 
 CONSOLE = files("decanter.local.console").joinpath("page")
 KINDS = {"html": "text/html", "css": "text/css", "js": "text/javascript"}

@@ -5,6 +5,7 @@ import logging
 import socket
 import struct
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,7 +13,6 @@ import h11
 
 from decanter.gateway.responses import INTERNAL_ERROR, MALFORMED, Headers, Response, phrase
 from decanter.local.sockets.reading import Reader
-from decanter.local.sockets.request import Request
 
 logger = logging.getLogger(__name__)
 
@@ -26,6 +26,38 @@ HEAD_SECONDS = 30.0
 
 MAX_UNREAD_BYTES = 1024 * 1024
 """What may wait for the reader of a stream before it is dropped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """An HTTP request; header names in the client's own letter case."""
+
+    method: str
+    target: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes = b""
+    source_ip: str = ""
+    version: str = "1.1"
+
+    @property
+    def path(self) -> str:
+        """The path as sent, still percent-encoded."""
+        return self.target.partition("?")[0]
+
+    @property
+    def query(self) -> str:
+        """The query string as sent."""
+        return self.target.partition("?")[2]
+
+    def header(self, name: str) -> str:
+        """A header's last value, empty if there is none."""
+        values = [value for key, value in self.headers if key.lower() == name]
+        return values[-1] if values else ""
+
+    @property
+    def is_upgrade(self) -> bool:
+        """Whether the client asks for a WebSocket, in a version of HTTP that has them."""
+        return self.version == "1.1" and self.header("upgrade").lower() == "websocket"
 
 
 Answer = Callable[[Request, "HttpConnection"], Awaitable[Response | None]]

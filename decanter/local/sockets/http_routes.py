@@ -7,7 +7,7 @@ from typing import Any
 from decanter.gateway.responses import MALFORMED, TIMED_OUT, UPGRADE_REQUIRED, Response
 from decanter.gateway.results import Failure, Outcome, Returned, is_proxy_result
 from decanter.local.functions.functions import Functions
-from decanter.local.sockets.request import Request
+from decanter.local.sockets.http import Request
 
 # How a message ends is the gateway's to say.
 FRAMING = {"connection", "content-length", "transfer-encoding"}

@@ -29,8 +29,7 @@ from decanter.local.fault_injection import Fault, Faults
 from decanter.local.functions.functions import Functions
 from decanter.local.journal import Journal
 from decanter.local.sockets import http_routes
-from decanter.local.sockets.http import HttpConnection
-from decanter.local.sockets.request import Request
+from decanter.local.sockets.http import HttpConnection, Request
 from decanter.local.sockets.websocket import ABNORMAL, WebSocket
 
 SWITCHING = 101

@@ -19,7 +19,7 @@ from decanter.runtime.fanout.endpoint import management_endpoint
 from decanter.runtime.fanout.metrics import measure
 from decanter.runtime.fanout.report import Report
 from decanter.runtime.fanout.workers import Workers
-from decanter.runtime.gc_paused import collector_paused
+from decanter.runtime.gc_paused import gc_paused
 from decanter.runtime.logs import log
 from decanter.runtime.recipients import BEGINNING, Connections, Recipient
 from decanter.runtime.settings import MAX_MESSAGE_BYTES, Settings
@@ -257,7 +257,7 @@ class Outboxes:
         """
         key = endpoint, settings
         if key not in self._transports:
-            with collector_paused():
+            with gc_paused():
                 transport = self.open_transport(endpoint, settings)
             transport.reach = self._reaches.setdefault(endpoint, transport.reach)
             self._transports[key] = transport

@@ -28,7 +28,7 @@ from decanter.runtime.errors import (
     StoreBusyError,
     StoreError,
 )
-from decanter.runtime.gc_paused import collector_paused
+from decanter.runtime.gc_paused import gc_paused
 from decanter.runtime.session import session, share_with
 from decanter.runtime.settings import region_of, table_name
 
@@ -95,7 +95,7 @@ def on_one_session(table: TableConnection) -> TableConnection:
     service models again; and making clients is safe in one thread at a time only.
     """
     connection = table.connection
-    with _making, nullcontext() if connection._client else collector_paused():
+    with _making, nullcontext() if connection._client else gc_paused():
         connection._local.session = session()
         share_with(connection.client)
     return table

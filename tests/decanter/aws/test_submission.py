@@ -1,12 +1,14 @@
-"""What is made of a packaged template before it is submitted."""
+"""What is made of a packaged template before it is submitted, and the commit in it."""
 
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from decanter.aws.ownership import Owner
 from decanter.aws.stacks import Stack
-from decanter.aws.submission import Submission, artifacts, commit_of, completed, given, kept
+from decanter.aws.submission import Submission, artifacts, commit, commit_of, completed, given, kept
 from decanter.errors import ProjectError
 
 PACKAGED: dict[str, Any] = {
@@ -73,3 +75,21 @@ def test_a_parameter_that_cannot_be_is_one_line(argument: str, line: str) -> Non
 
 def test_a_parameter_may_hold_an_equals_sign() -> None:
     assert given(["Mode=a=b"], PACKAGED) == {"Mode": "a=b"}
+
+
+def git(folder: Path, *arguments: str) -> None:
+    identity = ["-c", "user.name=n", "-c", "user.email=e@example.org"]
+    subprocess.run(["git", *identity, *arguments], cwd=folder, check=True, capture_output=True)
+
+
+def test_it_says_whether_files_differ_from_it(tmp_path: Path) -> None:
+    assert commit(tmp_path) is None
+    git(tmp_path, "init")
+    (tmp_path / "a").write_text("1")
+    git(tmp_path, "add", "a")
+    git(tmp_path, "commit", "-m", "a")
+    clean = commit(tmp_path)
+    assert clean is not None
+    assert not clean.endswith("-dirty")
+    (tmp_path / "a").write_text("2")
+    assert commit(tmp_path) == f"{clean}-dirty"

@@ -80,7 +80,8 @@ def test_a_share_is_the_same_for_the_same_seed_and_about_as_large_as_it_says() -
 
 def test_those_of_dynamodb_are_relayed_and_their_hits_come_back() -> None:
     other = Faults()
-    faults = Faults(other.obey)
+    faults = Faults()
+    faults.relay = other.obey
     faults.add(Fault("connections", "429"))
     number = faults.add(Fault("dynamodb", "throttle", calls=1)).id
     struck = other.take("dynamodb")

@@ -38,7 +38,7 @@ class Place:
         self.functions = FakeFunctions()
         self.out = io.StringIO()
         journal = Journal(self.out, as_json=True, verbose=False)
-        self.schedules = Schedules(self.functions, STACK, journal, minute=0.01)
+        self.schedules = Schedules(self.functions.scheduled, STACK, journal, minute=0.01)
 
     def follow(self, **declared: str) -> None:
         self.schedules.follow(declared)

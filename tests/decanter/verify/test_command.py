@@ -15,10 +15,9 @@ from websockets.sync.server import ServerConnection, serve
 from decanter.cli import main
 from decanter.verify import gateway, management, service
 from decanter.verify.command import look
-from decanter.verify.coverage import ALL, gaps
 from decanter.verify.endpoint import Endpoint
 from decanter.verify.report import Report, as_json, as_markdown
-from decanter.verify.rules import Rule
+from decanter.verify.rules import ALL, Rule, gaps
 from tests.support.gateways import ROOT, SECONDS
 from tests.support.gateways import gateway as running_gateway
 

@@ -25,12 +25,13 @@ class TokenBucket:
         now: monotonic seconds.
 
     Attributes:
+        rate: posts a second, now.
         tokens: how many posts may begin; whoever begins one takes it.
     """
 
     def __init__(self, rate: float, now: float) -> None:
         self._most = rate
-        self._rate = rate
+        self.rate = rate
         self.tokens = rate * SAVED_SECONDS
         self._filled = now
         self._fell = now
@@ -39,21 +40,16 @@ class TokenBucket:
         self._accepted = 0
         self._throttled = 0
 
-    @property
-    def rate(self) -> float:
-        """Posts a second, now."""
-        return self._rate
-
     def fill(self, now: float) -> None:
         """Add what has come since the last time."""
-        slowed = self._rate < self._most
-        room = max(1.0, 0.0 if slowed else self._rate * SAVED_SECONDS)
-        self.tokens = min(room, self.tokens + (now - self._filled) * self._rate)
+        slowed = self.rate < self._most
+        room = max(1.0, 0.0 if slowed else self.rate * SAVED_SECONDS)
+        self.tokens = min(room, self.tokens + (now - self._filled) * self.rate)
         self._filled = now
 
     def ready_at(self, now: float) -> float:
         """When there is a token again."""
-        return now + (1 - self.tokens) / self._rate
+        return now + (1 - self.tokens) / self.rate
 
     def learn(self, sent_at: float, now: float, *, throttled: bool = False) -> None:
         """Take in how a post was answered.
@@ -85,9 +81,9 @@ class TokenBucket:
     def _adjust(self, now: float) -> None:
         if self._throttled >= MANY * (self._throttled + self._accepted):
             accepted = self._accepted / (now - self._moment)
-            self._rate = max(SLOWEST * self._most, min(self._rate, accepted))
+            self.rate = max(SLOWEST * self._most, min(self.rate, accepted))
             self.tokens = 0.0
             self._fell = now
         else:
-            self._rate = min(self._most, self._rate * RECOVERY)
+            self.rate = min(self._most, self.rate * RECOVERY)
         self._accepted = self._throttled = 0

@@ -3,7 +3,7 @@
 import pytest
 
 from decanter.local.console.control import may_change
-from decanter.local.sockets.request import Request
+from decanter.local.sockets.http import Request
 
 
 @pytest.mark.parametrize(

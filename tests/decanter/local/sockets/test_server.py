@@ -90,7 +90,7 @@ async def serving(limits: Limits) -> AsyncIterator[Serving]:
         control = Control(
             *(gateway, journal, Faults()),
             about=dict,
-            schedules=Schedules(functions, stack, journal),
+            schedules=Schedules(functions.scheduled, stack, journal),
         )
         hosts = Hosts(["127.0.0.1"], port, ["a"])
         server = Server(gateway, functions, journal, control, Faults(), hosts)

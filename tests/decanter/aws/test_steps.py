@@ -1,8 +1,8 @@
-"""The question before a deletion."""
+"""How a command talks with its user."""
 
 import pytest
 
-from decanter.aws.confirmation import agreed
+from decanter.aws.steps import agreed
 
 
 @pytest.mark.parametrize(

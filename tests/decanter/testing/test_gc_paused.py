@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from decanter.testing.collector import collector_paused
+from decanter.testing.gc_paused import gc_paused
 
 
 @pytest.fixture(autouse=True)
@@ -17,7 +17,7 @@ def _enabled() -> Iterator[None]:
 
 
 def load_in_vain() -> None:
-    with collector_paused():
+    with gc_paused():
         assert not gc.isenabled()
         raise ImportError
 
@@ -30,7 +30,7 @@ def test_it_is_paused_and_goes_on_even_after_an_error() -> None:
 
 def test_who_has_switched_it_off_keeps_it_off() -> None:
     gc.disable()
-    with collector_paused():
+    with gc_paused():
         pass
     assert not gc.isenabled()
 
@@ -39,7 +39,7 @@ def test_what_is_loaded_meanwhile_is_old_and_still_found_when_it_is_garbage() ->
     class Loaded:
         """Refers to itself."""
 
-    with collector_paused():
+    with gc_paused():
         loaded = Loaded()
         loaded.itself = loaded  # type: ignore[attr-defined]
     assert any(each is loaded for each in gc.get_objects(generation=2))

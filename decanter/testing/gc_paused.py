@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def collector_paused() -> Iterator[None]:
+def gc_paused() -> Iterator[None]:
     """Pause the collector: going through new modules for garbage takes long and finds none.
 
     Afterwards all there is counts as old, which a full collection alone goes through.
