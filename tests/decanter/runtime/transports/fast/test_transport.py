@@ -448,7 +448,7 @@ def test_connections_that_were_in_use_when_nobody_wanted_more_are_closed() -> No
 def test_where_there_is_no_epoll_the_selector_itself_is_asked(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(pool, "DefaultSelector", selectors.SelectSelector)
+    monkeypatch.setattr(pool, "DefaultSelector", selectors.PollSelector)
     with playing(answering(OK), concurrency=4) as (transport, peer):
         deliveries = list(transport.call_all("POST", people(20), b"x", soon()))
         assert {each.outcome.result for each in deliveries} == {Result.OK}
