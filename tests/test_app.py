@@ -17,8 +17,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from decanter.runtime.clock import Clock
+from decanter.runtime.fanout.outbox import OpenTransport
 from decanter.runtime.recipients import BEGINNING
-from decanter.runtime.transports import open_transport
 from tests.support.events import connect_event, disconnect_event, message_event
 from tests.support.fakes import GONE, FakeTransport
 from tests.support.fixtures import LogLines
@@ -121,7 +121,7 @@ def test_a_mistake_reaches_its_sender_alone(
 
 
 def test_with_the_plain_transport_two_hundred_clients_each_get_it_once(
-    service: Service, monkeypatch: pytest.MonkeyPatch
+    service: Service, open_transport: OpenTransport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clients = {f"Client{number:04}DoECA=" for number in range(200)}
     service.connect(*clients)
