@@ -7,6 +7,7 @@ again only when something of this changes.
 
 import hashlib
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -220,14 +221,13 @@ def _first(places: Sequence[str], code: Path) -> str:
 
 def _sources(vendor: Path, code: Path, without: Sequence[str]) -> list[Path]:
     """Return the code's files and its dependencies' that may import something."""
-    files = {file for folder in (vendor, code) for file in folder.rglob("*.*")}
-    return sorted(
-        file
-        for file in files
-        if file.suffix in {".py", ".so"}
-        and file.is_file()
-        and not any(file.is_relative_to(vendor / name) for name in without)
-    )
+    left_out = {str(vendor / name) for name in without}
+    files: set[Path] = set()
+    for top in (vendor, code):
+        for folder, folders, names in os.walk(top):
+            folders[:] = [name for name in folders if f"{folder}/{name}" not in left_out]
+            files.update(Path(folder, name) for name in names if name.endswith((".py", ".so")))
+    return sorted(file for file in files if file.is_file())
 
 
 def _ignored(folder: str, names: list[str]) -> set[str]:
