@@ -25,7 +25,7 @@ class Scheduling(LoadFileScheduling):  # type: ignore[misc]  # xdist has no anno
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Scheduling:
-    return Scheduling(config)
+    return Scheduling(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
