@@ -45,7 +45,7 @@ def test_a_chosen_subprotocol_is_in_the_response_and_none_is_not() -> None:
 
 
 def test_a_subprotocol_that_was_not_offered_cannot_be_chosen() -> None:
-    with pytest.raises(ValueError, match="'v3' is none of those offered"):
+    with pytest.raises(ValueError, match="the client did not offer subprotocol 'v3'"):
         handshake("v2, v1").subprotocol = "v3"
 
 

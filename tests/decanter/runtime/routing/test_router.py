@@ -702,7 +702,7 @@ def test_one_hook_authenticates_and_its_table_keeps_identities(service: Service)
     def who(hello: Hello) -> None: ...
 
     service.router.authenticate(who)
-    with pytest.raises(DeclarationError, match=r"who \(.*\): there is one already, who"):
+    with pytest.raises(DeclarationError, match=r"who \(.*\): who \(.*\) is already declared"):
         service.router.authenticate(who)
     plain = FakeConnections()
     plain.identity_end = lambda: ""  # type: ignore[method-assign]

@@ -225,7 +225,7 @@ class Right(ConnectionModel):
         (Keyless, {"env": "T"}, "it needs a key: connection_id = UnicodeAttribute"),
         (NumberKey, {"env": "T"}, "it needs a key: connection_id = UnicodeAttribute"),
         (TwoKeys, {"env": "T"}, "it must not have a range key"),
-        (OwnMeta, {"env": "T"}, "it must not have a Meta of its own"),
+        (OwnMeta, {"env": "T"}, "it must not have its own Meta"),
         (Right, {"env": ""}, "env must name an environment variable"),
         (Right, {"env": "T", "read_capacity_units": 0}, "must be 1 or more"),
         (Right, {"env": "T", "write_capacity_units": 0}, "must be 1 or more"),

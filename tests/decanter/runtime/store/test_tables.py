@@ -44,5 +44,5 @@ def test_a_model_that_names_its_table_itself_is_refused() -> None:
 
         key = UnicodeAttribute(hash_key=True)
 
-    with pytest.raises(DeclarationError, match="it must not have a Meta of its own"):
+    with pytest.raises(DeclarationError, match="it must not have its own Meta"):
         table(env="NAMED_TABLE")(Named)
