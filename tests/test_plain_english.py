@@ -20,16 +20,58 @@ UNDONE = (
     "Makefile",
     "README.md",
     "SECURITY.md",
-    "app.py",
-    "bench",
-    "chalicelib",
-    "decanter",
+    "decanter/__main__.py",
+    "decanter/arguments.py",
+    "decanter/aws",
+    "decanter/cli.py",
+    "decanter/client.py",
+    "decanter/errors.py",
+    "decanter/extras.py",
+    "decanter/gateway",
+    "decanter/hosts.py",
+    "decanter/local",
+    "decanter/new.py",
+    "decanter/project",
+    "decanter/terminal.py",
+    "decanter/testing",
+    "decanter/vendor.py",
+    "decanter/verify",
     "docs",
-    "examples",
     "pyproject.toml",
-    "requirements-dev.txt",
-    "tests",
+    "tests/adoption",
+    "tests/aws",
+    "tests/chaos",
+    "tests/conftest.py",
+    "tests/console",
+    "tests/contract",
+    "tests/decanter/aws",
+    "tests/decanter/conftest.py",
+    "tests/decanter/gateway",
+    "tests/decanter/local",
+    "tests/decanter/project",
+    "tests/decanter/runtime",
+    "tests/decanter/test_cli.py",
+    "tests/decanter/test_client.py",
+    "tests/decanter/test_extras.py",
+    "tests/decanter/test_hosts.py",
+    "tests/decanter/test_new.py",
+    "tests/decanter/test_public.py",
+    "tests/decanter/test_vendor.py",
+    "tests/decanter/testing",
+    "tests/decanter/verify",
+    "tests/docs",
+    "tests/end_to_end",
+    "tests/examples",
+    "tests/field_cases",
+    "tests/projects",
+    "tests/support",
+    "tests/test_app.py",
+    "tests/test_architecture.py",
+    "tests/test_selection.py",
 )
+
+# Error frames that clients of 0.1.1 receive: tests/end_to_end/wire_0_1_1.json.
+KEPT = {"x is no number"}
 
 
 class Turn(NamedTuple):
@@ -142,26 +184,39 @@ TURNS = (
     # Sentences that start with a clause or a word instead of a subject.
     Turn(r"(?:^|(?<=[.!;:] ))Whether\b" + QUESTION, "Whether it is open.", "True if open."),
     Turn(r"^\w+: whether\b", "open: whether it is open.", "open: True if it is open."),
-    Turn(START + r"What\b" + QUESTION, "What a client sends.", "A client's message."),
-    Turn(START + r"Whos?e?\b" + QUESTION, "Who connects.", "The client."),
+    Turn(START + r"(?-i:What)\b" + QUESTION, "What a client sends.", "A client's message."),
+    Turn(START + r"(?-i:Whos?e?)\b" + QUESTION, "Who connects.", "The client."),
     Turn(
-        r"^Say (how|when|whether|what|which|why|who|where)\b",
+        r"^test (what|whatever|who|whose|whoever|of|that which)\b",
+        "test what is no answer is said to be none",
+        "test an invalid answer is refused",
+    ),
+    Turn(
+        r"^(?-i:Say) (how|when|whether|what|which|why|who|where)\b",
         "Say whether it is open.",
         "Return True if it is open.",
     ),
-    Turn(START + r"Of (the|a|several|those|two|what)\b", "Of two, the later wins.", "Last wins."),
-    Turn(START + r"One (for|that|which|who|of a)\b", "One for clients.", "A client context."),
     Turn(
-        START + r"Those (of|that|who|which|whose|at|in|there|with|without)\b",
+        START + r"(?-i:Of) (the|a|several|those|two|what)\b",
+        "Of two, the later wins.",
+        "Last wins.",
+    ),
+    Turn(START + r"(?-i:One) (for|that|which|who|of a)\b", "One for clients.", "A client context."),
+    Turn(
+        START + r"(?-i:Those) (of|that|who|which|whose|at|in|there|with|without)\b",
         "Those that are open.",
         "The open connections.",
     ),
     Turn(
-        START + r"(Should|Were|Had) (it|they|one|the|a|an|this|that|there|you)\b" + QUESTION,
+        START + r"(?-i:Should|Were|Had) (it|they|one|the|a|an|this|that|there|you)\b" + QUESTION,
         "Should it fail, it retries.",
         "If it fails, it retries.",
     ),
-    Turn(START + r"(Neither|Never|Only then) (is|are|does|do|has)\b", "Never is it.", "It is not."),
+    Turn(
+        START + r"(?-i:Neither|Never|Only then) (is|are|does|do|has)\b",
+        "Never is it.",
+        "It is not.",
+    ),
 )
 
 _COMPILED = [(re.compile(turn.pattern, re.IGNORECASE), turn) for turn in TURNS]
@@ -190,6 +245,7 @@ def test_each_turn_is_found_in_its_example_only(turn: Turn) -> None:
 def test_the_tree_has_no_banned_turn() -> None:
     paths = sorted(files())
     units = [unit for path in paths for unit in prose(path)]
+    units = [unit for unit in units if unit.text not in KEPT]
     checked = [unit for unit in units if unit.path != THIS and not undone(unit.path)]
     assert [shown(unit, hit) for unit in checked for hit in hits(unit.text)] == []
 

@@ -54,7 +54,16 @@ def _suffix(path: Path) -> str:
 
 def _python(source: str) -> Iterator[tuple[int, str]]:
     yield from _comments(source)
-    for node in ast.walk(ast.parse(source)):
+    tree = ast.parse(source)
+    pieces = {
+        id(value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.JoinedStr)
+        for value in node.values
+    }
+    for node in ast.walk(tree):
+        if id(node) in pieces:
+            continue
         if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
             yield node.lineno, node.name.replace("_", " ")
         elif isinstance(node, ast.JoinedStr):
