@@ -40,8 +40,6 @@ UNDONE = (
     "pyproject.toml",
     "tests/adoption",
     "tests/aws",
-    "tests/chaos",
-    "tests/conftest.py",
     "tests/console",
     "tests/contract",
     "tests/decanter/aws",
@@ -49,7 +47,6 @@ UNDONE = (
     "tests/decanter/gateway",
     "tests/decanter/local",
     "tests/decanter/project",
-    "tests/decanter/runtime",
     "tests/decanter/test_cli.py",
     "tests/decanter/test_client.py",
     "tests/decanter/test_extras.py",
@@ -61,13 +58,8 @@ UNDONE = (
     "tests/decanter/verify",
     "tests/docs",
     "tests/end_to_end",
-    "tests/examples",
     "tests/field_cases",
     "tests/projects",
-    "tests/support",
-    "tests/test_app.py",
-    "tests/test_architecture.py",
-    "tests/test_selection.py",
 )
 
 # Error frames that clients of 0.1.1 receive: tests/end_to_end/wire_0_1_1.json.
