@@ -17,8 +17,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from decanter.runtime.clock import Clock
+from decanter.runtime.fanout.outbox import OpenTransport
 from decanter.runtime.recipients import BEGINNING
-from decanter.runtime.transports import open_transport
 from tests.support.events import connect_event, disconnect_event, message_event
 from tests.support.fakes import GONE, FakeTransport
 from tests.support.fixtures import LogLines
@@ -119,7 +119,7 @@ def test_only_the_sender_gets_an_error_frame(
 
 
 def test_the_plain_transport_sends_once_to_each_of_two_hundred_clients(
-    service: Service, monkeypatch: pytest.MonkeyPatch
+    service: Service, open_transport: OpenTransport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clients = {f"Client{number:04}DoECA=" for number in range(200)}
     service.connect(*clients)

@@ -15,7 +15,7 @@ from decanter.gateway.rules import Gateway
 from decanter.hosts import Hosts
 from decanter.local.console.control import Control
 from decanter.local.fault_injection import Faults
-from decanter.local.functions.functions import Functions
+from decanter.local.functions.functions import Functions, Run
 from decanter.local.journal import Journal
 from decanter.local.schedules import Schedules
 from decanter.local.sockets.http import HttpConnection
@@ -79,6 +79,9 @@ class Handlers:
         self.broadcasts += response["statusCode"] == 200 and bool(self.transport.posts)
         self.transport.posts.clear()
         return Returned(response)
+
+    async def scheduled(self, name: str, event: dict[str, Any]) -> Run:
+        raise AssertionError(f"the app has no schedule, and {name} was to run")
 
     async def http(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes

@@ -10,6 +10,7 @@ import pytest
 
 from decanter import Router
 from decanter.runtime.clock import Clock
+from decanter.runtime.fanout.outbox import OpenTransport
 from decanter.runtime.transports import TRANSPORTS
 from tests.field_cases.servers import Answer, Asked, serving
 from tests.support.events import message_event
@@ -42,12 +43,15 @@ DESCRIBED = {
 class Fleet:
     """A router with live rows, whose posts go to a server on this machine."""
 
-    def __init__(self, rows: int) -> None:
+    def __init__(self, rows: int, open_transport: OpenTransport) -> None:
         connected_at = Clock().time_ms() - 60_000
         self.ids = [f"c{number:02}" for number in range(rows)]
         self.connections = FakeConnections(dict.fromkeys(self.ids, connected_at), page_size=1000)
         self.router = Router(
-            "$request.body.action", connections=self.connections, backoff=lambda _: 0.0
+            "$request.body.action",
+            connections=self.connections,
+            open_transport=open_transport,
+            backoff=lambda _: 0.0,
         )
         self.said_to_be_gone: int = 0
         self.router.route("broadcast")(self._broadcast)
@@ -66,16 +70,23 @@ class Fleet:
             self.router.handle(message_event(json.dumps({"action": what})))
 
 
+Posting = Callable[..., Fleet]
+"""From what is answered about a connection id, and the number of rows, to a fleet."""
+
+
 @pytest.fixture(name="posting", params=sorted(TRANSPORTS))
 def _posting(
-    request: pytest.FixtureRequest, signed: None, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Any]:
-    """Says where posts go, and which transport takes them there."""
+    request: pytest.FixtureRequest,
+    signed: None,
+    open_transport: OpenTransport,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Posting]:
+    """Makes a fleet whose posts are answered as the test says, over each transport."""
     monkeypatch.setenv("DECANTER_TRANSPORT", request.param)
     monkeypatch.setenv("DECANTER_SWEEP_PER_SECOND", "1000")
     with contextlib.ExitStack() as stack:
 
-        def post_to(answers: Callable[[str], Answer]) -> None:
+        def posting(answers: Callable[[str], Answer], rows: int = ROWS) -> Fleet:
             def answer(asked: Asked) -> Answer:
                 answer = answers(unquote(asked.path).rpartition("/")[2])
                 if answer is OPEN and asked.method == "GET":
@@ -84,8 +95,9 @@ def _posting(
 
             url = stack.enter_context(serving(answer))
             monkeypatch.setenv("DECANTER_MANAGEMENT_ENDPOINT", f"{url}/v1")
+            return Fleet(rows, open_transport)
 
-        yield post_to
+        yield posting
 
 
 @pytest.mark.row("F3")
@@ -97,10 +109,9 @@ def _posting(
         *(("sweep", name) for name in ("400 HTML", "410 without type")),
     ],
 )
-def test_only_api_gateways_own_errors_delete_a_row(posting: Any, what: str, name: str) -> None:
+def test_only_api_gateways_own_errors_delete_a_row(posting: Posting, what: str, name: str) -> None:
     """One connection is reached, so that the others' answers are all there is to go by."""
-    posting(lambda connection_id: OPEN if connection_id == "c00" else FOREIGN[name])
-    fleet = Fleet(ROWS)
+    fleet = posting(lambda connection_id: OPEN if connection_id == "c00" else FOREIGN[name])
     fleet.do(what)
     assert [*fleet.connections.rows] == fleet.ids
     assert fleet.said_to_be_gone == 0
@@ -108,9 +119,8 @@ def test_only_api_gateways_own_errors_delete_a_row(posting: Any, what: str, name
 
 @pytest.mark.row("F3")
 @pytest.mark.parametrize("what", ["broadcast", "sweep"])
-def test_api_gateways_own_errors_delete_rows(posting: Any, what: str) -> None:
-    posting(lambda connection_id: OPEN if connection_id == "c00" else PROOF)
-    fleet = Fleet(ROWS)
+def test_api_gateways_own_errors_delete_rows(posting: Posting, what: str) -> None:
+    fleet = posting(lambda connection_id: OPEN if connection_id == "c00" else PROOF)
     fleet.do(what)
     assert [*fleet.connections.rows] == ["c00"]
 
@@ -118,10 +128,9 @@ def test_api_gateways_own_errors_delete_rows(posting: Any, what: str) -> None:
 @pytest.mark.row("F3")
 @pytest.mark.parametrize("what", ["broadcast", "send", "sweep"])
 def test_when_everybody_is_gone_and_nobody_was_reached_an_error_is_all(
-    posting: Any, what: str, log_lines: LogLines
+    posting: Posting, what: str, log_lines: LogLines
 ) -> None:
-    posting(lambda connection_id: PROOF)
-    fleet = Fleet(ROWS)
+    fleet = posting(lambda connection_id: PROOF)
     fleet.do(what)
     assert [*fleet.connections.rows] == fleet.ids
     assert fleet.said_to_be_gone == 0
@@ -130,19 +139,17 @@ def test_when_everybody_is_gone_and_nobody_was_reached_an_error_is_all(
 
 @pytest.mark.row("F3")
 @pytest.mark.parametrize("what", ["broadcast", "sweep"])
-def test_a_few_rows_are_deleted_even_if_nobody_was_reached(posting: Any, what: str) -> None:
-    posting(lambda connection_id: PROOF)
-    fleet = Fleet(9)
+def test_a_few_rows_are_deleted_even_if_nobody_was_reached(posting: Posting, what: str) -> None:
+    fleet = posting(lambda connection_id: PROOF, rows=9)
     fleet.do(what)
     assert fleet.connections.rows == {}
 
 
 @pytest.mark.row("F3")
-def test_a_room_that_has_emptied_is_no_error(posting: Any, log_lines: LogLines) -> None:
+def test_a_room_that_has_emptied_is_no_error(posting: Posting, log_lines: LogLines) -> None:
     """This process has reached somebody through this endpoint."""
     answers = [OPEN]
-    posting(lambda connection_id: answers[0])
-    fleet = Fleet(ROWS)
+    fleet = posting(lambda connection_id: answers[0])
     fleet.do("broadcast")
     answers[0] = PROOF
     fleet.do("broadcast")

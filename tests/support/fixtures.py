@@ -8,6 +8,9 @@ from typing import Any
 import pytest
 
 from chalicelib.connections import Connection
+from decanter.runtime import transports
+from decanter.runtime.fanout.outbox import OpenTransport
+from decanter.runtime.settings import Settings
 from tests.support.moto_server import moto, serving
 
 _numbers = itertools.count()
@@ -19,6 +22,24 @@ LogLines = Callable[[], list[dict[str, Any]]]
 def _log_lines(capsys: pytest.CaptureFixture[str]) -> LogLines:
     """Returns the lines logged since the last call."""
     return lambda: [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+@pytest.fixture(name="open_transport")
+def _open_transport() -> Iterator[OpenTransport]:
+    """Opens real transports that do not pause, and shuts them down at the end of the test.
+
+    A process of Lambda's keeps its transports; here each would keep its sockets until a collection.
+    """
+    opened: list[transports.Transport] = []
+
+    def open_transport(endpoint: str, settings: Settings) -> transports.Transport:
+        transport = transports.open_transport(endpoint, settings, backoff=lambda _: 0.0)
+        opened.append(transport)
+        return transport
+
+    yield open_transport
+    for each in opened:
+        each.shutdown()
 
 
 @pytest.fixture(name="dynamodb_endpoint", scope="session")

@@ -11,12 +11,12 @@ from decanter.runtime.clock import Clock
 from decanter.runtime.errors import StoreError
 from decanter.runtime.fanout.cleanup import BATCH, BATCHES_AT_ONCE, MOST_WAITING, Cleanup
 from decanter.runtime.fanout.deadline import Deadline
-from decanter.runtime.fanout.outbox import Outbox, Outboxes
+from decanter.runtime.fanout.outbox import OpenTransport, Outbox, Outboxes
 from decanter.runtime.fanout.sweep import Sweeper
 from decanter.runtime.fanout.workers import Workers
 from decanter.runtime.recipients import Recipient
 from decanter.runtime.settings import Settings
-from decanter.runtime.transports import TRANSPORTS, open_transport
+from decanter.runtime.transports import TRANSPORTS
 from decanter.runtime.transports.base import Reach
 from tests.support.events import CONNECTED_AT, message_event
 from tests.support.fakes import ENDPOINT, FakeClock, FakeConnections, InlineWorkers
@@ -169,21 +169,16 @@ STRANGERS: dict[str, Answer] = {
 class Room:
     """Forty rows that are old enough to be deleted, and @connections on a real socket."""
 
-    def __init__(self, management: Management, transport: str) -> None:
+    def __init__(
+        self, management: Management, transport: str, open_transport: OpenTransport
+    ) -> None:
         self.management = management
         self.clock = Clock()
         self.ids = [f"Client{number:04}DoECA=" for number in range(40)]
         an_hour_ago = self.clock.time_ms() - 3_600_000
         self.connections = FakeConnections(dict.fromkeys(self.ids, an_hour_ago), page_size=50)
         self.connections.identity_ends = dict.fromkeys(self.ids[:20], 1)
-        self.outboxes = Outboxes(
-            lambda endpoint, settings: open_transport(
-                endpoint, settings, self.clock, lambda _: 0.0
-            ),
-            self.connections,
-            self.clock,
-            lambda _: 0.0,
-        )
+        self.outboxes = Outboxes(open_transport, self.connections, self.clock, lambda _: 0.0)
         self.outboxes.settings = Settings(
             region="eu-west-1",
             transport=transport,
@@ -207,11 +202,15 @@ class Room:
 
 
 @pytest.fixture(name="room", params=sorted(TRANSPORTS))
-def _room(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Room]:
+def _room(
+    request: pytest.FixtureRequest,
+    open_transport: OpenTransport,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Room]:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     with run_management() as management:
-        yield Room(management, request.param)
+        yield Room(management, request.param, open_transport)
 
 
 @pytest.mark.parametrize("stranger", STRANGERS)

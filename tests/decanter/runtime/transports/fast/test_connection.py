@@ -60,7 +60,9 @@ def _address() -> Iterator[Address]:
 def connected(address: Address, tls: ScriptedTls | None = None) -> Connection:
     connection = Connection(address, tls, "host")  # type: ignore[arg-type]  # a stand-in
     assert (connection.open, connection.wants) == (False, EVENT_WRITE)
-    assert select.select([], [connection.descriptor], [], 5)[1]
+    poll = select.poll()  # select() takes no descriptor above 1023
+    poll.register(connection.descriptor, select.POLLOUT)
+    assert poll.poll(5_000)
     return connection
 
 

@@ -450,7 +450,7 @@ def test_connections_in_use_are_closed_when_the_caller_stops() -> None:
 def test_without_epoll_the_selector_is_polled(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(pool, "DefaultSelector", selectors.SelectSelector)
+    monkeypatch.setattr(pool, "DefaultSelector", selectors.PollSelector)
     with playing(answering(OK), concurrency=4) as (transport, peer):
         deliveries = list(transport.call_all("POST", people(20), b"x", soon()))
         assert {each.outcome.result for each in deliveries} == {Result.OK}
