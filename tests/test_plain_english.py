@@ -173,6 +173,22 @@ TURNS = (
     Turn(r"\b(do|does|done) away with\b", "It does away with it.", "It removes it."),
     Turn(r"\bmakes? (little|no) odds\b", "It makes no odds.", "It does not matter."),
     Turn(r"\bno sooner\b", "No sooner read than sent.", "Sent immediately."),
+    Turn(r"\bby turns\b", "They run by turns.", "They run alternately."),
+    Turn(r"\bfor ever\b", "The last answer for ever.", "The last answer repeatedly."),
+    Turn(r"\bgiv(e|es|ing) back\b", "Give back the folder.", "Return the folder."),
+    Turn(r"\bin the place of\b", "It is in the place of the old.", "It replaces the old."),
+    Turn(
+        r"\bso (many|much) (at once|a second|of them|connections|clients|frames|messages|posts"
+        r"|rows|bytes|times)\b(?! that)",
+        "Open so many connections.",
+        "Open this many connections.",
+    ),
+    Turn(r"\b(to|by|from|for) nobody\b", "It is sent to nobody.", "It is not sent."),
+    Turn(r"\bwhat (has |had )?(becomes?|became) of\b", "What became of it.", "Its result."),
+    Turn(r"\b(what|where|which) (it )?stands\b", "It says where it stands.", "It says its place."),
+    Turn(
+        r"\bas (the |its |an? )?[\w']+ ha(s|ve) it\b", "It is as the log has it.", "It is logged."
+    ),
     # Sentences that start with a clause or a word instead of a subject.
     Turn(r"(?:^|(?<=[.!;:] ))Whether\b" + QUESTION, "Whether it is open.", "True if open."),
     Turn(r"^\w+: whether\b", "open: whether it is open.", "open: True if it is open."),

@@ -125,7 +125,7 @@ class NobodyReachedError(ConfigurationError):
             f"{self.gone} connections are said to be gone and none was reached, so none is deleted "
             f"or reported as gone: check that the endpoint {self.endpoint} is this API's, that its "
             f"stage {self.stage!r} is the one that clients connect to, and that table {self.table} "
-            "is this stage's. If all is right, everyone has left, and the rows expire"
+            "is this stage's. If all three are right, all clients have left, and the rows expire"
         )
 
     def as_fields(self) -> dict[str, int | str]:

@@ -103,7 +103,7 @@ def one_of(choices: list[Read]) -> Read:
         if len(inner) == 1:
             raise inner[0]
         expected = [error.reason.removeprefix(_MUST_BE) for error in errors if not error.field]
-        raise InvalidPayload("", _MUST_BE + " or ".join(expected or ["of another form"]))
+        raise InvalidPayload("", _MUST_BE + " or ".join(expected or ["of another type"]))
 
     return read
 
@@ -162,7 +162,7 @@ def _path(parts: tuple[int | str, ...]) -> str:
 
 
 READABLE = (
-    "str, int, float, bool, None, Any, list[…], dict[str, …], Literal[…], a union of such, "
+    "str, int, float, bool, None, Any, list[…], dict[str, …], Literal[…], a union of these, "
     "a dataclass, a TypedDict or a pydantic model"
 )
 

@@ -81,7 +81,7 @@ class Handlers:
         return Returned(response)
 
     async def scheduled(self, name: str, event: dict[str, Any]) -> Run:
-        raise AssertionError(f"the app has no schedule, and {name} was to run")
+        raise AssertionError(f"the app has no schedule, but {name} should run")
 
     async def http(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes

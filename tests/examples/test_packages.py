@@ -51,7 +51,7 @@ GATEWAY = """\
 import sys
 
 sys.executable = "{bare}"
-sys.argv[:3] = ["decanter"]  # in the place of this file's name, `-m` and `decanter`
+sys.argv[:3] = ["decanter"]  # instead of this file's name, `-m` and `decanter`
 from decanter.cli import main
 
 sys.exit(main())

@@ -236,10 +236,10 @@ class Routes:
         self.declared[key] = route
 
     def _add_error_handler(self, kind: type[Exception], handler: ErrorHandler) -> None:
-        self._check_open(f"the answer {place(handler)} to {kind.__name__}")
+        self._check_open(f"error handler {place(handler)} of {kind.__name__}")
         if taken := self.error_handlers.get(kind):
             raise DeclarationError(
-                f"{kind.__name__} is answered twice: by {place(taken)} and by {place(handler)}"
+                f"{kind.__name__} has two error handlers: {place(taken)} and {place(handler)}"
             )
         self.error_handlers[kind] = handler
 

@@ -41,8 +41,8 @@ def test_the_module_shows_the_whole_tree() -> None:
                 "40 connections are said to be gone and none was reached, so none is deleted or "
                 "reported as gone: check that the endpoint https://a1.example.com/v1 is this "
                 "API's, that its stage 'v1' is the one that clients connect to, and that table "
-                "'t' (from TABLE) is this stage's. If all is right, everyone has left, and the "
-                "rows expire"
+                "'t' (from TABLE) is this stage's. If all three are right, all clients have "
+                "left, and the rows expire"
             ),
         ),
         (errors.SettingError("A", "b", "set it to c"), "A is 'b': set it to c"),

@@ -37,7 +37,7 @@ def test_a_union_reports_the_error_of_the_closest_structure() -> None:
     read = readers.one_of([one, readers.SIMPLE[str]])
     with pytest.raises(InvalidPayload, match="'kind' must be 'one'"):
         read({"kind": "two"})
-    with pytest.raises(InvalidPayload, match="'' must be of another form"):
+    with pytest.raises(InvalidPayload, match="'' must be of another type"):
         readers.one_of([one, other])({"kind": "two"})
 
 

@@ -109,7 +109,7 @@ def read_answer(data: bytes, *, ended: bool = False) -> Answer | None:
         start = end + len(_HEAD_END)  # skips 100 Continue and other 1xx answers
         end = data.find(_HEAD_END, start)
     if ended or len(data) > MAX_ANSWER_BYTES:
-        raise BadAnswerError("closed before an answer was whole" if ended else "too large")
+        raise BadAnswerError("closed before the answer was complete" if ended else "too large")
     return None
 
 
@@ -161,7 +161,7 @@ def _chunks(data: bytes, at: int) -> tuple[bytes, int] | None:
         if len(data) < at + size + 2:
             return None
         if data[at + size : at + size + 2] != b"\r\n":
-            raise BadAnswerError("a chunk longer than it says")
+            raise BadAnswerError("a chunk longer than its size")
         body += data[at : at + size]
         at += size + 2
     return None

@@ -119,7 +119,7 @@ FORGED = {
         RS256,
         signed_by_hand(PUBLIC_PEM, {"alg": "HS256", "kid": "one"}),
     ),
-    "RS256 where HS256 is due": (HS256, rs256()),
+    "RS256 instead of HS256": (HS256, rs256()),
     "another key under a known id": (RS256, rs256(OTHER_KEY)),
     "an unknown key id": (RS256, rs256(kid="two")),
     "no key id": (RS256, rs256(kid=None)),
@@ -140,7 +140,7 @@ FORGED = {
             "x5c": [b64(b"a certificate")],
         }.items()
     },
-    "HS256 with the public key as the set has it": (
+    "HS256 with the public key of the set": (
         RS256,
         signed_by_hand(json.dumps(JWKS["keys"][0]).encode(), {"alg": "HS256", "kid": "one"}),
     ),

@@ -172,5 +172,7 @@ def test_a_declaration_in_two_modules_is_refused() -> None:
     two.on_error(ValueError)(other)
     one_more = Routes()
     one_more.include(one)
-    with pytest.raises(DeclarationError, match=r"ValueError is answered twice: by answer .* other"):
+    with pytest.raises(
+        DeclarationError, match=r"ValueError has two error handlers: answer .* other"
+    ):
         one_more.include(two)

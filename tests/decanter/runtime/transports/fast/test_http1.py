@@ -49,7 +49,7 @@ CASES = [
 def test_an_answer_is_complete_only_at_its_last_byte(data: bytes, answer: Answer) -> None:
     for end in range(len(data)):
         assert read_answer(data[:end]) is None
-        with pytest.raises(BadAnswerError, match="closed before an answer was whole"):
+        with pytest.raises(BadAnswerError, match="closed before the answer was complete"):
             read_answer(data[:end], ended=True)
     assert read_answer(data) == answer
 
