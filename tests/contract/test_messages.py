@@ -227,7 +227,7 @@ def test_a_handler_that_raises_is_an_error_frame_and_the_socket_stays(probe: Run
             f'"requestId":"{frame["requestId"]}"}}'
         )
         assert probe.wait_for_line(f"ran .*message .*{'raised'}")
-        assert probe.wait_for_line(f"{frame['requestId']} \\| RuntimeError: told to")
+        assert probe.wait_for_line(f"{frame['requestId']} \\| RuntimeError: as requested")
         assert ask(client, send="later") == "later"
 
 
