@@ -16,7 +16,6 @@ THIS = "tests/test_plain_english.py"
 UNDONE = (
     "CHANGELOG.md",
     "CONTRIBUTING.md",
-    "Makefile",
     "README.md",
     "SECURITY.md",
     "decanter/__main__.py",
