@@ -4,6 +4,7 @@ Each entry has an example that it finds, and the plain sentence to write instead
 """
 
 import re
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -255,3 +256,59 @@ def test_the_tree_has_no_banned_turn() -> None:
 
 def test_what_is_undone_exists() -> None:
     assert [name for name in UNDONE if not (ROOT / name).exists()] == []
+
+
+PYTHON = '''"""A docstring."""
+# One comment
+# of two lines.
+def test_a_name(value):
+    raise ValueError("a message of " f"{value} parts")  # trailing
+'''
+MARKDOWN = """# Heading
+
+A paragraph with `code`
+of two lines.
+
+```sh
+a fence
+```
+
+- an item
+- another item
+
+## 1.0
+
+A released change.
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "texts"),
+    [
+        (
+            "app.py",
+            PYTHON,
+            {"A docstring.", "One comment of two lines.", "test a name", "trailing"}
+            | {"a message of x parts"},
+        ),
+        (
+            "page.md",
+            MARKDOWN,
+            {"Heading", "A paragraph with `x` of two lines.", "an item", "another item"},
+        ),
+        ("page.js", "// A comment\n// of two lines.\n", {"A comment of two lines."}),
+    ],
+)
+def test_prose_is_found_and_code_is_not(
+    name: str, source: str, texts: set[str], tmp_path: Path
+) -> None:
+    (tmp_path / name).write_text(source, encoding="utf-8")
+    assert {unit.text for path in files(tmp_path) for unit in prose(path, tmp_path)} == texts
+
+
+def test_links_and_build_output_are_skipped(tmp_path: Path) -> None:
+    for name in ("own.py", "build/made.py", "node_modules/other.js"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "link.py").symlink_to("own.py")
+    assert [path.name for path in files(tmp_path)] == ["own.py"]
