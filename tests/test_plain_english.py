@@ -1,6 +1,6 @@
-"""The tree is written in plain English: turns of phrase that are out have no hit.
+"""The tree is in plain English: it has no banned turn of phrase.
 
-Each entry has an example that it finds, and the plain sentence to write instead.
+Each banned turn has an example, and the plain sentence to write instead.
 """
 
 import re
@@ -13,7 +13,7 @@ from tests.support.prose import ROOT, Prose, files, prose
 
 THIS = "tests/test_plain_english.py"
 
-# Folders and files that are not rewritten yet: each is taken out of this list when it is.
+# Folders and files that are not rewritten yet. Remove an entry when it is done.
 UNDONE = (
     "CHANGELOG.md",
     "CONTRIBUTING.md",
@@ -63,7 +63,7 @@ KEPT = {"x is no number"}
 
 
 class Turn(NamedTuple):
-    """What is out; a sentence that has it; the same in plain English."""
+    """A banned turn: its regular expression, a sentence with it, and the plain sentence."""
 
     pattern: str
     example: str
@@ -71,7 +71,7 @@ class Turn(NamedTuple):
 
 
 START = r"(?:^|(?<=[.!;] ))"
-"""Where a sentence starts. A name and a colon, as in an entry of a docstring, may come first."""
+"""The start of a sentence."""
 
 QUESTION = r"(?![^.]*\?)"
 
@@ -254,7 +254,7 @@ def test_the_tree_has_no_banned_turn() -> None:
     assert [shown(unit, hit) for unit in checked for hit in hits(unit.text)] == []
 
 
-def test_what_is_undone_exists() -> None:
+def test_undone_entries_exist() -> None:
     assert [name for name in UNDONE if not (ROOT / name).exists()] == []
 
 

@@ -95,7 +95,7 @@ class Connections(Protocol):
         ...
 
     def remove_if_unchanged(self, recipient: Recipient) -> Removed | None:
-        """Delete the row and return it; None if it has changed since it was read."""
+        """Delete the row and return it; None if it was changed or deleted since it was read."""
         ...
 
     def remove_if_older(self, connection_id: str, than_ms: int) -> Removed | None:

@@ -108,7 +108,7 @@ class Broadcast(NamedTuple):
             audience: the recipients.
             data: the message.
             deadline: when to stop.
-            exclude: the connection ids to skip; recipients left over are counted with them.
+            exclude: the connection ids to skip; the number left over includes them.
 
         Raises:
             PostingRefusedError: this function may not post; no row is deleted because of this.

@@ -31,7 +31,7 @@ class Outbox:
     """Sends for one event.
 
     Attributes:
-        transport: returns the transport; called at the first send.
+        transport: returns the transport; called only to send.
         connections: the table.
         deadline: the event's deadline.
         clock: the clock.

@@ -168,7 +168,7 @@ METRICS = {
 
 
 class Sweeper:
-    """Sweeps the table, one part in each run. One object for a process's life.
+    """Sweeps the table, one part in each run. A process has one of it.
 
     Args:
         outboxes: the settings and the transports.

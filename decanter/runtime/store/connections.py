@@ -79,7 +79,7 @@ class ConnectionModel(Model):
 
     @classmethod
     def remove_if_unchanged(cls, recipient: Recipient) -> Removed | None:
-        """Delete the row and return it; None if it has changed since it was read."""
+        """Delete the row and return it; None if it was changed or deleted since it was read."""
         unchanged = (
             cls.connected_at == recipient.connected_at
             if recipient.connected_at
