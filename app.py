@@ -1,4 +1,4 @@
-"""Decanter: what one client sends, every connected client gets."""
+"""Decanter: a message from one client goes to every connected client."""
 
 from typing import Any
 
@@ -31,7 +31,7 @@ def disconnect(event: WebsocketEvent) -> dict[str, Any]:
 
 @router.route("sendmessage", operation_name="SendRoute")
 def send_message(request: Request) -> str:
-    """Send `data` to everyone, the sender included, as the JSON text that the client wrote."""
+    """Send `data` to every client, including the sender, as the JSON text that the client wrote."""
     request.broadcast(request.raw("data"))
     return "Data sent."
 

@@ -1,1 +1,1 @@
-"""What docs/performance.md says, measured: `python -m bench`."""
+"""The measurements behind docs/explanation/performance.md: `python -m bench`."""

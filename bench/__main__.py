@@ -1,9 +1,9 @@
-"""Measure what docs/performance.md says.
+"""Measure the figures of docs/explanation/performance.md.
 
-    python -m bench [--rounds 5] [--json FILE] [--write docs/performance.md] [PART ...]
+    python -m bench [--rounds 5] [--json FILE] [--write docs/explanation/performance.md] [PART ...]
 
-Parts: posts, quota, faults, broadcast, cold, gateway, processes, package; all of them without a
-name. Tables are printed as Markdown. Everything stays on loopback.
+Parts: posts, quota, faults, broadcast, cold, gateway, processes, package. Without a part, all run.
+Tables are printed as Markdown. All traffic stays on loopback.
 """
 
 import argparse
@@ -35,13 +35,13 @@ SCRIPTS = {
     "processes": "processes.py",
     "package": "package_import.py",
 }
-"""Those that print their own figures."""
+"""The parts that print their own figures."""
 
 BEGIN, END = "<!-- figures -->\n", "<!-- end of figures -->\n"
 
 
 def main() -> int:
-    """Measure, print, and say by the status whether everything held."""
+    """Measure and print; the exit status is 0 if every claim held."""
     options = _options()
     chosen = options.parts or [*PARTS, *SCRIPTS]
     processors = sorted(os.sched_getaffinity(0))
@@ -72,13 +72,15 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__.splitlines()[0])
     parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(names))
     parser.add_argument("--rounds", type=int, default=5, help="processes for each row")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there, too")
     parser.add_argument(
-        "--write", type=Path, metavar="FILE", help="put the tables between its marks"
+        "--json", type=Path, metavar="FILE", help="also write the figures to this file"
+    )
+    parser.add_argument(
+        "--write", type=Path, metavar="FILE", help="write the tables between its marks"
     )
     options = parser.parse_args()
     if unknown := set(options.parts) - set(names):
-        parser.error(f"no part {', '.join(sorted(unknown))}; there are {', '.join(names)}")
+        parser.error(f"unknown part {', '.join(sorted(unknown))}; parts: {', '.join(names)}")
     return options
 
 
@@ -90,7 +92,7 @@ def _sections(
     with tempfile.TemporaryDirectory() as folder:
         certificate = make_certificate(Path(folder), "localhost")
         authorities = Path(folder) / "authorities.pem"
-        usual = Path(get_cert_path(True)).read_bytes()  # noqa: FBT003 - botocore's way to ask
+        usual = Path(get_cert_path(True)).read_bytes()  # noqa: FBT003 - botocore's interface
         authorities.write_bytes(usual + certificate[0].read_bytes())
         with (
             run_target(processors[-1], certificate, authorities) as secure,
@@ -107,7 +109,7 @@ def _sections(
 
 
 def _script(name: str) -> str:
-    """Run one of those that print; give what it printed."""
+    """Run a part that prints, and return its output."""
     command = [sys.executable, str(ROOT / "bench" / name)]
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)
     return f"### `bench/{name}`\n\n```\n{done.stdout}```\n"

@@ -1,4 +1,4 @@
-"""The applications that are compared: ours, and the one that a tutorial would give."""
+"""The compared applications: this project's, and the one that a tutorial would show."""
 
 import json
 import os
@@ -12,15 +12,15 @@ Handle = Callable[[dict[str, Any]], object]
 
 
 class Context:
-    """Lambda's, at the beginning of an event with the longest timeout that there is."""
+    """Lambda's context at the start of an event, with the longest possible timeout."""
 
     def get_remaining_time_in_millis(self) -> int:
-        """What is left: more than API Gateway waits."""
+        """Return the remaining time: more than API Gateway's own timeout."""
         return 900_000
 
 
 def message() -> dict[str, Any]:
-    """A `sendmessage` of 188 bytes from a connection of the canned table."""
+    """Return a `sendmessage` event of 188 bytes from a connection in the fixed table."""
     context = {
         "routeKey": "$default",
         "eventType": "MESSAGE",
@@ -37,7 +37,7 @@ def message() -> dict[str, Any]:
 
 
 def application(way: str, origin: str) -> Handle:
-    """A handler of messages, with its table and its @connections at the target."""
+    """Return a message handler that uses the target for its table and for @connections."""
     os.environ["AWS_ENDPOINT_URL_DYNAMODB"] = origin
     os.environ["AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"] = f"{origin}/v1"
     os.environ["CONNECTIONS_TABLE"] = "bench"
@@ -61,7 +61,7 @@ def application(way: str, origin: str) -> Handle:
 
 
 def _reference(origin: str) -> Handle:
-    """Chalice's chat tutorial: a scan of whole models, and one `send` after the other."""
+    """Chalice's chat tutorial: a scan of whole models, then one `send` after the other."""
     from bench.plain.app import Connection, app
 
     app.websocket_api._endpoint = f"{origin}/v1"

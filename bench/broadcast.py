@@ -1,4 +1,4 @@
-"""Part `broadcast`: a `sendmessage` from its event to the last recipient's frame."""
+"""Part `broadcast`: a `sendmessage`, from its event to the last recipient's frame."""
 
 import time
 
@@ -9,13 +9,13 @@ WAYS = {
     "fast-paced": (100, 1000, 10_000, 100_000),
     "reference": (100, 1000),
 }
-"""Recipients by way; `fast-paced` keeps to 8,000 posts a second."""
+"""Recipients of each way; `fast-paced` is limited to 8,000 posts a second."""
 
 COLUMNS = ("way", "recipients", "first s", "last s", "least", "CPU µs each", "peak MB")
 
 
 def measure(setup: Setup) -> list[Section]:
-    """Posts answered after 10 ms, pages of the table after 10 ms, TLS, no connection open."""
+    """Measure with posts and table pages answered after 10 ms, TLS, and no open connection."""
     problems: list[str] = []
 
     def run(way: str, rows: int) -> Measured:
@@ -59,7 +59,7 @@ def _claims(section: Section, way: str, by_rows: dict[int, list[Measured]]) -> N
         f"{way}: MB that 100,000 take more than 1,000", grown, "20 or less", held=grown <= 20
     )
     section.claim(
-        f"{way}: time for each of 100,000 beside each of 10,000",
+        f"{way}: time for each of 100,000 compared to each of 10,000",
         linear,
         "1.25 or less",
         held=linear <= 1.25,

@@ -1,4 +1,4 @@
-"""Part `cold`: CPU time of a cold start, beside a plain Chalice + boto3 + PynamoDB application."""
+"""Part `cold`: CPU time of a cold start, compared to a plain Chalice, boto3 and PynamoDB app."""
 
 import os
 import subprocess
@@ -26,7 +26,7 @@ NEVER_IMPORTED = r"site-packages|/tests?/|/idlelib/|/lib2to3/|/ensurepip/|/turtl
 
 
 def measure(setup: Setup) -> list[Section]:
-    """With the byte code that an installation has, and with the standard library's alone."""
+    """Measure with all installed byte code, and with only the standard library's."""
     section = Section("A cold start", ("application", "byte code", "CPU ms", "least"))
     with tempfile.TemporaryDirectory() as cache:
         _compile_standard_library(cache)
@@ -55,13 +55,13 @@ def measure(setup: Setup) -> list[Section]:
 
 
 def _compile_standard_library(cache: str) -> None:
-    """Put its byte code where `PYTHONPYCACHEPREFIX` then finds it, and no other module's."""
+    """Write its byte code where `PYTHONPYCACHEPREFIX` finds it, and no other module's."""
     library = sysconfig.get_path("stdlib")
     subprocess.run(
         [sys.executable, "-m", "compileall", "-q", "-x", NEVER_IMPORTED, library],
         env=os.environ | {"PYTHONPYCACHEPREFIX": cache},
         stdout=subprocess.DEVNULL,
-        check=False,  # some of its files are meant not to compile
+        check=False,  # some of its files cannot be compiled on purpose
     )
 
 

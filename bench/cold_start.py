@@ -1,4 +1,4 @@
-"""One cold start: from the process's start to a first broadcast to ten, as Lambda would do it.
+"""One cold start: from the start of the process to a first broadcast to ten, as on Lambda.
 
 python cold_start.py PROJECT ENDPOINT      prints CPU milliseconds
 """
@@ -15,10 +15,10 @@ app.app.websocket_api._endpoint = sys.argv[2]
 
 
 class Context:
-    """Lambda's."""
+    """Lambda's context."""
 
     def get_remaining_time_in_millis(self) -> int:
-        """What is left."""
+        """Return the remaining time."""
         return 28_000
 
 

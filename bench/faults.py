@@ -1,4 +1,4 @@
-"""Part `faults`: when much goes wrong, every recipient is in exactly one class of the report."""
+"""Part `faults`: under many faults, every recipient is in exactly one class of the report."""
 
 from collections import Counter
 
@@ -11,7 +11,7 @@ FAULTS = {"close": 0.01, "throttle": 0.05, "fail": 0.01, "gone": 0.01, "stall": 
 
 
 def measure(setup: Setup) -> list[Section]:
-    """Connections closed at random, 429, 500, 410 and stalls, at 5 ms."""
+    """Measure with connections closed at random, 429, 500, 410 and stalls, at 5 ms."""
     section = Section("Faults", ("transport", "class", "recipients"))
     shares = {name: round(share * MILLION) for name, share in FAULTS.items()}
     spec = {"way": "fast", "posts": POSTS, "faults": {"latency_us": 5000} | shares}
@@ -37,7 +37,7 @@ def measure(setup: Setup) -> list[Section]:
 
 
 def _account(result: Measured, target: Target) -> tuple[int, list[str]]:
-    """How many got it twice because an answer was lost, and what does not add up."""
+    """Return the number of duplicates after a lost answer, and all inconsistencies."""
     classes: dict[str, list[str]] = result["classes"]
     seen = target.ids()
     times = Counter(each for members in classes.values() for each in members)

@@ -1,12 +1,12 @@
-"""What the local gateway costs, beside a plain echo server of the same library in the same run.
+"""The costs of the local gateway, compared to a plain echo server of the same library.
 
     python bench/gateway.py [--idle 5000] [--echo 1000] [--rounds 5] [--soak 10] [--at-once 20]
 
-Idle connections: the server's memory for each. Echoes: so many connections send one message at
-once and wait for it, at the plain server and at the gateway by turns; the times are the client's,
-which shares the machine, so the ratio within a round says more than they do. Soak: connect,
-message, leave, again and again; the exit status is 1 if the gateway's processes hold more at the
-end than after warming up.
+Idle connections: the server's memory for each. Echoes: connections send one message each at the
+same time and wait for it, alternately at the plain server and at the gateway. The client measures
+the times and shares the machine, so the ratio within a round says more than the times. Soak:
+connect, send, leave, again and again. The exit status is 1 if the gateway's processes use more at
+the end than after the warm-up.
 """
 
 import argparse
@@ -31,10 +31,10 @@ LONE_ECHOES = 50
 OTHER_FILES = 200
 WARM_UP_SHARE = 0.25
 WARM_UP_SECONDS = 5.0
-"""At least: the processes for the next version of the code start two seconds after the first."""
+"""At least: the processes for the next code version start two seconds after the first ones."""
 QUIET_SECONDS = 2.0
 MORE_MEMORY = 1.05
-"""As little may be chance: Python's heap has no fixed size."""
+"""A smaller increase may be chance: Python's heap has no fixed size."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Served:
     url: str
 
     def processes(self) -> list[int]:
-        """Its process and all below it."""
+        """Return its process and all descendants."""
         found = [self.process.pid]
         for pid in found:
             for task in Path(f"/proc/{pid}/task").glob("*/children"):
@@ -55,7 +55,7 @@ class Served:
 
 @contextlib.contextmanager
 def served(*command: str) -> Iterator[Served]:
-    """Run a server that prints a line with its URL; what it prints later is thrown away."""
+    """Run a server that prints a line with its URL; discard its later output."""
     with subprocess.Popen(
         [sys.executable, *command], stdout=subprocess.PIPE, text=True, cwd=ROOT
     ) as process:
@@ -69,7 +69,7 @@ def served(*command: str) -> Iterator[Served]:
 
 
 async def plain_server() -> None:
-    """The yardstick: nothing but the library."""
+    """The baseline: only the library."""
 
     async def echo(connection: ServerConnection) -> None:
         async for message in connection:
@@ -81,7 +81,7 @@ async def plain_server() -> None:
 
 
 async def open_connections(url: str, number: int) -> list[ClientConnection]:
-    """So many connections, a few handshakes at once."""
+    """Open connections, a few handshakes at a time."""
     at_once = asyncio.Semaphore(HANDSHAKES_AT_ONCE)
 
     async def one() -> ClientConnection:
@@ -94,7 +94,7 @@ async def open_connections(url: str, number: int) -> list[ClientConnection]:
 
 
 async def echo_times(connections: list[ClientConnection], text: str) -> list[float]:
-    """All send at once; milliseconds until each has its message back."""
+    """Send on all connections at the same time; return the milliseconds until each echo."""
 
     async def one(connection: ClientConnection) -> float:
         began = time.perf_counter()
@@ -106,13 +106,13 @@ async def echo_times(connections: list[ClientConnection], text: str) -> list[flo
 
 
 async def lone_echo(connection: ClientConnection, text: str) -> float:
-    """The median of echoes of one connection, one after the other, in milliseconds."""
+    """Return the median of one connection's successive echoes, in milliseconds."""
     times = [(await echo_times([connection], text))[0] for _ in range(LONE_ECHOES)]
     return statistics.median(times)
 
 
 def resident_kb(pid: int) -> int:
-    """A process's resident memory in KB."""
+    """Return a process's resident memory in KB."""
     fields = Path(f"/proc/{pid}/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in fields if line.startswith("VmRSS"))
 
@@ -127,13 +127,13 @@ class Row:
     rounds: list[tuple[float, float, float]] = field(default_factory=list)
 
     async def play(self) -> None:
-        """One round."""
+        """Run one round."""
         times = await echo_times(self.connections, self.text)
         p50, p99 = statistics.median(times), statistics.quantiles(times, n=100)[98]
         self.rounds.append((p50, p99, await lone_echo(self.connections[0], self.text)))
 
     def tell(self, plain: "Row") -> None:
-        """Print the medians of the rounds, and those of the ratios to the plain server's."""
+        """Print the medians of the rounds, and of the ratios to the plain server's."""
         figures = [statistics.median(column) for column in zip(*self.rounds, strict=True)]
         pairs = zip(self.rounds, plain.rounds, strict=True)
         ratios = [[a / b for a, b in zip(mine, theirs, strict=True)] for mine, theirs in pairs]
@@ -146,7 +146,7 @@ class Row:
 
 
 async def idle(name: str, server: Served, number: int) -> list[ClientConnection]:
-    """Open so many connections; tell the server's memory for each."""
+    """Open connections, and print the server's memory for each."""
     before = resident_kb(server.process.pid)
     began = time.perf_counter()
     connections = await open_connections(server.url, number)
@@ -157,7 +157,7 @@ async def idle(name: str, server: Served, number: int) -> list[ClientConnection]
 
 
 async def compare(plain: Served, gateway: Served, options: argparse.Namespace) -> None:
-    """Idle connections at both, then some of them echo, by turns."""
+    """Compare idle connections at both, then let some of them echo, alternately."""
     at_plain = await idle("plain", plain, options.idle)
     at_gateway = await idle("gateway", gateway, options.idle)
     two_way = json.dumps({"action": "two-way"})
@@ -166,7 +166,7 @@ async def compare(plain: Served, gateway: Served, options: argparse.Namespace) -
         Row("gateway, two-way route", at_gateway[: options.echo], two_way),
         Row("gateway, a post", at_gateway[: options.echo], "hello"),
     ]
-    for row in rows:  # each once before: processes start, code gets warm
+    for row in rows:  # one warm-up round each: processes start, caches fill
         await row.play()
         row.rounds.clear()
     for _ in range(options.rounds):
@@ -179,7 +179,7 @@ async def compare(plain: Served, gateway: Served, options: argparse.Namespace) -
 
 
 def held(server: Served) -> dict[str, int]:
-    """What the gateway and its processes hold."""
+    """Return the resources that the gateway and its processes hold."""
     pids = server.processes()
     return {
         "processes": len(pids),
@@ -190,13 +190,13 @@ def held(server: Served) -> dict[str, int]:
 
 
 def is_more(end: dict[str, int], warm: dict[str, int]) -> bool:
-    """Whether more is held than after warming up."""
+    """Return True if more is held than after the warm-up."""
     counts = any(end[name] > warm[name] for name in ("processes", "descriptors"))
     return counts or any(end[name] > MORE_MEMORY * warm[name] for name in ("gateway_kb", "all_kb"))
 
 
 async def work(server: Served, seconds: float, at_once: int) -> int:
-    """Connect, echo, leave, on so many connections at once; how often."""
+    """Connect, echo, leave, on several connections at the same time; return the count."""
     ends = time.monotonic() + seconds
     turns = 0
 
@@ -208,12 +208,12 @@ async def work(server: Served, seconds: float, at_once: int) -> int:
             turns += 1
 
     await asyncio.gather(*(one() for _ in range(at_once)))
-    await asyncio.sleep(QUIET_SECONDS)  # what is held is compared in quiet, not under way
+    await asyncio.sleep(QUIET_SECONDS)  # compare resources when idle, not under load
     return turns
 
 
 async def soak(server: Served, seconds: float, at_once: int) -> bool:
-    """Work, look, work on, look again: whether there is no more than after the first part."""
+    """Work, measure, work on, measure again; True if nothing has grown since the first part."""
     first = max(seconds * WARM_UP_SHARE, WARM_UP_SECONDS)
     turns = await work(server, first, at_once)
     warm = held(server)
@@ -224,7 +224,7 @@ async def soak(server: Served, seconds: float, at_once: int) -> bool:
 
 
 async def run(options: argparse.Namespace) -> bool:
-    """The comparison, then the soak; False if that leaks."""
+    """Run the comparison, then the soak; return False if the soak finds a leak."""
     project = str(ROOT / "bench" / "echo")
     with served("-m", "decanter", "local", "--project-dir", project, "--port", "0") as gateway:
         if options.idle:
@@ -237,7 +237,7 @@ def allow_files(wanted: int) -> None:
     """Raise the limit of open files, for the servers too.
 
     Raises:
-        SystemExit: so many are not allowed.
+        SystemExit: the hard limit is too low.
     """
     now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     if most != resource.RLIM_INFINITY and most < wanted:
@@ -250,17 +250,23 @@ def allow_files(wanted: int) -> None:
 def main() -> int:
     """Read the options, raise the limit of open files, run."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--idle", type=int, default=5000, help="connections of each; 0: only soak")
-    parser.add_argument("--echo", type=int, default=1000, help="those of them that echo at once")
+    parser.add_argument(
+        "--idle", type=int, default=5000, help="connections to each server; 0: only soak"
+    )
+    parser.add_argument(
+        "--echo", type=int, default=1000, help="connections that echo at the same time"
+    )
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--soak", type=float, default=10, metavar="SECONDS")
-    parser.add_argument("--at-once", type=int, default=20, help="connections at a time in the soak")
+    parser.add_argument(
+        "--at-once", type=int, default=20, help="connections at the same time in the soak"
+    )
     parser.add_argument("--plain-server", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.plain_server:
         asyncio.run(plain_server())
         return 0
-    allow_files(2 * options.idle + OTHER_FILES)  # this process is both servers' client
+    allow_files(2 * options.idle + OTHER_FILES)  # this process is the client of both servers
     return 0 if asyncio.run(run(options)) else 1
 
 

@@ -1,4 +1,4 @@
-"""Fresh processes in shuffled rounds, and what is made of their figures."""
+"""Fresh processes in shuffled rounds, and the evaluation of their figures."""
 
 import json
 import os
@@ -18,12 +18,12 @@ from bench.target import KEYS, Target
 
 ROOT = Path(__file__).resolve().parent.parent
 BUSY = 0.8
-"""Of its processor, the target may use so much before it is what is measured."""
+"""If the target uses more of its processor, it is the bottleneck."""
 
 Measured = dict[str, Any]
 Run = Callable[[], Measured]
 Claim = tuple[str, float, str, bool]
-"""What is claimed, the figure, what is wanted, and whether it holds."""
+"""A claim, its figure, the target value, and True if it holds."""
 
 
 @dataclass
@@ -37,11 +37,11 @@ class Section:
     notes: list[str] = field(default_factory=list)
 
     def claim(self, text: str, figure: float, wanted: str, *, held: bool) -> None:
-        """Add what the section has to show."""
+        """Add a claim that the section has to show."""
         self.claims.append((text, round(figure, 3), wanted, held))
 
     def markdown(self) -> str:
-        """The table, its notes, and what it shows."""
+        """Return the table, its notes and its claims."""
         lines = [f"### {self.title}", "", _line(self.columns), _line(["---"] * len(self.columns))]
         lines += [_line(map(_text, row)) for row in self.rows]
         lines += ["", *self.notes] if self.notes else []
@@ -50,19 +50,19 @@ class Section:
         return "\n".join([*lines, ""])
 
     def as_json(self) -> Measured:
-        """The same for machines."""
+        """Return the same as JSON."""
         return asdict(self)
 
 
 @dataclass(frozen=True)
 class Setup:
-    """What every part measures with.
+    """The shared setup of all parts.
 
     Attributes:
         secure: a target with TLS.
-        plain: a target without.
+        plain: a target without TLS.
         rounds: processes for each row of a table.
-        processors: those that may be used; the client has the first, the target the last.
+        processors: usable processors; the client has the first, the target the last.
     """
 
     secure: Target
@@ -72,13 +72,13 @@ class Setup:
 
     @property
     def client_cpu(self) -> int:
-        """Where pinned clients run."""
+        """The processor of pinned clients."""
         return self.processors[0]
 
 
 def shuffled_rounds(runs: Mapping[str, Run], times: int) -> dict[str, list[Measured]]:
-    """Each run so many times, one of each in every round, in another order each round."""
-    order = random.Random(5)  # noqa: S311 - shuffles rows, hides nothing
+    """Run everything once in each round, in a new order each time."""
+    order = random.Random(5)  # noqa: S311 - shuffles rows, protects no secret
     results: dict[str, list[Measured]] = {name: [] for name in runs}
     for number in range(times):
         for name in order.sample(list(runs), len(runs)):
@@ -89,18 +89,18 @@ def shuffled_rounds(runs: Mapping[str, Run], times: int) -> dict[str, list[Measu
 
 
 def median(samples: Iterable[Measured], key: str) -> float:
-    """The middle of a figure."""
+    """Return the median of a figure."""
     return statistics.median(float(each[key]) for each in samples)
 
 
 def least(samples: Iterable[Measured], key: str) -> float:
-    """The smallest of a figure."""
+    """Return the minimum of a figure."""
     return min(float(each[key]) for each in samples)
 
 
 def environment(target: Target) -> dict[str, str]:
-    """Of a worker: nothing of AWS but dummy credentials, nothing to reach but the target."""
-    unwanted = ("AWS_", "PYTHONDONTWRITEBYTECODE")  # Lambda has the byte code of what it runs
+    """Return a worker's environment: only dummy AWS credentials, only the target reachable."""
+    unwanted = ("AWS_", "PYTHONDONTWRITEBYTECODE")  # Lambda has byte code for its modules
     kept = {name: value for name, value in os.environ.items() if not name.startswith(unwanted)}
     access_key, secret_key, token = KEYS
     ours = {
@@ -119,13 +119,13 @@ def environment(target: Target) -> dict[str, str]:
 
 
 def work(kind: str, target: Target, spec: Measured, prefix: Sequence[str] = ()) -> Measured:
-    """One measurement in a fresh process.
+    """Measure once in a fresh process.
 
     Args:
-        kind: of `bench.worker`.
-        target: what it talks to.
-        spec: what to measure; `cpu` pins it.
-        prefix: a command that runs the worker's.
+        kind: the kind of `bench.worker`.
+        target: the target.
+        spec: what to measure; `cpu` pins the process.
+        prefix: a command that runs the worker's command.
     """
     given = json.dumps({"port": target.port} | spec)
     done = subprocess.run(
@@ -143,35 +143,36 @@ def work(kind: str, target: Target, spec: Measured, prefix: Sequence[str] = ()) 
 
 
 def check(target: Target, posts: int, what: str, *, signed: bool = True) -> list[str]:
-    """What is wrong with a measurement, by what the target saw of it.
+    """Return the problems of a measurement, as the target saw it.
 
     Args:
-        target: what was posted to.
-        posts: how many had to come, each to another id.
+        target: the target of the posts.
+        posts: the expected number, each to another id.
         what: the measurement's name.
-        signed: whether the signatures are real.
+        signed: True if the signatures are real.
     """
     stats = target.stats()
     checked, wrong = target.wrong_signatures() if signed else (0, 0)
     problems = [
-        stats["posts"] != posts and f"{stats['posts']} posts came, not {posts}",
-        stats["ids"] != posts and f"{stats['ids']} different ids came, not {posts}",
-        stats["pipelined"] and f"{stats['pipelined']} posts came before an answer was sent",
+        stats["posts"] != posts and f"{stats['posts']} posts arrived, not {posts}",
+        stats["ids"] != posts and f"{stats['ids']} different ids arrived, not {posts}",
+        stats["pipelined"]
+        and f"{stats['pipelined']} posts arrived before the previous answer was sent",
         wrong and f"{wrong} of {checked} signatures are wrong",
     ]
     return [f"{what}: {problem}" for problem in problems if problem]
 
 
 def check_load(target: Target, seconds: float, what: str) -> list[str]:
-    """Whether the target was so busy that it is what was measured; asked before `check`."""
+    """Return a problem if the target was too busy. Call it before `check`."""
     busy = target.stats()["cpu_us"] / 1e6 / seconds
     return [f"{what}: the target used {busy:.0%} of its processor"] if busy > BUSY else []
 
 
 def processor_ticks() -> tuple[int, int]:
-    """Time wanted of all processors since the start, and what of it a virtual machine's host kept.
+    """Return the processor time wanted since boot, and the part that a virtual machine's host took.
 
-    Linux counts both in /proc/stat; elsewhere they are 0.
+    Linux counts both in /proc/stat; on other systems they are 0.
     """
     try:
         line = Path("/proc/stat").read_text().partition("\n")[0]
@@ -182,18 +183,18 @@ def processor_ticks() -> tuple[int, int]:
 
 
 def stolen(before: tuple[int, int], now: tuple[int, int]) -> list[str]:
-    """The share that the host kept between two moments, for a table.
+    """Return the share that the host took between two moments, for a table.
 
-    Where it is large, figures of two runs are not those of one machine.
+    If it is large, the figures of two runs are not comparable.
     """
     wanted, kept = now[0] - before[0], now[1] - before[1]
     if not wanted:
         return []
-    return [f"The host kept {kept / wanted:.1%} of the processor time that was wanted."]
+    return [f"The host kept {kept / wanted:.1%} of the processor time."]
 
 
 def machine(processors: int) -> dict[str, str]:
-    """What the figures were seen on."""
+    """Return a description of the machine."""
     cpu = Path("/proc/cpuinfo").read_text().partition("model name\t: ")[2].partition("\n")[0]
     packages = ("boto3", "botocore", "chalice", "pynamodb")
     return {

@@ -1,12 +1,11 @@
-"""How long a cold start imports: the package of `decanter package` against Chalice's plain one.
+"""Import time of a cold start: the package of `decanter package` compared to Chalice's plain one.
 
     python bench/package_import.py [--runs 15]
 
-Both are made from this repository, unpacked, and imported in fresh processes, in turn: the app,
-and a client each of DynamoDB and @connections. No byte code is written meanwhile, as Lambda's file
-system is read-only, and nothing but the package and the standard library can be imported. The
-files are in the operating system's cache; on Lambda, loading them comes on top, in proportion to
-the size.
+Both are made from this repository, unpacked, and imported alternately in fresh processes: the app,
+a client of DynamoDB and a client of @connections. No byte code is written, because Lambda's file
+system is read-only. Only the package and the standard library can be imported. The files are in the
+operating system's cache. On Lambda, loading them takes additional time in proportion to their size.
 """
 
 import argparse
@@ -47,7 +46,7 @@ ENVIRONMENT = {
 
 
 def main() -> int:
-    """Measure, print, and say by the status whether the ratio is as it should be."""
+    """Measure and print; the exit status is 0 if the ratio meets the target."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=15)
     runs = parser.parse_args().runs
@@ -68,7 +67,7 @@ def main() -> int:
 
 
 def measure(unpacked: dict[str, Path], runs: int) -> dict[str, list[float]]:
-    """Seconds of each run of each package, in turn, after one that fills the system's cache."""
+    """Return each package's seconds, measured alternately after one run to fill the cache."""
     seconds: dict[str, list[float]] = {name: [] for name in unpacked}
     for run in range(-1, runs):
         for name, path in unpacked.items():
@@ -79,7 +78,7 @@ def measure(unpacked: dict[str, Path], runs: int) -> dict[str, list[float]]:
 
 
 def plain(folder: Path) -> Path:
-    """What `chalice package` makes of the project as it is."""
+    """Make the package of `chalice package`."""
     source, out = folder / "source", folder / "out"
     for name in ("chalicelib", "vendor", ".chalice"):
         ignored = shutil.ignore_patterns("__pycache__", "deployments")
@@ -98,20 +97,20 @@ def plain(folder: Path) -> Path:
 
 
 def small(folder: Path) -> Path:
-    """What `decanter package` makes of it."""
+    """Make the package of `decanter package`."""
     said: list[str] = []
     return package(Project.load(ROOT), folder / "small", report=said.append).zip_path
 
 
 def unpack(path: Path, folder: Path) -> Path:
-    """The folder with a zip file's content."""
+    """Unpack a zip file and return the folder."""
     with zipfile.ZipFile(path) as archive:
         archive.extractall(folder)
     return folder
 
 
 def cold_start(path: Path) -> float:
-    """Seconds that one fresh process takes."""
+    """Return the seconds that one fresh process takes."""
     done = subprocess.run(
         [sys.executable, "-I", "-S", "-B", "-c", COLD_START, str(path)],
         env=ENVIRONMENT,

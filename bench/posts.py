@@ -1,4 +1,4 @@
-"""Part `posts`: what a post costs, by way, latency, encryption, and connection open or not."""
+"""Part `posts`: the cost of a post, by way, latency, encryption, and open or new connections."""
 
 from collections.abc import Iterator, Sequence
 
@@ -25,12 +25,12 @@ COLUMNS = ("way", "connections", "server", "CPU µs a post", "least", "posts/s",
 
 
 class Posting:
-    """Rows of a table of posts.
+    """The rows of a table of posts.
 
     Args:
-        target: what is posted to.
-        cpu: where pinned clients run.
-        prefix: a command that runs the clients'.
+        target: the target of the posts.
+        cpu: the processor of pinned clients.
+        prefix: a command that runs the client's command.
     """
 
     def __init__(self, target: Target, cpu: int, prefix: Sequence[str] = ()) -> None:
@@ -41,7 +41,7 @@ class Posting:
         self.notes: list[str] = []
 
     def add(self, way: str, connections: int, posts: int, latency_ms: int, **spec: object) -> str:
-        """Add a row; gives its name."""
+        """Add a row; return its name."""
         encrypted = "TLS" if self.target.authorities else "plain"
         kept = "warm" if spec.get("warm", True) else "cold"
         where = "pinned" if spec.get("pinned", True) else "free"
@@ -58,7 +58,7 @@ class Posting:
         return name
 
     def run(self, name: str) -> Measured:
-        """One measurement, checked."""
+        """Measure once, and check it."""
         spec = self.specs[name]
         self.target.control(latency_us=spec["latency_us"])
         result = work("posts", self.target, spec, self.prefix)
@@ -72,7 +72,7 @@ class Posting:
             problems += busy
         else:
             self.notes += [
-                f"Nothing is claimed of what the target limits: {each}." for each in busy
+                f"Nothing is claimed where the target is the limit: {each}." for each in busy
             ]
         self.notes += [f"Not valid: {each}." for each in problems]
         return result | {
@@ -81,7 +81,7 @@ class Posting:
         }
 
     def runs(self) -> dict[str, Run]:
-        """Every row's measurement."""
+        """Return every row's measurement."""
         return {name: lambda name=name: self.run(name) for name in self.specs}  # type: ignore[misc]
 
 
@@ -106,7 +106,7 @@ def table(
 
 
 def measure(setup: Setup) -> Iterator[Section]:
-    """All ways at each latency; ours also without TLS, unpinned, and with nothing open."""
+    """Measure all ways at each latency; Decanter's also without TLS, unpinned, and cold."""
     for part in (_ways, _sweep, _cold):
         yield part(setup)
 
@@ -144,7 +144,7 @@ def _ways(setup: Setup) -> Section:
 
 
 def _sweep(setup: Setup) -> Section:
-    """10,000 recipients at each latency, unpaced with enough connections, and at the pace."""
+    """Measure 10,000 recipients at each latency, unlimited with enough connections, and paced."""
     posting = Posting(setup.secure, setup.client_cpu)
     allowed: dict[str, float] = {}
     for latency in LATENCIES_MS:
@@ -171,7 +171,7 @@ def _sweep(setup: Setup) -> Section:
 
 
 def _cold(setup: Setup) -> Section:
-    """The first thousand, with no connection open."""
+    """Measure the first thousand, with no open connection."""
     posting = Posting(setup.secure, setup.client_cpu)
     ours = posting.add("fast", MOST, 1000, 10, warm=False)
     theirs = posting.add("boto3", 32, 1000, 10, warm=False)
@@ -184,7 +184,7 @@ def _cold(setup: Setup) -> Section:
 
 
 def _add_seconds(section: Section, results: dict[str, list[Measured]]) -> None:
-    """A column: until the last answer."""
+    """Add a column: the seconds until the last answer."""
     section.columns = [*section.columns, "seconds"]
     for row, samples in zip(section.rows, results.values(), strict=True):
         row.append(median(samples, "wall_s"))

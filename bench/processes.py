@@ -1,12 +1,13 @@
-"""What the functions' processes cost: forked from a fork server, and each spawned by itself.
+"""The costs of the functions' processes: from a fork server, or each started separately.
 
     python bench/processes.py [--rounds 3] [--clients 45 --seconds 3] [--idle 5]
 
-By turns: start `decanter local` with this repository's app and read its start time and its memory;
-change a file and read how long the reload took. Then, with an app whose handler takes long, let so
-many clients send a message at once; read the time until the last answer, the memory then, and the
-memory after the idle processes have ended. Memory is the PSS of the whole process tree: what
-processes share counts once. The exit status is 1 if forking has no advantage or the memory stays.
+Alternately: start `decanter local` with this repository's app, and read its start time and memory.
+Change a file, and read how long the reload took. Then use an app with a slow handler, and let many
+clients send a message at the same time. Read the time until the last answer, the memory at that
+point, and the memory after the idle processes have ended. Memory is the PSS of the whole process
+tree: shared memory counts once. The exit status is 1 if forking has no advantage or the memory is
+not released.
 """
 
 import argparse
@@ -30,12 +31,12 @@ SHIPPED = ("app.py", "chalicelib", ".chalice")
 SLOW = ROOT / "bench" / "slow"
 SETTLE_SECONDS = 2.0
 MORE_MEMORY = 1.1
-"""What is back to the start's may have grown by as much: the gateway's own heap."""
+"""The allowed growth, compared to the start: the gateway's own heap."""
 
 
 @dataclass
 class Figures:
-    """Of one round."""
+    """The figures of one round."""
 
     start_s: float
     start_mb: float
@@ -47,23 +48,23 @@ class Figures:
 
 
 class Gateway:
-    """A running `decanter local`, and what it prints."""
+    """A running `decanter local`, and its output."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
 
     def line(self, part: str) -> str:
-        """The next line that has this in it."""
+        """Return the next line that contains this."""
         assert self._process.stdout is not None
         return next(line for line in self._process.stdout if part in line)
 
     def drain(self) -> None:
-        """Read what else it prints, so that it never waits for a reader."""
+        """Read the remaining output, so that the gateway never blocks on it."""
         assert self._process.stdout is not None
         threading.Thread(target=self._process.stdout.read, daemon=True).start()
 
     def megabytes(self) -> float:
-        """PSS of its process and all below it."""
+        """Return the PSS of its process and all descendants."""
         pids = [self._process.pid]
         for pid in pids:
             for task in Path(f"/proc/{pid}/task").glob("*/children"):
@@ -72,14 +73,14 @@ class Gateway:
 
 
 def pss_kb(pid: int) -> int:
-    """A process's memory; what it shares with others counts in part."""
+    """Return a process's PSS: shared memory counts in part."""
     fields = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     return next(int(line.split()[1]) for line in fields if line.startswith("Pss:"))
 
 
 @contextmanager
 def gateway(project: Path, *options: str) -> Iterator[Gateway]:
-    """Run it on a free port until the block ends."""
+    """Run the gateway on a free port until the block ends."""
     command = ("-m", "decanter", "local", "--project-dir", str(project), "--port", "0", *options)
     with subprocess.Popen(
         [sys.executable, *command], stdout=subprocess.PIPE, text=True, cwd=ROOT
@@ -91,7 +92,7 @@ def gateway(project: Path, *options: str) -> Iterator[Gateway]:
 
 
 async def slow_messages(url: str, clients: int, seconds: float) -> float:
-    """Seconds until each of so many clients has the answer of a handler that takes so long."""
+    """Return the seconds until every client has the answer of a slow handler."""
 
     async def one(connection: ClientConnection) -> None:
         await connection.send(str(seconds))
@@ -107,7 +108,7 @@ async def slow_messages(url: str, clients: int, seconds: float) -> float:
 
 
 def measure(how: str, options: argparse.Namespace, folder: Path) -> Figures:
-    """One round of one way to start processes."""
+    """Run one round of one way to start processes."""
     began = time.perf_counter()
     with gateway(folder, *how.split()) as served:
         served.line("Connect ")
@@ -123,7 +124,7 @@ def measure(how: str, options: argparse.Namespace, folder: Path) -> Figures:
         url = served.line("WebSocket").split()[1]
         served.line("Connect ")
         served.drain()
-        asyncio.run(slow_messages(url, 1, 0))  # a client of botocore's is there to stay
+        asyncio.run(slow_messages(url, 1, 0))  # warm-up: a client of botocore's stays in memory
         before = served.megabytes()
         burst = asyncio.run(slow_messages(url, options.clients, options.seconds))
         most = served.megabytes()
@@ -132,11 +133,11 @@ def measure(how: str, options: argparse.Namespace, folder: Path) -> Figures:
 
 
 def main() -> int:
-    """Measure both ways by turns, print the medians."""
+    """Measure both ways alternately, print the medians."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--clients", type=int, default=45)
-    parser.add_argument("--seconds", type=float, default=3, help="what the handler takes")
+    parser.add_argument("--seconds", type=float, default=3, help="the handler's duration")
     parser.add_argument("--idle", type=float, default=5, help="--process-idle-timeout")
     options = parser.parse_args()
     rounds: dict[str, list[Figures]] = {"": [], "--no-fork": []}
@@ -165,7 +166,7 @@ def main() -> int:
 
 
 def median(figures: list[Figures]) -> Figures:
-    """The middle of each figure."""
+    """Return the median of each figure."""
     columns = zip(*(asdict(each).values() for each in figures), strict=True)
     return Figures(*map(statistics.median, columns))
 

@@ -1,4 +1,4 @@
-"""Part `quota`: posts a second from a process that is held to a share of a processor."""
+"""Part `quota`: posts a second from a process with a limited share of a processor."""
 
 import os
 import shutil
@@ -19,8 +19,8 @@ CONNECTIONS = {"fast": 128, "unsigned": 128, "boto3": 32}
 
 
 def measure(setup: Setup) -> list[Section]:
-    """TLS, 10 ms, warm; as a Lambda function of 512 MB has its share of a processor."""
-    section = Section(f"Held to {SHARE:.0%} of a processor", ("way", "posts/s", "CPU µs a post"))
+    """Measure with TLS, 10 ms, open connections, and the processor share of a 512 MB function."""
+    section = Section(f"Limited to {SHARE:.0%} of a processor", ("way", "posts/s", "CPU µs a post"))
     with limited() as limit:
         if limit is None:
             section.notes.append("Not measured: it needs a writable cgroup or `cpulimit`.")
@@ -35,7 +35,7 @@ def measure(setup: Setup) -> list[Section]:
     for way, row in rows.items():
         samples = results[row]
         section.rows.append([way, median(samples, "rate"), median(samples, "us")])
-    section.notes += [f"Held by {how}.", *posting.notes]
+    section.notes += [f"Limited by {how}.", *posting.notes]
     rate = median(results[rows["fast"]], "rate")
     section.claim("posts a second at 10 ms", rate, "10,000 or more", held=rate >= 10_000)
     return [section]
@@ -43,7 +43,7 @@ def measure(setup: Setup) -> list[Section]:
 
 @contextmanager
 def limited() -> Iterator[tuple[str, list[str]] | None]:
-    """How a process is held to its share, and the command that starts it so."""
+    """Yield the method that limits a process, and the command that starts it so."""
     folder = _group()
     if folder is not None:
         try:
@@ -60,7 +60,7 @@ def limited() -> Iterator[tuple[str, list[str]] | None]:
 
 
 def _group() -> Path | None:
-    """A new control group with the quota, by version 2 or version 1 of the kernel's interface."""
+    """Make a control group with the quota, with version 2 or 1 of the kernel's interface."""
     quota = round(SHARE * PERIOD_US)
     for parent, settings in (
         (CGROUPS, {"cpu.max": f"{quota} {PERIOD_US}"}),

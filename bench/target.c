@@ -1,14 +1,14 @@
 /* The other end of the benchmarks: @connections and DynamoDB's Scan, on loopback, in one thread.
  *
- *   target [CERTIFICATE KEY]      prints its port; TLS when it is given a certificate
+ *   target [CERTIFICATE KEY]      prints its port; uses TLS if there is a certificate
  *
- * POST /{stage}/@connections/{id}   answered after `latency_us`, with the faults that are set
- * POST /  with a Scan               the next page of a table of `rows` rows, all as old as
- *                                   `connected_ms` says, after `scan_us`
- * GET  /control?name=value&...      sets the names below, forgets what was counted, answers {}
- * GET  /stats                       what was counted
+ * POST /{stage}/@connections/{id}   answered after `latency_us`, with the faults set below
+ * POST /  with a Scan               the next page of a table of `rows` rows after `scan_us`; all
+ *                                   have the age `connected_ms`
+ * GET  /control?name=value&...      sets the names below, resets the counters, answers {}
+ * GET  /stats                       the counters
  * GET  /ids                         a line for each id: id received accepted lost last-status
- * GET  /sample                      every hundredth request as it came, each after its length
+ * GET  /sample                      every hundredth request unchanged, each after its length
  *
  * Faults are shares in a million of the posts: `close` (half before the post is taken, half after),
  * `throttle` (429), `fail` (500), `stall` (taken and never answered); `gone` is a share of the ids.
@@ -40,8 +40,8 @@ typedef struct {
     int fd;
     uint64_t number;      /* never used again, unlike fd */
     SSL *tls;
-    bool shaking;         /* TLS's handshake is under way */
-    bool writing;         /* epoll also waits until it can be written */
+    bool shaking;         /* the TLS handshake is in progress */
+    bool writing;         /* epoll also waits until it is writable */
     int outstanding;      /* posts without an answer yet */
     size_t in_length;
     char in[IN_BYTES];
@@ -51,7 +51,7 @@ typedef struct {
 
 typedef struct { char id[ID_BYTES]; uint32_t received, accepted, lost; int status; } known;
 
-/* An answer that is due later; latency is constant, so each queue stays in order. */
+/* A delayed answer. The latency is constant, so each queue stays in order. */
 typedef struct { int64_t due; int fd; uint64_t number; char *bytes; size_t length; bool post; } later;
 typedef struct { later *items; size_t first, count, room; } queue;
 
@@ -194,7 +194,7 @@ static void wait_for(connection *peer, bool writing)
     epoll_ctl(poller, EPOLL_CTL_MOD, peer->fd, &event);
 }
 
-/* Sends what there is to send; false when the connection has ended. */
+/* Sends pending bytes; false if the connection has ended. */
 static bool flush(connection *peer)
 {
     while (peer->out_done < peer->out.length) {
@@ -399,7 +399,7 @@ static void take_question(connection *peer, const char *path)
     free(body.bytes);
 }
 
-/* Takes every whole request that is there; false when the connection is to be closed. */
+/* Handles every complete request; false if the connection must be closed. */
 static bool take_requests(connection *peer)
 {
     size_t done = 0;
@@ -517,7 +517,7 @@ static int listen_on_loopback(void)
     return listener;
 }
 
-/* How long nothing is due; NULL for ever. */
+/* Time until the next answer is due; NULL for no limit. */
 static struct timespec *patience(void)
 {
     static struct timespec time;
@@ -546,7 +546,7 @@ int main(int count, char **arguments)
         }
     }
     signal(SIGPIPE, SIG_IGN);
-    prctl(PR_SET_PDEATHSIG, SIGKILL); /* no longer than what started it */
+    prctl(PR_SET_PDEATHSIG, SIGKILL); /* end with the parent process */
     forget();
     poller = epoll_create1(0);
     int listener = listen_on_loopback();

@@ -1,4 +1,4 @@
-"""The other end of the measurements: `target.c`, compiled, started, asked."""
+"""The other end of the measurements: compiles, starts and queries `target.c`."""
 
 import hashlib
 import http.client
@@ -26,8 +26,8 @@ class Target:
     """A running target.
 
     Attributes:
-        port: where it listens on loopback.
-        authorities: the file of those whom its clients trust; None without TLS.
+        port: its port on loopback.
+        authorities: the file of authorities that its clients trust; None without TLS.
     """
 
     def __init__(self, port: int, authorities: Path | None) -> None:
@@ -40,22 +40,25 @@ class Target:
         return f"{'https' if self.authorities else 'http'}://localhost:{self.port}"
 
     def control(self, **values: int) -> None:
-        """Set latency, rows and faults, and forget what was counted."""
+        """Set latency, rows and faults, and reset the counters."""
         query = "&".join(f"{name}={value}" for name, value in values.items())
         self._ask(f"/control?{query}")
 
     def stats(self) -> dict[str, int]:
-        """What was counted since."""
+        """Return the counters."""
         counted: dict[str, int] = json.loads(self._ask("/stats"))
         return counted
 
     def ids(self) -> dict[str, tuple[int, int, int, int]]:
-        """Of each id: how often received, taken, taken without an answer; the last status."""
+        """Return counters for each id, and its last status.
+
+        The counters are the posts received, accepted, and accepted without an answer.
+        """
         lines = (line.split() for line in self._ask("/ids").decode().splitlines())
         return {line[0]: (int(line[1]), int(line[2]), int(line[3]), int(line[4])) for line in lines}
 
     def wrong_signatures(self) -> tuple[int, int]:
-        """How many requests were kept as a sample, and how many of them are signed wrongly."""
+        """Return the number of sampled requests, and how many of them have a wrong signature."""
         data, checked, wrong = self._ask("/sample"), 0, 0
         while data:
             length, _, data = data.partition(b"\n")
@@ -68,7 +71,10 @@ class Target:
         connection: http.client.HTTPConnection
         if self.authorities:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # it is ours
+            context.check_hostname, context.verify_mode = (
+                False,
+                ssl.CERT_NONE,
+            )  # the target is our own
             connection = http.client.HTTPSConnection("localhost", self.port, context=context)
         else:
             connection = http.client.HTTPConnection("localhost", self.port)
@@ -82,12 +88,12 @@ class Target:
 def run_target(
     cpu: int, certificate: Sequence[Path] = (), authorities: Path | None = None
 ) -> Iterator[Target]:
-    """A target on one processor.
+    """Run a target on one processor.
 
     Args:
         cpu: the processor.
-        certificate: its file and its key's, for TLS.
-        authorities: a file with the certificate among those that a client trusts usually.
+        certificate: the files of its certificate and key, for TLS.
+        authorities: a file with this certificate and the authorities that a client usually trusts.
     """
     command = ["taskset", "-c", str(cpu), str(build()), *map(str, certificate)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
@@ -99,7 +105,7 @@ def run_target(
 
 
 def build() -> Path:
-    """The compiled target, made when its source has changed."""
+    """Return the compiled target; compile it if its source has changed."""
     source = HERE / "target.c"
     program = BUILD / f"target-{hashlib.sha256(source.read_bytes()).hexdigest()[:12]}"
     compiler = shutil.which("cc")
@@ -115,7 +121,7 @@ def build() -> Path:
 
 
 def _signed_rightly(request: bytes) -> bool:
-    """Whether botocore signs the same request in the same way."""
+    """Return True if botocore computes the same signature."""
     head, _, body = request.partition(b"\r\n\r\n")
     line, *lines = head.decode().split("\r\n")
     method, path, _ = line.split(" ")

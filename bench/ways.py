@@ -1,4 +1,4 @@
-"""The ways to post that are compared; each says how many posts were taken."""
+"""The compared ways to post. Each returns the number of accepted posts."""
 
 import os
 import time
@@ -23,10 +23,10 @@ Way = Callable[[Sequence[Recipient]], int]
 
 
 class Unsigned(SignedRequests):
-    """Requests of the same length whose signature is made up: what signing costs is missing."""
+    """Requests of the same length with a fake signature, to exclude the cost of signing."""
 
     def render(self, connection_id: str) -> bytes:
-        """The whole request."""
+        """Return the whole request."""
         encoded = connection_id.replace("=", "%3D").encode()
         return b"".join((self._start, encoded, self._middle, b"0" * 64, self._end))
 
@@ -41,13 +41,13 @@ class UnsignedTransport(FastTransport):
 
 
 def way(name: str, origin: str, connections: int, pace: int = UNPACED) -> Way:
-    """Make ready to post: import and configure, but open no connection.
+    """Return a way to post: imported and configured, but with no open connection.
 
     Args:
         name: `fast`, `unsigned`, `botocore`, `boto3` or `chalice`.
         origin: scheme, host and port of the target.
-        connections: at once; `chalice` has one.
-        pace: posts a second, where the way has a pace.
+        connections: maximum number; `chalice` has one.
+        pace: posts a second, if the way can be paced.
     """
     endpoint = f"{origin}/{STAGE}"
     if name == "boto3":
@@ -96,7 +96,9 @@ def _chalice(origin: str) -> Way:
 
     api = WebsocketAPI()
     api.session = boto3.session.Session()
-    api._endpoint = f"{origin}/{STAGE}"  # what it builds from an event begins with https
+    api._endpoint = (
+        f"{origin}/{STAGE}"  # the endpoint that it builds from an event begins with https
+    )
     text = BODY.decode()
 
     def post(recipients: Sequence[Recipient]) -> int:

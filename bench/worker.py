@@ -1,4 +1,4 @@
-"""One measurement in a process of its own: `python -m bench.worker KIND JSON`, JSON comes out."""
+"""One measurement in its own process: `python -m bench.worker KIND JSON` prints JSON."""
 
 import json
 import os
@@ -19,23 +19,23 @@ WARM_UP_ROUNDS = 20
 
 
 def cpu_seconds() -> float:
-    """Of this process, user and system."""
+    """Return this process's user and system time."""
     use = resource.getrusage(resource.RUSAGE_SELF)
     return use.ru_utime + use.ru_stime
 
 
 def peak_mb() -> float:
-    """The most memory that this process has had."""
+    """Return this process's peak memory."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def people(number: int, first: int = 0) -> list[Recipient]:
-    """Recipients with ids as API Gateway makes them: base64 with `=` at the end."""
+    """Return recipients with ids in API Gateway's form: base64 with `=` at the end."""
     return [Recipient(f"L0SM{each:07}cIhw=", 0) for each in range(first, first + number)]
 
 
 def posts(spec: Measured) -> Measured:
-    """So many posts one way, with every connection open before, or none."""
+    """Measure posts in one way, with all connections open before, or none."""
     from bench.ways import way
 
     target = _target(spec)
@@ -57,9 +57,9 @@ def posts(spec: Measured) -> Measured:
 
 
 def _warm_up(target: Target, post: Callable[[list[Recipient]], int], connections: int) -> None:
-    """Post, with answers so late that there is a need for every connection, until all are open.
+    """Post with such slow answers that every connection is needed, until all are open.
 
-    Not every way opens as many as it may: so it ends after a few rounds.
+    Some ways never open all that they may, so it ends after a few rounds.
     """
     target.control(latency_us=WARM_UP_LATENCY_US)
     for _ in range(WARM_UP_ROUNDS):
@@ -69,12 +69,12 @@ def _warm_up(target: Target, post: Callable[[list[Recipient]], int], connections
 
 
 def _opened(target: Target) -> int:
-    """Connections since `control`; the last of them is this question's."""
+    """Return the connections since `control`. The last of them asked this question."""
     return target.stats()["connections"] - 1
 
 
 def broadcast(spec: Measured) -> Measured:
-    """One `sendmessage` event through the application, or a reference's way to do the same."""
+    """Measure one `sendmessage` event through the application, or through a reference."""
     from bench.applications import application, message
 
     target = _target(spec)
@@ -93,7 +93,7 @@ def broadcast(spec: Measured) -> Measured:
 
 
 def faults(spec: Measured) -> Measured:
-    """Posts against faults: in which class of the report each recipient is."""
+    """Measure posts under faults, and return each recipient's class in the report."""
     from decanter.runtime.settings import Settings
     from decanter.runtime.transports import open_transport
 

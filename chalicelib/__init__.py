@@ -1,1 +1,1 @@
-"""The service's own modules, which Chalice ships with app.py."""
+"""The service's own modules. Chalice ships them with app.py."""

@@ -1,4 +1,4 @@
-"""Who is connected: one row for each connection."""
+"""The table of connections: one row for each connected client."""
 
 from pynamodb.attributes import UnicodeAttribute
 

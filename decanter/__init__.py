@@ -2,8 +2,9 @@
 
     from decanter import ConnectionModel, Router, connection_table
 
-Importing it reads no environment and talks to nobody. Each name is imported when it is first asked
-for, so that an application pays for what it uses, and the command line for none of it.
+The import reads no environment variable and makes no network call. Each name is imported on its
+first use, so an application pays only for the parts that it uses, and the command line pays for
+none of them.
 """
 
 from importlib import import_module
@@ -59,7 +60,7 @@ _ROOMS = {
     "store.connections": ("ConnectionModel", "IdentifiedModel", "connection_table"),
     "store.tables": ("table",),
 }
-"""The names of the framework, by the module of `decanter.runtime` that defines them."""
+"""Public names, by the module of `decanter.runtime` that defines them."""
 
 _MODULES = {name: module for module, names in _ROOMS.items() for name in names}
 

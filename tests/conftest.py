@@ -1,4 +1,4 @@
-"""Fixtures that more than one house's tests use."""
+"""Fixtures for the tests of several folders, and who runs which test."""
 
 import signal
 from pathlib import Path, PurePosixPath
@@ -7,15 +7,17 @@ import pytest
 from xdist.scheduler import LoadFileScheduling
 
 pytest_plugins = ["tests.support.fixtures"]
-SMALL = Path(__file__).parent / "decanter"
-collect_ignore = ["projects"]  # their tests are run as their developer runs them
+collect_ignore = ["projects"]  # pytest runs their tests in separate projects
 
 SHARING = {"aws", "chaos", "console", "contract", "end_to_end"}
-"""Folders whose files share gateways, a browser or a made stack for the whole run."""
+"""The files of each of these folders share gateways, a browser or a stack for the whole run."""
+
+SMALL = Path(__file__).parent / "decanter"
+"""These files are short. They run last, so that all workers finish at about the same time."""
 
 
 class Scheduling(LoadFileScheduling):  # type: ignore[misc]  # xdist has no annotations
-    """Gives a worker one file at a time, and these folders whole: what they share is made once."""
+    """Give a worker one file at a time, or a whole folder if its files share something."""
 
     def _split_scope(self, nodeid: str) -> str:
         file: str = super()._split_scope(nodeid)
@@ -29,12 +31,11 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Schedulin
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave what comes in small pieces for the end, when it is to fill up each worker's time."""
     items.sort(key=lambda item: item.path.is_relative_to(SMALL))
 
 
-# A job that a script started in the background ignores Ctrl-C, and one under nohup the end of its
-# terminal. So would every process that the tests start and then signal.
+# A background job of a script ignores Ctrl-C, and a job under nohup ignores the end of its
+# terminal. Without this, the processes that tests start and signal would do so too.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:

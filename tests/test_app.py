@@ -1,4 +1,4 @@
-"""The application through Chalice's own wrapper, and what Chalice makes of the project."""
+"""The application through Chalice's own wrapper, and Chalice's package of it."""
 
 import importlib
 import json
@@ -32,7 +32,7 @@ SENDER = "Sender0000DoECA="
 
 
 class Service:
-    """A fresh import of app.py, its table in a DynamoDB, its posts in a fake."""
+    """A fresh import of app.py with a DynamoDB table and fake posts."""
 
     def __init__(self, app: ModuleType) -> None:
         self.app = app
@@ -68,22 +68,20 @@ def _service(aws_environment: None, monkeypatch: pytest.MonkeyPatch) -> Iterator
 
 
 @pytest.mark.parametrize("data", ['"hello world !"', "1.0", "1e5", '{"b" :1,  "a":[null]}', "null"])
-def test_what_one_sends_arrives_at_everyone_exactly_as_it_was_written(
-    service: Service, data: str
-) -> None:
+def test_a_message_reaches_everyone_unchanged(service: Service, data: str) -> None:
     service.connect(SENDER, "Second", "Third")
     answer = service.send(f'{{"message":"sendmessage","data":{data}}}')
     assert answer == {"statusCode": 200, "body": "Data sent."}
     assert sorted(service.transport.posts) == [(each, data) for each in ("Second", SENDER, "Third")]
 
 
-def test_a_client_alone_gets_its_own_message(service: Service) -> None:
+def test_a_single_client_gets_its_own_message(service: Service) -> None:
     service.connect(SENDER)
     service.send('{"message":"sendmessage","data":1}')
     assert service.transport.posts == [(SENDER, "1")]
 
 
-def test_those_that_left_get_nothing_whether_their_disconnect_came_or_not(
+def test_gone_clients_get_nothing_with_or_without_a_disconnect(
     service: Service,
 ) -> None:
     service.connect(SENDER, "Left", "Lost")
@@ -109,7 +107,7 @@ def test_those_that_left_get_nothing_whether_their_disconnect_came_or_not(
         ('{"message": "$default", "data": 1}', "unknown_route", 404),
     ],
 )
-def test_a_mistake_reaches_its_sender_alone(
+def test_only_the_sender_gets_an_error_frame(
     service: Service, body: str | None, code: str, status: int
 ) -> None:
     service.connect(SENDER, "Second")
@@ -120,7 +118,7 @@ def test_a_mistake_reaches_its_sender_alone(
     assert service.rows == {SENDER, "Second"}
 
 
-def test_with_the_plain_transport_two_hundred_clients_each_get_it_once(
+def test_the_plain_transport_sends_once_to_each_of_two_hundred_clients(
     service: Service, open_transport: OpenTransport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clients = {f"Client{number:04}DoECA=" for number in range(200)}
@@ -136,7 +134,7 @@ def test_with_the_plain_transport_two_hundred_clients_each_get_it_once(
 
 
 @pytest.mark.parametrize(("origin", "status"), [("https://a.com", 200), ("https://b.com", 403)])
-def test_once_origins_are_named_no_other_page_may_connect(
+def test_only_allowed_origins_may_connect(
     service: Service, monkeypatch: pytest.MonkeyPatch, origin: str, status: int
 ) -> None:
     monkeypatch.setenv("DECANTER_ALLOWED_ORIGINS", "https://a.com")
@@ -160,12 +158,12 @@ BODIES = WHOLE | BROKEN | st.text(st.characters()) | st.none()
     max_examples=500, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(BODIES)
-def test_no_body_raises_or_is_called_our_fault(service: Service, body: str | None) -> None:
+def test_no_body_causes_an_internal_error(service: Service, body: str | None) -> None:
     answer = service.send(body)
     assert answer["statusCode"] in {200, 400, 404}
 
 
-def test_without_its_table_a_connection_is_refused_and_the_log_says_what_mends_it(
+def test_without_its_table_a_connection_is_refused_and_the_log_names_the_remedy(
     service: Service, log_lines: LogLines
 ) -> None:
     service.app.Connection.delete_table()
@@ -178,14 +176,14 @@ def test_without_its_table_a_connection_is_refused_and_the_log_says_what_mends_i
 
 
 def imported(monkeypatch: pytest.MonkeyPatch, sweep_minutes: str) -> ModuleType:
-    """A fresh import of app.py at a stage with this variable."""
+    """Import app.py again, at a stage with this variable."""
     monkeypatch.setenv("DECANTER_SWEEP_MINUTES", sweep_minutes)
     monkeypatch.delitem(sys.modules, "app", raising=False)
     return importlib.import_module("app")
 
 
 @pytest.mark.parametrize("minutes", ["", "0"])
-def test_a_stage_that_asks_for_no_sweep_has_none(
+def test_a_stage_without_the_variable_has_no_sweep(
     monkeypatch: pytest.MonkeyPatch, minutes: str
 ) -> None:
     app = imported(monkeypatch, minutes)
@@ -193,10 +191,10 @@ def test_a_stage_that_asks_for_no_sweep_has_none(
     assert "sweep" not in app.app.handler_map
 
 
-def test_a_stage_that_asks_for_a_sweep_has_its_function(
+def test_a_stage_with_the_variable_has_a_sweep(
     service: Service, monkeypatch: pytest.MonkeyPatch, log_lines: LogLines
 ) -> None:
-    """Which runs on its own memory, as on Lambda: with another table object, another transport."""
+    """It has its own memory, as on Lambda: another table object, another transport."""
     service.connect("Here", "Gone")
     monkeypatch.setenv("DECANTER_MANAGEMENT_ENDPOINT", "https://host/v1")
     sweeping = Service(imported(monkeypatch, "5"))
@@ -221,7 +219,7 @@ def test_importing_it_needs_no_aws_and_no_environment(tmp_path: Path) -> None:
 def _template(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, Any]:
-    """What plain `chalice package` makes of a copy, without the wheels that it would fetch."""
+    """The template of plain `chalice package` for a copy, without downloading wheels."""
     project = tmp_path_factory.mktemp(request.param)
     shutil.copy(ROOT / "app.py", project)
     (project / "requirements.txt").touch()
@@ -239,7 +237,7 @@ def _template(
     return {**template["Resources"], "stage": request.param}
 
 
-def test_each_function_has_its_own_role_with_what_it_uses_and_no_more(
+def test_each_function_has_its_own_role_with_only_the_rights_it_uses(
     template: dict[str, Any],
 ) -> None:
     allowed = {
@@ -275,7 +273,7 @@ def test_each_function_has_its_stages_table_time_and_memory(template: dict[str, 
 
 
 def test_the_configuration_names_functions_as_chalice_does() -> None:
-    """Under any other name Chalice ignores a function's policy without a word."""
+    """Chalice silently ignores the policy of a function with any other name."""
     stages = json.loads((ROOT / ".chalice" / "config.json").read_text())["stages"]
     for stage, configuration in stages.items():
         assert configuration["lambda_functions"] == {

@@ -1,4 +1,4 @@
-"""The tree keeps the rules of `support.architecture`, and a tree that breaks one is found out."""
+"""The tree follows the rules of `support.architecture`, and each broken rule is found."""
 
 from pathlib import Path
 
@@ -32,7 +32,7 @@ def test_files_and_functions_stay_small() -> None:
 
 
 def test_every_room_and_script_has_its_rule() -> None:
-    """A renamed file must not escape its rule."""
+    """A renamed file must still have a rule."""
     found = {module.name for module in modules()}
     outside = {"app", "decanter", "decanter.__main__", "decanter.runtime"}
     assert found >= STAND_ALONE
@@ -59,7 +59,7 @@ def test_every_room_and_script_has_its_rule() -> None:
         ("decanter.gateway.rules", "import decanter.local.journal", "gateway stands on floor 1"),
         ("decanter.local.serve", "from decanter import aws", "local stands on floor 2"),
         ("decanter.aws.table", "import decanter.local.serve", "aws stands on floor 2"),
-        ("decanter.project.app_process", "from decanter import errors", "a script of its own"),
+        ("decanter.project.app_process", "from decanter import errors", "a separate script"),
     ],
 )
 def test_a_broken_import_rule_is_found(name: str, source: str, reason: str) -> None:
@@ -79,7 +79,7 @@ def test_a_broken_import_rule_is_found(name: str, source: str, reason: str) -> N
         ("decanter.project.app_process", "import json"),
     ],
 )
-def test_what_the_rules_allow_passes(name: str, source: str) -> None:
+def test_allowed_imports_pass(name: str, source: str) -> None:
     assert import_faults([Module(name, source)]) == []
 
 

@@ -1,7 +1,7 @@
-"""The framework and the local gateway evaluate a route selection expression alike.
+"""The framework and the local gateway evaluate a route selection expression in the same way.
 
-Each has its own evaluator, as neither imports the other: on AWS, the framework's stands in for API
-Gateway's where only `$default` is deployed.
+Each has its own evaluator, because neither imports the other. On AWS, the framework's evaluator
+replaces API Gateway's if only `$default` is deployed.
 """
 
 import json
@@ -31,7 +31,7 @@ VALUES = st.recursive(
 
 
 @given(expression=EXPRESSIONS, document=VALUES)
-def test_both_evaluate_alike(expression: str, document: Any) -> None:
+def test_both_return_the_same(expression: str, document: Any) -> None:
     document = json.loads(json.dumps(document))
     ours = SelectionExpression.parse(expression).evaluate(document)
     assert compile_expression(expression)(document) == ours

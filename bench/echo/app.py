@@ -1,4 +1,4 @@
-"""What the gateway's bench serves: an echo by @connections, and one by a two-way route."""
+"""The app of the gateway's bench: an echo through @connections, and one in a two-way route."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ app.websocket_api.session = Session()
 
 @app.on_ws_message()
 def message(event: WebsocketEvent) -> dict[str, Any]:
-    """Send the body back, or return it where the route is two-way."""
+    """Send the body back, or return it if the route is two-way."""
     if event.to_dict()["requestContext"]["routeKey"] == "two-way":
         return {"statusCode": 200, "body": event.body}
     app.websocket_api.send(event.connection_id, event.body)

@@ -17,7 +17,7 @@ class Connection(Model):
     """A connected client."""
 
     class Meta:
-        """Where they are."""
+        """The table's name and region."""
 
         table_name = os.environ.get("CONNECTIONS_TABLE", "none")
         region = os.environ.get("AWS_REGION", "eu-west-1")
@@ -27,7 +27,7 @@ class Connection(Model):
 
 @app.on_ws_message()
 def message(event: WebsocketEvent) -> None:
-    """Send `data` to everyone."""
+    """Send `data` to every client."""
     data = json.dumps(json.loads(event.body)["data"])
     for connection in Connection.scan():
         app.websocket_api.send(connection.connection_id, data)

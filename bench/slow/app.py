@@ -1,4 +1,4 @@
-"""A handler that takes as long as its message says, and sends the message back."""
+"""A handler that takes as long as its message says, then sends the message back."""
 
 import time
 

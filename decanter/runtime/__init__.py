@@ -1,1 +1,1 @@
-"""The framework: what ships to Lambda with an application."""
+"""The framework, which ships to Lambda with an application."""

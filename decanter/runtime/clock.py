@@ -1,16 +1,17 @@
-"""Time, and the pauses between attempts; tests pass their own."""
+"""Clock and backoff. Tests inject their own."""
 
 import random
 import time
 from collections.abc import Callable
 
 Backoff = Callable[[int], float]
-"""From the number of attempts made, 1 or more, to the seconds to wait before the next one."""
+"""Takes the number of attempts made (1 or more), returns the seconds to wait before the next one.
+"""
 
 BASE_SECONDS = 0.1
 MOST_SECONDS = 1.0
 
-_chance = random.Random()  # noqa: S311 - spreads load, hides nothing
+_chance = random.Random()  # noqa: S311 - spreads load, protects no secret
 
 
 class Clock:
@@ -21,18 +22,18 @@ class Clock:
         return int(time.time() * 1000)
 
     monotonic = staticmethod(time.monotonic)
-    """Seconds on the scale of every deadline."""
+    """Seconds on the clock that all deadlines use."""
 
     def sleep(self, seconds: float) -> None:
-        """Wait."""
+        """Block the calling thread."""
         time.sleep(seconds)
 
 
 def full_jitter(attempt: int) -> float:
-    """Anything between nothing and a limit that doubles with each attempt.
+    """Return a random pause between zero and a limit that doubles with each attempt.
 
-    Spread over the whole interval, callers that were refused together do not return together; not
-    even where an application seeds the module's own generator.
+    The pause is random over the whole interval, so callers that were throttled together do not
+    retry together. A seed that the application sets on Python's own generator does not change this.
     """
     most = min(MOST_SECONDS, BASE_SECONDS * 2**attempt)
     return _chance.uniform(0, most)

@@ -1,15 +1,15 @@
-"""Every error of the framework, the client's own among them.
+"""All errors of the framework, including those that a client causes.
 
 DecanterError
-├── DeclarationError      app.py declares what cannot be; raised while it is imported
-├── ConfigurationError    the deployment lacks something; the message says what mends it
-│   ├── SettingError        an environment variable is missing or has a value that cannot be
+├── DeclarationError      invalid declaration in app.py; raised at import
+├── ConfigurationError    the deployment lacks something; the message names the remedy
+│   ├── SettingError        an environment variable is missing or has an invalid value
 │   ├── MissingTableError   the variable names a table that does not exist
 │   ├── PostingRefusedError API Gateway answers 403: this function may not post
-│   └── NobodyReachedError  many connections are said to be gone, and none was ever reached
-├── StoreError            DynamoDB refused an operation for good
-│   └── StoreBusyError      … for now: throttled, unavailable or not answering
-├── OutOfTimeError        the time that an operation was given is over
+│   └── NobodyReachedError  many connections are reported gone, and none was ever reached
+├── StoreError            DynamoDB refused an operation; a retry does not help
+│   └── StoreBusyError      DynamoDB throttled it, is unavailable or did not answer; retry
+├── OutOfTimeError        the operation's time limit has passed
 └── MessageError          a client's mistake: its frame has a code, its handler a status
     ├── BadJson             bad_json         400
     ├── NotAnObject         not_an_object    400
@@ -20,11 +20,11 @@ DecanterError
     ├── UnknownRoute        unknown_route    404
     ├── TooLarge            too_large        413
     ├── RateLimited         rate_limited     429   temporary
-    │   └── Flooding        rate_limited     429   told by closing the connection
-    └── Internal            internal         500   temporary; the only one that is our fault
+    │   └── Flooding        rate_limited     429   closes the connection, sends no frame
+    └── Internal            internal         500   temporary; the only server error
 
-A client's mistake ends as a frame to that client and a 4xx status. Everything else that a route
-raises is logged with the request's id and ends as `internal`.
+The client gets an error frame for its mistake, and the handler returns a 4xx status. Any other
+exception in a route is logged with the request's id and becomes `internal`.
 """
 
 from collections.abc import Sequence
@@ -36,20 +36,20 @@ class DecanterError(Exception):
 
 
 class DeclarationError(DecanterError):
-    """A table, a route or an expression is declared in a way that cannot work."""
+    """The declaration of a table, a route or an expression is invalid."""
 
 
 class ConfigurationError(DecanterError):
-    """The deployment lacks something that no retry brings."""
+    """The deployment lacks something. A retry does not help."""
 
 
 class SettingError(ConfigurationError):
-    """An environment variable is missing or has a value that cannot be.
+    """An environment variable is missing or has an invalid value.
 
     Attributes:
         variable: its name.
-        value: what it is now; None when it is not set.
-        remedy: what to set it to, or which command sets it right.
+        value: its current value; None if it is not set.
+        remedy: an accepted value, or the command that sets it.
     """
 
     def __init__(self, variable: str, value: str | None, remedy: str) -> None:
@@ -67,8 +67,8 @@ class MissingTableError(ConfigurationError):
     """The connection table does not exist.
 
     Attributes:
-        table: the name that was looked for.
-        variable: the environment variable that gave it.
+        table: its name.
+        variable: the environment variable that contains the name.
     """
 
     def __init__(self, table: str, variable: str) -> None:
@@ -87,7 +87,7 @@ class PostingRefusedError(ConfigurationError):
     """API Gateway refused a post: the role, the endpoint or the credentials are wrong.
 
     Attributes:
-        reason: what the refusal said.
+        reason: the reason in API Gateway's answer.
     """
 
     def __init__(self, reason: str) -> None:
@@ -102,14 +102,14 @@ class PostingRefusedError(ConfigurationError):
 
 
 class NobodyReachedError(ConfigurationError):
-    """Many connections are said to be gone, and this process has never reached one.
+    """Many connections are reported gone, and this process has never reached one.
 
-    Nothing is deleted for that: the endpoint may be another API's or another stage's.
+    No row is deleted in this case: the endpoint may belong to another API or stage.
 
     Attributes:
-        gone: how many are said to be gone.
+        gone: the number of connections that are reported gone.
         endpoint: the URL of @connections, with the stage.
-        stage: the stage in it.
+        stage: the stage in that URL.
         table: the connection table, and the variable that names it.
     """
 
@@ -125,11 +125,11 @@ class NobodyReachedError(ConfigurationError):
             f"{self.gone} connections are said to be gone and none was reached, so none is deleted "
             f"or reported as gone: check that the endpoint {self.endpoint} is this API's, that its "
             f"stage {self.stage!r} is the one that clients connect to, and that table {self.table} "
-            "is this stage's. If all is right, everyone has left, and the rows expire"
+            "is this stage's. If all three are right, all clients have left, and the rows expire"
         )
 
     def as_fields(self) -> dict[str, int | str]:
-        """The error as the log has it."""
+        """Return the fields of the log line."""
         names = ("gone", "endpoint", "stage", "table")
         return {"error": str(self)} | {name: getattr(self, name) for name in names}
 
@@ -139,21 +139,21 @@ class StoreError(DecanterError):
 
 
 class StoreBusyError(StoreError):
-    """DynamoDB throttled an operation, or did not answer: worth trying again."""
+    """DynamoDB throttled an operation or did not answer. A retry may succeed."""
 
 
 class OutOfTimeError(DecanterError):
-    """The time that an operation was given is over; it may still be running."""
+    """An operation exceeded its time limit. It may still be running."""
 
 
 class MessageError(DecanterError):
-    """Ends the handling of a message with an error frame to its sender.
+    """A client's mistake: ends the handling of its message, usually with an error frame to it.
 
     Attributes:
         code: the frame's stable code.
         status: the handler's HTTP status.
-        temporary: whether the same message may succeed later.
-        closes: whether the sender is told by closing its connection instead of by a frame.
+        temporary: True if the same message may succeed later.
+        closes: True if the sender's connection is closed and no frame is sent.
     """
 
     code: ClassVar[str]
@@ -162,15 +162,15 @@ class MessageError(DecanterError):
     closes: ClassVar[bool] = False
 
     def details(self) -> dict[str, Any]:
-        """Members of the frame's `error` object beside code, message and temporary."""
+        """Return further members of the frame's `error` object."""
         return {}
 
 
 class BadJson(MessageError):
-    """The message is not RFC 8259 JSON, or is nested deeper than is read.
+    """The message is not valid JSON (RFC 8259), or it is nested too deep.
 
     Attributes:
-        reason: what is wrong and where; it never quotes the message.
+        reason: the problem and its position; it never quotes the message.
     """
 
     code = "bad_json"
@@ -184,7 +184,7 @@ class BadJson(MessageError):
 
 
 class NotAnObject(MessageError):
-    """The message is JSON, but no object."""
+    """The message is valid JSON, but not an object."""
 
     code = "not_an_object"
 
@@ -193,10 +193,10 @@ class NotAnObject(MessageError):
 
 
 class FieldError(MessageError):
-    """A member of the message is at fault.
+    """A member of the message is missing or invalid.
 
     Attributes:
-        field: its name.
+        field: the member's name.
         reason: what it must be.
     """
 
@@ -209,7 +209,7 @@ class FieldError(MessageError):
         return f"{self.field!r} {self.reason}"
 
     def details(self) -> dict[str, Any]:
-        """Name the member."""
+        """Return the member's name."""
         return {"field": self.field}
 
 
@@ -223,13 +223,13 @@ class MissingData(FieldError):
 
 
 class InvalidPayload(FieldError):
-    """A member has a value that its route does not take; routes raise it."""
+    """A member has a value that its route does not accept. Routes raise it."""
 
     code = "invalid_payload"
 
 
 class Forbidden(MessageError):
-    """The sender may not use this route; routes raise it, or their `allow` says so."""
+    """The sender may not use this route. Routes raise it, or the route's `allow` returns False."""
 
     code = "forbidden"
     status = 403
@@ -239,10 +239,10 @@ class Forbidden(MessageError):
 
 
 class UnknownRoute(MessageError):
-    """The message selects no route; route keys are compared letter by letter.
+    """The message selects no route. Route keys are case-sensitive.
 
     Attributes:
-        known_routes: the keys that there are.
+        known_routes: the keys of all routes.
     """
 
     code = "unknown_route"
@@ -256,12 +256,12 @@ class UnknownRoute(MessageError):
         return f"no such route; there are: {', '.join(self.known_routes) or 'none'}"
 
     def details(self) -> dict[str, Any]:
-        """List the routes that there are."""
+        """Return the keys of all routes."""
         return {"known_routes": self.known_routes}
 
 
 class TooLarge(MessageError):
-    """A frame to be sent has `size` bytes, more than the `limit` that API Gateway takes."""
+    """An outgoing frame has `size` bytes, more than API Gateway's `limit`."""
 
     code = "too_large"
     status = 413
@@ -276,7 +276,7 @@ class TooLarge(MessageError):
 
 
 class RateLimited(MessageError):
-    """The connection sends faster than a route allows; routes raise it."""
+    """The connection sends faster than a route allows. Routes raise it."""
 
     code = "rate_limited"
     status = 429
@@ -287,7 +287,7 @@ class RateLimited(MessageError):
 
 
 class Flooding(RateLimited):
-    """The connection goes on sending although it is refused; message hooks raise it."""
+    """The connection keeps sending after it was rate limited. Message hooks raise it."""
 
     closes = True
 
@@ -296,7 +296,7 @@ class Flooding(RateLimited):
 
 
 class Internal(MessageError):
-    """Something of ours failed; the log has it under the request's id."""
+    """A server error. Its log line has the request's id."""
 
     code = "internal"
     status = 500

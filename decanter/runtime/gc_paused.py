@@ -1,8 +1,8 @@
-"""Python's garbage collector, paused while much is made that stays.
+"""Pause Python's garbage collector while many long-lived objects are created.
 
-Modules and botocore's client are some hundred thousand objects and hardly any garbage. While they
-are made, the collector would go through the new ones again every few hundred, and from time to
-time through all: that alone is an eighth of a cold start.
+Modules and botocore's client create some hundred thousand objects and almost no garbage. Meanwhile
+the collector would scan the new objects every few hundred allocations, and sometimes all objects.
+This costs an eighth of a cold start.
 """
 
 import gc
@@ -12,14 +12,17 @@ from contextlib import contextmanager
 
 @contextmanager
 def gc_paused() -> Iterator[None]:
-    """Collect nothing meanwhile, and count all that there is then as old; off stays off."""
+    """Collect nothing inside the block, then treat all objects as old.
+
+    A collector that was disabled stays disabled.
+    """
     enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        # These two move every object to the oldest generation without going through them, as the
-        # collection that is due now would.
+        # These two calls move every object to the oldest generation without a scan. The collection
+        # that is now due would scan them all.
         gc.freeze()
         gc.unfreeze()
         if enabled:

@@ -1,8 +1,8 @@
-"""One line of JSON an event on standard output, which Lambda hands to CloudWatch.
+"""One JSON line for each event, on standard output, which Lambda forwards to CloudWatch.
 
-The logger hands nothing on, neither to Lambda's root handler nor to the one that Chalice gives to
-the logger with the app's name: so a line appears once, in Lambda and elsewhere, and bare, as
-CloudWatch Logs Insights reads it. A line never has a message's payload nor a query string.
+The logger does not propagate to Lambda's root handler, or to the handler that Chalice adds to the
+logger with the app's name. So each line appears once, in Lambda and elsewhere, without a prefix, as
+CloudWatch Logs Insights expects. A line never contains a message's payload or a query string.
 """
 
 import json
@@ -18,7 +18,7 @@ from decanter.runtime.errors import DecanterError
 
 
 class _StandardOutput(logging.StreamHandler[TextIO]):
-    """Writes to whatever sys.stdout is at that moment."""
+    """Writes to the current `sys.stdout`, also after it was replaced."""
 
     def emit(self, record: logging.LogRecord) -> None:
         self.stream = sys.stdout
@@ -27,7 +27,7 @@ class _StandardOutput(logging.StreamHandler[TextIO]):
 
 @cache
 def _logger() -> logging.Logger:
-    """The logger, set up at the first line rather than at import."""
+    """Return the logger; it is set up by the first line, not at import."""
     logger = logging.getLogger("decanter.events")
     logger.addHandler(_StandardOutput())
     logger.setLevel(logging.INFO)
@@ -40,7 +40,7 @@ def log(event: str, level: int = logging.INFO, **fields: Any) -> None:
 
     Args:
         event: what happened, in one word.
-        level: of `logging`.
+        level: a level of `logging`.
         fields: JSON values; None is left out.
     """
     line = {"level": logging.getLevelName(level), "event": event}
@@ -49,7 +49,7 @@ def log(event: str, level: int = logging.INFO, **fields: Any) -> None:
 
 
 def error_fields(error: Exception) -> dict[str, str]:
-    """What a line says of an error of ours; no traceback if the sentence says it all."""
+    """Return the log fields of an error. Errors of the framework need no traceback."""
     fields = {"error": f"{type(error).__name__}: {error}"}
     if not isinstance(error, DecanterError):
         fields["traceback"] = "".join(traceback.format_exception(error))
@@ -57,12 +57,12 @@ def error_fields(error: Exception) -> dict[str, str]:
 
 
 class EventLine:
-    """The line of one WebSocket event, gathered while it is handled.
+    """The log line of one WebSocket event; fields are added while the event is handled.
 
     Args:
         event: as API Gateway sent it.
-        clock: measures its duration.
-        cold: whether it is this process's first.
+        clock: measures the duration.
+        cold: True for the first event of this process.
     """
 
     def __init__(self, event: Mapping[str, Any], clock: Clock, *, cold: bool) -> None:
@@ -77,11 +77,11 @@ class EventLine:
         }
 
     def add(self, **fields: Any) -> None:
-        """Say more about the event."""
+        """Add fields to the line."""
         self._fields |= fields
 
     def add_error(self, error: Exception) -> None:
-        """Say what of ours failed."""
+        """Add the error, and its traceback if it is unexpected."""
         self.add(**error_fields(error))
 
     def write(self, outcome: str, status: int) -> None:
@@ -89,7 +89,7 @@ class EventLine:
 
         Args:
             outcome: `ok`, or an error's code.
-            status: what the handler answers.
+            status: the status that the handler returns.
         """
         level = logging.ERROR if status >= 500 else logging.INFO
         milliseconds = round((self._clock.monotonic() - self._began) * 1000, 1)

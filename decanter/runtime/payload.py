@@ -1,8 +1,8 @@
-"""From a declared payload type and a JSON value to a value of that type.
+"""Validate a JSON value against a route's declared payload type.
 
 `payload_reader` returns a function for a type. The function returns the value, or raises
-`InvalidPayload` with the path to what is wrong, such as `points[0].x`. What a type cannot express
-is refused when the application is imported.
+`InvalidPayload` with the path of the problem, such as `points[0].x`. Unsupported types are refused
+when the application is imported.
 """
 
 import dataclasses
@@ -21,7 +21,7 @@ _MUST_BE = "must be "
 
 
 def scalar(expects: str, accepts: Callable[[Any], bool]) -> Read:
-    """A value that is taken as it is, or not at all."""
+    """Return a reader that accepts a value unchanged or refuses it."""
 
     def read(value: Any) -> Any:
         if not accepts(value):
@@ -32,7 +32,7 @@ def scalar(expects: str, accepts: Callable[[Any], bool]) -> Read:
 
 
 def read_float(value: Any) -> float:
-    """A finite number, whole or not."""
+    """Return a finite number as a float."""
     try:
         number = math.nan if isinstance(value, bool | str) else float(value)
     except (TypeError, OverflowError):
@@ -43,13 +43,13 @@ def read_float(value: Any) -> float:
 
 
 def literal(choices: tuple[Any, ...]) -> Read:
-    """One of these values and of its type: true is not 1."""
+    """Return a reader of these values. The type counts too: true is not 1."""
     kinds = [(type(choice), choice) for choice in choices]
     return scalar(" or ".join(map(repr, choices)), lambda value: (type(value), value) in kinds)
 
 
 def list_of(item: Read) -> Read:
-    """A list whose items are all read alike."""
+    """Return a reader of a list whose items have one type."""
 
     def read(value: Any) -> list[Any]:
         READ_LIST(value)
@@ -59,7 +59,7 @@ def list_of(item: Read) -> Read:
 
 
 def dict_of(member: Read) -> Read:
-    """An object with any names, whose values are all read alike."""
+    """Return a reader of an object with any names, whose values have one type."""
 
     def read(value: Any) -> dict[str, Any]:
         READ_OBJECT(value)
@@ -69,12 +69,12 @@ def dict_of(member: Read) -> Read:
 
 
 def structure(make: Callable[..., Any], members: Mapping[str, Read], required: set[str]) -> Read:
-    """An object with these members; others are passed over.
+    """Return a reader of an object with these members. Unknown members are ignored.
 
     Args:
-        make: takes those that are there by keyword.
-        members: what reads each; may be filled later, for a type that names itself.
-        required: those that have to be there.
+        make: called with the members that are present, as keyword arguments.
+        members: the reader of each; may be filled later, for a recursive type.
+        required: the members that must be present.
     """
 
     def read(value: Any) -> Any:
@@ -89,7 +89,7 @@ def structure(make: Callable[..., Any], members: Mapping[str, Read], required: s
 
 
 def one_of(choices: list[Read]) -> Read:
-    """What the first of them takes."""
+    """Return a reader that tries each choice and returns the first success."""
 
     def read(value: Any) -> Any:
         errors = []
@@ -98,18 +98,18 @@ def one_of(choices: list[Read]) -> Read:
                 return choice(value)
             except InvalidPayload as error:
                 errors.append(error)
-        # If one alone got as far as a member, it is what the client meant.
+        # If exactly one choice failed inside a member, the client probably meant that choice.
         inner = [error for error in errors if error.field]
         if len(inner) == 1:
             raise inner[0]
         expected = [error.reason.removeprefix(_MUST_BE) for error in errors if not error.field]
-        raise InvalidPayload("", _MUST_BE + " or ".join(expected or ["of another form"]))
+        raise InvalidPayload("", _MUST_BE + " or ".join(expected or ["of another type"]))
 
     return read
 
 
 def model(kind: Any) -> Read:
-    """A pydantic model, known by its method: pydantic is never imported here."""
+    """Return a reader of a pydantic model, detected by its method: pydantic is not imported."""
 
     def read(value: Any) -> Any:
         try:
@@ -162,7 +162,7 @@ def _path(parts: tuple[int | str, ...]) -> str:
 
 
 READABLE = (
-    "str, int, float, bool, None, Any, list[…], dict[str, …], Literal[…], a union of such, "
+    "str, int, float, bool, None, Any, list[…], dict[str, …], Literal[…], a union of these, "
     "a dataclass, a TypedDict or a pydantic model"
 )
 
@@ -170,15 +170,15 @@ _Known = dict[Any, Read]
 
 
 def structure_reader(declared: Any, name: str, where: str) -> Read:
-    """What reads the type of a function's parameter.
+    """Return the reader of a parameter's type.
 
     Args:
         declared: the function.
-        name: the parameter's.
-        where: the function is, for the error.
+        name: the parameter's name.
+        where: the function's name and module, for the error.
 
     Raises:
-        DeclarationError: it is no structure, or cannot be validated.
+        DeclarationError: the type is not a structure, or it is not supported.
     """
     kind = _hints(declared, where).get(name)
     if not _is_structure(kind) and not _is_model(kind):
@@ -190,12 +190,12 @@ def structure_reader(declared: Any, name: str, where: str) -> Read:
 
 
 def _read(kind: Any, where: str, known: _Known) -> Read:
-    """What reads a type.
+    """Return the reader of a type.
 
     Args:
         kind: the type.
-        where: it stands, for the error.
-        known: the structures around it, which it may name again.
+        where: its place, for the error.
+        known: the enclosing structures, for a recursive type.
     """
     if read := _parametrized(typing.get_origin(kind), typing.get_args(kind), where, known):
         return read
@@ -232,7 +232,7 @@ def _structure(kind: Any, where: str, known: _Known) -> Read:
 
 
 def _members(kind: Any, hints: dict[str, Any]) -> tuple[list[str], set[str]]:
-    """The names of a structure's members, and of those that have to be there."""
+    """Return the names of a structure's members, and of the required ones."""
     if not dataclasses.is_dataclass(kind):
         return [*hints], set(kind.__required_keys__)
     fields = [each for each in dataclasses.fields(kind) if each.init]
@@ -261,10 +261,10 @@ if TYPE_CHECKING:
 
 
 def payload_reader(function: Callable[..., Any]) -> "Read | None":
-    """What reads the payload of a route's function; None when it takes the request alone.
+    """Return the payload reader of a route's function; None if it takes only the request.
 
     Raises:
-        DeclarationError: its type cannot be validated.
+        DeclarationError: the payload's type is not supported.
     """
     where = f"{function.__name__} ({function.__module__})"
     parameters = inspect.signature(function).parameters.values()

@@ -1,4 +1,4 @@
-"""Who receives, as the table keeps them: what a broadcast needs to know of a connection."""
+"""Recipients: the part of a connection's row that a broadcast needs."""
 
 from collections.abc import Callable, Mapping
 from functools import cached_property
@@ -8,20 +8,20 @@ BEGINNING = ""
 """The cursor before the first connection."""
 
 MAX_AGE_MS = (2 * 60 + 10) * 60 * 1000
-"""API Gateway closes a connection after two hours; a row older than this is nobody's."""
+"""API Gateway closes a connection after two hours, so older rows are stale."""
 
 SWEEP = "sweep"
-"""The scheduled function that sweeps, by the name that app.py gives it, and so Chalice."""
+"""The name of the scheduled function that sweeps, in app.py and so in Chalice."""
 
 
 class Recipient(NamedTuple):
     """One connection.
 
     Attributes:
-        connection_id: as API Gateway gave it.
-        connected_at: epoch milliseconds; 0 when the row does not say.
-        identity_expires_at: until when its client is known to be who it is, epoch seconds; 0 when
-            the row does not say.
+        connection_id: as API Gateway assigned it.
+        connected_at: epoch milliseconds; 0 if the row lacks it.
+        identity_expires_at: when the client's identity expires, epoch seconds; 0 if the row lacks
+            it.
     """
 
     connection_id: str
@@ -30,14 +30,14 @@ class Recipient(NamedTuple):
 
 
 class Removed:
-    """A row that was deleted: what the table knew of a connection that has ended.
+    """The deleted row of a connection that has ended.
 
     Args:
-        read: reads the attributes from the row; called when they are first asked for.
+        read: reads the attributes from the row; called on first use.
 
     Attributes:
-        connection_id: as API Gateway gave it.
-        connected_at: epoch milliseconds; 0 if the row did not say.
+        connection_id: as API Gateway assigned it.
+        connected_at: epoch milliseconds; 0 if the row lacks it.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Page(NamedTuple):
     """A part of the table.
 
     Attributes:
-        recipients: those whose connection can still be alive.
+        recipients: the connections that can still be open.
         last: the connection id after which the next page begins; None at the table's end.
     """
 
@@ -66,10 +66,10 @@ class Page(NamedTuple):
 
 
 class Count(NamedTuple):
-    """How many a part of the table holds.
+    """The number of connections in a part of the table.
 
     Attributes:
-        recipients: how many of them can still be alive.
+        recipients: the number of connections that can still be open.
         last: the connection id after which the next part begins; None at the table's end.
     """
 
@@ -78,49 +78,49 @@ class Count(NamedTuple):
 
 
 class Connections(Protocol):
-    """What the router asks of the connection table; the model's class is one.
+    """The connection table, as the router uses it. The model's class implements this.
 
     Raises:
         StoreBusyError: DynamoDB throttles or does not answer.
-        StoreError: it refuses.
+        StoreError: DynamoDB refuses.
         ConfigurationError: the table or the variable that names it is missing.
     """
 
     def record(self, event: Mapping[str, Any], **attributes: Any) -> None:
-        """Write the row of a CONNECT event; the same event again writes the same row."""
+        """Write the row of a CONNECT event. A repeated event writes the same row."""
         ...
 
     def remove(self, connection_id: str) -> Removed | None:
-        """Delete the row and return it; None if there is none."""
+        """Delete the row and return it; None if it does not exist."""
         ...
 
     def remove_if_unchanged(self, recipient: Recipient) -> Removed | None:
-        """Delete the row and return it; None if it is not the one that was read any more."""
+        """Delete the row and return it; None if it was changed or deleted since it was read."""
         ...
 
     def remove_if_older(self, connection_id: str, than_ms: int) -> Removed | None:
-        """Delete the row and return it; None if the client connected later, or there is none."""
+        """Delete the row and return it; None if it does not exist or the client connected later."""
         ...
 
     def where(self) -> str:
-        """Name the table, as an error does."""
+        """Return the table's name, for an error message."""
         ...
 
     def identify(self, connection_id: str) -> str | None:
-        """Whose connection it is; None when that is not known."""
+        """Return the identity of a connection's client; None if it is unknown."""
         ...
 
     def identity_end(self) -> str:
-        """The attribute that says until when a client's identity is known; "" if none is kept."""
+        """Return the name of the attribute with the identity's expiry; "" if there is none."""
         ...
 
     def page(self, after: str, now_ms: int, limit: int | None = None) -> Page:
         """Read the next part of the table after a connection id, or from `BEGINNING`.
 
         Args:
-            after: where it begins.
-            now_ms: tells which rows are too old.
-            limit: rows at most; None: as many as DynamoDB gives at once, 1 MB of them.
+            after: the connection id, or `BEGINNING`.
+            now_ms: epoch milliseconds; decides which rows are stale.
+            limit: maximum number of rows; None for DynamoDB's own limit of 1 MB.
         """
         ...
 

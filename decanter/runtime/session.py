@@ -1,6 +1,6 @@
-"""The process's one botocore session and one TLS context.
+"""One botocore session and one TLS context for each process.
 
-Reading AWS's service models and certificates again would cost each cold start.
+Each further one would read AWS's service models or the certificates again, at each cold start.
 """
 
 import ssl
@@ -13,19 +13,19 @@ import botocore.session
 
 @cache
 def session() -> botocore.session.Session:
-    """The session; made at the first call, so that importing the app needs no AWS."""
+    """Return the session. The first call creates it, so importing the app needs no AWS."""
     return botocore.session.Session()
 
 
 class SharedContext(ssl.SSLContext):
-    """Verifies every peer and its name; nobody who shares it can have it verify less.
+    """A context that always verifies every peer and its host name, whatever its users set.
 
     Args:
-        authorities: a file of those who are trusted.
+        authorities: the file of trusted certificate authorities.
     """
 
     def __new__(cls, authorities: str) -> "SharedContext":  # noqa: ARG004 - `__init__` reads it
-        """One for clients, which verifies by itself."""
+        """Create a client context, which verifies by default."""
         return super().__new__(cls, ssl.PROTOCOL_TLS_CLIENT)
 
     def __init__(self, authorities: str) -> None:
@@ -34,39 +34,39 @@ class SharedContext(ssl.SSLContext):
         self.set_alpn_protocols(["http/1.1"])
 
     def load_verify_locations(self, cafile: Any = None, *others: Any, **more: Any) -> None:
-        """Trust others, too; those who are trusted already are not read again."""
+        """Trust further authorities. Those already trusted are not read again."""
         if cafile != self._read or others != (None,) * len(others) or more:
             super().load_verify_locations(cafile, *others, **more)
 
     @property
     def check_hostname(self) -> bool:
-        """Always: so Python refuses a `verify_mode` that verifies less."""
+        """Always True, so Python refuses a weaker `verify_mode`."""
         return True
 
     @check_hostname.setter
     def check_hostname(self, value: bool) -> None:
         if not value:
-            raise ValueError("a shared context checks the name of every peer")
+            raise ValueError("a shared context always checks the host name of its peer")
 
 
 @cache
 def tls_context(authorities: str) -> SharedContext:
-    """The context for these authorities; made once."""
+    """Return the shared context for these authorities."""
     return SharedContext(authorities)
 
 
 def ca_bundle() -> str:
-    """The file of authorities that botocore itself would trust; `AWS_CA_BUNDLE` names another."""
+    """Return botocore's file of trusted authorities; `AWS_CA_BUNDLE` overrides it."""
     from botocore.httpsession import get_cert_path
 
     return str(session().get_config_variable("ca_bundle") or get_cert_path(True))  # noqa: FBT003
 
 
 def share_with(client: Any) -> None:
-    """Have botocore's client use the shared context, if it talks TLS.
+    """Make botocore's client use the shared context, if it uses TLS.
 
-    Botocore has no option for it. Should it keep its connections elsewhere one day, it reads the
-    authorities itself, as it does for others; and if there is no such file, it says so itself.
+    Botocore has no option for this. If a later botocore keeps its connections elsewhere, the client
+    reads the authorities itself, as other clients do. If the file is missing, botocore reports it.
     """
     with suppress(AttributeError, OSError):
         options = client._endpoint.http_session._manager.connection_pool_kw

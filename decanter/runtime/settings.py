@@ -26,29 +26,29 @@ from decanter.runtime.errors import SettingError
 N = TypeVar("N", int, float)
 
 MAX_MESSAGE_BYTES = 131_072
-"""Larger posts are answered 413 (API Gateway's quotas: 128 KB a message)."""
+"""API Gateway answers 413 to larger posts (quota: 128 KB a message)."""
 
 _KINDS: dict[type, str] = {int: "whole number", float: "number"}
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What the environment may decide.
+    """The settings that the environment controls.
 
     Attributes:
-        management_endpoint: where @connections is, the stage included; None: ask the event.
+        management_endpoint: the URL of @connections with the stage; None: derived from the event.
         region: the region of the API and of the table.
-        transport: which transport posts.
-        concurrency: posts in flight at once; None: what suits the transport.
-        post_timeout_seconds: how long one attempt to connect, or to get an answer, may take.
-        deadline_seconds: how long a broadcast may take when no Lambda context says.
-        posts_per_second: the fast transport's pace; API Gateway's quota, 10,000 requests a second,
-            is shared by all that the account has in the region.
-        max_broadcast_bytes: larger frames are sent to nobody but a sender; API Gateway bills a post
-            for each 32 KB.
-        metrics_namespace: under which CloudWatch counts broadcasts; None: it does not.
-        sweep_per_second: how many connections a sweep asks about in a second: few, as the same
-            quota serves the broadcasts.
+        transport: the name of the transport.
+        concurrency: maximum number of posts in flight; None: the transport's default.
+        post_timeout_seconds: time limit of one attempt to connect or to get an answer.
+        deadline_seconds: time limit of a broadcast without a Lambda context.
+        posts_per_second: the fast transport's rate limit. API Gateway's quota of 10,000 requests a
+            second is shared by everything in the account and region.
+        max_broadcast_bytes: larger frames can only be sent to one connection. API Gateway bills a
+            post for each 32 KB.
+        metrics_namespace: CloudWatch's namespace for broadcast metrics; None: no metrics.
+        sweep_per_second: the connections that a sweep checks in one second. It is low because
+            broadcasts share the same quota.
     """
 
     management_endpoint: str | None = None
@@ -64,10 +64,11 @@ class Settings:
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> "Settings":
-        """Read them; an empty variable counts as not set.
+        """Read the settings. An empty variable counts as not set.
 
         Raises:
-            SettingError: naming the variable, its value and what is accepted.
+            SettingError: a value is invalid; the error names the variable, its value and what is
+                accepted.
         """
         return cls(
             management_endpoint=(
@@ -101,12 +102,12 @@ class Settings:
 
 
 def sweep_minutes(environ: Mapping[str, str]) -> int | None:
-    """How often a sweep is to run, for the schedule that app.py declares; None: never.
+    """Return the sweep's interval, for the schedule that app.py declares; None: no sweep.
 
-    A connection lives two hours, so rarer would be never, too.
+    A connection lives at most two hours, so a longer interval makes no sense.
 
     Raises:
-        SettingError: it is no whole number of minutes from 1 to 120; 0 is never.
+        SettingError: it is not a whole number of minutes from 1 to 120; 0 means no sweep.
     """
     if environ.get("DECANTER_SWEEP_MINUTES") == "0":
         return None
@@ -114,15 +115,15 @@ def sweep_minutes(environ: Mapping[str, str]) -> int | None:
 
 
 def region_of(environ: Mapping[str, str]) -> str | None:
-    """The region that Lambda and the AWS SDKs name."""
+    """Return the region that Lambda and the AWS SDKs use."""
     return environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or None
 
 
 def table_name(environ: Mapping[str, str], variable: str) -> str:
-    """The table's name, from the variable that the application chose.
+    """Return the table's name, from the variable that the application chose.
 
     Raises:
-        SettingError: it is not set.
+        SettingError: the variable is not set.
     """
     if name := environ.get(variable):
         return name
@@ -137,10 +138,10 @@ def table_name(environ: Mapping[str, str], variable: str) -> str:
 def url_of(
     environ: Mapping[str, str], variable: str, remedy: str = "a URL such as https://host/stage"
 ) -> str | None:
-    """Read an http(s) URL, without a slash at its end; None if the variable is not set.
+    """Return an http(s) URL without a slash at its end; None if the variable is not set.
 
     Raises:
-        SettingError: it is no such URL; `remedy` says what to set it to.
+        SettingError: the value is not such a URL; `remedy` names an accepted value.
     """
     value = environ.get(variable)
     if not value:
@@ -154,10 +155,10 @@ def url_of(
 def number(
     environ: Mapping[str, str], variable: str, kind: type[N], least: float, most: float
 ) -> N | None:
-    """Read a number between two bounds; None if the variable is not set.
+    """Return a number between two bounds; None if the variable is not set.
 
     Raises:
-        SettingError: it is no such number.
+        SettingError: the value is not such a number.
     """
     value = environ.get(variable)
     if not value:

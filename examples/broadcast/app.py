@@ -1,4 +1,4 @@
-"""What one client sends, every connected client gets."""
+"""A message from one client goes to every connected client."""
 
 from typing import Any
 

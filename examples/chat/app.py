@@ -1,7 +1,7 @@
 """A chat with rooms and nicknames.
 
-A room's members are a second table: hash key `room#shard`, so that a large room is not one hot
-partition, and range key the connection. A reverse index finds the rooms that a connection is in.
+A second table has the members of each room. Its hash key is `room#shard`, so a large room is not
+one hot partition; its range key is the connection id. A reverse index finds a connection's rooms.
 """
 
 import zlib
@@ -110,7 +110,7 @@ def message(event: WebsocketEvent) -> dict[str, Any]:
 def name(handshake: Handshake) -> None:
     nickname = handshake.query.get("nickname", "")
     if not 1 <= len(nickname) <= 32:
-        raise Refused(400, "no nickname of 1 to 32 characters")
+        raise Refused(400, "nickname must have 1 to 32 characters")
     handshake.attributes["nickname"] = nickname
 
 
@@ -139,7 +139,7 @@ def say(request: Request, payload: Line) -> None:
 
 
 def tell(event: ConnectionEvent, room: str, news: dict[str, str]) -> None:
-    """Send to everyone in a room, and forget those who have left without a word."""
+    """Send to everyone in a room, and remove members whose connection is gone."""
     members = {each.connection_id: each for each in Membership.members(room)}
     if isinstance(event, Request) and event.connection_id not in members:
         raise NotAMember(f"join {room!r} first")

@@ -1,4 +1,4 @@
-"""Sends each message back: a plain Chalice app, which needs nothing of Decanter's."""
+"""Sends each message back. A plain Chalice app, without Decanter."""
 
 from boto3.session import Session
 from chalice.app import Chalice, WebsocketEvent

@@ -1,1 +1,1 @@
-"""Clients by the hundred under faults: what the service promises, reconciled to the message."""
+"""Hundreds of clients under faults: the service keeps its promises, checked message by message."""

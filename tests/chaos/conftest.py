@@ -1,8 +1,8 @@
-"""The suite's forms: 50 clients and one seed in `make test`, more of both in `make chaos`.
+"""The suite's two sizes: 50 clients and one seed in `make test`, more of both in `make chaos`.
 
     CHAOS_SEED=7 CHAOS_CLIENTS=200 make chaos ARGS="-k throttled"
 
-plays a scenario again; the seed is in each test's name.
+repeats a scenario. The seed is in each test's name.
 """
 
 import os
@@ -23,8 +23,9 @@ FULL = "CHAOS_CLIENTS" in os.environ
 CLIENTS = int(os.environ.get("CHAOS_CLIENTS", "50"))
 
 NEVER_IDLE = ("--idle-timeout", "7200")
-"""A place's clients stay while others play, and that can take longer than API Gateway's ten
-minutes."""
+"""A place's clients stay connected during other scenarios, perhaps longer than API Gateway's ten
+minutes.
+"""
 
 Open = Callable[..., Stage]
 Place = tuple[Running, Swarm]
@@ -46,7 +47,7 @@ def _seed(request: pytest.FixtureRequest) -> int:
 
 @pytest.fixture(name="places", scope="session")
 def _places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Place]]:
-    """Running gateways with their clients, one for each way in which the service is set up."""
+    """Running gateways with their clients, one for each configuration of the service."""
     places: dict[str, Place] = {}
     with ExitStack() as stack:
 
@@ -57,7 +58,9 @@ def _places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., 
                     gateway(folder, *NEVER_IDLE, "--no-reload", environment=environment)
                 )
                 places[name] = running, stack.enter_context(Swarm(running.url))
-                stack.callback(Stage(*places[name], seed=0, size=0).leave)  # in order, not at once
+                stack.callback(
+                    Stage(*places[name], seed=0, size=0).leave
+                )  # one after the other, not in parallel
             return places[name]
 
         yield find
@@ -67,7 +70,7 @@ def _places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., 
 def _open_stage(
     places: Callable[..., Place], seed: int, request: pytest.FixtureRequest
 ) -> Iterator[Open]:
-    """A stage by its name, with the environment and the project that it is to have."""
+    """Returns a stage by its name, with the environment and the project that it needs."""
     with ExitStack() as stack:
 
         def start(name: str, environment: dict[str, str] | None = None, **project: Any) -> Stage:
@@ -85,7 +88,7 @@ def _end(stage: Stage, scenario: str) -> None:
 
 @pytest.fixture(name="stage")
 def _stage(open_stage: Open) -> Stage:
-    """The service as it is."""
+    """The service without changes."""
     return open_stage("service")
 
 

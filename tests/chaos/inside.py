@@ -1,4 +1,4 @@
-"""The whole gateway with the framework behind it, in one process and without sockets."""
+"""The whole gateway and the framework in one process, without sockets."""
 
 import asyncio
 import contextlib
@@ -40,7 +40,7 @@ DOMAIN = f"{API_ID}.execute-api.eu-west-1.amazonaws.com"
 
 
 def make_router(transport: FakeTransport) -> Router:
-    """A router whose one route broadcasts, and which asks for origins and, if shown, for tokens."""
+    """Return a router with one broadcasting route. It checks origins, and a token if present."""
     router = Router(
         "$request.body.message",
         connections=FakeConnections({"a": CONNECTED_AT}),
@@ -62,10 +62,10 @@ def make_router(transport: FakeTransport) -> Router:
 
 
 class Handlers:
-    """Calls the router where the gateway would have a process do so.
+    """Calls the router directly, where the gateway would use a process.
 
     Attributes:
-        broadcasts: how many messages were sent on.
+        broadcasts: the number of messages that were broadcast.
     """
 
     def __init__(self) -> None:
@@ -81,7 +81,7 @@ class Handlers:
         return Returned(response)
 
     async def scheduled(self, name: str, event: dict[str, Any]) -> Run:
-        raise AssertionError(f"the app has no schedule, and {name} was to run")
+        raise AssertionError(f"the app has no schedule, but {name} should run")
 
     async def http(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes
@@ -90,7 +90,7 @@ class Handlers:
 
 
 class Socket(FakeSocket):
-    """One client's end of a connection."""
+    """The client's end of a connection."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -107,19 +107,19 @@ class Socket(FakeSocket):
 
 
 class Nowhere(io.StringIO):
-    """Keeps nothing of what is written to it."""
+    """Discards all output."""
 
     def write(self, text: str) -> int:
         return len(text)
 
 
 class Inside:
-    """The gateway that listens nowhere: connections are made by `connect`.
+    """A gateway without a listening socket; `connect` makes its connections.
 
     Attributes:
         gateway: its connections.
-        opened: how many of them became WebSockets.
-        handlers: called for them.
+        opened: the number of connections that became WebSockets.
+        handlers: called for their events.
     """
 
     def __init__(self) -> None:
@@ -141,14 +141,14 @@ class Inside:
         self.opened = 0
 
     async def exchange(self, *pieces: bytes) -> bytes:
-        """Send pieces over one connection and end it; what came back."""
+        """Send pieces over one connection, end it, and return the answer."""
         socket = Socket()
         http = HttpConnection(self._server._answer, self._open)
         socket.protocol = http
         http.connection_made(socket)
-        for piece in filter(None, pieces):  # a socket never has nothing
+        for piece in filter(None, pieces):  # a socket never returns empty data
             socket.protocol.data_received(piece)
-            for _ in range(4):  # an answer, and what it sets going
+            for _ in range(4):  # an answer, and its consequences
                 await asyncio.sleep(0)
         self.opened += socket.protocol is not http
         socket.protocol.connection_lost(None)
@@ -156,13 +156,13 @@ class Inside:
         return bytes(socket.written)
 
     def is_empty(self) -> bool:
-        """Whether nothing is left of those that were connected."""
+        """True if nothing is left of the connections."""
         return not (self._open or self.gateway.connections)
 
 
 @contextlib.contextmanager
 def errors_of(name: str) -> Iterator[list[str]]:
-    """What a logger is told as an error, and nobody else."""
+    """Collect the errors of a logger, and keep them from other handlers."""
     errors: list[str] = []
 
     class Handler(logging.Handler):

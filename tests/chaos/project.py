@@ -1,4 +1,4 @@
-"""The application of this repository in a folder of its own, with what a scenario needs."""
+"""A copy of this repository's application, with additions for scenarios."""
 
 import json
 import shutil
@@ -18,7 +18,7 @@ router.on_message(RateLimit(Connection))
 
 @router.route("grow")
 def grow(request: Request) -> None:
-    """Broadcast a frame of so many bytes."""
+    """Broadcast a frame with this number of bytes."""
     request.broadcast("x" * request.json["bytes"])
 '''
 
@@ -34,7 +34,7 @@ check = WebTokens()
 
 @router.authenticate
 def stumble(hello: Hello) -> None:
-    """Fail with a traceback, once the token is known to be good."""
+    """Fail with a traceback after the token was accepted."""
     check(hello)
     raise RuntimeError
 '''
@@ -47,10 +47,10 @@ def copy_project(
     """Make the project.
 
     Args:
-        folder: where.
+        folder: the target folder.
         lambda_timeout: seconds that a function may run.
-        extra: what is added to app.py.
-        sweeps: whether the sweep is on; it has no time to run by itself.
+        extra: code to add to app.py.
+        sweeps: True to turn the sweep on; its schedule never fires by itself.
     """
     shutil.copytree(ROOT / ".chalice", folder / ".chalice", ignore=_only_configuration)
     (folder / "app.py").write_text((ROOT / "app.py").read_text() + extra)

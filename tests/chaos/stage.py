@@ -1,4 +1,4 @@
-"""Where a scenario plays: a running gateway, its table, its faults, a swarm of clients."""
+"""The stage of a scenario: a running gateway, its table, its faults, a swarm of clients."""
 
 import json
 import random
@@ -15,14 +15,14 @@ from tests.support.clients import call
 from tests.support.gateways import Running, wait_until
 
 DEAD = "AAAAAAAAAA{:05}="
-"""The id of a connection that never was."""
+"""The id of a connection that never existed."""
 
 JSON = {"Content-Type": "application/json"}
 Line = dict[str, Any]
 
 
 class Counts(NamedTuple):
-    """What a broadcast's report counts."""
+    """The counts of a broadcast's report."""
 
     sent: int = 0
     gone: int = 0
@@ -32,7 +32,7 @@ class Counts(NamedTuple):
 
 
 class Stage:
-    """One scenario's stage; the gateway outlives it, what it leaves behind does not."""
+    """One scenario's stage. The gateway outlives it; its changes are undone."""
 
     def __init__(self, running: Running, swarm: Swarm, seed: int, size: int) -> None:
         self.running = running
@@ -49,7 +49,7 @@ class Stage:
     # -- clients ---------------------------------------------------------------------------
 
     def join(self, count: int | None = None, *, at_once: bool = False) -> list[Client]:
-        """Have so many connected, or as many as this form of the suite has; each has its row."""
+        """Connect this many clients, or the suite's number; each has its row."""
         wanted = count or self.size
         self.leave(wanted)
         missing = wanted - len(self.swarm.clients)
@@ -58,13 +58,13 @@ class Stage:
         return [*self.swarm.clients]
 
     def leave(self, but: int = 0, *, at_once: bool = False) -> None:
-        """Disconnect everyone, but for so many."""
+        """Disconnect all clients except this many."""
         while surplus := self.swarm.clients[but:]:
             self.swarm.leave(surplus if at_once else surplus[-WAVE:])
             self.table.wait_for(len(self.swarm.clients))
 
     def end(self) -> None:
-        """Leave it as it was: no faults, a row for each that is connected, empty ledgers."""
+        """Reset the stage: no faults, one row for each open connection, empty ledgers."""
         self.mend()
         wait_until(lambda: len(self._open()) == len(self.swarm.clients), "nobody is leaving")
         self.swarm.settle()
@@ -77,7 +77,7 @@ class Stage:
             client.clear()
 
     def identify(self, client: Client) -> str:
-        """The client's connection id, as an error frame tells it."""
+        """Return the client's connection id, from an error frame."""
         if not client.id:
             before = len(client.errors)
             self.swarm.send(client, '{"message":"who am I"}')
@@ -89,7 +89,7 @@ class Stage:
     # -- messages --------------------------------------------------------------------------
 
     def say(self, sender: Client, message: str) -> Line:
-        """Send a message; the log line of its event, once it is handled."""
+        """Send a message; return the log line of its event after it was handled."""
         connection_id = self.identify(sender)
         seen = len(self.lines("message", connection_id))
         self.swarm.send(sender, message)
@@ -99,12 +99,12 @@ class Stage:
         return self.lines("message", connection_id)[seen]
 
     def broadcast(self, sender: Client, data: str | None = None) -> Counts:
-        """Broadcast a text that everyone connected then expects; what the report counts."""
+        """Broadcast a text that all clients then expect; return the report's counts."""
         report = self.say(sender, self.expect(data))["broadcasts"][0]
         return Counts(*(report[name] for name in Counts._fields))
 
     def expect(self, data: str | None = None) -> str:
-        """Enter a text into every ledger; the message that broadcasts it."""
+        """Add a text to every ledger; return the message that broadcasts it."""
         self._messages += 1
         text = json.dumps(f"message {self._messages}" if data is None else data)
         for client in self.swarm.clients:
@@ -112,16 +112,16 @@ class Stage:
         return f'{{"message":"sendmessage","data":{text}}}'
 
     def wait_for_reports(self, count: int) -> None:
-        """Wait until so many messages have been handled in this scenario."""
+        """Wait until this many messages have been handled in this scenario."""
         wait_until(lambda: len(self.lines("message")) >= count, f"{count} messages are handled")
 
     def reconcile(self, lost: int = 0, unanswered: int = 0, repeated: int = 0) -> None:
-        """Hold every ledger to it, once all has arrived: so many lost, none twice, none strange.
+        """Compare every ledger after all messages arrived: how many are lost or duplicates.
 
         Args:
             lost: how many did not arrive.
-            unanswered: how many more may not have: posts whose answer nobody waited for.
-            repeated: how many may have arrived twice: posts sent again as no answer came.
+            unanswered: how many more may be missing: posts whose answer was not awaited.
+            repeated: how many may be duplicates: posts that were retried without an answer.
         """
         self.swarm.settle()
         self.tally = total(self.swarm.clients)
@@ -130,11 +130,11 @@ class Stage:
         assert self.tally.unexpected == 0, self.tally
 
     def reports(self) -> list[Line]:
-        """Those of this scenario's broadcasts."""
+        """Return the reports of this scenario's broadcasts."""
         return [each for line in self.lines("message") for each in line.get("broadcasts", [])]
 
     def lines(self, event: str, connection_id: str | None = None) -> list[Line]:
-        """The log lines of this scenario."""
+        """Return the log lines of this scenario."""
         until = len(self.running.lines)
         for line in self.running.lines[self._read : until]:
             if ' | {"level": ' in line:
@@ -147,7 +147,7 @@ class Stage:
         ]
 
     def sweep(self) -> Line:
-        """Have the sweep run once; what it has found."""
+        """Run the sweep once, and return its log line."""
         answer = call(self.running, "POST", "/_gateway/schedules/sweep", headers=JSON)
         told: Line = json.loads(answer[2])
         assert (answer[0], told["outcome"]) == (200, "returned"), told
@@ -159,7 +159,7 @@ class Stage:
     def fault(
         self, target: str, action: str, client: Client | None = None, **limits: str | float
     ) -> None:
-        """Let something go wrong, for everybody or for one client."""
+        """Inject a fault, for all clients or for one."""
         fields = {"target": target, "action": action, **limits}
         if client is not None:
             fields["connection"] = self.identify(client)
@@ -168,7 +168,7 @@ class Stage:
         assert status == 201, answer
 
     def hits(self) -> list[int]:
-        """How often each fault has struck."""
+        """Return how often each fault was applied."""
         answer = json.loads(call(self.running, "GET", "/_gateway/faults")[2])
         return [each["hits"] for each in answer["faults"]]
 
@@ -178,13 +178,13 @@ class Stage:
     # -- rows ------------------------------------------------------------------------------
 
     def row(self, connection_id: str, seconds_old: float) -> str:
-        """Write a row of this age, in place of the one there may be."""
+        """Write a row of this age; replace an existing one."""
         self._touched.add(connection_id)
         self.table.put(connection_id, int((time.time() - seconds_old) * 1000))
         return connection_id
 
     def dead(self, count: int, seconds_old: float) -> list[str]:
-        """Write rows of connections that never were."""
+        """Write rows of connections that never existed."""
         numbers = self.chance.sample(range(100_000), count)
         return [self.row(DEAD.format(number), seconds_old) for number in numbers]
 
@@ -194,7 +194,7 @@ class Stage:
             self._update(connection_id, "padding", {"S": "x" * size})
 
     def expire(self, connection_id: str) -> None:
-        """Let the identity that the row has be of the past, as once a token's time is over."""
+        """Set the identity's expiry in a row to the past, as after a token's expiry."""
         self.row(connection_id, seconds_old=60)
         self._update(connection_id, "identity_expires_at", {"N": str(int(time.time()) - 1)})
 
@@ -227,6 +227,6 @@ class Stage:
         )
 
     def _open(self) -> set[str]:
-        """The ids of the open connections, as the gateway has them."""
+        """Return the ids of the gateway's open connections."""
         answer = json.loads(call(self.running, "GET", "/_gateway/connections")[2])
         return {each["connectionId"] for each in answer["connections"]}

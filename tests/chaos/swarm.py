@@ -1,4 +1,4 @@
-"""Clients by the hundred, each with a ledger: what it should have got, what it got."""
+"""Hundreds of clients, each with a ledger of expected and received messages."""
 
 import asyncio
 import threading
@@ -16,7 +16,7 @@ from tests.support.gateways import SECONDS
 
 T = TypeVar("T")
 WAVE = 4
-"""The clients that come or go at once where a crowd is not the point."""
+"""Clients that connect or leave at the same time, where the load does not matter."""
 
 ERROR_FRAME = '{"error"'
 
@@ -40,7 +40,9 @@ class Tally:
 
 @dataclass(eq=False)
 class Client:
-    """One connection and its ledger; error frames are apart, since they are its own."""
+    """One connection and its ledger. Error frames are kept separately, as only this client gets
+    them.
+    """
 
     connection: ClientConnection
     expected: list[str] = field(default_factory=list)
@@ -59,7 +61,7 @@ class Client:
         return [*(Counter(self.expected) - Counter(self.received)).elements()]
 
     def clear(self) -> None:
-        """Begin anew."""
+        """Start an empty ledger."""
         for entries in (self.expected, self.received, self.errors):
             entries.clear()
 
@@ -83,7 +85,7 @@ def total(clients: Iterable[Client]) -> Tally:
 
 
 class Swarm:
-    """Opens and closes clients of one URL, whose sockets a thread of its own serves."""
+    """Opens and closes clients of one URL, whose sockets run in a separate thread."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -103,44 +105,44 @@ class Swarm:
         self._loop.close()
 
     def join(self, count: int, query: str = "", **options: Any) -> list[Client]:
-        """Connect so many at once."""
+        """Connect this many clients at the same time."""
         target = f"{self.url}?{query}" if query else self.url
         joined = self._all(self._join(target, options) for _ in range(count))
         self.clients += joined
         return joined
 
     def gather(self, count: int) -> None:
-        """Connect so many, a few at once, so that the gateway needs a few processes for it."""
+        """Connect this many clients, a few at a time, so the gateway needs only a few processes."""
         for start in range(0, count, WAVE):
             self.join(min(WAVE, count - start))
 
     def leave(self, clients: Sequence[Client], *, abruptly: bool = False) -> None:
-        """Close them, or end their TCP connections without a word."""
+        """Close them, or end their TCP connections without a close frame."""
         self.clients = [client for client in self.clients if client not in clients]
         self._all(self._leave(client, abruptly) for client in clients)
 
     def send(self, client: Client, message: str | bytes) -> None:
-        """Send a message as it is."""
+        """Send a message unchanged."""
         self._all([client.connection.send(message)])
 
     def flood(self, client: Client, message: str, times: int) -> None:
-        """Send a message so often, as fast as it goes, and wait for none of it."""
+        """Send a message many times, as fast as possible, without waiting."""
         asyncio.run_coroutine_threadsafe(self._flood(client, message, times), self._loop)
 
     def send_parts(self, client: Client, message: str, size: int) -> None:
-        """Send a message in frames of so many characters."""
+        """Send a message in frames of this many characters."""
         parts = [message[start : start + size] for start in range(0, len(message), size)]
         self._all([client.connection.send(parts)])
 
     def settle(self) -> None:
-        """Wait until every client has read what the gateway had sent it by now.
+        """Wait until every client has read everything that the gateway has sent so far.
 
-        A pong comes behind the frames that were sent before it.
+        A pong arrives after the frames that were sent before it.
         """
         self._all(self._ping(client) for client in self.clients)
 
     def close_code(self, client: Client) -> int | None:
-        """Wait for the close of a connection that the gateway ends; the code."""
+        """Wait until the gateway closes a connection, and return the close code."""
         self._all([client.connection.wait_closed()])
         self.clients.remove(client)
         return client.connection.close_code

@@ -1,4 +1,4 @@
-"""API Gateway that throttles, fails, hangs or refuses."""
+"""API Gateway throttles, fails, hangs or refuses."""
 
 import pytest
 
@@ -7,11 +7,11 @@ from tests.chaos.stage import Counts, Stage
 from tests.support.gateways import wait_until
 
 ATTEMPTS = 3
-"""The first, and two more: what a post may cost."""
+"""The first attempt and two retries: the maximum for a post."""
 
 
 @pytest.mark.case(4)
-def test_one_throttled_once_gets_it_once(stage: Stage) -> None:
+def test_a_client_throttled_once_gets_the_message_once(stage: Stage) -> None:
     clients = stage.join()
     for client in stage.chance.sample(clients, 5):
         stage.fault("connections", "429", client, calls=1)
@@ -21,7 +21,7 @@ def test_one_throttled_once_gets_it_once(stage: Stage) -> None:
 
 
 @pytest.mark.case(5)
-def test_one_throttled_for_ever_is_tried_three_times_and_kept(stage: Stage) -> None:
+def test_a_client_always_throttled_is_tried_three_times_and_kept(stage: Stage) -> None:
     clients = stage.join()
     stuck = stage.chance.choice(clients[1:])
     stage.fault("connections", "429", stuck)
@@ -45,7 +45,7 @@ def test_a_throttled_account_loses_nothing_silently(stage: Stage) -> None:
 
 
 @pytest.mark.case(8)
-def test_a_function_that_may_not_post_says_so_and_deletes_nothing(stage: Stage) -> None:
+def test_a_function_without_the_right_to_post_deletes_nothing(stage: Stage) -> None:
     clients = stage.join()
     stage.identify(clients[0])
     dead = stage.dead(3, seconds_old=60)
@@ -59,7 +59,7 @@ def test_a_function_that_may_not_post_says_so_and_deletes_nothing(stage: Stage) 
 
 @pytest.mark.case(10)
 @pytest.mark.parametrize("action", ["500", "reset"])
-def test_a_failure_that_passes_is_tried_again(stage: Stage, action: str) -> None:
+def test_a_temporary_failure_is_retried(stage: Stage, action: str) -> None:
     clients = stage.join()
     for client in stage.chance.sample(clients, 3):
         stage.fault("connections", action, client, calls=2)
@@ -69,17 +69,20 @@ def test_a_failure_that_passes_is_tried_again(stage: Stage, action: str) -> None
 
 @pytest.mark.case(10)
 @pytest.mark.parametrize("action", ["500", "reset"])
-def test_a_failure_that_stays_is_reported(stage: Stage, action: str) -> None:
+def test_a_permanent_failure_is_reported(stage: Stage, action: str) -> None:
     clients = stage.join()
     stage.fault("connections", action, stage.chance.choice(clients[1:]))
     assert stage.broadcast(clients[0]) == Counts(sent=len(clients) - 1, failed=1)
-    assert stage.hits()[0] in (ATTEMPTS, ATTEMPTS + 1)  # a kept socket's reset is no attempt
+    assert stage.hits()[0] in (
+        ATTEMPTS,
+        ATTEMPTS + 1,
+    )  # a kept socket's reset does not count as an attempt
     assert len(stage.table.ids()) == len(clients)
     stage.reconcile(lost=1)
 
 
 @pytest.mark.case(11)
-def test_a_post_that_hangs_delays_nobody_else(open_stage: Open) -> None:
+def test_a_hanging_post_delays_no_other(open_stage: Open) -> None:
     stage = open_stage("patient", {"DECANTER_POST_TIMEOUT_SECONDS": "5"})
     clients = stage.join()
     stuck = stage.chance.sample(clients[1:], 3)
@@ -88,7 +91,7 @@ def test_a_post_that_hangs_delays_nobody_else(open_stage: Open) -> None:
     stage.swarm.send(clients[0], stage.expect())
     others = [client for client in clients if client not in stuck]
     wait_until(lambda: all(client.received for client in others), "the others have it")
-    assert not any(client.received for client in stuck)  # they have it once the five are over
+    assert not any(client.received for client in stuck)  # they get it after the five are done
     wait_until(lambda: all(client.received for client in stuck), "the hung ones have it too")
     wait_until(lambda: stage.reports() != [], "it is reported")
     assert [report["repeated"] for report in stage.reports()] == [len(stuck)]

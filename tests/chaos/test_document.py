@@ -1,4 +1,4 @@
-"""docs/reliability.md says which scenario each test plays, and which nobody plays."""
+"""docs/reliability.md lists the tests of each scenario, and no scenario is without a test."""
 
 import ast
 import functools
@@ -16,14 +16,14 @@ _ROW = re.compile(r"^\| (\d+) \| (.+?) \| (.+?) \|$", re.MULTILINE)
 
 
 def rows() -> dict[int, set[str]]:
-    """The tests that the document names for each scenario."""
+    """Return the tests that the document names for each scenario."""
     found = _ROW.findall(DOCUMENT.read_text(encoding="utf-8"))
     return {int(number): set(re.findall(r"`(test_\w+)`", shown)) for number, _, shown in found}
 
 
 @functools.cache
 def marked() -> dict[int, set[str]]:
-    """The tests that carry each scenario's number: `@pytest.mark.case(…)`."""
+    """Return the tests with each scenario's number: `@pytest.mark.case(…)`."""
     found: dict[int, set[str]] = defaultdict(set)
     for path in sorted(Path(__file__).parent.glob("test_*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -40,6 +40,6 @@ def test_every_scenario_has_one_row() -> None:
 
 
 @pytest.mark.parametrize("number", range(CASES))
-def test_its_row_names_exactly_the_tests_that_play_it(number: int) -> None:
+def test_its_row_names_exactly_its_tests(number: int) -> None:
     assert rows()[number] == marked()[number]
     assert rows()[number]

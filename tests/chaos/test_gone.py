@@ -1,4 +1,4 @@
-"""Connections that are gone, or not there yet."""
+"""Connections that are gone, or not yet open."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from tests.support.gateways import wait_until
 
 
 @pytest.mark.case(1)
-def test_the_row_of_one_that_is_gone_is_deleted_and_all_others_are_served(stage: Stage) -> None:
+def test_a_gone_row_is_deleted_and_all_others_are_served(stage: Stage) -> None:
     clients = stage.join()
     dead = stage.dead(5, seconds_old=60)
     assert stage.broadcast(clients[0]) == Counts(sent=len(clients), gone=5)
@@ -20,7 +20,7 @@ def test_the_row_of_one_that_is_gone_is_deleted_and_all_others_are_served(stage:
 
 
 @pytest.mark.case(2)
-def test_one_that_is_about_to_open_is_served_a_moment_later(stage: Stage) -> None:
+def test_an_opening_connection_is_served_after_a_retry(stage: Stage) -> None:
     clients = stage.join()
     for client in stage.chance.sample(clients[1:], 3):
         stage.row(stage.identify(client), seconds_old=1)
@@ -51,8 +51,8 @@ def test_a_kept_row_is_deleted_once_it_is_older(stage: Stage) -> None:
 
 
 @pytest.mark.case(3)
-def test_a_row_that_was_written_anew_meanwhile_is_not_deleted(stage: Stage) -> None:
-    """The post to it is held up; by the time it is answered 410, the row is another one."""
+def test_a_replaced_row_is_not_deleted(stage: Stage) -> None:
+    """The post is delayed. When it is answered with 410, the row has been replaced."""
     clients = stage.join()
     (dead,) = stage.dead(1, seconds_old=60)
     stage.fault("connections", "late", connection=dead, milliseconds=1000)
@@ -65,7 +65,7 @@ def test_a_row_that_was_written_anew_meanwhile_is_not_deleted(stage: Stage) -> N
 
 
 @pytest.mark.case(9)
-def test_a_row_whose_id_can_be_no_connections_is_removed(stage: Stage) -> None:
+def test_a_row_with_an_invalid_id_is_removed(stage: Stage) -> None:
     clients = stage.join()
     stage.row("no connection's id", seconds_old=1)
     assert stage.broadcast(clients[0]) == Counts(sent=len(clients), gone=1)
@@ -74,7 +74,7 @@ def test_a_row_whose_id_can_be_no_connections_is_removed(stage: Stage) -> None:
 
 
 @pytest.mark.case(12)
-def test_a_row_too_old_to_be_alive_costs_no_post(stage: Stage) -> None:
+def test_a_stale_row_costs_no_post(stage: Stage) -> None:
     clients = stage.join()
     (ancient,) = stage.dead(1, seconds_old=MAX_AGE_MS / 1000 + 5)
     stage.fault("connections", "500", connection=ancient)
@@ -84,11 +84,11 @@ def test_a_row_too_old_to_be_alive_costs_no_post(stage: Stage) -> None:
 
 
 SLOW = {"DECANTER_POSTS_PER_SECOND": str(CLIENTS)}
-"""So a fan-out is under way for a second."""
+"""So a fan-out takes about one second."""
 
 
 @pytest.mark.case(15)
-def test_clients_that_leave_in_the_middle_of_a_broadcast_disturb_nobody(open_stage: Open) -> None:
+def test_clients_that_leave_during_a_broadcast_disturb_no_other(open_stage: Open) -> None:
     stage = open_stage("slow", SLOW)
     clients = stage.join()
     leaving = stage.chance.sample(clients[1:], len(clients) // 5)
@@ -104,7 +104,7 @@ def test_clients_that_leave_in_the_middle_of_a_broadcast_disturb_nobody(open_sta
 
 
 @pytest.mark.case(16)
-def test_one_that_joins_in_the_middle_of_a_broadcast_gets_it_once_or_not(open_stage: Open) -> None:
+def test_a_client_that_joins_during_a_broadcast_gets_it_at_most_once(open_stage: Open) -> None:
     stage = open_stage("slow", SLOW)
     clients = stage.join()
     stage.swarm.send(clients[0], stage.expect())

@@ -1,4 +1,4 @@
-"""What clients send: mistakes, oddities, floods of both, while others broadcast."""
+"""Messages of clients: mistakes, unusual input and floods of both, during broadcasts."""
 
 import json
 
@@ -38,7 +38,7 @@ DATA = [
 
 
 @pytest.mark.case(21, 23, 24)
-def test_a_mistake_is_told_to_its_sender_and_changes_nothing(stage: Stage) -> None:
+def test_a_mistake_gets_an_error_frame_and_changes_nothing(stage: Stage) -> None:
     clients = stage.join()
     before = stage.table.ids()
     for text, code in MISTAKES.items():
@@ -55,7 +55,7 @@ def test_a_mistake_is_told_to_its_sender_and_changes_nothing(stage: Stage) -> No
 
 
 @pytest.mark.case(22, 27)
-def test_data_arrives_as_it_was_written(stage: Stage) -> None:
+def test_data_arrives_unchanged(stage: Stage) -> None:
     clients = stage.join()
     for data in DATA:
         for client in clients:
@@ -87,7 +87,7 @@ def test_a_message_above_128_kb_is_too_large(stage: Stage) -> None:
 
 
 @pytest.mark.case(26)
-def test_a_binary_frame_ends_its_connection_alone(stage: Stage) -> None:
+def test_a_binary_frame_closes_only_its_own_connection(stage: Stage) -> None:
     clients = stage.join()
     stage.swarm.send(clients[1], b"\x00")
     assert stage.swarm.close_code(clients[1]) == 1003
@@ -97,7 +97,7 @@ def test_a_binary_frame_ends_its_connection_alone(stage: Stage) -> None:
 
 
 @pytest.mark.case(7)
-def test_a_frame_too_large_is_refused_before_anything_is_sent(stage: Stage) -> None:
+def test_a_too_large_frame_is_refused_before_anything_is_sent(stage: Stage) -> None:
     clients = stage.join()
     line = stage.say(clients[0], json.dumps({"message": "grow", "bytes": MESSAGE + 1}))
     assert (line["outcome"], line["status"], line.get("broadcasts")) == ("too_large", 413, None)
@@ -107,7 +107,7 @@ def test_a_frame_too_large_is_refused_before_anything_is_sent(stage: Stage) -> N
 
 
 @pytest.mark.case(29)
-def test_a_secret_in_the_url_or_in_a_message_is_in_no_line(stage: Stage) -> None:
+def test_the_log_has_no_secret_from_a_url_or_a_message(stage: Stage) -> None:
     stage.swarm.join(5, query="token=SECRET-OF-THE-URL")
     clients = stage.swarm.clients
     stage.broadcast(clients[0], "SECRET-OF-A-MESSAGE")

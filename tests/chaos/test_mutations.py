@@ -1,4 +1,4 @@
-"""The scenarios notice: each defence is undone in turn, and the scenario for it must fail."""
+"""The scenarios find mutations: without each defence, its scenario must fail."""
 
 import os
 import shutil
@@ -22,7 +22,7 @@ MUTATIONS = {
         "store/connections.py",
         "cls._remove(recipient.connection_id, unchanged)",
         "cls._remove(recipient.connection_id, None)",
-        "test_a_row_that_was_written_anew_meanwhile_is_not_deleted",
+        "test_a_replaced_row_is_not_deleted",
     ),
     "pagination": (
         "store/connections.py",
@@ -40,19 +40,19 @@ MUTATIONS = {
         "transports/base.py",
         "if self.reached or gone < MANY_GONE:",
         "if self.reached or gone >= MANY_GONE:",
-        "test_a_sweep_that_has_never_reached_anyone_deletes_no_table",
+        "test_a_sweep_that_reached_no_connection_does_not_empty_the_table",
     ),
     "the retry bound": (
         "transports/base.py",
         "RETRIES = 2",
         "RETRIES = 5",
-        "test_one_throttled_for_ever_is_tried_three_times_and_kept",
+        "test_a_client_always_throttled_is_tried_three_times_and_kept",
     ),
     "the origin's match as a whole": (
         "hooks/origins.py",
         "_ORIGIN.fullmatch(text)",
         "_ORIGIN.match(text)",
-        "test_a_page_from_elsewhere_is_refused_and_ours_are_served",
+        "test_a_page_of_another_origin_is_refused_and_allowed_ones_are_served",
     ),
 }
 
@@ -61,10 +61,10 @@ MUTATIONS = {
 def test_the_code_has_each_defence_once(defence: str) -> None:
     file, before, *_ = MUTATIONS[defence]
     source = (ROOT / "decanter" / "runtime" / file).read_text()
-    assert source.count(before) == 1, f"{file} has changed: look for {before!r} anew"
+    assert source.count(before) == 1, f"{file} has changed: update {before!r}"
 
 
-@pytest.mark.skipif(not FULL, reason="make chaos: each plays a scenario in a process of its own")
+@pytest.mark.skipif(not FULL, reason="make chaos: each runs a scenario in a separate process")
 @pytest.mark.parametrize("defence", MUTATIONS)
 def test_a_scenario_fails_without(defence: str, tmp_path: Path) -> None:
     file, before, after, scenario = MUTATIONS[defence]

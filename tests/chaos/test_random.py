@@ -1,4 +1,4 @@
-"""Whatever bytes come in: no exception, no growth; 100,000 of them in `make chaos`."""
+"""Random bytes cause no exception and no growth; 100,000 inputs in `make chaos`."""
 
 import asyncio
 import contextlib
@@ -57,13 +57,13 @@ HEADS = [
 
 
 class Dice:
-    """Random inputs near valid ones."""
+    """Random inputs, similar to valid ones."""
 
     def __init__(self, seed: int) -> None:
         self.chance = random.Random(seed)
 
     def mutated(self, data: bytes) -> bytes:
-        """The bytes with some changed, cut out, doubled, or thrown in."""
+        """Return the bytes with some changed, removed, duplicated or inserted."""
         changed = bytearray(data)
         for _ in range(self.chance.randrange(4)):
             place = self.chance.randrange(len(changed) + 1)
@@ -78,27 +78,27 @@ class Dice:
         return mutated.decode(errors=self.chance.choice(["replace", "ignore"]))
 
     def head(self) -> bytes:
-        """Half of them open a connection, if they are left as they are."""
+        """Return a handshake. Half of them are valid."""
         return self.mutated(GOOD if self.chance.random() < 0.5 else self.chance.choice(HEADS))
 
     def frame(self) -> bytes:
-        """Half of them are messages."""
+        """Return a frame. Half of them are messages."""
         opcode = Opcode.TEXT if self.chance.random() < 0.5 else self.chance.choice([*Opcode])
         data = self.text().encode()
         if opcode in CTRL_OPCODES:
-            data = data[: self.chance.randrange(126)]  # a ping's most
+            data = data[: self.chance.randrange(126)]  # a ping's maximum
         whole = opcode in CTRL_OPCODES or self.chance.random() < 0.8
         frame = Frame(opcode, data, whole).serialize(mask=self.chance.random() < 0.95)
         return self.mutated(frame) if self.chance.random() < 0.5 else frame
 
 
 def repeat(what: str, times: int, once: Callable[[], object], settle: Callable[[], object]) -> None:
-    """Do it so often; what the last four fifths leave behind, once it has settled, is little."""
+    """Repeat this many times; the last four fifths must leave little memory behind."""
     for _ in range(times // 5):
         once()
     settle()
     gc.collect()
-    logging.disable()  # pytest keeps every line that is logged
+    logging.disable()  # pytest keeps every log line
     tracemalloc.start()
     try:
         for _ in range(times - times // 5):
@@ -114,7 +114,7 @@ def repeat(what: str, times: int, once: Callable[[], object], settle: Callable[[
 
 
 class Loop(asyncio.SelectorEventLoop):
-    """An event loop whose time can be put forward, so that every timer is due."""
+    """An event loop whose clock can be moved forward to fire every timer."""
 
     ahead = 0.0
 
@@ -129,7 +129,7 @@ class Loop(asyncio.SelectorEventLoop):
 def repeat_in_a_loop(
     what: str, times: int, once: Callable[[], Awaitable[None]]
 ) -> list[dict[str, Any]]:
-    """What the loop was told of exceptions that nobody else got."""
+    """Repeat in an event loop; return the exceptions that only the loop got."""
     loop, failed = Loop(), list[dict[str, Any]]()
     loop.set_exception_handler(lambda _, context: failed.append(context))
     try:
@@ -139,7 +139,7 @@ def repeat_in_a_loop(
     return failed
 
 
-def test_the_router_answers_whatever_a_client_sends(seed: int) -> None:
+def test_the_router_answers_any_message(seed: int) -> None:
     dice, transport = Dice(seed), FakeTransport(FakeClock())
     router = make_router(transport)
 
@@ -155,7 +155,7 @@ def test_the_router_answers_whatever_a_client_sends(seed: int) -> None:
         repeat("the router", MESSAGES, once, gc.collect)
 
 
-def test_the_gateway_reads_whatever_frames_come(seed: int) -> None:
+def test_the_gateway_reads_any_frames(seed: int) -> None:
     dice = Dice(seed)
 
     async def once() -> None:
@@ -168,8 +168,8 @@ def test_the_gateway_reads_whatever_frames_come(seed: int) -> None:
     assert repeat_in_a_loop("the frames' reader, three at a time", FRAMES // 3, once) == []
 
 
-def test_the_gateway_answers_whatever_comes_over_a_connection(seed: int) -> None:
-    """Handshakes, calls to @connections and to the app, and frames, through to the router."""
+def test_the_gateway_answers_any_bytes_of_a_connection(seed: int) -> None:
+    """Handshakes, calls to @connections and to the app, and frames, up to the router."""
     dice, inside = Dice(seed), Inside()
 
     async def once() -> None:

@@ -1,4 +1,4 @@
-"""Rows whose connection is gone, and connections whose client is known no longer: swept."""
+"""Sweeps of gone connections, and of connections with an expired identity."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -10,18 +10,18 @@ from tests.chaos.stage import Counts, Line, Stage
 
 @pytest.fixture(name="sweeping")
 def _sweeping(open_stage: Open) -> Stage:
-    """The service with its sweep."""
+    """The service with its sweep turned on."""
     return open_stage("sweeping", {"DECANTER_SWEEP_PER_SECOND": "1000"}, sweeps=True)
 
 
 def counts(found: Line) -> tuple[int, int, int]:
-    """Gone, closed, kept; the whole table was gone through."""
+    """Return gone, closed and kept; the sweep must be complete."""
     assert (found["complete"], found["problem"]) == (True, None), found
     return found["gone"], found["closed"], found["kept"]
 
 
 @pytest.mark.case(32)
-def test_dead_rows_are_swept_without_a_broadcast_and_the_living_stay(sweeping: Stage) -> None:
+def test_gone_rows_are_swept_without_a_broadcast_and_open_ones_stay(sweeping: Stage) -> None:
     clients = sweeping.join()
     dead = sweeping.dead(100, seconds_old=60)
     for client in clients[:10]:
@@ -34,8 +34,8 @@ def test_dead_rows_are_swept_without_a_broadcast_and_the_living_stay(sweeping: S
 
 
 @pytest.mark.case(32)
-def test_traffic_goes_on_beside_a_sweep(sweeping: Stage) -> None:
-    """Broadcasts find some of the dead, the sweep the others; nobody alive notices."""
+def test_broadcasts_continue_during_a_sweep(sweeping: Stage) -> None:
+    """Broadcasts and the sweep each find some gone rows; open connections are not disturbed."""
     clients = sweeping.join()
     for client in clients[:10]:
         sweeping.row(sweeping.identify(client), seconds_old=60)
@@ -62,7 +62,7 @@ def test_a_sweep_keeps_a_young_row(sweeping: Stage) -> None:
 
 
 @pytest.mark.case(34)
-def test_who_is_known_no_longer_is_closed_and_its_row_goes_with_it(sweeping: Stage) -> None:
+def test_an_expired_identity_closes_the_connection_and_removes_its_row(sweeping: Stage) -> None:
     clients = sweeping.join()
     expired = sweeping.chance.sample(clients, 5)
     for client in expired:
@@ -86,7 +86,7 @@ def test_who_is_known_no_longer_is_closed_and_its_row_goes_with_it(sweeping: Sta
         ("connections", "500", "WARNING", "failed"),
     ],
 )
-def test_a_sweep_that_meets_a_fault_ends_with_one_line_and_deletes_nothing(
+def test_a_failing_sweep_ends_with_one_line_and_deletes_nothing(
     sweeping: Stage, target: str, action: str, level: str, problem: str
 ) -> None:
     clients = sweeping.join(10)
@@ -106,8 +106,10 @@ def test_a_sweep_that_meets_a_fault_ends_with_one_line_and_deletes_nothing(
 
 
 @pytest.mark.case(36)
-def test_what_a_sweep_had_no_time_for_the_next_one_sweeps(open_stage: Open) -> None:
-    """A second and a half for each run: the rows of that time, and of the second then begun."""
+def test_the_next_sweep_continues_where_one_stopped(open_stage: Open) -> None:
+    """Each run has a second and a half: the rows of that time, and those of the second then
+    started.
+    """
     limits = {"DECANTER_SWEEP_PER_SECOND": str(CLIENTS)}
     stage = open_stage("hurried_sweep", limits, lambda_timeout=2, sweeps=True)
     clients = stage.join(1)
@@ -117,17 +119,17 @@ def test_what_a_sweep_had_no_time_for_the_next_one_sweeps(open_stage: Open) -> N
     runs = [stage.sweep() for _ in range(8)]
     assert max(run["swept"] for run in runs) <= 2.5 * CLIENTS
     assert max(run["milliseconds"] for run in runs) < 2000
-    # One whose row was not deleted in time is found again.
+    # A row that was not deleted in time is found again.
     assert sum(run["gone"] for run in runs) >= len(dead)
     assert (runs[0]["complete"], runs[-1]["complete"]) == (False, True)
     assert len(stage.table.ids()) == len(clients)
 
 
 @pytest.mark.case(37)
-def test_a_sweep_that_has_never_reached_anyone_deletes_no_table(
+def test_a_sweep_that_reached_no_connection_does_not_empty_the_table(
     open_stage: Open, seed: int
 ) -> None:
-    """Only the rows of the dead are old enough to be asked about, in a process that is new."""
+    """Only the gone rows are old enough to be checked, in a new process."""
     settings = {"DECANTER_SWEEP_PER_SECOND": "1000"}
     stage = open_stage(f"doubtful_sweep_{seed}", settings, sweeps=True)
     clients = stage.join(1)

@@ -1,4 +1,4 @@
-"""A table that is large, throttled, away, or empty."""
+"""A table that is large, throttled, missing or empty."""
 
 import pytest
 from websockets.exceptions import InvalidStatus
@@ -9,11 +9,11 @@ from tests.chaos.stage import Counts, Stage
 from tests.support.gateways import wait_until
 
 PADDING = 150_000
-"""Of such rows, seven are more than the megabyte that DynamoDB reads at once."""
+"""Seven such rows exceed the megabyte that DynamoDB reads at once."""
 
 
 def pages(stage: Stage, count: int) -> int:
-    """Make the table larger than a page by padding so many rows; the pages there are at least."""
+    """Pad this many rows so the table exceeds one page; return the minimum number of pages."""
     ids = stage.chance.sample(sorted(stage.table.ids()), count)
     stage.pad(ids, PADDING)
     return count * PADDING // 1_000_000
@@ -28,7 +28,7 @@ def test_every_page_of_a_large_table_is_read(stage: Stage) -> None:
 
 
 @pytest.mark.case(18)
-def test_a_page_that_is_throttled_is_read_again_and_none_is_skipped(stage: Stage) -> None:
+def test_a_throttled_page_is_read_again_and_none_is_skipped(stage: Stage) -> None:
     clients = stage.join()
     stage.identify(clients[0])
     pages(stage, 30)
@@ -39,9 +39,7 @@ def test_a_page_that_is_throttled_is_read_again_and_none_is_skipped(stage: Stage
 
 @pytest.mark.case(14)
 @pytest.mark.parametrize("action", ["throttle", "away"])
-def test_one_that_cannot_be_recorded_is_refused_and_not_half_open(
-    stage: Stage, action: str
-) -> None:
+def test_a_connection_that_cannot_be_recorded_is_refused(stage: Stage, action: str) -> None:
     clients = stage.join()
     stage.fault("dynamodb", action)
     with pytest.raises(InvalidStatus) as refused:
@@ -54,7 +52,7 @@ def test_one_that_cannot_be_recorded_is_refused_and_not_half_open(
 
 
 @pytest.mark.case(20)
-def test_a_sender_alone_hears_itself_and_in_an_empty_table_nothing(stage: Stage) -> None:
+def test_a_single_client_gets_its_own_message_and_an_empty_table_is_fine(stage: Stage) -> None:
     stage.leave()
     (alone,) = stage.join(1)
     assert stage.broadcast(alone) == Counts(sent=1)
@@ -67,7 +65,7 @@ def test_a_sender_alone_hears_itself_and_in_an_empty_table_nothing(stage: Stage)
 
 
 @pytest.mark.case(31)
-def test_everyone_who_connects_at_once_is_recorded_and_nobody_stays(stage: Stage) -> None:
+def test_simultaneous_connections_are_all_recorded_and_all_removed(stage: Stage) -> None:
     stage.leave()
     for _ in range(2):
         clients = stage.join(at_once=True)
@@ -77,7 +75,7 @@ def test_everyone_who_connects_at_once_is_recorded_and_nobody_stays(stage: Stage
 
 
 @pytest.mark.case(19)
-def test_near_the_deadline_it_stops_in_order_and_says_how_many_are_left(open_stage: Open) -> None:
+def test_near_the_deadline_it_stops_and_reports_how_many_are_left(open_stage: Open) -> None:
     stage = open_stage(
         "hurried", {"DECANTER_POSTS_PER_SECOND": str(CLIENTS // 5)}, lambda_timeout=2
     )
@@ -95,12 +93,12 @@ def test_near_the_deadline_it_stops_in_order_and_says_how_many_are_left(open_sta
 
 
 @pytest.mark.case(13)
-def test_a_connection_that_was_never_recorded_may_leave(stage: Stage) -> None:
-    """Its row is gone before `$disconnect` comes, as after a first one; nothing brings it back."""
+def test_a_connection_without_a_row_may_leave(stage: Stage) -> None:
+    """Its row is deleted before `$disconnect` arrives. No row comes back."""
     stay, leave = stage.join(2)
     stage.forget(stage.identify(leave))
     stage.swarm.leave([leave])
-    wait_until(lambda: stage.lines("disconnect", leave.id) != [], "it is told to the service")
+    wait_until(lambda: stage.lines("disconnect", leave.id) != [], "the service gets the event")
     (line,) = stage.lines("disconnect", leave.id)
     assert (line["outcome"], line["status"]) == ("ok", 200)
     assert stage.table.ids() == {stage.identify(stay)}

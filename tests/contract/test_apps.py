@@ -1,4 +1,4 @@
-"""Chalice apps written as Chalice's documentation has it, with no code of ours, run unchanged."""
+"""Chalice apps as in Chalice's documentation, without Decanter, run unchanged."""
 
 import pytest
 from websockets.exceptions import ConnectionClosed
@@ -10,7 +10,7 @@ from tests.support.gateways import PROJECTS, SECONDS, gateway
 
 
 def say(client: ClientConnection, text: str) -> str:
-    """Send a line; the next message."""
+    """Send a line; return the next message."""
     client.send(text)
     return receive(client)
 
@@ -48,7 +48,7 @@ def test_a_chat_with_rooms_and_nicknames_in_a_table_of_the_merge_template() -> N
 
 
 @pytest.mark.rule(36)
-def test_a_handler_in_a_blueprint_is_warned_of_at_start_and_fails_as_on_aws() -> None:
+def test_a_handler_in_a_blueprint_causes_a_warning_and_fails_as_on_aws() -> None:
     with gateway(PROJECTS / "blueprint", *NO_DATABASE) as blueprint, blueprint.connect() as client:
         assert blueprint.wait_for_line("message .* is registered through a Blueprint")
         assert '"Internal server error"' in say(client, "anything")

@@ -17,14 +17,14 @@ from tests.support.gateways import PROJECTS, Running, gateway
 
 
 def ended(events: Events, connection: str) -> tuple[int, str]:
-    """The code and the reason in the disconnect event."""
+    """Return the code and the reason in the disconnect event."""
     context = events.of("DISCONNECT", connection)["requestContext"]
     return context["disconnectStatusCode"], context["disconnectReason"]
 
 
 @pytest.mark.rule(41, 42, 45)
 @pytest.mark.parametrize(("code", "reason"), [(1000, ""), (1001, ""), (4999, "ré 😀")])
-def test_a_clients_close_is_told_to_the_handler_once_it_is_gone(
+def test_the_disconnect_event_follows_a_clients_close(
     probe: Running, events: Events, code: int, reason: str
 ) -> None:
     with probe.connect() as client:

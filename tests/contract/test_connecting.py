@@ -16,14 +16,14 @@ from tests.support.gateways import PROJECTS, SECONDS, Running, gateway, wait_unt
 
 
 def refused(probe: Running, query: str) -> InvalidStatus:
-    """The refusal of a handshake."""
+    """Return the refusal of a handshake."""
     with pytest.raises(InvalidStatus) as refusal, probe.connect(query):
         pass
     return refusal.value
 
 
 def returning(value: object) -> str:
-    """The query that makes the connect handler return a value."""
+    """Return the query that makes the connect handler return a value."""
     return "return=" + quote(json.dumps(value))
 
 
@@ -47,7 +47,7 @@ def test_another_path_is_forbidden(probe: Running, path: str) -> None:
 
 
 @pytest.mark.rule(4)
-def test_a_plain_request_is_told_to_upgrade() -> None:
+def test_a_plain_request_is_answered_upgrade_required() -> None:
     with gateway(PROJECTS / "bare", *NO_DATABASE) as bare:
         client = http.client.HTTPConnection(urlsplit(bare.url).netloc, timeout=SECONDS)
         client.request("GET", urlsplit(bare.url).path)
@@ -56,9 +56,7 @@ def test_a_plain_request_is_told_to_upgrade() -> None:
 
 
 @pytest.mark.rule(5)
-def test_the_client_is_not_open_before_its_connect_handler_is_done(
-    probe: Running, events: Events
-) -> None:
+def test_the_client_opens_only_after_its_connect_handler(probe: Running, events: Events) -> None:
     parts = urlsplit(probe.url)
     before = events.count("CONNECT")
     with socket.create_connection((parts.hostname, parts.port), SECONDS) as raw:
@@ -72,7 +70,7 @@ def test_the_client_is_not_open_before_its_connect_handler_is_done(
 
 
 @pytest.mark.rule(6)
-def test_without_a_connect_handler_everyone_is_let_in() -> None:
+def test_without_a_connect_handler_every_client_is_accepted() -> None:
     with gateway(PROJECTS / "bare", *NO_DATABASE) as bare, bare.connect() as client:
         client.send("anything")
         assert receive(client) == "bare got anything"
@@ -166,7 +164,7 @@ def test_a_url_above_4096_bytes_is_refused(probe: Running, length: int, status: 
 
 
 @pytest.mark.rule(17)
-def test_a_refusal_says_whose_it_was(probe: Running, events: Events) -> None:
+def test_a_refusal_has_the_connection_and_request_ids(probe: Running, events: Events) -> None:
     refusal = refused(probe, returning({"statusCode": 401}))
     body = json.loads(refusal.response.body or b"")
     context = events.of("CONNECT", body["connectionId"])["requestContext"]
@@ -182,7 +180,7 @@ def test_a_refused_handshake_has_no_disconnect_event(probe: Running, events: Eve
     body = json.loads(refused(probe, returning({"statusCode": 403})).response.body or b"")
     with probe.connect() as client:
         other = connection_id(client)
-    events.of("DISCONNECT", other)  # what came later has been handled
+    events.of("DISCONNECT", other)  # later events have been handled
     assert not (events.folder / f"DISCONNECT-{body['connectionId']}.json").exists()
 
 
@@ -191,7 +189,7 @@ def test_a_post_while_the_connect_handler_runs_is_gone_and_so_a_502(probe: Runni
     assert refused(probe, "self=1").response.status_code == 502
 
 
-def test_a_client_that_gives_up_meanwhile_is_disconnected_all_the_same(
+def test_a_client_that_gives_up_during_the_handshake_is_disconnected(
     probe: Running, events: Events
 ) -> None:
     parts = urlsplit(probe.url)
@@ -226,12 +224,12 @@ def test_a_bad_handshake_is_refused_and_reaches_no_handler(
 
 
 def still_serves(client: ClientConnection) -> bool:
-    """Whether a connection's messages are answered."""
+    """Return True if a connection's messages are answered."""
     return bool(own_event(client)["requestContext"]["eventType"] == "MESSAGE")
 
 
 @pytest.mark.rule(9)
-def test_a_handler_that_dies_takes_no_other_connection_with_it(probe: Running) -> None:
+def test_a_handler_that_dies_ends_no_other_connection(probe: Running) -> None:
     with probe.connect() as other:
         assert refused(probe, "exit=1").response.status_code == 502
         assert still_serves(other)

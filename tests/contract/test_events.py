@@ -112,7 +112,7 @@ def test_the_fixed_values(three: Three) -> None:
 
 
 @pytest.mark.rule(60, 61)
-def test_ids_have_the_shape_of_awss_and_are_new_for_each_event(three: Three) -> None:
+def test_ids_have_awss_form_and_are_new_for_each_event(three: Three) -> None:
     request_ids = [context["requestId"] for context in three.contexts]
     assert [context["extendedRequestId"] for context in three.contexts] == request_ids
     message_ids = [three.contexts[1]["messageId"], three.contexts[2]["messageId"]]
@@ -123,7 +123,7 @@ def test_ids_have_the_shape_of_awss_and_are_new_for_each_event(three: Three) -> 
 
 
 @pytest.mark.rule(62, 63)
-def test_times_are_epoch_milliseconds_and_one_instant(three: Three) -> None:
+def test_times_are_epoch_milliseconds_of_the_event(three: Three) -> None:
     assert len({context["connectedAt"] for context in three.contexts}) == 1
     for context in three.contexts:
         epoch = context["requestTimeEpoch"]
@@ -177,7 +177,7 @@ def test_the_management_endpoint_follows_from_the_event(three: Three, probe: Run
 
 @pytest.mark.rule(52, 53, 54, 56, 57, 58)
 def test_awss_own_models_accept_every_event(three: Three) -> None:
-    """aws-lambda-powertools' parser, which checks types too."""
+    """The parser of aws-lambda-powertools, which checks types too."""
     connect_event = APIGatewayWebSocketConnectEventModel.model_validate(three.connect)
     message_event = APIGatewayWebSocketMessageEventModel.model_validate(three.message)
     disconnect_event = APIGatewayWebSocketDisconnectEventModel.model_validate(three.disconnect)

@@ -21,9 +21,9 @@ def _mended(probe: Running) -> Any:
 
 
 def fault(probe: Running, **fields: Any) -> dict[str, Any]:
-    """Set a fault; what the gateway says of it.
+    """Set a fault; return the gateway's answer.
 
-    With a connection, where the handlers of the test before may still be calling.
+    The fault has a connection if handlers of the test before may still make calls.
     """
     status, _, body = call(
         probe, "POST", "/_gateway/faults", json.dumps(fields).encode(), headers=JSON
@@ -68,7 +68,7 @@ def test_connections_answers_a_status_for_a_number_of_calls(
 
 
 @pytest.mark.rule(84)
-def test_boto3_tries_a_429_again_and_a_410_not(probe: Running) -> None:
+def test_boto3_retries_a_429_but_not_a_410(probe: Running) -> None:
     with probe.connect() as client:
         mine = connection_id(client)
         fault(probe, target="connections", action="429", calls=1, connection=mine)
@@ -77,7 +77,7 @@ def test_boto3_tries_a_429_again_and_a_410_not(probe: Running) -> None:
         assert receive(client) == "again"
 
 
-def test_a_fault_may_be_one_connections_alone(probe: Running) -> None:
+def test_a_fault_may_apply_to_one_connection(probe: Running) -> None:
     with probe.connect() as one, probe.connect() as other:
         name, other_name = connection_id(one), connection_id(other)
         fault(probe, target="connections", action="410", connection=name)
@@ -88,7 +88,7 @@ def test_a_fault_may_be_one_connections_alone(probe: Running) -> None:
         assert receive(other) == "y"
 
 
-def test_connections_resets_hangs_and_comes_late(probe: Running) -> None:
+def test_a_fault_may_reset_hang_or_delay_a_call(probe: Running) -> None:
     with probe.connect() as client:
         mine = connection_id(client)
         management = probe.management(config=once(read_timeout=0.5))
@@ -113,17 +113,17 @@ def test_connections_resets_hangs_and_comes_late(probe: Running) -> None:
         ([], "a fault is an object"),
     ],
 )
-def test_a_fault_that_cannot_be_is_one_line(probe: Running, fields: Any, message: str) -> None:
+def test_an_invalid_fault_is_one_line(probe: Running, fields: Any, message: str) -> None:
     body = json.dumps(fields).encode()
     status, _, answer = call(probe, "POST", "/_gateway/faults", body, headers=JSON)
     assert (status, message in json.loads(answer)["message"]) == (400, True)
 
 
-def test_the_embedded_dynamodb_throttles_and_is_away() -> None:
+def test_the_embedded_dynamodb_throttles_and_is_unavailable() -> None:
     spec = ("--fault", "connections 500 calls=1", "--fault", "dynamodb throttle calls=1")
     with gateway(PROJECTS / "chat", *spec) as chat:
         assert [each["action"] for each in listed(chat)] == ["500", "throttle"]
-        with chat.connect() as client:  # boto3 has tried again
+        with chat.connect() as client:  # boto3 has retried
             client.send("/nick Ann")
             assert receive(client) == "You are Ann."
             assert [each["hits"] for each in listed(chat)] == [1, 1]
@@ -136,6 +136,6 @@ def test_the_embedded_dynamodb_throttles_and_is_away() -> None:
             assert receive(client) == "You are Cid."
 
 
-def test_the_probe_is_as_it_was(probe: Running) -> None:
+def test_the_probe_is_unchanged(probe: Running) -> None:
     with probe.connect() as client:
         assert (listed(probe), ask(client, send="fine")) == ([], "fine")

@@ -1,4 +1,4 @@
-"""Requests that a web page could send: which `Host` and which `Origin` the gateway answers."""
+"""Requests that a web page could send: the `Host` and `Origin` values that the gateway accepts."""
 
 import json
 from urllib.parse import quote, urlsplit
@@ -40,7 +40,7 @@ def test_no_path_is_served_to_another_host(
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "LOCALHOST", "[::1]"])
 def test_the_gateways_own_names_are_served_whatever_the_page(probe: Running, host: str) -> None:
-    """CORS of an HTTP route is the app's business, so an `Origin` alone refuses nothing there."""
+    """CORS of an HTTP route is the app's business, so only an `Origin` refuses nothing there."""
     headers = {"Host": f"{host}:{port(probe)}", "Origin": "https://front.example"}
     assert call(probe, "GET", "/api/", headers=headers)[0] == 200
 
@@ -55,8 +55,8 @@ def test_no_page_may_call_connections(probe: Running, origin: str, method: str) 
         assert ask(client, send="and nothing before") == "and nothing before"
 
 
-def test_a_page_uses_no_fault_up(probe: Running) -> None:
-    # The fault names a connection: late posts of other tests on this gateway do not match it.
+def test_a_refused_page_does_not_use_up_a_fault(probe: Running) -> None:
+    # The fault names a connection, so late posts of other tests on this gateway do not match it.
     fault = json.dumps(
         {"target": "connections", "action": "500", "calls": 1, "connection": NEVER}
     ).encode()
@@ -67,14 +67,14 @@ def test_a_page_uses_no_fault_up(probe: Running) -> None:
     assert call(probe, "DELETE", "/_gateway/faults", headers=json_kind)[0] == 204
 
 
-def test_a_refused_page_of_the_console_is_told_of(probe: Running) -> None:
+def test_a_refused_page_of_the_console_is_logged(probe: Running) -> None:
     headers = {"Origin": "http://evil.example"}
     assert call(probe, "GET", "/_gateway/schedules", headers=headers)[0] == 403
     probe.wait_for_line("refused .* GET /_gateway/schedules 403: a page of http://evil.example")
 
 
 def test_a_handshake_for_another_host_is_refused(probe: Running) -> None:
-    """Whose `Origin` it has is the app's business, as on AWS."""
+    """The value of `Origin` is the app's business, as on AWS."""
     headers = {
         "Host": f"evil.example:{port(probe)}",
         "Connection": "Upgrade",
@@ -87,7 +87,7 @@ def test_a_handshake_for_another_host_is_refused(probe: Running) -> None:
         assert connection_id(client)
 
 
-def test_the_database_answers_sdks_alone(probe: Running) -> None:
+def test_the_database_answers_only_sdks(probe: Running) -> None:
     """In the gateway's own process tree; `dynamodb/test_server.py` has the table."""
     database = Running(probe.process, [f"WebSocket {probe.banner('DynamoDB').split()[0]}"])
     assert call(database, "POST", "/", b"{}", headers=LIST)[0] == 200
@@ -98,7 +98,7 @@ def test_the_database_answers_sdks_alone(probe: Running) -> None:
     probe.wait_for_line("note .* the embedded DynamoDB refuses a request: Host evil.example")
 
 
-def test_what_moto_cannot_do_is_an_error_with_a_cause_and_a_trace_in_the_journal(
+def test_an_unsupported_call_of_moto_is_an_error_with_a_cause_and_a_trace(
     probe: Running,
 ) -> None:
     client = Session().create_client(
@@ -129,7 +129,7 @@ def test_what_moto_cannot_do_is_an_error_with_a_cause_and_a_trace_in_the_journal
     probe.wait_for_line(r"^ +\| AttributeError")
 
 
-def test_further_hosts_and_the_machines_own_are_served_where_others_reach_it() -> None:
+def test_further_hosts_and_the_machines_own_are_served_on_a_public_address() -> None:
     options = ("--host", "0.0.0.0", "--allow-host", "My.tunnel.example", "--allow-host", "x.test:9")
     with gateway(PROJECTS / "probe", *NO_DATABASE, *options) as it:
         own = urlsplit(it.url).port

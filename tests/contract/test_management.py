@@ -40,7 +40,7 @@ def test_a_post_is_one_text_message_of_those_bytes(probe: Running, data: str) ->
 
 @pytest.mark.rule(72, 84)
 @pytest.mark.parametrize("operation", ["post_to_connection", "get_connection", "delete_connection"])
-def test_what_is_not_open_is_gone(probe: Running, operation: str) -> None:
+def test_a_closed_connection_is_gone(probe: Running, operation: str) -> None:
     with probe.connect() as client:
         closed = connection_id(client)
     for name in (NEVER, closed):
@@ -140,7 +140,7 @@ def test_boto3_knows_forbidden(probe: Running) -> None:
 
 
 def strip(request: Any) -> None:
-    """Take the signature off a request that is about to be sent."""
+    """Remove the signature from a request before it is sent."""
     del request.headers["Authorization"]
 
 

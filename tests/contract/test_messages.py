@@ -1,4 +1,4 @@
-"""Rules 18 to 40: messages, and what a handler's outcome does."""
+"""Rules 18 to 40: messages, and the effects of a handler's outcome."""
 
 import contextlib
 import json
@@ -28,7 +28,7 @@ from tests.support.gateways import PROJECTS, SECONDS, Running, gateway
 
 
 def chosen(client: ClientConnection, text: str) -> str:
-    """The route key that a message selects; `routes` sends it back."""
+    """Return the route key that a message selects; `routes` sends it back."""
     client.send(text)
     return str(json.loads(receive(client))["routeKey"])
 
@@ -51,7 +51,7 @@ def test_the_selected_key_picks_the_route_or_else_default(routes: Running) -> No
 
 @pytest.mark.rule(19)
 @pytest.mark.parametrize("text", ["not JSON", "{", '{"kind":NaN}', "[" * 20000, "9" * 5000])
-def test_what_is_not_json_goes_to_default(routes: Running, text: str) -> None:
+def test_a_message_that_is_not_json_goes_to_default(routes: Running, text: str) -> None:
     with routes.connect() as client:
         assert chosen(client, text) == "$default"
 
@@ -111,7 +111,7 @@ def test_a_frame_above_32_kb_closes_with_1009(probe: Running, events: Events, te
 
 
 def in_frames(text: str, size: int = 32768) -> list[str]:
-    """The text in pieces of so many characters."""
+    """Return the text in pieces of this many characters."""
     return [text[i : i + size] for i in range(0, len(text), size)]
 
 
@@ -146,7 +146,7 @@ def test_a_message_above_128_kb_closes_with_1009(probe: Running) -> None:
         (b"\xc1\x80abcd", 1002),  # a reserved bit
         (b"\x89\xfe\x00\x7eabcd" + bytes(126), 1002),  # a ping of 126 bytes
         (b"\x09\x80abcd", 1002),  # a fragmented ping
-        (b"\x80\x80abcd", 1002),  # a continuation of nothing
+        (b"\x80\x80abcd", 1002),  # a continuation without a beginning
         (b"\x81\x00", 1002),  # not masked
     ],
     ids=[
@@ -160,7 +160,9 @@ def test_a_message_above_128_kb_closes_with_1009(probe: Running) -> None:
         "not masked",
     ],
 )
-def test_a_protocol_error_closes_as_rfc_6455_says(probe: Running, data: bytes, code: int) -> None:
+def test_a_protocol_error_closes_as_rfc_6455_requires(
+    probe: Running, data: bytes, code: int
+) -> None:
     with raw_client(probe) as raw:
         raw.sendall(data)
         opcode, payload = read_frame(raw)
@@ -168,7 +170,7 @@ def test_a_protocol_error_closes_as_rfc_6455_says(probe: Running, data: bytes, c
 
 
 @pytest.mark.rule(28)
-def test_a_character_may_be_split_between_frames_and_a_ping_come_between(probe: Running) -> None:
+def test_frames_may_split_a_character_and_a_ping_may_come_between(probe: Running) -> None:
     with raw_client(probe) as raw:
         raw.sendall(Frame(Opcode.TEXT, b"\xe2\x82", fin=False).serialize(mask=True))
         raw.sendall(Frame(Opcode.PING, b"between").serialize(mask=True))
@@ -190,7 +192,7 @@ def test_an_empty_message_goes_to_default_with_an_empty_body(routes: Running) ->
 
 
 @pytest.mark.rule(31)
-def test_a_slow_handler_delays_neither_others_nor_posts(probe: Running) -> None:
+def test_a_slow_handler_does_not_delay_others_or_posts(probe: Running) -> None:
     with probe.connect() as slow, probe.connect() as quick:
         mine = connection_id(slow)
         slow.send('{"sleep": 1.5}')
@@ -201,7 +203,7 @@ def test_a_slow_handler_delays_neither_others_nor_posts(probe: Running) -> None:
 
 
 @pytest.mark.rule(32)
-def test_two_messages_of_one_connection_may_be_handled_at_once(probe: Running) -> None:
+def test_two_messages_of_one_connection_may_be_handled_concurrently(probe: Running) -> None:
     with probe.connect() as client:
         client.send('{"sleep": 1.5}')
         client.send('{"send": "second"}')
@@ -210,7 +212,7 @@ def test_two_messages_of_one_connection_may_be_handled_at_once(probe: Running) -
 
 @pytest.mark.rule(33, 34, 35, 90)
 @pytest.mark.parametrize("status", [200, 301, 401, 501])
-def test_a_one_way_route_is_silent_whatever_it_returns(probe: Running, status: int) -> None:
+def test_a_one_way_routes_return_value_is_not_sent(probe: Running, status: int) -> None:
     with probe.connect() as client:
         client.send(json.dumps({"give": {"statusCode": status, "body": "unseen"}}))
         assert ask(client, send="next") == "next"
@@ -227,7 +229,7 @@ def test_a_handler_that_raises_is_an_error_frame_and_the_socket_stays(probe: Run
             f'"requestId":"{frame["requestId"]}"}}'
         )
         assert probe.wait_for_line(f"ran .*message .*{'raised'}")
-        assert probe.wait_for_line(f"{frame['requestId']} \\| RuntimeError: told to")
+        assert probe.wait_for_line(f"{frame['requestId']} \\| RuntimeError: as requested")
         assert ask(client, send="later") == "later"
 
 
@@ -248,7 +250,7 @@ def test_a_handler_whose_process_dies_is_the_same_frame(probe: Running) -> None:
 
 
 @pytest.mark.rule(38)
-def test_past_the_integration_timeout_a_frame_says_so_and_the_handler_goes_on(
+def test_after_the_integration_timeout_an_error_frame_is_sent_and_the_handler_continues(
     hasty: Running,
 ) -> None:
     with hasty.connect() as client:
@@ -256,7 +258,7 @@ def test_past_the_integration_timeout_a_frame_says_so_and_the_handler_goes_on(
         assert receive(client) == "slept"
 
 
-def test_past_its_own_timeout_a_handler_is_ended(hasty: Running) -> None:
+def test_after_its_own_timeout_a_handler_is_ended(hasty: Running) -> None:
     with hasty.connect() as client:
         first = ask(client, show="process")
         assert json.loads(ask(client, sleep=60))["message"] == "Endpoint request timed out"
@@ -265,14 +267,14 @@ def test_past_its_own_timeout_a_handler_is_ended(hasty: Running) -> None:
 
 
 @pytest.mark.rule(39)
-def test_a_two_way_route_sends_the_body_whatever_the_status(routes: Running) -> None:
+def test_a_two_way_route_sends_the_body_with_any_status(routes: Running) -> None:
     with routes.connect() as client:
         for body, shown in (("answer", "answer"), (None, "")):
             client.send(json.dumps({"kind": "two-way", "status": 500, "body": body}))
             assert receive(client) == shown
 
 
-def test_a_flood_of_one_connection_is_read_no_faster_than_it_is_handled(probe: Running) -> None:
+def test_a_flood_is_read_only_as_fast_as_it_is_handled(probe: Running) -> None:
     answers: list[str] = []
     with probe.connect() as client:
         reader = threading.Thread(
@@ -286,7 +288,7 @@ def test_a_flood_of_one_connection_is_read_no_faster_than_it_is_handled(probe: R
     assert (set(answers) ^ expected, len(answers)) == (set(), 300)
 
 
-def test_messages_sent_right_behind_the_handshake_are_not_lost(probe: Running) -> None:
+def test_messages_directly_after_the_handshake_are_not_lost(probe: Running) -> None:
     parts = urlsplit(probe.url)
     with socket.create_connection((parts.hostname, parts.port), SECONDS) as raw:
         early = Frame(Opcode.TEXT, b"early").serialize(mask=True)

@@ -1,4 +1,4 @@
-"""Scheduled functions of an app, in processes of their own: listed, run when asked."""
+"""Scheduled functions of an app, in their own processes: listed, and run on request."""
 
 import json
 from collections.abc import Iterator
@@ -51,7 +51,7 @@ def run(running: Running, name: str, **headers: str) -> tuple[int, Any]:
     return status, json.loads(body)
 
 
-def test_it_gets_eventbridges_event_and_the_functions_own_time(running: Running) -> None:
+def test_a_schedule_gets_eventbridges_event_and_its_functions_timeout(running: Running) -> None:
     status, answer = run(running, "report")
     assert (status, answer["function"], answer["outcome"]) == (200, "report", "returned")
     result = answer["result"]
@@ -63,13 +63,13 @@ def test_it_gets_eventbridges_event_and_the_functions_own_time(running: Running)
     running.wait_for_line(r" ran .* report schedule returned \d+ ms")
 
 
-def test_one_that_fails_says_so_with_its_trace_in_the_journal(running: Running) -> None:
+def test_a_failing_schedule_logs_its_traceback(running: Running) -> None:
     assert run(running, "broken")[1]["outcome"] == "raised"
     running.wait_for_line(r"broken .* \| ValueError: no report")
     running.wait_for_line(r" ran .* broken schedule raised")
 
 
-def test_they_are_listed_and_a_cron_is_told_of(running: Running) -> None:
+def test_schedules_are_listed_and_a_cron_causes_a_notice(running: Running) -> None:
     answer = json.loads(call(running, "GET", "/_gateway/schedules")[2])
     assert answer["schedules"] == [
         {"function": "broken", "schedule": "cron(0 3 * * ? *)", "runs": False},
@@ -81,7 +81,7 @@ def test_they_are_listed_and_a_cron_is_told_of(running: Running) -> None:
     running.wait_for_line("broken does not run by itself here")
 
 
-def test_nobody_else_may_run_one(running: Running) -> None:
+def test_another_page_cannot_run_a_schedule(running: Running) -> None:
     assert run(running, "report", Host="evil.example")[0] == 403
     assert run(running, "report", Origin="http://evil.example")[0] == 403
     assert call(running, "POST", "/_gateway/schedules/report")[0] == 415
@@ -92,7 +92,7 @@ def test_a_reload_follows_the_app(tmp_path: Path) -> None:
     project = write_project(tmp_path / "pour", APP)
     with gateway(project, *NO_DATABASE) as running:
         changed = APP.replace("Rate(2, unit=Rate.HOURS)", '"rate(1 day)"')
-        replace(project / "app.py", changed.replace("def broken", "def mended"))
+        replace(project / "app.py", changed.replace("def broken", "def fixed"))
         running.wait_for_line("in service after")
         wait_until(lambda: run(running, "broken")[0] == 404, "the old one is gone")
         answer = json.loads(call(running, "GET", "/_gateway/schedules")[2])
@@ -100,4 +100,4 @@ def test_a_reload_follows_the_app(tmp_path: Path) -> None:
             "cron(0 3 * * ? *)",
             "rate(1 day)",
         ]
-        assert run(running, "mended")[1]["outcome"] == "raised"
+        assert run(running, "fixed")[1]["outcome"] == "raised"

@@ -1,1 +1,1 @@
-"""The service as its users meet it: the gateway run as a command, real clients, real boto3."""
+"""The service as users meet it: the gateway started as a command, real clients, real boto3."""

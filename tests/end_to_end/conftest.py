@@ -1,4 +1,4 @@
-"""The service of this repository, running."""
+"""A running gateway with this repository's service."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -9,7 +9,7 @@ import pytest
 from tests.support.gateways import ROOT, Running, gateway, wait_until
 
 PATIENT = {"DECANTER_POST_TIMEOUT_SECONDS": "15"}
-"""A post that a busy machine answers late is not sent again, so that nothing arrives twice."""
+"""A post that a busy machine answers late is not retried, so there are no duplicates."""
 
 
 @pytest.fixture(scope="session", name="service")
@@ -33,18 +33,18 @@ class Table:
         )
 
     def ids(self) -> set[str]:
-        """The connection ids in it."""
+        """Return the connection ids in it."""
         pages = self._client.get_paginator("scan").paginate(TableName=self._name)
         return {row["connectionID"]["S"] for page in pages for row in page["Items"]}
 
     def row(self, connection_id: str) -> dict[str, Any]:
-        """One row."""
+        """Return one row."""
         key = {"connectionID": {"S": connection_id}}
         row: dict[str, Any] = self._client.get_item(TableName=self._name, Key=key)["Item"]
         return row
 
     def put(self, connection_id: str, connected_at: int) -> None:
-        """Add a row, as a connect handler would have."""
+        """Add a row, as a connect handler would."""
         row = {
             "connectionID": {"S": connection_id},
             "connected_at": {"N": str(connected_at)},
@@ -53,7 +53,7 @@ class Table:
         self._client.put_item(TableName=self._name, Item=row)
 
     def age(self, connection_id: str, seconds: float) -> None:
-        """Have connected earlier."""
+        """Move a row's connection time to the past."""
         self._client.update_item(
             TableName=self._name,
             Key={"connectionID": {"S": connection_id}},
@@ -62,7 +62,7 @@ class Table:
         )
 
     def wait_for(self, count: int) -> None:
-        """Wait until it holds so many rows: disconnect handlers run behind the close."""
+        """Wait for this number of rows: disconnect handlers run after the close."""
         wait_until(lambda: len(self.ids()) == count, f"{count} rows in the table")
 
 

@@ -1,4 +1,4 @@
-"""What one client sends, every connected client gets."""
+"""A message from one client reaches every connected client."""
 
 import asyncio
 import json
@@ -25,14 +25,14 @@ WSCAT = ROOT / "node_modules" / ".bin" / "wscat"
 
 
 def receive(client: ClientConnection) -> str:
-    """The next text message."""
+    """Return the next text message."""
     message = client.recv(timeout=SECONDS)
     assert isinstance(message, str)
     return message
 
 
 def sending(data: str) -> str:
-    """The message that broadcasts this JSON text."""
+    """Return the message that broadcasts this JSON text."""
     return f'{{"message":"sendmessage","data":{data}}}'
 
 
@@ -48,13 +48,13 @@ def test_a_message_reaches_every_client_the_sender_included(service: Running, ta
     table.wait_for(0)
 
 
-@pytest.mark.skipif(not WSCAT.exists(), reason="wscat is not here: npm install wscat")
+@pytest.mark.skipif(not WSCAT.exists(), reason="wscat is not installed: npm install wscat")
 def test_with_npms_wscat(service: Running, table: Table) -> None:
     command = [str(WSCAT), "--no-color", "--connect", service.url, "--execute", HELLO]
     with (
         service.connect() as other,
         subprocess.Popen(
-            [*command, "--wait", "60"],  # it is ended as soon as it has printed the frame
+            [*command, "--wait", "60"],  # it is ended after it has printed the frame
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -90,7 +90,7 @@ def test_data_arrives_byte_for_byte(service: Running, data: str) -> None:
         assert receive(client) == data
 
 
-def test_a_row_says_when_it_was_made_and_when_it_may_go(service: Running, table: Table) -> None:
+def test_a_row_has_its_connection_and_expiry_times(service: Running, table: Table) -> None:
     with service.connect() as client:
         client.send(HELLO)
         receive(client)
@@ -189,7 +189,7 @@ BAD = [
 
 
 @pytest.mark.parametrize(("text", "code", "status"), BAD, ids=[text[:40] for text, _, _ in BAD])
-def test_a_mistake_is_told_to_its_sender_alone(
+def test_only_the_sender_gets_an_error_frame(
     service: Running, table: Table, text: str, code: str, status: int
 ) -> None:
     with service.connect() as other, service.connect() as sender:
@@ -202,18 +202,18 @@ def test_a_mistake_is_told_to_its_sender_alone(
         )
         assert {"connectionId", "requestId"} < set(frame)
         service.wait_for_line(f'"request_id": "{frame["requestId"]}".*"status": {status}')
-        other.send(HELLO)  # the first that the other gets is what it sends itself
+        other.send(HELLO)  # the other client's first message is its own
         assert receive(other) == receive(sender) == '"hello world !"'
         assert not before or table.ids() == before
 
 
-def test_a_ref_comes_back_with_the_error(service: Running) -> None:
+def test_the_error_frame_has_the_clients_ref(service: Running) -> None:
     with service.connect() as client:
         client.send('{"message":"nope","ref":"a-7"}')
         assert json.loads(receive(client))["error"]["ref"] == "a-7"
 
 
-def test_neither_payload_nor_query_string_is_in_any_line(service: Running) -> None:
+def test_the_log_has_no_payload_and_no_query_string(service: Running) -> None:
     with service.connect("token=SECRETTOKEN") as client:
         client.send(sending('"SECRETDATA"'))
         receive(client)

@@ -1,4 +1,4 @@
-"""`decanter local` as a command: how it starts, how it ends, what it says when it cannot."""
+"""`decanter local` as a command: start, end, and error messages."""
 
 import shutil
 import signal
@@ -26,7 +26,7 @@ def local(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]
 
 
 def project(folder: Path, app: str) -> Path:
-    """A project whose app.py is this text."""
+    """Write a project whose app.py is this text."""
     (folder / ".chalice").mkdir()
     (folder / ".chalice" / "config.json").write_text(
         '{"version": "2.0", "app_name": "it", "stages": {"dev": {}}}'
@@ -36,7 +36,7 @@ def project(folder: Path, app: str) -> Path:
 
 
 def children_of(pid: int) -> set[int]:
-    """The processes below a process."""
+    """Return the descendants of a process."""
     found: set[int] = set()
     for task in Path(f"/proc/{pid}/task").glob("*/children"):
         for child in task.read_text().split():
@@ -45,7 +45,7 @@ def children_of(pid: int) -> set[int]:
 
 
 def is_running(pid: int) -> bool:
-    """Whether a process is there and is no zombie."""
+    """Return True if a process runs and is not a zombie."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
@@ -55,7 +55,9 @@ def is_running(pid: int) -> bool:
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs Linux's /proc")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
 def test_a_signal_ends_it_within_two_seconds_and_all_its_processes(number: signal.Signals) -> None:
-    """One slow end may be the machine's, which runs other tests, too; three are the gateway's."""
+    """One slow end may come from the machine, which also runs other tests; three come from the
+    gateway.
+    """
     taken = [seconds_until_it_ends(number)]
     while taken[-1] >= 2 and len(taken) < 3:
         taken.append(seconds_until_it_ends(number))
@@ -63,7 +65,7 @@ def test_a_signal_ends_it_within_two_seconds_and_all_its_processes(number: signa
 
 
 def seconds_until_it_ends(number: signal.Signals) -> float:
-    """Send a signal to a gateway in use; see its status and that no process is left."""
+    """Send a signal to a gateway in use; check its status and that no process is left."""
     with gateway(ROOT) as running:
         with running.connect() as client:
             children = children_of(running.process.pid)
@@ -79,7 +81,7 @@ def seconds_until_it_ends(number: signal.Signals) -> float:
     return taken
 
 
-def test_a_signal_while_it_starts_ends_it_too(tmp_path: Path) -> None:
+def test_a_signal_during_the_start_ends_it(tmp_path: Path) -> None:
     slow = project(tmp_path, "import time\ntime.sleep(60)\n")
     command = [sys.executable, "-m", "decanter", "local", "--project-dir", str(slow), "--port", "0"]
     with subprocess.Popen(command, cwd=ROOT) as process:
@@ -118,7 +120,7 @@ def test_an_app_that_cannot_be_loaded_is_one_line_and_status_2(
     *_, last = result.stderr.splitlines()
     assert last.startswith("decanter: error: ")
     assert said in last
-    assert "decanter/" not in result.stderr  # no frame of ours
+    assert "decanter/" not in result.stderr  # no frame of Decanter's own code
 
 
 def test_a_wrong_folder_is_one_line_and_status_2(tmp_path: Path) -> None:
@@ -130,7 +132,7 @@ def test_a_wrong_folder_is_one_line_and_status_2(tmp_path: Path) -> None:
         assert "--project-dir" in result.stderr
 
 
-def test_an_unknown_stage_names_those_there_are() -> None:
+def test_the_error_for_an_unknown_stage_lists_all_stages() -> None:
     result = local("--stage", "prd")
     assert result.returncode == 2
     assert "dev, prod" in result.stderr

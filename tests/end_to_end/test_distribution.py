@@ -1,4 +1,4 @@
-"""The wheel in an environment of its own: the framework alone, and the tool where its extra is."""
+"""The wheel in a separate environment: only the framework, or the tool too with its extra."""
 
 import json
 import shutil
@@ -26,7 +26,7 @@ def _wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(name="base", scope="module")
 def _base(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Environment:
-    """The wheel with what it requires, without an extra, and pytest."""
+    """An environment with the wheel, its requirements without an extra, and pytest."""
     base = Environment(tmp_path_factory.mktemp("base") / "venv", wheel)
     (installed,) = metadata.distributions(name="chalice-decanter", path=[str(base.packages)])
     base.link("pytest", *(each for each in installed.requires or () if "extra ==" not in each))
@@ -70,7 +70,7 @@ def test_pytest_runs_unrelated_tests(
     assert "1 passed" in done.stdout, done.stdout + done.stderr
 
 
-def test_a_fixture_says_in_one_line_what_it_needs(base: Environment, tmp_path: Path) -> None:
+def test_a_fixture_names_a_missing_package_in_one_line(base: Environment, tmp_path: Path) -> None:
     (tmp_path / "app.py").write_text("from chalice import Chalice\napp = Chalice('it')\n")
     (tmp_path / "test_it.py").write_text(
         "import pytest\n\n\ndef test_it(websocket_client):\n    pass\n\n\n"
@@ -83,7 +83,7 @@ def test_a_fixture_says_in_one_line_what_it_needs(base: Environment, tmp_path: P
     assert "2 errors" in done.stdout
 
 
-def test_the_test_client_says_what_it_needs(base: Environment, tmp_path: Path) -> None:
+def test_the_test_client_names_a_missing_package(base: Environment, tmp_path: Path) -> None:
     done = base.run("-c", "from decanter.testing import WebSocketClient", cwd=tmp_path)
     assert done.stderr.endswith(f"\nModuleNotFoundError: chalice {LINE}")
 
@@ -91,7 +91,7 @@ def test_the_test_client_says_what_it_needs(base: Environment, tmp_path: Path) -
 @pytest.mark.parametrize(
     "command", [each.name for each in COMMANDS if each.name not in NEEDS_NOTHING]
 )
-def test_a_command_says_in_one_line_what_it_needs(
+def test_a_command_names_a_missing_package_in_one_line(
     base: Environment, tmp_path: Path, command: str
 ) -> None:
     done = base.run("-m", "decanter", command, cwd=tmp_path)
@@ -100,7 +100,7 @@ def test_a_command_says_in_one_line_what_it_needs(
     assert done.stderr == f"decanter: error: {missing} {LINE}"
 
 
-def test_commands_that_need_nothing_run(base: Environment, tmp_path: Path) -> None:
+def test_commands_without_requirements_run(base: Environment, tmp_path: Path) -> None:
     for option in ("--help", "--version"):
         done = base.run("-m", "decanter", option, cwd=tmp_path)
         assert (done.returncode, done.stderr) == (0, "")
@@ -114,7 +114,7 @@ def test_commands_that_need_nothing_run(base: Environment, tmp_path: Path) -> No
 
 
 def test_installed_elsewhere_it_runs_a_copy_of_the_app(wheel: Path, tmp_path: Path) -> None:
-    """A wheel of `decanter`, an environment of its own, a folder of its own."""
+    """A wheel of `decanter`, a separate environment, a separate folder."""
     environment, folder = Environment(tmp_path / "environment", wheel), tmp_path / "copy"
     (environment.packages / "dependencies.pth").write_text(sysconfig.get_path("purelib"))
     for name in ("chalicelib", ".chalice"):

@@ -1,4 +1,4 @@
-"""A client with a token, from its handshake to the sweep that closes it."""
+"""A client with a token, from its handshake to the sweep that closes its connection."""
 
 import json
 import re
@@ -44,7 +44,7 @@ def _guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 
 def token(seconds: float, **claims: Any) -> str:
-    """A token that is good for so long."""
+    """Return a token that is valid for this time."""
     usual = {
         "iss": ENVIRONMENT["DECANTER_JWT_ISSUER"],
         "aud": ENVIRONMENT["DECANTER_JWT_AUDIENCE"],
@@ -63,7 +63,7 @@ def sweep(running: Running) -> dict[str, Any]:
 
 
 def assert_in_no_line(running: Running, *tokens: str) -> None:
-    """Neither whole nor in part: a signature alone would do for whoever has guessed the rest."""
+    """Check that no line has the token or a part of it: a signature helps to forge the rest."""
     for each in tokens:
         for part in each.split("."):
             assert not [line for line in running.lines if part in line]
@@ -89,7 +89,7 @@ def test_a_client_with_a_token_talks_until_it_expires_and_the_sweep_closes_it(
     assert_in_no_line(guarded, mine)
 
 
-def test_whose_token_is_still_good_stays(guarded: Running) -> None:
+def test_a_client_with_a_valid_token_stays(guarded: Running) -> None:
     rows, mine = Table(guarded), token(600)
     with guarded.connect(subprotocols=["decanter.token", mine]) as client:
         (connection_id,) = rows.ids()
@@ -103,7 +103,7 @@ def test_whose_token_is_still_good_stays(guarded: Running) -> None:
 
 
 @pytest.mark.parametrize("by_query", [False, True], ids=["subprotocol", "query"])
-def test_a_token_that_is_not_good_is_refused_with_401(guarded: Running, by_query: bool) -> None:
+def test_an_invalid_token_is_refused_with_401(guarded: Running, by_query: bool) -> None:
     refused = [token(-60), token(60, aud="another"), jwt.encode({"sub": "ann"}, "k" * 32)]
     for each in refused:
         offers = [] if by_query else ["decanter.token", each]

@@ -1,4 +1,4 @@
-"""The wire, byte for byte, as version 0.1.1 had it; only ids and dates are left out."""
+"""The wire is the same as in version 0.1.1, byte for byte, except ids and dates."""
 
 import json
 from pathlib import Path
@@ -10,7 +10,7 @@ from tests.support.wire import play
 TRANSCRIPT = Path(__file__).with_name("wire_0_1_1.json")
 
 
-def test_every_byte_is_as_in_0_1_1(service: Running) -> None:
+def test_every_byte_is_the_same_as_in_0_1_1(service: Running) -> None:
     port = urlsplit(service.url).port
     assert port is not None
     assert play(port) == json.loads(TRANSCRIPT.read_text())

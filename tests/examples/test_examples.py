@@ -1,4 +1,4 @@
-"""The examples as a reader meets them: their own tests, `decanter local`, their templates."""
+"""The examples: their own tests, `decanter local`, their templates."""
 
 import json
 import re
@@ -14,13 +14,13 @@ LINES = {"echo": 8, "broadcast": 22, "chat": 102}
 
 
 def code_lines(name: str) -> int:
-    """The lines of an app, without those that are empty and its docstring."""
+    """Return an app's number of lines, without empty lines and its docstring."""
     text = re.sub(r'\A""".*?"""', "", (EXAMPLES / name / "app.py").read_text(), flags=re.DOTALL)
     return sum(1 for line in text.splitlines() if line.strip())
 
 
 @pytest.mark.parametrize("name", LINES)
-def test_an_example_is_as_short_as_is_said(name: str) -> None:
+def test_an_examples_length_is_documented(name: str) -> None:
     assert code_lines(name) == LINES[name]
     assert f"| [{name}]({name}/app.py) | {LINES[name]} |" in (EXAMPLES / "README.md").read_text()
     readme = (ROOT / "README.md").read_text()
@@ -32,7 +32,7 @@ def test_the_chats_tests_take_under_sixty_lines() -> None:
     assert len(text.splitlines()) < 60
 
 
-def test_every_example_is_here() -> None:
+def test_every_example_is_tested() -> None:
     assert {path.parent.name for path in EXAMPLES.glob("*/app.py")} == set(LINES)
 
 

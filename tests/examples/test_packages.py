@@ -1,4 +1,4 @@
-"""Both roads to a zip, of each application: unpacked and run with nothing beside it to import."""
+"""Both ways to package each application: unpacked, and run with nothing else to import."""
 
 import hashlib
 import json
@@ -45,13 +45,13 @@ MESSAGES = {
     "hello": '{"action": "say", "text": "hello"}',
 }
 
-# The gateway in this environment; the handlers run in an interpreter without any packages.
+# The gateway runs in this environment, the handlers in an interpreter without packages.
 GATEWAY = """\
 #!{python} -P
 import sys
 
 sys.executable = "{bare}"
-sys.argv[:3] = ["decanter"]  # in the place of this file's name, `-m` and `decanter`
+sys.argv[:3] = ["decanter"]  # instead of this file's name, `-m` and `decanter`
 from decanter.cli import main
 
 sys.exit(main())
@@ -63,7 +63,7 @@ Pack = Callable[[str], Path]
 
 @pytest.fixture(name="folder", scope="module")
 def _folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The applications as their users have them; the repository with its links, in a clone."""
+    """The applications as users have them: a clone of the repository with its links."""
     folder = tmp_path_factory.mktemp("applications")
     clone = folder / "repository"
     ignored = shutil.ignore_patterns("__pycache__", "build", "deployments", ".*_cache")
@@ -73,7 +73,7 @@ def _folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copy(ROOT / name, clone)
     create("hello", folder)
     (folder / "wheels").mkdir()
-    for path in APPLICATIONS.values():  # most require the same: pip runs once for them
+    for path in APPLICATIONS.values():  # most have the same requirements, so pip runs once for them
         (folder / path / "build").mkdir()
         (folder / path / "build" / "wheels").symlink_to(folder / "wheels")
     return folder
@@ -94,7 +94,7 @@ def _unpack(zipped: Path) -> Path:
 
 @pytest.fixture(name="decanter_package", scope="module")
 def _decanter_package(folder: Path, pip: dict[str, str]) -> Pack:
-    """What `decanter package` makes of an application, unpacked; made once."""
+    """Returns the unpacked package of `decanter package` for an application; made once."""
 
     @cache
     def pack(name: str) -> Path:
@@ -110,7 +110,7 @@ def _decanter_package(folder: Path, pip: dict[str, str]) -> Pack:
 def _chalice_package(
     folder: Path, pip: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Pack:
-    """What `chalice package` makes of an application, unpacked; made once."""
+    """Returns the unpacked package of `chalice package` for an application; made once."""
 
     @cache
     def pack(name: str) -> Path:
@@ -138,7 +138,7 @@ def _dynamodb() -> Iterator[EmbeddedDynamoDB]:
 
 @pytest.mark.parametrize("road", ["decanter_package", "chalice_package"])
 @pytest.mark.parametrize("name", MESSAGES)
-def test_its_handlers_run_bare(
+def test_its_handlers_run_without_other_packages(
     name: str, road: str, folder: Path, dynamodb: EmbeddedDynamoDB, request: pytest.FixtureRequest
 ) -> None:
     unpacked = request.getfixturevalue(road)(name)
@@ -169,7 +169,7 @@ def test_its_handlers_run_bare(
 
 
 def tables(project: Project, dynamodb: EmbeddedDynamoDB) -> dict[str, str]:
-    """Create a project's tables; give the variables of its functions, which name them."""
+    """Create a project's tables; return the variables that name them."""
     template = project.template(api_id=API_ID)
     made = template.tables() if template else project.declared_tables(describe(project))
     create_tables(dynamodb.endpoint, made, region="us-east-1")
@@ -182,10 +182,10 @@ def digests(zipped: Path) -> dict[str, str]:
         return {name: hashlib.sha256(archive.read(name)).hexdigest() for name in archive.namelist()}
 
 
-def test_the_zip_follows_from_the_application_wherever_it_is_made(
+def test_the_zip_depends_only_on_the_application(
     decanter_package: Pack, folder: Path, tmp_path: Path, pip: dict[str, str]
 ) -> None:
-    """Also where requirements.txt names this distribution, which is on no index here."""
+    """Also if requirements.txt names this distribution, which no index here has."""
     first = decanter_package("hello").parent / "deployment.zip"
     again = create("hello", tmp_path)
     lines = f"-e {ROOT}[local]\nchalice-decanter[local]==9.9  # as it is here\n-r more.txt\n"
@@ -215,7 +215,7 @@ def test_an_older_copy_in_the_clone_is_refused(folder: Path, pip: dict[str, str]
 
 @pytest.fixture(name="python", scope="module")
 def _python(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """What `gateway` takes for a Python; its workers have no site-packages, not even pip."""
+    """A Python for `gateway` whose workers have no site-packages, not even pip."""
     folder = tmp_path_factory.mktemp("bare")
     bare, script = folder / "bare", folder / "gateway"
     bare.write_text(f'#!/bin/sh\nexec {" ".join(BARE)} "$@"\n')
@@ -229,7 +229,7 @@ def _python(tmp_path_factory: pytest.TempPathFactory) -> str:
 def served(
     name: str, pack: Pack, folder: Path, python: str, dynamodb: EmbeddedDynamoDB
 ) -> Iterator[Running]:
-    """The zip of an example, served."""
+    """Serve the package of an example."""
     project = folder / name
     shutil.copytree(pack(name), project)
     shutil.copytree(ROOT / "examples" / name / ".chalice", project / ".chalice")
@@ -291,6 +291,6 @@ def test_chat(
             assert hears(alice, joined="bob")
             assert hears(bob, joined="bob")
             bob.send('{"action": "say", "room": "tea", "text": "milk?"}')
-            for each in (alice, bob):  # who is gone before it is forgotten without a word
+            for each in (alice, bob):  # a gone member is removed without an announcement
                 assert hears(each, **{"from": "bob"}, text="milk?")
         assert hears(alice, left="bob")

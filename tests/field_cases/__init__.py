@@ -1,1 +1,1 @@
-"""What applications and situations of others need: a row each in `rows.py`, shown by tests."""
+"""Needs of real applications: one row each in `rows.py`, shown by tests."""

@@ -89,7 +89,7 @@ def plain_project(folder: Path, source: str, template: Any = None, **variables: 
 
 @contextlib.contextmanager
 def imported(project: Path) -> Iterator[Any]:
-    """Import a project's app in this process, under a module name of its own."""
+    """Import a project's app in this process, under its own module name."""
     name = f"app_{abs(hash(project))}"
     spec = importlib.util.spec_from_file_location(name, project / "app.py")
     assert spec is not None
@@ -105,7 +105,7 @@ def imported(project: Path) -> Iterator[Any]:
 
 @dataclass(frozen=True)
 class Done:
-    """A command that has ended: its exit status, and what it printed."""
+    """A finished command: its exit status and its output."""
 
     status: int
     out: str
@@ -117,7 +117,7 @@ class Done:
 
     @property
     def reason(self) -> str:
-        """The last line on standard error."""
+        """Return the last line on standard error."""
         return (self.err.splitlines() or [""])[-1]
 
     @property
@@ -155,7 +155,7 @@ def packaged(project: Path) -> dict[str, Any]:
 
 
 def granted(resources: Mapping[str, Any], function: str) -> set[str]:
-    """Return the actions that a function's role of its own allows, but for logs."""
+    """Return the actions that a function's own role allows, except for logs."""
     role = resources.get(f"{logical_id(function)}Role", {})
     return {
         action

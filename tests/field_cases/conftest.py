@@ -35,7 +35,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture(name="signed", scope="module")
 def _signed() -> Iterator[None]:
-    """Keys to sign with; the session that keeps them is made once, as it takes a while."""
+    """Signing keys; the session that keeps them is made once, because this is slow."""
     session.cache_clear()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_ACCESS_KEY_ID", "test")

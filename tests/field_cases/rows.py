@@ -1,7 +1,8 @@
-"""The table of field cases, and how its rows came out in a run.
+"""The table of field cases, and the results of its rows.
 
-A test stands for a row by `@pytest.mark.row("P1")`. What does not work yet is marked
-`xfail(strict=True, raises=…, reason="…")`: the row is open, and its reason says what is seen today.
+A test belongs to a row by `@pytest.mark.row("P1")`. A case that does not work yet is marked
+`xfail(strict=True, raises=…, reason="…")`: the row is open, and the reason is the current
+behaviour.
 """
 
 import ast
@@ -24,7 +25,7 @@ TITLES = {
     "P2": "A package keeps every botocore service if a client's name is not certain",
     "P3": "Chalice's policy analyzer cannot break a package; what is written passes cfn-lint",
     "P4": "`automatic_layer` works, or the documentation names the way out",
-    "P5": "A module beside app.py that Lambda will not find is named",
+    "P5": "A module next to app.py that Lambda will not find is named",
     "P6": "`decanter template` never overwrites a file that it has not written",
     "P7": "A new project names no path of the machine that made it",
     "P8": "`decanter template` says which settings a stage lacks",
@@ -44,10 +45,10 @@ TITLES = {
     # Tests of applications
     "T1": "A unit test cannot reach AWS, by any service and any client",
     "T2": "The stage's environment, a region and keys are there before the app is imported",
-    "T3": "Chalice's test client and ours work together",
+    "T3": "Chalice's test client and Decanter's work together",
     "T4": "Tests cover routes, schedules, queues, lost disconnects and time that passes",
     # On AWS
-    "A1": "A stack that is not ours, and its tables and buckets, stay as they are",
+    "A1": "A stack of another owner, and its tables and buckets, stay unchanged",
     "A2": "`decanter table delete` asks, and deletes only the application's table",
     "A3": "Values of environment variables are not printed",
     "A4": "`verify` checks any application, with its headers, subprotocol and token",
@@ -56,16 +57,16 @@ TITLES = {
     "F1": "Reading a message takes time linear in its size, whatever its type",
     "F2": "Types under postponed annotations are read right, or refused at import",
     "F3": "A row is deleted only if API Gateway itself says that the connection is gone",
-    "F4": "What cannot be written as JSON is refused where it comes in",
+    "F4": "Values without a JSON form are refused on arrival",
     "F5": "Posts that may have arrived twice are counted",
     "F6": "A slow page of the table does not send a post again",
-    "F7": "A damaged row neither ends nor delays a broadcast or a sweep",
+    "F7": "A damaged row does not end or delay a broadcast or a sweep",
     "F8": "Threads of one process can broadcast at once",
     "F9": "A key that cannot be used does not refuse everybody",
     "F10": "Output that nobody reads does not block serving",
     "F11": "Web pages cannot reach the local database, @connections or the routes",
     "F12": "Small ones: error frames, origins, pacing, jitter, tokens, output, signals",
-    "F13": "The application is told of connections that were found gone",
+    "F13": "The application is notified of connections that are found gone",
     # Newcomers
     "N1": "A traceback can be read where a person reads it, and a 500 counts as failed",
     "N2": "The console and the client suggest a message that the application takes",
@@ -75,7 +76,7 @@ TITLES = {
 }
 
 WITHOUT_TEST: dict[str, str] = {}
-"""Why a row has no test yet."""
+"""The reason why a row has no test yet."""
 
 
 def marked(folder: Path = Path(__file__).parent) -> frozenset[str]:
@@ -91,19 +92,19 @@ def marked(folder: Path = Path(__file__).parent) -> frozenset[str]:
 
 
 class Results:
-    """What the reports of a run say of each row.
+    """Collects each row's result from the reports of a run.
 
-    A report names its rows in `user_properties`, as pytest-xdist sends these to the process that
-    prints.
+    A report names its rows in `user_properties`, because pytest-xdist sends these to the process
+    that prints.
     """
 
     def __init__(self, tested: frozenset[str]) -> None:
         self._tested = tested
         self._outcomes: dict[str, set[str]] = defaultdict(set)
-        self._reasons: dict[str, dict[str, None]] = defaultdict(dict)  # a set, in order
+        self._reasons: dict[str, dict[str, None]] = defaultdict(dict)  # an ordered set
 
     def add(self, report: pytest.TestReport) -> None:
-        """Take a report of one phase of a test."""
+        """Add the report of one phase of a test."""
         for name, value in report.user_properties:
             if name == "row":
                 self._add(str(value), report)
@@ -118,14 +119,14 @@ class Results:
             self._outcomes[row].add("passes")
 
     def of(self, row: str) -> str:
-        """Return a row's result: the worst of its tests'."""
+        """Return a row's result: its worst test result."""
         if row not in self._tested:
             return "no test"
         found = self._outcomes[row]
         return next((each for each in ("FAILS", "open", "passes") if each in found), "not run")
 
     def lines(self) -> Iterator[str]:
-        """Yield one line a row, in the table's order, and a line with the counts."""
+        """Yield one line for each row, in the table's order, and a line with the counts."""
         for row, title in TITLES.items():
             reasons = "; ".join(self._reasons[row]) or WITHOUT_TEST.get(row)
             yield f"{row:4} {self.of(row):8} {title}" + (f" [{reasons}]" if reasons else "")

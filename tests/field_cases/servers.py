@@ -1,4 +1,4 @@
-"""A server on this machine that answers as a test says."""
+"""A server on this machine with a test's answers."""
 
 import contextlib
 import threading
@@ -17,7 +17,7 @@ class Asked(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What is answered to it."""
+    """The answer to a request."""
 
     status: int
     headers: Mapping[str, str]
@@ -57,7 +57,7 @@ class _Server(ThreadingHTTPServer):
 
 @contextlib.contextmanager
 def serving(answers: Callable[[Asked], Answer]) -> Iterator[str]:
-    """Serve until the block ends; gives the URL."""
+    """Serve until the block ends; yield the URL."""
     with _Server(answers) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()

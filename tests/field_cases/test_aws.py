@@ -1,4 +1,4 @@
-"""On AWS: nothing that belongs to others is touched, nothing secret is shown."""
+"""On AWS, nothing of another owner is changed, and nothing secret is shown."""
 
 import copy
 import json
@@ -51,7 +51,7 @@ def _project(tmp_path: Path) -> Path:
 
 
 def with_orders(folder: Path) -> Path:
-    """Write a project whose stack has a table beside the one that app.py declares."""
+    """Write a project whose stack has a table in addition to the one that app.py declares."""
     write_project(folder)
     overrides = json.dumps({"Resources": {"Orders": ORDERS}})
     (folder / ".chalice" / "overrides.json").write_text(overrides)
@@ -73,7 +73,7 @@ def provision(project: Path, *arguments: str) -> Done:
 
 
 def create_stack(aws: Cloud, name: str, template: Mapping[str, Any]) -> None:
-    """Create a stack with CloudFormation alone."""
+    """Create a stack with CloudFormation only."""
     client = aws.client("cloudformation")
     change = {"StackName": name, "ChangeSetName": "first"}
     body, capabilities = json.dumps(template), ["CAPABILITY_IAM"]
@@ -85,7 +85,7 @@ def create_stack(aws: Cloud, name: str, template: Mapping[str, Any]) -> None:
 
 
 def state(aws: Cloud, stack: str) -> tuple[Any, ...]:
-    """Return what must not change of a stack with a table of orders."""
+    """Return the state of a stack with a table of orders that must not change."""
     template = aws.client("cloudformation").get_template(StackName=stack)["TemplateBody"]
     tables = aws.client("dynamodb").list_tables()["TableNames"]
     rows = [aws.client("dynamodb").scan(TableName=name)["Items"] for name in tables]
@@ -94,7 +94,7 @@ def state(aws: Cloud, stack: str) -> tuple[Any, ...]:
 
 @pytest.fixture(name="foreign")
 def _foreign(aws: Cloud) -> Cloud:
-    """A stack of somebody else, with a row in its table, called as stage dev of app pour."""
+    """A stack of another owner with a row in its table, named like stage dev of app pour."""
     create_stack(aws, "pour-dev", {"Resources": {"Orders": ORDERS}})
     aws.client("dynamodb").put_item(TableName="orders", Item=ORDER)
     return aws
@@ -102,7 +102,7 @@ def _foreign(aws: Cloud) -> Cloud:
 
 @pytest.mark.row("A1")
 @pytest.mark.parametrize("command", ["provision", "delete"])
-def test_a_stack_of_somebody_else_stays_as_it_is(
+def test_a_stack_of_another_owner_stays_unchanged(
     command: str, foreign: Cloud, project: Path
 ) -> None:
     before = state(foreign, "pour-dev")
@@ -117,7 +117,9 @@ def test_a_stack_of_somebody_else_stays_as_it_is(
 
 
 @pytest.mark.row("A1")
-def test_a_stack_of_another_application_of_ours_stays_as_it_is(aws: Cloud, tmp_path: Path) -> None:
+def test_a_stack_of_another_decanter_application_stays_unchanged(
+    aws: Cloud, tmp_path: Path
+) -> None:
     """Stage eu-dev of app chat, and stage dev of app chat-eu."""
     stage = CONFIG["stages"]["dev"]
     first, second = (
@@ -137,7 +139,7 @@ def test_a_stack_of_another_application_of_ours_stays_as_it_is(aws: Cloud, tmp_p
 
 
 @pytest.mark.row("A1")
-def test_a_stack_of_ours_that_has_no_mark_is_adopted_by_name(
+def test_an_own_stack_without_a_mark_is_adopted_by_name(
     aws: Cloud, project: Path, made: str
 ) -> None:
     """As version 0.1 made it."""
@@ -153,7 +155,7 @@ def test_a_stack_of_ours_that_has_no_mark_is_adopted_by_name(
 
 @pytest.mark.row("A1")
 @pytest.mark.parametrize("change", ["removes", "replaces"])
-def test_a_table_is_not_removed_or_replaced_unasked(
+def test_a_table_is_not_removed_or_replaced_without_confirmation(
     change: str, aws: Cloud, project: Path, made: str
 ) -> None:
     create_stack(aws, "pour-dev", json.loads(made))
@@ -231,7 +233,7 @@ def message(event):
 
 @pytest.fixture(name="guarded", scope="module")
 def _guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of an app that echoes, and lets in who has a query, a header or a subprotocol."""
+    """The URL of an echo app that requires a query, a header or a subprotocol."""
     project = write_project(tmp_path_factory.mktemp("guarded") / "p", GUARDED)
     with gateway(project, "--no-reload", *NO_DATABASE) as running:
         yield running.url
@@ -254,7 +256,7 @@ def test_an_app_without_a_broadcast_is_verified(guarded: str) -> None:
     "arguments", [("--header", "X-Key: 1"), ("--subprotocol", "chat.v1")], ids=" ".join
 )
 @pytest.mark.xfail(strict=True, raises=AssertionError, reason="`verify` has no such option")
-def test_verify_connects_as_the_app_wants_it(arguments: tuple[str, str], guarded: str) -> None:
+def test_verify_connects_as_the_app_requires(arguments: tuple[str, str], guarded: str) -> None:
     assert verify("--url", guarded, *arguments).status == 0
 
 

@@ -1,4 +1,4 @@
-"""Section F, row 3: what deletes the row of a connection."""
+"""Section F, row 3: the answers that delete the row of a connection."""
 
 import contextlib
 import json
@@ -18,7 +18,7 @@ from tests.support.fakes import FakeConnections
 from tests.support.fixtures import LogLines
 
 ROWS = 12
-"""More than the ten from which on a table that seems empty is not believed."""
+"""More than ten: if all rows of a table appear gone, that many are not believed."""
 
 FOREIGN: dict[str, Answer] = {
     "400 HTML": Answer(400, {"Content-Type": "text/html"}, b"<h1>Bad Request</h1>"),
@@ -37,11 +37,11 @@ DESCRIBED = {
     "identity": {"sourceIp": "127.0.0.1", "userAgent": "test"},
     "lastActiveAt": MOMENT,
 }
-"""What API Gateway says of an open connection when it is asked, as a sweep does."""
+"""API Gateway's answer about an open connection, which a sweep asks for."""
 
 
 class Fleet:
-    """A router with live rows, whose posts go to a server on this machine."""
+    """A router with rows of open connections, whose posts go to a server on this machine."""
 
     def __init__(self, rows: int, open_transport: OpenTransport) -> None:
         connected_at = Clock().time_ms() - 60_000
@@ -71,7 +71,7 @@ class Fleet:
 
 
 Posting = Callable[..., Fleet]
-"""From what is answered about a connection id, and the number of rows, to a fleet."""
+"""Takes the answers for connection ids and the number of rows; returns a fleet."""
 
 
 @pytest.fixture(name="posting", params=sorted(TRANSPORTS))
@@ -81,7 +81,7 @@ def _posting(
     open_transport: OpenTransport,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Posting]:
-    """Makes a fleet whose posts are answered as the test says, over each transport."""
+    """Makes a fleet whose posts get the test's answers, with each transport."""
     monkeypatch.setenv("DECANTER_TRANSPORT", request.param)
     monkeypatch.setenv("DECANTER_SWEEP_PER_SECOND", "1000")
     with contextlib.ExitStack() as stack:
@@ -110,7 +110,7 @@ def _posting(
     ],
 )
 def test_only_api_gateways_own_errors_delete_a_row(posting: Posting, what: str, name: str) -> None:
-    """One connection is reached, so that the others' answers are all there is to go by."""
+    """One connection is reached, so only the others' answers matter."""
     fleet = posting(lambda connection_id: OPEN if connection_id == "c00" else FOREIGN[name])
     fleet.do(what)
     assert [*fleet.connections.rows] == fleet.ids
@@ -127,7 +127,7 @@ def test_api_gateways_own_errors_delete_rows(posting: Posting, what: str) -> Non
 
 @pytest.mark.row("F3")
 @pytest.mark.parametrize("what", ["broadcast", "send", "sweep"])
-def test_when_everybody_is_gone_and_nobody_was_reached_an_error_is_all(
+def test_if_all_are_gone_and_none_was_reached_only_an_error_is_logged(
     posting: Posting, what: str, log_lines: LogLines
 ) -> None:
     fleet = posting(lambda connection_id: PROOF)
@@ -139,15 +139,15 @@ def test_when_everybody_is_gone_and_nobody_was_reached_an_error_is_all(
 
 @pytest.mark.row("F3")
 @pytest.mark.parametrize("what", ["broadcast", "sweep"])
-def test_a_few_rows_are_deleted_even_if_nobody_was_reached(posting: Posting, what: str) -> None:
+def test_a_few_rows_are_deleted_even_if_none_was_reached(posting: Posting, what: str) -> None:
     fleet = posting(lambda connection_id: PROOF, rows=9)
     fleet.do(what)
     assert fleet.connections.rows == {}
 
 
 @pytest.mark.row("F3")
-def test_a_room_that_has_emptied_is_no_error(posting: Posting, log_lines: LogLines) -> None:
-    """This process has reached somebody through this endpoint."""
+def test_an_emptied_room_is_not_an_error(posting: Posting, log_lines: LogLines) -> None:
+    """This process has reached a connection through this endpoint."""
     answers = [OPEN]
     fleet = posting(lambda connection_id: answers[0])
     fleet.do("broadcast")

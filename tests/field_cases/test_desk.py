@@ -49,13 +49,13 @@ def _auction(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 
 def bid(running: Running, amount: int) -> list[str]:
-    """Make one bid; the lines that the gateway prints meanwhile."""
+    """Make one bid; return the lines that the gateway prints for it."""
     before = len(running.lines)
     with running.connect() as alice:
         alice.send(json.dumps({"action": "bid", "item": "vase", "amount": amount}))
         receive(alice)
     wait_until(
-        lambda: any(" ran " in line for line in running.lines[before:]), "the bid is told of"
+        lambda: any(" ran " in line for line in running.lines[before:]), "the bid is printed"
     )
     return running.lines[before:]
 
@@ -134,7 +134,7 @@ def test_the_clients_example_is_the_projects(auction: Running) -> None:
 
 
 def seen_on_a_terminal(url: str) -> str:
-    """What `decanter client` says to a person, up to the prompt."""
+    """Return the output of `decanter client` up to the prompt."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-m", "decanter", "client", url],
@@ -149,7 +149,7 @@ def seen_on_a_terminal(url: str) -> str:
     try:
         while b"> " not in seen:
             seen += os.read(ours, 4096)
-        os.write(ours, b"\x04")  # Ctrl-D: that is all
+        os.write(ours, b"\x04")  # Ctrl-D ends the client
         process.wait(timeout=SECONDS)
     finally:
         process.kill()
@@ -174,7 +174,7 @@ def test_a_token_survives_a_reload(console: Page) -> None:
 
 @pytest.mark.row("N3")
 @pytest.mark.xfail(strict=True, raises=AssertionError, reason="they are counted together")
-def test_posts_are_told_with_their_invocation(auction: Running) -> None:
+def test_posts_are_shown_with_their_invocation(auction: Running) -> None:
     lines = bid(auction, 7)
     request_id = next(line.split()[3] for line in lines if "a bid of 7" in line)
     connection_id = next(line.split()[2] for line in lines if " connect " in line)
@@ -189,7 +189,7 @@ def test_posts_are_told_with_their_invocation(auction: Running) -> None:
     [("event", '"eventType"'), ("traceback", "raise ValueError"), ("posts", "POST")],
 )
 @pytest.mark.xfail(strict=True, raises=AssertionError, reason="a click on it shows nothing")
-def test_an_invocation_leads_to_what_it_got_and_did(console: Page, what: str, shown: str) -> None:
+def test_an_invocation_links_to_its_event_and_effects(console: Page, what: str, shown: str) -> None:
     console.click("#activity .clear")
     send(console, -1)
     before = console.evaluate("document.body.innerText")
@@ -204,7 +204,7 @@ CLAIM = "That is [`app.py`](app.py), less its annotations."
 
 
 class Bare(ast.NodeTransformer):
-    """Takes out what the README leaves out: imports, annotations, docstrings."""
+    """Removes the parts that the README leaves out: imports, annotations, docstrings."""
 
     def generic_visit(self, node: ast.AST) -> ast.AST:
         super().generic_visit(node)
@@ -240,7 +240,7 @@ def test_the_readmes_app_is_app_py_if_it_says_so() -> None:
 
 @pytest.mark.row("N4")
 def test_no_page_installs_what_is_not_published() -> None:
-    """To be taken out with the first release on an index."""
+    """To be removed with the first release on an index."""
     told = [page.name for page in pages() if "pip install chalice-decanter" in page.read_text()]
     assert told == []
 
@@ -269,7 +269,7 @@ MISSING = pytest.mark.xfail(strict=True, raises=AssertionError, reason="there is
         pytest.param("presence", id="presence", marks=MISSING),
     ],
 )
-def test_there_is_a_page_of_its_own_that_others_link_to(topic: str) -> None:
+def test_each_subject_has_a_page_that_others_link_to(topic: str) -> None:
     found = [page for page in pages() if re.search(topic, title(page), re.IGNORECASE)]
     assert found
     links = [

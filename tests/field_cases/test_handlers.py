@@ -28,7 +28,7 @@ QUICK = (*NO_DATABASE, "--no-reload")
 
 
 def said(running: Running, *words: str) -> list[str]:
-    """The lines so far that have all of these words."""
+    """Return the lines so far that contain all of these words."""
     return [line for line in running.lines if all(word in line for word in words)]
 
 
@@ -70,7 +70,7 @@ def nightly(event):
 
 @contextmanager
 def answer_locally(project: Path, text: str) -> Iterator[str]:
-    """What the local gateway's client receives for a message."""
+    """Yield the answer of the local gateway to a message."""
     with gateway(project, *QUICK) as running, running.connect() as alice:
         alice.send(text)
         yield receive(alice)
@@ -79,7 +79,7 @@ def answer_locally(project: Path, text: str) -> Iterator[str]:
 
 @contextmanager
 def answer_in_a_test(project: Path, text: str) -> Iterator[str]:
-    """What the test client receives for a message."""
+    """Yield the answer of the test client to a message."""
     with imported(project) as app, WebSocketClient(app, project_dir=project) as client:
         alice = client.connect()
         alice.send(text)
@@ -105,7 +105,7 @@ both = pytest.mark.parametrize("answered", [answer_locally, answer_in_a_test])
         ]
     ],
 )
-def test_two_handlers_of_one_name_are_told_apart(tmp_path: Path, answered: Any) -> None:
+def test_two_handlers_of_one_name_are_distinguished(tmp_path: Path, answered: Any) -> None:
     """Chalice packages app.c and app.m."""
     with answered(plain_project(tmp_path / "pour", ONE_NAME), "hello") as answer:
         assert answer == "m ran"
@@ -143,9 +143,11 @@ BID = '{"action": "bid"}'
 
 @pytest.mark.row("L5")
 @pytest.mark.xfail(
-    strict=True, raises=AssertionError, reason="a traceback of ours that ends in KeyError: 'bid'"
+    strict=True,
+    raises=AssertionError,
+    reason="a traceback of Decanter that ends in KeyError: 'bid'",
 )
-def test_a_route_key_of_its_own_is_served_or_refused_in_one_line(tmp_path: Path) -> None:
+def test_a_custom_route_key_is_served_or_refused_in_one_line(tmp_path: Path) -> None:
     """Chalice deploys it, though it has no public decorator for it."""
     project = plain_project(tmp_path / "pour", OWN_KEY)
     with gateway(project, *QUICK, ready="^Connect +|^decanter: error:") as running:
@@ -158,8 +160,8 @@ def test_a_route_key_of_its_own_is_served_or_refused_in_one_line(tmp_path: Path)
 
 
 @pytest.mark.row("L5")
-@pytest.mark.xfail(strict=True, raises=KeyError, reason="a KeyError of ours")
-def test_a_route_key_of_its_own_is_served_or_refused_in_a_test(tmp_path: Path) -> None:
+@pytest.mark.xfail(strict=True, raises=KeyError, reason="a KeyError of Decanter")
+def test_a_custom_route_key_is_served_or_refused_in_a_test(tmp_path: Path) -> None:
     project = plain_project(tmp_path / "pour", OWN_KEY)
     with imported(project) as app, ExitStack() as refused:
         refused.push(in_one_line)
@@ -170,11 +172,11 @@ def test_a_route_key_of_its_own_is_served_or_refused_in_a_test(tmp_path: Path) -
 
 
 def in_one_line(kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> bool:
-    """Pass over an error of the tool's that names the key in one line."""
+    """Ignore an error of the tool that names the key in one line."""
     return isinstance(error, DecanterError) and bool(re.fullmatch(".*bid.*", str(error)))
 
 
-# ----------------------------------------------------------------- functions beside the handlers
+# -------------------------------------------------------- functions in addition to the handlers
 
 OTHERS = """
 def register(app):
@@ -271,7 +273,7 @@ def test_a_command_runs_a_function(others: Running) -> None:
 
 @pytest.mark.row("L6")
 @pytest.mark.xfail(strict=True, raises=AssertionError, reason="there is no such option")
-def test_schedules_can_be_kept_from_running_by_themselves(tmp_path: Path) -> None:
+def test_schedules_can_be_turned_off(tmp_path: Path) -> None:
     project = plain_project(tmp_path / "pour", OTHERS)
     with gateway(project, *QUICK, "--no-schedules") as running:
         (schedule,) = json.loads(call(running, "GET", "/_gateway/schedules")[2])["schedules"]
@@ -328,7 +330,7 @@ def _templated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 @pytest.mark.row("L7")
 @pytest.mark.xfail(
-    strict=True, raises=AssertionError, reason="everybody is let in and nothing is said"
+    strict=True, raises=AssertionError, reason="every client is accepted, without a message"
 )
 def test_an_authorizer_is_emulated_or_named_at_start(templated: Running) -> None:
     assert said(templated, "TokenGuard") or is_refused(templated, "token=bad")
@@ -362,7 +364,7 @@ def message(event):
 @pytest.mark.row("L9")
 @pytest.mark.xfail(strict=True, raises=AssertionError, reason="there is no such option")
 def test_handlers_run_in_the_apps_own_interpreter(tmp_path: Path) -> None:
-    """It has Chalice and boto3, and not the tool."""
+    """It has Chalice and boto3, but not the tool."""
     own = tmp_path / "own"
     venv.create(own, symlinks=True)
     (site,) = own.glob("lib/python*/site-packages")
@@ -413,7 +415,7 @@ AWS_VARIABLES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKE
 
 @contextmanager
 def outside(folder: Path, *options: str, **variables: str) -> Iterator[Running]:
-    """A gateway whose app calls AWS and looks up no name but this machine's."""
+    """A gateway whose app calls AWS and resolves only this machine's name."""
     project = plain_project(
         folder / "pour", OUTSIDE, ROOMS_TABLE="the-rooms", BOOKS_TABLE="the-books"
     )
@@ -438,7 +440,7 @@ def _alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 
 def order(running: Running, what: str) -> tuple[str, list[str]]:
-    """Send one message; the frame that answers it, and what was printed meanwhile."""
+    """Send one message; return the frame that answers it, and the lines printed meanwhile."""
     before = len(running.lines)
     with running.connect() as alice:
         alice.send(what)
@@ -490,13 +492,13 @@ def test_without_a_profile_a_call_to_aws_is_blocked_in_one_line(alone: Running) 
 
 @pytest.mark.row("L10")
 @pytest.mark.xfail(strict=True, raises=AssertionError, reason="the page does not say it")
-def test_the_documentation_says_what_becomes_of_a_profile() -> None:
+def test_the_documentation_explains_the_use_of_a_profile() -> None:
     assert "AWS_PROFILE" in (ROOT / "docs" / "local-gateway.md").read_text()
 
 
 @pytest.mark.row("L11")
 @pytest.mark.xfail(strict=True, raises=AssertionError, reason="the call leaves the machine")
-def test_a_client_with_an_endpoint_of_awss_stays_on_the_machine(alone: Running) -> None:
+def test_a_client_with_an_explicit_aws_endpoint_stays_on_the_machine(alone: Running) -> None:
     answer, lines = order(alone, "europe")
     assert not [line for line in lines if "looked up" in line]
     assert answer == "done" or [line for line in lines if "dynamodb.eu-west-1" in line]
@@ -504,7 +506,7 @@ def test_a_client_with_an_endpoint_of_awss_stays_on_the_machine(alone: Running) 
 
 @pytest.mark.row("L12")
 @pytest.mark.xfail(strict=True, raises=AssertionError, reason="DynamoDB's traceback names neither")
-def test_a_table_that_nothing_declares_is_named_with_its_variable(alone: Running) -> None:
+def test_an_undeclared_table_is_named_with_its_variable(alone: Running) -> None:
     _, lines = order(alone, "books")
     assert [line for line in lines if "the-books" in line and "BOOKS_TABLE" in line]
 

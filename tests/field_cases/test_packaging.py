@@ -23,7 +23,7 @@ SDK = ("boto3", "dateutil", "jmespath", "s3transfer", "six.py", "urllib3")
 CLIENTS = ("lambda", "logs", "s3", "secretsmanager")
 SERVICES = (*CLIENTS, "apigatewaymanagementapi", "dynamodb", "sqs")
 
-# Runs in the unpacked package alone: prints what each client has of paginators and waiters.
+# Runs in the unpacked package: prints each client's paginators and waiters.
 LOOK = """
 import json, sys
 sys.path.insert(0, sys.argv[1])
@@ -79,7 +79,7 @@ def bare(code: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
 
 
 def whole(service: str) -> list[Any]:
-    """Return what LOOK prints, of the installed SDK."""
+    """Return the output of LOOK with the installed SDK."""
     client = Session().create_client(
         service, "eu-west-1", aws_access_key_id="a", aws_secret_access_key="b"
     )
@@ -90,7 +90,7 @@ def whole(service: str) -> list[Any]:
 
 @pytest.fixture(name="found", scope="module")
 def _found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Any]]:
-    """What LOOK prints in the package of an app with a client of each service."""
+    """The output of LOOK in the package of an app with a client of each service."""
     lines = [f'client_{number} = boto3.client("{name}")' for number, name in enumerate(CLIENTS)]
     source = "\n".join([PLAIN, *lines, HANDLERS])
     project = with_sdk(write_project(tmp_path_factory.mktemp("sdk") / "p", source))
@@ -160,7 +160,7 @@ def without_generated_policies(folder: Path, source: str) -> Path:
 @pytest.mark.xfail(
     strict=True, raises=AssertionError, reason="Chalice's traceback: Unable to load IAM policy file"
 )
-def test_a_stage_without_generated_policies_needs_no_file_that_is_not_used(tmp_path: Path) -> None:
+def test_a_stage_without_generated_policies_needs_no_unused_file(tmp_path: Path) -> None:
     """Every function of this app has a role in the template that `decanter package` makes."""
     done = package(without_generated_policies(tmp_path / "p", FRAMEWORK))
     assert done.status == 0, done.reason
@@ -170,7 +170,7 @@ def test_a_stage_without_generated_policies_needs_no_file_that_is_not_used(tmp_p
 @pytest.mark.xfail(
     strict=True, raises=AssertionError, reason="a template that cfn-lint refuses (E3030) is written"
 )
-def test_an_override_that_names_no_resource_is_refused(tmp_path: Path) -> None:
+def test_an_override_of_an_unknown_resource_is_refused(tmp_path: Path) -> None:
     """Chalice makes no DefaultRole in such a stage."""
     source = f"{FRAMEWORK}\n\n@app.route('/orders')\ndef orders():\n    return {{}}\n"
     project = without_generated_policies(tmp_path / "p", source)
@@ -206,7 +206,7 @@ PRICES = f"{PLAIN}\nimport prices\n{HANDLERS}"
 
 @pytest.mark.row("P5")
 @pytest.mark.xfail(strict=True, raises=AssertionError, reason="`decanter local` is silent")
-def test_the_local_gateway_names_a_module_beside_app_py(tmp_path: Path) -> None:
+def test_the_local_gateway_names_a_module_next_to_app_py(tmp_path: Path) -> None:
     project = write_project(tmp_path / "p", PRICES)
     (project / "prices.py").write_text("BOOK = 12\n")
     with gateway(project, "--no-reload", *NO_DATABASE) as running:
@@ -215,8 +215,8 @@ def test_the_local_gateway_names_a_module_beside_app_py(tmp_path: Path) -> None:
 
 @pytest.mark.row("P5")
 @pytest.mark.xfail(strict=True, raises=AssertionError, reason="`decanter package` is silent")
-def test_a_package_names_a_module_beside_app_py(tmp_path: Path) -> None:
-    """It is imported when a handler runs, so that Chalice does not miss it either."""
+def test_a_package_names_a_module_next_to_app_py(tmp_path: Path) -> None:
+    """It is imported when a handler runs, so Chalice does not miss it either."""
     late = PRICES.replace("import prices\n", "").replace("    pass", "    import prices")
     project = write_project(tmp_path / "p", late)
     (project / "prices.py").write_text("BOOK = 12\n")
@@ -245,7 +245,7 @@ HAND_MADE = {
         ("policy-dev-websocket_message.json", {"Version": "2012-10-17", "Statement": []}),
     ],
 )
-def test_a_file_that_somebody_else_wrote_is_left_alone(
+def test_a_file_that_decanter_did_not_write_is_kept(
     file: str, content: dict[str, Any], tmp_path: Path
 ) -> None:
     config = copy.deepcopy(CONFIG)
@@ -274,7 +274,7 @@ def test_a_file_that_decanter_wrote_is_written_again(tmp_path: Path) -> None:
 
 @pytest.mark.row("P7")
 def test_a_new_project_names_no_folder_of_this_machine(tmp_path: Path) -> None:
-    """Made outside of the checkout, whose egg-info hides where the tool was installed from."""
+    """Made outside of the checkout, whose egg-info hides the place of the installation."""
     command = [sys.executable, "-m", "decanter", "new", "hello"]
     subprocess.run(command, cwd=tmp_path, env=clean_environment(), check=True, capture_output=True)
     files = [file for file in (tmp_path / "hello").rglob("*") if file.is_file()]
@@ -300,7 +300,7 @@ TOKENS = FRAMEWORK.replace("ConnectionModel", "IdentifiedModel").replace(
 @pytest.mark.xfail(
     strict=True, raises=AssertionError, reason="nothing says that the stage lacks the settings"
 )
-def test_settings_that_a_stage_lacks_are_named(tmp_path: Path) -> None:
+def test_missing_settings_of_a_stage_are_named(tmp_path: Path) -> None:
     """Stage dev has them; the first client of stage prod would get 500."""
     config = copy.deepcopy(CONFIG)
     config["stages"]["dev"]["environment_variables"] |= {

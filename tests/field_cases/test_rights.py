@@ -131,7 +131,7 @@ def look(request):
 @pytest.mark.xfail(
     strict=True, raises=AssertionError, reason="a test's route may do what its role may not"
 )
-def test_what_the_role_may_not_do_is_refused_in_a_test(app_of: Any) -> None:
+def test_a_missing_right_is_refused_in_a_test(app_of: Any) -> None:
     with WebSocketClient(app_of(LOOKING)) as client:
         alice = client.connect()
         alice.send_json({"action": "look"})
@@ -196,7 +196,7 @@ def test_a_tables_name_is_a_reference_to_the_table(functions: dict[str, Any]) ->
 
 @pytest.fixture(name="scores", scope="module")
 def _scores(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """The resources of the template of an app with a table of its own."""
+    """The resources of the template of an app with its own table."""
     config = copy.deepcopy(CONFIG)
     config["stages"]["dev"]["environment_variables"]["SCORES_TABLE"] = "pour-dev-scores"
     folder = tmp_path_factory.mktemp("scores") / "p"
@@ -228,7 +228,7 @@ def test_functions_may_read_and_write_a_declared_table(scores: dict[str, Any]) -
 
 @pytest.mark.row("R4")
 @pytest.mark.xfail(
-    strict=True, raises=AssertionError, reason="tests have neither the table nor its name"
+    strict=True, raises=AssertionError, reason="tests have no table and no name for it"
 )
 def test_a_test_has_the_declared_table(app_of: Any) -> None:
     with WebSocketClient(app_of(SCORES)) as client:
@@ -263,7 +263,7 @@ def test_chalice_gives_a_new_projects_functions_their_rights(tmp_path: Path) -> 
 
 @pytest.fixture(name="drawn", scope="module")
 def _drawn(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """What `decanter describe` draws of the app with functions of every kind and an override."""
+    """The output of `decanter describe` for an app with all kinds of functions."""
     project = framework_project(tmp_path_factory.mktemp("drawn") / "p", FUNCTIONS)
     statement = {"Effect": "Allow", "Action": ["s3:GetObject"], "Resource": "arn:aws:s3:::pics/*"}
     properties = {
@@ -292,7 +292,7 @@ def _drawn(tmp_path_factory: pytest.TempPathFactory) -> str:
         )
     ],
 )
-def test_describe_draws_what_there_is(text: str, drawn: str) -> None:
+def test_describe_draws_every_function(text: str, drawn: str) -> None:
     assert text in drawn
 
 
@@ -300,7 +300,7 @@ def test_describe_draws_what_there_is(text: str, drawn: str) -> None:
 @pytest.mark.xfail(
     strict=True, raises=AssertionError, reason="`describe` draws nothing that routes do"
 )
-def test_describe_draws_what_the_routes_function_reaches(drawn: str) -> None:
+def test_describe_draws_the_rights_of_the_routes_function(drawn: str) -> None:
     assert "api_handler -->" in drawn
 
 

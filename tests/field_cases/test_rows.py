@@ -1,4 +1,4 @@
-"""The table of field cases is whole, and its results are what the tests' reports say."""
+"""The table of field cases is complete, and its results match the tests' reports."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ def test_rows_are_numbered_in_sections() -> None:
 
 
 def report(outcome: Any, *, when: Any = "call", reason: str | None = None) -> pytest.TestReport:
-    """Make a report of a test that stands for the row `MARKED`."""
+    """Make a report of a test of the row `MARKED`."""
     made = pytest.TestReport(
         nodeid="test_it",
         location=("test_it.py", 1, "test_it"),
@@ -32,7 +32,7 @@ def report(outcome: Any, *, when: Any = "call", reason: str | None = None) -> py
         user_properties=[("row", MARKED), ("other", "R2")],
     )
     if reason is not None:
-        made.wasxfail = reason  # as pytest's own plugin for xfail does
+        made.wasxfail = reason  # like pytest's own plugin for xfail
     return made
 
 

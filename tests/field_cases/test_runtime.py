@@ -43,7 +43,7 @@ SAY = json.dumps({"action": "say"})
 
 
 class Service:
-    """A router between a table and a transport that are fakes."""
+    """A router with a fake table and a fake transport."""
 
     def __init__(self, connections: Any = None) -> None:
         self.clock = FakeClock()
@@ -57,14 +57,14 @@ class Service:
         )
 
     def send(self, text: str) -> list[Any]:
-        """Have the sender send a message; the frames that the sender gets."""
+        """Send a message; return the frames that the sender gets."""
         self.transport.posts.clear()
         self.router.handle(message_event(text))
         return self.transport.frames_to(SENDER)
 
 
 def error_code(frames: list[Any]) -> str | None:
-    """The code of the error frame, if there is one."""
+    """Return the code of the error frame, if there is one."""
     return next((each["error"]["code"] for each in frames if "error" in each), None)
 
 
@@ -86,7 +86,9 @@ class Or:
     strict=True, raises=AssertionError, reason="four levels more take ten times the calls"
 )
 def test_a_union_that_contains_itself_is_read_in_linear_time() -> None:
-    """Or it is refused at import. Function calls are counted, as they do not depend on the load."""
+    """It may also be refused at import. The number of calls is used because it does not depend on
+    the load.
+    """
     service = Service()
 
     def query(request: Any, payload: And) -> None:
@@ -105,7 +107,7 @@ def nested(depth: int) -> str:
 
 
 def calls_of(function: Callable[[str], Any], argument: str) -> int:
-    """How many calls of Python functions a call makes."""
+    """Return the number of Python function calls."""
     calls = 0
 
     def count(frame: Any, event: str, _: Any) -> None:
@@ -161,7 +163,7 @@ def paint(request, payload: Paint):
         ),
     ],
 )
-def test_postponed_annotations_are_read_right_or_refused_at_import(
+def test_postponed_annotations_are_evaluated_or_refused_at_import(
     route: str, message: dict[str, Any], answer: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     module = ModuleType("postponed")
@@ -181,9 +183,9 @@ def test_postponed_annotations_are_read_right_or_refused_at_import(
 @pytest.mark.row("F4")
 @pytest.mark.parametrize("number", ["1e999", "-1e999", "[1e400]"])
 @pytest.mark.xfail(
-    strict=True, raises=AssertionError, reason="everybody gets Infinity, which is no JSON"
+    strict=True, raises=AssertionError, reason="every client gets Infinity, which is not valid JSON"
 )
-def test_a_number_that_json_cannot_say_is_refused(number: str) -> None:
+def test_a_number_without_a_json_form_is_refused(number: str) -> None:
     service = Service()
     service.router.route("say")(lambda request: request.broadcast({"n": request.json["n"]}) and "")
     frames = service.send(f'{{"action": "say", "n": {number}}}')
@@ -202,7 +204,7 @@ def test_a_number_that_json_cannot_say_is_refused(number: str) -> None:
 @pytest.mark.xfail(
     strict=True, raises=AssertionError, reason="a long number and a lone surrogate do"
 )
-def test_what_a_client_sends_never_ends_as_internal(data: str, answer: Any) -> None:
+def test_a_message_never_causes_an_internal_error(data: str, answer: Any) -> None:
     service = Service()
     service.router.route("say")(lambda request: request.broadcast(answer(request)) and "")
     frames = service.send(f'{{"action": "say", "data": {data}}}')
@@ -225,8 +227,8 @@ def takes_two_answers_one(peer: Peer) -> Play:
 @pytest.mark.xfail(
     strict=True, raises=AssertionError, reason="nearly all come twice and none is counted"
 )
-def test_posts_that_a_closing_peer_has_taken_are_counted_as_repeated(signed: None) -> None:
-    """Of the fast transport; botocore's are counted."""
+def test_posts_accepted_by_a_closing_peer_are_counted_as_repeated(signed: None) -> None:
+    """With the fast transport; botocore's retries are counted."""
     settings = Settings(region="eu-west-1", transport="fast", concurrency=4)
     recipients = iter([Recipient(f"c{number:02}", 0) for number in range(20)])
     with run_peer(takes_two_answers_one) as peer:
@@ -241,7 +243,7 @@ def test_posts_that_a_closing_peer_has_taken_are_counted_as_repeated(signed: Non
 
 
 class SlowTable(FakeConnections):
-    """A table whose second page takes its time."""
+    """A table with a slow second page."""
 
     def page(self, after: str, now_ms: int, limit: int | None = None) -> Page:
         if after != BEGINNING:
@@ -253,7 +255,7 @@ class SlowTable(FakeConnections):
 @pytest.mark.xfail(
     strict=True, raises=AssertionError, reason="posts time out while the loop waits for the page"
 )
-def test_a_slow_page_has_no_post_sent_again(signed: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slow_page_causes_no_retry(signed: None, monkeypatch: pytest.MonkeyPatch) -> None:
     connected_at = Clock().time_ms() - 60_000
     ids = [f"c{number:02}" for number in range(12)]
     monkeypatch.setenv("DECANTER_POST_TIMEOUT_SECONDS", "0.2")
@@ -311,7 +313,7 @@ print(json.dumps(sent))
     strict=True, raises=AssertionError, reason="most threads end with a KeyError of the loop's"
 )
 def test_threads_of_one_process_broadcast_at_once(signed: None) -> None:
-    """In a process of its own: what collides leaves sockets behind, and closes others' ones."""
+    """In a separate process: collisions leave sockets open, and close those of others."""
     with run_peer(answers_and_closes) as peer:
         endpoint = f"http://127.0.0.1:{peer.port}/v1"
         child = subprocess.run(
@@ -330,7 +332,7 @@ def test_threads_of_one_process_broadcast_at_once(signed: None) -> None:
 
 
 class Database:
-    """As much of DynamoDB as a table's readers ask of it, on this machine."""
+    """The part of DynamoDB that readers of a table use, on this machine."""
 
     def __init__(self) -> None:
         self.items: list[dict[str, Any]] = []
@@ -357,7 +359,7 @@ def _database(signed: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Databas
 
 
 def table() -> Any:
-    """A table class without a connection yet."""
+    """Make a table class without a connection."""
 
     @connection_table(env="CONNECTIONS_TABLE")
     class Row(IdentifiedModel):
@@ -427,7 +429,7 @@ def test_a_row_in_microseconds_does_not_delay_a_broadcast(database: Database) ->
 
 
 class Walls(FakeClock):
-    """A process that is frozen: the wall clock goes on, its own stands still."""
+    """A frozen process: the wall clock continues, the monotonic clock stops."""
 
     frozen_ms = 0
 
@@ -445,7 +447,7 @@ def is_let_in(hook: WebTokens, token: str) -> bool:
 
 @pytest.mark.row("F9")
 @pytest.mark.xfail(strict=True, raises=AssertionError, reason="503 for everybody")
-def test_a_key_without_an_id_keeps_nobody_out() -> None:
+def test_a_key_without_an_id_refuses_no_client() -> None:
     nameless = {name: value for name, value in OTHER_JWK.items() if name != "kid"}
     keys = {"keys": [nameless, *JWKS["keys"], {"kty": "OKP"}, "no key"]}
     assert is_let_in(WebTokens(RS256, fetch=lambda url: keys), rs256())
@@ -453,7 +455,7 @@ def test_a_key_without_an_id_keeps_nobody_out() -> None:
 
 @pytest.mark.row("F9")
 @pytest.mark.xfail(strict=True, raises=AssertionError, reason="its signature is trusted")
-def test_a_key_for_encryption_signs_nothing() -> None:
+def test_a_key_for_encryption_verifies_no_token() -> None:
     keys = {"keys": [*JWKS["keys"], {**OTHER_JWK, "kid": "two", "use": "enc"}]}
     hook = WebTokens(RS256, fetch=lambda url: keys)
     assert is_let_in(hook, rs256())
@@ -464,7 +466,7 @@ def test_a_key_for_encryption_signs_nothing() -> None:
 @pytest.mark.xfail(
     strict=True, raises=AssertionError, reason="a revoked key is good for as long as it is frozen"
 )
-def test_a_key_sets_age_is_told_by_the_wall_clock() -> None:
+def test_a_key_sets_age_uses_the_wall_clock() -> None:
     clock = Walls()
     sets = [JWKS, {"keys": [{**OTHER_JWK, "kid": "two"}]}]
     hook = WebTokens(RS256, fetch=lambda url: sets.pop(0), clock=clock)
@@ -474,8 +476,10 @@ def test_a_key_sets_age_is_told_by_the_wall_clock() -> None:
 
 
 @pytest.mark.row("F9")
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="nobody is let in for 30 seconds")
-def test_while_no_key_is_good_the_pause_is_short() -> None:
+@pytest.mark.xfail(
+    strict=True, raises=AssertionError, reason="no client is accepted for 30 seconds"
+)
+def test_without_a_valid_key_the_pause_is_short() -> None:
     clock = FakeClock()
     answers: list[Any] = [OSError("away"), JWKS]
 
@@ -500,8 +504,8 @@ class Points:
 
 
 @pytest.mark.row("F12")
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="nobody is told")
-def test_an_error_whose_frame_would_be_too_large_is_told() -> None:
+@pytest.mark.xfail(strict=True, raises=AssertionError, reason="no client gets a frame")
+def test_an_error_with_a_too_large_frame_is_reported() -> None:
     service = Service()
 
     def draw(request: Any, payload: Points) -> None:
@@ -516,7 +520,7 @@ def test_an_error_whose_frame_would_be_too_large_is_told() -> None:
 
 
 class WithLimit(FakeTransport):
-    """Takes no frame that API Gateway does not take."""
+    """Refuses frames that API Gateway refuses."""
 
     def call(self, method: Method, connection_id: str, data: bytes, deadline: float) -> Any:
         assert len(data) <= 128 * 1024
@@ -526,9 +530,11 @@ class WithLimit(FakeTransport):
 @pytest.mark.row("F12")
 @pytest.mark.parametrize("value", [",", " ", " , ,"])
 @pytest.mark.xfail(
-    strict=True, raises=pytest.fail.Exception, reason="every page is let in, as if it were unset"
+    strict=True,
+    raises=pytest.fail.Exception,
+    reason="every page is accepted, as without the variable",
 )
-def test_a_list_of_origins_that_names_none_lets_nobody_in(value: str) -> None:
+def test_a_list_without_an_origin_accepts_no_page(value: str) -> None:
     event = connect_event()
     event["headers"]["Origin"] = "http://evil.example"
     event["multiValueHeaders"]["Origin"] = ["http://evil.example"]
@@ -575,8 +581,8 @@ app.free_at = lambda connection_id: Connection.get(connection_id).free_at
 @pytest.mark.row("F12")
 @pytest.mark.parametrize("per_second", [501, 666])
 @pytest.mark.xfail(strict=True, raises=AssertionError, reason="1,000 messages a second pass")
-def test_a_pace_is_what_it_says(tmp_path: Path, per_second: int) -> None:
-    """So many messages use up so many milliseconds, by what the row says."""
+def test_the_rate_limit_is_exact(tmp_path: Path, per_second: int) -> None:
+    """The row must count the same milliseconds for each message."""
     variables = {"DECANTER_MESSAGES_PER_SECOND": str(per_second), "CONNECTIONS_TABLE": "rows"}
     project = write_project(tmp_path / "pour", PACED, stage(**variables))
     with imported(project) as app, WebSocketClient(app, project_dir=project) as client:
@@ -615,7 +621,7 @@ def test_processes_of_one_snapshot_pause_for_different_times() -> None:
 
 @pytest.mark.row("F12")
 @pytest.mark.xfail(strict=True, raises=AssertionError, reason="it is read eventually consistent")
-def test_an_identity_is_read_as_it_was_just_written(database: Database) -> None:
+def test_an_identity_can_be_read_immediately_after_writing(database: Database) -> None:
     database.items = [{"identity": {"S": "ann"}}]
     service = Service(table())
     service.router.route("say")(lambda request: request.reply(request.identity) and "")
@@ -648,10 +654,10 @@ def test_an_issuer_is_compared_as_a_whole_by_any_pyjwt(
 
 @pytest.mark.row("F13")
 @pytest.mark.parametrize("what", ["broadcast", "sweep"])
-def test_the_app_is_told_of_a_connection_that_was_found_gone(
+def test_the_app_is_notified_of_a_connection_found_gone(
     monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
-    """By its disconnect hook, whose code is then None."""
+    """Its disconnect hook runs, with the code None."""
     monkeypatch.setenv("DECANTER_MANAGEMENT_ENDPOINT", "http://127.0.0.1:9/v1")
     service = Service()
     service.transport.answer("b", GONE)

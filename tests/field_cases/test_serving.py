@@ -1,4 +1,4 @@
-"""Section F, rows 10 to 12: the local gateway among pages, readers and signals."""
+"""Section F, rows 10 to 12: the local gateway with web pages, unread output and signals."""
 
 import contextlib
 import fcntl
@@ -32,7 +32,7 @@ def message(event):
 
 @contextlib.contextmanager
 def unread(project: Path) -> Iterator[subprocess.Popen[str]]:
-    """A gateway that serves, whose output is read no further than the banner and has a page."""
+    """A running gateway whose output is not read after the banner."""
     process = subprocess.Popen(
         [
             *(sys.executable, "-m", "decanter", "local", "--project-dir", str(project)),
@@ -56,7 +56,7 @@ def unread(project: Path) -> Iterator[subprocess.Popen[str]]:
 
 @pytest.mark.row("F10")
 @pytest.mark.xfail(strict=True, raises=TimeoutError, reason="all clients freeze")
-def test_output_that_nobody_reads_blocks_neither_clients_nor_sigterm(tmp_path: Path) -> None:
+def test_unread_output_does_not_block_clients_or_sigterm(tmp_path: Path) -> None:
     with unread(plain_project(tmp_path / "pour", ECHO)) as process:
         assert process.stdout is not None
         lines = iter(process.stdout.readline, "")
@@ -94,7 +94,7 @@ TARGET = {
     "Authorization": "AWS4-HMAC-SHA256 Credential=a/20260101/us-east-1/dynamodb/aws4_request",
 }
 SIMPLE = {"Content-Type": "text/plain"}
-"""What a page may send anywhere without asking first."""
+"""A request that a page may send anywhere without a preflight."""
 
 
 @pytest.fixture(name="running", scope="module")
@@ -164,7 +164,7 @@ def test_routes_and_connections_answer_no_foreign_host(running: Running, path: s
 def test_printing_takes_as_long_on_a_long_line(running: Running) -> None:
     with running.connect() as alice:
         seconds = []
-        for length in (0, 0, 300_000):  # whatever is done at first is done in the first
+        for length in (0, 0, 300_000):  # the first one pays for one-time work
             alice.send(str(length))
             seconds.append(float(receive(alice)))
     assert seconds[2] < 6 * seconds[1]
@@ -195,7 +195,7 @@ def test_sighup_leaves_no_process(tmp_path: Path) -> None:
 
 
 def has_ended(pid: int) -> bool:
-    """Return True if a process, which need not be a child of this one, does nothing any more."""
+    """Return True if a process has ended; it need not be a child of this one."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
     except FileNotFoundError:

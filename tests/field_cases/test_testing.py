@@ -1,4 +1,4 @@
-"""Section T: the tests of an application reach the application and nothing else."""
+"""Section T: an application's tests reach only the application."""
 
 import socket
 from collections.abc import Callable, Iterator
@@ -28,7 +28,9 @@ def message(event):
 
 @pytest.fixture(name="lookups")
 def _lookups(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The hosts beside this machine that somebody looked up, in vain, with a developer's keys."""
+    """The hosts other than this machine that were looked up, without success, with a developer's
+    keys.
+    """
     for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_REGION"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIADEVELOPERSOWNKEY")
@@ -68,7 +70,7 @@ def message(event):
 
 @pytest.mark.row("T1")
 @pytest.mark.parametrize("client", ["made_at_import", 'boto3.client("dynamodb")'])
-def test_a_table_that_nothing_declares_is_not_looked_for_on_aws(
+def test_an_undeclared_table_is_not_looked_for_on_aws(
     tmp_path: Path, lookups: list[str], client: str
 ) -> None:
     project = plain_project(tmp_path / "pour", UNDECLARED.format(client=client))
@@ -124,8 +126,8 @@ def test_no_call_leaves_the_machine(
 
 
 @pytest.mark.row("T1")
-def test_an_endpoint_of_awss_own_stays_on_the_machine(tmp_path: Path, lookups: list[str]) -> None:
-    """For DynamoDB the embedded one may answer."""
+def test_an_explicit_aws_endpoint_stays_on_the_machine(tmp_path: Path, lookups: list[str]) -> None:
+    """For DynamoDB, the embedded one may answer."""
     endpoint = "https://dynamodb.eu-west-1.amazonaws.com"
     project = plain_project(tmp_path / "pour", MESSAGE)
     with imported(project) as app, WebSocketClient(app, project_dir=project):
@@ -174,7 +176,7 @@ def test_the_stages_environment_is_there_before_the_app_is_imported(
     assert "1 passed" in done.stdout, done.stdout
 
 
-# ------------------------------------------------------------------------- beside Chalice's client
+# ---------------------------------------------------------------- together with Chalice's client
 
 ROUTED = """
 @app.on_ws_message()
@@ -198,7 +200,7 @@ BOTH_FUNCTIONS = {
 @pytest.mark.xfail(
     strict=True, raises=AssertionError, reason="Chalice's client sets config.json's table name"
 )
-def test_chalices_client_and_ours_are_open_at_once(tmp_path: Path, first: str) -> None:
+def test_chalices_client_and_decanters_can_be_open_together(tmp_path: Path, first: str) -> None:
     """The template's table name is the one that functions get on AWS."""
     project = plain_project(tmp_path / "pour", ROUTED, BOTH_FUNCTIONS, TABLE="the-configurations")
     with imported(project) as app, ExitStack() as stack:
@@ -214,7 +216,7 @@ def test_chalices_client_and_ours_are_open_at_once(tmp_path: Path, first: str) -
         assert alice.receive() == "orders"
 
 
-# --------------------------------------------------------------------- beside sockets
+# ------------------------------------------------------------------ functions without sockets
 
 BESIDE = """
 @app.on_ws_message()
@@ -242,7 +244,7 @@ RECORD = {"messageId": "1", "receiptHandle": "r", "body": "paint it", "eventSour
 
 @pytest.fixture(name="client")
 def _client(tmp_path: Path) -> Iterator[Any]:
-    """Not typed: what it is asked for is not there yet."""
+    """Untyped: its methods do not exist yet."""
     project = plain_project(tmp_path / "pour", BESIDE, WHOM="world")
     with imported(project) as app, WebSocketClient(app, project_dir=project) as client:
         app.left = None
@@ -274,7 +276,7 @@ def test_a_queues_function_is_run(client: Any) -> None:
 @pytest.mark.row("T4")
 @missing
 def test_a_client_vanishes_without_a_disconnect(client: Any) -> None:
-    """API Gateway calls the disconnect handler at best effort."""
+    """API Gateway calls the disconnect handler best effort."""
     alice = client.connect()
     alice.vanish()
     client.connect()

@@ -1,10 +1,10 @@
-"""A small Chalice project that a test writes, and writes again."""
+"""A small Chalice project that a test writes and changes."""
 
 import json
 from pathlib import Path
 
 NO_DATABASE = ("--dynamodb-endpoint", "http://127.0.0.1:9")
-"""For an app without tables: starting a DynamoDB takes longer than all the rest."""
+"""For an app without tables: starting a DynamoDB takes longer than everything else."""
 
 HEAD = """\
 from boto3.session import Session
@@ -22,7 +22,7 @@ def message(event):
 
 
 def replace(path: Path, text: str) -> None:
-    """Write a file as an editor does: whole, or not at all."""
+    """Replace a file atomically, as an editor does."""
     path.with_suffix(".new").write_text(text)
     path.with_suffix(".new").rename(path)
 

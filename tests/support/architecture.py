@@ -1,11 +1,11 @@
-"""Who may import whom, and how large files and functions may grow.
+"""The rules for imports, and for the size of files and functions.
 
-A room is a folder or a file of the framework or of the tool. It stands on a floor, and imports
-itself and rooms on lower floors: so rooms of one floor never meet. The framework (`runtime`)
-imports nothing of the tool, and only what ships with it. The tool imports nothing of the framework,
-as it serves any Chalice project. An application imports `decanter` alone. Scripts that run as
-processes of their own stand alone. What several test modules use lives in tests/support, so no test
-module is imported.
+A room is a folder or a file of the framework or of the tool. It stands on a floor, and imports only
+itself and rooms on lower floors, so rooms of one floor never import each other. The framework
+(`runtime`) imports nothing of the tool, and only packages that ship with it. The tool imports
+nothing of the framework, because it serves any Chalice project. An application imports only
+`decanter`. Scripts that run in separate processes import nothing of the project. Code that several
+test modules use is in tests/support, so no test module is imported.
 """
 
 import ast
@@ -18,7 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 HOUSES = ("app", "chalicelib", "decanter")
 RUNTIME = "decanter.runtime"
-SHIPPED = {"botocore", "pynamodb", "jwt"}  # the last by those alone who use it
+SHIPPED = {"botocore", "pynamodb", "jwt"}  # only WebTokens imports jwt
 RUNTIME_FLOORS = (
     ("clock", "errors", "gc_paused", "recipients"),
     ("logs", "payload", "settings"),
@@ -35,7 +35,7 @@ TOOL_FLOORS = (
     ("testing", "verify"),
 )
 LEAVES = {name for floor in (*RUNTIME_FLOORS[:2], TOOL_FLOORS[0]) for name in floor}
-"""Files on one floor that may import each other, as far as there is no circle."""
+"""Files on one floor that may import each other, but not in a cycle."""
 
 STAND_ALONE = {
     "decanter.project.app_process",
@@ -49,7 +49,7 @@ MAX_FUNCTION_LINES = 40
 
 @dataclass(frozen=True)
 class Import:
-    """One imported module: its full name, and how it was written."""
+    """One imported module: its full name, and the form of the import."""
 
     target: str
     relative: bool
@@ -66,7 +66,7 @@ class Import:
 
 @dataclass(frozen=True)
 class Module:
-    """One source file: its name, and whether it is a package's `__init__.py`."""
+    """One source file: its name, and True if it is a package's `__init__.py`."""
 
     name: str
     source: str
@@ -84,7 +84,7 @@ class Module:
         return ast.parse(self.source, self.name)
 
     def imports(self) -> Iterator[Import]:
-        """Every import, those inside functions and `if TYPE_CHECKING` among them."""
+        """Yield every import, including those inside functions and `if TYPE_CHECKING`."""
         for node in ast.walk(self.tree()):
             if isinstance(node, ast.Import):
                 for alias in node.names:
@@ -97,7 +97,7 @@ class Module:
                     yield Import(target, relative=node.level > 0, line=node.lineno)
 
     def _base(self, node: ast.ImportFrom) -> str:
-        """The absolute name of what stands after `from`."""
+        """Return the absolute name of the module after `from`."""
         if not node.level:
             return node.module or ""
         parents = self.package.split(".")
@@ -106,12 +106,12 @@ class Module:
 
     @staticmethod
     def _names_modules(base: str) -> bool:
-        """Whether `from base import x` may import the module base.x: only packages have some."""
+        """Return True if base is a package, so `from base import x` may import a module."""
         return base.partition(".")[0] in (*HOUSES, "tests")
 
 
 def modules(root: Path = ROOT) -> list[Module]:
-    """The modules of the houses under `root`."""
+    """Return the modules of the houses under `root`."""
     files = [*root.glob("app.py"), *(f for house in HOUSES for f in root.glob(f"{house}/**/*.py"))]
     return [read(file, root) for file in sorted(files)]
 
@@ -128,7 +128,7 @@ def within(name: str, package: str) -> bool:
 
 
 def room_of(name: str) -> tuple[int, str] | None:
-    """The floor and the room of a module; None for one outside, such as `decanter.__main__`."""
+    """Return a module's floor and room; None outside of all rooms, such as `decanter.__main__`."""
     inside = within(name, RUNTIME)
     room = name.removeprefix(f"{RUNTIME}." if inside else "decanter.").partition(".")[0]
     floors = RUNTIME_FLOORS if inside else TOOL_FLOORS
@@ -136,9 +136,9 @@ def room_of(name: str) -> tuple[int, str] | None:
 
 
 def forbidden(module: Module, imported: Import) -> str | None:
-    """Why this module must not have this import, or None if it may."""
+    """Return the reason why this module must not have this import; None if it may."""
     if module.name in STAND_ALONE:
-        return "it runs as a script of its own" if imported.ours else None
+        return "it runs as a separate script" if imported.ours else None
     if not imported.ours:
         return _foreign(module, imported)
     if module.house != "decanter":
@@ -175,13 +175,13 @@ def import_faults(found: list[Module]) -> list[str]:
 
 
 def modules_of_tests(root: Path = ROOT) -> list[Module]:
-    """Everything under tests, but for the small applications that tests run."""
+    """Return all modules under tests, except the small applications that tests run."""
     files = sorted((root / "tests").rglob("*.py"))
     return [read(file, root) for file in files if root / "tests" / "projects" not in file.parents]
 
 
 def shared_test_faults(found: list[Module]) -> list[str]:
-    """Each import of a test module, or of something inside one."""
+    """List each import of a test module, or of something inside one."""
     return [
         f"{module.name}:{imported.line} imports {imported.target}: share it in tests/support"
         for module in found
@@ -206,14 +206,14 @@ def _size_faults(module: Module) -> Iterator[str]:
 
 
 def cycles(found: list[Module]) -> list[str]:
-    """Modules that import themselves through others, each cycle from its first module."""
+    """List the import cycles, each from its first module."""
     names = {module.name for module in found}
     graph = {module.name: dependencies(module, names) for module in found}
     return sorted({cycle for name in graph if (cycle := cycle_from(name, graph))})
 
 
 def dependencies(module: Module, names: set[str]) -> set[str]:
-    """The modules of ours that it imports, whether it names them or something inside them."""
+    """Return the project's modules that it imports, directly or by a name inside them."""
     targets = {imported.target for imported in module.imports()}
     found = {target if target in names else target.rpartition(".")[0] for target in targets}
     return (found & names) - {module.name}

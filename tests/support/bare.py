@@ -1,4 +1,4 @@
-"""Handlers run as Lambda runs them, by an interpreter with one folder to import from."""
+"""Run handlers as Lambda does, in an interpreter with one folder to import from."""
 
 import json
 import os
@@ -34,9 +34,9 @@ def invoke(folder: Path, *calls: tuple[str, Mapping[str, Any]], **variables: str
     """Call handlers with events, one after the other in one process.
 
     Args:
-        folder: all that there is to import beside the standard library.
-        calls: each a handler, such as `app.connect`, and its event.
-        variables: the process's environment, beside AWS's variables of this process.
+        folder: the only folder to import from, besides the standard library.
+        calls: pairs of a handler, such as `app.connect`, and its event.
+        variables: added to AWS's variables of this process.
     """
     reading, writing = os.pipe()
     with os.fdopen(reading, encoding="utf-8") as results:

@@ -1,4 +1,4 @@
-"""A headless Chromium, driven through the DevTools protocol."""
+"""A headless Chromium, controlled through the DevTools protocol."""
 
 import base64
 import contextlib
@@ -22,7 +22,7 @@ OPTIONS = (
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
     *("--disable-dev-shm-usage", "--hide-scrollbars", "--remote-debugging-port=0"),
     "--host-resolver-rules=MAP evil.example 127.0.0.1",
-    # Chromium asks before a page may reach this machine; not every browser does.
+    # Chromium asks before a page may reach this machine; some other browsers do not.
     "--disable-features=LocalNetworkAccessChecks,LocalNetworkAccessChecksWebSockets",
 )
 KEYS = {"Enter": 13, "Escape": 27, "ArrowUp": 38, "ArrowDown": 40, "Tab": 9}
@@ -30,29 +30,29 @@ ALT, CTRL, SHIFT = 1, 2, 8
 
 
 def find_chromium() -> str | None:
-    """The path of a Chromium, if this machine has one."""
+    """Return the path of a Chromium, if this machine has one."""
     return next(filter(None, map(shutil.which, NAMES)), None)
 
 
 def element(selector: str) -> str:
-    """An expression: the first element that the selector finds."""
+    """Return an expression for the selector's first element."""
     return f"document.querySelector({json.dumps(selector)})"
 
 
 def text(selector: str) -> str:
-    """An expression: the text of an element."""
+    """Return an expression for an element's text."""
     return f"{element(selector)}.textContent"
 
 
 def texts(selector: str) -> str:
-    """An expression: the text of every element that the selector finds."""
+    """Return an expression for the texts of all matching elements."""
     found = f"document.querySelectorAll({json.dumps(selector)})"
     return f"Array.from({found}, each => each.textContent)"
 
 
 @dataclass
 class Page:
-    """One tab, and what went wrong in it.
+    """One tab, with its errors.
 
     Attributes:
         forged: URLs → pages that the browser gets for them, without a request to the server.
@@ -66,7 +66,7 @@ class Page:
     _ids: Iterator[int] = field(default_factory=itertools.count)
 
     def command(self, method: str, **parameters: Any) -> dict[str, Any]:
-        """Send a command and wait for its result; note what happens before it."""
+        """Send a command and wait for its result; record the events before it."""
         number = self.send(method, **parameters)
         while True:
             received = self._next()
@@ -76,7 +76,7 @@ class Page:
                 return result
 
     def send(self, method: str, **parameters: Any) -> int:
-        """Send a command without waiting; the number that its result will have."""
+        """Send a command without waiting; return its number, which its result has too."""
         number = next(self._ids)
         session = {"sessionId": self.session} if self.session else {}
         self.socket.send(
@@ -103,7 +103,7 @@ class Page:
             self.complaints.append(f"{about['entry']['text']} {about['entry'].get('url', '')}")
 
     def _forge(self, request: str, html: str) -> None:
-        """Answer a request in the server's place."""
+        """Answer a request instead of the server."""
         parameters = {
             "requestId": request,
             "responseCode": 200,
@@ -114,7 +114,7 @@ class Page:
 
     @contextlib.contextmanager
     def forging(self, url: str, html: str) -> Iterator[None]:
-        """Have the browser get this page for a URL until the block ends."""
+        """Give the browser this page for a URL until the block ends."""
         self.forged[url] = html
         self.command("Fetch.enable", patterns=[{"urlPattern": url}])
         yield
@@ -122,7 +122,7 @@ class Page:
         del self.forged[url]
 
     def open(self, url: str) -> None:
-        """Make this the page at a URL."""
+        """Open a URL."""
         for domain in ("Page", "Runtime", "Log"):
             self.command(f"{domain}.enable")
         self._load("Page.navigate", url=url)
@@ -138,7 +138,7 @@ class Page:
             self._next()
 
     def evaluate(self, expression: str) -> Any:
-        """The value of a JavaScript expression, awaited."""
+        """Return the value of a JavaScript expression, awaited."""
         answer = self.command(
             "Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True
         )
@@ -146,10 +146,10 @@ class Page:
         return answer["result"].get("value")
 
     def wait(self, expression: str) -> None:
-        """Wait until a JavaScript expression holds.
+        """Wait until a JavaScript expression is true.
 
         Raises:
-            AssertionError: it does not, in the time that tests have.
+            AssertionError: it is not true within the tests' time limit.
         """
         until = (
             "new Promise((resolve, reject) => { const look = () => { try {"
@@ -159,10 +159,10 @@ class Page:
         try:
             self.evaluate(until)
         except TimeoutError:
-            raise AssertionError(f"still not so: {expression}") from None
+            raise AssertionError(f"still not true: {expression}") from None
 
     def click(self, selector: str) -> None:
-        """Click in the middle of an element, as a mouse does."""
+        """Click the center of an element, like a mouse."""
         script = (
             "(each => { each.scrollIntoView({block: 'nearest'});"
             " const {x, y, width, height} = each.getBoundingClientRect();"
@@ -175,7 +175,7 @@ class Page:
             )
 
     def press(self, key: str, modifiers: int = 0) -> None:
-        """Press a key and let it go."""
+        """Press and release a key."""
         text = {"text": "\r"} if key == "Enter" else {}
         facts = {"key": key, "code": key, "windowsVirtualKeyCode": KEYS[key]}
         for kind in ("keyDown", "keyUp"):
@@ -188,12 +188,12 @@ class Page:
             )
 
     def type(self, selector: str, text: str) -> None:
-        """Write into a field in place of what it holds."""
+        """Replace the content of a field."""
         self.evaluate(f"(each => {{ each.focus(); each.select() }})({element(selector)})")
         self.command("Input.insertText", text=text)
 
     def resize(self, width: int, height: int, scale: float = 1) -> None:
-        """Give the page a window of this size, in CSS pixels."""
+        """Set the size of the page's window, in CSS pixels."""
         self.command(
             "Emulation.setDeviceMetricsOverride",
             width=width,
@@ -203,13 +203,13 @@ class Page:
         )
 
     def screenshot(self) -> bytes:
-        """What is seen, as PNG."""
+        """Return a PNG of the page."""
         return base64.b64decode(self.command("Page.captureScreenshot", format="png")["data"])
 
 
 @contextlib.contextmanager
 def chromium(profile: Path) -> Iterator[Page]:
-    """An empty page in a Chromium of its own, with an empty profile, until the block ends."""
+    """Run a Chromium with an empty profile until the block ends, and yield an empty page."""
     program = find_chromium()
     assert program is not None
     process = subprocess.Popen(
@@ -238,7 +238,7 @@ def chromium(profile: Path) -> Iterator[Page]:
 
 
 def devtools_address(output: IO[str]) -> str:
-    """Where it listens, which it says among other lines."""
+    """Return its DevTools address from its output."""
     lines = []
     for line in output:
         if match := re.search(r"DevTools listening on (ws://\S+)", line):

@@ -1,4 +1,4 @@
-"""Certificates for servers on this machine, signed by themselves."""
+"""Self-signed certificates for servers on this machine."""
 
 import ssl
 from datetime import UTC, datetime, timedelta
@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 
 def make_certificate(directory: Path, name: str) -> tuple[Path, Path]:
-    """A certificate for a name: its file, which a client trusts, and the file of its key."""
+    """Make a certificate for a name; return its file, which a client trusts, and its key's file."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
     now = datetime.now(UTC)
@@ -39,7 +39,7 @@ def make_certificate(directory: Path, name: str) -> tuple[Path, Path]:
 
 
 def server_context(directory: Path, name: str) -> tuple[Path, ssl.SSLContext]:
-    """The file that a client trusts, and a server's context with the certificate."""
+    """Return the file that a client trusts, and a server's context with the certificate."""
     public, private = make_certificate(directory, name)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(public, private)

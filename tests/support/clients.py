@@ -1,4 +1,4 @@
-"""What tests ask of a running gateway: by WebSocket, by frames and by plain HTTP."""
+"""Clients of a running gateway: WebSocket, single frames and plain HTTP."""
 
 import http.client
 import json
@@ -19,38 +19,38 @@ SIGNED = {"Authorization": "AWS4-HMAC-SHA256 Credential=x"}
 
 
 def receive(client: ClientConnection) -> str:
-    """The next text message."""
+    """Return the next text message."""
     message = client.recv(timeout=SECONDS)
     assert isinstance(message, str)
     return message
 
 
 def ask(client: ClientConnection, **order: Any) -> str:
-    """Give the probe an order; the next message."""
+    """Send the probe a command; return the next message."""
     client.send(json.dumps(order))
     return receive(client)
 
 
 def own_event(client: ClientConnection) -> dict[str, Any]:
-    """The event that a message of this client makes."""
+    """Return the event of a message from this client."""
     event: dict[str, Any] = json.loads(ask(client, show="event"))
     return event
 
 
 def connection_id(client: ClientConnection) -> str:
-    """The client's connection id."""
+    """Return the client's connection id."""
     return str(own_event(client)["requestContext"]["connectionId"])
 
 
 def seen_by(client: ClientConnection) -> tuple[int | None, str | None]:
-    """The code and the reason of the gateway's close frame."""
+    """Return the code and the reason of the gateway's close frame."""
     with pytest.raises(ConnectionClosed):
         client.recv(timeout=SECONDS)
     return client.close_code, client.close_reason
 
 
 def handshake(probe: Running, target: str, *headers: str) -> bytes:
-    """A handshake request as bytes."""
+    """Return the bytes of a handshake request."""
     lines = [
         f"GET {target} HTTP/1.1",
         f"Host: {urlsplit(probe.url).netloc}",
@@ -64,7 +64,7 @@ def handshake(probe: Running, target: str, *headers: str) -> bytes:
 
 
 def raw_client(probe: Running) -> socket.socket:
-    """A socket on which the handshake is done, for frames that no library sends."""
+    """Return a socket after the handshake, for frames that no library sends."""
     parts = urlsplit(probe.url)
     raw = socket.create_connection((parts.hostname, parts.port), SECONDS)
     raw.sendall(handshake(probe, parts.path))
@@ -75,7 +75,7 @@ def raw_client(probe: Running) -> socket.socket:
 
 
 def read_frame(raw: socket.socket) -> tuple[int, bytes]:
-    """The opcode and the payload of the next frame."""
+    """Return the opcode and the payload of the next frame."""
     stream = raw.makefile("rb")
     first, length = stream.read(2)
     if length == 126:
@@ -90,7 +90,7 @@ def call(
     body: bytes = b"",
     headers: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[int, Any, bytes]:
-    """One plain HTTP request; status, headers, body."""
+    """Send one plain HTTP request; return status, headers, body."""
     client = http.client.HTTPConnection(urlsplit(probe.url).netloc, timeout=SECONDS)
     try:
         client.request(method, path, body, {**SIGNED, **headers})

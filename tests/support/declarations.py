@@ -1,4 +1,4 @@
-"""What an app may declare, without an app."""
+"""Declarations of an app, without an app."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -31,7 +31,7 @@ def declaration(
     http_routes: tuple[str, ...] = (),
     schedules: Mapping[str, str] | None = None,
 ) -> Declaration:
-    """The report of an app that handles connections and messages, read."""
+    """Return the parsed declaration of an app that handles connections and messages."""
     report = {
         "app_name": "pour",
         "framework": None,

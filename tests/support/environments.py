@@ -27,10 +27,10 @@ def build_wheel(folder: Path) -> Path:
 
 
 class Environment:
-    """An environment with a wheel in it.
+    """An environment with an installed wheel.
 
     Attributes:
-        folder: the environment's.
+        folder: the environment's folder.
         packages: its site-packages.
         python: its interpreter.
     """
@@ -44,7 +44,7 @@ class Environment:
         subprocess.run([*PIP, *install], check=True)
 
     def link(self, *requirements: str) -> None:
-        """Link installed distributions and what they require, as pip would install them."""
+        """Link installed distributions and their requirements, as if pip had installed them."""
         for name in closure(requirements):
             found = metadata.distribution(name)
             tops = {file.parts[0] for file in found.files or ()} - {"..", "__pycache__"}
@@ -68,7 +68,7 @@ class Environment:
 
 
 def closure(requirements: Iterable[str]) -> set[str]:
-    """Return the names of distributions and of all that they require."""
+    """Return the names of distributions and of all their requirements."""
     names: set[str] = set()
     left = [Requirement(each) for each in requirements]
     while left:

@@ -1,4 +1,4 @@
-"""Events as API Gateway sends them, with what a test cares about given by keyword."""
+"""Events in API Gateway's form. Tests override members by keyword."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Stand-ins for what the framework is given: time, the table, a transport."""
+"""Fakes of the framework's dependencies: clock, table, transport."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -22,7 +22,7 @@ ENDPOINT = "https://a1b2c3d4e5.execute-api.eu-west-1.amazonaws.com/v1"
 
 
 class FakeClock(Clock):
-    """Time that passes only when somebody sleeps, or a test says so."""
+    """A clock that advances only by `sleep` or by a test."""
 
     def __init__(self, now_ms: int = CONNECTED_AT + 60_000) -> None:
         self.started_ms = now_ms
@@ -41,13 +41,13 @@ class FakeClock(Clock):
 
 
 class InlineWorkers(Workers):
-    """Does the work when it is begun, so that a test knows when that was."""
+    """Runs work immediately, so a test knows when it ran."""
 
     def start(self, work: Callable[[], T]) -> "Future[T]":
         future: Future[T] = Future()
         try:
             future.set_result(work())
-        except Exception as error:  # noqa: BLE001 - as an executor does
+        except Exception as error:  # noqa: BLE001 - like an executor
             future.set_exception(error)
         return future
 
@@ -55,7 +55,7 @@ class InlineWorkers(Workers):
 class FakeConnections:
     """A table in memory, read in pages.
 
-    `busy` is how many reads are still to be throttled; `counting_busy` the same for counts.
+    `busy` is the number of reads still to be throttled; `counting_busy` the same for counts.
     """
 
     def __init__(self, rows: Mapping[str, int] | None = None, page_size: int = 3) -> None:
@@ -128,10 +128,10 @@ class FakeConnections:
 
 
 class FakeTransport:
-    """Answers each connection as it is told, the last answer for ever, and keeps what was posted.
+    """Gives each connection its scripted answers, the last one repeatedly, and records the posts.
 
-    `seconds_per_post` passes on the clock with every post of a fan-out; without a clock, no
-    deadline is ever over.
+    `seconds_per_post` passes on the clock with every post of a fan-out. Without a clock, no
+    deadline ever passes.
     """
 
     def __init__(self, clock: FakeClock | None = None, seconds_per_post: float = 0.0) -> None:

@@ -20,7 +20,7 @@ LogLines = Callable[[], list[dict[str, Any]]]
 
 @pytest.fixture(name="log_lines")
 def _log_lines(capsys: pytest.CaptureFixture[str]) -> LogLines:
-    """What was logged since it was last asked for."""
+    """Returns the lines logged since the last call."""
     return lambda: [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
@@ -44,7 +44,7 @@ def _open_transport() -> Iterator[OpenTransport]:
 
 @pytest.fixture(name="dynamodb_endpoint", scope="session")
 def _dynamodb_endpoint() -> Iterator[str]:
-    """moto's server: DynamoDB with HTTP between, as in a function."""
+    """moto's server: DynamoDB over HTTP, as in a function."""
     with serving(moto()) as endpoint:
         yield endpoint
 
@@ -60,7 +60,7 @@ def _aws_environment(dynamodb_endpoint: str, monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.fixture(name="table")
 def _table(aws_environment: None, monkeypatch: pytest.MonkeyPatch) -> type[Connection]:
-    """The application's model with an empty table of its own."""
+    """The application's model with its own empty table."""
     monkeypatch.setenv("CONNECTIONS_TABLE", f"connections-{next(_numbers)}")
     Connection.create_table()
     return Connection

@@ -21,12 +21,12 @@ from websockets.sync.client import ClientConnection, connect
 ROOT = Path(__file__).parents[2]
 PROJECTS = ROOT / "tests" / "projects"
 SECONDS = float(os.environ.get("TEST_SECONDS", "20"))
-"""How long a test waits for what must come; a slow machine may set more."""
+"""The time limit of a test's waits. A slow machine may set a longer one."""
 
 
 @dataclass
 class Running:
-    """A gateway that serves, and what it has printed."""
+    """A running gateway, and its output."""
 
     process: subprocess.Popen[str]
     lines: list[str] = field(default_factory=list)
@@ -47,7 +47,7 @@ class Running:
     def connect(
         self, query: str = "", **options: Any
     ) -> contextlib.AbstractContextManager[ClientConnection]:
-        """A client's connection; compression off, so that frames are what the test sends."""
+        """Open a client's connection without compression, so frames are exactly as sent."""
         target = f"{self.url}?{query}" if query else self.url
         connecting: contextlib.AbstractContextManager[ClientConnection] = connect(
             target, compression=None, open_timeout=SECONDS, **options
@@ -55,7 +55,7 @@ class Running:
         return connecting
 
     def management(self, **options: Any) -> Any:
-        """boto3's client for this gateway."""
+        """Return boto3's client for this gateway."""
         return boto3.client(
             "apigatewaymanagementapi",
             endpoint_url=self.management_url,
@@ -66,7 +66,7 @@ class Running:
         )
 
     def wait_for_line(self, pattern: str) -> str:
-        """The first line printed so far, or from now on, in which the pattern is found."""
+        """Return the first line, already printed or later, that matches the pattern."""
         deadline = time.monotonic() + SECONDS
         seen = 0
         while True:
@@ -89,7 +89,7 @@ class Running:
         self._new.put(None)
 
     def banner(self, label: str) -> str:
-        """What follows a label in the banner."""
+        """Return the text after a label in the banner."""
         line = next(line for line in self.lines if line.startswith(label))
         return line.split(maxsplit=1)[1]
 
@@ -103,7 +103,7 @@ def gateway(
     cwd: Path = ROOT,
     ready: str = "^Connect +",
 ) -> Iterator[Running]:
-    """Run `decanter local` on a free port until the block ends; it serves once it says `ready`."""
+    """Run `decanter local` on a free port until the block ends; wait for the output `ready`."""
     process = subprocess.Popen(
         [
             *(python, "-m", "decanter", "local", "--project-dir", str(project), "--port", "0"),
@@ -135,19 +135,19 @@ def gateway(
 
 
 def read_json_when_there(path: Path) -> Any:
-    """The JSON of a file that another process is about to write, whole."""
+    """Return the JSON of a file that another process is about to write completely."""
     wait_until(path.is_file, f"{path.name} is written")
     return json.loads(path.read_text())
 
 
 def wait_until(condition: Callable[[], bool], what: str) -> None:
-    """Wait until a condition holds that no event announces.
+    """Wait for a condition that no event announces.
 
     Raises:
-        AssertionError: it does not, in the time that tests have.
+        AssertionError: it is not true within the tests' time limit.
     """
     deadline = time.monotonic() + SECONDS
     pause = threading.Event()
     while not condition():
-        assert time.monotonic() < deadline, f"still not so: {what}"
+        assert time.monotonic() < deadline, f"still not true: {what}"
         pause.wait(0.01)

@@ -1,4 +1,4 @@
-"""@connections on a real loopback socket, answering each connection as a test says."""
+"""@connections on a real loopback socket, with a test's answers for each connection."""
 
 import json
 import re
@@ -26,7 +26,7 @@ HANG = -2
 
 
 class Reply(NamedTuple):
-    """An answer as some server gives it, byte for byte."""
+    """An answer of some server, byte for byte."""
 
     status: int
     body: bytes = b""
@@ -37,12 +37,12 @@ Answer = int | Reply
 
 
 class Management:
-    """What was asked of it, and what it answers.
+    """Records requests, and gives scripted answers.
 
-    A script is the answers to one connection in order, the last one for ever: HTTP statuses, as
-    API Gateway answers them, replies of another server, `RESET` (the connection is reset) or
-    `HANG` (no answer until the test is over). Nothing is answered before `together` requests have
-    been there at once.
+    A script is the list of answers to one connection, the last one repeated: HTTP statuses,
+    answered as API Gateway does, replies of another server, `RESET` (the connection is reset) or
+    `HANG` (no answer until the test ends). Nothing is answered until `together` requests have
+    arrived.
     """
 
     def __init__(self) -> None:
@@ -69,7 +69,7 @@ class Management:
     def request(
         self, method: str, connection_id: str, body: bytes, *, signed: bool
     ) -> Iterator[Answer]:
-        """Note a request; gives what to answer it with."""
+        """Record a request; yield its answer."""
         with self._lock:
             self.received[connection_id].append(body)
             self.methods[method] += 1
@@ -135,7 +135,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _reply(status: int, success: bytes) -> Reply:
-    """What API Gateway answers with this status."""
+    """Return API Gateway's answer with this status."""
     name = ERRORS.get(status)
     if name is None:
         return Reply(status, success)
@@ -146,7 +146,7 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 128
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that gave up waiting is what some tests are about."""
+        """Ignore errors: in some tests a client stops waiting."""
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""moto's server in a thread, for AWS with HTTP between."""
+"""moto's server in a thread, for AWS over HTTP."""
 
 import logging
 import sys
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 def untraced(function: Callable[P, T]) -> Callable[P, T]:
-    """Have a function of others run unwatched by coverage, which costs half as much again."""
+    """Run a library's function without coverage, which adds half to its time."""
 
     @wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> T:
@@ -31,19 +31,19 @@ def untraced(function: Callable[P, T]) -> Callable[P, T]:
 
 
 class Server(ThreadedWSGIServer):
-    """Answers each request in a thread of its own."""
+    """Answers each request in a separate thread."""
 
     process_request_thread = untraced(ThreadedWSGIServer.process_request_thread)
 
 
 def moto() -> Any:
-    """AWS as a WSGI application."""
+    """Return AWS as a WSGI application."""
     return DomainDispatcherApplication(create_backend_app)
 
 
 @contextmanager
 def serving(application: Any) -> Iterator[str]:
-    """Serve a WSGI application until the block ends; its URL."""
+    """Serve a WSGI application until the block ends; yield its URL."""
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = Server("127.0.0.1", 0, application)
     thread = threading.Thread(target=server.serve_forever)

@@ -1,4 +1,4 @@
-"""The other end of a connection, byte by byte as a test plays it."""
+"""The other end of a connection, scripted byte by byte by a test."""
 
 import socket
 import ssl
@@ -8,11 +8,11 @@ from contextlib import contextmanager, suppress
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 Play = Callable[[socket.socket, int], None]
-"""Given each accepted connection, and how many there were before it."""
+"""Called with each accepted connection, and the number of earlier ones."""
 
 
 class Peer:
-    """Accepts connections and plays each in a thread of its own; notes what it receives."""
+    """Accepts connections, handles each in its own thread, and records the requests."""
 
     def __init__(self, make: "Callable[[Peer], Play]", tls: ssl.SSLContext | None) -> None:
         self.received: list[bytes] = []
@@ -27,11 +27,11 @@ class Peer:
 
     @property
     def ids(self) -> list[str]:
-        """To whom the requests were that have come, in order."""
+        """Return the recipients of the received requests, in order."""
         return [each.split(b" ", 2)[1].rpartition(b"/")[2].decode() for each in self.received]
 
     def request(self, connection: socket.socket) -> bytes:
-        """Receive one request; empty when the client has closed the connection."""
+        """Receive one request; empty if the client has closed the connection."""
         data = b""
         while (head_end := data.find(b"\r\n\r\n")) < 0:
             more = connection.recv(65536)
@@ -72,7 +72,7 @@ class Peer:
 
 @contextmanager
 def run_peer(play: Callable[[Peer], Play], tls: ssl.SSLContext | None = None) -> Iterator[Peer]:
-    """A peer that plays what is made for it."""
+    """Run a peer with a scripted behaviour."""
     peer = Peer(play, tls)
     try:
         yield peer

@@ -1,4 +1,4 @@
-"""What the client's tests talk to: a real WebSocket server, and a pseudo-terminal."""
+"""Peers of the command line client: a real WebSocket server, and a pseudo-terminal."""
 
 import contextlib
 import os
@@ -24,7 +24,7 @@ SUBPROTOCOL = Subprotocol("decanter.v1")
 
 @dataclass
 class Peer:
-    """A server that does what the test says and remembers what it saw."""
+    """A server that follows the test's script and records what it receives."""
 
     handler: Handler
     refuse_with: str | None = None
@@ -86,7 +86,7 @@ def converse(url: str, *arguments: str, lines: str = "") -> subprocess.Completed
     )
 
 
-# A session's leader gets the first terminal that it opens; Ctrl-C reaches the client only then.
+# A session's leader gets the first terminal that it opens. Then Ctrl-C reaches the client.
 OWN_THE_TERMINAL = """
 import os, sys
 os.close(os.open(os.ttyname(0), os.O_RDWR))
@@ -137,20 +137,20 @@ class PseudoTerminal:
         os.write(self._master, keys.encode())
 
     def expect(self, pattern: str) -> None:
-        """Read on until the pattern is shown, and forget what was shown up to its end."""
+        """Read until the pattern is shown, and discard the output up to its end."""
         while (found := re.search(pattern, self._shown)) is None:
             self._shown += self._read().decode()
         self._shown = self._shown[found.end() :]
 
     def rest(self) -> str:
-        """Everything that is shown until the client ends."""
-        with contextlib.suppress(OSError):  # Linux's way to say that the other side has closed
+        """Return the remaining output until the client ends."""
+        with contextlib.suppress(OSError):  # Linux reports the closed other side this way
             while shown := self._read():
                 self._shown += shown.decode()
         return self._shown
 
     def _read(self) -> bytes:
-        poll = select.poll()  # select() takes no descriptor above 1023
+        poll = select.poll()  # select() does not support descriptors above 1023
         poll.register(self._master, select.POLLIN)
         ready = poll.poll(1000 * PATIENCE_SECONDS)
         assert ready, f"the client shows nothing more; so far: {self._shown!r}"

@@ -65,7 +65,7 @@ def message(event):
 
 
 def table_resource(name: str) -> dict[str, Any]:
-    """A table with the key `id`, as a resource of a template."""
+    """Return a table with the key `id`, as a resource of a template."""
     return {
         "Type": "AWS::DynamoDB::Table",
         "Properties": {
@@ -80,7 +80,7 @@ def table_resource(name: str) -> dict[str, Any]:
 def write_project(
     folder: Path, app: str = APP, config: Mapping[str, Any] | str = CONFIG, template: Any = None
 ) -> Path:
-    """Write a project and give back its folder."""
+    """Write a project and return its folder."""
     (folder / ".chalice").mkdir(parents=True)
     (folder / "app.py").write_text(app)
     text = config if isinstance(config, str) else json.dumps(config)
@@ -91,7 +91,7 @@ def write_project(
 
 
 def files(project: Path) -> dict[str, bytes]:
-    """Every file of a project by its path, without caches and what is built."""
+    """Return every file of a project by its path, without caches and build output."""
     made = {"build", "__pycache__", ".pytest_cache"}
     paths = {path.relative_to(project): path for path in project.rglob("*") if path.is_file()}
     return {
@@ -116,7 +116,7 @@ def decanter(*arguments: str | Path, **variables: str) -> subprocess.CompletedPr
 
 
 def decanter_here(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """Run `decanter` in this process, where a process is not the point: it spares half a second."""
+    """Run `decanter` in this process if a separate one is not needed: it saves half a second."""
     out, err = io.StringIO(), io.StringIO()
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
         patch.chdir(ROOT)
@@ -129,7 +129,7 @@ def decanter_here(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 
 
 def copy_source(folder: Path) -> None:
-    """Copy what Decanter is installed from, so that a build leaves the checkout as it is."""
+    """Copy the files from which Decanter is installed, so a build does not change the checkout."""
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "decanter", folder / "decanter", ignore=ignored)
     for name in ("pyproject.toml", "README.md", "LICENSE"):
@@ -137,7 +137,7 @@ def copy_source(folder: Path) -> None:
 
 
 def clean_environment() -> dict[str, str]:
-    """This process's environment without AWS: neither the user's account nor a wait for one."""
+    """Return this process's environment without AWS: no account of the user, no waiting for one."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     kept.pop("PYTHONPATH", None)
     nowhere = dict.fromkeys(("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"), os.devnull)

@@ -1,4 +1,4 @@
-"""pytest run on another project, as its developer runs it."""
+"""Run pytest on another project, as its developer does."""
 
 import subprocess
 import sys
@@ -10,7 +10,7 @@ from tests.support.projects import clean_environment
 def run_pytest(
     project: Path, *arguments: str, **variables: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run a project's tests, with Decanter's plugin alone: that of others takes time to load."""
+    """Run a project's tests with only Decanter's plugin: others take time to load."""
     return subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "decanter.testing.plugin", *arguments],
         cwd=project,

@@ -1,4 +1,4 @@
-"""Hand-written stand-ins for what surrounds the gateway's core."""
+"""Hand-written fakes around the gateway's core."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 @dataclass
 class FakeClock:
-    """Seconds that pass when a test says so."""
+    """A clock that a test moves."""
 
     now: float = 1_700_000_000.0
 
@@ -16,7 +16,7 @@ class FakeClock:
 
 @dataclass
 class FakeOutlet:
-    """A client that keeps what it is sent, and may have stopped reading."""
+    """A client that records its frames, and may have stopped reading."""
 
     is_clogged: bool = False
     sent: list[bytes] = field(default_factory=list)
@@ -36,7 +36,7 @@ class FakeOutlet:
 
 
 class FakeTransport(asyncio.Transport):
-    """Keeps what is written; `unread` bytes of it still wait for the client."""
+    """Records written bytes; `unread` of them still wait for the client."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""JSON Web Tokens, good ones and forged ones, and the key set that they are checked against."""
+"""JSON Web Tokens, valid and forged, and the key set to check them with."""
 
 import base64
 import hashlib
@@ -28,7 +28,7 @@ JWKS = {"keys": [{**json.loads(RSAAlgorithm.to_jwk(KEY.public_key())), "kid": "o
 OTHER_JWK = json.loads(RSAAlgorithm.to_jwk(OTHER_KEY.public_key()))
 NOW = int(time.time())
 LATER = NOW + 86_400
-"""Tokens are made when this file is read, perhaps long before they are shown."""
+"""Tokens are made when this file is imported, perhaps long before their use."""
 
 
 def claims(**changes: Any) -> dict[str, Any]:
@@ -41,7 +41,7 @@ def b64(data: bytes) -> str:
 
 
 def signed_by_hand(key: bytes, header: dict[str, Any], **changes: Any) -> str:
-    """An HMAC that PyJWT itself declines to make."""
+    """Return an HMAC token that PyJWT refuses to make."""
     return signed_texts(key, json.dumps(header), json.dumps(claims(**changes)))
 
 
@@ -51,7 +51,7 @@ def signed_texts(key: bytes, header: str, payload: str) -> str:
 
 
 def by_hand(**changes: Any) -> str:
-    """A good signature over claims that PyJWT declines to sign."""
+    """Return a valid signature over claims that PyJWT refuses to sign."""
     return signed_by_hand(SECRET.encode(), {"alg": "HS256"}, **changes)
 
 

@@ -11,16 +11,16 @@ from pathlib import Path
 from tests.support.projects import clean_environment, copy_source
 
 CHECKOUT = "path/to/this/checkout"
-"""What the documentation calls the folder from which Decanter is installed."""
+"""The documentation's name for the folder from which Decanter is installed."""
 
-# pip builds with this environment's tools and asks no index: all dependencies are here already.
+# pip builds with this environment's tools and uses no index: all dependencies are already here.
 PIP = {"PIP_NO_BUILD_ISOLATION": "0", "PIP_NO_DEPS": "1", "PIP_NO_INDEX": "1"}
 SECONDS = 120
 
 
 @dataclass(frozen=True)
 class Environment:
-    """A virtual environment beside a copy of the source; it has our dependencies, not Decanter."""
+    """A virtual environment and a copy of the source; it has the dependencies, but not Decanter."""
 
     folder: Path
 
@@ -49,7 +49,7 @@ class Environment:
         path.chmod(0o755)
 
     def run(self, line: str, project: Path, **variables: str) -> subprocess.CompletedProcess[str]:
-        """Run a line of a shell in a project's folder, whatever its exit status is."""
+        """Run a shell line in a project's folder, and return its result with any exit status."""
         path = f"{self.folder / 'venv' / 'bin'}{os.pathsep}{os.environ['PATH']}"
         own = PIP if line.startswith("pip ") else {}
         return subprocess.run(
@@ -64,7 +64,7 @@ class Environment:
         )
 
     def run_all(self, lines: Sequence[str], project: Path) -> str:
-        """Run lines that all have to succeed; give what they print."""
+        """Run lines that must all succeed; return their output."""
         printed = ""
         for line in lines:
             done = self.run(line, project)

@@ -1,4 +1,4 @@
-"""An index of wheels, made of what is installed here, so that packaging needs no network."""
+"""An index of wheels, made from installed packages, so packaging needs no network."""
 
 import zipfile
 from collections.abc import Iterable
@@ -8,16 +8,16 @@ from pathlib import Path
 from tests.support.environments import closure
 
 SERVICES = ("apigatewaymanagementapi", "dynamodb", "sts")
-"""The services that a thinner botocore has: those that the applications call."""
+"""The services that a smaller botocore contains: those that the applications call."""
 
 _NOTES = ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json")
 
 
 def index(folder: Path, *requirements: str) -> dict[str, str]:
-    """Make wheels of distributions and of what they require.
+    """Make wheels of distributions and their requirements.
 
     Returns:
-        The variables with which pip takes wheels from there alone.
+        The variables that make pip use only these wheels.
     """
     folder.mkdir()
     for name in closure(requirements):

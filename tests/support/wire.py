@@ -1,4 +1,4 @@
-"""What this service puts on the wire: raw sockets on one side, a transcript on the other.
+"""The service's bytes on the wire: plays with raw sockets, and returns a transcript.
 
 `python -m tests.support.wire PORT` plays against a running gateway and prints the transcript.
 """
@@ -44,7 +44,7 @@ MISTAKES = (
     '{"message":"sendmessage","data":NaN}',
     "[" * 1000,
 )
-"""Each is answered to its sender alone."""
+"""Only the sender gets the answer."""
 
 REQUESTS = (
     "GET /v1 HTTP/1.1\r\nHost: HOST\r\nConnection: close\r\n\r\n",
@@ -66,12 +66,12 @@ VARYING = (
     (re.compile(r"(?i)(date: )[^\r\n]+"), r"\1DATE"),
     (re.compile(r"127\.0\.0\.1:\d+"), "127.0.0.1:PORT"),
 )
-"""What differs from one run to the next."""
+"""The parts that differ between runs."""
 
 
 @dataclass
 class Peer:
-    """One raw client, and all that it was sent."""
+    """One raw client, and everything that it received."""
 
     name: str
     port: int
@@ -81,7 +81,7 @@ class Peer:
         self._rest = b""
 
     def upgrade(self) -> str:
-        """Connect; the response."""
+        """Connect; return the response."""
         self.write(
             "GET /v1 HTTP/1.1\r\nHost: HOST\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
             f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {KEY}\r\n\r\n"
@@ -92,7 +92,7 @@ class Peer:
         self._socket.sendall(text.replace("HOST", f"127.0.0.1:{self.port}").encode())
 
     def response(self) -> str:
-        """An HTTP response: its head, and its body if there is one."""
+        """Return an HTTP response: its head, and its body if it has one."""
         while b"\r\n\r\n" not in self._rest:
             assert self._more(), self._rest
         head, _, self._rest = self._rest.partition(b"\r\n\r\n")
@@ -107,7 +107,7 @@ class Peer:
         self._socket.sendall(Frame(opcode, payload).serialize(mask=True))
 
     def frame(self) -> str:
-        """The next frame: its header's bytes, and its payload."""
+        """Return the next frame: its header's bytes, and its payload."""
         head = self._take(2)
         if head[1] == 126:
             head += self._take(2)
@@ -117,7 +117,7 @@ class Peer:
         return f"{head.hex()} {self._take(size).decode('latin-1')}"
 
     def rest(self) -> str:
-        """What is left until the other side closes."""
+        """Return the rest until the other side closes."""
         while self._more():
             pass
         self._socket.close()
@@ -137,7 +137,7 @@ class Peer:
 
 
 def play(port: int) -> list[str]:
-    """Play the session against a gateway that serves this repository's app; the transcript."""
+    """Play the session against a gateway with this repository's app; return the transcript."""
     lines: list[str] = []
 
     def note(who: str, text: str) -> None:

@@ -1,4 +1,4 @@
-"""Real worker processes of a small app, for tests that look into them."""
+"""Real worker processes of a small app, for tests that inspect them."""
 
 import asyncio
 import json
@@ -47,7 +47,7 @@ class Cast(Forks):
 
 
 class Stage:
-    """A project, what its workers print, and what the user is told."""
+    """A project, its workers' output, and the messages to the user."""
 
     def __init__(self, folder: Path) -> None:
         self.project = SmallProject(folder)
@@ -60,7 +60,7 @@ class Stage:
         return Launch(self.project.folder, environment, self._log, init_seconds)
 
     def run(self, work: Callable[[Cast], Awaitable[None]], *, enabled: bool = True) -> None:
-        """Run something with a fork server, and end everything."""
+        """Run work with a fork server, then end all processes."""
 
         async def all_of_it() -> None:
             forks = Cast(self.notes.append, enabled=enabled)
@@ -77,7 +77,7 @@ class Stage:
 
 
 async def evaluate(worker: Worker, expression: str) -> Any:
-    """The value of an expression in a worker's handler."""
+    """Return the value of an expression in a worker's handler."""
     answer = await worker.call(
         {
             "type": "invoke",
@@ -99,7 +99,7 @@ async def ended(worker: Worker) -> None:
 
 
 def is_running(pid: int) -> bool:
-    """True for a process that has not ended; a zombie has."""
+    """True for a process that has not ended; a zombie has ended."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
@@ -108,11 +108,11 @@ def is_running(pid: int) -> bool:
 
 
 def children(pid: int) -> set[int]:
-    """The children of a process, zombies among them."""
+    """Return the children of a process, including zombies."""
     lists = Path(f"/proc/{pid}/task").glob("*/children")
     return {int(child) for each in lists for child in each.read_text().split()}
 
 
 def descriptors(pid: int) -> int:
-    """The number of a process's open descriptors."""
+    """Return the number of a process's open descriptors."""
     return len([*Path(f"/proc/{pid}/fd").iterdir()])

@@ -1,1 +1,1 @@
-"""One message, many posts, a report."""
+"""Fan-out: one message, many posts, a report."""

@@ -1,4 +1,4 @@
-"""Who receives: an iterator over recipients, with a cursor from which another can go on."""
+"""The recipients of a broadcast: an iterator with a cursor at which another one can continue."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -12,24 +12,25 @@ from decanter.runtime.fanout.workers import Workers
 from decanter.runtime.recipients import BEGINNING, Connections, Page, Recipient
 
 FIRST_ROWS = 200
-"""The first posts wait for the first page: so it is small, and the second is read beside them."""
+"""The first posts wait for the first page, so it is small. The second is read while they run."""
 
 PAGE_ROWS = 2000
-"""A page of DynamoDB's own size, 1 MB, has five times as many: reading the next one would hold up
-the posts and take ten times the memory."""
+"""DynamoDB's own page of 1 MB has five times as many rows. Reading it would delay the posts and
+take ten times the memory.
+"""
 
 
 class Everyone(Iterator[Recipient]):
     """Every connection in the table, read page by page.
 
-    While one page is handed out the next one is read, and no other: so two are in memory, whatever
-    the size of the table. A page that is throttled is read again after a pause, so none is
-    skipped; when the deadline comes first, the iterator ends early and `cursor` says where.
+    Only one page is read ahead, so two are in memory, whatever the size of the table. A throttled
+    page is read again after a pause, so none is skipped. At the deadline the iterator ends early,
+    and `cursor` marks the place.
 
     Args:
         connections: the table.
-        clock: tells which connections are too old to be alive.
-        workers: read, no longer than the deadline.
+        clock: decides which rows are stale.
+        workers: read pages, no longer than the deadline.
         backoff: the pauses before a page is read again.
         deadline: when reading ends.
         after: another audience's `cursor`.
@@ -57,14 +58,14 @@ class Everyone(Iterator[Recipient]):
 
     @property
     def cursor(self) -> str | None:
-        """The connection id after which to go on; None when nobody is left."""
+        """The connection id after which to continue; None if all recipients were returned."""
         return self._cursor if self._read or self._unread is not None else None
 
     def __next__(self) -> Recipient:
-        """The next recipient.
+        """Return the next recipient.
 
         Raises:
-            StopIteration: nobody is left, or no time.
+            StopIteration: no recipient is left, or the time is over.
             StoreBusyError: not one page could be read in time.
             StoreError, ConfigurationError: the table cannot be read.
         """
@@ -77,7 +78,7 @@ class Everyone(Iterator[Recipient]):
         return recipient
 
     def left_over(self) -> tuple[int, bool]:
-        """How many were not handed out, and whether there was time to count all of them."""
+        """Return how many recipients are left, and True if there was time to count all of them."""
         total = len(self._read)
         unread = self._unread
         try:
@@ -90,7 +91,7 @@ class Everyone(Iterator[Recipient]):
         return total, True
 
     def _take_page(self, after: str) -> None:
-        """Take in the next page, and begin to read the one behind it."""
+        """Wait for the next page, and start reading the one after it."""
         try:
             page = self._page(after)
         except OutOfTimeError:

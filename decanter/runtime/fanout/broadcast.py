@@ -1,9 +1,9 @@
-"""Fan-out: an audience, the posts to it, a report.
+"""Broadcast: an audience, the posts to it, a report.
 
-A row whose connection is gone is deleted, but never at the first 410 of a young one: `$connect`
-writes the row before API Gateway opens the connection, and a post in between is answered 410. So
-a row younger than `GRACE_MS` is tried once more, when everyone else has been, and kept if it is
-still 410; a later broadcast deletes it once it is older. `cleanup` says which others are kept.
+A broadcast deletes the row of a connection that is gone, but not at the first 410 if the row is
+young. `$connect` writes the row before API Gateway opens the connection, and a post in between is
+answered 410. So a row younger than `GRACE_MS` is tried once more after all others. If it is still
+410, it is kept, and a later broadcast deletes it. `cleanup` lists the other reasons to keep a row.
 """
 
 import logging
@@ -29,7 +29,7 @@ LOGGED_IDS = 20
 
 
 class _Failures:
-    """Those of one kind: all are counted, some are named in the log."""
+    """The failures of one kind: all are counted, some are named in the log."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -42,7 +42,7 @@ class _Failures:
 
 
 class _Tally:
-    """Deliveries as they come in, sorted by what is to be done about them."""
+    """Collects deliveries, sorted by what has to be done about them."""
 
     def __init__(self, clock: Clock, cleanup: Cleanup) -> None:
         self.clock = clock
@@ -55,7 +55,7 @@ class _Tally:
         self.refusal: Outcome | None = None
 
     def count(self, *, unproven: bool) -> int:
-        """Count the failures that say without proof that a connection is gone, or all others."""
+        """Count the failures that report a connection as gone without proof, or all others."""
         kinds = self.failures.items()
         return sum(failures.count for kind, failures in kinds if kind.unproven is unproven)
 
@@ -87,10 +87,10 @@ class Broadcast(NamedTuple):
 
     Attributes:
         transport: posts.
-        connections: the table; rows of connections that are gone are deleted there.
-        clock: tells ages and pauses.
-        workers: delete rows beside the posts.
-        hooks: the application's disconnect hooks; None without any.
+        connections: the table, from which the rows of gone connections are deleted.
+        clock: used for ages and pauses.
+        workers: delete rows in parallel with the posts.
+        hooks: the application's disconnect hooks; None if there are none.
     """
 
     transport: Transport
@@ -102,16 +102,16 @@ class Broadcast(NamedTuple):
     def run(
         self, audience: Everyone, data: bytes, deadline: Deadline, exclude: Collection[str] = ()
     ) -> Report:
-        """Post to everyone whom there is time for.
+        """Post to the audience until the deadline.
 
         Args:
-            audience: who receives.
+            audience: the recipients.
             data: the message.
             deadline: when to stop.
-            exclude: the connection ids that are passed over; of those left over they are counted.
+            exclude: the connection ids to skip; the number left over includes them.
 
         Raises:
-            PostingRefusedError: this function may not post; no row is deleted for that.
+            PostingRefusedError: this function may not post; no row is deleted because of this.
             StoreError, ConfigurationError: the audience cannot be read.
         """
         began = self.clock.monotonic()
@@ -141,7 +141,7 @@ class Broadcast(NamedTuple):
         return report
 
     def _retry_young(self, tally: _Tally, data: bytes, deadline: Deadline) -> int:
-        """Try the young rows that answered 410 again; say how many still do."""
+        """Retry the young rows that answered 410, and return how many still do."""
         young, tally.young = tally.young, []
         due = tally.young_since + RETRY_YOUNG_AFTER_SECONDS
         if not young or tally.refusal is not None or due >= deadline.posts:
@@ -162,7 +162,7 @@ class Broadcast(NamedTuple):
 def _wanted(
     audience: Iterator[Recipient], exclude: Collection[str], tally: _Tally
 ) -> Iterator[Recipient]:
-    """The audience without those that are passed over, up to the moment of a refusal."""
+    """Yield the recipients that are not excluded, until a post is refused."""
     while tally.refusal is None:
         recipient = next(audience, None)
         if recipient is None:
@@ -172,7 +172,7 @@ def _wanted(
 
 
 def _log_problems(tally: _Tally, report: Report) -> None:
-    """A line for each kind of failure, with some of the connections; one for those left over."""
+    """Log each kind of failure with some of its connections, and the recipients left over."""
     if tally.cleanup.doubt:
         log("nobody_reached", logging.ERROR, **tally.cleanup.doubt.as_fields())
     for kind, failures in tally.failures.items():

@@ -1,8 +1,8 @@
-"""The rows of connections that are gone: deleted beside the posts, some at a time.
+"""Cleanup: delete the rows of gone connections in batches, in parallel with the posts.
 
-No row is deleted before this process has reached someone through the endpoint. Until then it may
-be another API's, which says of every connection that it is gone. If nobody was reached by the end,
-fewer than ten rows are deleted, and more are kept (`Reach.doubt`).
+No row is deleted until this process has reached a connection through the endpoint. The endpoint may
+belong to another API, which reports every connection as gone. If none was reached by the end, fewer
+than ten rows are deleted; if there are more, all are kept (`Reach.doubt`).
 """
 
 import logging
@@ -23,18 +23,18 @@ from decanter.runtime.transports.base import Reach
 BATCH = 25
 BATCHES_AT_ONCE = 4
 MOST_WAITING = 5_000
-"""A megabyte. More rows than these are kept, and left to a later run."""
+"""About a megabyte. Further rows are kept for a later run."""
 
 Remove = Callable[[Recipient], Removed | None]
-"""Deletes a row under its condition; None if the condition does not hold any more."""
+"""Deletes a row under its condition; returns None if the condition no longer holds."""
 
 
 class _Batch(NamedTuple):
-    """What became of some rows.
+    """The result for some rows.
 
     Attributes:
-        removed: the rows that were deleted.
-        problems: why others were not.
+        removed: the deleted rows.
+        problems: why other rows were not deleted, counted.
     """
 
     removed: list[Removed]
@@ -42,11 +42,12 @@ class _Batch(NamedTuple):
 
 
 class Cleanup:
-    """Takes in recipients that are gone and deletes their rows.
+    """Collects recipients that are gone, and deletes their rows.
 
-    A row is deleted only if it is still the one that was read: no batch operation of DynamoDB's
-    has conditions but the transaction, which costs twice as much and fails as a whole. So a batch
-    is what one worker does. Few are under way at once, and a page of the table waits for none.
+    A row is deleted only if it has not changed since it was read. Of DynamoDB's batch operations
+    only the transaction supports conditions; it costs twice as much and fails as a whole. So a
+    batch is the work of one worker. Few batches run at once, and reading the table never waits for
+    them.
 
     If the application has disconnect hooks, rows are deleted after the posts, and only while there
     is time for their hooks.
@@ -54,15 +55,15 @@ class Cleanup:
     Args:
         connections: the table.
         workers: delete.
-        reach: tells if someone was reached.
-        hooks: the application's disconnect hooks; None without any.
-        remove: deletes a row; by default if it is the one that was read.
+        reach: knows if a connection was reached.
+        hooks: the application's disconnect hooks; None if there are none.
+        remove: deletes a row; by default if it has not changed.
 
     Attributes:
         count: the rows that are deleted, or will be.
-        kept: the rows of connections that are gone by API Gateway's word, but are kept.
-        unproven: how many more are said to be gone, and prove nothing.
-        doubt: why no row was deleted, once `finish` has returned; None if nothing speaks against.
+        kept: the rows of gone connections (as API Gateway itself answers) that are kept.
+        unproven: the number of further connections that are reported gone without proof.
+        doubt: after `finish`, why no row was deleted; None without doubt.
     """
 
     def __init__(
@@ -85,7 +86,7 @@ class Cleanup:
         self.doubt: NobodyReachedError | None = None
 
     def add(self, recipient: Recipient) -> None:
-        """Take one in; its row is deleted some time before `finish` returns, or not in time."""
+        """Add a recipient. Its row is deleted before `finish` returns, if there is time."""
         if self._hooks:
             self._hooks.gone.add(recipient.connection_id)
         if len(self._waiting) >= MOST_WAITING or (self._hooks and self._hooks.running):
@@ -99,15 +100,15 @@ class Cleanup:
                 self._begin(BATCH)
 
     def delete_and_tell(self, deadline: Deadline) -> None:
-        """Delete rows and call their hooks as long as there is time for both.
+        """Delete rows and call their hooks while there is time for both.
 
-        Before someone was reached nothing is done: `finish` decides then.
+        Until a connection was reached, nothing happens: `finish` decides then.
         """
         if self._hooks and self._reach.reached:
             self._tell(self._hooks, deadline)
 
     def finish(self, deadline: Deadline) -> None:
-        """Delete the rest, and wait; the next broadcast finds those there was no time for."""
+        """Delete the rest, and wait. The next broadcast finds rows left for lack of time."""
         said = self.count + self.kept + self.unproven
         self.doubt = self._reach.doubt(said, self._connections)
         if self._hooks and not self.doubt:

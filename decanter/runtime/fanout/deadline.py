@@ -1,22 +1,22 @@
-"""How long an event may work."""
+"""The time limit of an event."""
 
 from typing import NamedTuple
 
 from decanter.runtime.clock import Clock
 
 INTEGRATION_SECONDS = 29.0
-"""After this, API Gateway tells the client that the endpoint timed out (its quotas page)."""
+"""API Gateway's integration timeout (its quotas page): after it, the client gets an error."""
 
 LEAST_MARGIN_SECONDS = 0.5
 MARGIN = 0.05
 
 
 class Deadline(NamedTuple):
-    """Two points on the monotonic clock, seconds.
+    """Two points on the monotonic clock, in seconds.
 
     Attributes:
-        posts: no post begins, and none is waited for, after this.
-        work: nothing else is waited for after this: rows to remove, rows to count.
+        posts: after this, no post starts and none is waited for.
+        work: after this, nothing else is waited for: deleting rows, counting rows.
     """
 
     posts: float
@@ -29,16 +29,16 @@ def deadline_of(
     default_seconds: float,
     most_seconds: float = INTEGRATION_SECONDS,
 ) -> Deadline:
-    """The deadline of an event that begins now.
+    """Return the deadline of an event that starts now.
 
-    The larger of half a second and five per cent is kept: half of it for the rows, half for the
-    answer.
+    The margin is half a second or five per cent, whichever is larger: half of it for the rows, half
+    for the response.
 
     Args:
-        context: Lambda's; without one, or with one that does not tell, the default holds.
-        clock: gives the present.
-        default_seconds: all the time that there is, without a context.
-        most_seconds: after this nobody waits for the answer; no client waits for a schedule's.
+        context: Lambda's context; the default applies if it is None or lacks the remaining time.
+        clock: the clock.
+        default_seconds: the total time without a context.
+        most_seconds: the limit of the caller that waits for the response; a schedule has none.
     """
     now = clock.monotonic()
     tell = getattr(context, "get_remaining_time_in_millis", None)

@@ -1,11 +1,11 @@
 """The application's disconnect hooks, for connections that are found gone.
 
-Whoever deletes a connection's row calls the hooks, so each is called at most once for a connection:
-the `$disconnect` event, a broadcast, a send or a sweep. They run in the event's own thread, after
-the posts of the broadcast that found the connection gone. A row is deleted only while there is time
-for its hooks; the others are kept, and found again later.
+The event that deletes a connection's row calls the hooks: `$disconnect`, a broadcast, a send or a
+sweep. So each hook is called at most once for a connection. Hooks run in the event's own thread,
+after the posts of the broadcast that found the connection gone. A row is deleted only while there
+is time for its hooks. The other rows are kept and found again later.
 
-What a hook sends deletes no rows, so hooks do not call each other. A hook's broadcast leaves out
+A send in a hook deletes no rows, so hooks do not call each other. A broadcast in a hook skips
 connections that are known to be gone.
 """
 
@@ -17,18 +17,18 @@ from decanter.runtime.logs import error_fields, log
 from decanter.runtime.recipients import Removed
 
 CallHooks = Callable[[Removed], Sequence[Exception]]
-"""Calls all hooks for a connection, and returns what some of them have raised."""
+"""Calls all hooks for a connection, and returns the exceptions of those that failed."""
 
 MOST_AT_ONCE = 100
-"""Rows that are deleted before their hooks are called. A crash in between loses so many calls."""
+"""Rows that are deleted before their hooks are called. A crash in between loses that many calls."""
 
 
 class DisconnectHooks:
-    """Calls the hooks, and says how many rows there is time for.
+    """Calls the hooks, and computes for how many rows there is time.
 
     Args:
-        call: calls them for a connection.
-        clock: measures how long they take.
+        call: calls the hooks for a connection.
+        clock: measures their duration.
 
     Attributes:
         running: True while hooks run.
@@ -43,10 +43,10 @@ class DisconnectHooks:
         self.gone: set[str] = set()
 
     def room(self, until: float) -> int:
-        """Return how many rows may be deleted now; 0 if there is no time for the hooks of one.
+        """Return how many rows may be deleted now; 0 if there is no time for even one row's hooks.
 
-        The hooks of the first row are measured. The slowest so far is what each of the next may
-        take, and as much again is left for what comes after them.
+        The first row's hooks are measured. Each further row may take as long as the slowest so far.
+        The same time again is kept for the work after them.
 
         Args:
             until: monotonic seconds; nothing can be sent later.
@@ -64,7 +64,7 @@ class DisconnectHooks:
         """Call the hooks for a connection whose row this event has deleted.
 
         Returns:
-            What some of them have raised.
+            The exceptions of the hooks that failed.
         """
         began, self.running = self._clock.monotonic(), True
         try:
@@ -75,7 +75,7 @@ class DisconnectHooks:
 
 
 def log_failures(removed: Removed, errors: Sequence[Exception]) -> None:
-    """Write a line for each hook that has failed."""
+    """Log each hook that has failed."""
     for error in errors:
         log(
             "disconnect_hook_failed",

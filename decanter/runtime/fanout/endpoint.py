@@ -1,4 +1,4 @@
-"""Where @connections of an event's API is."""
+"""The URL of @connections for an event's API."""
 
 import re
 from collections.abc import Mapping
@@ -10,16 +10,17 @@ from decanter.runtime.settings import Settings
 
 
 def management_endpoint(request_context: Mapping[str, Any], settings: Settings) -> str:
-    """The URL, the stage included, without a slash at its end.
+    """Return the URL with the stage, without a slash at its end.
 
-    Behind a custom domain, `domainName` is not where @connections answers: the API's own host is.
+    Behind a custom domain, @connections does not answer at `domainName`, but at the API's own host.
 
     Args:
         request_context: `requestContext` of a WebSocket event.
-        settings: its `management_endpoint` wins; the region is needed behind a custom domain.
+        settings: its `management_endpoint` takes precedence; the region is needed behind a custom
+            domain.
 
     Raises:
-        SettingError: the region is needed and not known.
+        SettingError: the region is needed and unknown.
     """
     if settings.management_endpoint:
         return settings.management_endpoint
@@ -37,7 +38,7 @@ def _region(settings: Settings) -> str:
 
 
 def _dns_suffix(region: str) -> str:
-    """The domain of the region's partition, as botocore's own data has it."""
+    """Return the domain of the region's partition, from botocore's own data."""
     for partition in session().get_data("partitions")["partitions"]:
         if re.match(partition["regionRegex"], region):
             return str(partition["outputs"]["dnsSuffix"])

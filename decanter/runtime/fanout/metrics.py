@@ -1,9 +1,9 @@
-"""Metrics of broadcasts, as log lines that CloudWatch makes metrics of.
+"""Metrics of broadcasts, as log lines that CloudWatch turns into metrics.
 
-The form is its Embedded Metric Format: the values are members of the line, and `_aws` says which
-of them are metrics (CloudWatch User Guide, "Specification: Embedded metric format"). So there is no
-call, and no right to call. CloudWatch bills six custom metrics a namespace; without a namespace
-there is no line.
+The lines use the Embedded Metric Format: the values are members of the line, and `_aws` lists the
+metrics (CloudWatch User Guide, "Specification: Embedded metric format"). So there is no API call,
+and no right is needed. CloudWatch bills six custom metrics for each namespace. Without a namespace
+no line is written.
 """
 
 from collections.abc import Mapping
@@ -27,8 +27,8 @@ def measure(report: Report, namespace: str | None, now_ms: int) -> None:
     """Write a report's metrics.
 
     Args:
-        report: of one broadcast.
-        namespace: CloudWatch's, a stage's own; None writes nothing.
+        report: a broadcast's report.
+        namespace: CloudWatch's namespace, one for each stage; None writes nothing.
         now_ms: epoch milliseconds.
     """
     if namespace is None:
@@ -44,12 +44,12 @@ def measure(report: Report, namespace: str | None, now_ms: int) -> None:
 def directive(
     metrics: Mapping[str, str], dimensions: list[str], namespace: str, now_ms: int
 ) -> dict[str, Any]:
-    """What makes metrics of a line's members.
+    """Return the `_aws` member, which makes metrics of a line's members.
 
     Args:
         metrics: their names and units.
-        dimensions: the members whose values tell these metrics from others of the same names.
-        namespace: CloudWatch's, a stage's own.
+        dimensions: the members that distinguish these metrics from others with the same names.
+        namespace: CloudWatch's namespace, one for each stage.
         now_ms: epoch milliseconds.
     """
     listed = [{"Name": name, "Unit": unit} for name, unit in metrics.items()]

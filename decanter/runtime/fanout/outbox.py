@@ -1,4 +1,4 @@
-"""What a function can send while its event has time, and what a process keeps for that."""
+"""The outbox of an event, which sends, and the state that a process keeps for it."""
 
 import logging
 import os
@@ -28,19 +28,19 @@ from decanter.runtime.transports.base import Outcome, Reach, Result, Transport
 
 @dataclass
 class Outbox:
-    """Posts for one event.
+    """Sends for one event.
 
     Attributes:
-        transport: gives the transport; called when something is to be sent.
+        transport: returns the transport; called only to send.
         connections: the table.
-        deadline: when the event's time is over.
-        clock: the time.
-        workers: table work beside the posts.
+        deadline: the event's deadline.
+        clock: the clock.
+        workers: work on the table in parallel with the posts.
         backoff: the pauses between attempts.
-        reports: of the broadcasts so far, without those of disconnect hooks.
-        hooks: the application's disconnect hooks; None without any.
-        max_broadcast_bytes: larger frames are sent to one, and not to several.
-        metrics_namespace: under which they are counted; None: they are not.
+        reports: the broadcasts so far, without those of disconnect hooks.
+        hooks: the application's disconnect hooks; None if there are none.
+        max_broadcast_bytes: larger frames can only be sent to one connection.
+        metrics_namespace: CloudWatch's namespace for metrics; None: no metrics.
     """
 
     transport: Callable[[], Transport]
@@ -55,22 +55,22 @@ class Outbox:
     metrics_namespace: str | None = None
 
     def post(self, connection_id: str, text: str) -> Outcome:
-        """Send a text message to one connection; a line in the log if that fails.
+        """Send a text message to one connection; log a failure.
 
         Raises:
-            TooLarge: it is larger than API Gateway takes.
+            TooLarge: it is larger than API Gateway accepts.
         """
         data = _encode(text, MAX_MESSAGE_BYTES)
         outcome = self.transport().call("POST", connection_id, data, self.deadline.posts)
         return _noted("post_failed", connection_id, outcome)
 
     def close(self, connection_id: str) -> Outcome:
-        """Close a connection, whose `$disconnect` then comes; a line in the log if that fails."""
+        """Close a connection; log a failure. Its `$disconnect` event follows."""
         outcome = self.transport().call("DELETE", connection_id, b"", self.deadline.posts)
         return _noted("close_failed", connection_id, outcome)
 
     def send(self, connection_ids: str | Iterable[str], text: str) -> Report:
-        """Send a text message to one connection, or to several at once.
+        """Send a text message to one connection, or to several.
 
         Raises:
             TooLarge: before anything is sent.
@@ -89,8 +89,8 @@ class Outbox:
 
         Args:
             text: the frame.
-            after: the cursor of a report with connections left over, to go on there.
-            exclude: the connection ids that do not get it.
+            after: the cursor of an incomplete report; the broadcast continues there.
+            exclude: the connection ids to skip.
 
         Raises:
             TooLarge: before anything is sent.
@@ -124,8 +124,8 @@ class Outbox:
     def _remove(self, connection_ids: Iterable[str]) -> None:
         """Delete the rows of connections that a send has found gone.
 
-        The caller names them, so their rows may be young. Until this process has reached someone
-        the endpoint may be a wrong one, and all rows are kept.
+        The caller names the connections, so their rows may be young. Until this process has reached
+        a connection, the endpoint may be wrong, and all rows are kept.
         """
         reach = self.transport().reach
         if not reach.reached:
@@ -161,7 +161,7 @@ class Outbox:
 
 
 def _noted(event: str, connection_id: str, outcome: Outcome) -> Outcome:
-    """The outcome, which is in the log unless it is good or there is no such connection."""
+    """Log an outcome unless it is OK or the connection is gone; return it."""
     if outcome.result not in (Result.OK, Result.GONE):
         log(
             event,
@@ -184,18 +184,18 @@ def _encode(text: str, limit: int) -> bytes:
 OpenTransport = Callable[[str, Settings], Transport]
 
 FoundGone = Callable[[Mapping[str, Any], object, Outbox], CallHooks | None]
-"""From an event, its context and its outbox to what calls the hooks; None without any."""
+"""Takes an event, its context and its outbox; returns a caller of the hooks, or None."""
 
 
 class Outboxes:
-    """Makes the outbox of each event, with what a process keeps from one to the next.
+    """Makes the outbox of each event, and keeps a process's state between events.
 
     Args:
-        open_transport: from an endpoint and the settings to a transport.
+        open_transport: makes a transport from an endpoint and the settings.
         connections: the table.
-        clock: the time.
+        clock: the clock.
         backoff: the pauses before a page of the table is read again.
-        found_gone: gives what calls the application's disconnect hooks.
+        found_gone: returns a function that calls the application's disconnect hooks.
     """
 
     def __init__(
@@ -221,15 +221,15 @@ class Outboxes:
         """The process's settings.
 
         Raises:
-            SettingError: one has a value that cannot be.
+            SettingError: a setting has an invalid value.
         """
         return Settings.from_env(os.environ)
 
     def of(self, event: Mapping[str, Any], context: object) -> Outbox:
-        """The outbox of an event.
+        """Return the outbox of an event.
 
         Raises:
-            SettingError: a setting has a value that cannot be.
+            SettingError: a setting has an invalid value.
         """
         settings = self.settings
 
@@ -251,9 +251,9 @@ class Outboxes:
         return outbox
 
     def transport(self, endpoint: str, settings: Settings) -> Transport:
-        """One for each endpoint and its settings, kept for the process's life.
+        """Return the transport for an endpoint and settings; it is kept for the process's life.
 
-        Those to one endpoint share what is known of it.
+        All transports to one endpoint share what is known about it.
         """
         key = endpoint, settings
         if key not in self._transports:
@@ -265,6 +265,6 @@ class Outboxes:
 
 
 def _shut_down(transports: Mapping[Any, Transport]) -> None:
-    """Let go of sockets, which would otherwise be reported as left open."""
+    """Close the sockets; otherwise Python reports them as left open."""
     for transport in transports.values():
         transport.shutdown()

@@ -1,28 +1,28 @@
-"""What became of a message to several connections."""
+"""The result of a message to several connections."""
 
 from typing import Any, NamedTuple
 
 
 class Report(NamedTuple):
-    """What became of a broadcast or a send; the counts add up to the connections that there were.
+    """The result of a broadcast or a send. The counts add up to the number of connections.
 
     Attributes:
-        sent: API Gateway took the message for them.
-        gone: API Gateway says that there is no such connection. It says so of one whose `$connect`
-            handler is still running, too. A broadcast deletes their rows.
-        pending: they are said to be gone, but may be about to open, or API Gateway does not say so
-            itself, or nobody was reached; their rows are kept.
-        failed: tried, and reported in the log by reason; they may be there.
-        left_over: not tried, for lack of time or because posting is refused.
-        left_over_exact: False if the rest could not be counted in time: there are more.
-        cursor: the audience after which another broadcast can go on; None if nobody is left.
+        sent: API Gateway accepted the message.
+        gone: API Gateway answers that the connection does not exist. It also answers so while a
+            `$connect` handler still runs. A broadcast deletes these rows.
+        pending: reported gone, but the connection may be about to open, or the answer is not API
+            Gateway's own, or no connection was reached. These rows are kept.
+        failed: tried without success, and logged by reason; the connections may still be open.
+        left_over: not tried, because the time was over or posting is refused.
+        left_over_exact: False if the rest could not be counted in time, so there are more.
+        cursor: where another broadcast can continue; None if no recipient is left.
         milliseconds: from the first read to the last count.
-        repeated: posts that were sent again because no answer came: at most so many frames can
-            arrive twice.
-        gone_ids: the connection ids that `send` named and that are gone. A broadcast, which may
-            have a hundred thousand, only counts; so for the next two.
-        failed_ids: those that failed or are pending.
-        left_over_ids: those that were not tried.
+        repeated: posts that were retried because no answer came; at most this many frames are
+            duplicates.
+        gone_ids: the connection ids, passed to `send`, that are gone. A broadcast may have a
+            hundred thousand, so it only counts. The same holds for the next two.
+        failed_ids: the failed and the pending ids.
+        left_over_ids: the ids that were not tried.
     """
 
     sent: int = 0
@@ -39,6 +39,6 @@ class Report(NamedTuple):
     left_over_ids: tuple[str, ...] = ()
 
     def as_fields(self) -> dict[str, Any]:
-        """The report as the log has it, without the ids."""
+        """Return the fields of the log line; it has no ids."""
         fields = self._asdict()
         return {name: fields[name] for name in self._fields if not name.endswith("_ids")}

@@ -1,4 +1,4 @@
-"""One message to connections that the caller names: a room's members, one user's devices."""
+"""Send one message to given connections: a room's members, one user's devices."""
 
 import logging
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ from decanter.runtime.transports.base import Delivery, Result, Transport
 
 @dataclass
 class _Tally:
-    """Deliveries as they come in, by connection id."""
+    """Collects deliveries by connection id."""
 
     sent: int = 0
     repeated: int = 0
@@ -24,7 +24,7 @@ class _Tally:
     failed: list[str] = field(default_factory=list)
 
     def add(self, delivery: Delivery) -> None:
-        """Take one in.
+        """Add one.
 
         Raises:
             PostingRefusedError: this function may not post.
@@ -50,7 +50,7 @@ def send(
     deadline: Deadline,
     clock: Clock,
 ) -> Report:
-    """Post to each connection for which there is time; a problem is a line in the log.
+    """Post to each connection until the deadline; log problems.
 
     Raises:
         PostingRefusedError: this function may not post.

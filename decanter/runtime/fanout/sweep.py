@@ -1,18 +1,18 @@
-"""A sweep: rows whose connection is gone are removed, without a broadcast that finds them.
+"""A sweep removes the rows of gone connections without a broadcast.
 
     sweep = scheduled_sweep(app, router)
 
-It goes round the table and asks @connections about each row, so many a second. A row is deleted
-under the terms of a broadcast: API Gateway itself says that its connection is gone (410) or can be
-none (400), the row is older than the grace, and it is still the row that was read; and the endpoint
-is not in doubt (`cleanup`). No other answer deletes a row: it ends the run, as what has failed may
-be needed for broadcasts. A connection whose identity has expired (`identity_expires_at`) is closed:
-its `$disconnect` removes the row, or else the next sweep does, which finds it gone.
+It goes through the table and asks @connections about each row, at a limited rate. It deletes a row
+under the same conditions as a broadcast: API Gateway itself answers that the connection is gone
+(410) or its id invalid (400), the row is older than the grace period and unchanged, and the
+endpoint is not in doubt (`cleanup`). Any other answer ends the run and deletes nothing, because
+broadcasts may need the same capacity. A connection whose identity has expired
+(`identity_expires_at`) is closed. Its `$disconnect` removes the row; if not, the next sweep does.
 
-Nothing has to be kept between runs. Each goes on where the process's last one stopped. A process's
-first one begins anywhere, so that every row has its turn even if no run gets round. DynamoDB reads
-a table in the order of the keys' hashes, and goes on after any key, also after one that no row has
-(DynamoDB Developer Guide, "Scanning tables": `ExclusiveStartKey`).
+No state is stored between runs. Each run continues where the process's last run stopped. A
+process's first run starts at a random key, so every row is checked sooner or later even if no run
+completes the table. DynamoDB reads a table in the order of the keys' hashes, and continues after
+any key, even one without a row (DynamoDB Developer Guide, "Scanning tables": `ExclusiveStartKey`).
 """
 
 import base64
@@ -46,19 +46,19 @@ from decanter.runtime.transports.base import Method, Outcome, Result, Transport
 
 
 class UnansweredError(DecanterError):
-    """@connections did not say whether there is a connection; it may the next time."""
+    """@connections did not answer if a connection exists. A later call may succeed."""
 
 
 @dataclass
 class Sweep:
-    """What became of a run; the log has the sum of the first three as `swept`.
+    """The result of a run. In the log, the sum of the first three is `swept`.
 
     Attributes:
-        gone: their clients have left; the rows are deleted.
-        closed: their clients' identity had expired.
-        kept: open, or too young to tell, or not answered for, or said to be gone without proof.
-        complete: whether it went all round the table; if not, the next run goes on.
-        problem: what ended it early; None when nothing did but time.
+        gone: connections that are gone; their rows are deleted.
+        closed: connections that were closed because the client's identity had expired.
+        kept: open, or too young, or without an answer, or reported gone without proof.
+        complete: True if it covered the whole table; otherwise the next run continues.
+        problem: what ended it early; None if only the time did.
         milliseconds: from the first read to the last row deleted.
     """
 
@@ -71,14 +71,14 @@ class Sweep:
 
     @property
     def level(self) -> int:
-        """Of the log's line: an error is what no later run mends by itself."""
+        """Log level. ERROR if a later run cannot fix the problem."""
         if self.problem is None:
             return logging.INFO
         passing = isinstance(self.problem, StoreBusyError | UnansweredError)
         return logging.WARNING if passing else logging.ERROR
 
     def as_fields(self) -> dict[str, Any]:
-        """The report as the log has it."""
+        """Return the fields of the log line."""
         swept = self.gone + self.closed + self.kept
         problem = str(self.problem) if self.problem else None
         return {"swept": swept} | asdict(self) | {"problem": problem}
@@ -86,10 +86,10 @@ class Sweep:
 
 @dataclass
 class Survey:
-    """Finds out about rows, and does what is to be done about each.
+    """Checks rows, and acts on each result.
 
     Attributes:
-        seen: the connections so far; where one is met again, the round is complete.
+        seen: the connections so far; if one appears again, the round is complete.
     """
 
     transport: Transport
@@ -101,15 +101,15 @@ class Survey:
 
     @property
     def stopped(self) -> bool:
-        """Whether nothing more is to be asked."""
+        """True if no further row should be checked."""
         return self.sweep.problem is not None or self.clock.monotonic() >= self.deadline.posts
 
     def unseen(self, rows: Iterable[Recipient]) -> list[Recipient]:
-        """The rows before the first that was seen."""
+        """Return the rows before the first one already seen."""
         return [*takewhile(lambda row: row.connection_id not in self.seen, rows)]
 
     def look_at(self, rows: Sequence[Recipient]) -> None:
-        """Find out about these rows; a young one's connection need not be open yet."""
+        """Check these rows. A young row's connection need not be open yet."""
         self.seen.update(row.connection_id for row in rows)
         now_ms = self.clock.time_ms()
         expired, unknown = [], []
@@ -132,7 +132,7 @@ class Survey:
                 self.cleanup.add(row)
             else:
                 self._keep()
-                if not self.stopped:  # what was under way when time was over has done no wrong
+                if not self.stopped:  # a timeout at the deadline is not a problem
                     self.sweep.problem = problem_of(outcome)
 
     def _close(self) -> None:
@@ -143,7 +143,7 @@ class Survey:
 
 
 def problem_of(outcome: Outcome) -> DecanterError:
-    """What an answer that is neither yes nor no means for the run."""
+    """Return the problem for an answer other than yes or no."""
     if outcome.result is Result.REFUSED:
         return ConfigurationError(
             f"asking about connections is refused ({outcome.reason}): grant "
@@ -155,7 +155,7 @@ def problem_of(outcome: Outcome) -> DecanterError:
 
 
 CONCURRENCY = 16
-"""Calls in flight at once: a second's worth begins together, and is not to be a burst."""
+"""Calls in flight at once. One second's calls start together and must not become a burst."""
 
 METRICS = {
     "swept": "Count",
@@ -168,14 +168,14 @@ METRICS = {
 
 
 class Sweeper:
-    """Sweeps the table, a part at a time; one for a process's life.
+    """Sweeps the table, one part in each run. A process has one of it.
 
     Args:
         outboxes: the settings and the transports.
         connections: the table.
-        clock: the time.
+        clock: the clock.
         workers: read and delete.
-        anywhere: gives the key after which the process's first run begins.
+        anywhere: returns the key after which the process's first run starts.
     """
 
     def __init__(
@@ -195,13 +195,13 @@ class Sweeper:
         self._begun = False
 
     def run(self, context: object) -> dict[str, Any]:
-        """Sweep for as long as the function may run; one line in the log says how that went.
+        """Sweep until shortly before the function's timeout, and log one line.
 
         Args:
-            context: Lambda's, which tells how long that is.
+            context: Lambda's context, with the remaining time.
 
         Returns:
-            What the line says: the members of `Sweep`.
+            The fields of the log line: the members of `Sweep`.
         """
         began = self._clock.monotonic()
         sweep, namespace = Sweep(), None
@@ -235,13 +235,13 @@ class Sweeper:
 
     def _transport(self, settings: Settings) -> Transport:
         if settings.management_endpoint is None:
-            remedy = "set it to the URL of @connections, which a schedule's event does not tell"
+            remedy = "set it to the URL of @connections: a schedule's event does not contain it"
             raise SettingError("DECANTER_MANAGEMENT_ENDPOINT", None, remedy)
         few = replace(settings, concurrency=CONCURRENCY)
         return self._outboxes.transport(settings.management_endpoint, few)
 
     def _go_round(self, this: Survey, rows_per_second: int) -> None:
-        """Look at a page after the other, until the round is complete or nothing more is to be."""
+        """Check one page after the other until the round is complete or the run has to stop."""
         if not self._begun:
             self._begun, self._cursor = True, self._anywhere()
         from_the_top = self._cursor == BEGINNING
@@ -251,7 +251,8 @@ class Sweeper:
             rows = this.unseen(page.recipients) if from_the_top else page.recipients
             this.look_at(rows)
             this.cleanup.delete_and_tell(this.deadline)
-            # Past these rows, whatever became of them: one that always fails must not be the end.
+            # Continue after these rows in any case: a row that always fails must not block the
+            # others.
             self._cursor = page.last or BEGINNING
             seen_again = len(rows) < len(page.recipients)
             if seen_again or (page.last is None and from_the_top):
@@ -275,5 +276,5 @@ class Sweeper:
 
 
 def _any_key() -> str:
-    """What might be a connection's id."""
+    """Return a random string of a connection id's form."""
     return base64.urlsafe_b64encode(os.urandom(11)).decode()

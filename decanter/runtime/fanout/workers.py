@@ -1,4 +1,4 @@
-"""Table work beside the posts, waited for no longer than there is time."""
+"""Work on the table in parallel with the posts, with a time limit."""
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -13,8 +13,8 @@ T = TypeVar("T")
 class Workers:
     """A few threads, started when there is work.
 
-    An operation whose time is over is abandoned, not interrupted: it ends by its own timeouts,
-    which are seconds, in a thread that nobody waits for.
+    Work that exceeds its time limit is abandoned and not interrupted. Its thread ends by the work's
+    own timeouts of a few seconds, and nothing waits for it.
     """
 
     def __init__(self, clock: Clock, threads: int = 8) -> None:
@@ -22,14 +22,14 @@ class Workers:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="decanter-table")
 
     def start(self, work: Callable[[], T]) -> "Future[T]":
-        """Begin it, to be waited for later or not at all."""
+        """Start work; its result can be waited for later."""
         return self._pool.submit(work)
 
     def result(self, begun: "Future[T]", until: float) -> T:
-        """Wait for what was begun and return its result.
+        """Wait for work and return its result.
 
         Args:
-            begun: by `start`.
+            begun: returned by `start`.
             until: monotonic seconds.
 
         Raises:
@@ -42,7 +42,7 @@ class Workers:
             raise OutOfTimeError from None
 
     def ended(self, begun: "Iterable[Future[T]]", until: float) -> list["Future[T]"]:
-        """Wait for several; those that did not end in time are not among the returned."""
+        """Wait for several, and return those that ended in time."""
         ended, unfinished = wait(begun, timeout=self._left(until))
         for future in unfinished:
             future.cancel()

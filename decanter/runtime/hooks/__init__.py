@@ -1,1 +1,1 @@
-"""What an application may switch on."""
+"""Optional hooks that an application can declare."""

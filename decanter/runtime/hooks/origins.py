@@ -1,15 +1,17 @@
-"""Which pages may connect: a connect hook.
+"""A connect hook that allows only certain web pages to connect.
 
     router.on_connect(AllowedOrigins())
 
-A browser opens a WebSocket to anywhere for any page, with the user's cookies and address, and says
-in `Origin` whose page it is (RFC 6454, RFC 6455 section 10.2). `DECANTER_ALLOWED_ORIGINS` names
-those that may, separated by commas: `https://example.com,http://127.0.0.1:8000`. A client's origin
-is compared as a whole, by scheme, host and port, where a scheme's own port may be left out: a
-longer host, another port, `http` for `https` are other origins.
+A browser opens a WebSocket to any server for any page, with the user's cookies and address. The
+header `Origin` names the page's origin (RFC 6454, RFC 6455 section 10.2).
+`DECANTER_ALLOWED_ORIGINS` lists the allowed ones, separated by commas:
+`https://example.com,http://127.0.0.1:8000`. The whole origin is compared: scheme, host and port.
+Only a scheme's default port may be omitted. So a longer host, another port, or `http` for `https`
+is another origin.
 
-`null`, which a sandboxed frame, a file and some redirects send, is refused unless the variable
-names it. A client without `Origin` is let in: it is no browser, and could claim any.
+Sandboxed frames, files and some redirects send `null`, which is refused unless the variable lists
+it. Clients without an `Origin` header are accepted: they are not browsers and could fake the header
+anyway.
 """
 
 import logging
@@ -33,7 +35,7 @@ _ORIGIN = re.compile(
 
 
 class Origin(NamedTuple):
-    """A page's origin; the port is None where neither it nor the scheme says one."""
+    """A page's origin. The port is None if it is not given and the scheme has no default."""
 
     scheme: str
     host: str
@@ -41,10 +43,10 @@ class Origin(NamedTuple):
 
 
 class AllowedOrigins:
-    """Refuses, with 403, pages whose origin is not among those allowed.
+    """Refuses pages whose origin is not allowed, with status 403.
 
-    The variable is read at the first handshake, and every page is let in where it is not set,
-    which a line in the log says once a process.
+    The variable is read at the first handshake. If it is not set, every page may connect, and the
+    log says so once for each process.
 
     Args:
         environ: the environment.
@@ -58,8 +60,8 @@ class AllowedOrigins:
         """Refuse a page that may not connect.
 
         Raises:
-            Refused: with 403.
-            SettingError: the variable names no origin.
+            Refused: status 403.
+            SettingError: the variable contains no valid origin.
         """
         if self._allowed is None:
             self._allowed = _allowed(self._environ.get(VARIABLE, ""))
@@ -71,7 +73,7 @@ class AllowedOrigins:
 
 
 def parse(text: str) -> Origin | None:
-    """Read an origin; None if it is none, such as a URL with a path."""
+    """Parse an origin; None if it is invalid, such as a URL with a path."""
     match = _ORIGIN.fullmatch(text)
     if match is None:
         return None
@@ -81,7 +83,7 @@ def parse(text: str) -> Origin | None:
 
 
 def _allowed(value: str) -> frozenset[Origin | str]:
-    """The origins of the variable; none of them where it is empty."""
+    """Return the variable's origins; an empty value allows none."""
     allowed: set[Origin | str] = set()
     for word in value.replace(",", " ").split():
         origin = NULL if word == NULL else parse(word)
@@ -99,7 +101,7 @@ def _allowed(value: str) -> frozenset[Origin | str]:
 
 
 def _claims(handshake: Handshake) -> list[str]:
-    """Every Origin that the client sent: one, unless somebody tries something."""
+    """Return all Origin headers of the client. Normally there is one; several are suspicious."""
     several: Mapping[str, list[str]] = handshake.event.get("multiValueHeaders") or {}
     claims = [
         value for name, values in several.items() if name.lower() == "origin" for value in values

@@ -1,21 +1,21 @@
-"""How fast a connection may send: a message hook, and the attribute of the row that it needs.
+"""A message hook that limits each connection's rate, and the row attribute that it needs.
 
     @connection_table(env="CONNECTIONS_TABLE")
     class Connection(RateLimitedModel): ...
 
     router.on_message(RateLimit(Connection))
 
-`DECANTER_MESSAGES_PER_SECOND` is how many messages one connection may send each second, so many of
-them at once; while it is not set there is no limit. What is more is answered with `rate_limited`
-and reaches no route, and neither does a mistake that selects none.
+`DECANTER_MESSAGES_PER_SECOND` is the rate limit for one connection, and also the largest burst. If
+it is not set, there is no limit. Further messages are answered with `rate_limited` and reach no
+route. The same holds for messages that select no route.
 
-`DECANTER_CLOSE_AFTER_MESSAGES` closes a connection that goes on in spite of that: then messages
-that are refused use up its pace too, and the one that would be so many ahead of it is not answered
-but ends the connection. Who waits is forgiven at the pace allowed. The row goes with `$disconnect`.
+`DECANTER_CLOSE_AFTER_MESSAGES` closes a connection that keeps sending. Refused messages then count
+too. A message that would be that many ahead of the limit gets no answer: it closes the connection.
+A client that waits recovers at the allowed rate. `$disconnect` deletes the row.
 
-The row of the connection itself keeps count, because a function's next event may meet another
-process: one conditional write a message, two where messages follow each other faster than the
-limit's own interval. No write makes a row.
+The count is kept in the connection's row, because the next event may run in another process. It
+costs one conditional write for a message, and two if messages follow each other faster than the
+limit's interval. No write creates a row.
 """
 
 import os
@@ -39,14 +39,14 @@ MOST_PER_SECOND = 1000
 MOST_AHEAD = 100_000
 
 BURST_MS = 1000
-"""How far ahead of its pace a connection may be: a second's messages at once."""
+"""How far a connection may be ahead of its rate limit: a burst of one second's messages."""
 
 
 class RateLimitedModel(ConnectionModel):
-    """Base of connections that may be paced; `@connection_table` completes it.
+    """Base of connections with a rate limit; `@connection_table` completes it.
 
     Attributes:
-        free_at: when what was sent is used up at the pace allowed, epoch milliseconds.
+        free_at: when the messages so far are within the rate limit again, epoch milliseconds.
     """
 
     table_actions: ClassVar[Actions] = {"websocket_message": ("dynamodb:UpdateItem",)}
@@ -56,10 +56,10 @@ class RateLimitedModel(ConnectionModel):
     def count_message(
         cls, connection_id: str, now_ms: int, interval_ms: int, most_ms: int
     ) -> int | None:
-        """Count a message; say how many milliseconds the connection is then ahead of its pace.
+        """Count a message, and return how many milliseconds the connection is ahead of its limit.
 
         Returns:
-            None when it is not counted: it would be more than `most_ms`, or there is no row.
+            None if it is not counted: it would exceed `most_ms`, or there is no row.
         """
         idle = cls.free_at.does_not_exist() | (cls.free_at <= now_ms)
         free_at = cls._set(connection_id, cls.free_at.set(now_ms + interval_ms), idle)
@@ -70,7 +70,7 @@ class RateLimitedModel(ConnectionModel):
 
     @classmethod
     def _set(cls, connection_id: str, action: Action, condition: Condition) -> int | None:
-        """Change `free_at` of a row that there is; its new value, None if it may not be."""
+        """Change `free_at` of an existing row; return the new value, None if it may not change."""
         try:
             with translated(cls.Meta):
                 answer = cls._get_connection().update_item(
@@ -85,19 +85,19 @@ class RateLimitedModel(ConnectionModel):
 
 
 class _Limits(NamedTuple):
-    """What the environment allows: messages a second; ahead of that pace, None: no more."""
+    """The environment's limits: messages a second; how many ahead closes, None for never."""
 
     per_second: int
     close_after: int | None
 
 
 class RateLimit:
-    """Refuses what a connection sends too fast, and closes one that does not heed that.
+    """Refuses messages above the rate limit, and closes connections that keep sending.
 
     Args:
         connections: the connection table.
         environ: the environment.
-        clock: the time.
+        clock: the clock.
     """
 
     def __init__(
@@ -112,16 +112,16 @@ class RateLimit:
 
     @property
     def closes(self) -> bool:
-        """Whether it may close connections, for which the function needs a right."""
+        """True if it may close connections, for which the function needs a right."""
         return bool(self._environ.get(CLOSE_VARIABLE))
 
     def __call__(self, request: Request) -> None:
-        """Let a message pass, or not.
+        """Accept or refuse a message.
 
         Raises:
             RateLimited: the connection has to wait.
-            Flooding: it does not.
-            SettingError: a variable is no such number.
+            Flooding: the connection did not wait, and is closed.
+            SettingError: a variable is not a number in its range.
         """
         limits = _limits(self._environ)
         if limits is None:
@@ -137,10 +137,10 @@ class RateLimit:
 
 
 def _limits(environ: Mapping[str, str]) -> _Limits | None:
-    """The limits; None where there is no pace.
+    """Return the limits; None if there is no rate limit.
 
     Raises:
-        SettingError: a variable is no such number, or the second is set alone.
+        SettingError: a variable is not a number in its range, or only the second is set.
     """
     per_second = number(environ, PACE_VARIABLE, int, 1, MOST_PER_SECOND)
     close_after = number(environ, CLOSE_VARIABLE, int, (per_second or 0) + 1, MOST_AHEAD)

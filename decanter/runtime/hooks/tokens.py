@@ -1,19 +1,19 @@
-"""Who connects, by a JSON Web Token: a hook that authenticates.
+"""Authenticate clients by a JSON Web Token.
 
     router.authenticate(WebTokens())
 
 Variable                      Accepted
-DECANTER_JWT_ISSUER           the claim `iss`, letter by letter
+DECANTER_JWT_ISSUER           the claim `iss`, exactly
 DECANTER_JWT_AUDIENCE         one of the claim `aud`
-DECANTER_JWT_SECRET           32 bytes or more: tokens are signed with HS256
-DECANTER_JWT_JWKS_URL         or this, an http(s) URL: with RS256, by a key of the set there
-DECANTER_JWT_LEEWAY_SECONDS   how far clocks may differ, 0 to 300; 30 when not set
+DECANTER_JWT_SECRET           for HS256: a secret of 32 bytes or more
+DECANTER_JWT_JWKS_URL         for RS256: the http(s) URL of a key set; instead of the secret
+DECANTER_JWT_LEEWAY_SECONDS   allowed clock difference, 0 to 300; 30 if not set
 
-A browser cannot set headers on a WebSocket, so the token is the subprotocol that follows
-`decanter.token`, `new WebSocket(url, ["decanter.token", token])`, and the connection then speaks
-`decanter.token` unless another hook chooses. Or it is the query's `token`, which should be
-short-lived, as URLs are kept in more places. The algorithm follows from the deployment alone,
-never from the token. It must have `iss`, `aud`, `exp` and `sub`; the last is who it is.
+A browser cannot set headers on a WebSocket. So the token is the subprotocol after `decanter.token`:
+`new WebSocket(url, ["decanter.token", token])`. The connection then uses `decanter.token`, unless
+another hook selects a subprotocol. Or the token is the query parameter `token`; it should be
+short-lived, because URLs are stored in more places. Only the deployment decides on the algorithm,
+never the token. A token must have `iss`, `aud`, `exp` and `sub`; `sub` is the identity.
 """
 
 import json
@@ -33,7 +33,7 @@ from decanter.runtime.settings import number, url_of
 
 LIFETIME_SECONDS = 600.0
 PAUSE_SECONDS = 30.0
-"""Between two fetches, so that tokens with invented key ids cannot ask for one each."""
+"""Pause between two fetches, so tokens with invented key ids cannot cause one fetch each."""
 
 TIMEOUT_SECONDS = 2.0
 MAX_BYTES = 262_144
@@ -41,11 +41,11 @@ MAX_BYTES = 262_144
 _UNREADABLE = (OSError, HTTPException, ValueError, LookupError, TypeError, AttributeError)
 
 Fetch = Callable[[str], Any]
-"""From a URL to its JSON; raises OSError, HTTPException or ValueError."""
+"""Takes a URL and returns its JSON; raises OSError, HTTPException or ValueError."""
 
 
 def fetch_json(url: str) -> Any:
-    """Read a URL, which the deployment names and no client."""
+    """Return the JSON at a URL, which the deployment sets and no client."""
     with urlopen(url, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310 - http(s), as settings check
         return json.loads(answer.read(MAX_BYTES))
 
@@ -53,13 +53,13 @@ def fetch_json(url: str) -> Any:
 class KeySet:
     """The keys that an issuer signs with, by their ids.
 
-    A set is good for ten minutes; an id that is not in it has it fetched again, so that the
-    issuer may change keys. While it cannot be fetched and none is good, nobody is let in.
+    A set is valid for ten minutes. An unknown key id causes a new fetch, because the issuer may
+    have changed keys. If the set has expired and cannot be fetched, no client is accepted.
 
     Args:
-        url: where it is.
-        fetch: reads it.
-        clock: tells its age.
+        url: the URL of the set.
+        fetch: reads the URL.
+        clock: used for the set's age.
     """
 
     def __init__(self, url: str, fetch: Fetch, clock: Clock) -> None:
@@ -70,10 +70,10 @@ class KeySet:
         self._good_until = self._next_fetch = float("-inf")
 
     def key(self, key_id: object) -> Mapping[str, Any]:
-        """The RSA key of this id.
+        """Return the RSA key of this id.
 
         Raises:
-            Refused: 401, there is none; 503, there is no telling.
+            Refused: 401, the key is unknown; 503, the key set cannot be read.
         """
         now = self._clock.monotonic()
         if (now >= self._good_until or key_id not in self._keys) and now >= self._next_fetch:
@@ -97,7 +97,7 @@ class KeySet:
 
 MARKER = "decanter.token"
 MAX_TOKEN_BYTES = 4096
-"""No more fits into a URL that API Gateway takes."""
+"""A longer token does not fit into a URL that API Gateway accepts."""
 
 LEAST_SECRET_BYTES = 32
 """HS256's key is at least as long as its hash (RFC 7518, section 3.2)."""
@@ -108,7 +108,7 @@ MAX_LEEWAY_SECONDS = 300
 
 @dataclass(frozen=True)
 class _Terms:
-    """What a token must be; of secret and URL one is set."""
+    """The requirements for a token. Either the secret or the URL is set."""
 
     issuer: str
     audience: str
@@ -118,15 +118,15 @@ class _Terms:
 
 
 class WebTokens:
-    """Refuses clients without a good token; writes who the others are into their rows.
+    """Refuses clients without a valid token, and writes the identity of others to their rows.
 
-    The row's `identity` is the token's `sub`, `identity_expires_at` its `exp`; the connection
-    table is to be an `IdentifiedModel`. Why a client is refused is in the log, its token never.
+    The row's `identity` is the token's `sub`, its `identity_expires_at` is `exp`. The connection
+    table must be an `IdentifiedModel`. The log has the reason of a refusal, but never the token.
 
     Args:
         environ: the environment, read at the first handshake.
         fetch: reads the key set.
-        clock: tells the key set's age.
+        clock: used for the key set's age.
     """
 
     def __init__(
@@ -142,10 +142,10 @@ class WebTokens:
         self._keys: KeySet | None = None
 
     def __call__(self, hello: Hello) -> None:
-        """Find out who connects.
+        """Authenticate a client.
 
         Raises:
-            Refused: with 401; with 503 while the key set cannot be read.
+            Refused: status 401; status 503 if the key set cannot be read.
             ConfigurationError: a variable or PyJWT is missing.
         """
         if self._terms is None:
@@ -163,7 +163,7 @@ class WebTokens:
         try:
             header = jwt.get_unverified_header(token)
             if "crit" in header:
-                raise Refused(401, "token: it demands an extension")
+                raise Refused(401, "token: it requires an extension")
             claims: Mapping[str, Any] = jwt.decode(
                 token,
                 self._key(jwt, header, terms),
@@ -176,7 +176,7 @@ class WebTokens:
         except (jwt.PyJWTError, ValueError, RecursionError) as error:
             raise Refused(401, f"token: {type(error).__name__}") from None
         if not claims["sub"]:
-            raise Refused(401, "token: nobody's")
+            raise Refused(401, "token: sub is empty")
         return claims
 
     def _key(self, jwt: Any, header: Mapping[str, Any], terms: _Terms) -> Any:
@@ -186,10 +186,10 @@ class WebTokens:
 
 
 def _token(handshake: Handshake) -> str:
-    """The client's token.
+    """Return the client's token.
 
     Raises:
-        Refused: it has none, or one that is too long to be read.
+        Refused: the client has none, or it is too long.
     """
     offers = handshake.subprotocols
     token = handshake.query.get("token", "")
@@ -205,7 +205,7 @@ def _token(handshake: Handshake) -> str:
 def _terms(environ: Mapping[str, str]) -> _Terms:
     for name in ("DECANTER_JWT_ISSUER", "DECANTER_JWT_AUDIENCE"):
         if not environ.get(name):
-            raise SettingError(name, environ.get(name), "set it to what your tokens have")
+            raise SettingError(name, environ.get(name), "set it to the value in your tokens")
     secret, url = environ.get("DECANTER_JWT_SECRET", ""), environ.get("DECANTER_JWT_JWKS_URL", "")
     if bool(secret) == bool(url):
         raise ConfigurationError(
@@ -227,7 +227,7 @@ def _terms(environ: Mapping[str, str]) -> _Terms:
 
 
 def _library() -> Any:
-    """PyJWT, which is needed by those alone who use it."""
+    """Import PyJWT, which an application without `WebTokens` does not need."""
     try:
         import jwt
     except ModuleNotFoundError as error:

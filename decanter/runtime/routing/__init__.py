@@ -1,1 +1,1 @@
-"""From an event to the function that answers it."""
+"""Routing: select the function that handles an event."""

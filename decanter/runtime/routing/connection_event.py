@@ -1,4 +1,4 @@
-"""A connection's events: it asks to connect, it sends, it has ended; and what an event may send."""
+"""The events of a connection ($connect, message, $disconnect), and sending from them."""
 
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -14,11 +14,11 @@ _SUBPROTOCOL = "Sec-WebSocket-Protocol"
 
 
 class Refused(DecanterError):
-    """Raised by a connect hook: the client gets this HTTP status and is not connected.
+    """A connect hook raises this: the client gets the HTTP status and is not connected.
 
     Attributes:
         status: 400 to 599.
-        reason: for the log; API Gateway sends it to nobody.
+        reason: for the log only; API Gateway does not send it.
     """
 
     def __init__(self, status: int = 403, reason: str = "") -> None:
@@ -33,18 +33,19 @@ class Refused(DecanterError):
 
 
 class Handshake:
-    """What a client says when it connects.
+    """A client's request to connect.
 
-    It cannot be sent to yet: until the handler has returned, API Gateway answers posts with 410.
+    Nothing can be sent to the client yet: API Gateway answers posts with 410 until the handler
+    returns.
 
     Attributes:
-        event: of `$connect`, as API Gateway sent it.
-        connection_id: the id that it will have.
-        headers: the last value of each, by its name in small letters.
-        query: the last value of each parameter.
+        event: the `$connect` event, as API Gateway sent it.
+        connection_id: the id of the new connection.
+        headers: the last value of each header, by its name in lower case.
+        query: the last value of each query parameter.
         source_ip: the client's address.
-        subprotocols: those it offers, its favourite first.
-        attributes: the application's own, for the connection's row.
+        subprotocols: the subprotocols that the client offers, in its order of preference.
+        attributes: the application's own attributes for the connection's row.
     """
 
     def __init__(
@@ -63,29 +64,29 @@ class Handshake:
 
     @property
     def subprotocol(self) -> str | None:
-        """The subprotocol that the connection will speak; None for none."""
+        """The subprotocol that the server selects; None for none."""
         return self._subprotocol
 
     @subprotocol.setter
     def subprotocol(self, chosen: str | None) -> None:
-        """Choose one.
+        """Select one.
 
         Raises:
             ValueError: the client did not offer it, and would close the connection.
         """
         if chosen is not None and chosen not in self.subprotocols:
-            raise ValueError(f"subprotocol {chosen!r} is none of those offered")
+            raise ValueError(f"the client did not offer subprotocol {chosen!r}")
         self._subprotocol = chosen
 
     @property
     def response(self) -> dict[str, Any]:
-        """The handler's response, which lets the client in."""
+        """The handler's response, which accepts the client."""
         if self._subprotocol is None:
             return {"statusCode": 200}
         return {"statusCode": 200, "headers": {_SUBPROTOCOL: self._subprotocol}}
 
     def _offered(self) -> list[str]:
-        """From every header of that name: a client may send one a subprotocol."""
+        """Read all headers of that name: a client may send one for each subprotocol."""
         several: Mapping[str, list[str]] = self.event.get("multiValueHeaders") or {}
         lines = [
             line
@@ -97,12 +98,12 @@ class Handshake:
 
 
 class Hello:
-    """A client that says who it is, for the hook that authenticates it.
+    """A connecting client, for the hook that authenticates it.
 
     Attributes:
-        handshake: how it connects: headers, query, address.
-        identity: who it is; None for a client that stays unknown.
-        expires_at: until when that is known, epoch seconds; None for no end.
+        handshake: the client's request: headers, query, address.
+        identity: the client's identity; None for an anonymous client.
+        expires_at: when the identity expires, epoch seconds; None for never.
     """
 
     def __init__(self, handshake: Handshake) -> None:
@@ -112,18 +113,18 @@ class Hello:
 
 
 Frame = str | Mapping[str, Any] | Sequence[Any]
-"""What can be sent: a string as it is, anything else as its JSON text."""
+"""A frame to send: a string is sent unchanged, anything else as its JSON text."""
 
 
 class ConnectionEvent:
-    """An event of a connection, and the means to send while it is handled.
+    """An event of a connection, with methods to send while it is handled.
 
     Attributes:
         event: as API Gateway sent it.
-        context: Lambda's; None where there is none.
-        outbox: what it may send.
-        connection_id: whose event it is.
-        request_id: this event's, as in the log and in API Gateway's own frames.
+        context: Lambda's context; None if there is none.
+        outbox: sends the event's messages.
+        connection_id: the connection's id.
+        request_id: the event's id, as in the log and in API Gateway's own frames.
         connected_at: when the client connected, epoch milliseconds.
     """
 
@@ -138,7 +139,7 @@ class ConnectionEvent:
 
     @cached_property
     def identity(self) -> str | None:
-        """Whose connection it is, as the authenticate hook recorded it; one read of the table.
+        """The client's identity, as the authenticate hook recorded it. Reads the table once.
 
         Raises:
             StoreError, ConfigurationError: the table cannot be read.
@@ -146,11 +147,11 @@ class ConnectionEvent:
         return self.outbox.connections.identify(self.connection_id)
 
     def send(self, connection_ids: str | Iterable[str], frame: Frame) -> Report:
-        """Send a frame to one connection, or to several at once.
+        """Send a frame to one connection, or to several.
 
         Args:
             connection_ids: one connection id, or several.
-            frame: a string as it is, anything else as its JSON text.
+            frame: a string is sent unchanged, anything else as its JSON text.
 
         Raises:
             TooLarge: it has more than 131,072 bytes; nothing is sent.
@@ -161,12 +162,12 @@ class ConnectionEvent:
     def broadcast(
         self, frame: Frame, after: str = BEGINNING, exclude: str | Collection[str] = ()
     ) -> Report:
-        """Send a frame to every connection, the sender's own included.
+        """Send a frame to every connection, including the sender's.
 
         Args:
-            frame: a string as it is, anything else as its JSON text.
-            after: the cursor of a report with connections left over, to go on there.
-            exclude: the connection, or those, that do not get it.
+            frame: a string is sent unchanged, anything else as its JSON text.
+            after: the cursor of an incomplete report; the broadcast continues there.
+            exclude: one connection id or several to leave out.
 
         Raises:
             TooLarge: it has more than 131,072 bytes; nothing is sent.
@@ -176,18 +177,18 @@ class ConnectionEvent:
 
 
 class Disconnection(ConnectionEvent):
-    """A recorded connection that has ended; its row is deleted.
+    """A recorded connection that has ended. Its row is already deleted.
 
-    It is found gone by a broadcast, a send or a sweep, or `$disconnect` tells. API Gateway
-    delivers that event best effort.
+    The end is known from `$disconnect`, or because a broadcast, a send or a sweep finds the
+    connection gone. API Gateway delivers `$disconnect` best effort.
 
     Attributes:
-        event: `$disconnect`, or the event in which the connection is found gone.
-        connection_id: whose end it is.
-        connected_at: when the client connected, epoch milliseconds; 0 if the row did not say.
-        code: of the WebSocket's close, 1006 if there was none; None for a connection found gone.
-        reason: the close's, or API Gateway's own; empty for a connection found gone.
-        attributes: what the application has put on the row, by the model's names.
+        event: `$disconnect`, or the event in which the connection was found gone.
+        connection_id: the id of the ended connection.
+        connected_at: when the client connected, epoch milliseconds; 0 if the row lacks it.
+        code: the WebSocket close code, 1006 if there was none; None if found gone.
+        reason: the client's close reason, or API Gateway's; empty if found gone.
+        attributes: the application's own attributes of the row, by the model's names.
     """
 
     def __init__(
@@ -207,7 +208,7 @@ class Disconnection(ConnectionEvent):
 
     @cached_property
     def identity(self) -> str | None:
-        """Whose connection it was, as its row had it."""
+        """The client's identity, from the deleted row."""
         return self.attributes.get("identity")
 
     @staticmethod
@@ -227,5 +228,5 @@ class Disconnection(ConnectionEvent):
 
 
 def _text(frame: Frame) -> str:
-    """Non-ASCII is escaped: a lone surrogate, which clients may send so, has no UTF-8."""
+    """Escape non-ASCII: a lone surrogate, which clients may send escaped, has no UTF-8 form."""
     return frame if isinstance(frame, str) else json.dumps(frame, separators=(",", ":"))

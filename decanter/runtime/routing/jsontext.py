@@ -1,13 +1,13 @@
-r"""JSON as clients write it: RFC 8259, and the exact text of each member.
+r"""Parse JSON (RFC 8259), and keep the exact text of each member.
 
-What is and is not accepted, beyond the grammar:
+Rules in addition to the grammar:
 
-- NaN, Infinity and -Infinity are no JSON; `1e999` is, and reads as infinity.
-- Of members with the same name the last one wins.
-- Numbers have any length: an integer with more digits than Python converts reads as a Decimal.
-- `"\ud800"`, an escaped lone surrogate, and `"\u0000"` are strings as any others; a lone
-  surrogate that is not escaped cannot be UTF-8 and is refused.
-- Nesting deeper than `MAX_DEPTH` is refused, whatever this interpreter's own limit is.
+- NaN, Infinity and -Infinity are refused; `1e999` is accepted and becomes infinity.
+- If a name occurs twice, the last member counts.
+- Numbers have any length: an integer with more digits than Python converts becomes a Decimal.
+- Strings may contain `"\u0000"` and `"\ud800"`, an escaped lone surrogate. A lone surrogate that is
+  not escaped has no UTF-8 form and is refused.
+- Nesting deeper than `MAX_DEPTH` is refused; the interpreter's own limit does not matter.
 """
 
 import json
@@ -21,8 +21,8 @@ from decanter.runtime.errors import BadJson
 MAX_DEPTH = 128
 
 _SPACE = re.compile(r"[ \t\n\r]*")
-# An unfinished string matches too, to the end: looked for again from each of its characters, it
-# would cost the square of its length.
+# An unterminated string matches too, up to the end of the text. Otherwise the search would start
+# again at each of its characters and take quadratic time.
 _STRING_OR_BRACKET = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[\]{}]', re.DOTALL)
 
 
@@ -39,10 +39,10 @@ _DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_int=_integer)
 
 
 def parse(text: str) -> Any:
-    """The value of a JSON text.
+    """Return the value of a JSON text.
 
     Raises:
-        BadJson: it is none, or none that can be sent on as UTF-8.
+        BadJson: the text is not valid JSON, or cannot be encoded as UTF-8.
     """
     _check_depth(text)
     try:
@@ -55,7 +55,7 @@ def parse(text: str) -> Any:
 
 
 def member_texts(text: str) -> dict[str, str]:
-    """The exact text of each member's value, by name.
+    """Return the exact text of each member's value, by name.
 
     Args:
         text: a JSON object that `parse` accepted.
@@ -74,7 +74,7 @@ def member_texts(text: str) -> dict[str, str]:
 
 
 def _skip(text: str, position: int) -> int:
-    """The position of the next character that is no white space."""
+    """Return the position of the next character that is not white space."""
     match = _SPACE.match(text, position)
     return match.end() if match else position
 

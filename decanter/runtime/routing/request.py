@@ -1,10 +1,10 @@
-"""What a route's function gets, and the error frame that answers a mistake in a request.
+"""The request, which a route's function gets, and the error frame for a client's mistake.
 
     {"error": {"code": "unknown_route", "message": "…", "temporary": false, "known_routes": […],
      "ref": …}, "connectionId": "…", "requestId": "…"}
 
-The codes are stable and listed in `errors`; the message is for people and may change. `ref` is
-there if the client's message had one of at most `MAX_REF_BYTES`: the same JSON text.
+The codes are stable and listed in `errors`. The message is for people and may change. `ref` repeats
+the JSON text of the client's own `ref`, if it has at most `MAX_REF_BYTES`.
 """
 
 import json
@@ -23,12 +23,12 @@ MAX_REF_BYTES = 256
 
 
 class Request(ConnectionEvent):
-    """One message from a client, and the means to answer it.
+    """One message from a client, with methods to answer it.
 
     Attributes:
-        route_key: the key of the route that handles it; None until one is found.
-        message_id: this message's.
-        body: the message's text; empty when there is none.
+        route_key: the key of the selected route; None before the selection.
+        message_id: the message's id.
+        body: the message's text; may be empty.
     """
 
     def __init__(self, event: Mapping[str, Any], context: object, outbox: Outbox) -> None:
@@ -39,10 +39,10 @@ class Request(ConnectionEvent):
 
     @cached_property
     def json(self) -> Any:
-        """The message's value, of any JSON type.
+        """The parsed message, of any JSON type.
 
         Raises:
-            BadJson: it is no JSON.
+            BadJson: the message is not valid JSON.
         """
         return jsontext.parse(self.body)
 
@@ -51,19 +51,19 @@ class Request(ConnectionEvent):
         """The exact JSON text of each member, as the client wrote it.
 
         Raises:
-            BadJson: the message is no JSON.
-            NotAnObject: it has no members.
+            BadJson: the message is not valid JSON.
+            NotAnObject: the message is not an object.
         """
         if not isinstance(self.json, dict):
             raise NotAnObject
         return jsontext.member_texts(self.body)
 
     def raw(self, name: str) -> str:
-        """The exact JSON text of a member: `1.0` stays `1.0`, a string keeps its quotes.
+        """Return a member's exact JSON text: `1.0` stays `1.0`, a string keeps its quotes.
 
         Raises:
-            MissingData: there is no such member; null is one.
-            BadJson, NotAnObject: there are no members at all.
+            MissingData: the member is missing; null counts as present.
+            BadJson, NotAnObject: the message is not a JSON object.
         """
         text = self.texts.get(name)
         if text is None:
@@ -71,12 +71,12 @@ class Request(ConnectionEvent):
         return text
 
     def reply(self, frame: Frame) -> Report:
-        """Send a frame to the sender, as `send` does."""
+        """Send a frame to the sender, like `send`."""
         return self.send(self.connection_id, frame)
 
 
 def error_frame(request: Request, error: MessageError) -> str:
-    """The frame for an error; ASCII but for what the client wrote as its `ref`."""
+    """Return the frame for an error. It is ASCII, except for the client's own `ref`."""
     told = {"code": error.code, "message": str(error), "temporary": error.temporary}
     members = {name: json.dumps(value) for name, value in (told | error.details()).items()}
     if (ref := _ref(request)) is not None:
@@ -91,7 +91,7 @@ def error_frame(request: Request, error: MessageError) -> str:
 
 
 def _object(texts: dict[str, str]) -> str:
-    """A JSON object, from the JSON text of each member."""
+    """Return a JSON object, built from the JSON text of each member."""
     return f"{{{', '.join(f'{json.dumps(name)}: {text}' for name, text in texts.items())}}}"
 
 

@@ -1,8 +1,8 @@
-"""The router: from API Gateway's events to the application's functions.
+"""The router calls the application's functions for API Gateway's events.
 
-Chalice declares `$connect`, `$default` and `$disconnect` only. The router evaluates the route
-selection expression itself in `$default`, so every route is served wherever the app is deployed;
-where API Gateway has chosen a route by the same expression, its choice is taken.
+Chalice declares only `$connect`, `$default` and `$disconnect`. So the router evaluates the route
+selection expression itself in `$default`, and every route works wherever the app is deployed. If
+API Gateway has already selected a route with the same expression, the router uses that route.
 """
 
 import os
@@ -41,17 +41,17 @@ A = TypeVar("A", bound=Authenticate)
 
 
 class Router(Routes):
-    """Handles the events of a WebSocket API; never raises for what a client sent.
+    """Handles the events of a WebSocket API. A client's message never makes it raise.
 
     Args:
         expression: the route selection expression.
         connections: the connection table.
-        open_transport: from an endpoint and the settings to a transport.
-        clock: the time.
+        open_transport: makes a transport from an endpoint and the settings.
+        clock: the clock.
         backoff: the pauses before a page of the table is read again.
 
     Raises:
-        DeclarationError: the expression cannot be read.
+        DeclarationError: the expression is invalid.
     """
 
     def __init__(
@@ -72,20 +72,21 @@ class Router(Routes):
         )
         self._authenticate: Authenticate | None = None
         self._cold = True
-        # On the instance, because the tool asks every object of app.py, an imported class too.
+        # Set on the instance: the tool reads it from every object in app.py, including imported
+        # classes.
         self.__decanter__ = self._declaration
 
     def handle(self, event: Any, context: object = None) -> Response:
-        """Handle an event of `$connect`, of a message or of `$disconnect`.
+        """Handle a `$connect`, message or `$disconnect` event.
 
-        The event's own `eventType` says which, so all three handlers have this one line.
+        The event contains its own `eventType`, so all three handlers call this.
 
         Args:
             event: Chalice's `WebsocketEvent`, or API Gateway's event as a dict.
-            context: Lambda's; Chalice's event brings it along.
+            context: Lambda's context; not needed with Chalice's event, which contains it.
 
         Raises:
-            TypeError: it is no event of a WebSocket API.
+            TypeError: it is not an event of a WebSocket API.
         """
         if hasattr(event, "to_dict"):
             event, context = event.to_dict(), event.context
@@ -100,47 +101,50 @@ class Router(Routes):
         return handle(event, context)
 
     def authenticate(self, hook: A) -> A:
-        """Declare what finds out who a client is, after the connect hooks have let it in.
+        """Declare the hook that identifies a client after all connect hooks have accepted it.
 
-        It sets `identity` and `expires_at` of the `Hello` that it is given, or raises `Refused`.
-        The connection table has to be an `IdentifiedModel`, which keeps both.
+        The hook sets `identity` and `expires_at` of its `Hello`, or raises `Refused`. The
+        connection table must be an `IdentifiedModel`, which stores both.
 
         Raises:
-            DeclarationError: there is one already, the table keeps no identity, or it is too late.
+            DeclarationError: a hook exists already, the table stores no identity, or it is too
+                late.
         """
         what = f"authenticate hook {place(hook)}"
         self._check_open(what)
         if self._authenticate is not None:
-            raise DeclarationError(f"{what}: there is one already, {place(self._authenticate)}")
+            raise DeclarationError(
+                f"{what}: {place(self._authenticate)} is already declared, and only one is allowed"
+            )
         if not self._connections.identity_end():
             raise DeclarationError(
-                f"{what}: the connection table keeps no identity: derive it from IdentifiedModel"
+                f"{what}: the connection table stores no identity: derive it from IdentifiedModel"
             )
         self._authenticate = hook
         return hook
 
     def sweep(self, context: object = None) -> dict[str, Any]:
-        """Remove rows whose connection is gone, and close those whose client is known no longer.
+        """Delete stale rows, and close connections whose client's identity has expired.
 
-        For a scheduled function that is called `sweep`: by this name it has its rights.
+        Call it from a scheduled function with the name `sweep`: its rights depend on this name.
 
         Args:
-            context: Lambda's; the sweep ends before it does.
+            context: Lambda's context; the sweep ends before its deadline.
 
         Returns:
-            What was found, as the log has it; a problem is in it, and raises nothing.
+            The fields of the log line. Problems are included and not raised.
         """
         return self._sweeper.run(context)
 
     @cached_property
     def _sweeper(self) -> "Sweeper":
-        """Imported when a sweep is called for: it has a function of its own."""
+        """Imported on first use: only the sweep's own function needs it."""
         from decanter.runtime.fanout.sweep import Sweeper
 
         return Sweeper(self.outboxes, self._connections, self._clock)
 
     def _connect(self, event: Event, context: object) -> Response:
-        """Record a connection; another status than 200 makes API Gateway refuse it."""
+        """Record a connection. API Gateway refuses the client if the status is not 200."""
         return self._logged(event, lambda: self._admit(event))
 
     def _admit(self, event: Event) -> Response:
@@ -156,7 +160,7 @@ class Router(Routes):
         return handshake.response
 
     def _disconnect(self, event: Event, context: object) -> Response:
-        """Delete the row, and call the hooks if there was one: else they have been called."""
+        """Delete the row and call the hooks; without a row, they were called before."""
 
         def forget() -> Response:
             outbox = self.outboxes.of(event, context) if self.disconnect_hooks else None
@@ -169,7 +173,7 @@ class Router(Routes):
         return self._logged(event, forget)
 
     def _found_gone(self, event: Event, context: object, outbox: Outbox) -> CallHooks | None:
-        """Return what calls the disconnect hooks for a connection; None without any."""
+        """Return a function that calls the disconnect hooks; None if there are no hooks."""
         if not self.disconnect_hooks:
             return None
 
@@ -179,18 +183,18 @@ class Router(Routes):
             for hook in self.disconnect_hooks:
                 try:
                     hook(ended)
-                except Exception as error:  # noqa: BLE001 - the other hooks are called, too
+                except Exception as error:  # noqa: BLE001 - the other hooks still run
                     errors.append(error)
             return errors
 
         return call
 
     def _message(self, event: Event, context: object) -> Response:
-        """Hand a message to its route; answer a mistake with an error frame to its sender."""
+        """Pass a message to its route; send an error frame to its sender for a mistake."""
         line = self._begin(event)
         try:
             request = Request(event, context, self.outboxes.of(event, context))
-        except Exception as error:  # noqa: BLE001 - nothing can be sent without settings
+        except Exception as error:  # noqa: BLE001 - without settings, nothing can be sent
             line.add_error(error)
             response, outcome = _failed(Internal())
         else:
@@ -227,7 +231,7 @@ class Router(Routes):
             return response_of(self.error_handlers[kinds[0]](request, error))
 
     def _logged(self, event: Event, work: Callable[[], Response]) -> Response:
-        """Do the work of a `$connect` or `$disconnect` event; log it, whatever the work raises."""
+        """Handle a `$connect` or `$disconnect` event and log it, even if `work` raises."""
         line = self._begin(event)
         line.add(route=event["requestContext"].get("routeKey"))
         try:
@@ -248,7 +252,7 @@ class Router(Routes):
         return EventLine(event, self._clock, cold=cold)
 
     def _select(self, request: Request) -> Route:
-        """The route of a message.
+        """Return the route of a message.
 
         Raises:
             BadJson, NotAnObject, UnknownRoute: it has none.
@@ -271,7 +275,7 @@ class Router(Routes):
         raise UnknownRoute([*self.declared])
 
     def _declaration(self) -> dict[str, Any]:
-        """What the tool reads."""
+        """Return the declaration that the tool reads."""
         routes = [
             {
                 "route_key": route.route_key,
@@ -290,7 +294,7 @@ class Router(Routes):
         }
 
     def _methods(self) -> list[str]:
-        """What the message function does to connections: it posts, and a hook may close them."""
+        """Return the calls of the message function: it posts, and a hook may close connections."""
         closes = any(getattr(hook, "closes", False) for hook in self.message_hooks)
         return ["DELETE", "POST"] if closes else ["POST"]
 
@@ -300,9 +304,9 @@ def scheduled_sweep(app: Any, router: Router, environ: Mapping[str, str] = os.en
 
     In app.py: `sweep = scheduled_sweep(app, router)`.
 
-    `DECANTER_SWEEP_MINUTES` of a stage decides for the stage: Chalice loads app.py with the stage's
-    variables when it deploys and when it packages. Lambda finds the function by the attribute of
-    app.py, so it has to be called `sweep` there; by this name it also has its rights.
+    `DECANTER_SWEEP_MINUTES` sets the interval for each stage: Chalice loads app.py with the stage's
+    variables for deploying and packaging. In app.py the result must be assigned to `sweep`: Lambda
+    finds the function by this name, and the name grants its rights.
 
     Args:
         app: the Chalice app.
@@ -310,10 +314,10 @@ def scheduled_sweep(app: Any, router: Router, environ: Mapping[str, str] = os.en
         environ: the environment.
 
     Returns:
-        Chalice's handler; None if the variable is not set, and no sweep is to run.
+        Chalice's handler; None if the variable is not set, so there is no sweep.
 
     Raises:
-        SettingError: the variable is no whole number of minutes from 1 to 120; 0 means never.
+        SettingError: the variable is not a whole number of minutes from 1 to 120; 0 means never.
     """
     minutes = sweep_minutes(environ)
     if minutes is None:
@@ -330,7 +334,7 @@ def _failed(error: MessageError) -> tuple[Response, str]:
 
 
 def _tell(request: Request, error: MessageError) -> dict[str, str]:
-    """Send the error frame or close; for the log, how that went, which changes nothing else."""
+    """Send the error frame or close the connection; return the result for the log."""
     did = "closed" if error.closes else "frame"
     try:
         if error.closes:

@@ -1,4 +1,4 @@
-"""Routes: how an application declares them, and how one runs: from a request to a response."""
+"""Routes: their declaration, and the call from a request to a response."""
 
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 Response = dict[str, Any]
 Result = str | Response | None
-"""What a route returns: nothing, the handler's body, or a whole response with `statusCode`."""
+"""A route's return value: None, the handler's body, or a whole response with `statusCode`."""
 
 RouteFunction = Callable[..., Result]
 """Takes the request, and the payload if it declares one."""
@@ -23,19 +23,19 @@ Middleware = Callable[[Request, GetResponse], Result]
 
 
 Allow = Callable[[Request], bool]
-"""Says whether the sender of a request may use a route."""
+"""Returns True if the request's sender may use a route."""
 
 
 class Route(NamedTuple):
     """One route.
 
     Attributes:
-        route_key: what the expression must evaluate to.
+        route_key: the value of the expression that selects this route.
         function: handles the message.
         operation_name: the route's name in the API, for its documentation and metrics.
-        read_payload: makes the payload of the message; None if the function takes none.
-        allow: says whether the sender may use it; None: everyone may.
-        middleware: around this route, the outermost first.
+        read_payload: validates the message's payload; None if the function takes none.
+        allow: returns True if the sender may use the route; None: every sender may.
+        middleware: the route's own middleware, the outermost first.
     """
 
     route_key: str
@@ -47,19 +47,19 @@ class Route(NamedTuple):
 
     @property
     def where(self) -> str:
-        """The function's name and module, for messages."""
+        """The function's name and module, for error messages."""
         return place(self.function)
 
     def answer(self, request: Request, around: Iterable[Middleware] = ()) -> Response:
-        """Handle a message; what the function raises comes through.
+        """Handle a message. Exceptions of the function are passed on.
 
         Args:
             request: the message.
             around: middleware outside of the route's own.
 
         Raises:
-            MessageError: the sender may not, or the message has no such payload.
-            TypeError: what the function returned is no response.
+            MessageError: the sender may not use the route, or the payload is invalid.
+            TypeError: the function's return value is not a response.
         """
         handle: GetResponse = self._call
         for function in reversed((*around, *self.middleware)):
@@ -75,15 +75,15 @@ class Route(NamedTuple):
 
 
 def place(function: Callable[..., Any]) -> str:
-    """A function's name and module, for messages."""
+    """Return a function's name and module, for error messages."""
     return f"{getattr(function, '__name__', function)} ({function.__module__})"
 
 
 def response_of(returned: object) -> Response:
-    """The handler's response, from what a function returned.
+    """Return the handler's response for a function's return value.
 
     Raises:
-        TypeError: API Gateway would not take it.
+        TypeError: API Gateway would not accept it.
     """
     if returned is None:
         return {"statusCode": 200}
@@ -114,9 +114,9 @@ E = TypeVar("E", bound=ErrorHandler)
 
 
 class Routes:
-    """A part of an application, in a module of its own; `router.include` takes it in.
+    """The routes and hooks of one module, for `router.include`.
 
-    It is complete once it is included: a declaration after that would go unnoticed.
+    Everything must be declared before it is included; a later declaration raises an error.
     """
 
     def __init__(self) -> None:
@@ -134,12 +134,12 @@ class Routes:
         """Declare a route: `@router.route("sendmessage", operation_name="SendRoute")`.
 
         Args:
-            route_key: what the expression evaluates to for its messages.
+            route_key: the value of the expression that selects this route.
             operation_name: the route's name in the API.
-            allow: says whether the sender of a request may use it, which others are refused.
+            allow: returns True if the sender may use the route; other senders get `forbidden`.
 
         Raises:
-            DeclarationError: the key is reserved or taken, the payload cannot be validated, or
+            DeclarationError: the key is reserved or taken, the payload's type is not supported, or
                 it is too late.
         """
 
@@ -151,45 +151,49 @@ class Routes:
         return declare
 
     def default(self, function: R) -> R:
-        """Declare the route of messages that select no other, those that are no JSON too."""
+        """Declare the route for messages that select no other route, and for invalid JSON."""
         return self.route(DEFAULT)(function)
 
     def on_connect(self, hook: C) -> C:
-        """Declare what sees a client before it is let in, and may refuse it."""
+        """Declare a hook that runs before a client is connected, and may refuse it."""
         self._check_open(f"connect hook {place(hook)}")
         self.connect_hooks.append(hook)
         return hook
 
     def on_disconnect(self, hook: D) -> D:
-        """Declare what is told that a client has left, which API Gateway tells best effort."""
+        """Declare a hook that runs after a connection has ended.
+
+        API Gateway delivers `$disconnect` best effort. Without it, the hook runs when the
+        connection is found gone.
+        """
         self._check_open(f"disconnect hook {place(hook)}")
         self.disconnect_hooks.append(hook)
         return hook
 
     def on_message(self, hook: H) -> H:
-        """Declare what sees every message before its route is chosen, JSON or not.
+        """Declare a hook that gets every message before its route is selected, even invalid JSON.
 
-        It refuses a message by a MessageError. One that raises `Flooding` has a true attribute
-        `closes`: by that the function is given the right to close connections.
+        A hook refuses a message by raising a MessageError. A hook that raises `Flooding` needs an
+        attribute `closes` that is true: it grants the function the right to close connections.
         """
         self._check_open(f"message hook {place(hook)}")
         self.message_hooks.append(hook)
         return hook
 
     def middleware(self, function: M) -> M:
-        """Declare what is called around every route: `function(request, get_response)`."""
+        """Declare a function to call around every route: `function(request, get_response)`."""
         self._check_open(f"middleware {place(function)}")
         self.around.append(function)
         return function
 
     def on_error(self, kind: type[Exception]) -> Callable[[E], E]:
-        """Declare what answers an exception of a route: `function(request, error)`.
+        """Declare the handler for an exception of a route: `function(request, error)`.
 
-        Of several that fit, the one for the nearest base class is called. What it returns is as
-        if the route had returned it. If it raises a MessageError, the client gets its frame.
+        If several handlers match, the one for the nearest base class is called. Its return value is
+        treated like a route's. If it raises a MessageError, the client gets that error's frame.
 
         Raises:
-            DeclarationError: the exception has one, or it is too late.
+            DeclarationError: the exception has a handler already, or it is too late.
         """
 
         def declare(function: E) -> E:
@@ -199,7 +203,7 @@ class Routes:
         return declare
 
     def include(self, routes: "Routes") -> None:
-        """Take in what another module has declared; its middleware stays around its own routes.
+        """Add the declarations of another module. Its middleware still applies only to its routes.
 
         Raises:
             DeclarationError: a route or an exception is declared twice, or it is too late.
@@ -214,7 +218,7 @@ class Routes:
         routes.close("its Routes were included: include them below their declarations")
 
     def close(self, reason: str) -> None:
-        """Refuse further declarations from now on."""
+        """Refuse further declarations."""
         self._closed = reason
 
     def _add(self, route: Route) -> None:
@@ -222,7 +226,7 @@ class Routes:
         self._check_open(f"route {key!r} of {route.where}")
         if not key or (key.startswith("$") and key != DEFAULT):
             raise DeclarationError(
-                f"route {key!r} of {route.where}: a key must not be empty nor begin with $, "
+                f"route {key!r} of {route.where}: a key must not be empty or begin with $, "
                 "which API Gateway reserves"
             )
         if taken := self.declared.get(key):
@@ -232,10 +236,10 @@ class Routes:
         self.declared[key] = route
 
     def _add_error_handler(self, kind: type[Exception], handler: ErrorHandler) -> None:
-        self._check_open(f"the answer {place(handler)} to {kind.__name__}")
+        self._check_open(f"error handler {place(handler)} of {kind.__name__}")
         if taken := self.error_handlers.get(kind):
             raise DeclarationError(
-                f"{kind.__name__} is answered twice: by {place(taken)} and by {place(handler)}"
+                f"{kind.__name__} has two error handlers: {place(taken)} and {place(handler)}"
             )
         self.error_handlers[kind] = handler
 

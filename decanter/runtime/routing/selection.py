@@ -4,14 +4,15 @@ r"""The route selection expression, as API Gateway evaluates it.
     ${request.body.message}                              the same
     ${request.body.service}/${request.body.action}       several, joined by other text
     sendmessage                                          always the same route key
-    \$default                                            a dollar sign that begins no variable
+    \$default                                            a dollar sign without a variable
 
-A path that is not there is the empty string; so `${request.body.a}-${request.body.b}` is `x-` when
-only `a` is there. A string is itself, an array is `[item1, item2]`, anything else is its JSON
-text. Values are not evaluated again. Source: API Gateway Developer Guide, "Create routes for
-WebSocket APIs" and "WebSocket selection expressions"; what it says of arrays' items and of objects
-is one example, so the forms of those are our choice. Of JSONPath, which it also allows, names
-alone are taken.
+The value of a missing path is the empty string: `${request.body.a}-${request.body.b}` is `x-` if
+only `a` is present. A string is used unchanged, an array becomes `[item1, item2]`, anything else
+becomes its JSON text. Values are not evaluated again.
+
+Source: API Gateway Developer Guide, "Create routes for WebSocket APIs" and "WebSocket selection
+expressions". For array items and objects the guide has only one example, so their form is our
+choice. The guide also allows JSONPath; here a path consists only of names.
 """
 
 import json
@@ -37,7 +38,7 @@ class SelectionExpression(NamedTuple):
     """A checked expression.
 
     Attributes:
-        source: as it was written.
+        source: its text.
         pieces: literal text, and paths into the message.
     """
 
@@ -49,7 +50,7 @@ class SelectionExpression(NamedTuple):
         """Check an expression.
 
         Raises:
-            DeclarationError: saying from which character on it cannot be read.
+            DeclarationError: it is invalid; the error gives the position.
         """
         pieces: list[str | Path] = []
         position = 0
@@ -65,7 +66,7 @@ class SelectionExpression(NamedTuple):
         return cls(source, tuple(pieces))
 
     def evaluate(self, document: object) -> str:
-        """The route key that a parsed message selects."""
+        """Return the route key that a parsed message selects."""
         return "".join(
             piece if isinstance(piece, str) else _text(_look_up(document, piece))
             for piece in self.pieces

@@ -1,13 +1,12 @@
-"""The connection table: a PynamoDB model, and what one does with a row.
+"""The connection table: a PynamoDB model, and the operations on a row.
 
     @connection_table(env="CONNECTIONS_TABLE", read_capacity_units=5, write_capacity_units=5)
     class Connection(ConnectionModel):
         connection_id = UnicodeAttribute(hash_key=True, attr_name="connectionID")
         nickname = UnicodeAttribute(null=True)
 
-The class is the source of every name: what reads and writes, what creates the table and what the
-template says of it follow the declaration. Nothing is read at import; the table's name and the
-region are looked up when they are used.
+The class is the only source of names: reads, writes, table creation and the template all use it.
+Nothing is read at import; the table's name and the region are read when they are used.
 """
 
 from collections import defaultdict
@@ -43,11 +42,11 @@ class ConnectionModel(Model):
 
     Attributes:
         connected_at: epoch milliseconds, from the event.
-        expires_at: when DynamoDB may delete the row, 2 h 10 min later. It does so late, by days:
-            readers pass over a row that is too old to be alive.
-        table_actions: what each function calls DynamoDB for, so that it may do that and no more:
-            `record`; `page`, `count_after` and the conditional `remove`s; `remove`; `page` and
-            `remove_if_unchanged`. A subclass names what it adds.
+        expires_at: when DynamoDB may delete the row, 2 h 10 min later. DynamoDB may be days late,
+            so readers skip stale rows.
+        table_actions: the DynamoDB actions that each function may use: for `record`; for `page`,
+            `count_after` and the conditional `remove`s; for `remove`; for `page` and
+            `remove_if_unchanged`. A subclass lists only its additional ones.
     """
 
     table_actions: ClassVar[Actions] = {
@@ -61,7 +60,7 @@ class ConnectionModel(Model):
 
     @classmethod
     def record(cls, event: Mapping[str, Any], **attributes: Any) -> None:
-        """Write the row of a CONNECT event; the same event again writes the same row."""
+        """Write the row of a CONNECT event. A repeated event writes the same row."""
         context = event["requestContext"]
         expires_ms = context["connectedAt"] + MAX_AGE_MS
         row = cls(
@@ -75,12 +74,12 @@ class ConnectionModel(Model):
 
     @classmethod
     def remove(cls, connection_id: str) -> Removed | None:
-        """Delete the row and return it; None if there is none."""
+        """Delete the row and return it; None if it does not exist."""
         return cls._remove(connection_id, None)
 
     @classmethod
     def remove_if_unchanged(cls, recipient: Recipient) -> Removed | None:
-        """Delete the row and return it; None if it is not the one that was read any more."""
+        """Delete the row and return it; None if it was changed or deleted since it was read."""
         unchanged = (
             cls.connected_at == recipient.connected_at
             if recipient.connected_at
@@ -90,7 +89,7 @@ class ConnectionModel(Model):
 
     @classmethod
     def remove_if_older(cls, connection_id: str, than_ms: int) -> Removed | None:
-        """Delete the row and return it; None if the client connected later, or there is none."""
+        """Delete the row and return it; None if it does not exist or the client connected later."""
         return cls._remove(connection_id, cls.connected_at < than_ms)
 
     @classmethod
@@ -110,7 +109,7 @@ class ConnectionModel(Model):
 
     @classmethod
     def where(cls) -> str:
-        """Name the table, as an error does."""
+        """Return the table's name, for an error message."""
         return str(cls.Meta)
 
     @classmethod
@@ -120,17 +119,17 @@ class ConnectionModel(Model):
 
     @classmethod
     def identity_end(cls) -> str:
-        """The attribute that says until when a client's identity is known; "" where none does."""
+        """Return the name of the attribute with the identity's expiry; "" if there is none."""
         return ""
 
     @classmethod
     def page(cls, after: str, now_ms: int, limit: int | None = None) -> Page:
-        """Read the next part of the table: at most 1 MB of rows, of each what a recipient has.
+        """Read the next part of the table: at most 1 MB, and only the recipient's attributes.
 
         Args:
             after: a connection id, whose row need not exist any more; or `BEGINNING`.
-            now_ms: epoch milliseconds; rows older than `MAX_AGE_MS` are passed over.
-            limit: rows to read at most.
+            now_ms: epoch milliseconds; rows older than `MAX_AGE_MS` are skipped.
+            limit: maximum number of rows to read.
         """
         key, connected_at = _hash_key(cls).attr_name, cls.connected_at.attr_name
         end = cls.identity_end()
@@ -149,7 +148,7 @@ class ConnectionModel(Model):
 
     @classmethod
     def count_after(cls, after: str, now_ms: int) -> Count:
-        """Count the next part of the table: `page` without transferring it."""
+        """Count the next part of the table, like `page` without transferring it."""
         key, connected_at = _hash_key(cls).attr_name, cls.connected_at.attr_name
         question: dict[str, Any] = {
             "TableName": cls.Meta.table_name,
@@ -166,12 +165,12 @@ class ConnectionModel(Model):
 
     @classmethod
     def _get_connection(cls) -> TableConnection:
-        """PynamoDB's connection to the table, for its own methods too."""
+        """Return PynamoDB's connection to the table, also used by PynamoDB's own methods."""
         return on_one_session(super()._get_connection())
 
     @classmethod
     def __decanter__(cls) -> dict[str, Any] | None:
-        """What the tool reads of a table; None for a class that no decorator completed."""
+        """Return the declaration that the tool reads; None for a class without the decorator."""
         meta = getattr(cls, "Meta", None)
         if not isinstance(meta, TableMeta):
             return None
@@ -198,17 +197,17 @@ def connection_table(
 
     Args:
         env: the environment variable that names the table.
-        read_capacity_units: strongly consistent reads of 4 KB a second, where provisioned.
-        write_capacity_units: writes of 1 KB a second, where provisioned.
+        read_capacity_units: strongly consistent reads of 4 KB a second, if provisioned.
+        write_capacity_units: writes of 1 KB a second, if provisioned.
 
     Raises:
-        DeclarationError: the variable, a capacity or the model's key cannot be.
+        DeclarationError: the variable, a capacity or the model's key is invalid.
     """
 
     def complete(model: M) -> M:
         _check(model, env, read_capacity_units, write_capacity_units)
         meta = TableMeta(env, read_capacity_units, write_capacity_units)
-        model.Meta = meta  # type: ignore[assignment]  # an instance answers as the class would
+        model.Meta = meta  # type: ignore[assignment]  # an instance works like the class
         return model
 
     return complete
@@ -229,14 +228,14 @@ def _check(model: type[ConnectionModel], env: str, *capacities: int) -> None:
     elif any(attribute.is_range_key for attribute in attributes):
         problem = "a connection's id is its whole key: it must not have a range key"
     elif "Meta" in vars(model):
-        problem = "it must not have a Meta of its own: @connection_table makes it"
+        problem = "it must not have its own Meta: @connection_table makes it"
     else:
         return
     raise DeclarationError(f"@connection_table of {model.__name__}: {problem}")
 
 
 def _actions(model: type[ConnectionModel]) -> dict[str, list[str]]:
-    """What the model and its bases call DynamoDB for, together."""
+    """Return the DynamoDB actions of the model and all its bases."""
     actions: dict[str, set[str]] = defaultdict(set)
     for base in model.__mro__:
         for function, calls in vars(base).get("table_actions", {}).items():
@@ -245,7 +244,7 @@ def _actions(model: type[ConnectionModel]) -> dict[str, list[str]]:
 
 
 def _table(model: type[ConnectionModel]) -> TableConnection:
-    """PynamoDB's lower layer: a row as it came costs a tenth of a model's instance."""
+    """Return PynamoDB's lower layer: a plain row costs a tenth of a model's instance."""
     return model._get_connection()
 
 
@@ -254,9 +253,9 @@ def _hash_key(model: type[ConnectionModel]) -> Attribute[Any]:
 
 
 def _own_attributes(model: type[ConnectionModel], row: Mapping[str, Any]) -> dict[str, Any]:
-    """What an application has put on a row; what cannot be read is left out.
+    """Return the application's attributes of a row, without those that cannot be read.
 
-    PynamoDB's own way makes an instance, and ends at the first attribute that it cannot read.
+    PynamoDB would make an instance, and fail at the first attribute that it cannot read.
     """
     ours = (_hash_key(model).attr_name, *(model.connected_at.attr_name, model.expires_at.attr_name))
     own: dict[str, Any] = {}
@@ -283,11 +282,11 @@ def _last(answer: Mapping[str, Any], key: str) -> str | None:
 
 
 class IdentifiedModel(ConnectionModel):
-    """Base of connections that are somebody's; `@connection_table` completes it.
+    """Base of connections with an identity; `@connection_table` completes it.
 
     Attributes:
-        identity: who it is.
-        identity_expires_at: until when that is known, epoch seconds; a sweep then closes the
+        identity: the client's identity.
+        identity_expires_at: when the identity expires, epoch seconds; a sweep then closes the
             connection.
     """
 
@@ -297,7 +296,7 @@ class IdentifiedModel(ConnectionModel):
 
     @classmethod
     def identify(cls, connection_id: str) -> str | None:
-        """Whose connection it is, as it was recorded; None when that is not known."""
+        """Return the recorded identity of a connection's client; None if it is unknown."""
         name = cls.identity.attr_name
         with translated(cls.Meta):
             row = cls._get_connection().get_item(connection_id, attributes_to_get=[name])
@@ -306,5 +305,5 @@ class IdentifiedModel(ConnectionModel):
 
     @classmethod
     def identity_end(cls) -> str:
-        """The attribute that says until when a client's identity is known."""
+        """Return the name of the attribute with the identity's expiry."""
         return str(cls.identity_expires_at.attr_name)

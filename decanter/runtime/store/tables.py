@@ -1,11 +1,11 @@
-"""Tables of an application: PynamoDB models whose table the environment names.
+"""The application's tables: PynamoDB models whose table name comes from the environment.
 
     @table(env="MEMBERSHIPS_TABLE")
     class Membership(Model):
         room = UnicodeAttribute(hash_key=True)
 
-The merge template declares such a table; nothing is read at import. PynamoDB's errors become ours
-here.
+The merge template declares such a table. Nothing is read at import. PynamoDB's errors are
+translated to the framework's errors here.
 """
 
 import os
@@ -42,14 +42,14 @@ _BUSY_CODES = {
 
 
 class TableMeta:
-    """A model's `Meta`, which asks the environment for names each time PynamoDB asks for them.
+    """A model's `Meta`, which reads the environment each time PynamoDB needs a name.
 
-    PynamoDB's own timeouts, 15 s to connect and 30 s to read, outlast API Gateway's 29 s.
+    PynamoDB's own timeouts, 15 s to connect and 30 s to read, are longer than API Gateway's 29 s.
 
     Attributes:
         variable: the environment variable that names the table.
-        read_capacity_units: where the table is provisioned.
-        write_capacity_units: where the table is provisioned.
+        read_capacity_units: if the table is provisioned.
+        write_capacity_units: if the table is provisioned.
     """
 
     connect_timeout_seconds: ClassVar[float] = 1
@@ -72,27 +72,27 @@ class TableMeta:
 
     @property
     def table_name(self) -> str:
-        """The table's name; a SettingError when the variable is not set."""
+        """The table's name; a SettingError if the variable is not set."""
         return table_name(os.environ, self.variable)
 
     @property
     def region(self) -> str | None:
-        """The region, as Lambda and the AWS SDKs name it."""
+        """The region that Lambda and the AWS SDKs use."""
         return region_of(os.environ)
 
 
 class ChangedError(StoreError):
-    """The row is not the one that was read, or there is none any more."""
+    """The row has changed since it was read, or no longer exists."""
 
 
 _making = Lock()
 
 
 def on_one_session(table: TableConnection) -> TableConnection:
-    """Give PynamoDB's connection its client, made from the process's one botocore session.
+    """Give PynamoDB's connection a client of the process's one botocore session.
 
-    By itself PynamoDB makes a session in each thread that comes first, and each reads AWS's
-    service models again; and making clients is safe in one thread at a time only.
+    By default PynamoDB creates one session for each thread, and each reads AWS's service models
+    again. Clients must be created in one thread at a time.
     """
     connection = table.connection
     with _making, nullcontext() if connection._client else gc_paused():
@@ -103,7 +103,7 @@ def on_one_session(table: TableConnection) -> TableConnection:
 
 @contextmanager
 def translated(meta: Any) -> Iterator[None]:
-    """Turn PynamoDB's errors into ours.
+    """Translate PynamoDB's errors to the framework's.
 
     Args:
         meta: the model's `TableMeta`, which names the table and its variable.
@@ -116,7 +116,7 @@ def translated(meta: Any) -> Iterator[None]:
 
 def _translation(error: Exception, meta: Any) -> DecanterError:
     cause = getattr(error, "cause", error)
-    answer = getattr(cause, "response", None) or {}  # None where there was no answer
+    answer = getattr(cause, "response", None) or {}  # None without an answer
     code = answer.get("Error", {}).get("Code")
     if code == "ConditionalCheckFailedException":
         return ChangedError()
@@ -133,7 +133,7 @@ M = TypeVar("M", bound=type[Model])
 
 
 def table(*, env: str) -> Callable[[M], M]:
-    """Have a model's table named by an environment variable, when it is used.
+    """Take a model's table name from an environment variable, at each use.
 
     Args:
         env: the variable.
@@ -147,10 +147,10 @@ def table(*, env: str) -> Callable[[M], M]:
             raise DeclarationError(f"@table of {model.__name__}: env must name a variable")
         if "Meta" in vars(model):
             raise DeclarationError(
-                f"@table of {model.__name__}: it must not have a Meta of its own: @table makes it"
+                f"@table of {model.__name__}: it must not have its own Meta: @table makes it"
             )
         meta = TableMeta(env, read_capacity_units=1, write_capacity_units=1)
-        model.Meta = meta  # type: ignore[assignment]  # an instance answers as the class would
+        model.Meta = meta  # type: ignore[assignment]  # an instance works like the class
         model._get_connection = classmethod(_connection)  # type: ignore[assignment]
         return model
 
@@ -158,5 +158,5 @@ def table(*, env: str) -> Callable[[M], M]:
 
 
 def _connection(model: type[Model]) -> TableConnection:
-    """PynamoDB's connection to the table, for all of the model's methods."""
+    """Return PynamoDB's connection to the table, used by all of the model's methods."""
     return on_one_session(Model._get_connection.__func__(model))  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""Ways to @connections; `DECANTER_TRANSPORT` chooses one by name."""
+"""Transports to @connections; `DECANTER_TRANSPORT` names one."""
 
 from collections.abc import Callable
 
@@ -39,7 +39,7 @@ TRANSPORTS: dict[str, Callable[[str, Settings, Clock, Backoff], Transport]] = {
     "botocore": _botocore,
     "fast": _fast,
 }
-"""Each imports what it needs when it is chosen."""
+"""Each imports its modules only when it is used."""
 
 
 def open_transport(
@@ -48,16 +48,16 @@ def open_transport(
     clock: Clock | None = None,
     backoff: Backoff = full_jitter,
 ) -> Transport:
-    """The transport that the settings name.
+    """Return the transport that the settings name.
 
     Args:
-        endpoint: where @connections is, the stage included.
-        settings: which one, and its limits.
-        clock: times deadlines and pauses.
+        endpoint: the URL of @connections, with the stage.
+        settings: the transport's name, and its limits.
+        clock: used for deadlines and pauses.
         backoff: the pauses between the attempts of one post.
 
     Raises:
-        SettingError: there is none of that name.
+        SettingError: no transport has this name.
     """
     make = TRANSPORTS.get(settings.transport)
     if make is None:

@@ -1,11 +1,11 @@
-"""What every transport does: post to connections, with outcomes instead of exceptions.
+"""The transport protocol: post to connections, with outcomes instead of exceptions.
 
-A transport tries a post again after a 429, a 5xx, a reset and a timeout: at most `RETRIES` times
-for one recipient, after a jittered pause, and not past the deadline. A post that timed out may
-have arrived, so a recipient can get a message twice.
+A transport retries a post after a 429, a 5xx, a reset or a timeout: at most `RETRIES` times for one
+recipient, after a jittered pause, and not after the deadline. A post that timed out may have
+arrived, so a recipient can get duplicates.
 
-A connection is gone only if API Gateway says so by its own error type. A proxy, another server or
-another API can answer 400, 404 and 410 as well, and proves nothing.
+A connection is gone only if API Gateway's answer has its own error type. A proxy, another server or
+another API can also answer 400, 404 or 410. This proves nothing.
 """
 
 import json
@@ -20,34 +20,34 @@ from decanter.runtime.errors import NobodyReachedError
 from decanter.runtime.recipients import Connections, Recipient
 
 Method = Literal["POST", "GET", "DELETE"]
-"""The calls that @connections takes."""
+"""The HTTP methods of @connections."""
 
 RETRIES = 2
 
 MANY_GONE = 10
-"""So many connections that are said to be gone prove nothing while nobody was reached."""
+"""If this many connections are reported gone and none was reached, the answers prove nothing."""
 
 
 class Result(Enum):
-    """How a call to @connections ended."""
+    """The kind of an outcome."""
 
     OK = "ok"
-    """API Gateway took it."""
+    """API Gateway accepted the call."""
 
     GONE = "gone"
-    """410 `GoneException`: there is no such connection, or its `$connect` handler still runs."""
+    """410 `GoneException`: the connection does not exist, or its `$connect` handler still runs."""
 
     MALFORMED = "malformed"
     """400 `BadRequestException`: no connection can have this id."""
 
     REFUSED = "refused"
-    """403, or no credentials: this function may not call; so it will be for every recipient."""
+    """403, or no credentials: this function may not call, for any recipient."""
 
     TOO_LARGE = "too_large"
     """413: more than 131,072 bytes."""
 
     THROTTLED = "throttled"
-    """429 to the last: the account's quota is used up, or this client reads too slowly."""
+    """429, even after retries: the account's quota is used up, or this client reads too slowly."""
 
     FAILED = "failed"
     """Another status or error type, no connection to the endpoint, or no answer in time."""
@@ -66,15 +66,15 @@ _RESULTS: Mapping[int, Result] = {
 
 
 class Outcome(NamedTuple):
-    """How a call ended, after its retries.
+    """The outcome of a call after its retries.
 
     Attributes:
         result: the kind.
-        status: the last HTTP status; None when there was no answer.
-        reason: an error's type, or else its status, for the log; empty when it went well.
-        attempts: how often it was tried.
-        throttled: whether any attempt was answered 429.
-        repeated: how often it was tried again after no answer, and may have arrived before.
+        status: the last HTTP status; None without an answer.
+        reason: the error's type, or else its status, for the log; empty for success.
+        attempts: the number of attempts.
+        throttled: True if any attempt was answered 429.
+        repeated: the number of retries after an attempt without an answer, which may have arrived.
     """
 
     result: Result
@@ -86,24 +86,24 @@ class Outcome(NamedTuple):
 
     @property
     def retryable(self) -> bool:
-        """Whether another attempt may end otherwise."""
+        """True if a retry may succeed."""
         if self.result is Result.FAILED:
             return self.status is None or self.status >= HTTPStatus.INTERNAL_SERVER_ERROR
         return self.result is Result.THROTTLED
 
     @property
     def gone(self) -> bool:
-        """True if API Gateway itself says that there is no such connection, or can be none."""
+        """True if API Gateway itself answers that the connection does not or cannot exist."""
         return self.result in (Result.GONE, Result.MALFORMED)
 
     @property
     def unproven(self) -> bool:
-        """True for a 410 that is not API Gateway's own word."""
+        """True for a 410 that is not API Gateway's own answer."""
         return self.status == HTTPStatus.GONE and self.result is Result.FAILED
 
 
 def outcome_of(status: int, error_type: str = "") -> Outcome:
-    """The outcome that an HTTP status and an error type mean."""
+    """Return the outcome for an HTTP status and an error type."""
     if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
         return Outcome(Result.OK, status)
     result = _PROOFS.get((status, error_type)) or _RESULTS.get(status, Result.FAILED)
@@ -112,7 +112,7 @@ def outcome_of(status: int, error_type: str = "") -> Outcome:
 
 
 def error_type(header: str | None, body: bytes) -> str:
-    """Name an error's type as botocore does; empty if the answer has none.
+    """Return an error's type as botocore does; empty if the answer has none.
 
     Args:
         header: the value of `x-amzn-ErrorType`, such as `GoneException:http://…`; None without it.
@@ -130,7 +130,7 @@ def _type_in(body: bytes) -> str:
 
 
 def _document(body: bytes) -> dict[str, Any]:
-    """The JSON object that a body is; empty for anything else."""
+    """Return the body's JSON object; empty for any other body."""
     try:
         document = json.loads(body.decode())
     except (ValueError, RecursionError):
@@ -139,7 +139,7 @@ def _document(body: bytes) -> dict[str, Any]:
 
 
 def _describes_a_connection(body: bytes) -> bool:
-    """True for what GetConnection answers: its times in ISO 8601, and the client's address."""
+    """True for GetConnection's answer: its times in ISO 8601, and the client's address."""
     told = _document(body)
     try:
         datetime.fromisoformat(told["connectedAt"])
@@ -150,7 +150,7 @@ def _describes_a_connection(body: bytes) -> bool:
 
 
 def broken_off(error: Exception, result: Result = Result.FAILED) -> Outcome:
-    """The outcome of a call that ended with an exception instead of a status."""
+    """Return the outcome of a call that ended with an exception instead of a status."""
     return Outcome(result, reason=type(error).__name__)
 
 
@@ -159,7 +159,7 @@ UNANSWERED = Outcome(Result.FAILED, reason="no answer before the deadline")
 
 
 class Delivery(NamedTuple):
-    """What became of one recipient's post, or of another call about it."""
+    """The outcome of a call about one recipient."""
 
     recipient: Recipient
     outcome: Outcome
@@ -167,21 +167,21 @@ class Delivery(NamedTuple):
 
 @dataclass(slots=True)
 class Reach:
-    """What a process knows of an endpoint; shared by all its transports to it.
+    """A process's knowledge of an endpoint; shared by all its transports to it.
 
     Attributes:
         endpoint: the URL of @connections, with the stage.
-        reached: True once API Gateway has answered a call about any connection with a 2xx.
+        reached: True after API Gateway has answered a call about any connection with a 2xx.
     """
 
     endpoint: str
     reached: bool = False
 
     def read(self, method: Method, status: int, error_type: str, body: bytes) -> Outcome:
-        """Say what an answer means; note a success that has the form of API Gateway's own.
+        """Return the outcome of an answer. Note a success in API Gateway's own form.
 
-        API Gateway answers GET with the connection's times and address, and POST and DELETE
-        without a body. A proxy's page has another form.
+        API Gateway answers GET with the connection's times and address, and POST and DELETE without
+        a body. A proxy's page has another form.
         """
         outcome = outcome_of(status, error_type)
         if outcome.result is not Result.OK:
@@ -190,10 +190,10 @@ class Reach:
         return outcome
 
     def doubt(self, gone: int, connections: Connections) -> NobodyReachedError | None:
-        """Say why connections are not to be taken as gone; None if nothing speaks against it.
+        """Return the reason to doubt that connections are gone; None if there is none.
 
         Args:
-            gone: how many are said to be gone, with or without proof.
+            gone: the number of connections reported gone, with or without proof.
             connections: the table, which the error names.
         """
         if self.reached or gone < MANY_GONE:
@@ -202,13 +202,13 @@ class Reach:
 
 
 class Transport(Protocol):
-    """A way to @connections; safe to keep between events, used by one event at a time.
+    """A transport to @connections. It can be kept between events, for one event at a time.
 
-    POST sends a text message, GET asks about a connection, DELETE closes it, after which its
+    POST sends a text message, GET asks about a connection. DELETE closes it, and then its
     `$disconnect` handler runs. Deadlines are seconds on the monotonic clock.
 
     Attributes:
-        reach: noted by every call.
+        reach: updated by every call.
     """
 
     reach: Reach
@@ -220,14 +220,14 @@ class Transport(Protocol):
     def call_all(
         self, method: Method, recipients: Iterable[Recipient], data: bytes, deadline: float
     ) -> Iterator[Delivery]:
-        """Make the same call about many, yielding each delivery when it is known.
+        """Make the same call about many connections, yielding each delivery when it is known.
 
         A recipient is taken from the iterable only when its call can start, and none after the
-        deadline; each one taken is yielded once, in any order. Calls without an answer at the
-        deadline are yielded as failed: they may have arrived.
+        deadline. Each recipient taken is yielded once, in any order. A call without an answer at
+        the deadline is yielded as failed: it may have arrived.
         """
         ...
 
     def shutdown(self) -> None:
-        """Let go of sockets and threads; the transport is not used again."""
+        """Close sockets and threads. The transport must not be used again."""
         ...

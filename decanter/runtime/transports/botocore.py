@@ -1,7 +1,7 @@
-"""The plain transport: botocore's own client in a bounded pool of threads.
+"""The plain transport: botocore's own client in a limited pool of threads.
 
-botocore's retries are off, because a post may be tried three times and no more, within a deadline
-that botocore does not know (its default is five attempts, up to 13 seconds). While the account is
+botocore's retries are off. A post may be tried at most three times, and within a deadline that
+botocore does not know: its default is five attempts, up to 13 seconds. While the account is
 throttled, fewer posts are in flight (`Pace`).
 """
 
@@ -41,10 +41,10 @@ from decanter.runtime.transports.base import (
 
 
 class Pace:
-    """Halves at a throttled post and grows by one with each that was not.
+    """The number of posts in flight: halved after a throttled post, plus one after any other.
 
-    So a slow reader among many slows nobody down for long, and an account at its quota is not
-    pushed further.
+    So one slow reader does not slow the others down for long, and an account at its quota does not
+    get more load.
     """
 
     def __init__(self, most: int) -> None:
@@ -53,11 +53,11 @@ class Pace:
 
     @property
     def allowed(self) -> int:
-        """Posts that may be in flight now; 1 or more."""
+        """The maximum number of posts in flight now; 1 or more."""
         return self._allowed
 
     def learn(self, outcome: Outcome) -> None:
-        """Take in how a post went."""
+        """Adapt to the outcome of a post."""
         if outcome.throttled:
             self._allowed = max(1, self._allowed // 2)
         else:
@@ -71,20 +71,20 @@ OPERATIONS: Mapping[Method, str] = {
     "DELETE": "delete_connection",
 }
 OUTCOME = "Outcome"
-"""The member of an answer in which its outcome is handed on."""
+"""The member of an answer that carries its outcome."""
 
 
 class BotocoreTransport:
     """Posts through `PostToConnection`, several at once.
 
     Args:
-        endpoint: where @connections is, the stage included.
+        endpoint: the URL of @connections, with the stage.
         settings: region, concurrency and timeout.
-        clock: times deadlines and pauses.
+        clock: used for deadlines and pauses.
         backoff: the pauses between attempts.
 
     Raises:
-        SettingError: no region is known, which signing needs.
+        SettingError: the region is unknown, but signing needs it.
     """
 
     def __init__(
@@ -114,7 +114,7 @@ class BotocoreTransport:
     def call_all(
         self, method: Method, recipients: Iterable[Recipient], data: bytes, deadline: float
     ) -> Iterator[Delivery]:
-        """Make the same call about many, in the pool's threads."""
+        """Make the same call about many connections, in the pool's threads."""
         source = iter(recipients)
         pace = Pace(self._concurrency)
         landed: SimpleQueue[tuple[int, Outcome]] = SimpleQueue()
@@ -140,7 +140,7 @@ class BotocoreTransport:
         yield from (Delivery(recipient, UNANSWERED) for recipient in flying.values())
 
     def shutdown(self) -> None:
-        """Let go of sockets and threads."""
+        """Close sockets and threads."""
         self._pool.shutdown(wait=False, cancel_futures=True)
         self._client.close()
 
@@ -151,7 +151,7 @@ class BotocoreTransport:
         customized_response_dict: dict[str, Any],
         **_: object,
     ) -> None:
-        """Read an answer in place of botocore's parser, which is left an empty one."""
+        """Read an answer instead of botocore's parser, which gets an empty one."""
         body = response_dict["body"]
         customized_response_dict[OUTCOME] = self.reach.read(
             operation_model.http["method"],
@@ -174,10 +174,10 @@ class BotocoreTransport:
         call: Callable[[str], Outcome],
         landed: SimpleQueue[tuple[int, Outcome]],
     ) -> None:
-        """Call in a pool's thread, where an exception would be a recipient lost."""
+        """Make a call in a pool's thread. An exception here would lose the recipient."""
         try:
             outcome = call(recipient.connection_id)
-        except Exception as error:  # noqa: BLE001 - reported as this recipient's outcome
+        except Exception as error:  # noqa: BLE001 - becomes this recipient's outcome
             outcome = broken_off(error)
         landed.put((ticket, outcome))
 
@@ -216,16 +216,16 @@ def _client(endpoint: str, settings: Settings) -> Any:
 
 
 def _outcome(call: Callable[[], dict[str, Any]]) -> Outcome:
-    """Make one call and say how it ended."""
+    """Make one call and return its outcome."""
     try:
         answer = call()
     except ClientError as error:
         answer = error.response
-        if OUTCOME not in answer:  # another service's: STS, which refuses credentials
+        if OUTCOME not in answer:  # an answer of another service: STS, which refuses credentials
             return broken_off(error, Result.REFUSED)
     except (HTTPClientError, NoConnectionError) as error:
         return broken_off(error)
-    except BotoCoreError as error:  # no credentials, or none that can be read
+    except BotoCoreError as error:  # no credentials, or unreadable ones
         return broken_off(error, Result.REFUSED)
     outcome: Outcome = answer[OUTCOME]
     return outcome

@@ -23,7 +23,7 @@ def joined(client: WebSocketClient, nickname: str) -> WebSocket:
     return websocket
 
 
-def test_a_line_reaches_the_room_and_nobody_else(
+def test_a_line_reaches_only_the_room(
     websocket_client: WebSocketClient, alice: WebSocket, bob: WebSocket
 ) -> None:
     carol = websocket_client.connect(query={"nickname": "carol"})
@@ -34,7 +34,9 @@ def test_a_line_reaches_the_room_and_nobody_else(
 
 
 @pytest.mark.parametrize("how", ["leave", "close"])
-def test_who_leaves_is_announced_and_forgotten(alice: WebSocket, bob: WebSocket, how: str) -> None:
+def test_a_leaving_member_is_announced_and_removed(
+    alice: WebSocket, bob: WebSocket, how: str
+) -> None:
     bob.close() if how == "close" else bob.send_json({"action": "leave", "room": "tea"})
     assert alice.receive_json() == {"room": "tea", "left": "bob"}
     assert [each.connection_id for each in Membership.members("tea")] == [alice.connection_id]
@@ -42,12 +44,14 @@ def test_who_leaves_is_announced_and_forgotten(alice: WebSocket, bob: WebSocket,
 
 
 @pytest.mark.parametrize("query", ["", "nickname=", f"nickname={'x' * 33}"])
-def test_without_a_nickname_nobody_gets_in(websocket_client: WebSocketClient, query: str) -> None:
+def test_a_client_without_a_nickname_is_refused(
+    websocket_client: WebSocketClient, query: str
+) -> None:
     with pytest.raises(ConnectRefused, match="400"):
         websocket_client.connect(query=query)
 
 
-def test_mistakes_are_told_to_their_sender(alice: WebSocket, bob: WebSocket) -> None:
+def test_the_sender_gets_an_error_frame(alice: WebSocket, bob: WebSocket) -> None:
     alice.send_json({"action": "say", "room": "cellar", "text": "anyone?"})
     assert alice.receive_json()["error"]["code"] == "not_a_member"
     alice.send_json({"action": "say", "room": "tea"})

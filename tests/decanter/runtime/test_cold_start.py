@@ -1,4 +1,4 @@
-"""What a cold start does not do, seen in a process of its own."""
+"""The limits of a cold start's work, seen in a separate process."""
 
 import json
 import os
@@ -57,7 +57,7 @@ def last_line(source: str, *arguments: str) -> object:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def test_importing_the_app_imports_neither_boto3_nor_the_engine_nor_what_it_does_not_use(
+def test_importing_the_app_imports_only_what_it_uses(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for variable in [name for name in os.environ if name.startswith(("AWS_", "CONNECTIONS_"))]:
@@ -65,17 +65,17 @@ def test_importing_the_app_imports_neither_boto3_nor_the_engine_nor_what_it_does
     assert last_line(IMPORT, *NEEDLESS) == [True, []]
 
 
-def test_every_public_name_is_there_when_it_is_asked_for() -> None:
+def test_every_public_name_can_be_imported() -> None:
     assert last_line(NAMES) == []
 
 
-def test_a_name_that_there_is_not_is_missed_as_in_any_module() -> None:
+def test_an_unknown_name_raises_attribute_error() -> None:
     with pytest.raises(ImportError, match="cannot import name 'Nobody'"):
         exec("from decanter import Nobody")
     assert not hasattr(decanter, "Nobody")
 
 
-def test_a_broadcast_makes_one_session_and_no_client_but_the_tables(
+def test_a_broadcast_makes_one_session_and_only_the_tables_client(
     table: type[Connection], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     table.record(connect_event(connectedAt=int(time.time() * 1000)))

@@ -41,15 +41,15 @@ def test_the_module_shows_the_whole_tree() -> None:
                 "40 connections are said to be gone and none was reached, so none is deleted or "
                 "reported as gone: check that the endpoint https://a1.example.com/v1 is this "
                 "API's, that its stage 'v1' is the one that clients connect to, and that table "
-                "'t' (from TABLE) is this stage's. If all is right, everyone has left, and the "
-                "rows expire"
+                "'t' (from TABLE) is this stage's. If all three are right, all clients have "
+                "left, and the rows expire"
             ),
         ),
         (errors.SettingError("A", "b", "set it to c"), "A is 'b': set it to c"),
         (errors.SettingError("A", None, "set it to c"), "A is not set: set it to c"),
     ],
 )
-def test_our_own_errors_say_what_to_do(error: Exception, text: str) -> None:
+def test_configuration_errors_name_the_remedy(error: Exception, text: str) -> None:
     assert str(error) == text
 
 
@@ -94,7 +94,7 @@ ERRORS: list[tuple[MessageError, str, int, bool, str, dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("error", "code", "status", "temporary", "text", "details"), ERRORS)
-def test_every_fault_knows_its_frame(
+def test_every_client_error_has_its_frame(
     error: MessageError, code: str, status: int, temporary: bool, text: str, details: dict[str, Any]
 ) -> None:
     assert (error.code, error.status, error.temporary) == (code, status, temporary)
@@ -102,18 +102,18 @@ def test_every_fault_knows_its_frame(
     assert error.details() == details
 
 
-def test_the_table_above_has_every_error() -> None:
+def test_the_tables_cover_every_error() -> None:
     ours = {
         kind for kind in vars(errors).values() if isinstance(kind, type) and "code" in vars(kind)
     }
     assert {type(error) for error, *_ in ERRORS} == ours | {errors.Flooding}
 
 
-def test_only_a_flood_is_told_by_closing() -> None:
+def test_only_flooding_closes_the_connection() -> None:
     assert [type(error) for error, *_ in ERRORS if error.closes] == [errors.Flooding]
 
 
-def test_the_tree_has_the_code_and_the_status_of_every_mistake() -> None:
+def test_the_tree_shows_the_code_and_status_of_every_client_error() -> None:
     for error, code, status, *_ in ERRORS:
         row = rf"─ {type(error).__name__} +{code} +{status}"
         assert re.search(row, str(errors.__doc__)), row

@@ -20,7 +20,7 @@ def collector() -> Iterator[None]:
     (gc.enable if enabled else gc.disable)()
 
 
-def test_nothing_is_collected_meanwhile_and_all_is_afterwards() -> None:
+def test_garbage_is_collected_only_after_the_block() -> None:
     with gc_paused():
         assert not gc.isenabled()
         cycle = weakref.ref(Cycle())
@@ -30,27 +30,27 @@ def test_nothing_is_collected_meanwhile_and_all_is_afterwards() -> None:
     assert cycle() is None
 
 
-def test_what_was_made_meanwhile_is_old() -> None:
+def test_objects_from_the_block_are_in_the_oldest_generation() -> None:
     with gc_paused():
         made = Cycle()
     old = gc.get_objects(generation=2)
     assert any(each is made for each in old)
 
 
-def test_it_is_on_again_after_an_exception() -> None:
+def test_an_exception_turns_it_on_again() -> None:
     with pytest.raises(LookupError), gc_paused():
         raise LookupError
     assert gc.isenabled()
 
 
-def test_one_that_is_off_stays_off() -> None:
+def test_a_disabled_collector_stays_disabled() -> None:
     gc.disable()
     with gc_paused():
         pass
     assert not gc.isenabled()
 
 
-def test_a_pause_within_a_pause_does_not_end_it() -> None:
+def test_a_nested_pause_does_not_end_the_outer_one() -> None:
     with gc_paused():
         with gc_paused():
             pass

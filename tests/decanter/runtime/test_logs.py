@@ -9,7 +9,7 @@ from tests.support.fakes import FakeClock
 from tests.support.fixtures import LogLines
 
 
-def test_a_line_is_bare_json_on_standard_output_and_appears_once(
+def test_a_line_is_plain_json_on_standard_output_and_appears_once(
     log_lines: LogLines, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Chalice gives the logger with the app's name a handler and the level ERROR."""
@@ -25,7 +25,7 @@ def test_a_line_is_bare_json_on_standard_output_and_appears_once(
     assert captured.err == ""
 
 
-def test_an_events_line_has_its_ids_and_how_it_went_and_no_query_string(
+def test_an_events_line_has_ids_and_outcome_and_no_query_string(
     log_lines: LogLines,
 ) -> None:
     clock = FakeClock()
@@ -48,7 +48,7 @@ def test_an_events_line_has_its_ids_and_how_it_went_and_no_query_string(
     ]
 
 
-def test_our_own_errors_are_one_sentence_and_others_come_with_their_traceback(
+def test_framework_errors_are_one_sentence_and_others_have_a_traceback(
     log_lines: LogLines,
 ) -> None:
     line = EventLine(connect_event(), FakeClock(), cold=False)

@@ -1,4 +1,4 @@
-"""Payload types, as an application writes them, and messages against them."""
+"""Payload types, as an application declares them, and messages that match them or not."""
 
 import datetime as dt
 import json
@@ -79,7 +79,7 @@ def read(function: Any, message: str) -> Any:
     return reader(json.loads(message))
 
 
-def test_a_message_becomes_what_the_type_says() -> None:
+def test_a_message_becomes_a_value_of_the_type() -> None:
     message = """{"message": "draw", "at": {"x": 1, "z": 9}, "style": {"color": "red", "x": 1},
                  "tags": ["a"], "points": [{"x": 1.5, "y": -2}], "extra": {"a": 1, "b": "c"},
                  "note": [null]}"""
@@ -90,18 +90,18 @@ def test_a_message_becomes_what_the_type_says() -> None:
     assert isinstance(drawn.at.x, float)
 
 
-def test_what_is_left_out_has_its_default() -> None:
+def test_a_missing_member_gets_its_default() -> None:
     assert read(draw, '{"at": {"x": 0}}') == Draw(Point(0.0))
 
 
-def test_a_type_may_name_itself() -> None:
+def test_a_type_may_be_recursive() -> None:
     tree = read(grow, '{"name": "a", "children": [{"name": "b"}]}')
     assert tree == Tree("a", [Tree("b")])
     with pytest.raises(InvalidPayload, match=r"'children\[0\].children\[1\].name' is missing"):
         read(grow, '{"name": "a", "children": [{"name": "b", "children": [{"name": ""}, {}]}]}')
 
 
-def test_a_typed_dict_is_the_members_that_it_names() -> None:
+def test_a_typed_dict_contains_only_its_own_members() -> None:
     assert read(paint, '{"message": "paint", "color": "green", "width": 2}') == {
         "color": "green",
         "width": 2,
@@ -120,7 +120,7 @@ def test_a_pydantic_model_validates_as_pydantic_does() -> None:
         assert str(caught.value).startswith(error)
 
 
-def test_a_dataclass_may_check_more_than_types() -> None:
+def test_a_dataclass_may_check_values_too() -> None:
     with pytest.raises(InvalidPayload, match="'text' must not be empty"):
         read(check, '{"text": ""}')
 
@@ -150,14 +150,14 @@ def test_a_dataclass_may_check_more_than_types() -> None:
         ),
     ],
 )
-def test_what_is_wrong_is_named_by_its_path(message: str, error: str) -> None:
+def test_an_error_names_the_path(message: str, error: str) -> None:
     with pytest.raises(InvalidPayload) as caught:
         read(draw, message)
     assert str(caught.value) == error
 
 
 @pytest.mark.parametrize("message", ["[]", "3", "null", '"x"'])
-def test_a_message_that_is_no_object_has_no_payload(message: str) -> None:
+def test_a_message_that_is_not_an_object_has_no_payload(message: str) -> None:
     with pytest.raises(NotAnObject):
         read(draw, message)
 
@@ -223,7 +223,7 @@ def nothing() -> None: ...
           for each in (crowded, nothing)),
     ],
 )  # fmt: skip
-def test_what_cannot_be_validated_is_refused_when_it_is_declared(function: Any, error: str) -> None:
+def test_an_unsupported_type_is_refused_at_declaration(function: Any, error: str) -> None:
     with pytest.raises(DeclarationError) as caught:
         payload_reader(function)
     assert error in str(caught.value)

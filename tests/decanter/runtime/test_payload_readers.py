@@ -1,4 +1,4 @@
-"""What the tables of test_payload do not reach."""
+"""Cases that the tables of test_payload do not cover."""
 
 from decimal import Decimal
 from typing import Any
@@ -10,7 +10,7 @@ from decanter.runtime.errors import InvalidPayload
 
 
 @pytest.mark.parametrize(("value", "is_one"), [(1, True), (True, False), ("a", True), (None, True)])
-def test_a_literal_is_of_its_own_type(value: Any, is_one: bool) -> None:
+def test_a_literal_compares_the_type_too(value: Any, is_one: bool) -> None:
     read = readers.literal((1, "a", None))
     if is_one:
         assert read(value) == value
@@ -19,29 +19,29 @@ def test_a_literal_is_of_its_own_type(value: Any, is_one: bool) -> None:
             read(value)
 
 
-def test_an_integer_of_thousands_of_digits_is_no_whole_number() -> None:
+def test_an_integer_of_thousands_of_digits_is_refused() -> None:
     """The JSON reader makes it a Decimal."""
     with pytest.raises(InvalidPayload, match="must be a whole number"):
         readers.SIMPLE[int](Decimal("9" * 5000))
 
 
-def test_anything_is_anything() -> None:
+def test_any_accepts_every_value() -> None:
     values = [None, True, 1.5, "a", [1], {"a": 1}]
     for kind in (Any, object):
         assert [readers.SIMPLE[kind](value) for value in values] == values
 
 
-def test_of_several_structures_the_one_that_nearly_fits_says_what_is_wrong() -> None:
+def test_a_union_reports_the_error_of_the_closest_structure() -> None:
     one = readers.structure(dict, {"kind": readers.literal(("one",))}, {"kind"})
     other = readers.structure(dict, {"kind": readers.literal(("other",))}, {"kind"})
     read = readers.one_of([one, readers.SIMPLE[str]])
     with pytest.raises(InvalidPayload, match="'kind' must be 'one'"):
         read({"kind": "two"})
-    with pytest.raises(InvalidPayload, match="'' must be of another form"):
+    with pytest.raises(InvalidPayload, match="'' must be of another type"):
         readers.one_of([one, other])({"kind": "two"})
 
 
-def test_a_model_that_fails_otherwise_is_our_fault() -> None:
+def test_another_error_of_a_model_is_an_internal_error() -> None:
     class Model:
         @staticmethod
         def model_validate(value: Any) -> None:

@@ -30,7 +30,7 @@ def context_of(client: object) -> object:
     return client._endpoint.http_session._manager.connection_pool_kw["ssl_context"]  # type: ignore[attr-defined]
 
 
-def test_it_verifies_as_the_standard_librarys_own_does() -> None:
+def test_it_verifies_like_the_standard_librarys_default_context() -> None:
     shared, usual = SharedContext(AUTHORITIES), ssl.create_default_context(cafile=AUTHORITIES)
     assert shared.verify_mode is usual.verify_mode is ssl.CERT_REQUIRED
     assert shared.check_hostname
@@ -39,7 +39,7 @@ def test_it_verifies_as_the_standard_librarys_own_does() -> None:
     assert shared.cert_store_stats() == usual.cert_store_stats()
 
 
-def test_authorities_are_read_once_and_others_still_can_be_added() -> None:
+def test_authorities_are_read_once_and_more_can_be_added() -> None:
     context = SharedContext(AUTHORITIES)
     before = context.cert_store_stats()
     context.load_verify_locations(AUTHORITIES)
@@ -51,10 +51,10 @@ def test_authorities_are_read_once_and_others_still_can_be_added() -> None:
         context.load_verify_locations(AUTHORITIES, None, "no certificate")
 
 
-def test_nobody_can_have_it_verify_less() -> None:
+def test_verification_cannot_be_turned_off() -> None:
     context = SharedContext(AUTHORITIES)
     context.check_hostname = True
-    with pytest.raises(ValueError, match="checks the name of every peer"):
+    with pytest.raises(ValueError, match="always checks the host name of its peer"):
         context.check_hostname = False
     with pytest.raises(ValueError, match="CERT_NONE"):
         context.verify_mode = ssl.CERT_NONE
@@ -68,14 +68,14 @@ def test_botocores_client_for_the_table_uses_the_posts_context() -> None:
     assert context_of(table) is tls_context(ca_bundle())
 
 
-def test_one_without_tls_and_one_of_another_make_keep_what_they_have() -> None:
+def test_a_client_without_tls_or_of_another_form_is_unchanged() -> None:
     local = client("http://127.0.0.1:8000")
     share_with(local)
     assert not isinstance(context_of(local), SharedContext)
     share_with(SimpleNamespace())
 
 
-def test_without_the_file_of_authorities_botocore_is_left_to_say_so(
+def test_a_missing_file_of_authorities_is_left_to_botocore(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("AWS_CA_BUNDLE", "/nowhere.pem")

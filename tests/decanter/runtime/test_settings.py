@@ -27,7 +27,7 @@ def test_every_variable_is_read() -> None:
     )
 
 
-def test_our_own_endpoint_wins_over_the_aws_one_which_wins_over_the_event() -> None:
+def test_the_decanter_variable_overrides_the_aws_one() -> None:
     aws = {"AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI": "http://127.0.0.1:8000/v1"}
     assert Settings.from_env(aws).management_endpoint == "http://127.0.0.1:8000/v1"
     both = aws | {"DECANTER_MANAGEMENT_ENDPOINT": "https://a/b"}
@@ -47,7 +47,7 @@ def test_our_own_endpoint_wins_over_the_aws_one_which_wins_over_the_event() -> N
         ("DECANTER_DEADLINE_SECONDS", "nan", "set it to a number from 0.1 to 900"),
     ],
 )
-def test_a_bad_value_is_named_with_its_variable_and_what_is_accepted(
+def test_an_error_names_variable_value_and_accepted_values(
     variable: str, value: str, accepted: str
 ) -> None:
     with pytest.raises(SettingError) as caught:
@@ -58,15 +58,13 @@ def test_a_bad_value_is_named_with_its_variable_and_what_is_accepted(
 @pytest.mark.parametrize(
     ("value", "minutes"), [(None, None), ("", None), ("0", None), ("1", 1), ("120", 120)]
 )
-def test_a_sweep_is_as_often_as_asked_for_and_otherwise_never(
-    value: str | None, minutes: int | None
-) -> None:
+def test_the_sweep_interval_is_optional(value: str | None, minutes: int | None) -> None:
     environ = {} if value is None else {"DECANTER_SWEEP_MINUTES": value}
     assert sweep_minutes(environ) == minutes
 
 
 @pytest.mark.parametrize("value", ["121", "-1", "0.5", "often"])
-def test_a_sweeps_rate_that_cannot_be_is_named(value: str) -> None:
+def test_an_invalid_sweep_interval_is_named(value: str) -> None:
     with pytest.raises(SettingError) as caught:
         sweep_minutes({"DECANTER_SWEEP_MINUTES": value})
     assert str(caught.value) == (
@@ -74,13 +72,13 @@ def test_a_sweeps_rate_that_cannot_be_is_named(value: str) -> None:
     )
 
 
-def test_lambdas_region_wins_over_the_sdks_default() -> None:
+def test_lambdas_region_overrides_the_sdks_default() -> None:
     assert region_of({"AWS_REGION": "a", "AWS_DEFAULT_REGION": "b"}) == "a"
     assert region_of({"AWS_DEFAULT_REGION": "b"}) == "b"
     assert region_of({}) is None
 
 
-def test_a_missing_table_variable_names_the_command_that_mends_it() -> None:
+def test_a_missing_table_variable_names_the_command_to_run() -> None:
     with pytest.raises(SettingError) as caught:
         table_name({}, "CONNECTIONS_TABLE")
     assert str(caught.value) == (

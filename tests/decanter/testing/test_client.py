@@ -104,7 +104,9 @@ def test_a_refused_connection_raises_with_its_status(
 
 
 def test_a_refusal_says_what_the_handler_raised(client: WebSocketClient) -> None:
-    with pytest.raises(ConnectRefused, match=r"502 .*; the handler raised RuntimeError: told to"):
+    with pytest.raises(
+        ConnectRefused, match=r"502 .*; the handler raised RuntimeError: as requested"
+    ):
         client.connect(query="raise")
 
 
@@ -138,7 +140,7 @@ def test_what_is_missing_is_said_at_once_with_what_the_handler_raised(
         alice.receive()
     assert str(caught.value) == (
         f"client 1 ({alice.connection_id}, ?nickname=alice) has no frame to receive; "
-        "the last handler raised RuntimeError: told to"
+        "the last handler raised RuntimeError: as requested"
     )
 
 

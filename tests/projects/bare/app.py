@@ -1,4 +1,4 @@
-"""A Chalice app with a message handler alone."""
+"""A Chalice app with only a message handler."""
 
 import boto3
 from chalice import Chalice

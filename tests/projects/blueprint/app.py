@@ -7,7 +7,7 @@ extra = Blueprint(__name__)
 
 @extra.on_ws_message()
 def message(event):
-    """Never get this far."""
+    """Never called."""
 
 
 app = Chalice(app_name="blueprint")

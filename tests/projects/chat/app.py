@@ -1,4 +1,4 @@
-"""A chat with rooms and nicknames, in the way of Chalice's own tutorial."""
+"""A chat with rooms and nicknames, like Chalice's own tutorial."""
 
 from boto3.session import Session
 from chalice import Chalice
@@ -20,7 +20,7 @@ def connect(event):
 
 @app.on_ws_disconnect()
 def disconnect(event):
-    """Forget it, and tell its room."""
+    """Delete it, and notify its room."""
     room = storage.room(event.connection_id)
     name = storage.name(event.connection_id)
     storage.leave(event.connection_id)
@@ -30,5 +30,5 @@ def disconnect(event):
 
 @app.on_ws_message()
 def message(event):
-    """Hand the line over."""
+    """Pass the line on."""
     chat.handle(event.connection_id, event.body)

@@ -1,4 +1,4 @@
-"""The echo server of a Chalice tutorial: what one client sends comes back to it."""
+"""The echo server of a Chalice tutorial: each client gets its own messages back."""
 
 from boto3.session import Session
 from chalice import Chalice, WebsocketDisconnectedError

@@ -1,7 +1,7 @@
-"""A plain Chalice app, with no code of ours, that does what a test's client tells it to.
+"""A plain Chalice app, without Decanter, that follows the commands of a test's client.
 
-The connect handler obeys the query string, the message handler the message. What the handlers
-got is kept in a file each, so that a test can read an event that no client sees.
+The connect handler follows the query string, the message handler the message. Each handler writes
+its event to a file, so a test can read an event that no client sees.
 """
 
 import json
@@ -27,7 +27,7 @@ def stamp(event, get_response):
 
 
 def keep(event):
-    """Write the event where the test looks for it, whole or not at all."""
+    """Write the event to the test's file, atomically."""
     context = event.to_dict()["requestContext"]
     path = EVENTS / f"{context['eventType']}-{context['connectionId']}.json"
     path.with_suffix(".part").write_text(json.dumps(event.to_dict()))
@@ -36,11 +36,11 @@ def keep(event):
 
 @app.on_ws_connect()
 def arrive(event):
-    """Obey the query string."""
+    """Follow the query string."""
     keep(event)
     query = event.to_dict().get("queryStringParameters") or {}
     if "raise" in query:
-        raise RuntimeError("told to")
+        raise RuntimeError("as requested")
     if "exit" in query:
         os._exit(3)
     if "sleep" in query:
@@ -54,7 +54,7 @@ def arrive(event):
 
 @app.on_ws_message()
 def obey(event):
-    """Obey the message: an object with one command, or anything else, which is echoed."""
+    """Follow the message: an object with one command. Anything else is echoed."""
     try:
         order = json.loads(event.body)
     except ValueError:
@@ -75,11 +75,11 @@ def send(event, value):
 
 def fail(event, _):
     """Raise."""
-    raise RuntimeError("told to")
+    raise RuntimeError("as requested")
 
 
 def sleep(event, seconds):
-    """Take long, then say so."""
+    """Sleep, then answer."""
     time.sleep(seconds)
     app.websocket_api.send(event.connection_id, "slept")
 
@@ -95,7 +95,7 @@ def leave(event, status):
 
 
 def show(event, what):
-    """Send the event itself, the context or the environment."""
+    """Send the event, the context or the environment."""
     keep(event)
     shown = {
         "event": event.to_dict,
@@ -122,7 +122,7 @@ def info(event, connection_id):
 
 
 def close(event, connection_id):
-    """Close a connection, one's own if none is named; say whether it was there."""
+    """Close a connection, by default its own; send if it was open."""
     try:
         app.websocket_api.close(connection_id or event.connection_id)
     except WebsocketDisconnectedError:
@@ -130,7 +130,7 @@ def close(event, connection_id):
 
 
 def post(event, order):
-    """Post through a client that names a real endpoint itself."""
+    """Post through a client with an explicit real endpoint."""
     stage = event.to_dict()["requestContext"]["stage"]
     client = boto3.client(
         "apigatewaymanagementapi",
@@ -152,22 +152,22 @@ ORDERS = {
 
 @app.on_ws_disconnect()
 def depart(event):
-    """Keep the event, see whether the connection is still known, then raise: nobody minds."""
+    """Write the event, check if the connection is still known, then raise: it has no effect."""
     try:
         app.websocket_api.info(event.connection_id)
     except WebsocketDisconnectedError:
         (EVENTS / f"gone-{event.connection_id}").touch()
     keep(event)
-    raise RuntimeError("a disconnect handler's outcome is nobody's")
+    raise RuntimeError("nobody uses a disconnect handler's outcome")
 
 
 @app.route("/")
 def index():
-    """An HTTP route beside the socket."""
+    """An HTTP route in addition to the WebSocket."""
     return {"hello": app.current_request.query_params or "world"}
 
 
 @app.route("/items/{name}", methods=["PUT"])
 def put_item(name):
-    """Another one, with a body."""
+    """An HTTP route with a body."""
     return Response({name: app.current_request.json_body}, status_code=201)

@@ -12,7 +12,7 @@ app.websocket_api.session = boto3.session.Session()
 
 @app.on_ws_message()
 def message(event):
-    """Send the event's context back; a two-way route answers with what it was told."""
+    """Send the event's context back. In a two-way route, return it."""
     context = event.to_dict()["requestContext"]
     if context["routeKey"] == "two-way":
         order = json.loads(event.body)

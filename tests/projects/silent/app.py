@@ -8,4 +8,4 @@ app.experimental_feature_flags.update(["WEBSOCKETS"])
 
 @app.on_ws_connect()
 def connect(event):
-    """Let in."""
+    """Accept the client."""

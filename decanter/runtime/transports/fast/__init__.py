@@ -1,1 +1,1 @@
-"""Posts to @connections over its own sockets, from one loop."""
+"""Posts to @connections over sockets of its own, in one loop."""

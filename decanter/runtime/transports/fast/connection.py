@@ -1,4 +1,4 @@
-"""One connection to the endpoint, TCP or TLS, that never blocks."""
+"""A non-blocking connection to the endpoint, TCP or TLS."""
 
 import errno
 import os
@@ -10,34 +10,34 @@ from typing import Any
 from decanter.runtime.transports.fast.http1 import Answer, read_answer
 
 RECEIVE_BYTES = 479
-"""Twice a usual answer, and what Python's own allocator gives without asking the C library's."""
+"""Twice the usual answer, and small enough for Python's own allocator."""
 
 _WANTS_READ = (ssl.SSLWantReadError, BlockingIOError)
 _WANTS_WRITE = (ssl.SSLWantWriteError, BlockingIOError)
 
 Address = tuple[int, int, int, str, Any]
-"""One of `socket.getaddrinfo`."""
+"""An address of `socket.getaddrinfo`."""
 
 
 class Connection:
-    """Sends a request, receives its answer, then takes the next one.
+    """Sends a request, receives its answer, then accepts the next request.
 
-    A request may be given before the connection is open: it is sent once it is.
+    A request may be passed before the connection is open. It is sent as soon as it is open.
 
     Args:
-        address: where to connect.
-        tls: verifies the peer; None: plain TCP.
-        server_name: whom TLS verifies.
+        address: the address to connect to.
+        tls: the context that verifies the peer; None: plain TCP.
+        server_name: the host name that TLS verifies.
 
     Attributes:
-        descriptor: the socket's; it stays the same.
-        open: whether requests can be sent: TCP is connected, and TLS agreed upon.
-        wants: the selector's events for which `proceed` has to be called.
-        watched: those of which the selector has been told.
-        answers: how many answers it has received.
+        descriptor: the socket's file descriptor; it never changes.
+        open: True if requests can be sent: TCP is connected and the TLS handshake complete.
+        wants: the selector's events after which `proceed` must be called.
+        watched: the events that are registered with the selector.
+        answers: the number of answers received.
 
     Raises:
-        OSError: there is no socket left, or no way to the address.
+        OSError: no socket is left, or the address is unreachable.
     """
 
     __slots__ = (
@@ -75,11 +75,11 @@ class Connection:
 
     @property
     def silent(self) -> bool:
-        """Whether nothing of an answer has come since the request."""
+        """True if no byte of an answer has arrived since the request."""
         return not self._received
 
     def start(self, request: bytes) -> None:
-        """Begin an exchange.
+        """Send a request.
 
         Raises:
             OSError: the connection is dead.
@@ -91,11 +91,11 @@ class Connection:
             self._flush()
 
     def proceed(self) -> Answer | None:
-        """Go on as far as the socket allows; gives the answer once it is whole.
+        """Read and write as much as the socket allows; return the answer when it is complete.
 
         Raises:
-            OSError: the connection is dead, or its peer is not whom the certificate names.
-            BadAnswerError: the answer is none.
+            OSError: the connection is dead, or the certificate does not match the peer.
+            BadAnswerError: the answer is invalid.
         """
         if not self.open and not self._advance():
             return None
@@ -117,21 +117,21 @@ class Connection:
                 return answer._replace(reusable=False) if self._unsent else answer
 
     def still_open(self) -> bool:
-        """Whether an idle connection has not been closed; what TLS sends by itself is read."""
+        """True if an idle connection is still open. Reads TLS's own messages."""
         try:
             self._socket.recv(RECEIVE_BYTES)
         except _WANTS_READ:
             return True
         except OSError:
             return False
-        return False  # closed, or an answer that nobody asked for
+        return False  # closed, or an answer without a request
 
     def close(self) -> None:
-        """Close the socket, without a farewell that could block."""
+        """Close the socket without a TLS goodbye, which could block."""
         self._socket.close()
 
     def _advance(self) -> bool:
-        """Open the connection further; say whether it is open."""
+        """Continue to open the connection; return True if it is open."""
         if self._secured is None:
             code = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
             if code:

@@ -1,7 +1,7 @@
-"""HTTP/1.1 as a client of @connections needs it, without I/O: bytes in, an answer out.
+"""The part of HTTP/1.1 that a client of @connections needs, without I/O.
 
-One request is on a connection at a time, so what stands in its buffer is one answer, or the
-beginning of one (RFC 9112, sections 6 and 9).
+A connection has one request at a time, so its buffer holds one answer or the beginning of one (RFC
+9112, sections 6 and 9).
 """
 
 import re
@@ -22,19 +22,20 @@ _USUAL = rb"(?:[^CTct\r][^\r]*+\r\n|[Cc]ontent-[Tt]ype:[^\r]*+\r\n|[Cc]onnection
 _PLAIN = re.compile(
     rb"HTTP/1\.1 200 [^\r]*+\r\n" + _USUAL + rb"[Cc]ontent-[Ll]ength: 0\r\n" + _USUAL + rb"\r\n"
 )
-"""Nearly every answer: success, nothing more to say, go on. It is read for every post, so in one
-go: any other field that begins as one of those that matter leaves it to the full reading."""
+"""Matches nearly every answer: success, no body, keep the connection. It runs for every post, so it
+is one expression. Any field that starts like one that matters is left to the full parser.
+"""
 
 
 class Endpoint(NamedTuple):
-    """Where @connections is.
+    """The address of @connections.
 
     Attributes:
-        secure: whether by TLS.
-        host: its name or address.
-        port: its port.
-        authority: the host as the `Host` header has it, the port only where it is not the usual.
-        path: of the stage, without a slash at its end.
+        secure: True for TLS.
+        host: a name or an address.
+        port: the port.
+        authority: the value of the `Host` header; it contains the port unless it is the default.
+        path: the stage's path, without a slash at its end.
     """
 
     secure: bool
@@ -45,7 +46,7 @@ class Endpoint(NamedTuple):
 
     @classmethod
     def parse(cls, url: str) -> "Endpoint":
-        """Read a URL such as `https://{api id}.execute-api.{region}.amazonaws.com/{stage}`."""
+        """Parse a URL such as `https://{api id}.execute-api.{region}.amazonaws.com/{stage}`."""
         parts = urlsplit(url)
         secure = parts.scheme == "https"
         usual = 443 if secure else 80
@@ -56,13 +57,13 @@ class Endpoint(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """A whole response.
+    """A complete response.
 
     Attributes:
-        status: its code.
+        status: the status code.
         error: the error's type, as botocore names it; empty if the answer has none.
-        body: its content.
-        reusable: whether the connection takes another request.
+        body: the content.
+        reusable: True if the connection accepts another request.
     """
 
     status: int
@@ -75,21 +76,21 @@ PLAIN = Answer(200, "", b"", reusable=True)
 
 
 class BadAnswerError(Exception):
-    """What came is no HTTP/1.1 response, is too large, or ended too early."""
+    """The bytes are not an HTTP/1.1 response, or it is too large or ended too early."""
 
 
 def read_answer(data: bytes, *, ended: bool = False) -> Answer | None:
-    """Read the answer that is in a buffer.
+    """Read the answer in a buffer.
 
     Args:
-        data: all that came since the request was sent.
-        ended: whether the peer sends no more.
+        data: all bytes received since the request was sent.
+        ended: True if the peer sends no more.
 
     Returns:
-        The answer; None when more has to come.
+        The answer; None if it is incomplete.
 
     Raises:
-        BadAnswerError: nothing that comes can make it one.
+        BadAnswerError: further bytes cannot make it valid.
     """
     if _PLAIN.fullmatch(data) and not ended:
         return PLAIN
@@ -105,15 +106,15 @@ def read_answer(data: bytes, *, ended: bool = False) -> Answer | None:
                 break
             kept = line[1] == b"1" and not ended
             return answer if kept else answer._replace(reusable=False)
-        start = end + len(_HEAD_END)  # 100 Continue and its like
+        start = end + len(_HEAD_END)  # skips 100 Continue and other 1xx answers
         end = data.find(_HEAD_END, start)
     if ended or len(data) > MAX_ANSWER_BYTES:
-        raise BadAnswerError("closed before an answer was whole" if ended else "too large")
+        raise BadAnswerError("closed before the answer was complete" if ended else "too large")
     return None
 
 
 def _answer(data: bytes, start: int, end: int, status: int, *, ended: bool) -> Answer | None:
-    """The answer whose head is from `start` to `end`; None when its body is not all there."""
+    """Return the answer whose head is from `start` to `end`; None if its body is incomplete."""
     head = data[start : end + 2]
     lower = head.lower()
     content = _content(lower, status, data, end + len(_HEAD_END), ended=ended)
@@ -126,7 +127,7 @@ def _answer(data: bytes, start: int, end: int, status: int, *, ended: bool) -> A
 
 
 def _field(head: bytes, lower: bytes, name: bytes) -> bytes:
-    """A field's value, its name given in lower case between line end and colon; else empty."""
+    """Return a field's value, or empty. `name` is lower case, between line end and colon."""
     start = lower.find(name)
     if start < 0:
         return b""
@@ -137,7 +138,7 @@ def _field(head: bytes, lower: bytes, name: bytes) -> bytes:
 def _content(
     head: bytes, status: int, data: bytes, start: int, *, ended: bool
 ) -> tuple[bytes, int] | None:
-    """The body and where it ends; None when it is not all there."""
+    """Return the body and its end; None if it is incomplete."""
     if status in _BODILESS:
         return b"", start
     if coding := _field(head, head, b"\r\ntransfer-encoding:"):
@@ -160,14 +161,14 @@ def _chunks(data: bytes, at: int) -> tuple[bytes, int] | None:
         if len(data) < at + size + 2:
             return None
         if data[at + size : at + size + 2] != b"\r\n":
-            raise BadAnswerError("a chunk longer than it says")
+            raise BadAnswerError("a chunk longer than its size")
         body += data[at : at + size]
         at += size + 2
     return None
 
 
 def _trailers(body: bytes, data: bytes, at: int) -> tuple[bytes, int] | None:
-    """The body, once the empty line that ends a chunked one is there."""
+    """Return a chunked body after the empty line that ends it; None if that is missing."""
     while (line_end := data.find(b"\r\n", at)) >= 0:
         if line_end == at:
             return body, at + 2
@@ -177,7 +178,7 @@ def _trailers(body: bytes, data: bytes, at: int) -> tuple[bytes, int] | None:
 
 def _number(digits: bytes, form: re.Pattern[bytes], base: int) -> int:
     if form.fullmatch(digits) is None:
-        raise BadAnswerError("a length that is no number")
+        raise BadAnswerError("a length that is not a number")
     return int(digits, base)
 
 

@@ -1,6 +1,6 @@
-"""The loop: one message on its way to many, over connections that never block.
+"""The loop that sends one message to many recipients, over non-blocking connections.
 
-`Post` is one recipient's request, from attempt to attempt; `Backlog` holds those that wait.
+`Post` is one recipient's request with all its attempts; `Backlog` holds the waiting ones.
 """
 
 import heapq
@@ -33,19 +33,19 @@ _OK = Result.OK  # a global is found faster than an enumeration's member
 
 
 class Post:
-    """A request on its way to one connection.
+    """A request to one recipient.
 
     Args:
-        recipient: whose connection.
+        recipient: the connection.
 
     Attributes:
-        outcome: of the last attempt.
-        attempts: those that have ended.
-        throttled: whether any was answered 429.
-        repeated: how often another followed one without an answer.
-        sent_at: when the last one began, monotonic seconds.
-        replayed: whether it was sent again because a kept connection was found dead.
-        signed_again: whether it was sent again because its signature was refused.
+        outcome: the last attempt's outcome.
+        attempts: the number of attempts that have ended.
+        throttled: True if any attempt was answered 429.
+        repeated: the number of retries after an attempt without an answer.
+        sent_at: when the last attempt started, monotonic seconds.
+        replayed: True if it was sent again because a kept connection was dead.
+        signed_again: True if it was sent again because its signature was refused.
     """
 
     outcome = UNANSWERED
@@ -60,7 +60,7 @@ class Post:
         self.recipient = recipient
 
     def end_attempt(self, outcome: Outcome) -> bool:
-        """Take in how an attempt ended; say whether another one is due."""
+        """Note an attempt's outcome; return True if another attempt is due."""
         self.outcome = outcome
         self.attempts += 1
         if outcome.result is _OK:
@@ -72,7 +72,7 @@ class Post:
         return True
 
     def delivery(self) -> Delivery:
-        """What has become of it so far."""
+        """Return the delivery with the outcome so far."""
         outcome = self.outcome
         if self.attempts > 1:
             outcome = outcome._replace(
@@ -84,10 +84,10 @@ class Post:
 
 
 class Backlog:
-    """Those to be sent again, at once or later, and the recipients who had no attempt yet.
+    """Posts to retry, now or later, and recipients without an attempt.
 
     Args:
-        recipients: each is taken when its post can begin.
+        recipients: each is taken when its post can start.
     """
 
     def __init__(self, recipients: Iterator[Recipient]) -> None:
@@ -99,16 +99,16 @@ class Backlog:
 
     @property
     def empty(self) -> bool:
-        """Whether nothing is left; known once somebody asked for one more than there is."""
+        """True if nothing is left. This is known only after `first` has found no recipient."""
         return self._taken_all and not (self._at_once or self._later)
 
     @property
     def due(self) -> float:
-        """When the next of those for later is due, monotonic seconds; infinity without one."""
+        """When the next retry is due, monotonic seconds; infinity if there is none."""
         return self._later[0][0] if self._later else inf
 
     def first(self, now: float) -> Post | None:
-        """The next recipient's, unless one to be sent again goes before it."""
+        """Return the next recipient's post, or a retry that comes before it."""
         if self._at_once or (self._later and self._later[0][0] <= now):
             return None
         for recipient in self._recipients:
@@ -117,7 +117,7 @@ class Backlog:
         return None
 
     def again(self, now: float) -> Post | None:
-        """One to be sent again now."""
+        """Return a post that has to be retried now."""
         if self._at_once:
             return self._at_once.pop()
         if self.due <= now:
@@ -125,42 +125,42 @@ class Backlog:
         return None
 
     def at_once(self, post: Post) -> None:
-        """Have it sent again as soon as possible."""
+        """Retry a post as soon as possible."""
         self._at_once.append(post)
 
     def later(self, post: Post, due: float) -> None:
-        """Have it sent again at some moment, monotonic seconds."""
+        """Retry a post at a given time, monotonic seconds."""
         heapq.heappush(self._later, (due, next(self._tickets), post))
 
     def unsent(self) -> Iterator[Post]:
-        """Those that were to be sent again."""
+        """Return the posts that still wait for a retry."""
         return chain(self._at_once, (post for _, _, post in self._later))
 
 
 SIGNED_FOR_SECONDS = 60.0
 TICKS_PER_TIMEOUT = 10
 SPARE_SECONDS = 0.0002
-"""When nothing happens for so long, the processor is not what limits: then, and only then, another
-connection helps."""
+"""After this long without an event, the processor is not the limit, and another connection helps.
+"""
 
 Sign = Callable[[], SignedRequests]
-"""Gives requests signed at this moment; raises one of NO_CREDENTIALS."""
+"""Returns requests signed now; raises one of NO_CREDENTIALS."""
 
 NO_CREDENTIALS = (BotoCoreError, ClientError)
-"""There are none, or STS has refused some."""
+"""There are no credentials, or STS has refused them."""
 
 
 class Fanout:
-    """One message to many; made for each, on a pool and a pace that outlive it.
+    """One message to many recipients, on a pool and a token bucket that outlive it.
 
     Args:
-        pool: gives connections.
-        bucket: says when a request may begin.
-        clock: times everything.
+        pool: the connections.
+        bucket: limits the rate of requests.
+        clock: the clock.
         backoff: the pauses between attempts.
-        timeout: how long an attempt may take, seconds.
-        sign: gives the requests.
-        method: of the requests.
+        timeout: time limit of an attempt, seconds.
+        sign: returns signed requests.
+        method: the requests' method.
         reach: reads the answers.
     """
 
@@ -183,7 +183,7 @@ class Fanout:
         self._sign = sign
         self._method = method
         self._reach = reach
-        self._plain = None if method == "GET" else PLAIN  # a success that needs no reading
+        self._plain = None if method == "GET" else PLAIN  # a success that needs no parsing
         self._flying: dict[Connection, Post] = {}
         self._landed: list[Delivery] = []
         self._spare = True
@@ -191,12 +191,12 @@ class Fanout:
     def run(
         self, recipients: Iterator[Recipient], retry_until: float, until: float
     ) -> Iterator[Delivery]:
-        """Post to them, yielding each delivery when it is known.
+        """Post to the recipients, yielding each delivery when it is known.
 
         Args:
-            recipients: each is taken when its post can begin.
-            retry_until: no attempt but the first begins after this, monotonic seconds.
-            until: nothing begins and nothing is waited for after this, monotonic seconds.
+            recipients: each is taken when its post can start.
+            retry_until: no retry starts after this, monotonic seconds.
+            until: nothing starts and nothing is waited for after this, monotonic seconds.
         """
         self._backlog = Backlog(recipients)
         self._retry_until = retry_until
@@ -215,7 +215,7 @@ class Fanout:
             self._pool.rest(self._flying)
 
     def _loop(self, until: float) -> Iterator[list[Delivery]]:
-        """Round by round: begin posts, wait, take in answers; yields what each round brought."""
+        """In each round: start posts, wait, read answers; yield the round's deliveries."""
         while (now := self._clock.monotonic()) < until:
             self._keep_watch(now)
             patience = self._timeout / TICKS_PER_TIMEOUT if self._spare else SPARE_SECONDS
@@ -232,9 +232,9 @@ class Fanout:
             self._landed.clear()
 
     def _begin(self, now: float) -> float:
-        """Begin as many posts as may; say when, at the earliest, another may.
+        """Start as many posts as the limits allow. Return when the next one may start.
 
-        One always may, even while another run, in whose midst this is, has every connection.
+        A nested run always gets one connection, even if the outer run holds all others.
         """
         self._bucket.fill(now)
         while not self._flying or self._pool.has_room(may_open=self._spare):
@@ -256,7 +256,7 @@ class Fanout:
             self._send_on(connection, post)
 
     def _send_on(self, connection: Connection, post: Post) -> None:
-        post.sent_at = self._clock.monotonic()  # taking the recipient may have taken a while
+        post.sent_at = self._clock.monotonic()  # taking the recipient may have taken some time
         self._flying[connection] = post
         try:
             connection.start(self._requests.render(post.recipient.connection_id))
@@ -279,10 +279,12 @@ class Fanout:
         if answer is None:
             self._pool.watch(connection)
             return
-        if answer is self._plain and not post.attempts:  # nearly always: done, nothing to say
+        if (
+            answer is self._plain and not post.attempts
+        ):  # the usual case: success, with nothing to log
             self._reach.reached = True
             self._bucket.learn(post.sent_at, now)
-            # Without a call of the class's own constructor, which is Python's.
+            # Skips the class's own constructor, which is written in Python.
             self._landed.append(tuple.__new__(Delivery, (post.recipient, DONE)))
             self._feed(connection, now)
             return
@@ -295,9 +297,9 @@ class Fanout:
         self._answer(post, outcome, now)
 
     def _feed(self, connection: Connection, now: float) -> None:
-        """Send the next post on a connection that is done with one.
+        """Send the next post on a connection that has just finished one.
 
-        At once, since all about it is in the processor's caches; they do not hold it for hundreds.
+        It is sent immediately, while the connection's data is in the processor's caches.
         """
         if self._bucket.tokens >= 1 and (post := self._backlog.first(now)):
             self._bucket.tokens -= 1
@@ -310,7 +312,7 @@ class Fanout:
         self._pool.keep(connection)
 
     def _lose(self, connection: Connection, error: Exception) -> None:
-        """A connection is dead; one that was kept may have been so before its request was sent."""
+        """Handle a dead connection; a kept one may have died before its request was sent."""
         post = self._flying.pop(connection)
         self._pool.drop(connection)
         if connection.answers and connection.silent and not post.replayed:
@@ -329,7 +331,7 @@ class Fanout:
         self._settle(post, outcome)
 
     def _settle(self, post: Post, outcome: Outcome) -> None:
-        """An attempt has ended: another one begins later, or that was it."""
+        """Note the end of an attempt: schedule another one, or deliver the outcome."""
         if post.end_attempt(outcome):
             due = self._clock.monotonic() + self._backoff(post.attempts)
             if due < self._retry_until:
@@ -338,7 +340,7 @@ class Fanout:
         self._landed.append(post.delivery())
 
     def _keep_watch(self, now: float) -> None:
-        """Give up what has taken too long; sign anew before signatures are too old."""
+        """Give up attempts that took too long; sign again before signatures are too old."""
         if now - self._checked_at >= self._timeout / TICKS_PER_TIMEOUT:
             self._checked_at = now
             too_old = now - self._timeout
@@ -357,7 +359,7 @@ class Fanout:
         return True
 
     def _unfinished(self) -> Iterator[Delivery]:
-        """What landed last, then what did not land in time."""
+        """Yield the last deliveries, then the posts that are still unanswered."""
         yield from self._landed
         for post in self._flying.values():
             post.outcome = UNANSWERED
@@ -367,7 +369,7 @@ class Fanout:
     def _refuse_all(
         self, recipients: Iterator[Recipient], error: Exception, until: float
     ) -> Iterator[Delivery]:
-        """Without credentials no post can begin, so it is as if each had been refused."""
+        """Yield every recipient as refused: without credentials no post can start."""
         refusal = broken_off(error, Result.REFUSED)
         while self._clock.monotonic() < until and (recipient := next(recipients, None)):
             yield Delivery(recipient, refusal)

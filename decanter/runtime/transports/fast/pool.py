@@ -1,4 +1,4 @@
-"""The connections to one endpoint: open ones, those being opened, and what they wait for."""
+"""The connections to one endpoint: open ones and those being opened."""
 
 import os
 import select
@@ -22,13 +22,13 @@ RESOLVED_MS = 60_000
 
 
 class Pool:
-    """Opens connections as they are needed and keeps them between broadcasts.
+    """Opens connections on demand and keeps them between broadcasts.
 
     Args:
-        endpoint: where they lead.
-        most: connections at once.
-        clock: tells how long they have been idle.
-        resolve: gives the addresses of a host and a port.
+        endpoint: the endpoint.
+        most: maximum number of connections.
+        clock: used for their idle time.
+        resolve: returns the addresses of a host and a port.
     """
 
     def __init__(
@@ -48,11 +48,11 @@ class Pool:
         self._resolved_ms = 0
 
     def wake(self) -> None:
-        """Make ready for a broadcast: let go of what was closed, or may be, since the last one.
+        """Prepare for a broadcast: drop connections that were closed since the last one, or may be.
 
-        Lambda freezes a process between events, and what became of its connections is not known
-        until one is used: those of half a minute ago are not worth trying. The wall clock tells,
-        because a frozen process's own may have stood still.
+        Lambda freezes a process between events. Then the state of a connection is unknown until it
+        is used, so connections that were idle for half a minute are not tried. The wall clock
+        decides, because the monotonic clock of a frozen process may have stopped.
         """
         if self._clock.time_ms() - self._rested_ms > KEPT_MS:
             aged, self._idle = self._idle, []
@@ -65,17 +65,18 @@ class Pool:
         """End a broadcast.
 
         Args:
-            unfinished: connections that were still in use; an answer to come would be in the way.
+            unfinished: connections still in use; they are dropped, because a late answer would
+                confuse the next request.
         """
         self._rested_ms = self._clock.time_ms()
         for connection in unfinished:
             self.drop(connection)
 
     def has_room(self, *, may_open: bool) -> bool:
-        """Whether another request can begin.
+        """True if another request can start.
 
         Args:
-            may_open: whether it may on a connection that is opened for it.
+            may_open: True if a new connection may be opened for it.
         """
         if self._idle or not may_open:
             return bool(self._idle)
@@ -83,26 +84,26 @@ class Pool:
         return len(self._all) < self._most and len(self._opening) < OPENING_AT_ONCE
 
     def get(self, *, new: bool = False) -> Connection:
-        """A connection for a request: an idle one, or one that is being opened.
+        """Return a connection for a request: an idle one, or one that is being opened.
 
         Args:
-            new: it must never have been used.
+            new: True if it must never have been used.
 
         Raises:
-            OSError: none can be opened.
+            OSError: no connection can be opened.
         """
         if self._idle and not new:
             return self._idle.pop()
         return self._open()
 
     def watch(self, connection: Connection) -> None:
-        """Wait for what a connection wants now."""
+        """Wait for the events that a connection wants now."""
         if connection.wants != connection.watched:
             connection.watched = connection.wants
             self._selector.modify(connection.descriptor, connection.wants)
 
     def keep(self, connection: Connection) -> None:
-        """Take a connection back for the next request."""
+        """Keep a connection for the next request."""
         self.watch(connection)
         self._idle.append(connection)
 
@@ -116,18 +117,18 @@ class Pool:
         connection.close()
 
     def check_idle(self, connection: Connection) -> None:
-        """Let go of a connection that was closed while it was idle."""
+        """Drop a connection that was closed while it was idle."""
         if connection in self._idle and not connection.still_open():
             self.drop(connection)
 
     def poll(self, seconds: float) -> list[Connection]:
-        """Those that can go on, waited for no longer than some time."""
+        """Wait at most this long, and return the connections that can proceed."""
         if self._epoll is None:
             return [self._all[key.fd] for key, _ in self._selector.select(seconds)]
         return [self._all[descriptor] for descriptor, _ in self._epoll.poll(seconds)]
 
     def close(self) -> None:
-        """Close everything."""
+        """Close all connections."""
         for connection in list(self._all.values()):
             self.drop(connection)
         self._selector.close()
@@ -139,14 +140,14 @@ class Pool:
         return tls_context(ca_bundle()) if self._endpoint.secure else None
 
     def _open(self) -> Connection:
-        """A new connection, to each of the name's addresses in turn."""
+        """Open a connection; the name's addresses take turns."""
         self._look_up()
         problem = OSError("the name has no address")
         for _ in range(len(self._addresses)):
             self._addresses.rotate(-1)
             try:
                 connection = Connection(self._addresses[-1], self._tls, self._endpoint.host)
-            except OSError as error:  # no way there; to another one, perhaps
+            except OSError as error:  # unreachable; another address may work
                 problem = error
                 continue
             self._selector.register(connection.descriptor, connection.wants)
@@ -167,9 +168,9 @@ def _addresses(host: str, port: int) -> Iterable[Address]:
 
 
 def _epoll_of(selector: BaseSelector) -> "select.epoll | None":
-    """What a selector asks, where that is epoll: asked for itself, it answers in half the time.
+    """Return the selector's epoll object if it has one: polling it directly takes half the time.
 
-    The selector makes a key of each descriptor that is ready, and here there are very many.
+    The selector creates a key for each ready descriptor, and here there are very many.
     """
     if isinstance(selector, EpollSelector):
         return select.epoll.fromfd(os.dup(selector.fileno()))

@@ -1,8 +1,8 @@
 """AWS Signature Version 4 for requests to @connections, without I/O.
 
-All of such a request but the connection id is the same for every recipient: it is rendered once,
-and each recipient then costs one SHA-256 and one HMAC. The steps are those of "Create a signed AWS
-API request" in AWS's IAM User Guide; tests hold the bytes against botocore's `SigV4Auth`.
+Only the connection id differs between recipients. The rest is rendered once, so each recipient
+costs one SHA-256 and one HMAC. The steps follow "Create a signed AWS API request" in AWS's IAM User
+Guide. Tests compare the bytes with botocore's `SigV4Auth`.
 """
 
 import hmac
@@ -24,7 +24,7 @@ _BASE64 = re.compile("[A-Za-z0-9_-]*=*")
 
 
 class Credentials(NamedTuple):
-    """What signs: the keys, and the session's token where they are temporary."""
+    """The signing keys, and the session's token if they are temporary."""
 
     access_key: str
     secret_key: str
@@ -32,16 +32,16 @@ class Credentials(NamedTuple):
 
 
 class SignedRequests:
-    """Requests of one method and one body, to any connection, signed at one moment.
+    """Requests of one method and one body to any connection, signed at one moment.
 
-    API Gateway takes them for five minutes after that moment.
+    API Gateway accepts them for five minutes after that moment.
 
     Args:
         method: POST, GET or DELETE.
-        endpoint: where @connections is.
-        body: what is sent to each; empty for GET and DELETE.
-        credentials: sign.
-        region: of the API.
+        endpoint: the endpoint of @connections.
+        body: the message; empty for GET and DELETE.
+        credentials: the signing keys.
+        region: the API's region.
         moment_ms: epoch milliseconds.
     """
 
@@ -66,8 +66,8 @@ class SignedRequests:
         path = f"{endpoint.path}/@connections/"
 
         key = signing_key(credentials.secret_key, date, region)
-        # Each hash is begun once, and a copy of it ended for each recipient. Two of them make an
-        # HMAC (RFC 2104), for which the module `hmac` would look its algorithm up each time.
+        # Each hash is started once, and a copy of it is finished for each recipient. Two of them
+        # make an HMAC (RFC 2104); the module `hmac` would look up its algorithm each time.
         block = key.ljust(64, b"\0")
         self._canonical = sha256(f"{method}\n{quote(path, safe='/~')}".encode())
         self._inner = sha256(block.translate(_INNER) + f"{ALGORITHM}\n{moment}\n{scope}\n".encode())
@@ -82,10 +82,10 @@ class SignedRequests:
         self._end = b"\r\n\r\n" + body
 
     def render(self, connection_id: str) -> bytes:
-        """The whole request to one connection.
+        """Return the whole request to one connection.
 
-        In the path the id is percent-encoded; in the canonical request that path is encoded once
-        more, as for every service but S3.
+        The path contains the percent-encoded id. The canonical request encodes that path once more,
+        as for every service except S3.
         """
         once = _encode(connection_id)
         canonical, inner, outer = self._canonical.copy(), self._inner.copy(), self._outer.copy()
@@ -97,7 +97,7 @@ class SignedRequests:
 
 
 def _encode(connection_id: str) -> bytes:
-    """Percent-encode an id; API Gateway's own are base64, where `=` alone needs it."""
+    """Percent-encode an id; API Gateway's own are base64, where only `=` needs it."""
     if _BASE64.fullmatch(connection_id):
         return connection_id.encode().replace(b"=", b"%3D")
     return quote(connection_id, safe="", errors="replace").encode()
@@ -105,7 +105,7 @@ def _encode(connection_id: str) -> bytes:
 
 @lru_cache(maxsize=8)
 def signing_key(secret_key: str, date: str, region: str) -> bytes:
-    """The key of one day in one region, which four HMACs derive from the secret."""
+    """Return the key of one day in one region, derived from the secret by four HMACs."""
     key = f"AWS4{secret_key}".encode()
     for part in (date, region, SERVICE, "aws4_request"):
         key = hmac.digest(key, part.encode(), "sha256")

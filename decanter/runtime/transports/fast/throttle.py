@@ -1,4 +1,4 @@
-"""How fast posts may begin: a token bucket that slows down when many are throttled."""
+"""The rate limit of posts: a token bucket that slows down when many are throttled."""
 
 WINDOW_SECONDS = 0.02
 LEAST_ANSWERS = 16
@@ -9,24 +9,23 @@ RECOVERY = 1.25
 
 
 class TokenBucket:
-    """A token for each post, so many a second; what is not used is saved for a tenth of a second.
+    """One token for each post, at a fixed rate; unused tokens are saved for a tenth of a second.
 
-    The saving is there because a small Lambda function runs in slices: what it could not send
-    while another had its processor, it may send when its turn comes.
+    They are saved because a small Lambda function runs in time slices: it may send later what it
+    could not send while another function had the processor.
 
-    A few throttled posts among many are slow readers, whose posts are tried again by themselves.
-    When a fifth of the answers of a moment are 429, the account's quota is used up: the pace falls
-    to what was accepted in that moment, nothing is saved any more, and the pace recovers by a
-    quarter each moment that goes well. Answers to posts from before the fall are not counted
-    again.
+    A few throttled posts among many are slow readers; these posts are retried. If a fifth of the
+    answers in a window are 429, the account's quota is used up. Then the rate falls to what was
+    accepted in that window, and no tokens are saved. The rate rises by a quarter after each window
+    without this. Answers to posts that were sent before the fall are ignored.
 
     Args:
-        rate: posts a second, at most.
+        rate: maximum posts a second.
         now: monotonic seconds.
 
     Attributes:
-        rate: posts a second, now.
-        tokens: how many posts may begin; whoever begins one takes it.
+        rate: current posts a second.
+        tokens: how many posts may start; the caller takes one for each.
     """
 
     def __init__(self, rate: float, now: float) -> None:
@@ -41,23 +40,23 @@ class TokenBucket:
         self._throttled = 0
 
     def fill(self, now: float) -> None:
-        """Add what has come since the last time."""
+        """Add the tokens since the last call."""
         slowed = self.rate < self._most
         room = max(1.0, 0.0 if slowed else self.rate * SAVED_SECONDS)
         self.tokens = min(room, self.tokens + (now - self._filled) * self.rate)
         self._filled = now
 
     def ready_at(self, now: float) -> float:
-        """When there is a token again."""
+        """Return when the next token is available."""
         return now + (1 - self.tokens) / self.rate
 
     def learn(self, sent_at: float, now: float, *, throttled: bool = False) -> None:
-        """Take in how a post was answered.
+        """Adapt to the answer of a post.
 
         Args:
-            sent_at: when it began, monotonic seconds.
+            sent_at: when it was sent, monotonic seconds.
             now: monotonic seconds.
-            throttled: whether by 429.
+            throttled: True if it was answered 429.
         """
         if sent_at < self._fell:
             return
@@ -69,7 +68,7 @@ class TokenBucket:
             self._judge(now)
 
     def _judge(self, now: float) -> None:
-        """A moment begins with its first answer, and ends when there are enough of them."""
+        """A window starts with its first answer, and ends after enough time and answers."""
         answers = self._accepted + self._throttled
         if answers == 1:
             self._moment = now

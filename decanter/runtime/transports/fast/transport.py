@@ -1,9 +1,9 @@
 """The fast transport: one thread, one selector, non-blocking sockets.
 
-A post costs what signing, TLS and the kernel cost, and little more: a request is rendered from
-parts that are the same for all (`sigv4`), its answer is read from the bytes (`http1`), and `loop`
-does what is possible on every connection (`pool`, `connection`) for those whose turn it is, no
-faster than the pace allows (`throttle`). docs/performance.md has the figures.
+A post costs little more than signing, TLS and the kernel. `sigv4` renders a request from parts that
+are the same for all, and `http1` reads its answer from the bytes. `loop` serves all connections
+(`pool`, `connection`) that are ready, within the rate limit (`throttle`).
+docs/explanation/performance.md has the figures.
 """
 
 from collections.abc import Iterable, Iterator
@@ -26,19 +26,19 @@ MOST_CONNECTIONS = 512
 
 
 class FastTransport:
-    """Posts over up to 512 connections; another is opened when a post may begin and none is idle.
+    """Posts over up to 512 connections. A new one is opened if a post may start and none is idle.
 
-    So their number follows from the pace and from the latency seen, and a recipient that is stuck
-    delays no other.
+    So their number follows from the rate and the observed latency. A stuck recipient does not delay
+    the others.
 
     Args:
-        endpoint: where @connections is, the stage included.
-        settings: region, limits and pace.
-        clock: times deadlines and pauses.
+        endpoint: the URL of @connections, with the stage.
+        settings: region, limits and rate.
+        clock: used for deadlines and pauses.
         backoff: the pauses between the attempts of one post.
 
     Raises:
-        SettingError: no region is known, which signing needs.
+        SettingError: the region is unknown, but signing needs it.
     """
 
     def __init__(self, endpoint: str, settings: Settings, clock: Clock, backoff: Backoff) -> None:
@@ -63,11 +63,11 @@ class FastTransport:
     def call_all(
         self, method: Method, recipients: Iterable[Recipient], data: bytes, deadline: float
     ) -> Iterator[Delivery]:
-        """Make the same call about many, yielding each delivery when it is known."""
+        """Make the same call about many connections, yielding each delivery when it is known."""
         return self._fanout(method, data).run(iter(recipients), deadline, deadline)
 
     def shutdown(self) -> None:
-        """Let go of the sockets."""
+        """Close the sockets."""
         self._pool.close()
 
     def _fanout(self, method: Method, data: bytes) -> Fanout:
@@ -83,10 +83,10 @@ class FastTransport:
         )
 
     def _sign(self, method: Method, data: bytes) -> SignedRequests:
-        """Requests signed now, with the credentials that botocore has now.
+        """Return requests signed now, with botocore's current credentials.
 
         Raises:
-            BotoCoreError, ClientError: it has none.
+            BotoCoreError, ClientError: there are no credentials.
         """
         credentials = session().get_credentials()
         if credentials is None:

@@ -20,7 +20,7 @@ def everyone(
     )
 
 
-def test_one_page_is_read_ahead_and_no_more() -> None:
+def test_only_one_page_is_read_ahead() -> None:
     connections, clock = FakeConnections(TEN), FakeClock()
     audience = everyone(connections, clock)
     assert connections.pages_read == 0
@@ -31,7 +31,7 @@ def test_one_page_is_read_ahead_and_no_more() -> None:
     assert list(audience) == []
 
 
-def test_another_audience_goes_on_where_one_stopped_within_a_page() -> None:
+def test_another_audience_continues_within_a_page() -> None:
     connections, clock = FakeConnections(TEN), FakeClock()
     first = everyone(connections, clock)
     assert first.cursor == BEGINNING
@@ -41,25 +41,25 @@ def test_another_audience_goes_on_where_one_stopped_within_a_page() -> None:
     assert before + after == sorted(TEN)
 
 
-def test_the_cursor_stands_where_its_row_was_removed() -> None:
+def test_the_cursor_works_even_if_its_row_was_deleted() -> None:
     connections, clock = FakeConnections(TEN), FakeClock()
     connections.remove("c3")
     rest = everyone(connections, clock, after="c3")
     assert [row.connection_id for row in rest] == ["c4", "c5", "c6", "c7", "c8", "c9"]
 
 
-def test_an_empty_table_has_nobody() -> None:
+def test_an_empty_table_has_no_recipients() -> None:
     audience = everyone(FakeConnections(), FakeClock())
     assert (list(audience), audience.cursor, audience.left_over()) == ([], None, (0, True))
 
 
-def test_connections_too_old_to_be_alive_are_passed_over_even_a_page_of_them() -> None:
+def test_stale_rows_are_skipped_even_a_page_of_them() -> None:
     connections = FakeConnections(TEN | {f"b{n}": CONNECTED_AT - MAX_AGE_MS for n in range(7)})
     audience = everyone(connections, FakeClock())
     assert [recipient.connection_id for recipient in audience] == sorted(TEN)
 
 
-def test_a_throttled_scan_goes_on_after_a_pause_and_skips_nobody() -> None:
+def test_a_throttled_scan_continues_after_a_pause_and_skips_no_row() -> None:
     connections, clock = FakeConnections(TEN), FakeClock()
     audience = everyone(connections, clock)
     connections.busy = 3
@@ -70,7 +70,7 @@ def test_a_throttled_scan_goes_on_after_a_pause_and_skips_nobody() -> None:
     assert clock.slept == [0.5, 1.0, 1.5, 0.5]
 
 
-def test_a_scan_throttled_for_good_ends_at_the_deadline_and_says_that_more_are_left() -> None:
+def test_a_permanently_throttled_scan_ends_at_the_deadline_with_more_left() -> None:
     connections, clock = FakeConnections(TEN), FakeClock()
     audience = everyone(connections, clock, seconds=2)
     seen = [next(audience).connection_id for _ in range(3)]
@@ -80,14 +80,14 @@ def test_a_scan_throttled_for_good_ends_at_the_deadline_and_says_that_more_are_l
     assert (seen[-1], audience.cursor, audience.left_over()) == ("c5", "c5", (0, False))
 
 
-def test_a_table_of_which_no_page_can_be_read_is_an_error_and_not_an_empty_one() -> None:
+def test_an_unreadable_table_is_an_error_and_not_empty() -> None:
     connections = FakeConnections(TEN)
     connections.busy = 1000
     with pytest.raises(StoreBusyError, match="no page"):
         next(everyone(connections, FakeClock(), seconds=2))
 
 
-def test_the_first_page_is_small_and_the_others_are_short() -> None:
+def test_the_first_page_is_small_and_the_others_are_limited() -> None:
     connections = FakeConnections(TEN)
     list(everyone(connections, FakeClock()))
     assert connections.limits == [FIRST_ROWS, *[PAGE_ROWS] * 3]

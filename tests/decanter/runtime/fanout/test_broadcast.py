@@ -1,4 +1,4 @@
-"""Fan-out against a transport and a table that answer as they are told."""
+"""Fan-out with a fake transport and a fake table."""
 
 from typing import Any
 
@@ -31,7 +31,7 @@ OLD = CONNECTED_AT
 
 
 class Stage:
-    """A broadcast, and what it is played with; the time is a minute after the rows connected."""
+    """A broadcast with its fakes. The clock is one minute after the rows' connection times."""
 
     def __init__(self, *connection_ids: str, seconds_per_post: float = 0.0) -> None:
         self.clock = FakeClock(OLD + 60_000)
@@ -60,11 +60,11 @@ def test_everyone_gets_the_message_once_from_every_page(log_lines: LogLines) -> 
     assert log_lines() == []
 
 
-def test_nobody_is_there_and_that_is_no_error() -> None:
+def test_an_empty_table_is_not_an_error() -> None:
     assert counts(Stage().run()) == {}
 
 
-def test_the_row_of_one_that_left_long_ago_is_deleted_and_the_others_get_the_message() -> None:
+def test_a_gone_row_is_deleted_and_the_others_get_the_message() -> None:
     stage = Stage("a", "left", "z")
     stage.transport.answer("left", GONE)
     assert counts(stage.run()) == {"sent": 2, "gone": 1}
@@ -72,7 +72,7 @@ def test_the_row_of_one_that_left_long_ago_is_deleted_and_the_others_get_the_mes
     assert stage.clock.slept == []
 
 
-def test_what_was_sent_again_without_an_answer_is_counted() -> None:
+def test_retries_without_an_answer_are_counted() -> None:
     stage = Stage("a", "b", "c")
     stage.transport.answer("a", OK._replace(attempts=3, repeated=2))
     stage.transport.answer("b", outcome_of(500)._replace(attempts=2, repeated=1))
@@ -80,7 +80,7 @@ def test_what_was_sent_again_without_an_answer_is_counted() -> None:
     assert (report.sent, report.failed, report.repeated) == (2, 1, 3)
 
 
-def test_a_young_row_that_is_about_to_open_is_tried_again_after_the_others_and_gets_it() -> None:
+def test_a_young_row_is_retried_after_the_others() -> None:
     stage = Stage("a", "z")
     stage.connections.rows["opening"] = stage.young
     stage.transport.answer("opening", GONE, OK)
@@ -89,7 +89,7 @@ def test_a_young_row_that_is_about_to_open_is_tried_again_after_the_others_and_g
     assert stage.clock.slept == [1.5]
 
 
-def test_a_young_row_that_stays_gone_is_pending_kept_and_deleted_when_it_is_older() -> None:
+def test_a_young_row_that_stays_gone_is_pending_and_deleted_later() -> None:
     stage = Stage("a")
     stage.connections.rows["opening"] = stage.young
     stage.transport.answer("opening", GONE)
@@ -100,7 +100,7 @@ def test_a_young_row_that_stays_gone_is_pending_kept_and_deleted_when_it_is_olde
     assert "opening" not in stage.connections.rows
 
 
-def test_the_wait_for_young_rows_counts_from_their_answer_and_not_from_the_end() -> None:
+def test_the_wait_for_young_rows_starts_at_their_answer() -> None:
     stage = Stage("z1", "z2", seconds_per_post=1.0)
     stage.connections.rows["a"] = stage.young
     stage.transport.answer("a", GONE, OK)
@@ -108,7 +108,7 @@ def test_the_wait_for_young_rows_counts_from_their_answer_and_not_from_the_end()
     assert stage.clock.slept == [0.0]
 
 
-def test_without_time_for_the_wait_a_young_row_is_pending_at_once() -> None:
+def test_without_time_for_the_wait_a_young_row_is_pending_immediately() -> None:
     stage = Stage()
     stage.connections.rows["opening"] = stage.young
     stage.transport.answer("opening", GONE)
@@ -116,7 +116,7 @@ def test_without_time_for_the_wait_a_young_row_is_pending_at_once() -> None:
     assert stage.clock.slept == []
 
 
-def test_a_row_written_anew_meanwhile_is_not_deleted() -> None:
+def test_a_row_that_was_replaced_is_not_deleted() -> None:
     stage = Stage("a")
     original = stage.connections.remove_if_unchanged
     stage.transport.answer("a", GONE)
@@ -130,7 +130,7 @@ def test_a_row_written_anew_meanwhile_is_not_deleted() -> None:
     assert stage.connections.rows == {"a": OLD + 1}
 
 
-def test_the_row_of_an_id_that_cannot_be_one_is_removed_and_counted() -> None:
+def test_the_row_of_an_invalid_id_is_deleted_and_counted() -> None:
     stage = Stage("a", "rubbish")
     stage.transport.answer("rubbish", MALFORMED)
     assert counts(stage.run()) == {"sent": 1, "gone": 1}
@@ -166,7 +166,7 @@ def test_other_failures_are_counted_and_logged_and_delete_nothing(
     }
 
 
-def test_of_many_failures_all_are_counted_and_some_are_named(log_lines: LogLines) -> None:
+def test_many_failures_are_all_counted_and_some_are_named(log_lines: LogLines) -> None:
     stage = Stage(*(f"c{number:03}" for number in range(100)))
     for connection_id in stage.connections.rows:
         stage.transport.answer(connection_id, outcome_of(503, "503"))
@@ -175,7 +175,7 @@ def test_of_many_failures_all_are_counted_and_some_are_named(log_lines: LogLines
     assert (line["count"], len(line["connection_ids"])) == (100, LOGGED_IDS)
 
 
-def test_a_refusal_stops_the_broadcast_is_logged_as_ours_and_deletes_nothing(
+def test_a_refusal_stops_the_broadcast_as_an_error_and_deletes_nothing(
     log_lines: LogLines,
 ) -> None:
     stage = Stage(*"abcdef")
@@ -189,7 +189,7 @@ def test_a_refusal_stops_the_broadcast_is_logged_as_ours_and_deletes_nothing(
     assert (left["event"], left["left_over"], left["cursor"]) == ("left_over", 4, "b")
 
 
-def test_near_the_deadline_it_stops_in_order_and_says_how_many_are_left(
+def test_near_the_deadline_it_stops_and_reports_how_many_are_left(
     log_lines: LogLines,
 ) -> None:
     stage = Stage(*"abcdefghij", seconds_per_post=1.0)
@@ -203,7 +203,7 @@ def test_near_the_deadline_it_stops_in_order_and_says_how_many_are_left(
     assert [each for each, _ in stage.transport.posts] == list("abcdefghij")
 
 
-def test_a_rest_that_cannot_be_counted_in_time_is_said_to_be_larger(log_lines: LogLines) -> None:
+def test_a_rest_that_cannot_be_counted_in_time_is_marked_inexact(log_lines: LogLines) -> None:
     stage = Stage(*"abcdefghij", seconds_per_post=1.0)
     stage.connections.counting_busy = 1
     report = stage.run(seconds=2.0)
@@ -211,7 +211,7 @@ def test_a_rest_that_cannot_be_counted_in_time_is_said_to_be_larger(log_lines: L
     assert log_lines()[0]["left_over_exact"] is False
 
 
-def test_a_row_that_cannot_be_deleted_now_is_logged_and_disturbs_nothing(
+def test_a_row_that_cannot_be_deleted_is_logged_and_does_not_matter(
     log_lines: LogLines,
 ) -> None:
     stage = Stage("a", "left")
@@ -222,7 +222,7 @@ def test_a_row_that_cannot_be_deleted_now_is_logged_and_disturbs_nothing(
     assert (line["event"], line["error"], line["count"]) == ("rows_not_removed", "AccessDenied", 1)
 
 
-def test_one_who_joins_meanwhile_gets_it_at_most_once() -> None:
+def test_a_client_that_joins_during_a_broadcast_gets_it_at_most_once() -> None:
     stage = Stage("a", "b", "c", "d")
     original = stage.transport.call
 
@@ -240,7 +240,7 @@ OUTCOMES = st.sampled_from([OK, GONE, MALFORMED, *map(outcome_of, (400, 410, 413
 
 
 @given(st.lists(st.tuples(OUTCOMES, st.booleans()), max_size=12), st.integers(0, 15))
-def test_the_counts_add_up_to_the_connections_that_there_were(
+def test_the_counts_add_up_to_the_number_of_connections(
     rows: list[tuple[Outcome, bool]], seconds: int
 ) -> None:
     stage = Stage(seconds_per_post=1.0)
@@ -250,7 +250,7 @@ def test_the_counts_add_up_to_the_connections_that_there_were(
     assert sum(counts(stage.run(seconds=seconds)).values()) == len(rows)
 
 
-def test_a_410_without_api_gateways_word_is_pending_and_logged_once(log_lines: LogLines) -> None:
+def test_a_410_that_is_not_api_gateways_is_pending_and_logged_once(log_lines: LogLines) -> None:
     stage = Stage("a", "x", "y")
     stage.connections.rows["y"] = stage.young
     for each in "xy":
@@ -263,7 +263,7 @@ def test_a_410_without_api_gateways_word_is_pending_and_logged_once(log_lines: L
 
 
 @pytest.mark.parametrize("others", [GONE, MALFORMED, outcome_of(410)])
-def test_while_nobody_was_reached_ten_that_are_said_to_be_gone_are_pending(
+def test_ten_gone_connections_are_pending_until_one_was_reached(
     others: Outcome, log_lines: LogLines
 ) -> None:
     stage = Stage(*"abcdefghij")
@@ -279,7 +279,7 @@ def test_while_nobody_was_reached_ten_that_are_said_to_be_gone_are_pending(
     assert line["table"] == "'rows' (from CONNECTIONS_TABLE)"
 
 
-def test_young_rows_that_stay_gone_count_among_the_ten() -> None:
+def test_young_rows_that_stay_gone_count_towards_the_ten() -> None:
     stage = Stage(*"abcdefghi")
     stage.connections.rows["opening"] = stage.young
     for each in stage.connections.rows:
@@ -288,7 +288,7 @@ def test_young_rows_that_stay_gone_count_among_the_ten() -> None:
     assert len(stage.connections.rows) == 10
 
 
-def test_fewer_than_ten_are_deleted_though_nobody_was_reached(log_lines: LogLines) -> None:
+def test_fewer_than_ten_are_deleted_even_if_none_was_reached(log_lines: LogLines) -> None:
     stage = Stage(*"abcdefghi")
     for each in "abcdefghi":
         stage.transport.answer(each, GONE)
@@ -297,7 +297,7 @@ def test_fewer_than_ten_are_deleted_though_nobody_was_reached(log_lines: LogLine
 
 
 @pytest.mark.parametrize("reached", ["a", "m", "z"])
-def test_one_that_was_reached_is_enough_whenever_that_was(reached: str) -> None:
+def test_one_reached_connection_is_enough_at_any_time(reached: str) -> None:
     stage = Stage(reached, *(f"m{number:02}" for number in range(40)))
     for each in stage.connections.rows.keys() - {reached}:
         stage.transport.answer(each, GONE)
@@ -305,7 +305,7 @@ def test_one_that_was_reached_is_enough_whenever_that_was(reached: str) -> None:
     assert {*stage.connections.rows} == {reached}
 
 
-def test_a_room_that_has_emptied_in_a_warm_process_is_deleted(log_lines: LogLines) -> None:
+def test_a_warm_process_deletes_all_rows_of_an_emptied_room(log_lines: LogLines) -> None:
     stage = Stage(*"abcdefghijkl")
     assert counts(stage.run()) == {"sent": 12}
     for each in "abcdefghijkl":

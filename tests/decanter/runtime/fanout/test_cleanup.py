@@ -1,4 +1,4 @@
-"""The rows of connections that are gone."""
+"""The rows of gone connections."""
 
 import threading
 from collections.abc import Iterator
@@ -39,7 +39,7 @@ def table(recipients: list[Recipient]) -> FakeConnections:
     return FakeConnections({each.connection_id: each.connected_at for each in recipients})
 
 
-def test_rows_are_deleted_as_soon_as_a_batch_of_them_is_there_and_the_rest_at_the_end() -> None:
+def test_rows_are_deleted_in_full_batches_and_the_rest_at_the_end() -> None:
     recipients = people(BATCH + 1)
     connections, clock = table(recipients), FakeClock()
     cleanup = Cleanup(connections, InlineWorkers(clock), REACHED)
@@ -53,7 +53,7 @@ def test_rows_are_deleted_as_soon_as_a_batch_of_them_is_there_and_the_rest_at_th
 
 
 class HeldWorkers(Workers):
-    """Begins nothing before it is let go."""
+    """Starts nothing until it is released."""
 
     def __init__(self) -> None:
         super().__init__(Clock())
@@ -70,7 +70,7 @@ class HeldWorkers(Workers):
         return super().start(later)
 
 
-def test_only_a_few_batches_are_under_way_at_once_and_none_is_forgotten() -> None:
+def test_only_a_few_batches_run_at_once_and_none_is_lost() -> None:
     recipients, workers = people(MANY), HeldWorkers()
     connections = table(recipients)
     cleanup = Cleanup(connections, workers, REACHED)
@@ -82,7 +82,7 @@ def test_only_a_few_batches_are_under_way_at_once_and_none_is_forgotten() -> Non
     assert (connections.rows, cleanup.count) == ({}, MANY)
 
 
-def test_there_is_an_end_to_the_waiting() -> None:
+def test_waiting_ends_at_the_deadline() -> None:
     recipients, workers = people(1), HeldWorkers()
     connections = table(recipients)
     cleanup = Cleanup(connections, workers, REACHED)
@@ -92,7 +92,7 @@ def test_there_is_an_end_to_the_waiting() -> None:
     workers.go.set()
 
 
-def test_what_cannot_be_deleted_is_one_line_for_each_reason(log_lines: LogLines) -> None:
+def test_failed_deletions_are_one_line_for_each_reason(log_lines: LogLines) -> None:
     recipients, clock = people(BATCH + 3), FakeClock()
     connections = table(recipients)
     connections.problem = StoreError("AccessDenied")
@@ -109,7 +109,7 @@ def test_what_cannot_be_deleted_is_one_line_for_each_reason(log_lines: LogLines)
     }
 
 
-def test_nothing_is_deleted_before_someone_was_reached_and_then_beside_the_posts() -> None:
+def test_rows_are_deleted_in_parallel_once_a_connection_was_reached() -> None:
     recipients, clock, reach = people(3 * BATCH + 1), FakeClock(), Reach(ENDPOINT)
     connections = table(recipients)
     cleanup = Cleanup(connections, InlineWorkers(clock), reach)
@@ -123,7 +123,7 @@ def test_nothing_is_deleted_before_someone_was_reached_and_then_beside_the_posts
     assert (connections.rows, cleanup.count, cleanup.doubt) == ({}, 3 * BATCH + 1, None)
 
 
-def test_more_rows_than_are_held_are_kept_for_a_later_run() -> None:
+def test_rows_above_the_limit_are_kept_for_a_later_run() -> None:
     recipients, clock, reach = people(100_000), FakeClock(), Reach(ENDPOINT)
     connections = table(recipients)
     cleanup = Cleanup(connections, InlineWorkers(clock), reach)
@@ -138,7 +138,7 @@ def test_more_rows_than_are_held_are_kept_for_a_later_run() -> None:
 @pytest.mark.parametrize(
     ("gone", "unproven", "kept"), [(9, 0, 0), (10, 0, 10), (1, 9, 1), (40, 0, 40)]
 )
-def test_while_nobody_was_reached_fewer_than_ten_are_deleted_and_more_are_kept(
+def test_without_a_reached_connection_only_fewer_than_ten_are_deleted(
     gone: int, unproven: int, kept: int
 ) -> None:
     recipients, clock = people(gone), FakeClock()
@@ -192,7 +192,7 @@ class Room:
         return self.outboxes.of(message_event("{}"), None)
 
     def counts(self, way: str) -> tuple[int, int]:
-        """Reach for everyone in one way; how many are reported as gone, and how many at all."""
+        """Send to everyone in one way; return how many are reported gone, and the total."""
         if way == "sweep":
             found = self.sweeper.run(None)
             return found["gone"], found["swept"]
@@ -214,7 +214,7 @@ def _room(
 
 
 @pytest.mark.parametrize("stranger", STRANGERS)
-def test_a_stranger_at_the_endpoint_empties_no_table(
+def test_another_server_at_the_endpoint_does_not_empty_the_table(
     room: Room, stranger: str, log_lines: LogLines
 ) -> None:
     room.management.everyone = [STRANGERS[stranger]]
@@ -235,7 +235,7 @@ def test_a_stranger_at_the_endpoint_empties_no_table(
 
 
 @pytest.mark.parametrize("way", ["broadcast", "send", "sweep"])
-def test_an_emptied_room_is_cleared_by_a_process_that_has_reached_someone(
+def test_a_process_that_reached_a_connection_clears_an_emptied_room(
     room: Room, way: str, log_lines: LogLines
 ) -> None:
     room.management.script("Another0000ECA=", 200)
@@ -247,8 +247,10 @@ def test_an_emptied_room_is_cleared_by_a_process_that_has_reached_someone(
 
 
 @pytest.mark.parametrize("stranger", [each for each in STRANGERS if "another API" not in each])
-def test_one_stranger_among_many_is_not_taken_as_gone(room: Room, stranger: str) -> None:
-    """As where a proxy answers for some of the calls."""
+def test_another_servers_answer_among_many_is_not_counted_as_gone(
+    room: Room, stranger: str
+) -> None:
+    """For example, a proxy answers some of the calls."""
     room.management.everyone = [410]
     room.management.script(room.ids[30], 200)
     room.management.script(room.ids[31], STRANGERS[stranger])

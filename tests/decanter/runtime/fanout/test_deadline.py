@@ -25,7 +25,7 @@ class Context:
         (object(), 23.75, 24.375),
     ],
 )
-def test_the_larger_of_half_a_second_and_five_per_cent_is_kept(
+def test_the_margin_is_half_a_second_or_five_per_cent_if_larger(
     context: object, posts: float, work: float
 ) -> None:
     clock = FakeClock()
@@ -34,7 +34,7 @@ def test_the_larger_of_half_a_second_and_five_per_cent_is_kept(
     assert deadline.work - clock.monotonic() == pytest.approx(work)
 
 
-def test_a_schedule_has_all_the_time_that_lambda_gives() -> None:
+def test_a_schedule_has_lambdas_whole_timeout() -> None:
     clock = FakeClock()
     deadline = deadline_of(Context(900_000), clock, default_seconds=25, most_seconds=inf)
     assert deadline.posts - clock.monotonic() == pytest.approx(855)

@@ -1,4 +1,4 @@
-"""Disconnect hooks of connections that are found gone, by the router and with fakes around it."""
+"""Disconnect hooks of connections that are found gone, in a router with fakes."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ WAYS = ("broadcast", "send one", "send all", "sweep")
 
 
 class Context:
-    """Lambda's, with this many seconds left on the clock."""
+    """Lambda's context, with this many seconds left on the clock."""
 
     def __init__(self, clock: FakeClock, seconds: float) -> None:
         self._clock = clock
@@ -30,7 +30,7 @@ class Context:
 
 
 class Service:
-    """One connection that is there, and others that are gone."""
+    """One open connection, and others that are gone."""
 
     def __init__(self, gone: int, hook_seconds: float = 0.0) -> None:
         self.clock = FakeClock(CONNECTED_AT + 60_000)
@@ -86,7 +86,7 @@ def _endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_each_is_told_once_however_it_was_found_gone(way: str, log_lines: LogLines) -> None:
+def test_hooks_run_once_however_a_connection_is_found_gone(way: str, log_lines: LogLines) -> None:
     service = Service(30)
     service.connections.attributes = {"identity": "ann", "nickname": "Ann"}
     service.find(way)
@@ -105,18 +105,20 @@ def test_each_is_told_once_however_it_was_found_gone(way: str, log_lines: LogLin
     assert "disconnect_hook_failed" not in {line["event"] for line in log_lines()}
 
 
-def test_a_thousand_that_are_gone_and_one_that_is_there() -> None:
+def test_hooks_run_for_a_thousand_gone_connections() -> None:
     service = Service(1000, hook_seconds=0.005)
     service.find("broadcast")
     (report,) = service.reports
     assert (report.sent, report.gone, report.pending) == (1, 1000, 0)
     assert sorted(service.left) == service.ids
-    assert len(service.transport.posts) == 1001 + 1000  # the broadcast's, and one for each hook
+    assert (
+        len(service.transport.posts) == 1001 + 1000
+    )  # the broadcast's posts, and one for each hook
     assert [*service.connections.rows] == [HERE]
 
 
 @pytest.mark.parametrize("hook_seconds", [0.05, 1.0, 6.0, 40.0])
-def test_a_row_is_kept_that_there_is_no_time_to_tell_of(hook_seconds: float) -> None:
+def test_a_row_without_time_for_its_hooks_is_kept(hook_seconds: float) -> None:
     service = Service(1000, hook_seconds)
     began = service.clock.monotonic()
     service.find("broadcast")
@@ -133,7 +135,7 @@ def test_a_row_is_kept_that_there_is_no_time_to_tell_of(hook_seconds: float) -> 
         assert sorted(service.left) == service.ids
 
 
-def test_a_broadcast_that_took_all_the_time_deletes_nothing() -> None:
+def test_a_broadcast_without_time_left_deletes_nothing() -> None:
     service = Service(50)
     service.transport.seconds_per_post = 1.0
     service.find("broadcast", seconds=10)
@@ -141,7 +143,7 @@ def test_a_broadcast_that_took_all_the_time_deletes_nothing() -> None:
 
 
 @pytest.mark.parametrize("way", ["broadcast", "send all", "sweep"])
-def test_while_nobody_was_reached_nobody_is_told_that_many_have_gone(
+def test_no_hook_runs_for_many_gone_connections_until_one_was_reached(
     way: str, log_lines: LogLines
 ) -> None:
     service = Service(40)
@@ -153,7 +155,7 @@ def test_while_nobody_was_reached_nobody_is_told_that_many_have_gone(
     assert (service.told, len(service.connections.rows)) == ([], 40)
 
 
-def test_a_single_send_deletes_no_row_before_someone_was_reached_nor_a_young_one() -> None:
+def test_a_single_send_deletes_no_young_row_and_none_until_one_was_reached() -> None:
     service = Service(2)
     service.find("send one", reached=False)
     assert (service.told, len(service.connections.rows)) == ([], 3)
@@ -162,7 +164,7 @@ def test_a_single_send_deletes_no_row_before_someone_was_reached_nor_a_young_one
     assert (service.left, sorted(service.connections.rows)) == (["gone0000"], [HERE, "gone0001"])
 
 
-def test_what_a_hook_sends_calls_no_hook_and_deletes_no_row() -> None:
+def test_a_send_in_a_hook_calls_no_hook_and_deletes_no_row() -> None:
     service = Service(3)
     service.transport.answer("late", GONE)
     service.connections.rows["late"] = CONNECTED_AT
@@ -177,7 +179,7 @@ def test_what_a_hook_sends_calls_no_hook_and_deletes_no_row() -> None:
     assert (service.left, "late" in service.connections.rows) == (["gone0000"], True)
 
 
-def test_a_hook_that_fails_for_one_is_a_line_and_the_others_are_told(log_lines: LogLines) -> None:
+def test_a_failing_hook_is_logged_and_the_other_hooks_run(log_lines: LogLines) -> None:
     service = Service(3)
 
     @service.router.on_disconnect
@@ -209,7 +211,7 @@ def test_no_hook_is_called_for_a_row_that_cannot_be_deleted(
     seconds=st.lists(st.floats(0, 30), max_size=8),
     left=st.floats(-5, 900),
 )
-def test_no_more_rows_are_deleted_than_the_slowest_hook_leaves_time_for(
+def test_the_slowest_hook_limits_the_number_of_deleted_rows(
     seconds: list[float], left: float
 ) -> None:
     clock = FakeClock()
@@ -223,7 +225,7 @@ def test_no_more_rows_are_deleted_than_the_slowest_hook_leaves_time_for(
     for _ in seconds:
         hooks.call(Removed("a", 0, dict))
     until = clock.monotonic() + left
-    left = until - clock.monotonic()  # as floats have it
+    left = until - clock.monotonic()  # with the rounding of floats
     room = hooks.room(until)
     assert 0 <= room <= MOST_AT_ONCE
     if left <= 0:

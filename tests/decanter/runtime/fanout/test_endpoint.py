@@ -8,7 +8,7 @@ from tests.support.events import request_context
 CUSTOM = request_context("$default", "MESSAGE", domainName="ws.example.com")
 
 
-def test_a_setting_wins() -> None:
+def test_a_setting_takes_precedence() -> None:
     settings = Settings(management_endpoint="http://127.0.0.1:8000/v1")
     assert management_endpoint(CUSTOM, settings) == "http://127.0.0.1:8000/v1"
 

@@ -35,7 +35,7 @@ def test_a_report_is_one_line_in_the_embedded_metric_format(log_lines: LogLines)
 
 
 def test_every_metric_is_a_member_of_the_line_and_a_number(log_lines: LogLines) -> None:
-    """CloudWatch passes over a line whose directive names what is not there."""
+    """CloudWatch ignores a line whose directive names a missing member."""
     measure(REPORT, "Decanter", 0)
     (line,) = log_lines()
     assert all(isinstance(line[name], int) for name in METRICS)

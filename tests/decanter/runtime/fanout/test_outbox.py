@@ -18,7 +18,7 @@ class Closing(FakeTransport):
         self.closed.append(self.name)
 
 
-def test_transports_are_kept_by_endpoint_and_closed_when_nobody_needs_them() -> None:
+def test_transports_are_kept_by_endpoint_and_closed_when_unused() -> None:
     closed: list[str] = []
 
     def open_transport(endpoint: str, settings: Settings) -> Transport:
@@ -34,8 +34,8 @@ def test_transports_are_kept_by_endpoint_and_closed_when_nobody_needs_them() -> 
     assert closed == [f"{host}/v1", f"{host}/v2"]
 
 
-def test_transports_to_one_endpoint_share_who_was_reached() -> None:
-    """A sweep has a transport of its own."""
+def test_transports_to_one_endpoint_share_their_reach() -> None:
+    """A sweep has its own transport."""
     outboxes = Outboxes(
         lambda endpoint, settings: FakeTransport(), FakeConnections(), Clock(), lambda _: 0.0
     )

@@ -15,7 +15,7 @@ def run(transport: FakeTransport, *connection_ids: str, seconds: float = 20) -> 
     return send(transport, FakeConnections(), connection_ids, b"hi", deadline, clock)
 
 
-def test_each_connection_gets_it_and_those_that_are_gone_are_named(log_lines: LogLines) -> None:
+def test_each_connection_gets_it_and_gone_ones_are_named(log_lines: LogLines) -> None:
     transport = FakeTransport()
     transport.answer("b", GONE)
     transport.answer("c", MALFORMED)
@@ -24,7 +24,7 @@ def test_each_connection_gets_it_and_those_that_are_gone_are_named(log_lines: Lo
     assert log_lines() == []
 
 
-def test_what_fails_or_finds_no_time_is_reported_and_logged(log_lines: LogLines) -> None:
+def test_failed_and_left_over_posts_are_reported_and_logged(log_lines: LogLines) -> None:
     transport = FakeTransport(FakeClock(), seconds_per_post=1)
     transport.answer("a", outcome_of(500))
     assert run(transport, "a", "b", "c", "d", seconds=2) == Report(
@@ -34,7 +34,7 @@ def test_what_fails_or_finds_no_time_is_reported_and_logged(log_lines: LogLines)
     assert (line["event"], line["failed"], line["left_over"]) == ("multicast_incomplete", 1, 2)
 
 
-def test_a_function_that_may_not_post_says_so() -> None:
+def test_a_refused_post_is_an_error() -> None:
     transport = FakeTransport()
     transport.answer("a", outcome_of(403, "ForbiddenException"))
     with pytest.raises(PostingRefusedError, match="ForbiddenException"):
@@ -43,13 +43,13 @@ def test_a_function_that_may_not_post_says_so() -> None:
 
 
 @pytest.mark.parametrize("status", [400, 404, 410])
-def test_what_api_gateway_does_not_say_itself_is_a_failure(status: int) -> None:
+def test_a_410_that_is_not_api_gateways_is_a_failure(status: int) -> None:
     transport = FakeTransport()
     transport.answer("b", outcome_of(status))
     assert run(transport, "a", "b") == Report(sent=1, failed=1, failed_ids=("b",))
 
 
-def test_while_nobody_was_reached_ten_that_are_said_to_be_gone_are_not(log_lines: LogLines) -> None:
+def test_ten_gone_connections_are_pending_until_one_was_reached(log_lines: LogLines) -> None:
     transport = FakeTransport()
     for each in "abcdefghij":
         transport.answer(each, GONE)

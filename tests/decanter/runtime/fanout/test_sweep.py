@@ -1,4 +1,4 @@
-"""The sweep, its table, its transport and its time in a test's hands."""
+"""The sweep, with a fake table, transport and clock."""
 
 from concurrent.futures import Future
 from typing import Any, ClassVar
@@ -29,7 +29,7 @@ NAMES = ("swept", "gone", "closed", "kept", "complete")
 
 
 class Context:
-    """Lambda's, of a function that may run so long."""
+    """Lambda's context, with this much time left."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
@@ -39,7 +39,7 @@ class Context:
 
 
 class Place:
-    """A table of connections a minute old, and what sweeps it."""
+    """A table of connections that are one minute old, and its sweeper."""
 
     def __init__(self, *connection_ids: str, page_size: int = 3, **environment: str) -> None:
         self.clock = FakeClock(CONNECTED_AT + 60_000)
@@ -65,7 +65,7 @@ class Place:
         return tuple(report[name] for name in NAMES)
 
 
-def test_rows_of_connections_that_are_gone_are_deleted_and_no_others() -> None:
+def test_only_rows_of_gone_connections_are_deleted() -> None:
     place = Place("a", "b", "c", "d", "e", "f", "g")
     for each in "bf":
         place.transport.answer(each, GONE)
@@ -80,8 +80,8 @@ def test_an_empty_table_is_swept() -> None:
     assert Place().sweep() == (0, 0, 0, 0, True)
 
 
-def test_a_young_row_is_kept_without_a_question() -> None:
-    """Its `$connect` handler may still be running, and @connections would say 410."""
+def test_a_young_row_is_kept_without_a_call() -> None:
+    """Its `$connect` handler may still run, and @connections would answer 410."""
     place = Place("old", "young")
     place.table.rows["young"] = CONNECTED_AT + 60_000 - GRACE_MS + 1
     place.transport.answer("young", GONE)
@@ -91,7 +91,7 @@ def test_a_young_row_is_kept_without_a_question() -> None:
     assert place.sweep() == (2, 1, 0, 1, True)
 
 
-def test_a_row_that_was_written_anew_meanwhile_is_kept() -> None:
+def test_a_row_that_was_replaced_is_kept() -> None:
     place = Place("a")
     place.transport.answer("a", GONE)
     place.transport.before_answer = lambda: place.table.rows.update(a=CONNECTED_AT + 1)
@@ -99,7 +99,7 @@ def test_a_row_that_was_written_anew_meanwhile_is_kept() -> None:
     assert place.table.rows == {"a": CONNECTED_AT + 1}
 
 
-def test_a_connection_whose_identity_has_expired_is_closed_and_its_row_left_to_disconnect() -> None:
+def test_an_expired_identity_closes_the_connection_and_keeps_the_row() -> None:
     place = Place("a", "b", "c")
     now = place.clock.time_ms() // 1000
     place.table.identity_ends = {"a": now - 1, "b": now, "c": now + 1}
@@ -108,8 +108,8 @@ def test_a_connection_whose_identity_has_expired_is_closed_and_its_row_left_to_d
     assert {*place.table.rows} == {*"abc"}
 
 
-def test_one_that_is_gone_when_it_is_to_be_closed_loses_its_row() -> None:
-    """So does one whose `$disconnect` never came, at the next sweep."""
+def test_a_gone_connection_with_an_expired_identity_loses_its_row() -> None:
+    """If a `$disconnect` never came, the next sweep deletes the row in the same way."""
     place = Place("a")
     place.table.identity_ends = {"a": 1}
     place.transport.answer("a", GONE)
@@ -118,7 +118,7 @@ def test_one_that_is_gone_when_it_is_to_be_closed_loses_its_row() -> None:
 
 
 @pytest.mark.parametrize("begins", ["", "a", "cc", "d", "g", "zzz"])
-def test_wherever_it_begins_it_goes_round_the_table_once(begins: str) -> None:
+def test_it_covers_the_table_once_from_any_start(begins: str) -> None:
     place = Place(*"abcdefg")
     place.begins = begins
     assert place.sweep() == (7, 0, 0, 7, True)
@@ -126,7 +126,7 @@ def test_wherever_it_begins_it_goes_round_the_table_once(begins: str) -> None:
 
 
 @pytest.mark.parametrize("gone", ["cde", "abcdefg"])
-def test_it_goes_round_also_when_the_rows_where_it_began_are_gone(gone: str) -> None:
+def test_it_covers_the_table_even_if_its_first_rows_are_gone(gone: str) -> None:
     place = Place(*"abcdefg")
     place.begins = "b"
     for each in gone:
@@ -135,8 +135,8 @@ def test_it_goes_round_also_when_the_rows_where_it_began_are_gone(gone: str) -> 
     assert sorted(place.transport.asked) == [*"abcdefg"]
 
 
-def test_it_goes_round_also_when_these_rows_are_deleted_by_then() -> None:
-    """A batch of them is deleted while the sweep goes on; one that stays is met again."""
+def test_it_covers_the_table_even_if_its_first_rows_were_deleted() -> None:
+    """A batch is deleted during the sweep, and a row that stays is found again."""
     ids = [f"c{number:04}" for number in range(100)]
     place = Place(*ids, page_size=30)
     place.begins = ids[9]
@@ -146,8 +146,8 @@ def test_it_goes_round_also_when_these_rows_are_deleted_by_then() -> None:
     assert sorted(place.transport.asked) == ids
 
 
-def test_what_there_was_no_time_for_is_swept_by_the_next_run() -> None:
-    """A second for each page of ten rows, less the margin that is kept."""
+def test_the_next_run_sweeps_the_rest() -> None:
+    """One second for each page of ten rows, minus the margin."""
     ids = [f"c{number:04}" for number in range(100)]
     place = Place(*ids, page_size=10, DECANTER_SWEEP_PER_SECOND="10")
     assert place.sweep(seconds=5.5) == (50, 0, 0, 50, False)
@@ -170,7 +170,7 @@ def test_ten_thousand_rows_are_swept_run_by_run() -> None:
     assert {*place.table.rows} == {*ids} - {*ids[::7]}
 
 
-def test_it_asks_no_faster_than_it_may_and_a_few_at_once() -> None:
+def test_it_respects_the_rate_limit_and_the_concurrency() -> None:
     ids = [f"c{number:04}" for number in range(1000)]
     place = Place(*ids, page_size=100, DECANTER_SWEEP_PER_SECOND="100")
     assert place.sweep(seconds=900) == (1000, 0, 0, 1000, True)
@@ -180,7 +180,7 @@ def test_it_asks_no_faster_than_it_may_and_a_few_at_once() -> None:
     assert (endpoint, settings.concurrency) == (ENDPOINT, CONCURRENCY)
 
 
-def test_what_it_takes_to_ask_is_no_time_lost() -> None:
+def test_the_duration_of_calls_does_not_reduce_the_rate() -> None:
     ids = [f"c{number:04}" for number in range(30)]
     place = Place(*ids, page_size=10, DECANTER_SWEEP_PER_SECOND="10")
     place.transport.seconds_per_post = 0.05
@@ -209,7 +209,7 @@ def test_another_answer_ends_the_run_and_deletes_nothing(
     assert problem in line["problem"]
 
 
-def test_a_410_without_api_gateways_word_ends_the_run_and_deletes_nothing(
+def test_a_410_that_is_not_api_gateways_ends_the_run_and_deletes_nothing(
     log_lines: LogLines,
 ) -> None:
     place = Place(*"abc")
@@ -221,10 +221,10 @@ def test_a_410_without_api_gateways_word_ends_the_run_and_deletes_nothing(
 
 
 @pytest.mark.parametrize("expired", [0, 5, 12])
-def test_while_nobody_was_reached_ten_that_are_said_to_be_gone_are_kept(
+def test_ten_gone_connections_are_kept_until_one_was_reached(
     expired: int, log_lines: LogLines
 ) -> None:
-    """Those whose identity has expired, too: they are to be closed, and are said to be gone."""
+    """Connections with an expired identity too: the sweep closes them, and gets 410."""
     place = Place(*"abcdefghijkl", page_size=5)
     place.table.identity_ends = dict.fromkeys("abcdefghijkl"[:expired], 1)
     for each in "abcdefghijkl":
@@ -237,7 +237,7 @@ def test_while_nobody_was_reached_ten_that_are_said_to_be_gone_are_kept(
         assert value in line["problem"]
 
 
-def test_a_doubtful_endpoint_is_told_of_also_when_the_table_ends_the_run(
+def test_a_doubtful_endpoint_is_reported_even_if_the_table_ends_the_run(
     log_lines: LogLines,
 ) -> None:
     place = Place(*"abcdefghijkl", page_size=10)
@@ -252,7 +252,7 @@ def test_a_doubtful_endpoint_is_told_of_also_when_the_table_ends_the_run(
     )
 
 
-def test_a_process_that_has_reached_someone_sweeps_an_emptied_table() -> None:
+def test_a_process_that_reached_a_connection_sweeps_an_emptied_table() -> None:
     place = Place(*"abcdefghijkl")
     assert place.sweep() == (12, 0, 0, 12, True)
     for each in "abcdefghijkl":
@@ -261,7 +261,7 @@ def test_a_process_that_has_reached_someone_sweeps_an_emptied_table() -> None:
     assert place.table.rows == {}
 
 
-def test_what_was_under_way_when_time_was_over_is_no_problem() -> None:
+def test_a_call_in_flight_at_the_deadline_is_not_a_problem() -> None:
     place = Place(*"abc")
     place.transport.seconds_per_post = 100
     place.transport.answer("a", UNANSWERED)
@@ -269,7 +269,7 @@ def test_what_was_under_way_when_time_was_over_is_no_problem() -> None:
     assert place.problem is None
 
 
-def test_a_row_that_always_fails_does_not_end_every_run_before_the_same_rows() -> None:
+def test_a_row_that_always_fails_does_not_block_the_rows_after_it() -> None:
     place = Place(*"abcdefg")
     place.transport.answer("b", outcome_of(500))
     place.sweep()
@@ -286,7 +286,7 @@ def test_a_throttled_table_ends_the_run(log_lines: LogLines) -> None:
 
 
 class Waiting(InlineWorkers):
-    """For whom nothing ends in time."""
+    """Workers whose work never ends in time."""
 
     def result(self, begun: Future[Any], until: float) -> Any:
         raise OutOfTimeError
@@ -313,7 +313,7 @@ def test_a_table_that_cannot_be_read_is_an_error_in_one_line(
     assert (line["level"], line["problem"]) == ("ERROR", str(problem))
 
 
-def test_rows_that_cannot_be_deleted_are_told_of(log_lines: LogLines) -> None:
+def test_rows_that_cannot_be_deleted_are_reported(log_lines: LogLines) -> None:
     place = Place("a", "b")
     place.transport.answer("a", GONE)
     place.table.problem = StoreError("AccessDenied")
@@ -322,7 +322,7 @@ def test_rows_that_cannot_be_deleted_are_told_of(log_lines: LogLines) -> None:
     assert {*place.table.rows} == {"a", "b"}
 
 
-def test_without_an_endpoint_it_says_which_variable_to_set(log_lines: LogLines) -> None:
+def test_without_an_endpoint_the_error_names_the_variable(log_lines: LogLines) -> None:
     place = Place("a", DECANTER_MANAGEMENT_ENDPOINT="")
     assert place.sweep() == (0, 0, 0, 0, False)
     (line,) = log_lines()
@@ -330,7 +330,7 @@ def test_without_an_endpoint_it_says_which_variable_to_set(log_lines: LogLines) 
     assert line["problem"].startswith("DECANTER_MANAGEMENT_ENDPOINT is not set: set it to the URL")
 
 
-def test_one_line_has_the_figures_and_no_metrics_unless_they_are_wanted(
+def test_one_line_has_the_figures_and_metrics_only_with_a_namespace(
     log_lines: LogLines,
 ) -> None:
     Place("a").sweep()
@@ -348,8 +348,8 @@ def test_one_line_has_the_figures_and_no_metrics_unless_they_are_wanted(
     ]
 
 
-def test_its_metrics_are_apart_from_those_of_broadcasts(log_lines: LogLines) -> None:
-    """They share names, so the line's event tells them apart."""
+def test_its_metrics_differ_from_those_of_broadcasts(log_lines: LogLines) -> None:
+    """The names are the same, so the line's event distinguishes them."""
     place = Place("a", DECANTER_METRICS_NAMESPACE="Decanter/prod")
     place.sweep()
     (line,) = log_lines()
@@ -361,7 +361,7 @@ def test_its_metrics_are_apart_from_those_of_broadcasts(log_lines: LogLines) -> 
 
 
 class Noting(FakeConnections):
-    """A table that keeps the keys after which it was read."""
+    """A table that records the keys after which it was read."""
 
     keys: ClassVar[list[str]] = []
 
@@ -370,7 +370,7 @@ class Noting(FakeConnections):
         return super().page(after, now_ms, limit)
 
 
-def test_a_processs_first_run_begins_anywhere() -> None:
+def test_a_processs_first_run_starts_at_a_random_key() -> None:
     place = Place()
     for _ in range(2):
         Sweeper(place.outboxes, Noting(), place.clock, InlineWorkers(place.clock)).run(None)

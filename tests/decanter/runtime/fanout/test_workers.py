@@ -16,7 +16,7 @@ def _stuck() -> Iterator[threading.Event]:
     event.set()
 
 
-def test_a_result_comes_back_and_so_does_an_exception() -> None:
+def test_results_and_exceptions_are_returned() -> None:
     workers = Workers(Clock())
     until = Clock().monotonic() + 5
     assert workers.result(workers.start(lambda: 7), until) == 7
@@ -24,7 +24,7 @@ def test_a_result_comes_back_and_so_does_an_exception() -> None:
         workers.result(workers.start(lambda: 1 // 0), until)
 
 
-def test_what_hangs_is_waited_for_no_longer_than_there_is_time(stuck: threading.Event) -> None:
+def test_hanging_work_is_abandoned_at_its_time_limit(stuck: threading.Event) -> None:
     workers = Workers(Clock())
     with pytest.raises(OutOfTimeError):
         workers.result(workers.start(stuck.wait), Clock().monotonic() + 0.01)

@@ -1,4 +1,4 @@
-"""Which pages may connect."""
+"""The hook that allows only certain web pages to connect."""
 
 from typing import Any
 
@@ -80,20 +80,20 @@ def test_any_other_page_is_refused(origin: str) -> None:
     assert not admits(ALLOWED, origin)
 
 
-def test_two_origins_at_once_are_refused_though_both_are_allowed() -> None:
+def test_two_origin_headers_are_refused_even_if_both_are_allowed() -> None:
     assert not admits(ALLOWED, "https://example.com", "https://example.com")
 
 
-def test_null_is_allowed_only_by_name() -> None:
+def test_null_is_allowed_only_if_listed() -> None:
     assert admits("null", "null")
     assert not admits("null", "https://example.com")
 
 
-def test_a_client_that_is_no_browser_may_connect() -> None:
+def test_a_client_without_origin_may_connect() -> None:
     assert admits(ALLOWED)
 
 
-def test_the_single_header_counts_where_there_is_no_other() -> None:
+def test_without_multi_value_headers_the_single_header_counts() -> None:
     it = event("https://evil.net")
     del it["multiValueHeaders"]
     with pytest.raises(Refused, match=r"'https://evil\.net' is not allowed"):
@@ -101,7 +101,9 @@ def test_the_single_header_counts_where_there_is_no_other() -> None:
 
 
 @pytest.mark.parametrize("value", ["", " , "])
-def test_unset_lets_every_page_in_and_says_so_once(value: str, log_lines: LogLines) -> None:
+def test_without_the_variable_every_page_may_connect_and_the_log_says_so_once(
+    value: str, log_lines: LogLines
+) -> None:
     hook = AllowedOrigins({VARIABLE: value})
     for origin in ("https://evil.net", "null"):
         hook(Handshake(event(origin)))
@@ -111,12 +113,12 @@ def test_unset_lets_every_page_in_and_says_so_once(value: str, log_lines: LogLin
 
 
 @pytest.mark.parametrize("value", ["*", "example.com", "https://example.com/", "https://*.a.com"])
-def test_what_is_no_origin_is_named(value: str) -> None:
+def test_an_invalid_origin_is_named(value: str) -> None:
     with pytest.raises(SettingError, match="name origins such as"):
         AllowedOrigins({VARIABLE: value})(Handshake(event("https://example.com")))
 
 
-def test_a_router_refuses_before_it_records(log_lines: LogLines) -> None:
+def test_a_refused_page_is_not_recorded(log_lines: LogLines) -> None:
     connections = FakeConnections()
     router = Router("$request.body.message", connections=connections)
     router.on_connect(AllowedOrigins({VARIABLE: ALLOWED}))

@@ -1,4 +1,4 @@
-"""How fast a connection may send, in a DynamoDB."""
+"""The rate limit, with a DynamoDB."""
 
 import json
 from typing import Any
@@ -48,7 +48,7 @@ def say(router: Router, body: str = '{"message": "say"}') -> Any:
 
 
 @pytest.mark.usefixtures("table")
-def test_so_many_at_once_and_so_many_a_second() -> None:
+def test_the_limit_applies_to_bursts_and_to_the_rate() -> None:
     clock = FakeClock()
     router, transport = service({PACE_VARIABLE: "5"}, clock)
     Connection.record(connect_event())
@@ -62,7 +62,7 @@ def test_so_many_at_once_and_so_many_a_second() -> None:
 
 
 @pytest.mark.usefixtures("table")
-def test_at_the_pace_allowed_nothing_is_refused() -> None:
+def test_nothing_is_refused_at_the_allowed_rate() -> None:
     clock = FakeClock()
     router, _ = service({PACE_VARIABLE: "5"}, clock)
     Connection.record(connect_event())
@@ -80,7 +80,7 @@ def test_mistakes_that_select_no_route_count_too() -> None:
 
 
 @pytest.mark.usefixtures("table")
-def test_who_goes_on_though_refused_is_closed() -> None:
+def test_a_connection_that_keeps_sending_is_closed() -> None:
     router, transport = service({PACE_VARIABLE: "5", CLOSE_VARIABLE: "10"}, FakeClock())
     Connection.record(connect_event())
     assert [say(router) for _ in range(10)] == [200] * 5 + [429] * 5
@@ -91,13 +91,13 @@ def test_who_goes_on_though_refused_is_closed() -> None:
 
 
 @pytest.mark.usefixtures("table")
-def test_who_waits_is_forgiven_at_the_pace_allowed() -> None:
+def test_a_waiting_connection_recovers_at_the_allowed_rate() -> None:
     clock = FakeClock()
     router, transport = service({PACE_VARIABLE: "5", CLOSE_VARIABLE: "10"}, clock)
     Connection.record(connect_event())
     assert [say(router) for _ in range(10)] == [200] * 5 + [429] * 5
     clock.elapsed += 1
-    assert say(router) == 429  # six ahead, for it went on though it was refused
+    assert say(router) == 429  # six ahead: it kept sending while refused
     clock.elapsed += 0.4
     assert say(router) == 200
     clock.elapsed += 10
@@ -106,7 +106,7 @@ def test_who_waits_is_forgiven_at_the_pace_allowed() -> None:
 
 
 @pytest.mark.usefixtures("table")
-def test_a_sustained_pace_above_the_limit_ends_in_closing() -> None:
+def test_a_constant_rate_above_the_limit_closes_the_connection() -> None:
     clock = FakeClock()
     router, transport = service({PACE_VARIABLE: "5", CLOSE_VARIABLE: "10"}, clock)
     Connection.record(connect_event())
@@ -114,13 +114,13 @@ def test_a_sustained_pace_above_the_limit_ends_in_closing() -> None:
     while not transport.closed:
         say(router)
         sent += 1
-        clock.elapsed += 0.1  # ten a second: five too many
+        clock.elapsed += 0.1  # ten a second: five above the limit
     assert 18 <= sent <= 22
 
 
 @pytest.mark.usefixtures("table")
 @pytest.mark.parametrize(("closing", "closed"), [({}, []), ({CLOSE_VARIABLE: "10"}, [NAME])])
-def test_a_connection_without_a_row_is_refused_or_closed_and_gets_none(
+def test_a_connection_without_a_row_is_refused_and_gets_no_row(
     closing: dict[str, str], closed: list[str]
 ) -> None:
     router, transport = service({PACE_VARIABLE: "5"} | closing, FakeClock())
@@ -131,7 +131,7 @@ def test_a_connection_without_a_row_is_refused_or_closed_and_gets_none(
 
 @pytest.mark.usefixtures("table")
 @pytest.mark.parametrize("environ", [{}, {PACE_VARIABLE: ""}])
-def test_unset_there_is_no_limit_and_no_write(environ: dict[str, str]) -> None:
+def test_without_the_variable_there_is_no_limit_and_no_write(environ: dict[str, str]) -> None:
     router, _ = service(environ, FakeClock())
     Connection.record(connect_event())
     assert {say(router) for _ in range(20)} == {200}
@@ -149,7 +149,7 @@ def test_unset_there_is_no_limit_and_no_write(environ: dict[str, str]) -> None:
         ({CLOSE_VARIABLE: "10"}, "set both or neither"),
     ],
 )
-def test_a_number_that_cannot_be_is_our_fault(
+def test_an_invalid_number_is_an_internal_error(
     environ: dict[str, str], remedy: str, log_lines: LogLines, aws_environment: None
 ) -> None:
     router, _ = service(environ, FakeClock())
@@ -158,13 +158,13 @@ def test_a_number_that_cannot_be_is_our_fault(
 
 
 @pytest.mark.parametrize(("value", "closes"), [("", False), ("10", True)])
-def test_it_asks_for_the_right_to_close_only_where_it_may(value: str, *, closes: bool) -> None:
+def test_it_needs_the_right_to_close_only_if_it_may_close(value: str, *, closes: bool) -> None:
     router, _ = service({PACE_VARIABLE: "5", CLOSE_VARIABLE: value}, FakeClock())
     posts = router.__decanter__()["posts"]["websocket_message"]
     assert ("DELETE" in posts) is closes
 
 
-def test_the_message_function_needs_one_right_more() -> None:
+def test_the_message_function_needs_one_more_right() -> None:
     plain, paced, both = (
         set((model.__decanter__() or {})["actions"]["websocket_message"])
         for model in (PlainConnection, Connection, Both)

@@ -1,4 +1,4 @@
-"""A key set, read over HTTP; what is made of it is in test_tokens."""
+"""Tokens, and a key set that is read over HTTP."""
 
 import json
 import sys
@@ -71,19 +71,19 @@ def refusal(environ: dict[str, str], shown: Hello) -> Refused:
 
 
 @pytest.mark.parametrize(("environ", "token"), [(HS256, hs256()), (RS256, rs256())])
-def test_a_good_token_says_who_it_is(environ: dict[str, str], token: str) -> None:
+def test_a_valid_token_sets_the_identity(environ: dict[str, str], token: str) -> None:
     for shown in (hello(token), hello(None, "v1", MARKER, token)):
         hook(environ)(shown)
         assert (shown.identity, shown.expires_at) == ("ann", LATER)
 
 
-def test_a_browser_is_answered_with_the_marker_and_never_with_the_token() -> None:
+def test_the_response_has_the_marker_and_never_the_token() -> None:
     shown = hello(None, MARKER, hs256())
     hook(HS256)(shown)
     assert shown.handshake.subprotocol == MARKER
 
 
-def test_another_hooks_choice_of_a_subprotocol_stays() -> None:
+def test_another_hooks_subprotocol_is_kept() -> None:
     shown = hello(None, "v1", MARKER, hs256())
     shown.handshake.subprotocol = "v1"
     hook(HS256)(shown)
@@ -119,17 +119,17 @@ FORGED = {
         RS256,
         signed_by_hand(PUBLIC_PEM, {"alg": "HS256", "kid": "one"}),
     ),
-    "RS256 where HS256 is due": (HS256, rs256()),
+    "RS256 instead of HS256": (HS256, rs256()),
     "another key under a known id": (RS256, rs256(OTHER_KEY)),
     "an unknown key id": (RS256, rs256(kid="two")),
     "no key id": (RS256, rs256(kid=None)),
-    "a key id that is no text": (RS256, signed_by_hand(b"", {"alg": "RS256", "kid": ["one"]})),
+    "a key id that is not a string": (RS256, signed_by_hand(b"", {"alg": "RS256", "kid": ["one"]})),
     "its own key": (
         RS256,
         signed_by_hand(b"x", {"alg": "RS256", "jwk": JWKS["keys"][0], "jku": "https://evil"}),
     ),
     **{
-        f"a good signature by the key that its {name} brings": (
+        f"a good signature by the key in its own {name}": (
             RS256,
             jwt.encode(claims(), OTHER_KEY, "RS256", headers={"kid": "one", name: value}),
         )
@@ -140,7 +140,7 @@ FORGED = {
             "x5c": [b64(b"a certificate")],
         }.items()
     },
-    "HS256 with the public key as the set has it": (
+    "HS256 with the public key of the set": (
         RS256,
         signed_by_hand(json.dumps(JWKS["keys"][0]).encode(), {"alg": "HS256", "kid": "one"}),
     ),
@@ -170,14 +170,14 @@ FORGED = {
         ),
     ),
     "an expiry that never comes": (HS256, by_hand(exp=float("inf"))),
-    "an expiry that is no number": (HS256, by_hand(exp="tomorrow")),
+    "an expiry that is not a number": (HS256, by_hand(exp="tomorrow")),
     "a payload that is not encoded": (
         HS256,
         signed_by_hand(SECRET.encode(), {"alg": "HS256", "b64": False}),
     ),
     "no object": (HS256, signed_texts(SECRET.encode(), '{"alg": "HS256"}', "[]")),
     "several issuers": (HS256, by_hand(iss=["https://issuer", "https://other"])),
-    "a subject that is no text": (HS256, by_hand(sub=7)),
+    "a subject that is not a string": (HS256, by_hand(sub=7)),
     "a demand": (HS256, signed_by_hand(SECRET.encode(), {"alg": "HS256", "crit": ["b64"]})),
     "truncated": (HS256, hs256()[:-8]),
     "without its signature": (HS256, hs256().rpartition(".")[0] + "."),
@@ -204,7 +204,7 @@ def test_a_forged_token_is_refused_and_not_logged(name: str, log_lines: LogLines
     assert not [part for part in token.split(".") if len(part) > 3 and part in text]
 
 
-def test_a_good_tokens_owner_is_in_the_row_and_no_token_in_the_log(log_lines: LogLines) -> None:
+def test_the_identity_is_in_the_row_and_the_token_is_not_in_the_log(log_lines: LogLines) -> None:
     connections, token = FakeConnections(), hs256()
     router = Router("$request.body.message", connections=connections)
     router.authenticate(hook(HS256))
@@ -214,7 +214,7 @@ def test_a_good_tokens_owner_is_in_the_row_and_no_token_in_the_log(log_lines: Lo
 
 
 class Issuer:
-    """Serves a key set, or does not."""
+    """Serves a key set, or fails."""
 
     def __init__(self) -> None:
         self.fetched = 0
@@ -238,7 +238,7 @@ def test_a_key_set_is_kept_for_ten_minutes() -> None:
     assert issuer.fetched == 2
 
 
-def test_invented_key_ids_do_not_have_it_fetched_each_time() -> None:
+def test_unknown_key_ids_do_not_cause_a_fetch_each_time() -> None:
     issuer, clock = Issuer(), FakeClock()
     check = hook(RS256, fetch=issuer, clock=clock)
     for number in range(10):
@@ -254,7 +254,9 @@ def test_invented_key_ids_do_not_have_it_fetched_each_time() -> None:
 @pytest.mark.parametrize(
     "away", [OSError("away"), ValueError("no JSON"), [], {}, {"keys": [1]}, {"keys": None}]
 )
-def test_while_the_key_set_cannot_be_read_nobody_is_let_in(away: Any, log_lines: LogLines) -> None:
+def test_no_client_is_accepted_while_the_key_set_is_unreadable(
+    away: Any, log_lines: LogLines
+) -> None:
     issuer, clock = Issuer(), FakeClock()
     issuer.answer = away
     check = hook(RS256, fetch=issuer, clock=clock)
@@ -282,14 +284,14 @@ def test_while_the_key_set_cannot_be_read_nobody_is_let_in(away: Any, log_lines:
         ({"DECANTER_JWT_LEEWAY_SECONDS": "1.5"}, "a whole number from 0 to 300"),
     ],
 )
-def test_terms_that_cannot_be_are_named(changes: dict[str, str], message: str) -> None:
+def test_invalid_settings_are_named(changes: dict[str, str], message: str) -> None:
     with pytest.raises(ConfigurationError) as error:
         hook(HS256 | changes)(hello(hs256()))
     assert message in str(error.value)
     assert "short" not in str(error.value).replace("too short", "")
 
 
-def test_without_pyjwt_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_pyjwt_the_error_names_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "jwt", None)
     with pytest.raises(ConfigurationError, match=r"write PyJWT\[crypto\] into requirements.txt"):
         hook(HS256)(hello("token"))

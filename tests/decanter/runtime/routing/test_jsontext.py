@@ -24,7 +24,7 @@ SPACE = st.text(alphabet=" \t\r\n", max_size=3)
         *("[" * 10_000, '{"a":' * 10_000, '"' * 10_001),
     ],
 )
-def test_what_rfc_8259_does_not_allow_is_bad_json(text: str) -> None:
+def test_text_outside_of_rfc_8259_is_bad_json(text: str) -> None:
     with pytest.raises(BadJson):
         parse(text)
 
@@ -43,17 +43,17 @@ def test_what_rfc_8259_does_not_allow_is_bad_json(text: str) -> None:
         (json.dumps(["[", '\\"[{'] * 100), ["[", '\\"[{'] * 100),
     ],
 )
-def test_what_it_allows_is_read(text: str, value: Any) -> None:
+def test_valid_json_is_parsed(text: str, value: Any) -> None:
     assert value is ... or parse(text) == value
 
 
-def test_nesting_is_limited_by_our_own_rule_and_not_by_the_interpreter() -> None:
+def test_nesting_has_its_own_limit_and_not_the_interpreters() -> None:
     with pytest.raises(BadJson, match=f"nested deeper than {MAX_DEPTH} levels"):
         parse("[" * (MAX_DEPTH + 1) + "]" * (MAX_DEPTH + 1))
 
 
-def test_an_unfinished_string_full_of_escaped_quotes_takes_no_quadratic_time() -> None:
-    """With a pattern that gave up at the end and began anew, this would take minutes."""
+def test_an_unterminated_string_of_escaped_quotes_takes_linear_time() -> None:
+    """A pattern that starts again at each character would take minutes here."""
     with pytest.raises(BadJson):
         parse("[" * (MAX_DEPTH + 1) + '"' + '\\"' * 60_000)
 
@@ -69,7 +69,7 @@ def test_a_member_keeps_its_exact_text(data: str) -> None:
     assert member_texts(f'{{"message":"m", "data" : {data} \n}}')["data"] == data
 
 
-def test_the_last_of_two_members_with_one_name_wins_however_it_is_escaped() -> None:
+def test_the_last_member_with_a_name_counts_even_if_escaped() -> None:
     assert member_texts('{"a": 1, "\\u0061": 2}') == {"a": "2"}
 
 

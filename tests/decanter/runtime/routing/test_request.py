@@ -51,7 +51,7 @@ def test_it_has_the_ids_of_its_event() -> None:
     )
 
 
-def test_a_message_that_api_gateway_gave_no_id_gets_one() -> None:
+def test_a_message_without_an_id_gets_one() -> None:
     event = message_event("{}")
     del event["requestContext"]["messageId"]
     it, other = (Request(event, None, outbox=None) for _ in "ab")  # type: ignore[arg-type]
@@ -67,11 +67,11 @@ def test_a_message_that_api_gateway_gave_no_id_gets_one() -> None:
         '"<script>alert(1)</script>"',
     ],
 )
-def test_any_json_is_data_and_raw_gives_the_clients_own_text_of_it(data: str) -> None:
+def test_raw_returns_the_clients_own_text_of_any_json(data: str) -> None:
     assert request(f'{{"message": "m", "data": {data}}}').raw("data") == data
 
 
-def test_who_sends_is_read_from_the_table_once() -> None:
+def test_the_senders_identity_is_read_once() -> None:
     connections = FakeConnections()
     it = request("{}")
     it.outbox.connections = connections
@@ -83,24 +83,24 @@ def test_who_sends_is_read_from_the_table_once() -> None:
     assert again.identity == "somebody"
 
 
-def test_a_missing_member_is_told_from_null() -> None:
+def test_a_missing_member_differs_from_null() -> None:
     with pytest.raises(MissingData, match="'data' is missing"):
         request('{"message": "m", "Data": 1}').raw("data")
 
 
 @pytest.mark.parametrize("body", ["[]", "3", '"data"', "null"])
-def test_what_is_no_object_has_no_members(body: str) -> None:
+def test_a_message_that_is_not_an_object_has_no_members(body: str) -> None:
     with pytest.raises(NotAnObject):
         request(body).raw("data")
 
 
 @pytest.mark.parametrize("body", [None, "", "None"])
-def test_without_a_body_there_is_no_json(body: str | None) -> None:
+def test_an_empty_body_is_not_valid_json(body: str | None) -> None:
     with pytest.raises(BadJson):
         _ = request(body).json
 
 
-def test_reply_send_and_broadcast_post_text_as_it_is(transport: FakeTransport) -> None:
+def test_reply_send_and_broadcast_post_text_unchanged(transport: FakeTransport) -> None:
     it = request("{}", transport)
     it.reply("one")
     it.send("b", "two")
@@ -125,7 +125,7 @@ def test_the_limit_is_counted_in_bytes_and_checked_before_anything_is_sent(
     assert len(transport.posts) == 1
 
 
-def test_what_several_get_may_be_limited_to_less_than_what_one_gets(
+def test_a_broadcast_can_have_a_lower_size_limit_than_a_reply(
     transport: FakeTransport,
 ) -> None:
     it = request("{}", transport)
@@ -139,7 +139,7 @@ def test_what_several_get_may_be_limited_to_less_than_what_one_gets(
     assert len(transport.posts) == 3
 
 
-def test_what_is_no_string_is_sent_as_its_json(transport: FakeTransport) -> None:
+def test_other_values_are_sent_as_json(transport: FakeTransport) -> None:
     it = request("{}", transport)
     it.reply({"a": [1, "\u00fc\ud800"]})
     it.broadcast(["b"], exclude="a")
@@ -150,7 +150,7 @@ def test_what_is_no_string_is_sent_as_its_json(transport: FakeTransport) -> None
 
 
 @pytest.mark.parametrize(("exclude", "rest"), [("a", "b"), (["a", "b"], ""), (("c",), "ab")])
-def test_a_broadcast_passes_over_those_excluded(
+def test_a_broadcast_skips_excluded_connections(
     transport: FakeTransport, exclude: str | Collection[str], rest: str
 ) -> None:
     report = request("{}", transport).broadcast("text", exclude=exclude)
@@ -158,12 +158,12 @@ def test_a_broadcast_passes_over_those_excluded(
     assert (report.sent, report.left_over) == (len(rest), 0)
 
 
-def test_a_send_goes_to_those_named(transport: FakeTransport) -> None:
+def test_a_send_goes_to_the_given_connections(transport: FakeTransport) -> None:
     assert request("{}", transport).send(["b", "x"], "text").sent == 2
     assert transport.posts == [("b", "text"), ("x", "text")]
 
 
-def test_a_connection_that_has_ended_is_not_sent_what_it_causes(transport: FakeTransport) -> None:
+def test_a_disconnect_hooks_broadcast_skips_the_ended_connection(transport: FakeTransport) -> None:
     outbox = request("{}", transport).outbox
     removed = Removed("a", CONNECTED_AT, lambda: {"identity": "ann"})
     ended = Disconnection(disconnect_event(connectionId="a"), None, outbox, removed)
@@ -178,7 +178,7 @@ def test_a_connection_that_has_ended_is_not_sent_what_it_causes(transport: FakeT
     ("outcome", "level"),
     [(outcome_of(403, "ForbiddenException"), "ERROR"), (outcome_of(500), "WARNING")],
 )
-def test_a_reply_that_fails_is_a_line_in_the_log(
+def test_a_failed_reply_is_logged(
     transport: FakeTransport, log_lines: LogLines, outcome: Outcome, level: str
 ) -> None:
     transport.answer("Sender0000DoECA=", outcome)
@@ -195,7 +195,7 @@ def test_a_reply_that_fails_is_a_line_in_the_log(
     )
 
 
-def test_a_reply_to_a_client_that_has_left_is_no_fault(
+def test_a_reply_to_a_gone_client_is_not_an_error(
     transport: FakeTransport, log_lines: LogLines
 ) -> None:
     transport.answer("Sender0000DoECA=", GONE)
@@ -218,7 +218,7 @@ def test_a_frame_has_the_shape_that_clients_rely_on() -> None:
 @pytest.mark.parametrize(
     "ref", ["1e5", "null", '"\\ud800"', '{"a":  [1.0]}', "9" * 256, '"é"', "1e999"]
 )
-def test_the_clients_ref_is_echoed_as_it_was_written(ref: str) -> None:
+def test_the_clients_ref_is_echoed_unchanged(ref: str) -> None:
     frame = error_frame(bare_request(f'{{"ref": {ref}}}'), NotAnObject())
     assert f', "ref": {ref}}}, "connectionId"' in frame
     json.loads(frame)
@@ -231,5 +231,5 @@ def test_the_clients_ref_is_echoed_as_it_was_written(ref: str) -> None:
         *(f'{{"ref": "{ref}"}}' for ref in ("x" * (MAX_REF_BYTES - 1), "é" * (MAX_REF_BYTES // 2))),
     ],
 )
-def test_without_a_ref_or_with_one_too_long_there_is_none(body: str) -> None:
+def test_a_missing_or_too_long_ref_is_not_echoed(body: str) -> None:
     assert "ref" not in json.loads(error_frame(bare_request(body), NotAnObject()))["error"]

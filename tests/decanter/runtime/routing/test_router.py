@@ -1,4 +1,4 @@
-"""The router on plain event dicts."""
+"""The router, called with plain event dicts."""
 
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -29,7 +29,7 @@ SENDER = "Sender0000DoECA="
 
 
 class Service:
-    """A router with two routes, between a table and a transport that are fakes."""
+    """A router with two routes, a fake table and a fake transport."""
 
     def __init__(self, expression: str = "$request.body.message") -> None:
         self.clock = FakeClock()
@@ -64,7 +64,7 @@ class Service:
 
     @property
     def error(self) -> dict[str, Any]:
-        """The one error frame that was sent, to the sender alone."""
+        """Return the only error frame that was sent, to the sender."""
         ((recipient, _),) = self.transport.posts
         assert recipient == SENDER
         (frame,) = self.transport.frames_to(SENDER)
@@ -79,18 +79,18 @@ def _service() -> Service:
     return Service()
 
 
-def test_the_expression_chooses_the_route(service: Service) -> None:
+def test_the_expression_selects_the_route(service: Service) -> None:
     assert service.dispatch('{"message": "echo"}') == {"statusCode": 200}
     assert service.requests[0].route_key == "echo"
     assert service.transport.posts == []
 
 
-def test_a_route_that_api_gateway_chose_is_taken(service: Service) -> None:
+def test_api_gateways_own_route_is_used(service: Service) -> None:
     service.dispatch('{"no": "message"}', route_key="echo")
     assert service.requests[0].route_key == "echo"
 
 
-def test_a_route_of_api_gateway_that_the_app_does_not_know_is_chosen_anew(
+def test_an_unknown_route_of_api_gateway_is_selected_again(
     service: Service,
 ) -> None:
     service.dispatch('{"message": "echo"}', route_key="renamed")
@@ -105,7 +105,7 @@ def test_a_route_of_api_gateway_that_the_app_does_not_know_is_chosen_anew(
         ({"statusCode": 202}, {"statusCode": 202}),
     ],
 )
-def test_what_a_route_returns_becomes_the_response(
+def test_a_routes_return_value_becomes_the_response(
     service: Service, returned: Any, response: dict[str, Any]
 ) -> None:
     service.returns = returned
@@ -113,7 +113,7 @@ def test_what_a_route_returns_becomes_the_response(
 
 
 @pytest.mark.parametrize("returned", [3, ["x"], {}, {"statusCode": "200"}])
-def test_what_api_gateway_would_not_take_is_our_fault(service: Service, returned: Any) -> None:
+def test_an_invalid_return_value_is_an_internal_error(service: Service, returned: Any) -> None:
     service.returns = returned
     assert service.dispatch('{"message": "echo"}')["statusCode"] == 500
     assert service.error["code"] == "internal"
@@ -134,7 +134,7 @@ def test_what_api_gateway_would_not_take_is_our_fault(service: Service, returned
         ),
     ],
 )
-def test_a_mistake_is_answered_to_its_sender_alone_and_changes_nothing(
+def test_a_mistake_gets_an_error_frame_and_changes_nothing(
     service: Service, body: str | None, code: str, status: int
 ) -> None:
     before = dict(service.connections.rows)
@@ -144,7 +144,7 @@ def test_a_mistake_is_answered_to_its_sender_alone_and_changes_nothing(
     assert service.requests == []
 
 
-def test_an_unknown_route_is_told_which_there_are(service: Service) -> None:
+def test_the_error_for_an_unknown_route_lists_all_routes(service: Service) -> None:
     service.dispatch('{"message": "ECHO", "data": 1, "ref": 7}')
     assert service.error == {
         "code": "unknown_route",
@@ -155,7 +155,7 @@ def test_an_unknown_route_is_told_which_there_are(service: Service) -> None:
     }
 
 
-def test_members_beside_those_that_a_route_needs_are_ignored(service: Service) -> None:
+def test_unknown_members_are_ignored(service: Service) -> None:
     assert service.dispatch('{"message": "shout", "x": [1], "data": 1.0}')["statusCode"] == 200
     assert service.transport.posts == [("Other", "1.0"), (SENDER, "1.0")]
 
@@ -169,7 +169,7 @@ def test_members_beside_those_that_a_route_needs_are_ignored(service: Service) -
         (MissingTableError("t", "CONNECTIONS_TABLE"), "internal", 500, True),
     ],
 )
-def test_what_a_route_raises_becomes_a_frame(
+def test_a_routes_exception_becomes_a_frame(
     service: Service, raised: Exception, code: str, status: int, temporary: bool
 ) -> None:
     service.raises = raised
@@ -177,7 +177,7 @@ def test_what_a_route_raises_becomes_a_frame(
     assert (service.error["code"], service.error["temporary"]) == (code, temporary)
 
 
-def test_our_own_fault_is_logged_with_the_request_id_and_not_told_to_the_client(
+def test_an_internal_error_is_logged_and_not_revealed_to_the_client(
     service: Service, log_lines: LogLines
 ) -> None:
     service.raises = RuntimeError("boom")
@@ -198,7 +198,7 @@ def test_a_frame_that_cannot_be_sent_changes_nothing(service: Service, log_lines
     assert failed["frame"].startswith("RuntimeError")
 
 
-def test_a_declared_default_takes_what_selects_no_route_json_or_not(service: Service) -> None:
+def test_a_default_route_gets_all_other_messages_even_invalid_json(service: Service) -> None:
     bodies: list[str] = []
 
     @service.router.default
@@ -212,7 +212,7 @@ def test_a_declared_default_takes_what_selects_no_route_json_or_not(service: Ser
     assert len(bodies) == 5
 
 
-def test_in_a_default_route_bad_json_is_still_answered(service: Service) -> None:
+def test_bad_json_in_a_default_route_still_gets_an_error_frame(service: Service) -> None:
     @service.router.default
     def fallback(request: Request) -> None:
         request.raw("data")
@@ -221,13 +221,13 @@ def test_in_a_default_route_bad_json_is_still_answered(service: Service) -> None
     assert service.error["code"] == "bad_json"
 
 
-def test_no_route_can_be_declared_once_an_event_has_come(service: Service) -> None:
+def test_no_route_can_be_declared_after_the_first_event(service: Service) -> None:
     service.router.handle(connect_event())
     with pytest.raises(DeclarationError, match="declare routes where app"):
         service.router.default(lambda request: None)
 
 
-def test_an_expression_that_cannot_be_read_is_refused_at_import() -> None:
+def test_an_invalid_expression_is_refused_at_import() -> None:
     with pytest.raises(DeclarationError, match="cannot be read from character"):
         Service("$request.header.action")
 
@@ -240,7 +240,7 @@ def test_posts_go_to_the_events_api_through_one_transport(service: Service) -> N
     assert service.endpoints == [f"{host}/v1", f"{host}/v2"]
 
 
-def test_a_setting_that_cannot_be_is_one_line_and_a_500(
+def test_an_invalid_setting_is_one_log_line_and_status_500(
     service: Service, monkeypatch: pytest.MonkeyPatch, log_lines: LogLines
 ) -> None:
     monkeypatch.setenv("DECANTER_CONCURRENCY", "many")
@@ -251,7 +251,7 @@ def test_a_setting_that_cannot_be_is_one_line_and_a_500(
     )
 
 
-def test_connecting_records_the_applications_attributes_too(service: Service) -> None:
+def test_a_connection_is_recorded_with_the_applications_attributes(service: Service) -> None:
     @service.router.on_connect
     def name(handshake: Handshake) -> None:
         handshake.attributes["nickname"] = "Ada"
@@ -262,7 +262,7 @@ def test_connecting_records_the_applications_attributes_too(service: Service) ->
     assert service.connections.attributes == {"nickname": "Ada"}
 
 
-def test_disconnecting_twice_or_first_is_the_same(service: Service) -> None:
+def test_a_repeated_or_early_disconnect_is_accepted(service: Service) -> None:
     for _ in range(2):
         assert service.router.handle(disconnect_event()) == {"statusCode": 200}
     assert SENDER not in service.connections.rows
@@ -271,7 +271,7 @@ def test_disconnecting_twice_or_first_is_the_same(service: Service) -> None:
 @pytest.mark.parametrize(
     ("problem", "status"), [(StoreBusyError("busy"), 503), (MissingTableError("t", "V"), 500)]
 )
-def test_a_connection_that_cannot_be_recorded_is_refused_and_not_half_open(
+def test_a_connection_that_cannot_be_recorded_is_refused(
     service: Service, problem: Exception, status: int, log_lines: LogLines
 ) -> None:
     service.connections.problem = problem
@@ -281,7 +281,7 @@ def test_a_connection_that_cannot_be_recorded_is_refused_and_not_half_open(
     assert str(problem) in line["error"]
 
 
-def test_every_event_is_one_line_with_neither_payload_nor_query_string(
+def test_every_event_is_one_line_without_payload_or_query_string(
     service: Service, log_lines: LogLines
 ) -> None:
     service.router.handle(connect_event())
@@ -306,14 +306,14 @@ def test_every_event_is_one_line_with_neither_payload_nor_query_string(
     assert (lines[1]["broadcasts"][0]["sent"], lines[1]["broadcasts"][0]["failed"]) == (2, 0)
 
 
-def test_posting_refused_is_our_fault(service: Service, log_lines: LogLines) -> None:
+def test_a_refused_post_is_an_internal_error(service: Service, log_lines: LogLines) -> None:
     service.transport.answer("Other", outcome_of(403, "ForbiddenException"))
     assert service.dispatch('{"message": "shout", "data": 1}')["statusCode"] == 500
     assert [line["event"] for line in log_lines()] == ["posts_failed", "left_over", "message"]
     assert len(service.connections.rows) == 2
 
 
-def test_the_tool_reads_what_the_router_declares(service: Service) -> None:
+def test_the_tool_reads_the_routers_declaration(service: Service) -> None:
     assert service.router.__decanter__() == {
         "kind": "router",
         "expression": "$request.body.message",
@@ -326,7 +326,7 @@ def test_the_tool_reads_what_the_router_declares(service: Service) -> None:
     }
 
 
-def test_a_hook_that_may_close_brings_the_right_to(service: Service) -> None:
+def test_a_closing_hook_adds_the_right_to_close(service: Service) -> None:
     def guard(request: Request) -> None: ...
 
     service.router.on_message(guard)
@@ -345,7 +345,7 @@ class Move:
     by: Literal["foot", "boat"] = "foot"
 
 
-def test_a_route_gets_the_payload_that_it_declares(service: Service) -> None:
+def test_a_route_gets_its_declared_payload(service: Service) -> None:
     moves: list[Move] = []
 
     @service.router.route("move")
@@ -364,7 +364,7 @@ def test_a_route_gets_the_payload_that_it_declares(service: Service) -> None:
         (', "x": 3, "by": "car"', "by", "'by' must be 'foot' or 'boat'"),
     ],
 )
-def test_another_payload_is_answered_with_the_field_that_is_wrong(
+def test_the_error_for_an_invalid_payload_names_the_field(
     service: Service, members: str, field: str, text: str
 ) -> None:
     @service.router.route("move")
@@ -382,7 +382,7 @@ def test_another_payload_is_answered_with_the_field_that_is_wrong(
     }
 
 
-def test_the_routers_middleware_is_around_the_routes_of_its_modules_too(service: Service) -> None:
+def test_the_routers_middleware_runs_for_included_routes_too(service: Service) -> None:
     seen: list[str | None] = []
     routes = Routes()
 
@@ -409,9 +409,7 @@ class Taken(MessageError):
     status = 409
 
 
-def test_an_exception_of_the_application_is_answered_as_it_says(
-    service: Service, log_lines: LogLines
-) -> None:
+def test_an_error_handler_answers_an_exception(service: Service, log_lines: LogLines) -> None:
     @service.router.on_error(RoomFull)
     def full(request: Request, error: RoomFull) -> dict[str, Any]:
         request.reply({"full": str(error)})
@@ -424,7 +422,7 @@ def test_an_exception_of_the_application_is_answered_as_it_says(
     assert (line["outcome"], line["answered"], line["status"]) == ("ok", "RoomFull", 409)
 
 
-def test_the_nearest_base_class_answers_and_may_raise_a_fault(service: Service) -> None:
+def test_the_nearest_base_classes_handler_runs_and_may_raise(service: Service) -> None:
     @service.router.on_error(Exception)
     def anything(request: Request, error: Exception) -> None:
         raise AssertionError
@@ -438,13 +436,13 @@ def test_the_nearest_base_class_answers_and_may_raise_a_fault(service: Service) 
     assert service.error["message"] == "somebody has it"
 
 
-def test_a_fault_of_the_application_is_a_frame_with_its_own_code(service: Service) -> None:
+def test_an_applications_own_error_has_its_own_code(service: Service) -> None:
     service.raises = Taken("somebody has it")
     assert service.dispatch('{"message": "echo"}') == {"statusCode": 409, "body": "taken"}
     assert service.error == {"code": "taken", "message": "somebody has it", "temporary": False}
 
 
-def test_an_answer_that_fails_is_our_fault(service: Service) -> None:
+def test_a_failing_error_handler_is_an_internal_error(service: Service) -> None:
     @service.router.on_error(RoomFull)
     def full(request: Request, error: RoomFull) -> None:
         raise RuntimeError("boom")
@@ -454,7 +452,7 @@ def test_an_answer_that_fails_is_our_fault(service: Service) -> None:
     assert service.error["code"] == "internal"
 
 
-def test_connect_hooks_put_attributes_on_the_row_and_choose_a_subprotocol(
+def test_connect_hooks_set_attributes_and_select_a_subprotocol(
     service: Service,
 ) -> None:
     @service.router.on_connect
@@ -478,7 +476,7 @@ def test_connect_hooks_put_attributes_on_the_row_and_choose_a_subprotocol(
     ("raised", "status", "outcome"),
     [(Refused(401, "no such token"), 401, "refused"), (RuntimeError("boom"), 500, "internal")],
 )
-def test_a_connection_that_a_hook_refuses_is_not_recorded(
+def test_a_connection_refused_by_a_hook_is_not_recorded(
     service: Service, raised: Exception, status: int, outcome: str, log_lines: LogLines
 ) -> None:
     @service.router.on_connect
@@ -492,7 +490,7 @@ def test_a_connection_that_a_hook_refuses_is_not_recorded(
     assert str(raised) in (line["reason"] if status == 401 else line["error"])
 
 
-def test_disconnect_hooks_may_tell_the_others(service: Service) -> None:
+def test_disconnect_hooks_may_send_to_other_clients(service: Service) -> None:
     ended: list[Disconnection] = []
 
     service.connections.attributes = {"identity": "ann"}
@@ -510,9 +508,7 @@ def test_disconnect_hooks_may_tell_the_others(service: Service) -> None:
     assert (it.connected_at, it.attributes) == (CONNECTED_AT, {"identity": "ann"})
 
 
-def test_every_disconnect_hook_is_called_whatever_the_others_raise(
-    service: Service, log_lines: LogLines
-) -> None:
+def test_all_disconnect_hooks_run_even_if_one_raises(service: Service, log_lines: LogLines) -> None:
     called = []
     for name in ("first", "second", "third"):
 
@@ -530,7 +526,7 @@ def test_every_disconnect_hook_is_called_whatever_the_others_raise(
     assert line["error"] == "RuntimeError: first"
 
 
-def test_who_has_no_row_has_left_before_and_no_hook_is_called(service: Service) -> None:
+def test_without_a_row_no_disconnect_hook_is_called(service: Service) -> None:
     called: list[Disconnection] = []
     service.router.on_disconnect(called.append)
     for _ in range(2):
@@ -538,7 +534,7 @@ def test_who_has_no_row_has_left_before_and_no_hook_is_called(service: Service) 
     assert [each.connection_id for each in called] == [SENDER]
 
 
-def test_without_the_table_no_disconnect_hook_is_called(service: Service) -> None:
+def test_if_the_table_is_unavailable_no_disconnect_hook_is_called(service: Service) -> None:
     called: list[Disconnection] = []
     service.router.on_disconnect(called.append)
     service.connections.problem = StoreBusyError("busy")
@@ -546,7 +542,7 @@ def test_without_the_table_no_disconnect_hook_is_called(service: Service) -> Non
     assert (called, SENDER in service.connections.rows) == ([], True)
 
 
-def test_another_selection_expression_chooses_by_its_own_members() -> None:
+def test_another_selection_expression_uses_its_own_members() -> None:
     service = Service("${request.body.service}/${request.body.action}")
 
     @service.router.route("chat/say")
@@ -561,7 +557,7 @@ MESSAGES = ['{"message": "echo"}', '{"message": "nobody"}', "[]", "{", None]
 
 
 @pytest.mark.parametrize("body", MESSAGES)
-def test_a_message_hook_sees_every_message_before_its_route_is_chosen(
+def test_a_message_hook_gets_every_message_before_routing(
     service: Service, body: str | None, log_lines: LogLines
 ) -> None:
     @service.router.on_message
@@ -576,7 +572,7 @@ def test_a_message_hook_sees_every_message_before_its_route_is_chosen(
     assert (line["outcome"], line["frame"], "route" in line) == ("rate_limited", "ok", False)
 
 
-def test_a_message_that_the_hooks_let_pass_goes_its_way(service: Service) -> None:
+def test_an_accepted_message_reaches_its_route(service: Service) -> None:
     seen: list[str] = []
     service.router.on_message(lambda request: seen.append(request.body))
     assert service.dispatch('{"message": "echo"}') == {"statusCode": 200}
@@ -585,7 +581,7 @@ def test_a_message_that_the_hooks_let_pass_goes_its_way(service: Service) -> Non
 
 
 @pytest.mark.parametrize("answer", [OK, GONE])
-def test_a_flood_is_told_by_closing_and_gets_no_frame(
+def test_a_flood_closes_the_connection_without_a_frame(
     service: Service, answer: Outcome, log_lines: LogLines
 ) -> None:
     @service.router.on_message
@@ -600,9 +596,7 @@ def test_a_flood_is_told_by_closing_and_gets_no_frame(
     assert line["closed"] == answer.result.value
 
 
-def test_a_close_that_is_refused_is_an_error_in_the_log(
-    service: Service, log_lines: LogLines
-) -> None:
+def test_a_refused_close_is_logged_as_an_error(service: Service, log_lines: LogLines) -> None:
     @service.router.on_message
     def refuse(request: Request) -> None:
         raise Flooding
@@ -614,7 +608,7 @@ def test_a_close_that_is_refused_is_an_error_in_the_log(
     assert (line["outcome"], line["closed"]) == ("rate_limited", "refused")
 
 
-def test_who_may_not_use_a_route_is_told_so_before_the_payload_is_read(service: Service) -> None:
+def test_a_forbidden_route_is_refused_before_the_payload_is_validated(service: Service) -> None:
     asked: list[str] = []
 
     def may_move(request: Request) -> bool:
@@ -635,7 +629,7 @@ def test_who_may_not_use_a_route_is_told_so_before_the_payload_is_read(service: 
 
 
 class ChaliceEvent:
-    """As `chalice.app.WebsocketEvent` carries an event and Lambda's context."""
+    """Like `chalice.app.WebsocketEvent`: has an event and Lambda's context."""
 
     def __init__(self, event: dict[str, Any], context: object) -> None:
         self.context = context
@@ -645,7 +639,7 @@ class ChaliceEvent:
         return self._event
 
 
-def test_an_event_of_chalice_is_handled_as_its_dict_with_its_context(service: Service) -> None:
+def test_chalices_event_is_handled_like_its_dict(service: Service) -> None:
     context = object()
     seen = []
     service.router.on_message(lambda request: seen.append(request.context))
@@ -658,15 +652,15 @@ def test_an_event_of_chalice_is_handled_as_its_dict_with_its_context(service: Se
 @pytest.mark.parametrize(
     "event", [None, {}, {"requestContext": {}}, {"requestContext": {"eventType": "PING"}}, "text"]
 )
-def test_what_is_no_event_of_a_websocket_api_is_named(service: Service, event: Any) -> None:
+def test_another_kind_of_event_is_refused(service: Service, event: Any) -> None:
     with pytest.raises(TypeError, match="CONNECT, MESSAGE, DISCONNECT"):
         service.router.handle(event)
 
 
-# ------------------------------------------------------------------------------- who a client is
+# ---------------------------------------------------------------------------- authenticate clients
 
 
-def test_an_identity_is_recorded_after_the_connect_hooks_have_agreed(service: Service) -> None:
+def test_an_identity_is_recorded_after_the_connect_hooks(service: Service) -> None:
     called = []
     service.router.on_connect(lambda handshake: called.append("may it come in?"))
 
@@ -683,13 +677,13 @@ def test_an_identity_is_recorded_after_the_connect_hooks_have_agreed(service: Se
     }
 
 
-def test_who_is_not_known_is_recorded_without_an_identity(service: Service) -> None:
+def test_an_anonymous_client_is_recorded_without_an_identity(service: Service) -> None:
     service.router.authenticate(lambda hello: None)
     assert service.router.handle(connect_event(connectionId="New")) == {"statusCode": 200}
     assert service.connections.attributes == {"identity": None, "identity_expires_at": None}
 
 
-def test_a_client_that_is_refused_at_authentication_is_not_recorded(service: Service) -> None:
+def test_a_client_refused_by_authentication_is_not_recorded(service: Service) -> None:
     @service.router.authenticate
     def who(hello: Hello) -> None:
         raise Refused(401, "no such user")
@@ -698,11 +692,11 @@ def test_a_client_that_is_refused_at_authentication_is_not_recorded(service: Ser
     assert "New" not in service.connections.rows
 
 
-def test_one_hook_authenticates_and_its_table_keeps_identities(service: Service) -> None:
+def test_only_one_hook_authenticates_and_the_table_must_store_identities(service: Service) -> None:
     def who(hello: Hello) -> None: ...
 
     service.router.authenticate(who)
-    with pytest.raises(DeclarationError, match=r"who \(.*\): there is one already, who"):
+    with pytest.raises(DeclarationError, match=r"who \(.*\): who \(.*\) is already declared"):
         service.router.authenticate(who)
     plain = FakeConnections()
     plain.identity_end = lambda: ""  # type: ignore[method-assign]
@@ -714,7 +708,7 @@ def test_one_hook_authenticates_and_its_table_keeps_identities(service: Service)
 
 
 @pytest.mark.parametrize(("minutes", "rate"), [("1", "rate(1 minute)"), ("5", "rate(5 minutes)")])
-def test_a_sweep_is_scheduled_under_the_name_that_lambda_looks_up(
+def test_the_scheduled_sweep_has_the_name_that_lambda_uses(
     service: Service, minutes: str, rate: str
 ) -> None:
     app = Chalice(app_name="rooms")
@@ -725,7 +719,7 @@ def test_a_sweep_is_scheduled_under_the_name_that_lambda_looks_up(
 
 
 @pytest.mark.parametrize("minutes", ["", "0"])
-def test_no_sweep_is_scheduled_unless_it_is_asked_for(service: Service, minutes: str) -> None:
+def test_no_sweep_is_scheduled_by_default(service: Service, minutes: str) -> None:
     app = Chalice(app_name="rooms")
     assert scheduled_sweep(app, service.router, {"DECANTER_SWEEP_MINUTES": minutes}) is None
     assert app.event_sources == []

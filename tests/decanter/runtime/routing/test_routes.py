@@ -21,12 +21,12 @@ def request(body: str = "{}") -> Request:
         ({"statusCode": 202}, {"statusCode": 202}),
     ],
 )
-def test_what_a_function_returns_becomes_the_response(returned: Any, response: Response) -> None:
+def test_a_functions_return_value_becomes_the_response(returned: Any, response: Response) -> None:
     assert response_of(returned) == response
 
 
 @pytest.mark.parametrize("returned", [3, ["x"], {}, {"statusCode": "200"}])
-def test_what_api_gateway_would_not_take_is_refused(returned: Any) -> None:
+def test_an_invalid_return_value_is_refused(returned: Any) -> None:
     with pytest.raises(TypeError, match="a dict with an integer statusCode"):
         response_of(returned)
 
@@ -52,7 +52,7 @@ def test_middleware_runs_around_the_function_the_outermost_first() -> None:
     assert seen == ["router in", "module in", "route", "module out", "router out"]
 
 
-def test_middleware_may_answer_itself() -> None:
+def test_middleware_may_answer_without_the_route() -> None:
     def refuse(request: Request, get_response: GetResponse) -> str:
         return "no"
 
@@ -82,7 +82,7 @@ def first(request: Request) -> None: ...
 def second(request: Request) -> None: ...
 
 
-def test_a_second_route_with_the_same_key_is_refused_and_both_functions_named() -> None:
+def test_a_duplicate_key_is_refused_and_both_functions_are_named() -> None:
     routes = Routes()
     routes.route("move")(first)
     with pytest.raises(DeclarationError) as caught:
@@ -98,7 +98,7 @@ def test_reserved_keys_are_refused(key: str) -> None:
         Routes().route(key)(first)
 
 
-def test_decorators_give_back_what_they_are_given() -> None:
+def test_decorators_return_the_function() -> None:
     routes = Routes()
 
     def anything(*_: Any) -> None: ...
@@ -109,7 +109,7 @@ def test_decorators_give_back_what_they_are_given() -> None:
     assert routes.default(first) is first
 
 
-def test_nothing_is_taken_once_it_is_closed() -> None:
+def test_nothing_can_be_declared_after_closing() -> None:
     routes = Routes()
     routes.close("the first event: declare routes where app.py is imported")
     late: list[Any] = [
@@ -121,7 +121,7 @@ def test_nothing_is_taken_once_it_is_closed() -> None:
             declare(first)
 
 
-def test_including_takes_in_all_declarations_and_closes_what_it_took() -> None:
+def test_include_adds_all_declarations_and_closes_the_module() -> None:
     inner, outer = Routes(), Routes()
 
     def around(request: Request, get_response: Any) -> Any:
@@ -148,7 +148,7 @@ def test_including_takes_in_all_declarations_and_closes_what_it_took() -> None:
         inner.route("late")(first)
 
 
-def test_a_module_of_modules_keeps_the_order_of_their_middleware() -> None:
+def test_nested_modules_keep_the_order_of_their_middleware() -> None:
     def outermost(request: Request, get_response: Any) -> Any: ...
 
     def innermost(request: Request, get_response: Any) -> Any: ...
@@ -162,7 +162,7 @@ def test_a_module_of_modules_keeps_the_order_of_their_middleware() -> None:
     assert outer.declared["move"].middleware == (outermost, innermost)
 
 
-def test_what_two_modules_declare_both_is_refused() -> None:
+def test_a_declaration_in_two_modules_is_refused() -> None:
     def answer(request: Request, error: ValueError) -> None: ...
 
     def other(request: Request, error: ValueError) -> None: ...
@@ -172,5 +172,7 @@ def test_what_two_modules_declare_both_is_refused() -> None:
     two.on_error(ValueError)(other)
     one_more = Routes()
     one_more.include(one)
-    with pytest.raises(DeclarationError, match=r"ValueError is answered twice: by answer .* other"):
+    with pytest.raises(
+        DeclarationError, match=r"ValueError has two error handlers: answer .* other"
+    ):
         one_more.include(two)

@@ -42,7 +42,7 @@ MESSAGE = {
         ("$request.body.none", "null"),
     ],
 )
-def test_the_forms_that_aws_documents_and_our_reading_of_the_rest(
+def test_the_forms_that_aws_documents_and_our_choice_for_the_rest(
     expression: str, route_key: str
 ) -> None:
     assert SelectionExpression.parse(expression).evaluate(MESSAGE) == route_key
@@ -61,7 +61,7 @@ def test_a_message_without_the_path_selects_the_empty_string(document: Any) -> N
         *("$request.header.x-api-key", "$context.stage", "$default", "\\a", "${request.body.*}"),
     ],
 )
-def test_what_cannot_be_read_is_refused_with_the_forms_that_can(expression: str) -> None:
+def test_an_invalid_expression_is_refused_with_the_valid_forms(expression: str) -> None:
     with pytest.raises(DeclarationError, match="cannot be read from character") as caught:
         SelectionExpression.parse(expression)
     assert repr(expression) in str(caught.value)
@@ -72,7 +72,7 @@ NAMES = st.from_regex(r"[\w-]+", fullmatch=True)
 
 
 @given(NAMES, NAMES, st.text(alphabet=st.characters(exclude_characters="$\\{}")), st.text())
-def test_any_path_is_looked_up_and_any_text_beside_it_is_kept(
+def test_every_path_is_evaluated_and_other_text_is_kept(
     outer: str, inner: str, literal: str, value: str
 ) -> None:
     expression = SelectionExpression.parse(f"{literal}${{request.body.{outer}.{inner}}}{literal}")
@@ -80,7 +80,7 @@ def test_any_path_is_looked_up_and_any_text_beside_it_is_kept(
 
 
 @given(st.text())
-def test_any_text_is_either_an_expression_or_refused(source: str) -> None:
+def test_every_text_is_either_valid_or_refused(source: str) -> None:
     try:
         SelectionExpression.parse(source).evaluate({"a": 1})
     except DeclarationError:

@@ -1,4 +1,4 @@
-"""The model against a DynamoDB with HTTP between."""
+"""The model, with a DynamoDB over HTTP."""
 
 import os
 from typing import Any
@@ -33,7 +33,7 @@ def everyone(table: type[Connection], now_ms: int = NOW, limit: int | None = Non
         after = page.last
 
 
-def test_a_row_has_the_keys_name_that_was_declared_and_lives_two_hours_and_ten_minutes(
+def test_a_row_has_the_declared_key_and_expires_after_130_minutes(
     table: type[Connection],
 ) -> None:
     table.record(connect_event())
@@ -46,7 +46,7 @@ def test_a_row_has_the_keys_name_that_was_declared_and_lives_two_hours_and_ten_m
     ]
 
 
-def test_recording_and_removing_again_change_nothing(table: type[Connection]) -> None:
+def test_recording_and_removing_are_idempotent(table: type[Connection]) -> None:
     table.record(connect_event())
     table.record(connect_event())
     assert everyone(table) == ["Sender0000DoECA="]
@@ -55,7 +55,7 @@ def test_recording_and_removing_again_change_nothing(table: type[Connection]) ->
     assert everyone(table) == []
 
 
-def test_a_row_is_removed_only_while_it_is_the_one_that_was_read(table: type[Connection]) -> None:
+def test_a_row_is_removed_only_if_unchanged(table: type[Connection]) -> None:
     table.record(connect_event())
     seen = table.page(BEGINNING, NOW).recipients[0]
     assert not table.remove_if_unchanged(seen._replace(connected_at=seen.connected_at - 1))
@@ -78,7 +78,7 @@ def test_a_row_is_removed_by_its_id_only_if_the_client_connected_long_ago(
     assert everyone(table) == []
 
 
-def test_a_row_that_does_not_say_when_it_connected_is_read_and_can_be_removed(
+def test_a_row_without_a_connection_time_is_read_and_can_be_removed(
     table: type[Connection],
 ) -> None:
     table._get_connection().put_item("old", attributes={"nickname": {"S": "Ada"}})
@@ -88,7 +88,7 @@ def test_a_row_that_does_not_say_when_it_connected_is_read_and_can_be_removed(
     assert everyone(table) == []
 
 
-def test_every_page_is_read_and_counted_once_even_when_its_last_row_has_gone(
+def test_every_page_is_read_and_counted_once_even_if_its_last_row_was_deleted(
     table: type[Connection],
 ) -> None:
     ids = sorted(f"Client{number:04}DoECA=" for number in range(10))
@@ -103,14 +103,14 @@ def test_every_page_is_read_and_counted_once_even_when_its_last_row_has_gone(
     assert table.count_after(first.last, NOW) == (6, None)
 
 
-def test_a_row_older_than_a_connection_can_be_is_passed_over(table: type[Connection]) -> None:
+def test_a_stale_row_is_skipped(table: type[Connection]) -> None:
     table.record(connect_event())
     assert everyone(table, CONNECTED_AT + MAX_AGE_MS - 1) == ["Sender0000DoECA="]
     assert everyone(table, CONNECTED_AT + MAX_AGE_MS) == []
     assert table.count_after(BEGINNING, CONNECTED_AT + MAX_AGE_MS).recipients == 0
 
 
-def test_an_application_keeps_its_own_attributes_in_the_row(
+def test_an_application_stores_its_own_attributes_in_the_row(
     table: type[Connection], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     @connection_table(env="CONNECTIONS_TABLE")
@@ -125,7 +125,7 @@ def test_an_application_keeps_its_own_attributes_in_the_row(
     assert everyone(table) == ["Sender0000DoECA="]
 
 
-def test_the_tables_name_is_looked_up_at_each_use(
+def test_the_tables_name_is_read_at_each_use(
     table: type[Connection], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     table.record(connect_event())
@@ -140,7 +140,7 @@ def test_the_tables_name_is_looked_up_at_each_use(
 
 
 @pytest.mark.parametrize("name", ["chat-prod", None])
-def test_it_is_named_in_an_error_with_its_variable_set_or_not(
+def test_an_error_names_the_table_and_its_variable(
     monkeypatch: pytest.MonkeyPatch, name: str | None
 ) -> None:
     monkeypatch.delenv("CONNECTIONS_TABLE", raising=False)
@@ -149,7 +149,7 @@ def test_it_is_named_in_an_error_with_its_variable_set_or_not(
     assert Connection.where() == f"{name!r} (from CONNECTIONS_TABLE)"
 
 
-def test_a_dynamodb_that_does_not_answer_is_worth_another_try(
+def test_a_dynamodb_that_does_not_answer_is_busy(
     table: type[Connection], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:9")
@@ -158,7 +158,7 @@ def test_a_dynamodb_that_does_not_answer_is_worth_another_try(
         table.count_after(BEGINNING, NOW)
 
 
-def test_without_a_region_or_credentials_nothing_works_and_the_reason_is_told(
+def test_a_missing_region_or_credentials_are_named_in_the_error(
     table: type[Connection], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CONNECTIONS_TABLE", "elsewhere")
@@ -176,7 +176,7 @@ def test_without_a_region_or_credentials_nothing_works_and_the_reason_is_told(
     session.cache_clear()
 
 
-def test_the_tool_reads_what_the_class_declares_and_nothing_of_its_base() -> None:
+def test_the_tool_reads_only_the_declared_class_and_not_its_base() -> None:
     assert Connection.__decanter__() == {
         "kind": "table",
         "environment": "CONNECTIONS_TABLE",
@@ -225,13 +225,13 @@ class Right(ConnectionModel):
         (Keyless, {"env": "T"}, "it needs a key: connection_id = UnicodeAttribute"),
         (NumberKey, {"env": "T"}, "it needs a key: connection_id = UnicodeAttribute"),
         (TwoKeys, {"env": "T"}, "it must not have a range key"),
-        (OwnMeta, {"env": "T"}, "it must not have a Meta of its own"),
+        (OwnMeta, {"env": "T"}, "it must not have its own Meta"),
         (Right, {"env": ""}, "env must name an environment variable"),
         (Right, {"env": "T", "read_capacity_units": 0}, "must be 1 or more"),
         (Right, {"env": "T", "write_capacity_units": 0}, "must be 1 or more"),
     ],
 )
-def test_what_cannot_be_a_connection_table_is_refused_at_import(
+def test_an_invalid_connection_table_is_refused_at_import(
     model: type[ConnectionModel], arguments: dict[str, Any], problem: str
 ) -> None:
     with pytest.raises(
@@ -249,7 +249,7 @@ class IdentifiedConnection(IdentifiedModel):
 
 
 @pytest.mark.usefixtures("table")
-def test_a_removed_row_has_the_applications_attributes_as_far_as_they_can_be_read() -> None:
+def test_a_removed_row_has_the_applications_readable_attributes() -> None:
     IdentifiedConnection.record(connect_event(), identity="ann", identity_expires_at=1_700_000_600)
     removed = IdentifiedConnection.remove("Sender0000DoECA=")
     assert removed is not None
@@ -263,14 +263,14 @@ def test_a_removed_row_has_the_applications_attributes_as_far_as_they_can_be_rea
 
 
 @pytest.mark.usefixtures("table")
-def test_who_connected_is_read_from_the_row() -> None:
+def test_the_identity_is_read_from_the_row() -> None:
     IdentifiedConnection.record(connect_event(), identity="ann", identity_expires_at=1_700_000_600)
     assert IdentifiedConnection.identify(NAME) == "ann"
     assert IdentifiedConnection.get(NAME).identity_expires_at == 1_700_000_600
 
 
 @pytest.mark.usefixtures("table")
-def test_without_an_identity_or_a_row_it_is_nobody() -> None:
+def test_without_an_identity_or_a_row_the_identity_is_none() -> None:
     assert IdentifiedConnection.identify(NAME) is None
     IdentifiedConnection.record(connect_event())
     assert IdentifiedConnection.identify(NAME) is None
@@ -278,7 +278,7 @@ def test_without_an_identity_or_a_row_it_is_nobody() -> None:
 
 
 @pytest.mark.usefixtures("table")
-def test_a_page_says_until_when_a_client_is_known() -> None:
+def test_a_page_has_the_expiry_of_identities() -> None:
     IdentifiedConnection.record(
         connect_event(connectionId="ann"), identity_expires_at=1_700_000_600
     )
@@ -294,7 +294,7 @@ def test_a_page_says_until_when_a_client_is_known() -> None:
     ]
 
 
-def test_the_functions_that_ask_who_it_is_need_one_right_more() -> None:
+def test_reading_the_identity_needs_one_more_right() -> None:
     declared, plain = IdentifiedConnection.__decanter__(), Connection.__decanter__()
     assert declared is not None
     assert plain is not None

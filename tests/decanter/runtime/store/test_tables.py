@@ -12,7 +12,7 @@ class Score(Model):
     player = UnicodeAttribute(hash_key=True)
 
 
-def test_the_environment_names_the_table_when_it_is_used(
+def test_the_tables_name_is_read_when_it_is_used(
     aws_environment: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(SettingError, match="SCORES_TABLE is not set"):
@@ -24,7 +24,7 @@ def test_the_environment_names_the_table_when_it_is_used(
         assert [each.player for each in Score.scan()] == [name]
 
 
-def test_a_table_has_its_client_from_the_processes_one_session(
+def test_a_tables_client_uses_the_processs_one_session(
     aws_environment: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SCORES_TABLE", "scores")
@@ -44,5 +44,5 @@ def test_a_model_that_names_its_table_itself_is_refused() -> None:
 
         key = UnicodeAttribute(hash_key=True)
 
-    with pytest.raises(DeclarationError, match="it must not have a Meta of its own"):
+    with pytest.raises(DeclarationError, match="it must not have its own Meta"):
         table(env="NAMED_TABLE")(Named)

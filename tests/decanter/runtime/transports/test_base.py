@@ -17,7 +17,7 @@ from decanter.runtime.transports import Outcome, Result, open_transport, outcome
         (400, "ValidationException", Result.FAILED),
     ],
 )
-def test_only_api_gateways_own_word_proves_anything(
+def test_only_api_gateways_own_answer_is_proof(
     status: int, error_type: str, result: Result
 ) -> None:
     outcome = outcome_of(status, error_type)
@@ -42,16 +42,16 @@ def test_only_api_gateways_own_word_proves_anything(
         (504, Result.FAILED, True),
     ],
 )
-def test_every_status_means_one_result(status: int, result: Result, retryable: bool) -> None:
+def test_every_status_has_one_result(status: int, result: Result, retryable: bool) -> None:
     outcome = outcome_of(status)
     assert (outcome.result, outcome.status, outcome.retryable) == (result, status, retryable)
 
 
-def test_no_answer_is_worth_another_try() -> None:
+def test_a_missing_answer_is_retryable() -> None:
     assert Outcome(Result.FAILED).retryable
 
 
-def test_a_transport_that_does_not_exist_is_refused_with_those_that_do() -> None:
+def test_the_error_for_an_unknown_transport_lists_all_transports() -> None:
     with pytest.raises(SettingError) as caught:
         open_transport("https://host/v1", Settings(transport="carrier-pigeon"))
     assert str(caught.value) == "DECANTER_TRANSPORT is 'carrier-pigeon': set it to botocore or fast"

@@ -18,7 +18,7 @@ from decanter.runtime.transports.botocore import BotocoreTransport, Pace
 OK, THROTTLED = outcome_of(200), outcome_of(429)
 
 
-def test_it_halves_down_to_one_and_grows_back_by_one_to_the_most() -> None:
+def test_the_pace_halves_down_to_one_and_grows_by_one_to_the_maximum() -> None:
     pace = Pace(32)
     seen = []
     for outcome in [OK, *[THROTTLED] * 7, OK, OK]:
@@ -27,7 +27,7 @@ def test_it_halves_down_to_one_and_grows_back_by_one_to_the_most() -> None:
     assert seen == [32, 16, 8, 4, 2, 1, 1, 1, 2, 3]
 
 
-def test_one_slow_reader_is_soon_forgotten() -> None:
+def test_one_slow_reader_has_no_lasting_effect() -> None:
     pace = Pace(32)
     pace.learn(THROTTLED)
     for _ in range(16):
@@ -37,7 +37,7 @@ def test_one_slow_reader_is_soon_forgotten() -> None:
 
 @pytest.fixture(autouse=True)
 def _no_aws(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """A machine that knows nothing of AWS, and a session that has not seen another one."""
+    """A machine without AWS configuration, and a new session."""
     for variable in os.environ:
         if variable.startswith("AWS_"):
             monkeypatch.delenv(variable)
@@ -53,7 +53,7 @@ def test_without_a_region_nothing_can_be_signed() -> None:
         BotocoreTransport("https://host/v1", Settings(), Clock(), lambda _: 0.0)
 
 
-def test_without_credentials_it_is_a_refusal_like_any_other() -> None:
+def test_missing_credentials_are_a_refusal() -> None:
     settings = Settings(region="eu-west-1")
     transport = BotocoreTransport("http://127.0.0.1:9/v1", settings, Clock(), lambda _: 0.0)
     outcome = transport.call("POST", "a", b"x", time.monotonic() + 5)
@@ -62,7 +62,7 @@ def test_without_credentials_it_is_a_refusal_like_any_other() -> None:
 
 
 class Failing(BotocoreTransport):
-    """A transport whose posts end in an exception that no transport expects."""
+    """A transport whose posts raise an unexpected exception."""
 
     def call(self, method: Method, connection_id: str, data: bytes, deadline: float) -> NoReturn:
         raise RuntimeError(connection_id)

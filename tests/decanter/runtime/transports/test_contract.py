@@ -1,4 +1,4 @@
-"""What every transport keeps to, tried on each of those that `DECANTER_TRANSPORT` can name."""
+"""The contract of all transports, tested with each name of `DECANTER_TRANSPORT`."""
 
 import json
 import time
@@ -80,7 +80,7 @@ def test_a_post_arrives_signed_with_its_exact_bytes(
         (413, Result.TOO_LARGE),
     ],
 )
-def test_an_answer_that_stays_the_same_is_not_asked_for_again(
+def test_a_permanent_error_is_not_retried(
     transport: Transport, management: Management, status: int, result: Result
 ) -> None:
     management.script(ID, status)
@@ -146,7 +146,7 @@ ANSWERS = [
 
 @pytest.mark.parametrize(("reply", "result", "reason"), ANSWERS)
 @pytest.mark.parametrize("method", ["POST", "GET", "DELETE"])
-def test_a_connection_is_gone_by_api_gateways_own_word_alone(
+def test_a_connection_is_gone_only_by_api_gateways_own_answer(
     transport: Transport,
     management: Management,
     method: Method,
@@ -161,7 +161,7 @@ def test_a_connection_is_gone_by_api_gateways_own_word_alone(
 
 
 @pytest.mark.parametrize(("reply", "result", "reason"), ANSWERS)
-def test_botocores_own_client_names_the_same_errors(
+def test_botocores_client_reports_the_same_error_types(
     management: Management, reply: Reply, result: Result, reason: str
 ) -> None:
     management.script(ID, reply)
@@ -207,7 +207,7 @@ INFO = {"connectedAt": "2023-11-14T22:13:20Z", "lastActiveAt": "2023-11-14T22:13
         ("DELETE", 410, False),
     ],
 )
-def test_someone_is_reached_by_an_answer_of_api_gateways_form(
+def test_an_answer_in_api_gateways_form_counts_as_reached(
     transport: Transport, management: Management, method: Method, answer: Answer, reached: bool
 ) -> None:
     management.everyone = [answer]
@@ -216,15 +216,13 @@ def test_someone_is_reached_by_an_answer_of_api_gateways_form(
     assert transport.reach.reached is reached
 
 
-def test_one_who_is_reached_at_a_second_attempt_is_reached(
-    transport: Transport, management: Management
-) -> None:
+def test_a_successful_retry_counts_as_reached(transport: Transport, management: Management) -> None:
     management.script(ID, 503, 200)
     post_all(transport, ID)
     assert transport.reach.reached
 
 
-def test_a_refusal_is_final_at_the_latest_when_it_was_signed_again(
+def test_a_refusal_is_final_after_signing_again(
     transport: Transport, management: Management
 ) -> None:
     management.script(ID, 403)
@@ -244,7 +242,7 @@ def test_a_refusal_is_final_at_the_latest_when_it_was_signed_again(
         (HANG, Result.FAILED, None),
     ],
 )
-def test_what_may_pass_is_tried_three_times_and_then_reported(
+def test_a_temporary_error_is_reported_after_three_attempts(
     transport: Transport,
     management: Management,
     answer: int,
@@ -260,7 +258,7 @@ def test_what_may_pass_is_tried_three_times_and_then_reported(
 
 
 @pytest.mark.parametrize("answer", [429, 503, RESET, HANG])
-def test_what_passes_is_delivered_once(
+def test_a_successful_retry_delivers_once(
     transport: Transport, management: Management, answer: int
 ) -> None:
     management.script(ID, answer, 200)
@@ -271,7 +269,7 @@ def test_what_passes_is_delivered_once(
     assert management.attempts(ID) == 2
 
 
-def test_nothing_is_tried_again_after_the_deadline(
+def test_nothing_is_retried_after_the_deadline(
     transport: Transport, management: Management
 ) -> None:
     management.script(ID, 503)
@@ -279,15 +277,15 @@ def test_nothing_is_tried_again_after_the_deadline(
     assert management.attempts(ID) == 1
 
 
-def test_nobody_answers_there(transport: Transport, management: Management) -> None:
-    """A port where nothing listens is a failure, not an exception."""
+def test_a_closed_port_is_a_failure(transport: Transport, management: Management) -> None:
+    """A port without a listener is a failure, not an exception."""
     settings = Settings(region="eu-west-1", post_timeout_seconds=TIMEOUT)
     lost = open_transport("http://127.0.0.1:9/v1", settings, Clock(), lambda _: 0.0)
     assert lost.call("POST", ID, b"x", soon()).result is Result.FAILED
     lost.shutdown()
 
 
-def test_each_of_many_gets_it_once_with_no_more_at_once_than_allowed(
+def test_many_recipients_each_get_it_once_within_the_concurrency(
     transport: Transport, management: Management
 ) -> None:
     management.together = CONCURRENCY
@@ -298,7 +296,9 @@ def test_each_of_many_gets_it_once_with_no_more_at_once_than_allowed(
     assert max(management.at_once) == CONCURRENCY
 
 
-def test_each_outcome_is_its_own_recipients(transport: Transport, management: Management) -> None:
+def test_each_outcome_belongs_to_its_recipient(
+    transport: Transport, management: Management
+) -> None:
     management.script("gone", 410)
     management.script("slow", 429)
     management.script("bad", 400)
@@ -326,7 +326,7 @@ aws_secret_access_key = test
 
 
 @pytest.mark.parametrize("name", sorted(TRANSPORTS))
-def test_credentials_that_sts_refuses_are_a_refusal_and_prove_nothing(
+def test_credentials_refused_by_sts_are_a_refusal_and_prove_nothing(
     management: Management, name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """STS answers 400, too."""
@@ -347,11 +347,11 @@ def test_credentials_that_sts_refuses_are_a_refusal_and_prove_nothing(
     assert (outcome.result, outcome.reason) == (Result.REFUSED, "ClientError")
 
 
-def test_nobody_is_no_error(transport: Transport) -> None:
+def test_no_recipients_is_not_an_error(transport: Transport) -> None:
     assert post_all(transport) == {}
 
 
-def test_hanging_posts_hold_up_neither_the_others_nor_the_end(
+def test_hanging_posts_do_not_delay_the_others_or_the_end(
     transport: Transport, management: Management
 ) -> None:
     hanging = [f"hang{number}" for number in range(CONCURRENCY - 1)]
@@ -366,7 +366,7 @@ def test_hanging_posts_hold_up_neither_the_others_nor_the_end(
     assert {each.connection_id for each in order[:30]} == set(ids)
 
 
-def test_when_everyone_is_throttled_fewer_are_in_flight(
+def test_under_throttling_fewer_posts_are_in_flight(
     transport: Transport, management: Management
 ) -> None:
     management.everyone = [429]
@@ -389,14 +389,12 @@ def test_recipients_are_taken_only_when_their_post_can_start(
     deliveries = transport.call_all("POST", endless(), b"x", soon())
     for _ in range(5):
         next(deliveries)
-    # In flight, and answered in the same round as those that were yielded.
+    # In flight, and answered in the same round as the yielded ones.
     assert len(taken) <= 2 * CONCURRENCY + 5
-    deliveries.close()  # type: ignore[attr-defined]  # a generator, as every transport's is
+    deliveries.close()  # type: ignore[attr-defined]  # a generator in every transport
 
 
-def test_at_the_deadline_no_more_are_taken_and_each_taken_one_is_yielded(
-    transport: Transport, management: Management
-) -> None:
+def test_no_recipient_is_lost_at_the_deadline(transport: Transport, management: Management) -> None:
     management.everyone = [HANG]
     taken: list[Recipient] = []
 
@@ -412,7 +410,7 @@ def test_at_the_deadline_no_more_are_taken_and_each_taken_one_is_yielded(
     assert {each.outcome.result for each in deliveries} == {Result.FAILED}
 
 
-def test_nobody_is_taken_after_the_deadline(transport: Transport) -> None:
+def test_no_recipient_is_taken_after_the_deadline(transport: Transport) -> None:
     source = iter(people("a"))
     assert list(transport.call_all("POST", source, b"x", soon(-1))) == []
     assert next(source).connection_id == "a"
@@ -430,7 +428,7 @@ def test_a_connection_can_be_asked_about_and_closed(
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
-def test_many_are_asked_about_or_closed_as_they_are_posted_to(
+def test_get_and_delete_work_for_many_connections_like_post(
     transport: Transport, management: Management, method: Method
 ) -> None:
     ids = [f"Client{number:04}DoECA=" for number in range(30)]
@@ -453,7 +451,7 @@ def test_many_are_asked_about_or_closed_as_they_are_posted_to(
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
-def test_nobody_is_asked_about_after_the_deadline(transport: Transport, method: Method) -> None:
+def test_no_get_is_sent_after_the_deadline(transport: Transport, method: Method) -> None:
     source = iter(people("a"))
     assert list(transport.call_all(method, source, b"", soon(-1))) == []
     assert next(source).connection_id == "a"

@@ -1,4 +1,4 @@
-"""What the chat keeps and says."""
+"""The chat's storage and its commands."""
 
 import os
 
@@ -19,58 +19,58 @@ class Storage:
         self.table.put_item(Item={"PK": connection_id, "SK": "connection", "name": ""})
 
     def name(self, connection_id, name=None):
-        """The nickname, or set it."""
+        """Return the nickname, or set it."""
         key = {"PK": connection_id, "SK": "connection"}
         if name is not None:
             self.table.put_item(Item={**key, "name": name})
         return self.table.get_item(Key=key)["Item"]["name"]
 
     def join(self, connection_id, room):
-        """Be in one room."""
+        """Join a room."""
         for row in self.rows(connection_id):
             if row["SK"].startswith("room_"):
                 self.table.delete_item(Key={"PK": connection_id, "SK": row["SK"]})
         self.table.put_item(Item={"PK": connection_id, "SK": f"room_{room}"})
 
     def room(self, connection_id):
-        """The room of a connection, if it is in one."""
+        """Return the room of a connection; None if it is in no room."""
         rooms = [row["SK"] for row in self.rows(connection_id) if row["SK"].startswith("room_")]
         return rooms[0].removeprefix("room_") if rooms else None
 
     def members(self, room):
-        """Who is in a room."""
+        """Return the members of a room."""
         found = self.table.query(
             IndexName="ReverseLookup", KeyConditionExpression=Key("SK").eq(f"room_{room}")
         )
         return [row["PK"] for row in found["Items"]]
 
     def leave(self, connection_id):
-        """Forget a connection."""
+        """Delete a connection."""
         for row in self.rows(connection_id):
             self.table.delete_item(Key={"PK": connection_id, "SK": row["SK"]})
 
     def rows(self, connection_id):
-        """What is known of a connection."""
+        """Return all rows of a connection."""
         return self.table.query(KeyConditionExpression=Key("PK").eq(connection_id))["Items"]
 
 
 class Chat:
-    """What a client's line means."""
+    """Interprets a client's lines."""
 
     def __init__(self, app, storage):
-        """Speak through the app, remember in the storage."""
+        """Send through the app, remember in the storage."""
         self.app = app
         self.storage = storage
 
     def send(self, connection_id, text):
-        """Tell one client, and forget it if it has left."""
+        """Send to one client, and delete it if it is gone."""
         try:
             self.app.websocket_api.send(connection_id, text)
         except WebsocketDisconnectedError as error:
             self.storage.leave(error.connection_id)
 
     def handle(self, connection_id, line):
-        """Do what the line says, or say it in the room."""
+        """Run a command, or send the line to the room."""
         command, _, argument = line.partition(" ")
         if command == "/nick":
             self.send(connection_id, f"You are {self.storage.name(connection_id, argument)}.")
@@ -85,6 +85,6 @@ class Chat:
             self.send(connection_id, "Join a room first.")
 
     def tell_room(self, room, text):
-        """Tell everyone in a room."""
+        """Send to everyone in a room."""
         for member in self.storage.members(room):
             self.send(member, text)

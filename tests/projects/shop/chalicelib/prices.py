@@ -1,4 +1,4 @@
-"""What things cost, in cents."""
+"""Prices, in cents."""
 
 PRICES = {"tea": 250, "scone": 320}
 

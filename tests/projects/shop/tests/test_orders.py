@@ -1,4 +1,4 @@
-"""The project's own test, which knows nothing of the framework."""
+"""The project's own test, which does not use the framework."""
 
 import boto3
 import pytest

@@ -1,4 +1,4 @@
-"""One connection, with a socket or a TLS layer that answers as it is told."""
+"""One connection, with a scripted socket or TLS layer."""
 
 import errno
 import select
@@ -19,7 +19,7 @@ WANT_WRITE = ssl.SSLWantWriteError()
 
 
 class ScriptedTls:
-    """A TLS context whose sockets end each call as the next step of the script says."""
+    """A TLS context whose sockets end each call as the script's next step says."""
 
     def __init__(self, *steps: object) -> None:
         self.steps = list(steps)
@@ -66,14 +66,14 @@ def connected(address: Address, tls: ScriptedTls | None = None) -> Connection:
     return connection
 
 
-def test_tls_says_what_it_waits_for_at_every_step(address: Address) -> None:
+def test_the_wanted_events_follow_tls_at_every_step(address: Address) -> None:
     tls = ScriptedTls(
         *[WANT_READ, WANT_WRITE, None],  # the handshake
-        *[WANT_READ, WANT_READ],  # sending needs a record of the other side's first
+        *[WANT_READ, WANT_READ],  # sending must first read a record of the peer
         *[WANT_WRITE, WANT_READ],  # the socket's buffer is full
         *[4, WANT_READ],  # a part is sent
-        *[3, WANT_WRITE],  # the rest; receiving has something to send first
-        *[OK[:10], OK[10:]],  # more was in TLS's buffer than came out of it at once
+        *[3, WANT_WRITE],  # the rest; receiving must first send something
+        *[OK[:10], OK[10:]],  # TLS's buffer held more than it returned at first
     )
     connection = connected(address, tls)
     connection.start(b"request")
@@ -92,7 +92,7 @@ def test_tls_says_what_it_waits_for_at_every_step(address: Address) -> None:
     assert (tls.name, tls.sent) == ("host", [b"request"] * 3 + [b"est"])
 
 
-def test_a_request_on_an_open_connection_is_sent_at_once(address: Address) -> None:
+def test_a_request_on_an_open_connection_is_sent_immediately(address: Address) -> None:
     tls = ScriptedTls(None, 7, OK, 7, WANT_READ)
     connection = connected(address, tls)
     connection.start(b"request")
@@ -104,14 +104,14 @@ def test_a_request_on_an_open_connection_is_sent_at_once(address: Address) -> No
 
 
 @pytest.mark.parametrize("ending", [b"", b"something", ConnectionResetError()])
-def test_an_idle_connection_that_ended_is_not_open(address: Address, ending: object) -> None:
+def test_a_closed_idle_connection_is_not_open(address: Address, ending: object) -> None:
     connection = connected(address, ScriptedTls(None, 1, OK, ending))
     connection.start(b"x")
     connection.proceed()
     assert not connection.still_open()
 
 
-def test_where_nobody_listens_the_connection_fails(address: Address) -> None:
+def test_a_port_without_a_listener_fails(address: Address) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         closed = listener.getsockname()
     connection = connected((*address[:4], closed))
@@ -120,7 +120,7 @@ def test_where_nobody_listens_the_connection_fails(address: Address) -> None:
     connection.close()
 
 
-def test_where_no_way_leads_there_is_no_connection(address: Address) -> None:
+def test_an_unreachable_address_fails(address: Address) -> None:
     with pytest.raises(OSError, match=r"unreachable|denied") as caught:
         Connection((*address[:4], ("255.255.255.255", 1)), None, "host")
     assert caught.value.errno in {errno.ENETUNREACH, errno.EACCES}

@@ -1,4 +1,4 @@
-"""Answers as servers write them, whole, in pieces and wrong."""
+"""Answers as servers write them: complete, in pieces and invalid."""
 
 import pytest
 from hypothesis import given
@@ -46,18 +46,16 @@ CASES = [
 
 
 @pytest.mark.parametrize(("data", "answer"), CASES)
-def test_an_answer_is_whole_at_its_last_byte_and_not_before(data: bytes, answer: Answer) -> None:
+def test_an_answer_is_complete_only_at_its_last_byte(data: bytes, answer: Answer) -> None:
     for end in range(len(data)):
         assert read_answer(data[:end]) is None
-        with pytest.raises(BadAnswerError, match="closed before an answer was whole"):
+        with pytest.raises(BadAnswerError, match="closed before the answer was complete"):
             read_answer(data[:end], ended=True)
     assert read_answer(data) == answer
 
 
 @pytest.mark.parametrize(("data", "answer"), CASES)
-def test_a_connection_is_not_used_again_when_it_was_closed_or_sends_more(
-    data: bytes, answer: Answer
-) -> None:
+def test_a_connection_that_closes_or_sends_more_is_not_reused(data: bytes, answer: Answer) -> None:
     assert read_answer(data, ended=True) == answer._replace(reusable=False)
     assert read_answer(data + b"more") == answer._replace(reusable=False)
 
@@ -74,17 +72,17 @@ def test_without_a_length_the_body_ends_with_the_connection() -> None:
         (b"HTTP/2 200\r\n\r\n", "no status line"),
         (b"220 smtp.example.com ESMTP\r\n\r\n", "no status line"),
         (b"HTTP/1.1 2000 OK\r\n\r\n", "no status line"),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n", "a length that is no number"),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 1, 1\r\n\r\nx", "a length that is no number"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n", "a length that is not a number"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 1, 1\r\n\r\nx", "a length that is not a number"),
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n", "a transfer coding other than"),
-        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0x1\r\n", "no number"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0x1\r\n", "not a number"),
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nabcd", "a chunk longer"),
         (b"x" * (MAX_ANSWER_BYTES + 1), "too large"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 99999\r\n\r\n" + b"x" * 70_000, "too large"),
         (b"HTTP/1.1 100 Go\r\n\r\n" * 4_000, "too large"),
     ],
 )
-def test_what_is_no_answer_is_said_to_be_none(data: bytes, problem: str) -> None:
+def test_an_invalid_answer_is_refused(data: bytes, problem: str) -> None:
     with pytest.raises(BadAnswerError, match=problem):
         read_answer(data)
 
@@ -109,16 +107,16 @@ FIELDS = st.sampled_from(
     st.sampled_from([b"HTTP/1.1 200 OK", b"HTTP/1.1 200 ", b"HTTP/1.0 200 OK", b"HTTP/1.1 204 x"]),
     st.lists(FIELDS, unique_by=lambda field: field.lower()[:9]),
 )
-def test_the_shortcut_for_plain_answers_leads_where_the_long_way_does(
+def test_the_shortcut_for_plain_answers_agrees_with_the_full_parser(
     line: bytes, fields: list[bytes]
 ) -> None:
     head = b"\r\n".join([line, *fields, b"", b""])
-    # Something to skip in front keeps an answer off the shortcut.
+    # Extra bytes in front keep an answer from matching the shortcut.
     assert read_answer(head) == read_answer(b"HTTP/1.1 100 Continue\r\n\r\n" + head)
 
 
 @given(st.binary(max_size=200), st.booleans())
-def test_any_bytes_are_an_answer_or_none_or_said_to_be_bad(data: bytes, ended: bool) -> None:
+def test_any_bytes_are_complete_incomplete_or_invalid(data: bytes, ended: bool) -> None:
     try:
         answer = read_answer(b"HTTP/1.1 200 OK\r\n" + data, ended=ended)
     except BadAnswerError:
@@ -135,5 +133,5 @@ def test_any_bytes_are_an_answer_or_none_or_said_to_be_bad(data: bytes, ended: b
         ("https://A.example:8443", Endpoint(True, "a.example", 8443, "a.example:8443", "")),
     ],
 )
-def test_an_endpoint_is_read_from_its_url(url: str, endpoint: Endpoint) -> None:
+def test_an_endpoint_is_parsed_from_its_url(url: str, endpoint: Endpoint) -> None:
     assert Endpoint.parse(url) == endpoint

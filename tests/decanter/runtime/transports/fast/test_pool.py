@@ -1,4 +1,4 @@
-"""Which connections there are, and to which addresses."""
+"""The number of connections, and their addresses."""
 
 import socket
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from tests.support.fakes import FakeClock
 
 
 class Names:
-    """Resolves every name to the addresses that it has at the moment."""
+    """Resolves every name to its current addresses."""
 
     def __init__(self, *addresses: tuple[str, int]) -> None:
         self.addresses = list(addresses)
@@ -49,21 +49,21 @@ def test_all_addresses_of_a_name_are_used_in_turn(listeners: list[socket.socket]
 NO_WAY = ("255.255.255.255", 1)
 
 
-def test_an_address_that_no_way_leads_to_is_passed_over(listeners: list[socket.socket]) -> None:
+def test_an_unreachable_address_is_skipped(listeners: list[socket.socket]) -> None:
     pool = pool_to(Names(NO_WAY, listeners[0].getsockname()), FakeClock())
     for _ in range(3):
         pool.get()
     pool.close()
 
 
-def test_without_an_address_or_a_way_to_one_there_is_no_connection() -> None:
+def test_without_a_reachable_address_opening_fails() -> None:
     with pytest.raises(OSError, match="the name has no address"):
         pool_to(Names(), FakeClock()).get()
     with pytest.raises(OSError, match=r"unreachable|denied"):
         pool_to(Names(NO_WAY), FakeClock()).get()
 
 
-def test_an_idle_connection_that_only_was_looked_at_is_kept(
+def test_checking_an_idle_connection_keeps_it(
     listeners: list[socket.socket],
 ) -> None:
     pool = pool_to(Names(listeners[0].getsockname()), FakeClock())
@@ -76,7 +76,7 @@ def test_an_idle_connection_that_only_was_looked_at_is_kept(
     pool.close()
 
 
-def test_a_name_is_asked_for_again_after_a_minute(listeners: list[socket.socket]) -> None:
+def test_a_name_is_resolved_again_after_a_minute(listeners: list[socket.socket]) -> None:
     names, clock = Names(listeners[0].getsockname()), FakeClock()
     pool = pool_to(names, clock)
     pool.get()
@@ -86,7 +86,7 @@ def test_a_name_is_asked_for_again_after_a_minute(listeners: list[socket.socket]
     pool.close()
 
 
-def test_only_some_are_opened_at_once_and_never_more_than_allowed(
+def test_only_some_open_at_the_same_time_and_never_more_than_allowed(
     listeners: list[socket.socket],
 ) -> None:
     names = Names(listeners[0].getsockname())

@@ -1,4 +1,4 @@
-"""Signatures beside those of botocore, which is what AWS's own clients send."""
+"""Signatures, compared with botocore's, which AWS's own clients use."""
 
 from datetime import UTC, datetime
 from functools import partial
@@ -18,7 +18,7 @@ from decanter.runtime.transports.fast.sigv4 import Credentials, SignedRequests, 
 BASE64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 
-# A path of "." or ".." alone would be resolved away before it is signed; no connection has that id.
+# A path of only "." or ".." would be resolved before signing. No connection has such an id.
 ids = st.one_of(
     st.text(BASE64 + "-_=", min_size=1),
     st.text(st.characters(exclude_categories=["Cs"]), min_size=1),
@@ -83,7 +83,7 @@ cases = st.builds(
 
 @settings(max_examples=500, deadline=None)
 @given(cases)
-def test_every_byte_is_what_botocore_signs_and_sends(case: Case) -> None:
+def test_every_byte_equals_botocores_request(case: Case) -> None:
     url = f"{case.scheme}://{case.host}/{case.stage}"
     endpoint, moment_ms = Endpoint.parse(url), int(case.moment.timestamp() * 1000)
     requests = SignedRequests(
@@ -102,7 +102,7 @@ def test_every_byte_is_what_botocore_signs_and_sends(case: Case) -> None:
     assert fields == {name.lower(): value for name, value in theirs.headers.items()}
 
 
-def test_an_id_is_encoded_once_on_the_wire_and_twice_where_it_is_signed() -> None:
+def test_an_id_is_encoded_once_on_the_wire_and_twice_for_signing() -> None:
     endpoint = Endpoint.parse("https://a1b2c3d4e5.execute-api.eu-west-1.amazonaws.com/v1")
     requests = SignedRequests("POST", endpoint, b"x", Credentials("A", SECRET), "eu-west-1", 0)
     line, fields, _ = parsed(requests.render("L0SM9cOFvHcCIhw="))
@@ -111,7 +111,7 @@ def test_an_id_is_encoded_once_on_the_wire_and_twice_where_it_is_signed() -> Non
     assert fields["x-amz-date"] == "19700101T000000Z"
 
 
-def test_an_id_that_is_no_text_can_still_be_sent_and_is_refused_by_the_other_side() -> None:
+def test_an_id_without_utf8_form_is_sent_and_left_to_the_server_to_refuse() -> None:
     endpoint = Endpoint.parse("http://127.0.0.1:8000/v1")
     requests = SignedRequests("POST", endpoint, b"", Credentials("A", SECRET), "eu-west-1", 0)
     assert requests.render("\ud800").startswith(b"POST /v1/@connections/%3F HTTP/1.1\r\n")

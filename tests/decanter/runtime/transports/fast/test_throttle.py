@@ -4,7 +4,7 @@ from decanter.runtime.transports.fast.throttle import LEAST_ANSWERS, TokenBucket
 
 
 def begin(bucket: TokenBucket, now: float) -> int:
-    """As many posts as may begin now."""
+    """Start as many posts as are allowed now."""
     bucket.fill(now)
     begun = 0
     while bucket.tokens >= 1:
@@ -14,13 +14,13 @@ def begin(bucket: TokenBucket, now: float) -> int:
 
 
 def answers(bucket: TokenBucket, at: float, accepted: int, throttled: int) -> None:
-    """Answers that come within 0.1 s to posts that were sent when the first one came."""
+    """Answers within 0.1 s to posts that were sent when the first answer came."""
     every = 0.1 / (accepted + throttled - 1)
     for number in range(accepted + throttled):
         bucket.learn(at, at + number * every, throttled=number >= accepted)
 
 
-def test_posts_begin_at_the_pace_and_what_a_tenth_of_a_second_saved_begins_at_once() -> None:
+def test_posts_start_at_the_rate_after_a_saved_burst() -> None:
     bucket = TokenBucket(1000, now=0)
     assert begin(bucket, 0) == 100
     assert bucket.ready_at(0) == pytest.approx(0.001)
@@ -28,32 +28,32 @@ def test_posts_begin_at_the_pace_and_what_a_tenth_of_a_second_saved_begins_at_on
     assert begin(bucket, 10) == 100
 
 
-def test_a_slow_pace_lets_one_begin() -> None:
+def test_a_slow_rate_allows_one_post() -> None:
     bucket = TokenBucket(1, now=0)
     assert (begin(bucket, 0), begin(bucket, 1), begin(bucket, 1.5)) == (0, 1, 0)
     assert bucket.ready_at(1.5) == pytest.approx(2)
 
 
-def test_a_few_throttled_among_many_slow_nothing_down() -> None:
+def test_a_few_throttled_posts_do_not_change_the_rate() -> None:
     bucket = TokenBucket(1000, now=0)
     answers(bucket, 0, accepted=81, throttled=19)
     assert bucket.rate == 1000
 
 
-def test_many_throttled_bring_the_pace_down_to_what_was_accepted() -> None:
+def test_many_throttled_posts_reduce_the_rate_to_the_accepted_one() -> None:
     bucket = TokenBucket(1000, now=0)
     answers(bucket, 0, accepted=50, throttled=51)
     assert 300 < bucket.rate < 1000
     assert begin(bucket, 10) == 1
 
 
-def test_there_is_always_some_pace_left() -> None:
+def test_the_rate_never_falls_to_zero() -> None:
     bucket = TokenBucket(1000, now=0)
     answers(bucket, 0, accepted=0, throttled=100)
     assert bucket.rate == 10
 
 
-def test_answers_to_posts_from_before_the_fall_are_not_held_against_the_new_pace() -> None:
+def test_answers_to_posts_from_before_the_fall_are_ignored() -> None:
     bucket = TokenBucket(1000, now=0)
     answers(bucket, 0, accepted=50, throttled=51)
     fallen = bucket.rate
@@ -62,7 +62,7 @@ def test_answers_to_posts_from_before_the_fall_are_not_held_against_the_new_pace
     assert bucket.rate == fallen
 
 
-def test_the_pace_recovers_by_a_quarter_each_moment_that_goes_well_up_to_the_setting() -> None:
+def test_the_rate_recovers_by_a_quarter_each_window_up_to_the_setting() -> None:
     bucket = TokenBucket(1000, now=0)
     answers(bucket, 0, accepted=0, throttled=100)
     rates = []

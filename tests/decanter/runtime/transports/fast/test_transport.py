@@ -1,4 +1,4 @@
-"""What is the fast transport's own: connections that die, hang, stutter or lie."""
+"""Cases of only the fast transport: connections that die, hang, answer in pieces or lie."""
 
 import selectors
 import socket
@@ -33,7 +33,7 @@ FORBIDDEN = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"
 
 
 class ShiftedClock(Clock):
-    """The machine's clocks, put forward as a test says."""
+    """The machine's clocks, shifted by a test."""
 
     shift = 0.0
 
@@ -74,7 +74,7 @@ def playing(play: Callable[[Peer], Play], **limits: float) -> Iterator[tuple[Fas
 
 
 def answering(*answers: bytes) -> Callable[[Peer], Play]:
-    """Every connection answers its requests so, the last answer for ever, then closes politely."""
+    """Play these answers on every connection, the last one repeatedly, then close normally."""
 
     def play(peer: Peer) -> Play:
         def serve(connection: socket.socket, number: int) -> None:
@@ -104,14 +104,14 @@ def test_without_a_region_nothing_can_be_signed() -> None:
         FastTransport("https://host/v1", Settings(), Clock(), lambda _: 0.0)
 
 
-def test_one_connection_serves_one_post_after_the_other() -> None:
+def test_one_connection_serves_successive_posts() -> None:
     with playing(answering(OK)) as (transport, peer):
         for _ in range(3):
             assert transport.call("POST", ID, b"x", soon()).result is Result.OK
         assert (len(peer.received), peer.accepted) == (3, 1)
 
 
-def test_an_answer_may_come_in_any_pieces() -> None:
+def test_an_answer_may_arrive_in_pieces() -> None:
     def play(peer: Peer) -> Play:
         def serve(connection: socket.socket, number: int) -> None:
             while peer.request(connection):
@@ -124,14 +124,14 @@ def test_an_answer_may_come_in_any_pieces() -> None:
         assert results(transport, people(3)) == [Result.GONE] * 3
 
 
-def test_a_connection_that_the_other_side_closes_is_not_used_again() -> None:
+def test_a_connection_closed_by_the_peer_is_not_reused() -> None:
     closing = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
     with playing(answering(closing), concurrency=1) as (transport, peer):
         assert results(transport, people(3)) == [Result.OK] * 3
         assert peer.accepted == 3
 
 
-def test_one_that_was_closed_while_it_was_idle_costs_nobody_anything() -> None:
+def test_a_closed_idle_connection_costs_no_attempt() -> None:
     def play(peer: Peer) -> Play:
         def serve(connection: socket.socket, number: int) -> None:
             peer.request(connection)
@@ -145,7 +145,7 @@ def test_one_that_was_closed_while_it_was_idle_costs_nobody_anything() -> None:
         assert (peer.ids, peer.accepted) == (["a", "b"], 2)
 
 
-def test_one_that_is_closed_while_others_are_in_use_is_let_go_at_once() -> None:
+def test_a_closed_idle_connection_is_dropped_during_a_broadcast() -> None:
     closed, go = threading.Event(), threading.Event()
 
     def play(peer: Peer) -> Play:
@@ -172,8 +172,8 @@ def test_one_that_is_closed_while_others_are_in_use_is_let_go_at_once() -> None:
 
 
 @pytest.mark.parametrize("reset", [True, False])
-def test_a_kept_connection_found_dead_costs_a_reconnect_and_no_attempt(reset: bool) -> None:
-    """As after a freeze: the request is sent, and there is nobody any more."""
+def test_a_dead_kept_connection_costs_a_reconnect_and_no_attempt(reset: bool) -> None:
+    """As after a freeze: the request is sent, but the peer is gone."""
 
     def play(peer: Peer) -> Play:
         def serve(connection: socket.socket, number: int) -> None:
@@ -194,7 +194,7 @@ def test_a_kept_connection_found_dead_costs_a_reconnect_and_no_attempt(reset: bo
         assert (peer.ids, peer.accepted) == (["a", "b", "b"], 2)
 
 
-def test_one_that_is_dead_before_anything_can_be_sent_costs_no_attempt_either() -> None:
+def test_a_connection_dead_before_sending_costs_no_attempt() -> None:
     dead = threading.Event()
 
     def play(peer: Peer) -> Play:
@@ -219,7 +219,7 @@ def test_one_that_is_dead_before_anything_can_be_sent_costs_no_attempt_either() 
         assert list(posts) == []
 
 
-def test_one_that_dies_in_the_middle_of_an_answer_costs_an_attempt() -> None:
+def test_a_connection_that_dies_during_an_answer_costs_an_attempt() -> None:
     def play(peer: Peer) -> Play:
         def serve(connection: socket.socket, number: int) -> None:
             peer.request(connection)
@@ -236,7 +236,7 @@ def test_one_that_dies_in_the_middle_of_an_answer_costs_an_attempt() -> None:
         )
 
 
-def test_an_idle_connection_that_says_something_is_let_go() -> None:
+def test_an_idle_connection_that_sends_data_is_dropped() -> None:
     def play(peer: Peer) -> Play:
         def serve(connection: socket.socket, number: int) -> None:
             while peer.request(connection):
@@ -252,7 +252,7 @@ def test_an_idle_connection_that_says_something_is_let_go() -> None:
         assert peer.accepted == 2
 
 
-def test_connections_idle_for_half_a_minute_are_not_trusted_again() -> None:
+def test_connections_idle_for_half_a_minute_are_not_reused() -> None:
     clock = ShiftedClock()
     with run_peer(answering(OK)) as peer, transport_to(peer, clock=clock) as transport:
         transport.call("POST", "a", b"x", clock.monotonic() + 20)
@@ -262,7 +262,7 @@ def test_connections_idle_for_half_a_minute_are_not_trusted_again() -> None:
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_a_large_message_arrives_whole_though_the_other_side_reads_slowly(
+def test_a_large_message_reaches_a_slow_reader_completely(
     scheme: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def play(peer: Peer) -> Play:
@@ -322,7 +322,7 @@ def test_nothing_is_sent_to_a_peer_with_another_name_or_from_an_unknown_authorit
         assert peer.received == []
 
 
-def test_a_refusal_is_signed_again_with_the_credentials_that_there_are_then() -> None:
+def test_a_refused_request_is_signed_again_with_current_credentials() -> None:
     def play(peer: Peer) -> Play:
         def serve(connection: socket.socket, number: int) -> None:
             while request := peer.request(connection):
@@ -336,13 +336,13 @@ def test_a_refusal_is_signed_again_with_the_credentials_that_there_are_then() ->
         assert len(peer.received) <= 24
 
 
-def test_a_refusal_at_the_deadline_is_told_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_refusal_at_the_deadline_is_reported_as_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = ShiftedClock()
     with run_peer(answering(FORBIDDEN)) as peer, transport_to(peer, clock=clock) as transport:
         signed: list[SignedRequests] = []
 
         def sign(method: Method, data: bytes) -> SignedRequests:
-            clock.shift = 100.0 * len(signed)  # the second one takes until after the deadline
+            clock.shift = 100.0 * len(signed)  # the second one lasts until after the deadline
             signed.append(FastTransport._sign(transport, method, data))
             return signed[-1]
 
@@ -352,7 +352,7 @@ def test_a_refusal_at_the_deadline_is_told_as_one(monkeypatch: pytest.MonkeyPatc
         assert (len(signed), len(peer.received)) == (2, 1)
 
 
-def test_without_credentials_every_post_is_refused_until_nobody_wants_more(
+def test_without_credentials_every_post_is_refused_until_the_caller_stops(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for variable in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
@@ -382,7 +382,7 @@ def test_credentials_that_vanish_make_a_refusal_final() -> None:
         assert len(peer.received) == 1
 
 
-def test_what_is_signed_is_never_older_than_a_minute() -> None:
+def test_a_signature_is_never_older_than_a_minute() -> None:
     clock = ShiftedClock()
     with (
         run_peer(answering(OK)) as peer,
@@ -394,7 +394,7 @@ def test_what_is_signed_is_never_older_than_a_minute() -> None:
         assert len(set(dates)) == 3
 
 
-def test_a_name_that_no_address_is_known_of_is_a_failure() -> None:
+def test_a_name_without_an_address_is_a_failure() -> None:
     settings = Settings(region="eu-west-1")
     transport = FastTransport("http://nowhere.invalid/v1", settings, Clock(), lambda _: 0.0)
     outcome = transport.call("POST", ID, b"x", soon())
@@ -402,7 +402,7 @@ def test_a_name_that_no_address_is_known_of_is_a_failure() -> None:
     transport.shutdown()
 
 
-def test_one_that_opens_and_never_answers_is_left_after_the_timeout() -> None:
+def test_a_connection_that_never_answers_is_dropped_after_the_timeout() -> None:
     def play(peer: Peer) -> Play:
         def serve(connection: socket.socket, number: int) -> None:
             peer.over.wait()
@@ -414,7 +414,7 @@ def test_one_that_opens_and_never_answers_is_left_after_the_timeout() -> None:
         assert (outcome.reason, outcome.attempts, peer.accepted) == ("TimeoutError", 3, 3)
 
 
-def test_what_would_be_tried_again_after_the_deadline_is_told_with_its_last_attempt() -> None:
+def test_at_the_deadline_the_last_attempts_outcome_is_reported() -> None:
     busy = b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n"
     with run_peer(answering(busy)) as peer, transport_to(peer) as transport:
         transport._backoff = lambda attempt: 0.0 if attempt == 1 else 1000.0
@@ -422,14 +422,16 @@ def test_what_would_be_tried_again_after_the_deadline_is_told_with_its_last_atte
         assert delivery.outcome == Outcome(Result.FAILED, 503, "503", attempts=2)
 
 
-def test_posts_keep_to_the_pace() -> None:
+def test_posts_respect_the_rate_limit() -> None:
     with playing(answering(OK), posts_per_second=50) as (transport, _):
         began = time.monotonic()
         assert results(transport, people(20)) == [Result.OK] * 20
-        assert time.monotonic() - began > 14 / 50  # five were saved, the first of the rest is due
+        assert (
+            time.monotonic() - began > 14 / 50
+        )  # five were saved, and the first of the rest is due
 
 
-def test_connections_that_were_in_use_when_nobody_wanted_more_are_closed() -> None:
+def test_connections_in_use_are_closed_when_the_caller_stops() -> None:
     def play(peer: Peer) -> Play:
         def serve(connection: socket.socket, number: int) -> None:
             if peer.request(connection).startswith(b"POST /v1/@connections/c0 "):
@@ -441,11 +443,11 @@ def test_connections_that_were_in_use_when_nobody_wanted_more_are_closed() -> No
     with playing(play, concurrency=3) as (transport, _):
         posts = transport.call_all("POST", (Recipient(f"c{n}", 0) for n in count()), b"x", soon())
         assert next(posts).recipient.connection_id == "c0"
-        posts.close()  # type: ignore[attr-defined]  # a generator, as every transport's is
+        posts.close()  # type: ignore[attr-defined]  # a generator in every transport
         assert not transport._pool._all
 
 
-def test_where_there_is_no_epoll_the_selector_itself_is_asked(
+def test_without_epoll_the_selector_is_polled(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(pool, "DefaultSelector", selectors.PollSelector)
@@ -455,7 +457,7 @@ def test_where_there_is_no_epoll_the_selector_itself_is_asked(
         assert len(peer.ids) == 20
 
 
-def test_a_kept_connection_that_cannot_be_written_to_is_replaced(
+def test_a_kept_connection_that_is_not_writable_is_replaced(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     flush = Connection._flush
@@ -472,7 +474,7 @@ def test_a_kept_connection_that_cannot_be_written_to_is_replaced(
         assert (peer.ids, peer.accepted) == (["one", "two"], 2)
 
 
-def test_recipients_who_cannot_all_be_read_leave_no_connection_in_between() -> None:
+def test_an_error_while_reading_recipients_leaves_no_connection_in_use() -> None:
     def broken() -> Iterator[Recipient]:
         yield from (Recipient(f"c{number}", 0) for number in range(9))
         raise StoreError("the table is gone")
@@ -486,7 +488,7 @@ def test_recipients_who_cannot_all_be_read_leave_no_connection_in_between() -> N
         assert transport.call("POST", ID, b"x", soon()).result is Result.OK
 
 
-def test_a_post_in_the_midst_of_a_broadcast_disturbs_it_not() -> None:
+def test_a_post_during_a_broadcast_does_not_disturb_it() -> None:
     with playing(answering(OK), concurrency=4) as (transport, peer):
         for delivery in transport.call_all("POST", people(20), b"x", soon()):
             assert delivery.outcome.result is Result.OK
@@ -495,16 +497,14 @@ def test_a_post_in_the_midst_of_a_broadcast_disturbs_it_not() -> None:
 
 
 @pytest.mark.parametrize("body", [b"{}", b"[]", b"nonsense", b'{"connectedAt": "yesterday"}'])
-def test_what_is_no_information_about_a_connection_is_none(body: bytes) -> None:
+def test_another_body_is_not_information_about_a_connection(body: bytes) -> None:
     answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
     with playing(answering(answer)) as (transport, _):
         assert transport.call("GET", ID, b"", soon()).result is Result.OK
         assert not transport.reach.reached
 
 
-def test_the_context_that_verifies_is_made_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_tls_context_is_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[ssl.SSLContext] = []
     file, tls = server_context(tmp_path, "localhost")
     monkeypatch.setenv("AWS_CA_BUNDLE", str(file))
