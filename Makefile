@@ -35,10 +35,15 @@ client: $(RUNNABLE) ## connect to it: send lines that you type, print messages
 	@exec $(BIN)/python -m decanter client ws://127.0.0.1:$(PORT)/v1 $(ARGS)
 
 ##@ Develop
+TESTS := $(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
+
 .PHONY: test
 test: .venv ## run the tests
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder \
-	  -m "not open_row" $(ARGS)
+	$(TESTS) -m "not open_row and not thorough" $(ARGS)
+
+.PHONY: thorough
+thorough: .venv ## run the slow variants, which `make test` leaves out
+	$(TESTS) -m "thorough" $(ARGS)
 
 .PHONY: coverage
 coverage: .venv ## run the tests with branch coverage, which takes longer

@@ -17,6 +17,7 @@ import pytest
 from tests.support.apps import NO_DATABASE, SmallProject
 from tests.support.clients import receive
 from tests.support.gateways import SECONDS, Running, gateway, wait_until
+from tests.support.marks import THOROUGH
 
 TOGETHER = 8
 
@@ -95,9 +96,9 @@ def test_waiting_for_a_process_is_not_the_integrations_time(small: SmallProject)
     ("number", "options"),
     [
         (signal.SIGKILL, ()),
-        (signal.SIGTERM, ()),
-        (signal.SIGINT, ()),
-        (signal.SIGKILL, ("--no-fork",)),
+        pytest.param(signal.SIGTERM, (), marks=THOROUGH),
+        pytest.param(signal.SIGINT, (), marks=THOROUGH),
+        pytest.param(signal.SIGKILL, ("--no-fork",), marks=THOROUGH),
         (signal.SIGINT, ("--no-fork",)),
     ],
 )
@@ -132,7 +133,7 @@ def test_a_gateway_that_is_killed_while_the_app_is_imported_leaves_no_process(
 
 
 @pytest.mark.parametrize("options", [(), ("--no-fork",)])
-@pytest.mark.parametrize("moment", [0.5, 1.0])
+@pytest.mark.parametrize("moment", [0.5, pytest.param(1.0, marks=THOROUGH)])
 def test_ctrl_c_at_any_time_leaves_no_process(
     small: SmallProject, moment: float, options: tuple[str, ...]
 ) -> None:

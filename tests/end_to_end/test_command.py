@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.gateways import PROJECTS, ROOT, SECONDS, gateway, wait_until
+from tests.support.marks import THOROUGH
 
 
 def local(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
@@ -53,7 +54,14 @@ def is_running(pid: int) -> bool:
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs Linux's /proc")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "number",
+    [
+        signal.SIGINT,
+        signal.SIGKILL,
+        *(pytest.param(each, marks=THOROUGH) for each in (signal.SIGTERM, signal.SIGHUP)),
+    ],
+)
 def test_a_signal_ends_it_within_two_seconds_and_all_its_processes(number: signal.Signals) -> None:
     """One slow end may come from the machine, which also runs other tests; three come from the
     gateway.
@@ -105,11 +113,16 @@ def test_a_taken_port_is_one_line_and_status_2() -> None:
     ("app", "said"),
     [
         ("def broken(:\n", "app.py:1: invalid syntax"),
-        ("import nothing_of_this_name\n", "No module named 'nothing_of_this_name'"),
-        ("1 / 0\n", "ZeroDivisionError: division by zero"),
-        ("import sys; sys.exit(3)\n", "SystemExit: 3"),
-        ("other = 1\n", "has no Chalice object named `app`"),
-        ("app = 1\n", "has no Chalice object named `app`"),
+        *(
+            pytest.param(*each, marks=THOROUGH)
+            for each in (
+                ("import nothing_of_this_name\n", "No module named 'nothing_of_this_name'"),
+                ("1 / 0\n", "ZeroDivisionError: division by zero"),
+                ("import sys; sys.exit(3)\n", "SystemExit: 3"),
+                ("other = 1\n", "has no Chalice object named `app`"),
+                ("app = 1\n", "has no Chalice object named `app`"),
+            )
+        ),
     ],
 )
 def test_an_app_that_cannot_be_loaded_is_one_line_and_status_2(
@@ -151,7 +164,9 @@ def test_a_template_without_the_declared_table_is_one_line_and_status_2(tmp_path
     )
 
 
-@pytest.mark.parametrize("arguments", [["--template"], ["--no-template"]])
+@pytest.mark.parametrize(
+    "arguments", [pytest.param(["--template"], marks=THOROUGH), ["--no-template"]]
+)
 def test_the_service_runs_with_its_template_and_without(arguments: list[str]) -> None:
     if arguments == ["--template"]:
         arguments = ["--template", str(ROOT / ".chalice" / "resources.json")]

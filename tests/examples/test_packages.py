@@ -1,6 +1,7 @@
 """Both ways to package each application: unpacked, and run with nothing else to import."""
 
 import hashlib
+import itertools
 import json
 import os
 import shutil
@@ -27,6 +28,7 @@ from tests.support.bare import invoke
 from tests.support.events import connect_event, disconnect_event, message_event
 from tests.support.gateways import ROOT, SECONDS, Running, gateway
 from tests.support.management import run_management
+from tests.support.marks import THOROUGH
 from tests.support.projects import clean_environment, decanter
 from tests.support.wheels import index, requirements_of
 
@@ -58,6 +60,7 @@ sys.exit(main())
 """
 BARE = (sys.executable, "-I", "-S", "-B")
 
+ROADS = ["decanter_package", "chalice_package"]
 Pack = Callable[[str], Path]
 
 
@@ -136,8 +139,15 @@ def _dynamodb() -> Iterator[EmbeddedDynamoDB]:
         yield dynamodb
 
 
-@pytest.mark.parametrize("road", ["decanter_package", "chalice_package"])
-@pytest.mark.parametrize("name", MESSAGES)
+@pytest.mark.parametrize(
+    ("name", "road"),
+    [
+        *itertools.product(["service", "hello"], ROADS),
+        ("chat", "decanter_package"),
+        pytest.param("chat", "chalice_package", marks=THOROUGH),
+        *(pytest.param("broadcast", road, marks=THOROUGH) for road in ROADS),
+    ],
+)
 def test_its_handlers_run_without_other_packages(
     name: str, road: str, folder: Path, dynamodb: EmbeddedDynamoDB, request: pytest.FixtureRequest
 ) -> None:
@@ -241,7 +251,9 @@ def served(
         yield running
 
 
-@pytest.mark.parametrize("road", ["decanter_package", "chalice_package"])
+@pytest.mark.parametrize(
+    "road", ["decanter_package", pytest.param("chalice_package", marks=THOROUGH)]
+)
 def test_echo(
     road: str,
     tmp_path: Path,
@@ -257,6 +269,7 @@ def test_echo(
         assert alice.recv(timeout=SECONDS) == "hello"
 
 
+@THOROUGH
 def test_broadcast(
     decanter_package: Pack, tmp_path: Path, python: str, dynamodb: EmbeddedDynamoDB
 ) -> None:
