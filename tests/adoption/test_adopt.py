@@ -1,4 +1,4 @@
-"""docs/adopt.md, followed to the letter in an ordinary Chalice project."""
+"""docs/guides/adopt.md, followed to the letter in an ordinary Chalice project."""
 
 import difflib
 import json
@@ -22,7 +22,7 @@ from tests.support.management import run_management
 from tests.support.projects import decanter, files
 from tests.support.user_environment import Environment
 
-PAGE = sections(ROOT / "docs" / "adopt.md")
+PAGE = sections(ROOT / "docs" / "guides" / "adopt.md")
 STEPS = [each for each in PAGE if each.title[:1].isdigit()]
 SAID = '{"action": "say", "text": "hello world !"}'
 ADDED = {".chalice/resources.json", "chalicelib/connections.py", "tests/test_live.py"}
