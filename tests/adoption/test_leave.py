@@ -32,7 +32,7 @@ SAY = '{"action": "say", "text": "hello world !"}'
 
 @pytest.fixture(name="package")
 def _package(tmp_path: Path) -> Path:
-    """What another tool would ship: the module, the framework, and what that needs."""
+    """The package of another tool: the module, the framework and its dependencies."""
     packages = Path(sysconfig.get_path("purelib"))
     for name in DEPENDENCIES:
         (tmp_path / name).symlink_to(packages / name)
