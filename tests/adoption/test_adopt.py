@@ -1,4 +1,4 @@
-"""docs/adopt.md, followed to the letter in an ordinary Chalice project."""
+"""docs/guides/adopt.md, followed to the letter in an ordinary Chalice project."""
 
 import difflib
 import json
@@ -22,7 +22,7 @@ from tests.support.management import run_management
 from tests.support.projects import decanter, files
 from tests.support.user_environment import Environment
 
-PAGE = sections(ROOT / "docs" / "adopt.md")
+PAGE = sections(ROOT / "docs" / "guides" / "adopt.md")
 STEPS = [each for each in PAGE if each.title[:1].isdigit()]
 SAID = '{"action": "say", "text": "hello world !"}'
 ADDED = {".chalice/resources.json", "chalicelib/connections.py", "tests/test_live.py"}
@@ -154,7 +154,7 @@ def test_its_old_tests_and_the_new_one_pass(shop: Shop) -> None:
 
 @pytest.fixture(name="package", scope="module")
 def _package(shop: Shop) -> Path:
-    """What `decanter package` makes; dependencies for Lambda are kept where this project's are."""
+    """The result of `decanter package`; it uses this project's cache of dependencies for Lambda."""
     (ROOT / "build" / "wheels").mkdir(parents=True, exist_ok=True)
     (shop.folder / "build").mkdir()
     (shop.folder / "build" / "wheels").symlink_to(ROOT / "build" / "wheels")
@@ -184,7 +184,7 @@ def test_each_function_of_the_package_has_its_rights(shop: Shop, package: Path) 
         assert policy["PolicyDocument"] == own
 
 
-def test_the_package_runs_with_nothing_beside_it_to_import(
+def test_the_package_runs_with_only_its_own_modules(
     shop: Shop,
     package: Path,
     aws_environment: None,
@@ -247,7 +247,7 @@ def _project(tmp_path: Path) -> Path:
 
 
 def in_one_line(*arguments: str | Path) -> str:
-    """What a command refuses with."""
+    """Run a command that refuses; return its one line of error."""
     done = decanter(*arguments)
     assert done.returncode == 2, done.stdout + done.stderr
     assert done.stderr.count("\n") == 1
@@ -255,7 +255,7 @@ def in_one_line(*arguments: str | Path) -> str:
 
 
 @pytest.mark.parametrize("command", ["template", "package"])
-def test_who_forgets_the_flag_is_told_the_line_before_anything_is_made(
+def test_a_missing_flag_is_refused_with_its_line_before_anything_is_written(
     project: Path, command: str
 ) -> None:
     flag = 'app.experimental_feature_flags.update(["WEBSOCKETS"])'
@@ -267,7 +267,7 @@ def test_who_forgets_the_flag_is_told_the_line_before_anything_is_made(
     assert not (project / "build" / "wheels").exists()
 
 
-def test_who_forgets_the_template_is_told_what_names_the_table(project: Path) -> None:
+def test_a_missing_template_is_refused_with_the_tables_variable(project: Path) -> None:
     refusal = in_one_line("local", "--port", "0", "--project-dir", project)
     assert 'add "CONNECTIONS_TABLE" to its environment_variables' in refusal
 
@@ -290,7 +290,7 @@ def test_each_stage_has_a_template_of_its_own(project: Path) -> None:
         assert f"/{api_stage}/POST/@connections/*" in done.stdout
 
 
-def test_who_stays_with_chalice_deploy_gets_a_copy_and_policies(project: Path) -> None:
+def test_a_stage_of_chalice_deploy_gets_a_copy_and_policies(project: Path) -> None:
     (section,) = (each for each in PAGE if "chalice deploy" in each.title)
     (added,) = (json.loads(each.text) for each in section.blocks if each.language == "json")
     config = project / ".chalice" / "config.json"

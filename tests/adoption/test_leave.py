@@ -1,4 +1,4 @@
-"""The router without Chalice, as docs/deploy.md shows it, on plain events of API Gateway."""
+"""The router without Chalice, as docs/guides/deploy.md shows it, on plain events of API Gateway."""
 
 import re
 import sysconfig
@@ -15,7 +15,7 @@ from tests.support.bare import invoke
 from tests.support.events import connect_event, disconnect_event, message_event
 from tests.support.management import run_management
 
-PAGE = ROOT / "docs" / "deploy.md"
+PAGE = ROOT / "docs" / "guides" / "deploy.md"
 (MODULE,) = {each.title: each for each in sections(PAGE)}["Without Chalice"].code()
 TEXT = PAGE.read_text().partition("## Without Chalice\n")[2]
 
@@ -32,7 +32,7 @@ SAY = '{"action": "say", "text": "hello world !"}'
 
 @pytest.fixture(name="package")
 def _package(tmp_path: Path) -> Path:
-    """What another tool would ship: the module, the framework, and what that needs."""
+    """The package of another tool: the module, the framework and its dependencies."""
     packages = Path(sysconfig.get_path("purelib"))
     for name in DEPENDENCIES:
         (tmp_path / name).symlink_to(packages / name)

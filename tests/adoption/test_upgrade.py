@@ -1,4 +1,4 @@
-"""docs/upgrade.md: its commands in a project with an older copy, its names in an app of 0.1."""
+"""docs/guides/upgrade.md: its commands upgrade an older copy, its names upgrade an app of 0.1."""
 
 import re
 import shutil
@@ -19,7 +19,7 @@ from tests.support.user_environment import Environment
 
 OLDER = "0.1.9"
 COPY = "vendor/decanter"
-PAGE = {each.title: each for each in sections(ROOT / "docs" / "upgrade.md")}
+PAGE = {each.title: each for each in sections(ROOT / "docs" / "guides" / "upgrade.md")}
 
 
 def commands(section: Section) -> list[str]:
@@ -63,7 +63,11 @@ def test_the_commands_upgrade_the_copy_and_change_nothing_else(
 
 def rows() -> list[tuple[list[str], list[str]]]:
     """The code of each row of the table of names: before, now."""
-    text = (ROOT / "docs" / "upgrade.md").read_text().partition("| 0.1 | Now |\n|---|---|\n")[2]
+    text = (
+        (ROOT / "docs" / "guides" / "upgrade.md")
+        .read_text()
+        .partition("| 0.1 | Now |\n|---|---|\n")[2]
+    )
     cells = [line.strip("| ").split(" | ") for line in text.partition("\n\n")[0].splitlines()]
     code = [[re.findall(r"`([^`]+)`", cell) for cell in row] for row in cells]
     return [(before, now) for before, now in code]

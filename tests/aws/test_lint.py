@@ -18,6 +18,7 @@ from decanter.project.config import TEMPLATE
 from decanter.project.intrinsics import Resolver
 from tests.aws.cloudformation import translate
 from tests.aws.own import copy, packaged, sweeping
+from tests.docs.snippets import pages, sections
 from tests.support.declarations import NEEDY_TABLE, ROUTER
 from tests.support.gateways import ROOT
 from tests.support.moto_server import untraced
@@ -53,7 +54,8 @@ def test_nothing_with_a_sweep(tmp_path: Path) -> None:
 
 def test_nothing_with_the_overrides_that_the_documentation_shows(tmp_path: Path) -> None:
     """Both together, as a project that copies them has them."""
-    shown = re.findall(r"```json\n(.*?)```", (ROOT / "docs" / "deploy.md").read_text(), re.DOTALL)
+    blocks = [block for page in pages() for part in sections(page) for block in part.blocks]
+    shown = [block.text for block in blocks if block.language == "json"]
     overrides = [json.loads(text) for text in shown if "AWS::IAM::RolePolicy" in text]
     resources = {name: it for each in overrides for name, it in each["Resources"].items()}
     assert sorted(resources) == ["HooksBroadcast", "ReadsAParameter"]

@@ -26,7 +26,7 @@ class Block:
 
 @dataclass(frozen=True)
 class Section:
-    """What stands below one heading of the second level; the text above them has no title."""
+    """The blocks below a heading of the second level; those above all headings have no title."""
 
     page: str
     title: str
@@ -37,14 +37,16 @@ class Section:
 
 
 def pages() -> list[Path]:
-    return [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    return [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def sections(page: Path) -> list[Section]:
     head, *rest = re.split(r"^## ", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
     titled = [("", head), *(tuple(part.split("\n", 1)) for part in rest)]
     return [
-        Section(page.name, title, [Block(*match) for match in FENCE.findall(text)])
+        Section(
+            str(page.relative_to(ROOT)), title, [Block(*match) for match in FENCE.findall(text)]
+        )
         for title, text in titled
     ]
 

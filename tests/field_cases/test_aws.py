@@ -208,7 +208,7 @@ def test_values_of_variables_are_not_printed(aws: Cloud, project: Path, made: st
 
 @pytest.mark.row("A3")
 def test_the_deployment_guide_says_where_secrets_go() -> None:
-    text = (ROOT / "docs" / "deploy.md").read_text()
+    text = (ROOT / "docs" / "guides" / "deploy.md").read_text()
     assert re.search(r"Secrets Manager|\{\{resolve:", text)
 
 

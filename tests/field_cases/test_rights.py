@@ -59,10 +59,11 @@ def score(request):
 
 
 def docs_app(hook: str) -> str:
-    """Return the app of docs/framework.md with the section that shows a hook."""
-    page = sections(ROOT / "docs" / "framework.md")
-    section = next(each for each in page if any(hook in block.text for block in each.blocks))
-    return "\n\n".join(block.text for part in (page[1], section) for block in part.code())
+    """Return the app of the guides with the section that shows a hook."""
+    guides = (ROOT / "docs" / "guides" / f"{name}.md" for name in ("routes", "authenticate"))
+    app, *rest = [each for page in guides for each in sections(page) if each.code()]
+    section = next(each for each in rest if any(hook in block.text for block in each.code()))
+    return "\n\n".join(block.text for part in (app, section) for block in part.code())
 
 
 @pytest.mark.row("R1")
