@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.aws.cloud import BUCKET, Call, Cloud
+from tests.support.marks import THOROUGH
 from tests.support.projects import APP, clean_environment, write_project
 
 SECONDS = 120
@@ -131,6 +132,7 @@ def test_provision_status_a_changed_route_provision_delete(project: Project) -> 
     assert succeeded(project.decanter("delete", "--yes")) == "there is no stack pour-dev\n"
 
 
+@THOROUGH
 def test_a_run_that_is_killed_is_made_good_by_the_next(project: Project) -> None:
     """SIGKILL while CreateChangeSet is being answered: a process that nothing can prepare."""
     provision = ("provision", "--s3-bucket", BUCKET)

@@ -15,6 +15,7 @@ from decanter.errors import AWSError
 from tests.aws.calls import DeathError, Wire
 from tests.aws.cloud import Call
 from tests.aws.stage import NAME, Stage, with_route
+from tests.support.marks import THOROUGH
 
 # Set by `make chaos`.
 FULL = "CHAOS_CLIENTS" in os.environ
@@ -85,6 +86,7 @@ def test_a_creation_is_made_good_and_leaves_nothing(stage: Stage, interrupt: Int
         assert stage.cloud.left() == {}, wire
 
 
+@THOROUGH
 def test_a_creation_that_is_given_up_leaves_nothing(stage: Stage, interrupt: Interrupt) -> None:
     for wire in each(interrupt, stage.provision):
         assert stage.delete(keep_tables=not stage.cloud.left().get("tables")) == 0, wire
@@ -108,6 +110,7 @@ def test_an_update_is_made_good_and_leaves_nothing(stage: Stage, interrupt: Inte
     assert stage.cloud.left() == {}
 
 
+@THOROUGH
 def test_a_run_with_nothing_to_change_leaves_it_so(stage: Stage, interrupt: Interrupt) -> None:
     stage.provision()
     before = stage.cloud.left()
@@ -126,6 +129,7 @@ def test_a_deletion_is_made_good_and_leaves_nothing(stage: Stage, interrupt: Int
         assert stage.cloud.left() == {}, wire
 
 
+@THOROUGH
 def test_a_deletion_that_keeps_the_table_leaves_that(stage: Stage, interrupt: Interrupt) -> None:
     tables: list[str] = []
 

@@ -20,6 +20,7 @@ from decanter.aws import sdk as models
 from decanter.aws.package import Package, package
 from decanter.project.config import Project
 from tests.support.gateways import SECONDS
+from tests.support.marks import THOROUGH
 from tests.support.projects import decanter, write_project
 
 USED = ("s3", "secretsmanager", "lambda", "logs")
@@ -107,7 +108,9 @@ class Built:
         return package(self.project, out, region="eu-west-1", report=self.said.append)
 
 
-@pytest.fixture(name="built", scope="module", params=list(APPS))
+@pytest.fixture(
+    name="built", scope="module", params=["written", pytest.param("not written", marks=THOROUGH)]
+)
 def _built(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Built:
     return Built(tmp_path_factory.mktemp("sdk"), APPS[request.param])
 
