@@ -1,1 +1,1 @@
-"""What docs/performance.md says, measured: `python -m bench`."""
+"""What docs/explanation/performance.md says, measured: `python -m bench`."""

@@ -491,7 +491,7 @@ def test_without_a_profile_a_call_to_aws_is_blocked_in_one_line(alone: Running) 
 @pytest.mark.row("L10")
 @pytest.mark.xfail(strict=True, raises=AssertionError, reason="the page does not say it")
 def test_the_documentation_says_what_becomes_of_a_profile() -> None:
-    assert "AWS_PROFILE" in (ROOT / "docs" / "local-gateway.md").read_text()
+    assert "AWS_PROFILE" in (ROOT / "docs" / "guides" / "run-locally.md").read_text()
 
 
 @pytest.mark.row("L11")

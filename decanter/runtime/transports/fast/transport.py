@@ -3,7 +3,7 @@
 A post costs what signing, TLS and the kernel cost, and little more: a request is rendered from
 parts that are the same for all (`sigv4`), its answer is read from the bytes (`http1`), and `loop`
 does what is possible on every connection (`pool`, `connection`) for those whose turn it is, no
-faster than the pace allows (`throttle`). docs/performance.md has the figures.
+faster than the pace allows (`throttle`). docs/explanation/performance.md has the figures.
 """
 
 from collections.abc import Iterable, Iterator
