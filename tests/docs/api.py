@@ -13,7 +13,7 @@ import decanter
 import decanter.testing
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "api.md"
-SHOWN = str | int | float | bool | tuple | None
+SHOWN = (str, int, float, bool, tuple, type(None))
 _ROW = re.compile(r"^\| `([^`]+)` \|", re.MULTILINE)
 
 
@@ -74,8 +74,8 @@ def _parameters(parameters: Iterable[inspect.Parameter]) -> Iterator[str]:
 
 
 def _parameter(each: inspect.Parameter) -> str:
-    stars = {each.VAR_POSITIONAL: 1, each.VAR_KEYWORD: 2}
-    prefix = "*" * (stars[each.kind] if each.kind in stars else 0)
+    stars: dict[object, int] = {each.VAR_POSITIONAL: 1, each.VAR_KEYWORD: 2}
+    prefix = "*" * stars.get(each.kind, 0)
     if each.default is each.empty:
         return f"{prefix}{each.name}"
     default = repr(each.default) if isinstance(each.default, SHOWN) else "…"
