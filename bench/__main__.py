@@ -1,6 +1,6 @@
 """Measure the figures of docs/explanation/performance.md.
 
-    python -m bench [--rounds 5] [--json FILE] [--write docs/explanation/performance.md] [PART ...]
+    python -m bench [--rounds 5] [--json FILE] [PART ...]
 
 Parts: posts, quota, faults, broadcast, cold, gateway, processes, package. Without a part, all run.
 Tables are printed as Markdown. All traffic stays on loopback.
@@ -37,8 +37,6 @@ SCRIPTS = {
 }
 """The parts that print their own figures."""
 
-BEGIN, END = "<!-- figures -->\n", "<!-- end of figures -->\n"
-
 
 def main() -> int:
     """Measure and print; the exit status is 0 if every claim held."""
@@ -46,24 +44,17 @@ def main() -> int:
     chosen = options.parts or [*PARTS, *SCRIPTS]
     processors = sorted(os.sched_getaffinity(0))
     about = machine(len(processors))
-    texts = ["\n".join(f"- {name}: {value}" for name, value in about.items()) + "\n"]
-    print(texts[0], flush=True)
+    print("\n".join(f"- {name}: {value}" for name, value in about.items()) + "\n", flush=True)
     sections: list[Section] = []
     for section in _sections([each for each in chosen if each in PARTS], options, processors):
         sections.append(section)
-        texts.append(section.markdown())
-        print(texts[-1], flush=True)
+        print(section.markdown(), flush=True)
     for name in chosen:
         if name in SCRIPTS:
-            texts.append(_script(SCRIPTS[name]))
-            print(texts[-1], flush=True)
+            print(_script(SCRIPTS[name]), flush=True)
     if options.json:
         figures = {"machine": about, "sections": [each.as_json() for each in sections]}
         options.json.write_text(json.dumps(figures, indent=1))
-    if options.write:
-        before, _, rest = options.write.read_text().partition(BEGIN)
-        after = rest.partition(END)[2]
-        options.write.write_text("\n".join([before + BEGIN, *texts, END + after]))
     return int(any(not held for section in sections for *_, held in section.claims))
 
 
@@ -74,9 +65,6 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5, help="processes for each row")
     parser.add_argument(
         "--json", type=Path, metavar="FILE", help="also write the figures to this file"
-    )
-    parser.add_argument(
-        "--write", type=Path, metavar="FILE", help="write the tables between its marks"
     )
     options = parser.parse_args()
     if unknown := set(options.parts) - set(names):

@@ -17,7 +17,6 @@ THIS = "tests/test_plain_english.py"
 UNDONE = (
     "CHANGELOG.md",
     "CONTRIBUTING.md",
-    "README.md",
     "SECURITY.md",
     "decanter/__main__.py",
     "decanter/arguments.py",
@@ -35,7 +34,6 @@ UNDONE = (
     "decanter/testing",
     "decanter/vendor.py",
     "decanter/verify",
-    "docs",
     "tests/adoption",
     "tests/aws",
     "tests/console",
@@ -55,7 +53,6 @@ UNDONE = (
     "tests/decanter/test_vendor.py",
     "tests/decanter/testing",
     "tests/decanter/verify",
-    "tests/docs",
 )
 
 # Error frames that clients of 0.1.1 receive: tests/end_to_end/wire_0_1_1.json.

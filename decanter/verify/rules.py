@@ -14,7 +14,7 @@ SHOWN_CHARACTERS = 160
 # What AWS says nothing of, and nobody has published: inferred from other rules, or a choice.
 INFERRED = frozenset({2, 3, 14, 16, 23, 28, 29, 30, 34, 49, 75})
 
-# The rules of docs/local-gateway.md are numbered so.
+# The rules of docs/reference/gateway.md are numbered so.
 ALL = range(1, 93)
 
 _HANDLER = "needs a handler that does as told; the app's own does not"
@@ -37,7 +37,8 @@ class Rule:
     """One checkable behaviour.
 
     Attributes:
-        numbers: of the rules in `docs/local-gateway.md` that it covers; none for the service's own.
+        numbers: the rules of `docs/reference/gateway.md` that it covers; empty for the service's
+            own rules.
         title: the behaviour in a few words.
         expected: what a look gives where the rule holds.
         look: says what is seen.

@@ -1,4 +1,4 @@
-"""docs/reliability.md lists the tests of each scenario, and no scenario is without a test."""
+"""The reliability page lists the tests of each scenario, and no scenario is without a test."""
 
 import ast
 import functools
@@ -11,7 +11,7 @@ import pytest
 from tests.support.gateways import ROOT
 
 CASES = 38
-DOCUMENT = ROOT / "docs" / "reliability.md"
+DOCUMENT = ROOT / "docs" / "explanation" / "reliability.md"
 _ROW = re.compile(r"^\| (\d+) \| (.+?) \| (.+?) \|$", re.MULTILINE)
 
 

@@ -1,4 +1,4 @@
-"""The rules' table in docs/local-gateway.md, and the tests that carry the rules' numbers."""
+"""The rules' table in docs/reference/gateway.md, and the tests that carry the rules' numbers."""
 
 import ast
 import functools
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-DOCUMENT = ROOT / "docs" / "local-gateway.md"
+DOCUMENT = ROOT / "docs" / "reference" / "gateway.md"
 GRADES = {
     "D": "documented",
     "S": "service model",

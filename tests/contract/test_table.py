@@ -1,4 +1,4 @@
-"""docs/local-gateway.md says what the tests show, and no more."""
+"""docs/reference/gateway.md says what the tests show, and no more."""
 
 from collections import Counter
 

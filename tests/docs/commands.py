@@ -1,5 +1,6 @@
-"""The part of docs/reference.md that follows from the command line: `python -m tests.docs.commands`
-writes it there.
+"""The part of docs/reference/command-line.md that follows from the parsers.
+
+`python -m tests.docs.commands` writes it.
 """
 
 import argparse
@@ -8,7 +9,7 @@ from pathlib import Path
 
 from decanter.cli import COMMANDS, build_parser
 
-PAGE = Path(__file__).parents[2] / "docs" / "reference.md"
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "command-line.md"
 PART = re.compile(r"(?<=<!-- commands -->\n).*?(?=<!-- end -->)", re.DOTALL)
 
 
@@ -24,7 +25,7 @@ def section(name: str) -> str:
     action = subparsers._group_actions[0]
     assert isinstance(action, argparse._SubParsersAction)
     rows = "".join(row(each) for each in action.choices[name]._actions if each.help != "==SUPPRESS")
-    head = f"### decanter {name}\n\n{command.help[0].upper()}{command.help[1:]}.\n\n"
+    head = f"## decanter {name}\n\n{command.help[0].upper()}{command.help[1:]}.\n\n"
     return f"{head}```sh\n{command.example}\n```\n\n| | |\n|---|---|\n{rows}\n"
 
 
