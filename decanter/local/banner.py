@@ -53,6 +53,7 @@ def banner(about: dict[str, Any]) -> str:
         ("Template", about["template"] or "none"),
         ("DynamoDB", f"{about['dynamodb_url']}  {tables}"),
         ("Processes", f"{processes}, {'replaced' if about['reload'] else 'kept'} on changes"),
+        *(("Debugger", text) for text in [about["debugger"]] if text),
         ("Connect", f"{tool()} client {about['websocket_url']}"),
     ]
     return "\n".join(f"{label:<{LABEL_WIDTH}}{text}" for label, text in lines)

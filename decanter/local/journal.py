@@ -48,6 +48,17 @@ class Journal:
         self._followers: set[asyncio.Queue[Entry]] = set()
         self._posts: Counter[str] = Counter()
         self._unwritten: list[str] = []
+        self._is_held = False
+
+    def hold(self) -> None:
+        """Keep further lines: a debugger uses the terminal."""
+        self._write()
+        self._is_held = True
+
+    def release(self) -> None:
+        """Write the lines that were kept."""
+        self._is_held = False
+        self._write()
 
     @contextmanager
     def follow(self, most: int = 1000) -> Iterator[asyncio.Queue[Entry]]:
@@ -203,8 +214,10 @@ class Journal:
             loop.call_soon(self._write)
 
     def _write(self) -> None:
+        if self._is_held:
+            return
         lines, self._unwritten = self._unwritten, []
-        if self._out is None:
+        if self._out is None or not lines:
             return
         try:
             print("\n".join(lines), file=self._out, flush=True)

@@ -249,7 +249,7 @@ class TestTerminal:
 
     @pytest.fixture(name="terminal")
     def _terminal(self) -> Iterator[PseudoTerminal]:
-        with Peer(echo).running() as peer, PseudoTerminal(peer).open() as terminal:
+        with Peer(echo).running() as peer, (terminal := PseudoTerminal(peer)).open():
             terminal.expect(r"connected to ws://127\.0\.0\.1:\d+/v1; Ctrl-D leaves")
             terminal.expect(r"> ")
             yield terminal
