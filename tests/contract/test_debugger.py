@@ -1,5 +1,6 @@
 """`breakpoint()` in a handler, under `decanter local --debug` on a terminal."""
 
+import importlib.util
 import re
 import subprocess
 import sys
@@ -133,12 +134,15 @@ def test_without_a_debugger_the_remedy_is_named(small: SmallProject) -> None:
     [
         (["--debug"], "--debug needs a terminal on standard input: .* --debugpy PORT"),
         (["--debugpy", "0"], "'0' is not a whole number from 1 to 65000"),
+        (["--debugpy", "5678"], "--debugpy needs debugpy: .*python.* -m pip install debugpy"),
         (["--debug", "--debugpy", "5678"], "not allowed with argument --debug"),
     ],
 )
 def test_what_cannot_be_debugged_is_one_line(
     small: SmallProject, option: list[str], said: str
 ) -> None:
+    if option == ["--debugpy", "5678"] and importlib.util.find_spec("debugpy"):
+        pytest.skip("debugpy is installed here")
     command = [*LOCAL, "--project-dir", str(small.folder), *option]
     done = subprocess.run(
         command,

@@ -68,7 +68,10 @@ def stop_stepping() -> None:
 
 def use_debugpy(port: int) -> None:
     """Listen for an editor's debugger; `breakpoint()` waits until one is attached."""
+    os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")  # it warns of frozen modules
     debugpy: Any = importlib.import_module("debugpy")  # the user installs it
+    importlib.import_module("debugpy.server.api")  # replaces sys.breakpointhook
+    pydevd: Any = importlib.import_module("pydevd")
 
     def listen() -> None:
         while not is_free(port):  # after a reload, until the process before this one has ended
@@ -81,7 +84,13 @@ def use_debugpy(port: int) -> None:
         if not debugpy.is_client_connected():
             print(f"breakpoint() waits for a debugger to attach to 127.0.0.1:{port}")
             debugpy.wait_for_client()
-        debugpy.breakpoint()
+        # As debugpy.breakpoint() does, but in the handler and not in this function.
+        pydevd.settrace(
+            suspend=True,
+            trace_only_current_thread=True,
+            patch_multiprocessing=False,
+            stop_at_frame=sys._getframe(1),
+        )
 
     listens = threading.Event()
     threading.Thread(target=listen, daemon=True).start()
