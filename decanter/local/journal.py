@@ -19,7 +19,10 @@ from decanter.local.functions.functions import Run
 from decanter.terminal import printable
 
 POSTS_SECONDS = 0.25
-"""Calls to @connections are told together, once in so long: a broadcast is one line."""
+"""An invocation's calls to @connections are counted in a line, at its end and after this time."""
+
+KEPT_INVOCATIONS = 500
+"""The console can ask for the events and responses of this many invocations."""
 
 COLOURS = {"connect": 32, "disconnect": 33, "message": 36, "posts": 35, "error": 31, "log": 90}
 LABEL_WIDTH = 10
@@ -46,7 +49,8 @@ class Journal:
         self._verbose = verbose
         self._colour = out.isatty() and not as_json
         self._followers: set[asyncio.Queue[Entry]] = set()
-        self._posts: Counter[str] = Counter()
+        self._posts: dict[str, Counter[str]] = {}
+        self._invocations: dict[str, Entry] = {}
         self._unwritten: list[str] = []
         self._is_held = False
 
@@ -91,8 +95,15 @@ class Journal:
         text = f"{connection.id} {code} {reason}".rstrip()
         self._tell("disconnect", text, connection=connection.id, code=code, reason=reason)
 
+    def invocation(self, request_id: str) -> Entry | None:
+        """Return the `event` and the `response` of one of the last invocations."""
+        return self._invocations.get(request_id)
+
     def given(self, invocation: Invocation) -> None:
-        """An event is about to be given to its handler; told only where whole events are."""
+        """An event is about to be given to its handler; a line of its own only if verbose."""
+        self._invocations[invocation.request_id] = {"event": invocation.event, "response": None}
+        if len(self._invocations) > KEPT_INVOCATIONS:
+            del self._invocations[next(iter(self._invocations))]
         if self._verbose:
             self._tell("event", json.dumps(invocation.event), event=invocation.event)
 
@@ -103,10 +114,13 @@ class Journal:
         route = invocation.route_key if invocation else "http"
         cold = " cold" if run.cold else ""
         connection = invocation.connection_id if invocation else None
+        if invocation is not None:
+            self._keep_response(invocation.request_id, run.outcome)
+            self._tell_posts_of(invocation.request_id)
         self._tell(
             "ran",
             f"{connection or NO_ID} {run.function} {route} {outcome} {milliseconds} ms{cold}",
-            error=isinstance(run.outcome, Failure),
+            error=has_failed(run.outcome),
             connection=connection,
             function=run.function,
             route=route,
@@ -135,12 +149,13 @@ class Journal:
             cold=run.cold,
         )
 
-    def management(self, method: str, status: int, size: int) -> None:
-        """A call to @connections was answered; told with the others of its moment."""
+    def management(self, method: str, status: int, size: int, request_id: str = "") -> None:
+        """A call to @connections was answered; counted with the others of its invocation."""
         if not self._posts:
             asyncio.get_running_loop().call_later(POSTS_SECONDS, self._tell_posts)
-        self._posts[f"{method} {status}"] += 1
-        self._posts["bytes"] += size
+        posts = self._posts.setdefault(request_id, Counter())
+        posts[f"{method} {status}"] += 1
+        posts["bytes"] += size
 
     def refused(self, method: str, path: str, status: int, why: str) -> None:
         """A request was for nothing that there is."""
@@ -148,9 +163,13 @@ class Journal:
         self._tell("refused", text, error=True, method=method, path=path, status=status, why=why)
 
     def log(self, function: str, request_id: str, line: str) -> None:
-        """A handler printed a line."""
-        text = f"{function} {request_id or NO_ID} | {line}"
-        self._tell("log", text, function=function, request=request_id, line=line)
+        """A handler printed a line; a traceback in a line of JSON is shown below it as text."""
+        shown, trace = split_traceback(line)
+        text = f"{function} {request_id or NO_ID} | {shown}"
+        facts = {"function": function, "request": request_id, "line": line}
+        if trace:
+            facts |= {"shown": shown, "traceback": trace}
+        self._tell("log", text, trace.splitlines(), error=bool(trace), **facts)
 
     def note(self, text: str, *, error: bool = False, detail: str = "") -> None:
         """Something about the gateway itself; the detail, such as a traceback, is shown below."""
@@ -181,10 +200,23 @@ class Journal:
     # -- how it is told ---------------------------------------------------------------------
 
     def _tell_posts(self) -> None:
-        posts, self._posts = self._posts, Counter()
+        for request_id in [*self._posts]:
+            self._tell_posts_of(request_id)
+
+    def _tell_posts_of(self, request_id: str) -> None:
+        posts = self._posts.pop(request_id, None)
+        if posts is None:
+            return
         size = posts.pop("bytes")
         counts = ", ".join(f"{count} x {what}" for what, count in sorted(posts.items()))
-        self._tell("posts", f"{counts}, {size} B", counts=dict(posts), bytes=size)
+        text = f"{request_id or NO_ID} {counts}, {size} B"
+        request = request_id or None
+        self._tell("posts", text, request=request, counts=dict(posts), bytes=size)
+
+    def _keep_response(self, request_id: str, outcome: Outcome) -> None:
+        kept = self._invocations.get(request_id)
+        if kept is not None:
+            kept["response"] = outcome.value if isinstance(outcome, Returned) else None
 
     def _tell(
         self, kind: str, text: str, block: Sequence[str] = (), *, error: bool = False, **facts: Any
@@ -232,6 +264,28 @@ class Journal:
         if self._colour and colour:
             label = f"\x1b[{colour}m{label}\x1b[0m"
         return f"{clock} {label} {printable(text)}"
+
+
+def has_failed(outcome: Outcome) -> bool:
+    """Return True if there is no result, or if its status is 500 or above."""
+    if isinstance(outcome, Failure):
+        return True
+    status = outcome.value.get("statusCode") if isinstance(outcome.value, dict) else None
+    return isinstance(status, int) and status >= 500
+
+
+def split_traceback(line: str) -> tuple[str, str]:
+    """Return a log line without its member `traceback`, and the traceback; "" if it has none."""
+    if '"traceback"' not in line:
+        return line, ""
+    try:
+        fields = json.loads(line)
+    except (ValueError, RecursionError):
+        return line, ""
+    if not isinstance(fields, dict) or not isinstance(fields.get("traceback"), str):
+        return line, ""
+    trace = fields.pop("traceback").rstrip()
+    return json.dumps(fields, ensure_ascii=False), trace
 
 
 def outcome_text(outcome: Outcome) -> str:

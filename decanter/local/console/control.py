@@ -7,6 +7,7 @@ which no form can send.
 
 import asyncio
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.resources import files
@@ -40,6 +41,8 @@ PAGE_HEADERS = (
 )
 KEEP_ALIVE_SECONDS = 15.0
 SCHEDULES = "/_gateway/schedules/"
+INVOCATIONS = "/_gateway/invocations/"
+OFFERED_TOKEN = re.compile(r"(decanter\.token\s*,\s*)[^\s,\"\\]+")
 
 NOT_FOUND = message(404, "Not Found")
 NOT_ALLOWED = message(405, "Method Not Allowed")
@@ -90,15 +93,21 @@ class Control:
             name, kind = PAGES[path]
             body = CONSOLE.joinpath(name).read_bytes()
             return Response(200, body, (("Content-Type", kind), *PAGE_HEADERS))
-        if path == "/_gateway/info":
-            return json_response(200, self.about())
-        if path == "/_gateway/connections":
-            return json_response(200, {"connections": self._connections()})
-        if path == "/_gateway/faults":
-            return json_response(200, {"faults": self.faults.to_json()})
-        if path == "/_gateway/schedules":
-            return json_response(200, {"schedules": self.schedules.to_json()})
-        return NOT_FOUND
+        facts = self._facts(path)
+        return NOT_FOUND if facts is None else json_response(200, facts)
+
+    def _facts(self, path: str) -> dict[str, Any] | None:
+        if path.startswith(INVOCATIONS):
+            kept = self.journal.invocation(unquote(path.removeprefix(INVOCATIONS)))
+            return without_tokens(kept) if kept else None
+        answers: dict[str, Callable[[], dict[str, Any]]] = {
+            "/_gateway/info": self.about,
+            "/_gateway/connections": lambda: {"connections": self._connections()},
+            "/_gateway/faults": lambda: {"faults": self.faults.to_json()},
+            "/_gateway/schedules": lambda: {"schedules": self.schedules.to_json()},
+        }
+        answer = answers.get(path)
+        return answer() if answer else None
 
     def _change(self, request: Request) -> Response:
         asked = (request.method, request.path)
@@ -167,6 +176,12 @@ def may_change(request: Request) -> bool:
     """Whether the request is one that a page elsewhere could not send without being asked."""
     kind = request.header("content-type").partition(";")[0].strip().lower()
     return kind == "application/json" or request.header("x-decanter") != ""
+
+
+def without_tokens(kept: dict[str, Any]) -> dict[str, Any]:
+    """Return an invocation's event and response without the token that a client offered."""
+    masked: dict[str, Any] = json.loads(OFFERED_TOKEN.sub(r"\1(the token)", json.dumps(kept)))
+    return masked
 
 
 def summary(connection: Connection, now: float) -> dict[str, Any]:

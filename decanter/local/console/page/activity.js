@@ -1,9 +1,11 @@
 // What the gateway does, as it happens: invocations, posts, and what handlers print.
 
 import { clockTime, find, setText, stamp } from "./dom.js";
+import { callsText, Invocations } from "./invocation.js";
 import { BoundedList } from "./list.js";
 
 const LONGEST_LOG = 16 * 1024;
+const MOST_HELD = 500;
 
 const plural = (count, word) => `${count} ${word}${count === 1 ? "" : "s"}`;
 
@@ -18,7 +20,7 @@ const READ = {
   }),
   posts: ({ counts, bytes }) => ({
     what: "@connections",
-    text: Object.entries(counts).map(([call, count]) => `${count} × ${call}`).join(", "),
+    text: callsText(counts),
     outcome: `${bytes} B`,
   }),
   connect: ({ connection, source, status }) => ({
@@ -36,7 +38,7 @@ const READ = {
     text: `${connection} ${reason}`.trim(),
     outcome: code,
   }),
-  log: ({ function: name, line }) => ({ what: name, text: line }),
+  log: (entry) => ({ what: entry.function, text: logText(entry) }),
   refused: ({ method, path, why, status }) => ({
     what: "refused",
     text: `${method} ${path}: ${why}`,
@@ -51,26 +53,68 @@ const READ = {
   event: ({ event }) => ({ what: "event", text: JSON.stringify(event) }),
 };
 
+function logText({ shown, line, traceback }) {
+  return traceback ? `${shown}\n${traceback}` : line;
+}
+
 export class Activity {
-  constructor(section) {
+  constructor(section, gateway) {
     this.section = section;
+    this.invocations = new Invocations(gateway);
     this.list = new BoundedList(find(".log", section), () => this.showCounts());
     this.counts = { ran: 0, cold: 0, failed: 0 };
+    this.search = find(".search", section);
+    this.held = null;
     section.addEventListener("change", () => this.filter());
-    find(".clear", section).addEventListener("click", () => {
-      this.counts = { ran: 0, cold: 0, failed: 0 };
-      this.list.clear();
-    });
+    this.search.addEventListener("input", () => this.filter());
+    find(".pause", section).addEventListener("click", () => this.pauseOrResume());
+    find(".clear", section).addEventListener("click", () => this.clear());
     this.filter();
     this.showCounts();
   }
 
+  clear() {
+    this.counts = { ran: 0, cold: 0, failed: 0 };
+    this.held = this.held && [];
+    this.invocations.clear();
+    this.list.clear();
+  }
+
+  // -- what is shown ------------------------------------------------------------------------
+
   filter() {
     find(".log", this.section).dataset.show = find("input:checked", this.section).value;
+    for (const { entry: row } of this.list.kept) this.match(row);
     this.list.follow();
   }
 
+  // Hides a row that does not have the text that is searched for; ids count as text.
+  match(row) {
+    const wanted = this.search.value.trim().toLowerCase();
+    const { request, connection } = row.dataset;
+    row.hidden = !`${row.textContent} ${request} ${connection}`.toLowerCase().includes(wanted);
+  }
+
+  pauseOrResume() {
+    const held = this.held;
+    this.held = held ? null : [];
+    find(".pause", this.section).setAttribute("aria-pressed", String(!held));
+    for (const entry of held ?? []) this.add(entry);
+    this.showCounts();
+  }
+
+  hold(entry) {
+    this.held.push(entry);
+    if (this.held.length > MOST_HELD) this.held.shift();
+    this.showCounts();
+  }
+
   add(entry) {
+    if (this.held) {
+      this.hold(entry);
+      return;
+    }
+    this.invocations.saw(entry);
     if (entry.kind === "log" && this.goesOn(entry)) return;
     const read = READ[entry.kind]?.(entry) ?? { what: entry.kind, text: JSON.stringify(entry) };
     const row = stamp("happened");
@@ -78,18 +122,44 @@ export class Activity {
     row.dataset.kind = entry.kind;
     row.dataset.level = level(entry);
     row.dataset.request = entry.request ?? "";
+    row.dataset.connection = entry.connection ?? "";
     setText(row, { time, outcome: "", took: "", cold: "", ...read });
+    this.offerDetails(row, entry);
+    this.match(row);
     this.tally(entry);
     if (entry.kind === "ran" && entry.error) this.blame(entry.request);
     this.list.add(row, read.text.length);
   }
 
+  // An invocation unfolds to its event, its response, its traceback and its posts.
+  offerDetails(row, { kind, request }) {
+    const button = find(".unfold", row);
+    const details = find(".details", row);
+    if (kind !== "ran" || !request) {
+      button.remove();
+      details.remove();
+      return;
+    }
+    row.addEventListener("click", async ({ target }) => {
+      if (target.closest(".details")) return;
+      const unfolds = details.hidden;
+      if (unfolds) await this.invocations.show(request, details);
+      details.hidden = !unfolds;
+      button.setAttribute("aria-expanded", String(unfolds));
+      this.list.look();
+    });
+  }
+
   // A handler's next line stands below its last one, so that a traceback reads as one.
-  goesOn({ request, line }) {
+  goesOn(entry) {
+    const { request } = entry;
+    const line = logText(entry);
     const { last } = this.list;
     const isNext = last?.entry.dataset.kind === "log" && last.entry.dataset.request === request;
     if (!isNext || last.characters > LONGEST_LOG) return false;
     find(".text", last.entry).append(`\n${line}`);
+    if (entry.error) last.entry.dataset.level = "bad";
+    this.match(last.entry);
     this.list.grow(line.length + 1);
     return true;
   }
@@ -113,6 +183,7 @@ export class Activity {
     const { dropped } = this.list;
     const facts = [plural(ran, "invocation"), `${cold} cold`, `${failed} failed`];
     if (dropped) facts.push(`${dropped} oldest dropped`);
+    if (this.held) facts.push(`paused, ${this.held.length} new`);
     find(".count", this.section).textContent = facts.join(" · ");
   }
 }

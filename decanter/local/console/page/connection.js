@@ -5,7 +5,7 @@ import { byteLength, find, setText, stamp } from "./dom.js";
 import { FrameLog, hexadecimal } from "./frames.js";
 import { idInFrame } from "./identity.js";
 import { parse } from "./json.js";
-import { offers, withoutToken } from "./token.js";
+import { KeptToken, offers, withoutToken } from "./token.js";
 
 const LOST = [1006, 1012, 1013];
 const GOING_AWAY = 1001;
@@ -23,12 +23,21 @@ export class Connection {
     this.url = find(".url", this.panel);
     this.protocols = find(".protocols", this.panel);
     this.token = find(".token", this.panel);
+    this.keptToken = new KeptToken(name);
     this.log = new FrameLog(find(".log", this.panel), () => this.showCounts());
     this.retry = new Retry(() => this.connect(), (seconds) => this.showWait(seconds));
     this.counts = { sent: 0, received: 0 };
     this.label();
     this.listen(onRemove);
+    this.recallToken();
     this.showCounts();
+  }
+
+  // A token is for one server: it comes back with its URL, unless that is the gateway's own.
+  recallToken() {
+    const { url, token } = this.keptToken.read();
+    this.token.value = token;
+    if (URL.canParse(url) && new URL(url).host !== location.host) this.url.value = url;
   }
 
   label() {
@@ -53,6 +62,7 @@ export class Connection {
     form.addEventListener("keydown", (event) => {
       if (event.key === "Escape" && this.isBusy) this.disconnect();
     });
+    form.addEventListener("input", () => this.keptToken.write(this.url.value, this.token.value));
     find(".remove", this.panel).addEventListener("click", () => onRemove(this));
     find(".clear", this.panel).addEventListener("click", () => {
       this.counts = { sent: 0, received: 0 };
@@ -150,6 +160,7 @@ export class Connection {
 
   remove() {
     this.isRemoved = true;
+    this.keptToken.write("", "");
     this.retry.cancel();
     this.attempt?.socket.close(1000);
     this.panel.remove();

@@ -19,7 +19,7 @@ class Console {
     this.handshakes = new Handshakes();
     this.gateway = new Gateway(this);
     this.composer = new Composer(find("#composer"), this.gateway);
-    this.activity = new Activity(find("#activity"));
+    this.activity = new Activity(find("#activity"), this.gateway);
     this.roster = new Roster(find("#roster"), this.gateway, (id) => this.nameOf(id));
     find("#add").addEventListener("click", () => this.addAndFocus());
     find("#try").addEventListener("click", () => this.gateway.tryNow());
@@ -38,7 +38,7 @@ class Console {
       onChange: () => this.changed(),
       onRemove: (removed) => this.remove(removed),
     });
-    connection.url.value = this.gateway.websocketUrl;
+    connection.url.value ||= this.gateway.websocketUrl;
     this.connections.push(connection);
     find("#connections").append(connection.panel);
     this.composer.offer(connection);

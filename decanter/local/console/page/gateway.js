@@ -63,6 +63,10 @@ export class Gateway {
     return (await getJson("_gateway/connections")).connections;
   }
 
+  async invocation(request) {
+    return getJson(`_gateway/invocations/${encodeURIComponent(request)}`);
+  }
+
   async close(id) {
     const path = `_gateway/connections/${encodeURIComponent(id)}`;
     await fetch(path, { method: "DELETE", headers: HEADERS });

@@ -84,7 +84,8 @@ export class BoundedList {
   }
 
   move(event, step) {
-    const buttons = [...this.element.querySelectorAll(".unfold")];
+    const all = [...this.element.querySelectorAll(".unfold")];
+    const buttons = all.filter((button) => button.checkVisibility());
     const at = buttons.indexOf(document.activeElement);
     const next = at < 0 ? buttons.at(step > 0 ? 0 : -1) : buttons[at + step];
     if (!next) return;

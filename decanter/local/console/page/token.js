@@ -1,5 +1,5 @@
 // A token on its way to the server: a browser cannot set headers on a WebSocket, so it is offered
-// as the subprotocol that follows a marker. It is read from its field alone, and shown nowhere.
+// as the subprotocol that follows a marker. It is shown nowhere, and kept for this tab alone.
 
 const MARKER = "decanter.token";
 const SUBPROTOCOL = /^[\w!#$%&'*+.^`|~-]+$/;
@@ -19,4 +19,30 @@ export function offers(text, token) {
 export function withoutToken(words, token) {
   const given = token.trim();
   return given === "" ? words : words.replaceAll(given, "(the token)");
+}
+
+// A connection's token and the URL that it is for, kept over a reload of this tab.
+export class KeptToken {
+  constructor(name) {
+    this.key = `decanter.token.${name}`;
+  }
+
+  read() {
+    try {
+      const { url, token } = Object(JSON.parse(sessionStorage.getItem(this.key)));
+      return { url: String(url ?? ""), token: String(token ?? "") };
+    } catch {
+      return { url: "", token: "" };
+    }
+  }
+
+  // Storage may be forbidden: then the token lasts as long as the page.
+  write(url, token) {
+    try {
+      if (token.trim() === "") sessionStorage.removeItem(this.key);
+      else sessionStorage.setItem(this.key, JSON.stringify({ url, token }));
+    } catch {
+      // nothing to do about it
+    }
+  }
 }
