@@ -7,6 +7,7 @@ frame; standard output holds the frames alone, one a line; notes and errors go t
 
 import argparse
 import contextlib
+import json
 import os
 import re
 import ssl
@@ -14,7 +15,10 @@ import sys
 import termios
 import threading
 from collections.abc import Callable, Iterator
+from http.client import HTTPException
 from typing import Protocol, Self
+from urllib.parse import urlsplit
+from urllib.request import ProxyHandler, build_opener
 
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 from websockets.http11 import Response
@@ -204,7 +208,8 @@ class Terminal:
         sys.stdout.flush()
 
 
-EXAMPLE = '{"message":"sendmessage","data":"hello world !"}'
+MOST_EXAMPLES = 5
+INFO_SECONDS = 1
 OPEN_TIMEOUT_SECONDS = 10
 CLOSE_TIMEOUT_SECONDS = 1
 MAX_MESSAGE_BYTES = 1 << 20
@@ -321,18 +326,37 @@ def run(args: argparse.Namespace) -> int:
     except (InvalidHandshake, OSError) as exc:
         return fail(f"cannot connect to {where}: {reason(exc)}{remedy(exc, where)}")
     with connection:
-        return converse(connection, where, args.wait)
+        return converse(connection, args.url, args.wait, is_local=loopback)
 
 
-def converse(connection: ClientConnection, where: str, wait: float | None) -> int:
+def examples(url: str) -> list[str]:
+    """Return messages for the routes, if a local gateway serves this URL."""
+    parts = urlsplit(url)
+    opener = build_opener(ProxyHandler({}))
+    try:
+        with opener.open(f"http://{parts.netloc}/_gateway/info", timeout=INFO_SECONDS) as answer:
+            info = json.load(answer)
+        if urlsplit(info["websocket_url"]).path.rstrip("/") != parts.path.rstrip("/"):
+            return []
+        routes = [route for key, route in info["routes"].items() if not key.startswith("$")]
+        found = [str(route["example"]) for route in routes if route["example"]]
+    except (OSError, HTTPException, ValueError, KeyError, TypeError, AttributeError):
+        return []  # another server, or a gateway of another version
+    return found[:MOST_EXAMPLES]
+
+
+def converse(connection: ClientConnection, url: str, wait: float | None, *, is_local: bool) -> int:
     """Run the conversation on the screen that standard input and output make."""
+    where = without_secrets(url)
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         default = 0.0 if sys.stdin.isatty() else 1.0
         return Conversation(connection, Pipe(), default if wait is None else wait).run()
     subprotocol = f" with subprotocol {connection.subprotocol}" if connection.subprotocol else ""
     with Terminal() as terminal:
         terminal.note(f"connected to {where}{subprotocol}; Ctrl-D leaves")
-        terminal.note(f"what you type is sent, a line at a time, such as\n{EXAMPLE}")
+        suggested = examples(url) if is_local else []
+        such_as = "".join(f"\n{printable(each)}" for each in suggested)
+        terminal.note(f"each line is sent as a message{', such as' if such_as else ''}{such_as}")
         return Conversation(connection, terminal, wait or 0).run()
 
 

@@ -115,7 +115,6 @@ def test_a_500_counts_as_failed(console: Page) -> None:
 
 
 @pytest.mark.row("N2")
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="data, hello world !")
 def test_the_consoles_example_is_of_the_routes_type(console: Page) -> None:
     console.evaluate("localStorage.clear()")
     console.reload()
@@ -126,7 +125,6 @@ def test_the_consoles_example_is_of_the_routes_type(console: Page) -> None:
 
 
 @pytest.mark.row("N2")
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="it suggests sendmessage")
 def test_the_clients_example_is_the_projects(auction: Running) -> None:
     assert "sendmessage" not in seen_on_a_terminal(auction.url)
 

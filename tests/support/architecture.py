@@ -21,7 +21,7 @@ RUNTIME = "decanter.runtime"
 SHIPPED = {"botocore", "pynamodb", "jwt"}  # the last by those alone who use it
 RUNTIME_FLOORS = (
     ("clock", "errors", "gc_paused", "recipients"),
-    ("logs", "payload", "settings"),
+    ("logs", "payload", "payload_example", "settings"),
     ("session",),
     ("store", "transports"),
     ("fanout",),

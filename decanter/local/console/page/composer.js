@@ -2,7 +2,7 @@
 
 import { byteLength, find, readableSize, stamp } from "./dom.js";
 import { History } from "./history.js";
-import { example, memberPath, parse, selectRoute } from "./json.js";
+import { memberPath, parse, selectRoute } from "./json.js";
 
 const MOST_FRAME_BYTES = 32 * 1024;
 const LIFECYCLE = ["$connect", "$disconnect"];
@@ -11,6 +11,7 @@ const OPTION_CHARACTERS = 70;
 export class Composer {
   constructor(form, gateway) {
     Object.assign(this, { form, gateway, connections: [], routes: [], path: null });
+    this.examples = {};
     Object.assign(this, { draft: "", recalled: -1 });
     this.message = find("#message", form);
     this.routeChoice = find("#route", form);
@@ -30,6 +31,7 @@ export class Composer {
   // The gateway says what it serves, again after each of its restarts.
   serve({ app_name, routes, selection_expression }) {
     this.routes = Object.keys(routes).filter((key) => !LIFECYCLE.includes(key));
+    this.examples = Object.fromEntries(this.routes.map((key) => [key, routes[key].example]));
     this.path = memberPath(selection_expression);
     this.history = new History(app_name);
     fill(this.routeChoice, this.routes.map((key) => [key, key]));
@@ -92,7 +94,7 @@ export class Composer {
   // The last payload that went to this route, else an example.
   payloadFor(route) {
     const goesThere = (text) => this.path && selectRoute(text, this.path, this.routes) === route;
-    return this.history.payloads.find(goesThere) ?? example(this.path, route);
+    return this.history.payloads.find(goesThere) ?? this.examples[route] ?? "";
   }
 
   // Shows an earlier payload; -1 is the draft.

@@ -50,13 +50,3 @@ export function selectRoute(text, path, routes) {
   const isKey = typeof value === "string" && !["$connect", "$disconnect"].includes(value);
   return [isKey ? value : "$default", "$default"].find((key) => routes.includes(key));
 }
-
-// A first message for a route: its key where the expression looks, and some data.
-export function example(path, route) {
-  const body = route === "$default" || !path ? {} : nest(path, route);
-  return JSON.stringify({ ...body, data: "hello world !" });
-}
-
-function nest([name, ...rest], value) {
-  return { [name]: rest.length ? nest(rest, value) : value };
-}
