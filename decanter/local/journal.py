@@ -151,9 +151,11 @@ class Journal:
 
     def management(self, method: str, status: int, size: int, request_id: str = "") -> None:
         """A call to @connections was answered; counted with the others of its invocation."""
-        if not self._posts:
-            asyncio.get_running_loop().call_later(POSTS_SECONDS, self._tell_posts)
-        posts = self._posts.setdefault(request_id, Counter())
+        posts = self._posts.get(request_id)
+        if posts is None:
+            posts = self._posts[request_id] = Counter()
+            loop = asyncio.get_running_loop()
+            loop.call_later(POSTS_SECONDS, self._tell_posts_of, request_id, posts)
         posts[f"{method} {status}"] += 1
         posts["bytes"] += size
 
@@ -199,14 +201,12 @@ class Journal:
 
     # -- how it is told ---------------------------------------------------------------------
 
-    def _tell_posts(self) -> None:
-        for request_id in [*self._posts]:
-            self._tell_posts_of(request_id)
-
-    def _tell_posts_of(self, request_id: str) -> None:
-        posts = self._posts.pop(request_id, None)
-        if posts is None:
+    def _tell_posts_of(self, request_id: str, only: Counter[str] | None = None) -> None:
+        """Write what was counted for an invocation, unless that is another count than `only`."""
+        posts = self._posts.get(request_id)
+        if posts is None or (only is not None and only is not posts):
             return
+        del self._posts[request_id]
         size = posts.pop("bytes")
         counts = ", ".join(f"{count} x {what}" for what, count in sorted(posts.items()))
         text = f"{request_id or NO_ID} {counts}, {size} B"

@@ -109,7 +109,7 @@ def test_calls_to_connections_are_told_together() -> None:
         written = journal(out)
         for status in (200, 200, 410):
             written.management("POST", status, 5, "RequestId")
-        written._tell_posts()
+        written._tell_posts_of("RequestId")
 
     asyncio.run(calls(out := io.StringIO()))
     assert "posts      RequestId 2 x POST 200, 1 x POST 410, 15 B" in out.getvalue()

@@ -123,6 +123,7 @@ export class Activity {
     row.dataset.level = level(entry);
     row.dataset.request = entry.request ?? "";
     row.dataset.connection = entry.connection ?? "";
+    row.dataset.route = entry.route ?? "";
     setText(row, { time, outcome: "", took: "", cold: "", ...read });
     this.offerDetails(row, entry);
     this.match(row);
