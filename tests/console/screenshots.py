@@ -77,7 +77,11 @@ def fail(page: Page) -> None:
     page.press("Enter")
     page.wait(f"{texts(RAN)}.length === 1")
     page.evaluate(f"{element(RAN + ' .unfold')}.click()")
-    page.wait(f"{texts(RAN + ' .details h3')}.length > 0")
+    trace = element(f"{RAN} [data-part=traceback] pre")
+    page.wait(f"{trace} !== null")
+    # Paths of the machine that takes the pictures are not for the docs.
+    here = f"{trace}.textContent.replaceAll({json.dumps(str(ROOT))}, '/home/you/decanter')"
+    page.evaluate(rf"{trace}.textContent = {here}.replace(/\/tmp\/\w+/g, '/home/you')")
     page.evaluate("document.activeElement.blur()")
 
 
@@ -126,10 +130,10 @@ def main() -> int:
 def served(page: Page, project: Path) -> Iterator[None]:
     """Open the console of a project, with two connections."""
     with gateway(project, "--port", PORT) as running:
-        page.complaints.clear()  # the browser's own, of a gateway that has ended
         page.resize(1360, 820)
         page.open(f"{running.origin}/")
         page.wait(CONNECTED)
+        page.complaints.clear()  # of the page before, whose gateway has ended
         yield
         assert page.complaints == [], page.complaints
 

@@ -63,6 +63,9 @@ export function callsText(counts) {
 function part([title, text]) {
   const section = stamp("part");
   find("h3", section).textContent = title;
-  find("pre", section).textContent = text;
+  const pre = find("pre", section);
+  pre.textContent = text;
+  pre.setAttribute("aria-label", title);
+  section.dataset.part = title.toLowerCase();
   return section;
 }
