@@ -1,6 +1,6 @@
-"""What happens in the gateway, told to the operator: a line an event, and a live feed.
+"""The gateway's log for its operator, one line an entry, and the live feed of the console.
 
-Payloads and query strings are in no line; `--verbose` adds whole events.
+No line contains a payload or a query string, unless `--verbose` adds whole events.
 """
 
 import asyncio
@@ -29,18 +29,18 @@ LABEL_WIDTH = 10
 CLOCK_WIDTH = 12
 
 NO_ID = "-" * 16
-"""Stands where a line has no connection or request id, which have sixteen letters."""
+"""Replaces a connection or request id, which has 16 characters, where there is none."""
 
 Entry = dict[str, Any]
 
 
 class Journal:
-    """Writes entries to a stream and hands them to whoever follows.
+    """Writes entries to a stream and to its followers.
 
     Args:
-        out: where the lines go; colours only if it is a terminal.
-        as_json: one JSON object a line in place of text.
-        verbose: whole events too.
+        out: gets the lines; with colours if it is a terminal.
+        as_json: write one JSON object a line instead of text.
+        verbose: write whole events, too.
     """
 
     def __init__(self, out: TextIO = sys.stdout, *, as_json: bool, verbose: bool) -> None:
@@ -66,7 +66,7 @@ class Journal:
 
     @contextmanager
     def follow(self, most: int = 1000) -> Iterator[asyncio.Queue[Entry]]:
-        """A queue of the entries from now on; a slow reader loses the oldest."""
+        """Give a queue of all further entries; a slow reader loses the oldest ones."""
         queue: asyncio.Queue[Entry] = asyncio.Queue(most)
         self._followers.add(queue)
         try:
@@ -74,24 +74,24 @@ class Journal:
         finally:
             self._followers.discard(queue)
 
-    # -- what can happen --------------------------------------------------------------------
+    # -- entries ----------------------------------------------------------------------------
 
     def connect(self, connection: Connection, decision: Accept | Refuse) -> None:
-        """A handshake was answered."""
+        """Report the answer to a handshake."""
         status = decision.status if isinstance(decision, Refuse) else 101
         source = connection.context.identity.source_ip
         text = f"{connection.id} {status} from {source}"
         self._tell("connect", text, connection=connection.id, status=status, source=source)
 
     def message(self, connection: Connection, invocation: Invocation | None, body: str) -> None:
-        """A message came in."""
+        """Report a message from a client."""
         route = invocation.route_key if invocation else None
         size = len(body.encode())
         text = f"{connection.id} {route or 'no route: Forbidden'} {size} B"
         self._tell("message", text, connection=connection.id, route=route, bytes=size)
 
     def disconnect(self, connection: Connection, code: int, reason: str) -> None:
-        """A connection has ended."""
+        """Report the end of a connection."""
         text = f"{connection.id} {code} {reason}".rstrip()
         self._tell("disconnect", text, connection=connection.id, code=code, reason=reason)
 
@@ -100,7 +100,7 @@ class Journal:
         return self._invocations.get(request_id)
 
     def given(self, invocation: Invocation) -> None:
-        """An event is about to be given to its handler; a line of its own only if verbose."""
+        """Keep an event that its handler is about to get; write it only if verbose."""
         self._invocations[invocation.request_id] = {"event": invocation.event, "response": None}
         if len(self._invocations) > KEPT_INVOCATIONS:
             del self._invocations[next(iter(self._invocations))]
@@ -108,7 +108,7 @@ class Journal:
             self._tell("event", json.dumps(invocation.event), event=invocation.event)
 
     def ran(self, invocation: Invocation | None, run: Run) -> None:
-        """A function has run for an event, or for an HTTP request (no invocation)."""
+        """Report the end of an invocation; an HTTP request has no `invocation`."""
         outcome = outcome_text(run.outcome)
         milliseconds = round(run.seconds * 1000)
         route = invocation.route_key if invocation else "http"
@@ -131,7 +131,7 @@ class Journal:
         )
 
     def scheduled(self, run: Run, event_id: str) -> None:
-        """A scheduled function has run."""
+        """Report the end of a scheduled function."""
         failed = isinstance(run.outcome, Failure)
         outcome = outcome_text(run.outcome) if failed else "returned"
         milliseconds = round(run.seconds * 1000)
@@ -150,7 +150,7 @@ class Journal:
         )
 
     def management(self, method: str, status: int, size: int, request_id: str = "") -> None:
-        """A call to @connections was answered; counted with the others of its invocation."""
+        """Count an answered call to @connections for its invocation."""
         posts = self._posts.get(request_id)
         if posts is None:
             posts = self._posts[request_id] = Counter()
@@ -160,12 +160,12 @@ class Journal:
         posts["bytes"] += size
 
     def refused(self, method: str, path: str, status: int, why: str) -> None:
-        """A request was for nothing that there is."""
+        """Report a request for an unknown path, or one that is not allowed."""
         text = f"{method} {path} {status}: {why}"
         self._tell("refused", text, error=True, method=method, path=path, status=status, why=why)
 
     def log(self, function: str, request_id: str, line: str) -> None:
-        """A handler printed a line; a traceback in a line of JSON is shown below it as text."""
+        """Report a line that a handler printed; a traceback in JSON is shown below it as text."""
         shown, trace = split_traceback(line)
         text = f"{function} {request_id or NO_ID} | {shown}"
         facts = {"function": function, "request": request_id, "line": line}
@@ -174,32 +174,32 @@ class Journal:
         self._tell("log", text, trace.splitlines(), error=bool(trace), **facts)
 
     def note(self, text: str, *, error: bool = False, detail: str = "") -> None:
-        """Something about the gateway itself; the detail, such as a traceback, is shown below."""
+        """Report something about the gateway itself; a detail such as a traceback is below it."""
         facts = {"detail": detail} if detail else {}
         self._tell("note", text, detail.rstrip().splitlines(), error=error, note=text, **facts)
 
     def hello(self, about: dict[str, Any], text: str) -> None:
-        """The gateway serves: the facts, and the same for a person."""
+        """Report that the gateway serves: as facts in JSON, else as the text."""
         if self._as_json:
             self._tell("serving", "", **about)
         else:
             self._print(text)
 
     def reloaded(self, changed: list[str], seconds: float) -> None:
-        """The project has changed, and its new version is in service."""
+        """Report that the changed project is in service."""
         milliseconds = round(seconds * 1000)
         text = f"{', '.join(changed)} changed: in service after {milliseconds} ms"
         self._tell("reload", text, changed=changed, milliseconds=milliseconds)
 
     def not_reloaded(self, changed: list[str], error: DecanterError) -> None:
-        """The project has changed, and its new version cannot be served."""
+        """Report that the changed project cannot be served."""
         text = f"{', '.join(changed)} changed: {error}"
-        went_on = "What was in service goes on until this is mended."
+        went_on = "The version before stays in service until this is fixed."
         block = [*error.detail.rstrip().splitlines(), went_on]
         facts = {"changed": changed, "message": str(error), "detail": error.detail}
         self._tell("reload", text, block, error=True, **facts)
 
-    # -- how it is told ---------------------------------------------------------------------
+    # -- output -----------------------------------------------------------------------------
 
     def _tell_posts_of(self, request_id: str, only: Counter[str] | None = None) -> None:
         """Write what was counted for an invocation, unless that is another count than `only`."""
@@ -242,7 +242,7 @@ class Journal:
         except RuntimeError:
             self._write()
             return
-        if len(self._unwritten) == 1:  # what happens in one moment is written at once
+        if len(self._unwritten) == 1:  # entries of one turn of the loop are written together
             loop.call_soon(self._write)
 
     def _write(self) -> None:
@@ -253,7 +253,7 @@ class Journal:
             return
         try:
             print("\n".join(lines), file=self._out, flush=True)
-        except BrokenPipeError:  # as after `| head`: go on without a reader
+        except BrokenPipeError:  # such as after `| head`: continue without a reader
             self._out = None
 
     def _line(self, kind: str, text: str, *, error: bool) -> str:
@@ -289,7 +289,7 @@ def split_traceback(line: str) -> tuple[str, str]:
 
 
 def outcome_text(outcome: Outcome) -> str:
-    """An outcome in a word: the status, or how it failed."""
+    """Return an outcome in a word: the status, or the failure."""
     if isinstance(outcome, Returned):
         value = outcome.value
         return str(value.get("statusCode", "no status") if isinstance(value, dict) else "no status")

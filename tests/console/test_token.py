@@ -121,8 +121,8 @@ def test_what_a_server_repeats_is_not_shown(page: Page, parrot: str) -> None:
 @pytest.mark.parametrize(
     ("protocols", "token", "said"),
     [
-        ("", "two words", "the token has a character that none may have"),
-        ("v1 s3cret", "s3cret", "the token stands among the subprotocols too"),
+        ("", "two words", "the token has a character that is not allowed in a token"),
+        ("v1 s3cret", "s3cret", "the token is also one of the subprotocols"),
     ],
 )
 def test_what_is_no_token_is_said_without_it(

@@ -79,7 +79,7 @@ def test_a_failed_reload_is_one_block() -> None:
     assert [line.strip() for line in rest] == [
         "|   def (",
         "|  ^",
-        "| What was in service goes on until this is mended.",
+        "| The version before stays in service until this is fixed.",
     ]
 
 

@@ -1,4 +1,4 @@
-// What the gateway does, as it happens: invocations, posts, and what handlers print.
+// A live log of the gateway: invocations, posts, and the lines that handlers print.
 
 import { clockTime, find, setText, stamp } from "./dom.js";
 import { callsText, Invocations } from "./invocation.js";
@@ -9,7 +9,7 @@ const MOST_HELD = 500;
 
 const plural = (count, word) => `${count} ${word}${count === 1 ? "" : "s"}`;
 
-// How an entry of the journal reads: what it is about, the text, and how it ended.
+// The texts of a journal entry: its subject, its text and its outcome.
 const READ = {
   ran: ({ route, function: name, outcome, milliseconds, cold }) => ({
     what: route,
@@ -80,7 +80,7 @@ export class Activity {
     this.list.clear();
   }
 
-  // -- what is shown ------------------------------------------------------------------------
+  // -- filter and pause ---------------------------------------------------------------------
 
   filter() {
     find(".log", this.section).dataset.show = find("input:checked", this.section).value;
@@ -88,7 +88,7 @@ export class Activity {
     this.list.follow();
   }
 
-  // Hides a row that does not have the text that is searched for; ids count as text.
+  // Hides a row without the searched text. Request and connection ids count as text.
   match(row) {
     const wanted = this.search.value.trim().toLowerCase();
     const { request, connection } = row.dataset;
@@ -132,7 +132,7 @@ export class Activity {
     this.list.add(row, read.text.length);
   }
 
-  // An invocation unfolds to its event, its response, its traceback and its posts.
+  // A click unfolds the event, the response, the traceback and the posts of an invocation.
   offerDetails(row, { kind, request }) {
     const button = find(".unfold", row);
     const details = find(".details", row);
@@ -151,7 +151,7 @@ export class Activity {
     });
   }
 
-  // A handler's next line stands below its last one, so that a traceback reads as one.
+  // Appends a handler's line to its previous one, so that a traceback is one entry.
   goesOn(entry) {
     const { request } = entry;
     const line = logText(entry);
@@ -165,7 +165,7 @@ export class Activity {
     return true;
   }
 
-  // What a failed invocation has printed is shown with it: as a rule, the traceback.
+  // Shows the log lines of a failed invocation with it: usually the traceback.
   blame(request) {
     for (const { entry: row } of this.list.kept) {
       if (request && row.dataset.request === request) row.dataset.level = "bad";
@@ -189,7 +189,7 @@ export class Activity {
   }
 }
 
-// How much it concerns one: a failure, a status that is no success, or all is well.
+// The severity: bad for a failure, odd for a status other than 2xx, else good.
 function level({ kind, error, outcome }) {
   if (error) return "bad";
   return kind === "ran" && !/^2\d\d$/.test(outcome) ? "odd" : "good";

@@ -33,7 +33,7 @@ export class Connection {
     this.showCounts();
   }
 
-  // A token is for one server: it comes back with its URL, unless that is the gateway's own.
+  // Restores a token and, if it is for another server, that server's URL.
   recallToken() {
     const { url, token } = this.keptToken.read();
     this.token.value = token;
@@ -84,7 +84,7 @@ export class Connection {
 
   // -- the socket ---------------------------------------------------------------------------
 
-  // Settles once it is known whether it is open.
+  // Resolves when the connection is open or has failed.
   async connect() {
     this.retry.cancel();
     const address = this.url.value.trim();
@@ -180,10 +180,10 @@ export class Connection {
     }
   }
 
-  // -- coming back --------------------------------------------------------------------------
+  // -- reconnect ----------------------------------------------------------------------------
 
-  // 1001 says that the gateway stops, or that the connection was idle or old: only the first is
-  // a reason to come back, and the live view tells which it was.
+  // The code 1001 has two causes: the gateway stops, or the connection is idle or too old. The
+  // page reconnects for the first one only. The live view shows which one it is.
   ended(code) {
     if (code === GOING_AWAY) this.wentAt = performance.now();
     const stopped = code === GOING_AWAY && !this.gateway.isUp;
@@ -196,7 +196,7 @@ export class Connection {
     if (this.retry.isWaiting || (wentWithIt && this.state === "closed")) this.comeBack();
   }
 
-  // With a growing delay; while it is the gateway that is away, as soon as that is back.
+  // Retries with backoff; if the gateway is down, waits until it is up again.
   comeBack() {
     this.comesBack = true;
     this.retry.cancel();
@@ -242,7 +242,7 @@ export class Connection {
   }
 }
 
-// The browser itself ends a connection that was accepted with none of the subprotocols it offered.
+// If the app chooses none of the offered subprotocols, the browser closes the connection.
 function whyRefused(status) {
   if (status === undefined) return "refused, or nothing listens there";
   return status === 101 ? "the app chose none of the subprotocols" : `refused with ${status}`;

@@ -76,15 +76,15 @@ class Console {
     this.roster.showOwn();
   }
 
-  // One after the other, so that each is recognised in the live view; a handler that hangs does
-  // not hold up the others for long.
+  // One at a time, so that each can be identified in the live view. The wait for one is limited,
+  // so a handler that hangs delays the others only shortly.
   async connectInTurn(connections) {
     for (const connection of connections) {
       await Promise.race([connection.connect(), pause(TURN_SECONDS)]);
     }
   }
 
-  // -- what the gateway tells ---------------------------------------------------------------
+  // -- events of the gateway ----------------------------------------------------------------
 
   up(info) {
     const isFirst = document.body.dataset.gateway === "unknown";

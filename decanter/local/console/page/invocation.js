@@ -1,4 +1,4 @@
-// What belongs to one invocation: its event, its response, and what was logged and posted for it.
+// The details of an invocation: its event, its response, its log lines and its posts.
 
 import { find, stamp } from "./dom.js";
 
@@ -33,7 +33,7 @@ export class Invocations {
     this.known.clear();
   }
 
-  // Shows all of it in an element.
+  // Shows the details in an element.
   async show(request, element) {
     const { log, traceback, posts } = this.of(request);
     const kept = await this.kept(request);
