@@ -78,8 +78,8 @@ class TestErrors:
         out, err = capsys.readouterr()
         assert out == ""
         assert err == (
-            f"decanter: error: {url!r} is no WebSocket URL: it has the form"
-            f" ws://HOST/PATH or wss://HOST/PATH, as {example}\n"
+            f"decanter: error: {url!r} is not a WebSocket URL: write"
+            f" ws://HOST/PATH or wss://HOST/PATH, such as {example}\n"
         )
 
     @pytest.mark.parametrize("port", ["99999", "http", "-1"])
