@@ -126,3 +126,7 @@ def test_payloads_and_query_strings_are_in_no_line(probe: Running) -> None:
         client.recv(timeout=SECONDS)
     probe.wait_for_line("disconnect")
     assert not any("hidden" in line for line in probe.lines)
+
+
+def test_an_invocation_that_is_not_kept_is_not_found(probe: Running) -> None:
+    assert call(probe, "GET", "/_gateway/invocations/unknown")[0] == 404

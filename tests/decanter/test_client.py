@@ -254,6 +254,10 @@ class TestTerminal:
             terminal.expect(r"> ")
             yield terminal
 
+    def test_suggests_nothing_for_a_server_that_is_no_gateway(self) -> None:
+        with Peer(echo).running() as peer, (terminal := PseudoTerminal(peer)).open():
+            terminal.expect(r"Ctrl-D leaves\r\n\r\x1b\[Keach line is sent as a message\r\n> ")
+
     def test_shows_what_arrives_after_a_mark(self, terminal: PseudoTerminal) -> None:
         terminal.type("hello\r")
         terminal.expect(r"\r\x1b\[K< hello\r\n> ")

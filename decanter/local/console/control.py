@@ -42,7 +42,7 @@ PAGE_HEADERS = (
 KEEP_ALIVE_SECONDS = 15.0
 SCHEDULES = "/_gateway/schedules/"
 INVOCATIONS = "/_gateway/invocations/"
-OFFERED_TOKEN = re.compile(r"(decanter\.token\s*,\s*)[^\s,\"\\]+")
+OFFERED_TOKEN = re.compile(r"(decanter\.token\"?\s*,\s*\"?)[^\s,\"\\]+")
 
 NOT_FOUND = message(404, "Not Found")
 NOT_ALLOWED = message(405, "Method Not Allowed")
