@@ -1,12 +1,13 @@
-"""`decanter client URL`: what you type is sent, one text frame a line; what arrives is printed.
+"""`decanter client URL`: send each typed line as a text frame, and print each received frame.
 
 On a terminal, received frames begin with `< `, the line being typed stays intact, and an empty line
-sends nothing. Elsewhere standard input's lines are sent as they are, an empty one as an empty
-frame; standard output holds the frames alone, one a line; notes and errors go to stderr.
+sends nothing. Without a terminal, each line of standard input is sent, an empty one as an empty
+frame. Standard output has only the frames, one a line; notes and errors go to stderr.
 """
 
 import argparse
 import contextlib
+import json
 import os
 import re
 import ssl
@@ -14,7 +15,10 @@ import sys
 import termios
 import threading
 from collections.abc import Callable, Iterator
+from http.client import HTTPException
 from typing import Protocol, Self
+from urllib.parse import urlsplit
+from urllib.request import ProxyHandler, build_opener
 
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 from websockets.http11 import Response
@@ -27,18 +31,18 @@ from decanter.hosts import LOOPBACK
 from decanter.terminal import printable
 
 TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-"""A token of RFC 9110, which names of headers and subprotocols are."""
+"""A token of RFC 9110: the name of a header or of a subprotocol."""
 
 
 class ClientError(DecanterError):
-    """The arguments name nothing that one can connect to."""
+    """An argument is not valid."""
 
 
 def check_url(url: str) -> bool:
-    """Check the URL, and say whether it leads to this machine.
+    """Check the URL; return True if its host is this machine.
 
     Raises:
-        ClientError: it is no WebSocket URL.
+        ClientError: it is not a WebSocket URL.
     """
     try:
         return parse_uri(url).host in LOOPBACK
@@ -46,13 +50,13 @@ def check_url(url: str) -> bool:
         if "port" in str(exc).lower():
             raise ClientError(f"{url!r} has no port from 1 to 65535") from exc
         raise ClientError(
-            f"{url!r} is no WebSocket URL: it has the form ws://HOST/PATH or wss://HOST/PATH,"
-            f" as {likely_url(url)}"
+            f"{url!r} is not a WebSocket URL: write ws://HOST/PATH or wss://HOST/PATH,"
+            f" such as {likely_url(url)}"
         ) from exc
 
 
 def likely_url(url: str) -> str:
-    """What the user may have meant, or an example."""
+    """Return the URL that the user probably means, or an example."""
     url = url.partition("#")[0]
     if url.startswith(("http://", "https://")):
         return url.replace("http", "ws", 1)
@@ -63,20 +67,22 @@ def likely_url(url: str) -> str:
 
 
 def without_secrets(url: str) -> str:
-    """The URL as it may be shown: a query may hold a token, what is before an @ a password."""
+    """Return the URL without its query and user, which may be a token and a password."""
     scheme, _, rest = url.partition("?")[0].partition("://")
     host, slash, path = rest.partition("/")
     return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
 
 
 def check_subprotocol(name: str) -> Subprotocol:
-    """A subprotocol's name.
+    """Return the name of a subprotocol.
 
     Raises:
-        ClientError: it cannot be one.
+        ClientError: it is not a valid name.
     """
     if not TOKEN.fullmatch(name):
-        raise ClientError(f"--subprotocol {name!r} is no name: letters, digits and !#$%&'*+-.^_`|~")
+        raise ClientError(
+            f"--subprotocol {name!r} is not a name: use letters, digits and !#$%&'*+-.^_`|~"
+        )
     return Subprotocol(name)
 
 
@@ -107,29 +113,29 @@ CLEAR_LINE = "\r\x1b[K"
 
 
 class Screen(Protocol):
-    """What a conversation needs of standard input and output."""
+    """Standard input and output, as a conversation uses them."""
 
     def lines(self) -> Iterator[str]:
-        """What is to be sent, a line at a time, until the input ends."""
+        """Give the lines to send until the input ends."""
 
     def frame(self, text: str) -> None:
         """Show one received frame."""
 
     def note(self, text: str) -> None:
-        """Tell something that is no frame."""
+        """Show a text that is not a frame."""
 
     def left(self) -> None:
-        """This side has left."""
+        """End the output: this side has closed the connection."""
 
 
 class Pipe:
-    """A script: standard output gets the frames and nothing else."""
+    """Not a terminal: standard output gets only the frames."""
 
     def lines(self) -> Iterator[str]:
-        """The lines of standard input, read apart from `sys.stdin`.
+        """Give the lines of standard input without using `sys.stdin`.
 
-        A thread may still wait in here when the process ends, and Python aborts if that thread
-        then holds the lock of `sys.stdin`.
+        A thread may still wait here when the process ends. Python aborts if that thread holds the
+        lock of `sys.stdin` then.
         """
         stdin = os.fdopen(
             sys.stdin.fileno(), encoding="utf-8", errors="replace", newline="\n", closefd=False
@@ -137,15 +143,15 @@ class Pipe:
         return (line.removesuffix("\n").removesuffix("\r") for line in stdin)
 
     def frame(self, text: str) -> None:
-        """Print the frame as it is.
+        """Print the frame unchanged.
 
         Raises:
-            BrokenPipeError: nobody reads any more.
+            BrokenPipeError: the reader of standard output has gone.
         """
         try:
             print(text, flush=True)
         except BrokenPipeError:
-            # Python flushes once more at its end, and would complain then.
+            # Python flushes again when it exits, and would report the error again.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise
 
@@ -154,22 +160,22 @@ class Pipe:
         print(text, file=sys.stderr, flush=True)
 
     def left(self) -> None:
-        """Say nothing: a script asked for it."""
+        """Print nothing."""
 
 
 class Terminal:
-    """A person: a prompt with history, and the frames above it.
+    """A terminal: a prompt with history, and the frames above it.
 
-    A context manager that leaves the terminal's settings as they were, since a thread may still
-    be editing a line when the process ends.
+    A context manager that restores the terminal's settings: a thread may still edit a line when
+    the process ends.
     """
 
     prompt = "> "
 
     def __init__(self) -> None:
         self._typed: Callable[[], str] = str
-        with contextlib.suppress(ImportError):  # Python can be built without it
-            import readline  # importing it is what gives input() a history
+        with contextlib.suppress(ImportError):  # Python may be built without it
+            import readline  # the import gives input() a history
 
             self._typed = readline.get_line_buffer
 
@@ -181,22 +187,22 @@ class Terminal:
         termios.tcsetattr(sys.stdin, termios.TCSADRAIN, self._settings)
 
     def lines(self) -> Iterator[str]:
-        """What the user enters, until Ctrl-D; no empty lines."""
+        """Give the typed lines until Ctrl-D, without empty lines."""
         with contextlib.suppress(EOFError):
             while True:
-                if line := input(self.prompt):  # Enter alone is no message
+                if line := input(self.prompt):  # Enter alone sends nothing
                     yield line
 
     def frame(self, text: str) -> None:
-        """Print the frame in place of the prompt, then the prompt and what was typed so far."""
+        """Replace the prompt by the frame, then print the prompt and the typed text again."""
         self._write(f"{CLEAR_LINE}< {printable(text)}\n{self.prompt}{self._typed()}")
 
     def note(self, text: str) -> None:
-        """Print in place of the prompt."""
+        """Replace the prompt by the text."""
         self._write(f"{CLEAR_LINE}{text}\n")
 
     def left(self) -> None:
-        """Leave the prompt's line to the shell's."""
+        """End the line of the prompt, so that the shell's prompt gets its own."""
         self._write("\n")
 
     def _write(self, text: str) -> None:
@@ -204,7 +210,8 @@ class Terminal:
         sys.stdout.flush()
 
 
-EXAMPLE = '{"message":"sendmessage","data":"hello world !"}'
+MOST_EXAMPLES = 5
+INFO_SECONDS = 1
 OPEN_TIMEOUT_SECONDS = 10
 CLOSE_TIMEOUT_SECONDS = 1
 MAX_MESSAGE_BYTES = 1 << 20
@@ -212,7 +219,7 @@ SHOWN_BODY_CHARACTERS = 300
 
 
 class Conversation:
-    """One open connection: a thread sends what is entered, the caller's thread prints frames."""
+    """An open connection: a thread sends the lines, the caller's thread prints the frames."""
 
     def __init__(self, connection: ClientConnection, screen: Screen, wait: float) -> None:
         self._connection = connection
@@ -222,10 +229,10 @@ class Conversation:
         self._leaving = False
 
     def run(self) -> int:
-        """Converse until either side closes.
+        """Send and receive until either side closes.
 
         Returns:
-            The exit status: 0 if this side left or the other closed in order, else 1.
+            The exit status: 0 if this side closed or the server closed normally, else 1.
         """
         threading.Thread(target=self._send_lines, daemon=True).start()
         try:
@@ -234,7 +241,7 @@ class Conversation:
                 self._screen.frame(frame if isinstance(frame, str) else f"0x{frame.hex()}")
         except ConnectionClosed as closed:
             return self._farewell(closed)
-        except (KeyboardInterrupt, BrokenPipeError):  # the reader of our output may leave as well
+        except (KeyboardInterrupt, BrokenPipeError):  # or the reader of our output has gone
             self._leaving = True
             self._connection.close()
             self._screen.left()
@@ -243,7 +250,7 @@ class Conversation:
             self._over.set()
 
     def _send_lines(self) -> None:
-        with contextlib.suppress(ConnectionClosed):  # the receiving thread says so
+        with contextlib.suppress(ConnectionClosed):  # the receiving thread reports it
             for line in self._screen.lines():
                 self._connection.send(line)
             self._over.wait(self._wait)
@@ -258,7 +265,9 @@ class Conversation:
             self._screen.note(f"closed by the server: {printable(str(closed.rcvd))}")
             return int(closed.rcvd.code not in (1000, 1001))
         if closed.sent is not None:
-            self._screen.note(f"closed here, as the server broke the protocol: {closed.sent}")
+            self._screen.note(
+                f"closed by the client after a protocol error of the server: {closed.sent}"
+            )
         else:
             self._screen.note("the connection was lost (1006, no close frame)")
         return 1
@@ -285,21 +294,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--wait",
         type=seconds,
         metavar="SECONDS",
-        help="after the last line, receive for so long (0 on a terminal, else 1)",
+        help="continue to receive for this time after the last line (0 on a terminal, else 1)",
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Connect and converse.
+    """Connect, send and receive.
 
     Args:
-        args: what `add_arguments` declares.
+        args: the arguments of `add_arguments`.
 
     Returns:
-        0 after an orderly end; 1 if the connection failed, was refused or was cut.
+        0 after a normal end; 1 if the connection failed, was refused or was lost.
 
     Raises:
-        ClientError: the URL or a header cannot be used.
+        ClientError: the URL, a header or a subprotocol is not valid.
     """
     headers = [split_header(header) for header in args.header]
     loopback = check_url(args.url)
@@ -313,7 +322,7 @@ def run(args: argparse.Namespace) -> int:
             proxy=None if loopback else True,
             open_timeout=OPEN_TIMEOUT_SECONDS,
             close_timeout=CLOSE_TIMEOUT_SECONDS,
-            ping_interval=None,  # a connection that idles out should be seen to
+            ping_interval=None,  # so that an idle timeout can be observed
             max_size=MAX_MESSAGE_BYTES,
         )
     except InvalidStatus as exc:
@@ -321,30 +330,49 @@ def run(args: argparse.Namespace) -> int:
     except (InvalidHandshake, OSError) as exc:
         return fail(f"cannot connect to {where}: {reason(exc)}{remedy(exc, where)}")
     with connection:
-        return converse(connection, where, args.wait)
+        return converse(connection, args.url, args.wait, is_local=loopback)
 
 
-def converse(connection: ClientConnection, where: str, wait: float | None) -> int:
-    """Run the conversation on the screen that standard input and output make."""
+def examples(url: str) -> list[str]:
+    """Return messages for the routes, if a local gateway serves this URL."""
+    parts = urlsplit(url)
+    opener = build_opener(ProxyHandler({}))
+    try:
+        with opener.open(f"http://{parts.netloc}/_gateway/info", timeout=INFO_SECONDS) as answer:
+            info = json.load(answer)
+        if urlsplit(info["websocket_url"]).path.rstrip("/") != parts.path.rstrip("/"):
+            return []
+        routes = [route for key, route in info["routes"].items() if not key.startswith("$")]
+        found = [str(route["example"]) for route in routes if route["example"]]
+    except (OSError, HTTPException, ValueError, KeyError, TypeError, AttributeError):
+        return []  # another server, or a gateway of another version
+    return found[:MOST_EXAMPLES]
+
+
+def converse(connection: ClientConnection, url: str, wait: float | None, *, is_local: bool) -> int:
+    """Run the conversation on a terminal, or else on standard input and output."""
+    where = without_secrets(url)
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         default = 0.0 if sys.stdin.isatty() else 1.0
         return Conversation(connection, Pipe(), default if wait is None else wait).run()
     subprotocol = f" with subprotocol {connection.subprotocol}" if connection.subprotocol else ""
     with Terminal() as terminal:
         terminal.note(f"connected to {where}{subprotocol}; Ctrl-D leaves")
-        terminal.note(f"what you type is sent, a line at a time, such as\n{EXAMPLE}")
+        suggested = examples(url) if is_local else []
+        such_as = "".join(f"\n{printable(each)}" for each in suggested)
+        terminal.note(f"each line is sent as a message{', such as' if such_as else ''}{such_as}")
         return Conversation(connection, terminal, wait or 0).run()
 
 
 def refusal(response: Response) -> str:
-    """An HTTP response to the opening request in one line: status, reason and body."""
+    """Return an HTTP response to the handshake in one line: status, reason and body."""
     body = (response.body or b"").decode("utf-8", "replace").strip()
     line = f"HTTP {response.status_code} {response.reason_phrase}".rstrip()
     return printable(f"{line}: {body[:SHOWN_BODY_CHARACTERS]}" if body else line)
 
 
 def remedy(exc: Exception, where: str) -> str:
-    """What may help, where that is known."""
+    """Return what may help, or an empty string."""
     if isinstance(exc, ConnectionRefusedError):
         return "; is the server running?"
     if isinstance(exc, ssl.SSLError) and not isinstance(exc, ssl.SSLCertVerificationError):
@@ -353,7 +381,7 @@ def remedy(exc: Exception, where: str) -> str:
 
 
 def reason(exc: Exception) -> str:
-    """Why no connection came about, in one line."""
+    """Return why the connection failed, in one line."""
     strerror = exc.strerror if isinstance(exc, OSError) else None
     return printable(strerror or str(exc) or type(exc).__name__)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from decanter import __version__
 from decanter.gateway.model import Api
+from decanter.local.examples import examples
 from decanter.project.declaration import Declaration
 from decanter.project.framework import Framework
 
@@ -17,6 +18,7 @@ def api_facts(api: Api, declared: Declaration) -> dict[str, Any]:
     """The API's routes and what is behind them, as JSON."""
     names = {handler.function: handler.name for handler in declared.websocket.values()}
     framework = declared.framework and Framework(declared.framework)
+    messages = examples(declared, api.selection_expression, [*api.routes])
     return {
         "framework": str(framework) if framework else None,
         "selection_expression": api.selection_expression,
@@ -25,6 +27,7 @@ def api_facts(api: Api, declared: Declaration) -> dict[str, Any]:
                 "function": route.function,
                 "handler": names.get(route.function),
                 "two_way": route.two_way,
+                "example": messages[key],
             }
             for key, route in sorted(api.routes.items())
         },
@@ -53,6 +56,7 @@ def banner(about: dict[str, Any]) -> str:
         ("Template", about["template"] or "none"),
         ("DynamoDB", f"{about['dynamodb_url']}  {tables}"),
         ("Processes", f"{processes}, {'replaced' if about['reload'] else 'kept'} on changes"),
+        *(("Debugger", text) for text in [about["debugger"]] if text),
         ("Connect", f"{tool()} client {about['websocket_url']}"),
     ]
     return "\n".join(f"{label:<{LABEL_WIDTH}}{text}" for label, text in lines)

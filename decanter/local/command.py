@@ -50,6 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--no-reload", action="store_true", help="keep the code as it is at start")
     add("--no-fork", action="store_true", help="start each process by itself, which takes longer")
+    _add_debuggers(parser)
 
 
 def _add_address(parser: argparse.ArgumentParser, defaults: Options) -> None:
@@ -63,6 +64,21 @@ def _add_address(parser: argparse.ArgumentParser, defaults: Options) -> None:
         default=[],
         metavar="NAME",
         help="answer requests for this host too, as NAME or NAME:PORT; may be repeated",
+    )
+
+
+def _add_debuggers(parser: argparse.ArgumentParser) -> None:
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument(
+        "--debug",
+        action="store_true",
+        help="breakpoint() opens pdb here; one process of each function, no time limits",
+    )
+    which.add_argument(
+        "--debugpy",
+        type=debugpy_port,
+        metavar="PORT",
+        help="the same for an editor's debugger; each further function has the next port",
     )
 
 
@@ -85,6 +101,8 @@ def run(args: argparse.Namespace) -> int:
         fork=not args.no_fork,
         faults=tuple(args.fault),
         allow_hosts=tuple(args.allow_host),
+        debug=args.debug,
+        debugpy=args.debugpy,
     )
     asyncio.run(serve(Project.load(args.project_dir, args.stage), options))
     return 0
@@ -111,6 +129,11 @@ def host(text: str) -> str:
 def port(text: str) -> int:
     """A TCP port, 0 to 65535."""
     return _number(text, 0, 65535)
+
+
+def debugpy_port(text: str) -> int:
+    """A TCP port with room for more above it, 1 to 65000."""
+    return _number(text, 1, 65000)
 
 
 def count(text: str) -> int:

@@ -1,6 +1,6 @@
-"""What happens in the gateway, told to the operator: a line an event, and a live feed.
+"""The gateway's log for its operator, one line an entry, and the live feed of the console.
 
-Payloads and query strings are in no line; `--verbose` adds whole events.
+No line contains a payload or a query string, unless `--verbose` adds whole events.
 """
 
 import asyncio
@@ -19,25 +19,28 @@ from decanter.local.functions.functions import Run
 from decanter.terminal import printable
 
 POSTS_SECONDS = 0.25
-"""Calls to @connections are told together, once in so long: a broadcast is one line."""
+"""An invocation's calls to @connections are counted in a line, at its end and after this time."""
+
+KEPT_INVOCATIONS = 500
+"""The console can ask for the events and responses of this many invocations."""
 
 COLOURS = {"connect": 32, "disconnect": 33, "message": 36, "posts": 35, "error": 31, "log": 90}
 LABEL_WIDTH = 10
 CLOCK_WIDTH = 12
 
 NO_ID = "-" * 16
-"""Stands where a line has no connection or request id, which have sixteen letters."""
+"""Replaces a connection or request id, which has 16 characters, where there is none."""
 
 Entry = dict[str, Any]
 
 
 class Journal:
-    """Writes entries to a stream and hands them to whoever follows.
+    """Writes entries to a stream and to its followers.
 
     Args:
-        out: where the lines go; colours only if it is a terminal.
-        as_json: one JSON object a line in place of text.
-        verbose: whole events too.
+        out: gets the lines; with colours if it is a terminal.
+        as_json: write one JSON object a line instead of text.
+        verbose: write whole events, too.
     """
 
     def __init__(self, out: TextIO = sys.stdout, *, as_json: bool, verbose: bool) -> None:
@@ -46,12 +49,24 @@ class Journal:
         self._verbose = verbose
         self._colour = out.isatty() and not as_json
         self._followers: set[asyncio.Queue[Entry]] = set()
-        self._posts: Counter[str] = Counter()
+        self._posts: dict[str, Counter[str]] = {}
+        self._invocations: dict[str, Entry] = {}
         self._unwritten: list[str] = []
+        self._is_held = False
+
+    def hold(self) -> None:
+        """Keep further lines: a debugger uses the terminal."""
+        self._write()
+        self._is_held = True
+
+    def release(self) -> None:
+        """Write the lines that were kept."""
+        self._is_held = False
+        self._write()
 
     @contextmanager
     def follow(self, most: int = 1000) -> Iterator[asyncio.Queue[Entry]]:
-        """A queue of the entries from now on; a slow reader loses the oldest."""
+        """Give a queue of all further entries; a slow reader loses the oldest ones."""
         queue: asyncio.Queue[Entry] = asyncio.Queue(most)
         self._followers.add(queue)
         try:
@@ -59,43 +74,53 @@ class Journal:
         finally:
             self._followers.discard(queue)
 
-    # -- what can happen --------------------------------------------------------------------
+    # -- entries ----------------------------------------------------------------------------
 
     def connect(self, connection: Connection, decision: Accept | Refuse) -> None:
-        """A handshake was answered."""
+        """Report the answer to a handshake."""
         status = decision.status if isinstance(decision, Refuse) else 101
         source = connection.context.identity.source_ip
         text = f"{connection.id} {status} from {source}"
         self._tell("connect", text, connection=connection.id, status=status, source=source)
 
     def message(self, connection: Connection, invocation: Invocation | None, body: str) -> None:
-        """A message came in."""
+        """Report a message from a client."""
         route = invocation.route_key if invocation else None
         size = len(body.encode())
         text = f"{connection.id} {route or 'no route: Forbidden'} {size} B"
         self._tell("message", text, connection=connection.id, route=route, bytes=size)
 
     def disconnect(self, connection: Connection, code: int, reason: str) -> None:
-        """A connection has ended."""
+        """Report the end of a connection."""
         text = f"{connection.id} {code} {reason}".rstrip()
         self._tell("disconnect", text, connection=connection.id, code=code, reason=reason)
 
+    def invocation(self, request_id: str) -> Entry | None:
+        """Return the `event` and the `response` of one of the last invocations."""
+        return self._invocations.get(request_id)
+
     def given(self, invocation: Invocation) -> None:
-        """An event is about to be given to its handler; told only where whole events are."""
+        """Keep an event that its handler is about to get; write it only if verbose."""
+        self._invocations[invocation.request_id] = {"event": invocation.event, "response": None}
+        if len(self._invocations) > KEPT_INVOCATIONS:
+            del self._invocations[next(iter(self._invocations))]
         if self._verbose:
             self._tell("event", json.dumps(invocation.event), event=invocation.event)
 
     def ran(self, invocation: Invocation | None, run: Run) -> None:
-        """A function has run for an event, or for an HTTP request (no invocation)."""
+        """Report the end of an invocation; an HTTP request has no `invocation`."""
         outcome = outcome_text(run.outcome)
         milliseconds = round(run.seconds * 1000)
         route = invocation.route_key if invocation else "http"
         cold = " cold" if run.cold else ""
         connection = invocation.connection_id if invocation else None
+        if invocation is not None:
+            self._keep_response(invocation.request_id, run.outcome)
+            self._tell_posts_of(invocation.request_id)
         self._tell(
             "ran",
             f"{connection or NO_ID} {run.function} {route} {outcome} {milliseconds} ms{cold}",
-            error=isinstance(run.outcome, Failure),
+            error=has_failed(run.outcome),
             connection=connection,
             function=run.function,
             route=route,
@@ -106,7 +131,7 @@ class Journal:
         )
 
     def scheduled(self, run: Run, event_id: str) -> None:
-        """A scheduled function has run."""
+        """Report the end of a scheduled function."""
         failed = isinstance(run.outcome, Failure)
         outcome = outcome_text(run.outcome) if failed else "returned"
         milliseconds = round(run.seconds * 1000)
@@ -124,56 +149,74 @@ class Journal:
             cold=run.cold,
         )
 
-    def management(self, method: str, status: int, size: int) -> None:
-        """A call to @connections was answered; told with the others of its moment."""
-        if not self._posts:
-            asyncio.get_running_loop().call_later(POSTS_SECONDS, self._tell_posts)
-        self._posts[f"{method} {status}"] += 1
-        self._posts["bytes"] += size
+    def management(self, method: str, status: int, size: int, request_id: str = "") -> None:
+        """Count an answered call to @connections for its invocation."""
+        posts = self._posts.get(request_id)
+        if posts is None:
+            posts = self._posts[request_id] = Counter()
+            loop = asyncio.get_running_loop()
+            loop.call_later(POSTS_SECONDS, self._tell_posts_of, request_id, posts)
+        posts[f"{method} {status}"] += 1
+        posts["bytes"] += size
 
     def refused(self, method: str, path: str, status: int, why: str) -> None:
-        """A request was for nothing that there is."""
+        """Report a request for an unknown path, or one that is not allowed."""
         text = f"{method} {path} {status}: {why}"
         self._tell("refused", text, error=True, method=method, path=path, status=status, why=why)
 
     def log(self, function: str, request_id: str, line: str) -> None:
-        """A handler printed a line."""
-        text = f"{function} {request_id or NO_ID} | {line}"
-        self._tell("log", text, function=function, request=request_id, line=line)
+        """Report a line that a handler printed; a traceback in JSON is shown below it as text."""
+        shown, trace = split_traceback(line)
+        text = f"{function} {request_id or NO_ID} | {shown}"
+        facts = {"function": function, "request": request_id, "line": line}
+        if trace:
+            facts |= {"shown": shown, "traceback": trace}
+        self._tell("log", text, trace.splitlines(), error=bool(trace), **facts)
 
     def note(self, text: str, *, error: bool = False, detail: str = "") -> None:
-        """Something about the gateway itself; the detail, such as a traceback, is shown below."""
+        """Report something about the gateway itself; a detail such as a traceback is below it."""
         facts = {"detail": detail} if detail else {}
         self._tell("note", text, detail.rstrip().splitlines(), error=error, note=text, **facts)
 
     def hello(self, about: dict[str, Any], text: str) -> None:
-        """The gateway serves: the facts, and the same for a person."""
+        """Report that the gateway serves: as facts in JSON, else as the text."""
         if self._as_json:
             self._tell("serving", "", **about)
         else:
             self._print(text)
 
     def reloaded(self, changed: list[str], seconds: float) -> None:
-        """The project has changed, and its new version is in service."""
+        """Report that the changed project is in service."""
         milliseconds = round(seconds * 1000)
         text = f"{', '.join(changed)} changed: in service after {milliseconds} ms"
         self._tell("reload", text, changed=changed, milliseconds=milliseconds)
 
     def not_reloaded(self, changed: list[str], error: DecanterError) -> None:
-        """The project has changed, and its new version cannot be served."""
+        """Report that the changed project cannot be served."""
         text = f"{', '.join(changed)} changed: {error}"
-        went_on = "What was in service goes on until this is mended."
+        went_on = "The version before stays in service until this is fixed."
         block = [*error.detail.rstrip().splitlines(), went_on]
         facts = {"changed": changed, "message": str(error), "detail": error.detail}
         self._tell("reload", text, block, error=True, **facts)
 
-    # -- how it is told ---------------------------------------------------------------------
+    # -- output -----------------------------------------------------------------------------
 
-    def _tell_posts(self) -> None:
-        posts, self._posts = self._posts, Counter()
+    def _tell_posts_of(self, request_id: str, only: Counter[str] | None = None) -> None:
+        """Write what was counted for an invocation, unless that is another count than `only`."""
+        posts = self._posts.get(request_id)
+        if posts is None or (only is not None and only is not posts):
+            return
+        del self._posts[request_id]
         size = posts.pop("bytes")
         counts = ", ".join(f"{count} x {what}" for what, count in sorted(posts.items()))
-        self._tell("posts", f"{counts}, {size} B", counts=dict(posts), bytes=size)
+        text = f"{request_id or NO_ID} {counts}, {size} B"
+        request = request_id or None
+        self._tell("posts", text, request=request, counts=dict(posts), bytes=size)
+
+    def _keep_response(self, request_id: str, outcome: Outcome) -> None:
+        kept = self._invocations.get(request_id)
+        if kept is not None:
+            kept["response"] = outcome.value if isinstance(outcome, Returned) else None
 
     def _tell(
         self, kind: str, text: str, block: Sequence[str] = (), *, error: bool = False, **facts: Any
@@ -199,16 +242,18 @@ class Journal:
         except RuntimeError:
             self._write()
             return
-        if len(self._unwritten) == 1:  # what happens in one moment is written at once
+        if len(self._unwritten) == 1:  # entries of one turn of the loop are written together
             loop.call_soon(self._write)
 
     def _write(self) -> None:
+        if self._is_held:
+            return
         lines, self._unwritten = self._unwritten, []
-        if self._out is None:
+        if self._out is None or not lines:
             return
         try:
             print("\n".join(lines), file=self._out, flush=True)
-        except BrokenPipeError:  # as after `| head`: go on without a reader
+        except BrokenPipeError:  # such as after `| head`: continue without a reader
             self._out = None
 
     def _line(self, kind: str, text: str, *, error: bool) -> str:
@@ -221,8 +266,30 @@ class Journal:
         return f"{clock} {label} {printable(text)}"
 
 
+def has_failed(outcome: Outcome) -> bool:
+    """Return True if there is no result, or if its status is 500 or above."""
+    if isinstance(outcome, Failure):
+        return True
+    status = outcome.value.get("statusCode") if isinstance(outcome.value, dict) else None
+    return isinstance(status, int) and status >= 500
+
+
+def split_traceback(line: str) -> tuple[str, str]:
+    """Return a log line without its member `traceback`, and the traceback; "" if it has none."""
+    if '"traceback"' not in line:
+        return line, ""
+    try:
+        fields = json.loads(line)
+    except (ValueError, RecursionError):
+        return line, ""
+    if not isinstance(fields, dict) or not isinstance(fields.get("traceback"), str):
+        return line, ""
+    trace = fields.pop("traceback").rstrip()
+    return json.dumps(fields, ensure_ascii=False), trace
+
+
 def outcome_text(outcome: Outcome) -> str:
-    """An outcome in a word: the status, or how it failed."""
+    """Return an outcome in a word: the status, or the failure."""
     if isinstance(outcome, Returned):
         value = outcome.value
         return str(value.get("statusCode", "no status") if isinstance(value, dict) else "no status")

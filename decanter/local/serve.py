@@ -9,9 +9,9 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from decanter.errors import DecanterError, ServiceError
 from decanter.gateway.events import API_ID, EventMaker
@@ -26,7 +26,8 @@ from decanter.local.deployment import Deployer
 from decanter.local.dynamodb.database import Database
 from decanter.local.dynamodb.embedded import local_region
 from decanter.local.fault_injection import Fault, FaultError, Faults
-from decanter.local.functions.environment import Maker
+from decanter.local.functions.debugger import Ports, Terminal, check_debugpy, open_terminal
+from decanter.local.functions.environment import DEBUG_SECONDS, Maker
 from decanter.local.functions.forks import Forks
 from decanter.local.functions.functions import Functions
 from decanter.local.functions.pool import Scaling
@@ -62,6 +63,31 @@ class Options:
     fork: bool = True
     faults: tuple[Fault, ...] = ()
     allow_hosts: tuple[str, ...] = ()
+    debug: bool = False
+    debugpy: int | None = None
+
+    @property
+    def debugs(self) -> bool:
+        """True if a handler may stop at a breakpoint."""
+        return self.debug or self.debugpy is not None
+
+    @property
+    def debugger(self) -> str | None:
+        """The debugger in words."""
+        if self.debug:
+            return "pdb on this terminal, without time limits"
+        return f"debugpy from port {self.debugpy}, without time limits" if self.debugpy else None
+
+    def for_debugging(self) -> Self:
+        """Return these options with one process a function and without time limits."""
+        return replace(
+            self,
+            concurrency=1,
+            fork=False,
+            integration_timeout=DEBUG_SECONDS,
+            idle_timeout=DEBUG_SECONDS,
+            max_age=DEBUG_SECONDS,
+        )
 
     def template_path(self, project: Project) -> Path | None:
         """The merge template that is used if it is there."""
@@ -76,6 +102,10 @@ async def serve(project: Project, options: Options) -> None:
     Raises:
         DecanterError: what keeps it from serving, in one line.
     """
+    if options.debugs:
+        options = options.for_debugging()
+    if options.debugpy is not None:
+        check_debugpy()
     this = asyncio.current_task()
     assert this is not None
     for number in stop_signals():
@@ -124,6 +154,8 @@ class _Service:
             Limits(options.idle_timeout, options.max_age),
         )
         self._faults = Faults()
+        self._terminal = Terminal(open_terminal(), self._journal) if options.debug else None
+        self._ports = Ports(options.debugpy, self._journal.note) if options.debugpy else None
 
     async def run(self) -> None:
         """Start, serve until cancelled, stop."""
@@ -143,6 +175,7 @@ class _Service:
             finally:
                 await self._functions.stop()
                 await self._forks.stop()
+                self._journal.release()
 
     def _deployer(self, database: Database, sources: Sources) -> Deployer:
         options = self._options
@@ -157,6 +190,8 @@ class _Service:
                 dynamodb_endpoint=database.url,
                 log=self._journal.log,
                 is_current=lambda: sources.snapshot() == now,
+                terminal=self._terminal,
+                ports=self._ports,
             )
 
         return Deployer(
@@ -251,6 +286,7 @@ class _Service:
             "tables": self._deployment.tables,
             "concurrency": self._options.concurrency,
             "reload": self._options.reload,
+            "debugger": self._options.debugger,
             "processes": self._functions.processes,
             "fork_servers": self._forks.pids,
         }

@@ -81,11 +81,19 @@ class TableDeclaration:
 
 @dataclass(frozen=True)
 class RouteDeclaration:
-    """A route of a router: its key, its operation's name on AWS, and the function behind it."""
+    """A route of a router.
+
+    Attributes:
+        route_key: its key.
+        operation_name: its operation's name on AWS.
+        function: the name of the function behind it.
+        example: a payload, if it declares the type of its payloads.
+    """
 
     route_key: str
     operation_name: str | None
     function: str
+    example: Any = field(default=None, hash=False)
 
 
 @dataclass(frozen=True)
@@ -108,7 +116,12 @@ class RouterDeclaration:
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         """Read what the router's `__decanter__` answered."""
         routes = tuple(
-            RouteDeclaration(route["route_key"], route.get("operation_name"), route["function"])
+            RouteDeclaration(
+                route["route_key"],
+                route.get("operation_name"),
+                route["function"],
+                route.get("example"),
+            )
             for route in data["routes"]
         )
         return cls(data["expression"], routes, data["default"], _needs(data.get("posts", {})))

@@ -17,7 +17,7 @@ from botocore.session import Session
 
 from decanter.aws.errors import explained
 from decanter.cli import INTERRUPTED
-from decanter.client import EXAMPLE, check_url
+from decanter.client import check_url
 from decanter.errors import DecanterError
 from decanter.hosts import LOOPBACK
 from decanter.verify import gateway, management, service
@@ -29,6 +29,8 @@ NO_APP = "no broadcast came"
 STOPPED = "interrupted"
 
 Show = Callable[[str], None]
+
+EXAMPLE = '{"message":"sendmessage","data":"hello world !"}'
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

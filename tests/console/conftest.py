@@ -66,6 +66,7 @@ def _page(browser: Page, service: Service) -> Iterator[Page]:
     browser.wait(CONNECTED)
     browser.evaluate("localStorage.clear()")
     yield browser
+    browser.evaluate("sessionStorage.clear()")
     assert browser.complaints == []
 
 

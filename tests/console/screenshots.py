@@ -1,16 +1,21 @@
-"""Takes the documentation's pictures of the console: `python -m tests.console.screenshots`.
+"""Take the documentation's pictures of the console: `python -m tests.console.screenshots`.
 
-Needs Chromium; writes `console-light.png`, `console-dark.png` and `console-phone.png` into
-`docs/images/`.
+Needs Chromium. Writes into `docs/images/`, each view as `-light.png`, `-dark.png` and `-phone.png`:
+`console` (two connections and what they sent), `console-invocation` (a route that raised, with
+its event and traceback) and `console-stopped` (the gateway has ended).
 """
 
+import contextlib
 import json
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
+from decanter import cli
 from tests.console.conftest import CONNECTED
-from tests.support.browser import Page, chromium, find_chromium, texts
+from tests.field_cases.apps import FRAMEWORK, framework_project, stage
+from tests.support.browser import Page, chromium, element, find_chromium, texts
 from tests.support.gateways import ROOT, gateway
 
 IMAGES = ROOT / "docs" / "images"
@@ -42,21 +47,60 @@ def converse(page: Page) -> None:
     send(page, "santé")
     page.wait(f"{texts(frames('A'))}.length === 3 && {texts(frames('B'))}.length === 4")
     page.click(f"{frames('A')} .unfold")
-    page.wait(f"{POSTS}.length === 2")
+    page.wait(f"{POSTS}.length === 4")
     page.wait(f"{texts('#roster tbody tr')}.length === 2")
     page.evaluate("document.activeElement.blur()")
 
 
-def show(page: Page, name: str, *, theme: str) -> None:
-    """Take one picture, with every log at its end."""
-    scheme = {"name": "prefers-color-scheme", "value": theme}
-    page.command("Emulation.setEmulatedMedia", features=[scheme])
-    page.evaluate("document.querySelectorAll('.log').forEach(log => log.scrollTo(0, 1e6))")
-    page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
-    IMAGES.mkdir(parents=True, exist_ok=True)
-    path = IMAGES / f"{name}.png"
-    path.write_bytes(page.screenshot())
-    print(f"{path.relative_to(ROOT)} {path.stat().st_size / 1024:.0f} KB")
+AUCTION = """
+from dataclasses import dataclass
+
+
+@dataclass
+class Bid:
+    item: str
+    amount: int
+
+
+@router.route("bid")
+def bid(request, payload: Bid):
+    if payload.amount < 0:
+        raise ValueError("a negative bid")
+    request.reply({"bid": payload.amount})
+"""
+RAN = "#activity .happened[data-kind=ran][data-route=bid]"
+
+
+def fail(page: Page) -> None:
+    """What the pictures show: a route that raised, its invocation unfolded."""
+    page.type("#message", '{"action":"bid","item":"vase","amount":-1}')
+    page.press("Enter")
+    page.wait(f"{texts(RAN)}.length === 1")
+    page.evaluate(f"{element(RAN + ' .unfold')}.click()")
+    trace = element(f"{RAN} [data-part=traceback] pre")
+    page.wait(f"{trace} !== null")
+    # Paths of the machine that takes the pictures are not for the docs.
+    here = f"{trace}.textContent.replaceAll({json.dumps(str(ROOT))}, '/home/you/decanter')"
+    page.evaluate(rf"{trace}.textContent = {here}.replace(/\/tmp\/\w+/g, '/home/you')")
+    page.evaluate("document.activeElement.blur()")
+
+
+def show(page: Page, name: str, scroll: str) -> None:
+    """Take a view in a light and a dark theme and on a phone."""
+    for kind, theme in (("light", "light"), ("dark", "dark"), ("phone", "light")):
+        page.resize(*((390, 844, 1.5) if kind == "phone" else (1360, 820, 1)))
+        scheme = {"name": "prefers-color-scheme", "value": theme}
+        page.command("Emulation.setEmulatedMedia", features=[scheme])
+        page.evaluate(scroll)
+        page.evaluate("new Promise(end => requestAnimationFrame(() => requestAnimationFrame(end)))")
+        IMAGES.mkdir(parents=True, exist_ok=True)
+        path = IMAGES / f"{name}-{kind}.png"
+        path.write_bytes(page.screenshot())
+        print(f"{path.relative_to(ROOT)} {path.stat().st_size / 1024:.0f} KB")
+
+
+ENDS = "document.querySelectorAll('.log').forEach(log => log.scrollTo(0, 1e6)), scrollTo(0, 0)"
+DETAILS = f"{element(RAN)}.scrollIntoView({{block: 'start'}})"
 
 
 def main() -> int:
@@ -64,18 +108,34 @@ def main() -> int:
     if find_chromium() is None:
         print("no Chromium on this machine: on Debian, apt-get install chromium", file=sys.stderr)
         return 2
-    profile = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
-    with gateway(ROOT, "--port", PORT) as running, profile as path, chromium(Path(path)) as page:
+    folders = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+    with folders as folder, chromium(Path(folder, "profile")) as page:
+        with served(page, ROOT):
+            converse(page)
+            show(page, "console", ENDS)
+        page.wait("document.body.dataset.gateway === 'down'")
+        show(page, "console-stopped", ENDS)
+        project = framework_project(
+            Path(folder, "pour"), FRAMEWORK + AUCTION, stage(CONNECTIONS_TABLE="a")
+        )
+        with contextlib.redirect_stdout(None):
+            assert cli.main(["template", "--project-dir", str(project)]) == 0
+        with served(page, project):
+            fail(page)
+            show(page, "console-invocation", DETAILS)
+    return 0
+
+
+@contextlib.contextmanager
+def served(page: Page, project: Path) -> Iterator[None]:
+    """Open the console of a project, with two connections."""
+    with gateway(project, "--port", PORT) as running:
         page.resize(1360, 820)
         page.open(f"{running.origin}/")
         page.wait(CONNECTED)
-        converse(page)
-        show(page, "console-light", theme="light")
-        show(page, "console-dark", theme="dark")
-        page.resize(390, 844, 1.5)
-        show(page, "console-phone", theme="light")
+        page.complaints.clear()  # of the page before, whose gateway has ended
+        yield
         assert page.complaints == [], page.complaints
-    return 0
 
 
 if __name__ == "__main__":

@@ -147,7 +147,7 @@ def _elsewhere() -> Iterator[str]:
 
 
 def test_a_connection_to_any_url_is_added_and_removed(page: Page, elsewhere: str) -> None:
-    """What is no WebSocket URL is said to be none. Enter connects, Escape disconnects."""
+    """Another URL than a WebSocket URL is refused. Enter connects, Escape disconnects."""
     state, url, protocols = (f"{panel('C')} .{name}" for name in ("state", "url", "protocols"))
     page.click("#add")
     page.type(url, "http://example.com/")

@@ -126,3 +126,7 @@ def test_the_log_has_no_payloads_and_no_query_strings(probe: Running) -> None:
         client.recv(timeout=SECONDS)
     probe.wait_for_line("disconnect")
     assert not any("hidden" in line for line in probe.lines)
+
+
+def test_an_invocation_that_is_not_kept_is_not_found(probe: Running) -> None:
+    assert call(probe, "GET", "/_gateway/invocations/unknown")[0] == 404

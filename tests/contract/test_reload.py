@@ -90,7 +90,7 @@ def test_a_syntax_error_is_one_block_and_the_old_code_serves_until_it_is_fixed(
 ) -> None:
     with running.connect() as client:
         small.write(HEAD + "\ndef broken(:\n")
-        assert running.wait_for_line("goes on until this is mended")
+        assert running.wait_for_line("stays in service until this is fixed")
         begin = next(n for n, line in enumerate(running.lines) if "app.py:7: invalid" in line)
         block = running.lines[begin + 1 : begin + 6]
         assert [line.strip() for line in block][1:4:2] == [
@@ -134,7 +134,7 @@ def test_broken_code_on_disk_fails_no_message_while_an_old_process_runs(
     small.answer("[time.sleep(1), event.body][1]", "import time\n")
     in_service(running, 1)
     small.write("import nothing_of_that_name\n")
-    assert running.wait_for_line("goes on until this is mended")
+    assert running.wait_for_line("stays in service until this is fixed")
     with running.connect() as client:
         client.send("one")
         client.send("two")

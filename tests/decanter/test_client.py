@@ -78,8 +78,8 @@ class TestErrors:
         out, err = capsys.readouterr()
         assert out == ""
         assert err == (
-            f"decanter: error: {url!r} is no WebSocket URL: it has the form"
-            f" ws://HOST/PATH or wss://HOST/PATH, as {example}\n"
+            f"decanter: error: {url!r} is not a WebSocket URL: write"
+            f" ws://HOST/PATH or wss://HOST/PATH, such as {example}\n"
         )
 
     @pytest.mark.parametrize("port", ["99999", "http", "-1"])
@@ -249,10 +249,14 @@ class TestTerminal:
 
     @pytest.fixture(name="terminal")
     def _terminal(self) -> Iterator[PseudoTerminal]:
-        with Peer(echo).running() as peer, PseudoTerminal(peer).open() as terminal:
+        with Peer(echo).running() as peer, (terminal := PseudoTerminal(peer)).open():
             terminal.expect(r"connected to ws://127\.0\.0\.1:\d+/v1; Ctrl-D leaves")
             terminal.expect(r"> ")
             yield terminal
+
+    def test_suggests_nothing_for_a_server_that_is_no_gateway(self) -> None:
+        with Peer(echo).running() as peer, (terminal := PseudoTerminal(peer)).open():
+            terminal.expect(r"Ctrl-D leaves\r\n\r\x1b\[Keach line is sent as a message\r\n> ")
 
     def test_shows_what_arrives_after_a_mark(self, terminal: PseudoTerminal) -> None:
         terminal.type("hello\r")

@@ -21,7 +21,7 @@ RUNTIME = "decanter.runtime"
 SHIPPED = {"botocore", "pynamodb", "jwt"}  # only WebTokens imports jwt
 RUNTIME_FLOORS = (
     ("clock", "errors", "gc_paused", "recipients"),
-    ("logs", "payload", "settings"),
+    ("logs", "payload", "payload_example", "settings"),
     ("session",),
     ("store", "transports"),
     ("fanout",),
@@ -40,6 +40,7 @@ LEAVES = {name for floor in (*RUNTIME_FLOORS[:2], TOOL_FLOORS[0]) for name in fl
 STAND_ALONE = {
     "decanter.project.app_process",
     "decanter.local.dynamodb.server",
+    "decanter.local.functions.debugging",
     "decanter.local.functions.forkserver",
     "decanter.local.functions.worker",
 }

@@ -25,7 +25,7 @@ OPTIONS = (
     # Chromium asks before a page may reach this machine; some other browsers do not.
     "--disable-features=LocalNetworkAccessChecks,LocalNetworkAccessChecksWebSockets",
 )
-KEYS = {"Enter": 13, "Escape": 27, "ArrowUp": 38, "ArrowDown": 40, "Tab": 9}
+KEYS = {"Enter": 13, "Escape": 27, "ArrowUp": 38, "ArrowDown": 40, "Tab": 9, "Backspace": 8}
 ALT, CTRL, SHIFT = 1, 2, 8
 
 

@@ -1,11 +1,7 @@
 """Peers of the command line client: a real WebSocket server, and a pseudo-terminal."""
 
 import contextlib
-import os
-import pty
 import queue
-import re
-import select
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -16,6 +12,8 @@ from threading import Thread
 from websockets.http11 import Request, Response
 from websockets.sync.server import ServerConnection, serve
 from websockets.typing import Subprotocol
+
+from tests.support.terminals import Terminal
 
 Handler = Callable[[ServerConnection], None]
 PATIENCE_SECONDS = 20
@@ -86,21 +84,13 @@ def converse(url: str, *arguments: str, lines: str = "") -> subprocess.Completed
     )
 
 
-# A session's leader gets the first terminal that it opens. Then Ctrl-C reaches the client.
-OWN_THE_TERMINAL = """
-import os, sys
-os.close(os.open(os.ttyname(0), os.O_RDWR))
-os.execv(sys.argv[1], sys.argv[1:])
-"""
-
-
-class PseudoTerminal:
+class PseudoTerminal(Terminal):
     """The client on a pseudo-terminal, and the server's end of its connection."""
 
     def __init__(self, peer: Peer) -> None:
+        super().__init__(*command(peer.url))
         self.peer = peer
         self._connections: queue.Queue[ServerConnection] = queue.Queue()
-        self._shown = ""
         behaviour = peer.handler
 
         def remember(connection: ServerConnection) -> None:
@@ -109,49 +99,8 @@ class PseudoTerminal:
 
         peer.handler = remember
 
-    @contextlib.contextmanager
-    def open(self) -> Iterator["PseudoTerminal"]:
-        self._master, slave = pty.openpty()
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", OWN_THE_TERMINAL, *command(self.peer.url)],
-            stdin=slave,
-            stdout=slave,
-            stderr=slave,
-            start_new_session=True,
-        )
-        os.close(slave)
-        try:
-            yield self
-        finally:
-            self.process.kill()
-            self.process.wait()
-            os.close(self._master)
-
     def connection(self) -> ServerConnection:
         return self._connections.get(timeout=PATIENCE_SECONDS)
 
     def say(self, text: str) -> None:
         self.connection().send(text)
-
-    def type(self, keys: str) -> None:
-        os.write(self._master, keys.encode())
-
-    def expect(self, pattern: str) -> None:
-        """Read until the pattern is shown, and discard the output up to its end."""
-        while (found := re.search(pattern, self._shown)) is None:
-            self._shown += self._read().decode()
-        self._shown = self._shown[found.end() :]
-
-    def rest(self) -> str:
-        """Return the remaining output until the client ends."""
-        with contextlib.suppress(OSError):  # Linux reports the closed other side this way
-            while shown := self._read():
-                self._shown += shown.decode()
-        return self._shown
-
-    def _read(self) -> bytes:
-        poll = select.poll()  # select() does not support descriptors above 1023
-        poll.register(self._master, select.POLLIN)
-        ready = poll.poll(1000 * PATIENCE_SECONDS)
-        assert ready, f"the client shows nothing more; so far: {self._shown!r}"
-        return os.read(self._master, 4096)

@@ -1,1 +1,1 @@
-"""The gateway's page, and what it asks."""
+"""The console: the page, and the HTTP interface behind it."""

@@ -1,12 +1,13 @@
-"""The gateway's own pages on its port: the console at `/`, its control and live view below.
+"""The gateway's own pages on its port: the console at `/`, its interface under `/_gateway/`.
 
-Only the developer may ask. The server has checked `Host`; here, a page that asks has to be one of
-the gateway's (`Origin`), and what changes something has to be JSON or carry a header of our own,
-which no form can send.
+Only the developer may use them. The server checks `Host` before. A request from a page must come
+from the gateway's own page (`Origin`). A request that changes something must be JSON or have a
+header of ours, which a form cannot send.
 """
 
 import asyncio
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.resources import files
@@ -40,6 +41,8 @@ PAGE_HEADERS = (
 )
 KEEP_ALIVE_SECONDS = 15.0
 SCHEDULES = "/_gateway/schedules/"
+INVOCATIONS = "/_gateway/invocations/"
+OFFERED_TOKEN = re.compile(r"(decanter\.token\"?\s*,\s*\"?)[^\s,\"\\]+")
 
 NOT_FOUND = message(404, "Not Found")
 NOT_ALLOWED = message(405, "Method Not Allowed")
@@ -52,10 +55,10 @@ class Control:
 
     Attributes:
         gateway: the connections.
-        journal: what `/_gateway/events` follows.
-        faults: what `/_gateway/faults` sets.
-        about: what is served, as `/_gateway/info` says it.
-        schedules: what `/_gateway/schedules` lists and runs.
+        journal: the source of `/_gateway/events`.
+        faults: set by `/_gateway/faults`.
+        about: makes the answer of `/_gateway/info`.
+        schedules: listed and run by `/_gateway/schedules`.
     """
 
     gateway: Gateway
@@ -65,11 +68,11 @@ class Control:
     schedules: Schedules
 
     def serves(self, path: str) -> bool:
-        """Whether this path is one of ours."""
+        """Return True for a path of the console."""
         return path in PAGES or path.startswith("/_gateway/")
 
     async def answer(self, request: Request, http: HttpConnection) -> Response | None:
-        """Answer a request for one of our paths; None for a stream that goes on."""
+        """Answer a request for a path of the console; None for a stream that stays open."""
         if not is_ours(request):
             why = f"a page of {request.header('origin')[:100] or 'another site'} asks for it"
             self.journal.refused(request.method, request.path, 403, why)
@@ -90,15 +93,21 @@ class Control:
             name, kind = PAGES[path]
             body = CONSOLE.joinpath(name).read_bytes()
             return Response(200, body, (("Content-Type", kind), *PAGE_HEADERS))
-        if path == "/_gateway/info":
-            return json_response(200, self.about())
-        if path == "/_gateway/connections":
-            return json_response(200, {"connections": self._connections()})
-        if path == "/_gateway/faults":
-            return json_response(200, {"faults": self.faults.to_json()})
-        if path == "/_gateway/schedules":
-            return json_response(200, {"schedules": self.schedules.to_json()})
-        return NOT_FOUND
+        facts = self._facts(path)
+        return NOT_FOUND if facts is None else json_response(200, facts)
+
+    def _facts(self, path: str) -> dict[str, Any] | None:
+        if path.startswith(INVOCATIONS):
+            kept = self.journal.invocation(unquote(path.removeprefix(INVOCATIONS)))
+            return without_tokens(kept) if kept else None
+        answers: dict[str, Callable[[], dict[str, Any]]] = {
+            "/_gateway/info": self.about,
+            "/_gateway/connections": lambda: {"connections": self._connections()},
+            "/_gateway/faults": lambda: {"faults": self.faults.to_json()},
+            "/_gateway/schedules": lambda: {"schedules": self.schedules.to_json()},
+        }
+        answer = answers.get(path)
+        return answer() if answer else None
 
     def _change(self, request: Request) -> Response:
         asked = (request.method, request.path)
@@ -140,7 +149,7 @@ class Control:
         return [summary(each, now) for each in self.gateway.connections.values()]
 
     async def _stream(self, http: HttpConnection) -> None:
-        """Server-sent events: every entry of the journal, as long as the reader stays."""
+        """Send every entry of the journal as a server-sent event until the reader leaves."""
         http.start_stream((("Content-Type", "text/event-stream"), ("Cache-Control", "no-store")))
         with self.journal.follow() as entries:
             http.stream(b": live\n\n")
@@ -155,18 +164,24 @@ class Control:
 
 
 def is_ours(request: Request) -> bool:
-    """True unless a page of another origin sends the request, as far as the browser says so."""
+    """Return False if the browser says that a page of another origin sends the request."""
     if request.header("origin") not in ("", f"http://{request.header('host').lower()}"):
         return False
-    # A browser says who asks for a script or an image, too; a page may be linked to.
+    # Browsers send this header for scripts and images, too. A link to our page is allowed.
     from_here = request.header("sec-fetch-site") in ("", "none", "same-origin")
     return from_here or request.path in PAGES
 
 
 def may_change(request: Request) -> bool:
-    """Whether the request is one that a page elsewhere could not send without being asked."""
+    """Return True if a page of another origin cannot send such a request without CORS."""
     kind = request.header("content-type").partition(";")[0].strip().lower()
     return kind == "application/json" or request.header("x-decanter") != ""
+
+
+def without_tokens(kept: dict[str, Any]) -> dict[str, Any]:
+    """Return an invocation's event and response without the token that a client offered."""
+    masked: dict[str, Any] = json.loads(OFFERED_TOKEN.sub(r"\1(the token)", json.dumps(kept)))
+    return masked
 
 
 def summary(connection: Connection, now: float) -> dict[str, Any]:

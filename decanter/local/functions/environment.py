@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from decanter.local.dynamodb.embedded import local_credentials
+from decanter.local.functions.debugger import Ports, Terminal
 from decanter.local.functions.pool import Function
 from decanter.local.functions.process import Launch
 from decanter.project.config import Project
@@ -14,6 +15,10 @@ from decanter.project.template import Template
 
 # botocore would pass over the endpoints below for a developer who has set one of these.
 DROPPED = {"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"}
+
+
+DEBUG_SECONDS = 24 * 3600.0
+"""The timeout of a function while one debugs it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +33,8 @@ class Maker:
         dynamodb_endpoint: where the tables are.
         log: takes a function's name, a request id or "", and a line that was printed.
         is_current: whether the project's files are still what they are now.
+        terminal: what a stopped handler's pdb uses; None without `--debug`.
+        ports: where the functions' debugpy listens; None without `--debugpy`.
     """
 
     project: Project
@@ -37,6 +44,8 @@ class Maker:
     dynamodb_endpoint: str
     log: Callable[[str, str, str], None]
     is_current: Callable[[], bool]
+    terminal: Terminal | None = None
+    ports: Ports | None = None
 
     def __call__(self, name: str) -> Function:
         """The function whose configuration has this name."""
@@ -47,8 +56,16 @@ class Maker:
             self.log(name, request_id, line)
 
         environment = self._environment(name, full_name)
-        launch = Launch(self.project.directory, environment, log, is_current=self.is_current)
-        return Function(name, launch, self.project.timeout(name), arn)
+        launch = Launch(
+            self.project.directory,
+            environment,
+            log,
+            is_current=self.is_current,
+            terminal=self.terminal,
+            debugpy_port=self.ports.of(name) if self.ports else None,
+        )
+        debugs = self.terminal or self.ports
+        return Function(name, launch, DEBUG_SECONDS if debugs else self.project.timeout(name), arn)
 
     def _environment(self, name: str, full_name: str) -> dict[str, str]:
         inherited = {key: value for key, value in os.environ.items() if key not in DROPPED}

@@ -23,6 +23,9 @@ from decanter.project.declaration import HTTP_FUNCTION, Declaration
 FIRST_FUNCTION = "websocket_message"
 """The function whose first process tells what the app declares; nearly every app has it."""
 
+KEPT_TRACES = 10_000
+"""Calls to @connections are attributed to this many of the last events."""
+
 
 @dataclass(frozen=True, slots=True)
 class Run:
@@ -69,6 +72,7 @@ class Functions:
         self._pools: dict[str, Pool] = {}
         self._handlers: dict[str, str] = {}
         self._late: set[asyncio.Task[Outcome]] = set()
+        self._traces: dict[str, str] = {}
 
     async def start(
         self,
@@ -136,6 +140,10 @@ class Functions:
         """End every process."""
         await asyncio.gather(*(pool.stop() for pool in self._pools.values()))
 
+    def request_of(self, trace_id: str) -> str:
+        """Return the request id of the event that has this trace id; "" if it is not known."""
+        return self._traces.get(trace_id.partition(";")[0], "")
+
     @property
     def processes(self) -> int:
         """The number of processes of all functions."""
@@ -159,13 +167,17 @@ class Functions:
 
     def _call(self, function: str, request_id: str, fields: dict[str, Any]) -> Call:
         settings = self._pools[function].function
+        trace_id = f"Root=1-{int(time.time()):08x}-{os.urandom(12).hex()}"
+        self._traces[trace_id] = request_id
+        if len(self._traces) > KEPT_TRACES:
+            del self._traces[next(iter(self._traces))]
         message = {
             "type": "invoke",
             "request_id": str(uuid.uuid4()),
             "api_request_id": request_id,
             "function_arn": settings.arn,
             "timeout_ms": settings.timeout_seconds * 1000,
-            "trace_id": f"Root=1-{int(time.time()):08x}-{os.urandom(12).hex()}",
+            "trace_id": trace_id,
         }
         return Call(message | fields, request_id)
 

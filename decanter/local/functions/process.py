@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, Any, Protocol, Self
 
 from decanter.errors import ProjectError, ServiceError
+from decanter.local.functions.debugger import Terminal
 from decanter.local.functions.forkserver import kill_group
 from decanter.project.declaration import Declaration
 
@@ -44,6 +45,8 @@ class Launch:
         log: what they print goes there.
         init_seconds: how long importing the app may take.
         is_current: whether the project's files are what they were for this version of it.
+        terminal: what pdb uses when a handler stops; None if it is not lent.
+        debugpy_port: where debugpy listens; None without it.
     """
 
     project: Path
@@ -51,6 +54,15 @@ class Launch:
     log: LogLine
     init_seconds: float = 60
     is_current: Callable[[], bool] = lambda: True
+    terminal: Terminal | None = None
+    debugpy_port: int | None = None
+
+    @property
+    def options(self) -> list[str]:
+        """The options of `worker.py` that choose a debugger."""
+        if self.terminal is not None:
+            return ["--terminal"]
+        return [] if self.debugpy_port is None else ["--debugpy", str(self.debugpy_port)]
 
 
 class Process(Protocol):
@@ -76,8 +88,9 @@ async def spawn(launch: Launch, channel: int, output: int) -> Process:
     """Begin a worker's process by a start of the interpreter."""
     return await asyncio.create_subprocess_exec(
         *script(launch.project, channel),
+        *launch.options,
         pass_fds=[channel],
-        stdin=asyncio.subprocess.DEVNULL,
+        stdin=launch.terminal.descriptor if launch.terminal else asyncio.subprocess.DEVNULL,
         stdout=output,
         stderr=asyncio.subprocess.STDOUT,
         env=launch.environment,
@@ -93,9 +106,12 @@ def script(project: Path, descriptor: int) -> list[str]:
 class Worker:
     """A process that takes one event at a time, once it has loaded the app."""
 
-    def __init__(self, process: Process, log: LogLine) -> None:
+    def __init__(self, process: Process, launch: Launch) -> None:
         self._process = process
-        self._log = log
+        self._log = launch.log
+        self._terminal = launch.terminal
+        self._borrowing: asyncio.Task[None] | None = None
+        self._returned = asyncio.Event()
         self._answer: asyncio.Future[dict[str, Any]] | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._request_id = ""
@@ -138,7 +154,7 @@ class Worker:
                 ours.close()
                 output.close()
                 raise
-        worker = cls(process, launch.log)
+        worker = cls(process, launch)
         await worker._listen(ours, output)
         return worker
 
@@ -202,9 +218,12 @@ class Worker:
         self.declared = Declaration.from_json(message["declaration"])
 
     async def _ask(self, message: dict[str, Any]) -> dict[str, Any]:
+        self._send(message)
+        return await self._answered()
+
+    def _send(self, message: dict[str, Any]) -> None:
         body = json.dumps(message).encode()
         self._writer.write(LENGTH.pack(len(body)) + body)
-        return await self._answered()
 
     async def _answered(self) -> dict[str, Any]:
         if self._tasks[0].done():
@@ -225,15 +244,30 @@ class Worker:
         kill_group(self._process.pid)  # what it has started ends with it
         await asyncio.wait(self._tasks[:1], timeout=LAST_WORDS_SECONDS)
         self._writer.close()
+        if self._borrowing is not None:
+            self._borrowing.cancel()
         if self._answer is not None and not self._answer.done():
             self._answer.set_exception(WorkerGoneError(how_it_ended(code)))
 
     def _take(self, message: dict[str, Any]) -> None:
         if message["type"] == "log":
             self._log(message["line"], self._request_id)
+        elif message["type"] == "borrow":
+            self._returned.clear()
+            self._borrowing = asyncio.create_task(self._lend())
+        elif message["type"] == "give back":
+            self._returned.set()
         elif self._answer is not None and not self._answer.done():
             self._answer.set_result(message)
             self._request_id = ""
+
+    async def _lend(self) -> None:
+        """Lend the terminal to the process until it gives it back or ends."""
+        if self._terminal is None:
+            return
+        async with self._terminal.lent():
+            self._send({"type": "lent"})
+            await self._returned.wait()
 
     async def _read_output(self, output: asyncio.StreamReader) -> None:
         """Pass on what does not go through Python's streams: a subprocess, a crash's last words."""

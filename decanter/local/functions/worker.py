@@ -22,6 +22,7 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -37,6 +38,8 @@ class Channel:
         self._reader = connection.makefile("rb")
         self._socket = connection
         self._sending = threading.Lock()
+        self.events: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+        self._lent: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
 
     def send(self, message: dict[str, Any]) -> None:
         """Send one object; from any thread."""
@@ -52,6 +55,27 @@ class Channel:
         body = self._reader.read(LENGTH.unpack(head)[0])
         message: dict[str, Any] = json.loads(body)
         return message
+
+    def start_receiving(self) -> None:
+        """Queue what the gateway sends; end the process when the gateway goes."""
+
+        def receive() -> None:
+            try:
+                while (message := self.receive()) is not None:
+                    (self._lent if message["type"] == "lent" else self.events).put(message)
+            finally:  # also when the gateway died before it had read what was sent: a reset
+                os._exit(0)
+
+        threading.Thread(target=receive, daemon=True).start()
+
+    def borrow_terminal(self) -> None:
+        """Wait until the gateway lends its terminal."""
+        self.send({"type": "borrow"})
+        self._lent.get()
+
+    def give_terminal_back(self) -> None:
+        """Return the terminal to the gateway."""
+        self.send({"type": "give back"})
 
 
 class LineStream(io.TextIOBase):
@@ -182,20 +206,12 @@ def own_trace(error: BaseException) -> str:
     return "".join(traceback.format_exception(type(error), error, begin))
 
 
-def serve(app: Any, channel: Channel, out: LineStream) -> None:
+def serve(app: Any, channel: Channel, out: LineStream, after: Callable[[], None]) -> None:
     """Answer events until the gateway goes; then leave at once, whatever a handler is doing."""
-    events: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
-
-    def receive() -> None:
-        try:
-            while (message := channel.receive()) is not None:
-                events.put(message)
-        finally:  # also when the gateway died before it had read what was sent: a reset
-            os._exit(0)
-
-    threading.Thread(target=receive, daemon=True).start()
+    channel.start_receiving()
     while True:
-        outcome = invoke(app, events.get())
+        outcome = invoke(app, channel.events.get())
+        after()
         out.drain()
         channel.send(outcome)
 
@@ -223,6 +239,8 @@ def main() -> None:
     parser.add_argument("project", type=Path)
     parser.add_argument("--fd", type=int, required=True)
     parser.add_argument("--forks", action="store_true")
+    parser.add_argument("--terminal", action="store_true", help="standard input is pdb's")
+    parser.add_argument("--debugpy", type=int, metavar="PORT")
     arguments = parser.parse_args()
     # A compiled file is told from its source by size and second: two edits of one second would
     # leave the older in force after a reload.
@@ -235,10 +253,36 @@ def main() -> None:
         forkserver = load_script(here / "forkserver.py")
         descriptor = forkserver.serve(socket.socket(fileno=descriptor), known)
     if descriptor is not None:
-        work(Path(arguments.project), descriptor, inside)
+        work(arguments, descriptor, inside)
 
 
-def work(project: Path, descriptor: int, inside: Any) -> None:
+def choose_debugger(arguments: argparse.Namespace, channel: Channel) -> Callable[[], None]:
+    """Prepare for `breakpoint()`; return what to call after each event."""
+    if not (arguments.terminal or arguments.debugpy):
+        if "PYTHONBREAKPOINT" not in os.environ:
+            sys.breakpointhook = refuse_to_stop
+        return lambda: None
+    debugging = load_script(Path(__file__).with_name("debugging.py"))
+    if arguments.terminal:
+        debugging.use_terminal(channel.borrow_terminal, channel.give_terminal_back)
+    elif arguments.debugpy:
+        debugging.use_debugpy(arguments.debugpy)
+    stop: Callable[[], None] = debugging.stop_stepping
+    return stop
+
+
+def refuse_to_stop(*_: Any, **__: Any) -> None:
+    """Replace `breakpoint()` where there is no debugger.
+
+    Raises:
+        RuntimeError: always; the text names the remedy.
+    """
+    raise RuntimeError(
+        "breakpoint() needs a debugger: start the gateway with decanter local --debug"
+    )
+
+
+def work(arguments: argparse.Namespace, descriptor: int, inside: Any) -> None:
     """Be a worker: load the app when the gateway says so, then handle events."""
     os.set_inheritable(descriptor, False)  # noqa: FBT003 - Python's own signature
     channel = Channel(socket.socket(fileno=descriptor))
@@ -247,6 +291,8 @@ def work(project: Path, descriptor: int, inside: Any) -> None:
     configure_logging(out)
     if channel.receive() is None:
         return
+    after = choose_debugger(arguments, channel)
+    project = arguments.project
     inside.enter(project)
     redirect_management_clients(os.environ["AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"])
     try:
@@ -255,7 +301,7 @@ def work(project: Path, descriptor: int, inside: Any) -> None:
     except inside.LoadError as error:
         channel.send({"type": "failed", "declaration": error.report()})
         return
-    serve(app, channel, out)
+    serve(app, channel, out, after)
 
 
 if __name__ == "__main__":

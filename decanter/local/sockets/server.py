@@ -143,7 +143,9 @@ class Server:
             call = (request.method, request.path, authorization, request.body)
             response = management.answer(self._gateway, *call)
         if response is not None:
-            self._journal.management(request.method, response.status, len(request.body))
+            request_id = self._functions.request_of(request.header("x-amzn-trace-id"))
+            size = len(request.body)
+            self._journal.management(request.method, response.status, size, request_id)
         return response
 
     # -- the life of a WebSocket ------------------------------------------------------------

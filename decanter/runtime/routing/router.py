@@ -281,6 +281,7 @@ class Router(Routes):
                 "route_key": route.route_key,
                 "operation_name": route.operation_name,
                 "function": route.function.__name__,
+                **_example(route),
             }
             for route in self.declared.values()
             if route.route_key != DEFAULT
@@ -327,6 +328,15 @@ def scheduled_sweep(app: Any, router: Router, environ: Mapping[str, str] = os.en
         return router.sweep(event.context)
 
     return app.schedule(f"rate({minutes} {'minute' if minutes == 1 else 'minutes'})")(sweep)
+
+
+def _example(route: Route) -> dict[str, Any]:
+    """An example of the payload, if its type is declared; imported when the tool asks."""
+    if route.read_payload is None:
+        return {}
+    from decanter.runtime.payload_example import payload_example
+
+    return {"example": payload_example(route.function, route.read_payload)}
 
 
 def _failed(error: MessageError) -> tuple[Response, str]:

@@ -79,7 +79,7 @@ def test_a_failed_reload_is_one_block() -> None:
     assert [line.strip() for line in rest] == [
         "|   def (",
         "|  ^",
-        "| What was in service goes on until this is mended.",
+        "| The version before stays in service until this is fixed.",
     ]
 
 
@@ -108,11 +108,11 @@ def test_calls_to_connections_are_told_together() -> None:
     async def calls(out: io.StringIO) -> None:
         written = journal(out)
         for status in (200, 200, 410):
-            written.management("POST", status, 5)
-        written._tell_posts()
+            written.management("POST", status, 5, "RequestId")
+        written._tell_posts_of("RequestId")
 
     asyncio.run(calls(out := io.StringIO()))
-    assert "posts      2 x POST 200, 1 x POST 410, 15 B" in out.getvalue()
+    assert "posts      RequestId 2 x POST 200, 1 x POST 410, 15 B" in out.getvalue()
 
 
 def test_what_happens_in_one_moment_is_written_at_once_and_none_is_lost_at_the_end() -> None:
@@ -132,3 +132,43 @@ def test_what_happens_in_one_moment_is_written_at_once_and_none_is_lost_at_the_e
     asyncio.run(talk(out := Counting()))
     assert [line.split()[-1] for line in out.getvalue().splitlines()] == ["one", "two", "three"]
     assert out.flushed == 2
+
+
+def test_a_traceback_in_a_line_of_json_is_shown_as_lines() -> None:
+    line = json.dumps({"level": "ERROR", "traceback": "Traceback\n  raise ValueError\n"})
+    written = journal(out := io.StringIO())
+    written.log("websocket_message", "R", line)
+    first, *rest = out.getvalue().splitlines()
+    assert first.endswith('websocket_message R | {"level": "ERROR"}')
+    assert [each.strip() for each in rest] == ["| Traceback", "|   raise ValueError"]
+
+
+@pytest.mark.parametrize("line", ['{"traceback": 1}', '"traceback"', '{"traceback"', "[1]"])
+def test_other_lines_are_shown_as_they_are(line: str) -> None:
+    written = journal(out := io.StringIO())
+    written.log("websocket_message", "R", line)
+    assert out.getvalue().endswith(f"| {line}\n")
+
+
+@pytest.mark.parametrize(("status", "failed"), [(200, False), (404, False), (500, True)])
+def test_a_status_of_500_counts_as_failed(status: int, failed: bool) -> None:
+    written = journal(out := io.StringIO(), as_json=True)
+    written.ran(INVOCATION, Run("websocket_message", Returned({"statusCode": status}), 0.1, False))
+    assert json.loads(out.getvalue()).get("error", False) is failed
+
+
+def test_an_invocations_event_response_and_posts_are_kept_together() -> None:
+    async def run(out: io.StringIO) -> Any:
+        written = journal(out)
+        written.given(INVOCATION)
+        written.management("POST", 200, 5, INVOCATION.request_id)
+        written.management("POST", 200, 5, "another")
+        response = {"statusCode": 200}
+        written.ran(INVOCATION, Run("websocket_message", Returned(response), 0.1, False))
+        return written.invocation(INVOCATION.request_id)
+
+    kept = asyncio.run(run(out := io.StringIO()))
+    assert kept == {"event": INVOCATION.event, "response": {"statusCode": 200}}
+    posts, ran = out.getvalue().splitlines()
+    assert posts.endswith(f"posts      {INVOCATION.request_id} 1 x POST 200, 5 B")
+    assert " ran " in ran

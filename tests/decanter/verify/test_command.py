@@ -169,7 +169,7 @@ def test_a_server_that_does_not_let_us_in_is_one_line(
             ["--url", "ws://127.0.0.1:1/v1"],
             "cannot connect to ws://127.0.0.1:1/v1: Connection refu",
         ),
-        (["--url", "http://x/v1"], "'http://x/v1' is no WebSocket URL"),
+        (["--url", "http://x/v1"], "'http://x/v1' is not a WebSocket URL"),
         (["--url", "ws://x/v1", "--management-endpoint", "x"], "--management-endpoint 'x': write"),
         (["--url", "ws://x/v1", "--timeout", "0"], "--timeout has to be above 0, not 0"),
     ],

@@ -1,13 +1,15 @@
-// What the gateway does, as it happens: invocations, posts, and what handlers print.
+// A live log of the gateway: invocations, posts, and the lines that handlers print.
 
 import { clockTime, find, setText, stamp } from "./dom.js";
+import { callsText, Invocations } from "./invocation.js";
 import { BoundedList } from "./list.js";
 
 const LONGEST_LOG = 16 * 1024;
+const MOST_HELD = 500;
 
 const plural = (count, word) => `${count} ${word}${count === 1 ? "" : "s"}`;
 
-// How an entry of the journal reads: what it is about, the text, and how it ended.
+// The texts of a journal entry: its subject, its text and its outcome.
 const READ = {
   ran: ({ route, function: name, outcome, milliseconds, cold }) => ({
     what: route,
@@ -18,7 +20,7 @@ const READ = {
   }),
   posts: ({ counts, bytes }) => ({
     what: "@connections",
-    text: Object.entries(counts).map(([call, count]) => `${count} × ${call}`).join(", "),
+    text: callsText(counts),
     outcome: `${bytes} B`,
   }),
   connect: ({ connection, source, status }) => ({
@@ -36,7 +38,7 @@ const READ = {
     text: `${connection} ${reason}`.trim(),
     outcome: code,
   }),
-  log: ({ function: name, line }) => ({ what: name, text: line }),
+  log: (entry) => ({ what: entry.function, text: logText(entry) }),
   refused: ({ method, path, why, status }) => ({
     what: "refused",
     text: `${method} ${path}: ${why}`,
@@ -51,26 +53,68 @@ const READ = {
   event: ({ event }) => ({ what: "event", text: JSON.stringify(event) }),
 };
 
+function logText({ shown, line, traceback }) {
+  return traceback ? `${shown}\n${traceback}` : line;
+}
+
 export class Activity {
-  constructor(section) {
+  constructor(section, gateway) {
     this.section = section;
+    this.invocations = new Invocations(gateway);
     this.list = new BoundedList(find(".log", section), () => this.showCounts());
     this.counts = { ran: 0, cold: 0, failed: 0 };
+    this.search = find(".search", section);
+    this.held = null;
     section.addEventListener("change", () => this.filter());
-    find(".clear", section).addEventListener("click", () => {
-      this.counts = { ran: 0, cold: 0, failed: 0 };
-      this.list.clear();
-    });
+    this.search.addEventListener("input", () => this.filter());
+    find(".pause", section).addEventListener("click", () => this.pauseOrResume());
+    find(".clear", section).addEventListener("click", () => this.clear());
     this.filter();
     this.showCounts();
   }
 
+  clear() {
+    this.counts = { ran: 0, cold: 0, failed: 0 };
+    this.held = this.held && [];
+    this.invocations.clear();
+    this.list.clear();
+  }
+
+  // -- filter and pause ---------------------------------------------------------------------
+
   filter() {
     find(".log", this.section).dataset.show = find("input:checked", this.section).value;
+    for (const { entry: row } of this.list.kept) this.match(row);
     this.list.follow();
   }
 
+  // Hides a row without the searched text. Request and connection ids count as text.
+  match(row) {
+    const wanted = this.search.value.trim().toLowerCase();
+    const { request, connection } = row.dataset;
+    row.hidden = !`${row.textContent} ${request} ${connection}`.toLowerCase().includes(wanted);
+  }
+
+  pauseOrResume() {
+    const held = this.held;
+    this.held = held ? null : [];
+    find(".pause", this.section).setAttribute("aria-pressed", String(!held));
+    for (const entry of held ?? []) this.add(entry);
+    this.showCounts();
+  }
+
+  hold(entry) {
+    this.held.push(entry);
+    if (this.held.length > MOST_HELD) this.held.shift();
+    this.showCounts();
+  }
+
   add(entry) {
+    if (this.held) {
+      this.hold(entry);
+      return;
+    }
+    this.invocations.saw(entry);
     if (entry.kind === "log" && this.goesOn(entry)) return;
     const read = READ[entry.kind]?.(entry) ?? { what: entry.kind, text: JSON.stringify(entry) };
     const row = stamp("happened");
@@ -78,23 +122,50 @@ export class Activity {
     row.dataset.kind = entry.kind;
     row.dataset.level = level(entry);
     row.dataset.request = entry.request ?? "";
+    row.dataset.connection = entry.connection ?? "";
+    row.dataset.route = entry.route ?? "";
     setText(row, { time, outcome: "", took: "", cold: "", ...read });
+    this.offerDetails(row, entry);
+    this.match(row);
     this.tally(entry);
     if (entry.kind === "ran" && entry.error) this.blame(entry.request);
     this.list.add(row, read.text.length);
   }
 
-  // A handler's next line stands below its last one, so that a traceback reads as one.
-  goesOn({ request, line }) {
+  // A click unfolds the event, the response, the traceback and the posts of an invocation.
+  offerDetails(row, { kind, request }) {
+    const button = find(".unfold", row);
+    const details = find(".details", row);
+    if (kind !== "ran" || !request) {
+      button.remove();
+      details.remove();
+      return;
+    }
+    row.addEventListener("click", async ({ target }) => {
+      if (target.closest(".details")) return;
+      const unfolds = details.hidden;
+      if (unfolds) await this.invocations.show(request, details);
+      details.hidden = !unfolds;
+      button.setAttribute("aria-expanded", String(unfolds));
+      this.list.look();
+    });
+  }
+
+  // Appends a handler's line to its previous one, so that a traceback is one entry.
+  goesOn(entry) {
+    const { request } = entry;
+    const line = logText(entry);
     const { last } = this.list;
     const isNext = last?.entry.dataset.kind === "log" && last.entry.dataset.request === request;
     if (!isNext || last.characters > LONGEST_LOG) return false;
     find(".text", last.entry).append(`\n${line}`);
+    if (entry.error) last.entry.dataset.level = "bad";
+    this.match(last.entry);
     this.list.grow(line.length + 1);
     return true;
   }
 
-  // What a failed invocation has printed is shown with it: as a rule, the traceback.
+  // Shows the log lines of a failed invocation with it: usually the traceback.
   blame(request) {
     for (const { entry: row } of this.list.kept) {
       if (request && row.dataset.request === request) row.dataset.level = "bad";
@@ -113,11 +184,12 @@ export class Activity {
     const { dropped } = this.list;
     const facts = [plural(ran, "invocation"), `${cold} cold`, `${failed} failed`];
     if (dropped) facts.push(`${dropped} oldest dropped`);
+    if (this.held) facts.push(`paused, ${this.held.length} new`);
     find(".count", this.section).textContent = facts.join(" · ");
   }
 }
 
-// How much it concerns one: a failure, a status that is no success, or all is well.
+// The severity: bad for a failure, odd for a status other than 2xx, else good.
 function level({ kind, error, outcome }) {
   if (error) return "bad";
   return kind === "ran" && !/^2\d\d$/.test(outcome) ? "odd" : "good";

@@ -1,4 +1,4 @@
-// Trying again: later each time, and not at the same moment as every other page.
+// Retries with exponential backoff and jitter.
 
 // The delays, in seconds: between a half and the whole of 0.5, 1, 2, 4 … at most 30.
 export class Backoff {
@@ -17,7 +17,7 @@ export class Backoff {
   }
 }
 
-// Does something after the next delay; tells each second how many are left.
+// Runs an action after the next delay. Reports the seconds left, once a second.
 export class Retry {
   constructor(action, onWait, backoff = new Backoff()) {
     Object.assign(this, { action, onWait, backoff, timer: null });

@@ -1,8 +1,8 @@
-// The message: which connection sends it, the app's routes, and what was sent before.
+// The message: its sender, the app's routes, and recent messages.
 
 import { byteLength, find, readableSize, stamp } from "./dom.js";
 import { History } from "./history.js";
-import { example, memberPath, parse, selectRoute } from "./json.js";
+import { memberPath, parse, selectRoute } from "./json.js";
 
 const MOST_FRAME_BYTES = 32 * 1024;
 const LIFECYCLE = ["$connect", "$disconnect"];
@@ -11,6 +11,7 @@ const OPTION_CHARACTERS = 70;
 export class Composer {
   constructor(form, gateway) {
     Object.assign(this, { form, gateway, connections: [], routes: [], path: null });
+    this.examples = {};
     Object.assign(this, { draft: "", recalled: -1 });
     this.message = find("#message", form);
     this.routeChoice = find("#route", form);
@@ -27,9 +28,10 @@ export class Composer {
     this.message.addEventListener("keydown", (event) => this.key(event));
   }
 
-  // The gateway says what it serves, again after each of its restarts.
+  // Takes the gateway's description, also after each restart of the gateway.
   serve({ app_name, routes, selection_expression }) {
     this.routes = Object.keys(routes).filter((key) => !LIFECYCLE.includes(key));
+    this.examples = Object.fromEntries(this.routes.map((key) => [key, routes[key].example]));
     this.path = memberPath(selection_expression);
     this.history = new History(app_name);
     fill(this.routeChoice, this.routes.map((key) => [key, key]));
@@ -42,7 +44,7 @@ export class Composer {
     return this.routes.find((key) => key !== "$default") ?? "$default";
   }
 
-  // -- who sends ----------------------------------------------------------------------------
+  // -- sender -------------------------------------------------------------------------------
 
   offer(connection) {
     const choice = stamp("sender");
@@ -68,9 +70,9 @@ export class Composer {
     return this.connections.find((connection) => connection.name === name);
   }
 
-  // -- what is sent -------------------------------------------------------------------------
+  // -- text ---------------------------------------------------------------------------------
 
-  // What one writes oneself is the draft; a route's or a recent payload leaves it as it is.
+  // Typed text is the draft. Choosing a route or a recent payload does not change the draft.
   edited() {
     this.draft = this.message.value;
     this.recalled = -1;
@@ -89,10 +91,10 @@ export class Composer {
     this.refresh();
   }
 
-  // The last payload that went to this route, else an example.
+  // The last payload sent to this route, else the gateway's example.
   payloadFor(route) {
     const goesThere = (text) => this.path && selectRoute(text, this.path, this.routes) === route;
-    return this.history.payloads.find(goesThere) ?? example(this.path, route);
+    return this.history.payloads.find(goesThere) ?? this.examples[route] ?? "";
   }
 
   // Shows an earlier payload; -1 is the draft.
@@ -141,7 +143,7 @@ export class Composer {
     this.refresh();
   }
 
-  // -- what will come of it -----------------------------------------------------------------
+  // -- status -------------------------------------------------------------------------------
 
   refresh() {
     const { sender } = this;
@@ -162,7 +164,7 @@ export class Composer {
   }
 }
 
-// Puts these options, each a text and a value, below a menu's first, which is its name.
+// Replaces a menu's options, each a text and a value. Its first option, the title, stays.
 function fill(select, options) {
   const made = options.map(([text, value]) => new Option(text, value));
   select.replaceChildren(select.options[0], ...made);

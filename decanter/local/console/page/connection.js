@@ -5,7 +5,7 @@ import { byteLength, find, setText, stamp } from "./dom.js";
 import { FrameLog, hexadecimal } from "./frames.js";
 import { idInFrame } from "./identity.js";
 import { parse } from "./json.js";
-import { offers, withoutToken } from "./token.js";
+import { KeptToken, offers, withoutToken } from "./token.js";
 
 const LOST = [1006, 1012, 1013];
 const GOING_AWAY = 1001;
@@ -23,12 +23,21 @@ export class Connection {
     this.url = find(".url", this.panel);
     this.protocols = find(".protocols", this.panel);
     this.token = find(".token", this.panel);
+    this.keptToken = new KeptToken(name);
     this.log = new FrameLog(find(".log", this.panel), () => this.showCounts());
     this.retry = new Retry(() => this.connect(), (seconds) => this.showWait(seconds));
     this.counts = { sent: 0, received: 0 };
     this.label();
     this.listen(onRemove);
+    this.recallToken();
     this.showCounts();
+  }
+
+  // Restores a token and, if it is for another server, that server's URL.
+  recallToken() {
+    const { url, token } = this.keptToken.read();
+    this.token.value = token;
+    if (URL.canParse(url) && new URL(url).host !== location.host) this.url.value = url;
   }
 
   label() {
@@ -53,6 +62,7 @@ export class Connection {
     form.addEventListener("keydown", (event) => {
       if (event.key === "Escape" && this.isBusy) this.disconnect();
     });
+    form.addEventListener("input", () => this.keptToken.write(this.url.value, this.token.value));
     find(".remove", this.panel).addEventListener("click", () => onRemove(this));
     find(".clear", this.panel).addEventListener("click", () => {
       this.counts = { sent: 0, received: 0 };
@@ -74,7 +84,7 @@ export class Connection {
 
   // -- the socket ---------------------------------------------------------------------------
 
-  // Settles once it is known whether it is open.
+  // Resolves when the connection is open or has failed.
   async connect() {
     this.retry.cancel();
     const address = this.url.value.trim();
@@ -150,6 +160,7 @@ export class Connection {
 
   remove() {
     this.isRemoved = true;
+    this.keptToken.write("", "");
     this.retry.cancel();
     this.attempt?.socket.close(1000);
     this.panel.remove();
@@ -169,10 +180,10 @@ export class Connection {
     }
   }
 
-  // -- coming back --------------------------------------------------------------------------
+  // -- reconnect ----------------------------------------------------------------------------
 
-  // 1001 says that the gateway stops, or that the connection was idle or old: only the first is
-  // a reason to come back, and the live view tells which it was.
+  // The code 1001 has two causes: the gateway stops, or the connection is idle or too old. The
+  // page reconnects for the first one only. The live view shows which one it is.
   ended(code) {
     if (code === GOING_AWAY) this.wentAt = performance.now();
     const stopped = code === GOING_AWAY && !this.gateway.isUp;
@@ -185,7 +196,7 @@ export class Connection {
     if (this.retry.isWaiting || (wentWithIt && this.state === "closed")) this.comeBack();
   }
 
-  // With a growing delay; while it is the gateway that is away, as soon as that is back.
+  // Retries with backoff; if the gateway is down, waits until it is up again.
   comeBack() {
     this.comesBack = true;
     this.retry.cancel();
@@ -231,7 +242,7 @@ export class Connection {
   }
 }
 
-// The browser itself ends a connection that was accepted with none of the subprotocols it offered.
+// If the app chooses none of the offered subprotocols, the browser closes the connection.
 function whyRefused(status) {
   if (status === undefined) return "refused, or nothing listens there";
   return status === 101 ? "the app chose none of the subprotocols" : `refused with ${status}`;

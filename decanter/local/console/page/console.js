@@ -19,7 +19,7 @@ class Console {
     this.handshakes = new Handshakes();
     this.gateway = new Gateway(this);
     this.composer = new Composer(find("#composer"), this.gateway);
-    this.activity = new Activity(find("#activity"));
+    this.activity = new Activity(find("#activity"), this.gateway);
     this.roster = new Roster(find("#roster"), this.gateway, (id) => this.nameOf(id));
     find("#add").addEventListener("click", () => this.addAndFocus());
     find("#try").addEventListener("click", () => this.gateway.tryNow());
@@ -38,7 +38,7 @@ class Console {
       onChange: () => this.changed(),
       onRemove: (removed) => this.remove(removed),
     });
-    connection.url.value = this.gateway.websocketUrl;
+    connection.url.value ||= this.gateway.websocketUrl;
     this.connections.push(connection);
     find("#connections").append(connection.panel);
     this.composer.offer(connection);
@@ -76,15 +76,15 @@ class Console {
     this.roster.showOwn();
   }
 
-  // One after the other, so that each is recognised in the live view; a handler that hangs does
-  // not hold up the others for long.
+  // One at a time, so that each can be identified in the live view. The wait for one is limited,
+  // so a handler that hangs delays the others only shortly.
   async connectInTurn(connections) {
     for (const connection of connections) {
       await Promise.race([connection.connect(), pause(TURN_SECONDS)]);
     }
   }
 
-  // -- what the gateway tells ---------------------------------------------------------------
+  // -- events of the gateway ----------------------------------------------------------------
 
   up(info) {
     const isFirst = document.body.dataset.gateway === "unknown";

@@ -1,5 +1,5 @@
-// Finding and making elements, and how sizes and times read. Text is only ever set with
-// textContent: what a peer or the gateway sends is never markup.
+// Find and make elements; format sizes and times. Text is set with textContent only: data from a
+// peer or from the gateway never becomes markup.
 
 export const find = (selector, parent = document) => parent.querySelector(selector);
 

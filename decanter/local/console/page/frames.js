@@ -8,7 +8,7 @@ const MARKS = { sent: "↑", received: "↓", note: "·" };
 const FOLDED_CHARACTERS = 240;
 const SHOWN_BYTES = 64;
 
-// What a binary frame begins with, in hexadecimal.
+// The first bytes of a binary frame, in hexadecimal.
 export function hexadecimal(buffer) {
   const bytes = [...new Uint8Array(buffer, 0, Math.min(buffer.byteLength, SHOWN_BYTES))];
   const digits = bytes.map((byte) => byte.toString(16).padStart(2, "0")).join(" ");

@@ -1,4 +1,4 @@
-// The gateway that serves this page: what it serves, its live view, and whether it still answers.
+// The gateway that serves this page: its description, its live view, and its availability.
 
 import { Retry } from "./backoff.js";
 
@@ -10,9 +10,9 @@ async function getJson(path) {
   return response.json();
 }
 
-// Follows `/_gateway/events`; when they end, tries again until they are back.
+// Follows `/_gateway/events` and reconnects after a loss.
 //
-// The listener hears: up(info), down(), waiting(seconds), entry(entry).
+// Calls on the listener: up(info), down(), waiting(seconds), entry(entry).
 export class Gateway {
   constructor(listener) {
     this.listener = listener;
@@ -45,7 +45,7 @@ export class Gateway {
     this.listener.up(info);
   }
 
-  // The browser's own reconnecting is left out: it has one fixed delay, and never says when.
+  // Replaces the browser's own reconnect, which has a fixed delay and does not report it.
   lost(source) {
     if (source !== this.source) return;
     source.close();
@@ -63,6 +63,10 @@ export class Gateway {
     return (await getJson("_gateway/connections")).connections;
   }
 
+  async invocation(request) {
+    return getJson(`_gateway/invocations/${encodeURIComponent(request)}`);
+  }
+
   async close(id) {
     const path = `_gateway/connections/${encodeURIComponent(id)}`;
     await fetch(path, { method: "DELETE", headers: HEADERS });
@@ -73,7 +77,7 @@ export class Gateway {
   }
 }
 
-// The same address by the name under which this page was reached.
+// The same address with the host name of this page.
 function here(address) {
   const url = new URL(address);
   url.host = location.host;

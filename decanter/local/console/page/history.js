@@ -1,4 +1,4 @@
-// The last payloads that were sent, newest first, kept for the next visit if the browser allows.
+// The last payloads that were sent, newest first. They are kept if the browser allows it.
 
 const MOST = 20;
 const LONGEST = 8 * 1024;
@@ -29,12 +29,12 @@ export class History {
     this.write();
   }
 
-  // Storage may be full, or forbidden: then they last as long as the page.
+  // Storage may be full or forbidden. Then the payloads are lost with the page.
   write() {
     try {
       localStorage.setItem(this.key, JSON.stringify(this.payloads));
     } catch {
-      // nothing to do about it
+      // not kept
     }
   }
 }

@@ -1,5 +1,5 @@
-// Which of the gateway's connections a socket of this page is. A browser is not told, but the
-// live view tells of every handshake: if just one was answered while ours was, it is ours.
+// Finds the connection id of a socket. A browser does not get the id, but the live view lists every
+// handshake. If exactly one is answered during ours, it is ours.
 
 import { pause } from "./dom.js";
 
@@ -15,8 +15,8 @@ export class Handshakes {
     for (const watcher of this.watchers) watcher(entry);
   }
 
-  // Begins to watch; the function that it returns ends that and gives the one handshake that was
-  // answered meanwhile, or undefined where there were none or several.
+  // Starts to watch. Returns a function that ends the watch and returns the one handshake that was
+  // answered meanwhile; undefined if there was none or more than one.
   watch() {
     const seen = [];
     let watcher;
@@ -33,7 +33,7 @@ export class Handshakes {
   }
 }
 
-// API Gateway's own frames name the connection that they go to.
+// API Gateway's own frames contain the id of their connection.
 export function idInFrame(value) {
   const isText = (member) => typeof member === "string";
   const { connectionId, requestId } = Object(value);

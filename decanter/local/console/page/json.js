@@ -1,5 +1,5 @@
-// JSON as its sender wrote it: indenting keeps number formats, escapes and repeated keys, which
-// JSON.parse and JSON.stringify would not.
+// JSON as its sender wrote it: indenting keeps number formats, escapes and repeated keys.
+// JSON.parse and JSON.stringify would lose them.
 
 const TOKEN = /"(?:[^"\\]|\\.)*"|[{}[\],:]|[^\s{}[\],:"]+/g;
 const INDENT = "  ";
@@ -13,12 +13,12 @@ export function parse(text) {
   }
 }
 
-// Whether indenting makes it easier to read: an object or a list that is not empty.
+// True for an object or a list that is not empty: indenting makes it easier to read.
 export function isStructured(text) {
   return /^\s*[{[]\s*[^\s}\]]/.test(text) && parse(text).isJson;
 }
 
-// A line for each member and each item. The text has to be JSON.
+// Puts each member and each item on a line. The text must be JSON.
 export function indent(text) {
   let result = "";
   let depth = 0;
@@ -36,27 +36,17 @@ export function indent(text) {
   return result;
 }
 
-// The path of a route selection expression that names one member, else null.
+// The path in a route selection expression that names one member, else null.
 export function memberPath(expression) {
   const match = /^(?:\$\{request\.body\.([\w.]+)\}|\$request\.body\.([\w.]+))$/.exec(expression);
   return match ? (match[1] ?? match[2]).split(".") : null;
 }
 
-// The route that a message selects among these, as API Gateway does; undefined where none fits.
+// The route that API Gateway selects for a message; undefined if no route matches.
 export function selectRoute(text, path, routes) {
   const own = (value, name) => value !== null && Object.hasOwn(Object(value), name);
   let value = parse(text).value;
   for (const name of path) value = own(value, name) ? value[name] : undefined;
   const isKey = typeof value === "string" && !["$connect", "$disconnect"].includes(value);
   return [isKey ? value : "$default", "$default"].find((key) => routes.includes(key));
-}
-
-// A first message for a route: its key where the expression looks, and some data.
-export function example(path, route) {
-  const body = route === "$default" || !path ? {} : nest(path, route);
-  return JSON.stringify({ ...body, data: "hello world !" });
-}
-
-function nest([name, ...rest], value) {
-  return { [name]: rest.length ? nest(rest, value) : value };
 }

@@ -1,4 +1,4 @@
-// A list of entries that keeps only the newest ones and stays at its end while one reads there.
+// A list that keeps the newest entries and scrolls with them while its end is visible.
 
 export const MOST_ENTRIES = 500;
 export const MOST_CHARACTERS = 1024 * 1024;
@@ -19,7 +19,7 @@ export class BoundedList {
     new ResizeObserver(() => this.follow()).observe(element);
   }
 
-  // Whoever has scrolled up, or unfolded something, reads there: new entries leave it in place.
+  // New entries do not scroll the list while the reader has scrolled up or unfolded an entry.
   look() {
     const { scrollHeight, scrollTop, clientHeight } = this.element;
     this.follows = scrollHeight - scrollTop - clientHeight < END_PIXELS;
@@ -29,8 +29,8 @@ export class BoundedList {
     if (this.follows) this.element.scrollTop = this.element.scrollHeight;
   }
 
-  // Many entries may come between two frames of the screen; they are shown together. A page in
-  // the background is shown none, so what waits is bounded too.
+  // Entries that come between two animation frames are shown together. A page in the background
+  // gets no animation frames, so the waiting entries are bounded, too.
   add(entry, characters) {
     this.pending.append(entry);
     this.kept.push({ entry, characters: 0 });
@@ -41,7 +41,7 @@ export class BoundedList {
     return this.kept.at(-1);
   }
 
-  // The last entry has so many characters more.
+  // Adds characters to the size of the last entry.
   grow(characters) {
     this.last.characters += characters;
     this.characters += characters;
@@ -76,7 +76,7 @@ export class BoundedList {
     this.onChange();
   }
 
-  // One tab stop for the whole list: the arrows go from one entry's button to the next.
+  // The list is one tab stop. The arrow keys move between the buttons of its entries.
   key(event) {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (step) this.move(event, step);
@@ -84,7 +84,8 @@ export class BoundedList {
   }
 
   move(event, step) {
-    const buttons = [...this.element.querySelectorAll(".unfold")];
+    const all = [...this.element.querySelectorAll(".unfold")];
+    const buttons = all.filter((button) => button.checkVisibility());
     const at = buttons.indexOf(document.activeElement);
     const next = at < 0 ? buttons.at(step > 0 ? 0 : -1) : buttons[at + step];
     if (!next) return;

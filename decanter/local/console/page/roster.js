@@ -14,7 +14,7 @@ export class Roster {
     setInterval(() => this.showAges(), 1000);
   }
 
-  // Something has changed: read the list again, but not more often than one can look.
+  // Reads the list again after a change, at a limited rate.
   async refresh() {
     this.isStale = true;
     if (this.resting !== null) return;
@@ -28,11 +28,11 @@ export class Roster {
       const list = await this.gateway.connections();
       if (cleared === this.cleared) this.show(list);
     } catch {
-      // it has stopped, which the live view shows
+      // the gateway has stopped; the live view shows it
     }
   }
 
-  // The gateway has stopped: nothing is open, whatever an answer says that is still on its way.
+  // Empties the list: the gateway has stopped. A late answer is ignored.
   clear() {
     this.cleared += 1;
     this.isStale = false;
@@ -92,7 +92,7 @@ export class Roster {
     }
   }
 
-  // Marks those that are this page's own.
+  // Marks the connections of this page.
   showOwn() {
     for (const [id, row] of this.rows) setText(row, { own: this.ownName(id) });
   }

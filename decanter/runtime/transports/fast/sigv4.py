@@ -17,6 +17,7 @@ from decanter.runtime.transports.fast.http1 import Endpoint
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 SERVICE = "execute-api"
+TRACE_ID_SAFE = "-=;:+&[]{}\"',"
 
 _INNER = bytes(byte ^ 0x36 for byte in range(256))
 _OUTER = bytes(byte ^ 0x5C for byte in range(256))
@@ -43,6 +44,7 @@ class SignedRequests:
         credentials: the signing keys.
         region: the API's region.
         moment_ms: epoch milliseconds.
+        trace_id: of the event that is handled; sent unsigned, as botocore sends it.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class SignedRequests:
         credentials: Credentials,
         region: str,
         moment_ms: int,
+        trace_id: str | None = None,
     ) -> None:
         moment = datetime.fromtimestamp(moment_ms // 1000, UTC).strftime("%Y%m%dT%H%M%SZ")
         date = moment[:8]
@@ -63,6 +66,8 @@ class SignedRequests:
         names = ";".join(signed)
         lines = "".join(f"{name}:{value}\n" for name, value in signed.items())
         headers = "".join(f"{name}: {value}\r\n" for name, value in signed.items())
+        if trace_id:
+            headers += f"x-amzn-trace-id: {quote(trace_id, safe=TRACE_ID_SAFE)}\r\n"
         path = f"{endpoint.path}/@connections/"
 
         key = signing_key(credentials.secret_key, date, region)

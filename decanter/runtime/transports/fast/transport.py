@@ -6,6 +6,7 @@ are the same for all, and `http1` reads its answer from the bytes. `loop` serves
 docs/explanation/performance.md has the figures.
 """
 
+import os
 from collections.abc import Iterable, Iterator
 
 from botocore.exceptions import NoCredentialsError
@@ -23,6 +24,9 @@ from decanter.runtime.transports.fast.sigv4 import Credentials, SignedRequests
 from decanter.runtime.transports.fast.throttle import TokenBucket
 
 MOST_CONNECTIONS = 512
+
+TRACE_ID = "_X_AMZN_TRACE_ID"
+"""Lambda sets this environment variable anew for each event."""
 
 
 class FastTransport:
@@ -99,4 +103,5 @@ class FastTransport:
             Credentials(access_key, secret_key, token),
             self._region,
             self._clock.time_ms(),
+            os.environ.get(TRACE_ID),
         )

@@ -5,9 +5,11 @@ from functools import partial
 from hashlib import sha256
 from typing import Any, NamedTuple
 
+import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials as BotocoreCredentials
+from botocore.handlers import add_recursion_detection_header
 from botocore.utils import percent_encode
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -109,6 +111,23 @@ def test_an_id_is_encoded_once_on_the_wire_and_twice_for_signing() -> None:
     assert line == "POST /v1/@connections/L0SM9cOFvHcCIhw%3D HTTP/1.1"
     assert requests._canonical.digest() == sha256(b"POST\n/v1/%40connections/").digest()
     assert fields["x-amz-date"] == "19700101T000000Z"
+
+
+def test_the_trace_id_is_sent_as_botocore_sends_it() -> None:
+    """Quoted, and not signed."""
+    endpoint = Endpoint.parse("https://a1b2c3d4e5.execute-api.eu-west-1.amazonaws.com/v1")
+    signed = (Credentials("A", SECRET), "eu-west-1", 0)
+    trace = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=a\r\nb"
+    _, plain, _ = parsed(SignedRequests("POST", endpoint, b"x", *signed).render("c"))
+    _, fields, _ = parsed(SignedRequests("POST", endpoint, b"x", *signed, trace).render("c"))
+    environment = {"AWS_LAMBDA_FUNCTION_NAME": "f", "_X_AMZN_TRACE_ID": trace}
+    theirs = AWSRequest("POST", "https://host/")
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        add_recursion_detection_header({"headers": theirs.headers})
+    assert fields.pop("x-amzn-trace-id") == theirs.headers["X-Amzn-Trace-Id"]
+    assert fields == plain
 
 
 def test_an_id_without_utf8_form_is_sent_and_left_to_the_server_to_refuse() -> None:

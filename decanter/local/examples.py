@@ -1,0 +1,56 @@
+"""A first message for a route: the console and the client suggest it."""
+
+import json
+import re
+from typing import Any
+
+from decanter.project.declaration import Declaration
+
+ONE_MEMBER = re.compile(r"\$request\.body\.([\w\-.]+)|\$\{request\.body\.([^{}]+)\}")
+"""A selection expression that looks at one member of the message."""
+
+UNTYPED = {"data": "hello world !"}
+"""The payload of a route that declares no type."""
+
+
+def examples(declared: Declaration, expression: str, routes: list[str]) -> dict[str, str | None]:
+    """Return a message for each of the routes.
+
+    Args:
+        declared: the app; its routers know the payloads.
+        expression: the API's route selection expression.
+        routes: route keys.
+
+    Returns:
+        JSON texts; None where no message that selects the route can be made.
+    """
+    payloads = {
+        route.route_key: route.example for router in declared.routers for route in router.routes
+    }
+    return {key: message(expression, key, payloads.get(key)) for key in routes}
+
+
+def message(expression: str, route_key: str, payload: Any = None) -> str | None:
+    """Return a message for one route; its payload may be None."""
+    body = payload if isinstance(payload, dict) else UNTYPED
+    if route_key in ("$connect", "$disconnect"):
+        return None
+    if route_key == "$default":
+        return compact(body)
+    match = ONE_MEMBER.fullmatch(expression)
+    if match is None:
+        return None
+    return compact(with_member(body, (match[1] or match[2]).split("."), route_key))
+
+
+def with_member(body: Any, path: list[str], value: str) -> dict[str, Any]:
+    """Return the object with this value at the path, which comes first."""
+    name, *rest = path
+    members = body if isinstance(body, dict) else {}
+    inner = with_member(members.get(name), rest, value) if rest else value
+    return {name: inner} | {key: each for key, each in members.items() if key != name}
+
+
+def compact(body: Any) -> str:
+    """Return JSON without spaces between its members."""
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":"))

@@ -1,0 +1,90 @@
+"""The gateway's side of debugging: its terminal, lent to one stopped process at a time."""
+
+import asyncio
+import importlib.util
+import os
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Protocol
+
+from decanter.errors import ServiceError
+
+
+class Output(Protocol):
+    """What else is written to the terminal."""
+
+    def hold(self) -> None:
+        """Keep further lines."""
+
+    def release(self) -> None:
+        """Write the lines that were kept."""
+
+
+class Terminal:
+    """The terminal that the gateway was started on.
+
+    Args:
+        descriptor: the terminal, open for reading and writing.
+        output: held while a process has the terminal.
+    """
+
+    def __init__(self, descriptor: int, output: Output) -> None:
+        self.descriptor = descriptor
+        self._output = output
+        self._lock = asyncio.Lock()
+
+    @asynccontextmanager
+    async def lent(self) -> AsyncIterator[None]:
+        """Wait for the terminal, and keep it until the block ends."""
+        async with self._lock:
+            self._output.hold()
+            try:
+                yield
+            finally:
+                self._output.release()
+
+
+class Ports:
+    """The ports on which the functions' processes wait for an editor's debugger.
+
+    Args:
+        first: the port of the first function that asks; the next one has the next port.
+        note: takes a line for the user.
+    """
+
+    def __init__(self, first: int, note: Callable[[str], None]) -> None:
+        self._first = first
+        self._note = note
+        self._ports: dict[str, int] = {}
+
+    def of(self, function: str) -> int:
+        """Return a function's port, the same one after each reload."""
+        if function not in self._ports:
+            self._ports[function] = self._first + len(self._ports)
+            self._note(f"debugpy: {function} on 127.0.0.1:{self._ports[function]}")
+        return self._ports[function]
+
+
+def open_terminal() -> int:
+    """Open the terminal of standard input for reading and writing.
+
+    Raises:
+        ServiceError: standard input is not a terminal.
+    """
+    try:
+        return os.open(os.ttyname(sys.stdin.fileno()), os.O_RDWR | os.O_NOCTTY)
+    except (OSError, ValueError) as error:
+        raise ServiceError(
+            "--debug needs a terminal on standard input: start it in one, or use --debugpy PORT"
+        ) from error
+
+
+def check_debugpy() -> None:
+    """Check that debugpy can be imported.
+
+    Raises:
+        ServiceError: it is not installed.
+    """
+    if importlib.util.find_spec("debugpy") is None:
+        raise ServiceError(f"--debugpy needs debugpy: {sys.executable} -m pip install debugpy")
