@@ -15,6 +15,7 @@ THIS = "tests/test_plain_english.py"
 
 # Folders and files that are not rewritten yet. Remove an entry when it is done.
 UNDONE = (
+    "docs/reference/command-line.md",
     "CHANGELOG.md",
     "CONTRIBUTING.md",
     "SECURITY.md",

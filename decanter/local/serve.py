@@ -265,7 +265,7 @@ class _Service:
         for warning in about["warnings"]:
             self._journal.note(warning, error=True)
         if self._options.host not in LOOPBACK:
-            text = "whoever reaches this machine can connect, post to clients and read the journal"
+            text = "whoever reaches this machine can connect, post to clients, and read all events"
             self._journal.note(f"it listens on {self._options.host}: {text}", error=True)
         self._journal.hello(about, banner(about))
 

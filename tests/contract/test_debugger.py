@@ -138,7 +138,7 @@ def test_without_a_debugger_the_remedy_is_named(small: SmallProject) -> None:
         (["--debug", "--debugpy", "5678"], "not allowed with argument --debug"),
     ],
 )
-def test_what_cannot_be_debugged_is_one_line(
+def test_an_option_that_cannot_work_is_one_line(
     small: SmallProject, option: list[str], said: str
 ) -> None:
     if option == ["--debugpy", "5678"] and importlib.util.find_spec("debugpy"):

@@ -34,7 +34,7 @@ def row(action: argparse.Action) -> str:
         return ""
     if isinstance(action, argparse._SubParsersAction):
         names = " or ".join(f"`{name}`" for name in action.choices)
-        return f"| {names} | what to do; `--help` after it tells what that takes |\n"
+        return f"| {names} | the action; `--help` after it lists its arguments |\n"
     if action.choices:
         value = "{" + ",".join(map(str, action.choices)) + "}"
     else:

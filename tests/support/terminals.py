@@ -22,7 +22,7 @@ os.execv(sys.argv[1], sys.argv[1:])
 
 
 class Terminal:
-    """A program's terminal; the program is started by `open` and told to end with the block."""
+    """A program's terminal; `open` starts the program and ends it with the block."""
 
     def __init__(self, *command: str, cwd: Path = ROOT) -> None:
         self._command = command

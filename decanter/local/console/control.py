@@ -7,8 +7,7 @@ header of ours, which a form cannot send.
 
 import asyncio
 import json
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
@@ -42,7 +41,9 @@ PAGE_HEADERS = (
 KEEP_ALIVE_SECONDS = 15.0
 SCHEDULES = "/_gateway/schedules/"
 INVOCATIONS = "/_gateway/invocations/"
-OFFERED_TOKEN = re.compile(r"(decanter\.token\"?\s*,\s*\"?)[^\s,\"\\]+")
+PROTOCOLS = "sec-websocket-protocol"
+MARKER = "decanter.token"
+"""The framework's `WebTokens` takes the subprotocol after this one as the token."""
 
 NOT_FOUND = message(404, "Not Found")
 NOT_ALLOWED = message(405, "Method Not Allowed")
@@ -179,9 +180,24 @@ def may_change(request: Request) -> bool:
 
 
 def without_tokens(kept: dict[str, Any]) -> dict[str, Any]:
-    """Return an invocation's event and response without the token that a client offered."""
-    masked: dict[str, Any] = json.loads(OFFERED_TOKEN.sub(r"\1(the token)", json.dumps(kept)))
+    """Return an invocation's event and response without its client's tokens, wherever they are."""
+    text = json.dumps(kept)
+    for token in tokens_of(kept["event"]):
+        text = text.replace(json.dumps(token)[1:-1], "(the token)")
+    masked: dict[str, Any] = json.loads(text)
     return masked
+
+
+def tokens_of(event: Mapping[str, Any]) -> list[str]:
+    """Return the tokens of a `$connect` event: subprotocol, query parameter, Authorization."""
+    headers: dict[str, list[str]] = {}
+    for name, values in (event.get("multiValueHeaders") or {}).items():
+        headers.setdefault(name.lower(), []).extend(values)
+    offers = [each.strip() for each in ",".join(headers.get(PROTOCOLS, ())).split(",")]
+    found = offers[offers.index(MARKER) + 1 :][:1] if MARKER in offers else []
+    found.append((event.get("queryStringParameters") or {}).get("token", ""))
+    found += [value.rpartition(" ")[2] for value in headers.get("authorization", ())]
+    return [token for token in found if token]
 
 
 def summary(connection: Connection, now: float) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from decanter.runtime.transports.fast.throttle import TokenBucket
 MOST_CONNECTIONS = 512
 
 TRACE_ID = "_X_AMZN_TRACE_ID"
-"""Lambda sets this environment variable anew for each event."""
+"""Lambda sets this environment variable before each event."""
 
 
 class FastTransport:

@@ -23,10 +23,28 @@ def test_what_may_change_something(name: str, value: str, may: bool) -> None:
     assert may_change(Request("POST", "/_gateway/faults", ((name, value),))) is may
 
 
-def test_a_token_that_a_client_offered_is_masked_in_its_event() -> None:
-    headers = {"Sec-WebSocket-Protocol": "v1, decanter.token, s3cret.t0ken"}
-    many = {"Sec-WebSocket-Protocol": ["decanter.token, s3cret.t0ken"]}
-    kept = {"event": {"headers": headers, "multiValueHeaders": many}, "response": None}
-    event = without_tokens(kept)["event"]
-    assert event["headers"] == {"Sec-WebSocket-Protocol": "v1, decanter.token, (the token)"}
-    assert "s3cret" not in json.dumps(event)
+@pytest.mark.parametrize(
+    ("values", "parameters"),
+    [
+        ({"Sec-WebSocket-Protocol": ["v1, decanter.token, s3cret.t0ken"]}, None),
+        ({"sec-websocket-protocol": ["decanter.token", "s3cret.t0ken"]}, None),
+        ({"Authorization": ["Bearer s3cret.t0ken"]}, None),
+        ({}, {"token": "s3cret.t0ken"}),
+    ],
+)
+def test_a_clients_token_is_masked_wherever_it_is_in_its_event(
+    values: dict[str, list[str]], parameters: dict[str, str] | None
+) -> None:
+    event = {
+        "headers": {name: each[-1] for name, each in values.items()},
+        "multiValueHeaders": values,
+        "queryStringParameters": parameters,
+    }
+    masked = without_tokens({"event": event, "response": {"body": "not s3cret.t0ken"}})
+    assert "s3cret" not in json.dumps(masked)
+    assert masked["response"] == {"body": "not (the token)"}
+
+
+def test_an_event_without_a_token_is_shown_as_it_is() -> None:
+    kept = {"event": {"body": "decanter.token, x"}, "response": None}
+    assert without_tokens(kept) == kept
