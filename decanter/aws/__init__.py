@@ -1,1 +1,1 @@
-"""Putting the project on AWS: its template, its package, its tables, its stack."""
+"""AWS: the project's template, package, tables and stack."""

@@ -1,10 +1,9 @@
-"""What each function may do on AWS: one source, written as roles or as Chalice's policy files.
+"""The permissions of each function on AWS, as roles or as Chalice's policy files.
 
-A function's rights are what its app's objects say that it calls, and its own log. The template
-names the stack's own resources. Chalice's policy files are literal, so they name what is known
-before anything exists: the table by its configured name, in any region of the account; the API
-not at all, only its stage.
-Source of the ARNs' shapes: AWS's Service Authorization Reference.
+A function may do the calls that its app's objects declare, and write its own log. The template
+refers to the stack's own resources. Chalice's policy files are literal and can only use what is
+known in advance: the table's configured name in any region of the account, and the API's stage but
+not its id. Source of the ARNs' shapes: AWS's Service Authorization Reference.
 """
 
 import json
@@ -22,8 +21,8 @@ Section = dict[str, Any]
 
 _STREAM_ACTIONS = ("logs:CreateLogStream", "logs:PutLogEvents")
 
-# What Lambda does as the function, where the configuration asks for it; neither kind of resource
-# can be named beforehand (AWS Lambda Developer Guide, "VPC" and "X-Ray").
+# What Lambda does with the function's role if the configuration asks for it. Neither kind of
+# resource can be named in advance (AWS Lambda Developer Guide, "VPC" and "X-Ray").
 _VPC_ACTIONS = [
     "ec2:CreateNetworkInterface",
     "ec2:DeleteNetworkInterface",
@@ -33,25 +32,25 @@ _XRAY_ACTIONS = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"]
 
 
 class Names(Protocol):
-    """How a policy calls the resources that it is about."""
+    """How a policy names the resources that it covers."""
 
     log_actions: tuple[str, ...]
 
     def table(self, table: TableDeclaration) -> Json:
-        """A table's ARN."""
+        """Return a table's ARN."""
         ...
 
     def connections(self, method: str) -> Json:
-        """The ARN of all connections of the API, for one HTTP method on them."""
+        """Return the ARN of all connections of the API, for one HTTP method."""
         ...
 
     def log_group(self, function: str) -> Json:
-        """The ARN of a function's log group and all streams in it."""
+        """Return the ARN of a function's log group and all its streams."""
         ...
 
 
 class StackNames:
-    """The resources of the stack that the policy is part of."""
+    """The resources of the stack that contains the policy."""
 
     log_actions: tuple[str, ...] = _STREAM_ACTIONS
 
@@ -59,11 +58,11 @@ class StackNames:
         self._project = project
 
     def table(self, table: TableDeclaration) -> Json:
-        """A table's ARN."""
+        """Return a table's ARN."""
         return {"Fn::GetAtt": [table.logical_id, "Arn"]}
 
     def connections(self, method: str) -> Json:
-        """This API and this stage, the latter by name: a reference to it would be circular."""
+        """Return this API at this stage; the stage by name, as a reference would be circular."""
         api = (
             "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:"
             f"${{{WEBSOCKET_API}}}"
@@ -71,14 +70,14 @@ class StackNames:
         return {"Fn::Sub": f"{api}/{self._project.api_stage}/{method}/@connections/*"}
 
     def log_group(self, function: str) -> Json:
-        """The declared group: CloudFormation's attribute ends with the `:*` that IAM wants."""
+        """Return the declared group; its `Arn` attribute ends with the `:*` that IAM needs."""
         return {"Fn::GetAtt": [log_group_id(function), "Arn"]}
 
 
 class LiteralNames:
-    """The same before there is a stack, as `chalice deploy` sends a policy as it is written."""
+    """The resources before there is a stack: `chalice deploy` sends a policy as it is written."""
 
-    # Lambda itself makes the log group, as this role, when `chalice deploy` made none.
+    # Lambda creates the log group with this role if `chalice deploy` created none.
     log_actions: tuple[str, ...] = ("logs:CreateLogGroup", *_STREAM_ACTIONS)
 
     def __init__(self, project: Project, declaration: Declaration) -> None:
@@ -86,28 +85,28 @@ class LiteralNames:
         self._declaration = declaration
 
     def table(self, table: TableDeclaration) -> Json:
-        """The table that the stage's configuration names, in any region."""
+        """Return the table with the name in the stage's configuration, in any region."""
         name = self._project.table_name(table, self._declaration)
         return f"arn:*:dynamodb:*:*:table/{name}"
 
     def connections(self, method: str) -> Json:
-        """Every API that has a stage of this name, as this API's id is not known yet."""
+        """Return every API with a stage of this name: this API's id is not known yet."""
         return f"arn:*:execute-api:*:*:*/{self._project.api_stage}/{method}/@connections/*"
 
     def log_group(self, function: str) -> Json:
-        """The group that Lambda derives from the function's name, which Chalice makes."""
+        """Return the group that Lambda derives from the name that Chalice gives the function."""
         name = f"{self._project.app_name}-{self._project.chalice_stage}-{function}"
         return f"arn:*:logs:*:*:log-group:/aws/lambda/{name}:*"
 
 
 def is_declared(declaration: Declaration, function: str) -> bool:
-    """Whether the app says what the function calls; if not, its policy is Chalice's business."""
+    """True if the app declares what the function calls. If not, its policy is left to Chalice."""
     needs = [*(t.actions for t in declaration.tables), *(r.posts for r in declaration.routers)]
     return any(function in need for need in needs)
 
 
 def policy(project: Project, declaration: Declaration, function: str, names: Names) -> Section:
-    """The function's policy document."""
+    """Return the function's policy document."""
     statements = [
         *_declared(declaration, function, names),
         _statement("Logs", [*names.log_actions], [names.log_group(function)]),
@@ -117,10 +116,10 @@ def policy(project: Project, declaration: Declaration, function: str, names: Nam
 
 
 def roles(project: Project, declaration: Declaration) -> Section:
-    """A role for each function that says what it calls, by logical id.
+    """Return a role for each function that declares its calls, by logical id.
 
-    Whole roles: Chalice makes one for each function only where its configuration names a policy
-    file for each; elsewhere all functions share one, which these then replace.
+    These are whole roles. Chalice makes a role for each function only if its configuration names a
+    policy file for each. Otherwise all functions share one role, which these replace.
     """
     names = StackNames(project)
     return {
@@ -130,7 +129,7 @@ def roles(project: Project, declaration: Declaration) -> Section:
 
 
 def role_references(project: Project, declaration: Declaration) -> dict[str, Json]:
-    """The `Role` property of each function that has a role of its own, by configuration key."""
+    """Return the `Role` property of each function with its own role, by configuration key."""
     return {
         function: {"Fn::GetAtt": [role_id(function), "Arn"]}
         for function in _managed(project, declaration)
@@ -138,10 +137,10 @@ def role_references(project: Project, declaration: Declaration) -> dict[str, Jso
 
 
 def policy_files(project: Project, declaration: Declaration) -> dict[str, str]:
-    """The policy files for `chalice deploy`, by name, for the project's stage.
+    """Return the policy files for `chalice deploy` at the project's stage, by name.
 
-    Only those that the stage's configuration names as `policy-STAGE-FUNCTION.json`: another file
-    is the user's own.
+    Only files that the stage's configuration names as `policy-STAGE-FUNCTION.json`: any other file
+    belongs to the user.
     """
     names = LiteralNames(project, declaration)
     files = {}
@@ -154,17 +153,17 @@ def policy_files(project: Project, declaration: Declaration) -> dict[str, str]:
 
 
 def role_id(function: str) -> str:
-    """What Chalice calls a function's role in a template, where it has one of its own."""
+    """Return Chalice's logical id for a function's own role."""
     return str(to_cfn_resource_name(f"{function}_role"))
 
 
 def log_group_id(function: str) -> str:
-    """What Chalice calls a function's log group, where the configuration sets a retention."""
+    """Return Chalice's logical id for a function's log group, if a retention is configured."""
     return str(to_cfn_resource_name(f"{function}-log-group"))
 
 
 def _managed(project: Project, declaration: Declaration) -> list[str]:
-    """The functions whose role is ours to write."""
+    """Return the functions whose role Decanter writes."""
     return [
         function
         for function in declaration.functions

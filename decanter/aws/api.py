@@ -1,9 +1,10 @@
-"""The WebSocket API in the merge template: what Chalice's own has not.
+"""The WebSocket API in the merge template: additions to Chalice's own API.
 
 Chalice models three routes, a fixed selection expression, and a deployment whose logical id never
-changes. API Gateway serves the snapshot of the routes that a deployment took when it was made, and
-CloudFormation makes a new one only under a new logical id: so changed routes would never go live.
-Source: Chalice 1.34, `package.py`; API Gateway Developer Guide, "Deploying WebSocket APIs".
+changes. API Gateway serves the snapshot of the routes that was taken when the deployment was
+created. CloudFormation creates a new deployment only under a new logical id, so with Chalice's
+template, changed routes would never go live. Source: Chalice 1.34, `package.py`; API Gateway
+Developer Guide, "Deploying WebSocket APIs".
 """
 
 import hashlib
@@ -36,7 +37,7 @@ _CHALICES = {
     "$disconnect": ("Disconnect", "DisconnectRoute"),
 }
 
-# No query string, which may carry a token, and no message.
+# Without the query string, which may contain a token, and without messages.
 _ACCESS_LOG_FIELDS = (
     "requestTime",
     "requestId",
@@ -48,29 +49,29 @@ _ACCESS_LOG_FIELDS = (
 
 
 def parameters() -> Section:
-    """What one may want otherwise for one stage than for another."""
+    """Return the parameters that may differ between stages."""
     choice = {"Type": "String", "AllowedValues": ["false", "true"], "Default": "false"}
     return {
         RATE_PARAMETER: {
             "Type": "Number",
             "MinValue": 1,
             "Default": 500,
-            "Description": "Messages and new connections a second that the stage takes on average.",
+            "Description": "Rate limit of the stage: messages and new connections per second.",
         },
         BURST_PARAMETER: {
             "Type": "Number",
             "MinValue": 1,
             "Default": 1000,
-            "Description": "How many of them it takes at once.",
+            "Description": "Burst limit of the stage: messages and new connections at once.",
         },
         METRICS_PARAMETER: {
             **choice,
-            "Description": "Whether CloudWatch gets metrics of each route, which it bills.",
+            "Description": "Send metrics of each route to CloudWatch, which charges for them.",
         },
         ACCESS_LOGS_PARAMETER: {
             **choice,
             "Description": (
-                "Whether each event is logged; the account needs a CloudWatch role for "
+                "Log each event. The account needs a CloudWatch role for "
                 "API Gateway in this region first."
             ),
         },
@@ -78,7 +79,7 @@ def parameters() -> Section:
 
 
 def conditions() -> Section:
-    """Whether access logs are kept; and one that never holds, for what Chalice makes in vain."""
+    """Return the condition for access logs, and a false one for unused resources of Chalice."""
     return {
         ACCESS_LOGS_CONDITION: {"Fn::Equals": [{"Ref": ACCESS_LOGS_PARAMETER}, "true"]},
         NEVER_CONDITION: {"Fn::Equals": [{"Ref": "AWS::StackName"}, ""]},
@@ -86,15 +87,15 @@ def conditions() -> Section:
 
 
 def resources(project: Project, declaration: Declaration, retention: Section) -> Section:
-    """What is laid over Chalice's API and added to it.
+    """Return what is merged into Chalice's API, and what is added to it.
 
     Args:
-        project: whose API.
+        project: the project with the API.
         declaration: what its app declares.
         retention: a log group's `RetentionInDays`.
 
     Raises:
-        ProjectError: the app's routers are of different minds about the selection expression.
+        ProjectError: the app's routers have different selection expressions.
     """
     expression = _expression(project, declaration)
     routes = _routes(declaration)
@@ -102,7 +103,7 @@ def resources(project: Project, declaration: Declaration, retention: Section) ->
     found: Section = {
         **routes,
         deployment: _deployment(sorted(routes)),
-        # Nothing refers to Chalice's own: without a snapshot of its own, it is not made at all.
+        # Nothing refers to Chalice's deployment. With a false condition it is not created at all.
         DEPLOYMENT: {"Condition": NEVER_CONDITION},
         STAGE: {"Properties": _stage(project, deployment)},
         ACCESS_LOG_GROUP: {
@@ -119,7 +120,7 @@ def resources(project: Project, declaration: Declaration, retention: Section) ->
 
 
 def outputs(project: Project) -> Section:
-    """Where clients connect."""
+    """Return the URL that clients connect to."""
     return {
         "APIGatewayURL": {
             "Description": "API Gateway Websocket URL",
@@ -129,7 +130,7 @@ def outputs(project: Project) -> Section:
 
 
 def management_endpoint(project: Project) -> Section:
-    """The URL of @connections, from the API's own id: it is known where no event is."""
+    """Return the URL of @connections, built from the API's id: not every function gets an event."""
     return {"Fn::Sub": f"https://{_host()}/{project.api_stage}"}
 
 
@@ -138,18 +139,18 @@ def _host() -> str:
 
 
 def _expression(project: Project, declaration: Declaration) -> str | None:
-    """What the app's routers select by; None without one, which leaves Chalice's."""
+    """Return the routers' selection expression; None if no router has one, to keep Chalice's."""
     expressions = sorted({router.expression for router in declaration.routers})
     if len(expressions) > 1:
         raise ProjectError(
-            f"{project.directory / 'app.py'}: an API has one route selection expression, its "
-            f"routers have {' and '.join(expressions)}: give them the same"
+            f"{project.directory / 'app.py'}: an API has one route selection expression, but its "
+            f"routers have {' and '.join(expressions)}: use the same one in all routers"
         )
     return expressions[0] if expressions else None
 
 
 def _routes(declaration: Declaration) -> Section:
-    """Chalice's routes with operation names; the routers' own, if messages have a handler."""
+    """Return Chalice's routes with operation names, and the routers' if messages are handled."""
     routes: Section = {}
     for route_key in declaration.websocket:
         part, operation_name = _CHALICES[route_key]
@@ -161,9 +162,10 @@ def _routes(declaration: Declaration) -> Section:
 
 
 def route_id(route_key: str) -> str:
-    """A route's logical id, a different one for each key.
+    """Return a route's logical id, which differs for each key.
 
-    Logical ids have letters and digits only; what a key loses by that, a digest keeps apart.
+    Logical ids contain only letters and digits. A digest distinguishes keys that would otherwise
+    become equal.
     """
     letters = "".join(c for c in route_key if c.isascii() and c.isalnum())
     exact = letters == route_key and route_key == route_key.lower()
@@ -213,7 +215,7 @@ def _stage(project: Project, deployment: str) -> Section:
 
 
 def _digest(expression: str | None, declaration: Declaration, routes: Section) -> str:
-    """Of all that a deployment takes a snapshot of, and of the handlers behind it."""
+    """Return a digest of everything in the deployment's snapshot, and of the handlers behind it."""
     handlers = {key: [h.name, h.function] for key, h in declaration.websocket.items()}
     functions = [
         [route.route_key, route.function]

@@ -1,4 +1,4 @@
-"""Byte code and zip files that follow from their content alone, whenever they are made."""
+"""Byte code and zip files that depend on their content alone, not on the time of the build."""
 
 import hashlib
 import subprocess
@@ -6,25 +6,25 @@ import sys
 import zipfile
 from pathlib import Path
 
-# Where Lambda unpacks a function's code. Byte code holds the path of its source: with this one it
-# is the same wherever it is made, and an import on Lambda finds nothing to correct.
+# The folder where Lambda unpacks a function's code. Byte code contains the path of its source: with
+# this path, byte code is the same wherever it is made, and an import on Lambda corrects nothing.
 TASK_ROOT = "/var/task"
-# The oldest that a zip file can say.
+# The oldest date that a zip file can hold.
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _REGULAR_FILE = 0o100644 << 16
 
 
 def compile_all(root: Path, *folders: Path) -> None:
-    """Write byte code beside the sources, which Python then takes without looking at them.
+    """Write byte code next to the sources; Python uses it without checking the sources.
 
-    Lambda's file system is read-only: without it, every cold start compiles every module anew. A
-    time stamp would not survive the zip; a checked hash would read each source.
+    Lambda's file system is read-only, so without byte code every cold start compiles every module
+    again. The zip does not keep time stamps, and a checked hash would read each source.
 
-    In a process of its own, because `marshal` writes what else refers to a constant into it.
+    Runs in its own process, because `marshal` output depends on other references to a constant.
 
     Args:
-        root: what becomes the task's root.
-        folders: those under it to compile; what does not compile is left as it is.
+        root: the folder that becomes the task's root on Lambda.
+        folders: the folders in `root` to compile; files that do not compile are left as they are.
     """
     command = [
         *(sys.executable, "-I", "-m", "compileall", "-q", "-f"),
@@ -34,7 +34,7 @@ def compile_all(root: Path, *folders: Path) -> None:
 
 
 def normalise(path: Path) -> None:
-    """Write a zip file again: sorted, undated, readable by all, compressed as well as it goes."""
+    """Rewrite a zip file: sorted, with a fixed date, readable by all, with maximum compression."""
     with zipfile.ZipFile(path) as old:
         contents = {name: old.read(name) for name in old.namelist()}
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as new:
@@ -46,5 +46,5 @@ def normalise(path: Path) -> None:
 
 
 def sha256(path: Path) -> str:
-    """A file's digest, in hexadecimal."""
+    """Return a file's digest, in hexadecimal."""
     return hashlib.sha256(path.read_bytes()).hexdigest()

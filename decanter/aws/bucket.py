@@ -1,4 +1,4 @@
-"""The S3 bucket through which code and templates reach Lambda and CloudFormation."""
+"""The S3 bucket that passes code and templates to Lambda and CloudFormation."""
 
 import hashlib
 import re
@@ -11,22 +11,22 @@ from botocore.exceptions import ClientError
 from decanter.aws.errors import explained
 from decanter.errors import AWSError
 
-# What DeleteObjects takes at once.
+# The limit of DeleteObjects.
 DELETED_AT_ONCE = 1000
-# What the last part of a key is that `Bucket.key` made.
+# The pattern of the last part of a key from `Bucket.key`.
 _OURS = re.compile(r"[0-9a-f]{64}\.(zip|json)")
 
 
 class Bucket:
-    """A bucket, and the part of it that is one stack's: `decanter/STACK/`.
+    """A bucket, and the prefix in it that belongs to one stack: `decanter/STACK/`.
 
-    A key holds the content's hash, so an object that is there never has to be sent again.
+    A key contains the content's hash, so an object that exists is never uploaded again.
 
     Args:
-        client: S3's.
-        name: the bucket's.
-        region: where it has to be: Lambda takes code only from its own region.
-        suffix: the region's domain, as `amazonaws.com`.
+        client: botocore's S3 client.
+        name: the bucket's name.
+        region: the region that it must be in: Lambda takes code only from its own region.
+        suffix: the region's domain, such as `amazonaws.com`.
     """
 
     def __init__(self, client: Any, name: str, region: str, suffix: str) -> None:
@@ -36,10 +36,10 @@ class Bucket:
         self._suffix = suffix
 
     def check(self) -> None:
-        """Check that the bucket is there, and where.
+        """Check that the bucket exists and is in the right region.
 
         Raises:
-            AWSError: it is not, or is elsewhere.
+            AWSError: it does not exist, or is in another region.
         """
         with explained(f"look at bucket {self.name}"):
             try:
@@ -48,25 +48,25 @@ class Bucket:
                 if error.response["Error"]["Code"] not in {"404", "NoSuchBucket"}:
                     raise
                 raise AWSError(
-                    f"there is no bucket {self.name}: make it with `aws s3 mb s3://{self.name} "
+                    f"there is no bucket {self.name}: create it with `aws s3 mb s3://{self.name} "
                     f"--region {self._region}`, or name another with --s3-bucket"
                 ) from error
         headers = answer["ResponseMetadata"]["HTTPHeaders"]
         region = answer.get("BucketRegion") or headers.get("x-amz-bucket-region") or self._region
         if region != self._region:
             raise AWSError(
-                f"bucket {self.name} is in {region}, the stack in {self._region}, and Lambda takes "
-                "code from its own region only: name another with --s3-bucket, or give "
+                f"bucket {self.name} is in {region}, the stack is in {self._region}; Lambda takes "
+                "code from its own region only: name another with --s3-bucket, or use "
                 f"--region {region}"
             )
 
     def key(self, stack: str, content: Path) -> str:
-        """The key of a file's content."""
+        """Return the key for a file's content."""
         digest = hashlib.sha256(content.read_bytes()).hexdigest()
         return f"{prefix(stack)}{digest}{content.suffix}"
 
     def upload(self, key: str, content: Path) -> bool:
-        """Put a file there, if it is not there yet; False if it was."""
+        """Upload a file if it is not there yet. Return False if it was."""
         with explained(f"upload {content.name} to s3://{self.name}/{key}"):
             if self._has(key):
                 return False
@@ -75,11 +75,11 @@ class Bucket:
         return True
 
     def url(self, key: str) -> str:
-        """Where CloudFormation finds an object."""
+        """Return the URL of an object for CloudFormation."""
         return f"https://{self.name}.s3.{self._region}.{self._suffix}/{key}"
 
     def empty(self, stack: str) -> int:
-        """Delete what was uploaded for a stack, and nothing else; how many objects there were."""
+        """Delete only what was uploaded for a stack. Return the number of objects."""
         with explained(f"delete s3://{self.name}/{prefix(stack)}"):
             try:
                 return sum(map(self._delete, self._pages(prefix(stack))))
@@ -89,7 +89,7 @@ class Bucket:
                 return 0
 
     def _pages(self, keys: str) -> Iterator[list[dict[str, str]]]:
-        """Our objects whose keys begin so, as many at once as can be deleted at once."""
+        """Yield our objects with this prefix, in pages that one call can delete."""
         paginator = self._client.get_paginator("list_objects_v2")
         size = {"PageSize": DELETED_AT_ONCE}
         for page in paginator.paginate(Bucket=self.name, Prefix=keys, PaginationConfig=size):
@@ -110,7 +110,7 @@ class Bucket:
         try:
             self._client.head_object(Bucket=self.name, Key=key)
         except ClientError as error:
-            # Without s3:ListBucket, S3 says 403 of what is not there: then it is sent.
+            # Without s3:ListBucket, S3 answers 403 for a missing object: upload it then.
             if error.response["Error"]["Code"] in {"403", "404", "NoSuchKey"}:
                 return False
             raise
@@ -118,5 +118,5 @@ class Bucket:
 
 
 def prefix(stack: str) -> str:
-    """What the keys of a stack's objects begin with."""
+    """Return the prefix of a stack's objects."""
     return f"decanter/{stack}/"

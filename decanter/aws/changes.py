@@ -1,4 +1,4 @@
-"""Change sets: what an update of a stack will do, made before it is done."""
+"""Change sets: the changes of a stack's update, computed before the update."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,18 +14,18 @@ from decanter.errors import AWSError
 
 NAME = "decanter-change"
 POLL_SECONDS = 2.0
-# Translating a SAM template and comparing it takes seconds; after this long something is wrong.
+# SAM translation and comparison take seconds. After this long, something is wrong.
 POLLS = 150
-# How CloudFormation says that nothing changes: the second since a macro is involved.
+# CloudFormation's messages for "no change"; the second is used if a macro is involved.
 NOTHING = ("didn't contain changes", "No updates are to be performed")
 
 
 @dataclass(frozen=True)
 class Change:
-    """What a change set is made from.
+    """The input of a change set.
 
     Attributes:
-        template_url: where the template is in S3.
+        template_url: the template's URL in S3.
         parameters: the values to set.
         kept: the parameters that keep the stack's value; others get the template's default.
     """
@@ -41,9 +41,9 @@ class ChangeSet:
 
     Attributes:
         id: its ARN.
-        stack_id: its stack's.
-        creates: whether the stack is new.
-        resources: how many resources it touches.
+        stack_id: the stack's ARN.
+        creates: True if the stack is new.
+        resources: the number of resources that it changes.
         losses: the resources with data that it removes or replaces.
     """
 
@@ -58,8 +58,8 @@ class ChangeSets:
     """The change sets of one account and region.
 
     Args:
-        client: CloudFormation's.
-        clock: time, and waiting.
+        client: botocore's CloudFormation client.
+        clock: time and waiting.
     """
 
     def __init__(self, client: Any, clock: Clock) -> None:
@@ -67,22 +67,22 @@ class ChangeSets:
         self._clock = clock
 
     def propose(self, name: str, existing: Stack | None, change: Change) -> ChangeSet | None:
-        """Make a change set; None, and no trace of it, if there is nothing to change.
+        """Create a change set. If nothing changes, return None and leave no trace of it.
 
         Args:
-            name: the stack's.
-            existing: the stack, if there is one.
-            change: to what.
+            name: the stack's name.
+            existing: the stack, if it exists.
+            change: the wanted change.
 
         Raises:
-            AWSError: CloudFormation cannot make it.
+            AWSError: CloudFormation cannot create it.
         """
         updating = existing is not None and existing.exists
         if existing is not None:
             self._drop_old(existing)
-        with explained(f"make a change set for stack {name}"):
+        with explained(f"create a change set for stack {name}"):
             made = self._client.create_change_set(
-                # By its ARN, so that no stack that took its name meanwhile is changed.
+                # By ARN: another stack may have taken the name in the meantime.
                 StackName=existing.id if existing is not None and updating else name,
                 ChangeSetName=NAME,
                 ChangeSetType="UPDATE" if updating else "CREATE",
@@ -98,26 +98,26 @@ class ChangeSets:
             self._undo(made, creates=not updating)
         if any(words in reason for words in NOTHING):
             return None
-        raise AWSError(f"cannot make a change set for stack {name}: {' '.join(reason.split())}")
+        raise AWSError(f"cannot create a change set for stack {name}: {' '.join(reason.split())}")
 
     def execute(self, change_set: ChangeSet) -> None:
-        """Begin to do what the change set says."""
+        """Start to execute the change set."""
         with explained(f"execute the change set of stack {short_name(change_set.stack_id)}"):
             self._client.execute_change_set(ChangeSetName=change_set.id)
 
     def drop(self, change_set: ChangeSet) -> None:
-        """Delete a change set that is not to be executed."""
+        """Delete a change set without executing it."""
         with explained(f"delete the change set of stack {short_name(change_set.stack_id)}"):
             self._client.delete_change_set(ChangeSetName=change_set.id)
 
     def names(self, stack: Stack) -> list[str]:
-        """The names of a stack's change sets, whoever made them."""
+        """Return the names of a stack's change sets, of any origin."""
         with explained(f"list the change sets of stack {stack.name}"):
             pages = self._client.get_paginator("list_change_sets").paginate(StackName=stack.id)
             return [it["ChangeSetName"] for page in pages for it in page["Summaries"]]
 
     def template(self, stack: Stack) -> Template:
-        """The template of a change set that was made and not executed; empty if there is none."""
+        """Return the template of a change set before its execution; empty without a change set."""
         with explained(f"read the template of the change set of stack {stack.name}"):
             try:
                 answer = self._client.get_template(StackName=stack.id, ChangeSetName=NAME)
@@ -128,7 +128,7 @@ class ChangeSets:
         return as_template(answer["TemplateBody"])
 
     def _wait(self, change_set: str) -> str | None:
-        """Wait until it can be executed: None, or why it never can."""
+        """Wait until it can be executed. Return None, or the reason why it never can."""
         for _ in range(POLLS):
             description = self._client.describe_change_set(ChangeSetName=change_set)
             if description["Status"] == "CREATE_COMPLETE":
@@ -139,18 +139,18 @@ class ChangeSets:
         raise AWSError(f"change set {change_set} is not ready after {POLLS * POLL_SECONDS:.0f} s")
 
     def _changes(self, change_set: str) -> list[Mapping[str, Any]]:
-        """What happens to each resource."""
+        """Return what happens to each resource."""
         pages = self._client.get_paginator("describe_change_set").paginate(ChangeSetName=change_set)
         return [it["ResourceChange"] for page in pages for it in page["Changes"]]
 
     def _undo(self, made: Mapping[str, Any], *, creates: bool) -> None:
-        """Remove a change set that failed, and the empty stack that was made for it."""
+        """Delete a failed change set, and the empty stack that was created for it."""
         self._client.delete_change_set(ChangeSetName=made["Id"])
         if creates:
             self._client.delete_stack(StackName=made["StackId"])
 
     def _drop_old(self, stack: Stack) -> None:
-        """Delete the change set of a run that did not live to execute it."""
+        """Delete the change set of an earlier run that was interrupted before executing it."""
         with explained(f"delete the old change set of stack {stack.name}"):
             for summary in self._client.list_change_sets(StackName=stack.id)["Summaries"]:
                 if summary["ChangeSetName"] == NAME:
@@ -158,32 +158,32 @@ class ChangeSets:
 
 
 def takes_updates(stack: Stack | None) -> TypeGuard[Stack]:
-    """Whether there is a stack to update; what is left of a failed creation is none."""
+    """True if there is a stack to update; the remains of a failed creation cannot be updated."""
     return stack is not None and stack.exists and stack.status != "ROLLBACK_COMPLETE"
 
 
 def refuse_busy(stack: Stack) -> None:
-    """Refuse a stack that takes no change now.
+    """Refuse a stack that cannot be changed now.
 
     Raises:
-        AWSError: an operation is going on, or has to be ended by hand.
+        AWSError: an operation is in progress, or needs a manual step first.
     """
     if stack.busy:
         raise AWSError(
-            f"stack {stack.name} is {stack.status}: another operation is in progress; try again "
-            "when it has ended (`decanter status` shows it)"
+            f"stack {stack.name} is {stack.status}: another operation is in progress. Try again "
+            "when it has ended; `decanter status` shows its state"
         )
     if stack.status in {"ROLLBACK_FAILED", "DELETE_FAILED"}:
-        raise AWSError(f"stack {stack.name} is {stack.status}: `decanter delete` ends it")
+        raise AWSError(f"stack {stack.name} is {stack.status}: delete it with `decanter delete`")
     if stack.status == "UPDATE_ROLLBACK_FAILED":
         raise AWSError(
-            f"stack {stack.name} is {stack.status}: mend what its events name, then `aws "
+            f"stack {stack.name} is {stack.status}: fix what its events name, then run `aws "
             f"cloudformation continue-update-rollback --stack-name {stack.name}`"
         )
 
 
 def _parameters(change: Change) -> list[dict[str, Any]]:
-    """The parameters of a change set: those given, and those that stay as they are."""
+    """Return a change set's parameters: the given values, and the parameters that keep theirs."""
     return [
         *({"ParameterKey": k, "ParameterValue": v} for k, v in change.parameters.items()),
         *({"ParameterKey": name, "UsePreviousValue": True} for name in change.kept),

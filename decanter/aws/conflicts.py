@@ -1,8 +1,8 @@
-"""The two ways onto AWS: a stage that one has made is refused by the other.
+"""The two ways to deploy: each refuses a stage that was deployed by the other.
 
-`chalice deploy` keeps what it made in `.chalice/deployed/STAGE.json`, beside a table that
-`decanter table create` made; `decanter provision` keeps everything in one CloudFormation stack.
-Both would have a table and functions of the stage, and neither knows the other's.
+`chalice deploy` records its resources in `.chalice/deployed/STAGE.json` and uses a table that
+`decanter table create` created. `decanter provision` keeps everything in one CloudFormation stack.
+Each would create its own table and functions for the stage, unaware of the other's.
 """
 
 from collections.abc import Mapping
@@ -23,12 +23,12 @@ from decanter.project.tables import find
 
 
 def stack_name(project: Project) -> str:
-    """What the stage's stack is called, unless --stack-name says otherwise."""
+    """Return the default name of the stage's stack, without --stack-name."""
     return f"{project.app_name}-{project.chalice_stage}"
 
 
 def deployed(project: Project) -> list[Mapping[str, Any]]:
-    """What `chalice deploy` says that it has made of the stage; nothing if it never ran."""
+    """Return what `chalice deploy` recorded for the stage; empty if it never ran."""
     path = project.directory / ".chalice" / "deployed" / f"{project.chalice_stage}.json"
     if not path.is_file():
         return []
@@ -39,40 +39,40 @@ def deployed(project: Project) -> list[Mapping[str, Any]]:
 def refuse_chalices_stage(
     project: Project, declaration: Declaration, aws: AWS, report: Report
 ) -> None:
-    """Refuse to make a stack of a stage that `chalice deploy` or `decanter table` has made.
+    """Refuse to create a stack if `chalice deploy` or `decanter table` was used for the stage.
 
     Raises:
-        AWSError: they have.
+        AWSError: one of them was.
     """
     stage = project.chalice_stage
     if deployed(project):
         raise AWSError(
             f"stage {stage} was made by `chalice deploy` (.chalice/deployed/{stage}.json): delete "
             f"it with `chalice delete --stage {stage}` and `decanter table delete --stage {stage}`,"
-            " or go on with `chalice deploy`"
+            " or continue with `chalice deploy`"
         )
     for name in configured_tables(project, declaration):
         try:
-            with explained(f"look whether table {name} exists"):
+            with explained(f"check if table {name} exists"):
                 found = find(aws.client("dynamodb"), name)
         except AWSError as error:
             if not is_denied(error):
                 raise
-            report(f"note: {error}; going on as if there were none")
+            report(f"note: {error}; continuing as if the table did not exist")
             continue
         if found is not None:
             raise AWSError(
-                f"table {name} exists, made by `decanter table create` for `chalice deploy`, and "
-                f"the stack would make its own: delete it with `decanter table delete --stage "
+                f"table {name} was created by `decanter table create` for `chalice deploy`, and "
+                f"the stack would create its own: delete it with `decanter table delete --stage "
                 f"{stage}`, or deploy stage {stage} with `chalice deploy`"
             )
 
 
 def refuse_provisioned_stage(project: Project, aws: AWS, report: Report) -> None:
-    """Refuse to make a table for `chalice deploy` where the stage's stack has its own.
+    """Refuse to create a table for `chalice deploy` if the stage's stack has its own.
 
     Raises:
-        AWSError: there is such a stack. An unmarked one counts: Decanter 0.1 marked none.
+        AWSError: there is such a stack. An unmarked stack counts too: Decanter 0.1 wrote no marks.
     """
     stage, name = project.chalice_stage, stack_name(project)
     stacks = Stacks(aws.client("cloudformation"))
@@ -82,17 +82,17 @@ def refuse_provisioned_stage(project: Project, aws: AWS, report: Report) -> None
     except AWSError as error:
         if not is_denied(error):
             raise
-        report(f"note: {error}; going on as if stack {name} were not there")
+        report(f"note: {error}; continuing as if stack {name} did not exist")
         return
     if is_there(stack) and owner in {None, Owner.of(project)}:
         raise AWSError(
-            f"stage {stage} is stack {name}, made by `decanter provision`, and has its own table: "
-            f"see `decanter status --stage {stage}`; `decanter delete --stage {stage}` ends it"
+            f"stage {stage} is stack {name}, created by `decanter provision`, with its own table: "
+            f"see `decanter status --stage {stage}`; `decanter delete --stage {stage}` deletes it"
         )
 
 
 def configured_tables(project: Project, declaration: Declaration) -> list[str]:
-    """The names that the configuration gives to the declared tables, as far as it does."""
+    """Return the configured names of the declared tables; tables without one are left out."""
     names = []
     for table in declaration.tables:
         try:
@@ -103,11 +103,11 @@ def configured_tables(project: Project, declaration: Declaration) -> list[str]:
 
 
 def is_there(stack: Stack | None) -> TypeGuard[Stack]:
-    """Whether a stack has resources."""
+    """True if a stack has resources."""
     return stack is not None and stack.exists
 
 
 def is_denied(error: AWSError) -> bool:
-    """Whether AWS refused for want of permission."""
+    """True if AWS denied permission."""
     cause = error.__cause__
     return isinstance(cause, ClientError) and cause.response["Error"].get("Code") in DENIED

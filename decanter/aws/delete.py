@@ -1,4 +1,4 @@
-"""`decanter delete`: the stage's stack, and what was uploaded for it."""
+"""`decanter delete`: delete the stage's stack and the code that was uploaded for it."""
 
 import argparse
 import json
@@ -24,19 +24,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `decanter delete`."""
     add_stack_arguments(parser)
     parser.add_argument(
-        "--keep-table", action="store_true", help="leave the tables, outside any stack"
+        "--keep-table", action="store_true", help="keep the tables, outside any stack"
     )
     parser.add_argument(
         "--s3-bucket",
         metavar="NAME",
-        help="where code was uploaded, if a first `provision` was interrupted before its stack",
+        help="the bucket of a first `provision` that was interrupted before it created a stack",
     )
     add_adopt_argument(parser, "stack")
     parser.add_argument("--yes", action="store_true", help="do not ask")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Delete; 1 if CloudFormation cannot, or the user would rather not."""
+    """Delete the stack. Return 1 if CloudFormation fails, or if the user declines."""
     project = Project.load(args.project_dir, args.stage)
     with explained(f"delete stage {args.stage}"):
         aws = AWS.of(project, args.region)
@@ -51,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
                 )
             return 0
         if not args.yes and not agreed(deletion.question(stack, keep=args.keep_table), ask):
-            say("nothing is deleted")
+            say("nothing was deleted")
             return 1
         return deletion.run(stack, keep_tables=args.keep_table)
 
@@ -60,12 +60,12 @@ class Deletion:
     """The deletion of one stack.
 
     Args:
-        aws: where it is.
-        project: whose stage.
-        name: the stack's.
+        aws: the account and region.
+        project: the project with the stage.
+        name: the stack's name.
         report: takes each line.
-        clock: time, and waiting.
-        adopt: the name of an unmarked stack that is the stage's, or None.
+        clock: time and waiting.
+        adopt: the name of an unmarked stack that belongs to the stage, or None.
     """
 
     def __init__(
@@ -89,10 +89,10 @@ class Deletion:
         self._told = self._secrets.hiding(report)
 
     def find(self) -> Stack | None:
-        """The stack, if there is one.
+        """Return the stack, if there is one.
 
         Raises:
-            AWSError: it is not the stage's.
+            AWSError: it belongs to another stage.
         """
         self._claim.check_name(self._name)
         stack = self._stacks.find(self._name)
@@ -102,10 +102,10 @@ class Deletion:
         return stack
 
     def nothing(self, bucket: str | None) -> None:
-        """There is no stack; what an interrupted run left in S3 goes all the same.
+        """Report that there is no stack, and delete what an interrupted run left in S3.
 
         Args:
-            bucket: where that may be, beside what the stack that was deleted last says.
+            bucket: a bucket to clean up, in addition to that of the last deleted stack.
         """
         self._report(f"there is no stack {self._name}")
         deleted = self._stacks.last_deleted(self._name)
@@ -113,16 +113,18 @@ class Deletion:
         template = {} if stack is None else self._stacks.template(stack)
         buckets = artifacts(template) | ({bucket} if bucket else set())
         if buckets and stack is not None and not self._claim.owns(self._name, template):
-            owner = Owner.marked(template) or f"unmarked; --adopt {self._name} deletes it"
-            self._report(f"what was uploaded for the last stack of that name stays: it was {owner}")
+            owner = Owner.marked(template) or f"no known stage; --adopt {self._name} deletes them"
+            self._report(
+                f"the uploads for the last stack of that name are kept: it belonged to {owner}"
+            )
             return
         self._empty(buckets)
 
     def question(self, stack: Stack, *, keep: bool) -> str:
-        """What to ask before."""
+        """Return the question to confirm the deletion."""
         tables = self._tables(stack) if keep else []
         kept = f", but not {', '.join(tables)}" if tables else ""
-        return f"Delete stack {stack.name} and all that is in it{kept}?"
+        return f"Delete stack {stack.name} and everything in it{kept}?"
 
     def run(self, stack: Stack, *, keep_tables: bool) -> int:
         """Delete the stack, wait until it is gone, then delete what was uploaded for it."""
@@ -157,13 +159,14 @@ class Deletion:
         return [it.physical_id for it in resources(self._client, stack) if it.kind == TABLE]
 
     def _retain_tables(self, stack: Stack) -> None:
-        """Update the stack so that its deletion leaves the tables.
+        """Update the stack so that its deletion keeps the tables.
 
-        CloudFormation takes a change of a deletion policy only beside a change of the resource;
-        its metadata is one (User Guide, "Update behaviors of stack resources").
+        CloudFormation accepts a changed deletion policy only together with a change of the
+        resource. A change of its metadata is enough (User Guide, "Update behaviors of stack
+        resources").
         """
         if not (tables := self._tables(stack)):
-            return  # and perhaps no template either: its creation failed, or never began
+            return  # there may be no template either: its creation failed, or never began
         template = self._stacks.template(stack, processed=True)
         if retain_tables(template):
             self._update(stack, template)
@@ -172,7 +175,7 @@ class Deletion:
 
     def _update(self, stack: Stack, template: Template) -> None:
         watch = Watch(self._client, stack.id, self._clock, self._told)
-        with explained(f"let stack {stack.name} keep its tables"):
+        with explained(f"keep the tables of stack {stack.name}"):
             self._client.update_stack(
                 StackName=stack.id,
                 TemplateBody=json.dumps(template, separators=(",", ":")),
@@ -187,10 +190,10 @@ class Deletion:
 
 
 def retain_tables(template: Template) -> bool:
-    """Let a template's tables outlive their stack.
+    """Change a template so that its tables outlive their stack.
 
     Returns:
-        Whether they would not have: an interrupted deletion may have seen to it, and CloudFormation
+        False if they already do, as an interrupted deletion may have changed it: CloudFormation
         refuses an update that changes nothing.
     """
     tables = [it for it in template["Resources"].values() if it["Type"] == TABLE]

@@ -1,8 +1,8 @@
-"""The app's dependencies as Lambda needs them: wheels for its platform, and nothing idle in them.
+"""The app's dependencies for Lambda: wheels for its platform, without unused parts.
 
-What ships is what requirements.txt names and what that requires, in the versions that are
-installed here: what was tested is what runs. Wheels are kept in `build/wheels/`, so that pip runs
-again only when something of this changes.
+The package contains what requirements.txt names and its dependencies, in the versions that are
+installed here, so the versions that run are those that were tested. Wheels are kept in
+`build/wheels/`, and pip runs again only if something of this changes.
 """
 
 import hashlib
@@ -27,8 +27,8 @@ from decanter.errors import ProjectError
 from decanter.project.config import Project
 from decanter.project.framework import REQUIRES, copy_framework
 
-# The C library of Amazon Linux 2, on which Lambda's Python 3.11 runs, and of Amazon Linux 2023,
-# on which newer ones do (AWS Lambda Developer Guide, "Lambda runtimes").
+# The C library of Amazon Linux 2, which Lambda's Python 3.11 runs on, and of Amazon Linux 2023,
+# which newer ones run on (AWS Lambda Developer Guide, "Lambda runtimes").
 _GLIBC_MINOR = {(3, 11): 26}
 _GLIBC_MINOR_SINCE = 34
 _OLDEST_GLIBC_MINOR = 17
@@ -37,10 +37,10 @@ _MACHINES = {"x86_64": "x86_64", "arm64": "aarch64"}
 
 @dataclass(frozen=True)
 class Runtime:
-    """A runtime of Lambda's.
+    """A Lambda runtime.
 
     Attributes:
-        version: Python's, as in `(3, 13)`.
+        version: the Python version, as in `(3, 13)`.
         architecture: Lambda's name of the processor: `x86_64` or `arm64`.
     """
 
@@ -51,38 +51,38 @@ class Runtime:
     def of(
         cls, project: Project, version: tuple[int, int] = (sys.version_info[0], sys.version_info[1])
     ) -> "Runtime":
-        """The runtime that Chalice chooses: that of the interpreter which runs it.
+        """Return the runtime that Chalice chooses: that of the interpreter which runs it.
 
         Args:
             project: names the processor.
-            version: the interpreter's.
+            version: the interpreter's version.
 
         Raises:
-            ProjectError: Lambda does not offer it; Chalice would take another without a word.
+            ProjectError: Lambda does not offer it; Chalice would silently take another.
         """
         runtime = cls(version, project.config.lambda_architecture)
         offered = Loader().load_service_model("lambda", "service-2")["shapes"]["Runtime"]["enum"]
         if runtime.name not in offered:
             pythons = [name for name in offered if name.startswith("python3.")]
             raise ProjectError(
-                f"Lambda offers no {runtime.name}, which runs this command, only up to "
-                f"{max(pythons, key=_minor)}: take another interpreter, as in "
+                f"Lambda does not offer {runtime.name}, which runs this command, only up to "
+                f"{max(pythons, key=_minor)}: use another interpreter, as in "
                 f"`make package PYTHON={max(pythons, key=_minor)}`"
             )
         if runtime.architecture not in _MACHINES:
             raise ProjectError(
                 f"{project.config_path}: lambda_architecture is {runtime.architecture!r}, "
-                f"it has to be {' or '.join(_MACHINES)}"
+                f"it must be {' or '.join(_MACHINES)}"
             )
         return runtime
 
     @property
     def name(self) -> str:
-        """Lambda's name of it, as in `python3.13`."""
+        """Return Lambda's name of it, as in `python3.13`."""
         return f"python{self.version[0]}.{self.version[1]}"
 
     def pip_arguments(self) -> list[str]:
-        """What makes pip choose wheels for it, wherever pip runs; they are only ever unpacked."""
+        """Return pip's options to choose wheels for it, on any machine."""
         machine = _MACHINES[self.architecture]
         newest = _GLIBC_MINOR.get(self.version, _GLIBC_MINOR_SINCE)
         # The newest first: pip prefers them in this order.
@@ -102,38 +102,38 @@ def _minor(runtime: str) -> int:
 
 Report = Callable[[str], None]
 
-# What no function imports: their own tests, type stubs, command lines, sources of C extensions.
+# What no function imports: the packages' own tests, type stubs, command lines, C sources.
 _IDLE = shutil.ignore_patterns(
     "__pycache__", "tests", "bin", "*.pyc", "*.pyi", "*.pyx", "*.pxd", "*.c", "*.h"
 )
-# Of a distribution's metadata, what `importlib.metadata` serves and what its licence asks for.
-# `direct_url.json` has the path of a package that was installed from a folder.
+# The metadata that `importlib.metadata` serves and that licences require. `direct_url.json` is left
+# out: it has the path of a package that was installed from a folder.
 _INSTALLERS = shutil.ignore_patterns(
     "RECORD", "INSTALLER", "REQUESTED", "WHEEL", "direct_url.json", "sboms"
 )
-# These make clients of what their callers name, and the later ones of a few services by themselves.
+# These make clients that their callers name; the later ones also make a few clients of their own.
 _SDK = ("boto3", "botocore", "s3transfer", "aioboto3", "aiobotocore")
 _SDK_BY_ITSELF = _SDK[2:]
 # Chalice's own runtime makes a client of the first, for `app.websocket_api`. botocore makes the
-# others for credentials, where the environment or a profile asks for it.
+# others for credentials, if the environment or a profile asks for it.
 _IMPLIED = {"apigatewaymanagementapi", "sts", "sso", "sso-oidc", "signin"}
-# A requirement that says where to look, or a path.
+# A requirement with an index option, or a path.
 _ELSEWHERE = re.compile(r"^[-./]|\bfile:")
 # As many unclear places as the report names.
 _SHOWN = 3
 
 
 def install(project: Project, runtime: Runtime, vendor: Path, report: Report) -> None:
-    """Fill a folder with the project's dependencies, its own `vendor/` included.
+    """Fill a folder with the project's dependencies, including its own `vendor/`.
 
     Args:
-        project: whose `requirements.txt`.
-        runtime: what they have to run on.
-        vendor: the folder, which does not exist yet.
+        project: the project with `requirements.txt`.
+        runtime: the Lambda runtime to install for.
+        vendor: the folder, which must not exist yet.
         report: takes a line for each step.
 
     Raises:
-        ProjectError: pip cannot install them, or a file of requirements is not there.
+        ProjectError: pip cannot install them, or a requirements file is missing.
     """
     wheels = _wheels(project, runtime, report)
     if wheels is not None:
@@ -145,10 +145,10 @@ def install(project: Project, runtime: Runtime, vendor: Path, report: Report) ->
 
 
 def add_framework(vendor: Path, code: Path, report: Report) -> None:
-    """Add the installed framework, in place of what requirements.txt or `vendor/` has of it.
+    """Add the installed framework, in place of any copy from requirements.txt or `vendor/`.
 
-    What is installed here is what was tested. No other part of Decanter ships, and nothing of it
-    with an app that does not import it.
+    The installed framework is the one that was tested. No other part of Decanter is packaged, and
+    no part at all for an app that does not import it.
     """
     for folder in (vendor / "decanter", *vendor.glob("chalice_decanter-*.dist-info")):
         shutil.rmtree(folder, ignore_errors=True)
@@ -159,15 +159,15 @@ def add_framework(vendor: Path, code: Path, report: Report) -> None:
         name = re.split(r"\W", requirement, maxsplit=1)[0]
         if not (vendor / name).is_dir():
             report(
-                f"warning: the framework imports {name}, which does not ship: "
-                f"write {requirement} into requirements.txt"
+                f"warning: the framework imports {name}, which is not in the package: "
+                f"add {requirement} to requirements.txt"
             )
 
 
 def leave_out_boto3(vendor: Path, code: Path, report: Report) -> None:
-    """Leave boto3 out where nothing imports it: botocore does its work for the framework.
+    """Leave boto3 out if nothing imports it: the framework only needs botocore.
 
-    Where a module is imported by a name that is made up at run time, Lambda's own boto3 is there.
+    If the name of a module is only known at run time, Lambda's own boto3 is used.
     """
     left_out = ("boto3", "s3transfer")
     sources = _sources(vendor, code, without=(*left_out, "botocore"))
@@ -178,19 +178,19 @@ def leave_out_boto3(vendor: Path, code: Path, report: Report) -> None:
     for name in left_out:
         for folder in (vendor / name, *vendor.glob(f"{name}-*.dist-info")):
             shutil.rmtree(folder, ignore_errors=True)
-    report("boto3 is left out: nothing imports it")
+    report("boto3 is left out: it is not imported")
 
 
 def prune_sdk(vendor: Path, code: Path, report: Report) -> None:
-    """Leave the SDK with the services that the code may use, and without documentation.
+    """Keep only the SDK's services that the code may use, without documentation.
 
     Args:
-        vendor: what `install` filled.
-        code: the app's own folder, `vendor` in it or not.
-        report: takes a line that says which services stay, or why all do.
+        vendor: the folder that `install` filled.
+        code: the app's own folder; it may contain `vendor`.
+        report: takes a line that says which services are kept, or why all are.
 
     Raises:
-        ProjectError: a service that stays has a file that botocore cannot read.
+        ProjectError: botocore cannot read a file of a service that is kept.
     """
     data = vendor / "botocore" / "data"
     if not data.is_dir():
@@ -203,8 +203,8 @@ def prune_sdk(vendor: Path, code: Path, report: Report) -> None:
         sdk.compact(data)
         more = sdk.compressed_bytes(data, known - kept) / 1e6
         report(
-            f"botocore keeps all services, {more:.1f} MB more: it is not clear which one is used "
-            f"at {_first(services.unclear, code)}; write its name there, as in client('s3')"
+            f"botocore keeps all services, {more:.1f} MB more: the service is not clear "
+            f"at {_first(services.unclear, code)}; write the name there, as in client('s3')"
         )
         return
     sdk.remove(data, known - kept)
@@ -236,7 +236,7 @@ def _ignored(folder: str, names: list[str]) -> set[str]:
 
 
 def _wheels(project: Project, runtime: Runtime, report: Report) -> Path | None:
-    """The folder with the unpacked wheels, from before if it fits; None if there are none."""
+    """Return the folder with the unpacked wheels, reused if still valid; None if there are none."""
     requirements = Requirements.of(project.directory)
     if not requirements.lines:
         return None
@@ -245,9 +245,9 @@ def _wheels(project: Project, runtime: Runtime, report: Report) -> Path | None:
     texts = (requirements.lines, requirements.constraints, installed, arguments)
     key = hashlib.sha256(json.dumps(texts).encode()).hexdigest()[:16]
     wheels = project.directory / "build" / "wheels" / key
-    # The content of a folder or of an index is not in the key.
+    # The content of a folder or of an index is not part of the key.
     if wheels.is_dir() and not any(map(_ELSEWHERE.search, requirements.lines)):
-        report(f"dependencies are those in {wheels}")
+        report(f"using the dependencies in {wheels}")
         return wheels
     report(f"installing requirements.txt for {runtime.name} on {runtime.architecture}")
     wheels.parent.mkdir(parents=True, exist_ok=True)
@@ -266,7 +266,7 @@ def _install(
     folder: Path,
     report: Report,
 ) -> None:
-    """Have pip install into `target` in a folder, which gets pip's files of requirements too."""
+    """Let pip install into `target` in a folder; the requirements files are written there too."""
     files = (("requirement", requirements.lines), ("constraint", requirements.constraints))
     command = [
         *(sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet", "install"),
@@ -275,13 +275,13 @@ def _install(
     ]
     done = _pip(project, [*command, f"--constraint={_write(folder / 'installed', installed)}"])
     if done.returncode:
-        report("what is installed here does not fit requirements.txt: taking the newest that does")
+        report("the installed versions do not match requirements.txt: taking the newest that match")
         done = _pip(project, command)
     if done.returncode:
         errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR:")]
         raise ProjectError(
             f"pip cannot install {project.directory / 'requirements.txt'} for Lambda: "
-            f"{errors[-1].removeprefix('ERROR: ') if errors else 'see above'}: name a version that "
+            f"{errors[-1].removeprefix('ERROR: ') if errors else 'see above'}: use a version that "
             "has a wheel, or put the package into vendor/",
             detail=done.stderr,
         )
@@ -293,14 +293,14 @@ def _write(path: Path, lines: list[str]) -> Path:
 
 
 def _pip(project: Project, command: list[str]) -> subprocess.CompletedProcess[str]:
-    """Run pip in the project's folder, where the paths of its requirements begin."""
+    """Run pip in the project's folder, as requirements contain paths relative to it."""
     return subprocess.run(
         command, cwd=project.directory, capture_output=True, text=True, check=False
     )
 
 
 def _installed() -> list[str]:
-    """The versions that are installed here, as constraints; local builds have no wheels."""
+    """Return the installed versions as constraints; local builds have no wheels."""
     versions = {
         (name.lower().replace("_", "-"), each.version)
         for each in metadata.distributions()

@@ -1,6 +1,6 @@
-"""`decanter describe`: routes, functions, tables and policies of the template, as Mermaid.
+"""`decanter describe`: the template's routes, functions, tables and policies, as Mermaid.
 
-Only the merge template is read: nothing is asked of AWS, and the app is not imported.
+Only the merge template is read. There is no request to AWS, and the app is not imported.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from decanter.project.template import CHALICE_ROUTES, TABLE, Route
 
 Section = Mapping[str, Any]
 
-# What every function does; a picture of it says nothing.
+# Every function has these rights, so the diagram leaves them out.
 LOGS = "logs:"
 FUNCTIONS = ("websocket_connect", "websocket_message", "websocket_disconnect", "api_handler")
 
@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--template",
         type=Path,
         metavar="FILE",
-        help=f"another template than the project's {TEMPLATE}",
+        help=f"the template to read (default: the project's {TEMPLATE})",
     )
 
 
@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
     path = args.template or project.directory / TEMPLATE
     template = project.template(args.template)
     if template is None:
-        raise ProjectError(f"there is no {path}: `decanter template` writes it")
+        raise ProjectError(f"{path} does not exist: write it with `decanter template`")
     resources = read_template(path)["Resources"]
     for line in diagram(template.routes() or _chalices_routes(), resources):
         print(line)
@@ -48,11 +48,11 @@ def run(args: argparse.Namespace) -> int:
 
 
 def diagram(routes: Sequence[Route], resources: Section) -> Iterator[str]:
-    """A flowchart: route → function → what its policy lets it reach.
+    """Return a flowchart: route → function → the resources that its policy allows.
 
     Args:
-        routes: the API's.
-        resources: the template's, which hold the tables and the roles.
+        routes: the API's routes.
+        resources: the template's resources, with the tables and the roles.
     """
     yield "flowchart LR"
     yield '    client(["clients"])'
@@ -73,7 +73,7 @@ def diagram(routes: Sequence[Route], resources: Section) -> Iterator[str]:
 
 
 def _scheduled(resources: Section) -> list[str]:
-    """The logical ids of further functions: only a schedule reaches one that is behind no route."""
+    """Return the logical ids of functions without a route: only schedules invoke these."""
     known = {logical_id(function) for function in FUNCTIONS}
     return [
         name
@@ -83,7 +83,7 @@ def _scheduled(resources: Section) -> list[str]:
 
 
 def _reach(function: str, resources: Section) -> Iterator[str]:
-    """What a function may do, to what: an edge for each statement of its role."""
+    """Yield an edge for each statement of a function's role: the action and its resource."""
     for statement in _statements(function, resources):
         actions = [a for a in _list(statement["Action"]) if not a.startswith(LOGS)]
         if actions:
@@ -99,7 +99,7 @@ def _statements(function: str, resources: Section) -> Iterator[Section]:
 
 
 def _targets(statement: Section, resources: Section) -> Iterator[str]:
-    """The resources that a statement is about, by logical id where the template has them."""
+    """Return the resources of a statement, by logical id if the template has them."""
     for resource in _list(statement["Resource"]):
         text = json.dumps(resource)
         tables = [n for n, it in resources.items() if it.get("Type") == TABLE and f'"{n}"' in text]
@@ -112,7 +112,7 @@ def _targets(statement: Section, resources: Section) -> Iterator[str]:
 
 
 def _chalices_routes() -> list[Route]:
-    """The routes that Chalice makes of itself, for a template that does not speak of them."""
+    """Return the routes that Chalice adds, for a template that does not name them."""
     return [
         Route(
             properties["RouteKey"],
@@ -129,11 +129,11 @@ def _list(value: Any) -> list[Any]:
 
 
 def _label(resource: Any) -> str:
-    """A resource as text that Mermaid takes in quotes."""
+    """Return a resource as text that is valid in Mermaid's quotes."""
     text = resource if isinstance(resource, str) else json.dumps(resource)
     return text.replace('"', "#quot;")
 
 
 def _id(text: str) -> str:
-    """A node's name in Mermaid: letters and digits, different for different texts."""
+    """Return a node's name in Mermaid: letters and digits, different for different texts."""
     return "n" + "".join(c if c.isascii() and c.isalnum() else f"_{ord(c):x}_" for c in text)

@@ -1,4 +1,4 @@
-"""What went wrong between us and AWS, in one line: what failed, on what, what to do."""
+"""AWS errors in one line each: what failed, on what, and what to do."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,7 +23,7 @@ _CREDENTIALS = (
     "(for a DynamoDB on your own machine, any value does)"
 )
 
-# The remedies for faults on the way to AWS, the more special first.
+# The remedies for errors on the way to AWS; more specific ones first.
 _REMEDIES: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str], ...] = (
     (NoCredentialsError, _CREDENTIALS),
     (PartialCredentialsError, _CREDENTIALS),
@@ -34,28 +34,28 @@ _REMEDIES: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str], ...]
     ((ConnectionError, HTTPClientError), "check the network, the region and --endpoint-url"),
 )
 
-_DENIED = "let this identity do that, or use another: AWS_PROFILE"
+_DENIED = "grant this identity that permission, or use another: AWS_PROFILE"
 
-# How the services say that the identity may not do that; S3 answers HEAD without a code.
+# How the services say "access denied"; S3 answers HEAD without a code.
 DENIED = {"AccessDenied", "AccessDeniedException", "403"}
 
-# The remedies for what AWS answers, by error code.
+# The remedies for AWS's error codes.
 _CODES = {
     **dict.fromkeys(DENIED, _DENIED),
-    "AlreadyExistsException": "another run is at work on it: try again when it has ended",
+    "AlreadyExistsException": "another run is in progress: try again when it has ended",
     "ExpiredTokenException": "renew these credentials",
     "ExpiredToken": "renew these credentials",
     "IncompleteSignatureException": "correct these credentials",
     "InsufficientCapabilitiesException": (
-        "the template names its IAM roles, which takes a right that is not asked for here: leave "
-        "RoleName out"
+        "the template names its IAM roles, which needs a capability that is not requested: remove "
+        "RoleName"
     ),
     "InvalidAccessKeyId": "correct these credentials",
-    "InvalidChangeSetStatus": "another run is at work on it: try again when it has ended",
+    "InvalidChangeSetStatus": "another run is in progress: try again when it has ended",
     "InvalidClientTokenId": "correct these credentials",
     "InvalidSignatureException": "correct the secret key, and this machine's clock",
     "LimitExceededException": "try again in a minute",
-    "NoSuchBucket": "make the bucket, or name another with --s3-bucket",
+    "NoSuchBucket": "create the bucket, or name another with --s3-bucket",
     "OperationInProgressException": "try again when it has ended",
     "MissingAuthenticationTokenException": _CREDENTIALS,
     "SignatureDoesNotMatch": "correct the secret key, and this machine's clock",
@@ -72,7 +72,7 @@ def explained(action: str) -> Iterator[None]:
     """Turn botocore's errors into one line each.
 
     Args:
-        action: what fails if it fails, with its object: `create table decanter-dev-connections`.
+        action: the action with its object, such as `create table decanter-dev-connections`.
 
     Raises:
         AWSError: in place of botocore's error.
@@ -82,11 +82,11 @@ def explained(action: str) -> Iterator[None]:
     except ClientError as error:
         code = error.response.get("Error", {}).get("Code", "Unknown")
         message = error.response.get("Error", {}).get("Message", "")
-        remedy = _CODES.get(code, "see AWS's documentation of that error")
+        remedy = _CODES.get(code, "see AWS's documentation of this error")
         raise AWSError(f"cannot {action}: {code}: {_one_line(message)}: {remedy}") from error
     except BotoCoreError as error:
         remedies = (remedy for kind, remedy in _REMEDIES if isinstance(error, kind))
-        remedy = next(remedies, "see botocore's documentation of that error")
+        remedy = next(remedies, "see botocore's documentation of this error")
         raise AWSError(f"cannot {action}: {_one_line(str(error))}: {remedy}") from error
 
 

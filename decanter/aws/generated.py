@@ -1,8 +1,8 @@
-"""Which files `decanter template` may overwrite: those that it wrote, as it wrote them.
+"""The files that `decanter template` may overwrite: its own files, if they are unchanged.
 
-A template has the digest of its content in `Metadata.Decanter`. IAM allows no such place in a
-policy, so the policies' digests are in `.chalice/generated.json`. Both are of the parsed content,
-which git's line ends and other layouts leave as it is.
+A template has the digest of its content in `Metadata.Decanter`. IAM policies have no place for it,
+so the policies' digests are in `.chalice/generated.json`. Both are digests of the parsed content:
+git's line ends and other layouts do not change them.
 """
 
 import hashlib
@@ -21,45 +21,45 @@ Document = Mapping[str, Any]
 
 
 def digest(document: object) -> str:
-    """The digest of a document's content."""
+    """Return the digest of a document's content."""
     return hashlib.sha256(_canonical(document).encode()).hexdigest()
 
 
 def signed(template: Document) -> dict[str, Any]:
-    """A template with the digest of its own content in its mark."""
+    """Return a template with the digest of its own content in its mark."""
     mark = {**mark_of(template), DIGEST: digest(_unsigned(template))}
     return {**template, "Metadata": {**template.get("Metadata", {}), "Decanter": mark}}
 
 
 def record(texts: Mapping[Path, str]) -> str:
-    """The text of the record of generated policies."""
+    """Return the text of `.chalice/generated.json`."""
     digests = {path.name: digest(json.loads(text)) for path, text in texts.items()}
     return json.dumps(digests, indent=2, sort_keys=True) + "\n"
 
 
 def refuse_foreign(path: Path, text: str) -> None:
-    """Refuse to overwrite a file with something of the user's in it.
+    """Refuse to overwrite a file that contains something of the user's.
 
     Args:
         path: the file.
-        text: what is to be written.
+        text: the text to write.
 
     Raises:
-        ProjectError: it was not written by `decanter template`, or was changed since.
+        ProjectError: `decanter template` did not write it, or it was changed since.
     """
     if path.is_file() and not is_generated(path, text):
         raise ProjectError(
             f"{path} was not written by `decanter template`, or was changed since: {_way_out(path)}"
-            ", or give --force to overwrite it"
+            ", or use --force to overwrite it"
         )
 
 
 def is_generated(path: Path, text: str) -> bool:
-    """True if a file has nothing that `decanter template` did not write.
+    """True if `decanter template` wrote everything in a file.
 
     Args:
         path: the file.
-        text: what would be written now: Decanter 0.1 wrote the same, without a mark.
+        text: the text that would be written now: Decanter 0.1 wrote the same, without a mark.
     """
     found = _read(path)
     if found is None:
@@ -77,22 +77,22 @@ def is_generated(path: Path, text: str) -> bool:
 def _way_out(path: Path) -> str:
     if path.name.startswith("policy-"):
         return "keep it under another name, in iam_policy_file of .chalice/config.json"
-    return "move what is yours to .chalice/overrides.json and delete the file"
+    return "move your own parts to .chalice/overrides.json and delete the file"
 
 
 def _unsigned(template: Document) -> dict[str, Any]:
-    """A template without the digest in its mark."""
+    """Return a template without the digest in its mark."""
     mark = {key: value for key, value in mark_of(template).items() if key != DIGEST}
     return _with_mark(template, mark)
 
 
 def _unmarked(template: Document) -> dict[str, Any]:
-    """A template without its mark."""
+    """Return a template without its mark."""
     return _with_mark(template, {})
 
 
 def _with_mark(template: Document, mark: Document) -> dict[str, Any]:
-    """A template with another mark, and without empty metadata."""
+    """Return a template with another mark, and without empty metadata."""
     if not mark_of(template):
         return dict(template)
     others = {key: value for key, value in template["Metadata"].items() if key != "Decanter"}
@@ -106,7 +106,7 @@ def _canonical(document: object) -> str:
 
 
 def _read(path: Path) -> dict[str, Any] | None:
-    """A file's JSON object; None if there is none."""
+    """Return a file's JSON object; None if it has none."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):

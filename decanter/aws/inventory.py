@@ -1,6 +1,6 @@
-"""What a stack consists of, as the services tell of it: a line or two for each resource.
+"""A stack's resources as the services describe them: a line or two for each.
 
-A resource that may not be looked at is said to be one; the others are shown all the same.
+If permission for a resource is denied, its line says so, and the others are still shown.
 """
 
 from collections.abc import Callable, Iterator
@@ -21,7 +21,7 @@ TABLE = "AWS::DynamoDB::Table"
 
 @dataclass(frozen=True)
 class Resource:
-    """One of a stack's resources: its logical id, its type, and its own name."""
+    """A resource of a stack: its logical id, its type, and its own name."""
 
     logical_id: str
     kind: str
@@ -29,7 +29,7 @@ class Resource:
 
 
 def resources(client: Any, stack: Stack) -> list[Resource]:
-    """A stack's resources, without those that a rollback or an update has deleted."""
+    """Return a stack's resources, without those that a rollback or an update has deleted."""
     with explained(f"list the resources of stack {stack.name}"):
         pages = client.get_paginator("list_stack_resources").paginate(StackName=stack.id)
         return [
@@ -43,11 +43,11 @@ def resources(client: Any, stack: Stack) -> list[Resource]:
 
 
 class Inventory:
-    """Looks at resources.
+    """Describes resources.
 
     Args:
-        aws: where they are.
-        count: whether to count a table's items, which reads them all.
+        aws: the account and region.
+        count: whether to count a table's items, which reads all of them.
     """
 
     def __init__(self, aws: AWS, *, count: bool = False) -> None:
@@ -55,7 +55,7 @@ class Inventory:
         self._count = count
 
     def lines(self, found: list[Resource]) -> Iterator[str]:
-        """What is said of functions, the API and tables, in that order."""
+        """Yield the lines about functions, the API and tables, in that order."""
         stages = [it.physical_id for it in found if it.kind == STAGE]
         for resource in found:
             if resource.kind == API:
@@ -68,7 +68,7 @@ class Inventory:
                 yield from self._looked_at("table", resource, self.table)
 
     def api(self, api_id: str, stages: list[str]) -> str:
-        """An API: its selection expression, its stages, its routes."""
+        """Describe an API: its selection expression, its stages, its routes."""
         client = self._aws.client("apigatewayv2")
         expression = client.get_api(ApiId=api_id)["RouteSelectionExpression"]
         pages = client.get_paginator("get_routes").paginate(ApiId=api_id)
@@ -77,7 +77,7 @@ class Inventory:
         return f"{stage}{expression} selects among {', '.join(routes)}"
 
     def function(self, name: str) -> str:
-        """A function: what it runs on, and how its last change ended."""
+        """Describe a function: its runtime, and the result of its last change."""
         facts = self._aws.client("lambda").get_function_configuration(FunctionName=name)
         states = [facts.get("State"), facts.get("LastUpdateStatus")]
         unwell = [state for state in states if state not in {None, "Active", "Successful"}]
@@ -92,13 +92,13 @@ class Inventory:
         )
 
     def table(self, name: str) -> str:
-        """A table: its state, its expiry, how many items it has."""
+        """Describe a table: its state, its expiry, its number of items."""
         client = self._aws.client("dynamodb")
         description = tables.find(client, name)
         if description is None:
-            return "is not there"
+            return "does not exist"
         # DynamoDB counts a table's items about every six hours (DescribeTable, API reference).
-        items = f"{description['ItemCount']} items when last counted"
+        items = f"{description['ItemCount']} items at the last count"
         if self._count:
             items = f"{_items(client, name)} items"
         ttl = tables.ttl_attribute(client, name)

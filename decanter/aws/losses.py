@@ -1,4 +1,4 @@
-"""What a change of a stack may lose: the resources with data that it removes or replaces.
+"""Data that a change of a stack may lose: the resources with data that it removes or replaces.
 
 Source: AWS CloudFormation API reference, "ResourceChange".
 """
@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-# The types that hold nothing which the next deployment does not make again. Every other type asks,
-# also one that is not known here: tables, buckets, queues, log groups, keys, user pools, databases.
+# The types without data that the next deployment could not restore. Every other type needs a
+# confirmation, unknown ones too: tables, buckets, queues, log groups, keys, user pools, databases.
 STATELESS = (
     "AWS::ApiGateway::",
     "AWS::ApiGatewayV2::",
@@ -36,12 +36,12 @@ STATELESS = (
     "AWS::Serverless::HttpApi",
     "AWS::Serverless::LayerVersion",
 )
-# Exceptions: the key that clients have is another after that.
+# Exceptions: a replacement changes the key that clients have.
 _KEYS = ("AWS::ApiGateway::ApiKey", "AWS::ApiGateway::ClientCertificate")
-# A change set says that a nested stack changes, and not what changes in it.
+# A change set says that a nested stack changes, but not what changes in it.
 NESTED = ("AWS::CloudFormation::Stack", "AWS::Serverless::Application")
 
-# What becomes of the resource that is there, by the change set's word for it.
+# What happens to the existing resource, by the change set's word for it.
 _FATES = {
     "Delete": "deleted",
     "Retain": "left on AWS, outside the stack",
@@ -82,12 +82,12 @@ class Loss:
 
 
 def holds_data(kind: str) -> bool:
-    """True if a resource of a type may hold what no deployment can make again."""
+    """True if a resource of this type may have data that no deployment can restore."""
     return kind in _KEYS or not kind.startswith(STATELESS)
 
 
 def removed(deployed: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterator[Loss]:
-    """The losses that two templates show: a replacement only shows in a change set."""
+    """Return the losses that two templates show; only a change set shows replacements."""
     kept = wanted.get("Resources") or {}
     for name, resource in (deployed.get("Resources") or {}).items():
         if name not in kept and holds_data(kind := resource["Type"]):
@@ -95,12 +95,12 @@ def removed(deployed: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterator[
 
 
 def flags(losses: Sequence[Loss]) -> str:
-    """The options that accept losses."""
+    """Return the options that accept these losses."""
     return " ".join(f"--allow-loss {loss.logical_id}" for loss in losses)
 
 
 def _change(kind: str, action: str, answer: Mapping[str, Any]) -> str:
-    """What happens to a resource, in a word; empty if it stays as it is."""
+    """Return what happens to a resource; empty if it stays as it is."""
     if action in {"Add", "Import"}:
         return ""
     if action == "Remove":
@@ -108,7 +108,7 @@ def _change(kind: str, action: str, answer: Mapping[str, Any]) -> str:
     if answer.get("Replacement") == "True":
         return "replaced by an empty one"
     if kind in NESTED:
-        return "changed within, where a change set does not look"
+        return "changed inside, which a change set does not show"
     if action == "Modify" and answer.get("Replacement") == "False":
         return ""
-    return "perhaps replaced by an empty one"
+    return "possibly replaced by an empty one"

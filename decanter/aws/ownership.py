@@ -1,8 +1,8 @@
-"""Whose a stack is: `Metadata.Decanter` of its template names the app and the stage.
+"""The owner of a stack: `Metadata.Decanter` of its template names the app and the stage.
 
-The mark is in the template itself, so a stack has it whichever tool made it from that template.
-Names do not tell stacks apart: app `chat` at stage `eu-dev` and app `chat-eu` at stage `dev` have
-one default stack name.
+The mark is in the template, so a stack has it whichever tool created it from that template. Names
+are not enough: app `chat` at stage `eu-dev` and app `chat-eu` at stage `dev` have the same default
+stack name.
 """
 
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ class Owner:
 
     Attributes:
         app: the app's name in `.chalice/config.json`.
-        stage: Chalice's.
+        stage: the Chalice stage.
     """
 
     app: str
@@ -30,19 +30,19 @@ class Owner:
 
     @classmethod
     def of(cls, project: Project) -> "Owner":
-        """A project's stage."""
+        """Return a project's stage."""
         return cls(project.app_name, project.chalice_stage)
 
     @classmethod
     def marked(cls, template: Template) -> "Owner | None":
-        """The stage that a template names; None if it names none."""
+        """Return the stage that a template names; None if it names none."""
         mark = mark_of(template)
         app, stage = mark.get("App"), mark.get("Stage")
         return cls(app, stage) if isinstance(app, str) and isinstance(stage, str) else None
 
     @property
     def mark(self) -> dict[str, str]:
-        """What `Metadata.Decanter` says."""
+        """Return the content of `Metadata.Decanter`."""
         return {"App": self.app, "Stage": self.stage}
 
     def __str__(self) -> str:
@@ -50,7 +50,7 @@ class Owner:
 
 
 def mark_of(template: Mapping[str, Any]) -> Mapping[str, Any]:
-    """`Metadata.Decanter` of a template; empty if it has none."""
+    """Return `Metadata.Decanter` of a template; empty if it has none."""
     metadata = template.get("Metadata")
     mark = metadata.get("Decanter") if isinstance(metadata, dict) else None
     return mark if isinstance(mark, dict) else {}
@@ -61,9 +61,9 @@ class Claim:
     """The right of a stage to change a stack.
 
     Attributes:
-        client: CloudFormation's.
+        client: botocore's CloudFormation client.
         owner: the stage.
-        adopt: the name of an unmarked stack that the user says is the stage's, or None.
+        adopt: the name of an unmarked stack that belongs to the stage, or None.
     """
 
     client: Any
@@ -71,21 +71,21 @@ class Claim:
     adopt: str | None = None
 
     def check_name(self, name: str) -> None:
-        """Refuse to adopt another stack than the one at hand.
+        """Refuse to adopt any stack but the one that the command changes.
 
         Raises:
             AWSError: `--adopt` names another.
         """
         if self.adopt not in {None, name}:
             raise AWSError(
-                f"--adopt {self.adopt} is not the stack at hand, {name}: name it with --stack-name"
+                f"--adopt {self.adopt} is not the stack in use, {name}: name it with --stack-name"
             )
 
     def check(self, stack: Stack) -> Template:
-        """Refuse a stack that is not the stage's; only reads.
+        """Refuse a stack that belongs to another stage. Reads only.
 
         Returns:
-            The stack's template; empty if only a change set of it was made.
+            The stack's template; empty if only a change set of it was created.
 
         Raises:
             AWSError: it is another stage's, or unmarked and not adopted.
@@ -98,7 +98,7 @@ class Claim:
         return template
 
     def owns(self, name: str, template: Template) -> bool:
-        """True if a stack's template is marked as the stage's, or is unmarked and adopted."""
+        """True if a stack's template has the stage's mark, or is unmarked and adopted."""
         owner = Owner.marked(template)
         return owner == self.owner or (owner is None and self.adopt == name)
 
@@ -107,22 +107,22 @@ class Claim:
             return
         if (owner := Owner.marked(template)) is not None:
             raise AWSError(
-                f"stack {name} belongs to {owner}, not to {self.owner}: give this stage a stack of "
-                "its own with --stack-name NAME"
+                f"stack {name} belongs to {owner}, not to {self.owner}: give this stage its "
+                "own stack with --stack-name NAME"
             )
         raise AWSError(
-            f"stack {name} is unmarked, so it may not belong to {self.owner}: if it does, as a "
-            f"stack that Decanter 0.1 made, give --adopt {name}; if not, --stack-name NAME"
+            f"stack {name} is unmarked, so it may not belong to {self.owner}. If it does (Decanter "
+            f"0.1 wrote no marks), use --adopt {name}; if not, use --stack-name NAME"
         )
 
     def _check_change_sets(self, stack: Stack) -> Template:
-        """A stack that has only change sets: each has to be ours; without any it is nobody's."""
+        """Refuse a stack with a foreign change set; one without any change set has no owner."""
         change_sets = ChangeSets(self.client, Clock())
         names = change_sets.names(stack)
         if others := [name for name in names if name != NAME]:
             raise AWSError(
-                f"stack {stack.name} is being made by another tool, with change set {others[0]}: "
-                "give this stage a stack of its own with --stack-name NAME"
+                f"stack {stack.name} is being created by another tool, change set {others[0]}: "
+                "give this stage its own stack with --stack-name NAME"
             )
         if not names:
             return {}

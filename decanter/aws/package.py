@@ -1,7 +1,7 @@
-"""Packaging a stage for Lambda: a small zip, and the SAM template that refers to it.
+"""Package a stage for Lambda: a small zip, and the SAM template that refers to it.
 
-Chalice packages, by its own command, from a build folder that has all that it would otherwise
-gather: the app, its dependencies in `vendor/`, no requirements, and a template as fresh as the app.
+Chalice's own command makes the package, from a build folder that has everything that Chalice would
+otherwise gather: the app, its dependencies in `vendor/`, no requirements, and a fresh template.
 """
 
 import os
@@ -22,22 +22,22 @@ from decanter.project.config import DEFAULT_REGION, TEMPLATE, Project
 from decanter.project.describe import describe
 from decanter.project.framework import framework_in_use
 
-# What marks a folder as ours to empty, and keeps git out of it.
+# Marks a folder that Decanter may empty, and hides it from git.
 _MARK = "# made by `decanter package`\n*\n"
 CHALICE = "import sys; from chalice.cli import main; sys.exit(main())"
-# What Chalice ships of itself.
+# The files that Chalice adds to each package.
 _CHALICES_OWN = ("__init__.py", "app.py")
 
 
 @dataclass(frozen=True)
 class Package:
-    """What `package` made.
+    """The result of `package`.
 
     Attributes:
         zip_path: the code, as Lambda takes it.
         template_path: the SAM template, in JSON, whose `CodeUri` is that file, as `./NAME.zip`.
-        sha256: of the zip, in hexadecimal; the same content gives the same.
-        runtime: Lambda's name of the Python that it is made for, as in `python3.13`.
+        sha256: the zip's digest, in hexadecimal; equal content has an equal digest.
+        runtime: Lambda's name of the Python version, as in `python3.13`.
         bytes: the zip's size.
     """
 
@@ -54,9 +54,9 @@ def package(
     """Make the package.
 
     Args:
-        project: whose app, at which stage.
-        out: the folder that gets it; made if it is not there.
-        region: where it will run.
+        project: the project and its stage.
+        out: the folder for the package; created if it does not exist.
+        region: the region that it will run in.
         report: takes a line for each step.
 
     Raises:
@@ -85,15 +85,17 @@ def package(
 
 
 def _folders(out: Path) -> tuple[Path, Path]:
-    """An empty folder to build in, and the name of the one for the result.
+    """Return an empty build folder, and the folder for the result.
 
     Raises:
-        ProjectError: the folder holds something else.
+        ProjectError: the folder contains something else.
     """
     mark = out / ".gitignore"
     is_ours = mark.is_file() and mark.read_text(encoding="utf-8") == _MARK
     if out.exists() and not is_ours and any(out.iterdir()):
-        raise ProjectError(f"{out} has files of another origin: name an empty folder with --out")
+        raise ProjectError(
+            f"{out} has files that `decanter package` did not make: name an empty folder with --out"
+        )
     source, result = out / "source", out / "result"
     for folder in (source, result):
         shutil.rmtree(folder, ignore_errors=True)
@@ -103,7 +105,7 @@ def _folders(out: Path) -> tuple[Path, Path]:
 
 
 def _copy_app(project: Project, source: Path, report: Callable[[str], None]) -> None:
-    """The app's own files, and the template that it declares now."""
+    """Copy the app's own files, and write the template that it declares now."""
     directory = project.directory
     declaration = describe(project)
     for warning in declaration.warnings:
@@ -126,15 +128,13 @@ def _copy_app(project: Project, source: Path, report: Callable[[str], None]) -> 
 def _fill_vendor(
     project: Project, runtime: Runtime, source: Path, report: Callable[[str], None]
 ) -> None:
-    """Add the dependencies and the framework, without what nothing in them uses.
+    """Add the dependencies and the framework, without their unused parts.
 
     Raises:
         ProjectError: pip cannot install them, or Chalice would split them from the app.
     """
     if project.config.automatic_layer:
-        raise ProjectError(
-            f"{project.config_path}: automatic_layer splits what this puts into one zip: remove it"
-        )
+        raise ProjectError(f"{project.config_path}: automatic_layer is not supported: remove it")
     vendor = source / "vendor"
     dependencies.install(project, runtime, vendor, report)
     dependencies.add_framework(vendor, source, report)
@@ -143,10 +143,11 @@ def _fill_vendor(
 
 
 def _compile(source: Path) -> None:
-    """Byte code of everything that will be in the zip.
+    """Compile everything that will be in the zip.
 
-    Chalice adds its own two files and app.py without any; what is in `vendor/` it puts into the
-    zip's root. So theirs comes from there, where the sources stand only to be compiled.
+    Chalice adds its own two files and app.py without byte code, and puts the content of `vendor/`
+    into the zip's root. So their byte code goes to `vendor/`; their sources are there only to be
+    compiled.
     """
     root = source / "vendor"
     (root / "chalice").mkdir(exist_ok=True)
@@ -163,10 +164,10 @@ def _compile(source: Path) -> None:
 
 
 def _run_chalice(project: Project, source: Path, result: Path, region: str | None) -> None:
-    """`chalice package` as its user types it.
+    """Run `chalice package` as a user would.
 
     Raises:
-        ProjectError: with what it wrote.
+        ProjectError: it failed; has its output.
     """
     where = region or os.environ.get("AWS_REGION") or DEFAULT_REGION
     arguments = ["--stage", project.chalice_stage, "--merge-template", str(TEMPLATE), str(result)]
@@ -181,5 +182,5 @@ def _run_chalice(project: Project, source: Path, result: Path, region: str | Non
     )
     if done.returncode or not (result / "sam.json").is_file():
         text = (done.stdout + done.stderr).strip()
-        last = text.splitlines()[-1] if "Traceback" in text else "see what it says above"
+        last = text.splitlines()[-1] if "Traceback" in text else "see its output above"
         raise ProjectError(f"`chalice package` failed: {last}", detail=text)

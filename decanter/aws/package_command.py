@@ -1,4 +1,4 @@
-"""`decanter package`: make the zip and the template, and touch nothing on AWS."""
+"""`decanter package`: make the zip and the template, without any change on AWS."""
 
 import argparse
 from pathlib import Path
@@ -16,9 +16,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--out",
         type=Path,
         metavar="FOLDER",
-        help="where to make it (default: the project's build/package/STAGE)",
+        help="the folder for the result (default: the project's build/package/STAGE)",
     )
-    parser.add_argument("--region", help="where it will run (default: AWS_REGION)")
+    parser.add_argument("--region", help="the region that it will run in (default: AWS_REGION)")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -31,5 +31,5 @@ def run(args: argparse.Namespace) -> int:
 
 
 def out_folder(project: Project) -> Path:
-    """Where a stage's package is made."""
+    """Return the default folder of a stage's package."""
     return project.directory / "build" / "package" / project.chalice_stage

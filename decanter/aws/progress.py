@@ -1,4 +1,4 @@
-"""Following an operation on a stack: its events as they happen, what failed, how long each took."""
+"""Follow an operation on a stack: its events as they happen, failures, and durations."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,9 +11,9 @@ from decanter.aws.steps import Clock, Report
 from decanter.errors import AWSError
 
 POLL_SECONDS = 3.0
-# When nothing has happened for this long, say that one is still waiting.
+# After this long without an event, report that the operation is still going on.
 QUIET_SECONDS = 15.0
-# CloudFormation stops what runs beside a resource that failed; that is no cause.
+# CloudFormation cancels parallel work when a resource fails. A cancellation is not the cause.
 CANCELLED = "cancelled"
 STACK = "AWS::CloudFormation::Stack"
 
@@ -31,7 +31,7 @@ class StackEvent:
 
     @classmethod
     def read(cls, answer: Mapping[str, Any]) -> "StackEvent":
-        """Read one of DescribeStackEvents' answers."""
+        """Read one event from DescribeStackEvents' answer."""
         return cls(
             id=answer["EventId"],
             at=answer["Timestamp"],
@@ -43,12 +43,12 @@ class StackEvent:
 
     @property
     def failed(self) -> bool:
-        """Whether it says that something failed."""
+        """True if it reports a failure."""
         return self.status.endswith("_FAILED")
 
     @property
     def is_cause(self) -> bool:
-        """Whether it failed by itself, and not because something else did."""
+        """True if it reports a failure that is not the consequence of another."""
         return self.failed and self.kind != STACK and CANCELLED not in self.reason.lower()
 
     def __str__(self) -> str:
@@ -58,10 +58,10 @@ class StackEvent:
 
 @dataclass
 class Operation:
-    """What happened to a stack.
+    """An operation on a stack, after its end.
 
     Attributes:
-        stack: as it was at the end.
+        stack: the stack at the end.
         events: the events, oldest first.
     """
 
@@ -69,12 +69,12 @@ class Operation:
     events: list[StackEvent] = field(default_factory=list)
 
     def causes(self) -> list[str]:
-        """Why it failed, first things first; one line each."""
+        """Return why it failed, oldest first; one line each."""
         found = [str(event) for event in self.events if event.is_cause]
         return found or [f"{self.stack.status}: {self.stack.reason or 'no reason given'}"]
 
     def durations(self) -> list[tuple[float, str, str]]:
-        """How many seconds each resource took, with its logical id and type; slowest first."""
+        """Return each resource's seconds, with its logical id and type; slowest first."""
         begun: dict[str, datetime] = {}
         took: dict[str, tuple[float, str, str]] = {}
         for event in self.events:
@@ -92,9 +92,9 @@ class Watch:
     """The events of a stack from now on.
 
     Args:
-        client: CloudFormation's.
-        stack_id: whose; an ARN, as it has to outlive the stack.
-        clock: time, and waiting.
+        client: botocore's CloudFormation client.
+        stack_id: the stack's ARN, which is valid after its deletion too.
+        clock: time and waiting.
         report: takes each event's line.
     """
 
@@ -106,7 +106,7 @@ class Watch:
         self._newest = next((event.id for event in self._events()), None)
 
     def until_done(self) -> Operation:
-        """Report events until the operation has ended, be it in a rollback's end.
+        """Report events until the operation has ended, including a rollback.
 
         Raises:
             AWSError: the stack can no longer be seen.
@@ -114,10 +114,10 @@ class Watch:
         seen: list[StackEvent] = []
         begun = spoken = self._clock.now()
         while True:
-            # First the status: what happened before it is among the events that come next.
+            # The status comes first: the events that follow then include everything before it.
             stack = Stacks(self._client).find(self._stack_id)
             if stack is None:
-                raise AWSError(f"stack {self._stack_id} is no longer there")
+                raise AWSError(f"stack {self._stack_id} no longer exists")
             if new := self._new():
                 seen += new
                 self._report_all(new)
@@ -130,12 +130,12 @@ class Watch:
             self._clock.sleep(POLL_SECONDS)
 
     def _report_all(self, events: Sequence[StackEvent]) -> None:
-        """What failed first, as the rest follows from it."""
+        """Report new events; failures with a cause come first."""
         for event in sorted(events, key=lambda event: not event.is_cause):
             self._report(f"  {event}")
 
     def _new(self) -> list[StackEvent]:
-        """The events since the last look, oldest first."""
+        """Return the events since the last call, oldest first."""
         new: list[StackEvent] = []
         for event in self._events():
             if event.id == self._newest:
@@ -146,7 +146,7 @@ class Watch:
         return new[::-1]
 
     def _events(self) -> Iterable[StackEvent]:
-        """The stack's events, newest first; pages are read as they are needed."""
+        """Yield the stack's events, newest first; pages are read as needed."""
         paginator = self._client.get_paginator("describe_stack_events")
         with explained(f"read the events of stack {self._stack_id.split('/')[1]}"):
             for page in paginator.paginate(StackName=self._stack_id):
@@ -154,6 +154,6 @@ class Watch:
 
 
 def _ended(stack: Stack, seen: Sequence[StackEvent]) -> bool:
-    """Whether the operation is over: its end is an event, as its beginning may not show at once."""
+    """True if the operation has ended. Its end must be an event: its start may not show at once."""
     own = {event.status for event in seen if event.logical_id == stack.name}
     return stack.status == "DELETE_COMPLETE" or (not stack.busy and stack.status in own)

@@ -1,4 +1,4 @@
-"""`decanter provision`: the stage as one CloudFormation stack, in steps that one can follow."""
+"""`decanter provision`: deploy the stage as one CloudFormation stack, and report each step."""
 
 import argparse
 from collections.abc import Callable
@@ -40,19 +40,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--s3-bucket",
         required=True,
         metavar="NAME",
-        help="a bucket of yours in the same region, which code and template go through",
+        help="your S3 bucket for code and template, in the same region",
     )
     parser.add_argument(
         "--parameter",
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="set a parameter of the template; the stack keeps what is not given",
+        help="set a parameter of the template; the stack keeps its other values",
     )
     parser.add_argument(
         "--noop",
         action="store_true",
-        help="package, print how the template differs from what is deployed, and change nothing",
+        help="package, print the differences to the deployed template, and change nothing",
     )
     add_adopt_argument(parser, "stack")
     parser.add_argument(
@@ -60,15 +60,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="LOGICAL_ID",
-        help="let this resource be removed or replaced, though it may hold data; may be repeated",
+        help="allow removal or replacement of this resource with data; may be repeated",
     )
     parser.add_argument(
-        "--no-wait", action="store_true", help="leave once CloudFormation has begun"
+        "--no-wait", action="store_true", help="do not wait until CloudFormation has finished"
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Provision; 1 if CloudFormation fails and takes it back."""
+    """Provision; 1 if CloudFormation fails and rolls back."""
     project = Project.load(args.project_dir, args.stage)
     with explained(f"provision stage {args.stage}"):
         aws = AWS.of(project, args.region)
@@ -87,15 +87,15 @@ def run(args: argparse.Namespace) -> int:
 
 @dataclass(frozen=True)
 class Order:
-    """What is wanted.
+    """What to provision, and how.
 
     Attributes:
-        bucket: where code and template go.
+        bucket: the S3 bucket for code and template.
         stack: the stack's name.
-        out: the folder for what is packaged.
-        parameters: the template's, each `NAME=VALUE`.
+        out: the folder for the package.
+        parameters: the template's parameters, each `NAME=VALUE`.
         wait: whether to follow the stack to the end.
-        adopt: the name of an unmarked stack that is the stage's, or None.
+        adopt: the name of an unmarked stack that belongs to the stage, or None.
         allow_loss: the logical ids of resources with data that may be removed or replaced.
     """
 
@@ -112,12 +112,12 @@ class Provision:
     """One run of the command.
 
     Args:
-        project: whose stage.
+        project: the project with the stage.
         declaration: what its app declares.
-        order: what is wanted.
-        aws: where.
+        order: what to provision.
+        aws: the account and region.
         report: takes each line.
-        clock: time, and waiting.
+        clock: time and waiting.
         packager: makes the package.
     """
 
@@ -148,12 +148,12 @@ class Provision:
         self._told = self._secrets.hiding(report)
 
     def run(self) -> int:
-        """Package, upload, change, follow; the exit status."""
+        """Package, upload, change and follow. Return the exit status."""
         with self._secrets.hidden():
             return self._run()
 
     def preview(self) -> int:
-        """Say what `run` would change; only calls that read."""
+        """Report what `run` would change. Reads only."""
         with self._secrets.hidden():
             return self._preview()
 
@@ -174,7 +174,7 @@ class Provision:
         watch = Watch(self._client, proposed.stack_id, self._clock, self._told)
         change_sets.execute(proposed)
         if not self._order.wait:
-            self._report(f"begun; follow it with `{self._status()}`")
+            self._report(f"started; follow it with `{self._status()}`")
             return 0
         return self._follow(watch)
 
@@ -191,11 +191,11 @@ class Provision:
             self._told(line)
         if lost := list(removed(self._deployed, wanted.template)):
             names = ", ".join(map(str, lost))
-            self._report(f"this needs {flags(lost)}, as their data would be lost: {names}")
+            self._report(f"data would be lost: {names}; to accept this, use {flags(lost)}")
         return 0
 
     def _check(self) -> Stack | None:
-        """What is there; refuses what could not end well before anything takes time."""
+        """Return the existing stack. Refuse, before any slow step, what could not succeed."""
         with self._steps.step("check") as step:
             refuse_chalices_stage(self._project, self._declaration, self._aws, self._report)
             existing = self._stacks.find(self._order.stack)
@@ -214,7 +214,7 @@ class Provision:
             self._deployed = claim.check(existing)
             self._secrets.learn(self._deployed)
         elif self._order.adopt is not None:
-            raise AWSError(f"there is no stack {self._order.stack} to adopt: leave --adopt out")
+            raise AWSError(f"there is no stack {self._order.stack} to adopt: run without --adopt")
 
     def _package(self) -> Package:
         with self._steps.step("package") as step:
@@ -225,7 +225,7 @@ class Provision:
         return made
 
     def _submission(self, made: Package, existing: Stack | None) -> Submission:
-        """The template with the code's place, written beside the package."""
+        """Return the template with the code's URL, also written next to the package."""
         packaged = read_json(made.template_path)
         parameters = given(self._order.parameters, packaged)
         keeps: list[str] = []
@@ -245,7 +245,7 @@ class Provision:
         return wanted
 
     def _upload(self, made: Package, wanted: Submission) -> str:
-        """Send what S3 does not have yet; the template's key."""
+        """Upload what S3 does not have yet. Return the template's key."""
         template_path = self._order.out / TEMPLATE_NAME
         with self._steps.step("upload") as step:
             code = self._bucket.key(self._order.stack, made.zip_path)
@@ -256,12 +256,12 @@ class Provision:
         return template
 
     def _clear(self, existing: Stack | None) -> Stack | None:
-        """Delete the remains of a first creation that failed: such a stack takes no update."""
+        """Delete the remains of a failed first creation: such a stack cannot be updated."""
         if existing is None or existing.status != "ROLLBACK_COMPLETE":
             return existing
         self._report(
-            f"stack {existing.name} is ROLLBACK_COMPLETE, what is left of a failed creation: "
-            "deleting it and creating it anew"
+            f"stack {existing.name} is ROLLBACK_COMPLETE after a failed creation: "
+            "deleting it and creating it again"
         )
         with self._steps.step("delete"):
             watch = Watch(self._client, existing.id, self._clock, self._told)
@@ -285,28 +285,28 @@ class Provision:
         return 1
 
     def _refuse_losses(self, change_sets: ChangeSets, proposed: ChangeSet) -> None:
-        """Take the change set back if it loses data that no option gives up."""
+        """Drop the change set if it loses data and no option accepts that."""
         lost = [it for it in proposed.losses if it.logical_id not in self._order.allow_loss]
         if not lost:
             return
         change_sets.drop(proposed)
         raise AWSError(
-            f"stack {self._order.stack} is left as it is, as data would be lost: "
-            f"{', '.join(map(str, lost))}; if it may go, give {flags(lost)}"
+            f"stack {self._order.stack} was not changed, because data would be lost: "
+            f"{', '.join(map(str, lost))}; to accept this, use {flags(lost)}"
         )
 
     def _unchanged(self) -> int:
-        """CloudFormation does not count the mark alone as a change: it comes with the next one."""
+        """Report that nothing changed; CloudFormation does not count the mark alone as a change."""
         status = self._end(self._stacks.find(self._order.stack), "nothing to change")
         if Owner.marked(self._deployed) is None:
             self._report(
-                f"stack {self._order.stack} is still unmarked, as nothing changed: give --adopt "
-                "again until something does"
+                f"stack {self._order.stack} is still unmarked, as nothing changed: use --adopt "
+                "again until something changes"
             )
         return status
 
     def _end(self, stack: Stack | None, outcome: str) -> int:
-        """What one wants to know of a success: the URL first."""
+        """Report the end; after a success, the URL comes first."""
         if stack is not None and stack.url:
             self._report(stack.url)
         self._report(f"stack {self._order.stack}: {outcome}")

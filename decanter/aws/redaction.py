@@ -1,7 +1,7 @@
-"""Secrets stay out of what is printed: values of environment variables, and of NoEcho parameters.
+"""Keep secrets out of the output: values of environment variables and of NoEcho parameters.
 
-A template is redacted by its structure, text from AWS by the values that are known: AWS may quote
-one in an error. Names are shown, and that a value changed; old and new value never.
+Templates are redacted by structure. Text from AWS is redacted by the known values, as an error of
+AWS may quote one. Names are shown, and the fact that a value changed; the values never are.
 """
 
 import json
@@ -16,10 +16,10 @@ from decanter.errors import DecanterError
 HIDDEN = "(hidden)"
 CHANGED = "(hidden, changed)"
 
-# The sections whose leaves are variables' values, wherever a template has them.
+# The sections whose leaves are variables' values, anywhere in a template.
 _VARIABLES = {"Environment", "EnvironmentVariables", "Variables", "StageVariables"}
 _SECRET = re.compile(r"(?i)secret|passw|token|credential|api_?key|private_?key")
-# What a parameter says beside its value.
+# A parameter's members except its value.
 _SHOWN = {"Type", "NoEcho", "Description"}
 # The arguments of these functions are names.
 _NAMING = {"Ref", "Condition", "Fn::GetAtt", "Fn::FindInMap", "Fn::ImportValue"}
@@ -31,7 +31,7 @@ Template = Mapping[str, Any]
 
 
 def redacted(old: Template, new: Template) -> tuple[Template, Template]:
-    """Two templates to compare: without their secrets, and with a word where one differs."""
+    """Return two templates to compare, without their secrets; a word marks a difference."""
     names = secret_names(old) | secret_names(new)
     before, after = (dict(_secrets(it, names)) for it in (old, new))
     differs = {path for path in after if path in before and before[path] != after[path]}
@@ -42,9 +42,9 @@ def redacted(old: Template, new: Template) -> tuple[Template, Template]:
 
 
 def secret_names(template: Template) -> set[str]:
-    """The parameters and mappings whose values are secret.
+    """Return the parameters and mappings with secret values.
 
-    They are NoEcho, are called so, or a variable's value refers to them.
+    They are NoEcho, have such a name, or a variable's value refers to them.
     """
     parameters = _section(template, "Parameters")
     referring = json.dumps([value for _, value in _secrets(template, set())], default=str)
@@ -56,11 +56,11 @@ def secret_names(template: Template) -> set[str]:
 
 
 class Secrets:
-    """The values that must not be printed, as far as they are known.
+    """The known values that must not be printed.
 
     Args:
         config: the project's `.chalice/config.json`.
-        public: variables that hold names, such as a table's.
+        public: variables that contain names, such as a table's.
     """
 
     def __init__(self, config: Mapping[str, Any], public: frozenset[str] = frozenset()) -> None:
@@ -80,22 +80,22 @@ class Secrets:
                 self._add(value)
 
     def learn_parameters(self, template: Template, values: Mapping[str, str]) -> None:
-        """Learn the values that are given to a template's secret parameters."""
+        """Learn the values given for a template's secret parameters."""
         for name in secret_names(template) & set(values):
             self._add(values[name])
 
     def hide(self, text: str) -> str:
-        """The text without the values."""
+        """Return the text without the values."""
         for value in sorted(self._values, key=len, reverse=True):
             text = text.replace(value, HIDDEN)
         return text
 
     def output(self, name: str, value: str) -> str:
-        """A stack's output; hidden if it tells a secret parameter's value."""
+        """Return a stack's output; hidden if it contains a secret parameter's value."""
         return HIDDEN if name in self._outputs else self.hide(value)
 
     def hiding(self, report: Report) -> Report:
-        """The same report, without the values."""
+        """Return a report that prints each line without the values."""
         return lambda line: report(self.hide(line))
 
     @contextmanager
@@ -103,7 +103,7 @@ class Secrets:
         """Keep the values out of errors.
 
         Raises:
-            DecanterError: in place of the one that is raised, and of its kind.
+            DecanterError: of the same type as the original error, in its place.
         """
         try:
             yield
@@ -112,7 +112,7 @@ class Secrets:
             raise type(error)(self.hide(str(error)), detail=detail) from error.__cause__
 
     def _add(self, value: object) -> None:
-        """Add a value as it is, on one line, as JSON writes it, and the lines of a long one."""
+        """Add a value as it is, on one line, as in JSON, and the lines of a long one."""
         text = str(value)
         parts = _REFERENCE.split(text)
         forms = [text, " ".join(text.split()), json.dumps(text)[1:-1], *parts, *text.splitlines()]
@@ -120,12 +120,12 @@ class Secrets:
 
 
 def _is_telling(text: str) -> bool:
-    """True if a text is a secret: `true`, `5` or `prod` is none, and stands in every sentence."""
+    """True if a text may be a secret: `true`, `5` or `prod` occurs in any sentence."""
     return len(text.strip()) >= 8 or (len(text.strip()) >= 4 and not text.strip().isalpha())
 
 
 def _secrets(template: Template, names: set[str]) -> Iterator[tuple[Path, object]]:
-    """Each secret leaf of a template, with its path."""
+    """Yield each secret leaf of a template, with its path."""
     for path, value in _leaves(template):
         if _is_secret(path, names):
             yield path, value
@@ -144,7 +144,7 @@ def _is_secret(path: Path, names: set[str]) -> bool:
 
 
 def _leaves(node: object, path: Path = ()) -> Iterator[tuple[Path, object]]:
-    """Each leaf of a document, with its path."""
+    """Yield each leaf of a document, with its path."""
     if isinstance(node, Mapping):
         for key, value in node.items():
             yield from _leaves(value, (*path, key))
@@ -156,7 +156,7 @@ def _leaves(node: object, path: Path = ()) -> Iterator[tuple[Path, object]]:
 
 
 def _masked(node: Any, words: Mapping[Path, str], path: Path = ()) -> Any:
-    """A document with words in the place of some leaves."""
+    """Return a document with words in place of some leaves."""
     if isinstance(node, Mapping):
         return {key: _masked(value, words, (*path, key)) for key, value in node.items()}
     if isinstance(node, list):

@@ -1,7 +1,7 @@
-"""requirements.txt as one list, with what the framework requires in place of Decanter's own line.
+"""requirements.txt as one list, with the framework's requirements in place of Decanter's own line.
 
-The package gets the installed framework. A line that names Decanter would bring the tool as well,
-or make pip fail where the name is on no index. So pip never reads such a line.
+The package gets the installed framework. A line that names Decanter would also bring the tool, or
+make pip fail if no index has that name. So pip never reads such a line.
 """
 
 import json
@@ -26,11 +26,11 @@ _PLACE = re.compile(r"(.*?)(?:\[([^\]]*)\])?(?:#(\S*))?(?:\s+;.*|\s+--.*)?")
 
 @dataclass(frozen=True)
 class Requirements:
-    """What pip is to install, without Decanter.
+    """What pip should install, without Decanter.
 
     Attributes:
-        lines: of requirements.txt and of the files that it includes.
-        constraints: the same of the constraints that they name.
+        lines: the lines of requirements.txt and of the files that it includes.
+        constraints: the lines of the constraints files that they name.
         files: all of these files.
     """
 
@@ -43,7 +43,7 @@ class Requirements:
         """Read a project's requirements.txt; empty if there is none.
 
         Raises:
-            ProjectError: it includes a file that is not there.
+            ProjectError: it includes a file that does not exist.
         """
         found = cls()
         path = project / "requirements.txt"
@@ -66,23 +66,23 @@ class Requirements:
                 ]
 
     def _follow(self, option: str, path: Path, name: str, lines: list[str], project: Path) -> None:
-        """Read a file that a line names, by its place beside the file with the line."""
+        """Read a file that a line names, relative to the file with the line."""
         other = path.parent / name
         if option in ("-f", "--find-links"):
             lines.append(f"--find-links {other if other.exists() else name}")
         elif not other.is_file():
-            raise ProjectError(f"{path} names {other}, which is not there")
+            raise ProjectError(f"{path} names {other}, which does not exist")
         elif other.resolve() not in self.files:
             included = option in ("-r", "--requirement")
             self._read(other, lines if included else self.constraints, project)
 
 
 def extras_of_decanter(line: str, project: Path) -> frozenset[str] | None:
-    """Return the extras that a requirement asks of Decanter; None if it requires something else.
+    """Return a line's extras of Decanter; None if it requires something else.
 
     Args:
-        line: as in requirements.txt, without a comment.
-        project: where relative paths begin.
+        line: a line of requirements.txt, without a comment.
+        project: the folder that relative paths start from.
     """
     text = _EDITABLE.sub("", line, count=1).strip("'\"")
     named = _NAMED.fullmatch(text)
@@ -113,7 +113,7 @@ def _is_decanter(place: str, project: Path) -> bool:
 
 
 def _origins() -> set[str]:
-    """The URLs that the installed distribution came from, as pip has noted them (PEP 610)."""
+    """Return the URLs that the installed distribution came from, as recorded by pip (PEP 610)."""
     notes = (
         each.read_text("direct_url.json") for each in metadata.distributions(name=DISTRIBUTION)
     )
@@ -129,7 +129,7 @@ def _project_name(pyproject: Path) -> str:
 
 
 def _logical_lines(path: Path) -> Iterator[str]:
-    """Yield the lines that pip sees: joined at backslashes, without comments."""
+    """Yield the lines as pip sees them: joined at backslashes, without comments."""
     text = re.sub(r"(?m)^\s*#.*$", "", path.read_text(encoding="utf-8-sig"))
     for line in re.sub(r"\\\r?\n", " ", text).splitlines():
         if stripped := _COMMENT.sub("", line).strip():

@@ -1,10 +1,10 @@
 """botocore's and boto3's data without the services that the app does not use.
 
-botocore has models of some 400 services, and a function needs a handful of them. They are most of
-a plain package's size, and parsing `endpoints.json` takes a good part of a cold start. A service
-that is kept keeps all its files, in all API versions: its model, endpoint rules, paginators,
-waiters, examples, and what corrects these (`.sdk-extras.json`). Only documentation goes.
-Source: botocore's `loaders.py`, `session.py` and `regions.py`.
+botocore has models of some 400 services; a function needs a few. They are most of a plain package's
+size, and parsing `endpoints.json` takes a good part of a cold start. A service that is kept keeps
+all its files, in all API versions: its model, endpoint rules, paginators, waiters, examples, and
+corrections of these (`.sdk-extras.json`). Only documentation is removed. Source: botocore's
+`loaders.py`, `session.py` and `regions.py`.
 """
 
 import gzip
@@ -35,13 +35,13 @@ def compact(data: Path) -> None:
     """Remove documentation from all services in botocore's `data` folder.
 
     Raises:
-        ProjectError: botocore could not read a file of them either.
+        ProjectError: a file is one that botocore cannot read.
     """
     for file in sorted(data.glob("*/*/*.json*")):
         if file.suffix == ".gz" and file.with_suffix("").is_file():
-            file.unlink()  # botocore reads the plain one
+            file.unlink()  # botocore reads the plain file
         else:
-            # Plain instead of gzip: the package is compressed as a whole, and unpacked by Lambda.
+            # Plain instead of gzip: the package is compressed as a whole, and Lambda unpacks it.
             _rewrite(file, file.with_suffix("") if file.suffix == ".gz" else file, _undocumented)
 
 
@@ -49,7 +49,7 @@ def prune_endpoints(data: Path) -> None:
     """Remove the endpoints of services that are not in botocore's `data` folder.
 
     Raises:
-        ProjectError: botocore could not read the file either.
+        ProjectError: the file is one that botocore cannot read.
     """
     endpoints = data / "endpoints.json"
     if endpoints.is_file():
@@ -58,13 +58,13 @@ def prune_endpoints(data: Path) -> None:
 
 
 def compressed_bytes(data: Path, services: Iterable[str]) -> int:
-    """Return about how many bytes services add to a zip."""
+    """Return the approximate number of bytes that services add to a zip."""
     files = (file for name in services for file in (data / name).rglob("*") if file.is_file())
     return sum(len(zlib.compress(file.read_bytes())) for file in files)
 
 
 def _endpoint_prefix(model: Path) -> set[str]:
-    """Return the name that `endpoints.json` has for a service."""
+    """Return a service's name in `endpoints.json`."""
     try:
         return {_read(model)["metadata"]["endpointPrefix"]}
     except (KeyError, TypeError) as error:
@@ -72,7 +72,7 @@ def _endpoint_prefix(model: Path) -> set[str]:
 
 
 def _of_prefixes(endpoints: _Document, prefixes: set[str]) -> _Document:
-    """Keep `s3-object-lambda` for `s3` too: a client asks for endpoints of its service's kinds."""
+    """Keep `s3-object-lambda` for `s3` too: a client asks for endpoints of related services."""
     for partition in endpoints["partitions"]:
         partition["services"] = {
             name: service
@@ -83,7 +83,7 @@ def _of_prefixes(endpoints: _Document, prefixes: set[str]) -> _Document:
 
 
 def _undocumented(value: Any) -> Any:
-    """Return a model without documentation; a member of that name has no text for its value."""
+    """Return a model without documentation texts; a member of that name is not a text and stays."""
     if isinstance(value, list):
         return [_undocumented(item) for item in value]
     if not isinstance(value, dict):
@@ -119,5 +119,5 @@ def _read(file: Path) -> _Document:
 def _unreadable(file: Path, why: object) -> ProjectError:
     return ProjectError(
         f"botocore cannot read {file} ({why}): delete build/wheels, and install botocore again "
-        "or mend it in vendor/"
+        "or fix it in vendor/"
     )

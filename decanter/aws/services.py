@@ -1,10 +1,10 @@
-"""Which AWS services the code may use: by the names that are written in it.
+"""Find the AWS services that the code may use, by the names that are written in it.
 
-A client's service is named by a text: `boto3.client("s3")`. However that text reaches boto3, it is
-written somewhere, so every text that is a service's name counts, wherever it stands. What is not
-written is a name that is made at run time, from an event or the environment. So each way to make a
-client is looked at too: a call that names its service by a text, or by a name that stands for
-texts alone, is clear. Any other way is not, and may make a client of any service.
+A text names a client's service: `boto3.client("s3")`. However that text reaches boto3, it is
+written somewhere, so every text that is a service's name counts, wherever it is. The exception is a
+name that is made at run time, from an event or the environment. So each call that makes a client is
+checked too. It is clear if it names its service by a text, or by a name that only stands for texts.
+Any other call is unclear and may make a client of any service.
 """
 
 import ast
@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-# Factories of clients and resources. Other libraries use these names for other things.
+# Factories of clients and resources. Other libraries use these names for other purposes.
 _COMMON = {"client", "resource"}
-# botocore's alone: its factory of clients, and what reads a service's data.
+# Only in botocore: its factory of clients, and functions that read a service's data.
 _OWN = {
     *("create_client", "create_client_class", "load_service_model", "get_available_regions"),
     *("get_service_model", "get_service_data", "get_paginator_model", "get_waiter_model"),
@@ -25,17 +25,17 @@ _FACTORIES = _COMMON | _OWN
 # These take the service as their second argument, or return all services.
 _OPAQUE = {"create_nested_client", "get_available_services", "get_available_resources"}
 _SDK = re.compile("boto|session", re.IGNORECASE)
-# A factory as a text, which something may import: "boto3.client", "boto3.session:Session.client".
+# A factory as a text, for an import by name: "boto3.client", "boto3.session:Session.client".
 _PATH = re.compile(r"(aio)?boto3[.:](.*[.:])?(client|resource)")
-# Members that give a factory away without its name, or call it.
+# Members that give access to a factory without its name, or call it.
 _INNER = {"__call__", "__dict__", "__get__", "__getattribute__", "__wrapped__"}
-# Only a file with one of these needs a closer look.
+# Only a file with one of these is examined in detail.
 _SUSPECT = re.compile(rb"boto|client|resource|session|service|_regions|_model", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Services:
-    """What was found.
+    """The services found.
 
     Attributes:
         names: botocore's names of the services.
@@ -61,7 +61,7 @@ def services_of(files: Iterable[Path], known: Iterable[str]) -> Services:
 
 
 def imports(file: Path, package: str) -> bool:
-    """Return True if a source file imports a package, or has the name of a module of it."""
+    """True if a source file imports a package, or has the name of a module of it."""
     source = _Source(file)
     names: list[str] = []
     for node in source.nodes if package.encode() in source.content else []:
@@ -75,7 +75,7 @@ def imports(file: Path, package: str) -> bool:
 
 
 class _Source:
-    """A file, and the ways to make a client in it.
+    """A file, and the calls in it that make clients.
 
     Attributes:
         content: its bytes.
@@ -87,7 +87,7 @@ class _Source:
 
     @cached_property
     def nodes(self) -> list[ast.AST]:
-        """Its syntax tree's nodes, outer ones first; none where Python cannot import it."""
+        """The nodes of its syntax tree, outer ones first; none if Python cannot import it."""
         try:
             return list(ast.walk(ast.parse(self.content, str(self._file))))
         except (SyntaxError, ValueError):
@@ -95,7 +95,7 @@ class _Source:
 
     @cached_property
     def bindings(self) -> list[tuple[str, ast.expr | None]]:
-        """Each name that is bound, and the expression that it stands for; None if that varies."""
+        """Each bound name, with the expression that it stands for; None if it varies."""
         return list(_bindings(self.nodes))
 
     @property
@@ -104,7 +104,7 @@ class _Source:
         return {text for node in self.nodes if (text := _text(node))}
 
     def unclear_places(self, constants: "_Constants") -> list[str]:
-        """Return what may make a client of a service that is not written there."""
+        """Return the nodes that may make a client of a service that is not named there."""
         if self._file.suffix != ".py":
             return [str(self._file)] if b"boto" in self.content else []
         if not _SUSPECT.search(self.content):
@@ -138,7 +138,7 @@ class _Source:
         return name in _OPAQUE
 
     def _is_factory(self, node: ast.Attribute | ast.Name) -> bool:
-        """Return True for a factory, and for a module that has one."""
+        """True for a factory, and for a module that has one."""
         if isinstance(node, ast.Name):
             return node.id in self._factories
         if node.attr in _COMMON:  # `table.meta.client` is a client
@@ -147,7 +147,7 @@ class _Source:
 
     @cached_property
     def _used(self) -> set[ast.AST]:
-        """What is called, and what a member is taken of: neither hands a factory on."""
+        """Nodes that are called, or that a member is taken of: neither passes a factory on."""
         return {
             node.func if isinstance(node, ast.Call) else node.value
             for node in self.nodes
@@ -157,7 +157,7 @@ class _Source:
 
     @cached_property
     def _imported(self) -> set[str]:
-        """Names of what may be a factory, imported from anywhere."""
+        """Imported names that may be a factory, from any module."""
         imported = (node.names for node in self.nodes if isinstance(node, ast.ImportFrom))
         return {
             alias.asname or alias.name
@@ -168,7 +168,7 @@ class _Source:
 
     @cached_property
     def _factories(self) -> set[str]:
-        """Names of boto3 itself, and of the factories that are imported from it."""
+        """The names of boto3 itself, and of factories that are imported from it."""
         names: set[str] = set()
         for node in self.nodes:
             if isinstance(node, ast.Import):
@@ -191,7 +191,7 @@ class _Source:
 
 
 class _Constants:
-    """The expressions that stand for texts: literals, and names that stand for nothing else."""
+    """The expressions that stand for texts: literals, and names that stand only for literals."""
 
     def __init__(self, sources: Iterable[_Source]) -> None:
         self._sources = list(sources)
@@ -211,7 +211,7 @@ class _Constants:
 
 
 def _service(call: ast.Call) -> list[ast.expr]:
-    """Return what names the service in a factory's call; nothing if it is something else's."""
+    """Return the node that names the service in a factory's call; None for other calls."""
     named = [word.value for word in call.keywords if word.arg == "service_name"]
     spread = [word.value for word in call.keywords if word.arg is None]
     return named or call.args[:1] or spread
@@ -252,7 +252,7 @@ def _declared(node: ast.AST) -> Iterator[tuple[str, ast.expr | None]]:
         case ast.ClassDef():
             yield node.name, None
             yield from ((name, base) for base in node.bases for name in (node.name, "self"))
-            # Classes of data take such a value as a default.
+            # Dataclasses take such a value as a default.
             fields = [each.target for each in node.body if isinstance(each, ast.AnnAssign)]
             yield from ((_name(field) or "", None) for field in fields)
         case ast.alias(asname=str() as name):
@@ -265,7 +265,7 @@ def _targets(node: ast.expr) -> list[ast.expr]:
 
 
 def _mentions(node: ast.expr, names: set[str]) -> bool:
-    """Return True if an expression is the SDK, a session, or something that one of them makes."""
+    """True if an expression is the SDK, a session, or an object that one of them makes."""
     match node:
         case ast.Name() | ast.Attribute() | ast.Constant():
             word = _text(node) or _name(node) or ""

@@ -1,4 +1,4 @@
-"""AWS as one identity sees it in one region."""
+"""AWS clients for one identity and one region."""
 
 import os
 from typing import Any
@@ -10,20 +10,20 @@ from botocore.session import Session
 from decanter.errors import ProjectError
 from decanter.project.config import Project
 
-# Of a call, not of the whole command.
+# For one call, not for the whole command.
 CONNECT_TIMEOUT_SECONDS = 5
 READ_TIMEOUT_SECONDS = 20
 
 
 class AWS:
-    """botocore's clients, each made when it is first asked for.
+    """botocore's clients, each created at its first use.
 
     Args:
         profile: the profile of the AWS configuration, or None for the environment's.
-        region: where; by default AWS_REGION, or what botocore finds. botocore alone reads
+        region: the region; by default AWS_REGION, or botocore's own search. botocore reads
             AWS_DEFAULT_REGION but not AWS_REGION, which Lambda and other SDKs use.
-        endpoint_url: another endpoint than AWS's, for every client.
-        session: botocore's, if not a new one.
+        endpoint_url: an endpoint other than AWS's, for every client.
+        session: an existing botocore session.
     """
 
     def __init__(
@@ -40,15 +40,15 @@ class AWS:
 
     @classmethod
     def of(cls, project: Project, region: str | None, endpoint_url: str | None = None) -> "AWS":
-        """AWS with the profile that the project's configuration names, if it names one."""
+        """Return AWS with the profile that the project's configuration names, if any."""
         return cls(project.config.profile, region, endpoint_url)
 
     @property
     def region(self) -> str:
-        """Where.
+        """The region.
 
         Raises:
-            NoRegionError: nothing says where.
+            NoRegionError: no region is configured.
         """
         region: str | None = self._region or self._session.get_config_variable("region")
         if region is None:
@@ -57,16 +57,16 @@ class AWS:
 
     @property
     def suffix(self) -> str:
-        """What the region's host names end with, as `amazonaws.com`."""
+        """The region's domain, such as `amazonaws.com`."""
         partition = self._session.get_partition_for_region(self.region)
         return "amazonaws.com.cn" if partition == "aws-cn" else "amazonaws.com"
 
     def client(self, service: str) -> Any:
-        """A client of a service.
+        """Return a client of a service.
 
         Raises:
-            BotoCoreError: nothing says where, or the profile is not there.
-            ProjectError: the endpoint is no URL.
+            BotoCoreError: no region is configured, or the profile does not exist.
+            ProjectError: the endpoint is not a URL.
         """
         if service not in self._clients:
             try:

@@ -1,4 +1,4 @@
-"""CloudFormation stacks: what is there, and what is to be done to it.
+"""CloudFormation stacks: their state, and operations on them.
 
 Source: AWS CloudFormation API reference; User Guide, "Updating stacks using change sets".
 """
@@ -18,12 +18,12 @@ Template = dict[str, Any]
 
 @dataclass(frozen=True)
 class Stack:
-    """A stack as DescribeStacks tells of it.
+    """A stack as DescribeStacks reports it.
 
     Attributes:
-        id: its ARN, which stays its own after it is deleted.
+        id: its ARN, which stays unique after its deletion.
         status: such as UPDATE_COMPLETE.
-        reason: why it has that status, or "".
+        reason: the reason for that status, or "".
         parameters: their values by name.
         outputs: their values by name.
         changed: when it was last created or updated, as ISO 8601.
@@ -55,12 +55,12 @@ class Stack:
 
     @property
     def exists(self) -> bool:
-        """Whether it has, or may have, resources; one whose change set was only made has none."""
+        """True if it has, or may have, resources. A stack with only a change set has none."""
         return self.status not in {"REVIEW_IN_PROGRESS", "DELETE_COMPLETE"}
 
     @property
     def busy(self) -> bool:
-        """Whether an operation on it is going on."""
+        """True if an operation on it is in progress."""
         return self.status.endswith("_IN_PROGRESS") and self.status != "REVIEW_IN_PROGRESS"
 
     @property
@@ -74,15 +74,15 @@ class Stacks:
     """The stacks of one account and region.
 
     Args:
-        client: CloudFormation's.
+        client: botocore's CloudFormation client.
     """
 
     def __init__(self, client: Any) -> None:
         self._client = client
 
     def find(self, name: str) -> Stack | None:
-        """The stack of a name or ARN; None if there is none."""
-        with explained(f"look at stack {short_name(name)}"):
+        """Return the stack with a name or ARN; None if there is none."""
+        with explained(f"describe stack {short_name(name)}"):
             try:
                 answer = self._client.describe_stacks(StackName=name)
             except ClientError as error:
@@ -92,14 +92,14 @@ class Stacks:
         return Stack.read(answer["Stacks"][0])
 
     def template(self, stack: Stack, *, processed: bool = False) -> Template:
-        """The template that was submitted, or what its macros made of it."""
+        """Return the template that was submitted, or the result of its macros."""
         stage = "Processed" if processed else "Original"
         with explained(f"read the template of stack {stack.name}"):
             answer = self._client.get_template(StackName=stack.id, TemplateStage=stage)
         return as_template(answer["TemplateBody"])
 
     def last_deleted(self, name: str) -> str | None:
-        """The ARN of the stack of that name that was deleted last, within AWS's 90 days."""
+        """Return the ARN of the last deleted stack of that name, within AWS's 90 days."""
         with explained(f"look for deleted stacks named {name}"):
             pages = self._client.get_paginator("list_stacks").paginate(
                 StackStatusFilter=["DELETE_COMPLETE"]
@@ -109,16 +109,16 @@ class Stacks:
         return None if newest is None else newest["StackId"]
 
     def delete(self, stack: Stack) -> None:
-        """Begin to delete a stack."""
+        """Start to delete a stack."""
         with explained(f"delete stack {stack.name}"):
             self._client.delete_stack(StackName=stack.id)
 
 
 def as_template(body: Any) -> Template:
-    """A template as GetTemplate gives it: botocore has parsed JSON, but not always, and no YAML."""
+    """Return GetTemplate's template as a dict: botocore parses some JSON, and no YAML."""
     return parse_template(body if isinstance(body, str) else json.dumps(body))
 
 
 def short_name(name: str) -> str:
-    """A stack's or change set's name, from its ARN or from itself."""
+    """Return a stack's or change set's name, from its ARN or name."""
     return name.split("/")[1] if name.startswith("arn:") else name

@@ -1,4 +1,4 @@
-"""`decanter status`: what there is of a stage on AWS."""
+"""`decanter status`: a stage's state on AWS."""
 
 import argparse
 import re
@@ -24,18 +24,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `decanter status`."""
     add_stack_arguments(parser)
     parser.add_argument(
-        "--count", action="store_true", help="count the tables' items now, which reads all of them"
+        "--count", action="store_true", help="count the tables' items now; this reads all of them"
     )
     parser.add_argument(
-        "--redact", action="store_true", help="hide account ids and ARNs, to show it to others"
+        "--redact", action="store_true", help="hide account ids and ARNs, to share the output"
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Say what there is; 1 if there is nothing."""
+    """Print the state; 1 if there is nothing."""
     project = Project.load(args.project_dir, args.stage)
     report = redacted(say) if args.redact else say
-    with explained(f"look at stage {args.stage}"):
+    with explained(f"describe stage {args.stage}"):
         aws = AWS.of(project, args.region)
         name = args.stack_name or stack_name(project)
         stack = Stacks(aws.client("cloudformation")).find(name)
@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
 def tell_stack(
     project: Project, stack: Stack, aws: AWS, inventory: Inventory, report: Report
 ) -> int:
-    """Tell of a stage's stack; secrets that AWS quotes are hidden."""
+    """Report a stage's stack; secrets that AWS quotes are hidden."""
     client = aws.client("cloudformation")
     template = Stacks(client).template(stack)
     secrets = Secrets(project.config.config_from_disk)
@@ -56,7 +56,7 @@ def tell_stack(
     report(f"stack         {stack.name}: {stack.status} since {stack.changed}, in {aws.region}")
     if stack.reason:
         report(f"reason        {secrets.hide(stack.reason)}")
-    report(f"belongs to    {Owner.marked(template) or 'unknown: it is unmarked'}")
+    report(f"belongs to    {Owner.marked(template) or 'unknown: the stack is unmarked'}")
     report(f"commit        {commit_of(template) or 'unknown'}")
     if stack.url:
         _urls(stack.url, report)
@@ -66,16 +66,16 @@ def tell_stack(
 
 
 def _chalices(project: Project, aws: AWS, inventory: Inventory, report: Report) -> int:
-    """What `chalice deploy` and `decanter table create` made, if they did."""
+    """Report what `chalice deploy` and `decanter table create` created, if anything."""
     stage, made = project.chalice_stage, deployed(project)
     found = [Resource(it["name"], FUNCTION, it["lambda_arn"]) for it in made if "lambda_arn" in it]
     names = configured_tables(project, describe(project))
     found += [Resource(name, TABLE, name) for name in names]
-    lines = [line for line in inventory.lines(found) if not line.endswith("is not there")]
+    lines = [line for line in inventory.lines(found) if not line.endswith("does not exist")]
     if not lines:
-        report(f"stage {stage} is not on AWS in {aws.region}: `decanter provision` puts it there")
+        report(f"stage {stage} is not on AWS in {aws.region}: deploy it with `decanter provision`")
         return 1
-    report(f"stage         {stage}, " + ("by `chalice deploy`" if made else "its tables alone"))
+    report(f"stage         {stage}, " + ("by `chalice deploy`" if made else "only its tables"))
     for url in (it["websocket_api_url"] for it in made if "websocket_api_url" in it):
         _urls(url, report)
     for line in lines:
@@ -90,7 +90,7 @@ def _urls(url: str, report: Report) -> None:
 
 
 def redacted(report: Report) -> Report:
-    """The same report, less account ids and ARNs."""
+    """Return a report that hides account ids and ARNs."""
 
     def hide(line: str) -> None:
         report(_ACCOUNT.sub("************", _ARN.sub("arn:…", line)))

@@ -1,4 +1,4 @@
-"""How a command talks with its user: its lines, its questions, its steps and their time."""
+"""A command's output for its user: lines, questions, steps and their time."""
 
 import sys
 import time
@@ -10,12 +10,12 @@ from decanter.errors import DecanterError
 
 # Takes one line for the user.
 Report = Callable[[str], None]
-# Asks a question; the answer.
+# Asks a question and returns the answer.
 Ask = Callable[[str], str]
 
 
 def say(line: str) -> None:
-    """Print a line at once: what is waited for should be seen, in a pipe too."""
+    """Print a line at once, also into a pipe: the user should see what a command waits for."""
     print(line, flush=True)
 
 
@@ -26,7 +26,9 @@ def ask(question: str) -> str:
         DecanterError: there is no terminal.
     """
     if not sys.stdin.isatty():
-        raise DecanterError("there is nobody to ask: give --yes to delete without a question")
+        raise DecanterError(
+            "cannot ask without a terminal: use --yes to delete without confirmation"
+        )
     return input(question)
 
 
@@ -37,7 +39,7 @@ def agreed(question: str, ask: Ask) -> bool:
 
 @dataclass(frozen=True)
 class Clock:
-    """Time, and waiting; tests have their own."""
+    """Time and waiting; tests use their own."""
 
     now: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
@@ -49,8 +51,8 @@ class Step:
 
     Attributes:
         name: what is done.
-        result: what came of it, for the summary.
-        seconds: how long it took.
+        result: its result, for the summary.
+        seconds: its duration.
     """
 
     name: str
@@ -60,7 +62,7 @@ class Step:
 
 @dataclass
 class Steps:
-    """The steps of one command, in the order in which they began."""
+    """The steps of one command, in the order of their start."""
 
     clock: Clock
     report: Report
@@ -68,7 +70,7 @@ class Steps:
 
     @contextmanager
     def step(self, name: str) -> Iterator[Step]:
-        """Time a step, and say that it begins."""
+        """Time a step, and report its start."""
         self.report(f"{name} …")
         begun, step = self.clock.now(), Step(name)
         yield step
@@ -76,7 +78,7 @@ class Steps:
         self.done.append(step)
 
     def summary(self) -> list[str]:
-        """A line for each step, and the total."""
+        """Return a line for each step, and the total."""
         total = Step("total", seconds=sum(step.seconds for step in self.done))
         width = max(len(step.name) for step in [*self.done, total])
         return [

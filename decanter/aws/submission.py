@@ -1,4 +1,4 @@
-"""What `provision` submits: the packaged template, with the code's place and the commit in it."""
+"""The input of `provision`: the packaged template with the code's URL and the commit."""
 
 import json
 import shutil
@@ -37,12 +37,12 @@ class Submission:
         path.write_text(as_text(self.template), encoding="utf-8")
 
     def resources(self) -> Iterator[tuple[str, str]]:
-        """Each resource's logical id and type."""
+        """Return each resource's logical id and type."""
         for name, resource in self.template["Resources"].items():
             yield name, resource["Type"]
 
     def difference(self, stack: Stack, deployed: Mapping[str, Any]) -> list[str]:
-        """How it differs from what is deployed, as a unified diff, then parameter by parameter."""
+        """Return the difference to the deployed one: a unified diff, then a line a parameter."""
         shown = redacted(without_stamp(deployed), without_stamp(self.template))
         old, new = (as_text(it).splitlines() for it in shown)
         lines = list(unified_diff(old, new, f"{stack.name}, deployed", "this project", lineterm=""))
@@ -50,34 +50,34 @@ class Submission:
         changed = [
             f"parameter {name}: " + ("changed" if name in secret else f"{before} → {value}")
             for name, value in self.parameters.items()
-            # CloudFormation gives a NoEcho parameter's value as ****: it counts as changed.
+            # CloudFormation returns a NoEcho parameter's value as ****: it counts as changed.
             if (before := stack.parameters.get(name)) != value
         ]
         return lines + changed
 
 
 def completed(packaged: Template, code: str, commit: str | None, owner: Owner) -> Template:
-    """The packaged template with the code's place, the stage's mark and the commit.
+    """Return the packaged template with the code's URL, the stage's mark and the commit.
 
     Args:
         packaged: the SAM template, whose functions' code is a local file.
         code: the code's URL in S3.
-        commit: of the project, if it has one.
+        commit: the project's commit, or None.
         owner: the stage.
     """
     resources = {name: _with_code(it, code) for name, it in packaged["Resources"].items()}
-    # CloudFormation does not count a change of Metadata alone as one, so a commit that changes
-    # nothing else is nothing to deploy (User Guide, "Metadata").
+    # CloudFormation ignores a change of Metadata alone. So a commit that changes nothing else needs
+    # no deployment (User Guide, "Metadata").
     stamp = owner.mark | ({"Commit": commit} if commit else {})
     metadata = packaged.get("Metadata", {}) | {"Decanter": stamp}
     return packaged | {"Resources": resources, "Metadata": metadata}
 
 
 def kept(stack: Stack, deployed: Template, wanted: Template) -> list[str]:
-    """The parameters that somebody has set on the stack; the others follow the template's default.
+    """Return the parameters that were set on the stack; the others follow the template's default.
 
     Args:
-        stack: as it is.
+        stack: the stack as it is.
         deployed: its template.
         wanted: the new template.
     """
@@ -91,7 +91,7 @@ def kept(stack: Stack, deployed: Template, wanted: Template) -> list[str]:
 
 
 def given(arguments: Iterable[str], packaged: Template) -> dict[str, str]:
-    """The parameters of the command line, each `NAME=VALUE`.
+    """Return the command line's parameters, each `NAME=VALUE`.
 
     Raises:
         ProjectError: one is not of that form, or the template has no such parameter.
@@ -100,8 +100,8 @@ def given(arguments: Iterable[str], packaged: Template) -> dict[str, str]:
     parameters = {}
     for number, argument in enumerate(arguments, 1):
         name, equals, value = argument.partition("=")
-        if not equals:  # it is not quoted: it may be a value, and secret
-            raise ProjectError(f"--parameter number {number} has no =: write it as NAME=VALUE")
+        if not equals:  # not quoted in the error: it may be a secret value
+            raise ProjectError(f"--parameter number {number} has no '=': write it as NAME=VALUE")
         if name not in known:
             names = ", ".join(known) or "none"
             raise ProjectError(f"the template has no parameter {name}; it has {names}")
@@ -110,7 +110,7 @@ def given(arguments: Iterable[str], packaged: Template) -> dict[str, str]:
 
 
 def commit(directory: Path) -> str | None:
-    """The commit's abbreviated id, with `-dirty` if files differ from it; None outside git."""
+    """Return the commit's short id, with `-dirty` if files differ from it; None outside git."""
     git = shutil.which("git")
     if git is None:
         return None
@@ -128,13 +128,13 @@ def commit(directory: Path) -> str | None:
 
 
 def commit_of(template: Template) -> str | None:
-    """The commit that a template was made of."""
+    """Return the commit that a template was made from."""
     commit: str | None = mark_of(template).get("Commit")
     return commit
 
 
 def artifacts(template: Template) -> set[str]:
-    """The buckets that a submitted template takes code from."""
+    """Return the buckets from which a submitted template takes code."""
     found = set()
     for resource in (template.get("Resources") or {}).values():
         uri = (resource.get("Properties") or {}).get("CodeUri")
@@ -144,18 +144,18 @@ def artifacts(template: Template) -> set[str]:
 
 
 def without_stamp(template: Mapping[str, Any]) -> Template:
-    """A template without its metadata, which CloudFormation does not count as a change."""
+    """Return a template without its metadata: CloudFormation does not count it as a change."""
     return {key: value for key, value in template.items() if key != "Metadata"}
 
 
 def as_text(template: Mapping[str, Any]) -> str:
-    """A template as text that follows from its content alone."""
+    """Return a template as text that depends on its content alone."""
     # YAML has dates, such as its AWSTemplateFormatVersion.
     return json.dumps(template, indent=2, sort_keys=True, ensure_ascii=False, default=str) + "\n"
 
 
 def _with_code(resource: dict[str, Any], code: str) -> dict[str, Any]:
-    """A resource with its code in S3, if its code is a local file."""
+    """Return a resource with its code in S3, if its code is a local file."""
     uri = resource.get("Properties", {}).get("CodeUri")
     if not isinstance(uri, str) or uri.startswith(S3):
         return resource

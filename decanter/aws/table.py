@@ -1,8 +1,8 @@
-"""`decanter table`: create, delete or look at the tables that the app declares.
+"""`decanter table`: create, delete or show the tables that the app declares.
 
-The model class is the source of the key and the TTL, the stage's configuration that of the name.
-In Chalice's default stage, `dev`, a table has the capacity that its class declares; in every other
-stage it is on-demand. `--billing-mode` says otherwise.
+The key and the TTL come from the model class, the name from the stage's configuration. In Chalice's
+default stage, `dev`, a table has the capacity that its class declares. In every other stage it is
+on-demand. `--billing-mode` overrides this.
 """
 
 import argparse
@@ -32,7 +32,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", choices=sorted(ACTIONS), help="what to do with the tables")
     add_project_arguments(parser)
     add_region_argument(parser)
-    parser.add_argument("--endpoint-url", metavar="URL", help="another DynamoDB than AWS's")
+    parser.add_argument(
+        "--endpoint-url", metavar="URL", help="a DynamoDB endpoint other than AWS's"
+    )
     parser.add_argument(
         "--billing-mode",
         choices=[ON_DEMAND, PROVISIONED],
@@ -40,11 +42,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         f"{DEFAULT_STAGE_NAME}, else {ON_DEMAND})",
     )
     add_adopt_argument(parser, "table")
-    parser.add_argument("--yes", action="store_true", help="delete without a question")
+    parser.add_argument("--yes", action="store_true", help="delete without confirmation")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do one action with each table; 1 if `status` finds one missing."""
+    """Do one action with each table. Return 1 if `status` finds a missing table."""
     project = Project.load(args.project_dir, args.stage)
     tables = declared(project, describe(project), on_demand=_is_on_demand(args))
     if not tables:
@@ -55,17 +57,17 @@ def run(args: argparse.Namespace) -> int:
             refuse_provisioned_stage(project, aws, say)
         found = [] if args.action == "status" else claimed(args.action, aws, tables, args.adopt)
         if args.action == "delete" and found and not args.yes and not agreed(_question(found), ask):
-            say("nothing is deleted")
+            say("nothing was deleted")
             return 1
         return act(args.action, aws, tables)
 
 
 def _question(tables: Sequence[Table]) -> str:
-    return f"Delete table {', '.join(table.name for table in tables)} and all that is in it?"
+    return f"Delete table {', '.join(table.name for table in tables)} and everything in it?"
 
 
 def declared(project: Project, declaration: Declaration, *, on_demand: bool = False) -> list[Table]:
-    """The tables that the app declares, tagged with the stage."""
+    """Return the tables that the app declares, tagged with the stage."""
     owner = Owner.of(project)
     tags = {"decanter:app": owner.app, "decanter:stage": owner.stage}
     tables = project.declared_tables(declaration, on_demand=on_demand)
@@ -75,20 +77,22 @@ def declared(project: Project, declaration: Declaration, *, on_demand: bool = Fa
 def claimed(
     action: str, aws: AWS, tables: Sequence[Table], adopt: str | None = None
 ) -> list[Table]:
-    """The tables that are there, each checked to be the stage's.
+    """Return the existing tables, after a check that each belongs to the stage.
 
     Args:
         action: what is to be done with them.
-        aws: where they are.
+        aws: the account and region.
         tables: those that the app declares.
-        adopt: the name of an untagged table that is the stage's, or None.
+        adopt: the name of an untagged table that belongs to the stage, or None.
 
     Raises:
-        DecanterError: one is not, or may not be deleted.
+        DecanterError: one belongs to another stage, or may not be deleted.
     """
     names = [table.name for table in tables]
     if adopt is not None and adopt not in names:
-        raise ProjectError(f"--adopt {adopt} is no table of this stage; it has {', '.join(names)}")
+        raise ProjectError(
+            f"--adopt {adopt} is not a table of this stage; it has {', '.join(names)}"
+        )
     client, found = aws.client("dynamodb"), []
     for table in tables:
         with explained(f"{action} table {table.name}"):
@@ -101,32 +105,32 @@ def claimed(
 def _check(
     action: str, client: Any, table: Table, description: Mapping[str, Any], *, adopted: bool
 ) -> None:
-    """Refuse a table that is not the stage's, or that is protected from what is to be done."""
+    """Refuse a table of another stage, or one that is protected from the action."""
     check_key(table, description)
     tags = tags_of(client, description)
     owner = {key: tags[key] for key in table.tags if key in tags}
     if stack := tags.get("aws:cloudformation:stack-name"):
-        raise AWSError(f"table {table.name} is part of stack {stack}: only that may change it")
+        raise AWSError(f"table {table.name} is part of stack {stack}: only the stack may change it")
     if owner and owner != table.tags:
         raise AWSError(
-            f"table {table.name} is tagged {_shown(owner)}, this stage's is {_shown(table.tags)}: "
+            f"table {table.name} has tags {_shown(owner)}, this stage needs {_shown(table.tags)}: "
             "name another table in .chalice/config.json"
         )
     if not owner and not adopted and (action == "delete" or _lacks_ttl(client, table)):
         raise AWSError(
-            f"table {table.name} is untagged, so it may not be this stage's: if it is, as a table "
-            f"that Decanter 0.1 made, give --adopt {table.name}; if not, name another table in "
+            f"table {table.name} has no tags, so it may not be this stage's. If it is, as Decanter "
+            f"0.1 wrote none, use --adopt {table.name}; if not, name another table in "
             ".chalice/config.json"
         )
     if action == "delete" and description.get("DeletionProtectionEnabled"):
         raise AWSError(
-            f"table {table.name} is protected from deletion: `aws dynamodb update-table "
-            f"--table-name {table.name} --no-deletion-protection-enabled` ends that"
+            f"table {table.name} is protected from deletion: allow it by `aws dynamodb update-table"
+            f" --table-name {table.name} --no-deletion-protection-enabled`"
         )
 
 
 def _lacks_ttl(client: Any, table: Table) -> bool:
-    """True if `create` would have the items of a table that is there expire."""
+    """True if `create` would enable TTL on an existing table."""
     return table.ttl_attribute is not None and ttl_attribute(client, table.name) is None
 
 
@@ -135,7 +139,7 @@ def _shown(tags: Mapping[str, str]) -> str:
 
 
 def act(action: str, aws: AWS, tables: Sequence[Table]) -> int:
-    """Do one action with each table: the worst exit status."""
+    """Do one action with each table. Return the highest exit status."""
     client = aws.client("dynamodb")
     return max(_act(ACTIONS[action], action, client, table) for table in tables)
 
@@ -149,7 +153,7 @@ def _create(client: Any, table: Table) -> int:
     if create(client, table):
         print(f"created table {table.name}: {_billing(table.arguments)}, {_expiry(table)}")
     else:
-        print(f"table {table.name} is already there, with the key and the TTL that it should have")
+        print(f"table {table.name} already exists, with the right key and TTL")
     return 0
 
 
@@ -162,10 +166,10 @@ def _delete(client: Any, table: Table) -> int:
 def _status(client: Any, table: Table) -> int:
     description = find(client, table.name)
     if description is None:
-        print(f"there is no table {table.name}: `decanter table create` makes it")
+        print(f"there is no table {table.name}: create it with `decanter table create`")
         return 1
-    # DynamoDB counts a table's items about every six hours (DescribeTable in its API reference).
-    items = f"{description['ItemCount']} items when last counted"
+    # DynamoDB updates this count about every six hours (DescribeTable in its API reference).
+    items = f"{description['ItemCount']} items at the last count"
     expiry = _expiry(Table(description, ttl_attribute(client, table.name)))
     facts = [description["TableStatus"], _billing(description), expiry, items]
     print(f"table {table.name}: {', '.join(facts)}")
@@ -185,7 +189,7 @@ def _is_on_demand(args: argparse.Namespace) -> bool:
 
 
 def _billing(table: Mapping[str, Any]) -> str:
-    """How a table is billed, from CreateTable's arguments or from DescribeTable's answer."""
+    """Return a table's billing, from CreateTable's arguments or DescribeTable's answer."""
     mode = table.get("BillingMode") or table.get("BillingModeSummary", {}).get("BillingMode")
     if mode == "PAY_PER_REQUEST":
         return ON_DEMAND

@@ -1,10 +1,9 @@
-"""`decanter template`: the merge template and the policies that an app's declarations make.
+"""`decanter template`: the merge template and the policies for an app's declarations.
 
-`chalice package --merge-template` lays the template over the one that Chalice generates: what
-Chalice knows nothing of is added (the tables, the routers' routes, a deployment that follows its
-content), what it does loosely is made exact (each function's role, its log, its environment). What
-this file cannot know is in the project's own `.chalice/overrides.json`, which is laid over it by
-the same rules.
+`chalice package --merge-template` merges the template into the one that Chalice generates. It adds
+what Chalice does not know (the tables, the routers' routes, a deployment that follows its content)
+and makes the rest exact (each function's role, log group and environment). Anything else goes into
+the project's own `.chalice/overrides.json`, which is merged by the same rules.
 """
 
 import argparse
@@ -48,13 +47,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output",
         metavar="FILE",
-        help="write the template there and nothing else, - for standard output "
+        help="write only the template, to this file, or - for standard output "
         f"(default: the project's {TEMPLATE}, and its stages' policy files)",
     )
     parser.add_argument(
         "--check",
         action="store_true",
-        help="write nothing: print how the files differ and exit with 1 if one does",
+        help="write nothing: print the differences and exit with 1 if there are any",
     )
     parser.add_argument(
         "--force",
@@ -64,11 +63,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Write or check; 1 if a file that is checked differs."""
+    """Write or check; 1 if a checked file differs."""
     project = Project.load(args.project_dir, args.stage)
     texts = _texts(project, Path(args.output) if args.output else None)
     if args.check:
-        # Each is shown, also after one that differs.
+        # A list, so that each difference is shown.
         return max([_check(path, text) for path, text in texts.items()])
     if args.output == "-":
         sys.stdout.write(*texts.values())
@@ -83,9 +82,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _texts(project: Project, output: Path | None) -> dict[Path, str]:
-    """What belongs where: the template for the stage, and the policies of every stage.
+    """Return each file's text: the template for the stage, and the policies of every stage.
 
-    What an app declares may depend on the stage's variables: a schedule may be one's alone.
+    An app's declarations may depend on the stage's variables: one stage may have its own schedule.
     """
     declaration = describe(project)
     template = render(project, declaration)
@@ -106,15 +105,15 @@ def _texts(project: Project, output: Path | None) -> dict[Path, str]:
 def _check(path: Path, text: str) -> int:
     found = path.read_text(encoding="utf-8") if path.is_file() else "{}"
     if found == text:
-        print(f"{path} is what the app declares")
+        print(f"{path} matches the app")
         return 0
     sys.stdout.writelines(f"{line}\n" for line in _difference(path, found, text))
-    print(f"{path} is not what the app declares: run `decanter template`", file=sys.stderr)
+    print(f"{path} does not match the app: run `decanter template`", file=sys.stderr)
     return 1
 
 
 def _difference(path: Path, found: str, text: str) -> list[str]:
-    """How a file differs, without the values of environment variables."""
+    """Return a file's differences, without the values of environment variables."""
     try:
         there = json.loads(found)
     except json.JSONDecodeError:
@@ -123,17 +122,17 @@ def _difference(path: Path, found: str, text: str) -> list[str]:
         return [f"{path} is not a JSON object, so its content is not shown"]
     shown = redacted(there, json.loads(text))
     old, new = (json.dumps(it, indent=2, ensure_ascii=False).splitlines() for it in shown)
-    return list(difflib.unified_diff(old, new, str(path), "what the app declares", lineterm=""))
+    return list(difflib.unified_diff(old, new, str(path), "the app's declarations", lineterm=""))
 
 
 def render(project: Project, declaration: Declaration) -> str:
-    """The template as the text of its file: sorted, so that it follows from the project alone."""
+    """Return the template as text: sorted, so that it depends on the project alone."""
     template = signed(build(project, declaration))
     return json.dumps(template, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
 def build(project: Project, declaration: Declaration) -> Section:
-    """The template of the project's stage; sections for which there is nothing are left out.
+    """Return the template of the project's stage, without empty sections.
 
     Raises:
         ProjectError: Chalice would refuse the app, its routers disagree, or the overrides cannot
@@ -156,28 +155,28 @@ def build(project: Project, declaration: Declaration) -> Section:
 
 
 def warn_of_own_template(project: Project, text: str, report: Callable[[str], None]) -> None:
-    """Say that a package takes its template from the app, and not from a file of the user's.
+    """Warn about a template of the user's own: a package takes its template from the app.
 
     Args:
-        project: whose file.
+        project: the project with the file.
         text: the template that the app declares.
         report: takes the warning.
     """
     path = project.directory / TEMPLATE
     if path.is_file() and not is_generated(path, text):
         report(
-            f"warning: {TEMPLATE} has something that `decanter template` did not write, which is "
+            f"warning: {TEMPLATE} has content that `decanter template` did not write, which is "
             f"not packaged: move it to .chalice/{OVERRIDES}"
         )
 
 
 def public_variables(declaration: Declaration) -> frozenset[str]:
-    """The variables that hold a name or an address and no secret."""
+    """Return the variables that contain a name or an address and no secret."""
     return frozenset({table.environment for table in declaration.tables} | {MANAGEMENT_ENDPOINT})
 
 
 def parameters(project: Project, declaration: Declaration) -> Section:
-    """What may differ from stage to stage, each with the default of the project's stage."""
+    """Return the parameters, each with the default of the project's stage."""
     found: Section = {}
     if declaration.tables:
         found[BILLING_PARAMETER] = {
@@ -193,13 +192,13 @@ def parameters(project: Project, declaration: Declaration) -> Section:
         found[RETENTION_PARAMETER] = {
             "Type": "Number",
             "Default": project.config.log_retention_in_days or DEFAULT_RETENTION_DAYS,
-            "Description": "After how many days log events are deleted.",
+            "Description": "The number of days after which log events are deleted.",
         }
     return found | (api.parameters() if declaration.websocket else {})
 
 
 def conditions(declaration: Declaration) -> Section:
-    """The conditions that read the parameters."""
+    """Return the conditions that read the parameters."""
     found: Section = {}
     if declaration.tables:
         found[PROVISIONED_CONDITION] = {"Fn::Equals": [{"Ref": BILLING_PARAMETER}, "PROVISIONED"]}
@@ -207,7 +206,7 @@ def conditions(declaration: Declaration) -> Section:
 
 
 def resources(project: Project, declaration: Declaration) -> Section:
-    """Everything, by logical id."""
+    """Return all resources, by logical id."""
     found = {table.logical_id: _table(table) for table in declaration.tables}
     found |= access.roles(project, declaration)
     found |= functions(project, declaration)
@@ -218,7 +217,7 @@ def resources(project: Project, declaration: Declaration) -> Section:
 
 
 def functions(project: Project, declaration: Declaration) -> Section:
-    """What is laid over Chalice's functions."""
+    """Return what is merged into Chalice's functions."""
     roles = access.role_references(project, declaration)
     found: Section = {}
     for function in declaration.functions:
@@ -234,7 +233,7 @@ def functions(project: Project, declaration: Declaration) -> Section:
 
 
 def outputs(project: Project, declaration: Declaration) -> Section:
-    """Where clients connect, and the tables' names and ARNs."""
+    """Return the URL for clients, and the tables' names and ARNs."""
     found = api.outputs(project) if declaration.websocket else {}
     for table in declaration.tables:
         name = table.logical_id
@@ -244,10 +243,10 @@ def outputs(project: Project, declaration: Declaration) -> Section:
 
 
 def _variables(project: Project, declaration: Declaration, function: str) -> Section:
-    """The tables' names, instead of the configured ones; @connections for those who may post.
+    """Return the tables' names in the stack, and @connections for functions that may post.
 
-    The function behind the HTTP routes and scheduled ones get it too: they see no event to learn it
-    from.
+    The function for HTTP routes and the scheduled functions get it too: their events do not contain
+    it.
     """
     variables: Section = {
         table.environment: {"Ref": table.logical_id} for table in declaration.tables
@@ -260,10 +259,10 @@ def _variables(project: Project, declaration: Declaration, function: str) -> Sec
 
 
 def _log_group(function: str) -> Section:
-    """A group whose name follows from the stack's alone.
+    """Return a log group whose name depends on the stack's name alone.
 
-    The default name contains the function's, and a role that names it would need the function,
-    which needs the role.
+    The default name contains the function's. A role that names it would need the function, which
+    needs the role.
     """
     return {
         "Type": "AWS::Logs::LogGroup",
@@ -277,9 +276,9 @@ def _log_group(function: str) -> Section:
 
 
 def _table(table: TableDeclaration) -> Section:
-    """A table without a name of its own: CloudFormation can then replace it.
+    """Return a table without a fixed name, so that CloudFormation can replace it.
 
-    A connection's row is worth nothing once its API is gone, so the table goes with its stack.
+    A connection's row is useless once its API is gone, so the table is deleted with its stack.
     """
     capacity = {"Fn::If": [PROVISIONED_CONDITION, table.capacity(), {"Ref": "AWS::NoValue"}]}
     properties: Section = {

@@ -1,4 +1,4 @@
-"""Asking a Chalice project's app what it declares, without importing it here."""
+"""Ask a Chalice project's app for its declarations, in a process of its own."""
 
 import json
 import os

@@ -30,7 +30,7 @@ EDITED = {"app.py", "requirements.txt"}
 
 SNIPPETS = [block for step in STEPS for block in step.code()]
 
-# Where the page says that lines of app.py go: before which line of the file.
+# The positions in app.py that the page names, as patterns.
 PLACES = {
     "app.py: below the last import": r"(?<=\nfrom chalicelib import orders, prices\n)",
     "app.py: below the line that makes the app": r'(?<=\napp = Chalice\(app_name="shop"\)\n)',
@@ -39,13 +39,13 @@ PLACES = {
 
 
 def commands(number: int) -> list[str]:
-    """The lines of a step's shell snippets."""
+    """Return the commands of a step's shell snippets."""
     blocks = [block for block in STEPS[number - 1].blocks if block.language == "sh"]
     return [line for block in blocks for line in block.text.splitlines()]
 
 
 def apply(block: Block, project: Path) -> None:
-    """Write a snippet to the place that its first line names."""
+    """Write a snippet to the place named in its first line."""
     head, _, text = block.text.partition("\n")
     place = head.removeprefix("# ")
     if block.file:
@@ -69,7 +69,7 @@ def write(project: Path, content: dict[str, bytes]) -> None:
 
 @dataclass(frozen=True)
 class Shop:
-    """The project after the steps that write, and its developer's environment."""
+    """The project after the steps that write files, with its developer's environment."""
 
     folder: Path
     environment: Environment
@@ -91,11 +91,11 @@ def _shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
     return shop
 
 
-def test_there_are_six_steps_at_most() -> None:
+def test_there_are_at_most_six_steps() -> None:
     assert [step.title.partition(".")[0] for step in STEPS] == [*"123456"]
 
 
-def test_nothing_of_the_projects_own_is_changed_but_by_the_lines_that_its_user_adds(
+def test_only_the_users_lines_change_the_projects_files(
     shop: Shop,
 ) -> None:
     after = files(shop.folder)
@@ -136,18 +136,18 @@ def test_it_runs_on_the_users_machine(shop: Shop) -> None:
 
 
 def credentials(script: str, dynamodb: str) -> str:
-    """The page's line for a script, with what its user's own configuration has."""
+    """Return the page's line for a script, with the settings of a user's own configuration."""
     own = "AWS_DEFAULT_REGION=eu-west-1 AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test"
     return f"{own} AWS_ENDPOINT_URL_DYNAMODB={dynamodb} {script}"
 
 
-def test_the_page_shows_what_its_clients_send_and_receive() -> None:
+def test_the_page_shows_the_messages_of_its_clients() -> None:
     (sent,) = (block for block in STEPS[3].blocks if block.language == "json")
     (received,) = (block for block in STEPS[3].blocks if block.language == "text")
     assert (sent.text, received.text) == (f"{SAID}\n", '"hello world !"\n')
 
 
-def test_its_old_tests_and_the_new_one_pass(shop: Shop) -> None:
+def test_the_old_tests_and_the_new_one_pass(shop: Shop) -> None:
     (pytest_line,) = commands(5)
     assert "2 passed" in shop.run(f"{pytest_line} -p no:cacheprovider")
 
@@ -216,7 +216,7 @@ def test_the_package_runs_with_only_its_own_modules(
 
 
 def http_event(method: str, path: str, body: str, **parameters: str) -> dict[str, Any]:
-    """An event of a REST API, as far as Chalice reads it."""
+    """Return a REST API event with the members that Chalice reads."""
     return {
         "requestContext": {"httpMethod": method, "resourcePath": path, "identity": {}},
         "headers": {"content-type": "application/json"},
@@ -229,12 +229,12 @@ def http_event(method: str, path: str, body: str, **parameters: str) -> dict[str
 
 
 def schedule_event() -> dict[str, Any]:
-    """An event of EventBridge, as Chalice reads it."""
+    """Return an EventBridge event with the members that Chalice reads."""
     names = ("version", "id", "source", "account", "time", "region", "detail-type")
     return dict.fromkeys(names, "x") | {"resources": [], "detail": {}}
 
 
-# --------------------------------------------------------------------- other projects, other users
+# ------------------------------------------------------------------- other projects and mistakes
 
 
 @pytest.fixture(name="project")
@@ -276,13 +276,13 @@ def test_a_template_of_the_users_own_is_kept_as_overrides(project: Path) -> None
     own = project / ".chalice" / "resources.json"
     own.write_text(json.dumps({"Resources": {"Queue": {"Type": "AWS::SQS::Queue"}}}))
     refusal = in_one_line("template", "--project-dir", project)
-    assert "move what is yours to .chalice/overrides.json" in refusal
+    assert "move your own parts to .chalice/overrides.json" in refusal
     own.rename(own.with_name("overrides.json"))
     assert decanter("template", "--project-dir", project).returncode == 0
     assert {"ConnectionsTable", "Queue"} <= json.loads(own.read_text())["Resources"].keys()
 
 
-def test_each_stage_has_a_template_of_its_own(project: Path) -> None:
+def test_each_stage_has_its_own_template(project: Path) -> None:
     arguments = ("--project-dir", project, "--output", "-")
     for stage, api_stage in (("dev", "api"), ("prod", "prod")):
         done = decanter("template", "--stage", stage, *arguments)

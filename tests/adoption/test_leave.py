@@ -51,7 +51,7 @@ def _module(aws_environment: None, monkeypatch: pytest.MonkeyPatch) -> ModuleTyp
     return module
 
 
-def test_chalice_and_the_tool_are_not_there(package: Path) -> None:
+def test_the_package_has_neither_chalice_nor_the_tool(package: Path) -> None:
     names = ("boto3", "chalice", "decanter.cli", "decanter.runtime", "moto", "pynamodb")
     assert invoke(package, ("probe.found", {"names": names})) == [["decanter.runtime", "pynamodb"]]
 
@@ -80,7 +80,7 @@ def test_it_connects_broadcasts_and_disconnects(package: Path, module: ModuleTyp
     assert management.unsigned == 0
 
 
-def test_the_page_says_what_the_other_tool_has_to_make(module: ModuleType) -> None:
+def test_the_page_lists_the_resources_that_the_other_tool_must_create(module: ModuleType) -> None:
     table, router = module.Connection.__decanter__(), module.router.__decanter__()
     row = dict(re.findall(r"^\| (\w+) \| (.+) \|$", TEXT, re.MULTILINE))
     assert f"`{router['expression']}`" in row["API"]

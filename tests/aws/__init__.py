@@ -1,6 +1,6 @@
-"""AWS, played by moto's server, with what moto lacks added here.
+"""AWS, simulated by moto's server, with additions for what moto lacks.
 
-What that proves: that the commands make the calls that they should, in an order that works, and
-leave nothing behind. It does not prove that AWS accepts every property, enforces a policy or takes
-as long; moto checks neither permissions nor most values, and its CloudFormation ends at once.
+These tests prove that the commands make the right calls, in an order that works, and leave nothing
+behind. They do not prove that AWS accepts every property, enforces a policy or takes the same time:
+moto checks neither permissions nor most values, and its CloudFormation finishes at once.
 """

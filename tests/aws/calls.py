@@ -1,6 +1,7 @@
-"""A session whose calls are recorded, refused or the last, as a test wants it.
+"""A session whose calls are recorded, and refused or interrupted at a chosen call.
 
-The hooks are botocore's own events, so every client of the session is seen, retries once.
+The hooks are botocore's own events, so every client of the session is covered, and each retried
+call counts once.
 """
 
 from dataclasses import dataclass, field
@@ -13,16 +14,16 @@ from tests.aws.cloud import Call
 
 
 class DeathError(BaseException):
-    """Stands for the end of the process: nothing that catches exceptions may catch it."""
+    """Stands for the end of the process; not an Exception, so that no handler catches it."""
 
 
 @dataclass
 class Wire:
-    """What goes between a command and AWS.
+    """The calls between a command and AWS.
 
     Attributes:
         deny: the number of the call that is refused, from 0, or None.
-        die_after: the number of the call after whose answer the process ends, or None.
+        die_after: the number of the call after which the process ends, or None.
         calls: the calls so far.
     """
 
@@ -31,24 +32,24 @@ class Wire:
     calls: list[Call] = field(default_factory=list)
 
     def before(self, call: Call) -> Any:
-        """Refuse the call, if it is the one; else let it go."""
+        """Refuse the call with this number; allow all others."""
         number = len(self.calls)
         self.calls.append(call)
         if number != self.deny:
             return None
         error = {"Code": "AccessDenied", "Message": f"not authorized to perform {call.operation}"}
-        if call.operation.startswith("Head"):  # an answer to HEAD has no body that could say more
+        if call.operation.startswith("Head"):  # an answer to HEAD has no body with details
             error = {"Code": "403", "Message": "Forbidden"}
         return SimpleNamespace(status_code=403), {"Error": error, "ResponseMetadata": {}}
 
     def after(self) -> None:
-        """End, if it was the last."""
+        """End after the call with this number."""
         if len(self.calls) - 1 == self.die_after:
             raise DeathError
 
 
 class Wired:
-    """One session for all tests, as its clients take long to make; each run has its own wire."""
+    """One session for all tests, as its clients are slow to create; each run has its own wire."""
 
     def __init__(self) -> None:
         self.wire = Wire()

@@ -1,4 +1,4 @@
-"""One AWS for the tests: moto's server in a thread, with what `tests.aws` adds to it."""
+"""One AWS for the tests: moto's server in a thread, with the additions of `tests.aws`."""
 
 import io
 from collections.abc import Callable, Iterator, Mapping
@@ -17,7 +17,7 @@ from tests.support.moto_server import moto, serving
 REGION = "us-east-1"
 BUCKET = "pour-artifacts"
 
-# The calls that leave AWS as it was, by the first word of the operation's name.
+# The calls that do not change AWS, by the first word of the operation's name.
 READING = ("Describe", "Get", "Head", "List")
 
 
@@ -25,7 +25,7 @@ READING = ("Describe", "Get", "Head", "List")
 class Call:
     """A call as it arrived: the service that it was signed for, and its operation.
 
-    Services that speak REST have no operation in the request; theirs is `METHOD /path`.
+    REST services have no operation in the request; theirs is `METHOD /path`.
     """
 
     service: str
@@ -41,12 +41,12 @@ class Call:
 
 @dataclass
 class Cloud:
-    """AWS, as long as the tests run.
+    """AWS for the duration of the tests.
 
     Attributes:
-        endpoint: what AWS_ENDPOINT_URL has to be.
-        calls: what has arrived since the last reset.
-        on_answer: told of each call once it is done, before its caller gets the answer.
+        endpoint: the value for AWS_ENDPOINT_URL.
+        calls: the calls since the last reset.
+        on_answer: called after each call, before its caller gets the answer.
     """
 
     endpoint: str
@@ -55,7 +55,7 @@ class Cloud:
     _clients: dict[str, Any] = field(default_factory=dict)
 
     def client(self, service: str) -> Any:
-        """A client beside the command's own."""
+        """Return a client that is independent of the command's own."""
         if service not in self._clients:
             self._clients[service] = Session().create_client(
                 service,
@@ -67,21 +67,21 @@ class Cloud:
         return self._clients[service]
 
     def environment(self) -> dict[str, str]:
-        """What sends a command to this AWS."""
+        """Return the environment that sends a command to this AWS."""
         return {
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "test",
             "AWS_DEFAULT_REGION": REGION,
             "AWS_REGION": REGION,
-            # A file that no test writes: the tests are nobody's account.
+            # A file that no test writes, so that the user's configuration is not read.
             "AWS_CONFIG_FILE": "/nonexistent",
             "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent",
             "AWS_EC2_METADATA_DISABLED": "true",
         }
 
     def reset(self) -> None:
-        """An empty account, with one bucket."""
+        """Return to an empty account with one bucket."""
         from moto.moto_api._internal.models import moto_api_backend
 
         moto_api_backend.reset()
@@ -91,19 +91,19 @@ class Cloud:
         self.calls.clear()
 
     def live(self, api_id: str, stage: str) -> Mapping[str, Any]:
-        """The routes that a stage serves."""
+        """Return the routes that a stage serves."""
         return deployments.live(api_id, stage, DEFAULT_ACCOUNT_ID, REGION)
 
     def edit(self, name: str, change: Callable[[str], str]) -> None:
-        """Change the template that a stack was submitted with, and nothing else of it."""
+        """Change only the template that a stack was submitted with."""
         stack = self.client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
         originals = cloudformation.ORIGINALS
         originals[stack["StackId"]] = change(originals[stack["StackId"]])
 
     def left(self) -> dict[str, list[str]]:
-        """Everything that there is in the account but the bucket itself, by kind.
+        """Return everything in the account except the bucket itself, by kind.
 
-        As moto has it: asking over HTTP takes ten times as long.
+        This reads moto's objects: requests over HTTP take ten times as long.
         """
 
         def backend(service: str, where: str = REGION) -> Any:
@@ -134,13 +134,13 @@ class Cloud:
 
 
 def backend(service: Any, where: str = REGION) -> Any:
-    """What moto has of a service in the one account, in a region or (IAM) a partition."""
+    """Return moto's backend of a service in the one account, in a region or (IAM) a partition."""
     backends: Any = get_backend(service)
     return backends[DEFAULT_ACCOUNT_ID][where]
 
 
 class Recorder:
-    """WSGI around moto: says which call was answered."""
+    """WSGI middleware around moto: reports each answered call."""
 
     def __init__(self, application: Any) -> None:
         self.application = application
@@ -156,7 +156,7 @@ class Recorder:
 
 
 def call_of(environ: Mapping[str, Any], body: bytes) -> Call:
-    """Which call a request is."""
+    """Return the call of a request."""
     scope = environ.get("HTTP_AUTHORIZATION", "").partition("Credential=")[2].split("/")
     service = scope[3] if len(scope) > 3 else "unsigned"
     if target := environ.get("HTTP_X_AMZ_TARGET"):

@@ -1,4 +1,4 @@
-"""What moto's CloudFormation lacks: SAM, the rules of change sets, the stages of a template.
+"""Additions to moto's CloudFormation: SAM, the rules of change sets, both stages of a template.
 
 Source: AWS CloudFormation User Guide, "Updating stacks using change sets".
 """
@@ -29,7 +29,7 @@ NO_CHANGES = (
     "Submit different information to create a change set."
 )
 
-# moto gives all of them, however many.
+# moto returns all of them, without paging.
 EVENTS_AT_ONCE = 100
 
 ORIGINALS: dict[str, str] = {}
@@ -38,7 +38,7 @@ ORIGINALS: dict[str, str] = {}
 
 @cache
 def translate(template: str, region: str = "us-east-1") -> str:
-    """What the macro AWS::Serverless makes of a template."""
+    """Return the result of the macro AWS::Serverless for a template."""
     document = json.loads(template)
     if document.get("Transform") != SAM:
         return template
@@ -52,7 +52,7 @@ def live_stack(backend: CloudFormationBackend, name: str) -> Stack | None:
 
 
 class Backend(CloudFormationBackend):
-    """The operations whose rules moto leaves out."""
+    """Operations with rules that moto lacks."""
 
     def create_change_set(  # type: ignore[override]
         self, stack_name: str, change_set_name: str, template: str, **wanted: Any
@@ -65,8 +65,8 @@ class Backend(CloudFormationBackend):
         if stack is not None and stack.status.startswith("ROLLBACK_"):
             raise ValidationError(message=f"{stack.stack_id} is in {stack.status} state")
         if stack is not None and creating:
-            del self.stacks[stack.stack_id]  # CloudFormation goes on with the same stack
-        stack_name = stack_name if stack is None else stack.name  # moto knows no ARN here
+            del self.stacks[stack.stack_id]  # CloudFormation continues with the same stack
+        stack_name = stack_name if stack is None else stack.name  # moto does not accept an ARN here
         translated = translate(template, self.region_name)
         identifier, stack_id = BASE["create_change_set"](
             self, stack_name, change_set_name, translated, **wanted
@@ -89,7 +89,7 @@ class Backend(CloudFormationBackend):
             ORIGINALS[stack.stack_id] = original
 
     def update_stack(self, name: str, template: str, *args: Any, **wanted: Any) -> Stack:
-        """Only as it is used here: parameters stay as they are."""
+        """Update a stack; parameters keep their values, as no test needs more."""
         stack = self.get_stack(name)
         operate(stack, "UPDATE", template, stack.parameters)
         return stack
@@ -112,7 +112,7 @@ class Backend(CloudFormationBackend):
 
 
 def tell(change_set: ChangeSet) -> None:
-    """Say of each change what becomes of the resource that is there, which moto leaves out."""
+    """Add the policy action to each change, which moto leaves out."""
     resources = change_set.stack.resource_map
     new = change_set.template_dict["Resources"]
     for change in change_set.changes:
@@ -131,7 +131,7 @@ def tell(change_set: ChangeSet) -> None:
 
 
 def changes_nothing(stack_id: str, template: str, change_set: ChangeSet) -> bool:
-    """Whether nothing but the template's Metadata differs, which CloudFormation does not count."""
+    """True if only the template's Metadata differs: CloudFormation does not count it."""
     old = json.loads(ORIGINALS[stack_id])
     new = json.loads(template)
     same_parameters = change_set.stack.parameters == change_set.parameters
@@ -148,7 +148,7 @@ def forget_change_sets(backend: CloudFormationBackend, stack_id: str) -> None:
 
 
 class Responses(CloudFormationResponse):
-    """The operations whose answers moto gives for all stacks, or for one stage of a template."""
+    """Operations whose answers in moto cover all stacks, or only one stage of a template."""
 
     def list_change_sets(self) -> ActionResult:
         stack = self.cloudformation_backend.get_stack(self._get_param("StackName"))
@@ -174,7 +174,7 @@ class Responses(CloudFormationResponse):
 
 
 def parse_as_json() -> None:
-    """Every template here is JSON, which moto would read as YAML, slowly."""
+    """Parse templates as JSON: all are, and moto's YAML parser is slow."""
 
     def parse(self: ChangeSet) -> None:
         self.template_dict = json.loads(self.template)
@@ -187,7 +187,7 @@ BASE: dict[str, Callable[..., Any]] = {}
 
 
 def install() -> None:
-    """Lay it over moto, once."""
+    """Add it to moto, once."""
     if BASE:
         return
     BASE["create_change_set"] = CloudFormationBackend.create_change_set

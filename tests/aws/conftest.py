@@ -1,4 +1,4 @@
-"""One AWS for all tests of this folder, empty for each."""
+"""One AWS for all tests of this folder, emptied before each."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,7 +25,7 @@ def _aws(running: Cloud) -> Cloud:
 
 @pytest.fixture(scope="session", name="made")
 def _made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project, and what `chalice package` makes of it."""
+    """A project, and the result of `chalice package` for it."""
     return packaged(tmp_path_factory.mktemp("made") / "pour")
 
 

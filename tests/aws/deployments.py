@@ -1,7 +1,7 @@
-"""What moto's ApiGatewayV2 lacks: deployments, UpdateStage, and the refusals that AWS makes.
+"""Additions to moto's ApiGatewayV2: deployments, UpdateStage, and AWS's refusals.
 
-A deployment is a snapshot of the routes, and a stage serves the snapshot, never the draft: so a
-test can ask what is live. Source: API Gateway Version 2 API reference.
+A deployment is a snapshot of the routes. A stage serves the snapshot, never the draft, so a test
+can check which routes are live. Source: API Gateway Version 2 API reference.
 """
 
 import json
@@ -34,7 +34,7 @@ class ConflictError(APIGatewayV2Error):
 
 
 class Deployments:
-    """The deployments of every API: its snapshots by id. Kept beside moto's objects."""
+    """The deployments of every API, by id; stored separately from moto's objects."""
 
     def __init__(self) -> None:
         self._of: dict[str, dict[str, Snapshot]] = {}
@@ -67,7 +67,7 @@ DEPLOYMENTS = Deployments()
 
 
 def snapshot(api: Api) -> Snapshot:
-    """The routes as they are now: where each leads, and what it is called."""
+    """Return the current routes: the target and the name of each."""
     functions = {key: value.integration_uri for key, value in api.integrations.items()}
     return {
         "expression": api.route_selection_expression,
@@ -82,19 +82,19 @@ def snapshot(api: Api) -> Snapshot:
 
 
 def deployed(stage: Stage) -> str | None:
-    """The deployment that a stage serves."""
+    """Return the deployment that a stage serves."""
     identifier: str | None = stage.config.get("deploymentId")
     return identifier
 
 
 def live(api_id: str, stage: str, account: str, region: str) -> Snapshot:
-    """What a stage serves; AWS has no call for it."""
+    """Return the routes that a stage serves; AWS has no call for this."""
     api = apigatewayv2_backends[account][region].get_api(api_id)
     return DEPLOYMENTS.of(api)[str(deployed(api.get_stage(stage)))]
 
 
 class Operations(ApiGatewayV2Response):
-    """The operations that moto has not; it finds them by name and by path."""
+    """Operations that moto lacks; it finds them by name and by path."""
 
     def _api(self, place: int) -> Api:
         return self.apigatewayv2_backend.get_api(self.path.split("/")[place])
@@ -130,7 +130,7 @@ def _json(value: object) -> Response:
 
 
 class Refusals(Api):
-    """What AWS refuses: a second stage or route of a name, a route to nowhere."""
+    """Requests that AWS refuses: a stage or route with a used name, a route without target."""
 
     def create_stage(self, config: dict[str, Any]) -> Stage:
         if config["stageName"] in self.stages:
@@ -154,7 +154,7 @@ class Refusals(Api):
 
 
 class DeployedStage(Stage):
-    """A stage says which deployment it serves."""
+    """A stage that reports its deployment."""
 
     def to_json(self) -> dict[str, Any]:
         return {**BASE["to_json"](self), "deploymentId": deployed(self)}
@@ -165,14 +165,14 @@ BASE: dict[str, Callable[..., Any]] = {}
 
 
 def lay(over: type[Any], under: type[Any], *names: str) -> None:
-    """Replace methods of moto's, and keep its own."""
+    """Replace methods of moto's, and keep the originals."""
     for name in names:
         BASE[name] = vars(under)[name]
         setattr(under, name, vars(over)[name])
 
 
 def install() -> None:
-    """Add all of it to moto, once."""
+    """Add everything to moto, once."""
     if hasattr(ApiGatewayV2Response, "create_deployment"):
         return
     for name in ("create_deployment", "get_deployments", "delete_deployment", "update_stage"):

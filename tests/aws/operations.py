@@ -1,7 +1,7 @@
-"""What becomes of a stack's resources: their order, their events, and what a failure undoes.
+"""The changes of a stack's resources: their order, their events, and rollbacks.
 
-moto creates and deletes each; all of it ends before ExecuteChangeSet and DeleteStack answer.
-Source: AWS CloudFormation User Guide, "Stack status codes".
+moto creates and deletes each resource before ExecuteChangeSet and DeleteStack answer. Source: AWS
+CloudFormation User Guide, "Stack status codes".
 """
 
 import json
@@ -27,7 +27,7 @@ PERHAPS_REPLACING = {"AWS::DynamoDB::Table": {"AttributeDefinitions"}}
 
 
 def replacement(old: dict[str, Any], new: dict[str, Any]) -> str:
-    """Whether a change of a resource replaces it: True, False or Conditional."""
+    """Return if a change of a resource replaces it: True, False or Conditional."""
     before, after = old.get("Properties", {}), new.get("Properties", {})
     changed = {key for key in before | after if before.get(key) != after.get(key)}
     if changed & REPLACING.get(new["Type"], set()):
@@ -44,7 +44,7 @@ def stack_of(resources: parsing.ResourceMap) -> Stack:
 def event_of(
     stack: Stack, name: str, kind: str, verb: str, done: Callable[[], str]
 ) -> Iterator[None]:
-    """The two events of one resource: in progress, and how it ended."""
+    """Return the two events of one resource: in progress, and the result."""
 
     def add(status: str, reason: str | None, physical_id: str) -> None:
         facts = (stack.stack_id, stack.name, name, physical_id, kind, status, reason, None)
@@ -70,7 +70,7 @@ def physical_id(resource: Any) -> str:
 
 
 def watch_resources() -> None:
-    """Let every resource that moto creates or deletes leave events, in the order of DependsOn."""
+    """Let every resource that moto creates or deletes add events, in the order of DependsOn."""
     create, delete = parsing.parse_and_create_resource, parsing.ResourceMap._delete_resource
 
     def created(
@@ -101,7 +101,7 @@ def watch_resources() -> None:
 
 
 def change(stack: Stack, template: str, parameters: dict[str, str]) -> None:
-    """Make the stack's resources those of the template; what is gone from it goes last."""
+    """Change the stack's resources to those of the template; removed ones are deleted last."""
     new, resources = Stack.parse_template(template), stack.resource_map
     difference = resources.build_resource_diff(new, parameters)
     old = resources._resource_json_map
@@ -132,12 +132,12 @@ def modify(stack: Stack, name: str, old: dict[str, Any], resource_json: dict[str
     where = {"account_id": stack.account_id, "region_name": stack.region_name}
     with event_of(stack, name, resource_json["Type"], "UPDATE", lambda: ""):
         changed: Any = parsing.parse_and_update_resource(name, resource_json, resources, **where)
-    if changed is not None:  # moto cannot change some kinds, permissions among them
+    if changed is not None:  # moto cannot change some kinds, such as permissions
         resources._parsed_resources[name] = changed
 
 
 def in_order(resources: dict[str, Any]) -> list[str]:
-    """The resources, each after those that it refers to."""
+    """Return the resources, each after those that it refers to."""
     texts = {name: json.dumps(resource) for name, resource in resources.items()}
     ordered: dict[str, None] = {}
 
@@ -153,7 +153,7 @@ def in_order(resources: dict[str, Any]) -> list[str]:
 
 
 def operate(stack: Stack, verb: str, template: str, parameters: dict[str, str]) -> None:
-    """Create or update a stack; if that fails, take it back as CloudFormation does."""
+    """Create or update a stack; after a failure, roll back as CloudFormation does."""
     before = (stack.template, stack.parameters)
     move(stack, f"{verb}_IN_PROGRESS", "User Initiated")
     try:
@@ -171,7 +171,7 @@ def operate(stack: Stack, verb: str, template: str, parameters: dict[str, str]) 
 
 
 def remove(stack: Stack) -> None:
-    """Delete what the stack has, what refers to others first, but for what it is told to keep."""
+    """Delete the stack's resources, dependent ones first, except those to keep."""
     resources = stack.resource_map
     json_of = resources._resource_json_map
     left = {
@@ -187,7 +187,7 @@ def remove(stack: Stack) -> None:
 
 
 def refers(resource: str, name: str) -> bool:
-    """Whether a resource, as JSON, has a reference to another, or is to come after it."""
+    """True if a resource, as JSON, refers to another or depends on it."""
     return f'"{name}"' in resource or f"${{{name}" in resource
 
 

@@ -1,4 +1,4 @@
-"""This repository's app, for the tests' AWS: a copy, and what Chalice makes of one."""
+"""This repository's app for the tests' AWS: a copy, and Chalice's package of it."""
 
 import json
 import shutil
@@ -14,7 +14,7 @@ from tests.support.projects import clean_environment, decanter_here
 
 
 def copy(project: Path) -> Path:
-    """A copy without requirements: Chalice would download them."""
+    """Return a copy without requirements, which Chalice would download."""
     for name in ("chalicelib", "vendor", ".chalice"):
         ignored = shutil.ignore_patterns("__pycache__", "deployments")
         shutil.copytree(ROOT / name, project / name, ignore=ignored)
@@ -23,7 +23,7 @@ def copy(project: Path) -> Path:
 
 
 def sweeping(project: Path) -> Path:
-    """Switch the sweep on in a copy, in both stages, as the documentation says."""
+    """Enable the sweep in a copy, in both stages, as the documentation says."""
     path = project / ".chalice" / "config.json"
     config = json.loads(path.read_text())
     for name, stage in config["stages"].items():
@@ -36,7 +36,7 @@ def sweeping(project: Path) -> Path:
 
 
 def packaged(project: Path, out: Path) -> dict[str, Any]:
-    """What `chalice package` makes of it, with the code where CloudFormation wants it."""
+    """Return the result of `chalice package`, with the code where CloudFormation expects it."""
     arguments = ["package", "--merge-template", ".chalice/resources.json", str(out)]
     subprocess.run(
         [sys.executable, "-c", CHALICE, *arguments],

@@ -1,4 +1,4 @@
-"""A DynamoDB endpoint that notes who called what, in front of another."""
+"""A DynamoDB endpoint that forwards calls to another and records them."""
 
 import threading
 from collections import defaultdict
@@ -12,11 +12,11 @@ from urllib.parse import urlsplit
 
 @dataclass
 class Recording:
-    """What was called, as IAM actions by access key.
+    """The recorded calls, as IAM actions by access key.
 
     Attributes:
-        endpoint: where to call.
-        actions: what has been called since then.
+        endpoint: the URL to call.
+        actions: the calls so far.
     """
 
     endpoint: str = ""

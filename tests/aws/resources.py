@@ -1,7 +1,7 @@
-"""The CloudFormation resources of WebSocket APIs, which moto's CloudFormation passes over.
+"""The CloudFormation resources of WebSocket APIs, which moto's CloudFormation lacks.
 
-moto finds a model among the direct subclasses of its own: `resource` makes one of each class below.
-Source: AWS CloudFormation, resource types `AWS::ApiGatewayV2::*`.
+moto looks for models in the direct subclasses of its base: `resource` makes one of each class
+below. Source: AWS CloudFormation, resource types `AWS::ApiGatewayV2::*`.
 """
 
 from collections.abc import Callable
@@ -17,16 +17,16 @@ Properties = dict[str, Any]
 
 
 def lower(properties: Properties) -> Properties:
-    """A resource's properties as the API names them: `StageName` → `stageName`."""
+    """Return a resource's properties as the API names them: `StageName` → `stageName`."""
     return {key[0].lower() + key[1:]: value for key, value in properties.items()}
 
 
 class Part:
-    """One resource of an API: how it is made, changed and removed.
+    """One resource of an API: how it is created, changed and removed.
 
     Args:
-        physical_id: what Ref gives.
-        properties: what it was made from.
+        physical_id: the value of Ref.
+        properties: the properties that it was created from.
     """
 
     cf_resource_type = ""
@@ -110,7 +110,7 @@ def resource(kind: str) -> Callable[[type[Part]], type[Part]]:
 
     def model(part: type[Part]) -> type[Part]:
         namespace = {
-            # The metaclass wants a module of moto's.
+            # The metaclass requires a module of moto's.
             "__module__": "moto.apigatewayv2.cloudformation",
             "cloudformation_type": staticmethod(lambda: f"AWS::ApiGatewayV2::{kind}"),
         }
@@ -193,7 +193,7 @@ class Route(Part):
 
 @resource("Deployment")
 class Deployment(Part):
-    """Changing one takes no new snapshot: only its description can change in place."""
+    """A change takes no new snapshot: only the description can change in place."""
 
     @classmethod
     def make(cls, backend: ApiGatewayV2Backend, properties: Properties) -> str:
@@ -220,7 +220,7 @@ class Stage(Part):
 
 
 def install() -> None:
-    """Let moto look for models once more, if it has looked before."""
+    """Let moto look for models again, if it has already done so."""
     parsing.get_model_list.cache_clear()
     parsing.get_model_map.cache_clear()
     parsing.get_name_type_map.cache_clear()

@@ -1,4 +1,4 @@
-"""One stage of a small project, put onto the tests' AWS in this process."""
+"""One stage of a small project, deployed to the tests' AWS in this process."""
 
 import hashlib
 import json
@@ -30,7 +30,7 @@ TEMPLATE = ".chalice/resources.json"
 
 
 def packaged(folder: Path) -> Path:
-    """A project, with the SAM template that Chalice makes of it beside a zip of its app."""
+    """Return a project, with Chalice's SAM template next to a zip of its app."""
     project = Project.load(write_project(folder), "dev")
     template = build(project, describe(project, clean_environment()))
     (folder / TEMPLATE).write_text(json.dumps(template))
@@ -50,15 +50,15 @@ def packaged(folder: Path) -> Path:
 
 @dataclass
 class Stage:
-    """A stage, and how it is put there and taken away.
+    """A stage, and the commands that deploy and delete it.
 
     Attributes:
-        folder: the project's.
-        cloud: where it goes.
+        folder: the project's folder.
+        cloud: the AWS that it uses.
         wired: the session of the commands.
         clients: its clients.
-        lines: what the last command printed.
-        change: what is done to the packaged template before it is submitted.
+        lines: the output of the last command.
+        change: changes the packaged template before it is submitted.
     """
 
     folder: Path
@@ -79,7 +79,7 @@ class Stage:
     def provision(
         self, wire: Wire | None = None, *, noop: bool = False, wait: bool = True, **order: Any
     ) -> int:
-        """`decanter provision`."""
+        """Run `decanter provision`."""
         self.lines.clear()
         wanted = Order(BUCKET, NAME, self.folder / "build", wait=wait, **order)
         project = self.project
@@ -92,7 +92,7 @@ class Stage:
     def delete(
         self, wire: Wire | None = None, *, keep_tables: bool = False, adopt: str | None = None
     ) -> int:
-        """`decanter delete --yes`."""
+        """Run `decanter delete --yes`."""
         self.lines.clear()
         deletion = Deletion(
             self.aws(wire), self.project, NAME, self.lines.append, CLOCK, adopt=adopt
@@ -103,7 +103,7 @@ class Stage:
         return deletion.run(stack, keep_tables=keep_tables)
 
     def table(self, action: str, wire: Wire | None = None, *, adopt: str | None = None) -> int:
-        """`decanter table --yes`."""
+        """Run `decanter table --yes`."""
         tables = declared(self.project, describe_once(self.project))
         aws = self.aws(wire)
         if action == "create":
@@ -113,13 +113,13 @@ class Stage:
 
     @property
     def api_id(self) -> str:
-        """Of the one API that there is."""
+        """The id of the only API."""
         (api,) = self.cloud.client("apigatewayv2").get_apis()["Items"]
         return str(api["ApiId"])
 
     @property
     def routes(self) -> set[str]:
-        """The routes that are live."""
+        """The live routes."""
         return set(self.cloud.live(self.api_id, "v1")["routes"])
 
     def aws(self, wire: Wire | None = None) -> AWS:
@@ -127,7 +127,7 @@ class Stage:
         return self.clients
 
     def package(self, project: Project, out: Path, **_: Any) -> Package:
-        """What `decanter package` makes, from what Chalice has made once."""
+        """Return the result of `decanter package`, from one run of Chalice."""
         out.mkdir(exist_ok=True)
         source = self.folder / PACKAGED
         template = json.loads((source / "sam.json").read_text())
@@ -140,7 +140,7 @@ class Stage:
 
 
 def with_route(key: str) -> Callable[[dict[str, Any]], None]:
-    """What a route more in app.py changes in the template."""
+    """Change the template as an additional route in app.py does."""
 
     def change(template: dict[str, Any]) -> None:
         resources = template["Resources"]
@@ -167,7 +167,7 @@ _DESCRIBED: dict[Path, Any] = {}
 
 
 def describe_once(project: Project) -> Any:
-    """What the app declares; it is asked once."""
+    """Return the app's declarations; computed once."""
     if project.directory not in _DESCRIBED:
         _DESCRIBED[project.directory] = describe(project, clean_environment())
     return _DESCRIBED[project.directory]

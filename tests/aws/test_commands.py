@@ -1,4 +1,4 @@
-"""The real commands, as they are typed, one after the other, against the tests' AWS."""
+"""The real commands in sequence, against the tests' AWS."""
 
 import os
 import signal
@@ -83,12 +83,12 @@ def refused(done: Done) -> str:
     return done.stderr
 
 
-def test_plain_chalice_is_a_whole_road_that_provision_refuses(project: Project) -> None:
-    """Table, deploy, a second deploy, delete; the other road is closed meanwhile."""
+def test_plain_chalice_works_alone_and_provision_refuses_its_stage(project: Project) -> None:
+    """Create the table, deploy twice, delete; `provision` is refused meanwhile."""
     provision = ("provision", "--s3-bucket", BUCKET)
     succeeded(project.decanter("table", "create"))
-    assert "table pour-dev-connections exists, made by" in refused(project.decanter(*provision))
-    assert "stage         dev, its tables alone" in succeeded(project.decanter("status"))
+    assert "table pour-dev-connections was created by" in refused(project.decanter(*provision))
+    assert "stage         dev, only its tables" in succeeded(project.decanter("status"))
     first = succeeded(project.chalice("deploy"))
     assert "Websocket API URL: wss://" in first
     (api,) = project.cloud.client("apigatewayv2").get_apis()["Items"]
@@ -105,17 +105,17 @@ def test_plain_chalice_is_a_whole_road_that_provision_refuses(project: Project) 
     nothing = project.decanter("status")
     assert (nothing.returncode, nothing.stdout) == (
         1,
-        "stage dev is not on AWS in us-east-1: `decanter provision` puts it there\n",
+        "stage dev is not on AWS in us-east-1: deploy it with `decanter provision`\n",
     )
 
 
 def test_provision_status_a_changed_route_provision_delete(project: Project) -> None:
-    """The stack's own road; `table create` refuses it."""
+    """The stack works alone; `table create` refuses its stage."""
     provision = ("provision", "--s3-bucket", BUCKET)
     told = succeeded(project.decanter(*provision))
     assert "stack pour-dev: CREATE_COMPLETE" in told
     line = refused(project.decanter("table", "create"))
-    assert line.startswith("decanter: error: stage dev is stack pour-dev, made by `decanter prov")
+    assert line.startswith("decanter: error: stage dev is stack pour-dev, created by `decanter pr")
     status = succeeded(project.decanter("status", "--redact", "--count"))
     assert "stack         pour-dev: CREATE_COMPLETE" in status
     assert "ACTIVE, 0 items, items" in status
@@ -126,15 +126,15 @@ def test_provision_status_a_changed_route_provision_delete(project: Project) -> 
     live = project.cloud.live(api["ApiId"], "v1")
     assert set(live["routes"]) == {"$connect", "$default", "whisper"}
     assert live["expression"] == "$request.body.message"
-    assert "there is nobody to ask" in refused(project.decanter("delete"))
+    assert "cannot ask without a terminal" in refused(project.decanter("delete"))
     succeeded(project.decanter("delete", "--yes"))
     assert project.cloud.left() == {}
     assert succeeded(project.decanter("delete", "--yes")) == "there is no stack pour-dev\n"
 
 
 @THOROUGH
-def test_a_run_that_is_killed_is_made_good_by_the_next(project: Project) -> None:
-    """SIGKILL while CreateChangeSet is being answered: a process that nothing can prepare."""
+def test_the_next_run_completes_a_killed_one(project: Project) -> None:
+    """SIGKILL during CreateChangeSet: no process can prepare for it."""
     provision = ("provision", "--s3-bucket", BUCKET)
     process = project.start(*provision)
 
@@ -155,11 +155,11 @@ def test_a_run_that_is_killed_is_made_good_by_the_next(project: Project) -> None
 @pytest.mark.parametrize(
     ("bucket", "line"),
     [
-        ("no-such-bucket", "there is no bucket no-such-bucket: make it with `aws s3 mb s3://no-su"),
-        ("elsewhere", "bucket elsewhere is in eu-west-1, the stack in us-east-1, and Lambda takes"),
+        ("no-such-bucket", "there is no bucket no-such-bucket: create it with `aws s3 mb s3://no-"),
+        ("elsewhere", "bucket elsewhere is in eu-west-1, the stack is in us-east-1; Lambda takes"),
     ],
 )
-def test_a_bucket_that_will_not_do_is_one_line(project: Project, bucket: str, line: str) -> None:
+def test_an_unusable_bucket_is_a_one_line_error(project: Project, bucket: str, line: str) -> None:
     project.cloud.client("s3").create_bucket(
         Bucket="elsewhere", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
     )

@@ -1,7 +1,7 @@
-"""Each command, refused at each of its AWS calls in turn, and ended after each; then once more.
+"""Each command, refused or ended at each of its AWS calls in turn, and then run once more.
 
-A refusal stands for every error that ends a command in order, an end for those that do not: Ctrl-C,
-SIGKILL, a dead network. What the next run finds on AWS is what these left there.
+A refusal stands for every error that ends a command in order; an end stands for Ctrl-C, SIGKILL and
+a dead network. The next run finds on AWS whatever these left.
 """
 
 import itertools
@@ -20,7 +20,7 @@ from tests.support.marks import THOROUGH
 # Set by `make chaos`.
 FULL = "CHAOS_CLIENTS" in os.environ
 
-# What there is of a stage that is whole.
+# The resources of a complete stage.
 KINDS = {"stacks", "functions", "apis", "tables", "roles", "log groups", "objects"}
 
 pytestmark = pytest.mark.chaos
@@ -29,14 +29,14 @@ Run = Callable[[Wire], object]
 
 
 def denied(calls: Sequence[Call]) -> Iterator[Wire]:
-    """`make test` denies each operation that writes once: it is answered the same a second time."""
+    """Yield the calls to refuse. `make test` refuses one write of each operation, and no reads."""
     for number, call in enumerate(calls):
         if FULL or not (call.reads or call in calls[:number]):
             yield Wire(deny=number)
 
 
 def dead(calls: Sequence[Call]) -> Iterator[Wire]:
-    """After a call that reads, AWS is as it was before that: `make test` leaves these out."""
+    """Yield the calls to end after. `make test` skips calls that read, as they change nothing."""
     for number, call in enumerate(calls):
         if FULL or not call.reads:
             yield Wire(die_after=number)
@@ -52,7 +52,7 @@ def _interrupt(request: pytest.FixtureRequest) -> Interrupt:
 
 
 def each(interrupt: Interrupt, run: Run) -> Iterator[Wire]:
-    """Run it once as it is, then once for each interruption; the caller puts right what is left."""
+    """Run once without interruption, then once for each; the caller repairs what is left."""
     run(whole := Wire())
     yield whole
     for wire in interrupt(whole.calls):
@@ -61,14 +61,14 @@ def each(interrupt: Interrupt, run: Run) -> Iterator[Wire]:
 
 
 def refusal(run: Run, wire: Wire) -> str:
-    """What an interrupted run says, if it lives to say it."""
+    """Return the error of a refused run; empty if the process ended."""
     try:
         run(wire)
     except AWSError as error:
         return str(error)
     except DeathError:
         return ""
-    return ""  # it makes no difference whether that call is answered
+    return ""  # the result does not depend on that call
 
 
 def change_sets(stage: Stage) -> list[Any]:
@@ -76,7 +76,9 @@ def change_sets(stage: Stage) -> list[Any]:
     return list(found)
 
 
-def test_a_creation_is_made_good_and_leaves_nothing(stage: Stage, interrupt: Interrupt) -> None:
+def test_an_interrupted_creation_can_be_completed_and_leaves_nothing(
+    stage: Stage, interrupt: Interrupt
+) -> None:
     for wire in each(interrupt, stage.provision):
         assert stage.provision() == 0, wire
         assert stage.routes == {"$connect", "$default"}
@@ -87,14 +89,18 @@ def test_a_creation_is_made_good_and_leaves_nothing(stage: Stage, interrupt: Int
 
 
 @THOROUGH
-def test_a_creation_that_is_given_up_leaves_nothing(stage: Stage, interrupt: Interrupt) -> None:
+def test_an_abandoned_creation_can_be_deleted_and_leaves_nothing(
+    stage: Stage, interrupt: Interrupt
+) -> None:
     for wire in each(interrupt, stage.provision):
         assert stage.delete(keep_tables=not stage.cloud.left().get("tables")) == 0, wire
         assert stage.cloud.left() == {}, wire
 
 
-def test_an_update_is_made_good_and_leaves_nothing(stage: Stage, interrupt: Interrupt) -> None:
-    """Each time another route; of every one the template stays in the bucket, and nothing else."""
+def test_an_interrupted_update_can_be_completed_and_leaves_nothing(
+    stage: Stage, interrupt: Interrupt
+) -> None:
+    """Each run adds another route. Only the templates stay in the bucket."""
     stage.provision()
     numbers = itertools.count()
 
@@ -111,7 +117,9 @@ def test_an_update_is_made_good_and_leaves_nothing(stage: Stage, interrupt: Inte
 
 
 @THOROUGH
-def test_a_run_with_nothing_to_change_leaves_it_so(stage: Stage, interrupt: Interrupt) -> None:
+def test_an_interrupted_run_without_changes_changes_nothing(
+    stage: Stage, interrupt: Interrupt
+) -> None:
     stage.provision()
     before = stage.cloud.left()
     for wire in each(interrupt, stage.provision):
@@ -119,7 +127,9 @@ def test_a_run_with_nothing_to_change_leaves_it_so(stage: Stage, interrupt: Inte
         assert (stage.cloud.left(), change_sets(stage)) == (before, []), wire
 
 
-def test_a_deletion_is_made_good_and_leaves_nothing(stage: Stage, interrupt: Interrupt) -> None:
+def test_an_interrupted_deletion_can_be_completed_and_leaves_nothing(
+    stage: Stage, interrupt: Interrupt
+) -> None:
     def delete(wire: Wire) -> int:
         stage.provision()
         return stage.delete(wire)
@@ -130,7 +140,9 @@ def test_a_deletion_is_made_good_and_leaves_nothing(stage: Stage, interrupt: Int
 
 
 @THOROUGH
-def test_a_deletion_that_keeps_the_table_leaves_that(stage: Stage, interrupt: Interrupt) -> None:
+def test_an_interrupted_deletion_keeps_the_table_if_asked(
+    stage: Stage, interrupt: Interrupt
+) -> None:
     tables: list[str] = []
 
     def delete(wire: Wire) -> int:
@@ -144,8 +156,8 @@ def test_a_deletion_that_keeps_the_table_leaves_that(stage: Stage, interrupt: In
         stage.cloud.client("dynamodb").delete_table(TableName=tables[0])
 
 
-def test_a_table_is_made_whole_and_deleted_whole(stage: Stage, interrupt: Interrupt) -> None:
-    """As `decanter table` makes it for `chalice deploy`."""
+def test_interrupted_table_commands_can_be_completed(stage: Stage, interrupt: Interrupt) -> None:
+    """`decanter table` creates it for `chalice deploy`."""
     client = stage.cloud.client("dynamodb")
     for wire in each(interrupt, lambda wire: stage.table("create", wire)):
         assert stage.table("create") == 0, wire

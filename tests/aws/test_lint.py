@@ -1,8 +1,8 @@
-"""The linters find nothing in what goes to AWS: templates, and the policies in them and beside.
+"""Linters find no problem in the templates and policies for AWS.
 
-cfn-lint reads templates with their intrinsic functions, in three partitions. Of a policy it checks
+cfn-lint reads templates with their intrinsic functions, in three partitions. In a policy it checks
 the syntax, that each action exists, and that it fits its resource. parliament has its own list of
-AWS's actions, resources and conditions, and reads every policy once more as IAM would get it.
+AWS's actions, resources and conditions, and checks every policy again as IAM would get it.
 """
 
 import json
@@ -24,22 +24,22 @@ from tests.support.gateways import ROOT
 from tests.support.moto_server import untraced
 from tests.support.projects import APP, TABLE, decanter_here, write_project
 
-# Informational rules are on: that actions fit the resources of their statement is one of them.
+# Informational rules are on: one of them checks that actions fit the resources of a statement.
 STRICT = ManualArgs(regions=["eu-west-1", "cn-north-1", "us-gov-west-1"], include_checks=["I"])
 
 
 def findings(template: dict[str, Any]) -> list[str]:
-    """What cfn-lint finds, in three partitions."""
+    """Return cfn-lint's findings, in three partitions."""
     return [str(match) for match in untraced(lint)(json.dumps(template), config=STRICT)]
 
 
-def test_nothing_before_and_after_translation(tmp_path: Path) -> None:
+def test_no_findings_before_and_after_translation(tmp_path: Path) -> None:
     template = packaged(copy(tmp_path / "decanter"), tmp_path / "out")
     assert findings(template) == []
     assert findings(json.loads(translate(json.dumps(template)))) == []
 
 
-def test_nothing_with_a_sweep(tmp_path: Path) -> None:
+def test_no_findings_with_a_sweep(tmp_path: Path) -> None:
     project = sweeping(copy(tmp_path / "decanter"))
     template = packaged(project, tmp_path / "out")
     assert template["Resources"]["Sweep"]["Properties"]["Events"]["SweepEvent"]["Properties"] == {
@@ -52,8 +52,8 @@ def test_nothing_with_a_sweep(tmp_path: Path) -> None:
     assert findings(managed_policies(*(json.loads(file.read_text()) for file in files))) == []
 
 
-def test_nothing_with_the_overrides_that_the_documentation_shows(tmp_path: Path) -> None:
-    """Both together, as a project that copies them has them."""
+def test_no_findings_with_the_documented_overrides(tmp_path: Path) -> None:
+    """Both together, as in a project that copies them."""
     blocks = [block for page in pages() for part in sections(page) for block in part.blocks]
     shown = [block.text for block in blocks if block.language == "json"]
     overrides = [json.loads(text) for text in shown if "AWS::IAM::RolePolicy" in text]
@@ -66,7 +66,7 @@ def test_nothing_with_the_overrides_that_the_documentation_shows(tmp_path: Path)
     assert findings(packaged(project, tmp_path / "out")) == []
 
 
-def test_nothing_for_an_app_with_more_than_one_of_everything(tmp_path: Path) -> None:
+def test_no_findings_for_an_app_with_several_resources_of_each_kind(tmp_path: Path) -> None:
     """Two tables, HTTP routes, a schedule; a configuration without policy files."""
     rooms = {**NEEDY_TABLE, "logical_id": "RoomsTable", "environment": "ROOMS_TABLE"}
     app = APP.replace(f"return {TABLE}", f"return {NEEDY_TABLE}") + MORE.format(rooms, ROUTER)
@@ -108,7 +108,7 @@ def nightly(event):
 
 
 def managed_policies(*documents: Any) -> dict[str, Any]:
-    """A template with these policies alone."""
+    """Return a template with only these policies."""
     return {
         "AWSTemplateFormatVersion": "2010-09-09",
         "Resources": {
@@ -122,14 +122,14 @@ def managed_policies(*documents: Any) -> dict[str, Any]:
 
 
 def policy_files() -> list[Any]:
-    """What `chalice deploy` sends as it is, for each stage and function."""
+    """Return the policies that `chalice deploy` sends unchanged, for each stage and function."""
     files = sorted((ROOT / ".chalice").glob("policy-*.json"))
     assert len(files) == 6
     return [json.loads(file.read_text()) for file in files]
 
 
 def template_policies(file: Path) -> list[Any]:
-    """What CloudFormation makes of a template's, in an account and a region."""
+    """Return a template's policies as CloudFormation resolves them, in an account and a region."""
     template = json.loads(file.read_text())
     resources = template["Resources"]
     resolver = Resolver(
@@ -148,7 +148,7 @@ ARNS = {
     "AWS::Logs::LogGroup": "arn:aws:logs:eu-west-1:123456789012:log-group:it:*",
 }
 
-# Its own process: it imports pkg_resources, which warns of itself.
+# In its own process: it imports pkg_resources, which prints a warning.
 PARLIAMENT = """
 import json, sys
 from parliament import analyze_policy_string
@@ -159,7 +159,7 @@ for policy in json.load(sys.stdin):
 
 
 def parliament(*policies: Any) -> list[str]:
-    """What parliament finds, at any severity."""
+    """Return parliament's findings of any severity."""
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", PARLIAMENT],
         input=json.dumps(policies),
@@ -170,7 +170,7 @@ def parliament(*policies: Any) -> list[str]:
     return done.stdout.splitlines()
 
 
-def test_nothing_in_any_policy() -> None:
+def test_no_findings_in_any_policy() -> None:
     templates = [ROOT / TEMPLATE, *(ROOT / "examples").glob(f"*/{TEMPLATE}")]
     roles = [policy for file in templates for policy in template_policies(file)]
     assert len(roles) >= 3 * len(templates)
@@ -178,7 +178,7 @@ def test_nothing_in_any_policy() -> None:
     assert parliament(*policy_files(), *roles) == []
 
 
-def test_they_would_find_a_wrong_action_and_a_wrong_resource() -> None:
+def test_a_wrong_action_and_a_wrong_resource_are_found() -> None:
     statements = [
         {"Effect": "Allow", "Action": ["dynamodb:Skan"], "Resource": ["*"]},
         {"Effect": "Allow", "Action": ["dynamodb:Scan"], "Resource": ["arn:aws:s3:::it"]},

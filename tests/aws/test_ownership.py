@@ -1,4 +1,4 @@
-"""A stack that is not the stage's: `provision` and `delete` leave it as it is."""
+"""`provision` and `delete` do not touch a stack of another owner."""
 
 import json
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from tests.support.projects import table_resource
 ORDERS = table_resource("orders")
 OBJECT = f"decanter/{NAME}/{'0' * 64}.zip"
 UNMARKED = (
-    f"stack {NAME} is unmarked, so it may not belong to app pour, stage dev: .*--adopt {NAME};"
+    rf"stack {NAME} is unmarked, so it may not belong to app pour, stage dev\. .*--adopt {NAME};"
 )
 ANOTHERS = (
     f"stack {NAME} belongs to app {{}}, stage {{}}, not to app pour, stage dev: .*--stack-name"
@@ -38,7 +38,7 @@ MARKS = pytest.mark.parametrize(
 
 
 def propose(stage: Stage, metadata: dict[str, Any], name: str = "theirs") -> None:
-    """Somebody's change set that makes a stack of our name."""
+    """Create a foreign change set that creates a stack with our name."""
     template = {"Resources": {"Orders": ORDERS}, **metadata}
     stage.cloud.client("cloudformation").create_change_set(
         StackName=NAME,
@@ -49,7 +49,7 @@ def propose(stage: Stage, metadata: dict[str, Any], name: str = "theirs") -> Non
 
 
 def make(stage: Stage, metadata: dict[str, Any]) -> None:
-    """Somebody's stack of our name, with a row in its table and code in the bucket."""
+    """Create a foreign stack with our name, a row in its table, and code in the bucket."""
     propose(stage, metadata)
     stage.cloud.client("cloudformation").execute_change_set(StackName=NAME, ChangeSetName="theirs")
     if not FAILURES:
@@ -58,7 +58,7 @@ def make(stage: Stage, metadata: dict[str, Any]) -> None:
 
 
 def seen(stage: Stage) -> list[Any]:
-    """All that there is of the stack."""
+    """Return everything about the stack."""
     client = stage.cloud.client("cloudformation")
     (stack,) = client.describe_stacks()["Stacks"]
     change_sets = client.list_change_sets(StackName=NAME)["Summaries"]
@@ -72,7 +72,7 @@ def seen(stage: Stage) -> list[Any]:
 
 
 def refuses(stage: Stage, message: str, **options: Any) -> None:
-    """Each command refuses by one line, and makes calls that read alone."""
+    """Check that each command refuses with one line, and only reads."""
     before, wire = seen(stage), Wire()
     commands: list[tuple[Callable[..., int], dict[str, Any]]] = [
         (stage.provision, {}),
@@ -89,7 +89,7 @@ def refuses(stage: Stage, message: str, **options: Any) -> None:
 
 
 @MARKS
-def test_another_stack_is_left_byte_for_byte(
+def test_a_foreign_stack_is_not_changed(
     stage: Stage, metadata: dict[str, Any], refusal: str
 ) -> None:
     make(stage, metadata)
@@ -98,33 +98,33 @@ def test_another_stack_is_left_byte_for_byte(
     refuses(stage, refusal.format(owner.get("App"), owner.get("Stage")))
 
 
-def test_anothers_stack_cannot_be_adopted(stage: Stage) -> None:
+def test_a_stack_marked_by_another_owner_cannot_be_adopted(stage: Stage) -> None:
     make(stage, {"Metadata": {"Decanter": {"App": "p", "Stage": "our-dev"}}})
     refuses(stage, ANOTHERS.format("p", "our-dev"), adopt=NAME)
 
 
-def test_adopting_takes_the_name_of_the_stack_at_hand(stage: Stage) -> None:
+def test_adopt_needs_the_name_of_the_stack_in_use(stage: Stage) -> None:
     make(stage, {})
-    refuses(stage, f"--adopt pour is not the stack at hand, {NAME}", adopt="pour")
+    refuses(stage, f"--adopt pour is not the stack in use, {NAME}", adopt="pour")
 
 
-def test_a_stack_that_is_not_there_cannot_be_adopted(stage: Stage) -> None:
+def test_a_missing_stack_cannot_be_adopted(stage: Stage) -> None:
     with pytest.raises(AWSError, match=f"there is no stack {NAME} to adopt"):
         stage.provision(adopt=NAME)
     assert stage.cloud.left() == {}
 
 
-def test_what_is_left_of_anothers_failed_creation_is_not_deleted(stage: Stage) -> None:
+def test_the_remains_of_a_foreign_failed_creation_are_not_deleted(stage: Stage) -> None:
     FAILURES["Orders"] = "Table already exists"
     make(stage, {})
     refuses(stage, UNMARKED)
 
 
-def test_anothers_pending_creation_stays(stage: Stage) -> None:
+def test_a_foreign_pending_creation_is_not_changed(stage: Stage) -> None:
     propose(stage, {})
     before, wire = stage.cloud.left(), Wire()
     for command in (stage.provision, stage.delete):
-        with pytest.raises(AWSError, match="is being made by another tool, with change set theirs"):
+        with pytest.raises(AWSError, match="is being created by another tool, change set theirs"):
             command(wire, adopt=NAME)
     assert [call for call in wire.calls if not call.reads] == []
     assert stage.cloud.left() == before
@@ -138,7 +138,7 @@ def test_an_interrupted_creation_of_an_older_version_is_adopted(stage: Stage) ->
     assert stage.provision() == 0
 
 
-def test_a_stack_without_any_change_set_is_nobodys(stage: Stage) -> None:
+def test_a_stack_without_any_change_set_has_no_owner(stage: Stage) -> None:
     propose(stage, {})
     client = stage.cloud.client("cloudformation")
     (change_set,) = client.list_change_sets(StackName=NAME)["Summaries"]
@@ -159,7 +159,7 @@ def test_an_adopted_stack_is_marked_by_its_next_change(stage: Stage) -> None:
     assert stage.cloud.left() == {}
 
 
-def test_adopting_without_a_change_says_that_there_is_still_no_mark(stage: Stage) -> None:
+def test_adopting_without_a_change_reports_the_missing_mark(stage: Stage) -> None:
     def unmark(body: str) -> str:
         template = json.loads(body)
         del template["Metadata"]
@@ -170,13 +170,13 @@ def test_adopting_without_a_change_says_that_there_is_still_no_mark(stage: Stage
     with pytest.raises(AWSError, match=UNMARKED):
         stage.provision()
     assert stage.provision(adopt=NAME) == 0
-    assert f"stack {NAME} is still unmarked, as nothing changed: give --adopt" in stage.output
+    assert f"stack {NAME} is still unmarked, as nothing changed: use --adopt" in stage.output
     assert stage.delete(adopt=NAME) == 0
     assert stage.cloud.left() == {}
 
 
-def test_what_another_stage_uploaded_under_the_same_name_stays(stage: Stage) -> None:
-    """The stack that was deleted last was another stage's."""
+def test_uploads_of_another_stage_with_the_same_name_are_kept(stage: Stage) -> None:
+    """The last deleted stack belonged to another stage."""
     function = {
         "Type": "AWS::Serverless::Function",
         "Properties": {
@@ -198,11 +198,11 @@ def test_what_another_stage_uploaded_under_the_same_name_stays(stage: Stage) -> 
     client.execute_change_set(**names)
     client.delete_stack(StackName=NAME)
     assert stage.delete() == 0
-    assert stage.lines[-1].endswith("that name stays: it was app p, stage our-dev")
+    assert stage.lines[-1].endswith("that name are kept: it belonged to app p, stage our-dev")
     assert stage.cloud.objects() == [OBJECT]
 
 
-def test_only_what_was_uploaded_for_the_stack_is_deleted_with_it(stage: Stage) -> None:
+def test_only_the_stacks_own_uploads_are_deleted_with_it(stage: Stage) -> None:
     others = [f"decanter/{NAME}/notes.txt", f"decanter/{NAME}/{'0' * 64}.zip.bak", "decanter/x.zip"]
     for key in others:
         stage.cloud.client("s3").put_object(Bucket=BUCKET, Key=key, Body=b"mine")
@@ -211,7 +211,7 @@ def test_only_what_was_uploaded_for_the_stack_is_deleted_with_it(stage: Stage) -
     assert stage.cloud.left() == {"objects": sorted(others)}
 
 
-def test_table_create_goes_on_beside_anothers_stack_of_the_same_name(stage: Stage) -> None:
+def test_table_create_ignores_a_foreign_stack_of_the_same_name(stage: Stage) -> None:
     make(stage, {"Metadata": {"Decanter": {"App": "p", "Stage": "our-dev"}}})
     assert stage.table("create") == 0
     assert stage.table("delete") == 0

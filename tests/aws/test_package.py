@@ -1,4 +1,4 @@
-"""The package of this repository's app: small, the same each time, and complete in itself."""
+"""The package of this repository's app: small, reproducible and complete."""
 
 import json
 import shutil
@@ -38,16 +38,16 @@ def _unpacked(packaged: Package, tmp_path_factory: pytest.TempPathFactory) -> Pa
     return folder
 
 
-def test_the_zip_has_at_most_three_megabytes(packaged: Package) -> None:
+def test_the_zip_is_at_most_three_megabytes(packaged: Package) -> None:
     assert packaged.bytes == packaged.zip_path.stat().st_size <= 3_000_000
 
 
-def test_each_step_is_told(packaged: Package, said: list[str]) -> None:
+def test_each_step_is_reported(packaged: Package, said: list[str]) -> None:
     beginnings: list[str | tuple[str, ...]] = [
         f"packaging for {packaged.runtime} on x86_64, as {sys.executable} is",
         f"the framework is {__version__} in {ROOT / 'decanter'}",
-        ("dependencies are those in ", "installing requirements.txt for "),
-        "boto3 is left out: nothing imports it",
+        ("using the dependencies in ", "installing requirements.txt for "),
+        "boto3 is left out: it is not imported",
         "botocore keeps these services: apigatewaymanagementapi, ",
         "compiling",
         "running `chalice package`",
@@ -57,7 +57,7 @@ def test_each_step_is_told(packaged: Package, said: list[str]) -> None:
 
 
 def test_every_source_has_its_byte_code(unpacked: Path) -> None:
-    """Chalice's own runtime and app.py too, to which Chalice adds none."""
+    """Also Chalice's own runtime and app.py, which Chalice adds without byte code."""
     missing = [
         str(source.relative_to(unpacked))
         for source in unpacked.rglob("*.py")
@@ -66,7 +66,7 @@ def test_every_source_has_its_byte_code(unpacked: Path) -> None:
     assert missing == []
 
 
-def test_the_template_refers_to_the_zip_and_is_of_now(packaged: Package) -> None:
+def test_the_template_refers_to_the_zip_and_is_current(packaged: Package) -> None:
     template = json.loads(packaged.template_path.read_text())
     functions = [
         resource["Properties"]
@@ -93,7 +93,7 @@ def test_the_local_gateway_runs_it(unpacked: Path, tmp_path: Path) -> None:
 
 
 def test_an_app_without_the_framework_is_packaged_too(tmp_path: Path) -> None:
-    """It has neither requirements nor chalicelib/; a second run over the first gives the same."""
+    """It has neither requirements nor chalicelib/; a second run gives the same result."""
     app = (
         "from chalice import Chalice\napp = Chalice(app_name='it')\n"
         "@app.route('/')\ndef index(): pass\n"
@@ -101,7 +101,7 @@ def test_an_app_without_the_framework_is_packaged_too(tmp_path: Path) -> None:
     folder = write_project(tmp_path / "p", app, {"version": "2.0", "app_name": "it"})
     runs = [decanter("package", "--project-dir", folder) for _ in range(2)]
     assert [(done.returncode, done.stderr) for done in runs] == [(0, "")] * 2
-    assert runs[0].stdout == runs[1].stdout  # the digest is in it
+    assert runs[0].stdout == runs[1].stdout  # contains the digest
     result = folder / "build" / "package" / "dev" / "result"
     assert runs[0].stdout.endswith(f"template: {result / 'sam.json'}\n")
     with zipfile.ZipFile(result / "deployment.zip") as archive:
@@ -134,14 +134,16 @@ def test_a_split_package_is_refused(tmp_path: Path) -> None:
     config = {"version": "2.0", "app_name": "it", "automatic_layer": True}
     project = Project.load(write_project(tmp_path / "p", config=config))
     said: list[str] = []
-    with pytest.raises(ProjectError, match="automatic_layer splits"):
+    with pytest.raises(ProjectError, match="automatic_layer is not supported"):
         package(project, tmp_path / "out", report=said.append)
 
 
-def test_a_folder_with_other_files_is_left_alone(tmp_path: Path) -> None:
+def test_a_folder_with_other_files_is_refused(tmp_path: Path) -> None:
     folder = write_project(tmp_path / "p")
     (folder / "source").mkdir()
     done = decanter("package", "--project-dir", folder, "--out", folder)
-    line = f"{folder} has files of another origin: name an empty folder with --out"
+    line = (
+        f"{folder} has files that `decanter package` did not make: name an empty folder with --out"
+    )
     assert (done.returncode, done.stderr) == (2, f"decanter: error: {line}\n")
     assert (folder / "source").is_dir()

@@ -1,4 +1,4 @@
-"""`provision` and `delete` of a whole stack."""
+"""`provision` and `delete` of a complete stack."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +14,7 @@ from tests.aws.stage import NAME, Stage, with_route
 add_route = with_route("whisper")
 
 
-def test_a_stage_is_made_left_as_it_is_and_deleted_without_a_trace(stage: Stage) -> None:
+def test_a_stage_is_created_kept_unchanged_and_deleted_completely(stage: Stage) -> None:
     assert stage.provision() == 0
     url = f"wss://{stage.api_id}.execute-api.us-east-1.amazonaws.com/v1"
     first = stage.lines.index(url)
@@ -40,7 +40,7 @@ def test_a_changed_route_is_live_after_the_next_run(stage: Stage) -> None:
     assert f"stack {NAME}: UPDATE_COMPLETE" in stage.lines
 
 
-def test_noop_makes_no_call_that_changes_anything(stage: Stage) -> None:
+def test_noop_only_reads(stage: Stage) -> None:
     empty, deployed = Wire(), Wire()
     assert stage.provision(empty, noop=True) == 0
     assert stage.cloud.left() == {}
@@ -56,7 +56,7 @@ def test_noop_makes_no_call_that_changes_anything(stage: Stage) -> None:
     assert (stage.folder / "build" / "submitted.json").is_file()
 
 
-def test_a_failed_creation_is_followed_to_its_end_and_made_anew_by_the_next_run(
+def test_a_failed_creation_is_followed_to_its_end_and_repeated_by_the_next_run(
     stage: Stage,
 ) -> None:
     FAILURES["ConnectionsTable"] = "Table already exists"
@@ -67,7 +67,7 @@ def test_a_failed_creation_is_followed_to_its_end_and_made_anew_by_the_next_run(
     ]
     FAILURES.clear()
     assert stage.provision() == 0
-    assert any("is ROLLBACK_COMPLETE, what is left of a failed" in line for line in stage.lines)
+    assert any("is ROLLBACK_COMPLETE after a failed creation" in line for line in stage.lines)
     assert stage.delete() == 0
     assert stage.cloud.left() == {}
 
@@ -91,7 +91,7 @@ def test_a_deletion_that_fails_says_why_and_can_be_repeated(stage: Stage) -> Non
     assert stage.lines[-2] == f"stack {NAME} is DELETE_FAILED:"
     assert stage.lines[-1].endswith("deletion protection is on")
     FAILURES.clear()
-    with pytest.raises(AWSError, match="DELETE_FAILED: `decanter delete` ends it"):
+    with pytest.raises(AWSError, match="DELETE_FAILED: delete it with `decanter delete`"):
         stage.provision()
     assert stage.delete() == 0
     assert stage.cloud.left() == {}
@@ -105,12 +105,12 @@ def test_delete_can_keep_the_table(stage: Stage) -> None:
     assert stage.cloud.left() == {"tables": [table]}
 
 
-def test_no_wait_leaves_once_it_has_begun(stage: Stage) -> None:
+def test_no_wait_returns_after_the_start(stage: Stage) -> None:
     assert stage.provision(wait=False) == 0
-    assert stage.lines[-1] == "begun; follow it with `decanter status --stage dev`"
+    assert stage.lines[-1] == "started; follow it with `decanter status --stage dev`"
 
 
-def test_parameters_that_somebody_set_stay_and_others_follow_the_template(stage: Stage) -> None:
+def test_parameters_that_were_set_are_kept_and_others_follow_the_template(stage: Stage) -> None:
     stage.provision(parameters=("TableBillingMode=PAY_PER_REQUEST",))
 
     def keep_for_a_week(template: dict[str, Any]) -> None:
@@ -168,7 +168,7 @@ def unchanged(template: dict[str, Any]) -> None: ...
     ("first", "second", "lost", "words"),
     [
         (unchanged, replace_table, "ConnectionsTable", "replaced by an empty one; .* is deleted"),
-        (unchanged, replace_table_perhaps, "ConnectionsTable", "perhaps replaced by an empty one"),
+        (unchanged, replace_table_perhaps, "ConnectionsTable", "possibly replaced by an empty one"),
         (add("Uploads", BUCKET_KEPT), unchanged, "Uploads", "removed; pour-uploads is left on AWS"),
         (
             add("Uploads", BUCKET_KEPT),
@@ -178,9 +178,9 @@ def unchanged(template: dict[str, Any]) -> None: ...
         ),
         (add("Jobs", {"Type": "AWS::SQS::Queue"}), unchanged, "Jobs", "removed; .* is deleted"),
     ],
-    ids=["table replaced", "table perhaps replaced", "bucket", "bucket replaced", "queue"],
+    ids=["table replaced", "table possibly replaced", "bucket", "bucket replaced", "queue"],
 )
-def test_data_is_only_given_up_by_name(
+def test_data_is_only_lost_if_named(
     stage: Stage, first: Any, second: Any, lost: str, words: str
 ) -> None:
     client = stage.cloud.client("cloudformation")
@@ -191,7 +191,7 @@ def test_data_is_only_given_up_by_name(
     for allowed in ((), ("Other",)):
         with pytest.raises(AWSError, match=words) as caught:
             stage.provision(allow_loss=allowed)
-        assert str(caught.value).endswith(f"; if it may go, give --allow-loss {lost}")
+        assert str(caught.value).endswith(f"; to accept this, use --allow-loss {lost}")
         assert client.list_change_sets(StackName=NAME)["Summaries"] == []
     assert stage.cloud.left() | {"objects": []} == before
     assert stage.provision(allow_loss=("Other", lost)) == 0
@@ -209,12 +209,12 @@ def test_the_replaced_table_is_new_and_empty(stage: Stage) -> None:
     assert client.describe_table(TableName=new)["Table"]["KeySchema"] == KEY
 
 
-def test_noop_says_what_would_be_removed(stage: Stage) -> None:
+def test_noop_reports_what_would_be_removed(stage: Stage) -> None:
     stage.change = add("Uploads", BUCKET_KEPT)
     stage.provision()
     stage.change = unchanged
     assert stage.provision(noop=True) == 0
     assert stage.lines[-1] == (
-        "this needs --allow-loss Uploads, as their data would be lost: "
-        "Uploads (AWS::S3::Bucket: removed)"
+        "data would be lost: "
+        "Uploads (AWS::S3::Bucket: removed); to accept this, use --allow-loss Uploads"
     )

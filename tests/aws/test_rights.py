@@ -1,7 +1,7 @@
-"""Each function may do what it does, and nothing else: its policies against a run of the app.
+"""Each function has exactly the rights that it needs: its policies compared with a run of the app.
 
-DynamoDB is called through an endpoint that notes who calls, as each function signs with an access
-key of its own; @connections is the local gateway's, whose log says what was called.
+DynamoDB is called through an endpoint that records the callers: each function signs with its own
+access key. @connections is the local gateway's, whose log shows the calls.
 """
 
 import json
@@ -31,9 +31,9 @@ Rights = Mapping[str, set[str]]
 
 @pytest.fixture(name="project")
 def _project(tmp_path: Path) -> Path:
-    """A copy of this repository's app with its sweep, each function with its own access key.
+    """A copy of this repository's app with its sweep; each function has its own access key.
 
-    Its clients are somebody's for a moment only, so that the sweep finds one to close.
+    An identity is valid only briefly, so that the sweep finds one to close.
     """
     project = sweeping(copy(tmp_path / "project"))
     model = project / "chalicelib" / "connections.py"
@@ -47,7 +47,7 @@ def _project(tmp_path: Path) -> Path:
 
 
 def posts(running: Running) -> list[str]:
-    """The methods of all calls to @connections so far, as the gateway's log has them."""
+    """Return the methods of all calls to @connections so far, from the gateway's log."""
     lines = [line for line in running.lines if re.search(r" posts? ", line)]
     counts = [each for line in lines for each in re.findall(r"(\d+) x ([A-Z]+) \d{3}", line)]
     return [method for count, method in counts for _ in range(int(count))]
@@ -55,7 +55,7 @@ def posts(running: Running) -> list[str]:
 
 @pytest.fixture(name="used")
 def _used(project: Path) -> Rights:
-    """What each function called: clients come, one is gone unnoticed, a broadcast, all leave."""
+    """The calls of each function: clients connect, one disappears, a broadcast, all leave."""
     with (
         EmbeddedDynamoDB() as dynamodb,
         recorded(dynamodb.endpoint) as recording,
@@ -69,7 +69,7 @@ def _used(project: Path) -> Rights:
             first.send('{"message":"sendmessage","data":1}')
             first.send("no JSON")
             assert second.recv(timeout=SECONDS) == "1"
-            wait_until(lambda: len(posts(running)) == 4, "four posts are told")
+            wait_until(lambda: len(posts(running)) == 4, "four posts in the log")
             sending = posts(running)[len(connecting) :]
         rows.wait_for(0)
         leaving = posts(running)[len(connecting) + len(sending) :]
@@ -77,7 +77,7 @@ def _used(project: Path) -> Rights:
         rows.put("Gone0000DoECA=", minutes_ago=1)
         rows.put("Expired0DoECA=", minutes_ago=1, identity_expires_at=1)
         sweep(running)
-        wait_until(lambda: len(posts(running)) == before + 2, "two calls are told")
+        wait_until(lambda: len(posts(running)) == before + 2, "two calls in the log")
         asking = posts(running)[before:]
     calls = (connecting, sending, leaving, asking)
     return {
@@ -87,14 +87,14 @@ def _used(project: Path) -> Rights:
 
 
 def sweep(running: Running) -> None:
-    """Have it find one that is gone, and one to be closed that is gone."""
+    """Run the sweep with one connection that is gone, and one to close that is gone."""
     headers = {"Content-Type": "application/json"}
     answer = json.loads(call(running, "POST", "/_gateway/schedules/sweep", headers=headers)[2])
     assert (answer["result"]["gone"], answer["result"]["problem"]) == (2, None)
 
 
 class Rows:
-    """The connection table, made as the template has it."""
+    """The connection table, created as in the template."""
 
     def __init__(self, project: Path, client: Any) -> None:
         template = Project.load(project, "dev").template()
@@ -118,7 +118,7 @@ class Rows:
 
 
 def granted(document: Mapping[str, Any]) -> set[str]:
-    """What a policy allows, logs exempt; of @connections with the methods."""
+    """Return the actions that a policy allows, except logs; @connections with its methods."""
     rights = set()
     for statement in document["Statement"]:
         for action in statement["Action"]:
@@ -149,14 +149,14 @@ def of_files(project: Path, stage: str) -> Rights:
     }
 
 
-def test_policies_grant_what_was_called_no_more_and_no_less(project: Path, used: Rights) -> None:
+def test_policies_grant_exactly_the_calls_made(project: Path, used: Rights) -> None:
     files = {stage: of_files(project, stage) for stage in STAGES}
     assert {"dev": used, "prod": used} == files
     assert used == of_template(project)
 
 
-def test_without_a_sweep_they_are_this_repositorys_own(project: Path) -> None:
-    """So what was called holds for them, too."""
+def test_without_a_sweep_the_policies_are_this_repositorys(project: Path) -> None:
+    """So the test above covers the repository's policies too."""
     for path in (ROOT / ".chalice").glob("policy-*.json"):
         assert path.read_text() == (project / ".chalice" / path.name).read_text()
     roles = [

@@ -1,7 +1,7 @@
-"""Packages whose apps use AWS services: what is left of boto3 there works, with nothing beside it.
+"""Packages of apps that use AWS services: the reduced boto3 in them works on its own.
 
-The dependencies are those that are installed here, in the project's `vendor/`, with the data of
-some services: so pip does not run, and keeping all of them is quick.
+The dependencies are the installed ones, in the project's `vendor/`, with the data of some services:
+so pip does not run, and a package with all services is quick.
 """
 
 import inspect
@@ -43,7 +43,7 @@ APPS = {
     "not written": 'def aws(name): return boto3.client(name, "eu-west-1")\nsqs = aws("sqs")\n',
 }
 
-# Prints what `examine` finds with the package in argv[1] and the standard library alone.
+# Prints the result of `examine` with only the package in argv[1] and the standard library.
 EXAMINE = """
 import json, sys
 sys.path.insert(0, sys.argv[1])
@@ -55,7 +55,7 @@ assert not [module for module in sys.modules.values()
 
 
 def examine(services: list[str]) -> dict[str, Any]:
-    """Make all that boto3 has for some services, and name it."""
+    """Use everything that boto3 has for some services, and return the names."""
     import boto3
 
     session = boto3.Session("a", "b", region_name="eu-west-1")
@@ -77,7 +77,7 @@ def examine(services: list[str]) -> dict[str, Any]:
 
 
 def link_dependencies(folder: Path) -> None:
-    """Make a `vendor/` of what is installed here."""
+    """Make a `vendor/` of the installed packages."""
     found = {name: Path(find_spec(name).origin) for name in ("boto3", "botocore", "six")}  # type: ignore[union-attr,arg-type]  # they are installed
     data = found["botocore"].with_name("data")
     (folder / "botocore" / "data").mkdir(parents=True)
@@ -92,7 +92,7 @@ def link_dependencies(folder: Path) -> None:
 
 
 class Built:
-    """A package, what was said while it was made, and its content."""
+    """A package, the output of its build, and its content."""
 
     def __init__(self, folder: Path, code: str) -> None:
         config = {"version": "2.0", "app_name": "it"}
@@ -115,7 +115,7 @@ def _built(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequ
     return Built(tmp_path_factory.mktemp("sdk"), APPS[request.param])
 
 
-def test_what_is_kept_works_as_the_whole_sdk(built: Built) -> None:
+def test_the_reduced_sdk_works_like_the_complete_one(built: Built) -> None:
     """Clients, paginators, waiters, exceptions and resources."""
     services = [*USED, *(ELSEWHERE if "not clear" in built.said[2] else [])]
     script = f"from typing import Any\n{inspect.getsource(examine)}{EXAMINE}"
@@ -129,15 +129,15 @@ def test_what_is_kept_works_as_the_whole_sdk(built: Built) -> None:
     assert json.loads(done.stdout) == examine(services)
 
 
-def test_what_is_kept_is_told(built: Built) -> None:
+def test_kept_services_are_reported(built: Built) -> None:
     left = models.names(built.unpacked / "botocore" / "data")
     if left == {*USED, *ALWAYS}:
         assert built.said[2] == f"botocore keeps these services: {', '.join(sorted(left))}"
     else:
         assert left == {*USED, *ELSEWHERE, *ALWAYS}
         assert re.fullmatch(
-            r"botocore keeps all services, 0\.[1-9] MB more: it is not clear which one is used at "
-            r"app\.py:5; write its name there, as in client\('s3'\)",
+            r"botocore keeps all services, 0\.[1-9] MB more: the service is not clear at "
+            r"app\.py:5; write the name there, as in client\('s3'\)",
             built.said[2],
         )
 
@@ -147,7 +147,7 @@ def test_a_second_build_is_the_same(built: Built, tmp_path: Path) -> None:
     assert built.build(tmp_path / "out").sha256 == built.package.sha256
 
 
-def test_a_damaged_model_is_one_line(tmp_path: Path) -> None:
+def test_a_damaged_model_is_a_one_line_error(tmp_path: Path) -> None:
     app = APP.format('boto3.client("s3", "eu-west-1")')
     project = write_project(tmp_path / "p", app, {"version": "2.0", "app_name": "it"})
     model = project / "vendor" / "botocore" / "data" / "s3" / "2006-03-01" / "service-2.json"

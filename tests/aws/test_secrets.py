@@ -1,4 +1,4 @@
-"""No command prints a secret: a canary in each place, and all output searched for it."""
+"""No command prints a secret: a canary in each place, searched for in all output."""
 
 import json
 from pathlib import Path
@@ -41,7 +41,7 @@ def without_secrets(template: dict[str, Any]) -> None: ...
 
 
 def told(stage: Stage, **options: Any) -> str:
-    """All that `provision` prints."""
+    """Return all output of `provision`."""
     try:
         stage.provision(**options)
     except AWSError as error:
@@ -49,7 +49,7 @@ def told(stage: Stage, **options: Any) -> str:
     return stage.output
 
 
-def test_no_run_prints_one(secretive: Stage) -> None:
+def test_no_run_prints_a_secret(secretive: Stage) -> None:
     given = {"parameters": (f"Password={GIVEN}",)}
     reason = f"Value '{WRITTEN}', '{GIVEN}' or '{CONFIGURED}' failed to satisfy constraint"
     FAILURES["WebsocketMessage"] = reason
@@ -73,15 +73,15 @@ def test_no_run_prints_one(secretive: Stage) -> None:
     assert "4711" not in "\n".join([*output, *lines])
 
 
-def test_a_parameter_that_cannot_be_does_not_print_its_value(secretive: Stage) -> None:
+def test_the_error_of_an_invalid_parameter_does_not_print_its_value(secretive: Stage) -> None:
     for argument in (GIVEN, f"Unknown={GIVEN}"):
         with pytest.raises(Exception, match=r"NAME=VALUE|no parameter Unknown") as caught:
             secretive.provision(parameters=(argument,))
         assert "4711" not in str(caught.value)
 
 
-def test_the_template_that_is_submitted_has_them_all(secretive: Stage) -> None:
-    """They are hidden where they are shown, and nowhere else."""
+def test_the_submitted_template_has_all_secrets(secretive: Stage) -> None:
+    """Secrets are only hidden in output."""
     secretive.provision(noop=True)
     submitted = Path(secretive.folder / "build" / "submitted.json").read_text()
     assert CONFIGURED in submitted

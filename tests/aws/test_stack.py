@@ -1,4 +1,4 @@
-"""What becomes of this repository's packaged template on AWS."""
+"""This repository's packaged template as a stack on AWS."""
 
 import ast
 import json
@@ -29,7 +29,7 @@ def _template(project: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[s
 
 @pytest.fixture(name="stack", scope="module")
 def _stack(template: dict[str, Any], running: Cloud) -> Cloud:
-    """The stack, created: its tests only look at it."""
+    """The stack, created; its tests only read it."""
     running.reset()
     create(running, template)
     return running
@@ -60,9 +60,9 @@ def deploy(aws: Cloud, template: dict[str, Any], kind: str) -> None:
 
 
 class TestCreated:
-    """What is there once the stack is created: asked of AWS, not of the template."""
+    """The created stack's resources: read from AWS, not from the template."""
 
-    def test_the_url_comes_first_to_mind(self, outputs: dict[str, str]) -> None:
+    def test_the_url_is_an_output(self, outputs: dict[str, str]) -> None:
         api_id = outputs["WebsocketAPIId"]
         url = f"wss://{api_id}.execute-api.{REGION}.amazonaws.com/v1"
         assert outputs["APIGatewayURL"] == url
@@ -80,7 +80,7 @@ class TestCreated:
         assert live["routes"]["sendmessage"]["uri"] == live["routes"]["$default"]["uri"]
 
     def test_there_is_one_deployment(self, outputs: dict[str, str], stack: Cloud) -> None:
-        """Not Chalice's beside ours."""
+        """Chalice's deployment is not created."""
         client = stack.client("apigatewayv2")
         deployments = client.get_deployments(ApiId=outputs["WebsocketAPIId"])["Items"]
         assert len(deployments) == 1
@@ -88,7 +88,7 @@ class TestCreated:
     def test_the_table(
         self, outputs: dict[str, str], stack: Cloud, template: dict[str, Any]
     ) -> None:
-        """Its key; expiry and encryption on the template, as moto's CloudFormation drops them."""
+        """Its key; expiry and encryption in the template, as moto's CloudFormation drops them."""
         name = outputs["ConnectionsTableName"]
         table = stack.client("dynamodb").describe_table(TableName=name)["Table"]
         assert table["KeySchema"] == [{"AttributeName": "connectionID", "KeyType": "HASH"}]
@@ -98,7 +98,7 @@ class TestCreated:
         assert properties["TimeToLiveSpecification"] == ttl
         assert properties["SSESpecification"] == {"SSEEnabled": True}
 
-    def test_functions_know_their_table_and_where_to_post(
+    def test_functions_have_the_table_and_the_endpoint(
         self, outputs: dict[str, str], stack: Cloud
     ) -> None:
         functions = stack.client("lambda").list_functions()["Functions"]
@@ -113,7 +113,7 @@ class TestCreated:
             "app.message": {**table, "DECANTER_MANAGEMENT_ENDPOINT": where},
         }
 
-    def test_policies_name_this_stacks_resources_alone(
+    def test_policies_name_only_this_stacks_resources(
         self, outputs: dict[str, str], stack: Cloud
     ) -> None:
         iam = stack.client("iam")
@@ -121,7 +121,7 @@ class TestCreated:
         for role in iam.list_roles()["Roles"]:
             (name,) = iam.list_role_policies(RoleName=role["RoleName"])["PolicyNames"]
             policy = iam.get_role_policy(RoleName=role["RoleName"], PolicyName=name)
-            # moto's CloudFormation hands the document on as Python writes it.
+            # moto's CloudFormation stores the document in Python's notation.
             for statement in ast.literal_eval(policy["PolicyDocument"])["Statement"]:
                 resources[statement["Sid"]] = statement["Resource"]
         account = f"{REGION}:123456789012"
@@ -137,9 +137,7 @@ class TestCreated:
         }
 
 
-def test_a_sweep_comes_with_its_schedule_and_knows_table_and_endpoint(
-    aws: Cloud, tmp_path: Path
-) -> None:
+def test_a_sweep_has_its_schedule_the_table_and_the_endpoint(aws: Cloud, tmp_path: Path) -> None:
     project = sweeping(copy(tmp_path / "decanter"))
     create(aws, packaged(project, tmp_path / "out"))
     (rule,) = aws.client("events").list_rules()["Rules"]

@@ -1,4 +1,4 @@
-"""What each function may do, in the template and in Chalice's policy files."""
+"""Each function's permissions, in the template and in Chalice's policy files."""
 
 import copy
 import json
@@ -16,7 +16,7 @@ DECLARED = declaration(NEEDY_TABLE, ROUTER)
 
 
 def project(folder: Path, **stage: Any) -> Project:
-    """A project whose stage `dev` is configured like this."""
+    """A project whose stage `dev` has this configuration."""
     config = copy.deepcopy(CONFIG)
     config["stages"]["dev"] |= stage
     return Project.load(write_project(folder / "p", config=config))
@@ -58,12 +58,12 @@ def test_a_role_names_the_stacks_own_resources(tmp_path: Path) -> None:
     ]
 
 
-def test_only_who_posts_may_post(tmp_path: Path) -> None:
+def test_only_functions_that_post_may_post(tmp_path: Path) -> None:
     role = access.roles(project(tmp_path), DECLARED)["WebsocketConnectRole"]
     assert [it["Sid"] for it in statements(role)] == ["ConnectionsTable", "Logs"]
 
 
-def test_a_scheduled_function_may_do_what_is_declared_for_its_name(tmp_path: Path) -> None:
+def test_a_scheduled_function_has_the_rights_declared_for_its_name(tmp_path: Path) -> None:
     declared = declaration(NEEDY_TABLE, ROUTER, schedules={"sweep": "rate(5 minutes)"})
     table, connections, logs = statements(access.roles(project(tmp_path), declared)["SweepRole"])
     assert (table["Sid"], table["Action"]) == ("ConnectionsTable", ["dynamodb:Scan"])
@@ -78,18 +78,18 @@ def test_a_function_that_declares_nothing_keeps_chalices_role(tmp_path: Path) ->
     assert "api_handler" not in access.role_references(project(tmp_path / "2"), declared)
 
 
-def test_a_role_that_the_configuration_names_stays(tmp_path: Path) -> None:
+def test_a_role_named_in_the_configuration_is_kept(tmp_path: Path) -> None:
     own = project(tmp_path, manage_iam_role=False, iam_role_arn="arn:aws:iam::1:role/own")
     assert access.roles(own, DECLARED) == access.role_references(own, DECLARED) == {}
 
 
-def test_what_the_configuration_asks_lambda_for_is_allowed(tmp_path: Path) -> None:
+def test_lambdas_own_calls_are_allowed_if_configured(tmp_path: Path) -> None:
     asking = project(tmp_path, xray=True, subnet_ids=["s"], security_group_ids=["g"])
     role = access.roles(asking, DECLARED)["WebsocketConnectRole"]
     assert [it["Sid"] for it in statements(role)][-2:] == ["Network", "Traces"]
 
 
-def test_a_policy_file_is_literal_and_names_what_is_known(tmp_path: Path) -> None:
+def test_a_policy_file_is_literal_and_uses_known_names(tmp_path: Path) -> None:
     name = "policy-dev-websocket_message.json"
     functions = {"websocket_message": {"iam_policy_file": name}}
     files = access.policy_files(project(tmp_path, lambda_functions=functions), DECLARED)
@@ -102,7 +102,7 @@ def test_a_policy_file_is_literal_and_names_what_is_known(tmp_path: Path) -> Non
     ]
 
 
-def test_a_policy_file_of_another_name_is_the_users_own(tmp_path: Path) -> None:
+def test_a_policy_file_with_another_name_belongs_to_the_user(tmp_path: Path) -> None:
     functions = {"websocket_message": {"iam_policy_file": "mine.json"}}
     assert access.policy_files(project(tmp_path, lambda_functions=functions), DECLARED) == {}
 
@@ -115,5 +115,5 @@ def test_a_policy_file_of_another_name_is_the_users_own(tmp_path: Path) -> None:
     ],
 )
 def test_logical_ids_are_chalices_own(function: str, role: str, group: str) -> None:
-    """So that the template is laid over what Chalice makes for a stage that asks for it."""
+    """The template can then be merged into Chalice's."""
     assert (access.role_id(function), access.log_group_id(function)) == (role, group)

@@ -23,13 +23,13 @@ def _project(tmp_path: Path) -> Project:
 
 
 def with_route(**route: Any) -> dict[str, Any]:
-    """The router with another route beside its own."""
+    """Return the router with one more route."""
     new = {"route_key": "shout", "operation_name": None, "function": "shout", **route}
     return {**ROUTER, "routes": [*ROUTER["routes"], new]}
 
 
 def deployment(project: Project, declared: Declaration) -> tuple[str, dict[str, Any]]:
-    """The deployment that the stage serves, and its logical id."""
+    """Return the deployment that the stage serves, and its logical id."""
     resources = api.resources(project, declared, RETENTION)
     name = resources["WebsocketAPIStage"]["Properties"]["DeploymentId"]["Ref"]
     return name, resources[name]
@@ -52,7 +52,7 @@ def test_a_routers_route_leads_to_the_message_function(project: Project) -> None
     assert resources["WebsocketAPI"] == expression
 
 
-def test_chalices_routes_get_names_only_where_they_are(project: Project) -> None:
+def test_only_existing_routes_of_chalice_get_names(project: Project) -> None:
     resources = api.resources(project, declaration(ROUTER), RETENTION)
     names = {
         key: value["Properties"]["OperationName"]
@@ -87,7 +87,7 @@ def test_the_deployment_waits_for_every_route(project: Project) -> None:
     ],
     ids=["route added", "expression", "route removed", "operation", "function", "no router"],
 )
-def test_what_a_deployment_serves_makes_it_another(
+def test_a_change_of_its_routes_makes_a_new_deployment(
     change: Callable[[], Declaration], project: Project
 ) -> None:
     assert deployment(project, change())[0] != deployment(project, declaration(ROUTER))[0]
@@ -97,12 +97,12 @@ def test_the_same_app_has_the_same_deployment(project: Project) -> None:
     assert deployment(project, declaration(ROUTER)) == deployment(project, declaration(ROUTER))
 
 
-def test_chalices_own_deployment_is_never_made(project: Project) -> None:
+def test_chalices_own_deployment_is_never_created(project: Project) -> None:
     name = api.resources(project, declaration(), RETENTION)["WebsocketAPIDeployment"]["Condition"]
     assert api.conditions()[name] == {"Fn::Equals": [{"Ref": "AWS::StackName"}, ""]}
 
 
-def test_access_logs_hold_neither_messages_nor_query_strings(project: Project) -> None:
+def test_access_logs_contain_no_messages_and_no_query_strings(project: Project) -> None:
     stage = api.resources(project, declaration(), RETENTION)["WebsocketAPIStage"]["Properties"]
     _, settings, otherwise = stage["AccessLogSettings"]["Fn::If"]
     assert otherwise == {"Ref": "AWS::NoValue"}
@@ -120,7 +120,7 @@ def test_the_url_is_right_in_every_partition(project: Project) -> None:
     }
 
 
-def test_routers_that_disagree_are_a_mistake(project: Project) -> None:
+def test_routers_with_different_expressions_are_an_error(project: Project) -> None:
     other = {**ROUTER, "expression": "$request.body.action", "routes": []}
     with pytest.raises(
         ProjectError, match=r"have \$request.body.action and \$request.body.message"
@@ -132,17 +132,17 @@ def test_routers_that_disagree_are_a_mistake(project: Project) -> None:
     ("one", "other"),
     [("send", "Send"), ("send_it", "sendit"), ("send/it", "send_it"), ("ä", "ö"), ("a", "A")],
 )
-def test_routes_have_logical_ids_of_their_own(one: str, other: str) -> None:
+def test_each_route_has_its_own_logical_id(one: str, other: str) -> None:
     assert api.route_id(one) != api.route_id(other)
     assert api.route_id(one).isalnum()
     assert api.route_id(one).isascii()
 
 
-def test_a_plain_key_is_legible_in_the_logical_id() -> None:
+def test_a_plain_key_is_readable_in_the_logical_id() -> None:
     assert api.route_id("sendmessage") == "RouteSendmessage"
 
 
-def test_the_stages_throttles_have_defaults_and_hold_for_every_route(project: Project) -> None:
+def test_the_rate_limits_have_defaults_and_apply_to_every_route(project: Project) -> None:
     stage = api.resources(project, declaration(ROUTER), RETENTION)["WebsocketAPIStage"]
     settings = stage["Properties"]["DefaultRouteSettings"]
     limits = {name: settings[name]["Ref"] for name in settings if name.startswith("Throttling")}

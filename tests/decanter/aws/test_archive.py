@@ -1,4 +1,4 @@
-"""Byte code and zip files that do not depend on when and where they are made."""
+"""Byte code and zip files that do not depend on the time and place of the build."""
 
 import os
 import subprocess
@@ -39,18 +39,18 @@ def run(root: Path, code: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_byte_code_is_taken_without_a_look_at_the_source(root: Path) -> None:
+def test_byte_code_is_used_without_reading_the_source(root: Path) -> None:
     (root / "module.py").write_text("1 / 0")
     assert run(root, "import module; print(module.f.__name__)").stdout == "f\n"
 
 
-def test_byte_code_says_nothing_of_the_machine_that_made_it(root: Path) -> None:
+def test_byte_code_does_not_depend_on_the_machine(root: Path) -> None:
     (compiled,) = root.glob("__pycache__/*.pyc")
     assert b"/var/task/module.py" in compiled.read_bytes()
     assert str(root).encode() not in compiled.read_bytes()
 
 
-def test_what_does_not_compile_is_left(root: Path) -> None:
+def test_files_that_do_not_compile_are_left(root: Path) -> None:
     (root / "two.py").write_text("print 'two'")
     (root / "more.py").write_text("")
     archive.compile_all(root, root)

@@ -1,4 +1,4 @@
-"""What of an app's dependencies ships, and for which Python of Lambda's."""
+"""The dependencies in a package, and the Lambda runtime that they are for."""
 
 import copy
 import sys
@@ -27,11 +27,13 @@ def test_is_that_of_the_interpreter(tmp_path: Path) -> None:
 
 
 def test_one_that_lambda_does_not_offer_is_refused_with_the_remedy(tmp_path: Path) -> None:
-    """Chalice would take its newest and package wheels that cannot be imported."""
+    """Chalice would use the newest one, with wheels that cannot be imported."""
     with pytest.raises(ProjectError) as caught:
         Runtime.of(project(tmp_path), (3, 99))
     message = str(caught.value)
-    assert message.startswith("Lambda offers no python3.99, which runs this command, only up to ")
+    assert message.startswith(
+        "Lambda does not offer python3.99, which runs this command, only up to "
+    )
     assert "`make package PYTHON=python3." in message
 
 
@@ -54,8 +56,8 @@ def test_wheels_are_for_lambdas_machine_not_for_this_one(
     assert f"--python-version=3.{version[1]}" in arguments
 
 
-def test_an_unknown_processor_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(ProjectError, match="'riscv', it has to be x86_64 or arm64"):
+def test_an_unknown_processor_is_a_one_line_error(tmp_path: Path) -> None:
+    with pytest.raises(ProjectError, match="'riscv', it must be x86_64 or arm64"):
         Runtime.of(project(tmp_path, "riscv"), (3, 11))
 
 
@@ -64,7 +66,7 @@ WHEEL = "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
 
 
 def make_wheel(folder: Path, name: str, version: str) -> None:
-    """A wheel with something of everything."""
+    """Write a wheel with files of each kind."""
     info = f"{name}-{version}.dist-info"
     files = {
         f"{name}/__init__.py": "",
@@ -83,7 +85,7 @@ def make_wheel(folder: Path, name: str, version: str) -> None:
 
 @pytest.fixture(name="project")
 def _project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
-    """A project that requires a package, of which there is a wheel."""
+    """A project that requires a package, and a wheel of that package."""
     wheels = tmp_path / "index"
     wheels.mkdir()
     make_wheel(wheels, "thing", "1.0")
@@ -95,7 +97,7 @@ def _project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
 
 
 def install(project: Project, name: str = "vendor") -> tuple[set[str], list[str]]:
-    """The files that are there then, and what was said meanwhile."""
+    """Install. Return the files, and the reported lines."""
     folder = project.directory / "build" / name
     said: list[str] = []
     vendor.install(project, Runtime.of(project, sys.version_info[:2]), folder, said.append)
@@ -103,7 +105,7 @@ def install(project: Project, name: str = "vendor") -> tuple[set[str], list[str]
     return files, said
 
 
-def test_what_no_function_imports_does_not_ship_and_pip_runs_once(project: Project) -> None:
+def test_unused_files_are_left_out_and_pip_runs_once(project: Project) -> None:
     files, said = install(project)
     assert files == {
         "thing/__init__.py",
@@ -114,7 +116,7 @@ def test_what_no_function_imports_does_not_ship_and_pip_runs_once(project: Proje
     assert said[0].startswith("installing requirements.txt for python3.")
     again, said = install(project, "again")
     assert again == files
-    assert said[0].startswith("dependencies are those in ")
+    assert said[0].startswith("using the dependencies in ")
 
 
 @pytest.mark.parametrize(
@@ -126,9 +128,7 @@ def test_what_no_function_imports_does_not_ship_and_pip_runs_once(project: Proje
         ("import botocore", False),
     ],
 )
-def test_boto3_ships_only_where_something_imports_it(
-    source: str, ships: bool, tmp_path: Path
-) -> None:
+def test_boto3_is_packaged_only_if_it_is_imported(source: str, ships: bool, tmp_path: Path) -> None:
     folder, code = tmp_path / "vendor", tmp_path / "code"
     for name in ("boto3", "s3transfer", "botocore"):
         (folder / name).mkdir(parents=True)
@@ -147,7 +147,7 @@ SERVICES = {"apigatewaymanagementapi", "dynamodb", "s3", "sqs", "sts"}
 
 
 def prune(code: Path, files: dict[str, str]) -> tuple[set[str], str]:
-    """The services that are left in both SDKs for some source files, and what was said."""
+    """Return the services left in both SDKs for some source files, and the reported line."""
     for name, source in files.items():
         (code / name).parent.mkdir(parents=True, exist_ok=True)
         (code / name).write_text(source)
@@ -180,7 +180,7 @@ def prune(code: Path, files: dict[str, str]) -> tuple[set[str], str]:
 def test_services_that_the_code_names_are_kept(
     files: dict[str, str], kept: set[str], tmp_path: Path
 ) -> None:
-    """And those that Chalice's runtime and botocore itself make clients of."""
+    """So are the services that Chalice's runtime and botocore use."""
     left, said = prune(tmp_path, files)
     assert left == kept | {"apigatewaymanagementapi", "sts"}
     assert said == f"botocore keeps these services: {', '.join(sorted(left))}"
@@ -202,18 +202,18 @@ def test_without_botocore_there_is_nothing_to_prune(tmp_path: Path) -> None:
         ({"app.py": "boto3.client(x)\n" * 5}, "app.py:1, app.py:2, app.py:3 and 2 more"),
     ],
 )
-def test_where_a_service_is_not_clear_all_are_kept(
+def test_all_services_are_kept_if_one_is_not_clear(
     files: dict[str, str], places: str, tmp_path: Path
 ) -> None:
     left, said = prune(tmp_path, files)
     assert left == SERVICES
     assert said == (
-        "botocore keeps all services, 0.0 MB more: it is not clear which one is used at "
-        f"{places}; write its name there, as in client('s3')"
+        "botocore keeps all services, 0.0 MB more: the service is not clear at "
+        f"{places}; write the name there, as in client('s3')"
     )
 
 
-def test_the_projects_own_vendor_folder_ships(project: Project) -> None:
+def test_the_projects_own_vendor_folder_is_packaged(project: Project) -> None:
     (project.directory / "requirements.txt").unlink()
     own = project.directory / "vendor" / "own"
     own.mkdir(parents=True)
@@ -228,31 +228,31 @@ def test_without_requirements_pip_does_not_run(text: str | None, project: Projec
     assert install(project) == (set(), [])
 
 
-def test_versions_are_those_that_are_installed_here_unless_the_file_says_otherwise(
+def test_versions_are_the_installed_ones_unless_the_file_says_otherwise(
     project: Project, tmp_path: Path
 ) -> None:
-    """What ships is what was tested."""
+    """The package contains what was tested."""
     for version in ("0.1", "0.2"):
         make_wheel(tmp_path / "index", "pytest", version)
     (project.directory / "requirements.txt").write_text("pytest<1\n")
     files, said = install(project)
     assert "pytest-0.2.dist-info/METADATA" in files
-    assert said[1].startswith("what is installed here does not fit requirements.txt")
+    assert said[1].startswith("the installed versions do not match requirements.txt")
 
 
-def test_a_package_without_a_wheel_is_one_line(project: Project) -> None:
+def test_a_package_without_a_wheel_is_a_one_line_error(project: Project) -> None:
     (project.directory / "requirements.txt").write_text("nothing-of-this-name\n")
     with pytest.raises(ProjectError) as caught:
         install(project)
     assert "No matching distribution found for nothing-of-this-name" in str(caught.value)
     assert str(caught.value).endswith(
-        "name a version that has a wheel, or put the package into vendor/"
+        "use a version that has a wheel, or put the package into vendor/"
     )
     assert caught.value.detail
 
 
 def framework(folder: Path, files: dict[str, str]) -> tuple[set[str], list[str]]:
-    """What `add_framework` leaves in a `vendor/` beside some source files, and what it says."""
+    """Return the files that `add_framework` adds to `vendor/`, and the reported lines."""
     for name, source in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(source)
@@ -269,7 +269,7 @@ def framework(folder: Path, files: dict[str, str]) -> tuple[set[str], list[str]]
         {"app.py": "", "vendor/plugin.py": "import decanter.runtime"},
     ],
 )
-def test_the_framework_ships_with_what_imports_it(files: dict[str, str], tmp_path: Path) -> None:
+def test_the_framework_is_packaged_if_it_is_imported(files: dict[str, str], tmp_path: Path) -> None:
     stale = {
         "vendor/decanter/old.py": "",
         "vendor/chalice_decanter-0.1.dist-info/METADATA": "",
@@ -283,22 +283,22 @@ def test_the_framework_ships_with_what_imports_it(files: dict[str, str], tmp_pat
     assert said == []
 
 
-def test_the_framework_does_not_ship_with_what_does_not_import_it(tmp_path: Path) -> None:
+def test_the_framework_is_not_packaged_if_it_is_not_imported(tmp_path: Path) -> None:
     files = {"app.py": "import chalice", "vendor/decanter/runtime/__init__.py": "import decanter"}
     assert framework(tmp_path, files) == (set(), [])
 
 
-def test_a_requirement_of_the_framework_that_does_not_ship_is_told(tmp_path: Path) -> None:
+def test_a_missing_requirement_of_the_framework_is_reported(tmp_path: Path) -> None:
     files = {"app.py": "import decanter", "vendor/botocore/__init__.py": ""}
     names, said = framework(tmp_path, files)
     assert names == {"botocore", "decanter"}
     (line,) = said
-    assert line.startswith("warning: the framework imports pynamodb, which does not ship: ")
-    assert line.endswith("write pynamodb>=6.1,<7 into requirements.txt")
+    assert line.startswith("warning: the framework imports pynamodb, which is not in the package: ")
+    assert line.endswith("add pynamodb>=6.1,<7 to requirements.txt")
 
 
-def test_a_note_of_where_a_package_was_installed_from_does_not_ship(project: Project) -> None:
-    """It has the path of a folder of this machine."""
+def test_the_origin_of_an_installed_package_is_not_packaged(project: Project) -> None:
+    """It contains a path of this machine."""
     wheel = project.directory / "wheels"
     wheel.mkdir()
     make_wheel(wheel, "mine", "1.0")

@@ -1,4 +1,4 @@
-"""`decanter describe`: a picture of the template, without AWS and without the app."""
+"""`decanter describe`: a diagram of the template, without AWS and without the app."""
 
 from pathlib import Path
 
@@ -30,7 +30,7 @@ TEMPLATE = {
 }
 
 
-def test_the_repositorys_own_app_is_drawn_whole() -> None:
+def test_the_diagram_of_this_repositorys_app_is_complete() -> None:
     done = decanter("describe", "--project-dir", ROOT)
     assert (done.returncode, done.stderr) == (0, "")
     lines = [line.strip() for line in done.stdout.splitlines()]
@@ -40,7 +40,7 @@ def test_the_repositorys_own_app_is_drawn_whole() -> None:
     assert 'websocket_message -->|"execute-api:ManageConnections"| WebsocketAPI' in lines
 
 
-def test_a_template_that_says_nothing_of_routes_has_chalices(tmp_path: Path) -> None:
+def test_a_template_without_routes_has_chalices_routes(tmp_path: Path) -> None:
     done = decanter(
         "describe", "--project-dir", write_project(tmp_path / "p", "", template=TEMPLATE)
     )
@@ -50,15 +50,15 @@ def test_a_template_that_says_nothing_of_routes_has_chalices(tmp_path: Path) -> 
     assert "logs:" not in done.stdout
 
 
-def test_without_a_template_it_says_how_to_get_one(tmp_path: Path) -> None:
+def test_without_a_template_the_error_says_how_to_write_it(tmp_path: Path) -> None:
     folder = write_project(tmp_path / "p")
     done = decanter("describe", "--project-dir", folder)
     path = folder / ".chalice" / "resources.json"
-    expected = f"decanter: error: there is no {path}: `decanter template` writes it\n"
+    expected = f"decanter: error: {path} does not exist: write it with `decanter template`\n"
     assert (done.returncode, done.stderr) == (2, expected)
 
 
-def test_a_function_behind_no_route_is_one_of_a_schedule(tmp_path: Path) -> None:
+def test_a_function_without_a_route_has_a_schedule(tmp_path: Path) -> None:
     role = TEMPLATE["Resources"]["WebsocketMessageRole"]
     function = {"Properties": {"LoggingConfig": {"LogGroup": {"Ref": "NightlyLogGroup"}}}}
     resources = {"Rooms": TEMPLATE["Resources"]["Rooms"], "Nightly": function, "NightlyRole": role}

@@ -1,4 +1,4 @@
-"""Every fault on the way to AWS, and the line that is made of it."""
+"""AWS errors, and the line for each."""
 
 import pytest
 from botocore import exceptions
@@ -50,12 +50,12 @@ NETWORK = "check the network, the region and --endpoint-url"
         (
             exceptions.UnknownServiceError(service_name="s", known_service_names="n"),
             "Unknown service: 's'. Valid service names are: n",
-            "see botocore's documentation of that error",
+            "see botocore's documentation of this error",
         ),
         (
             answer("AccessDeniedException", "User: u is not authorized\n to perform: X"),
             "AccessDeniedException: User: u is not authorized to perform: X",
-            "let this identity do that, or use another: AWS_PROFILE",
+            "grant this identity that permission, or use another: AWS_PROFILE",
         ),
         (
             answer("UnrecognizedClientException", "The security token is invalid."),
@@ -65,7 +65,7 @@ NETWORK = "check the network, the region and --endpoint-url"
         (
             answer("403", "Forbidden"),
             "403: Forbidden",
-            "let this identity do that, or use another: AWS_PROFILE",
+            "grant this identity that permission, or use another: AWS_PROFILE",
         ),
         (
             answer("InvalidClientTokenId", "The security token is invalid."),
@@ -75,12 +75,12 @@ NETWORK = "check the network, the region and --endpoint-url"
         (
             answer("AlreadyExistsException", "ChangeSet decanter-change cannot be created"),
             "AlreadyExistsException: ChangeSet decanter-change cannot be created",
-            "another run is at work on it: try again when it has ended",
+            "another run is in progress: try again when it has ended",
         ),
         (
             answer("TeapotException"),
             "TeapotException: no",
-            "see AWS's documentation of that error",
+            "see AWS's documentation of this error",
         ),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",

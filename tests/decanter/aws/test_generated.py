@@ -1,4 +1,4 @@
-"""Which files `decanter template` may overwrite."""
+"""The files that `decanter template` may overwrite."""
 
 import json
 from collections.abc import Callable
@@ -22,14 +22,14 @@ def _path(tmp_path: Path) -> Path:
 
 @pytest.fixture(name="policy")
 def _policy(tmp_path: Path) -> Path:
-    """A policy that was written and noted."""
+    """A policy that was written and recorded."""
     path = tmp_path / "policy-dev-connect.json"
     path.write_text(json.dumps(POLICY, indent=2))
     path.with_name(RECORD).write_text(record({path: path.read_text()}))
     return path
 
 
-def test_a_template_that_was_written_may_be_overwritten_in_any_layout(path: Path) -> None:
+def test_an_unchanged_template_may_be_overwritten_in_any_layout(path: Path) -> None:
     for indent in (None, 2):
         path.write_text(json.dumps(signed(TEMPLATE), indent=indent), newline="\r\n")
         assert is_generated(path, WANTED)
@@ -52,41 +52,37 @@ def scalar_metadata(template: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("change", [edit, unmark, sign_by_hand, scalar_metadata])
-def test_a_template_with_something_else_in_it_may_not(
-    path: Path, change: Callable[[dict[str, Any]], None]
-) -> None:
+def test_a_changed_template_may_not(path: Path, change: Callable[[dict[str, Any]], None]) -> None:
     template = json.loads(json.dumps(signed(TEMPLATE)))
     change(template)
     path.write_text(json.dumps(template))
-    with pytest.raises(ProjectError, match=r"move what is yours to \.chalice/overrides\.json and"):
+    with pytest.raises(ProjectError, match=r"move your own parts to \.chalice/overrides\.json and"):
         refuse_foreign(path, WANTED)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "Resources:\n  A: {}\n", "\xff"])
-def test_a_file_that_is_no_template_may_not(path: Path, text: str) -> None:
+def test_a_file_that_is_not_a_template_may_not(path: Path, text: str) -> None:
     path.write_bytes(text.encode("latin-1"))
     assert not is_generated(path, WANTED)
 
 
 @pytest.mark.parametrize("metadata", [{}, {"Metadata": {"AWS::CloudFormation::Interface": {}}}])
-def test_what_an_older_version_wrote_without_a_mark_may(
-    path: Path, metadata: dict[str, Any]
-) -> None:
+def test_an_older_versions_file_without_a_mark_may(path: Path, metadata: dict[str, Any]) -> None:
     unmarked = {"Resources": {"B": {}}, **metadata}
     mark = {"Metadata": {**metadata.get("Metadata", {}), "Decanter": {"App": "pour"}}}
     path.write_text(json.dumps(unmarked))
     refuse_foreign(path, json.dumps(signed({**unmarked, **mark})))
 
 
-def test_a_file_that_is_not_there_may_be_written(path: Path) -> None:
+def test_a_missing_file_may_be_written(path: Path) -> None:
     refuse_foreign(path, WANTED)
 
 
-def test_a_policy_that_was_written_may_be_overwritten(policy: Path) -> None:
+def test_an_unchanged_policy_may_be_overwritten(policy: Path) -> None:
     refuse_foreign(policy, "{}")
 
 
-def test_a_policy_that_was_changed_since_may_not(policy: Path) -> None:
+def test_a_changed_policy_may_not(policy: Path) -> None:
     policy.write_text(json.dumps({**POLICY, "Id": "mine"}))
     with pytest.raises(ProjectError, match=r"keep it under another name, in iam_policy_file of"):
         refuse_foreign(policy, "{}")
@@ -94,12 +90,12 @@ def test_a_policy_that_was_changed_since_may_not(policy: Path) -> None:
 
 
 @pytest.mark.parametrize("noted", ["", "[]", "{}", '{"policy-dev-connect.json": 1}'])
-def test_a_policy_that_is_not_noted_may_not(policy: Path, noted: str) -> None:
+def test_a_policy_without_a_record_may_not(policy: Path, noted: str) -> None:
     policy.with_name(RECORD).write_text(noted)
     assert not is_generated(policy, "{}")
 
 
-def test_a_record_of_another_form_is_not_ours(policy: Path) -> None:
+def test_a_record_with_other_content_may_not_be_overwritten(policy: Path) -> None:
     path = policy.with_name(RECORD)
     assert is_generated(path, "{}")
     path.write_text('{"made": ["by", "me"]}')

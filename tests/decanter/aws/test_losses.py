@@ -1,4 +1,4 @@
-"""What a change set loses."""
+"""Data that a change set loses."""
 
 from typing import Any
 
@@ -49,7 +49,7 @@ def change(action: str, kind: str = TABLE, **facts: str) -> Loss | None:
         ),
     ],
 )
-def test_whatever_may_hold_data_asks(
+def test_resources_that_may_have_data_need_a_confirmation(
     kind: str, action: str, facts: dict[str, str], words: str
 ) -> None:
     assert str(change(action, kind, **facts)) == f"It ({kind}: {words})"
@@ -64,22 +64,22 @@ def test_whatever_may_hold_data_asks(
         {"action": "Later"},
     ],
 )
-def test_what_is_not_sure_asks_too(facts: Any) -> None:
+def test_uncertain_replacements_need_a_confirmation(facts: Any) -> None:
     loss = change(**facts)
     assert loss is not None
-    assert loss.change == "perhaps replaced by an empty one"
+    assert loss.change == "possibly replaced by an empty one"
 
 
-def test_what_changes_in_a_nested_stack_is_not_seen() -> None:
+def test_changes_inside_a_nested_stack_are_unknown() -> None:
     loss = change("Modify", "AWS::CloudFormation::Stack", Replacement="False")
     assert loss is not None
-    assert loss.change == "changed within, where a change set does not look"
+    assert loss.change == "changed inside, which a change set does not show"
 
 
 @pytest.mark.parametrize(
     ("action", "replacement"), [("Add", ""), ("Import", ""), ("Modify", "False")]
 )
-def test_what_stays_loses_nothing(action: str, replacement: str) -> None:
+def test_unchanged_resources_lose_nothing(action: str, replacement: str) -> None:
     assert change(action, Replacement=replacement) is None
 
 
@@ -87,12 +87,12 @@ def test_what_stays_loses_nothing(action: str, replacement: str) -> None:
     "kind",
     ["AWS::Lambda::Function", "AWS::IAM::Role", "AWS::ApiGatewayV2::Deployment"],
 )
-def test_what_the_next_deployment_makes_again_does_not_ask(kind: str) -> None:
+def test_resources_without_data_need_no_confirmation(kind: str) -> None:
     assert not holds_data(kind)
     assert change("Remove", kind) is None
 
 
-def test_two_templates_show_what_is_removed() -> None:
+def test_two_templates_show_removed_resources() -> None:
     deployed = {
         "Resources": {"A": {"Type": TABLE}, "B": {"Type": TABLE}, "C": {"Type": "AWS::IAM::Role"}}
     }

@@ -1,4 +1,4 @@
-"""What a template says of whose its stack is."""
+"""The owner of a stack, read from its template."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ Resources:
 
 
 def test_a_template_that_another_tool_turned_into_yaml_keeps_its_mark() -> None:
-    """As `aws cloudformation package` does."""
+    """`aws cloudformation package` writes YAML."""
     template = as_template(YAML)
     assert Owner.marked(template) == Owner("chat", "eu-dev")
     assert commit_of(template) == "abc"
@@ -37,11 +37,11 @@ def test_a_template_that_another_tool_turned_into_yaml_keeps_its_mark() -> None:
         {"Metadata": {"Decanter": {"App": "chat", "Stage": 1}}},
     ],
 )
-def test_anything_else_is_no_mark(template: dict[str, Any]) -> None:
+def test_other_metadata_is_not_a_mark(template: dict[str, Any]) -> None:
     assert Owner.marked(template) is None
 
 
-def test_names_that_run_together_are_told_apart() -> None:
+def test_equal_stack_names_have_different_owners() -> None:
     owners = Owner("chat", "eu-dev"), Owner("chat-eu", "dev")
     assert len({owner.app + "-" + owner.stage for owner in owners}) == 1
     assert owners[0] != owners[1]

@@ -1,4 +1,4 @@
-"""Following a stack that takes its time."""
+"""Following a stack operation."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -26,7 +26,7 @@ def event(second: int, name: str, status: str, reason: str = "") -> dict[str, An
 
 @dataclass
 class Paused:
-    """A CloudFormation whose stack goes on while one sleeps."""
+    """A CloudFormation whose stack advances during each sleep."""
 
     events: list[dict[str, Any]]
     seconds: float = 0.0
@@ -60,7 +60,7 @@ class Paused:
         return self
 
     def paginate(self, **_: Any) -> Iterator[dict[str, Any]]:
-        """Two events a page, so that pages matter."""
+        """Return two events a page, to test paging."""
         happened = self.happened()
         for first in range(0, len(happened), 2):
             yield {"StackEvents": happened[first : first + 2]}
@@ -83,7 +83,7 @@ def creation() -> Paused:
     )
 
 
-def test_every_event_is_told_once_and_in_order() -> None:
+def test_every_event_is_reported_once_and_in_order() -> None:
     paused = creation()
     operation = paused.watch().until_done()
     assert [it.id for it in operation.events] == [it["EventId"] for it in paused.events[1:]]
@@ -91,7 +91,7 @@ def test_every_event_is_told_once_and_in_order() -> None:
     assert told == [[it["ResourceStatus"], it["LogicalResourceId"]] for it in paused.events[1:]]
 
 
-def test_while_nothing_happens_it_says_that_it_waits() -> None:
+def test_waiting_without_events_is_reported() -> None:
     paused = creation()
     paused.watch().until_done()
     waits = [line for line in paused.lines if "…" in line]
@@ -99,8 +99,8 @@ def test_while_nothing_happens_it_says_that_it_waits() -> None:
     assert len(waits) == 3
 
 
-def test_a_stack_that_has_not_begun_is_waited_for() -> None:
-    """CloudFormation may still show the old status when one looks right after the call."""
+def test_a_stack_that_has_not_started_is_waited_for() -> None:
+    """CloudFormation may show the old status right after the call."""
     paused = creation()
     assert paused.watch().until_done().stack.status == "CREATE_COMPLETE"
 
@@ -110,7 +110,7 @@ def test_the_slowest_resource_comes_first() -> None:
     assert [(seconds, name) for seconds, name, _ in durations] == [(57.0, "Slow"), (3.0, "Fast")]
 
 
-def test_the_cause_is_what_failed_by_itself() -> None:
+def test_the_cause_is_the_first_failure() -> None:
     paused = Paused(
         [
             event(0, "pour-dev", "REVIEW_IN_PROGRESS"),

@@ -1,4 +1,4 @@
-"""Secrets are not printed: a canary in every place of a template, of a value and of an error."""
+"""Secrets are not printed: a canary in each place of a template, of a value and of an error."""
 
 import json
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ def template(variables: Any, **more: Any) -> dict[str, Any]:
 
 
 def places(value: str) -> Iterator[dict[str, Any]]:
-    """A template for each place where a secret may be."""
+    """Yield a template for each place that may have a secret."""
     yield template({"KEY": value})
     yield template({"KEY": {"Fn::Sub": value}})
     yield template({"KEY": {"Fn::Sub": ["${A}", {"A": value}]}})
@@ -78,7 +78,7 @@ def test_any_value_stays_hidden(value: str) -> None:
         assert secrets.hide(f"Value '{value}' is wrong") == f"Value '{HIDDEN}' is wrong"
 
 
-def test_names_are_shown_and_what_is_the_same_is_no_difference() -> None:
+def test_names_are_shown_and_equal_values_are_not_a_difference() -> None:
     old = template({"SAME": "a", "OLD": "b", "OTHER": "c"})
     new = template({"SAME": "a", "OTHER": "d", "NEW": "e"})
     shown = [it["Resources"]["F"]["Properties"]["Environment"] for it in redacted(old, new)]
@@ -88,7 +88,7 @@ def test_names_are_shown_and_what_is_the_same_is_no_difference() -> None:
     ]
 
 
-def test_a_secret_parameter_is_named_when_it_is_given_and_no_more() -> None:
+def test_a_given_secret_parameter_is_named_without_its_value() -> None:
     declared = {
         "Key": {"Type": "String", "NoEcho": True},
         "Used": {"Type": "String"},
@@ -115,19 +115,19 @@ def test_a_secret_parameter_is_named_when_it_is_given_and_no_more() -> None:
         (123456, "123456"),
     ],
 )
-def test_a_value_is_found_in_the_forms_that_errors_have(value: object, quoted: str) -> None:
+def test_a_value_is_found_in_the_forms_that_errors_use(value: object, quoted: str) -> None:
     secrets = Secrets({"environment_variables": {"KEY": value}})
     assert quoted.removeprefix("at ").strip('"') not in secrets.hide(f"it is {quoted}.")
 
 
 @pytest.mark.parametrize("value", ["true", "5", "prod", "", "v1", None])
-def test_a_short_word_is_no_secret(value: object) -> None:
-    """It would blank ordinary text."""
+def test_a_short_word_is_not_a_secret(value: object) -> None:
+    """Hiding it would hide ordinary text."""
     line = f"true 5 prod v1 None {value}"
     assert Secrets({"environment_variables": {"KEY": value}}).hide(line) == line
 
 
-def test_names_that_a_template_refers_to_are_no_secrets() -> None:
+def test_names_that_a_template_refers_to_are_not_secrets() -> None:
     secrets = Secrets({"environment_variables": {"TABLE": "pour-dev-table"}}, frozenset({"TABLE"}))
     variables = {
         "TABLE": "pour-dev-table",
@@ -140,7 +140,7 @@ def test_names_that_a_template_refers_to_are_no_secrets() -> None:
 
 
 @pytest.mark.parametrize("kind", [AWSError, ProjectError])
-def test_errors_keep_their_kind_and_cause_and_lose_the_values(kind: Any) -> None:
+def test_errors_keep_their_type_and_cause_without_the_values(kind: Any) -> None:
     secrets = Secrets({"environment_variables": {"KEY": CANARY}})
     with pytest.raises(kind) as caught, secrets.hidden():
         raise kind(f"cannot: {CANARY}", detail=f"{CANARY} at line 1") from ValueError("it")
@@ -151,7 +151,7 @@ def test_errors_keep_their_kind_and_cause_and_lose_the_values(kind: Any) -> None
     assert isinstance(caught.value.__cause__, ValueError)
 
 
-def test_an_output_that_tells_a_secret_parameter_is_hidden() -> None:
+def test_an_output_with_a_secret_parameter_is_hidden() -> None:
     secrets = Secrets({})
     outputs = {
         "Told": {"Value": {"Ref": "Key"}},
@@ -163,7 +163,7 @@ def test_an_output_that_tells_a_secret_parameter_is_hidden() -> None:
     assert shown == {"Told": HIDDEN, "Written": HIDDEN, "Other": "x"}
 
 
-def test_values_given_to_secret_parameters_are_learnt() -> None:
+def test_values_of_secret_parameters_are_learned() -> None:
     secrets = Secrets({})
     declared = {"Parameters": {"Key": {"NoEcho": True}, "Days": {}}}
     secrets.learn_parameters(declared, {"Key": CANARY, "Days": "thirty-one"})

@@ -1,4 +1,4 @@
-"""What pip is given of a requirements.txt: never a line that names Decanter."""
+"""pip's input from requirements.txt: never a line that names Decanter."""
 
 from pathlib import Path
 
@@ -60,7 +60,7 @@ def _project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("line", NAMED)
-def test_a_line_that_names_decanter_is_known_in_any_spelling(line: str, project: Path) -> None:
+def test_a_line_that_names_decanter_is_recognised_in_any_spelling(line: str, project: Path) -> None:
     assert extras_of_decanter(line, project) == frozenset()
 
 
@@ -83,7 +83,7 @@ def test_its_extras_are_read(line: str, project: Path) -> None:
     assert extras_of_decanter(line, project) == frozenset(("jwt", "local"))
 
 
-def test_the_folder_of_the_installed_one_is_known_by_its_place(project: Path) -> None:
+def test_the_installed_folder_is_recognised_by_its_path(project: Path) -> None:
     assert extras_of_decanter(str(ROOT), project) == frozenset()
     assert extras_of_decanter(ROOT.as_uri(), project) == frozenset()
 
@@ -94,17 +94,17 @@ def write(project: Path, **files: str) -> Requirements:
     return Requirements.of(project)
 
 
-def test_what_the_framework_requires_stands_in_its_place(tmp_path: Path) -> None:
+def test_the_frameworks_requirements_replace_the_line(tmp_path: Path) -> None:
     found = write(tmp_path, requirements="# ships\nthing>=1  # this\nchalice-decanter[local]\n")
     assert found.lines == ["thing>=1", *REQUIRES[""]]
 
 
-def test_an_extra_that_ships_brings_what_it_needs(tmp_path: Path) -> None:
+def test_a_packaged_extra_adds_its_requirements(tmp_path: Path) -> None:
     found = write(tmp_path, requirements="chalice-decanter[jwt]~=0.1  # tokens\n")
     assert found.lines == [*REQUIRES[""], *REQUIRES["jwt"]]
 
 
-def test_included_files_are_read_too_each_once(tmp_path: Path) -> None:
+def test_included_files_are_read_once_each(tmp_path: Path) -> None:
     (tmp_path / "more").mkdir()
     (tmp_path / "more" / "base.txt").write_text(
         "-r ../requirements.txt\nchalice-decanter\n-f wheels\n--find-links=https://h/wheels\n"
@@ -125,15 +125,15 @@ def test_included_files_are_read_too_each_once(tmp_path: Path) -> None:
     assert found.constraints == ["thing<2"]
 
 
-def test_lines_are_joined_and_comments_left_out_as_pip_does(tmp_path: Path) -> None:
+def test_lines_are_joined_and_comments_removed_as_in_pip(tmp_path: Path) -> None:
     text = "# a comment \\\nthing \\\n  >=1\nchalice-decanter==0.1 \\\n  --hash=sha256:0\n"
     assert write(tmp_path, requirements=text).lines == ["thing    >=1"]
 
 
-def test_a_file_that_is_not_there_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(ProjectError, match=r"requirements\.txt names .*base\.txt, which is not"):
+def test_a_missing_file_is_a_one_line_error(tmp_path: Path) -> None:
+    with pytest.raises(ProjectError, match=r"requirements\.txt names .*base\.txt, which does not"):
         write(tmp_path, requirements="-r base.txt\n")
 
 
-def test_without_a_file_there_is_nothing(tmp_path: Path) -> None:
+def test_without_a_file_the_result_is_empty(tmp_path: Path) -> None:
     assert Requirements.of(tmp_path).lines == []

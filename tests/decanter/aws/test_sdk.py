@@ -1,4 +1,4 @@
-"""botocore's data, with less in it: what is left works as before."""
+"""A smaller copy of botocore's data works as before."""
 
 import gzip
 import json
@@ -22,7 +22,7 @@ SERVICES = {"apigatewaymanagementapi", "dynamodb", "lambda", "s3", "secretsmanag
 
 @pytest.fixture(name="data", scope="module")
 def _data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy with a few services of some 400, of which one is removed."""
+    """A copy with a few of some 400 services, then one of them removed."""
     folder = tmp_path_factory.mktemp("data") / "data"
     folder.mkdir()
     for name in (*SERVICES, "sqs"):
@@ -37,7 +37,7 @@ def _data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(name="sessions", scope="module")
 def _sessions(data: Path) -> list[Session]:
-    """A session with botocore's own data, and one with this data alone."""
+    """A session with botocore's own data, and one with the smaller copy."""
     sessions = []
     for loader in (Loader(), Loader([str(data)], include_default_search_paths=False)):
         session = Session()
@@ -57,7 +57,7 @@ def files(folder: Path) -> set[str]:
     return {str(file.relative_to(folder)).removesuffix(".gz") for file in found}
 
 
-def test_a_service_that_is_kept_keeps_all_its_files(data: Path) -> None:
+def test_a_kept_service_keeps_all_its_files(data: Path) -> None:
     assert models.names(data) == SERVICES
     for service in SERVICES:
         assert files(data / service) == files(DATA / service)
@@ -76,7 +76,7 @@ def test_each_file_is_read_as_before(service: str, sessions: list[Session]) -> N
 
 
 def undocumented(value: Any) -> Any:
-    """Compare without what only says something to people."""
+    """Return a model without its documentation, for comparison."""
     if isinstance(value, dict):
         members = {k: v for k, v in value.items() if k != "documentation" or isinstance(v, dict)}
         return {key: undocumented(member) for key, member in members.items()}
@@ -102,7 +102,7 @@ def test_regions_of_a_service_are_the_same(sessions: list[Session]) -> None:
     assert left
 
 
-def test_shapes_are_the_same_but_for_their_documentation(sessions: list[Session]) -> None:
+def test_shapes_are_the_same_except_documentation(sessions: list[Session]) -> None:
     whole, left = clients(sessions, "dynamodb", "eu-west-1")
     scans = [each.meta.service_model.operation_model("Scan") for each in (whole, left)]
     assert list(scans[0].input_shape.members) == list(scans[1].input_shape.members)
@@ -110,14 +110,14 @@ def test_shapes_are_the_same_but_for_their_documentation(sessions: list[Session]
     assert scans[1].documentation == ""
 
 
-def test_a_service_that_is_removed_is_unknown(data: Path) -> None:
+def test_a_removed_service_is_unknown(data: Path) -> None:
     with pytest.raises(UnknownServiceError):
         Loader([str(data)], include_default_search_paths=False).load_service_model(
             "sqs", "service-2"
         )
 
 
-def test_endpoints_of_other_services_go(data: Path) -> None:
+def test_endpoints_of_removed_services_are_removed(data: Path) -> None:
     partitions = json.loads((data / "endpoints.json").read_text())["partitions"]
     assert set(partitions[0]["services"]) == {
         *("dynamodb", "lambda", "s3", "s3-control", "s3-outposts", "secretsmanager")
@@ -138,7 +138,7 @@ def written(
     return file
 
 
-def test_of_two_forms_of_a_file_the_one_stays_that_botocore_reads(tmp_path: Path) -> None:
+def test_the_form_of_a_file_that_botocore_reads_is_kept(tmp_path: Path) -> None:
     plain = written(tmp_path, "service-2.json", b'{"a": 1}')
     written(tmp_path, "service-2.json.gz", gzip.compress(b'{"a": 2}'))
     models.compact(tmp_path)
@@ -146,7 +146,7 @@ def test_of_two_forms_of_a_file_the_one_stays_that_botocore_reads(tmp_path: Path
     assert json.loads(plain.read_text()) == {"a": 1}
 
 
-def test_what_is_not_a_service_stays(tmp_path: Path) -> None:
+def test_other_files_are_kept(tmp_path: Path) -> None:
     note = written(tmp_path, "README.txt", b"no JSON")
     models.compact(tmp_path)
     models.prune_endpoints(tmp_path)
@@ -169,7 +169,7 @@ def test_what_is_not_a_service_stays(tmp_path: Path) -> None:
         ("service-2.sdk-extras.json", b"null"),
     ],
 )
-def test_a_damaged_file_is_one_line_that_names_it(
+def test_a_damaged_file_is_a_one_line_error_that_names_it(
     name: str, content: bytes, tmp_path: Path
 ) -> None:
     written(tmp_path, "service-2.json")
@@ -188,7 +188,7 @@ def compact_and_prune(data: Path) -> None:
     models.prune_endpoints(data)
 
 
-def test_damaged_endpoints_are_one_line(tmp_path: Path) -> None:
+def test_damaged_endpoints_are_a_one_line_error(tmp_path: Path) -> None:
     (tmp_path / "endpoints.json").write_text('{"partitions":[{}]}')
     with pytest.raises(ProjectError, match=r"cannot read .*endpoints\.json"):
         models.prune_endpoints(tmp_path)

@@ -45,7 +45,7 @@ def found(folder: Path, *sources: str) -> Services:
         'import boto3\nboto3.client("s3")\nmade = {}\ngetattr(made, method)()',
     ],
 )
-def test_a_service_that_is_written_is_found(source: str, tmp_path: Path) -> None:
+def test_a_service_named_in_the_code_is_found(source: str, tmp_path: Path) -> None:
     assert found(tmp_path, source) == Services(frozenset({"s3"}), ())
 
 
@@ -101,7 +101,7 @@ def test_a_service_that_is_written_is_found(source: str, tmp_path: Path) -> None
         ('"s4" in session.get_available_services()', 1),
     ],
 )
-def test_a_way_that_is_not_clear_is_named(source: str, line: int, tmp_path: Path) -> None:
+def test_an_unclear_call_is_named(source: str, line: int, tmp_path: Path) -> None:
     assert found(tmp_path, source).unclear == (f"{tmp_path / '0.py'}:{line}",)
 
 
@@ -122,7 +122,7 @@ def test_a_way_that_is_not_clear_is_named(source: str, line: int, tmp_path: Path
         "NAME += 'x'",
     ],
 )
-def test_a_name_is_clear_only_if_it_stands_for_texts_everywhere(other: str, tmp_path: Path) -> None:
+def test_a_name_is_clear_only_if_it_always_stands_for_texts(other: str, tmp_path: Path) -> None:
     service = "from .names import NAME\nboto3.client(NAME)", 'NAME = "sqs"'
     assert found(tmp_path, *service) == Services(frozenset({"sqs"}), ())
     assert found(tmp_path, *service, other).unclear == (f"{tmp_path / '0.py'}:2",)
@@ -146,7 +146,7 @@ WAYS = st.sampled_from(
 def test_a_name_that_is_written_anywhere_is_kept(
     way: str, text: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """However it reaches boto3, in any of the files."""
+    """In any file, however it reaches boto3."""
     source = f"NAMES = ['s3']\n{way.format(text)}"
     assert "s3" in found(tmp_path_factory.mktemp("any"), "import boto3", source).names
 
@@ -163,11 +163,11 @@ def test_a_name_that_is_written_anywhere_is_kept(
         "use(event.resource)",
     ],
 )
-def test_what_is_something_elses_is_no_service(source: str, tmp_path: Path) -> None:
+def test_other_uses_of_these_names_are_not_services(source: str, tmp_path: Path) -> None:
     assert found(tmp_path, source) == Services(frozenset(), ())
 
 
-def test_what_is_no_python_is_passed_over(tmp_path: Path) -> None:
+def test_invalid_python_is_ignored(tmp_path: Path) -> None:
     assert found(tmp_path, "print 'two', 's3', client", 'boto3.client("s3")').names == {"s3"}
 
 
@@ -193,7 +193,7 @@ def test_a_compiled_module_that_names_boto3_is_not_clear(tmp_path: Path) -> None
         ("print 'boto3'", False),
     ],
 )
-def test_an_import_is_found_wherever_it_stands(source: str, does: bool, tmp_path: Path) -> None:
+def test_an_import_is_found_in_any_place(source: str, does: bool, tmp_path: Path) -> None:
     file = tmp_path / "it.py"
     file.write_text(source)
     assert imports(file, "boto3") is does

@@ -1,4 +1,4 @@
-"""What `decanter status --redact` hides."""
+"""Redaction of `decanter status --redact`."""
 
 import pytest
 

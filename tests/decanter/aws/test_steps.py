@@ -1,4 +1,4 @@
-"""How a command talks with its user."""
+"""Questions to the user."""
 
 import pytest
 
@@ -9,5 +9,5 @@ from decanter.aws.steps import agreed
     ("answer", "expected"),
     [("y", True), (" YES ", True), ("", False), ("n", False), ("yesterday", False)],
 )
-def test_only_a_yes_is_one(answer: str, expected: bool) -> None:
+def test_only_yes_counts_as_yes(answer: str, expected: bool) -> None:
     assert agreed("Delete?", lambda question: answer) is expected

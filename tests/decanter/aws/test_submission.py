@@ -1,4 +1,4 @@
-"""What is made of a packaged template before it is submitted, and the commit in it."""
+"""The submitted template, made from the packaged one, and its commit."""
 
 import subprocess
 from pathlib import Path
@@ -35,13 +35,13 @@ def test_code_and_commit_are_filled_in_and_found_again() -> None:
     assert PACKAGED["Resources"]["F"]["Properties"]["CodeUri"] == "./d.zip"
 
 
-def test_outside_git_there_is_the_mark_alone() -> None:
+def test_outside_git_the_template_has_only_the_mark() -> None:
     template = completed(PACKAGED, CODE, None, OWNER)
     assert template["Metadata"] == {"Decanter": {"App": "pour", "Stage": "dev"}}
     assert commit_of(template) is None
 
 
-def test_a_commit_alone_is_no_difference() -> None:
+def test_a_commit_alone_is_not_a_difference() -> None:
     old, new = (completed(PACKAGED, CODE, commit, OWNER) for commit in ("a", "b"))
     assert Submission(new, {}).difference(stack(), old) == []
 
@@ -55,7 +55,7 @@ def test_a_difference_names_lines_and_parameters() -> None:
     assert lines[-1] == "parameter Days: 30 → 7"
 
 
-def test_what_somebody_set_is_kept_and_what_nobody_set_is_not() -> None:
+def test_only_parameters_that_were_set_are_kept() -> None:
     assert kept(stack(Days="30", Mode="x", Gone="1"), PACKAGED, PACKAGED) == ["Mode"]
     assert kept(stack(Days="7", Mode="x"), PACKAGED, PACKAGED) == ["Days", "Mode"]
 
@@ -63,17 +63,17 @@ def test_what_somebody_set_is_kept_and_what_nobody_set_is_not() -> None:
 @pytest.mark.parametrize(
     ("argument", "line"),
     [
-        ("Days", "--parameter number 1 has no =: write it as NAME=VALUE"),
+        ("Days", "--parameter number 1 has no '=': write it as NAME=VALUE"),
         ("None=1", "the template has no parameter None; it has Days, Mode"),
     ],
 )
-def test_a_parameter_that_cannot_be_is_one_line(argument: str, line: str) -> None:
+def test_an_invalid_parameter_is_a_one_line_error(argument: str, line: str) -> None:
     with pytest.raises(ProjectError) as caught:
         given([argument], PACKAGED)
     assert str(caught.value) == line
 
 
-def test_a_parameter_may_hold_an_equals_sign() -> None:
+def test_a_value_may_contain_an_equals_sign() -> None:
     assert given(["Mode=a=b"], PACKAGED) == {"Mode": "a=b"}
 
 

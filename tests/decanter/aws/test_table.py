@@ -1,4 +1,4 @@
-"""`decanter table`, as it is typed, against the embedded DynamoDB."""
+"""`decanter table` against the embedded DynamoDB."""
 
 import io
 import os
@@ -19,17 +19,17 @@ Done = subprocess.CompletedProcess[str]
 
 
 class Command:
-    """`decanter table` on one project and one DynamoDB."""
+    """`decanter table` for one project and one DynamoDB."""
 
     def __init__(self, project: Path, endpoint: str) -> None:
         self.arguments = ["--project-dir", str(project), "--endpoint-url", endpoint]
 
     def typed(self, *arguments: str, **variables: str) -> Done:
-        """Run it as a user does."""
+        """Run it in a process, as a user does."""
         return decanter("table", *arguments, *self.arguments, **variables)
 
     def __call__(self, *arguments: str) -> int:
-        """Run it in this process, which spares a second."""
+        """Run it in this process, which saves a second."""
         return main(["table", *arguments, *self.arguments])
 
 
@@ -57,9 +57,7 @@ def test_create_makes_the_declared_table_once(table: Command, dynamodb: Database
     first, second = table.typed("create", **KEYS), table.typed("create", **KEYS)
     assert (first.returncode, first.stderr) == (second.returncode, second.stderr) == (0, "")
     assert first.stdout == line + "items expire by expires_at\n"
-    assert second.stdout == (
-        f"table {NAME} is already there, with the key and the TTL that it should have\n"
-    )
+    assert second.stdout == (f"table {NAME} already exists, with the right key and TTL\n")
     description = describe(dynamodb)
     assert description["KeySchema"] == [{"AttributeName": "connectionID", "KeyType": "HASH"}]
     assert description["ProvisionedThroughput"]["ReadCapacityUnits"] == 5
@@ -75,7 +73,7 @@ def test_create_makes_the_declared_table_once(table: Command, dynamodb: Database
         (["--billing-mode", "on-demand"], NAME, "PAY_PER_REQUEST"),
     ],
 )
-def test_only_stage_dev_is_provisioned_unless_one_says_so(
+def test_only_stage_dev_is_provisioned_by_default(
     arguments: list[str], name: str, mode: str | None, table: Command, dynamodb: Database
 ) -> None:
     assert table("create", *arguments) == 0
@@ -83,39 +81,41 @@ def test_only_stage_dev_is_provisioned_unless_one_says_so(
     assert (summary.get("BillingMode") == "PAY_PER_REQUEST") == (mode == "PAY_PER_REQUEST")
 
 
-def test_delete_is_no_mistake_twice(table: Command, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_second_delete_is_not_an_error(
+    table: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
     table("create")
     capsys.readouterr()
     assert (table("delete", "--yes"), capsys.readouterr().out) == (0, f"deleted table {NAME}\n")
     assert (table("delete"), capsys.readouterr().out) == (0, f"there is no table {NAME}\n")
 
 
-def test_delete_asks_and_there_has_to_be_somebody_to_answer(
-    table: Command, dynamodb: Database
-) -> None:
+def test_delete_asks_and_needs_a_terminal(table: Command, dynamodb: Database) -> None:
     table("create")
     done = table.typed("delete", **KEYS)
-    line = "decanter: error: there is nobody to ask: give --yes to delete without a question\n"
+    line = (
+        "decanter: error: cannot ask without a terminal: use --yes to delete without confirmation\n"
+    )
     assert (done.returncode, done.stdout, done.stderr) == (2, "", line)
     assert describe(dynamodb)["TableStatus"] == "ACTIVE"
 
 
 @pytest.mark.parametrize(("answer", "status"), [("n", 1), ("yes", 0)])
-def test_delete_does_what_is_answered(
+def test_delete_follows_the_answer(
     answer: str,
     status: int,
     table: Command,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """On a terminal, which pytest is not."""
+    """pytest has no terminal, so this uses a pty."""
     table("create")
     monkeypatch.setattr("sys.stdin", Terminal(answer + "\n"))
     capsys.readouterr()
     assert table("delete") == status
     assert capsys.readouterr().out == (
-        f"Delete table {NAME} and all that is in it? [y/N] "
-        + (f"deleted table {NAME}\n" if status == 0 else "nothing is deleted\n")
+        f"Delete table {NAME} and everything in it? [y/N] "
+        + (f"deleted table {NAME}\n" if status == 0 else "nothing was deleted\n")
     )
 
 
@@ -125,7 +125,7 @@ class Terminal(io.StringIO):
 
 
 def make(dynamodb: Database, **arguments: Any) -> None:
-    """Somebody's table of our name and key."""
+    """Create a table of another origin, with our name and key."""
     dynamodb.client().create_table(
         **{
             "TableName": NAME,
@@ -141,7 +141,7 @@ def tags(**values: str) -> list[dict[str, str]]:
     return [{"Key": f"decanter:{key}", "Value": value} for key, value in values.items()]
 
 
-UNTAGGED = f"table {NAME} is untagged, so it may not be this stage's: if it is, as a table that De"
+UNTAGGED = f"table {NAME} has no tags, so it may not be this stage's. If it is, as Decanter 0.1 wro"
 OTHER_KEY = {
     "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
     "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
@@ -160,17 +160,17 @@ OTHER_KEY = {
         ),
         (
             {"Tags": tags(app="pour", stage="prod")},
-            f"table {NAME} is tagged decanter:app=pour, decanter:stage=prod, this stage's is decan",
+            f"table {NAME} has tags decanter:app=pour, decanter:stage=prod, this stage needs decan",
         ),
-        ({"Tags": tags(app="pour")}, f"table {NAME} is tagged decanter:app=pour, this stage's is"),
+        ({"Tags": tags(app="pour")}, f"table {NAME} has tags decanter:app=pour, this stage needs"),
         (
             {"Tags": [{"Key": "aws:cloudformation:stack-name", "Value": "orders"}]},
-            f"table {NAME} is part of stack orders: only that may change it",
+            f"table {NAME} is part of stack orders: only the stack may change it",
         ),
     ],
     ids=["untagged", "own tags", "key", "stage", "half", "stack"],
 )
-def test_a_table_that_is_not_the_stages_is_left_alone(
+def test_a_table_of_another_owner_is_not_touched(
     action: str,
     arguments: dict[str, Any],
     line: str,
@@ -178,7 +178,7 @@ def test_a_table_that_is_not_the_stages_is_left_alone(
     dynamodb: Database,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Nor does `create` have its items expire."""
+    """`create` does not enable its TTL either."""
     make(dynamodb, **arguments)
     assert table(action, "--yes") == 2
     error = capsys.readouterr().err
@@ -189,12 +189,12 @@ def test_a_table_that_is_not_the_stages_is_left_alone(
 
 
 @pytest.mark.parametrize("action", ["create", "delete"])
-def test_an_untagged_table_is_adopted_by_its_name(
+def test_an_untagged_table_can_be_adopted_by_name(
     action: str, table: Command, dynamodb: Database, capsys: pytest.CaptureFixture[str]
 ) -> None:
     make(dynamodb)
     assert table(action, "--yes", "--adopt", "other") == 2
-    line = f"decanter: error: --adopt other is no table of this stage; it has {NAME}\n"
+    line = f"decanter: error: --adopt other is not a table of this stage; it has {NAME}\n"
     assert capsys.readouterr().err == line
     assert table(action, "--yes", "--adopt", NAME) == 0
 
@@ -202,7 +202,7 @@ def test_an_untagged_table_is_adopted_by_its_name(
 def test_an_untagged_table_that_is_as_declared_needs_nothing(
     table: Command, dynamodb: Database
 ) -> None:
-    """As Decanter 0.1 made it."""
+    """Decanter 0.1 created such tables."""
     make(dynamodb)
     dynamodb.client().update_time_to_live(
         TableName=NAME,
@@ -220,23 +220,23 @@ def test_a_protected_table_is_kept(
     capsys.readouterr()
     assert table("delete", "--yes") == 2
     assert capsys.readouterr().err == (
-        f"decanter: error: table {NAME} is protected from deletion: `aws dynamodb update-table "
-        f"--table-name {NAME} --no-deletion-protection-enabled` ends that\n"
+        f"decanter: error: table {NAME} is protected from deletion: allow it by `aws dynamodb "
+        f"update-table --table-name {NAME} --no-deletion-protection-enabled`\n"
     )
     client.update_table(TableName=NAME, DeletionProtectionEnabled=False)
     assert table("delete", "--yes") == 0
 
 
-def test_status_tells_what_is_there(table: Command, capsys: pytest.CaptureFixture[str]) -> None:
-    missing = f"there is no table {NAME}: `decanter table create` makes it\n"
+def test_status_describes_the_table(table: Command, capsys: pytest.CaptureFixture[str]) -> None:
+    missing = f"there is no table {NAME}: create it with `decanter table create`\n"
     assert (table("status"), capsys.readouterr().out) == (1, missing)
     table("create", "--billing-mode", "on-demand")
     capsys.readouterr()
-    facts = "ACTIVE, on-demand, items expire by expires_at, 0 items when last counted"
+    facts = "ACTIVE, on-demand, items expire by expires_at, 0 items at the last count"
     assert (table("status"), capsys.readouterr().out) == (0, f"table {NAME}: {facts}\n")
 
 
-def test_a_table_with_another_key_is_left_alone(
+def test_a_table_with_another_key_is_not_touched(
     table: Command, dynamodb: Database, capsys: pytest.CaptureFixture[str]
 ) -> None:
     dynamodb.client().create_table(
@@ -267,7 +267,7 @@ def test_a_table_with_another_key_is_left_alone(
     ],
     ids=["region", "credentials", "profile"],
 )
-def test_what_aws_needs_is_named_in_one_line(
+def test_missing_aws_settings_are_named_in_one_line(
     variables: dict[str, str], line: str, table: Command
 ) -> None:
     done = table.typed("create", **variables)
@@ -283,14 +283,14 @@ def test_what_aws_needs_is_named_in_one_line(
         ("nonsense", "Invalid endpoint: nonsense: write it as http://HOST:PORT"),
     ],
 )
-def test_an_endpoint_that_is_none_is_one_line(endpoint: str, line: str, project: Path) -> None:
+def test_an_invalid_endpoint_is_a_one_line_error(endpoint: str, line: str, project: Path) -> None:
     done = Command(project, endpoint).typed("delete", **KEYS)
     assert done.returncode == 2
     assert line in done.stderr
     assert done.stderr.count("\n") == 1
 
 
-def test_an_app_without_tables_is_a_mistake(tmp_path: Path) -> None:
+def test_an_app_without_tables_is_an_error(tmp_path: Path) -> None:
     app = "from chalice import Chalice\napp = Chalice(app_name='pour')\n"
     folder = write_project(tmp_path / "bare", app, CONFIG)
     done = decanter("table", "create", "--project-dir", folder)

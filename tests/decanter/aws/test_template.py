@@ -1,4 +1,4 @@
-"""The merge template that declarations make, and `decanter template` as it is typed."""
+"""The merge template for an app's declarations, and the command `decanter template`."""
 
 import copy
 import json
@@ -80,7 +80,7 @@ def test_only_stage_dev_is_provisioned_by_default(project: Project) -> None:
     assert defaults == ["PROVISIONED", "PAY_PER_REQUEST"]
 
 
-def test_the_functions_that_the_app_has_get_the_tables_name(project: Project) -> None:
+def test_every_function_gets_the_tables_name(project: Project) -> None:
     template = read(project, declaration(TABLE))
     for function in FUNCTIONS:
         expected = {"CONNECTIONS_TABLE": "pour-dev-ConnectionsTable"}
@@ -88,8 +88,8 @@ def test_the_functions_that_the_app_has_get_the_tables_name(project: Project) ->
     assert template.environment("websocket_disconnect") == {}
 
 
-def test_those_that_post_are_told_where(project: Project) -> None:
-    """The function behind the HTTP routes and scheduled ones too: no event tells them."""
+def test_functions_that_post_get_the_endpoint(project: Project) -> None:
+    """So do the functions for HTTP routes and schedules: their events do not contain it."""
     scheduled = {"nightly": "rate(1 day)"}
     template = read(project, declaration(ROUTER, http_routes=("/",), schedules=scheduled))
     where = {MANAGEMENT_ENDPOINT: "https://local.execute-api.us-east-1.amazonaws.com/v1"}
@@ -106,14 +106,14 @@ def test_http_routes_and_schedules_get_the_table_too(project: Project) -> None:
     assert template.environment("api_handler") == template.environment("nightly") == named
 
 
-def test_a_table_without_ttl_says_nothing_of_it(project: Project) -> None:
+def test_a_table_without_ttl_has_no_ttl_property(project: Project) -> None:
     table = replace(CONNECTIONS, ttl_attribute=None)
     declared = replace(declaration(TABLE), tables=(table,))
     properties = build(project, declared)["Resources"]["ConnectionsTable"]["Properties"]
     assert "TimeToLiveSpecification" not in properties
 
 
-def test_an_app_that_chalice_refuses_gets_none(project: Project) -> None:
+def test_an_app_that_chalice_refuses_gets_no_template(project: Project) -> None:
     declared = replace(declaration(TABLE), refusal="app.py does not switch it on: add a line")
     with pytest.raises(ProjectError, match=r"^app\.py does not switch it on: add a line$"):
         build(project, declared)
@@ -132,7 +132,7 @@ def test_two_tables_share_the_parameter(project: Project) -> None:
     ]
 
 
-def test_an_app_without_functions_has_its_mark_alone(project: Project) -> None:
+def test_an_app_without_functions_has_only_its_mark(project: Project) -> None:
     mark = {"Decanter": {"App": "pour", "Stage": "dev"}}
     assert build(project, replace(declaration(), websocket={})) == {"Metadata": mark}
 
@@ -154,7 +154,7 @@ def test_overrides_keep_their_own_metadata(project: Project) -> None:
 
 
 def test_an_app_without_declarations_keeps_its_roles_and_expression(project: Project) -> None:
-    """What Chalice gets wrong is mended for it too; what it says itself stays."""
+    """Chalice's errors are fixed for it too; its own declarations are kept."""
     resources = build(project, declaration())["Resources"]
     assert "WebsocketAPI" not in resources
     assert not [name for name in resources if name.endswith("Role")]
@@ -162,7 +162,7 @@ def test_an_app_without_declarations_keeps_its_roles_and_expression(project: Pro
     assert resources["WebsocketConnectRoute"] == {"Properties": {"OperationName": "ConnectRoute"}}
 
 
-def test_each_function_writes_its_own_log_which_ends_some_day(project: Project) -> None:
+def test_each_function_has_its_own_log_with_a_retention(project: Project) -> None:
     document = build(project, declaration(TABLE))
     group = document["Resources"]["WebsocketConnectLogGroup"]["Properties"]
     assert group == {
@@ -174,14 +174,14 @@ def test_each_function_writes_its_own_log_which_ends_some_day(project: Project) 
     assert document["Parameters"]["LogRetentionInDays"]["Default"] == 30
 
 
-def test_chalices_own_key_says_how_long_logs_are_kept(tmp_path: Path) -> None:
+def test_chalices_configuration_sets_the_retention(tmp_path: Path) -> None:
     config = {**CONFIG, "log_retention_in_days": 7}
     project = Project.load(write_project(tmp_path / "p", config=config))
     document = build(project, declaration())
     assert document["Parameters"]["LogRetentionInDays"]["Default"] == 7
 
 
-def test_the_projects_own_overrides_win(project: Project) -> None:
+def test_the_projects_overrides_take_precedence(project: Project) -> None:
     own = {
         "Parameters": {"LogRetentionInDays": {"Default": 1}},
         "Resources": {"Alarm": {"Type": "AWS::SNS::Topic"}},
@@ -193,14 +193,14 @@ def test_the_projects_own_overrides_win(project: Project) -> None:
     assert {"Alarm", "ConnectionsTable"} <= set(document["Resources"])
 
 
-def test_overrides_that_are_no_template_are_one_line(project: Project) -> None:
+def test_invalid_overrides_are_a_one_line_error(project: Project) -> None:
     path = project.directory / ".chalice" / "overrides.json"
     path.write_text('{"Resources": []}')
     with pytest.raises(ProjectError, match=r"overrides.json: Resources has to be an object"):
         build(project, declaration())
 
 
-def test_the_text_is_the_same_whatever_the_order(project: Project) -> None:
+def test_the_text_does_not_depend_on_the_order(project: Project) -> None:
     declared = declaration(TABLE, ROUTER)
     turned = replace(declared, websocket=dict(reversed(list(declared.websocket.items()))))
     assert render(project, declared) == render(project, turned)
@@ -208,7 +208,7 @@ def test_the_text_is_the_same_whatever_the_order(project: Project) -> None:
 
 @pytest.fixture(name="packaged", scope="module")
 def _packaged(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What Chalice makes of a project with the template."""
+    """Return Chalice's package of a project with the template."""
     folder = write_project(tmp_path_factory.mktemp("packaged") / "p")
     template = build(Project.load(folder), declaration(NEEDY_TABLE, ROUTER))
     (folder / ".chalice" / "resources.json").write_text(json.dumps(template))
@@ -226,7 +226,7 @@ def _packaged(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 
 class TestPackaged:
-    """Laid over what Chalice makes for a configuration without policy files."""
+    """The template merged into Chalice's, for a configuration without policy files."""
 
     def test_chalices_functions_refer_to_the_table(self, packaged: dict[str, Any]) -> None:
         for name in ("WebsocketConnect", "WebsocketMessage"):
@@ -235,22 +235,22 @@ class TestPackaged:
             variables = function["Properties"]["Environment"]["Variables"]
             assert variables["CONNECTIONS_TABLE"] == {"Ref": "ConnectionsTable"}
 
-    def test_each_has_a_role_of_its_own(self, packaged: dict[str, Any]) -> None:
+    def test_each_function_has_its_own_role(self, packaged: dict[str, Any]) -> None:
         for name in ("WebsocketConnect", "WebsocketMessage"):
             role = {"Fn::GetAtt": [f"{name}Role", "Arn"]}
             assert packaged["Resources"][name]["Properties"]["Role"] == role
             assert packaged["Resources"][f"{name}Role"]["Type"] == "AWS::IAM::Role"
 
     def test_no_resource_is_left_without_a_type(self, packaged: dict[str, Any]) -> None:
-        """As one would be that is laid over a function which Chalice does not generate."""
+        """A merge into a function that Chalice does not generate would leave one."""
         assert not [name for name, it in packaged["Resources"].items() if "Type" not in it]
 
-    def test_chalices_outputs_stand_beside_ours(self, packaged: dict[str, Any]) -> None:
+    def test_chalices_outputs_are_kept(self, packaged: dict[str, Any]) -> None:
         expected = {"WebsocketAPIId", "APIGatewayURL", "ConnectionsTableName"}
         assert expected <= set(packaged["Outputs"])
 
 
-def test_a_template_of_the_users_own_is_said_not_to_be_packaged(project: Project) -> None:
+def test_a_users_own_template_is_not_packaged_and_warned_of(project: Project) -> None:
     lines: list[str] = []
     path = project.directory / ".chalice" / "resources.json"
     text = render(project, declaration(TABLE))
@@ -262,7 +262,7 @@ def test_a_template_of_the_users_own_is_said_not_to_be_packaged(project: Project
     warn_of_own_template(project, text, lines.append)
     (line,) = lines
     assert line == (
-        "warning: .chalice/resources.json has something that `decanter template` did not write, "
+        "warning: .chalice/resources.json has content that `decanter template` did not write, "
         "which is not packaged: move it to .chalice/overrides.json"
     )
 
@@ -272,22 +272,22 @@ def _folder(tmp_path: Path) -> Path:
     return write_project(tmp_path / "p")
 
 
-def test_writes_the_projects_file_and_then_finds_nothing_to_say(folder: Path) -> None:
+def test_writes_the_projects_file_and_then_finds_no_difference(folder: Path) -> None:
     path = folder / ".chalice" / "resources.json"
     written = decanter("template", "--project-dir", folder)
     checked = decanter("template", "--project-dir", folder, "--check")
     assert (written.returncode, written.stdout) == (0, f"wrote {path}\n")
-    assert (checked.returncode, checked.stdout) == (0, f"{path} is what the app declares\n")
+    assert (checked.returncode, checked.stdout) == (0, f"{path} matches the app\n")
     assert path.read_text().endswith("}\n")
 
 
-def test_writes_to_standard_output_nothing_but_the_template(folder: Path) -> None:
+def test_writes_only_the_template_to_standard_output(folder: Path) -> None:
     done = decanter_here("template", "--project-dir", folder, "--output", "-")
     assert "ConnectionsTable" in json.loads(done.stdout)["Resources"]
     assert not (folder / ".chalice" / "resources.json").exists()
 
 
-def test_check_shows_how_a_file_differs(folder: Path) -> None:
+def test_check_shows_the_differences_of_a_file(folder: Path) -> None:
     path = folder / "other.json"
     decanter_here("template", "--project-dir", folder, "--output", path)
     path.write_text(path.read_text().replace("expires_at", "expires"))
@@ -295,30 +295,30 @@ def test_check_shows_how_a_file_differs(folder: Path) -> None:
     assert done.returncode == 1
     assert '-          "AttributeName": "expires",\n' in done.stdout
     assert '+          "AttributeName": "expires_at",\n' in done.stdout
-    assert done.stderr == f"{path} is not what the app declares: run `decanter template`\n"
+    assert done.stderr == f"{path} does not match the app: run `decanter template`\n"
 
 
 def test_check_of_a_missing_file_is_a_difference(folder: Path) -> None:
     done = decanter_here("template", "--project-dir", folder, "--check")
     assert done.returncode == 1
-    assert "+++ what the app declares" in done.stdout
+    assert "+++ the app's declarations" in done.stdout
 
 
-def test_a_file_that_cannot_be_written_is_one_line(folder: Path) -> None:
+def test_a_file_that_cannot_be_written_is_a_one_line_error(folder: Path) -> None:
     path = folder / "none" / "t.json"
     done = decanter_here("template", "--project-dir", folder, "--output", path)
     expected = f"decanter: error: cannot write {path}: No such file or directory\n"
     assert (done.returncode, done.stderr) == (2, expected)
 
 
-def test_the_repositorys_own_files_are_what_its_app_declares() -> None:
+def test_this_repositorys_files_match_its_app() -> None:
     """The template, and a policy for each function at each stage."""
     done = decanter_here("template", "--project-dir", ROOT, "--check")
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
-    assert done.stdout.count(" is what the app declares\n") == 8
+    assert done.stdout.count(" matches the app\n") == 8
 
 
-def test_a_schedule_that_only_one_stage_has_gets_its_policy_there(tmp_path: Path) -> None:
+def test_a_schedule_of_one_stage_gets_its_policy_there(tmp_path: Path) -> None:
     config = copy.deepcopy(CONFIG)
     for stage, configuration in config["stages"].items():
         name = f"policy-{stage}-sweep.json"
@@ -355,11 +355,11 @@ def test_the_policies_of_every_stage_are_written(tmp_path: Path) -> None:
         policy.write_text("{}")
     checked = decanter_here("template", "--project-dir", folder, "--check")
     assert checked.returncode == 1
-    assert checked.stderr.count("is not what the app declares") == 2
+    assert checked.stderr.count("does not match the app") == 2
 
 
-def test_a_template_of_the_users_own_is_left_alone(folder: Path) -> None:
-    """One line names the file and the way out, and no file is written."""
+def test_a_users_own_template_is_not_overwritten(folder: Path) -> None:
+    """One line names the file and the remedy, and no file is written."""
     path = folder / ".chalice" / "resources.json"
     own = {"Resources": {"Orders": {"Type": "AWS::DynamoDB::Table"}}}
     path.write_text(json.dumps(own))
@@ -367,7 +367,7 @@ def test_a_template_of_the_users_own_is_left_alone(folder: Path) -> None:
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (
         f"decanter: error: {path} was not written by `decanter template`, or was changed since: "
-        "move what is yours to .chalice/overrides.json and delete the file, or give --force to "
+        "move your own parts to .chalice/overrides.json and delete the file, or use --force to "
         "overwrite it\n"
     )
     assert json.loads(path.read_text()) == own
@@ -389,7 +389,7 @@ def test_check_does_not_show_values_of_variables(folder: Path) -> None:
     assert "canary" not in done.stdout + done.stderr
 
 
-def test_check_shows_nothing_of_a_file_that_is_no_template(folder: Path) -> None:
+def test_check_does_not_show_a_file_that_is_not_a_template(folder: Path) -> None:
     path = folder / ".chalice" / "resources.json"
     path.write_text("canary")
     done = decanter_here("template", "--project-dir", folder, "--check")
