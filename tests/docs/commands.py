@@ -1,6 +1,4 @@
-"""The part of docs/reference.md that follows from the command line: `python -m tests.docs.commands`
-writes it there.
-"""
+"""Write the commands' part of docs/reference.md: `python -m tests.docs.commands`."""
 
 import argparse
 import re
@@ -13,7 +11,7 @@ PART = re.compile(r"(?<=<!-- commands -->\n).*?(?=<!-- end -->)", re.DOTALL)
 
 
 def text() -> str:
-    """A section for each command, with a table of its arguments."""
+    """Return a section for each command, with a table of its arguments."""
     return "\n" + "".join(section(command.name) for command in COMMANDS)
 
 
@@ -33,7 +31,7 @@ def row(action: argparse.Action) -> str:
         return ""
     if isinstance(action, argparse._SubParsersAction):
         names = " or ".join(f"`{name}`" for name in action.choices)
-        return f"| {names} | what to do; `--help` after it tells what that takes |\n"
+        return f"| {names} | the action; add `--help` to see its options |\n"
     if action.choices:
         value = "{" + ",".join(map(str, action.choices)) + "}"
     else:
