@@ -24,7 +24,6 @@ UNDONE = (
     "decanter/gateway",
     "decanter/local",
     "decanter/project",
-    "decanter/testing",
     "decanter/verify",
     "docs",
     "tests/adoption",
@@ -37,7 +36,6 @@ UNDONE = (
     "tests/decanter/local",
     "tests/decanter/project",
     "tests/decanter/test_client.py",
-    "tests/decanter/testing",
     "tests/decanter/verify",
     "tests/docs",
 )
