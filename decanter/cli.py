@@ -1,7 +1,7 @@
-"""The command line: one table of commands, each in a module of its own.
+"""The command line: a table of commands, one module for each.
 
-A command's module has `add_arguments(parser)` and `run(args) -> int`. It is imported only when its
-command is asked for, so that `decanter --help` answers at once.
+A command's module has `add_arguments(parser)` and `run(args) -> int`. Only the module of the
+command that runs is imported, so `decanter --help` is fast.
 """
 
 import argparse
@@ -14,13 +14,13 @@ from decanter import __version__
 from decanter.errors import DecanterError
 from decanter.extras import missing_extra
 
-# What a shell reports for a process that SIGINT ended: 128 + 2.
+# A shell's status for a process that SIGINT ended: 128 + 2.
 INTERRUPTED = 130
 
 
 @dataclass(frozen=True)
 class Command:
-    """One command: its name, the module that does it, and what its help says."""
+    """One command: its name, its module, its help and an example."""
 
     name: str
     module: str
@@ -32,13 +32,13 @@ COMMANDS = (
     Command(
         "new",
         "decanter.new",
-        "make a project that runs, tests and packages as it is",
+        "make a new project, ready to run, test and package",
         "decanter new hello",
     ),
     Command(
         "vendor",
         "decanter.vendor",
-        "write the framework into vendor/, so that plain `chalice deploy` ships it",
+        "copy the framework into vendor/, so that plain `chalice deploy` ships it",
         "decanter vendor --project-dir chat",
     ),
     Command(
@@ -56,49 +56,49 @@ COMMANDS = (
     Command(
         "template",
         "decanter.aws.template",
-        "write the merge template and the policies that the app's declarations make",
+        "write the merge template and the policies from the app's declarations",
         "decanter template --check",
     ),
     Command(
         "table",
         "decanter.aws.table",
-        "create, delete or look at the tables that the app declares",
+        "create, delete or describe the tables that the app declares",
         "decanter table create --stage dev",
     ),
     Command(
         "provision",
         "decanter.aws.provision",
-        "package the project and bring its CloudFormation stack up to date",
+        "package the project and create or update its CloudFormation stack",
         "decanter provision --stage dev --s3-bucket my-bucket --noop",
     ),
     Command(
         "status",
         "decanter.aws.status",
-        "tell what there is of a stage on AWS: stack, functions, API, tables, URLs",
+        "show a stage on AWS: stack, functions, API, tables, URLs",
         "decanter status --stage dev --redact",
     ),
     Command(
         "describe",
         "decanter.aws.describe",
-        "draw the template's routes, functions, tables and policies, as Mermaid",
+        "draw the template's routes, functions, tables and policies as a Mermaid diagram",
         "decanter describe --stage dev",
     ),
     Command(
         "delete",
         "decanter.aws.delete",
-        "delete a stage's stack, and what was uploaded for it",
+        "delete a stage's stack and the files uploaded for it",
         "decanter delete --stage dev --keep-table",
     ),
     Command(
         "verify",
         "decanter.verify.command",
-        "check an endpoint of yours, local or on AWS, against the rules that a client can see",
+        "check your endpoint, local or on AWS, against the rules that a client can observe",
         "decanter verify --url ws://127.0.0.1:8000/v1 --format markdown",
     ),
     Command(
         "package",
         "decanter.aws.package_command",
-        "make the zip and the template that go to AWS, and touch nothing there",
+        "make the zip file and the template for AWS, without a change on AWS",
         "decanter package --stage prod",
     ),
 )
@@ -108,10 +108,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command.
 
     Args:
-        argv: the arguments after the program's name; the process's own if None.
+        argv: the arguments after the program's name; by default, those of the process.
 
     Returns:
-        The exit status: the command's own, 2 for a user's mistake, 130 after Ctrl-C.
+        The exit status: the command's status, 2 for a user's mistake, 130 after Ctrl-C.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
@@ -136,15 +136,15 @@ def _mistake(line: str) -> int:
 
 
 def build_parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
-    """The parser of all commands, of which only the one in `arguments` has its options."""
+    """Return a parser of all commands. Only the command in `arguments` has its options."""
     parser = argparse.ArgumentParser(
         prog="decanter",
         description="Run a Chalice WebSocket application on this machine and put it on AWS.",
-        epilog="`decanter COMMAND --help` tells what a command takes.",
+        epilog="`decanter COMMAND --help` shows the options of a command.",
     )
     parser.add_argument("--version", action="version", version=f"decanter {__version__}")
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
-    # No option that comes before the command takes a value, so the first word is the command.
+    # Options before the command take no values, so the first word is the command.
     asked = next((word for word in arguments if not word.startswith("-")), None)
     for command in COMMANDS:
         subparser = subparsers.add_parser(

@@ -1,16 +1,16 @@
-"""What the tool tells its user when something is wrong.
+"""Errors of the tool.
 
 DecanterError
  ├─ ProjectError    the Chalice project: its folder, its configuration, its app, its template
- ├─ ServiceError    a service that the local gateway needs: the embedded DynamoDB, or another
- └─ AWSError        a call to AWS: what failed, on what, what to do
+ ├─ ServiceError    a service that the local gateway needs, such as the embedded DynamoDB
+ └─ AWSError        a call to AWS: the operation, its target and the remedy
 
 Each message is one line that names the value and the remedy; `decanter.cli` prints it.
 """
 
 
 class DecanterError(Exception):
-    """Base of all of the tool's own errors.
+    """The base class of the tool's errors.
 
     Attributes:
         detail: text to print before the message, such as the traceback of the user's app, or "".
@@ -22,7 +22,7 @@ class DecanterError(Exception):
 
 
 class ProjectError(DecanterError):
-    """The Chalice project is not as it has to be."""
+    """The Chalice project is invalid."""
 
 
 class ServiceError(DecanterError):

@@ -1,9 +1,9 @@
-"""Text of others on the user's terminal."""
+"""Make untrusted text safe for a terminal."""
 
 import re
 
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-"""Control characters drive a terminal; surrogates have no encoding."""
+"""Control characters can control a terminal; surrogates cannot be encoded."""
 
 
 def printable(text: str) -> str:

@@ -1,11 +1,11 @@
-"""Keeps calls to AWS on this machine while a test runs.
+"""Block calls to AWS while a test runs.
 
-While the block is on, botocore's clients reach this machine alone (`redirect` asks here), and no
-code of this process, whatever library it uses, opens a connection to a host of AWS. Another host
-than AWS's is not looked at: tests may use a database or a queue of their own.
+While the block is on, botocore's clients can reach only this machine (`redirect` checks it here),
+and no library in this process can connect to a host of AWS. Connections to other hosts are not
+checked: tests may use their own database or queue.
 
-Not seen are other processes, and code that opens its sockets outside of Python (pycurl, uvloop,
-AWS's Common Runtime).
+The block does not see other processes, or code that opens its sockets outside of Python (pycurl,
+uvloop, AWS's Common Runtime).
 """
 
 import os
@@ -22,15 +22,15 @@ from decanter.testing.environ import environment
 from decanter.testing.errors import CallRefused
 from decanter.testing.hosts import AWS_DOMAINS, is_aws, normal
 
-# A proxy would see the names that the block has to see.
+# With a proxy, the block would not see the hosts of the calls.
 _NO_PROXY = ("localhost", "127.0.0.1", "::1", *(f".{domain}" for domain in AWS_DOMAINS))
 _PROXIED = re.compile(rb"[A-Z]+ https?://(?:[^/@\s]*@)?(\[[^\]\s]*\]|[^:/?\s]+)")
 
 
 class Block:
-    """On while anyone keeps it on; off again for hosts that anyone allows.
+    """A block that is on while at least one caller keeps it on, except for allowed hosts.
 
-    It holds for the whole process, as an app's threads do not know who started them.
+    It applies to the whole process, because an app's threads do not know their caller.
     """
 
     def __init__(self) -> None:
@@ -41,24 +41,24 @@ class Block:
 
     @property
     def is_on(self) -> bool:
-        """True if some hosts are refused."""
+        """True if it refuses some hosts."""
         return bool(self._keepers) and ("*",) not in self._allowed
 
     @contextmanager
     def on(self) -> Iterator[None]:
-        """Keep it on."""
+        """Keep the block on."""
         watch_sockets()
         with self._entered(self._keepers, object()):
             yield
 
     @contextmanager
     def allow(self, *hosts: str) -> Iterator[None]:
-        """Allow hosts, `*` for any text in their names."""
+        """Allow hosts. `*` in a host matches any text."""
         with self._entered(self._allowed, tuple(map(normal, hosts))):
             yield
 
     def allows(self, host: str | bytes | bytearray) -> bool:
-        """True if calls may go to this host, which is not this machine."""
+        """True if calls to this host are allowed. The host is not this machine."""
         name = normal(host)
         patterns = [pattern for hosts in self._allowed for pattern in hosts]
         return not self.is_on or any(fnmatchcase(name, pattern) for pattern in patterns)
@@ -76,26 +76,26 @@ class Block:
                 self._set_variables()
 
     def _set_variables(self) -> None:
-        """Have AWS and this machine called without a proxy while the block is on."""
+        """Disable proxies for AWS and this machine while the block is on."""
         self._variables.close()
         if self.is_on:
             self._variables.enter_context(environment(_without_proxy()))
 
 
 BLOCK = Block()
-"""This process's."""
+"""The block of this process."""
 
 
 @contextmanager
 def aws_allowed(*hosts: str) -> Iterator[None]:
-    """Let calls leave this machine, for a test that means to call AWS.
+    """Allow calls to leave this machine, for a test that calls AWS intentionally.
 
-    In an open `WebSocketClient`, @connections and the app's tables still end there, and the
-    credentials in the environment are still made up.
+    An open `WebSocketClient` still answers calls to @connections and the app's tables, and the
+    credentials in the environment are still dummies.
 
     Args:
-        hosts: those that calls may go to, such as `localstack` or `*.localhost.localstack.cloud`;
-            all if none is named.
+        hosts: the hosts to allow, such as `localstack` or `*.localhost.localstack.cloud`. By
+            default, all hosts.
     """
     with BLOCK.allow(*hosts or "*"):
         yield
@@ -117,7 +117,7 @@ def _connected(arguments: tuple[Any, ...]) -> list[Any]:
 
 
 def _requested(arguments: tuple[Any, ...]) -> list[Any]:
-    """The hosts of a request: it may take a kept connection, or go through a proxy."""
+    """Return a request's hosts: it can use an open connection or a proxy."""
     connection, data = arguments
     proxied = _PROXIED.match(data) if isinstance(data, bytes) else None
     hosts = [connection.host, getattr(connection, "_tunnel_host", None)]
@@ -132,14 +132,14 @@ _HOSTS: dict[str, Callable[[tuple[Any, ...]], list[Any]]] = {
     "socket.sendmsg": _connected,
     "http.client.send": _requested,
 }
-"""Python's audit events → the hosts that what is about to happen would reach."""
+"""Python's audit events → the hosts that the audited call would reach."""
 
 
 def check_event(event: str, arguments: tuple[Any, ...], block: Block = BLOCK) -> None:
     """Refuse a connection to AWS.
 
     Raises:
-        CallRefused: the block is on, and does not allow the host.
+        CallRefused: the block is on and does not allow the host.
     """
     hosts_of = _HOSTS.get(event)
     if hosts_of is None or not block.is_on:
@@ -152,5 +152,5 @@ def check_event(event: str, arguments: tuple[Any, ...], block: Block = BLOCK) ->
 
 @cache
 def watch_sockets() -> None:
-    """Have every connection of this process checked; an audit hook stays until the process ends."""
+    """Check every connection of this process. An audit hook cannot be removed."""
     sys.addaudithook(check_event)

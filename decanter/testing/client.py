@@ -1,4 +1,4 @@
-"""API Gateway and Lambda for a test: connects clients to an app that the test has imported."""
+"""API Gateway and Lambda for a test: connect clients to an app that the test imports."""
 
 import json
 import logging
@@ -39,12 +39,12 @@ TOO_LARGE = 1009
 
 
 class WebSocket:
-    """An open connection, as its client sees it.
+    """A client's side of a connection.
 
     Attributes:
-        connection_id: API Gateway's name for it.
-        subprotocol: the one that the connect handler chose.
-        name: what errors call it.
+        connection_id: API Gateway's id of the connection.
+        subprotocol: the connect handler's choice.
+        name: the client's name in errors.
     """
 
     def __init__(self, client: "WebSocketClient", connection: Connection, name: str) -> None:
@@ -57,23 +57,23 @@ class WebSocket:
 
     @property
     def closed(self) -> tuple[int, str] | None:
-        """The code and the reason with which it ended; None while it is open."""
+        """The code and the reason of the close; None while the connection is open."""
         return self.inbox.closed
 
     @property
     def unread(self) -> list[str]:
-        """The frames that have arrived and are not received yet."""
+        """The frames that have arrived and that the test has not received yet."""
         self._client.run_pending()
         return [*self.inbox.frames]
 
     def send(self, message: str | bytes) -> None:
-        """Send a message in one frame; its handler has run when this returns.
+        """Send a message in one frame. When this returns, the handler has run.
 
-        What API Gateway does not take closes the connection: bytes with 1003, more than 32 KB in a
-        frame with 1009.
+        As in API Gateway, an invalid message closes the connection: bytes with 1003, a frame above
+        32 KB with 1009.
 
         Raises:
-            ConnectionClosed: it is closed already.
+            ConnectionClosed: the connection is already closed.
         """
         self._client.run_pending()
         self._check_open()
@@ -86,15 +86,15 @@ class WebSocket:
         self._client.run_pending()
 
     def send_json(self, value: Any) -> None:
-        """Send a value as its JSON text."""
+        """Send a value as JSON."""
         self.send(json.dumps(value))
 
     def receive(self) -> str:
-        """The next frame.
+        """Return the next frame.
 
         Raises:
-            NoFrame: there is none, and none will come: every handler has run.
-            ConnectionClosed: there is none, and the connection is closed.
+            NoFrame: there is no frame. None will come later, because every handler has run.
+            ConnectionClosed: there is no frame, and the connection is closed.
         """
         self._client.run_pending()
         if self.inbox.frames:
@@ -103,15 +103,15 @@ class WebSocket:
         raise NoFrame(self.name, self._client.raised)
 
     def receive_json(self) -> Any:
-        """The next frame's value.
+        """Return the next frame's JSON value.
 
         Raises:
-            NoFrame, ConnectionClosed: as `receive`.
+            NoFrame, ConnectionClosed: as for `receive`.
         """
         return json.loads(self.receive())
 
     def close(self, code: int = 1000, reason: str = "") -> None:
-        """Close the connection; its disconnect handler has run when this returns."""
+        """Close the connection. When this returns, the disconnect handler has run."""
         self.inbox.close(code, reason)
         self._client.run_pending()
 
@@ -121,10 +121,10 @@ class WebSocket:
 
 
 class Inbox:
-    """What the gateway sends to a client: its `Outlet`.
+    """The `Outlet` of a client: it keeps the gateway's frames until the test receives them.
 
     Args:
-        on_close: told once, when either side has closed.
+        on_close: called once, with code and reason, after either side closes.
     """
 
     is_clogged = False
@@ -135,35 +135,39 @@ class Inbox:
         self._on_close = on_close
 
     def send(self, data: bytes) -> bool:
-        """Take a frame, unless the connection is closed."""
+        """Keep a frame. False if the connection is closed."""
         if self.closed is None:
             self.frames.append(data.decode())
         return self.closed is None
 
     def close(self, code: int, reason: str) -> None:
-        """End the connection; it has but one end."""
+        """Close the connection. Only the first close counts."""
         if self.closed is None:
             self.closed = (code, reason)
             self._on_close(code, reason)
 
     def abort(self) -> None:
-        """End it without a word."""
+        """Close the connection without a close frame: 1006."""
         self.close(1006, "")
 
 
 class WebSocketClient:
-    """Runs the WebSocket handlers of a Chalice app; a context manager, open in one test.
+    """Runs the WebSocket handlers of a Chalice app. It is a context manager for one test.
 
-    While it is open, the stage's environment variables are set, the tables of the project's merge
-    template or of the app's models are there and empty, AWS clients for @connections and DynamoDB
-    end in this process, and no other call to AWS leaves this machine. Handlers run in the test's
-    thread, one at a time. Connections that the test leaves open end without a disconnect event, as
-    the tables go with them.
+    While it is open:
+
+    - The stage's environment variables are set.
+    - The tables of the project's merge template, or of the app's models, exist. They start empty.
+    - This process answers AWS clients' calls to @connections and DynamoDB. No other call to AWS
+      leaves this machine.
+    - Handlers run in the test's thread, one at a time.
+
+    At the end, the tables are deleted, and open connections end without a disconnect event.
 
     Args:
         app: the Chalice object.
         stage_name: the stage in `.chalice/config.json`.
-        project_dir: the Chalice project; by default the folder of the app's module.
+        project_dir: the Chalice project; by default, the folder of the app's module.
     """
 
     def __init__(
@@ -188,18 +192,20 @@ class WebSocketClient:
         headers: Headers | None = None,
         subprotocols: Sequence[str] = (),
     ) -> WebSocket:
-        """Connect a client; the connect handler has run when this returns.
+        """Connect a client. When this returns, the connect handler has run.
 
         Args:
-            query: as text or by name; a name may have several values.
-            headers: beside those that every client sends.
-            subprotocols: what the client offers.
+            query: as text, or as a mapping from a name to one or more values.
+            headers: sent in addition to the headers of every client.
+            subprotocols: the client's offer.
 
         Raises:
-            ConnectRefused: with the status that the client gets.
+            ConnectRefused: the connection is refused; the error has the client's HTTP status.
         """
         if not self._variables:
-            raise RuntimeError("it is not open: use `with WebSocketClient(app) as client:`")
+            raise RuntimeError(
+                "the WebSocketClient is not open: use `with WebSocketClient(app) as client:`"
+            )
         self.run_pending()
         gateway = self._gateway
         shake = handshake(query, headers, subprotocols, gateway.events.domain_name)
@@ -218,7 +224,7 @@ class WebSocketClient:
         return websocket
 
     def message(self, websocket: WebSocket, text: str) -> None:
-        """Have a message handled; `websocket.send` calls this."""
+        """Run the handler of a message. Called by `WebSocket.send`."""
         with self._lock:
             invocation = self._gateway.message(websocket.connection, text)
         if invocation is not None:
@@ -227,11 +233,11 @@ class WebSocketClient:
                 self._gateway.answered(websocket.connection, invocation, outcome)
 
     def ended(self, websocket: WebSocket, code: int, reason: str) -> None:
-        """Note that a connection is closed; its disconnect handler runs in the test's thread."""
+        """Record that a connection is closed. `run_pending` runs its disconnect handler."""
         self._ended.append((websocket, code, reason))
 
     def run_pending(self) -> None:
-        """Run the disconnect handlers of the connections that have been closed."""
+        """Run the disconnect handlers of closed connections."""
         while self._ended:
             websocket, code, reason = self._ended.popleft()
             with self._lock:
@@ -272,7 +278,7 @@ class WebSocketClient:
             error.add_note(str(UnreadFrames(unread)))
 
     def _answer(self, method: str, path: str, authorization: str, body: bytes) -> Response | None:
-        """Answer a call to @connections that is meant for this client's stage."""
+        """Answer a call to @connections. None if it is for another stage."""
         connection_id = management.connection_id_in(path, self._deployed.api.stage)
         if connection_id is None:
             return None
@@ -280,7 +286,7 @@ class WebSocketClient:
             return management.answer(self._gateway, method, path, authorization, body)
 
     def _run(self, invocation: Invocation) -> Outcome:
-        """Run a handler through Chalice's own wrapper, and marshal its result as Lambda does."""
+        """Run a handler through Chalice's wrapper. As in Lambda, the result must be JSON."""
         function = invocation.function
         name = self._deployed.handlers.get(function)
         if name is None:  # the template routes to a function that the app does not have

@@ -1,8 +1,8 @@
-"""moto's DynamoDB in this process: without a socket where that is possible, and without Flask.
+"""moto's DynamoDB in this process, without Flask and, if possible, without a socket.
 
-Flask's routing has one path to choose from here, and leaving it out was measured to halve both the
-time until the first call is answered and the time of each call. A socket and a second thread would
-cost a botocore client about as much again as moto's answer does.
+Flask would route only one path here. Measured without Flask: half the time until the first answer,
+and half the time for each call. A socket and a second thread would take a botocore client about as
+long again as moto's answer.
 """
 
 import json
@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 @cache
 def application() -> Application:
-    """Load moto, which takes a while, and give its DynamoDB; with Flask where moto needs it."""
+    """Load moto, which is slow, and return its DynamoDB. It uses Flask if this moto needs it."""
     with gc_paused():
         try:
             from moto.core.request import Request
@@ -49,13 +49,13 @@ def application() -> Application:
 
 @cache
 def moto() -> Moto:
-    """The tables of this process."""
+    """Return the DynamoDB of this process."""
     hint = f"in this test: declare it in {TEMPLATE}, or create it in the test"
     return Moto(application(), REGION, Notes(_tell), hint)
 
 
 def respond(target: str, body: bytes) -> Answer:
-    """Answer a call; see `Moto.answer`."""
+    """Answer a call as `Moto.answer` does."""
     return moto().answer(target, body)
 
 
@@ -64,10 +64,10 @@ def _tell(line: str, detail: str) -> None:
 
 
 def call_dynamodb(operation: str, **arguments: Any) -> None:
-    """Call it without a client, which would take longer than the call.
+    """Call DynamoDB without a client, because making a client takes longer than the call.
 
     Raises:
-        ServiceError: it refuses.
+        ServiceError: DynamoDB refuses the call.
     """
     status, _, answer = respond(f"DynamoDB_20120810.{operation}", json.dumps(arguments).encode())
     if status != 200:

@@ -1,23 +1,23 @@
-"""What a test is told when something is not as it expects.
+"""Errors that a test gets when its expectation is wrong.
 
 AssertionError
- ├─ ConnectRefused    the handshake was answered with another status than 101
- ├─ ConnectionClosed  the connection has ended, and all of its frames are read
- ├─ NoFrame           nothing has arrived that is not read yet
+ ├─ ConnectRefused    the handshake's status is not 101
+ ├─ ConnectionClosed  the connection is closed, and the test has received all of its frames
+ ├─ NoFrame           there is no frame to receive
  ├─ CallRefused       a call to AWS would have left this machine
- └─ UnreadFrames      a test is over, and frames that it did not expect are not read
+ └─ UnreadFrames      at the end of a test, there are frames that it has not received
 """
 
 from collections.abc import Mapping
 
 
 class ConnectRefused(AssertionError):
-    """The client may not connect.
+    """The connection is refused.
 
     Attributes:
         status: the HTTP status of the answer.
-        body: the answer's.
-        raised: what the connect handler raised, empty if it did not.
+        body: the JSON body of the answer.
+        raised: the connect handler's exception, or "".
     """
 
     def __init__(self, status: int, body: Mapping[str, str], raised: str = "") -> None:
@@ -33,11 +33,11 @@ class ConnectRefused(AssertionError):
 
 
 class ConnectionClosed(AssertionError):
-    """The connection has ended.
+    """The connection is closed.
 
     Attributes:
-        code: of the close; 1006 when the socket was lost.
-        reason: of the close.
+        code: the close code; 1006 if there was no close frame.
+        reason: the close reason.
     """
 
     def __init__(self, who: str, code: int, reason: str) -> None:
@@ -51,7 +51,7 @@ class ConnectionClosed(AssertionError):
 
 
 class NoFrame(AssertionError):
-    """There is nothing to receive, and as every handler has run, nothing more will come."""
+    """There is no frame to receive. None will come later, because every handler has run."""
 
     def __init__(self, who: str, raised: str) -> None:
         super().__init__(who, raised)
@@ -64,21 +64,21 @@ class NoFrame(AssertionError):
 
 
 _REMEDIES = {
-    "dynamodb": "While a WebSocketClient is open, boto3 and PynamoDB find the app's tables in it",
-    "execute-api": "While a WebSocketClient is open, boto3's calls to @connections end in it, and "
-    "others find it at AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI",
+    "dynamodb": "Open a WebSocketClient: it has the app's tables, for boto3 and PynamoDB",
+    "execute-api": "Open a WebSocketClient: it answers boto3's calls to @connections; for other "
+    "libraries it sets AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI",
     "credentials": "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY to any text",
 }
 _MOCK = "Mock it with moto's mock_aws or botocore's Stubber"
 
 
 class CallRefused(AssertionError):
-    """A call to AWS would have left this machine; nothing has been sent.
+    """A call to AWS would have left this machine. It was not sent.
 
     Attributes:
-        call: the service and the operation, as far as they are known.
-        host: where it would have gone.
-        service: the first part of the service's own host name.
+        call: the service and the operation, if known.
+        host: the host of the call.
+        service: the service's prefix in host names.
     """
 
     def __init__(self, call: str, host: str, service: str = "") -> None:
@@ -91,21 +91,21 @@ class CallRefused(AssertionError):
         remedy = _REMEDIES.get(self.service, _MOCK)
         return (
             f"{self.call} to {self.host} is refused: a test's calls to AWS stay on this machine. "
-            f"{remedy}, or let it out: with decanter.testing.aws_allowed({self.host!r})"
+            f"{remedy}, or allow the call: with decanter.testing.aws_allowed({self.host!r})"
         )
 
 
 def _service_of(host: str) -> str:
     if host.replace(".", "").isdigit() or ":" in host:
-        return "credentials"  # AWS calls by their addresses only what gives out credentials
+        return "credentials"  # only the credential services of AWS are called by address
     return next((label for label in host.split(".") if label in _REMEDIES), "")
 
 
 class UnreadFrames(AssertionError):
-    """Frames arrived that the test did not receive.
+    """The test did not receive all frames that arrived.
 
     Attributes:
-        frames: by the client's description.
+        frames: a client's name → its frames.
     """
 
     def __init__(self, frames: Mapping[str, list[str]]) -> None:
@@ -114,4 +114,4 @@ class UnreadFrames(AssertionError):
 
     def __str__(self) -> str:
         lines = [f"  {who}: {frame}" for who, frames in self.frames.items() for frame in frames]
-        return "frames that nobody received:\n" + "\n".join(lines)
+        return "frames that the test did not receive:\n" + "\n".join(lines)

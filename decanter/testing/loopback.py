@@ -1,7 +1,7 @@
-"""What listens on the loopback interface while tests run: @connections, and a DynamoDB.
+"""The servers on the loopback interface while tests run: @connections and a DynamoDB.
 
-Each is started when it is first needed, on a free port, and kept until the process ends: apps keep
-clients, and the endpoints in them, from one test to the next.
+Each server starts at its first use, on a free port, and runs until the process ends, because apps
+keep AWS clients with their endpoints from one test to the next.
 """
 
 import atexit
@@ -19,7 +19,7 @@ from decanter.testing.dynamodb import application, moto
 from decanter.testing.environ import REGION
 
 Answer = Callable[[str, str, str, bytes], Response | None]
-"""From method, path, Authorization and body to an answer; None if it is not asked of this one."""
+"""Method, path, Authorization and body → an answer. None if the call is for another client."""
 
 
 class ManagementServer(ThreadingHTTPServer):
@@ -34,11 +34,11 @@ class ManagementServer(ThreadingHTTPServer):
 
     @property
     def netloc(self) -> str:
-        """Host and port."""
+        """The server's host and port."""
         return f"127.0.0.1:{self.server_port}"
 
     def refusal(self, headers: Message) -> Response | None:
-        """Refuse what a web page may have sent; None for an SDK's request."""
+        """Return the refusal of a request that a web page can have sent; None for an SDK's."""
         host = ", ".join(headers.get_all("Host", []))
         if not self._hosts.serve(host):
             return error(403, "ForbiddenException", f"Host {host} is not served")
@@ -47,7 +47,7 @@ class ManagementServer(ThreadingHTTPServer):
         return None
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing: a client that has gone is no error of a test."""
+        """Log nothing: a lost client is not an error of the test."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -85,12 +85,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(response.body)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - http.server's name
-        """Say nothing of the calls."""
+        """Do not log calls."""
 
 
 @cache
 def management_server() -> ManagementServer:
-    """The process's @connections."""
+    """Return the @connections server of this process."""
     server = ManagementServer()
     _serve(server)
     return server
@@ -98,7 +98,7 @@ def management_server() -> ManagementServer:
 
 @cache
 def dynamodb_server() -> Any:
-    """The process's DynamoDB."""
+    """Return the DynamoDB server of this process."""
     from decanter.local.dynamodb.server import Server
 
     server = Server(application(), REGION)
@@ -109,7 +109,7 @@ def dynamodb_server() -> Any:
 
 
 def dynamodb_netloc() -> str:
-    """Its host and port; who cannot be answered in this process calls it there."""
+    """Return the DynamoDB server's host and port. Only clients without botocore need the socket."""
     return f"127.0.0.1:{dynamodb_server().server_port}"
 
 

@@ -1,14 +1,15 @@
-"""pytest's fixtures; installing Decanter makes them known.
+"""The pytest plugin. It is active in every environment with Decanter.
 
     def test_echo(websocket_client):
         alice = websocket_client.connect()
         alice.send("hi")
         assert alice.receive() == "hi"
 
-The app is `app` of the project's app.py; a fixture `chalice_app` of your own names another.
+The app is `app` in the project's app.py. Define your own fixture `chalice_app` to test another app.
 
-In a Chalice project no call to AWS leaves the machine while pytest runs, so the block is on before
-any conftest.py can import the app; in other projects nothing is loaded until a fixture asks.
+In a Chalice project, no call to AWS leaves the machine while pytest runs. For this, the block is on
+before a conftest.py can import the app. In other projects, the plugin loads nothing until a test
+uses a fixture.
 """
 
 import importlib
@@ -30,19 +31,19 @@ _is_set_up = pytest.StashKey[bool]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Declare the setting."""
-    meaning = "hosts beside this machine that tests may call through botocore; * for any text"
+    """Declare the ini option."""
+    meaning = "other hosts that tests may call through botocore; * matches any text"
     parser.addini(HOSTS, meaning, type="args", default=[])
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
-    """Put the block in place before a conftest.py is imported."""
+    """Start the block before a conftest.py is imported."""
     _set_up(early_config)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Put the block in place where a conftest.py is what loads this plugin."""
+    """Start the block if a conftest.py loads this plugin."""
     _set_up(config)
 
 
@@ -64,7 +65,7 @@ def _set_up(config: pytest.Config) -> None:
 
 
 @contextmanager
-def _told_of_the_extra() -> Iterator[None]:
+def _extra_required() -> Iterator[None]:
     """Fail the test with one line if a module of the extra is missing."""
     try:
         yield
@@ -82,14 +83,14 @@ def chalice_app(pytestconfig: pytest.Config) -> Any:
     root = str(pytestconfig.rootpath)
     if Path(root, "app.py").is_file() and root not in sys.path:
         sys.path.insert(0, root)
-    with blocked(), _told_of_the_extra():
+    with blocked(), _extra_required():
         return importlib.import_module("app").app
 
 
 @pytest.fixture
 def websocket_client(chalice_app: Any) -> "Iterator[WebSocketClient]":
-    """The app's WebSocket API, open for one test."""
-    with _told_of_the_extra():
+    """A client of the app's WebSocket API, open for one test."""
+    with _extra_required():
         from decanter.testing import WebSocketClient
     with WebSocketClient(chalice_app) as client:
         yield client

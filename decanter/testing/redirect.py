@@ -1,9 +1,9 @@
-"""Where botocore's calls go while a test client is open, or while calls may not leave the machine.
+"""Redirect botocore's calls while a test client is open or the block is on.
 
-Every botocore client passes here, however it was made and how old it is: `_install` wraps three
-methods of botocore's own classes. Chalice's `app.websocket_api` and many an app name AWS's own
-endpoint, which wins over AWS_ENDPOINT_URL_…, and keep their client; so where to go is looked up at
-each call. What answers earlier, such as botocore's Stubber or moto's mock_aws, is asked first.
+`_install` wraps three methods of botocore's classes, so this applies to every botocore client, even
+to one that was made earlier. Chalice's `app.websocket_api` and many apps give AWS's own endpoint,
+which overrides AWS_ENDPOINT_URL_…, and keep their client. So the target is chosen at each call.
+botocore's Stubber and moto's mock_aws answer a call before this module gets it.
 """
 
 from collections.abc import Callable, Iterator
@@ -29,12 +29,12 @@ _operation: ContextVar[Any] = ContextVar("operation", default=None)
 
 @contextmanager
 def redirected(management: str, dynamodb: str | None) -> Iterator[None]:
-    """Redirect calls, and keep the others on this machine.
+    """Redirect calls to @connections and DynamoDB, and block other calls to AWS.
 
     Args:
         management: host and port of @connections.
-        dynamodb: those of the embedded DynamoDB; None if the app declares no tables: then mock_aws
-            may answer, and the embedded DynamoDB answers the rest.
+        dynamodb: host and port of the embedded DynamoDB. None if the app declares no tables: then
+            mock_aws can answer, and the embedded DynamoDB answers the other calls.
     """
     target = (management, dynamodb)
     with blocked():
@@ -47,7 +47,7 @@ def redirected(management: str, dynamodb: str | None) -> Iterator[None]:
 
 @contextmanager
 def blocked() -> Iterator[None]:
-    """Keep calls on this machine."""
+    """Keep calls to AWS on this machine."""
     _install()
     with BLOCK.on():
         yield
@@ -55,7 +55,7 @@ def blocked() -> Iterator[None]:
 
 @cache
 def _install() -> None:
-    """Have botocore ask here; nothing changes while no client is open and the block is off."""
+    """Wrap botocore's methods. Without an open client and the block, they work as before."""
     _wrap(Endpoint, "make_request", _make_request)
     _wrap(URLLib3Session, "send", _send)
     _wrap(ProxyConfiguration, "proxy_url_for", _proxy_url_for)
@@ -74,7 +74,7 @@ def _wrap(owner: type, name: str, around: Callable[..., Any]) -> None:
 def _make_request(
     original: Callable[..., Any], endpoint: Any, operation_model: Any, request_dict: dict[str, Any]
 ) -> Any:
-    """Make a call of an operation; it is signed after this."""
+    """Redirect an operation's call before botocore signs it."""
     if _targets:
         request_dict["url"] = _redirect(operation_model.service_model, request_dict["url"])
     token = _operation.set(operation_model)
@@ -85,7 +85,7 @@ def _make_request(
 
 
 def _redirect(service: Any, address: str) -> str:
-    """Lead a call to the open test client; another DynamoDB on this machine is left alone."""
+    """Return the URL in the open test client. Another DynamoDB on this machine keeps its URL."""
     management, dynamodb = _targets[-1]
     url = urlsplit(address)
     if service.service_name == "apigatewaymanagementapi":
@@ -96,10 +96,10 @@ def _redirect(service: Any, address: str) -> str:
 
 
 def _send(original: Callable[..., Any], session: Any, request: Any) -> Any:
-    """Send what nothing before has answered.
+    """Send a call that no mock has answered.
 
     Raises:
-        CallRefused: it would leave this machine.
+        CallRefused: the call would leave this machine.
     """
     url = urlsplit(request.url)
     host = url.hostname or ""
@@ -110,7 +110,7 @@ def _send(original: Callable[..., Any], session: Any, request: Any) -> Any:
     if _targets and is_aws(host) and _target(request).startswith("DynamoDB_"):
         return _answer(request)
     refusal = _refusal(host)
-    if is_instance_metadata(host):  # there is none on this machine, as on any but AWS's
+    if is_instance_metadata(host):  # as on a machine outside AWS
         raise EndpointConnectionError(endpoint_url=request.url) from refusal
     raise refusal
 
@@ -124,7 +124,7 @@ def _refusal(host: str) -> CallRefused:
 
 
 def _proxy_url_for(original: Callable[..., Any], configuration: Any, url: str) -> Any:
-    """Call this machine without the proxy that a client may have had since it was made."""
+    """Skip the proxy of an older client for calls to this machine."""
     if BLOCK.is_on and is_local(urlsplit(url).hostname or ""):
         return None
     return original(configuration, url)
@@ -132,7 +132,7 @@ def _proxy_url_for(original: Callable[..., Any], configuration: Any, url: str) -
 
 def _answer(request: Any) -> AWSResponse:
     """Answer a call to the embedded DynamoDB, without a socket."""
-    from decanter.testing.dynamodb import respond  # with moto, which takes a while
+    from decanter.testing.dynamodb import respond  # imports moto, which is slow
 
     status, headers, body = respond(_target(request), request.body)
     return AWSResponse(request.url, status, headers, _Body(body))
@@ -144,8 +144,8 @@ def _target(request: Any) -> str:
 
 
 class _Body(BytesIO):
-    """What botocore reads a response from."""
+    """The response body that botocore reads."""
 
     def stream(self) -> Iterator[bytes]:
-        """The whole of it."""
+        """Yield the whole body."""
         yield self.read()

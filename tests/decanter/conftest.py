@@ -1,4 +1,4 @@
-"""What the tool's tests share."""
+"""Fixtures of the tool's tests."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ from decanter.local.dynamodb.embedded import EmbeddedDynamoDB
 
 @dataclass(frozen=True)
 class Database:
-    """A DynamoDB that a test may fill."""
+    """A DynamoDB for a test."""
 
     endpoint: str
 
     def client(self, region: str = "us-east-1", access_key: str = "local") -> Any:
-        """A botocore client as anybody else would make it; each is made once, as it takes long."""
+        """Return an ordinary botocore client. Clients are cached, because making one is slow."""
         return _client(self.endpoint, region, access_key)
 
 
@@ -41,7 +41,7 @@ def _started() -> Iterator[Database]:
 
 @pytest.fixture(name="dynamodb")
 def _dynamodb(started: Database) -> Iterator[Database]:
-    """One DynamoDB for all tests, empty for each."""
+    """One DynamoDB for all tests, empty at the start of each."""
     yield started
     client = started.client()
     for name in client.list_tables()["TableNames"]:

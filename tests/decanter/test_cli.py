@@ -1,4 +1,4 @@
-"""The command line: its help, its statuses, how it tells of errors."""
+"""The command line: its help, its exit statuses and its error messages."""
 
 import re
 import signal
@@ -40,7 +40,7 @@ def test_help_of_a_command_has_an_example_that_parses(
     assert build_parser(arguments).parse_args(arguments).module == command.module
 
 
-def test_an_unknown_command_is_answered_with_those_there_are(
+def test_the_error_for_an_unknown_command_names_all_commands(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     with pytest.raises(SystemExit, match="2"):
@@ -50,7 +50,7 @@ def test_an_unknown_command_is_answered_with_those_there_are(
     assert all(command.name in err for command in COMMANDS)
 
 
-def test_no_command_is_a_mistake(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_command_is_a_mistake(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
         main([])
     assert "COMMAND" in capsys.readouterr().err
@@ -64,10 +64,10 @@ def test_a_users_mistake_is_one_line_and_status_2(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("missing", ["websockets.sync.client", "termios"])
-def test_a_module_that_is_missing_is_one_line_if_the_extra_brings_it(
+def test_a_missing_module_of_the_extra_is_one_line(
     missing: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Any other is a fault of ours."""
+    """Another missing module is a bug of Decanter."""
     monkeypatch.delitem(sys.modules, "decanter.client", raising=False)
     monkeypatch.setitem(sys.modules, missing, None)
     if missing == "termios":
@@ -101,7 +101,7 @@ def test_the_detail_of_an_error_comes_before_its_line(tmp_path: Path) -> None:
 
 
 def test_ctrl_c_is_status_130_and_silence(tmp_path: Path) -> None:
-    """The app, while it is imported, sends the signal that Ctrl-C sends."""
+    """The app sends the signal of Ctrl-C while it is imported."""
     interrupt = f"os.kill(os.getppid(), {int(signal.SIGINT)})"
     write_project(tmp_path / "p", app=f"import os, time\n{interrupt}\ntime.sleep(60)\n")
     done = decanter("template", "--project-dir", tmp_path / "p")

@@ -1,4 +1,4 @@
-"""The tables of what is required are those of pyproject.toml."""
+"""The tables of requirements in the code are equal to those of pyproject.toml."""
 
 import tomllib
 from importlib import metadata
@@ -14,7 +14,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 
 
-def test_what_ships_is_what_the_distribution_requires() -> None:
+def test_the_shipped_requirements_are_those_of_the_distribution() -> None:
     assert {"": tuple(PROJECT["dependencies"]), "jwt": tuple(EXTRAS["jwt"])} == REQUIRES
 
 
@@ -25,5 +25,5 @@ def test_the_modules_of_the_extra_are_those_that_it_installs() -> None:
 
 
 @pytest.mark.parametrize("name", ["boto3", "app", None])
-def test_another_module_is_not_of_the_extra(name: str | None) -> None:
+def test_another_module_is_not_in_the_extra(name: str | None) -> None:
     assert missing_extra(ModuleNotFoundError("no", name=name)) is None

@@ -1,4 +1,4 @@
-"""A new project is whole and runs; that its own tests pass is shown with the tutorial."""
+"""A new project is complete and runs. The tutorial's tests run the project's own tests."""
 
 import json
 from importlib.metadata import Distribution
@@ -18,7 +18,7 @@ def _project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return create("hello", tmp_path_factory.mktemp("new"))
 
 
-def test_it_has_what_a_project_needs_and_no_placeholder(project: Path) -> None:
+def test_it_has_all_files_of_a_project_and_no_placeholder(project: Path) -> None:
     files = {str(each.relative_to(project)) for each in project.rglob("*") if each.is_file()}
     own = {name for name in files if not name.startswith("vendor/")}
     assert own == {
@@ -36,7 +36,7 @@ COMMIT = {"vcs": "git", "commit_id": "c0ffee"}
 
 
 def distribution(site: Path, info: str, files: dict[str, str], code: Path) -> Distribution:
-    """Metadata in a folder of its own, beside which `decanter` is this code."""
+    """Return a distribution of this code; its metadata is next to the link `decanter`."""
     (site / info).mkdir(parents=True)
     for name, text in files.items():
         (site / info / name).write_text(text)
@@ -68,8 +68,9 @@ def test_another_environment_gets_it_from_the_same_place(
     assert requirement([checkout, installed]) == line
 
 
-def test_what_is_installed_does_not_speak_for_other_code(tmp_path: Path) -> None:
-    """A checkout on the path, with an older one from an index behind it; and an editable one."""
+def test_the_metadata_of_other_code_is_ignored(tmp_path: Path) -> None:
+    """A checkout is first on the path, and an older version from an index is after it; or an
+    editable install."""
     older = distribution(tmp_path, "it-0.2.1.dist-info", WHEEL, tmp_path)
     assert requirement([older]) is None
     assert requirement([]) is None
@@ -119,14 +120,14 @@ def test_the_command_makes_it_in_the_current_folder(
 
 @pytest.mark.parametrize("name", ["", "1st", "my app", "a/b", "..", "a" * 33, "naïve"])
 def test_a_name_that_aws_would_refuse_is_refused(name: str, tmp_path: Path) -> None:
-    with pytest.raises(ProjectError, match="is no app's name"):
+    with pytest.raises(ProjectError, match="is not a valid app name"):
         create(name, tmp_path)
     assert [*tmp_path.iterdir()] == []
 
 
-def test_what_is_there_already_is_left_alone(tmp_path: Path) -> None:
+def test_an_existing_folder_is_not_changed(tmp_path: Path) -> None:
     (tmp_path / "hello").mkdir()
-    with pytest.raises(ProjectError, match="is there already: choose another name"):
+    with pytest.raises(ProjectError, match="already exists: choose another name"):
         create("hello", tmp_path)
 
 

@@ -14,7 +14,7 @@ PART = re.compile(r"(?<=<!-- commands -->\n).*?(?=<!-- end -->)", re.DOTALL)
 
 
 def text() -> str:
-    """A section for each command, with a table of its arguments."""
+    """Return a section for each command, with a table of its arguments."""
     return "\n" + "".join(section(command.name) for command in COMMANDS)
 
 

@@ -1,4 +1,4 @@
-"""No call to AWS leaves the machine: pytest runs on a project, watched at the socket."""
+"""No call to AWS leaves the machine: pytest runs in a project, and a hook records its sockets."""
 
 import os
 import socket
@@ -122,13 +122,13 @@ def refused(name):
     assert "with decanter.testing.aws_allowed('" in str(caught.value)
 
 
-def test_a_handler_is_told_of_its_table(websocket_client):
+def test_a_handlers_error_names_its_table(websocket_client):
     with pytest.raises(ConnectRefused, match="PutItem operation: .* no table 'games' in this test"):
         websocket_client.connect()
 
 
-def test_dynamodb_and_connections_without_a_client_say_to_open_one():
-    with pytest.raises(CallRefused, match="^DynamoDB PutItem to .* While a WebSocketClient is"):
+def test_without_a_client_the_error_says_to_open_one():
+    with pytest.raises(CallRefused, match="^DynamoDB PutItem to .* Open a WebSocketClient: it has"):
         app.GAMES.put_item(Item={"id": "a"})
     management = boto3.client("apigatewaymanagementapi", endpoint_url="https://ws.example.org")
     with pytest.raises(CallRefused, match="^ApiGatewayManagementApi DeleteConnection to ws.ex"):
@@ -159,14 +159,14 @@ def list_buckets(endpoint=None, proxies=None):
         boto3.client("s3", endpoint_url=endpoint, config=config).list_buckets()
 
 
-def test_the_settings_hosts_are_allowed(websocket_client_or_none):
+def test_the_ini_options_hosts_are_allowed(websocket_client_or_none):
     list_buckets("http://localstack:4566")
     list_buckets("http://eu.S3.test")
     with pytest.raises(CallRefused):
         list_buckets("http://eu.s4.test")
 
 
-def test_a_context_allows_hosts_and_no_more():
+def test_a_context_allows_only_its_hosts():
     with aws_allowed("*.s3.eu-central-1.amazonaws.com", "s3.eu-central-1.amazonaws.com"):
         list_buckets()
         with pytest.raises(CallRefused):
@@ -188,7 +188,7 @@ def websocket_client_or_none(request):
         return request.getfixturevalue("websocket_client")
 
 
-def test_this_machine_is_called_without_a_proxy():
+def test_calls_to_this_machine_use_no_proxy():
     list_buckets("http://127.0.0.1:9", {"http": "http://proxy.example.org:3128"})
 """
 
@@ -199,7 +199,7 @@ from botocore.exceptions import EndpointConnectionError
 from decanter.testing import CallRefused, WebSocketClient
 
 
-def test_a_call_goes_out(monkeypatch):
+def test_a_call_is_sent(monkeypatch):
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     with pytest.raises(EndpointConnectionError):
         app.boto3.client("s3").list_buckets()
@@ -243,8 +243,8 @@ except EndpointConnectionError:
 """
 
 
-def test_every_way_to_call_is_refused_with_one_error(tmp_path: Path) -> None:
-    """With and without an open client; from when conftest.py imports the app."""
+def test_each_kind_of_call_is_refused_with_one_error(tmp_path: Path) -> None:
+    """With and without an open client, from the time when conftest.py imports the app."""
     watched = Watched(tmp_path)
     done = watched.run(CALLS)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -261,7 +261,7 @@ def test_a_call_while_the_app_is_imported_is_refused(tmp_path: Path) -> None:
     assert watched.left == []
 
 
-def test_hosts_are_let_out_by_name_and_for_a_while(tmp_path: Path) -> None:
+def test_hosts_are_allowed_by_name_and_for_a_limited_time(tmp_path: Path) -> None:
     watched = Watched(tmp_path)
     watched.write("pytest.ini", "[pytest]\ndecanter_allowed_hosts = localstack *.s3.test\n")
     done = watched.run(WAYS_OUT)
@@ -273,7 +273,7 @@ def test_hosts_are_let_out_by_name_and_for_a_while(tmp_path: Path) -> None:
     ]
 
 
-def test_in_a_project_without_chalice_other_tests_are_left_alone(tmp_path: Path) -> None:
+def test_a_project_without_chalice_is_not_blocked(tmp_path: Path) -> None:
     watched = Watched(tmp_path, configured=False)
     done = watched.run(ALONE)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -281,7 +281,7 @@ def test_in_a_project_without_chalice_other_tests_are_left_alone(tmp_path: Path)
 
 
 def test_clients_older_than_the_test_client_and_explicit_proxies(tmp_path: Path) -> None:
-    """In a script, as unittest would; after the test client has closed, nothing is changed."""
+    """In a script, as with unittest. After the test client closes, the calls are as before."""
     watched = Watched(tmp_path)
     done = watched.script(OLDER)
     assert done.stdout.split() == ["refused", "answered", "answered", "off"], done.stderr
@@ -297,7 +297,7 @@ def connect(host: str, block: Block) -> None:
     check_event("socket.connect", (None, (host, 443)), block)
 
 
-def test_it_is_on_until_the_last_has_closed(block: Block) -> None:
+def test_the_block_is_on_until_the_last_user_ends(block: Block) -> None:
     connect("s3.amazonaws.com", block)
     first, second = block.on(), block.on()
     first.__enter__()
@@ -309,7 +309,7 @@ def test_it_is_on_until_the_last_has_closed(block: Block) -> None:
     connect("s3.amazonaws.com", block)
 
 
-def test_what_is_allowed_is_allowed_whoever_came_first(block: Block) -> None:
+def test_an_allowed_host_stays_allowed_in_a_later_block(block: Block) -> None:
     with block.allow("*.test"), block.on():
         assert block.allows("A.Test.")
         assert not block.allows("a.test.org")
@@ -318,12 +318,12 @@ def test_what_is_allowed_is_allowed_whoever_came_first(block: Block) -> None:
         assert not block.allows("a.test.org")
 
 
-def test_to_allow_a_list_without_hosts_allows_none(block: Block) -> None:
+def test_an_empty_list_allows_no_host(block: Block) -> None:
     with block.on(), block.allow():
         assert not block.allows("s3.amazonaws.com")
 
 
-def test_threads_older_than_the_block_are_in_it(block: Block) -> None:
+def test_the_block_applies_to_older_threads(block: Block) -> None:
     is_on, checked = threading.Event(), threading.Event()
     refused: list[CallRefused] = []
 
@@ -400,15 +400,13 @@ def test_every_event_that_reaches_aws_is_refused(
         ("http.client.send", (HTTPConnection("postgres"), iter([b"GET http://s3.amazonaws.com"]))),
     ],
 )
-def test_every_other_event_is_left_alone(
-    block: Block, event: str, arguments: tuple[Any, ...]
-) -> None:
+def test_every_other_event_is_allowed(block: Block, event: str, arguments: tuple[Any, ...]) -> None:
     with block.on():
         check_event(event, arguments, block)
 
 
 class Recorder(ThreadingHTTPServer):
-    """An HTTP server that redirects to AWS, and notes the requests that come."""
+    """An HTTP server that redirects to AWS and records its requests."""
 
     daemon_threads = True
 
@@ -450,7 +448,7 @@ def test_a_redirect_to_aws_is_not_followed(server: Recorder) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_a_proxy_on_this_machine_is_not_asked_for_aws(server: Recorder, scheme: str) -> None:
+def test_a_call_to_aws_through_a_local_proxy_is_refused(server: Recorder, scheme: str) -> None:
     proxy = {scheme: f"http://127.0.0.1:{server.server_port}"}
     opener = urllib.request.build_opener(urllib.request.ProxyHandler(proxy))
     with BLOCK.on(), pytest.MonkeyPatch.context() as patch:
@@ -461,8 +459,8 @@ def test_a_proxy_on_this_machine_is_not_asked_for_aws(server: Recorder, scheme: 
     assert server.requests == []
 
 
-def test_a_connection_that_was_open_before_takes_no_request() -> None:
-    """Such as one of a pool of urllib3's, when an integration test ran before."""
+def test_a_request_on_an_older_connection_is_refused() -> None:
+    """For example, in urllib3's pool after an integration test."""
     ours, theirs = socket.socketpair()
     kept = HTTPConnection("sqs.us-east-1.amazonaws.com")
     kept.sock = ours

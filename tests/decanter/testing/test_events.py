@@ -1,4 +1,4 @@
-"""The builders' events are what the gateway makes, with what a test sets."""
+"""The builders return the gateway's events, with the members that a test sets."""
 
 import pytest
 from chalice.app import Chalice, WebsocketEvent
@@ -7,7 +7,7 @@ from chalice.test import Client
 from decanter.testing import connect_event, disconnect_event, message_event
 
 
-def test_a_connect_event_has_what_the_client_sends() -> None:
+def test_a_connect_event_has_the_clients_handshake() -> None:
     event = connect_event(
         query={"a": ["1", "2"]}, headers={"X-Mine": "yes"}, subprotocols=["v1"], connectionId="Me"
     )
@@ -28,13 +28,13 @@ def test_a_message_event_has_the_body_and_a_route() -> None:
     assert "headers" not in event
 
 
-def test_a_disconnect_event_has_the_close() -> None:
+def test_a_disconnect_event_has_the_close_code_and_reason() -> None:
     context = disconnect_event(code=4000, reason="bye")["requestContext"]
     assert (context["disconnectStatusCode"], context["disconnectReason"]) == (4000, "bye")
 
 
-def test_chalices_own_client_takes_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")  # Chalice asks for one at each event
+def test_chalices_test_client_accepts_the_events(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")  # Chalice needs one for each event
     app = Chalice(app_name="own")
     app.experimental_feature_flags.update(["WEBSOCKETS"])
     bodies = []

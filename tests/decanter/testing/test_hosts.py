@@ -1,4 +1,4 @@
-"""Which hosts are this machine, and which are AWS's."""
+"""Hosts of this machine, hosts of AWS, and other hosts."""
 
 import pytest
 from botocore.session import Session
@@ -16,7 +16,7 @@ OTHERS += ["localhost.example.org", "myaws", "", "128.0.0.1", "fe80::1%eth0"]
 
 
 @pytest.mark.parametrize("host", [*HERE, *AWS, *OTHERS])
-def test_a_host_is_one_of_the_three(host: str) -> None:
+def test_the_kind_of_a_host(host: str) -> None:
     assert is_local(host) == (host in HERE)
     assert is_aws(host) == (host in AWS)
 
@@ -35,5 +35,5 @@ def test_the_domains_are_those_of_every_partition() -> None:
         ("\udcff", "\udcff"),
     ],
 )
-def test_a_name_is_as_it_is_looked_up(host: str | bytes, name: str) -> None:
+def test_a_host_has_one_normal_form(host: str | bytes, name: str) -> None:
     assert normal(host) == name

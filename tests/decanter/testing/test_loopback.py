@@ -1,4 +1,4 @@
-"""What listens while tests run."""
+"""The servers on the loopback interface while tests run."""
 
 import http.client
 import json
@@ -11,12 +11,12 @@ import pytest
 from decanter.testing.loopback import dynamodb_netloc, management_server
 
 
-def test_each_is_started_once() -> None:
+def test_each_server_starts_once() -> None:
     assert dynamodb_netloc() == dynamodb_netloc()
     assert management_server() is management_server()
 
 
-def test_connections_of_nobody_are_forbidden() -> None:
+def test_unknown_connections_are_forbidden() -> None:
     url = f"http://{management_server().netloc}/api/@connections/x"
     with pytest.raises(urllib.error.HTTPError) as caught, urllib.request.urlopen(url):
         pass
@@ -30,13 +30,11 @@ def test_connections_of_nobody_are_forbidden() -> None:
         ({"Host": "evil.example:{port}"}, "Host evil.example:{port} is not served"),
         ({"Host": "127.0.0.1"}, "Host 127.0.0.1 is not served"),
         ({"Origin": "null"}, "a page of null may not call @connections"),
-        ({"Host": "localhost:{port}"}, "Forbidden"),  # as nobody has the id that it asks for
+        ({"Host": "localhost:{port}"}, "Forbidden"),  # no client has this id
     ],
 )
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
-def test_what_a_page_sends_reaches_no_client(
-    headers: dict[str, str], message: str, method: str
-) -> None:
+def test_a_pages_post_reaches_no_client(headers: dict[str, str], message: str, method: str) -> None:
     port = management_server().server_port
     sent = {name: value.format(port=port) for name, value in headers.items()}
     with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=10)) as connection:
