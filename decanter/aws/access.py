@@ -21,7 +21,7 @@ Section = dict[str, Any]
 
 _STREAM_ACTIONS = ("logs:CreateLogStream", "logs:PutLogEvents")
 
-# What Lambda does with the function's role if the configuration asks for it. Neither kind of
+# Lambda uses the function's role for these if the configuration asks for it. Neither kind of
 # resource can be named in advance (AWS Lambda Developer Guide, "VPC" and "X-Ray").
 _VPC_ACTIONS = [
     "ec2:CreateNetworkInterface",

@@ -102,7 +102,7 @@ def _minor(runtime: str) -> int:
 
 Report = Callable[[str], None]
 
-# What no function imports: the packages' own tests, type stubs, command lines, C sources.
+# No function imports these: the packages' own tests, type stubs, command lines, C sources.
 _IDLE = shutil.ignore_patterns(
     "__pycache__", "tests", "bin", "*.pyc", "*.pyi", "*.pyx", "*.pxd", "*.c", "*.h"
 )

@@ -47,7 +47,7 @@ class Inventory:
 
     Args:
         aws: the account and region.
-        count: whether to count a table's items, which reads all of them.
+        count: True to count a table's items, which reads all of them.
     """
 
     def __init__(self, aws: AWS, *, count: bool = False) -> None:

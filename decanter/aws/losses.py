@@ -41,7 +41,7 @@ _KEYS = ("AWS::ApiGateway::ApiKey", "AWS::ApiGateway::ClientCertificate")
 # A change set says that a nested stack changes, but not what changes in it.
 NESTED = ("AWS::CloudFormation::Stack", "AWS::Serverless::Application")
 
-# What happens to the existing resource, by the change set's word for it.
+# The end of the existing resource, by the change set's word for it.
 _FATES = {
     "Delete": "deleted",
     "Retain": "left on AWS, outside the stack",

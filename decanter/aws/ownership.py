@@ -71,7 +71,7 @@ class Claim:
     adopt: str | None = None
 
     def check_name(self, name: str) -> None:
-        """Refuse to adopt any stack but the one that the command changes.
+        """Refuse to adopt a stack that the command does not change.
 
         Raises:
             AWSError: `--adopt` names another.

@@ -87,14 +87,14 @@ def run(args: argparse.Namespace) -> int:
 
 @dataclass(frozen=True)
 class Order:
-    """What to provision, and how.
+    """The arguments of a provision run.
 
     Attributes:
         bucket: the S3 bucket for code and template.
         stack: the stack's name.
         out: the folder for the package.
         parameters: the template's parameters, each `NAME=VALUE`.
-        wait: whether to follow the stack to the end.
+        wait: True to follow the stack to the end.
         adopt: the name of an unmarked stack that belongs to the stage, or None.
         allow_loss: the logical ids of resources with data that may be removed or replaced.
     """

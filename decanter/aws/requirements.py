@@ -26,7 +26,7 @@ _PLACE = re.compile(r"(.*?)(?:\[([^\]]*)\])?(?:#(\S*))?(?:\s+;.*|\s+--.*)?")
 
 @dataclass(frozen=True)
 class Requirements:
-    """What pip should install, without Decanter.
+    """The requirements for pip, without Decanter.
 
     Attributes:
         lines: the lines of requirements.txt and of the files that it includes.
@@ -89,7 +89,7 @@ def extras_of_decanter(line: str, project: Path) -> frozenset[str] | None:
     if named and not (text != line and (project / named[1]).is_dir()):
         return _extras(named[2]) if _canonical(named[1]) == DISTRIBUTION else None
     place = _PLACE.fullmatch(text)
-    assert place is not None  # every part but the first may be absent
+    assert place is not None  # only the first part is always there
     egg = _NAMED.match((place[3] or "").rpartition("egg=")[2])
     if egg and _canonical(egg[1]) == DISTRIBUTION:
         return _extras(place[2] or egg[2])

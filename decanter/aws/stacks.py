@@ -65,7 +65,7 @@ class Stack:
 
     @property
     def url(self) -> str | None:
-        """The WebSocket URL in its outputs: ours, or Chalice's."""
+        """The WebSocket URL in its outputs, from Decanter's output or Chalice's."""
         own = self.outputs.get("APIGatewayURL")
         return own or next((v for v in self.outputs.values() if v.startswith("wss://")), None)
 

@@ -80,7 +80,7 @@ def claimed(
     """Return the existing tables, after a check that each belongs to the stage.
 
     Args:
-        action: what is to be done with them.
+        action: create, delete or status.
         aws: the account and region.
         tables: those that the app declares.
         adopt: the name of an untagged table that belongs to the stage, or None.

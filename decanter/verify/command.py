@@ -52,8 +52,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--format",
         choices=sorted(FORMATS),
         default="text",
-        help="of the report on standard output; each rule is told as it is looked at, of text "
-        "there, else on standard error (default: %(default)s)",
+        help="of the report on standard output; text prints each rule when it is checked, the "
+        "other formats print that on standard error (default: %(default)s)",
     )
     parser.add_argument(
         "--timeout",

@@ -51,7 +51,7 @@ def _module(aws_environment: None, monkeypatch: pytest.MonkeyPatch) -> ModuleTyp
     return module
 
 
-def test_the_package_has_neither_chalice_nor_the_tool(package: Path) -> None:
+def test_the_package_is_without_chalice_and_the_tool(package: Path) -> None:
     names = ("boto3", "chalice", "decanter.cli", "decanter.runtime", "moto", "pynamodb")
     assert invoke(package, ("probe.found", {"names": names})) == [["decanter.runtime", "pynamodb"]]
 

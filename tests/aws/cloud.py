@@ -25,7 +25,7 @@ READING = ("Describe", "Get", "Head", "List")
 class Call:
     """A call as it arrived: the service that it was signed for, and its operation.
 
-    REST services have no operation in the request; theirs is `METHOD /path`.
+    The requests of REST services do not name an operation; here it is `METHOD /path`.
     """
 
     service: str

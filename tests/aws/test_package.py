@@ -93,7 +93,7 @@ def test_the_local_gateway_runs_it(unpacked: Path, tmp_path: Path) -> None:
 
 
 def test_an_app_without_the_framework_is_packaged_too(tmp_path: Path) -> None:
-    """It has neither requirements nor chalicelib/; a second run gives the same result."""
+    """It has no requirements and no chalicelib/; a second run gives the same result."""
     app = (
         "from chalice import Chalice\napp = Chalice(app_name='it')\n"
         "@app.route('/')\ndef index(): pass\n"

@@ -1,4 +1,4 @@
-"""A page of the console in a headless Chromium, beside a gateway that serves this project's app."""
+"""A page of the console in a headless Chromium, and a gateway that serves this project's app."""
 
 import contextlib
 import os

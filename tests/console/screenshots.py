@@ -35,7 +35,7 @@ def send(page: Page, data: object) -> None:
 
 
 def converse(page: Page) -> None:
-    """What the pictures show: two connections, a few messages, JSON unfolded in one of them."""
+    """Make the content of the pictures: two connections, a few messages, JSON unfolded in one of them."""
     send(page, "hello world !")
     page.wait(f"{texts(frames('B'))}.length === 1 && {POSTS}.length === 1")
     send(page, WINE)
@@ -72,7 +72,7 @@ RAN = "#activity .happened[data-kind=ran][data-route=bid]"
 
 
 def fail(page: Page) -> None:
-    """What the pictures show: a route that raised, its invocation unfolded."""
+    """Make the content of the pictures: a route that raised, its invocation unfolded."""
     page.type("#message", '{"action":"bid","item":"vase","amount":-1}')
     page.press("Enter")
     page.wait(f"{texts(RAN)}.length === 1")

@@ -95,7 +95,7 @@ def test_invocations_are_shown_as_they_happen(page: Page) -> None:
     assert all(took.endswith(" ms") for took in page.evaluate(texts(f"{rows} .took")))
 
 
-def test_what_was_asked_for_where_nothing_is_is_shown_with_the_right_address(
+def test_a_request_to_an_unknown_address_is_shown_with_the_right_address(
     page: Page, service: Service
 ) -> None:
     with pytest.raises(HTTPError, match="403") as refused:
@@ -108,7 +108,7 @@ def test_what_was_asked_for_where_nothing_is_is_shown_with_the_right_address(
     assert shown == ["refused", f"GET /v2: the WebSocket API is at {address}", "403"]
 
 
-def test_what_a_failed_invocation_printed_is_shown_with_it(page: Page) -> None:
+def test_a_failed_invocation_is_shown_with_its_output(page: Page) -> None:
     """Other lines only where everything is shown."""
     entries = [
         {"kind": "log", "time": 1, "function": "f", "request": "other", "line": "fine"},
@@ -131,7 +131,7 @@ def test_what_a_failed_invocation_printed_is_shown_with_it(page: Page) -> None:
 
 @pytest.fixture(name="elsewhere")
 def _elsewhere() -> Iterator[str]:
-    """A WebSocket server that is no gateway: it chooses `v2`, sends a binary frame, and echoes."""
+    """Another WebSocket server than the gateway: it chooses `v2`, sends a binary frame, and echoes."""
 
     def talk(peer: ServerConnection) -> None:
         peer.send(b"\x00\xff")
@@ -227,7 +227,7 @@ def test_delays_double_up_to_half_a_minute_with_jitter(modules: Page) -> None:
 
 
 def test_a_handshake_is_taken_for_ones_own_only_if_it_was_alone(modules: Page) -> None:
-    """A browser is not told its connection's id: better none in the panel than another's."""
+    """A browser does not get its connection's id; the panel must not show the id of another."""
     script = (
         "import('/identity.js').then(({Handshakes}) => {"
         " const handshakes = new Handshakes(); const settle = handshakes.watch();"

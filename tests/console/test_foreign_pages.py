@@ -1,4 +1,4 @@
-"""What a hostile web page in a real browser gets from the ports that are open on this machine.
+"""A hostile web page in a real browser, and the open ports of this machine.
 
 The page comes from another server: its requests are those of a page elsewhere. Or it has rebound
 its name: it was loaded as a page of `evil.example` on the very port that it attacks, and that name
@@ -34,7 +34,7 @@ CONNECT = (
     " socket.onerror = () => resolve('refused') }})"
 )
 UNREACHED = "TypeError"
-"""What `fetch` says of an answer that the page may not read, or of a preflight that failed."""
+"""The error of `fetch` for an answer that the page may not read, and for a failed preflight."""
 
 
 class _Attacker(BaseHTTPRequestHandler):
@@ -116,7 +116,7 @@ class Attack:
         return own
 
     def fetch(self, url: str, **options: Any) -> Any:
-        """What the page sees of a request: its answer's type and status, or the error."""
+        """Return the page's view of a request: the answer's type and status, or the error."""
         return self.page.evaluate(
             FETCH.format(url=json.dumps(url), options=json.dumps({"method": "POST", **options}))
         )
@@ -125,12 +125,12 @@ class Attack:
         return self.page.evaluate(CONNECT.format(url=json.dumps(url)))
 
 
-def test_the_database_is_neither_read_nor_changed(victim: Victim, page: Attack) -> None:
+def test_the_database_is_not_read_or_changed(victim: Victim, page: Attack) -> None:
     url = page.on(victim.database)
     refused = "basic 403" if page.rebound else UNREACHED
     assert page.fetch(f"{url}/", headers=LIST, body="{}") == refused
     assert page.fetch(f"{url}/", headers=DELETE, body=TABLE) == refused
-    # What a form sends needs no preflight, and moto would take the operation from the body.
+    # A form needs no preflight, and moto would take the operation from its body.
     simple = {"headers": {"Content-Type": "text/plain"}, "body": TABLE, "mode": "no-cors"}
     opaque = "basic 403" if page.rebound else "opaque 0"
     assert page.fetch(f"{url}/", **simple) == opaque

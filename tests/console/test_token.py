@@ -109,7 +109,7 @@ def _parrot() -> Iterator[str]:
         thread.join()
 
 
-def test_what_a_server_repeats_is_not_shown(page: Page, parrot: str) -> None:
+def test_a_token_that_a_server_repeats_is_not_shown(page: Page, parrot: str) -> None:
     connect_with(page, parrot, "s3cret.t0ken")
     page.wait(f"{text(STATE)} === 'connected, (the token)'")
     page.type("#message", "bye")
@@ -125,7 +125,7 @@ def test_what_a_server_repeats_is_not_shown(page: Page, parrot: str) -> None:
         ("v1 s3cret", "s3cret", "the token is also one of the subprotocols"),
     ],
 )
-def test_what_is_no_token_is_said_without_it(
+def test_an_invalid_token_is_reported_without_its_text(
     page: Page, parrot: str, protocols: str, token: str, said: str
 ) -> None:
     page.click(".connection .toggle")

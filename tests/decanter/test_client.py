@@ -20,7 +20,7 @@ from tests.support.peers import PATIENCE_SECONDS, Peer, PseudoTerminal, command,
 
 
 class TestRequest:
-    """What the opening request carries."""
+    """The content of the opening request."""
 
     def test_carries_headers_subprotocol_and_origin(self) -> None:
         arguments = ["--header", "Authorization: Bearer a:b", "--header", "X-Two:2"]
@@ -105,7 +105,7 @@ class TestErrors:
         expected = f"cannot connect to {url}: Connection refused; is the server running?\n"
         assert capsys.readouterr() == ("", f"decanter: error: {expected}")
 
-    def test_says_that_the_peer_is_no_websocket_server(
+    def test_says_that_the_peer_is_not_a_websocket_server(
         self, capsys: pytest.CaptureFixture[str]
     ) -> None:
         def greet() -> None:
@@ -176,7 +176,7 @@ def test_a_header_value_keeps_its_colons() -> None:
         ("ws://host/a@b", "ws://host/a@b"),
     ],
 )
-def test_what_may_be_secret_is_not_shown(url: str, shown: str) -> None:
+def test_possible_secrets_are_not_shown(url: str, shown: str) -> None:
     assert without_secrets(url) == shown
 
 
@@ -204,7 +204,7 @@ class TestPipe:
             assert converse(peer.url, lines="a\r\nb\r\n").stdout == "a\nb\n"
 
     def test_waits_after_the_last_line_until_the_server_closes(self) -> None:
-        """What comes after the end of input is still printed; --wait is only the longest wait."""
+        """Messages after the end of input are still printed; --wait is only the longest wait."""
 
         def answer_late(connection: ServerConnection) -> None:
             connection.recv()
@@ -254,7 +254,7 @@ class TestTerminal:
             terminal.expect(r"> ")
             yield terminal
 
-    def test_suggests_nothing_for_a_server_that_is_no_gateway(self) -> None:
+    def test_suggests_nothing_for_other_servers_than_the_gateway(self) -> None:
         with Peer(echo).running() as peer, (terminal := PseudoTerminal(peer)).open():
             terminal.expect(r"Ctrl-D leaves\r\n\r\x1b\[Keach line is sent as a message\r\n> ")
 

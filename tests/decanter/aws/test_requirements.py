@@ -131,7 +131,7 @@ def test_lines_are_joined_and_comments_removed_as_in_pip(tmp_path: Path) -> None
 
 
 def test_a_missing_file_is_a_one_line_error(tmp_path: Path) -> None:
-    with pytest.raises(ProjectError, match=r"requirements\.txt names .*base\.txt, which does not"):
+    with pytest.raises(ProjectError, match=r"requirements\.txt names .*base\.txt"):
         write(tmp_path, requirements="-r base.txt\n")
 
 
