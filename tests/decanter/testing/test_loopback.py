@@ -29,7 +29,7 @@ def test_connections_of_nobody_are_forbidden() -> None:
     [
         ({"Host": "evil.example:{port}"}, "Host evil.example:{port} is not served"),
         ({"Host": "127.0.0.1"}, "Host 127.0.0.1 is not served"),
-        ({"Origin": "null"}, "a page of null may not call @connections"),
+        ({"Origin": "null"}, "a page from null may not call @connections"),
         ({"Host": "localhost:{port}"}, "Forbidden"),  # as nobody has the id that it asks for
     ],
 )
