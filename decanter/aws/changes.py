@@ -183,7 +183,7 @@ def refuse_busy(stack: Stack) -> None:
 
 
 def _parameters(change: Change) -> list[dict[str, Any]]:
-    """Return a change set's parameters: the given values, and the others with their previous values."""
+    """Return a change set's parameters: given values, and previous values for the others."""
     return [
         *({"ParameterKey": k, "ParameterValue": v} for k, v in change.parameters.items()),
         *({"ParameterKey": name, "UsePreviousValue": True} for name in change.kept),

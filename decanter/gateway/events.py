@@ -1,4 +1,4 @@
-"""The shapes that API Gateway gives to WebSocket handlers: events, ids, times.
+"""The events that API Gateway sends to WebSocket handlers, with their ids and times.
 
 Sources: API Gateway Developer Guide, "WebSocket API mapping template reference" and "Set up
 WebSocket API integration requests"; key sets and letter case as in events logged from AWS.
@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 API_ID = "localapi00"
-"""The API id in every local event: ten letters and digits, as AWS makes them."""
+"""The API id in every local event: ten letters and digits, as on AWS."""
 
 MONTHS = "JanFebMarAprMayJunJulAugSepOctNovDec"
 
@@ -25,36 +25,36 @@ MakeId = Callable[[], str]
 
 
 def new_id() -> str:
-    """A connection, request or message id: 11 random bytes in URL-safe base64, ending in `=`."""
+    """Return a connection, request or message id: 11 random bytes in URL-safe base64, with `=`."""
     return base64.urlsafe_b64encode(os.urandom(11)).decode()
 
 
 def milliseconds(seconds: float) -> int:
-    """Epoch seconds as whole epoch milliseconds."""
+    """Return epoch seconds as whole epoch milliseconds."""
     return int(seconds * 1000)
 
 
 def clf_time(epoch_milliseconds: int) -> str:
-    """The instant as `requestTime` has it, in UTC: `19/Feb/2024:07:21:46 +0000`."""
+    """Return the instant in the format of `requestTime`, in UTC: `19/Feb/2024:07:21:46 +0000`."""
     moment = time.gmtime(epoch_milliseconds // 1000)
     month = MONTHS[3 * moment.tm_mon - 3 : 3 * moment.tm_mon]
     return time.strftime(f"%d/{month}/%Y:%H:%M:%S +0000", moment)
 
 
 def iso_time(epoch_milliseconds: int) -> str:
-    """The instant as GET @connections has it: `2024-02-19T07:21:46.123Z`."""
+    """Return the instant in the format of GET @connections: `2024-02-19T07:21:46.123Z`."""
     seconds, rest = divmod(epoch_milliseconds, 1000)
     return time.strftime(f"%Y-%m-%dT%H:%M:%S.{rest:03d}Z", time.gmtime(seconds))
 
 
 @dataclass(frozen=True, slots=True)
 class Handshake:
-    """What a client sent to open a connection.
+    """A client's request to open a connection.
 
     Attributes:
-        headers: names in the client's own letter case, values, in order.
+        headers: names and values in order; names in the client's own letter case.
         query: the raw query string, without the question mark.
-        host: what the client asked for: the `Host` header's value.
+        host: the value of the `Host` header.
         source_ip: the peer's address.
         port: the port that the gateway listens on.
     """
@@ -66,26 +66,26 @@ class Handshake:
     port: int = 80
 
     def header(self, name: str) -> str | None:
-        """The last value of a header, looked up without regard to letter case."""
+        """Return the last value of a header; letter case is ignored."""
         values = [value for key, value in self.headers if key.lower() == name.lower()]
         return values[-1] if values else None
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who connected, as every event of the connection says it."""
+    """The `identity` of every event of a connection."""
 
     source_ip: str
     user_agent: str | None = None
 
     def to_dict(self) -> dict[str, str]:
-        """`userAgent` is there only if the client sent one."""
+        """Return it as in an event; without `userAgent` if the client sent none."""
         agent = {} if self.user_agent is None else {"userAgent": self.user_agent}
         return {**agent, "sourceIp": self.source_ip}
 
 
 def multi(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
-    """All values of each name, in order."""
+    """Return all values of each name, in order."""
     values: dict[str, list[str]] = {}
     for name, value in pairs:
         values.setdefault(name, []).append(value)
@@ -93,13 +93,13 @@ def multi(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
 
 
 def last(values: dict[str, list[str]]) -> dict[str, str]:
-    """The last value of each name."""
+    """Return the last value of each name."""
     return {name: several[-1] for name, several in values.items()}
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionContext:
-    """What all events of one connection share; `connected_at` is epoch milliseconds."""
+    """The facts in all events of one connection; `connected_at` is epoch milliseconds."""
 
     connection_id: str
     connected_at: int
@@ -117,7 +117,7 @@ class EventMaker:
     api_id: str = API_ID
 
     def connect(self, context: ConnectionContext, handshake: Handshake) -> Event:
-        """The CONNECT event: the handshake's headers and query."""
+        """Return the CONNECT event, with the handshake's headers and query."""
         headers = multi(self._headers(handshake))
         query = multi(parse_qsl(handshake.query, keep_blank_values=True))
         with_query = (
@@ -134,13 +134,13 @@ class EventMaker:
         }
 
     def message(self, context: ConnectionContext, route_key: str, body: str) -> Event:
-        """The MESSAGE event: the body as it came, no headers."""
+        """Return the MESSAGE event: the body unchanged, no headers."""
         request_context = self._request_context(context, "MESSAGE", route_key)
         request_context["messageId"] = self.make_id()
         return {"requestContext": request_context, "body": body, "isBase64Encoded": False}
 
     def disconnect(self, context: ConnectionContext, code: int, reason: str) -> Event:
-        """The DISCONNECT event, with the four headers that API Gateway makes up for it."""
+        """Return the DISCONNECT event, with the four headers that API Gateway adds to it."""
         headers = {
             "Host": self.domain_name,
             "x-api-key": "",
@@ -173,7 +173,7 @@ class EventMaker:
         self, context: ConnectionContext, event_type: str, route_key: str
     ) -> dict[str, Any]:
         request_id = self.make_id()
-        # A clock that was set back must not put an event before its own connection.
+        # If the clock was set back, an event must still not precede its own connection.
         now = max(milliseconds(self.clock()), context.connected_at)
         return {
             "routeKey": route_key,

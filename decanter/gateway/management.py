@@ -1,4 +1,4 @@
-"""The management API, `/{stage}/@connections/{connectionId}`, as boto3 and Chalice meet it.
+"""The management API, `/{stage}/@connections/{connectionId}`, for boto3 and Chalice.
 
 Sources: botocore's service model apigatewaymanagementapi/2018-11-29; the letter case of
 `x-amzn-ErrorType` and the 400 for a malformed id as seen on AWS.
@@ -12,7 +12,7 @@ from decanter.gateway.rules import Gateway
 
 
 def error(status: int, kind: str, message: str) -> Response:
-    """An error as botocore parses it: without the header it is no exception of its own."""
+    """Return an error as botocore parses it: it finds the exception by the header."""
     return json_response(status, {"message": message}, ("x-amzn-ErrorType", kind))
 
 
@@ -25,12 +25,12 @@ FAILED = error(500, "InternalServerErrorException", "Internal server error")
 
 
 def is_management_path(path: str) -> bool:
-    """Whether a path, with or without a stage, means @connections (the Go SDK sends `%40`)."""
+    """True if a path, with or without a stage, means @connections (the Go SDK sends `%40`)."""
     return any(part in ("@connections", "%40connections") for part in path.lower().split("/")[1:3])
 
 
 def connection_id_in(path: str, stage: str) -> str | None:
-    """The connection id of `/{stage}/@connections/{id}`, decoded once; None for another path."""
+    """Return the id in `/{stage}/@connections/{id}`, decoded once; None for another path."""
     parts = path.split("/", 3)
     if len(parts) != 4 or parts[1] != stage or unquote(parts[2]) != "@connections":
         return None
@@ -38,8 +38,8 @@ def connection_id_in(path: str, stage: str) -> str | None:
 
 
 def of_a_page(origin: str) -> str:
-    """Why a call with an `Origin` is refused, in one line: only a browser sends one."""
-    return f"a page of {origin[:100]} may not call @connections"
+    """Return why a call with an `Origin` is refused, in one line: only browsers send one."""
+    return f"a page from {origin[:100]} may not call @connections"
 
 
 def answer(gateway: Gateway, method: str, path: str, authorization: str, body: bytes) -> Response:
@@ -49,7 +49,8 @@ def answer(gateway: Gateway, method: str, path: str, authorization: str, body: b
         gateway: the connections.
         method: POST sends, GET describes, DELETE closes.
         path: as on the request line, without the query.
-        authorization: the header's value; only its presence and kind are checked, no signature.
+        authorization: the header's value; only its presence and kind are checked, not its
+            signature.
         body: the message to send.
     """
     connection_id = connection_id_in(path, gateway.api.stage)
@@ -67,7 +68,7 @@ def answer(gateway: Gateway, method: str, path: str, authorization: str, body: b
 
 
 def _post(gateway: Gateway, connection: Connection, body: bytes) -> Response:
-    if not _is_utf8(body):  # our choice: a text frame must be UTF-8, and a client would be closed
+    if not _is_utf8(body):  # our choice: text frames must be UTF-8
         return error(400, "BadRequestException", "The message is not valid UTF-8")
     return Response(200) if gateway.send(connection, body) else TOO_MANY
 

@@ -1,4 +1,4 @@
-"""What the gateway's rules speak of: the API, its limits, connections, invocations."""
+"""The types of the gateway's rules: the API, its limits, connections, invocations."""
 
 import enum
 import re
@@ -16,25 +16,25 @@ CONNECTION_ID = re.compile(r"[A-Za-z0-9_-]{15}=")
 
 
 class Outlet(Protocol):
-    """The way to one client, lent by the shell."""
+    """The connection to one client, provided by the shell."""
 
     @property
     def is_clogged(self) -> bool:
-        """Whether much of what was sent still waits for the client to read."""
+        """True if most of the buffer still waits for the client to read."""
 
     def send(self, data: bytes) -> bool:
-        """Send one text message; False, and nothing sent, if the client's buffer is full."""
+        """Send one text message. If the client's buffer is full, send nothing and return False."""
 
     def close(self, code: int, reason: str) -> None:
         """Start the closing handshake."""
 
     def abort(self) -> None:
-        """Drop the connection as it is."""
+        """Drop the connection without a closing handshake."""
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A route: the function it targets, and whether a route response makes it two-way."""
+    """A route: its function, and whether a route response returns the function's result."""
 
     function: str
     two_way: bool = False
@@ -42,12 +42,12 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Api:
-    """What is deployed.
+    """The deployed API.
 
     Attributes:
         stage: the stage's name, the first part of every path.
         routes: by route key.
-        selection_expression: how a message's route key is found.
+        selection_expression: the expression that selects a message's route key.
         http_routes: the paths of the same app's HTTP routes.
     """
 
@@ -64,17 +64,17 @@ class Limits:
     idle_seconds: float = 600
     age_seconds: float = 7200
     stalled_seconds: float = 10
-    """How long a client whose buffer is full may go on without reading (our choice)."""
+    """The time until a client with a full buffer that does not read is dropped (our choice)."""
 
 
 class Phase(enum.Enum):
-    """Where a connection is in its life."""
+    """A connection's phase of life."""
 
     CONNECTING = "connecting"
-    """The connect handler runs; the client is not open, @connections says 410."""
+    """The connect handler runs; the client is not open, and @connections answers 410."""
     OPEN = "open"
     CLOSED = "closed"
-    """Closing or closed: no longer known to @connections."""
+    """Closing or closed: unknown to @connections."""
 
 
 @dataclass(eq=False, slots=True)
@@ -98,7 +98,7 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class Invocation:
-    """An event for a function, and what its outcome will concern."""
+    """An event for a function, and the connection and route that its outcome affects."""
 
     function: str
     route_key: str
@@ -118,7 +118,7 @@ class Invocation:
 
 @dataclass(frozen=True, slots=True)
 class Accept:
-    """Answer the handshake with 101, and with this subprotocol if there is one."""
+    """Answer the handshake with 101, and with this subprotocol if it is not None."""
 
     subprotocol: str | None = None
 

@@ -18,18 +18,18 @@ class Response:
 
 
 def json_response(status: int, value: Any, *headers: tuple[str, str]) -> Response:
-    """A response with a JSON body."""
+    """Return a response with a JSON body."""
     body = json.dumps(value).encode()
     return Response(status, body, (("Content-Type", "application/json"), *headers))
 
 
 def message(status: int, text: str) -> Response:
-    """API Gateway's own answer to what it does not serve: `{"message": …}`."""
+    """Return API Gateway's own error response: `{"message": …}`."""
     return json_response(status, {"message": text})
 
 
 def phrase(status: int) -> str:
-    """The standard phrase of a status, empty where there is none."""
+    """Return the standard phrase of a status; empty if there is none."""
     try:
         return http.HTTPStatus(status).phrase
     except ValueError:

@@ -1,4 +1,4 @@
-"""How an invocation ends, and what API Gateway makes of a Lambda proxy result."""
+"""The outcome of an invocation, and API Gateway's reading of a Lambda proxy result."""
 
 import enum
 import re
@@ -8,7 +8,7 @@ from typing import Any
 PROXY_RESULT_KEYS = {"statusCode", "headers", "multiValueHeaders", "body", "isBase64Encoded"}
 
 TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-"""What a header's name, a method, a subprotocol may be (RFC 9110, section 5.6.2)."""
+"""The syntax of a header's name, a method, a subprotocol (RFC 9110, section 5.6.2)."""
 
 
 class Failure(enum.Enum):
@@ -17,7 +17,7 @@ class Failure(enum.Enum):
     RAISED = enum.auto()
     """The handler raised, or its result could not be marshalled."""
     DIED = enum.auto()
-    """The process ended under the handler."""
+    """The process ended while the handler ran."""
     TIMED_OUT = enum.auto()
     """The integration timeout passed; the handler may still be running."""
 
@@ -33,7 +33,7 @@ Outcome = Returned | Failure
 
 
 def is_proxy_result(value: Any) -> bool:
-    """Whether API Gateway accepts this as a Lambda proxy result: no unknown keys, a status."""
+    """True if API Gateway accepts it as a Lambda proxy result: no unknown keys, a status."""
     if not isinstance(value, dict) or not value.keys() <= PROXY_RESULT_KEYS:
         return False
     status = value.get("statusCode")
@@ -46,7 +46,7 @@ def is_proxy_result(value: Any) -> bool:
 
 
 def connect_status(outcome: Outcome) -> int:
-    """The HTTP status that a connect handler's outcome means to the client."""
+    """Return the HTTP status of the handshake for a connect handler's outcome."""
     if outcome is Failure.TIMED_OUT:
         return 504
     if not isinstance(outcome, Returned) or not is_proxy_result(outcome.value):
@@ -59,7 +59,7 @@ def connect_status(outcome: Outcome) -> int:
 
 
 def header(outcome: Outcome, name: str) -> str | None:
-    """A response header of a result, from either of its header maps, in any letter case."""
+    """Return a response header of a result, from either header map, in any letter case."""
     if not isinstance(outcome, Returned):
         return None
     single = outcome.value.get("headers") or {}

@@ -1,8 +1,8 @@
 """API Gateway's rules for a WebSocket API, without a socket.
 
-The gateway says which handler gets which event and what its outcome does. A shell (the sockets of
-`decanter.local`, or a unit test's own process) brings handshakes, messages and ends of sockets,
-runs the handlers, and lends each connection an `Outlet` to its client.
+The gateway decides which handler gets which event, and what its outcome does. A shell (the sockets
+of `decanter.local`, or a unit test's own process) reports handshakes, messages and the end of
+sockets, runs the handlers, and provides an `Outlet` for each connection.
 """
 
 import time
@@ -35,20 +35,20 @@ REFUSALS = {403: "Forbidden", 502: "Internal server error", 504: "Endpoint reque
 
 
 def error_frame(message: str, connection_id: str, request_id: str) -> str:
-    """An error frame, with the spacing seen in published transcripts: loose, then tight."""
+    """Return an error frame, with the spacing of published transcripts: loose, then tight."""
     ids = f'"connectionId":"{connection_id}", "requestId":"{request_id}"'
     return f'{{"message": "{message}", {ids}}}'
 
 
 def refusal(status: int, connection_id: str, request_id: str) -> dict[str, str]:
-    """The JSON body of a refused handshake (our choice: none is published)."""
+    """Return the JSON body of a refused handshake (our choice: none is published)."""
     text = REFUSALS.get(status) or phrase(status)
     return {"message": text, "connectionId": connection_id, "requestId": request_id}
 
 
 @dataclass(slots=True)
 class Gateway:
-    """The connections of one API stage and the rules they live by."""
+    """The connections of one API stage, and their rules."""
 
     api: Api
     events: EventMaker
@@ -63,10 +63,10 @@ class Gateway:
         self._select = compile_expression(self.api.selection_expression)
 
     def deploy(self, api: Api) -> None:
-        """Put another API in place of this one; open connections stay, and meet its routes.
+        """Replace the API. Open connections stay open and use its routes.
 
         Raises:
-            ValueError: its selection expression is none; the API is as it was.
+            ValueError: its selection expression is invalid; the API is unchanged.
         """
         self._select = compile_expression(api.selection_expression)
         self.api = api
@@ -74,7 +74,7 @@ class Gateway:
     # -- connecting -------------------------------------------------------------------------
 
     def connect(self, handshake: Handshake) -> tuple[Connection, Invocation | None]:
-        """A client asks to connect; without a connect handler, `connected` may follow at once."""
+        """Handle a handshake. Without a connect handler, call `connected` next."""
         identity = Identity(handshake.source_ip, handshake.header("user-agent"))
         now = milliseconds(self.clock())
         context = ConnectionContext(self.events.make_id(), now, identity)
@@ -90,7 +90,7 @@ class Gateway:
     def connected(
         self, connection: Connection, invocation: Invocation | None, outcome: Outcome
     ) -> Accept | Refuse:
-        """The connect handler is done: open the connection or refuse it."""
+        """Open or refuse the connection, after the connect handler."""
         status = connect_status(outcome)
         if 200 <= status < 300:
             connection.phase = Phase.OPEN
@@ -102,7 +102,7 @@ class Gateway:
     # -- messages ---------------------------------------------------------------------------
 
     def message(self, connection: Connection, body: str) -> Invocation | None:
-        """A text message came in: the invocation of its route, or None and the Forbidden frame."""
+        """Return the invocation of a message's route, or None after sending the Forbidden frame."""
         self._touch(connection)
         key = self._route_key(body)
         route = self.api.routes.get(key)
@@ -113,7 +113,7 @@ class Gateway:
         return Invocation(route.function, key, event, two_way=route.two_way)
 
     def answered(self, connection: Connection, invocation: Invocation, outcome: Outcome) -> None:
-        """A message's handler is done: tell the client, where API Gateway does."""
+        """Send the client the outcome of a message's handler, if API Gateway does."""
         if outcome is Failure.TIMED_OUT:
             text = "Endpoint request timed out"
         elif not isinstance(outcome, Returned) or not is_proxy_result(outcome.value):
@@ -125,7 +125,7 @@ class Gateway:
         self._tell(connection, error_frame(text, connection.id, invocation.request_id))
 
     def _route_key(self, body: str) -> str:
-        """The message's route key; a client cannot select `$connect` or `$disconnect`."""
+        """Return the message's route key; a client cannot select `$connect` or `$disconnect`."""
         try:
             selected = self._select(parse(body))
         except NotJsonError:
@@ -145,7 +145,7 @@ class Gateway:
             connection.outlet.close(code, reason)
 
     def closed(self, connection: Connection, code: int, reason: str) -> Invocation | None:
-        """The socket of an accepted connection has closed: the disconnect handler's event."""
+        """Return the disconnect handler's event, after the socket of a connection has closed."""
         self._forget(connection)
         route = self.api.routes.get("$disconnect")
         if route is None:
@@ -155,7 +155,7 @@ class Gateway:
         return Invocation(route.function, "$disconnect", event)
 
     def sweep(self) -> float:
-        """Close what is idle or old, drop who does not read; seconds until the next one is due."""
+        """Close idle and old connections, drop stalled ones. Return the seconds until the next."""
         now = self.monotonic()
         limits = self.limits
         wait = min(limits.idle_seconds, limits.age_seconds, limits.stalled_seconds)
@@ -190,10 +190,10 @@ class Gateway:
         connection.phase = Phase.CLOSED
         self.connections.pop(connection.id, None)
 
-    # -- towards the client -----------------------------------------------------------------
+    # -- to the client ----------------------------------------------------------------------
 
     def find(self, connection_id: str) -> Connection | None:
-        """The open connection of this id."""
+        """Return the open connection with this id."""
         connection = self.connections.get(connection_id)
         return connection if connection and connection.phase is Phase.OPEN else None
 
@@ -208,7 +208,7 @@ class Gateway:
         return False
 
     def describe(self, connection: Connection) -> dict[str, Any]:
-        """The connection as GET @connections shows it."""
+        """Return the connection as in GET @connections."""
         return {
             "connectedAt": iso_time(connection.context.connected_at),
             "identity": {"userAgent": "", **connection.context.identity.to_dict()},

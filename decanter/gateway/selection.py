@@ -2,8 +2,8 @@ r"""The route selection expression, as API Gateway evaluates it for a WebSocket 
 
 Source: API Gateway Developer Guide, "Create routes for WebSocket APIs" and "API Gateway WebSocket
 selection expressions": `$request.body.a.b`, `${request.body.a}` among literals, a static value,
-`\$` for a dollar sign. A path that leads nowhere is the empty string; the result is not
-evaluated again.
+`\$` for a dollar sign. A path without a value is the empty string. The result is not evaluated
+again.
 """
 
 import json
@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 CHALICE_EXPRESSION = "$request.body.action"
-"""What Chalice sets on each API that it makes (chalice.awsclient, chalice.package)."""
+"""The expression of every API that Chalice creates (chalice.awsclient, chalice.package)."""
 
 _PIECE = re.compile(
     r"""(?P<escaped>\\\$)
@@ -25,14 +25,14 @@ _PIECE = re.compile(
 
 
 class NotJsonError(ValueError):
-    """The message is not RFC 8259 JSON that can be read."""
+    """The message is not valid JSON (RFC 8259), or Python cannot read it."""
 
 
 def parse(text: str) -> Any:
-    """The message as JSON.
+    """Parse the message as JSON.
 
     Raises:
-        NotJsonError: also for NaN, nesting too deep and integers too long to be read.
+        NotJsonError: also for NaN, nesting that is too deep, and integers that are too long.
     """
     try:
         return json.loads(text, parse_constant=_refuse_constant)
@@ -41,16 +41,16 @@ def parse(text: str) -> Any:
 
 
 def compile_expression(expression: str) -> Callable[[Any], str]:
-    """A function from a parsed message to the result of the expression.
+    """Return a function that evaluates the expression for a parsed message.
 
     Raises:
-        ValueError: a `$` that begins no `$request.body` path and is not escaped.
+        ValueError: a `$` does not start a `$request.body` path and is not escaped.
     """
     pieces = list(_PIECE.finditer(expression))
     if any(piece["stray"] for piece in pieces):
         raise ValueError(
-            f"route selection expression {expression!r}: `$` must begin $request.body… "
-            "or ${request.body…}, or be written \\$"
+            f"route selection expression {expression!r}: `$` must start $request.body… "
+            "or ${request.body…}, or be escaped as \\$"
         )
     return lambda body: "".join(_evaluate(piece, body) for piece in pieces)
 
@@ -73,7 +73,7 @@ def _look_up(body: Any, names: list[str]) -> Any:
 
 
 def _as_text(value: Any) -> str:
-    """A value as text: the page gives `[item1, item2]` for an array; of objects it says nothing."""
+    """Return a value as text: AWS documents `[item1, item2]` for arrays, not objects."""
     if isinstance(value, list):
         return f"[{', '.join(map(_as_text, value))}]"
     return value if isinstance(value, str) else json.dumps(value)

@@ -1,1 +1,1 @@
-"""What a Chalice project is: its configuration, its app, its template."""
+"""A Chalice project: its configuration, its app, its template."""

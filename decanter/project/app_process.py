@@ -1,8 +1,8 @@
-"""Inside the process that imports a Chalice project: load its app, say what it declares.
+"""Load a Chalice project's app and report its declarations, in a process for that purpose.
 
 This file is run by path, `python -P app_process.py describe PROJECT --fd N`, in the project's own
-environment, and loaded by path by the local gateway's workers. So it imports the standard library
-alone, and never anything of ours: the project must see its own modules and no others.
+environment, and loaded by path by the local gateway's workers. So it imports only the standard
+library and no module of ours: the project must see its own modules and no others.
 """
 
 import argparse
@@ -16,8 +16,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-# Chalice accepts a function's configuration under these names only, whatever the handlers are
-# called (chalice.deploy.appgraph).
+# Chalice accepts a function's configuration only under these names, independent of the handlers'
+# names (chalice.deploy.appgraph).
 FUNCTION_OF_ROUTE = {
     "$connect": "websocket_connect",
     "$default": "websocket_message",
@@ -25,12 +25,12 @@ FUNCTION_OF_ROUTE = {
 }
 
 NO_HANDLER = (
-    "app.py has no WebSocket handler: clients can connect, and what they send is answered with a "
+    "app.py has no WebSocket handler: clients can connect, but each message is answered with a "
     "Forbidden frame. Add one with @app.on_ws_message()."
 )
 NO_FLAG = (
-    "app.py does not switch Chalice's WebSockets on, and cannot be deployed: add the line "
-    'app.experimental_feature_flags.update(["WEBSOCKETS"]) after the one that makes the app.'
+    "app.py does not enable Chalice's WebSockets, and cannot be deployed: add the line "
+    'app.experimental_feature_flags.update(["WEBSOCKETS"]) after the line that creates the app.'
 )
 
 
@@ -39,8 +39,8 @@ class LoadError(Exception):
 
     Attributes:
         kind: `missing_app_py`, `syntax_error`, `import_error` or `no_app_object`.
-        message: one line: what is wrong and where.
-        detail: the traceback, from the project's first line on; empty where it says no more.
+        message: one line: the error and its place.
+        detail: the traceback, from the project's first line on; empty if it adds nothing.
     """
 
     def __init__(self, kind: str, message: str, detail: str = "") -> None:
@@ -50,22 +50,22 @@ class LoadError(Exception):
         self.detail = detail
 
     def report(self) -> dict[str, Any]:
-        """The failure as the JSON object that `describe` writes."""
+        """Return the failure as the JSON object that `describe` writes."""
         return {"ok": False, "kind": self.kind, "message": self.message, "detail": self.detail}
 
 
 def load(project: Path) -> tuple[ModuleType, Any]:
-    """Import the project's `app.py` as Chalice does; the caller has called `enter`.
+    """Import the project's `app.py` as Chalice does. The caller must have called `enter`.
 
     Returns:
         The module, and its `app` object.
 
     Raises:
-        LoadError: with one line that says what is wrong.
+        LoadError: with a one-line message.
     """
     source = project / "app.py"
     if not source.is_file():
-        raise LoadError("missing_app_py", f"no app.py in {project}")
+        raise LoadError("missing_app_py", f"there is no app.py in {project}")
     try:
         module = importlib.import_module("app")
     except SyntaxError as error:
@@ -82,7 +82,7 @@ def load(project: Path) -> tuple[ModuleType, Any]:
 
 
 def enter(project: Path) -> None:
-    """Make the project the place where imports are looked up: its root first, `vendor/` last."""
+    """Make imports search the project: its root first, `vendor/` last."""
     os.chdir(project)
     sys.path.insert(0, str(project))
     vendor = project / "vendor"
@@ -91,19 +91,19 @@ def enter(project: Path) -> None:
 
 
 def first_line(text: str) -> str:
-    """The first line of a message, which may be empty."""
+    """Return the first line of a message, which may be empty."""
     return (text.splitlines() or [""])[0]
 
 
 def project_traceback(error: BaseException) -> str:
-    """The traceback without our own frames and without the import machinery's."""
+    """Return the traceback without our own frames and those of the import system."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [f for f in frames if f.filename != __file__ and "importlib" not in f.filename]
     return "".join(traceback.format_list(own) + traceback.format_exception_only(error))
 
 
 def declaration(module: ModuleType, app: Any) -> dict[str, Any]:
-    """What the app declares, as the JSON object that `describe` writes."""
+    """Return the app's declarations, as the JSON object that `describe` writes."""
     return {
         "ok": True,
         "app_name": app.app_name,
@@ -118,13 +118,13 @@ def declaration(module: ModuleType, app: Any) -> dict[str, Any]:
 
 
 def framework() -> str | None:
-    """Return the folder of the framework that the app has imported; None if it uses none."""
+    """Return the folder of the framework that the app imported; None if it uses none."""
     runtime = getattr(sys.modules.get("decanter.runtime"), "__file__", None)
     return str(Path(runtime).parents[1]) if runtime else None
 
 
 def websocket_handlers(app: Any) -> dict[str, dict[str, str]]:
-    """Route key → the handler's name in Chalice and the name of its function's configuration."""
+    """Return route key → the handler's name in Chalice and its function's configuration key."""
     return {
         route_key: {"name": handler.name, "function": FUNCTION_OF_ROUTE[route_key]}
         for route_key, handler in sorted(app.websocket_handlers.items())
@@ -132,7 +132,7 @@ def websocket_handlers(app: Any) -> dict[str, dict[str, str]]:
 
 
 def schedules(app: Any) -> dict[str, str]:
-    """A scheduled function's name, which is its configuration's too → `rate(…)` or `cron(…)`."""
+    """Return each scheduled function's name, also its configuration's → `rate(…)` or `cron(…)`."""
     from chalice.app import ScheduledEventConfig, ScheduleExpression
 
     found = {}
@@ -144,7 +144,7 @@ def schedules(app: Any) -> dict[str, str]:
 
 
 def warnings_about(app: Any) -> list[str]:
-    """Faults that Chalice accepts without a word, and that fail later."""
+    """Return warnings about errors that Chalice accepts silently and that fail later."""
     if not app.websocket_handlers:
         return [NO_HANDLER]
     refused = refusal(app)
@@ -152,13 +152,13 @@ def warnings_about(app: Any) -> list[str]:
 
 
 def refusal(app: Any) -> str | None:
-    """Return why Chalice will refuse to package the app; None if it will not."""
+    """Return why Chalice would refuse to package the app; None if it would not."""
     flagged = "WEBSOCKETS" in app.experimental_feature_flags
     return NO_FLAG if app.websocket_handlers and not flagged else None
 
 
 def unwrapped(app: Any) -> list[str]:
-    """A warning for each handler that Chalice leaves as it is."""
+    """Return a warning for each handler that Chalice does not wrap."""
     from chalice.app import WebsocketEventSourceHandler
 
     return [
@@ -171,7 +171,7 @@ def unwrapped(app: Any) -> list[str]:
 
 
 def declarations(names: Mapping[str, object]) -> list[dict[str, Any]]:
-    """What the app's objects say of themselves through `__decanter__()`, each once."""
+    """Return the answers of the app's objects to `__decanter__()`, each once."""
     seen: list[dict[str, Any]] = []
     for declare in declaring(names, set()):
         if (said := declare()) is not None and said not in seen:
@@ -183,7 +183,7 @@ def declaring(names: Mapping[str, object], visited: set[int]) -> Iterator[Callab
     """Yield the `__decanter__` of each object that app.py names or reaches.
 
     A project may keep its router and its tables in `chalicelib/`: app.py may name a module of that
-    folder, or a router alone, which holds its table.
+    folder, or only a router that refers to its table.
     """
     for value in names.values():
         if id(value) in visited:
@@ -202,7 +202,7 @@ def is_of_chalicelib(value: object) -> bool:
 
 
 def describe(project: Path) -> dict[str, Any]:
-    """Load the project and report what it declares, or why it cannot be loaded."""
+    """Load the project. Return its declarations, or the error."""
     enter(project)
     try:
         return declaration(*load(project))
@@ -211,7 +211,7 @@ def describe(project: Path) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Write the report to the file descriptor given: the app may print as it likes."""
+    """Write the report to the given file descriptor: the app may print to the others."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("verb", choices=["describe"])
     parser.add_argument("project", type=Path)

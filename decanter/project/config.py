@@ -1,4 +1,4 @@
-"""What a Chalice project is: its folder, a stage of its configuration, its template."""
+"""A Chalice project: its folder, a stage of its configuration, its template."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from decanter.project.template import Template
 
 TEMPLATE = Path(".chalice/resources.json")
 DEFAULT_REGION = "us-east-1"
-# What JSON calls the types of its values.
+# JSON's names of the types of its values.
 KINDS = {bool: "a boolean", int: "a number", float: "a number", list: "an array", dict: "an object"}
 
 
@@ -45,7 +45,7 @@ class Project:
         """Read a project's configuration; its app is not imported.
 
         Raises:
-            ProjectError: the folder is no Chalice project, or has no such stage.
+            ProjectError: the folder is not a Chalice project, or has no such stage.
         """
         directory = directory.resolve()
         _check_folder(directory)
@@ -64,7 +64,7 @@ class Project:
 
     @property
     def config_path(self) -> Path:
-        """Where the configuration is."""
+        """The path of the configuration."""
         return self.directory / ".chalice" / "config.json"
 
     @property
@@ -75,44 +75,44 @@ class Project:
 
     @property
     def api_stage(self) -> str:
-        """API Gateway's stage, which is not Chalice's."""
+        """API Gateway's stage, which differs from Chalice's."""
         stage: str = self.config.api_gateway_stage
         return stage
 
     def environment(self, function: str) -> dict[str, str]:
-        """A function's environment variables, merged as Chalice merges them.
+        """Return a function's environment variables, merged as Chalice merges them.
 
         Args:
             function: its configuration key, such as `websocket_connect`.
 
         Raises:
-            ProjectError: a value is no string.
+            ProjectError: a value is not a string.
         """
         variables = self.scope(function).environment_variables
         for name, value in variables.items():
             if not isinstance(value, str):
                 raise ProjectError(
-                    f"{self.config_path}: the environment variable {name} of {function} has to "
+                    f"{self.config_path}: the environment variable {name} of {function} must "
                     f"be a string, not {KINDS.get(type(value), 'null')}"
                 )
         return variables
 
     def timeout(self, function: str) -> int:
-        """After how many seconds Lambda ends the function."""
+        """Return the seconds after which Lambda ends the function."""
         return self.scope(function).lambda_timeout or DEFAULT_LAMBDA_TIMEOUT
 
     def memory(self, function: str) -> int:
-        """The function's memory in MB."""
+        """Return the function's memory in MB."""
         return self.scope(function).lambda_memory_size or DEFAULT_LAMBDA_MEMORY_SIZE
 
     def template(
         self, path: Path | None = None, *, region: str = DEFAULT_REGION, api_id: str = "local"
     ) -> Template | None:
-        """The project's merge template, read for this machine.
+        """Return the project's merge template, read for this machine.
 
         Args:
-            path: another file than the project's own.
-            region: where its resources are taken to be.
+            path: a file other than the project's own.
+            region: the region of its resources.
             api_id: the WebSocket API's id.
 
         Returns:
@@ -133,10 +133,10 @@ class Project:
         return Template.read(path or self.directory / TEMPLATE, stack)
 
     def table_name(self, table: TableDeclaration, declaration: Declaration) -> str:
-        """The name that the stage's configuration gives to a declared table.
+        """Return a declared table's name in the stage's configuration.
 
         Raises:
-            ProjectError: it gives none, or one function is given another than the next.
+            ProjectError: it has none, or different ones for different functions.
         """
         variable = table.environment
         named = {
@@ -157,11 +157,11 @@ class Project:
         return next(iter(named.values()))
 
     def declared_tables(self, declaration: Declaration, *, on_demand: bool = False) -> list[Table]:
-        """The tables that the app declares, with the names that the configuration gives.
+        """Return the tables that the app declares, with their configured names.
 
         Args:
             declaration: what the app declares.
-            on_demand: billed by request, instead of with the capacity declared.
+            on_demand: bill by request, instead of the declared capacity.
         """
         billing = {"BillingMode": "PAY_PER_REQUEST"}
         return [
@@ -179,16 +179,16 @@ class Project:
 
     @property
     def stages(self) -> tuple[str, ...]:
-        """The stages of the configuration, Chalice's default one where none is written."""
+        """The stages of the configuration; Chalice's default stage if there are none."""
         return tuple(self.config.config_from_disk.get("stages") or (DEFAULT_STAGE_NAME,))
 
     @property
     def for_development(self) -> bool:
-        """Whether it is Chalice's default stage, `dev`: its tables are provisioned."""
+        """True for Chalice's default stage, `dev`: its tables are provisioned."""
         return self.chalice_stage == DEFAULT_STAGE_NAME
 
     def scope(self, function: str) -> Config:
-        """Chalice's view of the configuration for one function, by its configuration key."""
+        """Return Chalice's view of the configuration for one function, by its configuration key."""
         return self.config.scope(self.chalice_stage, function)
 
 
@@ -203,11 +203,11 @@ def _check_folder(directory: Path) -> None:
 
 def _check_stage(path: Path, document: Mapping[str, Any], stage: str) -> None:
     if not isinstance(document.get("app_name"), str):
-        raise ProjectError(f'{path}: "app_name" has to be a string')
+        raise ProjectError(f'{path}: "app_name" must be a string')
     stages = document.get("stages") or {}
     if not isinstance(stages, dict) or not all(isinstance(s, dict) for s in stages.values()):
-        raise ProjectError(f'{path}: "stages" has to be an object of objects')
-    # Chalice has its default stage even where none is written.
+        raise ProjectError(f'{path}: "stages" must be an object of objects')
+    # Chalice has its default stage even if none is written.
     if stage not in stages and not (stage == DEFAULT_STAGE_NAME and not stages):
         known = ", ".join(sorted(stages)) or DEFAULT_STAGE_NAME
         raise ProjectError(f"{path} has no stage {stage!r}; it has {known}")

@@ -1,4 +1,4 @@
-"""What a Chalice app declares, as the process that imported it reports (`app_process`)."""
+"""A Chalice app's declarations, as reported by the process that imported it (`app_process`)."""
 
 import json
 from collections import Counter
@@ -9,16 +9,16 @@ from typing import Any, Self
 
 from decanter.errors import ProjectError
 
-# The rights that each function needs, by its configuration key.
+# Each function's rights, by its configuration key.
 Needs = Mapping[str, tuple[str, ...]]
 
-# The function behind all of an app's HTTP routes, as Chalice names it (chalice.deploy.appgraph).
+# Chalice's name of the function behind all HTTP routes of an app (chalice.deploy.appgraph).
 HTTP_FUNCTION = "api_handler"
 
 
 @dataclass(frozen=True)
 class Handler:
-    """A WebSocket handler: the name that Chalice gave it, and its function's configuration key."""
+    """A WebSocket handler: its name in Chalice, and its function's configuration key."""
 
     name: str
     function: str
@@ -30,11 +30,11 @@ class TableDeclaration:
 
     Attributes:
         environment: the environment variable that names the table.
-        logical_id: what the table is called in a template.
+        logical_id: its logical id in a template.
         hash_key: the partition key's attribute.
         hash_key_type: `S`, `N` or `B`.
-        ttl_attribute: the attribute that holds the expiry, or None.
-        read_capacity_units: the provisioned capacity, where the table is provisioned.
+        ttl_attribute: the attribute with the expiry, or None.
+        read_capacity_units: the provisioned read capacity, if the table is provisioned.
         write_capacity_units: the same for writes.
         actions: the IAM actions that each function calls on it; empty if the model does not say.
     """
@@ -50,7 +50,7 @@ class TableDeclaration:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """Read what the model's `__decanter__` answered."""
+        """Read the answer of the model's `__decanter__`."""
         return cls(
             environment=data["environment"],
             logical_id=data["logical_id"],
@@ -63,7 +63,7 @@ class TableDeclaration:
         )
 
     def schema(self) -> dict[str, Any]:
-        """The table's key, in the words of both CreateTable and `AWS::DynamoDB::Table`."""
+        """The table's key, in the form of both CreateTable and `AWS::DynamoDB::Table`."""
         return {
             "AttributeDefinitions": [
                 {"AttributeName": self.hash_key, "AttributeType": self.hash_key_type}
@@ -72,7 +72,7 @@ class TableDeclaration:
         }
 
     def capacity(self) -> dict[str, int]:
-        """The table's `ProvisionedThroughput`, where it is provisioned."""
+        """The table's `ProvisionedThroughput`, if it is provisioned."""
         return {
             "ReadCapacityUnits": self.read_capacity_units,
             "WriteCapacityUnits": self.write_capacity_units,
@@ -102,7 +102,7 @@ class RouterDeclaration:
 
     Attributes:
         expression: its route selection expression.
-        routes: those that it declares, `$default` not among them.
+        routes: its routes except `$default`.
         default: whether it declares `$default`.
         posts: the HTTP methods that each function calls on @connections.
     """
@@ -114,7 +114,7 @@ class RouterDeclaration:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """Read what the router's `__decanter__` answered."""
+        """Read the answer of the router's `__decanter__`."""
         routes = tuple(
             RouteDeclaration(
                 route["route_key"],
@@ -129,18 +129,18 @@ class RouterDeclaration:
 
 @dataclass(frozen=True)
 class Declaration:
-    """What one app declares, to Chalice and to Decanter.
+    """The declarations of one app, for Chalice and for Decanter.
 
     Attributes:
         app_name: the Chalice object's `app_name`.
         websocket: the handlers by route key: `$connect`, `$default`, `$disconnect`.
         http_routes: the paths of its HTTP routes.
-        schedules: when each scheduled function runs, `rate(…)` or `cron(…)`, by its name.
-        warnings: what the user should know about the app, one line each.
-        refusal: why Chalice will refuse to package the app, in one line; None if it will not.
+        schedules: each scheduled function's `rate(…)` or `cron(…)`, by its name.
+        warnings: warnings about the app for the user, one line each.
+        refusal: why Chalice would refuse to package the app, in one line; None if it would not.
         tables: in the order of `app.py`.
         routers: in the order of `app.py`.
-        framework: the folder of the framework that it has imported; None if it uses none.
+        framework: the folder of the framework that it imported; None if it uses none.
     """
 
     app_name: str
@@ -157,10 +157,10 @@ class Declaration:
     def from_json(cls, report: Mapping[str, Any]) -> Self:
         """Read the report of a process that imported the app.
 
-        Declarations of a kind that this version does not know are passed over.
+        Unknown kinds of declarations are ignored.
 
         Raises:
-            ProjectError: a declaration lacks something, or two tables have one logical id.
+            ProjectError: a declaration is incomplete, or two tables have the same logical id.
         """
         declared = report["declarations"]
         try:
@@ -197,11 +197,11 @@ def _needs(data: Mapping[str, Sequence[str]]) -> Needs:
 
 
 def _distinct(tables: Sequence[TableDeclaration]) -> tuple[TableDeclaration, ...]:
-    """The tables, if each has a logical id of its own."""
+    """Return the tables; refuse equal logical ids."""
     for logical_id, times in Counter(table.logical_id for table in tables).items():
         if times > 1:
             raise ProjectError(
                 f"app.py declares {times} tables as {logical_id}: "
-                "name another environment variable in all but one"
+                "use a different environment variable for each"
             )
     return tuple(tables)

@@ -19,13 +19,13 @@ APP_PROCESS = Path(__file__).with_name("app_process.py")
 def describe(
     project: Project, environment: Mapping[str, str] | None = None, timeout: float = 60
 ) -> Declaration:
-    """Import the project's app in a process of its own and say what it declares.
+    """Import the project's app in a process of its own. Return its declarations.
 
     Args:
-        project: whose app.
-        environment: that process's whole environment; by default this process's, with the
+        project: the project with the app.
+        environment: that process's complete environment; by default this process's, with the
             stage's variables and, as in Lambda, a region.
-        timeout: seconds until an app that does not end its import is given up.
+        timeout: the limit of the import, in seconds.
 
     Raises:
         ProjectError: the app cannot be imported; its `detail` has the traceback.
@@ -44,9 +44,9 @@ def _environment(project: Project) -> dict[str, str]:
 
 
 def _report(project: Project, environment: Mapping[str, str], timeout: float) -> dict[str, Any]:
-    """Run `app_process.py describe`, and read what it wrote.
+    """Run `app_process.py describe` and return its report.
 
-    Files and not pipes: whatever the app starts may keep a pipe open for ever.
+    It uses files, not pipes: a process that the app started may keep a pipe open forever.
     """
     app = project.directory / "app.py"
     with tempfile.TemporaryFile() as answer, tempfile.TemporaryFile() as output:
@@ -66,7 +66,7 @@ def _report(project: Project, environment: Mapping[str, str], timeout: float) ->
         except subprocess.TimeoutExpired as error:
             raise ProjectError(
                 f"importing {app} takes longer than {timeout:g} s: "
-                "let it only declare, and do the work when it is called"
+                "app.py should only declare at import, and do its work when it is called"
             ) from error
         answer.seek(0)
         if not (text := answer.read()):

@@ -1,4 +1,4 @@
-"""A template's text: JSON, or YAML with CloudFormation's short tags; and how a file is written."""
+"""A template's text: JSON, or YAML with CloudFormation's short tags; and atomic writes of files."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from decanter.errors import ProjectError
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML as CloudFormation reads it; a class of its own, as tags are registered by class."""
+    """A loader for CloudFormation's YAML; a separate class, as tags are registered by class."""
 
 
 def _short_tag(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> dict[str, Any]:
@@ -36,20 +36,20 @@ def read_json(path: Path) -> dict[str, Any]:
     """Read a JSON object.
 
     Raises:
-        ProjectError: there is no such file, or it holds something else.
+        ProjectError: the file does not exist, or contains something else.
     """
     try:
         return _object(path, json.loads(_text(path)))
     except json.JSONDecodeError as error:
         place = f"{path}:{error.lineno}:{error.colno}"
-        raise ProjectError(f"{place}: this is no JSON: {error.msg}") from error
+        raise ProjectError(f"{place}: not valid JSON: {error.msg}") from error
 
 
 def read_template(path: Path) -> dict[str, Any]:
-    """Read a template, YAML if the file's name says so, else JSON.
+    """Read a template: YAML if the file's name says so, otherwise JSON.
 
     Raises:
-        ProjectError: there is no such file, or it is no template.
+        ProjectError: the file does not exist, or is not a template.
     """
     document = _read_yaml(path) if path.suffix.lower() in {".yaml", ".yml"} else read_json(path)
     for section in ("Resources", "Parameters", "Mappings"):
@@ -59,9 +59,9 @@ def read_template(path: Path) -> dict[str, Any]:
 
 
 def parse_template(text: str) -> dict[str, Any]:
-    """Read a template's text, JSON or YAML; one that is neither is empty."""
+    """Parse a template's text, JSON or YAML; empty if it is neither."""
     try:
-        # JSON is YAML too, but YAML is read slowly. The loader derives from SafeLoader.
+        # JSON is YAML too, but parsing YAML is slow. The loader derives from SafeLoader.
         document = json.loads(text) if text.startswith("{") else yaml.load(text, Loader=_Loader)  # noqa: S506
     except (ValueError, yaml.YAMLError):
         return {}
@@ -69,13 +69,13 @@ def parse_template(text: str) -> dict[str, Any]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file whole or not at all.
+    """Write a file completely or not at all.
 
     Raises:
         ProjectError: it cannot be written.
     """
     try:
-        if path.exists() and not path.is_file():  # such as /dev/stdout: nothing can take its place
+        if path.exists() and not path.is_file():  # such as /dev/stdout, which cannot be replaced
             path.write_text(text, encoding="utf-8")
         else:
             _replace(path.resolve(), text)
@@ -84,7 +84,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def _replace(path: Path, text: str) -> None:
-    """Put a new file in the place of the old one, with the old one's mode."""
+    """Replace the old file with a new one that has the old one's mode."""
     mode = path.stat().st_mode if path.is_file() else 0o666 & ~_umask()
     with tempfile.NamedTemporaryFile(
         "w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}.", delete=False
@@ -101,7 +101,7 @@ def _replace(path: Path, text: str) -> None:
 
 
 def _umask() -> int:
-    """The process's umask, which can only be read by setting it."""
+    """Return the process's umask, which can only be read by setting it."""
     umask = os.umask(0o077)
     os.umask(umask)
     return umask
@@ -109,11 +109,11 @@ def _umask() -> int:
 
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
-        # The loader derives from SafeLoader: no object of Python's is made.
+        # The loader derives from SafeLoader: it creates no Python objects.
         return _object(path, yaml.load(_text(path), Loader=_Loader))  # noqa: S506
     except yaml.YAMLError as error:
         problem = " ".join(str(error).split())
-        raise ProjectError(f"{path}: this is no YAML: {problem}") from error
+        raise ProjectError(f"{path}: not valid YAML: {problem}") from error
 
 
 def _text(path: Path) -> str:
@@ -122,11 +122,11 @@ def _text(path: Path) -> str:
     except OSError as error:
         raise ProjectError(f"cannot read {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise ProjectError(f"{path}: this is no UTF-8: byte {error.start}") from error
+        raise ProjectError(f"{path}: not valid UTF-8 at byte {error.start}") from error
 
 
 def _object(path: Path, value: object, place: str = "") -> dict[str, Any]:
     if not isinstance(value, dict):
         kind = type(value).__name__
-        raise ProjectError(f"{path}: {place or 'the whole'} has to be an object, not {kind}")
+        raise ProjectError(f"{path}: {place or 'the content'} must be an object, not {kind}")
     return value

@@ -1,4 +1,4 @@
-"""The framework: the one installed beside this tool, the one that an app uses, copies that ship."""
+"""The framework: the installed one, the one that an app uses, and copies for packages."""
 
 import re
 import shutil
@@ -13,7 +13,7 @@ REQUIRES = {
     "": ("botocore>=1.36,<2", "pynamodb>=6.1,<7"),
     "jwt": ("PyJWT[crypto]>=2.10,<3",),
 }
-"""What the framework requires, and what it does with an extra; as in pyproject.toml."""
+"""The framework's requirements, and those of an extra; as in pyproject.toml."""
 
 INSTALLED = Path(decanter.__file__).parent
 IGNORED = ("__pycache__", "*.pyc")
@@ -28,18 +28,18 @@ class Framework:
 
     @property
     def version(self) -> str:
-        """The version that its source states."""
+        """The version in its source."""
         found = _VERSION.search((self.folder / "__init__.py").read_text(encoding="utf-8"))
-        return found[1] if found else "of no version"
+        return found[1] if found else "without a version"
 
     @property
     def content(self) -> dict[str, bytes]:
-        """Every source file by its path in the folder."""
+        """Every source file, by its path in the folder."""
         files = [self.folder / "__init__.py", *(self.folder / "runtime").rglob("*.py")]
         return {str(file.relative_to(self.folder)): file.read_bytes() for file in files}
 
     def is_same(self, other: "Framework") -> bool:
-        """True for the same files, by links too, and for a copy."""
+        """True for the same files, also through links, and for a copy."""
         parts = ("__init__.py", "runtime")
         if all((self.folder / part).samefile(other.folder / part) for part in parts):
             return True
@@ -52,15 +52,15 @@ class Framework:
 def framework_in_use(project: Path, used: Path | None) -> Framework | None:
     """Return the framework that a project's app uses; None if it uses none.
 
-    `vendor/` comes after site-packages on the path and before an editable install, and it is what
-    plain Chalice ships. So two that differ would run one here and the other on Lambda.
+    `vendor/` comes after site-packages on the path and before an editable install, and plain
+    Chalice packages it. So if the two differ, one would run here and the other on Lambda.
 
     Args:
         project: the Chalice project's folder.
-        used: the folder that the app has imported the framework from.
+        used: the folder from which the app imported the framework.
 
     Raises:
-        ProjectError: this one, the installed one and that of `vendor/` are not the same.
+        ProjectError: the used one, the installed one and that in `vendor/` are not all equal.
     """
     if used is None:
         return None
@@ -77,7 +77,7 @@ def framework_in_use(project: Path, used: Path | None) -> Framework | None:
 
 
 def copy_framework(target: Path) -> None:
-    """Write the installed framework into a folder that does not exist yet, and no part of the tool.
+    """Write the installed framework, without the tool, into a folder that does not exist yet.
 
     Args:
         target: a folder named `decanter`, in `vendor/` or at the root of a package.
@@ -88,14 +88,14 @@ def copy_framework(target: Path) -> None:
 
 
 def is_framework(folder: Path) -> bool:
-    """True for a folder with what `copy_framework` writes, of any version, and nothing else."""
+    """True for a folder with only files that `copy_framework` writes, of any version."""
     names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
     return {"__init__.py", "runtime"} <= names <= {"__init__.py", "runtime", "__pycache__"}
 
 
 def _remedy(one: Framework, other: Framework, vendor: Path) -> str:
     if vendor not in (one.folder, other.folder):
-        return "install the one that it is to use into this environment"
+        return "install the version that the app should use into this environment"
     if (vendor / "runtime").is_symlink():
-        return f"install the one that {vendor} links to, or remove the links"
+        return f"install the version that {vendor} links to, or remove the links"
     return f"run `decanter vendor` in the project, or remove {vendor}"

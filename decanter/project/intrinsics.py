@@ -1,9 +1,9 @@
-"""CloudFormation's intrinsic functions, as far as they can be answered without CloudFormation.
+"""CloudFormation's intrinsic functions, as far as they can be evaluated locally.
 
-`Resolver` answers Ref, Fn::GetAtt, Fn::Sub, Fn::Join, Fn::Select, Fn::Split, Fn::If, Fn::FindInMap
-and the condition functions. What a value needs beyond that is an error that names the place; a
-value that nobody asks for is never looked at.
-Source: AWS CloudFormation User Guide, "Intrinsic function reference".
+`Resolver` evaluates Ref, Fn::GetAtt, Fn::Sub, Fn::Join, Fn::Select, Fn::Split, Fn::If,
+Fn::FindInMap and the condition functions. Any other function in a value is an error that names its
+place. Values that are not requested are never evaluated. Source: AWS CloudFormation User Guide,
+"Intrinsic function reference".
 """
 
 import re
@@ -12,25 +12,25 @@ from typing import Any
 
 from decanter.errors import ProjectError
 
-# What {"Ref": "AWS::NoValue"} becomes: the property or the item that holds it is left out.
+# The value of {"Ref": "AWS::NoValue"}: its property or item is left out.
 NO_VALUE = object()
-_REMEDY = "a literal, a parameter with a default, or --template with another file has"
+_REMEDY = "use a literal, a parameter with a default, or another file with --template"
 
 # Fn::Sub's `${Name}`, `${Resource.Attribute}`, and `${!Literal}` for a literal `${Literal}`.
 _VARIABLE = re.compile(r"\$\{([^{}]*)\}")
 _NAME = re.compile(r"[A-Za-z0-9_.:]+")
 
-Operand = Any  # what an intrinsic function is applied to: any JSON value
-Resolved = Any  # what it becomes
+Operand = Any  # the argument of an intrinsic function: any JSON value
+Resolved = Any  # its value
 
 
 class Resolver:
-    """Answers a template's intrinsic functions.
+    """Evaluates a template's intrinsic functions.
 
     Args:
         document: the template.
-        references: what Ref gives for a name that is no parameter; None if it is not known.
-        attributes: what Fn::GetAtt gives for a logical id and an attribute; None if not known.
+        references: returns Ref's value for a name that is not a parameter; None if unknown.
+        attributes: returns Fn::GetAtt's value for a logical id and an attribute; None if unknown.
     """
 
     def __init__(
@@ -62,14 +62,14 @@ class Resolver:
         self._testing: list[str] = []
 
     def resolve(self, value: Operand, where: str) -> Resolved:
-        """Give the value with every intrinsic function in it answered.
+        """Return the value with every intrinsic function in it evaluated.
 
         Args:
             value: any value of the template.
             where: its place, for errors: `Resources.ConnectionsTable.Properties.TableName`.
 
         Raises:
-            ProjectError: a function in it has no answer, or is malformed.
+            ProjectError: a function in it cannot be evaluated, or is malformed.
         """
         if isinstance(value, list):
             items = [self.resolve(item, f"{where}[{index}]") for index, item in enumerate(value)]
@@ -82,10 +82,10 @@ class Resolver:
         return {key: item for key, item in members.items() if item is not NO_VALUE}
 
     def condition(self, name: str, where: str) -> bool:
-        """Whether one of the template's conditions holds.
+        """Evaluate one of the template's conditions.
 
         Raises:
-            ProjectError: there is none of that name, or it depends on itself.
+            ProjectError: it does not exist, or depends on itself.
         """
         conditions = self._document.get("Conditions", {})
         if name not in conditions:
@@ -106,11 +106,11 @@ class Resolver:
         where: str,
     ) -> Resolved:
         if function not in functions:
-            raise ProjectError(f"{where}: {function} has no answer on this machine; {_REMEDY}")
+            raise ProjectError(f"{where}: {function} has no value on this machine: {_REMEDY}")
         try:
             return functions[function](operand, where)
         except (AttributeError, LookupError, TypeError, ValueError) as error:
-            # The operand is not quoted: it may hold a variable's value.
+            # The argument is not quoted: it may contain a variable's value.
             raise ProjectError(f"{where}: {function} is malformed") from error
 
     def _test(self, expression: Operand, where: str) -> bool:
@@ -127,7 +127,7 @@ class Resolver:
             return _default(name, parameters[name])
         value = self._references(name)
         if value is None:
-            raise ProjectError(f"{where}: Ref {name} has no answer on this machine; {_REMEDY}")
+            raise ProjectError(f"{where}: Ref {name} has no value on this machine: {_REMEDY}")
         return value
 
     def _get_att(self, operand: Operand, where: str) -> str:
@@ -136,7 +136,7 @@ class Resolver:
         value = self._attributes(logical_id, attribute)
         if value is None:
             raise ProjectError(
-                f"{where}: Fn::GetAtt {dotted} has no answer on this machine; {_REMEDY}"
+                f"{where}: Fn::GetAtt {dotted} has no value on this machine: {_REMEDY}"
             )
         return value
 
@@ -149,8 +149,8 @@ class Resolver:
                 return f"${{{name[1:]}}}"
             if not _NAME.fullmatch(name):
                 raise ProjectError(
-                    f"{where}: Fn::Sub cannot read {match[0]}: a name holds letters, digits, "
-                    "underscores, periods and colons only; write ${!…} for the text itself"
+                    f"{where}: Fn::Sub cannot read {match[0]}: a name has only letters, digits, "
+                    "underscores, periods and colons; write ${!…} for the text itself"
                 )
             if name in variables:
                 return as_text(self.resolve(variables[name], f"{where}.{name}"))
@@ -204,10 +204,10 @@ class Resolver:
 
 
 def as_text(value: object) -> str:
-    """A scalar as CloudFormation writes it into a string.
+    """Return a scalar as CloudFormation writes it into a string.
 
     Raises:
-        TypeError: it is no scalar.
+        TypeError: it is not a scalar.
     """
     if isinstance(value, bool):
         return "true" if value else "false"
@@ -217,7 +217,7 @@ def as_text(value: object) -> str:
 
 
 def _function_name(value: Mapping[str, Any]) -> str | None:
-    """The intrinsic function that the object is, if it is one."""
+    """Return the name of the intrinsic function that the object calls, if any."""
     if len(value) != 1:
         return None
     (key,) = value
@@ -225,9 +225,9 @@ def _function_name(value: Mapping[str, Any]) -> str | None:
 
 
 def _default(name: str, parameter: Mapping[str, Any]) -> Resolved:
-    """A parameter's default."""
+    """Return a parameter's default."""
     if "Default" not in parameter:
-        raise ProjectError(f"Parameters.{name}: give it a Default, the value to use locally")
+        raise ProjectError(f"Parameters.{name}: add a Default, which is used locally")
     default = parameter["Default"]
     if "List" in parameter.get("Type", "String"):
         return [item.strip() for item in str(default).split(",")]

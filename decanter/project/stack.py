@@ -1,4 +1,4 @@
-"""The stack that a template is read for: what names and pseudo parameters become locally."""
+"""The stack that a template is read for: local values of names and pseudo parameters."""
 
 from dataclasses import dataclass
 
@@ -10,25 +10,25 @@ WEBSOCKET_API = "WebsocketAPI"
 
 
 def logical_id(function: str) -> str:
-    """What Chalice calls a function in a template: `websocket_connect` → `WebsocketConnect`."""
+    """Return Chalice's logical id of a function: `websocket_connect` → `WebsocketConnect`."""
     return "APIHandler" if function == HTTP_FUNCTION else str(to_cfn_resource_name(function))
 
 
 def integration(part: str) -> str:
-    """What Chalice calls a function's integration: `Message` → `WebsocketMessageAPIIntegration`."""
+    """Return Chalice's id of an integration: `Message` → `WebsocketMessageAPIIntegration`."""
     return f"Websocket{part}APIIntegration"
 
 
 @dataclass(frozen=True)
 class Stack:
-    """Where a template's resources are, and what they are called there.
+    """The place and the names of a template's resources.
 
     Attributes:
-        app_name: Chalice's.
-        stage: Chalice's stage, which is not API Gateway's.
-        region: where the stack is.
-        account_id: whose it is; by default the one that AWS's documentation uses.
-        api_id: the WebSocket API's.
+        app_name: the Chalice app's name.
+        stage: Chalice's stage, which differs from API Gateway's.
+        region: the stack's region.
+        account_id: its account; by default the one in AWS's documentation.
+        api_id: the WebSocket API's id.
         api_stage: API Gateway's stage.
     """
 
@@ -41,7 +41,7 @@ class Stack:
 
     @property
     def name(self) -> str:
-        """The stack's name, and the beginning of its resources' names."""
+        """The stack's name, which its resources' names start with."""
         return f"{self.app_name}-{self.stage}"
 
     @property
@@ -53,10 +53,10 @@ class Stack:
         return "aws"
 
     def references(self) -> dict[str, str]:
-        """What Ref gives for the pseudo parameters and for what Chalice itself generates.
+        """Return Ref's values for the pseudo parameters and for Chalice's own resources.
 
-        A route's and an integration's reference is its logical id: nothing else on this machine
-        needs to name it.
+        The reference of a route or an integration is its logical id: on this machine, nothing else
+        uses it.
         """
         suffix = "amazonaws.com.cn" if self.partition == "aws-cn" else "amazonaws.com"
         answers = {
@@ -76,5 +76,5 @@ class Stack:
         return answers | {logical_id(HTTP_FUNCTION): self.name}
 
     def arn(self, service: str, resource: str) -> str:
-        """The ARN of one of the stack's resources."""
+        """Return the ARN of one of the stack's resources."""
         return f"arn:{self.partition}:{service}:{self.region}:{self.account_id}:{resource}"

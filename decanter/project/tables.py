@@ -1,6 +1,6 @@
-"""DynamoDB tables, on AWS or beside the local gateway: create, delete, look at.
+"""DynamoDB tables, on AWS or for the local gateway: create, delete, describe.
 
-Each function takes a botocore client and leaves errors that are not the table's own to its caller.
+Each function takes a botocore client and passes errors that do not concern the table to its caller.
 """
 
 import time
@@ -13,10 +13,10 @@ from botocore.exceptions import ClientError
 from decanter.errors import DecanterError
 
 POLL_SECONDS = 1.0
-# AWS creates and deletes a table within seconds; after this long something is wrong.
+# AWS creates and deletes a table within seconds. After this long, something is wrong.
 POLLS = 120
 
-# Waits for some seconds; a parameter, so that tests need not.
+# Waits for some seconds; a parameter, so that tests need not wait.
 Sleep = Callable[[float], None]
 
 
@@ -25,7 +25,7 @@ class Table:
     """A table to create.
 
     Attributes:
-        arguments: CreateTable's.
+        arguments: CreateTable's arguments.
         ttl_attribute: the attribute by which DynamoDB expires items, or None.
     """
 
@@ -40,11 +40,11 @@ class Table:
 
     @property
     def tags(self) -> dict[str, str]:
-        """The tags that say whose the table is."""
+        """The tags that name the table's owner."""
         return {tag["Key"]: tag["Value"] for tag in self.arguments.get("Tags", ())}
 
     def tagged(self, tags: Mapping[str, str]) -> "Table":
-        """The table with these tags and no others."""
+        """Return the table with these tags and no others."""
         pairs = [{"Key": key, "Value": value} for key, value in tags.items()]
         return Table({**self.arguments, "Tags": pairs}, self.ttl_attribute)
 
@@ -53,11 +53,11 @@ def create(client: Any, table: Table, sleep: Sleep = time.sleep) -> bool:
     """Create the table, wait until it is active, and enable its TTL.
 
     Returns:
-        True if it was created, False if it was there, with the same key.
+        True if it was created, False if it existed with the same key.
 
     Raises:
-        DecanterError: a table of that name is there with another key or TTL attribute, or it does
-            not become active.
+        DecanterError: a table of that name has another key or TTL attribute, or it does not become
+            active.
     """
     try:
         _create(client, table.arguments)
@@ -84,11 +84,13 @@ def delete(client: Any, name: str, sleep: Sleep = time.sleep) -> bool:
         if find(client, name) is None:
             return True
         sleep(POLL_SECONDS)
-    raise DecanterError(f"table {name} is still being deleted: look again with `table status`")
+    raise DecanterError(
+        f"table {name} is still being deleted: check again with `decanter table status`"
+    )
 
 
 def find(client: Any, name: str) -> dict[str, Any] | None:
-    """What DescribeTable says of the table; None if there is none."""
+    """Return DescribeTable's description of the table; None if there is none."""
     try:
         description: dict[str, Any] = client.describe_table(TableName=name)["Table"]
     except ClientError as error:
@@ -99,7 +101,7 @@ def find(client: Any, name: str) -> dict[str, Any] | None:
 
 
 def ttl_attribute(client: Any, name: str) -> str | None:
-    """The attribute by which DynamoDB expires the table's items; None if it does not."""
+    """Return the attribute by which DynamoDB expires the table's items; None if TTL is off."""
     ttl = client.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
     enabled = ttl.get("TimeToLiveStatus") in {"ENABLED", "ENABLING"}
     return ttl["AttributeName"] if enabled else None
@@ -107,7 +109,7 @@ def ttl_attribute(client: Any, name: str) -> str | None:
 
 def _wait_until_active(client: Any, name: str, sleep: Sleep) -> dict[str, Any]:
     for _ in range(POLLS):
-        # Right after CreateTable, AWS may not know the table yet.
+        # Right after CreateTable, AWS may not find the table yet.
         description = find(client, name)
         status = description["TableStatus"] if description else "CREATING"
         if description and status in {"ACTIVE", "UPDATING"}:
@@ -119,7 +121,7 @@ def _wait_until_active(client: Any, name: str, sleep: Sleep) -> dict[str, Any]:
 
 
 def tags_of(client: Any, description: Mapping[str, Any]) -> dict[str, str]:
-    """A table's tags; a DynamoDB that has no tags has none."""
+    """Return a table's tags; none for a DynamoDB without tags."""
     try:
         pages = client.get_paginator("list_tags_of_resource").paginate(
             ResourceArn=description["TableArn"]
@@ -141,7 +143,7 @@ def _create(client: Any, arguments: Mapping[str, Any]) -> None:
 
 
 def _has_no_tags(error: ClientError) -> bool:
-    """True if it is a DynamoDB without tags that refuses, as DynamoDB Local is."""
+    """True for a DynamoDB without tags that refuses the call, such as DynamoDB Local."""
     message = error.response["Error"].get("Message", "").lower()
     return _code(error) == "UnknownOperationException" or (
         _code(error) == "ValidationException" and "tagging" in message
@@ -149,7 +151,7 @@ def _has_no_tags(error: ClientError) -> bool:
 
 
 def check_key(table: Table, description: Mapping[str, Any]) -> None:
-    """Check that the table that is there has the key that the app declares.
+    """Check that the existing table has the key that the app declares.
 
     Raises:
         DecanterError: it has another.
@@ -157,13 +159,13 @@ def check_key(table: Table, description: Mapping[str, Any]) -> None:
     there, asked = _key(description), _key(table.arguments)
     if there != asked:
         raise DecanterError(
-            f"table {table.name} has the key {there}, the app declares {asked}, so it is not this "
-            "app's: name another table in .chalice/config.json"
+            f"table {table.name} has the key {there}, but the app declares {asked}: it is not this "
+            "app's table. Name another in .chalice/config.json"
         )
 
 
 def _key(table: Mapping[str, Any]) -> str:
-    """A table's key, as in `HASH connectionID (S)`."""
+    """Return a table's key, as in `HASH connectionID (S)`."""
     types = {a["AttributeName"]: a["AttributeType"] for a in table["AttributeDefinitions"]}
     return ", ".join(
         f"{part['KeyType']} {part['AttributeName']} ({types[part['AttributeName']]})"
@@ -178,7 +180,7 @@ def _enable_ttl(client: Any, name: str, attribute: str) -> None:
         client.update_time_to_live(TableName=name, TimeToLiveSpecification=specification)
     elif enabled != attribute:
         raise DecanterError(
-            f"table {name} expires its items by {enabled}, the app declares {attribute}: "
+            f"table {name} expires items by {enabled}, but the app declares {attribute}: "
             "delete it, or name another table in .chalice/config.json"
         )
 

@@ -1,7 +1,7 @@
-"""Reading a merge template: what its resources become on this machine.
+"""Read a merge template: the local form of its resources.
 
-A merge template (`chalice package --merge-template`) is laid over the template that Chalice
-generates, so it may hold parts of Chalice's own resources: their logical ids are a contract here.
+A merge template (`chalice package --merge-template`) is merged into the template that Chalice
+generates, so it may contain parts of Chalice's own resources. Their logical ids are a contract.
 Source: Chalice 1.34, `package.py`.
 """
 
@@ -21,7 +21,7 @@ TABLE = "AWS::DynamoDB::Table"
 ROUTE = "AWS::ApiGatewayV2::Route"
 ROUTE_RESPONSE = "AWS::ApiGatewayV2::RouteResponse"
 
-# Chalice's own routes: a merge template may add to them without restating these.
+# Chalice's own routes: a merge template may add to them without repeating them.
 CHALICE_ROUTES = {
     f"Websocket{part}Route": {
         "RouteKey": route_key,
@@ -35,8 +35,8 @@ CHALICE_ROUTES = {
 }
 _TARGET = re.compile(r"integrations/Websocket(Connect|Message|Disconnect)APIIntegration")
 
-# CreateTable's arguments that shape how a table behaves; encryption, backups, tags and the like
-# mean nothing on this machine.
+# CreateTable's arguments that matter for behaviour; encryption, backups, tags and others have no
+# effect on this machine.
 _TABLE_ARGUMENTS = (
     "AttributeDefinitions",
     "BillingMode",
@@ -53,10 +53,10 @@ class Route:
     """A route of the WebSocket API.
 
     Attributes:
-        route_key: what the route selection expression has to give.
+        route_key: the value of the route selection expression that selects it.
         operation_name: the route's name in metrics and SDKs, or None.
         function: the configuration key of the function behind it, such as `websocket_message`.
-        route_response: whether the function's result goes back to the client.
+        route_response: whether the function's result is returned to the client.
     """
 
     route_key: str
@@ -70,8 +70,8 @@ class Template:
 
     Args:
         document: the template.
-        stack: what its references become.
-        source: what errors call it.
+        stack: the stack that its references are resolved for.
+        source: its name in errors.
     """
 
     def __init__(self, document: Mapping[str, Any], stack: Stack, source: str = "template") -> None:
@@ -83,19 +83,19 @@ class Template:
 
     @classmethod
     def read(cls, path: Path, stack: Stack) -> Self:
-        """Read a template, YAML if its name says so, else JSON.
+        """Read a template: YAML if its name says so, otherwise JSON.
 
         Raises:
-            ProjectError: it cannot be read, or is no template.
+            ProjectError: it cannot be read, or is not a template.
         """
         return cls(read_template(path), stack, str(path))
 
     def tables(self) -> list[Table]:
-        """The DynamoDB tables, in the order of the template."""
+        """Return the DynamoDB tables, in the order of the template."""
         return [self._table(name) for name in self._of_type(TABLE)]
 
     def routes(self) -> list[Route]:
-        """The WebSocket API's routes that the template adds to Chalice's or changes."""
+        """Return the WebSocket API's routes that the template adds to Chalice's or changes."""
         answered = {
             self._value(name, "Properties", "RouteId") for name in self._of_type(ROUTE_RESPONSE)
         }
@@ -104,12 +104,12 @@ class Template:
         return [self._route(name, route_response=name in answered) for name in names]
 
     def selection_expression(self) -> str | None:
-        """The route selection expression that the template sets on the API, if it does."""
+        """Return the route selection expression that the template sets on the API, if any."""
         expression = self._value(WEBSOCKET_API, "Properties", "RouteSelectionExpression")
         return None if expression is None else as_text(expression)
 
     def environment(self, function: str) -> dict[str, str]:
-        """The environment variables that the template sets for a function.
+        """Return the environment variables that the template sets for a function.
 
         Args:
             function: the function's configuration key, such as `websocket_connect`.
@@ -120,7 +120,7 @@ class Template:
         return {name: as_text(value) for name, value in (shared | own).items()}
 
     def _of_type(self, kind: str) -> Iterator[str]:
-        """The logical ids of the resources of a type whose condition, if any, holds."""
+        """Return the logical ids of a type's resources whose condition, if any, is true."""
         for name, resource in self._resources.items():
             if resource.get("Type") == kind and self._holds(name, resource):
                 yield name
@@ -154,10 +154,10 @@ class Template:
         )
 
     def _function(self, name: str, target: str) -> str:
-        """The configuration key of the function behind a route's target."""
+        """Return the configuration key of the function behind a route's target."""
         if (match := _TARGET.fullmatch(target)) is None:
             raise ProjectError(
-                f"{self._source}: Resources.{name}.Properties.Target: {target!r} is none of "
+                f"{self._source}: Resources.{name}.Properties.Target: {target!r} is not one of "
                 "Chalice's integrations: integrations/Websocket(Connect|Message|Disconnect)"
                 "APIIntegration"
             )
@@ -169,7 +169,7 @@ class Template:
         return properties[key]
 
     def _reference(self, name: str) -> str | None:
-        """What Ref gives for a name that is no parameter."""
+        """Return Ref's value for a name that is not a parameter."""
         kind = self._resources.get(name, {}).get("Type", "")
         if kind == TABLE:
             table_name = self._value(name, "Properties", "TableName")
@@ -177,7 +177,7 @@ class Template:
         return name if kind == ROUTE else self._stack.references().get(name)
 
     def _attribute(self, name: str, attribute: str) -> str | None:
-        """What Fn::GetAtt gives: the ARNs of tables and of Chalice's functions."""
+        """Return Fn::GetAtt's value: the ARNs of tables and of Chalice's functions."""
         reference = self._reference(name)
         if attribute != "Arn" or reference is None:
             return None
@@ -187,12 +187,12 @@ class Template:
         return self._stack.arn("lambda", f"function:{reference}") if is_function else None
 
     def _properties(self, name: str, keys: Sequence[str]) -> dict[str, Any]:
-        """Those of a resource's properties that it has, resolved; the others are not looked at."""
+        """Return these properties of a resource, resolved, if it has them."""
         values = {key: self._value(name, "Properties", key) for key in keys}
         return {key: value for key, value in values.items() if value is not None}
 
     def _value(self, name: str, *path: str) -> Any:
-        """A resource's value at a path, resolved; None if it has none."""
+        """Return a resource's value at a path, resolved; None if it has none."""
         return self._resolve(
             _dig(self._resources, name, *path), ".".join(("Resources", name, *path))
         )
@@ -206,7 +206,7 @@ class Template:
 
 
 def _dig(value: Any, *path: str) -> Any:
-    """What a document holds at a path; None if it ends before."""
+    """Return a document's value at a path; None if the path ends before."""
     for key in path:
         value = value.get(key) if isinstance(value, dict) else None
     return value
@@ -217,7 +217,7 @@ def _only(keys: Sequence[str], members: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _with_numbers(value: Any) -> Any:
-    """The same with its capacity units as integers: CloudFormation takes `"5"`, CreateTable not."""
+    """Return it with integer capacity units: CloudFormation accepts `"5"`, CreateTable does not."""
     if isinstance(value, list):
         return [_with_numbers(item) for item in value]
     if not isinstance(value, dict):

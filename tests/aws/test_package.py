@@ -125,7 +125,7 @@ def test_an_app_without_chalices_feature_flag_is_refused_in_one_line(
     folder = write_project(tmp_path / "p", app, {"version": "2.0", "app_name": "it"})
     done = decanter("package", "--project-dir", folder, **clean_environment())
     assert done.returncode == 2
-    assert done.stderr.startswith("decanter: error: app.py does not switch Chalice's WebSockets on")
+    assert done.stderr.startswith("decanter: error: app.py does not enable Chalice's WebSockets")
     assert done.stderr.count("\n") == 1
     assert [*(folder / "build").rglob("*.zip")] == []
 

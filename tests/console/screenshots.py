@@ -35,7 +35,7 @@ def send(page: Page, data: object) -> None:
 
 
 def converse(page: Page) -> None:
-    """Make the content of the pictures: two connections, a few messages, JSON unfolded in one of them."""
+    """Make the content of the pictures: two connections, a few messages, one unfolded."""
     send(page, "hello world !")
     page.wait(f"{texts(frames('B'))}.length === 1 && {POSTS}.length === 1")
     send(page, WINE)

@@ -131,7 +131,7 @@ def test_a_failed_invocation_is_shown_with_its_output(page: Page) -> None:
 
 @pytest.fixture(name="elsewhere")
 def _elsewhere() -> Iterator[str]:
-    """Another WebSocket server than the gateway: it chooses `v2`, sends a binary frame, and echoes."""
+    """Another WebSocket server: it chooses `v2`, sends a binary frame, and echoes."""
 
     def talk(peer: ServerConnection) -> None:
         peer.send(b"\x00\xff")

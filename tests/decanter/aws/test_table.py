@@ -156,7 +156,7 @@ OTHER_KEY = {
         ({"Tags": [{"Key": "app", "Value": "pour"}]}, UNTAGGED),
         (
             OTHER_KEY,
-            f"table {NAME} has the key HASH id (S), the app declares HASH connectionID (S)",
+            f"table {NAME} has the key HASH id (S), but the app declares HASH connectionID (S)",
         ),
         (
             {"Tags": tags(app="pour", stage="prod")},
@@ -246,8 +246,8 @@ def test_a_table_with_another_key_is_not_touched(
         BillingMode="PAY_PER_REQUEST",
     )
     expected = (
-        f"decanter: error: table {NAME} has the key HASH id (S), the app declares HASH "
-        "connectionID (S), so it is not this app's: name another table in .chalice/config.json\n"
+        f"decanter: error: table {NAME} has the key HASH id (S), but the app declares HASH "
+        "connectionID (S): it is not this app's table. Name another in .chalice/config.json\n"
     )
     assert (table("create"), capsys.readouterr().err) == (2, expected)
 

@@ -196,7 +196,7 @@ def test_the_projects_overrides_take_precedence(project: Project) -> None:
 def test_invalid_overrides_are_a_one_line_error(project: Project) -> None:
     path = project.directory / ".chalice" / "overrides.json"
     path.write_text('{"Resources": []}')
-    with pytest.raises(ProjectError, match=r"overrides.json: Resources has to be an object"):
+    with pytest.raises(ProjectError, match=r"overrides.json: Resources must be an object"):
         build(project, declaration())
 
 

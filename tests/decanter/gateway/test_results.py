@@ -1,4 +1,4 @@
-"""What API Gateway makes of a handler's outcome."""
+"""API Gateway's handling of a handler's outcome."""
 
 from typing import Any
 
@@ -32,7 +32,7 @@ VALUES = st.recursive(
         ([], False),
     ],
 )
-def test_what_a_proxy_result_is(value: Any, accepted: bool) -> None:
+def test_proxy_results_are_recognised(value: Any, accepted: bool) -> None:
     assert is_proxy_result(value) is accepted
 
 
@@ -55,12 +55,12 @@ def test_the_status_of_a_handshake(outcome: Any, status: int) -> None:
 
 
 @given(VALUES)
-def test_any_value_is_some_status(value: Any) -> None:
-    """Whatever a handler returns, the handshake has an answer that HTTP knows."""
+def test_any_value_gives_a_status(value: Any) -> None:
+    """Whatever a handler returns, the handshake's answer has a valid HTTP status."""
     assert 200 <= connect_status(Returned(value)) <= 599
 
 
-def test_a_header_is_found_in_any_letter_case_and_the_single_map_wins() -> None:
+def test_a_header_is_found_in_any_letter_case_and_the_single_map_takes_precedence() -> None:
     value = {"headers": {"X-a": 1}, "multiValueHeaders": {"x-A": ["0", "2"]}}
     assert header(Returned(value), "x-a") == "1"
     assert header(Returned({"multiValueHeaders": {"x-A": ["0", "2"]}}), "X-A") == "2"

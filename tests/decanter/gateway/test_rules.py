@@ -1,4 +1,4 @@
-"""The rules without a socket: a fake clock, fake clients, outcomes given by hand."""
+"""The rules without a socket: a fake clock, fake clients, given outcomes."""
 
 import json
 from itertools import count
@@ -62,7 +62,7 @@ def test_a_refused_connection_is_forgotten(gateway: Gateway) -> None:
 
 
 @pytest.mark.rule(21)
-def test_the_expression_says_nothing_about_connect_and_disconnect(clock: FakeClock) -> None:
+def test_the_expression_does_not_affect_connect_and_disconnect(clock: FakeClock) -> None:
     """A static expression would send everything to one route."""
     gateway = Gateway(Api("api", ROUTES, "two"), EventMaker("api", "local:1", clock))
     connection, invocation = gateway.connect(Handshake())
@@ -105,7 +105,7 @@ def test_a_two_way_body_of_lone_surrogates_is_sent_with_replacements(gateway: Ga
     assert outlet.sent == [b"?!"]
 
 
-def test_an_answer_after_the_end_goes_nowhere(gateway: Gateway) -> None:
+def test_an_answer_after_the_end_is_dropped(gateway: Gateway) -> None:
     connection, outlet = opened(gateway)
     invocation = gateway.message(connection, "{}")
     assert invocation is not None
@@ -114,7 +114,7 @@ def test_an_answer_after_the_end_goes_nowhere(gateway: Gateway) -> None:
     assert outlet.sent == []
 
 
-def test_a_route_that_a_new_version_no_longer_has_still_ends_what_it_began(
+def test_a_removed_route_still_completes_its_invocations(
     gateway: Gateway,
 ) -> None:
     connection, outlet = opened(gateway)
@@ -127,14 +127,14 @@ def test_a_route_that_a_new_version_no_longer_has_still_ends_what_it_began(
     assert frames(FakeOutlet(sent=outlet.sent[1:]))[0]["message"] == "Forbidden"
 
 
-def test_a_bad_expression_leaves_the_api_as_it_was(gateway: Gateway) -> None:
+def test_a_bad_expression_does_not_change_the_api(gateway: Gateway) -> None:
     before = gateway.api
     with pytest.raises(ValueError, match="route selection expression"):
         gateway.deploy(Api("api", {}, "$body"))
     assert gateway.api is before
 
 
-def test_the_end_from_our_side_is_the_reason_in_the_event(gateway: Gateway) -> None:
+def test_a_close_from_our_side_is_the_reason_in_the_event(gateway: Gateway) -> None:
     connection, outlet = opened(gateway)
     gateway.close(connection, 1001, "Going away")
     gateway.close(connection, 1000, "again")
@@ -144,7 +144,7 @@ def test_the_end_from_our_side_is_the_reason_in_the_event(gateway: Gateway) -> N
     assert invocation.event["requestContext"]["disconnectStatusCode"] == 1001
 
 
-def test_sweep_closes_the_idle_and_the_old_and_says_when_to_look_again(
+def test_sweep_closes_idle_and_old_connections_and_returns_when_to_repeat(
     gateway: Gateway, clock: FakeClock
 ) -> None:
     _, outlet = opened(gateway)
@@ -162,7 +162,7 @@ def test_sweep_closes_the_idle_and_the_old_and_says_when_to_look_again(
     assert busy_outlet.ended == [(1001, "Going away")]
 
 
-def test_who_does_not_read_is_dropped_and_who_reads_again_is_not(
+def test_a_client_that_does_not_read_is_dropped_unless_it_reads_again(
     gateway: Gateway, clock: FakeClock
 ) -> None:
     stuck, stuck_outlet = opened(gateway)
@@ -176,7 +176,7 @@ def test_who_does_not_read_is_dropped_and_who_reads_again_is_not(
     assert (stuck_outlet.ended, slow_outlet.ended) == (["aborted"], [])
 
 
-def test_a_clock_that_is_set_back_moves_no_event_before_its_connection(
+def test_no_event_precedes_its_connection_if_the_clock_is_set_back(
     gateway: Gateway, clock: FakeClock
 ) -> None:
     connection, _ = opened(gateway)

@@ -1,4 +1,4 @@
-"""What the process that imports an app says about it beside its handlers."""
+"""An app's declarations besides its handlers, and its warnings."""
 
 from pathlib import Path
 
@@ -20,18 +20,18 @@ def warnings(small: SmallProject) -> tuple[str, ...]:
     return describe(Project.load(small.folder, "dev")).warnings
 
 
-def test_an_app_without_faults_has_no_warning(small: SmallProject) -> None:
+def test_a_correct_app_has_no_warning(small: SmallProject) -> None:
     assert warnings(small) == ()
 
 
-def test_an_app_without_the_feature_flag_is_told_the_line_to_add(small: SmallProject) -> None:
+def test_without_the_feature_flag_the_error_names_the_line_to_add(small: SmallProject) -> None:
     small.write((HEAD + ANSWER.format(answer="''")).replace(FLAG_LINE, ""))
     (warning,) = warnings(small)
-    assert warning.startswith("app.py does not switch Chalice's WebSockets on")
+    assert warning.startswith("app.py does not enable Chalice's WebSockets")
     assert FLAG_LINE.strip() in warning
 
 
-def test_chalice_refuses_handlers_without_its_flag_and_nothing_else(small: SmallProject) -> None:
+def test_chalice_refuses_only_handlers_without_its_flag(small: SmallProject) -> None:
     assert describe(Project.load(small.folder)).refusal is None
     handlers = ANSWER.format(answer="''")
     for source, refused in (("", False), (handlers, True)):
@@ -63,7 +63,7 @@ router.route("say")(print)
         "import chalicelib.live",
     ],
 )
-def test_what_stands_in_chalicelib_is_declared_once(small: SmallProject, line: str) -> None:
+def test_an_object_in_chalicelib_is_declared_once(small: SmallProject, line: str) -> None:
     """However app.py names it."""
     (small.folder / "chalicelib" / "live.py").write_text(LIVE)
     small.write(f"{HEAD}{line}\n{ANSWER.format(answer=0)}")
@@ -72,13 +72,13 @@ def test_what_stands_in_chalicelib_is_declared_once(small: SmallProject, line: s
     assert [[route.route_key for route in each.routes] for each in declared.routers] == [["say"]]
 
 
-def test_what_app_py_does_not_name_is_not_declared(small: SmallProject) -> None:
+def test_an_object_that_app_py_does_not_name_is_not_declared(small: SmallProject) -> None:
     (small.folder / "chalicelib" / "live.py").write_text(LIVE)
     small.write(HEAD + ANSWER.format(answer=0))
     assert describe(Project.load(small.folder)).tables == ()
 
 
-def test_an_app_without_a_handler_is_told_how_to_have_one(small: SmallProject) -> None:
+def test_without_a_handler_the_warning_says_how_to_add_one(small: SmallProject) -> None:
     small.write(HEAD)
     (warning,) = warnings(small)
     assert warning.startswith("app.py has no WebSocket handler")

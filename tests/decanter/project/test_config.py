@@ -1,4 +1,4 @@
-"""What a project's folder and configuration say, and what is said when they are wrong."""
+"""A project's folder and configuration, and the errors in them."""
 
 import json
 from pathlib import Path
@@ -37,26 +37,26 @@ class TestLoad:
         project = Project.load(write_project(tmp_path / "p"), "dev")
         assert (project.app_name, project.chalice_stage, project.api_stage) == ("pour", "dev", "v1")
 
-    def test_api_stage_is_chalices_default_where_none_is_written(self, tmp_path: Path) -> None:
+    def test_the_api_stage_has_chalices_default(self, tmp_path: Path) -> None:
         assert Project.load(write_project(tmp_path / "p"), "prod").api_stage == "api"
 
-    def test_the_default_stage_need_not_be_written(self, tmp_path: Path) -> None:
+    def test_the_default_stage_may_be_missing(self, tmp_path: Path) -> None:
         folder = write_project(tmp_path / "p", config={"app_name": "pour"})
         assert Project.load(folder, "dev").app_name == "pour"
 
     @pytest.mark.parametrize(
         ("text", "message"),
         [
-            ("{", "config.json:1:2: this is no JSON"),
-            ("[]", "config.json: the whole has to be an object, not list"),
-            ("{}", 'config.json: "app_name" has to be a string'),
+            ("{", "config.json:1:2: not valid JSON"),
+            ("[]", "config.json: the content must be an object, not list"),
+            ("{}", 'config.json: "app_name" must be a string'),
             ('{"app_name": "x", "stages": []}', "config.json has no stage 'test'; it has dev"),
-            ('{"app_name": "x", "stages": [1]}', '"stages" has to be an object of objects'),
-            ('{"app_name": "x", "stages": {"dev": 1}}', '"stages" has to be an object of objects'),
+            ('{"app_name": "x", "stages": [1]}', '"stages" must be an object of objects'),
+            ('{"app_name": "x", "stages": {"dev": 1}}', '"stages" must be an object of objects'),
             (json.dumps(CONFIG), "config.json has no stage 'test'; it has dev, prod"),
         ],
     )
-    def test_says_what_is_wrong_with_the_configuration(
+    def test_an_invalid_configuration_is_an_error(
         self, text: str, message: str, tmp_path: Path
     ) -> None:
         folder = write_project(tmp_path / "p", config=text)
@@ -66,16 +66,16 @@ class TestLoad:
         assert "\n" not in str(caught.value)
 
     @pytest.mark.parametrize("missing", ["app.py", ".chalice/config.json"])
-    def test_says_which_file_is_missing(self, missing: str, tmp_path: Path) -> None:
+    def test_a_missing_file_is_named(self, missing: str, tmp_path: Path) -> None:
         folder = write_project(tmp_path / "p")
         (folder / missing).unlink()
         with pytest.raises(ProjectError, match=rf"{folder} has no {missing}: .*--project-dir"):
             Project.load(folder, "dev")
 
-    def test_a_configuration_in_another_encoding_is_one_line(self, tmp_path: Path) -> None:
+    def test_a_configuration_in_another_encoding_is_a_one_line_error(self, tmp_path: Path) -> None:
         folder = write_project(tmp_path / "p")
         (folder / ".chalice" / "config.json").write_bytes(b'{"app_name": "\xff"}')
-        with pytest.raises(ProjectError, match="this is no UTF-8: byte 14"):
+        with pytest.raises(ProjectError, match="not valid UTF-8 at byte 14"):
             Project.load(folder, "dev")
 
 
@@ -98,7 +98,7 @@ class TestFunctions:
         ("value", "kind"),
         [(4711, "a number"), (True, "a boolean"), ({"a": 4711}, "an object"), (None, "null")],
     )
-    def test_a_variable_that_is_no_string_is_named_without_its_value(
+    def test_a_variable_that_is_not_a_string_is_named_without_its_value(
         self, value: object, kind: str, tmp_path: Path
     ) -> None:
         document = config(environment_variables={"PORT": value})
@@ -107,10 +107,10 @@ class TestFunctions:
             project.environment("websocket_connect")
         message = str(caught.value).partition("config.json")[2]
         assert message == (
-            ": the environment variable PORT of websocket_connect has to be a string, not " + kind
+            ": the environment variable PORT of websocket_connect must be a string, not " + kind
         )
 
-    def test_timeout_and_memory_are_the_functions_else_chalices_defaults(
+    def test_timeout_and_memory_are_the_functions_or_chalices_defaults(
         self, tmp_path: Path
     ) -> None:
         functions = {"websocket_message": {"lambda_timeout": 28, "lambda_memory_size": 512}}
@@ -127,7 +127,7 @@ class TestFunctions:
 
 
 class TestTables:
-    def test_a_table_has_its_name_from_the_stage(self, tmp_path: Path) -> None:
+    def test_a_tables_name_comes_from_the_stage(self, tmp_path: Path) -> None:
         project = Project.load(write_project(tmp_path / "p"), "prod")
         (table,) = project.declared_tables(declaration("websocket_connect"))
         assert table.name == "pour-prod-connections"
@@ -137,18 +137,18 @@ class TestTables:
             "WriteCapacityUnits": 5,
         }
 
-    def test_on_demand_takes_no_capacity(self, tmp_path: Path) -> None:
+    def test_an_on_demand_table_has_no_capacity(self, tmp_path: Path) -> None:
         project = Project.load(write_project(tmp_path / "p"), "dev")
         (table,) = project.declared_tables(declaration("websocket_connect"), on_demand=True)
         assert table.arguments["BillingMode"] == "PAY_PER_REQUEST"
         assert "ProvisionedThroughput" not in table.arguments
 
-    def test_a_table_without_a_name_is_told_what_to_add(self, tmp_path: Path) -> None:
+    def test_without_a_tables_name_the_error_says_what_to_add(self, tmp_path: Path) -> None:
         project = Project.load(write_project(tmp_path / "p", config=config()), "dev")
         with pytest.raises(ProjectError, match=r'stage dev .* add "CONNECTIONS_TABLE"'):
             project.table_name(CONNECTIONS, declaration("websocket_connect"))
 
-    def test_functions_with_different_names_are_told_apart(self, tmp_path: Path) -> None:
+    def test_different_names_for_one_table_are_an_error(self, tmp_path: Path) -> None:
         other = {"websocket_message": {"environment_variables": {"CONNECTIONS_TABLE": "other"}}}
         document = config(
             environment_variables={"CONNECTIONS_TABLE": "one"}, lambda_functions=other
@@ -161,10 +161,10 @@ class TestTables:
 
 
 class TestTemplate:
-    def test_a_project_need_not_have_one(self, tmp_path: Path) -> None:
+    def test_a_project_may_have_none(self, tmp_path: Path) -> None:
         assert Project.load(write_project(tmp_path / "p"), "dev").template() is None
 
-    def test_is_the_projects_own_read_for_its_stage(self, tmp_path: Path) -> None:
+    def test_it_is_the_projects_own_for_its_stage(self, tmp_path: Path) -> None:
         resource = {"WebsocketAPI": {"Properties": {"RouteSelectionExpression": {"Ref": "X"}}}}
         document = {"Parameters": {"X": {"Default": "$request.body.m"}}, "Resources": resource}
         project = Project.load(write_project(tmp_path / "p", template=document), "dev")
@@ -172,7 +172,7 @@ class TestTemplate:
         assert template is not None
         assert template.selection_expression() == "$request.body.m"
 
-    def test_a_named_file_has_to_be_there(self, tmp_path: Path) -> None:
+    def test_a_named_file_must_exist(self, tmp_path: Path) -> None:
         project = Project.load(write_project(tmp_path / "p"), "dev")
         with pytest.raises(ProjectError, match=r"cannot read .*other.json: No such file"):
             project.template(tmp_path / "other.json")

@@ -1,4 +1,4 @@
-"""What is made of the report of a process that imported an app."""
+"""Reading the report of a process that imported an app."""
 
 from typing import Any
 
@@ -43,7 +43,7 @@ def test_reads_tables_and_routers() -> None:
     assert declaration.refusal == "no flag"
 
 
-def test_reads_what_each_function_needs() -> None:
+def test_reads_the_rights_of_each_function() -> None:
     table = {**TABLE, "actions": {"websocket_message": ["dynamodb:Scan", "dynamodb:DeleteItem"]}}
     router = {**ROUTER, "posts": {"websocket_message": ["POST"]}}
     declaration = Declaration.from_json(report(router, table))
@@ -52,12 +52,12 @@ def test_reads_what_each_function_needs() -> None:
     assert declaration.routers[0].posts == {"websocket_message": ("POST",)}
 
 
-def test_a_kind_that_is_not_known_is_passed_over() -> None:
+def test_an_unknown_kind_is_ignored() -> None:
     assert Declaration.from_json(report({"kind": "queue"}, TABLE)).routers == ()
 
 
 @pytest.mark.parametrize("key", sorted(set(TABLE) - {"kind", "ttl_attribute"}))
-def test_a_table_that_lacks_something_is_named(key: str) -> None:
+def test_a_missing_member_is_named(key: str) -> None:
     partial = {name: value for name, value in TABLE.items() if name != key}
     with pytest.raises(ProjectError, match=f"answered without '{key}'"):
         Declaration.from_json(report(partial))

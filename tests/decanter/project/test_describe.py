@@ -1,4 +1,4 @@
-"""Apps of every sort, imported in a process of their own."""
+"""Various apps, imported in a process of their own."""
 
 import os
 from pathlib import Path
@@ -17,7 +17,7 @@ def described(folder: Path, app: str = APP, timeout: float = 60) -> Declaration:
     return describe(project, dict(os.environ), timeout=timeout)
 
 
-def test_says_what_the_app_declares(tmp_path: Path) -> None:
+def test_returns_the_apps_declarations(tmp_path: Path) -> None:
     declaration = described(tmp_path / "p")
     assert declaration == Declaration(
         app_name="pour",
@@ -34,7 +34,7 @@ def test_says_what_the_app_declares(tmp_path: Path) -> None:
     )
 
 
-def test_schedules_are_told_as_eventbridge_takes_them(tmp_path: Path) -> None:
+def test_schedules_have_the_form_of_eventbridge(tmp_path: Path) -> None:
     app = f"""{APP}
 from chalice import Cron, Rate
 
@@ -73,7 +73,9 @@ def test_the_app_sees_its_stages_variables_and_a_region(
         ("input()", "EOFError"),
     ],
 )
-def test_an_app_that_cannot_be_imported_is_one_line(app: str, message: str, tmp_path: Path) -> None:
+def test_an_app_that_cannot_be_imported_is_a_one_line_error(
+    app: str, message: str, tmp_path: Path
+) -> None:
     with pytest.raises(ProjectError) as caught:
         described(tmp_path / "p", app)
     assert message in str(caught.value)
@@ -87,11 +89,11 @@ def test_an_app_that_ends_its_process_is_quoted(tmp_path: Path) -> None:
     assert caught.value.detail == "farewell\n"
 
 
-def test_an_app_that_hangs_is_given_up(tmp_path: Path) -> None:
+def test_an_app_that_hangs_is_stopped(tmp_path: Path) -> None:
     with pytest.raises(ProjectError, match="takes longer than 1 s"):
         described(tmp_path / "p", "import time\ntime.sleep(60)\n", timeout=1)
 
 
-def test_a_process_that_the_app_leaves_behind_holds_nobody_up(tmp_path: Path) -> None:
+def test_a_process_that_the_app_started_does_not_block(tmp_path: Path) -> None:
     app = "import subprocess\nleft = subprocess.Popen(['sleep', '20'])\nx = left.pid\n" + APP
     assert described(tmp_path / "p", app, timeout=15).app_name == "pour"

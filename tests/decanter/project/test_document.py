@@ -41,16 +41,16 @@ def test_yaml_has_cloudformations_short_tags(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("t.json", '{"a": }', "t.json:1:7: this is no JSON: Expecting value"),
-        ("t.json", "3", "t.json: the whole has to be an object, not int"),
-        ("t.json", '{"Resources": []}', "t.json: Resources has to be an object, not list"),
-        ("t.json", '{"Resources": {"A": 1}}', "t.json: Resources.A has to be an object, not int"),
-        ("t.yml", "a: [", "t.yml: this is no YAML: while parsing a flow node"),
-        ("t.yaml", "- a", "t.yaml: the whole has to be an object, not list"),
-        ("t.yaml", "a: !!python/name:os.system", "t.yaml: this is no YAML: could not determine"),
+        ("t.json", '{"a": }', "t.json:1:7: not valid JSON: Expecting value"),
+        ("t.json", "3", "t.json: the content must be an object, not int"),
+        ("t.json", '{"Resources": []}', "t.json: Resources must be an object, not list"),
+        ("t.json", '{"Resources": {"A": 1}}', "t.json: Resources.A must be an object, not int"),
+        ("t.yml", "a: [", "t.yml: not valid YAML: while parsing a flow node"),
+        ("t.yaml", "- a", "t.yaml: the content must be an object, not list"),
+        ("t.yaml", "a: !!python/name:os.system", "t.yaml: not valid YAML: could not determine"),
     ],
 )
-def test_a_file_that_is_no_template_is_one_line(
+def test_an_invalid_template_is_a_one_line_error(
     name: str, text: str, message: str, tmp_path: Path
 ) -> None:
     (tmp_path / name).write_text(text)
@@ -75,7 +75,7 @@ def test_a_templates_text_is_json_or_yaml_or_empty(text: str, expected: object) 
     assert parse_template(text) == expected
 
 
-def test_a_file_is_replaced_whole_and_keeps_its_mode(tmp_path: Path) -> None:
+def test_a_file_is_replaced_completely_and_keeps_its_mode(tmp_path: Path) -> None:
     path = tmp_path / "it"
     path.write_text("old")
     path.chmod(0o640)
@@ -87,14 +87,14 @@ def test_a_file_is_replaced_whole_and_keeps_its_mode(tmp_path: Path) -> None:
     assert sorted(tmp_path.iterdir()) == [path, link]
 
 
-def test_a_new_file_has_the_mode_that_others_get(tmp_path: Path) -> None:
+def test_a_new_file_has_the_default_mode(tmp_path: Path) -> None:
     write_text(tmp_path / "ours", "")
     (tmp_path / "others").touch()
     modes = {path.stat().st_mode for path in tmp_path.iterdir()}
     assert len(modes) == 1
 
 
-def test_a_file_that_cannot_be_written_whole_stays_as_it_was(tmp_path: Path) -> None:
+def test_a_failed_write_does_not_change_the_file(tmp_path: Path) -> None:
     path = tmp_path / "it"
     path.write_text("old")
     with pytest.raises(UnicodeEncodeError):
@@ -103,7 +103,7 @@ def test_a_file_that_cannot_be_written_whole_stays_as_it_was(tmp_path: Path) -> 
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_what_is_no_file_is_written_to_and_not_replaced(tmp_path: Path) -> None:
+def test_a_device_is_written_to_and_not_replaced(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)

@@ -1,4 +1,4 @@
-"""Which framework an app uses, and that two which differ are refused."""
+"""The framework that an app uses; two different ones are refused."""
 
 import subprocess
 import sys
@@ -41,23 +41,23 @@ def add(folder: Path) -> None:
     (folder / "runtime" / "more.py").touch()
 
 
-def test_it_says_its_version_and_its_folder() -> None:
+def test_its_text_has_version_and_folder() -> None:
     assert str(HERE) == f"{__version__} in {ROOT / 'decanter'}"
 
 
-def test_one_without_a_version_says_so(vendor: Path) -> None:
+def test_its_text_names_a_missing_version(vendor: Path) -> None:
     (vendor / "__init__.py").write_text("")
-    assert str(Framework(vendor)) == f"of no version in {vendor}"
+    assert str(Framework(vendor)) == f"without a version in {vendor}"
 
 
-def test_a_copy_of_the_same_is_the_same_with_byte_code_too(vendor: Path, tmp_path: Path) -> None:
+def test_a_copy_is_the_same_also_with_byte_code(vendor: Path, tmp_path: Path) -> None:
     (vendor / "runtime" / "__pycache__").mkdir()
     (vendor / "runtime" / "__pycache__" / "clock.pyc").touch()
     for used in (INSTALLED, vendor):
         assert framework_in_use(tmp_path, used) == Framework(used)
 
 
-def test_links_to_the_same_are_the_same(tmp_path: Path) -> None:
+def test_links_are_the_same(tmp_path: Path) -> None:
     vendor = tmp_path / "vendor" / "decanter"
     vendor.mkdir(parents=True)
     for name in ("__init__.py", "runtime"):
@@ -77,7 +77,7 @@ def test_something_else_of_that_name_does_not_matter(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("differ", [make_older, change, add])
 @pytest.mark.parametrize("uses_vendor", [False, True])
-def test_two_that_differ_are_refused_in_one_line(
+def test_two_different_ones_are_refused_in_one_line(
     vendor: Path, tmp_path: Path, differ: "object", uses_vendor: bool
 ) -> None:
     assert callable(differ)
@@ -98,14 +98,14 @@ def test_links_to_another_are_refused_with_another_remedy(tmp_path: Path) -> Non
     vendor.mkdir(parents=True)
     for name in ("__init__.py", "runtime"):
         (vendor / name).symlink_to(tmp_path / "other" / name)
-    with pytest.raises(ProjectError, match=r"install the one that .* links to, or remove the"):
+    with pytest.raises(ProjectError, match=r"install the version that .* links to, or remove the"):
         framework_in_use(tmp_path, INSTALLED)
 
 
-def test_one_elsewhere_on_the_path_is_refused(tmp_path: Path) -> None:
+def test_another_one_on_the_path_is_refused(tmp_path: Path) -> None:
     copy_framework(tmp_path / "decanter")
     change(tmp_path / "decanter")
-    with pytest.raises(ProjectError, match="install the one that it is to use"):
+    with pytest.raises(ProjectError, match="install the version that the app should use"):
         framework_in_use(tmp_path, tmp_path / "decanter")
 
 
@@ -123,7 +123,7 @@ REFUSED = "0.1.9 in {}, which differs from"
 
 @pytest.mark.parametrize("command", ["local", "package"])
 def test_commands_refuse_the_older_copy_that_the_app_finds_first(stale: Path, command: str) -> None:
-    """vendor/ comes before an editable install; both lines name the one that is imported."""
+    """vendor/ comes before an editable install; both errors name the one that is imported."""
     words = [command, "--project-dir", str(stale), *(["--port", "0"] if command == "local" else [])]
     done = subprocess.run(
         [sys.executable, "-P", "-m", "decanter", *words],

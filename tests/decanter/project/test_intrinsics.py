@@ -79,22 +79,22 @@ def resolve(value: Any) -> Any:
         ({"Fn::FindInMap": ["Sizes", "dev", "units"]}, 5),
     ],
 )
-def test_has_an_answer(value: Any, expected: Any) -> None:
+def test_has_a_value(value: Any, expected: Any) -> None:
     assert expected == resolve(value)
 
 
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        ({"Ref": "Queue"}, "Here: Ref Queue has no answer on this machine; a literal,"),
-        ({"a": [{"Ref": "Queue"}]}, "Here.a[0]: Ref Queue has no answer"),
-        ({"Ref": "Open"}, "Parameters.Open: give it a Default"),
-        ({"Fn::GetAtt": ["Table", "StreamArn"]}, "Here: Fn::GetAtt Table.StreamArn has no answer"),
-        ({"Fn::ImportValue": "x"}, "Here: Fn::ImportValue has no answer"),
-        ({"Fn::Sub": "${Queue}"}, "Here: Ref Queue has no answer"),
-        ({"Fn::Sub": "${}"}, "Here: Fn::Sub cannot read ${}: a name holds letters"),
+        ({"Ref": "Queue"}, "Here: Ref Queue has no value on this machine: use a literal,"),
+        ({"a": [{"Ref": "Queue"}]}, "Here.a[0]: Ref Queue has no value"),
+        ({"Ref": "Open"}, "Parameters.Open: add a Default"),
+        ({"Fn::GetAtt": ["Table", "StreamArn"]}, "Here: Fn::GetAtt Table.StreamArn has no value"),
+        ({"Fn::ImportValue": "x"}, "Here: Fn::ImportValue has no value"),
+        ({"Fn::Sub": "${Queue}"}, "Here: Ref Queue has no value"),
+        ({"Fn::Sub": "${}"}, "Here: Fn::Sub cannot read ${}: a name has only letters"),
         ({"Fn::Sub": "${a b}"}, "Here: Fn::Sub cannot read ${a b}"),
-        ({"Fn::Sub": ["${a}", {"a": {"Ref": "Queue"}}]}, "Here.a: Ref Queue has no answer"),
+        ({"Fn::Sub": ["${a}", {"a": {"Ref": "Queue"}}]}, "Here.a: Ref Queue has no value"),
         ({"Fn::Sub": 3}, "Here: Fn::Sub is malformed"),
         ({"Fn::Sub": ["${a}", {"a": []}]}, "Here: Fn::Sub is malformed"),
         ({"Fn::Join": ["-", "text"]}, "Here: Fn::Join is malformed"),
@@ -104,20 +104,20 @@ def test_has_an_answer(value: Any, expected: Any) -> None:
         ({"Fn::FindInMap": ["Sizes", "prod", "units"]}, "Here: Fn::FindInMap is malformed"),
         ({"Fn::If": ["Maybe", 1, 2]}, "Here: the template has no condition 'Maybe'"),
         ({"Fn::If": ["Loop", 1, 2]}, "Conditions.Loop: the condition depends on itself"),
-        ({"Fn::If": ["Odd", 1, 2]}, "Conditions.Odd: Fn::Base64 has no answer"),
+        ({"Fn::If": ["Odd", 1, 2]}, "Conditions.Odd: Fn::Base64 has no value"),
         ({"Fn::If": ["Two", 1, 2]}, "Here: Fn::If is malformed"),
         ({"Fn::If": ["Text", 1, 2]}, "Conditions.Text: Fn::Not is malformed"),
         ({"Ref": []}, "Here: Ref is malformed"),
     ],
 )
-def test_has_no_answer_and_says_where(value: Any, message: str) -> None:
+def test_the_error_names_the_place(value: Any, message: str) -> None:
     with pytest.raises(ProjectError) as caught:
         resolve(value)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
-def test_a_failed_condition_can_be_asked_again() -> None:
+def test_a_failed_condition_fails_again() -> None:
     asked = resolver()
     for _ in range(2):
         with pytest.raises(ProjectError, match=r"Conditions.Odd: Fn::Base64"):
@@ -129,13 +129,13 @@ names = st.from_regex(re.compile(r"[A-Za-z0-9_]+(::[A-Za-z0-9_]+)?", re.ASCII), 
 
 
 @given(literals)
-def test_sub_leaves_text_without_variables_alone(text: str) -> None:
+def test_sub_does_not_change_text_without_variables(text: str) -> None:
     assert resolve({"Fn::Sub": text}) == text
 
 
 @given(st.lists(st.tuples(literals, names, st.text())), literals)
 def test_sub_replaces_each_variable_once(parts: list[tuple[str, str, str]], rest: str) -> None:
-    """What a variable is replaced with is never read again."""
+    """The value of a variable is not evaluated again."""
     variables = {name: value for _, name, value in parts}
     text = "".join(f"{literal}${{{name}}}" for literal, name, _ in parts) + rest
     expected = "".join(literal + variables[name] for literal, name, _ in parts) + rest
@@ -143,7 +143,7 @@ def test_sub_replaces_each_variable_once(parts: list[tuple[str, str, str]], rest
 
 
 @given(names, literals)
-def test_sub_keeps_what_is_marked_as_literal(name: str, text: str) -> None:
+def test_sub_keeps_literals(name: str, text: str) -> None:
     assert resolve({"Fn::Sub": f"{text}${{!{name}}}"}) == f"{text}${{{name}}}"
 
 
@@ -170,6 +170,6 @@ json_values = st.recursive(
 
 
 @given(json_values)
-def test_whatever_is_written_there_is_an_answer_or_our_error(value: Any) -> None:
+def test_any_document_gives_a_value_or_our_error(value: Any) -> None:
     with contextlib.suppress(ProjectError):
         resolve(value)

@@ -1,4 +1,4 @@
-"""What names and pseudo parameters become."""
+"""Local values of names and pseudo parameters."""
 
 import pytest
 
@@ -32,7 +32,7 @@ def test_the_partition_follows_the_region(region: str, partition: str, suffix: s
     assert references["AWS::Region"] == region
 
 
-def test_what_chalice_generates_has_a_name() -> None:
+def test_chalices_own_resources_have_names() -> None:
     references = Stack("pour", "dev", api_id="abc", api_stage="v1").references()
     assert references["WebsocketAPI"] == "abc"
     assert references["WebsocketAPIStage"] == "v1"
@@ -41,6 +41,6 @@ def test_what_chalice_generates_has_a_name() -> None:
     assert references["AWS::StackName"] == "pour-dev"
 
 
-def test_an_arn_says_where_and_whose() -> None:
+def test_an_arn_has_region_and_account() -> None:
     arn = Stack("pour", "dev", region="eu-west-1").arn("dynamodb", "table/t")
     assert arn == "arn:aws:dynamodb:eu-west-1:123456789012:table/t"

@@ -1,4 +1,4 @@
-"""Creating, deleting and looking at tables, on a DynamoDB that takes its time."""
+"""Creating, deleting and describing tables, on a slow DynamoDB."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -17,11 +17,11 @@ TABLE = Table({"TableName": "t", **KEY}, "expires_at")
 
 
 class SlowDynamoDB:
-    """One table, whose status is another each time somebody asks.
+    """One table with a new status at each request.
 
     Args:
-        statuses: what DescribeTable says, the last for ever; None where it knows no table.
-        there: whether CreateTable finds the table.
+        statuses: DescribeTable's answers; the last one repeats. None for an unknown table.
+        there: whether the table exists for CreateTable.
     """
 
     def __init__(self, *statuses: str | None, there: bool = False, **description: Any) -> None:
@@ -84,13 +84,13 @@ class TestCreate:
         assert slept == [1, 1]
         assert client.ttl["AttributeName"] == "expires_at"
 
-    def test_a_table_without_ttl_is_left_so(self, slept: list[float]) -> None:
+    def test_a_table_without_ttl_stays_without(self, slept: list[float]) -> None:
         client = SlowDynamoDB("ACTIVE")
         create(client, Table(TABLE.arguments), slept.append)
         assert client.ttl["TimeToLiveStatus"] == "DISABLED"
 
-    def test_a_table_that_is_there_is_completed(self, slept: list[float]) -> None:
-        """As after a command that was interrupted before it enabled the TTL."""
+    def test_an_existing_table_is_completed(self, slept: list[float]) -> None:
+        """An earlier command may have been interrupted before it enabled the TTL."""
         client = SlowDynamoDB("ACTIVE", there=True)
         assert create(client, TABLE, slept.append) is False
         assert client.ttl["TimeToLiveStatus"] == "ENABLING"
@@ -109,11 +109,13 @@ class TestCreate:
         client = SlowDynamoDB("ACTIVE", there=True, **key)
         with pytest.raises(
             DecanterError,
-            match=r"the key HASH a \(N\), RANGE b \(S\), the app declares HASH id \(S\), so it is",
+            match=r"the key HASH a \(N\), RANGE b \(S\), but the app declares HASH id \(S\): it is",
         ):
             create(client, TABLE, slept.append)
 
-    def test_an_index_on_another_attribute_is_no_other_key(self, slept: list[float]) -> None:
+    def test_an_index_on_another_attribute_does_not_change_the_key(
+        self, slept: list[float]
+    ) -> None:
         more = [*KEY["AttributeDefinitions"], {"AttributeName": "x", "AttributeType": "S"}]
         client = SlowDynamoDB("ACTIVE", there=True, AttributeDefinitions=more)
         assert create(client, TABLE, slept.append) is False
@@ -121,21 +123,21 @@ class TestCreate:
     def test_a_table_with_another_ttl_is_an_error(self, slept: list[float]) -> None:
         client = SlowDynamoDB("ACTIVE", there=True)
         client.ttl = {"TimeToLiveStatus": "ENABLED", "AttributeName": "other"}
-        with pytest.raises(DecanterError, match="by other, the app declares expires_at"):
+        with pytest.raises(DecanterError, match="by other, but the app declares expires_at"):
             create(client, TABLE, slept.append)
 
     def test_a_table_that_is_being_deleted_is_an_error(self, slept: list[float]) -> None:
         with pytest.raises(DecanterError, match="table t is DELETING: wait"):
             create(SlowDynamoDB("DELETING", there=True), TABLE, slept.append)
 
-    def test_does_not_wait_for_ever(self, slept: list[float]) -> None:
+    def test_does_not_wait_forever(self, slept: list[float]) -> None:
         with pytest.raises(DecanterError, match="table t is not active after 120 s"):
             create(SlowDynamoDB("CREATING"), TABLE, slept.append)
         assert len(slept) == POLLS
 
 
 class TestTags:
-    """DynamoDB Local has none."""
+    """DynamoDB Local has no tags."""
 
     NONE = (
         fault("ValidationException", "Tagging is not currently supported in DynamoDB Local."),
@@ -147,7 +149,7 @@ class TestTags:
         assert tags_of(client, client.description) == {"a": "arn", "b": ""}
 
     @pytest.mark.parametrize("refusal", NONE)
-    def test_are_left_out_where_there_are_none(self, refusal: ClientError) -> None:
+    def test_are_left_out_if_unsupported(self, refusal: ClientError) -> None:
         client = SlowDynamoDB("ACTIVE", TableArn="arn")
         client.refuses_tags = refusal
         assert tags_of(client, client.description) == {}
@@ -173,16 +175,16 @@ class TestDelete:
         assert delete(client, "t", slept.append) is True
         assert slept == [1, 1]
 
-    def test_a_table_that_is_not_there_is_no_mistake(self, slept: list[float]) -> None:
+    def test_a_missing_table_is_not_an_error(self, slept: list[float]) -> None:
         assert delete(SlowDynamoDB(None), "t", slept.append) is False
 
-    def test_does_not_wait_for_ever(self, slept: list[float]) -> None:
+    def test_does_not_wait_forever(self, slept: list[float]) -> None:
         with pytest.raises(DecanterError, match="table t is still being deleted"):
             delete(SlowDynamoDB("DELETING"), "t", slept.append)
 
 
 class Refusing:
-    """A DynamoDB that lets nobody do anything."""
+    """A DynamoDB that denies every call."""
 
     def __getattr__(self, operation: str) -> Any:
         def refuse(**_: Any) -> None:
@@ -200,12 +202,12 @@ class Refusing:
     ],
     ids=["create", "delete", "find"],
 )
-def test_other_faults_are_the_callers(call: Callable[[Any], object]) -> None:
+def test_other_errors_pass_to_the_caller(call: Callable[[Any], object]) -> None:
     with pytest.raises(ClientError, match="AccessDenied"):
         call(Refusing())
 
 
-def test_ttl_that_is_switched_off_is_none() -> None:
+def test_disabled_ttl_is_none() -> None:
     client = SlowDynamoDB("ACTIVE")
     client.ttl = {"TimeToLiveStatus": "DISABLING", "AttributeName": "expires_at"}
     assert ttl_attribute(client, "t") is None

@@ -1,4 +1,4 @@
-"""What a merge template's resources become on this machine."""
+"""The local form of a merge template's resources."""
 
 from typing import Any
 
@@ -39,11 +39,11 @@ class TestTables:
         }
         assert found.ttl_attribute is None
 
-    def test_a_table_keeps_the_name_that_it_is_given(self) -> None:
+    def test_a_named_table_keeps_its_name(self) -> None:
         (found,) = template({"T": table(TableName={"Fn::Sub": "${AWS::StackName}-x"})}).tables()
         assert found.name == "pour-dev-x"
 
-    def test_what_means_nothing_locally_is_left_out_and_never_resolved(self) -> None:
+    def test_properties_without_local_effect_are_left_out_and_never_resolved(self) -> None:
         unknown = {"Fn::ImportValue": "key"}
         indexes = [{"IndexName": "i", "KeySchema": [], "ContributorInsightsSpecification": {}}]
         found = template(
@@ -73,7 +73,7 @@ class TestTables:
             "WriteCapacityUnits": 7,
         }
 
-    def test_a_table_whose_condition_fails_is_not_there(self) -> None:
+    def test_a_table_with_a_false_condition_is_left_out(self) -> None:
         conditions = {"Never": {"Fn::Equals": ["a", "b"]}}
         assert not template({"T": table() | {"Condition": "Never"}}, Conditions=conditions).tables()
 
@@ -112,7 +112,7 @@ class TestRoutes:
         found = {route.route_key: route.route_response for route in template(resources).routes()}
         assert found == {"ask": True, "tell": False}
 
-    def test_parts_of_chalices_own_routes_need_not_restate_them(self) -> None:
+    def test_parts_of_chalices_own_routes_may_be_incomplete(self) -> None:
         answer = {
             "Type": "AWS::ApiGatewayV2::RouteResponse",
             "Properties": {"RouteId": {"Ref": "WebsocketMessageRoute"}},
@@ -128,7 +128,9 @@ class TestRoutes:
         ]
 
     def test_another_target_is_an_error(self) -> None:
-        with pytest.raises(ProjectError, match=r"R.Properties.Target: 'integrations/x' is none of"):
+        with pytest.raises(
+            ProjectError, match=r"R.Properties.Target: 'integrations/x' is not one of"
+        ):
             template({"R": route("x", "integrations/x")}).routes()
 
     def test_a_route_without_a_key_is_an_error(self) -> None:
@@ -164,13 +166,13 @@ class TestEnvironment:
         }
         assert found.environment("websocket_message") == {}
 
-    def test_globals_are_for_every_function_and_give_way(self) -> None:
+    def test_globals_apply_to_every_function_unless_overridden(self) -> None:
         shared = {"Function": {"Environment": {"Variables": {"A": "all", "B": "all"}}}}
         own = {"Properties": {"Environment": {"Variables": {"B": "own"}}}}
         found = template({"WebsocketConnect": own}, Globals=shared)
         assert found.environment("websocket_connect") == {"A": "all", "B": "own"}
 
-    def test_what_has_no_answer_is_an_error_only_where_it_is_needed(self) -> None:
+    def test_an_unknown_value_is_an_error_only_if_needed(self) -> None:
         variables = {"QUEUE": {"Ref": "Queue"}}
         resources = {
             "Queue": {"Type": "AWS::SQS::Queue"},
@@ -180,12 +182,12 @@ class TestEnvironment:
         assert found.environment("websocket_connect") == {}
         with pytest.raises(
             ProjectError,
-            match=r"WebsocketMessage.Properties.Environment.Variables.QUEUE: Ref Queue has no ans",
+            match=r"WebsocketMessage.Properties.Environment.Variables.QUEUE: Ref Queue has no val",
         ):
             found.environment("websocket_message")
 
     def test_only_tables_and_functions_have_an_arn(self) -> None:
         variables = {"ARN": {"Fn::GetAtt": ["WebsocketAPI", "Arn"]}}
         resources = {"WebsocketConnect": {"Properties": {"Environment": {"Variables": variables}}}}
-        with pytest.raises(ProjectError, match=r"Fn::GetAtt WebsocketAPI.Arn has no answer"):
+        with pytest.raises(ProjectError, match=r"Fn::GetAtt WebsocketAPI.Arn has no value"):
             template(resources).environment("websocket_connect")

@@ -171,7 +171,7 @@ def test_a_server_that_does_not_let_us_in_is_one_line(
         ),
         (["--url", "http://x/v1"], "'http://x/v1' is not a WebSocket URL"),
         (["--url", "ws://x/v1", "--management-endpoint", "x"], "--management-endpoint 'x': write"),
-        (["--url", "ws://x/v1", "--timeout", "0"], "--timeout has to be above 0, not 0"),
+        (["--url", "ws://x/v1", "--timeout", "0"], "--timeout must be above 0, not 0"),
     ],
 )
 def test_a_mistake_is_one_line(arguments: list[str], line: str, capsys: Captured) -> None:
