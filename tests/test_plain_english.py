@@ -24,7 +24,6 @@ UNDONE = (
     "decanter/gateway",
     "decanter/local",
     "decanter/project",
-    "decanter/verify",
     "docs",
     "tests/adoption",
     "tests/aws",
@@ -36,7 +35,6 @@ UNDONE = (
     "tests/decanter/local",
     "tests/decanter/project",
     "tests/decanter/test_client.py",
-    "tests/decanter/verify",
     "tests/docs",
 )
 
