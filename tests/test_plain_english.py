@@ -21,13 +21,11 @@ UNDONE = (
     "decanter/gateway",
     "decanter/local",
     "decanter/project",
-    "decanter/verify",
     "tests/contract/test_control.py",
     "tests/contract/test_reload.py",
     "tests/decanter/gateway",
     "tests/decanter/local",
     "tests/decanter/project",
-    "tests/decanter/verify",
 )
 
 # Texts that others define.

@@ -15,25 +15,25 @@ URL_BYTES = 4096
 
 
 def handshake(url: Callable[[Endpoint], str]) -> Callable[[Endpoint], str]:
-    """What an attempt to connect to another URL is answered with."""
+    """Return a look at the status of an attempt to connect to another URL."""
     return lambda endpoint: f"HTTP {endpoint.handshake(url(endpoint))}"
 
 
 def long_url(endpoint: Endpoint) -> str:
-    """AWS does not say with which status a long URL is refused."""
+    """AWS does not document the status for a URL that is too long."""
     joint = "&" if "?" in endpoint.url else "?"
     status = endpoint.handshake(f"{endpoint.url}{joint}a=".ljust(URL_BYTES * 2, "x"))
     return "refused" if status >= 400 else f"HTTP {status}"
 
 
 def subprotocol(endpoint: Endpoint) -> str:
-    """The gateway picks no subprotocol that the app does not."""
+    """The gateway selects no subprotocol unless the app does."""
     with endpoint.connect(subprotocols=[Subprotocol("verify.none")]) as client:
         return f"subprotocol {client.subprotocol}"
 
 
 def compression(endpoint: Endpoint) -> str:
-    """permessage-deflate is offered, and not taken."""
+    """The client offers permessage-deflate, and the gateway does not accept it."""
     with endpoint.connect(compression="deflate") as client:
         response = client.response
         extensions = response.headers.get("Sec-WebSocket-Extensions") if response else None
@@ -41,7 +41,7 @@ def compression(endpoint: Endpoint) -> str:
 
 
 def closes(*messages: str | bytes | list[str]) -> Callable[[Endpoint], str]:
-    """How a connection ends on which these messages are sent; a list is one message's frames."""
+    """Return a look at how a connection ends after messages; a list is one message in frames."""
 
     def look(endpoint: Endpoint) -> str:
         with endpoint.connect() as client:
@@ -56,7 +56,7 @@ def closes(*messages: str | bytes | list[str]) -> Callable[[Endpoint], str]:
 
 
 def closes_raw(data: bytes) -> Callable[[Endpoint], str]:
-    """How a connection ends on which bytes are sent that no library would send."""
+    """Return a look at how a connection ends after invalid bytes, which no library sends."""
 
     def look(endpoint: Endpoint) -> str:
         with endpoint.connect() as client:
@@ -67,7 +67,7 @@ def closes_raw(data: bytes) -> Callable[[Endpoint], str]:
 
 
 def delivered(size: int, frames: int = 1) -> Callable[[Endpoint], str]:
-    """Whether a message of so many bytes, in so many frames, is broadcast whole."""
+    """Return a look that checks if a message of this size is broadcast completely."""
 
     def look(endpoint: Endpoint) -> str:
         token = mark()
@@ -83,7 +83,7 @@ def delivered(size: int, frames: int = 1) -> Callable[[Endpoint], str]:
 
 
 def split_character(endpoint: Endpoint) -> str:
-    """A character may be split between frames, and a ping may come between them."""
+    """A character can be split between frames, with a ping between them."""
     token = mark()
     data = order(f'"{token}€"').encode()
     cut = data.index(b"\xac")
@@ -97,13 +97,13 @@ def split_character(endpoint: Endpoint) -> str:
 
 
 def ping(endpoint: Endpoint) -> str:
-    """A ping is answered; the library accepts none but the same payload."""
+    """The gateway answers a ping. The library accepts only a pong with the same payload."""
     with endpoint.connect() as client:
         return "pong" if client.ping("payload").wait(endpoint.seconds) else "no pong"
 
 
 def _frames(size: int) -> list[str]:
-    """Text of so many bytes in frames that are within the limit."""
+    """Return a text of this size as frames within the limit."""
     full, rest = divmod(size, FRAME_BYTES)
     return ["x" * FRAME_BYTES] * full + (["x" * rest] if rest else [])
 
@@ -142,10 +142,10 @@ RULES = (
         needs_app=True,
     ),
     _protocol_error("invalid UTF-8", Frame(Opcode.TEXT, b"\xff\xfe").serialize(mask=True), 1007),
-    _protocol_error("an opcode that is none", b"\x83\x80abcd"),
+    _protocol_error("an unknown opcode", b"\x83\x80abcd"),
     _protocol_error("a reserved bit", b"\xc1\x80abcd"),
     _protocol_error("a ping of 126 bytes", b"\x89\xfe\x00\x7eabcd" + bytes(126)),
-    _protocol_error("a continuation of nothing", b"\x80\x80abcd"),
+    _protocol_error("a continuation without a first frame", b"\x80\x80abcd"),
     _protocol_error("a frame without a mask", b"\x81\x00"),
     Rule((29,), "a ping", "pong", ping),
 )

@@ -1,4 +1,4 @@
-"""@connections, as far as somebody with credentials can see it from outside."""
+"""The rules of @connections that a caller with credentials can observe."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +14,7 @@ MESSAGE_BYTES = 128 * 1024
 
 
 def posted(endpoint: Endpoint) -> str:
-    """A post reaches its connection as one message of these bytes."""
+    """A post arrives as one message with the same bytes."""
     text = f'{mark()} "é😀"'
     with endpoint.connect() as client:
         status = _call(endpoint, "post_to_connection", identity(client, endpoint), text.encode())
@@ -30,21 +30,21 @@ def too_large(endpoint: Endpoint) -> str:
 
 
 def gone(endpoint: Endpoint) -> str:
-    """A post to a connection that has been closed."""
+    """A post to a closed connection."""
     with endpoint.connect() as client:
         connection = identity(client, endpoint)
     return _call(endpoint, "post_to_connection", connection, b"x")
 
 
 def information(endpoint: Endpoint) -> str:
-    """What GET tells of a connection."""
+    """The members of GET's answer for a connection."""
     with endpoint.connect() as client, explained("get a connection"):
         answer = endpoint.management.get_connection(ConnectionId=identity(client, endpoint))
     return ", ".join(sorted(set(answer) - {"ResponseMetadata"}))
 
 
 def deleted(endpoint: Endpoint) -> str:
-    """DELETE closes the connection, which is gone from then on."""
+    """DELETE closes the connection. After that, the connection is gone."""
     with endpoint.connect() as client:
         connection = identity(client, endpoint)
         first = _call(endpoint, "delete_connection", connection)
@@ -53,18 +53,18 @@ def deleted(endpoint: Endpoint) -> str:
 
 
 def unsigned(path: Callable[[Endpoint], str]) -> Callable[[Endpoint], str]:
-    """What a POST is answered with that nobody signed."""
+    """Return a look at the status of an unsigned POST."""
     return lambda endpoint: f"HTTP {endpoint.http_status(path(endpoint), 'POST')}"
 
 
 def identity(client: Any, endpoint: Endpoint) -> str:
-    """The client's connection id, which an error frame tells."""
+    """Return the client's connection id, from an error frame."""
     client.send("verify")
     return str(error_frame(client, endpoint.seconds).get("connectionId", "none"))
 
 
 def _call(endpoint: Endpoint, name: str, connection: str, data: bytes | None = None) -> str:
-    """A call's status, with the kind of its error."""
+    """Return a call's status and its error code."""
     arguments: dict[str, Any] = {"ConnectionId": connection}
     if data is not None:
         arguments["Data"] = data
@@ -106,6 +106,6 @@ RULES = (
         deleted,
         needs_app=True,
     ),
-    Rule((81,), "a post that nobody signed", "HTTP 403", unsigned(_connection)),
+    Rule((81,), "an unsigned post", "HTTP 403", unsigned(_connection)),
     Rule((82,), "a post without a stage", "HTTP 403", unsigned(_without_stage)),
 )

@@ -8,23 +8,21 @@ from dataclasses import dataclass, field
 from decanter import __version__
 from decanter.verify.rules import Finding, Gap, Omission
 
-# What the question marks mean.
-NOTE = (
-    "? marks what AWS does not document: on AWS, a difference there is news about AWS, and no fault"
-)
+# The meaning of the question marks.
+NOTE = "? marks a rule that AWS does not document: there, a difference on AWS is not an error"
 _API_ID = re.compile(r"//[^./]+(?=\.execute-api\.)")
 
 
 @dataclass(frozen=True)
 class Report:
-    """What was looked at, when, and what was seen.
+    """The result of a check.
 
     Attributes:
-        url: the endpoint's.
-        when: ISO 8601, UTC.
-        gaps: the rules that nobody can see from outside.
-        findings: one for each rule that was looked at.
-        omissions: one for each rule that could be, and was not.
+        url: the endpoint's URL.
+        when: the time of the check: ISO 8601, UTC.
+        gaps: the rules that the command does not check.
+        findings: one for each checked rule.
+        omissions: one for each rule that was left out of this check.
     """
 
     url: str
@@ -35,32 +33,32 @@ class Report:
 
     @property
     def place(self) -> str:
-        """The endpoint as one may show it: without the API's id and without a query."""
+        """The endpoint's URL without secrets: without the API's id and without a query."""
         return _API_ID.sub("//…", self.url.partition("?")[0])
 
     @property
     def verdict(self) -> str:
-        """How many rules hold."""
+        """The numbers of rules that hold and that were left out."""
         holding = sum(finding.holds for finding in self.findings)
         return ", ".join([f"{holding} of {len(self.findings)} hold", *self.left_out()])
 
     def failed(self) -> list[Finding]:
-        """The rules that do not hold."""
+        """Return the findings of rules that do not hold."""
         return [finding for finding in self.findings if not finding.holds]
 
     def left_out(self) -> list[str]:
-        """How many rules were left out, for each reason."""
+        """Return the number of omitted rules for each reason."""
         reasons = [omission.reason for omission in self.omissions]
         return [f"{reasons.count(it)} left out ({it})" for it in dict.fromkeys(reasons)]
 
 
 def head(report: Report) -> str:
-    """Of what the report is."""
+    """Return the first line: endpoint, time and version."""
     return f"{report.place} at {report.when}, decanter {__version__}"
 
 
 def line(finding: Finding) -> str:
-    """A rule, and what was seen."""
+    """Return a finding's line."""
     rule, seen = finding.rule, finding.seen
     if not finding.holds:
         seen = f"expected {rule.expected}, saw {seen}"
@@ -68,13 +66,13 @@ def line(finding: Finding) -> str:
 
 
 def end(report: Report) -> str:
-    """What follows the rules."""
+    """Return the text after the findings."""
     gaps = [f"not covered: {_numbers(gap)}: {gap.reason}" for gap in report.gaps]
     return "\n".join([*gaps, NOTE, report.verdict])
 
 
 def as_markdown(report: Report) -> str:
-    """A table."""
+    """Return the report as a Markdown table."""
     rows = [
         ("Rule", "Behaviour", "Expected", "Seen", "Verdict"),
         ("---",) * 5,
@@ -90,7 +88,7 @@ def as_markdown(report: Report) -> str:
 
 
 def as_json(report: Report) -> str:
-    """The same as one JSON object."""
+    """Return the report as a JSON object."""
     rules = [
         {
             "rules": it.rule.numbers,
@@ -116,7 +114,7 @@ def as_json(report: Report) -> str:
     return json.dumps(document, indent=2, ensure_ascii=False)
 
 
-# Text is printed as it comes: its end is what is left to say.
+# The lines of a text report are printed during the check, so only its end is missing.
 FORMATS: dict[str, Callable[[Report], str]] = {
     "text": end,
     "markdown": as_markdown,

@@ -1,4 +1,4 @@
-"""What a rule is, how it is checked, and which rules this command does not look at."""
+"""Rules, their check, and the rules that this command does not check."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -11,22 +11,22 @@ from decanter.verify.endpoint import Endpoint
 
 SHOWN_CHARACTERS = 160
 
-# What AWS says nothing of, and nobody has published: inferred from other rules, or a choice.
+# Rules that nobody has published: inferred from other rules, or a choice.
 INFERRED = frozenset({2, 3, 14, 16, 23, 28, 29, 30, 34, 49, 75})
 
-# The rules of docs/reference/gateway.md are numbered so.
+# The numbers of the rules in docs/reference/gateway.md.
 ALL = range(1, 93)
 
-_HANDLER = "needs a handler that does as told; the app's own does not"
+_HANDLER = "needs a handler with a given behaviour, which the app does not have"
 _TIME = "takes minutes to hours"
-_EVENT = "is seen by the handlers alone"
+_EVENT = "is visible only to handlers"
 
 _REASONS: dict[str, Sequence[int]] = {
     _HANDLER: (*range(5, 13), 15, 17, 20, 21, 22, 31, 32, *range(35, 41), 77),
     _TIME: (46, 47, 48),
     _EVENT: (*range(41, 46), 50, 51, *range(52, 70)),
-    "is a client's own choice of path, tried with one form only": (70,),
-    "would need a flood of calls": (83, 84),
+    "depends on the client's form of the path; only one form is tried": (70,),
+    "needs very many calls": (83, 84),
     "is not promised by AWS": (73, 76, 79, 85),
     "is about Chalice, not about an endpoint": range(86, 93),
 }
@@ -37,13 +37,12 @@ class Rule:
     """One checkable behaviour.
 
     Attributes:
-        numbers: the rules of `docs/reference/gateway.md` that it covers; empty for the service's
-            own rules.
+        numbers: the rules of `docs/reference/gateway.md` that it covers; none for a service rule.
         title: the behaviour in a few words.
-        expected: what a look gives where the rule holds.
-        look: says what is seen.
-        needs_app: whether it takes the framework's app, with its route `sendmessage` and its error
-            frames, to see anything.
+        expected: the result of `look` if the rule holds.
+        look: returns a description of the endpoint's behaviour.
+        needs_app: True if the check needs the framework's app, with its route `sendmessage` and its
+            error frames.
     """
 
     numbers: tuple[int, ...]
@@ -54,34 +53,34 @@ class Rule:
 
     @property
     def label(self) -> str:
-        """Its numbers as text, with a question mark where AWS says nothing of it."""
+        """Its numbers as text, each with a question mark if AWS does not document the rule."""
         numbers = (f"{n}{'?' if n in INFERRED else ''}" for n in self.numbers)
         return ", ".join(numbers) or "service"
 
 
 @dataclass(frozen=True)
 class Finding:
-    """A rule, and what was seen."""
+    """The result of a rule's check."""
 
     rule: Rule
     seen: str
 
     @property
     def holds(self) -> bool:
-        """Whether that is what the rule says."""
+        """True if the endpoint follows the rule."""
         return self.seen == self.rule.expected
 
 
 @dataclass(frozen=True)
 class Omission:
-    """A rule that was not looked at, and why."""
+    """A rule that was left out, and the reason."""
 
     rule: Rule
     reason: str
 
 
 def check(rule: Rule, endpoint: Endpoint) -> Finding:
-    """Look whether a rule holds; a connection that fails is something seen, too."""
+    """Check a rule. An error of the connection is a result, too."""
     try:
         seen = rule.look(endpoint)
     except (OSError, WebSocketException, HTTPException, AWSError) as error:
@@ -91,17 +90,17 @@ def check(rule: Rule, endpoint: Endpoint) -> Finding:
 
 @dataclass(frozen=True)
 class Gap:
-    """Rules that are not looked at, for one reason."""
+    """Rules that the command does not check, and the reason."""
 
     numbers: tuple[int, ...]
     reason: str
 
 
 def gaps(rules: Iterable[Rule]) -> list[Gap]:
-    """What these rules leave open.
+    """Return the gaps that these rules leave.
 
     Args:
-        rules: those that are looked at.
+        rules: the rules that are checked.
     """
     covered = {number for rule in rules for number in rule.numbers}
     found = [

@@ -1,4 +1,4 @@
-"""`decanter verify` against the local gateway, against a plain echo server, and against nothing."""
+"""`decanter verify` with the local gateway, a plain echo server, and a missing server."""
 
 import json
 import signal
@@ -30,7 +30,7 @@ def verify(*arguments: str) -> int:
 
 @pytest.fixture(name="echo", scope="module")
 def _echo() -> Iterator[str]:
-    """A server that sends back what it gets, as the `websockets` library makes one."""
+    """An echo server, made with the `websockets` library."""
 
     def handler(connection: ServerConnection) -> None:
         for message in connection:
@@ -48,7 +48,7 @@ def _echo() -> Iterator[str]:
         thread.join()
 
 
-def test_the_local_gateway_with_this_app_keeps_every_rule(capsys: Captured) -> None:
+def test_every_rule_holds_for_the_local_gateway_with_this_app(capsys: Captured) -> None:
     with running_gateway(ROOT, "--no-reload") as it:
         arguments = ["--url", it.url, "--management-endpoint", it.management_url]
         status = verify(*arguments, "--format", "json")
@@ -58,8 +58,8 @@ def test_the_local_gateway_with_this_app_keeps_every_rule(capsys: Captured) -> N
     assert len(report["rules"]) == len([*service.RULES, *gateway.RULES, *management.RULES])
 
 
-def test_an_echo_server_fails_where_it_should_and_only_there(echo: str, capsys: Captured) -> None:
-    """What takes a broadcast is left out; the gateway's own rules are looked at all the same."""
+def test_an_echo_server_fails_only_the_expected_rules(echo: str, capsys: Captured) -> None:
+    """Rules that need a broadcast are left out. The gateway's own rules are still checked."""
     assert main(["verify", "--timeout", "0.3", "--url", echo, "--format", "json"]) == 1
     report = json.loads(capsys.readouterr().out)
     seen = {rule["title"]: rule["seen"] for rule in report["rules"] if not rule["holds"]}
@@ -75,27 +75,27 @@ def test_an_echo_server_fails_where_it_should_and_only_there(echo: str, capsys: 
     assert len(report["rules"]) + len(omitted) == len([*service.RULES, *gateway.RULES])
 
 
-def test_each_rule_is_told_as_it_is_looked_at(echo: str, capsys: Captured) -> None:
-    """Beside a report of another format on standard error, so that this can go into a file."""
+def test_each_rule_is_printed_during_its_check(echo: str, capsys: Captured) -> None:
+    """With another format, the lines are on standard error, so the report can go into a file."""
     assert main(["verify", "--timeout", "0.5", "--url", echo]) == 1
     text = capsys.readouterr()
     main(["verify", "--timeout", "0.5", "--url", echo, "--format", "json"])
-    told = capsys.readouterr().err.splitlines()
+    lines_on_stderr = capsys.readouterr().err.splitlines()
     lines = text.out.splitlines()
     assert text.err == ""
     assert lines[1].endswith("saw no broadcast")
     assert lines[2].startswith(
-        "      no broadcast came, so the 12 rules that take one are left out: "
+        "      no broadcast came, so the 12 rules that need one are left out: "
     )
-    assert lines[1:20] == told[1:20]
+    assert lines[1:20] == lines_on_stderr[1:20]
     assert lines[-1].endswith("hold, 12 left out (no broadcast came)")
 
 
 def quiet(line: str) -> None:
-    """Shows nothing."""
+    """Print nothing."""
 
 
-def test_ctrl_c_leaves_what_was_seen_so_far() -> None:
+def test_ctrl_c_keeps_the_findings_so_far() -> None:
     def stop(endpoint: Endpoint) -> str:
         raise KeyboardInterrupt
 
@@ -114,7 +114,7 @@ def test_ctrl_c_leaves_what_was_seen_so_far() -> None:
 
 
 def test_an_interrupted_run_ends_quietly(echo: str) -> None:
-    """While it waits for a close that does not come."""
+    """Ctrl-C while the command waits for a close that does not arrive."""
     with subprocess.Popen(
         [sys.executable, "-m", "decanter", "verify", "--timeout", "60", "--url", echo],
         stdout=subprocess.PIPE,
@@ -138,7 +138,7 @@ def test_the_report_can_be_markdown(echo: str, capsys: Captured) -> None:
 
 
 def on(path: str, scheme: str = "ws") -> Callable[[str], str]:
-    """The URL of another path on a server, or of another scheme."""
+    """Return a function from a URL to the same with another path and scheme."""
     return lambda url: url.replace("ws", scheme, 1).replace("/v1", path)
 
 
@@ -150,7 +150,7 @@ def on(path: str, scheme: str = "ws") -> Callable[[str], str]:
     ],
     ids=["status", "TLS"],
 )
-def test_a_server_that_does_not_let_us_in_is_one_line(
+def test_a_server_that_refuses_the_client_is_one_line(
     url: Callable[[str], str], line: str, echo: str, capsys: Captured
 ) -> None:
     asked = url(echo)
@@ -182,12 +182,12 @@ def test_a_mistake_is_one_line(arguments: list[str], line: str, capsys: Captured
 
 
 @pytest.mark.parametrize("with_management", [False, True])
-def test_each_rule_is_looked_at_or_said_not_to_be(with_management: bool) -> None:
+def test_each_rule_is_checked_or_listed_as_a_gap(with_management: bool) -> None:
     rules = [*service.RULES, *gateway.RULES, *(management.RULES if with_management else ())]
-    looked_at = {number for rule in rules for number in rule.numbers}
+    checked = {number for rule in rules for number in rule.numbers}
     left = [number for gap in gaps(rules) for number in gap.numbers]
-    assert looked_at.isdisjoint(left)
-    assert sorted([*looked_at, *left]) == list(ALL)
+    assert checked.isdisjoint(left)
+    assert sorted([*checked, *left]) == list(ALL)
     needs = [gap for gap in gaps(rules) if gap.reason == "needs --management-endpoint"]
     assert bool(needs) != with_management
 
