@@ -18,14 +18,10 @@ UNDONE = (
     "CHANGELOG.md",
     "CONTRIBUTING.md",
     "SECURITY.md",
-    "decanter/gateway",
     "decanter/local",
-    "decanter/project",
     "tests/contract/test_control.py",
     "tests/contract/test_reload.py",
-    "tests/decanter/gateway",
     "tests/decanter/local",
-    "tests/decanter/project",
 )
 
 # Texts that others define.

@@ -2,7 +2,7 @@
 
 This file is run by path, `python -P app_process.py describe PROJECT --fd N`, in the project's own
 environment, and loaded by path by the local gateway's workers. So it imports only the standard
-library and no module of ours: the project must see its own modules and no others.
+library and no other module of Decanter: the project must see its own modules and no others.
 """
 
 import argparse

@@ -103,7 +103,7 @@ class RouterDeclaration:
     Attributes:
         expression: its route selection expression.
         routes: its routes except `$default`.
-        default: whether it declares `$default`.
+        default: True if it declares `$default`.
         posts: the HTTP methods that each function calls on @connections.
     """
 

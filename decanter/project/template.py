@@ -56,7 +56,7 @@ class Route:
         route_key: the value of the route selection expression that selects it.
         operation_name: the route's name in metrics and SDKs, or None.
         function: the configuration key of the function behind it, such as `websocket_message`.
-        route_response: whether the function's result is returned to the client.
+        route_response: True if the function's result is returned to the client.
     """
 
     route_key: str

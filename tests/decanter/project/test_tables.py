@@ -21,7 +21,7 @@ class SlowDynamoDB:
 
     Args:
         statuses: DescribeTable's answers; the last one repeats. None for an unknown table.
-        there: whether the table exists for CreateTable.
+        there: True if the table exists for CreateTable.
     """
 
     def __init__(self, *statuses: str | None, there: bool = False, **description: Any) -> None:
