@@ -80,6 +80,9 @@ class Handlers:
         self.transport.posts.clear()
         return Returned(response)
 
+    def request_of(self, trace_id: str) -> str:
+        return ""
+
     async def scheduled(self, name: str, event: dict[str, Any]) -> Run:
         raise AssertionError(f"the app has no schedule, but {name} should run")
 
