@@ -25,7 +25,6 @@ UNDONE = (
     "decanter/local",
     "decanter/project",
     "docs",
-    "tests/adoption",
     "tests/aws",
     "tests/console",
     "tests/contract/test_control.py",
@@ -35,7 +34,6 @@ UNDONE = (
     "tests/decanter/local",
     "tests/decanter/project",
     "tests/decanter/test_client.py",
-    "tests/docs",
 )
 
 # Error frames that clients of 0.1.1 receive: tests/end_to_end/wire_0_1_1.json.

@@ -1,4 +1,4 @@
-"""docs/guides/adopt.md, followed to the letter in an ordinary Chalice project."""
+"""Follow docs/guides/adopt.md exactly, in an ordinary Chalice project."""
 
 import difflib
 import json
@@ -30,7 +30,7 @@ EDITED = {"app.py", "requirements.txt"}
 
 SNIPPETS = [block for step in STEPS for block in step.code()]
 
-# Where the page says that lines of app.py go: before which line of the file.
+# The page's places for lines of app.py → the position in the file.
 PLACES = {
     "app.py: below the last import": r"(?<=\nfrom chalicelib import orders, prices\n)",
     "app.py: below the line that makes the app": r'(?<=\napp = Chalice\(app_name="shop"\)\n)',
@@ -39,13 +39,13 @@ PLACES = {
 
 
 def commands(number: int) -> list[str]:
-    """The lines of a step's shell snippets."""
+    """Return the lines of a step's shell snippets."""
     blocks = [block for block in STEPS[number - 1].blocks if block.language == "sh"]
     return [line for block in blocks for line in block.text.splitlines()]
 
 
 def apply(block: Block, project: Path) -> None:
-    """Write a snippet to the place that its first line names."""
+    """Write a snippet to the place in its first line."""
     head, _, text = block.text.partition("\n")
     place = head.removeprefix("# ")
     if block.file:
@@ -69,7 +69,7 @@ def write(project: Path, content: dict[str, bytes]) -> None:
 
 @dataclass(frozen=True)
 class Shop:
-    """The project after the steps that write, and its developer's environment."""
+    """The project after the steps that change files, and its developer's environment."""
 
     folder: Path
     environment: Environment
@@ -91,11 +91,11 @@ def _shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
     return shop
 
 
-def test_there_are_six_steps_at_most() -> None:
+def test_there_are_at_most_six_steps() -> None:
     assert [step.title.partition(".")[0] for step in STEPS] == [*"123456"]
 
 
-def test_nothing_of_the_projects_own_is_changed_but_by_the_lines_that_its_user_adds(
+def test_the_project_changes_only_by_the_lines_that_its_user_adds(
     shop: Shop,
 ) -> None:
     after = files(shop.folder)
@@ -136,12 +136,12 @@ def test_it_runs_on_the_users_machine(shop: Shop) -> None:
 
 
 def credentials(script: str, dynamodb: str) -> str:
-    """The page's line for a script, with what its user's own configuration has."""
+    """Return the page's line for a script, with the variables of the user's configuration."""
     own = "AWS_DEFAULT_REGION=eu-west-1 AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test"
     return f"{own} AWS_ENDPOINT_URL_DYNAMODB={dynamodb} {script}"
 
 
-def test_the_page_shows_what_its_clients_send_and_receive() -> None:
+def test_the_page_shows_its_clients_messages() -> None:
     (sent,) = (block for block in STEPS[3].blocks if block.language == "json")
     (received,) = (block for block in STEPS[3].blocks if block.language == "text")
     assert (sent.text, received.text) == (f"{SAID}\n", '"hello world !"\n')
@@ -154,7 +154,7 @@ def test_its_old_tests_and_the_new_one_pass(shop: Shop) -> None:
 
 @pytest.fixture(name="package", scope="module")
 def _package(shop: Shop) -> Path:
-    """The result of `decanter package`; it uses this project's cache of dependencies for Lambda."""
+    """The result of `decanter package`, with this project's cache of dependencies for Lambda."""
     (ROOT / "build" / "wheels").mkdir(parents=True, exist_ok=True)
     (shop.folder / "build").mkdir()
     (shop.folder / "build" / "wheels").symlink_to(ROOT / "build" / "wheels")
@@ -216,7 +216,7 @@ def test_the_package_runs_with_only_its_own_modules(
 
 
 def http_event(method: str, path: str, body: str, **parameters: str) -> dict[str, Any]:
-    """An event of a REST API, as far as Chalice reads it."""
+    """Return an event of a REST API, with the members that Chalice reads."""
     return {
         "requestContext": {"httpMethod": method, "resourcePath": path, "identity": {}},
         "headers": {"content-type": "application/json"},
@@ -229,7 +229,7 @@ def http_event(method: str, path: str, body: str, **parameters: str) -> dict[str
 
 
 def schedule_event() -> dict[str, Any]:
-    """An event of EventBridge, as Chalice reads it."""
+    """Return an event of EventBridge, with the members that Chalice reads."""
     names = ("version", "id", "source", "account", "time", "region", "detail-type")
     return dict.fromkeys(names, "x") | {"resources": [], "detail": {}}
 
@@ -239,7 +239,7 @@ def schedule_event() -> dict[str, Any]:
 
 @pytest.fixture(name="project")
 def _project(tmp_path: Path) -> Path:
-    """The project after the steps that a user does by hand."""
+    """The project after the user's manual steps."""
     write(tmp_path, files(PROJECTS / "shop"))
     for block in SNIPPETS:
         apply(block, tmp_path)
@@ -247,7 +247,7 @@ def _project(tmp_path: Path) -> Path:
 
 
 def in_one_line(*arguments: str | Path) -> str:
-    """Run a command that refuses; return its one line of error."""
+    """Run a command that fails. Return its one line on standard error."""
     done = decanter(*arguments)
     assert done.returncode == 2, done.stdout + done.stderr
     assert done.stderr.count("\n") == 1
@@ -255,7 +255,7 @@ def in_one_line(*arguments: str | Path) -> str:
 
 
 @pytest.mark.parametrize("command", ["template", "package"])
-def test_a_missing_flag_is_refused_with_its_line_before_anything_is_written(
+def test_a_missing_flag_is_refused_with_its_line_before_a_file_is_written(
     project: Path, command: str
 ) -> None:
     flag = 'app.experimental_feature_flags.update(["WEBSOCKETS"])'
@@ -272,7 +272,7 @@ def test_a_missing_template_is_refused_with_the_tables_variable(project: Path) -
     assert 'add "CONNECTIONS_TABLE" to its environment_variables' in refusal
 
 
-def test_a_template_of_the_users_own_is_kept_as_overrides(project: Path) -> None:
+def test_the_users_own_template_is_kept_as_overrides(project: Path) -> None:
     own = project / ".chalice" / "resources.json"
     own.write_text(json.dumps({"Resources": {"Queue": {"Type": "AWS::SQS::Queue"}}}))
     refusal = in_one_line("template", "--project-dir", project)
@@ -282,7 +282,7 @@ def test_a_template_of_the_users_own_is_kept_as_overrides(project: Path) -> None
     assert {"ConnectionsTable", "Queue"} <= json.loads(own.read_text())["Resources"].keys()
 
 
-def test_each_stage_has_a_template_of_its_own(project: Path) -> None:
+def test_each_stage_has_its_own_template(project: Path) -> None:
     arguments = ("--project-dir", project, "--output", "-")
     for stage, api_stage in (("dev", "api"), ("prod", "prod")):
         done = decanter("template", "--stage", stage, *arguments)

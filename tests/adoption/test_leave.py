@@ -1,4 +1,4 @@
-"""The router without Chalice, as docs/guides/deploy.md shows it, on plain events of API Gateway."""
+"""The router without Chalice, as in docs/guides/deploy.md, with plain events of API Gateway."""
 
 import re
 import sysconfig
@@ -32,7 +32,7 @@ SAY = '{"action": "say", "text": "hello world !"}'
 
 @pytest.fixture(name="package")
 def _package(tmp_path: Path) -> Path:
-    """The package of another tool: the module, the framework and its dependencies."""
+    """A package as another tool makes it: the module, the framework and its dependencies."""
     packages = Path(sysconfig.get_path("purelib"))
     for name in DEPENDENCIES:
         (tmp_path / name).symlink_to(packages / name)
@@ -44,14 +44,14 @@ def _package(tmp_path: Path) -> Path:
 
 @pytest.fixture(name="module")
 def _module(aws_environment: None, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """The page's module in this process, with its table."""
+    """The page's module, imported in this process, with its table."""
     monkeypatch.setenv("CONNECTIONS_TABLE", "left")
     module = load("left", [MODULE])
     module.Connection.create_table()
     return module
 
 
-def test_chalice_and_the_tool_are_not_there(package: Path) -> None:
+def test_the_package_has_no_chalice_and_no_tool(package: Path) -> None:
     names = ("boto3", "chalice", "decanter.cli", "decanter.runtime", "moto", "pynamodb")
     assert invoke(package, ("probe.found", {"names": names})) == [["decanter.runtime", "pynamodb"]]
 
@@ -80,7 +80,7 @@ def test_it_connects_broadcasts_and_disconnects(package: Path, module: ModuleTyp
     assert management.unsigned == 0
 
 
-def test_the_page_says_what_the_other_tool_has_to_make(module: ModuleType) -> None:
+def test_the_page_lists_the_resources_of_the_other_tool(module: ModuleType) -> None:
     table, router = module.Connection.__decanter__(), module.router.__decanter__()
     row = dict(re.findall(r"^\| (\w+) \| (.+) \|$", TEXT, re.MULTILINE))
     assert f"`{router['expression']}`" in row["API"]

@@ -1,4 +1,4 @@
-"""docs/guides/upgrade.md: its commands upgrade an older copy, its names upgrade an app of 0.1."""
+"""docs/guides/upgrade.md: its commands upgrade an older copy; its names upgrade an app of 0.1."""
 
 import re
 import shutil
@@ -28,7 +28,7 @@ def commands(section: Section) -> list[str]:
 
 @pytest.fixture(name="environment")
 def _environment(tmp_path: Path) -> Environment:
-    """An environment with an older version, from a folder that has since got the newer one."""
+    """An environment with an older version, from a folder that now has the newer version."""
     environment = Environment.make(tmp_path)
     for name in ("pyproject.toml", "decanter/__init__.py"):
         file = environment.source / name
@@ -40,15 +40,13 @@ def _environment(tmp_path: Path) -> Environment:
     return environment
 
 
-def test_the_commands_upgrade_the_copy_and_change_nothing_else(
-    environment: Environment, tmp_path: Path
-) -> None:
+def test_the_commands_upgrade_only_the_copy(environment: Environment, tmp_path: Path) -> None:
     project = tmp_path / "project"
     ignored = shutil.ignore_patterns("build", "vendor", "__pycache__")
     shutil.copytree(ROOT / "examples" / "broadcast", project, ignore=ignored)
     assert OLDER in environment.run_all(["decanter vendor"], project)
     runtime = project / COPY / "runtime"
-    (runtime / "clock.py").rename(runtime / "watch.py")  # as if it had another name then
+    (runtime / "clock.py").rename(runtime / "watch.py")  # as if the older version had another name
     before = files(project)
 
     printed = environment.run_all(commands(PAGE["To a newer version"]), project)
@@ -62,7 +60,7 @@ def test_the_commands_upgrade_the_copy_and_change_nothing_else(
 
 
 def rows() -> list[tuple[list[str], list[str]]]:
-    """The code of each row of the table of names: before, now."""
+    """Return the code in each row of the table of names: old, new."""
     text = (
         (ROOT / "docs" / "guides" / "upgrade.md")
         .read_text()
@@ -87,14 +85,14 @@ def exists(name: str) -> bool:
 
 
 def names(code: list[str]) -> set[str]:
-    """The names of the interface in the code of a cell."""
+    """Return the interface's names in the code of a cell."""
     text = "\n".join(code)
     dotted = re.findall(r"\b(?:router|request|handshake)\.[a-z]\w+", text)
     ids = [f"report.{name}" for name in re.findall(r"\b\w+_ids\b", text)]
     return {*dotted, *ids, *re.findall(r"\b[A-Z][a-z]\w+|\b[a-z]+_[a-z]+(?=\()", text)}
 
 
-def test_each_new_name_exists_and_no_old_one() -> None:
+def test_each_new_name_exists_and_each_old_name_is_gone() -> None:
     before, now = ({name for row in rows() for name in names(row[side])} for side in (0, 1))
     assert {"router.handle", "MessageError", "report.gone_ids", "scheduled_sweep"} <= now
     assert {"router.dispatch", "Fault", "request.multicast", "sweep_minutes"} <= before

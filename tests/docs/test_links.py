@@ -1,4 +1,4 @@
-"""Every link of the documentation leads to a file, and to a heading of it."""
+"""Every link of the documentation leads to an existing file and heading."""
 
 import os
 import re
@@ -12,7 +12,7 @@ from tests.docs.snippets import ROOT, pages
 MORE = ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "examples/README.md")
 ALL = [*pages(), *(ROOT / name for name in MORE)]
 
-# Pages that are not written yet: links to them are not followed before they are there.
+# Pages that are not written yet: their links are checked as soon as the pages exist.
 TO_COME = {
     "docs/explanation/alternatives.md",
     "docs/explanation/architecture.md",
@@ -27,7 +27,7 @@ TO_COME = {
     "docs/reference/gateway.md",
     "docs/reference/wire.md",
 }
-# Pages that these replace.
+# Old pages that these replace.
 TO_GO = {f"docs/{name}.md" for name in ("local-gateway", "performance", "reference", "reliability")}
 ALL = [page for page in ALL if str(page.relative_to(ROOT)) not in TO_GO]
 
@@ -68,7 +68,7 @@ def test_every_link_leads_to_a_file_and_a_heading(page: Path) -> None:
     assert [target for target in links(page) if broken(page, target)] == []
 
 
-def test_a_link_to_no_file_and_one_to_no_heading_are_found(tmp_path: Path) -> None:
+def test_links_to_a_missing_file_or_heading_are_found(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text(
         "# The `app` of [this](x.md) page!\n\n## Run\n\n```sh\n# a comment\n```\n\n## Run\n"
@@ -82,7 +82,7 @@ def test_a_link_to_no_file_and_one_to_no_heading_are_found(tmp_path: Path) -> No
     ]
 
 
-def test_every_page_can_be_reached_from_the_contents() -> None:
+def test_every_page_is_linked_from_the_contents() -> None:
     contents = ROOT / "docs" / "README.md"
     linked = {(contents.parent / each.partition("#")[0]).resolve() for each in links(contents)}
     there = {*ALL} & {*pages()} - {contents, ROOT / "README.md"}
