@@ -15,10 +15,7 @@ THIS = "tests/test_plain_english.py"
 
 # Folders and files that are not rewritten yet. Remove an entry when it is done.
 UNDONE = (
-    "CHANGELOG.md",
-    "CONTRIBUTING.md",
     "README.md",
-    "SECURITY.md",
     "decanter/aws",
     "decanter/client.py",
     "decanter/gateway",
