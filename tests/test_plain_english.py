@@ -15,9 +15,6 @@ THIS = "tests/test_plain_english.py"
 
 # Folders and files that are not rewritten yet. Remove an entry when it is done.
 UNDONE = (
-    "CHANGELOG.md",
-    "CONTRIBUTING.md",
-    "SECURITY.md",
     "decanter/local",
     "tests/contract/test_control.py",
     "tests/contract/test_reload.py",

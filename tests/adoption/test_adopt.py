@@ -1,4 +1,4 @@
-"""docs/guides/adopt.md, followed to the letter in an ordinary Chalice project."""
+"""Follow docs/guides/adopt.md exactly, in an ordinary Chalice project."""
 
 import difflib
 import json
@@ -154,7 +154,7 @@ def test_the_old_tests_and_the_new_one_pass(shop: Shop) -> None:
 
 @pytest.fixture(name="package", scope="module")
 def _package(shop: Shop) -> Path:
-    """The result of `decanter package`; it uses this project's cache of dependencies for Lambda."""
+    """The result of `decanter package`, with this project's cache of dependencies for Lambda."""
     (ROOT / "build" / "wheels").mkdir(parents=True, exist_ok=True)
     (shop.folder / "build").mkdir()
     (shop.folder / "build" / "wheels").symlink_to(ROOT / "build" / "wheels")
@@ -239,7 +239,7 @@ def schedule_event() -> dict[str, Any]:
 
 @pytest.fixture(name="project")
 def _project(tmp_path: Path) -> Path:
-    """The project after the steps that a user does by hand."""
+    """The project after the user's manual steps."""
     write(tmp_path, files(PROJECTS / "shop"))
     for block in SNIPPETS:
         apply(block, tmp_path)
@@ -247,7 +247,7 @@ def _project(tmp_path: Path) -> Path:
 
 
 def in_one_line(*arguments: str | Path) -> str:
-    """Run a command that refuses; return its one line of error."""
+    """Run a command that fails. Return its one line on standard error."""
     done = decanter(*arguments)
     assert done.returncode == 2, done.stdout + done.stderr
     assert done.stderr.count("\n") == 1
@@ -255,7 +255,7 @@ def in_one_line(*arguments: str | Path) -> str:
 
 
 @pytest.mark.parametrize("command", ["template", "package"])
-def test_a_missing_flag_is_refused_with_its_line_before_anything_is_written(
+def test_a_missing_flag_is_refused_with_its_line_before_a_file_is_written(
     project: Path, command: str
 ) -> None:
     flag = 'app.experimental_feature_flags.update(["WEBSOCKETS"])'
@@ -272,7 +272,7 @@ def test_a_missing_template_is_refused_with_the_tables_variable(project: Path) -
     assert 'add "CONNECTIONS_TABLE" to its environment_variables' in refusal
 
 
-def test_a_template_of_the_users_own_is_kept_as_overrides(project: Path) -> None:
+def test_the_users_own_template_is_kept_as_overrides(project: Path) -> None:
     own = project / ".chalice" / "resources.json"
     own.write_text(json.dumps({"Resources": {"Queue": {"Type": "AWS::SQS::Queue"}}}))
     refusal = in_one_line("template", "--project-dir", project)

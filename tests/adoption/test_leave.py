@@ -1,4 +1,4 @@
-"""The router without Chalice, as docs/guides/deploy.md shows it, on plain events of API Gateway."""
+"""The router without Chalice, as in docs/guides/deploy.md, with plain events of API Gateway."""
 
 import re
 import sysconfig
@@ -32,7 +32,7 @@ SAY = '{"action": "say", "text": "hello world !"}'
 
 @pytest.fixture(name="package")
 def _package(tmp_path: Path) -> Path:
-    """The package of another tool: the module, the framework and its dependencies."""
+    """A package as another tool makes it: the module, the framework and its dependencies."""
     packages = Path(sysconfig.get_path("purelib"))
     for name in DEPENDENCIES:
         (tmp_path / name).symlink_to(packages / name)
@@ -44,7 +44,7 @@ def _package(tmp_path: Path) -> Path:
 
 @pytest.fixture(name="module")
 def _module(aws_environment: None, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """The page's module in this process, with its table."""
+    """The page's module, imported in this process, with its table."""
     monkeypatch.setenv("CONNECTIONS_TABLE", "left")
     module = load("left", [MODULE])
     module.Connection.create_table()

@@ -1,4 +1,4 @@
-"""docs/guides/upgrade.md: its commands upgrade an older copy, its names upgrade an app of 0.1."""
+"""docs/guides/upgrade.md: its commands upgrade an older copy; its names upgrade an app of 0.1."""
 
 import re
 import shutil
@@ -40,9 +40,7 @@ def _environment(tmp_path: Path) -> Environment:
     return environment
 
 
-def test_the_commands_upgrade_the_copy_and_change_nothing_else(
-    environment: Environment, tmp_path: Path
-) -> None:
+def test_the_commands_upgrade_only_the_copy(environment: Environment, tmp_path: Path) -> None:
     project = tmp_path / "project"
     ignored = shutil.ignore_patterns("build", "vendor", "__pycache__")
     shutil.copytree(ROOT / "examples" / "broadcast", project, ignore=ignored)
@@ -62,7 +60,7 @@ def test_the_commands_upgrade_the_copy_and_change_nothing_else(
 
 
 def rows() -> list[tuple[list[str], list[str]]]:
-    """The code of each row of the table of names: before, now."""
+    """Return the code in each row of the table of names: old, new."""
     text = (
         (ROOT / "docs" / "guides" / "upgrade.md")
         .read_text()

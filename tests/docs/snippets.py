@@ -1,4 +1,4 @@
-"""The code in the documentation, by page and section."""
+"""The documentation's code, by page and section."""
 
 import re
 import sys
@@ -13,7 +13,7 @@ FILE = re.compile(r"# ([\w./-]+\.py)\n")
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced block: its language, its text, and the file that its first line names."""
+    """A fenced block. Its first line can be a comment with the name of a file."""
 
     language: str
     text: str
@@ -26,7 +26,7 @@ class Block:
 
 @dataclass(frozen=True)
 class Section:
-    """The blocks below a heading of the second level; those above all headings have no title."""
+    """The blocks below a heading of level 2. The title is empty before the first heading."""
 
     page: str
     title: str
@@ -52,7 +52,7 @@ def sections(page: Path) -> list[Section]:
 
 
 def load(name: str, blocks: list[Block]) -> ModuleType:
-    """Run blocks as one module; a block that names a file of chalicelib is that module."""
+    """Run blocks as one module. A block with the name of a chalicelib file becomes that module."""
     module = ModuleType(name)
     sys.modules[name] = module
     for block in blocks:

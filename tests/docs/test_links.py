@@ -1,4 +1,4 @@
-"""Every link of the documentation leads to a file, and to a heading of it."""
+"""Every link of the documentation leads to an existing file and heading."""
 
 import re
 from collections import Counter
@@ -46,7 +46,7 @@ def test_every_link_leads_to_a_file_and_a_heading(page: Path) -> None:
     assert [target for target in links(page) if broken(page, target)] == []
 
 
-def test_a_link_to_no_file_and_one_to_no_heading_are_found(tmp_path: Path) -> None:
+def test_links_to_a_missing_file_or_heading_are_found(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text(
         "# The `app` of [this](x.md) page!\n\n## Run\n\n```sh\n# a comment\n```\n\n## Run\n"
@@ -60,7 +60,7 @@ def test_a_link_to_no_file_and_one_to_no_heading_are_found(tmp_path: Path) -> No
     ]
 
 
-def test_every_page_can_be_reached_from_the_contents() -> None:
+def test_every_page_is_linked_from_the_contents() -> None:
     contents = ROOT / "docs" / "README.md"
     linked = {(contents.parent / each.partition("#")[0]).resolve() for each in links(contents)}
     there = {*ALL} & {*pages()} - {contents, ROOT / "README.md"}

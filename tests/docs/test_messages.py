@@ -1,4 +1,4 @@
-"""docs/guides/debug.md quotes messages as the tool and the framework print them."""
+"""The messages that docs/guides/debug.md quotes exist in the source."""
 
 import ast
 import functools
@@ -23,7 +23,7 @@ def quotes() -> list[str]:
 
 @functools.cache
 def messages() -> frozenset[tuple[str, ...]]:
-    """The messages of the source: the texts between the values that they are filled with."""
+    """Return the messages of the source, each as the texts between its values."""
     trees = (ast.parse(path.read_text()) for path in (ROOT / "decanter").rglob("*.py"))
     nodes = [node for tree in trees for node in ast.walk(tree)]
     filled = {tuple(texts(node.values)) for node in nodes if isinstance(node, ast.JoinedStr)}
@@ -36,7 +36,7 @@ def texts(nodes: Iterable[ast.AST]) -> list[str]:
 
 
 def share(message: tuple[str, ...], quote: str) -> float:
-    """Return how much of a quote a message's texts are, in their order."""
+    """Return the fraction of a quote that a message's texts cover, in order."""
     at = 0
     length = 0
     for text in message:
@@ -47,7 +47,7 @@ def share(message: tuple[str, ...], quote: str) -> float:
 
 
 def printed(quote: str) -> bool:
-    """True if a message has the quote's longest part without values, or is 40 % of the quote."""
+    """True if a message has the quote's longest part without values, or covers 40 % of it."""
     longest = max(VALUE.split(quote), key=len).strip(" ,:.")
     return any(
         any(longest in text for text in message) or share(message, quote) >= 0.4
@@ -56,10 +56,10 @@ def printed(quote: str) -> bool:
 
 
 @pytest.mark.parametrize("quote", quotes())
-def test_a_quoted_message_is_one_of_the_source(quote: str) -> None:
+def test_each_quoted_message_is_in_the_source(quote: str) -> None:
     assert printed(quote)
 
 
-def test_another_message_is_not() -> None:
+def test_another_message_is_not_in_the_source() -> None:
     assert not printed("the cellar … was flooded by the river")
     assert len(quotes()) > 25

@@ -1,4 +1,4 @@
-"""The README is short, and its code is that of the repository."""
+"""The README is short, and its code is in the repository."""
 
 import sys
 
@@ -17,7 +17,7 @@ def test_it_has_at_most_130_lines_and_700_words() -> None:
     assert len(text.split()) <= 700
 
 
-def test_its_lines_of_app_py_are_lines_of_app_py_in_their_order() -> None:
+def test_its_lines_of_app_py_are_in_app_py_in_the_same_order() -> None:
     (shown,) = sections(README)[0].code()
     lines = [line for line in shown.text.splitlines() if line]
     rest = iter(APP.splitlines())
@@ -32,7 +32,7 @@ def test_its_example_of_a_test_runs_on_app_py(monkeypatch: pytest.MonkeyPatch) -
     assert issubclass(vars(module)["WebSocketClient"], WebSocketClient)
 
 
-def test_it_and_the_tutorial_show_what_both_clients_print() -> None:
+def test_it_and_the_tutorial_show_the_output_of_both_clients() -> None:
     texts = [each.text for part in sections(README) for each in part.blocks]
     at = texts.index('{"message":"sendmessage","data":"hello world !"}\n')
     assert texts[at + 1] == '"hello world !"\n'

@@ -38,7 +38,7 @@ def _kept_modules() -> Iterator[None]:
 
 
 def run_tests(module: ModuleType) -> int:
-    """Run the snippets' tests; say how many there are."""
+    """Run the snippets' tests. Return their number."""
     tests = {name: value for name, value in vars(module).items() if name.startswith("test_")}
     for test in tests.values():
         wants_client = "websocket_client" in test.__code__.co_varnames[: test.__code__.co_argcount]
@@ -49,27 +49,27 @@ def run_tests(module: ModuleType) -> int:
 
 
 @pytest.mark.parametrize("section", FEATURES, ids=lambda section: section.title)
-def test_a_section_of_a_guide_runs_on_the_app_that_the_first_one_shows(section: Section) -> None:
-    """Each section on a fresh import of the app."""
+def test_each_section_of_a_guide_runs_with_the_app_of_the_first_section(section: Section) -> None:
+    """Each section gets a new import of the app."""
     assert APP.title == "The app"
     name = f"docs_{section.title.lower().replace(' ', '_')}"
     assert run_tests(load(name, APP.code() + section.code())) > 0
 
 
-def test_every_json_is_json() -> None:
+def test_every_json_snippet_is_valid() -> None:
     texts = [block.text for part in ALL for block in part.blocks if block.language == "json"]
     for text in texts:
         json.loads(text)
 
 
-def test_every_python_compiles() -> None:
+def test_every_python_snippet_compiles() -> None:
     for section in ALL:
         for block in section.code():
             compile(block.text, section.page, "exec")
 
 
 def decanter_commands() -> list[list[str]]:
-    """The lines of shell snippets that call the tool."""
+    """Return the tool's command lines in shell snippets."""
     blocks = [block for part in ALL for block in part.blocks if block.language == "sh"]
     lines = [line for block in blocks for line in block.text.replace("\\\n", " ").splitlines()]
     parts = [part.strip() for line in lines for part in line.split("&&")]
@@ -78,18 +78,18 @@ def decanter_commands() -> list[list[str]]:
 
 
 @pytest.mark.parametrize("command", decanter_commands(), ids=" ".join)
-def test_every_command_line_is_one(command: list[str]) -> None:
+def test_every_command_line_is_valid(command: list[str]) -> None:
     words = command[: command.index(">")] if ">" in command else command
     assert isinstance(build_parser(words).parse_args(words), argparse.Namespace)
 
 
-def test_the_pages_of_all_kinds_are_read() -> None:
+def test_pages_of_every_kind_are_read() -> None:
     read = {str(page.relative_to(ROOT)) for page in pages()}
     assert {"README.md", "docs/README.md", "docs/tutorial.md", "docs/guides/routes.md"} <= read
 
 
 def test_the_reference_has_every_command_and_option() -> None:
-    """`python -m tests.docs.commands` brings it up to date."""
+    """`python -m tests.docs.commands` updates it."""
     page = commands.PAGE.read_text()
     found = commands.PART.search(page)
     assert found is not None
@@ -113,7 +113,7 @@ def leaves(kind: type[MessageError]) -> list[type[MessageError]]:
     return [leaf for each in below for leaf in leaves(each)] if below else [kind]
 
 
-def test_the_tutorials_route_and_test_can_be_added_as_it_says(tmp_path: Path) -> None:
+def test_the_tutorials_route_and_test_work_in_a_new_project(tmp_path: Path) -> None:
     project = create("hello", tmp_path)
     blocks = [part for each in sections(ROOT / "docs" / "tutorial.md") for part in each.code()]
     assert [block.file for block in blocks] == ["app.py", "tests/test_app.py"]
