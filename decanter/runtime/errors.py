@@ -110,7 +110,7 @@ class NobodyReachedError(ConfigurationError):
         gone: the number of connections that are reported gone.
         endpoint: the URL of @connections, with the stage.
         stage: the stage in that URL.
-        table: the connection table, and the variable that names it.
+        table: the connection table's name, and the environment variable that sets it.
     """
 
     def __init__(self, gone: int, endpoint: str, table: str) -> None:

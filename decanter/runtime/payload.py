@@ -195,7 +195,7 @@ def _read(kind: Any, where: str, known: _Known) -> Read:
     Args:
         kind: the type.
         where: its place, for the error.
-        known: the enclosing structures, for a recursive type.
+        known: the readers of the enclosing structures; a recursive type refers to one of them.
     """
     if read := _parametrized(typing.get_origin(kind), typing.get_args(kind), where, known):
         return read

@@ -24,7 +24,7 @@ MOST_AT_ONCE = 100
 
 
 class DisconnectHooks:
-    """Calls the hooks, and computes for how many rows there is time.
+    """Calls the hooks, and computes how many rows the remaining time allows.
 
     Args:
         call: calls the hooks for a connection.

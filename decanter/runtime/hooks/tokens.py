@@ -118,7 +118,7 @@ class _Terms:
 
 
 class WebTokens:
-    """Refuses clients without a valid token, and writes the identity of others to their rows.
+    """Refuses clients without a valid token, and stores the identity of accepted clients.
 
     The row's `identity` is the token's `sub`, its `identity_expires_at` is `exp`. The connection
     table must be an `IdentifiedModel`. The log has the reason of a refusal, but never the token.

@@ -44,9 +44,10 @@ class ConnectionModel(Model):
         connected_at: epoch milliseconds, from the event.
         expires_at: when DynamoDB may delete the row, 2 h 10 min later. DynamoDB may be days late,
             so readers skip stale rows.
-        table_actions: the DynamoDB actions that each function may use: for `record`; for `page`,
-            `count_after` and the conditional `remove`s; for `remove`; for `page` and
-            `remove_if_unchanged`. A subclass lists only its additional ones.
+        table_actions: the DynamoDB actions that each function may use. `$connect` calls `record`;
+            a message calls `page`, `count_after` and the conditional `remove`s; `$disconnect`
+            calls `remove`; a sweep calls `page` and `remove_if_unchanged`. A subclass lists
+            only its additional actions.
     """
 
     table_actions: ClassVar[Actions] = {
