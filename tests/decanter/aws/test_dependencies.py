@@ -117,6 +117,12 @@ def test_what_no_function_imports_does_not_ship_and_pip_runs_once(project: Proje
     assert said[0].startswith("dependencies are those in ")
 
 
+def test_the_wheels_are_kept_out_of_git(project: Project) -> None:
+    install(project)
+    lines = (project.directory / "build" / "wheels" / ".gitignore").read_text().splitlines()
+    assert "*" in lines
+
+
 @pytest.mark.parametrize(
     ("source", "ships"),
     [
