@@ -119,6 +119,8 @@ _SDK_BY_ITSELF = _SDK[2:]
 _IMPLIED = {"apigatewaymanagementapi", "sts", "sso", "sso-oidc", "signin"}
 # A requirement with an index option, or a path.
 _ELSEWHERE = re.compile(r"^[-./]|\bfile:")
+# A `.gitignore` that keeps git out of a folder of ours.
+MARK = "# made by `decanter package`\n*\n"
 # As many unclear places as the report names.
 _SHOWN = 3
 
@@ -251,6 +253,7 @@ def _wheels(project: Project, runtime: Runtime, report: Report) -> Path | None:
         return wheels
     report(f"installing requirements.txt for {runtime.name} on {runtime.architecture}")
     wheels.parent.mkdir(parents=True, exist_ok=True)
+    (wheels.parent / ".gitignore").write_text(MARK, encoding="utf-8")
     with tempfile.TemporaryDirectory(prefix=f"{wheels.name}-", dir=wheels.parent) as folder:
         _install(project, requirements, installed, arguments, Path(folder), report)
         shutil.rmtree(wheels, ignore_errors=True)

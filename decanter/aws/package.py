@@ -15,15 +15,13 @@ from pathlib import Path
 import chalice
 
 from decanter.aws import archive, dependencies
-from decanter.aws.dependencies import Runtime
+from decanter.aws.dependencies import MARK, Runtime
 from decanter.aws.template import render, warn_of_own_template
 from decanter.errors import ProjectError
 from decanter.project.config import DEFAULT_REGION, TEMPLATE, Project
 from decanter.project.describe import describe
 from decanter.project.framework import framework_in_use
 
-# Marks a folder that Decanter may empty, and hides it from git.
-_MARK = "# made by `decanter package`\n*\n"
 CHALICE = "import sys; from chalice.cli import main; sys.exit(main())"
 # The files that Chalice adds to each package.
 _CHALICES_OWN = ("__init__.py", "app.py")
@@ -91,7 +89,7 @@ def _folders(out: Path) -> tuple[Path, Path]:
         ProjectError: the folder contains something else.
     """
     mark = out / ".gitignore"
-    is_ours = mark.is_file() and mark.read_text(encoding="utf-8") == _MARK
+    is_ours = mark.is_file() and mark.read_text(encoding="utf-8") == MARK
     if out.exists() and not is_ours and any(out.iterdir()):
         raise ProjectError(
             f"{out} has files that `decanter package` did not make: name an empty folder with --out"
@@ -100,7 +98,7 @@ def _folders(out: Path) -> tuple[Path, Path]:
     for folder in (source, result):
         shutil.rmtree(folder, ignore_errors=True)
     source.mkdir(parents=True)
-    mark.write_text(_MARK, encoding="utf-8")
+    mark.write_text(MARK, encoding="utf-8")
     return source, result
 
 

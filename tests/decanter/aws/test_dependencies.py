@@ -119,6 +119,12 @@ def test_unused_files_are_left_out_and_pip_runs_once(project: Project) -> None:
     assert said[0].startswith("using the dependencies in ")
 
 
+def test_the_wheels_are_kept_out_of_git(project: Project) -> None:
+    install(project)
+    lines = (project.directory / "build" / "wheels" / ".gitignore").read_text().splitlines()
+    assert "*" in lines
+
+
 @pytest.mark.parametrize(
     ("source", "ships"),
     [
