@@ -3,7 +3,7 @@
 import sys
 
 if __name__ == "__main__":
-    # A checkout runs without having been installed, which would have been refused.
+    # A checkout runs without installation, which would have checked the version.
     if sys.version_info < (3, 11):  # noqa: UP036
         message = "this needs Python 3.11 or newer, as in `make run PYTHON=python3.13`"
         print(f"decanter: error: {message}", file=sys.stderr)
@@ -12,5 +12,5 @@ if __name__ == "__main__":
         from decanter.cli import main
 
         sys.exit(main())
-    except KeyboardInterrupt:  # while the command line itself was being loaded
+    except KeyboardInterrupt:  # during the import of the command line itself
         sys.exit(130)

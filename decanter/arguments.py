@@ -7,7 +7,7 @@ from chalice.constants import DEFAULT_STAGE_NAME
 
 
 def add_project_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare which project, at which stage."""
+    """Add the options for the project and its stage."""
     parser.add_argument(
         "--project-dir",
         type=Path,
@@ -23,21 +23,23 @@ def add_project_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_region_argument(parser: argparse.ArgumentParser) -> None:
-    """Declare in which region."""
-    parser.add_argument("--region", help="where (default: AWS_REGION, or the profile's)")
+    """Add the option for the region."""
+    parser.add_argument("--region", help="the AWS region (default: AWS_REGION, or the profile's)")
 
 
 def add_stack_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare which project, at which stage, in which region, and what its stack is called."""
+    """Add the options for the project, its stage, the region and the stack's name."""
     add_project_arguments(parser)
     add_region_argument(parser)
-    parser.add_argument("--stack-name", metavar="NAME", help="(default: APP-STAGE)")
+    parser.add_argument(
+        "--stack-name", metavar="NAME", help="the stack's name (default: APP-STAGE)"
+    )
 
 
 def add_adopt_argument(parser: argparse.ArgumentParser, kind: str) -> None:
-    """Declare how an unmarked stack or table is claimed."""
+    """Add the option to adopt an unmarked stack or table."""
     parser.add_argument(
         "--adopt",
         metavar="NAME",
-        help=f"the {kind} of this name belongs to this stage, though it does not say so itself",
+        help=f"treat the unmarked {kind} with this name as this stage's own",
     )

@@ -1,7 +1,7 @@
-"""The command line: one table of commands, each in a module of its own.
+"""The command line: one table of commands, each in its own module.
 
-A command's module has `add_arguments(parser)` and `run(args) -> int`. It is imported only when its
-command is asked for, so that `decanter --help` answers at once.
+A command's module has `add_arguments(parser)` and `run(args) -> int`. It is imported only for its
+own command, so that `decanter --help` answers at once.
 """
 
 import argparse
@@ -14,13 +14,13 @@ from decanter import __version__
 from decanter.errors import DecanterError
 from decanter.extras import missing_extra
 
-# What a shell reports for a process that SIGINT ended: 128 + 2.
+# The exit status that a shell reports for a process ended by SIGINT: 128 + 2.
 INTERRUPTED = 130
 
 
 @dataclass(frozen=True)
 class Command:
-    """One command: its name, the module that does it, and what its help says."""
+    """One command: its name, its module, and its help text."""
 
     name: str
     module: str
@@ -32,13 +32,13 @@ COMMANDS = (
     Command(
         "new",
         "decanter.new",
-        "make a project that runs, tests and packages as it is",
+        "create a new project that runs, passes its tests and can be packaged",
         "decanter new hello",
     ),
     Command(
         "vendor",
         "decanter.vendor",
-        "write the framework into vendor/, so that plain `chalice deploy` ships it",
+        "copy the framework into vendor/, for plain `chalice deploy`",
         "decanter vendor --project-dir chat",
     ),
     Command(
@@ -50,31 +50,31 @@ COMMANDS = (
     Command(
         "client",
         "decanter.client",
-        "connect to a WebSocket: each line typed is sent, each message received is printed",
+        "connect to a WebSocket: send each typed line, print each received message",
         "decanter client ws://127.0.0.1:8000/v1",
     ),
     Command(
         "template",
         "decanter.aws.template",
-        "write the merge template and the policies that the app's declarations make",
+        "write the merge template and the policies for the app's declarations",
         "decanter template --check",
     ),
     Command(
         "table",
         "decanter.aws.table",
-        "create, delete or look at the tables that the app declares",
+        "create, delete or show the tables that the app declares",
         "decanter table create --stage dev",
     ),
     Command(
         "provision",
         "decanter.aws.provision",
-        "package the project and bring its CloudFormation stack up to date",
+        "package the project and create or update its CloudFormation stack",
         "decanter provision --stage dev --s3-bucket my-bucket --noop",
     ),
     Command(
         "status",
         "decanter.aws.status",
-        "tell what there is of a stage on AWS: stack, functions, API, tables, URLs",
+        "show a stage's state on AWS: stack, functions, API, tables, URLs",
         "decanter status --stage dev --redact",
     ),
     Command(
@@ -86,19 +86,19 @@ COMMANDS = (
     Command(
         "delete",
         "decanter.aws.delete",
-        "delete a stage's stack, and what was uploaded for it",
+        "delete a stage's stack and its uploaded code",
         "decanter delete --stage dev --keep-table",
     ),
     Command(
         "verify",
         "decanter.verify.command",
-        "check an endpoint of yours, local or on AWS, against the rules that a client can see",
+        "check your endpoint, local or on AWS, against API Gateway's rules",
         "decanter verify --url ws://127.0.0.1:8000/v1 --format markdown",
     ),
     Command(
         "package",
         "decanter.aws.package_command",
-        "make the zip and the template that go to AWS, and touch nothing there",
+        "make the zip and the template for AWS, without deploying them",
         "decanter package --stage prod",
     ),
 )
@@ -136,15 +136,15 @@ def _mistake(line: str) -> int:
 
 
 def build_parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
-    """The parser of all commands, of which only the one in `arguments` has its options."""
+    """Return the parser of all commands; only the command in `arguments` has its options."""
     parser = argparse.ArgumentParser(
         prog="decanter",
-        description="Run a Chalice WebSocket application on this machine and put it on AWS.",
-        epilog="`decanter COMMAND --help` tells what a command takes.",
+        description="Run a Chalice WebSocket application on this machine and deploy it to AWS.",
+        epilog="`decanter COMMAND --help` shows a command's options.",
     )
     parser.add_argument("--version", action="version", version=f"decanter {__version__}")
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
-    # No option that comes before the command takes a value, so the first word is the command.
+    # No option before the command takes a value, so the first word is the command.
     asked = next((word for word in arguments if not word.startswith("-")), None)
     for command in COMMANDS:
         subparser = subparsers.add_parser(

@@ -1,9 +1,8 @@
-"""What the tool tells its user when something is wrong.
+"""The tool's errors.
 
-DecanterError
- ├─ ProjectError    the Chalice project: its folder, its configuration, its app, its template
- ├─ ServiceError    a service that the local gateway needs: the embedded DynamoDB, or another
- └─ AWSError        a call to AWS: what failed, on what, what to do
+DecanterError ├─ ProjectError    the Chalice project: its folder, its configuration, its app, its
+template ├─ ServiceError    a service of the local gateway: the embedded DynamoDB, or another one └─
+AWSError        a call to AWS: what failed, on what, what to do
 
 Each message is one line that names the value and the remedy; `decanter.cli` prints it.
 """
@@ -22,7 +21,7 @@ class DecanterError(Exception):
 
 
 class ProjectError(DecanterError):
-    """The Chalice project is not as it has to be."""
+    """The Chalice project is invalid."""
 
 
 class ServiceError(DecanterError):

@@ -1,7 +1,8 @@
-"""Which values of the `Host` header mean a server on this machine.
+"""The values of the `Host` header that mean a server on this machine.
 
-A web page can point a name of its own at this machine (DNS rebinding). Its requests then come here
-and it may read the answers, but `Host` still has the page's name. An IP address cannot be rebound.
+A web page can point a name of its own at this machine (DNS rebinding). Its requests then arrive
+here and it could read the answers, but `Host` still has the page's name. An IP address cannot be
+rebound.
 
 `dynamodb/server.py` loads this file by its path, so it imports nothing of ours.
 """
@@ -14,19 +15,19 @@ from typing import Self
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 CONTAINERS = ("host.docker.internal", "host.containers.internal")
-"""How a container names the machine that it runs on."""
+"""A container's name for the machine that it runs on."""
 
 SHOWN_CHARACTERS = 100
 
 
 class Hosts:
-    """Decides by `Host` whether a request is meant for this server.
+    """Decides by `Host` if a request is for this server.
 
     Args:
-        names: the server's names and addresses; each is served with the server's port.
+        names: the server's names and addresses; each is accepted with the server's port.
         port: the port that the server listens on.
-        allowed: further hosts; one without a port is served on any.
-        any_address: serve every IP address, on any port.
+        allowed: further hosts; one without a port is accepted on any.
+        any_address: accept every IP address, on any port.
     """
 
     def __init__(
@@ -43,13 +44,13 @@ class Hosts:
 
     @classmethod
     def listening(cls, host: str, address: tuple[str, int], allowed: Iterable[str] = ()) -> Self:
-        """The hosts of a server that listens.
+        """Return the hosts of a listening server.
 
-        If other machines can reach it, they may use any of this machine's addresses (there may be
-        a router or a container's published port between) and its usual names.
+        If other machines can reach it, they may use any of this machine's addresses (through a
+        router or a container's published port) and its usual names.
 
         Args:
-            host: what the server was told to listen on.
+            host: the address that the server was configured to listen on.
             address: the IP address and the port of its socket.
             allowed: further hosts that the user names.
         """
@@ -61,7 +62,7 @@ class Hosts:
         return cls(names, port, allowed, any_address=True)
 
     def serve(self, host: str) -> bool:
-        """True if a request with this `Host` is served."""
+        """True if a request with this `Host` is accepted."""
         host = host.lower()
         name = without_port(host)
         if host in self._own or not self._allowed.isdisjoint((host, name)):
@@ -69,27 +70,27 @@ class Hosts:
         return self._any_address and is_address(name)
 
     def refusal(self, host: str) -> str:
-        """Why a request with this `Host` is refused, in one line."""
+        """Return why a request with this `Host` is refused, in one line."""
         if not host:
             return "the request has no Host"
         shown, name = host[:SHOWN_CHARACTERS], without_port(host)[:SHOWN_CHARACTERS]
-        return f"Host {shown} is not served: if the name is yours, add --allow-host {name}"
+        return f"Host {shown} is not accepted: if the name is yours, add --allow-host {name}"
 
 
 def own_hosts(names: Iterable[str], port: int) -> frozenset[str]:
-    """The values of `Host` that mean a server with these names or addresses on this port."""
+    """Return the values of `Host` for a server with these names or addresses on this port."""
     hosts = {f"[{name}]" if ":" in name else name for name in names if name}
     with_port = {f"{host}:{port}".lower() for host in hosts}
     return frozenset(with_port | ({host.lower() for host in hosts} if port == 80 else set()))
 
 
 def without_port(host: str) -> str:
-    """The name or address in a `Host`; an IPv6 address keeps its brackets."""
+    """Return the name or address in a `Host`; an IPv6 address keeps its brackets."""
     return re.sub(r":[0-9]*$", "", host)
 
 
 def is_address(name: str) -> bool:
-    """True for an IP address as a URL has it."""
+    """True for an IP address in a URL's notation."""
     try:
         ip_address(name[1:-1] if name.startswith("[") else name)
     except ValueError:

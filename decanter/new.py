@@ -1,4 +1,4 @@
-"""`decanter new`: a project that runs, tests and packages as it is."""
+"""`decanter new`: create a project that runs, passes its tests and can be packaged."""
 
 import argparse
 import json
@@ -16,28 +16,30 @@ from decanter.project.framework import DISTRIBUTION, INSTALLED, copy_framework
 SKELETON = Path(__file__).with_name("skeleton")
 SUFFIX = ".in"
 
-# Where a file of the skeleton goes that cannot have its own name there.
+# The targets of skeleton files that cannot have their own name there.
 RENAMED = {"gitignore": ".gitignore", "chalice/config.json": ".chalice/config.json"}
 
 TOOL_FROM_A_FOLDER = """\
 # The tool is not on an index. Install it from its folder, with the extra that it needs:
 #   pip install "FOLDER[local]\""""
 HOME_IN_VENDOR = """\
-`vendor/decanter/` is the framework, which ships to Lambda with them; `decanter vendor` brings it up
-to date."""
-HOME_IN_REQUIREMENTS = "The framework ships to Lambda with them: `requirements.txt` names it."
+`vendor/decanter/` is the framework, which is packaged for Lambda with them; `decanter vendor`
+updates it."""
+HOME_IN_REQUIREMENTS = (
+    "The framework is packaged for Lambda with them: `requirements.txt` names it."
+)
 
-# Chalice's names of functions and roles begin with the app's; roles have at most 64 characters.
+# Chalice's names of functions and roles start with the app's; roles have at most 64 characters.
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,31}")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `decanter new`."""
-    parser.add_argument("name", metavar="NAME", help="the app's name, and its folder's")
+    parser.add_argument("name", metavar="NAME", help="the name of the app and its folder")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Make the project in the current folder and say how to go on."""
+    """Create the project in the current folder and print the next steps."""
     folder = create(args.name, Path.cwd(), requirement())
     print(f"made {folder}. Now:\n")
     print(f"  cd {args.name}")
@@ -48,23 +50,23 @@ def run(args: argparse.Namespace) -> int:
 
 
 def create(name: str, parent: Path, line: str | None = None) -> Path:
-    """Make a project's folder.
+    """Create a project's folder.
 
     Args:
-        name: the app's.
-        parent: where the folder is made.
-        line: what `requirement` returns; without one, the framework is copied into `vendor/`.
+        name: the app's name.
+        parent: the folder for the new folder.
+        line: the result of `requirement`; without one, the framework is copied into `vendor/`.
 
     Raises:
-        ProjectError: the name cannot be, or there is something of that name.
+        ProjectError: the name is invalid, or a file of that name exists.
     """
     if not NAME.fullmatch(name):
         raise ProjectError(
-            f"{name!r} is no app's name: use up to 32 letters, digits and hyphens, a letter first"
+            f"{name!r} is not an app name: use up to 32 letters, digits and hyphens, a letter first"
         )
     folder = parent / name
     if folder.exists():
-        raise ProjectError(f"{folder} is there already: choose another name, or move it away")
+        raise ProjectError(f"{folder} already exists: choose another name, or move it away")
     for source in sorted(SKELETON.rglob(f"*{SUFFIX}")):
         path = source.relative_to(SKELETON).as_posix().removesuffix(SUFFIX)
         target = folder / RENAMED.get(path, path)
@@ -77,13 +79,13 @@ def create(name: str, parent: Path, line: str | None = None) -> Path:
 
 
 def requirement(distributions: Iterable[Distribution] | None = None) -> str | None:
-    """Return the requirement that installs this framework elsewhere; None if no line does.
+    """Return the requirement that installs this framework elsewhere; None if there is none.
 
-    A path of this machine is on no other. The bare name may be somebody else's on an index, unless
-    this one has come from an index too.
+    A path is only valid on this machine. On an index, the bare name may belong to another project,
+    unless this distribution came from an index too.
 
     Args:
-        distributions: those of its name on the path, first the one that Python takes.
+        distributions: those with its name on the path, first the one that Python uses.
     """
     found = metadata.distributions(name=DISTRIBUTION) if distributions is None else distributions
     installed = next(filter(_is_running, found), None)
@@ -101,19 +103,19 @@ def requirement(distributions: Iterable[Distribution] | None = None) -> str | No
 
 
 def _is_running(distribution: Distribution) -> bool:
-    """True if a wheel of this distribution has brought the code that runs.
+    """True if the running code comes from a wheel of this distribution.
 
-    A checkout has metadata too, which say nothing of where it was installed from.
+    A checkout has metadata too, but they do not say where it was installed from.
     """
     place = Path(str(distribution.locate_file("decanter")))
     return distribution.read_text("WHEEL") is not None and place.resolve() == INSTALLED.resolve()
 
 
 def _blanks(line: str | None) -> dict[str, str]:
-    """What the files say of the framework, by where it comes from."""
+    """Return the placeholders' values about the framework, by its origin."""
     if line is None:
         return {
-            "ships": "# The framework ships from vendor/decanter.",
+            "ships": "# The framework is packaged from vendor/decanter.",
             "tool": TOOL_FROM_A_FOLDER,
             "home": HOME_IN_VENDOR,
         }

@@ -1,9 +1,9 @@
-"""Text of others on the user's terminal."""
+"""Text from other sources on the user's terminal."""
 
 import re
 
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-"""Control characters drive a terminal; surrogates have no encoding."""
+"""Control characters would control the terminal; surrogates cannot be encoded."""
 
 
 def printable(text: str) -> str:

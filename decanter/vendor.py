@@ -1,7 +1,7 @@
-"""`decanter vendor`: the framework in a project's `vendor/`, for plain `chalice deploy`.
+"""`decanter vendor`: copy the framework into a project's `vendor/`, for plain `chalice deploy`.
 
-Chalice 1.34 installs what requirements.txt names from an index or a repository, but drops a local
-path without a word. A project that got the tool from a folder ships the framework in `vendor/`.
+Chalice 1.34 installs requirements from an index or a repository, but silently ignores a local path.
+So a project that got the tool from a folder has the framework in `vendor/`.
 """
 
 import argparse
@@ -25,26 +25,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Write the copy and say which version it is."""
+    """Write the copy and print its version."""
     target = vendor(args.project_dir)
     print(f"wrote {target}: the framework of Decanter {__version__}")
     return 0
 
 
 def vendor(project: Path) -> Path:
-    """Write or replace the framework in a project's `vendor/`; return its folder.
+    """Write or replace the framework in a project's `vendor/`. Return its folder.
 
     Raises:
-        ProjectError: the folder is no Chalice project, or `vendor/decanter` is something else.
+        ProjectError: the folder is not a Chalice project, or `vendor/decanter` is something else.
     """
     if not (project / ".chalice" / "config.json").is_file():
         raise ProjectError(
             f"{project.resolve()} is not a Chalice project: it has no .chalice/config.json; "
-            "name the project with --project-dir"
+            "name the project's folder with --project-dir"
         )
     target = project / "vendor" / "decanter"
     if target.is_symlink() or any(path.is_symlink() for path in target.glob("*")):
-        raise ProjectError(f"{target} links to a framework: there is nothing to copy")
+        raise ProjectError(f"{target} is a link to a framework: nothing to copy")
     if target.exists() and not is_framework(target):
         raise ProjectError(f"{target} is not Decanter's framework: move it away first")
     fresh = target.with_name("decanter.new")

@@ -1,1 +1,1 @@
-"""API Gateway's WebSocket side, Lambda and DynamoDB, on one machine."""
+"""API Gateway for WebSockets, Lambda and DynamoDB, on one machine."""

@@ -1,4 +1,4 @@
-"""What is served, and where: for the operator at start, and for `/_gateway/info`."""
+"""The facts about the running gateway: for the terminal at start, and for `/_gateway/info`."""
 
 import os
 import shutil
@@ -14,7 +14,7 @@ LABEL_WIDTH = 14
 
 
 def api_facts(api: Api, declared: Declaration) -> dict[str, Any]:
-    """The API's routes and what is behind them, as JSON."""
+    """Return the API's routes, with their functions, as JSON."""
     names = {handler.function: handler.name for handler in declared.websocket.values()}
     framework = declared.framework and Framework(declared.framework)
     return {
@@ -35,7 +35,7 @@ def api_facts(api: Api, declared: Declaration) -> dict[str, Any]:
 
 
 def banner(about: dict[str, Any]) -> str:
-    """The facts as lines with a label each; the last says how to connect."""
+    """Return the facts as lines, each with a label; the last line shows how to connect."""
     app = f"{about['app_name']}, stage {about['stage']}, {about['project']}"
     tables = ", ".join(about["tables"]) or "no table declared"
     if about["dynamodb_is_embedded"]:
@@ -43,7 +43,7 @@ def banner(about: dict[str, Any]) -> str:
     processes = f"at most {about['concurrency']} of each function"
     lines = [
         ("Decanter", f"{__version__}: {app}"),
-        ("Framework", about["framework"] or "none, as the app does not use it"),
+        ("Framework", about["framework"] or "none: the app does not use it"),
         ("WebSocket", about["websocket_url"]),
         ("@connections", f"{about['management_url']}/@connections/{{connectionId}}"),
         ("Console", about["console_url"]),
@@ -59,20 +59,22 @@ def banner(about: dict[str, Any]) -> str:
 
 
 def tool() -> str:
-    """This tool as the user's shell finds it: a virtual environment need not be on its path."""
+    """Return this tool's command: a virtual environment may not be on the shell's path."""
     if shutil.which("decanter"):
         return "decanter"
     return f"{os.path.relpath(sys.executable)} -m decanter"
 
 
 def routes(about: dict[str, Any]) -> list[tuple[str, str]]:
-    """The expression, and a line a route."""
+    """Return the selection expression, and a line for each route."""
     width = max((len(key) for key in about["routes"]), default=0)
     lines = [("Routes", f"by {about['selection_expression']}")]
     for key, route in about["routes"].items():
-        handler = route["handler"] or "which the app does not have: an error frame"
+        handler = route["handler"] or "missing in the app: clients get an error frame"
         kind = ", two-way" if route["two_way"] else ""
         lines.append(("", f"  {key:<{width}}  {route['function']} ({handler}){kind}"))
     if "$default" not in about["routes"]:
-        lines.append(("", "  no $default: a message that no route matches gets a Forbidden frame"))
+        lines.append(
+            ("", "  no $default: a message without a matching route gets a Forbidden frame")
+        )
     return lines

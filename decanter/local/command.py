@@ -12,13 +12,13 @@ from decanter.project.config import Project
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the command's options; the defaults are in `Options`, written once."""
+    """Declare the command's options; their defaults are in `Options`."""
     defaults = Options()
     add = parser.add_argument
     add("--project-dir", type=Path, default=Path(), metavar="DIR", help="the Chalice project (.)")
     add("--stage", default="dev", help="a stage of .chalice/config.json (dev)")
     _add_address(parser, defaults)
-    add("--dynamodb-endpoint", metavar="URL", help="use this DynamoDB, start none")
+    add("--dynamodb-endpoint", metavar="URL", help="use this DynamoDB and start none")
     for name, default in (
         ("--integration-timeout", defaults.integration_timeout),
         ("--idle-timeout", defaults.idle_timeout),
@@ -31,13 +31,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=count,
         default=defaults.concurrency,
         metavar="N",
-        help="most processes of one function; fewer if memory is short (%(default)s)",
+        help="maximum processes of a function; fewer if memory is short (%(default)s)",
     )
     which = parser.add_mutually_exclusive_group()
     which.add_argument(
         "--template", type=Path, metavar="FILE", help="merge template (.chalice/resources.json)"
     )
-    which.add_argument("--no-template", action="store_true", help="only what Chalice itself makes")
+    which.add_argument("--no-template", action="store_true", help="use only Chalice's own routes")
     add("--log-format", choices=["text", "json"], default="text", help="(%(default)s)")
     add("--verbose", action="store_true", help="show the events given to handlers")
     add(
@@ -46,23 +46,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="SPEC",
-        help="let something go wrong, as in 'connections 429 calls=3'; may be repeated",
+        help="inject a fault, as in 'connections 429 calls=3'; may be repeated",
     )
-    add("--no-reload", action="store_true", help="keep the code as it is at start")
-    add("--no-fork", action="store_true", help="start each process by itself, which takes longer")
+    add("--no-reload", action="store_true", help="do not reload changed code")
+    add("--no-fork", action="store_true", help="start each process without fork, which is slower")
 
 
 def _add_address(parser: argparse.ArgumentParser, defaults: Options) -> None:
     add = parser.add_argument
     add("--host", default=defaults.host, help=f"address to listen on ({defaults.host})")
-    add("--port", type=port, default=defaults.port, help="0 takes a free one (%(default)s)")
+    add("--port", type=port, default=defaults.port, help="port, 0 for a free one (%(default)s)")
     add(
         "--allow-host",
         type=host,
         action="append",
         default=[],
         metavar="NAME",
-        help="answer requests for this host too, as NAME or NAME:PORT; may be repeated",
+        help="also accept requests for this host, NAME or NAME:PORT; may be repeated",
     )
 
 
@@ -91,7 +91,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def fault(text: str) -> Fault:
-    """A fault in words."""
+    """Parse a fault."""
     try:
         return Fault.parse(text)
     except FaultError as error:
@@ -99,7 +99,7 @@ def fault(text: str) -> Fault:
 
 
 def host(text: str) -> str:
-    """A value of the `Host` header: a name or an address, with or without a port."""
+    """Parse a value of the `Host` header: a name or an address, with or without a port."""
     match = re.fullmatch(r"(\[.+\]|[0-9A-Za-z._-]+)(:[0-9]{1,5})?", text)
     if match is None or (text.startswith("[") and not is_address(match[1])):
         raise argparse.ArgumentTypeError(
@@ -109,17 +109,17 @@ def host(text: str) -> str:
 
 
 def port(text: str) -> int:
-    """A TCP port, 0 to 65535."""
+    """Parse a TCP port, 0 to 65535."""
     return _number(text, 0, 65535)
 
 
 def count(text: str) -> int:
-    """A whole number from 1 to 1000, Lambda's own concurrency."""
+    """Parse a whole number from 1 to 1000, Lambda's own limit of concurrency."""
     return _number(text, 1, 1000)
 
 
 def positive(text: str) -> float:
-    """A number of seconds above 0."""
+    """Parse a number of seconds above 0."""
     try:
         value = float(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Puts a version of the project in service: its processes, its API, its tables."""
+"""Deploy a version of the project: its processes, its API, its tables."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from decanter.project.template import Template
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """A version of the project that is in service; `tables` are those that it has made sure of."""
+    """The deployed version of the project; `tables` are those that exist for it."""
 
     declared: Declaration
     tables: list[str]
@@ -28,16 +28,16 @@ class Deployment:
 
 @dataclass(frozen=True, slots=True)
 class Deployer:
-    """Deploys a project, again after each change.
+    """Deploys a project, and deploys it again after each change.
 
     Attributes:
-        gateway: whose API follows the project.
-        functions: whose processes are replaced.
-        stack: where everything is taken to be; fixed while the gateway runs.
-        environment: makes the functions of a project and its template.
-        database: where its tables are; in the embedded one they are created.
-        template: another merge template than the project's own.
-        use_template: False for only what Chalice itself makes.
+        gateway: the gateway whose API follows the project.
+        functions: the functions whose processes are replaced.
+        stack: the stack's region and names; fixed while the gateway runs.
+        environment: creates the functions of a project and its template.
+        database: the DynamoDB of its tables; in the embedded one, the tables are created.
+        template: a merge template other than the project's own.
+        use_template: False for only Chalice's own resources.
     """
 
     gateway: Gateway
@@ -49,11 +49,11 @@ class Deployer:
     use_template: bool
 
     async def deploy(self, project: Project) -> Deployment:
-        """Load the project and put it in service: new processes and new routes in one moment.
+        """Load the project and deploy it: processes and routes change at the same moment.
 
         Raises:
-            DecanterError: what keeps it from being served, in one line. Unless it is a table that
-                cannot be created, what was in service still is.
+            DecanterError: why it cannot be deployed, in one line. The old version stays deployed,
+                except after a failed creation of a table.
         """
         template = self._read_template(project)
         added = additions(template)
@@ -90,10 +90,10 @@ def check_names(declared: Declaration, functions: Callable[[str], Function]) -> 
 
 
 def additions(template: Template | None) -> tuple[dict[str, Route], str]:
-    """The template's routes and selection expression.
+    """Return the template's routes and selection expression.
 
     Raises:
-        ProjectError: the expression is none.
+        ProjectError: the expression is invalid.
     """
     routes = {}
     expression = None
@@ -110,6 +110,6 @@ def additions(template: Template | None) -> tuple[dict[str, Route], str]:
 
 
 def api_of(stage: str, declared: Declaration, added: dict[str, Route], expression: str) -> Api:
-    """The API that a deployment would make: Chalice's three routes, the template's on top."""
+    """Return the API of a deployment: Chalice's three routes, plus the template's."""
     own = {key: Route(handler.function) for key, handler in declared.websocket.items()}
     return Api(stage, own | added, expression, declared.http_routes)

@@ -1,8 +1,8 @@
-"""Faults on demand: what goes wrong, where, for whom, how often.
+"""Injected faults: what fails, where, for which calls, how often.
 
-In words, as `--fault` takes it: `connections 429 calls=3`, `connections late milliseconds=2500`,
-`dynamodb throttle share=0.1 seed=7`. As JSON, as `POST /_gateway/faults` takes it, the same:
-`{"target": "connections", "action": "429", "calls": 3}`.
+As text, for `--fault`: `connections 429 calls=3`, `connections late milliseconds=2500`, `dynamodb
+throttle share=0.1 seed=7`. As JSON, for `POST /_gateway/faults`, the same: `{"target":
+"connections", "action": "429", "calls": 3}`.
 
 This file imports nothing of ours: the embedded DynamoDB loads it by path in its own process.
 """
@@ -21,7 +21,7 @@ MAX_MILLISECONDS = 600_000
 
 
 class FaultError(ValueError):
-    """A fault that cannot be: one line that names the value and what it may be."""
+    """An invalid fault: one line that names the value and the accepted form."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +32,10 @@ class Fault:
         target: `connections` (@connections) or `dynamodb` (the embedded one).
         action: what it does; see `ACTIONS`.
         connection: only for calls about this connection id.
-        calls: only so many calls.
-        share: each call only with this probability, above 0, at most 1.
-        seed: makes the choice of that share repeatable.
-        milliseconds: how late, for `late`.
+        calls: only for this number of calls.
+        share: for each call with this probability, above 0, at most 1.
+        seed: makes that random choice repeatable.
+        milliseconds: the delay, for `late`.
     """
 
     target: str
@@ -48,14 +48,14 @@ class Fault:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read a fault in words.
+        """Parse a fault from text.
 
         Raises:
-            FaultError: it is none.
+            FaultError: it is invalid.
         """
         words = text.split()
         if len(words) < 2:
-            raise FaultError(f"{text!r} is no target and action, as in 'connections 429'")
+            raise FaultError(f"{text!r} is not a target and an action, as in 'connections 429'")
         value: dict[str, Any] = {"target": words[0], "action": words[1]}
         for word in words[2:]:
             name, equals, given = word.partition("=")
@@ -66,21 +66,21 @@ class Fault:
 
     @classmethod
     def from_json(cls, value: Any) -> Self:
-        """Read a fault from JSON.
+        """Parse a fault from JSON.
 
         Raises:
-            FaultError: it is none.
+            FaultError: it is invalid.
         """
         if not isinstance(value, dict):
-            raise FaultError(f"a fault is an object, not {json.dumps(value)}")
+            raise FaultError(f"a fault must be an object, not {json.dumps(value)}")
         if unknown := sorted(value.keys() - FIELDS):
-            raise FaultError(f"a fault has no {unknown[0]!r}: it has {', '.join(FIELDS)}")
+            raise FaultError(f"a fault has no member {unknown[0]!r}; it has {', '.join(FIELDS)}")
         fault = cls(**{"target": None, "action": None, **value})
         _check(fault)
         return fault
 
     def to_json(self) -> dict[str, Any]:
-        """The fault as JSON, without what does not limit it."""
+        """Return the fault as JSON, without unset members."""
         return {name: value for name, value in asdict(self).items() if value is not None}
 
 
@@ -89,7 +89,7 @@ FIELDS = tuple(Fault.__dataclass_fields__)
 
 @dataclass(slots=True)
 class ActiveFault:
-    """A fault that has been set, and how often it has struck."""
+    """A fault in force, and the number of its hits."""
 
     id: int
     fault: Fault
@@ -97,15 +97,15 @@ class ActiveFault:
     chance: random.Random = field(init=False)
 
     def __post_init__(self) -> None:
-        """Begin the repeatable choice."""
+        """Start the repeatable random choice."""
         self.chance = random.Random(self.fault.seed)  # noqa: S311 - a test's, nobody's secret
 
     def to_json(self) -> dict[str, Any]:
-        """The fault, its number and its hits."""
+        """Return the fault with its number and its hits."""
         return {"id": self.id, "hits": self.hits, **self.fault.to_json()}
 
     def strikes(self, target: str, connection: str) -> bool:
-        """Whether it strikes this call; a call that it is not for does not count."""
+        """True if it applies to this call; calls that do not match are not counted."""
         fault = self.fault
         if fault.target != target or fault.connection not in (None, connection):
             return False
@@ -118,10 +118,10 @@ class ActiveFault:
 
 
 class Faults:
-    """The faults in force; of several that fit a call the oldest strikes.
+    """The faults in force. If several match a call, the oldest applies.
 
     Attributes:
-        relay: passes changes on to the process of the embedded DynamoDB; None without one.
+        relay: forwards changes to the process of the embedded DynamoDB; None without one.
     """
 
     def __init__(self) -> None:
@@ -133,7 +133,7 @@ class Faults:
         """Set a fault.
 
         Raises:
-            FaultError: it is one of the embedded DynamoDB, and there is none.
+            FaultError: it is for the embedded DynamoDB, and there is none.
         """
         self._last_id = self._last_id + 1 if fault_id is None else fault_id
         if fault.target == "dynamodb" and fault_id is None:
@@ -146,48 +146,48 @@ class Faults:
         return active
 
     def clear(self) -> None:
-        """Mend everything."""
+        """Remove all faults."""
         self._active.clear()
         if self.relay is not None:
             self.relay({"clear": True})
 
     def take(self, target: str, connection: str = "") -> ActiveFault | None:
-        """The fault that strikes a call, which counts as one of its hits."""
+        """Return the fault that applies to a call, and count the hit."""
         return next((f for f in self._active.values() if f.strikes(target, connection)), None)
 
     def struck(self, fault_id: int) -> None:
-        """The other process reports that a fault has struck there."""
+        """Count a hit that the other process reports."""
         if fault_id in self._active:
             self._active[fault_id].hits += 1
 
     def obey(self, command: dict[str, Any]) -> None:
-        """Do what the process that relays to this one has done."""
+        """Make the same change as the process that relays to this one."""
         if "clear" in command:
             self._active.clear()
         else:
             self.add(Fault.from_json(command["fault"]), command["id"])
 
     def to_json(self) -> list[dict[str, Any]]:
-        """Every fault that has been set, also those that are used up."""
+        """Return every fault that has been set, including used-up ones."""
         return [active.to_json() for active in self._active.values()]
 
 
 def _check(fault: Fault) -> None:
-    """Raise FaultError for the first value that cannot be."""
+    """Raise FaultError for the first invalid value."""
     if fault.target not in ACTIONS:
-        raise FaultError(f"target is one of {', '.join(ACTIONS)}, not {fault.target!r}")
+        raise FaultError(f"target must be one of {', '.join(ACTIONS)}, not {fault.target!r}")
     actions = ACTIONS[fault.target]
     if fault.action not in actions:
         raise FaultError(
-            f"the action of {fault.target} is one of {', '.join(actions)}, not {fault.action!r}"
+            f"an action of {fault.target} is one of {', '.join(actions)}, not {fault.action!r}"
         )
     for name, (fits, words) in CHECKS.items():
         if not fits(value := getattr(fault, name)):
             raise FaultError(f"{name} is {words}, not {json.dumps(value)}")
     if fault.connection is not None and fault.target != "connections":
-        raise FaultError("connection belongs to the target connections alone")
+        raise FaultError("connection is only valid for the target connections")
     if (fault.action == "late") != (fault.milliseconds is not None):
-        raise FaultError("milliseconds says how late; it belongs to the action late alone")
+        raise FaultError("milliseconds is the delay; it is only valid for the action late")
 
 
 def _is_whole(value: Any) -> bool:

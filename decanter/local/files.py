@@ -1,4 +1,4 @@
-"""Open files: each connection is one, and a system's usual limit is few hundred to a thousand."""
+"""Open files: each connection needs one; a system's usual limit is a few hundred to a thousand."""
 
 import asyncio
 import errno
@@ -14,18 +14,18 @@ Say = Callable[[str], None]
 
 
 def allow_many() -> None:
-    """Raise this process's own limit as far as the user may; the system's stays."""
+    """Raise this process's soft limit to the user's hard limit; the system's limit is unchanged."""
     now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = MOST_FILES if most == resource.RLIM_INFINITY else min(most, MOST_FILES)
     if now != resource.RLIM_INFINITY and now < wanted:
         try:
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
-        except (OSError, ValueError):  # macOS: a hard limit that is not really one
+        except (OSError, ValueError):  # macOS: the hard limit cannot be reached
             return
 
 
 def watch_exhaustion(say: Say, loop: asyncio.AbstractEventLoop) -> None:
-    """Say it in a line, and not at every try, when no connection can be accepted any more."""
+    """Report now and then, not at each attempt, that no more connections can be accepted."""
     said = -SAY_AGAIN_SECONDS
 
     def handle(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

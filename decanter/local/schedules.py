@@ -1,10 +1,9 @@
-"""The app's scheduled functions: run at their rate, as EventBridge would run them, or when asked.
+"""The app's scheduled functions: run at their rate as by EventBridge, or on request.
 
-EventBridge runs a rate's function for the first time one rate after the rule was made, and waits
-for no run to end before the next. What it does besides, to try twice again what has failed, is
-left out: a developer wants to see the failure.
-Sources: EventBridge User Guide, "Creating a rule that runs on a schedule" and "Rate expressions";
-the event is that of "AWS service events", for `aws.events`.
+EventBridge runs a rate's function for the first time one interval after the rule was created, and
+does not wait for the end of a run before the next. Its two retries after a failure are left out, as
+a developer wants to see the failure. Sources: EventBridge User Guide, "Creating a rule that runs on
+a schedule" and "Rate expressions"; the event is that of "AWS service events", for `aws.events`.
 """
 
 import asyncio
@@ -24,25 +23,25 @@ _RATE = re.compile(r"rate\((\d+) (minute|hour|day)s?\)")
 _SECONDS = {"minute": 60, "hour": 3600, "day": 86400}
 
 RunFunction = Callable[[str, dict[str, Any]], Awaitable[Run]]
-"""Has a function, by its name, handle an event."""
+"""Runs an event of a function, given by its name."""
 
 
 @dataclass(slots=True)
 class _Timer:
-    """When a function runs, and what waits for that; for a `cron(…)` nothing does."""
+    """A function's schedule, and the task that waits for it; there is none for a `cron(…)`."""
 
     expression: str
     task: asyncio.Task[None] | None = None
 
 
 class Schedules:
-    """Follows what the app declares, from one version of it to the next.
+    """Runs the schedules that the app declares, from version to version.
 
     Args:
-        run_function: runs one.
-        stack: where the rules are taken to be.
+        run_function: runs a function.
+        stack: the region and the names of the rules.
         journal: gets a line for each run.
-        minute: seconds; a test's are shorter.
+        minute: the length of a minute in seconds; shorter in tests.
     """
 
     def __init__(
@@ -56,7 +55,7 @@ class Schedules:
         self._runs: set[asyncio.Task[dict[str, Any]]] = set()
 
     def follow(self, declared: Mapping[str, str]) -> None:
-        """Run these from now on; what is as it was goes on as it did.
+        """Run these from now on; unchanged ones continue.
 
         Args:
             declared: each function's expression.
@@ -68,18 +67,18 @@ class Schedules:
             self._timers[name] = self._start(name, declared[name])
 
     def to_json(self) -> list[dict[str, Any]]:
-        """The functions, and whether they run by themselves."""
+        """Return the functions, and whether they run at intervals."""
         return [
             {"function": name, "schedule": timer.expression, "runs": timer.task is not None}
             for name, timer in sorted(self._timers.items())
         ]
 
     def has(self, name: str) -> bool:
-        """Whether the app has a scheduled function of this name."""
+        """True if the app has a scheduled function of this name."""
         return name in self._timers
 
     async def run(self, name: str) -> dict[str, Any]:
-        """Run one now; how that went, and what it returned."""
+        """Run one now. Return whether it succeeded, and its result."""
         event = scheduled_event(self._stack, name, time.time())
         run = await self._run_function(name, event)
         self._journal.scheduled(run, event["id"])
@@ -92,7 +91,7 @@ class Schedules:
         }
 
     async def stop(self) -> None:
-        """Run nothing any more."""
+        """Stop all schedules and runs."""
         tasks = [each.task for each in self._timers.values() if each.task is not None]
         for task in (*tasks, *self._runs):
             task.cancel()
@@ -102,8 +101,8 @@ class Schedules:
         seconds = rate_seconds(expression)
         if seconds is None:
             self._journal.note(
-                f"{name} does not run by itself here, as its schedule is no rate(…): {expression}. "
-                f"POST /_gateway/schedules/{name} runs it",
+                f"{name} is not run automatically, as its schedule is not rate(…): {expression}. "
+                f"Run it with POST /_gateway/schedules/{name}",
                 error=True,
             )
             return _Timer(expression)
@@ -123,17 +122,17 @@ class Schedules:
 
 
 def rate_seconds(expression: str) -> int | None:
-    """How often a `rate(…)` is; None for anything else."""
+    """Return the interval of a `rate(…)` in seconds; None for other expressions."""
     match = _RATE.fullmatch(expression)
     return int(match[1]) * _SECONDS[match[2]] if match else None
 
 
 def scheduled_event(stack: Stack, name: str, now: float) -> dict[str, Any]:
-    """The event that EventBridge sends, from the rule that Chalice makes.
+    """Return the event that EventBridge sends, from the rule that Chalice creates.
 
     Args:
-        stack: where the rule is taken to be.
-        name: the function's.
+        stack: the region and the name of the rule.
+        name: the function's name.
         now: epoch seconds.
     """
     rule = f"{stack.name}-{name}-event"

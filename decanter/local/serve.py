@@ -1,4 +1,4 @@
-"""Puts the local gateway together, runs it, takes it apart."""
+"""Set up the local gateway, run it, and shut it down."""
 
 import asyncio
 import errno
@@ -39,12 +39,12 @@ from decanter.project.stack import Stack
 from decanter.project.template import Template
 
 GOODBYE_SECONDS = 1.0
-"""How long disconnect handlers may run once the gateway has been told to stop."""
+"""How long disconnect handlers may run after the gateway was told to stop, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What `decanter local` can be told, and the defaults; times in seconds."""
+    """The options of `decanter local`, and their defaults; times in seconds."""
 
     host: str = "127.0.0.1"
     port: int = 8000
@@ -64,7 +64,7 @@ class Options:
     allow_hosts: tuple[str, ...] = ()
 
     def template_path(self, project: Project) -> Path | None:
-        """The merge template that is used if it is there."""
+        """The path of the merge template, used if it exists."""
         if not self.use_template:
             return None
         return (self.template or project.directory / TEMPLATE).resolve()
@@ -74,20 +74,20 @@ async def serve(project: Project, options: Options) -> None:
     """Serve the project's WebSocket API until SIGINT, SIGTERM or SIGHUP; a second one hurries it.
 
     Raises:
-        DecanterError: what keeps it from serving, in one line.
+        DecanterError: why it cannot serve, in one line.
     """
     this = asyncio.current_task()
     assert this is not None
     for number in stop_signals():
         asyncio.get_running_loop().add_signal_handler(number, this.cancel)
-    if isinstance(sys.stdout, io.TextIOWrapper):  # what a client sent must not end the gateway
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a client's text must not end the gateway
         sys.stdout.reconfigure(errors="backslashreplace")
     with bind(options.host, options.port) as sock, suppress(asyncio.CancelledError):
         await _Service(project, options, sock).run()
 
 
 def stop_signals() -> list[signal.Signals]:
-    """The signals that end the gateway; `nohup` has it outlive its terminal."""
+    """Return the signals that end the gateway; with `nohup`, not SIGHUP."""
     signals = [signal.SIGINT, signal.SIGTERM]
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
         signals.append(signal.SIGHUP)
@@ -95,7 +95,7 @@ def stop_signals() -> list[signal.Signals]:
 
 
 class _Service:
-    """One run of the gateway, with all that belongs to it."""
+    """One run of the gateway, with all its parts."""
 
     def __init__(self, project: Project, options: Options, sock: socket.socket) -> None:
         self._project = project
@@ -206,7 +206,7 @@ class _Service:
             async for names in changed:
                 await self._deploy_again(deployer, names)
         except OSError as error:
-            self._journal.note(f"changes are not seen any more: {error}: restart", error=True)
+            self._journal.note(f"changes are no longer detected: {error}: restart", error=True)
 
     async def _deploy_again(self, deployer: Deployer, changed: list[str]) -> None:
         began = time.monotonic()
@@ -230,8 +230,8 @@ class _Service:
         for warning in about["warnings"]:
             self._journal.note(warning, error=True)
         if self._options.host not in LOOPBACK:
-            text = "whoever reaches this machine can connect, post to clients and read the journal"
-            self._journal.note(f"it listens on {self._options.host}: {text}", error=True)
+            text = "anyone on the network can connect, post to clients and read the journal"
+            self._journal.note(f"listening on {self._options.host}: {text}", error=True)
         self._journal.hello(about, banner(about))
 
     def _about(self, database: Database) -> dict[str, Any]:
@@ -264,7 +264,7 @@ class _Service:
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """A listening socket.
+    """Return a listening socket.
 
     Raises:
         ServiceError: the port is taken, or the address is not this machine's.
@@ -274,13 +274,13 @@ def bind(host: str, port: int) -> socket.socket:
         return socket.create_server((host, port), family=family, backlog=1024)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            remedy = f"take another with --port, as in --port {port + 1 if port < 65535 else 0}"
+            remedy = f"use another with --port, as in --port {port + 1 if port < 65535 else 0}"
             raise ServiceError(f"port {port} of {host} is taken: {remedy}") from error
         raise ServiceError(f"cannot listen on {host} port {port}: {error.strerror}") from error
 
 
 def shown_host(host: str) -> str:
-    """The host as a URL on this machine has it."""
+    """Return the host as in a URL on this machine."""
     if host in ("0.0.0.0", "::"):  # noqa: S104 - compared, not bound
         return "127.0.0.1"
     return f"[{host}]" if ":" in host else host

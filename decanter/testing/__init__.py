@@ -1,4 +1,4 @@
-"""WebSocket tests of a Chalice app, in the test's own process, on the local gateway's rules.
+"""WebSocket tests of a Chalice app, in the test's own process, with the local gateway's rules.
 
     from decanter.testing import WebSocketClient
 
@@ -7,11 +7,11 @@
         alice.send_json({"action": "echo", "text": "hi"})
         assert alice.receive_json() == "hi"
 
-For any Chalice app, beside `chalice.test.Client`. No process is started and nothing is waited for:
-a handler has run when `connect`, `send` or `close` returns, and what it sent is there.
+Works for any Chalice app, together with `chalice.test.Client`. It starts no process and never
+waits: when `connect`, `send` or `close` returns, the handler has run and its frames have arrived.
 
-While a client is open, every call to @connections ends in it, whatever endpoint the caller names,
-and no call to AWS leaves this machine; `aws_allowed` is the way out.
+While a client is open, it receives every call to @connections, whatever the caller's endpoint, and
+no call to AWS leaves this machine, except inside `aws_allowed`.
 """
 
 from importlib import import_module
@@ -50,7 +50,7 @@ _MODULES = {"WebSocket": "client", "WebSocketClient": "client", "aws_allowed": "
 
 
 def __getattr__(name: str) -> Any:
-    """Load what is asked for: pytest's plugin is loaded in projects that never ask."""
+    """Load a name at its first use: pytest's plugin is also loaded in projects that use none."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     module = _MODULES.get(name) or ("events" if name.endswith("_event") else "errors")

@@ -1,11 +1,11 @@
-"""Keeps calls to AWS on this machine while a test runs.
+"""Keep calls to AWS on this machine while a test runs.
 
-While the block is on, botocore's clients reach this machine alone (`redirect` asks here), and no
-code of this process, whatever library it uses, opens a connection to a host of AWS. Another host
-than AWS's is not looked at: tests may use a database or a queue of their own.
+While the block is on, botocore's clients reach only this machine (`redirect` asks here), and no
+code of this process, with any library, opens a connection to an AWS host. Other hosts are not
+checked: tests may use a database or a queue of their own.
 
-Not seen are other processes, and code that opens its sockets outside of Python (pycurl, uvloop,
-AWS's Common Runtime).
+The block does not cover other processes, or code that opens its sockets outside Python (pycurl,
+uvloop, AWS's Common Runtime).
 """
 
 import os
@@ -22,15 +22,15 @@ from decanter.testing.environ import environment
 from decanter.testing.errors import CallRefused
 from decanter.testing.hosts import AWS_DOMAINS, is_aws, normal
 
-# A proxy would see the names that the block has to see.
+# The block must see host names, which a proxy would hide.
 _NO_PROXY = ("localhost", "127.0.0.1", "::1", *(f".{domain}" for domain in AWS_DOMAINS))
 _PROXIED = re.compile(rb"[A-Z]+ https?://(?:[^/@\s]*@)?(\[[^\]\s]*\]|[^:/?\s]+)")
 
 
 class Block:
-    """On while anyone keeps it on; off again for hosts that anyone allows.
+    """On while at least one user keeps it on; hosts may be allowed.
 
-    It holds for the whole process, as an app's threads do not know who started them.
+    It applies to the whole process, as an app's threads do not know which test started them.
     """
 
     def __init__(self) -> None:
@@ -53,7 +53,7 @@ class Block:
 
     @contextmanager
     def allow(self, *hosts: str) -> Iterator[None]:
-        """Allow hosts, `*` for any text in their names."""
+        """Allow hosts; `*` in a name stands for any text."""
         with self._entered(self._allowed, tuple(map(normal, hosts))):
             yield
 
@@ -76,26 +76,26 @@ class Block:
                 self._set_variables()
 
     def _set_variables(self) -> None:
-        """Have AWS and this machine called without a proxy while the block is on."""
+        """While the block is on, call AWS and this machine without a proxy."""
         self._variables.close()
         if self.is_on:
             self._variables.enter_context(environment(_without_proxy()))
 
 
 BLOCK = Block()
-"""This process's."""
+"""The process's block."""
 
 
 @contextmanager
 def aws_allowed(*hosts: str) -> Iterator[None]:
-    """Let calls leave this machine, for a test that means to call AWS.
+    """Let calls leave this machine, for a test that calls AWS on purpose.
 
-    In an open `WebSocketClient`, @connections and the app's tables still end there, and the
-    credentials in the environment are still made up.
+    In an open `WebSocketClient`, @connections and the app's tables stay local, and the credentials
+    in the environment stay fake.
 
     Args:
-        hosts: those that calls may go to, such as `localstack` or `*.localhost.localstack.cloud`;
-            all if none is named.
+        hosts: the allowed hosts, such as `localstack` or `*.localhost.localstack.cloud`; all if
+            none is given.
     """
     with BLOCK.allow(*hosts or "*"):
         yield
@@ -117,7 +117,7 @@ def _connected(arguments: tuple[Any, ...]) -> list[Any]:
 
 
 def _requested(arguments: tuple[Any, ...]) -> list[Any]:
-    """The hosts of a request: it may take a kept connection, or go through a proxy."""
+    """Return the hosts of a request: it may use a kept connection, or a proxy."""
     connection, data = arguments
     proxied = _PROXIED.match(data) if isinstance(data, bytes) else None
     hosts = [connection.host, getattr(connection, "_tunnel_host", None)]
@@ -132,7 +132,7 @@ _HOSTS: dict[str, Callable[[tuple[Any, ...]], list[Any]]] = {
     "socket.sendmsg": _connected,
     "http.client.send": _requested,
 }
-"""Python's audit events → the hosts that what is about to happen would reach."""
+"""Python's audit events → the hosts that the event is about to reach."""
 
 
 def check_event(event: str, arguments: tuple[Any, ...], block: Block = BLOCK) -> None:
@@ -152,5 +152,5 @@ def check_event(event: str, arguments: tuple[Any, ...], block: Block = BLOCK) ->
 
 @cache
 def watch_sockets() -> None:
-    """Have every connection of this process checked; an audit hook stays until the process ends."""
+    """Check every connection of this process; an audit hook stays until the process ends."""
     sys.addaudithook(check_event)

@@ -1,4 +1,4 @@
-"""API Gateway and Lambda for a test: connects clients to an app that the test has imported."""
+"""API Gateway and Lambda for a test: connect clients to an app that the test has imported."""
 
 import json
 import logging
@@ -39,12 +39,12 @@ TOO_LARGE = 1009
 
 
 class WebSocket:
-    """An open connection, as its client sees it.
+    """An open connection, from its client's side.
 
     Attributes:
-        connection_id: API Gateway's name for it.
+        connection_id: API Gateway's id of it.
         subprotocol: the one that the connect handler chose.
-        name: what errors call it.
+        name: its name in errors.
     """
 
     def __init__(self, client: "WebSocketClient", connection: Connection, name: str) -> None:
@@ -57,7 +57,7 @@ class WebSocket:
 
     @property
     def closed(self) -> tuple[int, str] | None:
-        """The code and the reason with which it ended; None while it is open."""
+        """The code and the reason of its end; None while it is open."""
         return self.inbox.closed
 
     @property
@@ -69,11 +69,11 @@ class WebSocket:
     def send(self, message: str | bytes) -> None:
         """Send a message in one frame; its handler has run when this returns.
 
-        What API Gateway does not take closes the connection: bytes with 1003, more than 32 KB in a
-        frame with 1009.
+        A message that API Gateway does not accept closes the connection: bytes with 1003, more than
+        32 KB in a frame with 1009.
 
         Raises:
-            ConnectionClosed: it is closed already.
+            ConnectionClosed: it is already closed.
         """
         self._client.run_pending()
         self._check_open()
@@ -86,14 +86,14 @@ class WebSocket:
         self._client.run_pending()
 
     def send_json(self, value: Any) -> None:
-        """Send a value as its JSON text."""
+        """Send a value as JSON."""
         self.send(json.dumps(value))
 
     def receive(self) -> str:
-        """The next frame.
+        """Return the next frame.
 
         Raises:
-            NoFrame: there is none, and none will come: every handler has run.
+            NoFrame: there is none, and as every handler has run, none will come.
             ConnectionClosed: there is none, and the connection is closed.
         """
         self._client.run_pending()
@@ -103,10 +103,10 @@ class WebSocket:
         raise NoFrame(self.name, self._client.raised)
 
     def receive_json(self) -> Any:
-        """The next frame's value.
+        """Return the next frame's value.
 
         Raises:
-            NoFrame, ConnectionClosed: as `receive`.
+            NoFrame, ConnectionClosed: as in `receive`.
         """
         return json.loads(self.receive())
 
@@ -121,10 +121,10 @@ class WebSocket:
 
 
 class Inbox:
-    """What the gateway sends to a client: its `Outlet`.
+    """The frames from the gateway to a client: its `Outlet`.
 
     Args:
-        on_close: told once, when either side has closed.
+        on_close: called once, when either side has closed.
     """
 
     is_clogged = False
@@ -141,13 +141,13 @@ class Inbox:
         return self.closed is None
 
     def close(self, code: int, reason: str) -> None:
-        """End the connection; it has but one end."""
+        """End the connection; a second call does nothing."""
         if self.closed is None:
             self.closed = (code, reason)
             self._on_close(code, reason)
 
     def abort(self) -> None:
-        """End it without a word."""
+        """End it without a close frame."""
         self.close(1006, "")
 
 
@@ -155,10 +155,10 @@ class WebSocketClient:
     """Runs the WebSocket handlers of a Chalice app; a context manager, open in one test.
 
     While it is open, the stage's environment variables are set, the tables of the project's merge
-    template or of the app's models are there and empty, AWS clients for @connections and DynamoDB
-    end in this process, and no other call to AWS leaves this machine. Handlers run in the test's
-    thread, one at a time. Connections that the test leaves open end without a disconnect event, as
-    the tables go with them.
+    template or of the app's models exist and start empty, AWS clients for @connections and DynamoDB
+    are answered in this process, and no other call to AWS leaves this machine. Handlers run in the
+    test's thread, one at a time. Connections that the test leaves open end without a disconnect
+    event, as the tables are deleted with them.
 
     Args:
         app: the Chalice object.
@@ -192,14 +192,16 @@ class WebSocketClient:
 
         Args:
             query: as text or by name; a name may have several values.
-            headers: beside those that every client sends.
-            subprotocols: what the client offers.
+            headers: in addition to those that every client sends.
+            subprotocols: those that the client offers.
 
         Raises:
             ConnectRefused: with the status that the client gets.
         """
         if not self._variables:
-            raise RuntimeError("it is not open: use `with WebSocketClient(app) as client:`")
+            raise RuntimeError(
+                "the WebSocketClient is not open: use `with WebSocketClient(app) as client:`"
+            )
         self.run_pending()
         gateway = self._gateway
         shake = handshake(query, headers, subprotocols, gateway.events.domain_name)
@@ -218,7 +220,7 @@ class WebSocketClient:
         return websocket
 
     def message(self, websocket: WebSocket, text: str) -> None:
-        """Have a message handled; `websocket.send` calls this."""
+        """Run the handler of a message; `websocket.send` calls this."""
         with self._lock:
             invocation = self._gateway.message(websocket.connection, text)
         if invocation is not None:
@@ -231,7 +233,7 @@ class WebSocketClient:
         self._ended.append((websocket, code, reason))
 
     def run_pending(self) -> None:
-        """Run the disconnect handlers of the connections that have been closed."""
+        """Run the disconnect handlers of the closed connections."""
         while self._ended:
             websocket, code, reason = self._ended.popleft()
             with self._lock:
@@ -272,7 +274,7 @@ class WebSocketClient:
             error.add_note(str(UnreadFrames(unread)))
 
     def _answer(self, method: str, path: str, authorization: str, body: bytes) -> Response | None:
-        """Answer a call to @connections that is meant for this client's stage."""
+        """Answer a call to @connections for this client's stage."""
         connection_id = management.connection_id_in(path, self._deployed.api.stage)
         if connection_id is None:
             return None
@@ -283,7 +285,7 @@ class WebSocketClient:
         """Run a handler through Chalice's own wrapper, and marshal its result as Lambda does."""
         function = invocation.function
         name = self._deployed.handlers.get(function)
-        if name is None:  # the template routes to a function that the app does not have
+        if name is None:  # the app lacks a function of the template
             return Failure.RAISED
         self.raised = ""
         with environment({**self._deployed.environments[function], **self._variables}):

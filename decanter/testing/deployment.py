@@ -1,4 +1,4 @@
-"""What would be deployed of an app that a test has imported: its API, its tables, its variables."""
+"""The deployment of an app that a test has imported: its API, its tables, its variables."""
 
 import inspect
 import sys
@@ -23,12 +23,12 @@ STAGE = "api"
 
 @dataclass(frozen=True)
 class Deployment:
-    """One app, as one stage of its project has it.
+    """One app at one stage of its project.
 
     Attributes:
         api: its routes.
         handlers: a function's configuration key → the handler's name in Chalice.
-        tables: what its template or its models declare.
+        tables: those of its template or its models.
         environments: a function's configuration key → its variables.
         timeouts: a function's configuration key → seconds.
     """
@@ -41,16 +41,17 @@ class Deployment:
 
     @classmethod
     def of(cls, app: Any, stage: str, project_dir: Path | None) -> Self:
-        """Look at an app.
+        """Return an app's deployment.
 
         Args:
             app: the Chalice object.
-            stage: in its project's configuration, if it has a project.
+            stage: the stage in its project's configuration, if it has a project.
             project_dir: the project; by default the folder of the file with the app's handlers, if
-                there is a configuration in it.
+                it
+                has a configuration.
 
         Raises:
-            ProjectError: the project is not as it has to be.
+            ProjectError: the project is invalid.
         """
         module = module_of(app)
         declared = Declaration.from_json(inside.declaration(module, app))
@@ -71,7 +72,7 @@ class Deployment:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variables of all functions; where they differ, each has its own while it runs."""
+        """Return the variables of all functions; different values are set while a function runs."""
         merged: dict[str, str] = {}
         for variables in self.environments.values():
             merged |= variables
@@ -79,7 +80,7 @@ class Deployment:
 
 
 def module_of(app: Any) -> ModuleType:
-    """The module whose functions are the app's handlers."""
+    """Return the module with the app's handlers."""
     for handler in app.websocket_handlers.values():
         function = inspect.unwrap(handler.handler_function)
         if module := sys.modules.get(function.__module__):
@@ -88,7 +89,7 @@ def module_of(app: Any) -> ModuleType:
 
 
 def find_project(module: ModuleType, stage: str, project_dir: Path | None) -> Project | None:
-    """The project of an app's module; None if it is a part of a test."""
+    """Return the project of an app's module; None for an app inside a test."""
     if project_dir is not None:
         return Project.load(project_dir, stage)
     if (file := getattr(module, "__file__", None)) is None:
@@ -120,7 +121,7 @@ def _tables(
 
 
 def _names(declared: Declaration) -> dict[str, str]:
-    """The variables that name the tables of an app without a configuration."""
+    """Return the variables that name the tables, for an app without a configuration."""
     return {each.environment: f"{declared.app_name}-{each.logical_id}" for each in declared.tables}
 
 

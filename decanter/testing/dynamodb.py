@@ -1,8 +1,8 @@
-"""moto's DynamoDB in this process: without a socket where that is possible, and without Flask.
+"""moto's DynamoDB in this process: without a socket if possible, and without Flask.
 
-Flask's routing has one path to choose from here, and leaving it out was measured to halve both the
-time until the first call is answered and the time of each call. A socket and a second thread would
-cost a botocore client about as much again as moto's answer does.
+Flask would have only one route to choose from. Without it, the first call and each later one take
+half the time, as measured. For a botocore client, a socket and a second thread would double the
+time of a call.
 """
 
 import json
@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 @cache
 def application() -> Application:
-    """Load moto, which takes a while, and give its DynamoDB; with Flask where moto needs it."""
+    """Load moto, which is slow, and return its DynamoDB; with Flask only if moto needs it."""
     with gc_paused():
         try:
             from moto.core.request import Request

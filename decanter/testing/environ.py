@@ -1,4 +1,4 @@
-"""Environment variables that are set for a while."""
+"""Temporary environment variables."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 REGION = "us-east-1"
 
-# What would lead botocore past the endpoints and credentials below, to somebody's real account.
+# Variables that would make botocore use a real account instead of the values below.
 DROPPED = (
     "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
     "AWS_PROFILE",
@@ -16,12 +16,12 @@ DROPPED = (
 
 
 def local(management_endpoint: str, dynamodb_endpoint: str | None) -> dict[str, str]:
-    """What leads every AWS client here: endpoints, a region, credentials of nobody."""
+    """Return variables that keep every AWS client local: endpoints, a region, fake credentials."""
     from decanter.local.dynamodb.embedded import (
-        DUMMY_CREDENTIALS,  # with botocore, which takes a while
+        DUMMY_CREDENTIALS,  # imports botocore, which is slow
     )
 
-    # The second wins in Decanter's framework, and a template may set it to the stack's own API.
+    # Decanter's framework prefers the second, and a template may set it to the stack's own API.
     names = ("AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI", "DECANTER_MANAGEMENT_ENDPOINT")
     endpoints = dict.fromkeys(names, management_endpoint)
     if dynamodb_endpoint is not None:
@@ -37,7 +37,7 @@ def local(management_endpoint: str, dynamodb_endpoint: str | None) -> dict[str, 
 
 @contextmanager
 def environment(variables: Mapping[str, str], dropped: tuple[str, ...] = ()) -> Iterator[None]:
-    """Set and drop these, and put back what was there."""
+    """Set and remove these, then restore the old values."""
     before = {name: os.environ.get(name) for name in (*variables, *dropped)}
     for name in dropped:
         os.environ.pop(name, None)

@@ -1,11 +1,9 @@
-"""What a test is told when something is not as it expects.
+"""Errors that a test gets if an expectation fails.
 
-AssertionError
- ├─ ConnectRefused    the handshake was answered with another status than 101
- ├─ ConnectionClosed  the connection has ended, and all of its frames are read
- ├─ NoFrame           nothing has arrived that is not read yet
- ├─ CallRefused       a call to AWS would have left this machine
- └─ UnreadFrames      a test is over, and frames that it did not expect are not read
+AssertionError ├─ ConnectRefused    the handshake's status is not 101 ├─ ConnectionClosed  the
+connection has ended, and all of its frames are received ├─ NoFrame           there is no frame to
+receive ├─ CallRefused       a call to AWS would have left this machine └─ UnreadFrames      the
+test has ended, and frames were not received
 """
 
 from collections.abc import Mapping
@@ -16,8 +14,8 @@ class ConnectRefused(AssertionError):
 
     Attributes:
         status: the HTTP status of the answer.
-        body: the answer's.
-        raised: what the connect handler raised, empty if it did not.
+        body: the answer's body.
+        raised: the connect handler's exception; empty if there was none.
     """
 
     def __init__(self, status: int, body: Mapping[str, str], raised: str = "") -> None:
@@ -29,15 +27,15 @@ class ConnectRefused(AssertionError):
     def __str__(self) -> str:
         hint = f"; the handler raised {self.raised}" if self.raised else ""
         message = self.body.get("message", "")
-        return f"the handshake is answered with {self.status} {message}{hint}"
+        return f"the handshake was answered with {self.status} {message}{hint}"
 
 
 class ConnectionClosed(AssertionError):
     """The connection has ended.
 
     Attributes:
-        code: of the close; 1006 when the socket was lost.
-        reason: of the close.
+        code: the close code; 1006 if the socket was lost.
+        reason: the close reason.
     """
 
     def __init__(self, who: str, code: int, reason: str) -> None:
@@ -51,7 +49,7 @@ class ConnectionClosed(AssertionError):
 
 
 class NoFrame(AssertionError):
-    """There is nothing to receive, and as every handler has run, nothing more will come."""
+    """There is no frame to receive. Every handler has run, so none will come."""
 
     def __init__(self, who: str, raised: str) -> None:
         super().__init__(who, raised)
@@ -64,20 +62,20 @@ class NoFrame(AssertionError):
 
 
 _REMEDIES = {
-    "dynamodb": "While a WebSocketClient is open, boto3 and PynamoDB find the app's tables in it",
-    "execute-api": "While a WebSocketClient is open, boto3's calls to @connections end in it, and "
-    "others find it at AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI",
+    "dynamodb": "An open WebSocketClient provides the app's tables to boto3 and PynamoDB",
+    "execute-api": "An open WebSocketClient answers boto3's calls to @connections; "
+    "other libraries find it at AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI",
     "credentials": "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY to any text",
 }
 _MOCK = "Mock it with moto's mock_aws or botocore's Stubber"
 
 
 class CallRefused(AssertionError):
-    """A call to AWS would have left this machine; nothing has been sent.
+    """A call to AWS would have left this machine; nothing was sent.
 
     Attributes:
         call: the service and the operation, as far as they are known.
-        host: where it would have gone.
+        host: the host of the call.
         service: the first part of the service's own host name.
     """
 
@@ -90,14 +88,14 @@ class CallRefused(AssertionError):
     def __str__(self) -> str:
         remedy = _REMEDIES.get(self.service, _MOCK)
         return (
-            f"{self.call} to {self.host} is refused: a test's calls to AWS stay on this machine. "
-            f"{remedy}, or let it out: with decanter.testing.aws_allowed({self.host!r})"
+            f"{self.call} to {self.host} was refused: a test's calls to AWS stay on this machine. "
+            f"{remedy}, or allow it: with decanter.testing.aws_allowed({self.host!r})"
         )
 
 
 def _service_of(host: str) -> str:
     if host.replace(".", "").isdigit() or ":" in host:
-        return "credentials"  # AWS calls by their addresses only what gives out credentials
+        return "credentials"  # only AWS's credential services are called by address
     return next((label for label in host.split(".") if label in _REMEDIES), "")
 
 
@@ -114,4 +112,4 @@ class UnreadFrames(AssertionError):
 
     def __str__(self) -> str:
         lines = [f"  {who}: {frame}" for who, frames in self.frames.items() for frame in frames]
-        return "frames that nobody received:\n" + "\n".join(lines)
+        return "frames that were not received:\n" + "\n".join(lines)

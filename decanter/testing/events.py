@@ -1,4 +1,4 @@
-"""Events for those who call handlers themselves, as `chalice.test.Client` does."""
+"""Events for tests that call handlers directly, as `chalice.test.Client` does."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -21,12 +21,12 @@ def connect_event(
     subprotocols: Sequence[str] = (),
     **context: Any,
 ) -> Event:
-    """The event of `$connect`.
+    """Return the event of `$connect`.
 
     Args:
         query: as text or by name; a name may have several values.
-        headers: beside those that every client sends.
-        subprotocols: what the client offers.
+        headers: in addition to those that every client sends.
+        subprotocols: those that the client offers.
         context: members of `requestContext` to set, such as connectionId.
     """
     made = _maker().connect(_connection(), handshake(query, headers, subprotocols, DOMAIN))
@@ -34,7 +34,7 @@ def connect_event(
 
 
 def message_event(body: str, *, route_key: str = "$default", **context: Any) -> Event:
-    """The event of a text message.
+    """Return the event of a text message.
 
     Args:
         body: the message.
@@ -45,11 +45,11 @@ def message_event(body: str, *, route_key: str = "$default", **context: Any) -> 
 
 
 def disconnect_event(*, code: int = 1000, reason: str = "", **context: Any) -> Event:
-    """The event of `$disconnect`.
+    """Return the event of `$disconnect`.
 
     Args:
-        code: of the WebSocket's close.
-        reason: of the WebSocket's close.
+        code: the WebSocket's close code.
+        reason: the WebSocket's close reason.
         context: members of `requestContext` to set, such as connectionId.
     """
     return _with(_maker().disconnect(_connection(), code, reason), context)
@@ -58,7 +58,7 @@ def disconnect_event(*, code: int = 1000, reason: str = "", **context: Any) -> E
 def handshake(
     query: Query, headers: Headers | None, subprotocols: Sequence[str], host: str
 ) -> Handshake:
-    """What a client sends to connect."""
+    """Return a client's handshake."""
     offered = {"Sec-WebSocket-Protocol": ", ".join(subprotocols)} if subprotocols else {}
     sent = {
         "Host": host,

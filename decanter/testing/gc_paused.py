@@ -1,4 +1,4 @@
-"""The cyclic garbage collector, out of the way while much is loaded that stays."""
+"""Pause the cyclic garbage collector while large modules are loaded."""
 
 import gc
 from collections.abc import Iterator
@@ -7,16 +7,16 @@ from contextlib import contextmanager
 
 @contextmanager
 def gc_paused() -> Iterator[None]:
-    """Pause the collector: going through new modules for garbage takes long and finds none.
+    """Pause the collector: searching new modules for garbage is slow and finds none.
 
-    Afterwards all there is counts as old, which a full collection alone goes through.
+    Afterwards, all objects count as old, so that only a full collection visits them.
     """
     was_enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        gc.freeze()  # with the next line this moves everything to the oldest generation
+        gc.freeze()  # together with the next line: moves everything to the oldest generation
         gc.unfreeze()
         if was_enabled:
             gc.enable()

@@ -1,4 +1,4 @@
-"""Which hosts are this machine, and which are AWS's; names are judged, never looked up."""
+"""Recognise the hosts of this machine and of AWS, by name alone, without a DNS lookup."""
 
 import socket
 from contextlib import suppress
@@ -24,7 +24,7 @@ CREDENTIALS = tuple(map(ip_network, ("169.254.170.0/24", "fd00:ec2::23/128")))
 
 
 def normal(host: str | bytes | bytearray) -> str:
-    """A host as it is looked up: in lower case, in ASCII, without the dot of the root."""
+    """Return a host as DNS sees it: in lower case, in ASCII, without the dot of the root."""
     name = host if isinstance(host, str) else host.decode(errors="replace")
     if not name.isascii():
         with suppress(UnicodeError):
@@ -42,7 +42,7 @@ def is_local(host: str | bytes) -> bool:
 
 
 def is_aws(host: str | bytes | bytearray) -> bool:
-    """True for a name of AWS, and for the addresses that give a machine its credentials."""
+    """True for an AWS name, and for the addresses that give a machine its credentials."""
     name = normal(host)
     return (
         any(f".{name}".endswith(f".{domain}") for domain in AWS_DOMAINS)
@@ -52,7 +52,7 @@ def is_aws(host: str | bytes | bytearray) -> bool:
 
 
 def is_instance_metadata(host: str) -> bool:
-    """True for the addresses where EC2 describes the machine to itself."""
+    """True for the addresses of EC2's metadata service."""
     return _within(host, INSTANCE_METADATA)
 
 
@@ -62,7 +62,7 @@ def _within(host: str, networks: tuple[IPv4Network | IPv6Network, ...]) -> bool:
 
 
 def _address(name: str) -> IPv4Address | IPv6Address | None:
-    """The address that is written as this name, in any form that the C library reads."""
+    """Return the address that a name contains, in any form that the C library reads."""
     try:
         address = ip_address(name.strip("[]"))
     except ValueError:

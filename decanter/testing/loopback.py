@@ -1,7 +1,7 @@
-"""What listens on the loopback interface while tests run: @connections, and a DynamoDB.
+"""Servers on the loopback interface during tests: @connections, and a DynamoDB.
 
-Each is started when it is first needed, on a free port, and kept until the process ends: apps keep
-clients, and the endpoints in them, from one test to the next.
+Each starts at its first use, on a free port, and runs until the process ends: apps keep clients,
+with their endpoints, from one test to the next.
 """
 
 import atexit
@@ -19,7 +19,7 @@ from decanter.testing.dynamodb import application, moto
 from decanter.testing.environ import REGION
 
 Answer = Callable[[str, str, str, bytes], Response | None]
-"""From method, path, Authorization and body to an answer; None if it is not asked of this one."""
+"""From method, path, Authorization and body to an answer; None if it is not for this client."""
 
 
 class ManagementServer(ThreadingHTTPServer):
@@ -38,16 +38,16 @@ class ManagementServer(ThreadingHTTPServer):
         return f"127.0.0.1:{self.server_port}"
 
     def refusal(self, headers: Message) -> Response | None:
-        """Refuse what a web page may have sent; None for an SDK's request."""
+        """Refuse a request that a web page may have sent; None for an SDK's request."""
         host = ", ".join(headers.get_all("Host", []))
         if not self._hosts.serve(host):
-            return error(403, "ForbiddenException", f"Host {host} is not served")
+            return error(403, "ForbiddenException", f"Host {host} is not accepted")
         if origin := headers.get("Origin"):
             return error(403, "ForbiddenException", of_a_page(origin))
         return None
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing: a client that has gone is no error of a test."""
+        """Print nothing: a client that has left is not an error of a test."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -85,12 +85,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(response.body)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - http.server's name
-        """Say nothing of the calls."""
+        """Print nothing about calls."""
 
 
 @cache
 def management_server() -> ManagementServer:
-    """The process's @connections."""
+    """Return the process's @connections."""
     server = ManagementServer()
     _serve(server)
     return server
@@ -98,7 +98,7 @@ def management_server() -> ManagementServer:
 
 @cache
 def dynamodb_server() -> Any:
-    """The process's DynamoDB."""
+    """Return the process's DynamoDB."""
     from decanter.local.dynamodb.server import Server
 
     server = Server(application(), REGION)
@@ -109,7 +109,7 @@ def dynamodb_server() -> Any:
 
 
 def dynamodb_netloc() -> str:
-    """Its host and port; who cannot be answered in this process calls it there."""
+    """Return its host and port, for callers that cannot be answered in this process."""
     return f"127.0.0.1:{dynamodb_server().server_port}"
 
 

@@ -1,14 +1,14 @@
-"""pytest's fixtures; installing Decanter makes them known.
+"""pytest's fixtures, available as soon as Decanter is installed.
 
     def test_echo(websocket_client):
         alice = websocket_client.connect()
         alice.send("hi")
         assert alice.receive() == "hi"
 
-The app is `app` of the project's app.py; a fixture `chalice_app` of your own names another.
+The app is `app` of the project's app.py; your own fixture `chalice_app` overrides it.
 
-In a Chalice project no call to AWS leaves the machine while pytest runs, so the block is on before
-any conftest.py can import the app; in other projects nothing is loaded until a fixture asks.
+In a Chalice project, no call to AWS leaves the machine while pytest runs. So the block is on before
+any conftest.py can import the app. In other projects, nothing is loaded until a fixture is used.
 """
 
 import importlib
@@ -31,18 +31,18 @@ _is_set_up = pytest.StashKey[bool]()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Declare the setting."""
-    meaning = "hosts beside this machine that tests may call through botocore; * for any text"
+    meaning = "hosts other than this machine that tests may call; * for any text"
     parser.addini(HOSTS, meaning, type="args", default=[])
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
-    """Put the block in place before a conftest.py is imported."""
+    """Turn the block on before a conftest.py is imported."""
     _set_up(early_config)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Put the block in place where a conftest.py is what loads this plugin."""
+    """Turn the block on if a conftest.py loads this plugin."""
     _set_up(config)
 
 

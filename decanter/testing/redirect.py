@@ -1,9 +1,10 @@
-"""Where botocore's calls go while a test client is open, or while calls may not leave the machine.
+"""Redirect botocore's calls while a test client is open or the block is on.
 
-Every botocore client passes here, however it was made and how old it is: `_install` wraps three
-methods of botocore's own classes. Chalice's `app.websocket_api` and many an app name AWS's own
-endpoint, which wins over AWS_ENDPOINT_URL_…, and keep their client; so where to go is looked up at
-each call. What answers earlier, such as botocore's Stubber or moto's mock_aws, is asked first.
+Every botocore client passes here, however it was created and whatever its age: `_install` wraps
+three methods of botocore's own classes. Chalice's `app.websocket_api` and many apps name AWS's own
+endpoint, which has precedence over AWS_ENDPOINT_URL_…, and keep their client. So the target is
+looked up at each call. Handlers that answer earlier, such as botocore's Stubber or moto's mock_aws,
+still come first.
 """
 
 from collections.abc import Callable, Iterator
@@ -33,7 +34,7 @@ def redirected(management: str, dynamodb: str | None) -> Iterator[None]:
 
     Args:
         management: host and port of @connections.
-        dynamodb: those of the embedded DynamoDB; None if the app declares no tables: then mock_aws
+        dynamodb: those of the embedded DynamoDB; None if the app declares no tables. Then mock_aws
             may answer, and the embedded DynamoDB answers the rest.
     """
     target = (management, dynamodb)
@@ -55,7 +56,7 @@ def blocked() -> Iterator[None]:
 
 @cache
 def _install() -> None:
-    """Have botocore ask here; nothing changes while no client is open and the block is off."""
+    """Make botocore ask here; nothing changes while no client is open and the block is off."""
     _wrap(Endpoint, "make_request", _make_request)
     _wrap(URLLib3Session, "send", _send)
     _wrap(ProxyConfiguration, "proxy_url_for", _proxy_url_for)
@@ -85,7 +86,7 @@ def _make_request(
 
 
 def _redirect(service: Any, address: str) -> str:
-    """Lead a call to the open test client; another DynamoDB on this machine is left alone."""
+    """Send a call to the open test client; another DynamoDB on this machine is not redirected."""
     management, dynamodb = _targets[-1]
     url = urlsplit(address)
     if service.service_name == "apigatewaymanagementapi":
@@ -96,7 +97,7 @@ def _redirect(service: Any, address: str) -> str:
 
 
 def _send(original: Callable[..., Any], session: Any, request: Any) -> Any:
-    """Send what nothing before has answered.
+    """Send a request that no earlier handler has answered.
 
     Raises:
         CallRefused: it would leave this machine.
@@ -110,7 +111,7 @@ def _send(original: Callable[..., Any], session: Any, request: Any) -> Any:
     if _targets and is_aws(host) and _target(request).startswith("DynamoDB_"):
         return _answer(request)
     refusal = _refusal(host)
-    if is_instance_metadata(host):  # there is none on this machine, as on any but AWS's
+    if is_instance_metadata(host):  # this machine has none, as it is not in AWS
         raise EndpointConnectionError(endpoint_url=request.url) from refusal
     raise refusal
 
@@ -124,7 +125,7 @@ def _refusal(host: str) -> CallRefused:
 
 
 def _proxy_url_for(original: Callable[..., Any], configuration: Any, url: str) -> Any:
-    """Call this machine without the proxy that a client may have had since it was made."""
+    """Call this machine without a proxy, even if the client was created with one."""
     if BLOCK.is_on and is_local(urlsplit(url).hostname or ""):
         return None
     return original(configuration, url)
@@ -132,7 +133,7 @@ def _proxy_url_for(original: Callable[..., Any], configuration: Any, url: str) -
 
 def _answer(request: Any) -> AWSResponse:
     """Answer a call to the embedded DynamoDB, without a socket."""
-    from decanter.testing.dynamodb import respond  # with moto, which takes a while
+    from decanter.testing.dynamodb import respond  # imports moto, which is slow
 
     status, headers, body = respond(_target(request), request.body)
     return AWSResponse(request.url, status, headers, _Body(body))
@@ -144,8 +145,8 @@ def _target(request: Any) -> str:
 
 
 class _Body(BytesIO):
-    """What botocore reads a response from."""
+    """The part of a response that botocore reads."""
 
     def stream(self) -> Iterator[bytes]:
-        """The whole of it."""
+        """Yield the whole content."""
         yield self.read()

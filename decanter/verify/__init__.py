@@ -1,1 +1,1 @@
-"""Checking an endpoint, local or on AWS, against the rules that a client alone can see."""
+"""Check an endpoint, local or on AWS, against the rules that a client can observe."""

@@ -1,7 +1,7 @@
-"""`decanter verify`: does an endpoint do what a client can see of the rules?
+"""`decanter verify`: check if an endpoint follows the rules that a client can observe.
 
-It opens some fifty connections one after the other and sends about a megabyte. Its broadcasts
-reach every client of the service, so it is for an endpoint of one's own.
+It opens some fifty connections one after the other and sends about a megabyte. Its broadcasts reach
+every client of the service, so use it only on your own endpoint.
 """
 
 import argparse
@@ -36,37 +36,37 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--url",
         required=True,
-        help="an endpoint of yours: ws://HOST/STAGE or wss://HOST/STAGE. Its app has to broadcast "
-        f"what {EXAMPLE} asks for, as this framework's route `sendmessage` does; of any other, "
-        "only the gateway's own rules are looked at. All its clients get the broadcasts",
+        help="your endpoint: ws://HOST/STAGE or wss://HOST/STAGE. Its app must broadcast "
+        f"the data of {EXAMPLE}, as this framework's route `sendmessage` does; for any other app, "
+        "only the gateway's own rules are checked. All its clients get the broadcasts",
     )
     parser.add_argument(
         "--management-endpoint",
         metavar="URL",
-        help="the URL that @connections is under, such as http://127.0.0.1:8000/v1: checks it too, "
+        help="the base URL of @connections, such as http://127.0.0.1:8000/v1: checks it too, "
         "with your AWS credentials",
     )
     parser.add_argument(
         "--format",
         choices=sorted(FORMATS),
         default="text",
-        help="of the report on standard output; each rule is told as it is looked at, of text "
-        "there, else on standard error (default: %(default)s)",
+        help="format of the report on standard output; progress is shown too, for text "
+        "there, otherwise on standard error (default: %(default)s)",
     )
     parser.add_argument(
         "--timeout",
         type=float,
         default=5.0,
         metavar="SECONDS",
-        help="how long to wait for what must come (default: %(default)g)",
+        help="how long to wait for an expected frame (default: %(default)g)",
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Check every rule; 1 if one does not hold, 130 if Ctrl-C ends it."""
+    """Check every rule; 1 if a rule fails, 130 after Ctrl-C."""
     check_url(args.url)
     if not args.timeout > 0:
-        raise DecanterError(f"--timeout has to be above 0, not {args.timeout:g}")
+        raise DecanterError(f"--timeout must be above 0, not {args.timeout:g}")
     url, where = args.url.rstrip("/"), (args.management_endpoint or "").rstrip("/")
     endpoint = Endpoint(url, args.timeout, _client(where) if where else None, where)
     reach(endpoint)
@@ -81,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def look(rules: Sequence[Rule], endpoint: Endpoint, report: Report, show: Show) -> None:
-    """Look at one rule after the other, as far as there is an app and nobody presses Ctrl-C."""
+    """Check one rule after the other; without an app, only the gateway's, and until Ctrl-C."""
     left = list(rules)
     show(head(report))
     try:
@@ -101,16 +101,16 @@ def look(rules: Sequence[Rule], endpoint: Endpoint, report: Report, show: Show) 
 
 def _no_app(omitted: int) -> str:
     return (
-        f"      {NO_APP}, so the {omitted} rules that take one are left out: they need an app "
+        f"      {NO_APP}, so the {omitted} rules that need one are left out: they need an app "
         f"whose route `sendmessage` sends the data of {EXAMPLE} to every client"
     )
 
 
 def _client(url: str) -> Any:
-    """A client of @connections; on this machine any credentials will do.
+    """Return a client of @connections; on this machine, any credentials will do.
 
     Raises:
-        DecanterError: the endpoint is no URL.
+        DecanterError: the endpoint is not a URL.
     """
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname:

@@ -1,4 +1,4 @@
-"""The endpoint that is checked, and what a client does with it."""
+"""The endpoint under test, and a client's operations on it."""
 
 import http.client
 import json
@@ -20,15 +20,18 @@ from decanter.hosts import LOOPBACK
 
 CLOSE_SECONDS = 2
 
-# What to do about each way of not being reached, the more special first.
+# A remedy for each error; more specific ones first.
 _REMEDIES: tuple[tuple[type[BaseException], str], ...] = (
     (ConnectionRefusedError, "is the server running?"),
     (socket.gaierror, "correct the host's name"),
-    (ssl.SSLCertVerificationError, "let SSL_CERT_FILE name the authority that signed for it"),
-    (ssl.SSLError, "a server without TLS is ws://"),
-    (TimeoutError, "correct host and port, or give it longer with --timeout"),
+    (
+        ssl.SSLCertVerificationError,
+        "set SSL_CERT_FILE to the certificate of the authority that signed it",
+    ),
+    (ssl.SSLError, "use ws:// for a server without TLS"),
+    (TimeoutError, "correct host and port, or wait longer with --timeout"),
     (OSError, "correct host and port"),
-    (WebSocketException, "correct host and port; a server with TLS is wss://"),
+    (WebSocketException, "correct host and port; use wss:// for a server with TLS"),
 )
 
 
@@ -37,10 +40,10 @@ class Endpoint:
     """A WebSocket endpoint.
 
     Attributes:
-        url: as clients connect to it.
-        seconds: how long to wait for what must come.
-        management: botocore's client of its @connections, if one is to be had.
-        management_url: where that is.
+        url: the URL for clients.
+        seconds: how long to wait for an expected frame.
+        management: botocore's client of its @connections, or None.
+        management_url: the URL of @connections.
     """
 
     url: str
@@ -49,7 +52,7 @@ class Endpoint:
     management_url: str = ""
 
     def connect(self, url: str | None = None, **options: Any) -> ClientConnection:
-        """Connect a client: no compression, and no pings of its own, unless asked for."""
+        """Connect a client: without compression, and without its own pings by default."""
         target = url or self.url
         loopback = urlsplit(target).hostname in LOOPBACK
         return connect(
@@ -62,7 +65,7 @@ class Endpoint:
         )
 
     def handshake(self, url: str, **options: Any) -> int:
-        """The HTTP status that answers an attempt to connect; 101 if it opens."""
+        """Return the HTTP status of a handshake; 101 if the connection opens."""
         try:
             with self.connect(url, **options):
                 return 101
@@ -70,11 +73,11 @@ class Endpoint:
             return refused.response.status_code
 
     def plain_get(self) -> int:
-        """The status that answers a GET without an upgrade."""
+        """Return the status of a GET without an upgrade."""
         return self.http_status(self.url.replace("ws", "http", 1), "GET")
 
     def http_status(self, url: str, method: str) -> int:
-        """The status that answers a request which nobody signed."""
+        """Return the status of an unsigned request."""
         parts = urlsplit(url)
         host, seconds = parts.netloc, self.seconds
         if parts.scheme == "https":
@@ -91,30 +94,30 @@ class Endpoint:
             client.close()
 
     def elsewhere(self, path: str) -> str:
-        """The URL of another path on the same host, with the same query."""
+        """Return the URL of another path on the same host, with the same query."""
         return urlsplit(self.url)._replace(path=path).geturl()
 
     def below(self, path: str) -> str:
-        """The URL of what comes behind the socket's own path."""
+        """Return the URL of a path below the socket's own."""
         return self.elsewhere(f"{urlsplit(self.url).path.rstrip('/')}{path}")
 
 
 def mark() -> str:
-    """A text that nothing else on the endpoint holds, so that others' messages do no harm."""
+    """Return a unique text, so that messages of other clients do no harm."""
     return f"verify-{secrets.token_hex(8)}"
 
 
 def order(data: str) -> str:
-    """The message that asks for a broadcast of some JSON text."""
+    """Return the message that requests a broadcast of some JSON text."""
     return f'{{"message":"sendmessage","data":{data}}}'
 
 
 def receive(
     client: ClientConnection, wanted: Callable[[str], bool], count: int, seconds: float
 ) -> list[str]:
-    """The next so many frames that are wanted; fewer, if they do not come in time.
+    """Return the next wanted frames, up to a count; fewer if they do not come in time.
 
-    What others send meanwhile is passed over.
+    Frames of other clients are ignored.
     """
     found: list[str] = []
     deadline = time.monotonic() + seconds
@@ -129,7 +132,7 @@ def receive(
 
 
 def error_frame(client: ClientConnection, seconds: float) -> dict[str, Any]:
-    """The next error frame; empty if none comes."""
+    """Return the next error frame; empty if none comes."""
     for frame in receive(client, is_error, 1, seconds):
         document: dict[str, Any] = json.loads(frame)
         return document
@@ -137,7 +140,7 @@ def error_frame(client: ClientConnection, seconds: float) -> dict[str, Any]:
 
 
 def is_error(frame: str) -> bool:
-    """Whether a frame is one of the service's error frames."""
+    """True if a frame is one of the service's error frames."""
     try:
         document = json.loads(frame)
     except ValueError:
@@ -150,13 +153,13 @@ def is_error(frame: str) -> bool:
 
 
 def ending(client: ClientConnection, seconds: float) -> str:
-    """How the other side ends the connection: `close 1003`, or what comes instead."""
+    """Return how the other side ends the connection: `close 1003`, or what comes instead."""
     deadline = time.monotonic() + seconds
     try:
         while True:
             frame = client.recv(timeout=max(0.0, deadline - time.monotonic()))
             if is_error(str(frame)):
-                return "an error frame, and it stays open"
+                return "an error frame, stays open"
     except TimeoutError:
         return f"still open after {seconds:g} s"
     except ConnectionClosed:
@@ -164,12 +167,12 @@ def ending(client: ClientConnection, seconds: float) -> str:
 
 
 def reach(endpoint: Endpoint) -> None:
-    """Connect, and leave again.
+    """Connect, and disconnect.
 
     Raises:
-        DecanterError: that does not succeed.
+        DecanterError: the connection fails.
     """
-    where = endpoint.url.partition("?")[0]  # a query may hold a token
+    where = endpoint.url.partition("?")[0]  # a query may contain a token
     try:
         status = endpoint.handshake(endpoint.url)
     except (OSError, WebSocketException) as error:
@@ -177,6 +180,6 @@ def reach(endpoint: Endpoint) -> None:
         raise DecanterError(f"cannot connect to {where}: {reason(error)}; {remedy}") from error
     if status != 101:
         raise DecanterError(
-            f"{where} refuses the connection with HTTP {status}: give the URL that clients connect "
-            "to, with the stage and whatever the app asks for in its query"
+            f"{where} refuses the connection with HTTP {status}: use the URL that clients connect "
+            "to, with the stage and the query that the app needs"
         )

@@ -15,25 +15,25 @@ URL_BYTES = 4096
 
 
 def handshake(url: Callable[[Endpoint], str]) -> Callable[[Endpoint], str]:
-    """What an attempt to connect to another URL is answered with."""
+    """Return the status of a handshake with another URL."""
     return lambda endpoint: f"HTTP {endpoint.handshake(url(endpoint))}"
 
 
 def long_url(endpoint: Endpoint) -> str:
-    """AWS does not say with which status a long URL is refused."""
+    """Check that a long URL is refused; AWS does not document the status."""
     joint = "&" if "?" in endpoint.url else "?"
     status = endpoint.handshake(f"{endpoint.url}{joint}a=".ljust(URL_BYTES * 2, "x"))
     return "refused" if status >= 400 else f"HTTP {status}"
 
 
 def subprotocol(endpoint: Endpoint) -> str:
-    """The gateway picks no subprotocol that the app does not."""
+    """Check that the gateway itself picks no subprotocol."""
     with endpoint.connect(subprotocols=[Subprotocol("verify.none")]) as client:
         return f"subprotocol {client.subprotocol}"
 
 
 def compression(endpoint: Endpoint) -> str:
-    """permessage-deflate is offered, and not taken."""
+    """Check that an offer of permessage-deflate is not accepted."""
     with endpoint.connect(compression="deflate") as client:
         response = client.response
         extensions = response.headers.get("Sec-WebSocket-Extensions") if response else None
@@ -41,7 +41,7 @@ def compression(endpoint: Endpoint) -> str:
 
 
 def closes(*messages: str | bytes | list[str]) -> Callable[[Endpoint], str]:
-    """How a connection ends on which these messages are sent; a list is one message's frames."""
+    """Return how a connection ends after these messages; a list is one message's frames."""
 
     def look(endpoint: Endpoint) -> str:
         with endpoint.connect() as client:
@@ -56,7 +56,7 @@ def closes(*messages: str | bytes | list[str]) -> Callable[[Endpoint], str]:
 
 
 def closes_raw(data: bytes) -> Callable[[Endpoint], str]:
-    """How a connection ends on which bytes are sent that no library would send."""
+    """Return how a connection ends after bytes that no library would send."""
 
     def look(endpoint: Endpoint) -> str:
         with endpoint.connect() as client:
@@ -67,7 +67,7 @@ def closes_raw(data: bytes) -> Callable[[Endpoint], str]:
 
 
 def delivered(size: int, frames: int = 1) -> Callable[[Endpoint], str]:
-    """Whether a message of so many bytes, in so many frames, is broadcast whole."""
+    """Check that a message of this size, in this many frames, is broadcast completely."""
 
     def look(endpoint: Endpoint) -> str:
         token = mark()
@@ -77,13 +77,13 @@ def delivered(size: int, frames: int = 1) -> Callable[[Endpoint], str]:
             pieces = [message[i : i + part] for i in range(0, size, part)]
             client.send(pieces if frames > 1 else message)
             got = receive(client, lambda it: token in it, 1, endpoint.seconds)
-        return "delivered whole" if got == [f'"{token}{filler}"'] else "not delivered"
+        return "delivered complete" if got == [f'"{token}{filler}"'] else "not delivered"
 
     return look
 
 
 def split_character(endpoint: Endpoint) -> str:
-    """A character may be split between frames, and a ping may come between them."""
+    """Check that a character may be split between frames, with a ping between them."""
     token = mark()
     data = order(f'"{token}€"').encode()
     cut = data.index(b"\xac")
@@ -97,13 +97,13 @@ def split_character(endpoint: Endpoint) -> str:
 
 
 def ping(endpoint: Endpoint) -> str:
-    """A ping is answered; the library accepts none but the same payload."""
+    """Check that a ping is answered; the library accepts only the same payload."""
     with endpoint.connect() as client:
         return "pong" if client.ping("payload").wait(endpoint.seconds) else "no pong"
 
 
 def _frames(size: int) -> list[str]:
-    """Text of so many bytes in frames that are within the limit."""
+    """Return text of this size in frames within the limit."""
     full, rest = divmod(size, FRAME_BYTES)
     return ["x" * FRAME_BYTES] * full + (["x" * rest] if rest else [])
 
@@ -124,12 +124,12 @@ RULES = (
     Rule((14,), "compression", "extensions None", compression),
     Rule((16,), "a URL above 4096 bytes", "refused", long_url),
     Rule((24,), "a binary frame", "close 1003", closes(b"\x00\x01")),
-    Rule((25,), "a frame of 32 KB", "delivered whole", delivered(FRAME_BYTES), needs_app=True),
+    Rule((25,), "a frame of 32 KB", "delivered complete", delivered(FRAME_BYTES), needs_app=True),
     Rule((25,), "a frame above 32 KB", "close 1009", closes("x" * (FRAME_BYTES + 1))),
     Rule(
         (26, 27, 75),
         "128 KB in 4 frames",
-        "delivered whole",
+        "delivered complete",
         delivered(MESSAGE_BYTES, 4),
         needs_app=True,
     ),
@@ -142,10 +142,10 @@ RULES = (
         needs_app=True,
     ),
     _protocol_error("invalid UTF-8", Frame(Opcode.TEXT, b"\xff\xfe").serialize(mask=True), 1007),
-    _protocol_error("an opcode that is none", b"\x83\x80abcd"),
+    _protocol_error("an undefined opcode", b"\x83\x80abcd"),
     _protocol_error("a reserved bit", b"\xc1\x80abcd"),
     _protocol_error("a ping of 126 bytes", b"\x89\xfe\x00\x7eabcd" + bytes(126)),
-    _protocol_error("a continuation of nothing", b"\x80\x80abcd"),
+    _protocol_error("a continuation without a start", b"\x80\x80abcd"),
     _protocol_error("a frame without a mask", b"\x81\x00"),
     Rule((29,), "a ping", "pong", ping),
 )

@@ -1,4 +1,4 @@
-"""@connections, as far as somebody with credentials can see it from outside."""
+"""@connections, as far as a client with credentials can observe it."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +14,7 @@ MESSAGE_BYTES = 128 * 1024
 
 
 def posted(endpoint: Endpoint) -> str:
-    """A post reaches its connection as one message of these bytes."""
+    """Check that a post reaches its connection as one message of these bytes."""
     text = f'{mark()} "é😀"'
     with endpoint.connect() as client:
         status = _call(endpoint, "post_to_connection", identity(client, endpoint), text.encode())
@@ -23,28 +23,28 @@ def posted(endpoint: Endpoint) -> str:
 
 
 def too_large(endpoint: Endpoint) -> str:
-    """A post above 128 KB."""
+    """Post more than 128 KB."""
     with endpoint.connect() as client:
         data = b"x" * (MESSAGE_BYTES + 1)
         return _call(endpoint, "post_to_connection", identity(client, endpoint), data)
 
 
 def gone(endpoint: Endpoint) -> str:
-    """A post to a connection that has been closed."""
+    """Post to a connection that has been closed."""
     with endpoint.connect() as client:
         connection = identity(client, endpoint)
     return _call(endpoint, "post_to_connection", connection, b"x")
 
 
 def information(endpoint: Endpoint) -> str:
-    """What GET tells of a connection."""
+    """Return the members of GET's answer."""
     with endpoint.connect() as client, explained("get a connection"):
         answer = endpoint.management.get_connection(ConnectionId=identity(client, endpoint))
     return ", ".join(sorted(set(answer) - {"ResponseMetadata"}))
 
 
 def deleted(endpoint: Endpoint) -> str:
-    """DELETE closes the connection, which is gone from then on."""
+    """Check that DELETE closes the connection, which is gone afterwards."""
     with endpoint.connect() as client:
         connection = identity(client, endpoint)
         first = _call(endpoint, "delete_connection", connection)
@@ -53,18 +53,18 @@ def deleted(endpoint: Endpoint) -> str:
 
 
 def unsigned(path: Callable[[Endpoint], str]) -> Callable[[Endpoint], str]:
-    """What a POST is answered with that nobody signed."""
+    """Return the status of an unsigned POST."""
     return lambda endpoint: f"HTTP {endpoint.http_status(path(endpoint), 'POST')}"
 
 
 def identity(client: Any, endpoint: Endpoint) -> str:
-    """The client's connection id, which an error frame tells."""
+    """Return the client's connection id, which an error frame contains."""
     client.send("verify")
     return str(error_frame(client, endpoint.seconds).get("connectionId", "none"))
 
 
 def _call(endpoint: Endpoint, name: str, connection: str, data: bytes | None = None) -> str:
-    """A call's status, with the kind of its error."""
+    """Return a call's status, with the type of its error."""
     arguments: dict[str, Any] = {"ConnectionId": connection}
     if data is not None:
         arguments["Data"] = data
@@ -106,6 +106,6 @@ RULES = (
         deleted,
         needs_app=True,
     ),
-    Rule((81,), "a post that nobody signed", "HTTP 403", unsigned(_connection)),
+    Rule((81,), "an unsigned post", "HTTP 403", unsigned(_connection)),
     Rule((82,), "a post without a stage", "HTTP 403", unsigned(_without_stage)),
 )

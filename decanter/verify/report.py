@@ -8,23 +8,21 @@ from dataclasses import dataclass, field
 from decanter import __version__
 from decanter.verify.rules import Finding, Gap, Omission
 
-# What the question marks mean.
-NOTE = (
-    "? marks what AWS does not document: on AWS, a difference there is news about AWS, and no fault"
-)
+# The meaning of the question marks.
+NOTE = "? marks rules that AWS does not document: on AWS, a difference there is news, not an error"
 _API_ID = re.compile(r"//[^./]+(?=\.execute-api\.)")
 
 
 @dataclass(frozen=True)
 class Report:
-    """What was looked at, when, and what was seen.
+    """The checked rules, and the results.
 
     Attributes:
-        url: the endpoint's.
+        url: the endpoint's URL.
         when: ISO 8601, UTC.
-        gaps: the rules that nobody can see from outside.
-        findings: one for each rule that was looked at.
-        omissions: one for each rule that could be, and was not.
+        gaps: the rules that cannot be observed from outside.
+        findings: one for each rule that was checked.
+        omissions: one for each rule that could have been checked, and was not.
     """
 
     url: str
@@ -35,32 +33,32 @@ class Report:
 
     @property
     def place(self) -> str:
-        """The endpoint as one may show it: without the API's id and without a query."""
+        """The endpoint without secrets: without the API's id and the query."""
         return _API_ID.sub("//…", self.url.partition("?")[0])
 
     @property
     def verdict(self) -> str:
-        """How many rules hold."""
+        """The number of rules that hold."""
         holding = sum(finding.holds for finding in self.findings)
         return ", ".join([f"{holding} of {len(self.findings)} hold", *self.left_out()])
 
     def failed(self) -> list[Finding]:
-        """The rules that do not hold."""
+        """The rules that failed."""
         return [finding for finding in self.findings if not finding.holds]
 
     def left_out(self) -> list[str]:
-        """How many rules were left out, for each reason."""
+        """The number of rules left out, for each reason."""
         reasons = [omission.reason for omission in self.omissions]
         return [f"{reasons.count(it)} left out ({it})" for it in dict.fromkeys(reasons)]
 
 
 def head(report: Report) -> str:
-    """Of what the report is."""
+    """The first lines of the report."""
     return f"{report.place} at {report.when}, decanter {__version__}"
 
 
 def line(finding: Finding) -> str:
-    """A rule, and what was seen."""
+    """Return the line for a rule and its result."""
     rule, seen = finding.rule, finding.seen
     if not finding.holds:
         seen = f"expected {rule.expected}, saw {seen}"
@@ -68,13 +66,13 @@ def line(finding: Finding) -> str:
 
 
 def end(report: Report) -> str:
-    """What follows the rules."""
+    """Return the lines after the rules."""
     gaps = [f"not covered: {_numbers(gap)}: {gap.reason}" for gap in report.gaps]
     return "\n".join([*gaps, NOTE, report.verdict])
 
 
 def as_markdown(report: Report) -> str:
-    """A table."""
+    """Return the report as a table."""
     rows = [
         ("Rule", "Behaviour", "Expected", "Seen", "Verdict"),
         ("---",) * 5,
@@ -90,7 +88,7 @@ def as_markdown(report: Report) -> str:
 
 
 def as_json(report: Report) -> str:
-    """The same as one JSON object."""
+    """Return the report as one JSON object."""
     rules = [
         {
             "rules": it.rule.numbers,
@@ -116,7 +114,7 @@ def as_json(report: Report) -> str:
     return json.dumps(document, indent=2, ensure_ascii=False)
 
 
-# Text is printed as it comes: its end is what is left to say.
+# Text is printed as it comes, so only its end is left.
 FORMATS: dict[str, Callable[[Report], str]] = {
     "text": end,
     "markdown": as_markdown,

@@ -1,4 +1,4 @@
-"""What a rule is, how it is checked, and which rules this command does not look at."""
+"""The checkable rules, and those that this command does not check."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -11,21 +11,21 @@ from decanter.verify.endpoint import Endpoint
 
 SHOWN_CHARACTERS = 160
 
-# What AWS says nothing of, and nobody has published: inferred from other rules, or a choice.
+# Rules that AWS does not document: inferred from others, or a choice.
 INFERRED = frozenset({2, 3, 14, 16, 23, 28, 29, 30, 34, 49, 75})
 
-# The rules of docs/local-gateway.md are numbered so.
+# The rule numbers of docs/local-gateway.md.
 ALL = range(1, 93)
 
-_HANDLER = "needs a handler that does as told; the app's own does not"
+_HANDLER = "needs a special handler, which the app does not have"
 _TIME = "takes minutes to hours"
-_EVENT = "is seen by the handlers alone"
+_EVENT = "is visible only to the handlers"
 
 _REASONS: dict[str, Sequence[int]] = {
     _HANDLER: (*range(5, 13), 15, 17, 20, 21, 22, 31, 32, *range(35, 41), 77),
     _TIME: (46, 47, 48),
     _EVENT: (*range(41, 46), 50, 51, *range(52, 70)),
-    "is a client's own choice of path, tried with one form only": (70,),
+    "is a client's choice of path, checked in one form only": (70,),
     "would need a flood of calls": (83, 84),
     "is not promised by AWS": (73, 76, 79, 85),
     "is about Chalice, not about an endpoint": range(86, 93),
@@ -37,12 +37,12 @@ class Rule:
     """One checkable behaviour.
 
     Attributes:
-        numbers: of the rules in `docs/local-gateway.md` that it covers; none for the service's own.
+        numbers: the rules in `docs/local-gateway.md` that it covers; none for the service's own.
         title: the behaviour in a few words.
-        expected: what a look gives where the rule holds.
-        look: says what is seen.
-        needs_app: whether it takes the framework's app, with its route `sendmessage` and its error
-            frames, to see anything.
+        expected: the result of `look` if the rule holds.
+        look: returns what a client observes.
+        needs_app: whether it needs the framework's app, with its route `sendmessage` and its error
+            frames.
     """
 
     numbers: tuple[int, ...]
@@ -53,34 +53,34 @@ class Rule:
 
     @property
     def label(self) -> str:
-        """Its numbers as text, with a question mark where AWS says nothing of it."""
+        """Its numbers as text, with a question mark if AWS does not document it."""
         numbers = (f"{n}{'?' if n in INFERRED else ''}" for n in self.numbers)
         return ", ".join(numbers) or "service"
 
 
 @dataclass(frozen=True)
 class Finding:
-    """A rule, and what was seen."""
+    """A rule, and the observed result."""
 
     rule: Rule
     seen: str
 
     @property
     def holds(self) -> bool:
-        """Whether that is what the rule says."""
+        """True if the result is the expected one."""
         return self.seen == self.rule.expected
 
 
 @dataclass(frozen=True)
 class Omission:
-    """A rule that was not looked at, and why."""
+    """A rule that was not checked, and why."""
 
     rule: Rule
     reason: str
 
 
 def check(rule: Rule, endpoint: Endpoint) -> Finding:
-    """Look whether a rule holds; a connection that fails is something seen, too."""
+    """Check a rule; a connection that fails is a result, too."""
     try:
         seen = rule.look(endpoint)
     except (OSError, WebSocketException, HTTPException, AWSError) as error:
@@ -90,17 +90,17 @@ def check(rule: Rule, endpoint: Endpoint) -> Finding:
 
 @dataclass(frozen=True)
 class Gap:
-    """Rules that are not looked at, for one reason."""
+    """Rules that are not checked, for one reason."""
 
     numbers: tuple[int, ...]
     reason: str
 
 
 def gaps(rules: Iterable[Rule]) -> list[Gap]:
-    """What these rules leave open.
+    """Return the rules that these rules do not cover.
 
     Args:
-        rules: those that are looked at.
+        rules: the rules to check.
     """
     covered = {number for rule in rules for number in rule.numbers}
     found = [

@@ -1,4 +1,4 @@
-"""The main job: what one client sends, every client gets; a mistake is its sender's alone."""
+"""The service's main task: each client gets every message, and errors go only to their sender."""
 
 import json
 from collections.abc import Callable
@@ -8,14 +8,14 @@ from decanter.verify.endpoint import Endpoint, error_frame, mark, order, receive
 from decanter.verify.rules import Rule
 
 CLIENTS = 3
-# What is seen where not even the first broadcast comes back to its sender.
+# The result if not even the first broadcast comes back to its sender.
 SILENCE = "no broadcast"
-# A pause in which nothing may come; what must come is waited for much longer.
+# The wait for a frame that must not come; expected frames get much longer.
 QUIET_SECONDS = 1.0
 
 
 def broadcast(endpoint: Endpoint) -> str:
-    """Each text reaches each client, the sender among them, as it was written."""
+    """Check that each text reaches each client unchanged, including the sender."""
     texts, got = _texts(token := mark()), [0] * CLIENTS
     with ExitStack() as stack:
         clients = [stack.enter_context(endpoint.connect()) for _ in range(CLIENTS)]
@@ -30,7 +30,7 @@ def broadcast(endpoint: Endpoint) -> str:
 
 
 def _texts(token: str) -> list[str]:
-    """JSON whose text is easily changed: numbers, duplicates, spaces, escapes, order."""
+    """Return JSON texts that are easily changed: numbers, duplicates, spaces, escapes, order."""
     return [
         f'"{token} hello world !"',
         f'{{"n": 1.0, "n": 1e5, "z":0,"a" : "{token}"}}',
@@ -45,7 +45,7 @@ def _count(got: list[int], texts: int) -> str:
 
 
 def departed(endpoint: Endpoint) -> str:
-    """A client that has left disturbs nobody."""
+    """Check that a client that has left does not affect others."""
     token = mark()
     with endpoint.connect() as sender:
         with endpoint.connect():
@@ -56,7 +56,7 @@ def departed(endpoint: Endpoint) -> str:
 
 
 def one_way(endpoint: Endpoint) -> str:
-    """What the route's function returns reaches nobody."""
+    """Check that the result of the route's function is sent to no client."""
     tokens = [mark(), mark()]
     with endpoint.connect() as sender:
         seen: list[str] = []
@@ -69,11 +69,11 @@ def one_way(endpoint: Endpoint) -> str:
 
             receive(sender, wanted, 1, endpoint.seconds)
     others = [frame for frame in seen if "sent" in frame and not any(t in frame for t in tokens)]
-    return f"also {others[0]}" if others else "the broadcast alone"
+    return f"also {others[0]}" if others else "only the broadcast"
 
 
 def mistake(text: str) -> Callable[[Endpoint], str]:
-    """What answers a message: the error frame's code; and whether the connection is of use yet."""
+    """Return the error frame's code for a message, and whether the connection still works."""
 
     def look(endpoint: Endpoint) -> str:
         token = mark()
@@ -82,13 +82,13 @@ def mistake(text: str) -> Callable[[Endpoint], str]:
             code = error_frame(client, endpoint.seconds).get("error", {}).get("code", "no frame")
             client.send(order(f'"{token}"'))
             later = receive(client, lambda it: token in it, 1, endpoint.seconds)
-        return f"{code}, {'stays open' if later else 'of no more use'}"
+        return f"{code}, {'stays open' if later else 'no longer works'}"
 
     return look
 
 
 def alone(endpoint: Endpoint) -> str:
-    """An error frame echoes its message's `ref`, and only its sender gets it."""
+    """Check that an error frame repeats its message's `ref`, and that only its sender gets it."""
     token = mark()
     with endpoint.connect() as sender, endpoint.connect() as other:
         sender.send(json.dumps({"message": "verify-none", "ref": token}))
@@ -112,11 +112,11 @@ BROADCAST = _rule(
 
 RULES = (
     BROADCAST,
-    _rule((), "a client that has left disturbs nobody", "delivered", departed),
-    _rule((33, 34), "what a function returns is not sent", "the broadcast alone", one_way),
-    _rule((19,), "text that is no JSON", "bad_json, stays open", mistake("no JSON")),
+    _rule((), "a client that has left does not affect others", "delivered", departed),
+    _rule((33, 34), "a function's result is not sent", "only the broadcast", one_way),
+    _rule((19,), "text that is not JSON", "bad_json, stays open", mistake("not JSON")),
     _rule((30,), "an empty message", "bad_json, stays open", mistake("")),
-    _rule((), "JSON that is no object", "not_an_object, stays open", mistake("[1]")),
+    _rule((), "JSON that is not an object", "not_an_object, stays open", mistake("[1]")),
     _rule((), "no data", "missing_data, stays open", mistake('{"message":"sendmessage"}')),
     _rule(
         (), "an unknown route", "unknown_route, stays open", mistake('{"message":"Sendmessage"}')
@@ -127,5 +127,5 @@ RULES = (
         "unknown_route, stays open",
         mistake('{"message":"$connect","data":1}'),
     ),
-    _rule((), "an error frame is the sender's alone", "with ref, to one", alone),
+    _rule((), "only the sender gets an error frame", "with ref, to one", alone),
 )

@@ -1,4 +1,4 @@
-"""What the local gateway promises, rule by rule, seen from outside: sockets, boto3, handlers.
+"""The local gateway's promises, rule by rule, seen from outside: sockets, boto3, handlers.
 
-Each test carries the numbers of the rules that it shows: `@pytest.mark.rule(24, 51)`.
+Each test has the numbers of the rules that it shows: `@pytest.mark.rule(24, 51)`.
 """

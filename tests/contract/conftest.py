@@ -23,7 +23,7 @@ def _probe(events_folder: Path) -> Iterator[Running]:
 
 @pytest.fixture(scope="session", name="hasty")
 def _hasty(events_folder: Path) -> Iterator[Running]:
-    """The same with an integration that does not wait long."""
+    """The same with a short integration timeout."""
     environment = {"PROBE_EVENTS": str(events_folder)}
     with gateway(
         PROJECTS / "probe", *NO_DATABASE, "--integration-timeout", "1", environment=environment
@@ -38,16 +38,16 @@ class Events:
         self.folder = folder
 
     def of(self, kind: str, connection_id: str) -> dict[str, Any]:
-        """The event of a kind that a connection's handler got, once it has."""
+        """Return the event of a kind for a connection, once its handler has run."""
         event: dict[str, Any] = read_json_when_there(self.folder / f"{kind}-{connection_id}.json")
         return event
 
     def was_gone(self, connection_id: str) -> bool:
-        """Whether @connections said 410 to the disconnect handler."""
+        """True if @connections answered 410 to the disconnect handler."""
         return (self.folder / f"gone-{connection_id}").exists()
 
     def count(self, kind: str) -> int:
-        """How many events of a kind there have been."""
+        """Return the number of events of a kind so far."""
         return len(list(self.folder.glob(f"{kind}-*.json")))
 
 

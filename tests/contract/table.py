@@ -1,4 +1,4 @@
-"""The rules' table in docs/local-gateway.md, and the tests that carry the rules' numbers."""
+"""The rules' table in docs/local-gateway.md, and the tests with the rules' numbers."""
 
 import ast
 import functools
@@ -26,7 +26,7 @@ _COUNT = re.compile(r"^\| ([A-Z]) \| .+? \| (\d+) \|$", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Row:
-    """One rule: its number, what it says, its grades, and its tests or why there is none."""
+    """One rule: its number, its text, its grades, and its tests or why there is none."""
 
     number: int
     behaviour: str
@@ -39,20 +39,20 @@ class Row:
 
 
 def rows() -> list[Row]:
-    """The table, as the document has it."""
+    """Return the table's rows."""
     found = _ROW.findall(DOCUMENT.read_text(encoding="utf-8"))
     return [Row(int(n), text, tuple(g.split(", ")), shown) for n, text, g, shown in found]
 
 
 def counts() -> dict[str, int]:
-    """How many rules the document says there are of each grade."""
+    """Return the document's counts of rules for each grade."""
     found = _COUNT.findall(DOCUMENT.read_text(encoding="utf-8"))
     return {grade: int(number) for grade, number in found}
 
 
 @functools.cache
 def marked() -> dict[int, set[str]]:
-    """The names of the tests that show each rule: their `@pytest.mark.rule(…)`."""
+    """Return the names of the tests for each rule: their `@pytest.mark.rule(…)`."""
     found: dict[int, set[str]] = defaultdict(set)
     for path in sorted((ROOT / "tests").rglob("test_*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

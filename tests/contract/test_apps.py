@@ -1,4 +1,4 @@
-"""Chalice apps written as Chalice's documentation has it, with no code of ours, run unchanged."""
+"""Chalice apps written as in Chalice's documentation, without code of ours, run unchanged."""
 
 import pytest
 from websockets.exceptions import ConnectionClosed
@@ -10,7 +10,7 @@ from tests.support.gateways import PROJECTS, SECONDS, gateway
 
 
 def say(client: ClientConnection, text: str) -> str:
-    """Send a line; the next message."""
+    """Send a line. Return the next message."""
     client.send(text)
     return receive(client)
 

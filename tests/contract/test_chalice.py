@@ -1,4 +1,4 @@
-"""Rules 86 to 92: what Chalice itself does, which the gateway has to fit."""
+"""Rules 86 to 92: Chalice's own behaviour, which the gateway must match."""
 
 import json
 from pathlib import Path

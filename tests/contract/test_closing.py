@@ -17,7 +17,7 @@ from tests.support.gateways import PROJECTS, Running, gateway
 
 
 def ended(events: Events, connection: str) -> tuple[int, str]:
-    """The code and the reason in the disconnect event."""
+    """Return the code and the reason in the disconnect event."""
     context = events.of("DISCONNECT", connection)["requestContext"]
     return context["disconnectStatusCode"], context["disconnectReason"]
 

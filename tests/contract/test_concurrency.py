@@ -1,4 +1,4 @@
-"""Rule 96: events are handled at once, a process each, and no wait for one counts as theirs."""
+"""Rule 96: events are handled in parallel, one process each; waiting for one is not their time."""
 
 import json
 import os
@@ -44,13 +44,13 @@ def info(running: Running) -> dict[str, Any]:
 
 
 def processes_of(folder: Path) -> list[int]:
-    """The processes whose command line names a folder."""
+    """Return the processes whose command line names a folder."""
     done = subprocess.run(["pgrep", "-f", str(folder)], capture_output=True, text=True, check=False)
     return [int(pid) for pid in done.stdout.split()]
 
 
 def answers(running: Running, number: int) -> Iterator[str]:
-    """What so many clients get that send a message at once."""
+    """Return the answers to clients that send at the same moment."""
     with ExitStack() as stack:
         clients = [stack.enter_context(running.connect()) for _ in range(number)]
         for client in clients:
@@ -80,11 +80,11 @@ def test_every_event_has_a_process_at_once_and_idle_ones_end(
 
 @pytest.mark.rule(96)
 def test_waiting_for_a_process_is_not_the_integrations_time(small: SmallProject) -> None:
-    """The last of five waits longer than an integration may take."""
+    """The last of five waits longer than the integration timeout."""
     small.answer("[time.sleep(0.4), 'done'][1]", "import time\n")
     limits = ("--concurrency", "1", "--integration-timeout", "1")
     with gateway(small.folder, "--no-template", *NO_DATABASE, *limits) as running:
-        [*answers(running, 1)]  # the first one makes a client, which takes long on a busy machine
+        [*answers(running, 1)]  # the first one creates a client, which is slow on a busy machine
         assert [*answers(running, 5)] == ["done"] * 5
         said = [line for line in running.lines if "--concurrency 1 allows" in line]
         assert len(said) == 1
@@ -104,7 +104,7 @@ def test_waiting_for_a_process_is_not_the_integrations_time(small: SmallProject)
 def test_a_gateway_that_ends_in_any_way_leaves_no_process(
     small: SmallProject, number: signal.Signals, options: tuple[str, ...]
 ) -> None:
-    """Nor a child of a handler, where the workers are forked or the gateway ends in order."""
+    """This includes a handler's child, if workers are forked or the gateway ends in order."""
     start = (
         "import subprocess\ndef start():\n    return str(subprocess.Popen(['sleep', '99']).pid)\n"
     )

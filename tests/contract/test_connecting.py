@@ -16,14 +16,14 @@ from tests.support.gateways import PROJECTS, SECONDS, Running, gateway, wait_unt
 
 
 def refused(probe: Running, query: str) -> InvalidStatus:
-    """The refusal of a handshake."""
+    """Return the error of a refused handshake."""
     with pytest.raises(InvalidStatus) as refusal, probe.connect(query):
         pass
     return refusal.value
 
 
 def returning(value: object) -> str:
-    """The query that makes the connect handler return a value."""
+    """Return the query that makes the connect handler return a value."""
     return "return=" + quote(json.dumps(value))
 
 
@@ -182,7 +182,7 @@ def test_a_refused_handshake_has_no_disconnect_event(probe: Running, events: Eve
     body = json.loads(refused(probe, returning({"statusCode": 403})).response.body or b"")
     with probe.connect() as client:
         other = connection_id(client)
-    events.of("DISCONNECT", other)  # what came later has been handled
+    events.of("DISCONNECT", other)  # this later event has been handled
     assert not (events.folder / f"DISCONNECT-{body['connectionId']}.json").exists()
 
 
@@ -226,7 +226,7 @@ def test_a_bad_handshake_is_refused_and_reaches_no_handler(
 
 
 def still_serves(client: ClientConnection) -> bool:
-    """Whether a connection's messages are answered."""
+    """True if a connection's messages are answered."""
     return bool(own_event(client)["requestContext"]["eventType"] == "MESSAGE")
 
 

@@ -1,4 +1,4 @@
-"""Who may use the gateway's own pages, and what they do."""
+"""Access to the gateway's own pages, and their effects."""
 
 import http.client
 import json
@@ -32,7 +32,7 @@ def test_another_origin_is_forbidden(probe: Running, origin: str) -> None:
 
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site"])
-def test_what_a_page_elsewhere_embeds_is_forbidden_and_a_link_to_the_console_is_not(
+def test_embedding_in_other_pages_is_forbidden_and_a_link_to_the_console_is_not(
     probe: Running, site: str
 ) -> None:
     headers = {"Sec-Fetch-Site": site, "Sec-Fetch-Mode": "no-cors"}
@@ -41,14 +41,14 @@ def test_what_a_page_elsewhere_embeds_is_forbidden_and_a_link_to_the_console_is_
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "LOCALHOST", "[::1]"])
-def test_the_gateways_own_names_are_served(probe: Running, host: str) -> None:
+def test_the_gateways_own_names_are_accepted(probe: Running, host: str) -> None:
     name = f"{host}:{port(probe)}"
     headers = {"Host": name, "Origin": f"http://{name.lower()}"}
     assert call(probe, "GET", "/_gateway/info", headers=headers)[0] == 200
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", ""])
-def test_what_a_form_can_send_changes_nothing(probe: Running, kind: str) -> None:
+def test_requests_of_a_form_change_nothing(probe: Running, kind: str) -> None:
     headers = {"Content-Type": kind} if kind else {}
     body = b'{"target": "connections", "action": "500"}'
     assert call(probe, "POST", "/_gateway/faults", body, headers=headers)[0] == 415
@@ -64,7 +64,7 @@ def test_delete_closes_one_connection(probe: Running) -> None:
         assert call(probe, "DELETE", path, headers=JSON)[0] == 404
 
 
-def test_info_says_what_is_served(probe: Running) -> None:
+def test_info_describes_the_gateway(probe: Running) -> None:
     info = json.loads(call(probe, "GET", "/_gateway/info")[2])
     assert info["websocket_url"] == probe.url
     assert info["routes"]["$default"]["handler"] == "obey"
@@ -75,11 +75,11 @@ def test_info_says_what_is_served(probe: Running) -> None:
     ("method", "path", "status"),
     [("GET", "/_gateway/x", 404), ("PUT", "/_gateway/faults", 405), ("HEAD", "/", 200)],
 )
-def test_what_there_is_not(probe: Running, method: str, path: str, status: int) -> None:
+def test_unknown_pages_and_connections(probe: Running, method: str, path: str, status: int) -> None:
     assert call(probe, method, path, headers=JSON)[0] == status
 
 
-def test_the_live_view_tells_each_event(probe: Running) -> None:
+def test_the_live_view_shows_each_event(probe: Running) -> None:
     client = http.client.HTTPConnection(urlsplit(probe.url).netloc, timeout=SECONDS)
     client.request("GET", "/_gateway/events")
     stream = client.getresponse()
@@ -98,9 +98,9 @@ def test_the_live_view_tells_each_event(probe: Running) -> None:
     assert [kind for kind in kinds if kind != "ran"] == ["connect", "message", "disconnect"]
 
 
-def test_another_address_than_loopback_is_said_aloud() -> None:
+def test_listening_on_a_public_address_is_reported() -> None:
     with gateway(PROJECTS / "silent", *NO_DATABASE, "--host", "0.0.0.0") as open_to_all:
-        assert open_to_all.wait_for_line("it listens on 0.0.0.0: whoever reaches this machine")
+        assert open_to_all.wait_for_line("listening on 0.0.0.0: anyone on the network")
         assert call(open_to_all, "GET", "/_gateway/info")[0] == 200
 
 

@@ -1,4 +1,4 @@
-"""Rules 52 to 69: the events that handlers get, key by key."""
+"""Rules 52 to 69: the handlers' events, key by key."""
 
 import calendar
 import re
@@ -177,7 +177,7 @@ def test_the_management_endpoint_follows_from_the_event(three: Three, probe: Run
 
 @pytest.mark.rule(52, 53, 54, 56, 57, 58)
 def test_awss_own_models_accept_every_event(three: Three) -> None:
-    """aws-lambda-powertools' parser, which checks types too."""
+    """aws-lambda-powertools' parser also checks types."""
     connect_event = APIGatewayWebSocketConnectEventModel.model_validate(three.connect)
     message_event = APIGatewayWebSocketMessageEventModel.model_validate(three.message)
     disconnect_event = APIGatewayWebSocketDisconnectEventModel.model_validate(three.disconnect)

@@ -1,4 +1,4 @@
-"""Faults on demand, seen by boto3 and by an app."""
+"""Injected faults, as seen by boto3 and by an app."""
 
 import json
 import time
@@ -21,9 +21,9 @@ def _mended(probe: Running) -> Any:
 
 
 def fault(probe: Running, **fields: Any) -> dict[str, Any]:
-    """Set a fault; what the gateway says of it.
+    """Set a fault. Return the gateway's answer.
 
-    With a connection, where the handlers of the test before may still be calling.
+    With a connection if handlers of an earlier test may still be calling.
     """
     status, _, body = call(
         probe, "POST", "/_gateway/faults", json.dumps(fields).encode(), headers=JSON
@@ -51,7 +51,7 @@ def once(**options: Any) -> Config:
         ("500", "InternalServerErrorException"),
     ],
 )
-def test_connections_answers_a_status_for_a_number_of_calls(
+def test_connections_answers_with_a_status_for_a_number_of_calls(
     probe: Running, action: str, name: str
 ) -> None:
     with probe.connect() as client:
@@ -77,7 +77,7 @@ def test_boto3_tries_a_429_again_and_a_410_not(probe: Running) -> None:
         assert receive(client) == "again"
 
 
-def test_a_fault_may_be_one_connections_alone(probe: Running) -> None:
+def test_a_fault_may_apply_to_one_connection_only(probe: Running) -> None:
     with probe.connect() as one, probe.connect() as other:
         name, other_name = connection_id(one), connection_id(other)
         fault(probe, target="connections", action="410", connection=name)
@@ -88,7 +88,7 @@ def test_a_fault_may_be_one_connections_alone(probe: Running) -> None:
         assert receive(other) == "y"
 
 
-def test_connections_resets_hangs_and_comes_late(probe: Running) -> None:
+def test_connections_resets_hangs_and_is_late(probe: Running) -> None:
     with probe.connect() as client:
         mine = connection_id(client)
         management = probe.management(config=once(read_timeout=0.5))
@@ -106,24 +106,24 @@ def test_connections_resets_hangs_and_comes_late(probe: Running) -> None:
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"target": "moon", "action": "429"}, "target is one of connections, dynamodb"),
+        ({"target": "moon", "action": "429"}, "target must be one of connections, dynamodb"),
         ({"target": "connections", "action": "404"}, "is one of 403, 410, 429, 500, reset"),
         ({"target": "connections", "action": "429", "calls": 0}, "calls is a whole number from 1"),
-        ({"target": "connections", "action": "late"}, "milliseconds says how late"),
-        ([], "a fault is an object"),
+        ({"target": "connections", "action": "late"}, "milliseconds is the delay"),
+        ([], "a fault must be an object"),
     ],
 )
-def test_a_fault_that_cannot_be_is_one_line(probe: Running, fields: Any, message: str) -> None:
+def test_an_invalid_fault_is_a_one_line_error(probe: Running, fields: Any, message: str) -> None:
     body = json.dumps(fields).encode()
     status, _, answer = call(probe, "POST", "/_gateway/faults", body, headers=JSON)
     assert (status, message in json.loads(answer)["message"]) == (400, True)
 
 
-def test_the_embedded_dynamodb_throttles_and_is_away() -> None:
+def test_the_embedded_dynamodb_throttles_and_is_unavailable() -> None:
     spec = ("--fault", "connections 500 calls=1", "--fault", "dynamodb throttle calls=1")
     with gateway(PROJECTS / "chat", *spec) as chat:
         assert [each["action"] for each in listed(chat)] == ["500", "throttle"]
-        with chat.connect() as client:  # boto3 has tried again
+        with chat.connect() as client:  # boto3 has retried
             client.send("/nick Ann")
             assert receive(client) == "You are Ann."
             assert [each["hits"] for each in listed(chat)] == [1, 1]
@@ -136,6 +136,6 @@ def test_the_embedded_dynamodb_throttles_and_is_away() -> None:
             assert receive(client) == "You are Cid."
 
 
-def test_the_probe_is_as_it_was(probe: Running) -> None:
+def test_the_probe_is_unchanged(probe: Running) -> None:
     with probe.connect() as client:
         assert (listed(probe), ask(client, send="fine")) == ([], "fine")

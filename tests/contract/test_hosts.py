@@ -1,4 +1,4 @@
-"""Requests that a web page could send: which `Host` and which `Origin` the gateway answers."""
+"""Requests that a web page could send: the `Host` and `Origin` values that the gateway accepts."""
 
 import json
 from urllib.parse import quote, urlsplit
@@ -25,7 +25,7 @@ LIST = {"X-Amz-Target": "DynamoDB_20120810.ListTables"}
     ],
 )
 @pytest.mark.parametrize("host", ["evil.example:{port}", "evil.example", "127.0.0.1:1", ""])
-def test_no_path_is_served_to_another_host(
+def test_no_path_is_answered_for_another_host(
     probe: Running, method: str, path: str, host: str
 ) -> None:
     name = host.format(port=port(probe))
@@ -33,14 +33,14 @@ def test_no_path_is_served_to_another_host(
     assert (status, headers["x-amzn-ErrorType"]) == (403, "ForbiddenException")
     message = json.loads(body)["message"]
     if host:
-        assert message.startswith(f"Host {name} is not served")
+        assert message.startswith(f"Host {name} is not accepted")
         assert message.endswith(f"add --allow-host {name.partition(':')[0]}")
     probe.wait_for_line(f"refused .* {method} {path} 403: {message}")
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "LOCALHOST", "[::1]"])
-def test_the_gateways_own_names_are_served_whatever_the_page(probe: Running, host: str) -> None:
-    """CORS of an HTTP route is the app's business, so an `Origin` alone refuses nothing there."""
+def test_the_gateways_own_names_are_accepted_from_any_page(probe: Running, host: str) -> None:
+    """CORS of an HTTP route is the app's responsibility: an `Origin` alone is not refused there."""
     headers = {"Host": f"{host}:{port(probe)}", "Origin": "https://front.example"}
     assert call(probe, "GET", "/api/", headers=headers)[0] == 200
 
@@ -55,7 +55,7 @@ def test_no_page_may_call_connections(probe: Running, origin: str, method: str) 
         assert ask(client, send="and nothing before") == "and nothing before"
 
 
-def test_a_page_uses_no_fault_up(probe: Running) -> None:
+def test_requests_of_a_page_use_no_fault(probe: Running) -> None:
     fault = b'{"target": "connections", "action": "500", "calls": 1}'
     json_kind = {"Content-Type": "application/json"}
     assert call(probe, "POST", "/_gateway/faults", fault, headers=json_kind)[0] == 201
@@ -64,14 +64,14 @@ def test_a_page_uses_no_fault_up(probe: Running) -> None:
     assert call(probe, "DELETE", "/_gateway/faults", headers=json_kind)[0] == 204
 
 
-def test_a_refused_page_of_the_console_is_told_of(probe: Running) -> None:
+def test_a_refused_page_of_the_console_is_reported(probe: Running) -> None:
     headers = {"Origin": "http://evil.example"}
     assert call(probe, "GET", "/_gateway/schedules", headers=headers)[0] == 403
     probe.wait_for_line("refused .* GET /_gateway/schedules 403: a page of http://evil.example")
 
 
 def test_a_handshake_for_another_host_is_refused(probe: Running) -> None:
-    """Whose `Origin` it has is the app's business, as on AWS."""
+    """Its `Origin` is the app's responsibility, as on AWS."""
     headers = {
         "Host": f"evil.example:{port(probe)}",
         "Connection": "Upgrade",
@@ -84,18 +84,18 @@ def test_a_handshake_for_another_host_is_refused(probe: Running) -> None:
         assert connection_id(client)
 
 
-def test_the_database_answers_sdks_alone(probe: Running) -> None:
-    """In the gateway's own process tree; `dynamodb/test_server.py` has the table."""
+def test_the_database_answers_only_sdks(probe: Running) -> None:
+    """In the gateway's own process tree; `dynamodb/test_server.py` has all cases."""
     database = Running(probe.process, [f"WebSocket {probe.banner('DynamoDB').split()[0]}"])
     assert call(database, "POST", "/", b"{}", headers=LIST)[0] == 200
     for headers in ({}, {**LIST, "Origin": "null"}, {**LIST, "Host": "evil.example"}):
         status, answered, _ = call(database, "POST", "/", b"{}", headers=headers)
         assert status in (400, 403)
         assert not [name for name in answered if name.startswith("Access-Control-")]
-    probe.wait_for_line("note .* the embedded DynamoDB refuses a request: Host evil.example")
+    probe.wait_for_line("note .* the embedded DynamoDB refused a request: Host evil.example")
 
 
-def test_what_moto_cannot_do_is_an_error_with_a_cause_and_a_trace_in_the_journal(
+def test_an_unsupported_operation_is_an_error_with_cause_and_traceback_in_the_journal(
     probe: Running,
 ) -> None:
     client = Session().create_client(
@@ -126,7 +126,7 @@ def test_what_moto_cannot_do_is_an_error_with_a_cause_and_a_trace_in_the_journal
     probe.wait_for_line(r"^ +\| AttributeError")
 
 
-def test_further_hosts_and_the_machines_own_are_served_where_others_reach_it() -> None:
+def test_a_public_gateway_accepts_further_hosts_and_the_machines_own() -> None:
     options = ("--host", "0.0.0.0", "--allow-host", "My.tunnel.example", "--allow-host", "x.test:9")
     with gateway(PROJECTS / "probe", *NO_DATABASE, *options) as it:
         own = urlsplit(it.url).port

@@ -1,4 +1,4 @@
-"""HTTP as peers send it: in pieces, in a row, malformed, slowly, without reading."""
+"""HTTP with difficult peers: in pieces, pipelined, malformed, slow, not reading."""
 
 import json
 import socket
@@ -26,7 +26,7 @@ class Raw:
         self.socket.sendall(text.format(host=self.host).encode("latin-1"))
 
     def status(self) -> int:
-        """The next response's status; its body is read too."""
+        """Return the next response's status; its body is read too."""
         status = int(self.stream.readline().split()[1])
         length = 0
         while (line := self.stream.readline()) not in (b"\r\n", b""):
@@ -59,7 +59,7 @@ def test_a_request_may_come_byte_by_byte(raw: Raw) -> None:
     assert raw.status() == 200
 
 
-def test_head_has_no_body_and_the_connection_goes_on(raw: Raw) -> None:
+def test_head_has_no_body_and_the_connection_stays_open(raw: Raw) -> None:
     raw.send(INFO.replace("GET", "HEAD"))
     head = b""
     while not head.endswith(b"\r\n\r\n"):
@@ -80,14 +80,17 @@ def test_a_chunked_post_reaches_the_client(probe: Running, raw: Raw) -> None:
         assert receive(client) == "abcdefg"
 
 
-def test_who_asks_whether_to_go_on_is_told_so(raw: Raw) -> None:
+def test_expect_100_continue_is_answered(raw: Raw) -> None:
     raw.send(
         "POST /_gateway/faults HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n"
         "Content-Length: 2\r\nExpect: 100-continue\r\n\r\n"
     )
     assert raw.status() == 100
     raw.send("[]")
-    assert (raw.status(), json.loads(raw.body)["message"]) == (400, "a fault is an object, not []")
+    assert (raw.status(), json.loads(raw.body)["message"]) == (
+        400,
+        "a fault must be an object, not []",
+    )
 
 
 @pytest.mark.parametrize(
@@ -119,7 +122,7 @@ def test_a_malformed_request_is_refused_and_the_connection_ended(
 @pytest.mark.parametrize(
     "path", ["/api/%zz", "/%", "/api/@connections/%", "/api/@connections/%ff%00", "/..%2f", "*"]
 )
-def test_malformed_percent_encoding_is_an_answer_like_another(raw: Raw, path: str) -> None:
+def test_malformed_percent_encoding_is_answered(raw: Raw, path: str) -> None:
     raw.send(f"GET {path} HTTP/1.1\r\nHost: {{host}}\r\n\r\n")
     assert raw.status() in (400, 403, 426)
     raw.send(INFO)
@@ -130,7 +133,7 @@ def test_malformed_percent_encoding_is_an_answer_like_another(raw: Raw, path: st
     "line",
     ["CONNECT evil.example:443", "OPTIONS *", "GET /api/../_gateway/info", "GET //_gateway/info"],
 )
-def test_what_is_no_path_of_ours_leads_nowhere(raw: Raw, line: str) -> None:
+def test_an_unknown_path_is_forbidden(raw: Raw, line: str) -> None:
     raw.send(f"{line} HTTP/1.1\r\nHost: {{host}}\r\n\r\n")
     assert raw.status() == 403
 
@@ -149,7 +152,7 @@ def test_a_client_that_closes_its_side_still_gets_its_answer(raw: Raw) -> None:
         (["Sec-WebSocket-Version: 13"], 400),
         (["Host: other"], 400),
         (["X-Port: 99999999"], 101),
-        (["Origin: null"], 101),  # whose business is the app's, as on AWS
+        (["Origin: null"], 101),  # the app's responsibility, as on AWS
     ],
 )
 def test_a_hostile_handshake(probe: Running, raw: Raw, headers: list[str], status: int) -> None:
@@ -167,7 +170,7 @@ def test_an_upgrade_to_something_else_is_a_plain_request(raw: Raw) -> None:
     assert raw.status() == 200
 
 
-def test_the_apps_own_routes_are_served_below_the_stage(probe: Running) -> None:
+def test_the_apps_own_routes_are_answered_below_the_stage(probe: Running) -> None:
     status, headers, body = call(probe, "GET", "/api/?a=1")
     assert (status, json.loads(body)) == (200, {"hello": {"a": "1"}})
     assert headers["Content-Type"] == "application/json"

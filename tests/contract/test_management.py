@@ -140,7 +140,7 @@ def test_boto3_knows_forbidden(probe: Running) -> None:
 
 
 def strip(request: Any) -> None:
-    """Take the signature off a request that is about to be sent."""
+    """Remove the signature from a request before it is sent."""
     del request.headers["Authorization"]
 
 
@@ -153,7 +153,7 @@ def test_without_the_stage_it_is_forbidden(probe: Running) -> None:
 
 @pytest.mark.rule(83, 84)
 def test_a_client_that_does_not_read_is_429_and_others_are_not(probe: Running) -> None:
-    with probe.connect() as other, raw_client(probe) as stuck:  # from here on it reads nothing
+    with probe.connect() as other, raw_client(probe) as stuck:  # from here on, it reads nothing
         stuck.sendall(Frame(Opcode.TEXT, b'{"show":"event"}').serialize(mask=True))
         name = json.loads(read_frame(stuck)[1])["requestContext"]["connectionId"]
         management = probe.management(config=Config(retries={"total_max_attempts": 1}))

@@ -1,4 +1,4 @@
-"""Rules 18 to 40: messages, and what a handler's outcome does."""
+"""Rules 18 to 40: messages, and the effects of a handler's outcome."""
 
 import contextlib
 import json
@@ -28,7 +28,7 @@ from tests.support.gateways import PROJECTS, SECONDS, Running, gateway
 
 
 def chosen(client: ClientConnection, text: str) -> str:
-    """The route key that a message selects; `routes` sends it back."""
+    """Return the route key that a message selects; `routes` sends it back."""
     client.send(text)
     return str(json.loads(receive(client))["routeKey"])
 
@@ -111,7 +111,7 @@ def test_a_frame_above_32_kb_closes_with_1009(probe: Running, events: Events, te
 
 
 def in_frames(text: str, size: int = 32768) -> list[str]:
-    """The text in pieces of so many characters."""
+    """Return the text in pieces of this many characters."""
     return [text[i : i + size] for i in range(0, len(text), size)]
 
 
@@ -146,7 +146,7 @@ def test_a_message_above_128_kb_closes_with_1009(probe: Running) -> None:
         (b"\xc1\x80abcd", 1002),  # a reserved bit
         (b"\x89\xfe\x00\x7eabcd" + bytes(126), 1002),  # a ping of 126 bytes
         (b"\x09\x80abcd", 1002),  # a fragmented ping
-        (b"\x80\x80abcd", 1002),  # a continuation of nothing
+        (b"\x80\x80abcd", 1002),  # no start
         (b"\x81\x00", 1002),  # not masked
     ],
     ids=[
@@ -156,7 +156,7 @@ def test_a_message_above_128_kb_closes_with_1009(probe: Running) -> None:
         "a reserved bit",
         "a ping of 126 bytes",
         "a fragmented ping",
-        "a continuation of nothing",
+        "a continuation without a start",
         "not masked",
     ],
 )

@@ -1,4 +1,4 @@
-"""A changed project is served at once: new processes and routes, the same sockets."""
+"""A changed project is deployed at once: new processes and routes, the same sockets."""
 
 import threading
 import time
@@ -33,7 +33,7 @@ def say(client: ClientConnection, text: str) -> str:
 
 
 def in_service(running: Running, number: int) -> None:
-    """Wait until so many changes are in service."""
+    """Wait until this number of changes is deployed."""
 
     def count() -> int:
         return sum("changed: in service after" in line for line in running.lines)
@@ -44,7 +44,7 @@ def in_service(running: Running, number: int) -> None:
 def test_a_changed_handler_is_in_service_and_sockets_stay_open(
     small: SmallProject, running: Running
 ) -> None:
-    """Two edits of one size within one second are two versions, whatever compiled files say."""
+    """Two edits of equal size within one second are two versions, whatever compiled files say."""
     with running.connect() as client:
         for number, version in enumerate(["one", "two", "six"], start=1):
             small.answer(repr(version))
@@ -54,7 +54,7 @@ def test_a_changed_handler_is_in_service_and_sockets_stay_open(
 
 
 def test_a_change_is_served_within_a_second(small: SmallProject, running: Running) -> None:
-    """The best of several: in another second other tests may have had the processor."""
+    """The best of several: other tests may use the processor in the meantime."""
     seconds = []
     with running.connect() as client:
         for number in range(1, 7):
@@ -69,7 +69,7 @@ def test_a_change_is_served_within_a_second(small: SmallProject, running: Runnin
     assert running.wait_for_line(r"app.py changed: in service after \d+ ms")
 
 
-def test_what_is_imported_and_the_environment_are_new_too(
+def test_imported_modules_and_the_environment_are_new_too(
     small: SmallProject, running: Running
 ) -> None:
     with running.connect() as client:
@@ -85,7 +85,7 @@ def test_what_is_imported_and_the_environment_are_new_too(
         assert say(client, "any") == "red"
 
 
-def test_a_syntax_error_is_one_block_and_the_old_code_goes_on_until_it_is_mended(
+def test_after_a_syntax_error_the_old_code_continues_until_it_is_fixed(
     small: SmallProject, running: Running
 ) -> None:
     with running.connect() as client:
@@ -114,7 +114,7 @@ class Table:
 """
 
 
-def test_a_table_that_the_template_lacks_is_refused_and_the_old_code_goes_on(
+def test_a_table_missing_in_the_template_is_refused_and_the_old_code_continues(
     small: SmallProject,
 ) -> None:
     (small.folder / ".chalice" / "resources.json").write_text("{}")
@@ -127,10 +127,10 @@ def test_a_table_that_the_template_lacks_is_refused_and_the_old_code_goes_on(
         assert say(client, "any") == "new"
 
 
-def test_broken_code_on_disk_fails_no_message_while_a_process_of_the_old_is_there(
+def test_broken_code_on_disk_fails_no_message_while_an_old_process_is_left(
     small: SmallProject, running: Running
 ) -> None:
-    """A second process would be started for the second message, and cannot be."""
+    """The second message would need a second process, which cannot start."""
     small.answer("[time.sleep(1), event.body][1]", "import time\n")
     in_service(running, 1)
     small.write("import nothing_of_that_name\n")
@@ -141,14 +141,14 @@ def test_broken_code_on_disk_fails_no_message_while_a_process_of_the_old_is_ther
         assert {receive(client), receive(client)} == {"one", "two"}
 
 
-def test_a_route_that_comes_or_goes_is_the_apis_at_once(
+def test_an_added_or_removed_route_takes_effect_at_once(
     small: SmallProject, running: Running
 ) -> None:
     with running.connect() as client:
         small.write(HEAD)
         assert running.wait_for_line(RELOADED)
         assert running.wait_for_line("note .*app.py has no WebSocket handler")
-        assert '"Forbidden"' in say(client, "no handler any more")
+        assert '"Forbidden"' in say(client, "no longer has a handler")
         small.answer("'back'")
         in_service(running, 2)
         assert say(client, "any") == "back"
@@ -157,7 +157,7 @@ def test_a_route_that_comes_or_goes_is_the_apis_at_once(
 def test_a_numbered_stream_during_ten_reloads_has_no_gap_and_no_repeat(
     small: SmallProject, running: Running
 ) -> None:
-    """Every message is handled once, by the code before a change or by the code after."""
+    """Every message is handled once, by the code before or after a change."""
     received: list[str] = []
     done = threading.Event()
 
@@ -182,7 +182,7 @@ def test_a_numbered_stream_during_ten_reloads_has_no_gap_and_no_repeat(
     assert [line.split()[0] for line in received] == [str(n) for n in range(len(received))]
 
 
-def test_a_handler_at_work_finishes_with_the_code_that_it_began_with(
+def test_a_running_handler_finishes_with_its_old_code(
     small: SmallProject, running: Running
 ) -> None:
     small.answer("[time.sleep(2), 'old'][1]", "import time\n")
@@ -196,17 +196,17 @@ def test_a_handler_at_work_finishes_with_the_code_that_it_began_with(
         assert receive(slow) == "old"
 
 
-def test_without_reload_further_processes_run_the_code_of_the_first_or_are_not_started(
+def test_without_reload_further_processes_run_the_first_code_or_do_not_start(
     small: SmallProject,
 ) -> None:
-    """The second message would have a second process started, and its code is gone."""
+    """The second message would need a second process, whose code is gone."""
     small.answer("[time.sleep(0.5), event.body][1]", "import time\n")
     with gateway(small.folder, "--no-reload", *NO_DATABASE) as running, running.connect() as client:
         small.answer("'changed'")
         client.send("one")
         client.send("two")
         assert {receive(client), receive(client)} == {"one", "two"}
-        assert running.wait_for_line("no further process is started: the files have changed")
+        assert running.wait_for_line("cannot start another process: the files have changed")
 
 
 def test_no_reload_keeps_the_code(small: SmallProject) -> None:

@@ -1,4 +1,4 @@
-"""Scheduled functions of an app, in processes of their own: listed, run when asked."""
+"""An app's scheduled functions, in processes of their own: listed, and run on request."""
 
 import json
 from collections.abc import Iterator
@@ -51,7 +51,7 @@ def run(running: Running, name: str, **headers: str) -> tuple[int, Any]:
     return status, json.loads(body)
 
 
-def test_it_gets_eventbridges_event_and_the_functions_own_time(running: Running) -> None:
+def test_it_gets_eventbridges_event_and_its_own_timeout(running: Running) -> None:
     status, answer = run(running, "report")
     assert (status, answer["function"], answer["outcome"]) == (200, "report", "returned")
     result = answer["result"]
@@ -63,13 +63,13 @@ def test_it_gets_eventbridges_event_and_the_functions_own_time(running: Running)
     running.wait_for_line(r" ran .* report schedule returned \d+ ms")
 
 
-def test_one_that_fails_says_so_with_its_trace_in_the_journal(running: Running) -> None:
+def test_a_failure_is_in_the_journal_with_its_traceback(running: Running) -> None:
     assert run(running, "broken")[1]["outcome"] == "raised"
     running.wait_for_line(r"broken .* \| ValueError: no report")
     running.wait_for_line(r" ran .* broken schedule raised")
 
 
-def test_they_are_listed_and_a_cron_is_told_of(running: Running) -> None:
+def test_they_are_listed_and_a_cron_is_reported(running: Running) -> None:
     answer = json.loads(call(running, "GET", "/_gateway/schedules")[2])
     assert answer["schedules"] == [
         {"function": "broken", "schedule": "cron(0 3 * * ? *)", "runs": False},
@@ -78,10 +78,10 @@ def test_they_are_listed_and_a_cron_is_told_of(running: Running) -> None:
     info = json.loads(call(running, "GET", "/_gateway/info")[2])
     assert info["schedules"] == {"broken": "cron(0 3 * * ? *)", "report": "rate(2 hours)"}
     assert "Schedule      report: rate(2 hours)" in running.lines
-    running.wait_for_line("broken does not run by itself here")
+    running.wait_for_line("broken is not run automatically")
 
 
-def test_nobody_else_may_run_one(running: Running) -> None:
+def test_other_origins_may_not_run_one(running: Running) -> None:
     assert run(running, "report", Host="evil.example")[0] == 403
     assert run(running, "report", Origin="http://evil.example")[0] == 403
     assert call(running, "POST", "/_gateway/schedules/report")[0] == 415

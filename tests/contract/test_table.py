@@ -1,4 +1,4 @@
-"""docs/local-gateway.md says what the tests show, and no more."""
+"""docs/local-gateway.md matches the tests."""
 
 from collections import Counter
 
@@ -12,22 +12,22 @@ def test_every_rule_has_one_row() -> None:
 
 
 @pytest.mark.parametrize("row", rows(), ids=lambda row: str(row.number))
-def test_a_rules_row_names_exactly_the_tests_that_carry_its_number(row: Row) -> None:
+def test_a_rules_row_names_exactly_the_tests_with_its_number(row: Row) -> None:
     assert row.tests == marked().get(row.number, set())
 
 
-def test_a_rule_without_a_test_says_why() -> None:
+def test_a_rule_without_a_test_gives_the_reason() -> None:
     without = {row.number: row.shown for row in rows() if not row.tests}
     assert set(without) == {15, 40}
     assert all(reason.startswith("out: ") for reason in without.values())
 
 
-def test_no_test_carries_a_number_that_is_no_rule() -> None:
+def test_no_test_has_an_unknown_rule_number() -> None:
     assert set(marked()) <= {row.number for row in rows()}
 
 
-def test_the_counts_are_those_of_the_table() -> None:
-    """A rule counts under the weakest of its grades: a claim holds whole or is none."""
+def test_the_counts_match_the_table() -> None:
+    """A rule counts under the weakest of its grades: a claim is shown completely or not at all."""
     order = "".join(GRADES)
     weakest = Counter(max(row.grades, key=order.index) for row in rows())
     assert counts() == {grade: weakest[grade] for grade in GRADES}

@@ -1,4 +1,4 @@
-"""The command line: its help, its statuses, how it tells of errors."""
+"""The command line: its help, its exit statuses, its errors."""
 
 import re
 import signal
@@ -19,7 +19,7 @@ def test_version() -> None:
     assert decanter("--version").stdout == f"decanter {__version__}\n"
 
 
-def test_help_names_every_command_and_imports_none(capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_lists_every_command_and_imports_none(capsys: pytest.CaptureFixture[str]) -> None:
     before = set(sys.modules)
     with pytest.raises(SystemExit, match="0"):
         main(["--help"])
@@ -40,7 +40,7 @@ def test_help_of_a_command_has_an_example_that_parses(
     assert build_parser(arguments).parse_args(arguments).module == command.module
 
 
-def test_an_unknown_command_is_answered_with_those_there_are(
+def test_the_error_of_an_unknown_command_lists_the_commands(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     with pytest.raises(SystemExit, match="2"):
@@ -50,7 +50,7 @@ def test_an_unknown_command_is_answered_with_those_there_are(
     assert all(command.name in err for command in COMMANDS)
 
 
-def test_no_command_is_a_mistake(capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_command_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
         main([])
     assert "COMMAND" in capsys.readouterr().err
@@ -64,10 +64,10 @@ def test_a_users_mistake_is_one_line_and_status_2(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("missing", ["websockets.sync.client", "termios"])
-def test_a_module_that_is_missing_is_one_line_if_the_extra_brings_it(
+def test_a_missing_module_of_the_extra_is_a_one_line_error(
     missing: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Any other is a fault of ours."""
+    """Any other missing module is a bug of ours."""
     monkeypatch.delitem(sys.modules, "decanter.client", raising=False)
     monkeypatch.setitem(sys.modules, missing, None)
     if missing == "termios":
@@ -100,8 +100,8 @@ def test_the_detail_of_an_error_comes_before_its_line(tmp_path: Path) -> None:
     assert any("import nowhere" in text for text in detail)
 
 
-def test_ctrl_c_is_status_130_and_silence(tmp_path: Path) -> None:
-    """The app, while it is imported, sends the signal that Ctrl-C sends."""
+def test_ctrl_c_is_status_130_without_output(tmp_path: Path) -> None:
+    """The app sends Ctrl-C's signal during its import."""
     interrupt = f"os.kill(os.getppid(), {int(signal.SIGINT)})"
     write_project(tmp_path / "p", app=f"import os, time\n{interrupt}\ntime.sleep(60)\n")
     done = decanter("template", "--project-dir", tmp_path / "p")

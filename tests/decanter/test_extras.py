@@ -1,4 +1,4 @@
-"""The tables of what is required are those of pyproject.toml."""
+"""The tables of requirements match pyproject.toml."""
 
 import tomllib
 from importlib import metadata
@@ -14,16 +14,16 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 
 
-def test_what_ships_is_what_the_distribution_requires() -> None:
+def test_the_frameworks_requirements_are_the_distributions() -> None:
     assert {"": tuple(PROJECT["dependencies"]), "jwt": tuple(EXTRAS["jwt"])} == REQUIRES
 
 
-def test_the_modules_of_the_extra_are_those_that_it_installs() -> None:
+def test_the_extra_installs_its_modules() -> None:
     names = {Requirement(each).name.lower() for each in EXTRAS["local"]}
     providers = metadata.packages_distributions()
     assert names == {provider.lower() for each in LOCAL_MODULES for provider in providers[each]}
 
 
 @pytest.mark.parametrize("name", ["boto3", "app", None])
-def test_another_module_is_not_of_the_extra(name: str | None) -> None:
+def test_other_modules_do_not_belong_to_the_extra(name: str | None) -> None:
     assert missing_extra(ModuleNotFoundError("no", name=name)) is None

@@ -1,4 +1,4 @@
-"""Which values of `Host` are served."""
+"""The accepted values of `Host`."""
 
 import socket
 
@@ -21,11 +21,11 @@ MACHINE = socket.gethostname()
         ("localhost", 80, "localhost:80"),
     ],
 )
-def test_the_host_of_a_name_or_an_address(name: str, port: int, host: str) -> None:
+def test_a_name_or_an_address_is_parsed(name: str, port: int, host: str) -> None:
     assert host in own_hosts([name], port)
 
 
-def test_no_name_is_no_host() -> None:
+def test_an_invalid_name_is_not_a_host() -> None:
     assert own_hosts([""], 8000) == frozenset()
 
 
@@ -66,14 +66,14 @@ def test_any_other_name_is_refused_everywhere(host: str) -> None:
         *(f"{MACHINE}:8000", f"{MACHINE.upper()}.local:8000", "host.docker.internal:8000"),
     ],
 )
-def test_a_server_that_others_reach_has_addresses_and_the_machines_names(host: str) -> None:
-    """A router or a published port may have changed the address or the port on the way."""
+def test_a_public_server_accepts_addresses_and_the_machines_names(host: str) -> None:
+    """A router or a published port may change the address or the port."""
     assert OPEN.serve(host)
     assert not LOCAL.serve(host)
 
 
 @pytest.mark.parametrize("port", ["", ":9000"])
-def test_a_name_without_the_port_is_not_the_machines(port: str) -> None:
+def test_a_name_without_the_port_is_refused(port: str) -> None:
     assert not LOCAL.serve(f"localhost{port}")
     assert not OPEN.serve(f"localhost{port}")
     assert not OPEN.serve(f"host.docker.internal{port}")
@@ -83,8 +83,8 @@ def test_a_name_without_the_port_is_not_the_machines(port: str) -> None:
     ("address", "is_open"),
     [("127.0.0.1", False), ("127.0.0.2", False), ("::1", False), ("::", True), ("fe80::1%2", True)],
 )
-def test_the_sockets_address_says_who_reaches_it(address: str, is_open: bool) -> None:
-    """The name that the user gave may be one of /etc/hosts, for either."""
+def test_the_sockets_address_decides_if_it_is_public(address: str, is_open: bool) -> None:
+    """A name in /etc/hosts may be of either kind."""
     hosts = Hosts.listening("dev.test", (address, 8000))
     assert hosts.serve("dev.test:8000")
     assert hosts.serve("10.0.0.9:8000") is is_open
@@ -99,7 +99,7 @@ def test_the_sockets_address_says_who_reaches_it(address: str, is_open: bool) ->
         ("[fd00::1]:80", ["[fd00::1]:80"], ["[fd00::1]"]),
     ],
 )
-def test_an_allowed_host_without_a_port_is_served_on_any(
+def test_an_allowed_host_without_a_port_is_accepted_on_any(
     allowed: str, served: list[str], refused: list[str]
 ) -> None:
     hosts = Hosts.listening("127.0.0.1", ("127.0.0.1", 8000), [allowed])
@@ -113,9 +113,9 @@ def test_an_allowed_host_without_a_port_is_served_on_any(
         ("", "the request has no Host"),
         (
             "a.example:80",
-            "Host a.example:80 is not served: if the name is yours, add --allow-host a.example",
+            "Host a.example:80 is not accepted: if the name is yours, add --allow-host a.example",
         ),
-        ("x" * 5000, "Host " + "x" * 100 + " is not served: if the name is yours, add --allow-"),
+        ("x" * 5000, "Host " + "x" * 100 + " is not accepted: if the name is yours, add --allow-"),
     ],
 )
 def test_a_refusal_is_one_short_line_that_names_host_and_option(host: str, line: str) -> None:

@@ -1,4 +1,4 @@
-"""A new project is whole and runs; that its own tests pass is shown with the tutorial."""
+"""A new project is complete and runs; the tutorial's test shows that its own tests pass."""
 
 import json
 from importlib.metadata import Distribution
@@ -18,7 +18,7 @@ def _project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return create("hello", tmp_path_factory.mktemp("new"))
 
 
-def test_it_has_what_a_project_needs_and_no_placeholder(project: Path) -> None:
+def test_it_has_all_files_and_no_placeholder(project: Path) -> None:
     files = {str(each.relative_to(project)) for each in project.rglob("*") if each.is_file()}
     own = {name for name in files if not name.startswith("vendor/")}
     assert own == {
@@ -36,7 +36,7 @@ COMMIT = {"vcs": "git", "commit_id": "c0ffee"}
 
 
 def distribution(site: Path, info: str, files: dict[str, str], code: Path) -> Distribution:
-    """Metadata in a folder of its own, beside which `decanter` is this code."""
+    """Return metadata in a folder of its own; `decanter` is this code, next to it."""
     (site / info).mkdir(parents=True)
     for name, text in files.items():
         (site / info / name).write_text(text)
@@ -58,7 +58,7 @@ def distribution(site: Path, info: str, files: dict[str, str], code: Path) -> Di
         ({"url": "file:///a/it", "vcs_info": COMMIT}, None),
     ],
 )
-def test_another_environment_gets_it_from_the_same_place(
+def test_another_environment_installs_it_from_the_same_place(
     origin: dict[str, Any] | None, line: str | None, tmp_path: Path
 ) -> None:
     noted = {} if origin is None else {"direct_url.json": json.dumps(origin)}
@@ -68,14 +68,14 @@ def test_another_environment_gets_it_from_the_same_place(
     assert requirement([checkout, installed]) == line
 
 
-def test_what_is_installed_does_not_speak_for_other_code(tmp_path: Path) -> None:
-    """A checkout on the path, with an older one from an index behind it; and an editable one."""
+def test_the_metadata_of_another_copy_is_not_used(tmp_path: Path) -> None:
+    """A checkout on the path that hides an older copy from an index, and an editable one."""
     older = distribution(tmp_path, "it-0.2.1.dist-info", WHEEL, tmp_path)
     assert requirement([older]) is None
     assert requirement([]) is None
 
 
-def test_from_a_folder_no_path_is_written_and_no_name_that_an_index_could_serve(
+def test_from_a_folder_neither_a_path_nor_an_index_name_is_written(
     project: Path,
 ) -> None:
     texts = [file.read_text() for file in project.rglob("*") if file.is_file()]
@@ -86,7 +86,7 @@ def test_from_a_folder_no_path_is_written_and_no_name_that_an_index_could_serve(
     assert '#   pip install "FOLDER[local]"' in (project / "requirements-dev.txt").read_text()
 
 
-def test_from_an_index_or_a_repository_it_ships_by_its_requirement(
+def test_from_an_index_or_a_repository_the_requirement_is_written(
     tmp_path: Path,
 ) -> None:
     line = "chalice-decanter @ git+https://h/it@c0ffee"
@@ -104,7 +104,7 @@ def test_it_runs(project: Path) -> None:
         assert '"text":"hello"' in str(alice.recv(timeout=20))
 
 
-def test_the_command_makes_it_in_the_current_folder(
+def test_the_command_creates_it_in_the_current_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from decanter.cli import main
@@ -119,18 +119,18 @@ def test_the_command_makes_it_in_the_current_folder(
 
 @pytest.mark.parametrize("name", ["", "1st", "my app", "a/b", "..", "a" * 33, "naïve"])
 def test_a_name_that_aws_would_refuse_is_refused(name: str, tmp_path: Path) -> None:
-    with pytest.raises(ProjectError, match="is no app's name"):
+    with pytest.raises(ProjectError, match="is not an app name"):
         create(name, tmp_path)
     assert [*tmp_path.iterdir()] == []
 
 
-def test_what_is_there_already_is_left_alone(tmp_path: Path) -> None:
+def test_an_existing_folder_is_not_changed(tmp_path: Path) -> None:
     (tmp_path / "hello").mkdir()
-    with pytest.raises(ProjectError, match="is there already: choose another name"):
+    with pytest.raises(ProjectError, match="already exists: choose another name"):
         create("hello", tmp_path)
 
 
-def test_its_template_can_be_made(project: Path) -> None:
+def test_its_template_can_be_written(project: Path) -> None:
     done = decanter("template", "--project-dir", project, "--output", "-")
     assert done.returncode == 0, done.stderr
     assert '"RouteKey": "say"' in done.stdout

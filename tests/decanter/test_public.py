@@ -9,7 +9,7 @@ import decanter
 
 
 def test_the_public_names_are_these() -> None:
-    """One that is added, renamed or dropped changes the interface: CHANGELOG.md says so."""
+    """An added, renamed or removed name changes the interface: CHANGELOG.md says so."""
     assert decanter.__all__ == [
         "AllowedOrigins",
         "ConnectionEvent",
@@ -40,12 +40,12 @@ def test_the_public_names_are_these() -> None:
     assert all(getattr(decanter, name) for name in decanter.__all__)
 
 
-def test_a_name_that_there_is_not_is_refused_as_by_any_module() -> None:
+def test_an_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(ImportError, match="cannot import name 'Room'"):
         exec("from decanter import Room")
 
 
-def test_importing_it_imports_nothing_else_of_ours() -> None:
+def test_its_import_loads_no_other_module_of_ours() -> None:
     code = "import sys, decanter; print([name for name in sys.modules if 'decanter.' in name])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"

@@ -1,4 +1,4 @@
-"""`decanter vendor` writes the framework, and replaces nothing but itself."""
+"""`decanter vendor` writes the framework, and replaces only its own copies."""
 
 import json
 import subprocess
@@ -22,7 +22,7 @@ def _project(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_the_framework_is_there_without_the_tool(project: Path) -> None:
+def test_it_writes_the_framework_without_the_tool(project: Path) -> None:
     done = decanter("vendor", "--project-dir", project)
     assert done.returncode == 0, done.stderr
     assert __version__ in done.stdout
@@ -36,7 +36,7 @@ def test_the_framework_is_there_without_the_tool(project: Path) -> None:
     assert imported.stdout.split() == [__version__, "decanter.runtime.routing.router"]
 
 
-def test_an_older_copy_is_replaced_whole(project: Path) -> None:
+def test_an_older_copy_is_replaced_completely(project: Path) -> None:
     folder = vendor(project)
     (folder / "runtime" / "old.py").touch()
     vendor(project)
@@ -44,7 +44,7 @@ def test_an_older_copy_is_replaced_whole(project: Path) -> None:
     assert [path.name for path in folder.parent.iterdir()] == ["decanter"]
 
 
-def test_what_is_something_else_stays(project: Path) -> None:
+def test_other_files_are_kept(project: Path) -> None:
     folder = project / "vendor" / "decanter"
     folder.mkdir(parents=True)
     (folder / "mine.py").touch()
@@ -53,11 +53,11 @@ def test_what_is_something_else_stays(project: Path) -> None:
     assert (folder / "mine.py").exists()
 
 
-def test_links_are_left_alone(project: Path, tmp_path: Path) -> None:
+def test_links_are_not_replaced(project: Path, tmp_path: Path) -> None:
     folder = project / "vendor" / "decanter"
     folder.mkdir(parents=True)
     (folder / "runtime").symlink_to(tmp_path, target_is_directory=True)
-    with pytest.raises(ProjectError, match="links to a framework"):
+    with pytest.raises(ProjectError, match="is a link to a framework"):
         vendor(project)
     assert (folder / "runtime").is_symlink()
 

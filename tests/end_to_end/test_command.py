@@ -85,7 +85,7 @@ def test_a_taken_port_is_one_line_and_status_2() -> None:
     assert (result.returncode, result.stdout) == (2, "")
     assert result.stderr == (
         f"decanter: error: port {port} of 127.0.0.1 is taken: "
-        f"take another with --port, as in --port {port + 1}\n"
+        f"use another with --port, as in --port {port + 1}\n"
     )
 
 

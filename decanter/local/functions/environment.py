@@ -1,4 +1,4 @@
-"""The environment that the functions' processes get, as Lambda and the stage would give it."""
+"""The environment of the functions' processes, as Lambda and the stage would set it."""
 
 import os
 import sys
@@ -12,22 +12,22 @@ from decanter.project.config import Project
 from decanter.project.stack import Stack
 from decanter.project.template import Template
 
-# botocore would pass over the endpoints below for a developer who has set one of these.
+# With one of these set, botocore would ignore the endpoints below.
 DROPPED = {"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"}
 
 
 @dataclass(frozen=True, slots=True)
 class Maker:
-    """Makes the app's functions: their processes' environment, their limits.
+    """Creates the app's functions: their processes' environment, their limits.
 
     Attributes:
-        project: whose functions.
+        project: the project with the functions.
         template: its merge template, if it is used.
-        stack: where the functions are taken to be.
-        management_endpoint: where @connections is.
-        dynamodb_endpoint: where the tables are.
-        log: takes a function's name, a request id or "", and a line that was printed.
-        is_current: whether the project's files are still what they are now.
+        stack: the stack's region and names.
+        management_endpoint: the URL of @connections.
+        dynamodb_endpoint: the URL of the tables' DynamoDB.
+        log: takes a function's name, a request id or "", and a printed line.
+        is_current: whether the project's files are unchanged.
     """
 
     project: Project
@@ -39,7 +39,7 @@ class Maker:
     is_current: Callable[[], bool]
 
     def __call__(self, name: str) -> Function:
-        """The function whose configuration has this name."""
+        """Return the function with this configuration key."""
         full_name = f"{self.stack.app_name}-{self.stack.stage}-{name}"
         arn = f"arn:aws:lambda:{self.stack.region}:{self.stack.account_id}:function:{full_name}"
 
@@ -62,12 +62,12 @@ class Maker:
             **declared,
             "AWS_ENDPOINT_URL_DYNAMODB": self.dynamodb_endpoint,
             "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI": self.management_endpoint,
-            "DECANTER_MANAGEMENT_ENDPOINT": self.management_endpoint,  # not the template's
+            "DECANTER_MANAGEMENT_ENDPOINT": self.management_endpoint,  # overrides the template's
             "PYTHONUNBUFFERED": "1",
         }
 
     def _of_lambda(self, name: str, full_name: str) -> dict[str, str]:
-        """What Lambda itself sets (Developer Guide, "Defined runtime environment variables")."""
+        """Return Lambda's own variables (Guide, "Defined runtime environment variables")."""
         python = f"{sys.version_info.major}.{sys.version_info.minor}"
         return {
             "AWS_REGION": self.stack.region,

@@ -1,4 +1,4 @@
-"""One worker process from the gateway's side: start it, give it events, read what it says."""
+"""One worker process from the gateway's side: start it, send it events, read its output."""
 
 import asyncio
 import json
@@ -21,13 +21,13 @@ LENGTH = struct.Struct("!I")
 WORKER = Path(__file__).with_name("worker.py")
 
 LAST_WORDS_SECONDS = 0.5
-"""How long what a process has written may take to arrive once it is gone."""
+"""How long the output of an ended process may take to arrive, in seconds."""
 
 UNSEEN = 256
-"""In place of the exit status of a process whose end nobody has seen."""
+"""In place of an exit status that is unknown."""
 
 LogLine = Callable[[str, str], None]
-"""Takes a line that the process printed and the request id that it belongs to, or ""."""
+"""Takes a printed line and the id of its request, or ""."""
 
 
 class WorkerGoneError(Exception):
@@ -40,10 +40,10 @@ class Launch:
 
     Attributes:
         project: the folder of the app.
-        environment: the processes' whole environment.
-        log: what they print goes there.
-        init_seconds: how long importing the app may take.
-        is_current: whether the project's files are what they were for this version of it.
+        environment: the processes' complete environment.
+        log: takes their output.
+        init_seconds: the limit for importing the app.
+        is_current: whether the project's files still match this version.
     """
 
     project: Path
@@ -54,7 +54,7 @@ class Launch:
 
 
 class Process(Protocol):
-    """A process that may have been spawned or forked; its id is its group's, too."""
+    """A spawned or forked process; its id is also its group's."""
 
     @property
     def pid(self) -> int:
@@ -65,15 +65,15 @@ class Process(Protocol):
         """Its exit status, negative for a signal; None while it runs."""
 
     async def wait(self) -> int:
-        """Wait for its end; its exit status."""
+        """Wait for its end. Return its exit status."""
 
 
 Begin = Callable[[Launch, int, int], Awaitable[Process]]
-"""Begins a process with the descriptors of its channel and its output."""
+"""Starts a process with the descriptors of its channel and its output."""
 
 
 async def spawn(launch: Launch, channel: int, output: int) -> Process:
-    """Begin a worker's process by a start of the interpreter."""
+    """Start a worker's process with a new interpreter."""
     return await asyncio.create_subprocess_exec(
         *script(launch.project, channel),
         pass_fds=[channel],
@@ -81,17 +81,17 @@ async def spawn(launch: Launch, channel: int, output: int) -> Process:
         stdout=output,
         stderr=asyncio.subprocess.STDOUT,
         env=launch.environment,
-        start_new_session=True,  # Ctrl-C in the terminal is the gateway's to handle
+        start_new_session=True,  # the gateway handles Ctrl-C in the terminal
     )
 
 
 def script(project: Path, descriptor: int) -> list[str]:
-    """The command that runs `worker.py` with the socket to the gateway."""
+    """Return the command that runs `worker.py` with the socket to the gateway."""
     return [sys.executable, "-P", str(WORKER), str(project), "--fd", str(descriptor)]
 
 
 class Worker:
-    """A process that takes one event at a time, once it has loaded the app."""
+    """A process that has loaded the app and takes one event at a time."""
 
     def __init__(self, process: Process, log: LogLine) -> None:
         self._process = process
@@ -112,12 +112,12 @@ class Worker:
 
         Raises:
             ProjectError: it cannot be loaded; the message is one line.
-            ServiceError: the system starts no further process.
+            ServiceError: the system cannot start another process.
         """
         try:
             worker = await cls._begin(launch, begin)
         except OSError as error:
-            raise ServiceError(f"the system starts no process: {error.strerror}") from error
+            raise ServiceError(f"the system cannot start a process: {error.strerror}") from error
         try:
             await worker._load(launch.init_seconds)
         except BaseException:
@@ -149,11 +149,11 @@ class Worker:
 
     @property
     def alive(self) -> bool:
-        """True if the process can still take an event."""
+        """True if the process can take an event."""
         return self._process.returncode is None and not self._tasks[0].done()
 
     async def call(self, message: dict[str, Any]) -> dict[str, Any]:
-        """Have one event handled; its `result` or `error`.
+        """Run one event. Return its `result` or `error`.
 
         Raises:
             WorkerGoneError: the process ended before it answered.
@@ -163,14 +163,14 @@ class Worker:
         return await self._ask(message)
 
     def kill(self) -> None:
-        """End the process and whatever it started, at once."""
+        """Kill the process and all that it started."""
         if self._process.returncode is None:
             kill_group(self._process.pid)
 
     async def wait(self) -> None:
-        """Wait until the process is gone and what it said is read.
+        """Wait until the process is gone and its output is read.
 
-        What it has started may have left its process group, and hold its output open for ever.
+        Processes that it started may have left its process group, and keep its output open forever.
         """
         await self._process.wait()
         await asyncio.wait(self._tasks, timeout=LAST_WORDS_SECONDS)
@@ -180,7 +180,7 @@ class Worker:
     async def _listen(self, connection: socket.socket, output: IO[bytes]) -> None:
         channel, self._writer = await asyncio.open_connection(sock=connection)
         printed = asyncio.StreamReader()
-        # Not the process's own pipe: asyncio takes no process to have ended while that is open.
+        # Not the process's own pipe: asyncio does not see a process end while that is open.
         self._output, _ = await asyncio.get_running_loop().connect_read_pipe(
             lambda: asyncio.StreamReaderProtocol(printed), output
         )
@@ -189,12 +189,12 @@ class Worker:
 
     async def _load(self, seconds: float) -> None:
         try:
-            async with asyncio.timeout(seconds):  # Python 3.11's wait_for may swallow Ctrl-C
+            async with asyncio.timeout(seconds):  # Python 3.11's wait_for may lose Ctrl-C
                 message = await self._ask({"type": "load"})
         except TimeoutError:
-            raise ProjectError(f"importing app.py did not end within {seconds:g} s") from None
+            raise ProjectError(f"importing app.py did not finish within {seconds:g} s") from None
         except WorkerGoneError as gone:
-            raise ProjectError(f"the process that imports app.py ended ({gone})") from None
+            raise ProjectError(f"the process that imported app.py ended ({gone})") from None
         if message["type"] == "failed":
             raise ProjectError(
                 message["declaration"]["message"], detail=message["declaration"]["detail"]
@@ -208,7 +208,7 @@ class Worker:
 
     async def _answered(self) -> dict[str, Any]:
         if self._tasks[0].done():
-            raise WorkerGoneError("it had ended before")
+            raise WorkerGoneError("it had already ended")
         answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         self._answer = answer
         return await answer
@@ -222,7 +222,7 @@ class Worker:
 
     async def _see_the_end(self) -> None:
         code = await self._process.wait()
-        kill_group(self._process.pid)  # what it has started ends with it
+        kill_group(self._process.pid)  # with everything that it started
         await asyncio.wait(self._tasks[:1], timeout=LAST_WORDS_SECONDS)
         self._writer.close()
         if self._answer is not None and not self._answer.done():
@@ -236,7 +236,7 @@ class Worker:
             self._request_id = ""
 
     async def _read_output(self, output: asyncio.StreamReader) -> None:
-        """Pass on what does not go through Python's streams: a subprocess, a crash's last words."""
+        """Forward output that bypasses Python's streams: of a subprocess, or of a crash."""
         pending = b""
         while chunk := await output.read(65536):
             *lines, pending = (pending + chunk).split(b"\n")
@@ -247,9 +247,9 @@ class Worker:
 
 
 def how_it_ended(code: int) -> str:
-    """A process's end in words."""
+    """Return a process's end in words."""
     if code == UNSEEN:
-        return "its exit status is not known"
+        return "unknown exit status"
     if code >= 0:
         return f"exit status {code}"
     try:

@@ -1,11 +1,11 @@
 """A Lambda execution environment on this machine: one process, one function, one event at a time.
 
 Run by path, `python -P worker.py PROJECT --fd N`; N is a socket to the gateway. Both sides send a
-four-byte length and a JSON object. Told to `load`, it says what the app declares, then
-answers each `invoke` with one `result` or `error`; what is printed is sent as it comes.
+four-byte length and a JSON object. After `load`, it reports the app's declarations. Then it answers
+each `invoke` with one `result` or `error`. Printed lines are sent as they come.
 
-With `--forks` it is a fork server, see `forkserver.py`: each of its children goes on from `main` as
-if it had been run alone.
+With `--forks` it is a fork server, see `forkserver.py`: each of its children continues from `main`
+like a process of its own.
 """
 
 import argparse
@@ -39,13 +39,13 @@ class Channel:
         self._sending = threading.Lock()
 
     def send(self, message: dict[str, Any]) -> None:
-        """Send one object; from any thread."""
+        """Send one object; may be called from any thread."""
         body = json.dumps(message).encode()
         with self._sending:
             self._socket.sendall(LENGTH.pack(len(body)) + body)
 
     def receive(self) -> dict[str, Any] | None:
-        """The next object; None when the gateway is gone."""
+        """Return the next object; None when the gateway is gone."""
         head = self._reader.read(LENGTH.size)
         if len(head) < LENGTH.size:
             return None
@@ -55,7 +55,7 @@ class Channel:
 
 
 class LineStream(io.TextIOBase):
-    """A standard stream whose lines go to the gateway, which knows whose they are."""
+    """A standard stream whose lines go to the gateway, with the id of the current request."""
 
     encoding = "utf-8"
     errors = "backslashreplace"
@@ -67,21 +67,21 @@ class LineStream(io.TextIOBase):
 
     @property
     def buffer(self) -> Any:
-        """The process's own stream: what is written there reaches the gateway unattributed."""
+        """The process's own stream: output there reaches the gateway without a request id."""
         assert sys.__stdout__ is not None
         return sys.__stdout__.buffer
 
     def fileno(self) -> int:
-        """The process's own stream, for what needs a file descriptor."""
+        """Return the process's own descriptor, for code that needs one."""
         descriptor: int = self.buffer.fileno()
         return descriptor
 
     def writable(self) -> bool:
-        """Say that it can be written to: `print` and `logging` ask."""
+        """Return True: `print` and `logging` check it."""
         return True
 
     def write(self, text: str) -> int:
-        """Send each whole line; keep the rest."""
+        """Send each complete line; keep the rest."""
         with self._writing:
             *lines, self._pending = (self._pending + text).split("\n")
             for line in lines:
@@ -89,7 +89,7 @@ class LineStream(io.TextIOBase):
         return len(text)
 
     def drain(self) -> None:
-        """Send what stands there without a line end; a handler has returned."""
+        """Send the rest of a line without an end, after a handler has returned."""
         if self._pending:
             self.write("\n")
 
@@ -97,8 +97,8 @@ class LineStream(io.TextIOBase):
 class LambdaContext:
     """The `context` of a handler, with the attributes of Lambda's own for Python.
 
-    Source: AWS Lambda Developer Guide, "Using the Lambda context object to retrieve Python
-    function information". Times are milliseconds.
+    Source: AWS Lambda Developer Guide, "Using the Lambda context object to retrieve Python function
+    information". Times are milliseconds.
     """
 
     def __init__(self, invocation: dict[str, Any]) -> None:
@@ -115,15 +115,16 @@ class LambdaContext:
         self._ends = time.monotonic() + invocation["timeout_ms"] / 1000
 
     def get_remaining_time_in_millis(self) -> int:
-        """Milliseconds until Lambda ends the function, never below 0."""
+        """Return the milliseconds until Lambda ends the function, at least 0."""
         return max(0, int((self._ends - time.monotonic()) * 1000))
 
 
 def redirect_management_clients(endpoint: str) -> None:
-    """Send every @connections call to the local gateway, whatever endpoint its client names.
+    """Send every @connections call to the local gateway, whatever endpoint its client has.
 
-    Chalice's `app.websocket_api` and many an app give `https://{api}.execute-api…` to the client
-    themselves, which wins over AWS_ENDPOINT_URL_…; what is signed later is the new URL.
+    Chalice's `app.websocket_api` and many apps set the client's endpoint to
+    `https://{api}.execute-api…`, which has precedence over AWS_ENDPOINT_URL_…. The new URL is
+    signed afterwards.
     """
     from botocore import handlers
 
@@ -163,11 +164,11 @@ def call_http(app: Any, message: dict[str, Any]) -> Any:
 
 
 def invoke(app: Any, message: dict[str, Any]) -> dict[str, Any]:
-    """One event's outcome: a result that is JSON, or the error as Lambda reports it."""
+    """Return one event's outcome: a result that is JSON, or the error as Lambda reports it."""
     os.environ["_X_AMZN_TRACE_ID"] = message.get("trace_id", "")
     try:
         value = (call_http if "http" in message else call_handler)(app, message)
-        json.dumps(value)  # Lambda marshals the result itself: what it cannot is an error there
+        json.dumps(value)  # Lambda marshals the result itself; a failure is an error there
     except Exception as error:  # noqa: BLE001 - whatever a handler raises is its outcome
         trace = own_trace(error)
         return {"type": "error", "error": type(error).__name__, "text": str(error), "trace": trace}
@@ -175,7 +176,7 @@ def invoke(app: Any, message: dict[str, Any]) -> dict[str, Any]:
 
 
 def own_trace(error: BaseException) -> str:
-    """The traceback from the first frame that is not this file's."""
+    """Return the traceback from the first frame outside this file."""
     begin = error.__traceback__
     while begin is not None and begin.tb_frame.f_code.co_filename == __file__:
         begin = begin.tb_next
@@ -183,14 +184,14 @@ def own_trace(error: BaseException) -> str:
 
 
 def serve(app: Any, channel: Channel, out: LineStream) -> None:
-    """Answer events until the gateway goes; then leave at once, whatever a handler is doing."""
+    """Answer events until the gateway is gone; then end at once, even during a handler."""
     events: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
 
     def receive() -> None:
         try:
             while (message := channel.receive()) is not None:
                 events.put(message)
-        finally:  # also when the gateway died before it had read what was sent: a reset
+        finally:  # also after a reset: the gateway died before it had read everything
             os._exit(0)
 
     threading.Thread(target=receive, daemon=True).start()
@@ -201,7 +202,7 @@ def serve(app: Any, channel: Channel, out: LineStream) -> None:
 
 
 def load_script(path: Path) -> Any:
-    """Load a file of ours by its path: nothing of ours is on the project's `sys.path`."""
+    """Load a file of ours by its path: the project's `sys.path` has no module of ours."""
     spec = importlib.util.spec_from_file_location(f"decanter_{path.stem}", path)
     assert spec is not None
     assert spec.loader is not None
@@ -224,8 +225,8 @@ def main() -> None:
     parser.add_argument("--fd", type=int, required=True)
     parser.add_argument("--forks", action="store_true")
     arguments = parser.parse_args()
-    # A compiled file is told from its source by size and second: two edits of one second would
-    # leave the older in force after a reload.
+    # Python compares a compiled file with its source by size and second. After two edits in one
+    # second, a reload would use the older one.
     sys.dont_write_bytecode = True
     here = Path(__file__).parent
     inside = load_script(here.parents[1] / "project" / "app_process.py")
@@ -239,7 +240,7 @@ def main() -> None:
 
 
 def work(project: Path, descriptor: int, inside: Any) -> None:
-    """Be a worker: load the app when the gateway says so, then handle events."""
+    """Run as a worker: load the app when the gateway asks, then handle events."""
     os.set_inheritable(descriptor, False)  # noqa: FBT003 - Python's own signature
     channel = Channel(socket.socket(fileno=descriptor))
     out = LineStream(channel)

@@ -13,23 +13,24 @@ from decanter.gateway.model import MAX_FRAME_BYTES, MAX_MESSAGE_BYTES
 from decanter.local.sockets.reading import Reader
 
 CLOSE_SECONDS = 2.0
-"""How long a client has to end its side once a close frame has been sent."""
+"""How long a client may take to end its side after a close frame, in seconds."""
 
 MAX_UNSENT_BYTES = 1024 * 1024
-"""What may wait for a client that does not read; beyond it posts get 429 (our choice)."""
+"""The most unsent data for a client that does not read; beyond it, posts get 429 (our choice).
+"""
 
 MAX_UNANSWERED = 16
-"""Messages of one connection in the handlers' hands before its others wait, unread or here."""
+"""The most messages of a connection that handlers run at once; further ones wait."""
 
 NO_STATUS = "Client-side close frame status not set"
 ABNORMAL = "Connection closed abnormally"
 
 
 class WebSocket(Reader):
-    """Drives the WebSocket protocol on a transport; the gateway's `Outlet` to the client.
+    """Runs the WebSocket protocol on a transport; the gateway's `Outlet` to the client.
 
     Args:
-        on_message: called with each whole text message.
+        on_message: called with each complete text message.
         on_end: called once, with the close code and reason, when the connection has ended.
     """
 
@@ -50,10 +51,10 @@ class WebSocket(Reader):
         self._transport: asyncio.Transport | None = None
         self._closing: asyncio.TimerHandle | None = None
 
-    # -- what asyncio calls -----------------------------------------------------------------
+    # -- called by asyncio ------------------------------------------------------------------
 
     def take_over(self, transport: asyncio.Transport, received: bytes) -> None:
-        """Take the socket over from the HTTP side, with what has come in since."""
+        """Take over the socket from the HTTP side, with the bytes received since."""
         self._transport = transport
         transport.set_protocol(self)
         transport.resume_reading()
@@ -77,15 +78,15 @@ class WebSocket(Reader):
     def connection_lost(self, exc: Exception | None) -> None:
         """The socket is gone."""
         self._transport = None
-        if self._closing is not None:  # it would keep the transport alive
+        if self._closing is not None:  # the timer would keep the transport alive
             self._closing.cancel()
         self._end()
 
-    # -- what the gateway calls -------------------------------------------------------------
+    # -- called by the gateway --------------------------------------------------------------
 
     @property
     def is_clogged(self) -> bool:
-        """Whether much of what was sent still waits for the client to read."""
+        """True if most of the buffer still waits for the client to read."""
         transport = self._transport
         return transport is not None and transport.get_write_buffer_size() > MAX_UNSENT_BYTES // 2
 
@@ -111,12 +112,12 @@ class WebSocket(Reader):
             self._flush()
 
     def abort(self) -> None:
-        """Drop the connection as it is."""
+        """Drop the connection without a closing handshake."""
         if self._transport is not None:
             self._transport.abort()
 
     def answered(self) -> None:
-        """A message has been answered: hand the next one over, or read on if that had stopped."""
+        """A message has been answered: pass on the next one, or resume reading."""
         self._unanswered -= 1
         if self._waiting and not self._is_closed_by_us:
             self._hand_over(self._waiting.popleft())
@@ -137,7 +138,7 @@ class WebSocket(Reader):
         except UnicodeDecodeError:
             self._protocol.fail(1007)
             return
-        if part:  # empty frames may come without end
+        if part:  # empty frames may repeat endlessly
             self._parts.append(part)
         if not frame.fin:
             return
@@ -145,7 +146,7 @@ class WebSocket(Reader):
         self._parts.clear()
         if self._unanswered < MAX_UNANSWERED:
             self._hand_over(text)
-        else:  # it came in one piece with those before it
+        else:  # it arrived in the same read as earlier ones
             self._waiting.append(text)
 
     def _hand_over(self, text: str) -> None:
@@ -156,7 +157,7 @@ class WebSocket(Reader):
 
     @property
     def _is_closed_by_us(self) -> bool:
-        """Whether what the client still says is not heard; what it said before it closed is."""
+        """True if our side closed first: later messages are ignored, earlier ones still count."""
         protocol = self._protocol
         return protocol.close_sent is not None and not protocol.close_rcvd_then_sent
 
@@ -175,7 +176,7 @@ class WebSocket(Reader):
             self._expect_end(transport)
 
     def _expect_end(self, transport: asyncio.Transport) -> None:
-        """The closing handshake has begun: the client has so long to end its side."""
+        """The closing handshake has started: limit the time for the client to end its side."""
         transport.resume_reading()
         if self._closing is None:
             loop = asyncio.get_running_loop()
@@ -192,8 +193,8 @@ class WebSocket(Reader):
         self._on_end(*self._how())
 
     def _how(self) -> tuple[int, str]:
-        """The close code and reason as the disconnect event has them."""
-        # Who closed first says why; the other side's close frame only answers.
+        """Return the close code and reason for the disconnect event."""
+        # The side that closed first gives the reason; the other's close frame only answers.
         ours, theirs = self._protocol.close_sent, self._protocol.close_rcvd
         close = ours if self._is_closed_by_us else theirs
         if close is None:

@@ -62,7 +62,7 @@ def test_a_refused_connection_is_forgotten(gateway: Gateway) -> None:
 
 
 @pytest.mark.rule(21)
-def test_the_expression_does_not_affect_connect_and_disconnect(clock: FakeClock) -> None:
+def test_the_expression_says_nothing_about_connect_and_disconnect(clock: FakeClock) -> None:
     """A static expression would send everything to one route."""
     gateway = Gateway(Api("api", ROUTES, "two"), EventMaker("api", "local:1", clock))
     connection, invocation = gateway.connect(Handshake())

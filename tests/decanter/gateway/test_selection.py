@@ -43,7 +43,7 @@ JSON = st.recursive(
         ("$request.body.a", {"a": "${request.body.b}", "b": "no"}, "${request.body.b}"),
     ],
 )
-def test_the_result_of_an_expression(expression: str, body: Any, selected: str) -> None:
+def test_what_an_expression_selects(expression: str, body: Any, selected: str) -> None:
     assert compile_expression(expression)(body) == selected
 
 
@@ -55,7 +55,7 @@ def test_a_dollar_sign_without_a_path_is_refused(expression: str) -> None:
 
 @pytest.mark.rule(20)
 @given(body=JSON, name=NAMES)
-def test_any_json_selects_a_text_and_a_top_level_text_selects_itself(body: Any, name: str) -> None:
+def test_any_json_selects_a_text_and_a_top_level_text_itself(body: Any, name: str) -> None:
     select = compile_expression(f"${{request.body.{name}}}")
     selected = select(body)
     assert isinstance(selected, str)

@@ -37,7 +37,7 @@ def test_a_host_is_a_name_or_an_address_with_or_without_a_port(text: str) -> Non
         "é.example",
     ],
 )
-def test_anything_else_is_one_line_that_names_it(text: str) -> None:
+def test_anything_else_is_a_one_line_error_that_names_it(text: str) -> None:
     with pytest.raises(
         argparse.ArgumentTypeError, match=r"^[^\n]+ is not a host: write NAME"
     ) as no:

@@ -1,4 +1,4 @@
-"""Which files count, and what a change is."""
+"""The watched files, and the detection of changes."""
 
 import os
 from pathlib import Path
@@ -34,7 +34,7 @@ def names(sources: Sources) -> set[str]:
     return {name_in(sources.project, path) for path in sources.snapshot()}
 
 
-def test_what_ships_and_what_configures_it_counts_and_nothing_else(project: Path) -> None:
+def test_only_packaged_files_and_their_configuration_are_watched(project: Path) -> None:
     template = project / ".chalice" / "resources.json"
     sources = Sources(project, template)
     expected = {
@@ -56,7 +56,7 @@ def test_folders_are_those_of_the_files(project: Path) -> None:
     assert folders == {project / name for name in expected}
 
 
-def test_a_linked_chalicelib_is_watched_where_it_leads(project: Path, tmp_path: Path) -> None:
+def test_a_linked_chalicelib_is_watched_at_its_target(project: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.mkdir()
     (other / "app.py").touch()
@@ -73,7 +73,7 @@ def test_added_changed_replaced_and_removed_files_differ(project: Path) -> None:
     stat = (project / "app.py").stat()
     (project / "app.new").write_text("y")
     os.utime(project / "app.new", ns=(stat.st_atime_ns, stat.st_mtime_ns))
-    (project / "app.new").rename(project / "app.py")  # the same size, the same time
+    (project / "app.new").rename(project / "app.py")  # same size, same time
     (project / "vendor" / "library.py").unlink()
     (project / "extra.py").touch()
     changed = differing(before, sources.snapshot())

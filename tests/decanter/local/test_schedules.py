@@ -1,4 +1,4 @@
-"""When scheduled functions run, with what, and what is told of it."""
+"""Scheduled functions: their times, their events, their log lines."""
 
 import asyncio
 import io
@@ -32,7 +32,7 @@ class FakeFunctions:
 
 
 class Place:
-    """Schedules whose minute is a hundredth of a second."""
+    """Schedules whose minute lasts a hundredth of a second."""
 
     def __init__(self) -> None:
         self.functions = FakeFunctions()
@@ -51,7 +51,7 @@ class Place:
         return [json.loads(line) for line in self.out.getvalue().splitlines()]
 
 
-def test_a_rate_runs_again_and_again_until_it_is_stopped() -> None:
+def test_a_rate_repeats_until_it_is_stopped() -> None:
     async def play() -> Place:
         place = Place()
         place.follow(sweep="rate(1 minute)")
@@ -65,7 +65,7 @@ def test_a_rate_runs_again_and_again_until_it_is_stopped() -> None:
     assert len(ids) == len(place.functions.events)
 
 
-def test_a_new_version_of_the_app_stops_starts_and_changes_them_and_leaves_the_others() -> None:
+def test_a_new_version_of_the_app_stops_starts_and_changes_only_what_differs() -> None:
     async def play() -> None:
         place = Place()
         place.follow(kept="rate(1 day)", changed="rate(1 day)", gone="rate(1 minute)")
@@ -80,7 +80,7 @@ def test_a_new_version_of_the_app_stops_starts_and_changes_them_and_leaves_the_o
     asyncio.run(play())
 
 
-def test_what_is_no_rate_is_told_of_and_can_be_run() -> None:
+def test_other_schedules_are_reported_and_can_be_run() -> None:
     async def play() -> Place:
         place = Place()
         place.follow(nightly="cron(0 3 * * ? *)", often="rate(2 hours)")
@@ -95,8 +95,8 @@ def test_what_is_no_rate_is_told_of_and_can_be_run() -> None:
         return place
 
     note, ran = asyncio.run(play()).entries()
-    assert "nightly does not run by itself here" in note["note"]
-    assert "POST /_gateway/schedules/nightly runs it" in note["note"]
+    assert "nightly is not run automatically" in note["note"]
+    assert "Run it with POST /_gateway/schedules/nightly" in note["note"]
     assert (ran["kind"], ran["function"]) == ("ran", "nightly")
 
 
@@ -109,7 +109,7 @@ def test_what_is_no_rate_is_told_of_and_can_be_run() -> None:
         (Failure.DIED, "died", None),
     ],
 )
-def test_who_asks_for_a_run_and_the_journal_are_told_how_it_went(
+def test_the_caller_and_the_journal_get_the_result_of_a_run(
     outcome: Outcome, told: str, result: Any
 ) -> None:
     place = Place()
@@ -139,7 +139,7 @@ def test_a_rate_in_seconds(expression: str, seconds: int | None) -> None:
     assert rate_seconds(expression) == seconds
 
 
-def test_the_event_is_as_eventbridge_sends_it() -> None:
+def test_the_event_is_eventbridges() -> None:
     event = scheduled_event(STACK, "sweep", 1_700_000_000.9)
     assert len(event.pop("id")) == 36
     assert event == {

@@ -1,4 +1,4 @@
-"""No call to AWS leaves the machine: pytest runs on a project, watched at the socket."""
+"""No call to AWS leaves the machine: pytest runs on a project, observed at the socket."""
 
 import os
 import socket
@@ -118,7 +118,7 @@ def refused(name):
     with pytest.raises(CallRefused) as caught:
         CALLS[name]()
     assert str(caught.value).startswith(" ".join(name.split()[:2]))
-    assert " is refused: a test's calls to AWS stay on this machine. " in str(caught.value)
+    assert " was refused: a test's calls to AWS stay on this machine. " in str(caught.value)
     assert "with decanter.testing.aws_allowed('" in str(caught.value)
 
 
@@ -128,7 +128,7 @@ def test_a_handler_is_told_of_its_table(websocket_client):
 
 
 def test_dynamodb_and_connections_without_a_client_say_to_open_one():
-    with pytest.raises(CallRefused, match="^DynamoDB PutItem to .* While a WebSocketClient is"):
+    with pytest.raises(CallRefused, match="^DynamoDB PutItem to .* An open WebSocketClient"):
         app.GAMES.put_item(Item={"id": "a"})
     management = boto3.client("apigatewaymanagementapi", endpoint_url="https://ws.example.org")
     with pytest.raises(CallRefused, match="^ApiGatewayManagementApi DeleteConnection to ws.ex"):
@@ -244,14 +244,14 @@ except EndpointConnectionError:
 
 
 def test_every_way_to_call_is_refused_with_one_error(tmp_path: Path) -> None:
-    """With and without an open client; from when conftest.py imports the app."""
+    """With and without an open client; as soon as conftest.py imports the app."""
     watched = Watched(tmp_path)
     done = watched.run(CALLS)
     assert done.returncode == 0, done.stdout + done.stderr
     assert watched.left == []
 
 
-def test_a_call_while_the_app_is_imported_is_refused(tmp_path: Path) -> None:
+def test_a_call_during_the_apps_import_is_refused(tmp_path: Path) -> None:
     watched = Watched(tmp_path)
     watched.write("app.py", "import boto3\nboto3.client('ssm').get_parameter(Name='p')")
     done = watched.run("")
@@ -261,7 +261,7 @@ def test_a_call_while_the_app_is_imported_is_refused(tmp_path: Path) -> None:
     assert watched.left == []
 
 
-def test_hosts_are_let_out_by_name_and_for_a_while(tmp_path: Path) -> None:
+def test_hosts_are_allowed_by_name_and_for_a_block(tmp_path: Path) -> None:
     watched = Watched(tmp_path)
     watched.write("pytest.ini", "[pytest]\ndecanter_allowed_hosts = localstack *.s3.test\n")
     done = watched.run(WAYS_OUT)
@@ -273,7 +273,7 @@ def test_hosts_are_let_out_by_name_and_for_a_while(tmp_path: Path) -> None:
     ]
 
 
-def test_in_a_project_without_chalice_other_tests_are_left_alone(tmp_path: Path) -> None:
+def test_in_a_project_without_chalice_other_tests_are_not_affected(tmp_path: Path) -> None:
     watched = Watched(tmp_path, configured=False)
     done = watched.run(ALONE)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -281,7 +281,7 @@ def test_in_a_project_without_chalice_other_tests_are_left_alone(tmp_path: Path)
 
 
 def test_clients_older_than_the_test_client_and_explicit_proxies(tmp_path: Path) -> None:
-    """In a script, as unittest would; after the test client has closed, nothing is changed."""
+    """In a script, as with unittest; after the test client has closed, everything is as before."""
     watched = Watched(tmp_path)
     done = watched.script(OLDER)
     assert done.stdout.split() == ["refused", "answered", "answered", "off"], done.stderr
@@ -309,7 +309,7 @@ def test_it_is_on_until_the_last_has_closed(block: Block) -> None:
     connect("s3.amazonaws.com", block)
 
 
-def test_what_is_allowed_is_allowed_whoever_came_first(block: Block) -> None:
+def test_allowed_hosts_do_not_depend_on_the_order(block: Block) -> None:
     with block.allow("*.test"), block.on():
         assert block.allows("A.Test.")
         assert not block.allows("a.test.org")
@@ -318,12 +318,12 @@ def test_what_is_allowed_is_allowed_whoever_came_first(block: Block) -> None:
         assert not block.allows("a.test.org")
 
 
-def test_to_allow_a_list_without_hosts_allows_none(block: Block) -> None:
+def test_an_empty_list_of_hosts_allows_none(block: Block) -> None:
     with block.on(), block.allow():
         assert not block.allows("s3.amazonaws.com")
 
 
-def test_threads_older_than_the_block_are_in_it(block: Block) -> None:
+def test_the_block_applies_to_older_threads(block: Block) -> None:
     is_on, checked = threading.Event(), threading.Event()
     refused: list[CallRefused] = []
 
@@ -377,7 +377,7 @@ def test_proxies_do_not_hide_names_while_it_is_on(
         ("http.client.send", (HTTPConnection("proxy"), b"PUT http://sqs.us-east-1.api.aws:80/ H")),
     ],
 )
-def test_every_event_that_reaches_aws_is_refused(
+def test_every_event_to_aws_is_refused(
     block: Block, event: str, arguments: tuple[Any, ...]
 ) -> None:
     check_event(event, arguments, block)
@@ -400,15 +400,13 @@ def test_every_event_that_reaches_aws_is_refused(
         ("http.client.send", (HTTPConnection("postgres"), iter([b"GET http://s3.amazonaws.com"]))),
     ],
 )
-def test_every_other_event_is_left_alone(
-    block: Block, event: str, arguments: tuple[Any, ...]
-) -> None:
+def test_every_other_event_passes(block: Block, event: str, arguments: tuple[Any, ...]) -> None:
     with block.on():
         check_event(event, arguments, block)
 
 
 class Recorder(ThreadingHTTPServer):
-    """An HTTP server that redirects to AWS, and notes the requests that come."""
+    """An HTTP server that redirects to AWS, and records the requests."""
 
     daemon_threads = True
 
@@ -461,8 +459,8 @@ def test_a_proxy_on_this_machine_is_not_asked_for_aws(server: Recorder, scheme: 
     assert server.requests == []
 
 
-def test_a_connection_that_was_open_before_takes_no_request() -> None:
-    """Such as one of a pool of urllib3's, when an integration test ran before."""
+def test_an_older_connection_sends_no_request() -> None:
+    """Such as one of urllib3's pool, after an integration test."""
     ours, theirs = socket.socketpair()
     kept = HTTPConnection("sqs.us-east-1.amazonaws.com")
     kept.sock = ours

@@ -1,4 +1,4 @@
-"""The test client on apps of every kind: a plain Chalice app, one with tables, one in a test."""
+"""The test client on various apps: a plain Chalice app, one with tables, one inside a test."""
 
 import importlib.util
 import json
@@ -28,7 +28,7 @@ from tests.support.projects import TABLE, write_project
 
 
 def load(project: Path) -> Any:
-    """A project's app, under a module name of its own."""
+    """Import a project's app under its own module name."""
     spec = importlib.util.spec_from_file_location(f"app_of_{project.name}", project / "app.py")
     assert spec is not None
     assert spec.loader is not None
@@ -59,8 +59,8 @@ def test_a_plain_app_answers_through_websocket_api(client: WebSocketClient) -> N
     assert alice.unread == []
 
 
-def test_the_second_test_with_one_app_is_as_the_first(client: WebSocketClient) -> None:
-    """Chalice keeps its client, and the endpoint in it, for the life of the app."""
+def test_a_second_test_with_the_same_app_works(client: WebSocketClient) -> None:
+    """Chalice keeps its client, with its endpoint, as long as the app exists."""
     for _ in range(2):
         with WebSocketClient(client.app) as other:
             alice = other.connect()
@@ -68,7 +68,7 @@ def test_the_second_test_with_one_app_is_as_the_first(client: WebSocketClient) -
             assert alice.receive() == "echo again"
 
 
-def test_a_client_that_names_a_real_endpoint_ends_here(client: WebSocketClient) -> None:
+def test_a_client_with_a_real_endpoint_is_redirected(client: WebSocketClient) -> None:
     alice = client.connect()
     alice.send_json({"post": "through boto3"})
     assert alice.receive() == "through boto3"
@@ -103,7 +103,7 @@ def test_a_refused_connection_raises_with_its_status(
     assert f"answered with {status}" in str(caught.value)
 
 
-def test_a_refusal_says_what_the_handler_raised(client: WebSocketClient) -> None:
+def test_a_refusal_names_the_handlers_exception(client: WebSocketClient) -> None:
     with pytest.raises(ConnectRefused, match=r"502 .*; the handler raised RuntimeError: told to"):
         client.connect(query="raise")
 
@@ -120,7 +120,7 @@ def test_query_headers_and_subprotocols_arrive(client: WebSocketClient) -> None:
     assert alice.receive_json()["requestContext"]["identity"]["userAgent"] == "probe"
 
 
-def test_error_frames_come_as_frames_and_the_connection_stays(client: WebSocketClient) -> None:
+def test_error_frames_are_frames_and_the_connection_stays_open(client: WebSocketClient) -> None:
     alice = client.connect()
     alice.send_json({"fail": None})
     assert alice.receive_json()["message"] == "Internal server error"
@@ -128,7 +128,7 @@ def test_error_frames_come_as_frames_and_the_connection_stays(client: WebSocketC
     assert alice.receive() == "echo still here"
 
 
-def test_what_is_missing_is_said_at_once_with_what_the_handler_raised(
+def test_a_missing_frame_is_an_immediate_error_with_the_handlers_exception(
     client: WebSocketClient,
 ) -> None:
     alice = client.connect(query={"nickname": "alice"})
@@ -145,7 +145,7 @@ def test_what_is_missing_is_said_at_once_with_what_the_handler_raised(
 @pytest.mark.parametrize(
     ("message", "code"), [(b"bytes", 1003), ("x" * 32769, 1009), ("é" * 16385, 1009)]
 )
-def test_what_api_gateway_does_not_take_closes_the_connection(
+def test_a_message_that_api_gateway_refuses_closes_the_connection(
     client: WebSocketClient, message: str | bytes, code: int
 ) -> None:
     alice = client.connect()
@@ -189,18 +189,18 @@ def test_a_handler_has_its_stages_environment_and_a_context(client: WebSocketCli
     assert context["aws_request_id"]
 
 
-def test_frames_that_nobody_received_are_named_when_the_test_ends(probe: Any) -> None:
+def test_unread_frames_are_listed_at_the_end_of_the_test(probe: Any) -> None:
     client = WebSocketClient(probe).__enter__()
     alice = client.connect()
     alice.send("one")
     with pytest.raises(UnreadFrames) as caught:
         client.__exit__(None, None, None)
     assert str(caught.value) == (
-        f"frames that nobody received:\n  client 1 ({alice.connection_id}): echo one"
+        f"frames that were not received:\n  client 1 ({alice.connection_id}): echo one"
     )
 
 
-def test_a_test_that_fails_keeps_its_own_error_with_the_unread_frames_beside(probe: Any) -> None:
+def test_a_failing_test_keeps_its_error_with_the_unread_frames_as_a_note(probe: Any) -> None:
     client = WebSocketClient(probe).__enter__()
     client.connect().send("one")
     error = RuntimeError("mine")
@@ -208,7 +208,7 @@ def test_a_test_that_fails_keeps_its_own_error_with_the_unread_frames_beside(pro
     assert "echo one" in error.__notes__[0]
 
 
-def test_everything_is_put_back(probe: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_everything_is_restored(probe: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_PROFILE", "mine")
     monkeypatch.setenv("PROBE_STAGE", "before")
     monkeypatch.delenv("AWS_REGION", raising=False)
@@ -220,7 +220,7 @@ def test_everything_is_put_back(probe: Any, monkeypatch: pytest.MonkeyPatch) -> 
     assert dict(os.environ) == before
 
 
-def test_without_a_test_client_calls_go_where_they_went(probe: Any) -> None:
+def test_without_a_test_client_calls_are_not_redirected(probe: Any) -> None:
     with WebSocketClient(probe):
         pass
     client = Session().create_client(
@@ -258,13 +258,13 @@ def test_without_a_message_handler_a_message_is_forbidden() -> None:
         assert alice.receive_json()["message"] == "Forbidden"
 
 
-def test_a_stage_that_is_not_there_is_named(probe: Any) -> None:
+def test_a_missing_stage_is_named(probe: Any) -> None:
     with pytest.raises(ProjectError, match="has no stage 'prod'"):
         WebSocketClient(probe, stage_name="prod")
 
 
 class Declared:
-    """A table of an app without a configuration: it is named after the app."""
+    """A table of an app without a configuration, named after the app."""
 
     @classmethod
     def __decanter__(cls) -> dict[str, Any]:
@@ -284,7 +284,7 @@ def app_in_a_test() -> Chalice:
     return app
 
 
-def test_an_app_within_a_test_has_its_tables_each_time_empty() -> None:
+def test_an_app_inside_a_test_starts_with_empty_tables() -> None:
     for _ in range(2):
         with WebSocketClient(app_in_a_test()) as client:
             dynamodb = boto3.client("dynamodb")
@@ -294,24 +294,24 @@ def test_an_app_within_a_test_has_its_tables_each_time_empty() -> None:
             assert dynamodb.scan(TableName="inline-ConnectionsTable")["Count"] == 1
 
 
-def test_the_folder_of_another_project_can_be_named(tmp_path: Path) -> None:
+def test_another_projects_folder_can_be_given(tmp_path: Path) -> None:
     with WebSocketClient(app_in_a_test(), project_dir=write_project(tmp_path / "p")) as client:
         assert os.environ["CONNECTIONS_TABLE"] == "pour-dev-connections"
         client.connect()
 
 
-def test_a_client_that_is_not_open_says_how_to_open_it(probe: Any) -> None:
+def test_the_error_of_a_closed_client_says_how_to_open_it(probe: Any) -> None:
     client = WebSocketClient(probe)
     with pytest.raises(RuntimeError, match="use `with WebSocketClient"):
         client.connect()
     with client:
         client.connect()
-    with pytest.raises(RuntimeError, match="it is not open"):
+    with pytest.raises(RuntimeError, match="is not open"):
         client.connect()
 
 
-def test_an_http_route_beside_it_posts_to_a_connection() -> None:
-    """Chalice's own client calls the route; what it posts arrives here."""
+def test_an_http_route_of_the_app_posts_to_a_connection() -> None:
+    """Chalice's own client calls the route; its post arrives here."""
     app = app_in_a_test()
 
     @app.route("/notify/{connection_id}", methods=["POST"])
@@ -327,7 +327,7 @@ def test_an_http_route_beside_it_posts_to_a_connection() -> None:
 
 
 @pytest.mark.parametrize("transport", ["botocore", "fast"])
-def test_every_transport_of_the_framework_ends_here(
+def test_every_transport_of_the_framework_is_redirected(
     transport: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DECANTER_TRANSPORT", transport)

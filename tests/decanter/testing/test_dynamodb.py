@@ -1,4 +1,4 @@
-"""The DynamoDB of tests through botocore, over a socket and without one."""
+"""The tests' DynamoDB through botocore, with and without a socket."""
 
 import sys
 from collections.abc import Iterator
@@ -51,7 +51,7 @@ def client_of(endpoint: str | None, region: str = REGION) -> Any:
     )
 
 
-def test_what_is_written_is_read(client: Any) -> None:
+def test_written_items_can_be_read(client: Any) -> None:
     item = {"k": {"S": "ü=&%"}, "n": {"N": "1.5"}, "list": {"L": [{"BOOL": True}, {"B": b"\xff"}]}}
     client.put_item(TableName="t", Item=item)
     assert client.get_item(TableName="t", Key={"k": {"S": "ü=&%"}})["Item"] == item
@@ -61,13 +61,13 @@ def test_what_is_written_is_read(client: Any) -> None:
 @pytest.mark.parametrize(
     "text", ["&Action=DeleteTable&", "Action=DeleteTable", "&Action=Nothing", "a=b&key=c"]
 )
-def test_what_a_text_says_is_not_done(client: Any, text: str) -> None:
+def test_a_text_is_not_executed(client: Any, text: str) -> None:
     item = {"k": {"S": text}, text: {"S": text}}
     client.put_item(TableName="t", Item=item)
     assert client.scan(TableName="t")["Items"] == [item]
 
 
-def test_what_moto_cannot_do_is_an_error_with_its_cause(
+def test_an_unsupported_operation_is_an_error_with_its_cause(
     client: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     moto.cache_clear()
@@ -103,7 +103,7 @@ def test_what_moto_cannot_do_is_an_error_with_its_cause(
         ),
     ],
 )
-def test_errors_are_those_of_dynamodb(client: Any, call: Any, code: str) -> None:
+def test_errors_are_as_in_dynamodb(client: Any, call: Any, code: str) -> None:
     with pytest.raises(ClientError) as caught:
         call(client)
     assert caught.value.response["Error"]["Code"] == code
@@ -138,7 +138,7 @@ class Games(Model):
         lambda: Games.get("a"),
     ],
 )
-def test_a_table_that_is_declared_nowhere_is_named_with_the_remedy(client: Any, call: Any) -> None:
+def test_an_undeclared_table_is_named_with_the_remedy(client: Any, call: Any) -> None:
     """Through the low-level client, the resource and PynamoDB; without keys or an endpoint."""
     with redirected("127.0.0.1:9", None), environment(local("http://127.0.0.1:9", None)):
         with pytest.raises((ClientError, PynamoDBException)) as caught:
@@ -147,8 +147,8 @@ def test_a_table_that_is_declared_nowhere_is_named_with_the_remedy(client: Any, 
         assert "ResourceNotFoundException" in str(caught.value)
 
 
-def test_a_test_may_create_the_table_that_is_declared_nowhere() -> None:
-    """PynamoDB asks if it is there, which is answered as ever."""
+def test_a_test_may_create_an_undeclared_table() -> None:
+    """PynamoDB checks if it exists, and gets DynamoDB's usual answer."""
     with redirected("127.0.0.1:9", None), environment(local("http://127.0.0.1:9", None)):
         assert not Games.exists()
         Games.create_table(billing_mode="PAY_PER_REQUEST")
@@ -157,25 +157,25 @@ def test_a_test_may_create_the_table_that_is_declared_nowhere() -> None:
         Games.delete_table()
 
 
-def test_a_statement_that_names_its_table_in_sql_is_answered_as_ever(client: Any) -> None:
+def test_a_partiql_statement_gets_dynamodbs_usual_answer(client: Any) -> None:
     with pytest.raises(ClientError, match=r"Requested resource not found$"):
         client.execute_statement(Statement="SELECT * FROM games")
 
 
-def test_what_dynamodb_refuses_is_one_line() -> None:
+def test_a_refusal_of_dynamodb_is_a_one_line_error() -> None:
     with pytest.raises(ServiceError, match=r"refuses DeleteTable: .*ResourceNotFoundException"):
         call_dynamodb("DeleteTable", TableName="nobody")
 
 
-def test_a_client_of_awss_own_endpoint_never_gets_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An app that makes its client at import knows nothing of the endpoints that are set later."""
+def test_a_client_with_awss_own_endpoint_is_redirected(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An app that creates its client at import does not use endpoints that are set later."""
     monkeypatch.delenv("AWS_ENDPOINT_URL_DYNAMODB", raising=False)
     client = client_of(None, region="eu-central-1")
     with redirected("127.0.0.1:9", dynamodb_netloc()):
         assert client.list_tables()["TableNames"] == []
 
 
-def test_a_client_with_an_endpoint_of_its_own_is_left_alone() -> None:
+def test_a_client_with_its_own_endpoint_is_not_redirected() -> None:
     client = client_of("http://127.0.0.1:9")
     with (
         redirected("127.0.0.1:9", dynamodb_netloc()),
@@ -184,13 +184,13 @@ def test_a_client_with_an_endpoint_of_its_own_is_left_alone() -> None:
         client.list_tables()
 
 
-def test_an_app_without_tables_may_call_another_dynamodb_here() -> None:
+def test_an_app_without_tables_may_call_another_local_dynamodb() -> None:
     client = client_of("http://127.0.0.1:9")
     with redirected("127.0.0.1:9", None), pytest.raises(EndpointConnectionError):
         client.list_tables()
 
 
-def test_where_moto_is_not_as_expected_its_server_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_with_an_unknown_moto_its_server_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "decanter.testing.handler", None)
     client = Client(application.__wrapped__())
     headers = {"X-Amz-Target": "DynamoDB_20120810.DescribeLimits"}

@@ -1,4 +1,4 @@
-"""The builders' events are what the gateway makes, with what a test sets."""
+"""The builders' events are equal to the gateway's, except values that a test sets."""
 
 import pytest
 from chalice.app import Chalice, WebsocketEvent
@@ -7,7 +7,7 @@ from chalice.test import Client
 from decanter.testing import connect_event, disconnect_event, message_event
 
 
-def test_a_connect_event_has_what_the_client_sends() -> None:
+def test_a_connect_event_has_the_clients_headers_and_query() -> None:
     event = connect_event(
         query={"a": ["1", "2"]}, headers={"X-Mine": "yes"}, subprotocols=["v1"], connectionId="Me"
     )
@@ -33,8 +33,8 @@ def test_a_disconnect_event_has_the_close() -> None:
     assert (context["disconnectStatusCode"], context["disconnectReason"]) == (4000, "bye")
 
 
-def test_chalices_own_client_takes_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")  # Chalice asks for one at each event
+def test_chalices_own_client_accepts_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")  # Chalice needs one at each event
     app = Chalice(app_name="own")
     app.experimental_feature_flags.update(["WEBSOCKETS"])
     bodies = []

@@ -22,20 +22,20 @@ def load_in_vain() -> None:
         raise ImportError
 
 
-def test_it_is_paused_and_goes_on_even_after_an_error() -> None:
+def test_it_is_paused_and_resumes_even_after_an_error() -> None:
     with pytest.raises(ImportError):
         load_in_vain()
     assert gc.isenabled()
 
 
-def test_who_has_switched_it_off_keeps_it_off() -> None:
+def test_a_disabled_collector_stays_disabled() -> None:
     gc.disable()
     with gc_paused():
         pass
     assert not gc.isenabled()
 
 
-def test_what_is_loaded_meanwhile_is_old_and_still_found_when_it_is_garbage() -> None:
+def test_objects_loaded_in_the_pause_are_old_and_still_collected() -> None:
     class Loaded:
         """Refers to itself."""
 

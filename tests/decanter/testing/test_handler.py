@@ -1,4 +1,4 @@
-"""moto's DynamoDB without its own set-up: a moto that names its methods otherwise fails here."""
+"""moto's DynamoDB without its own set-up; fails for a moto with other method names."""
 
 import json
 import sys
@@ -60,20 +60,20 @@ def handled(operation: str, arguments: dict[str, Any]) -> tuple[Handler, int]:
     return handler, status
 
 
-def test_what_an_app_calls_takes_none_of_motos_own_set_up() -> None:
+def test_an_apps_calls_do_not_run_motos_own_set_up() -> None:
     for operation, arguments in CALLS:
         handler, status = handled(operation, arguments)
         assert (operation, status) == (operation, 200)
         assert "current_account" not in vars(handler), operation
 
 
-def test_everybody_is_let_in_without_motos_iam(monkeypatch: pytest.MonkeyPatch) -> None:
-    """moto's own way to do so loads seventy modules: most of the time of the first call."""
+def test_every_caller_is_accepted_without_motos_iam(monkeypatch: pytest.MonkeyPatch) -> None:
+    """moto's own check loads seventy modules: most of the time of the first call."""
     monkeypatch.setitem(sys.modules, "moto.iam.access_control", None)
     assert handled("ListTables", {})[1] == 200
 
 
-def test_whatever_else_motos_code_reads_is_there() -> None:
+def test_other_attributes_of_moto_are_available() -> None:
     handler, _ = handled("ListTables", {})
     assert handler.current_account == ACCOUNT
     assert handler.region == REGION
@@ -81,7 +81,7 @@ def test_whatever_else_motos_code_reads_is_there() -> None:
         _ = handler.no_such_thing
 
 
-def test_motos_mocks_of_other_services_leave_the_tables_alone() -> None:
+def test_motos_mocks_of_other_services_do_not_affect_the_tables() -> None:
     call_dynamodb("CreateTable", **TABLE)
     with mock_aws():
         _, _, answer = respond("DynamoDB_20120810.ListTables", b"{}")

@@ -1,4 +1,4 @@
-"""Which hosts are this machine, and which are AWS's."""
+"""The hosts of this machine, and those of AWS."""
 
 import pytest
 from botocore.session import Session
@@ -16,7 +16,7 @@ OTHERS += ["localhost.example.org", "myaws", "", "128.0.0.1", "fe80::1%eth0"]
 
 
 @pytest.mark.parametrize("host", [*HERE, *AWS, *OTHERS])
-def test_a_host_is_one_of_the_three(host: str) -> None:
+def test_a_host_is_local_or_of_aws_or_neither(host: str) -> None:
     assert is_local(host) == (host in HERE)
     assert is_aws(host) == (host in AWS)
 
@@ -35,5 +35,5 @@ def test_the_domains_are_those_of_every_partition() -> None:
         ("\udcff", "\udcff"),
     ],
 )
-def test_a_name_is_as_it_is_looked_up(host: str | bytes, name: str) -> None:
+def test_a_name_is_normalised(host: str | bytes, name: str) -> None:
     assert normal(host) == name

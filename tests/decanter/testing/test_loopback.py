@@ -1,4 +1,4 @@
-"""What listens while tests run."""
+"""The servers that listen during tests."""
 
 import http.client
 import json
@@ -16,7 +16,7 @@ def test_each_is_started_once() -> None:
     assert management_server() is management_server()
 
 
-def test_connections_of_nobody_are_forbidden() -> None:
+def test_unknown_connections_are_forbidden() -> None:
     url = f"http://{management_server().netloc}/api/@connections/x"
     with pytest.raises(urllib.error.HTTPError) as caught, urllib.request.urlopen(url):
         pass
@@ -27,14 +27,14 @@ def test_connections_of_nobody_are_forbidden() -> None:
 @pytest.mark.parametrize(
     ("headers", "message"),
     [
-        ({"Host": "evil.example:{port}"}, "Host evil.example:{port} is not served"),
-        ({"Host": "127.0.0.1"}, "Host 127.0.0.1 is not served"),
+        ({"Host": "evil.example:{port}"}, "Host evil.example:{port} is not accepted"),
+        ({"Host": "127.0.0.1"}, "Host 127.0.0.1 is not accepted"),
         ({"Origin": "null"}, "a page from null may not call @connections"),
-        ({"Host": "localhost:{port}"}, "Forbidden"),  # as nobody has the id that it asks for
+        ({"Host": "localhost:{port}"}, "Forbidden"),  # no client has this id
     ],
 )
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
-def test_what_a_page_sends_reaches_no_client(
+def test_requests_of_a_page_reach_no_client(
     headers: dict[str, str], message: str, method: str
 ) -> None:
     port = management_server().server_port

@@ -32,11 +32,11 @@ def test_the_app_is_app_py_of_the_project_and_unread_frames_fail_a_test(tmp_path
     (tmp_path / "test_bare.py").write_text(TESTS.format(fixture="", answer="bare got x"))
     output = run_pytest(tmp_path, "--rootdir", ".").stdout
     assert "2 passed, 1 error" in output
-    assert "frames that nobody received:" in output
+    assert "frames that were not received:" in output
     assert "bare got y" in output
 
 
-def test_another_app_may_be_named(tmp_path: Path) -> None:
+def test_another_app_may_be_chosen(tmp_path: Path) -> None:
     source = (PROJECTS / "bare" / "app.py").read_text().replace("bare got", "other got")
     (tmp_path / "other.py").write_text(source)
     fixture = "import other\n@pytest.fixture\ndef chalice_app():\n    return other.app\n"
@@ -44,7 +44,7 @@ def test_another_app_may_be_named(tmp_path: Path) -> None:
     assert "2 passed, 1 error" in run_pytest(tmp_path, "--rootdir", ".").stdout
 
 
-def test_a_project_that_asks_for_nothing_loads_nothing() -> None:
+def test_a_project_that_uses_no_fixture_loads_nothing() -> None:
     heavy = ("botocore", "chalice", "moto", "websockets", "werkzeug")
     source = f"""
 import sys
@@ -57,7 +57,7 @@ print([name for name in {heavy} if name in sys.modules])
     assert (done.stdout, done.stderr) == ("[]\n", "")
 
 
-def test_every_name_of_the_package_is_there() -> None:
+def test_every_name_of_the_package_exists() -> None:
     assert all(getattr(decanter.testing, name) for name in decanter.testing.__all__)
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = decanter.testing.nothing

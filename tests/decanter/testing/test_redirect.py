@@ -1,4 +1,4 @@
-"""Where botocore's calls go: to a mock, to the test client, to this machine, or nowhere."""
+"""The target of botocore's calls: a mock, the test client, this machine, or none."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -34,7 +34,7 @@ def _credentials() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("retries", ["legacy", "standard", "adaptive"])
-def test_a_refused_call_is_tried_once(retries: str) -> None:
+def test_a_refused_call_is_not_retried(retries: str) -> None:
     config = boto3.session.Config(retries={"mode": retries, "max_attempts": 5})
     client = boto3.client("sts", config=config)
     tries: list[str] = []
@@ -43,8 +43,8 @@ def test_a_refused_call_is_tried_once(retries: str) -> None:
         client.get_caller_identity()
     assert len(tries) == 1
     assert str(caught.value) == (
-        "STS GetCallerIdentity to sts.us-east-1.amazonaws.com is refused: a test's calls to AWS "
-        "stay on this machine. Mock it with moto's mock_aws or botocore's Stubber, or let it out: "
+        "STS GetCallerIdentity to sts.us-east-1.amazonaws.com was refused: a test's calls to AWS "
+        "stay on this machine. Mock it with moto's mock_aws or botocore's Stubber, or allow it: "
         "with decanter.testing.aws_allowed('sts.us-east-1.amazonaws.com')"
     )
 
@@ -62,8 +62,8 @@ def test_mocks_and_stubs_answer_first() -> None:
             boto3.client("s3").list_buckets()
 
 
-def test_the_tables_of_an_app_are_not_those_of_a_mock() -> None:
-    """In the midst of `mock_aws`, for a client that knows AWS's endpoint alone."""
+def test_an_apps_tables_are_not_those_of_a_mock() -> None:
+    """Inside `mock_aws`, for a client that only knows AWS's endpoint."""
     with mock_aws():
         client = boto3.client("dynamodb")
         client.create_table(**TABLE)
@@ -72,7 +72,7 @@ def test_the_tables_of_an_app_are_not_those_of_a_mock() -> None:
         assert client.list_tables()["TableNames"] == ["mocked"]
 
 
-def test_a_mock_has_the_tables_of_an_app_that_declares_none() -> None:
+def test_a_mock_may_provide_tables_that_the_app_does_not_declare() -> None:
     with redirected(MANAGEMENT, None):
         client = boto3.client("dynamodb")
         with mock_aws():
@@ -91,12 +91,12 @@ def test_a_service_on_this_machine_is_called(service: str) -> None:
         getattr(client, call)()
 
 
-def test_what_is_allowed_still_ends_in_the_test_client() -> None:
+def test_allowed_calls_are_still_redirected_to_the_test_client() -> None:
     with aws_allowed(), redirected(MANAGEMENT, dynamodb_netloc()):
         assert boto3.client("dynamodb").list_tables()["TableNames"] == []
 
 
-def test_streams_are_no_tables() -> None:
+def test_streams_are_not_tables() -> None:
     with (
         redirected(MANAGEMENT, dynamodb_netloc()),
         pytest.raises(CallRefused, match=r"^DynamoDB Streams ListStreams to streams\.dynamodb\."),
@@ -104,8 +104,8 @@ def test_streams_are_no_tables() -> None:
         boto3.client("dynamodbstreams").list_streams()
 
 
-def test_credentials_of_a_machine_are_not_there_and_those_of_a_container_refused() -> None:
-    """boto3 goes on without the first, as on every machine that is not AWS's."""
+def test_instance_credentials_are_missing_and_container_credentials_refused() -> None:
+    """boto3 continues without the first, as on every machine outside AWS."""
     with blocked():
         metadata = InstanceMetadataFetcher(env={}, timeout=0.1)
         assert metadata.retrieve_iam_role_credentials() == {}
@@ -113,7 +113,7 @@ def test_credentials_of_a_machine_are_not_there_and_those_of_a_container_refused
             ContainerMetadataFetcher().retrieve_uri("/role")
 
 
-def test_this_machine_is_called_without_a_clients_proxy() -> None:
+def test_this_machine_is_called_without_a_proxy() -> None:
     proxies = {"http": "http://127.0.0.1:9"}
     session = URLLib3Session(proxies=proxies)
     request = AWSRequest("GET", f"http://{management_server().netloc}/").prepare()

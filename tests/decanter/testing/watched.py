@@ -1,6 +1,6 @@
-"""A pytest of its own whose connections are watched: what gets past the block is written down.
+"""A separate pytest run whose connections are watched: those that pass the block are recorded.
 
-Nothing leaves the machine in any case: what the watch writes down, it stops.
+The watch stops every connection that it records, so nothing leaves the machine in any case.
 """
 
 import subprocess
@@ -11,7 +11,7 @@ from subprocess import CompletedProcess
 from tests.support.projects import clean_environment
 from tests.support.pytests import run_pytest
 
-# The documentation's example keys: they look as real ones do.
+# The documentation's example keys: they have the form of real ones.
 KEYS = {
     "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
     "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
@@ -62,11 +62,11 @@ def message(event):
 
 
 class Watched:
-    """A project whose app has a table that is declared nowhere.
+    """A project whose app has a table without a declaration.
 
     Args:
-        folder: an empty one.
-        configured: if it has Chalice's configuration.
+        folder: an empty folder.
+        configured: whether it has Chalice's configuration.
     """
 
     def __init__(self, folder: Path, *, configured: bool = True) -> None:
@@ -101,6 +101,6 @@ class Watched:
 
     @property
     def left(self) -> list[str]:
-        """The hosts that a connection was begun to, besides this machine."""
+        """Return the hosts of all started connections, except this machine."""
         path = self._folder / "left.txt"
         return path.read_text().split() if path.exists() else []

@@ -1,4 +1,4 @@
-"""`decanter verify` against the local gateway, against a plain echo server, and against nothing."""
+"""`decanter verify` against the local gateway, a plain echo server, and no server."""
 
 import json
 import signal
@@ -30,7 +30,7 @@ def verify(*arguments: str) -> int:
 
 @pytest.fixture(name="echo", scope="module")
 def _echo() -> Iterator[str]:
-    """A server that sends back what it gets, as the `websockets` library makes one."""
+    """An echo server, made with the `websockets` library."""
 
     def handler(connection: ServerConnection) -> None:
         for message in connection:
@@ -48,7 +48,7 @@ def _echo() -> Iterator[str]:
         thread.join()
 
 
-def test_the_local_gateway_with_this_app_keeps_every_rule(capsys: Captured) -> None:
+def test_the_local_gateway_with_this_app_follows_every_rule(capsys: Captured) -> None:
     with running_gateway(ROOT, "--no-reload") as it:
         arguments = ["--url", it.url, "--management-endpoint", it.management_url]
         status = verify(*arguments, "--format", "json")
@@ -58,8 +58,8 @@ def test_the_local_gateway_with_this_app_keeps_every_rule(capsys: Captured) -> N
     assert len(report["rules"]) == len([*service.RULES, *gateway.RULES, *management.RULES])
 
 
-def test_an_echo_server_fails_where_it_should_and_only_there(echo: str, capsys: Captured) -> None:
-    """What takes a broadcast is left out; the gateway's own rules are looked at all the same."""
+def test_an_echo_server_fails_the_expected_rules_only(echo: str, capsys: Captured) -> None:
+    """Rules that need a broadcast are left out; the gateway's own rules are still checked."""
     assert main(["verify", "--timeout", "0.3", "--url", echo, "--format", "json"]) == 1
     report = json.loads(capsys.readouterr().out)
     seen = {rule["title"]: rule["seen"] for rule in report["rules"] if not rule["holds"]}
@@ -75,8 +75,8 @@ def test_an_echo_server_fails_where_it_should_and_only_there(echo: str, capsys: 
     assert len(report["rules"]) + len(omitted) == len([*service.RULES, *gateway.RULES])
 
 
-def test_each_rule_is_told_as_it_is_looked_at(echo: str, capsys: Captured) -> None:
-    """Beside a report of another format on standard error, so that this can go into a file."""
+def test_each_rule_is_shown_as_it_is_checked(echo: str, capsys: Captured) -> None:
+    """On standard error for reports of other formats, so that these can go into a file."""
     assert main(["verify", "--timeout", "0.5", "--url", echo]) == 1
     text = capsys.readouterr()
     main(["verify", "--timeout", "0.5", "--url", echo, "--format", "json"])
@@ -85,17 +85,17 @@ def test_each_rule_is_told_as_it_is_looked_at(echo: str, capsys: Captured) -> No
     assert text.err == ""
     assert lines[1].endswith("saw no broadcast")
     assert lines[2].startswith(
-        "      no broadcast came, so the 12 rules that take one are left out: "
+        "      no broadcast came, so the 12 rules that need one are left out: "
     )
     assert lines[1:20] == told[1:20]
     assert lines[-1].endswith("hold, 12 left out (no broadcast came)")
 
 
 def quiet(line: str) -> None:
-    """Shows nothing."""
+    """Print nothing."""
 
 
-def test_ctrl_c_leaves_what_was_seen_so_far() -> None:
+def test_ctrl_c_keeps_the_results_so_far() -> None:
     def stop(endpoint: Endpoint) -> str:
         raise KeyboardInterrupt
 
@@ -114,7 +114,7 @@ def test_ctrl_c_leaves_what_was_seen_so_far() -> None:
 
 
 def test_an_interrupted_run_ends_quietly(echo: str) -> None:
-    """While it waits for a close that does not come."""
+    """During the wait for a close that does not come."""
     with subprocess.Popen(
         [sys.executable, "-m", "decanter", "verify", "--timeout", "60", "--url", echo],
         stdout=subprocess.PIPE,
@@ -138,19 +138,19 @@ def test_the_report_can_be_markdown(echo: str, capsys: Captured) -> None:
 
 
 def on(path: str, scheme: str = "ws") -> Callable[[str], str]:
-    """The URL of another path on a server, or of another scheme."""
+    """Return the URL of another path on a server, or of another scheme."""
     return lambda url: url.replace("ws", scheme, 1).replace("/v1", path)
 
 
 @pytest.mark.parametrize(
     ("url", "line"),
     [
-        (on("/refused?token=secret"), "{}/refused refuses the connection with HTTP 401: give the"),
+        (on("/refused?token=secret"), "{}/refused refuses the connection with HTTP 401: use the"),
         (on("/v1", "wss"), "cannot connect to {}/v1: [SSL: "),
     ],
     ids=["status", "TLS"],
 )
-def test_a_server_that_does_not_let_us_in_is_one_line(
+def test_a_server_that_refuses_the_connection_is_a_one_line_error(
     url: Callable[[str], str], line: str, echo: str, capsys: Captured
 ) -> None:
     asked = url(echo)
@@ -174,7 +174,9 @@ def test_a_server_that_does_not_let_us_in_is_one_line(
         (["--url", "ws://x/v1", "--timeout", "0"], "--timeout must be above 0, not 0"),
     ],
 )
-def test_a_mistake_is_one_line(arguments: list[str], line: str, capsys: Captured) -> None:
+def test_an_invalid_argument_is_a_one_line_error(
+    arguments: list[str], line: str, capsys: Captured
+) -> None:
     assert verify(*arguments) == 2
     error = capsys.readouterr().err
     assert error.startswith(f"decanter: error: {line}")
@@ -182,7 +184,7 @@ def test_a_mistake_is_one_line(arguments: list[str], line: str, capsys: Captured
 
 
 @pytest.mark.parametrize("with_management", [False, True])
-def test_each_rule_is_looked_at_or_said_not_to_be(with_management: bool) -> None:
+def test_each_rule_is_checked_or_listed_as_unchecked(with_management: bool) -> None:
     rules = [*service.RULES, *gateway.RULES, *(management.RULES if with_management else ())]
     looked_at = {number for rule in rules for number in rule.numbers}
     left = [number for gap in gaps(rules) for number in gap.numbers]
