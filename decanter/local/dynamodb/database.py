@@ -1,4 +1,4 @@
-"""The DynamoDB that the handlers use: the embedded one, or one that the user runs."""
+"""The DynamoDB for the handlers: the embedded one, or one that the user runs."""
 
 import asyncio
 import functools
@@ -16,13 +16,13 @@ READ_BYTES = 64 * 1024
 
 
 class Database:
-    """A DynamoDB for as long as the context lasts.
+    """A DynamoDB; a context manager.
 
     Args:
-        region: where its tables are taken to be.
+        region: the region of its tables.
         given: the URL of the user's own; None starts the embedded one.
-        faults: what goes wrong in the embedded one.
-        allow_hosts: the hosts that the embedded one answers for besides its own.
+        faults: the faults of the embedded one.
+        allow_hosts: the hosts that the embedded one accepts besides its own.
     """
 
     def __init__(
@@ -48,17 +48,17 @@ class Database:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """End it, if it is ours."""
+        """Stop the embedded one."""
         self._stack.close()
 
     @property
     def is_embedded(self) -> bool:
-        """Whether it is ours."""
+        """True for the embedded one."""
         return self._given is None
 
     @property
     def url(self) -> str:
-        """Where it is; ours listens, and keeps callers waiting until it answers.
+        """Return its URL. The embedded one already listens, and callers wait until it answers.
 
         Raises:
             ServiceError: it does not start.
@@ -66,7 +66,7 @@ class Database:
         return self._embedded.address if self._given is None else self._given
 
     async def create_tables(self, tables: Iterable[Table]) -> list[str]:
-        """Make sure that the tables are there, once it answers; those made before still are.
+        """Wait until it answers, and create the missing tables; earlier ones are kept.
 
         Returns:
             Their names.
@@ -84,9 +84,9 @@ class Database:
         return [table.name for table in wanted]
 
     def follow_reports(self, note: Callable[..., object]) -> None:
-        """From now on count the faults that strike there and pass its notes on.
+        """From now on, count the faults that apply there and forward its notes.
 
-        The embedded one has to answer already.
+        The embedded one must already answer.
 
         Args:
             note: called with the text and, by name, `error` and `detail`.

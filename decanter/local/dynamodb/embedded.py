@@ -1,4 +1,4 @@
-"""What the handlers find beside the gateway: DynamoDB, with the project's tables in it."""
+"""The embedded DynamoDB's process, and the creation of the project's tables."""
 
 import json
 import os
@@ -25,19 +25,19 @@ DATABASE = Path(__file__).with_name("server.py")
 START_SECONDS = 60
 STOP_SECONDS = 1
 
-# What signs a call where the user has nothing: local services check no signature.
+# Credentials if the user has none: local services check no signature.
 DUMMY_CREDENTIALS = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
 
 
 def local_region(environ: Mapping[str, str] = os.environ) -> str:
-    """The region that local resources are taken to be in."""
+    """Return the region of local resources."""
     return environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or "us-east-1"
 
 
 def local_credentials(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """The variables that sign calls to local services: the user's own where they are set.
+    """Return the variables for calls to local services: the user's own credentials if set.
 
-    A DynamoDB that keeps tables by access key has to see the same one from everybody.
+    A DynamoDB that keeps tables by access key must see the same key from all callers.
     """
     if not all(environ.get(name) for name in DUMMY_CREDENTIALS):
         return DUMMY_CREDENTIALS.copy()
@@ -47,12 +47,12 @@ def local_credentials(environ: Mapping[str, str] = os.environ) -> dict[str, str]
 class EmbeddedDynamoDB:
     """moto's DynamoDB in a process of its own; a context manager.
 
-    It has the same tables for every region and account, and is good to about a thousand rows.
-    It ends with this process, however this process ends.
+    It has the same tables for every region and account, and is fast enough for about a thousand
+    rows. It ends with this process, however this process ends.
 
     Args:
         region: the region in its tables' ARNs.
-        allow_hosts: the hosts that it answers for besides its own.
+        allow_hosts: the hosts that it accepts besides its own.
     """
 
     def __init__(self, region: str = "us-east-1", allow_hosts: Iterable[str] = ()) -> None:
@@ -60,19 +60,19 @@ class EmbeddedDynamoDB:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start the process and return at once: `endpoint` waits until it answers."""
+        """Start the process and return at once; `endpoint` waits until it answers."""
         self._process = subprocess.Popen(
             [sys.executable, "-P", str(DATABASE), *self._arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            bufsize=0,  # a line is read when it is there: none waits in a buffer of ours
+            bufsize=0,  # unbuffered: no line may wait in a buffer of ours
             # Ctrl-C ends the handlers first: they may still want to write.
             start_new_session=True,
         )
 
     @cached_property
     def address(self) -> str:
-        """Its URL, as soon as it listens; calls wait until it answers.
+        """Return its URL once it listens; calls wait until it answers.
 
         Raises:
             ServiceError: it does not start.
@@ -81,7 +81,7 @@ class EmbeddedDynamoDB:
 
     @cached_property
     def endpoint(self) -> str:
-        """Its URL; waits until it answers.
+        """Return its URL once it answers.
 
         Raises:
             ServiceError: it does not start.
@@ -92,33 +92,33 @@ class EmbeddedDynamoDB:
 
     @property
     def reports(self) -> IO[bytes]:
-        """Once it answers: what it reports, a JSON object a line; reading does not block."""
+        """Return its reports, a JSON object a line, once it answers; reading does not block."""
         assert self._process is not None
         assert self._process.stdout is not None
         os.set_blocking(self._process.stdout.fileno(), False)
         return self._process.stdout
 
     def tell(self, command: Mapping[str, Any]) -> None:
-        """Pass on what `Faults` relays."""
+        """Forward a message of `Faults`."""
         if self._process is not None and self._process.stdin is not None:
-            with suppress(BrokenPipeError):  # it has ended: its callers will say so
+            with suppress(BrokenPipeError):  # it has ended, and its callers get errors
                 self._process.stdin.write(json.dumps(command).encode() + b"\n")
 
     def _line(self, is_expected: Callable[[str], bool]) -> str:
         if self._process is None or self._process.stdout is None:
-            raise ServiceError("the embedded DynamoDB is not started")
+            raise ServiceError("the embedded DynamoDB has not been started")
         ready, _, _ = select.select([self._process.stdout], [], [], START_SECONDS)
         line = self._process.stdout.readline().decode().strip() if ready else "it does not answer"
         if not is_expected(line):
             self.stop()
             raise ServiceError(
                 f"the embedded DynamoDB does not start: {line or 'it ended'}: "
-                "pip install 'moto[dynamodb]' flask flask-cors, or give --dynamodb-endpoint"
+                "pip install 'moto[dynamodb]' flask flask-cors, or use --dynamodb-endpoint"
             )
         return line
 
     def stop(self) -> None:
-        """End the process, within a second; once more is no mistake."""
+        """End the process, within a second; a second call does nothing."""
         process, self._process = self._process, None
         if process is None:
             return
@@ -151,13 +151,13 @@ def create_tables(
     region: str,
     environ: Mapping[str, str] = os.environ,
 ) -> list[str]:
-    """Create the tables that are not there yet.
+    """Create the tables that do not exist yet.
 
     Args:
         endpoint: the DynamoDB's URL.
-        tables: the template's, or the declared ones where there is no template.
-        region: what calls are signed for.
-        environ: where credentials are looked up.
+        tables: the template's, or the declared ones without a template.
+        region: the region that calls are signed for.
+        environ: the environment with the credentials.
 
     Returns:
         The names of all tables.

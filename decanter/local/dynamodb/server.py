@@ -1,13 +1,12 @@
-"""The embedded DynamoDB: moto's, in a process of its own that ends when its parent does.
+"""The embedded DynamoDB: moto's, in a process of its own that ends when its parent ends.
 
-This file is run by path, `python -P server.py REGION [HOST …]`. On standard output it writes its
-port as soon as it listens, `ready` once it answers, and then a JSON object a line: a fault that has
-struck, or a note for the developer. From standard input it reads what faults there are, a JSON
-object a line, and ends when that ends: an operating system closes a pipe however the other end
-died.
+This file is run by path, `python -P server.py REGION [HOST …]`. To standard output it writes its
+port as soon as it listens, `ready` once it answers, and then a JSON object a line: a fault that was
+applied, or a note for the developer. From standard input it reads the faults, a JSON object a line.
+It ends at the end of standard input: the system closes the pipe however the parent ended.
 
-Only programs are answered. A web page can send requests here too, but not without `Origin` or, if
-it has rebound its own name to this machine, without that name in `Host`.
+Only programs are answered. A web page can send requests here too, but always with `Origin` or, if
+it has rebound its own name to this machine, with that name in `Host`.
 """
 
 import importlib.util
@@ -35,15 +34,15 @@ MAX_BODY_BYTES = 16 * 1024 * 1024
 """The largest request that DynamoDB takes."""
 
 BODY_SECONDS = 10.0
-"""How long a client may take to send the body that it has announced."""
+"""The limit for a client to send the body that it has announced, in seconds."""
 
 LINGER_SECONDS = 2.0
-"""How long a client may go on sending after its request was refused."""
+"""The limit for a client to continue sending after its request was refused, in seconds."""
 
 MOST_NOTES = 100
 SHOWN_CHARACTERS = 500
 SHOWN_FRAMES = 6
-"""Of a traceback; those before are Flask's."""
+"""The frames of a traceback that are shown; earlier ones are Flask's."""
 
 INTERNAL = "com.amazonaws.dynamodb.v20120810#InternalServerError"
 THROTTLED = "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException"
@@ -52,28 +51,28 @@ MALFORMED = "com.amazon.coral.service#SerializationException"
 MISSING = "#ResourceNotFoundException"
 UNKNOWN = "com.amazon.coral.service#UnknownOperationException"
 
-REMEDY = "a DynamoDB Local can: name it with --dynamodb-endpoint URL"
+REMEDY = "DynamoDB Local can: use it with --dynamodb-endpoint URL"
 HINT = (
     "in the embedded DynamoDB: create it at http://127.0.0.1:{port}, with your own script and "
-    "AWS_ENDPOINT_URL_DYNAMODB, or name another DynamoDB with --dynamodb-endpoint URL"
+    "AWS_ENDPOINT_URL_DYNAMODB, or use another DynamoDB with --dynamodb-endpoint URL"
 )
 TARGET = re.compile(r"DynamoDB_20120810\.(\w+)")
-# moto's own words for an operation that it does not have.
+# moto's error text for an operation that it does not have.
 NO_OPERATION = re.compile(r"The \w+ action has not been implemented")
 KEPT_HEADERS = {"content-type", "x-amzn-requestid", "x-amz-crc32"}
 
 
 def error(status: int, kind: str, message: str) -> Answer:
-    """An error as DynamoDB answers it."""
+    """Return an error in DynamoDB's form."""
     body = json.dumps({"__type": kind, "message": message}).encode()
     return status, {"Content-Type": "application/x-amz-json-1.0"}, body
 
 
 class Notes:
-    """Passes notes on, each once: a client may repeat its mistake without end.
+    """Forwards notes, each once: a client may repeat its mistake many times.
 
     Args:
-        tell: called with a line, and with what is shown below it, such as a traceback.
+        tell: called with a line, and with details below it, such as a traceback.
     """
 
     def __init__(self, tell: Callable[[str, str], object]) -> None:
@@ -82,7 +81,7 @@ class Notes:
         self._lock = threading.Lock()
 
     def once(self, key: str, line: str, detail: str = "") -> None:
-        """Pass a note on, unless one with this key was."""
+        """Forward a note, unless one with this key was forwarded before."""
         with self._lock:
             if key not in self._seen and len(self._seen) < MOST_NOTES:
                 self._seen.add(key)
@@ -92,14 +91,14 @@ class Notes:
 class Moto:
     """moto's DynamoDB as a function.
 
-    By itself moto keeps tables by the region that a call is signed for. Here each call is passed
-    on with one and the same signature, so there is one set of tables for all.
+    moto keeps tables by the region that a call is signed for. Here each call is forwarded with the
+    same signature, so that there is one set of tables for all.
 
     Args:
         application: moto's DynamoDB, a WSGI application; None until it is loaded.
         region: the region in the tables' ARNs.
-        notes: told which operations moto cannot do.
-        hint: what the answer to a call on a missing table adds, after "There is no table NAME".
+        notes: called with the operations that moto does not support.
+        hint: the end of the error about a missing table, after "There is no table NAME".
     """
 
     def __init__(self, application: Any, region: str, notes: Notes, hint: str = "here") -> None:
@@ -120,7 +119,7 @@ class Moto:
             return error(400, MALFORMED, "the request's body is not a JSON object")
         match = TARGET.fullmatch(target)
         if match is None:
-            return self._cannot(target, "only calls of DynamoDB_20120810 are answered")
+            return self._cannot(target, "it supports only DynamoDB_20120810")
         try:
             return self._answer(match[1], body)
         except Exception as failure:  # noqa: BLE001 - moto's; the client must get an answer
@@ -138,7 +137,7 @@ class Moto:
         return status, headers, answer
 
     def _missing(self, call: Mapping[str, Any]) -> str:
-        """Name the tables of a call that are not there."""
+        """Return the missing tables of a call."""
         names = [name for name in table_names(call) if not self._has_table(name)]
         return " and ".join(map(repr, names))
 
@@ -148,7 +147,8 @@ class Moto:
     def _call(self, operation: str, body: bytes) -> Answer:
         environ: dict[str, Any] = {
             "REQUEST_METHOD": "POST",
-            # Without a query moto reads the body as one: text in an item could name an operation.
+            # Without a query string, moto reads the body as one: text in an item could name an
+            # operation.
             "QUERY_STRING": f"Action={operation}",
             "HTTP_X_AMZ_TARGET": f"DynamoDB_20120810.{operation}",
             "HTTP_AUTHORIZATION": self._signature,
@@ -167,7 +167,7 @@ class Moto:
         return int(status.partition(" ")[0]), kept, answered
 
     def _cannot(self, operation: str, cause: str) -> Answer:
-        """Answer at once: an SDK does not try this error again."""
+        """Answer at once, with an error that SDKs do not retry."""
         line = f"the embedded DynamoDB cannot do {operation[:SHOWN_CHARACTERS]}: {cause}; {REMEDY}"
         self.notes.once(operation, line)
         return error(400, UNKNOWN, line)
@@ -182,12 +182,12 @@ class Moto:
 
 
 class Server(ThreadingHTTPServer):
-    """A thread a connection, on a free port of the loopback interface.
+    """A thread for each connection, on a free port of the loopback interface.
 
     Args:
-        application: moto's DynamoDB; None until it is loaded: who connects earlier waits.
-        region: the one region whose tables there are.
-        allow_hosts: the values of `Host` that it answers besides its own.
+        application: moto's DynamoDB; None until it is loaded: earlier callers wait.
+        region: the region of the tables.
+        allow_hosts: the values of `Host` that it accepts besides its own.
     """
 
     request_queue_size = 128
@@ -204,23 +204,25 @@ class Server(ThreadingHTTPServer):
         self._striking = threading.Lock()
 
     def refusal(self, headers: Any) -> Answer | None:
-        """Refuse what no SDK sends; None for an SDK's request."""
+        """Refuse a request that no SDK sends; None for an SDK's request."""
         host = ", ".join(headers.get_all("Host", []))
         if not self._hosts.serve(host):
             return self._denied(host, self._hosts.refusal(host))
         if origin := headers.get("Origin"):
             origin = origin[:SHOWN_CHARACTERS]
-            return self._denied(origin, f"a page of {origin} may not call DynamoDB")
+            return self._denied(origin, f"a page from {origin} may not call DynamoDB")
         if not headers.get("X-Amz-Target"):
-            return error(400, UNKNOWN, "the request has no X-Amz-Target: only SDKs are answered")
+            return error(
+                400, UNKNOWN, "the request has no X-Amz-Target: only requests of SDKs are accepted"
+            )
         return None
 
     def _denied(self, who: str, why: str) -> Answer:
-        self.moto.notes.once(who, f"the embedded DynamoDB refuses a request: {why}")
+        self.moto.notes.once(who, f"the embedded DynamoDB refused a request: {why}")
         return error(403, DENIED, why)
 
     def strike(self) -> Any:
-        """The fault that strikes one call, or None."""
+        """Return the fault that applies to one call, or None."""
         with self._striking:
             active = self.faults.take("dynamodb")
             if active is None:
@@ -229,21 +231,21 @@ class Server(ThreadingHTTPServer):
             return active.fault
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Report what went wrong, unless it is only that a client has gone."""
+        """Report an error, unless the client has just disconnected."""
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
 
 
 class Handler(BaseHTTPRequestHandler):
-    """HTTP/1.1 with keep-alive in front of moto; of its methods there is POST alone.
+    """HTTP/1.1 with keep-alive in front of moto, only for POST.
 
-    Werkzeug's own server closes the connection after each response. Keeping it open was measured
-    to answer a PutItem in about a fifth less time, and eight clients at once in a third less.
+    Werkzeug's own server closes the connection after each response. With open connections, a
+    PutItem took about a fifth less time, and eight clients at once a third less, as measured.
     """
 
     server: Server
     protocol_version = "HTTP/1.1"
-    # Head and body of a response leave in one segment, without waiting for an acknowledgement.
+    # Send head and body of a response in one segment, without waiting for an acknowledgement.
     disable_nagle_algorithm = True
     wbufsize = -1
 
@@ -263,7 +265,7 @@ class Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         if fault is not None and fault.action == "throttle":
-            text = "More than the provisioned throughput of the table: a fault that was asked for."
+            text = "The table's provisioned throughput was exceeded: an injected fault."
             self._send(*error(400, THROTTLED, text))
             return
         if fault is not None:
@@ -274,7 +276,7 @@ class Handler(BaseHTTPRequestHandler):
         """Read the body.
 
         Raises:
-            ValueError: it is not as the headers say, or as DynamoDB takes it.
+            ValueError: it does not match the headers, or DynamoDB does not accept it.
         """
         if "Transfer-Encoding" in self.headers:
             raise ValueError("a request needs a Content-Length, not a Transfer-Encoding")
@@ -295,7 +297,7 @@ class Handler(BaseHTTPRequestHandler):
         return body
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """Refuse what http.server cannot read, or has no method for."""
+        """Refuse a request that http.server cannot read, or whose method it does not have."""
         self._end(error(code, MALFORMED, message or self.responses[code][0]))
 
     def _end(self, answer: Answer) -> None:
@@ -303,7 +305,7 @@ class Handler(BaseHTTPRequestHandler):
         self.close_connection = True
         self._send(*answer)
         self.wfile.flush()
-        # Closing while data is unread would reset the connection, and the answer be lost.
+        # Closing with unread data would reset the connection, and the answer would be lost.
         until = time.monotonic() + LINGER_SECONDS
         with suppress(OSError):
             self.connection.shutdown(socket.SHUT_WR)
@@ -323,7 +325,7 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(content)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - http.server's name
-        """Say nothing of the calls."""
+        """Print nothing about calls."""
 
 
 def is_object(body: bytes) -> bool:
@@ -335,7 +337,7 @@ def is_object(body: bytes) -> bool:
 
 
 def table_names(call: Mapping[str, Any]) -> list[str]:
-    """Return the tables that a call names, those of its batch or transaction too."""
+    """Return the tables that a call names, including its batch or transaction."""
     actions = [action for each in call.get("TransactItems", ()) for action in each.values()]
     named = [each["TableName"] for each in [call, *actions] if "TableName" in each]
     return sorted({*named, *call.get("RequestItems", ())})
@@ -347,7 +349,7 @@ def to_standard_error(line: str, detail: str) -> None:
 
 
 def load(name: str) -> ModuleType:
-    """Load a file of `decanter` by its path: nothing of ours is on a script's `sys.path`."""
+    """Load a file of `decanter` by its path: a script's `sys.path` has no module of ours."""
     path = Path(__file__).parents[2] / f"{name}.py"
     spec = importlib.util.spec_from_file_location(f"decanter_{path.stem}", path)
     assert spec is not None
@@ -358,7 +360,7 @@ def load(name: str) -> ModuleType:
 
 
 def obey_parent(server: Server) -> None:
-    """Take faults as they are told; end, whatever this process is doing, when nobody can tell."""
+    """Read faults from the parent. End the process at once when the parent has gone."""
     for line in sys.stdin.buffer:
         server.faults.obey(json.loads(line))
     os._exit(0)
@@ -369,7 +371,7 @@ def main() -> None:
     region, *allow_hosts = sys.argv[1:]
     server = Server(None, region, allow_hosts)
     threading.Thread(target=obey_parent, args=(server,), daemon=True).start()
-    # What anybody else prints goes where errors go.
+    # Other code's output goes to standard error.
     reports = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1)
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     print(server.server_port, file=reports)

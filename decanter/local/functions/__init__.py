@@ -1,1 +1,1 @@
-"""The Lambda side: processes that run the handlers."""
+"""Lambda: processes that run the handlers."""

@@ -1,7 +1,7 @@
-"""Start workers: forked from a prepared process where that is safe, spawned where it is not.
+"""Start workers: forked from a prepared process if that is safe, otherwise spawned.
 
-A forked worker has most of its start behind it and shares most of its memory. `forkserver.py` is
-what runs in the prepared process; this is the gateway's side of it.
+A forked worker skips most of its start and shares most of its memory. `forkserver.py` runs in the
+prepared process; this is the gateway's side of it.
 """
 
 import asyncio
@@ -28,10 +28,10 @@ READY_SECONDS = 20.0
 STOP_SECONDS = 2.0
 
 INTERPRETERS = ("PYTHON", "LD_", "LC_", "LANG", "MALLOC_", "GLIBC_", "OPENSSL_")
-"""The interpreter and its C libraries read variables that begin so, when they start."""
+"""Variables with these prefixes are read by the interpreter and its C libraries at their start."""
 
 PLACES = ("HOME", "PATH", "TMPDIR", "TZ", "VIRTUAL_ENV")
-"""What else a fork server is given. All other variables are unset while it imports."""
+"""The other variables for a fork server. All others are unset while it imports."""
 
 REPLY_BYTES = 64 * 1024
 
@@ -48,9 +48,9 @@ class Forks:
     """Starts the workers of all functions.
 
     Args:
-        note: takes a line for the user: why workers are spawned, or that a fork server has died.
+        note: takes a line for the user: why workers are spawned, or that a fork server died.
         enabled: False to spawn every worker.
-        most_deaths: after so many dead fork servers workers are spawned.
+        most_deaths: the number of dead fork servers after which workers are spawned.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Forks:
 
     @property
     def pids(self) -> list[int]:
-        """The process ids of the fork servers: one, and older ones until their children end."""
+        """The process ids of the fork servers: the current one, and older ones with children."""
         return [server.pid for server in self._servers if not server.has_ended]
 
     async def start(self, launch: Launch) -> Worker:
@@ -92,11 +92,11 @@ class Forks:
             except RefusedError as refused:
                 self._note_spawning(refused)
             except ReplacedError:
-                pass  # this one worker is spawned
+                pass  # spawn this one worker
         return await spawn(launch, channel, output)
 
     async def _current(self, launch: Launch) -> "ForkServer | None":
-        """The server that forks now; it is started if there is none."""
+        """Return the server that forks now; start one if there is none."""
         for server in self._servers:
             if server.is_open:
                 return server
@@ -122,7 +122,7 @@ class Forks:
         self._enabled = self._enabled and self._deaths_left > 0
         self._note(
             f"the fork server has ended ({how}): "
-            + ("another one is started" if self._enabled else "processes are spawned from now on")
+            + ("starting another one" if self._enabled else "processes are spawned from now on")
         )
 
     def _note_spawning(self, refused: RefusedError) -> None:
@@ -139,7 +139,7 @@ class ForkServer:
         process: the process.
         connection: the socket to it; its messages are answered in order.
         environment: its variables.
-        on_death: told how it ended, if that was after it could fork and unasked.
+        on_death: called with the cause if it ends unexpectedly after it could fork.
     """
 
     def __init__(
@@ -200,7 +200,7 @@ class ForkServer:
         return self._end.done()
 
     async def prepare(self) -> None:
-        """Wait until it has imported what apps share.
+        """Wait until it has imported the shared modules.
 
         Raises:
             RefusedError: forking it is not safe, or it does not start.
@@ -219,7 +219,7 @@ class ForkServer:
         self.is_open, self._may_end = True, False
 
     async def fork(self, launch: Launch, channel: int, output: int) -> "Forked":
-        """Fork a process that goes on as a spawned worker does.
+        """Fork a process that continues like a spawned worker.
 
         Args:
             launch: its project and its environment.
@@ -227,7 +227,7 @@ class ForkServer:
             output: the descriptor of its standard output and error.
 
         Raises:
-            RefusedError: that would not be the same as spawning it.
+            RefusedError: the result would differ from a spawned process.
             ReplacedError: the server has ended, or its packages have changed.
         """
         self._check(launch.environment)
@@ -235,7 +235,9 @@ class ForkServer:
         try:
             socket.send_fds(self._connection, [json.dumps(request).encode()], [channel, output])
         except OSError as error:  # too large for a message, or the server has just ended
-            raise RefusedError(f"the fork server takes no request: {error.strerror}") from error
+            raise RefusedError(
+                f"the fork server does not accept a request: {error.strerror}"
+            ) from error
         answer = await self._answer()
         if answer["type"] == "forked":
             process: Forked = answer["process"]
@@ -245,7 +247,7 @@ class ForkServer:
         raise RefusedError(answer["why"])
 
     async def stop(self) -> None:
-        """End it with all its children; once more is no mistake."""
+        """End it with all its children; a second call does nothing."""
         self._may_end = True
         self._close()
         done, _ = await asyncio.wait({self._end}, timeout=STOP_SECONDS)
@@ -257,7 +259,7 @@ class ForkServer:
         for name in sorted({*environment, *self._environment}):
             is_read = not self._reads.isdisjoint({name, ANY_NAME}) or name.startswith(INTERPRETERS)
             if is_read and environment.get(name) != self._environment.get(name):
-                raise RefusedError(f"{name} is read when what apps share is imported")
+                raise RefusedError(f"{name} is read when the shared modules are imported")
 
     async def _answer(self) -> dict[str, Any]:
         answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
@@ -284,7 +286,7 @@ class ForkServer:
         elif message["type"] == "refused" and message["stale"]:
             self.is_open, self._may_end = False, True
         answer = self._answers.popleft()
-        if not answer.done():  # else nobody waits: a worker without a gateway ends by itself
+        if not answer.done():  # otherwise its caller is gone
             answer.set_result(message)
 
     def _close(self) -> None:
@@ -313,7 +315,7 @@ class ForkServer:
 
 
 class Forked:
-    """A process that a fork server has forked: its end is reported by the server."""
+    """A process forked by a fork server, which reports its end."""
 
     def __init__(self, pid: int) -> None:
         self.pid = pid
@@ -321,18 +323,18 @@ class Forked:
         self._ended = asyncio.Event()
 
     async def wait(self) -> int:
-        """Wait for its end; its exit status."""
+        """Wait for its end. Return its exit status."""
         await self._ended.wait()
         assert self.returncode is not None
         return self.returncode
 
     def end(self, code: int) -> None:
-        """It has ended."""
+        """Record its end."""
         self.returncode = code
         self._ended.set()
 
     def watch(self) -> None:
-        """See its end without its server, which has ended before it."""
+        """Watch for its end without its server, which ended first."""
         try:
             descriptor = os.pidfd_open(self.pid)
         except OSError:

@@ -1,8 +1,8 @@
-"""A process that has imported what most apps share, and forks the functions' processes.
+"""A process that has imported the modules that most apps share, and forks the functions' processes.
 
 `worker.py --forks` loads this file by its path. The gateway sends one request for each process,
 with two descriptors: the process's channel and the pipe for its output. `serve` returns in each new
-process, which then goes on as a spawned worker does. The server imports nothing of the project and
+process, which then continues like a spawned worker. The server imports nothing of the project and
 has none of a function's variables: each process imports its app as at a cold start.
 """
 
@@ -22,9 +22,9 @@ from importlib.machinery import all_suffixes
 from pathlib import Path
 from typing import Any
 
-# Importing these takes most of the time and memory of nearly any app's start. An addition must be
-# known to start no thread, to open nothing, and to read no variable for good when it is imported;
-# `prepare` checks that again.
+# Importing these takes most of the time and memory of nearly any app's start. Before adding a
+# module, make sure that its import starts no thread, opens nothing, and keeps no variable's value;
+# `prepare` checks this again.
 SHARED = (
     "chalice.app",
     "boto3",
@@ -36,10 +36,10 @@ SHARED = (
 )
 
 REQUEST_BYTES = 256 * 1024
-"""More than the system takes as one message."""
+"""Larger than the system accepts as one message."""
 
 ANY_NAME = "*"
-"""Stands for every variable: a module has gone through them all."""
+"""Stands for every variable: a module has iterated over all of them."""
 
 Stamp = tuple[int, int, int]
 
@@ -53,10 +53,10 @@ def serve(control: socket.socket, known: frozenset[str]) -> int | None:
 
     Args:
         control: the socket to the gateway.
-        known: the modules that a spawned worker has, too, before it loads the app.
+        known: the modules that a spawned worker has too, before it loads the app.
 
     Returns:
-        In each new process the descriptor of its channel. None in the server itself, at its end.
+        In each new process, the descriptor of its channel. In the server itself, None at its end.
     """
     server = Server(control)
     server.prepare(known)
@@ -68,7 +68,7 @@ def serve(control: socket.socket, known: frozenset[str]) -> int | None:
 
 
 class Server:
-    """The server's state: its children and what it has imported."""
+    """The server's state: its children and its imports."""
 
     def __init__(self, control: socket.socket) -> None:
         self._control = control
@@ -78,7 +78,7 @@ class Server:
         self._is_stale = False
 
     def prepare(self, known: frozenset[str]) -> None:
-        """Import what apps share; tell the gateway which variables that has read."""
+        """Import the shared modules. Send the gateway the names of the variables that they read."""
         try:
             reads = import_shared()
         except UnsafeError as error:
@@ -89,11 +89,11 @@ class Server:
         files = (getattr(sys.modules[name], "__file__", None) for name in added)
         self._files = {path: stamp(path) for path in map(Path, filter(None, files))}
         gc.collect()
-        gc.freeze()  # what the collector does not touch stays shared with the children
+        gc.freeze()  # the collector must not write to memory shared with children
         self._send("ready", reads=sorted(reads))
 
     def run(self) -> int | None:
-        """Answer requests and report ends; see `serve` for what is returned."""
+        """Answer requests and report ends; returns as `serve` does."""
         while not self._is_stale or self._children:
             poll = select.poll()
             for descriptor in (self._control.fileno(), *self._children):
@@ -112,7 +112,7 @@ class Server:
         return None
 
     def end(self) -> None:
-        """Kill the children with all that they have started."""
+        """Kill the children, with all processes that they started."""
         for pid in self._children.values():
             kill_group(pid)
         for pid in self._children.values():
@@ -121,12 +121,12 @@ class Server:
     def _reap(self, descriptor: int) -> None:
         pid = self._children.pop(descriptor)
         os.close(descriptor)
-        kill_group(pid)  # before its id can be another's: what it has started ends with it
+        kill_group(pid)  # kill the group before the id can be reused
         code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
         self._send("ended", pid=pid, code=code)
 
     def _answer(self, request: Mapping[str, Any], passed: list[int]) -> int | None:
-        """Fork. Returns the channel in the new process, None in this one."""
+        """Fork. Return the channel in the new process, None in this one."""
         try:
             self._check(request["project"])
             pid, descriptor = fork()
@@ -142,7 +142,7 @@ class Server:
         return None
 
     def _check(self, project: str) -> None:
-        """Make sure that a process would import the same here as when it is spawned.
+        """Check that a forked process would import the same modules as a spawned one.
 
         Raises:
             UnsafeError: it would not.
@@ -156,7 +156,7 @@ class Server:
             raise UnsafeError(f"the project has a module {min(shadowed)} of its own")
 
     def _become_worker(self, request: Mapping[str, Any], channel: int, output: int) -> int:
-        """Become what a spawned worker is; whatever fails, this process is no second server."""
+        """Continue as a spawned worker; after any failure, end: there must be no second server."""
         try:
             os.dup2(output, 1)
             os.dup2(output, 2)
@@ -176,13 +176,13 @@ class Server:
 
 
 def fork() -> tuple[int, int]:
-    """Fork; return once the child leads a session of its own, so that it can be killed by group.
+    """Fork. Return after the child has started its own session, so that its group can be killed.
 
     Returns:
-        The child's id and a descriptor that is readable at its end; twice 0 in the child.
+        The child's id and a descriptor that is readable at its end; 0 and 0 in the child.
 
     Raises:
-        OSError: the system gives no further process, or no descriptor to see its end.
+        OSError: the system allows no more processes, or no descriptor to watch for its end.
     """
     waits, told = os.pipe()
     try:
@@ -201,7 +201,7 @@ def fork() -> tuple[int, int]:
 
 
 def watch(pid: int) -> int:
-    """A descriptor that is readable at a child's end; without one the child does not live."""
+    """Return a descriptor that is readable at a child's end; if there is none, kill the child."""
     try:
         return os.pidfd_open(pid)
     except OSError:
@@ -211,32 +211,32 @@ def watch(pid: int) -> int:
 
 
 def import_shared() -> set[str]:
-    """Import `SHARED`, and make sure that this leaves nothing that a fork would break.
+    """Import `SHARED`. Check that afterwards a fork is still safe.
 
     Returns:
         The names of the variables that were read.
 
     Raises:
-        UnsafeError: a thread runs, a descriptor is open or a variable is set that was not before.
+        UnsafeError: the imports started a thread, opened a descriptor or set a variable.
     """
     before = dict(os.environ)
     descriptors = names_in("/proc/self/fd")
     with recorded_reads() as reads:
         for name in SHARED:
-            with contextlib.suppress(ImportError):  # the app does not need it, or will say so
+            with contextlib.suppress(ImportError):  # then the app's import reports it
                 importlib.import_module(name)
     if len(names_in("/proc/self/task")) > 1:
-        raise UnsafeError("importing what apps share has started a thread")
+        raise UnsafeError("importing the shared modules has started a thread")
     if names_in("/proc/self/fd") != descriptors:
-        raise UnsafeError("importing what apps share has opened a file or a socket")
+        raise UnsafeError("importing the shared modules has opened a file or a socket")
     if dict(os.environ) != before:
-        raise UnsafeError("importing what apps share has set an environment variable")
+        raise UnsafeError("importing the shared modules has set an environment variable")
     return reads
 
 
 @contextlib.contextmanager
 def recorded_reads() -> Iterator[set[str]]:
-    """The names of the environment variables that are read within the block."""
+    """Collect the names of the environment variables that are read within the block."""
     reads: set[str] = set()
     kind: Any = type(os.environ)
     get, iterate = kind.__getitem__, kind.__iter__
@@ -257,19 +257,19 @@ def recorded_reads() -> Iterator[set[str]]:
 
 
 def become_environment(environment: Mapping[str, str]) -> None:
-    """Have these variables, and the one that Python itself sets where no locale is named."""
+    """Set these variables, and the one that Python itself sets if no locale is configured."""
     coerced = {name: os.environ[name] for name in ("LC_CTYPE",) if name in os.environ}
     os.environ.clear()
     os.environ.update({**coerced, **environment})
 
 
 def names_in(folder: str) -> set[str]:
-    """The names of a folder's entries."""
+    """Return the names of a folder's entries."""
     return {path.name for path in Path(folder).iterdir()}
 
 
 def module_names(folder: str) -> Iterator[str]:
-    """The names of the modules and packages in a folder."""
+    """Return the names of the modules and packages in a folder."""
     suffixes = all_suffixes()
     for path in Path(folder).iterdir():
         name, dot, rest = path.name.partition(".")
@@ -278,7 +278,7 @@ def module_names(folder: str) -> Iterator[str]:
 
 
 def stamp(path: Path) -> Stamp | None:
-    """What changes when a file is replaced; None if it is not there."""
+    """Return a value that changes when a file is replaced; None for a missing file."""
     try:
         about = path.stat()
     except OSError:
@@ -287,6 +287,6 @@ def stamp(path: Path) -> Stamp | None:
 
 
 def kill_group(pid: int) -> None:
-    """Kill the processes of a group; that of a process that has ended may still have some."""
+    """Kill a process group; it may have members after its first process has ended."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(pid, signal.SIGKILL)

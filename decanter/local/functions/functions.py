@@ -1,8 +1,7 @@
-"""The Lambda side: processes that run the handlers, one event at a time each.
+"""Lambda: processes that run the handlers, each one event at a time.
 
-Each function has a pool of its own, as it has its own environment and memory on AWS. An event
-waits for a free worker; a pool starts more while events wait, up to its limits, and ends those that
-are idle.
+Each function has its own pool, as it has its own environment and memory on AWS. An event waits for
+a free worker. A pool starts more workers while events wait, up to its limits, and ends idle ones.
 """
 
 import asyncio
@@ -21,7 +20,7 @@ from decanter.local.functions.process import Worker
 from decanter.project.declaration import HTTP_FUNCTION, Declaration
 
 FIRST_FUNCTION = "websocket_message"
-"""The function whose first process tells what the app declares; nearly every app has it."""
+"""The function whose first process reports the app's declarations; nearly every app has it."""
 
 KEPT_TRACES = 10_000
 """Calls to @connections are attributed to this many of the last events."""
@@ -29,7 +28,7 @@ KEPT_TRACES = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """How one invocation went, for the operator."""
+    """The result of one invocation, for the operator."""
 
     function: str
     outcome: Outcome
@@ -38,22 +37,22 @@ class Run:
 
 
 class Observer(Protocol):
-    """Who is told what goes through the functions; an HTTP request has no invocation."""
+    """Is called for each event and each run; an HTTP request has no invocation."""
 
     def given(self, invocation: Invocation) -> None:
-        """An event is about to be given to its handler."""
+        """An event is about to be passed to its handler."""
 
     def ran(self, invocation: Invocation | None, run: Run) -> None:
         """A function has run."""
 
 
 class Functions:
-    """The functions of the app, and what an integration does: wait so long and no longer.
+    """The functions of the app, with an integration's time limit.
 
     Args:
         scaling: how many processes a function may have.
         integration_seconds: how long an event waits for its outcome, once it has a process.
-        observer: told of each event and each run.
+        observer: called for each event and each run.
         start: starts a process.
     """
 
@@ -82,15 +81,15 @@ class Functions:
         """Start the first worker of each function, or replace them all after a change.
 
         Args:
-            make: a function of the app by the name of its configuration.
-            accept: raises a DecanterError if what the app declares must not be served.
+            make: returns a function of the app by its configuration key.
+            accept: raises a DecanterError if the app's declarations must not be served.
 
         Returns:
-            What the app declares.
+            The app's declarations.
 
         Raises:
             DecanterError: the app cannot be loaded or is not accepted, in one line; older workers
-                go on.
+                continue.
         """
         ready = await self._prepare(make, set(self._pools) or {FIRST_FUNCTION})
         declared = next(iter(ready.values()))[1].declared
@@ -111,9 +110,9 @@ class Functions:
         return declared
 
     async def invoke(self, invocation: Invocation) -> Outcome:
-        """Have an event of the gateway handled."""
+        """Run an event of the gateway."""
         handler = self._handlers.get(invocation.function)
-        if handler is None:  # the template routes to a function that the app no longer has
+        if handler is None:  # the app no longer has this function of the template
             return Failure.RAISED
         self._observer.given(invocation)
         fields = {"handler": handler, "event": invocation.event}
@@ -123,14 +122,14 @@ class Functions:
     async def http(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes
     ) -> Outcome:
-        """Have an HTTP request to the app's own routes answered; the app has had some."""
+        """Answer an HTTP request to the app's own routes. The app must have had some."""
         encoded = base64.b64encode(body).decode()
         request = {"method": method, "path": path, "headers": dict(headers), "body": encoded}
         call = self._call(HTTP_FUNCTION, str(uuid.uuid4()), {"http": request})
         return await self._integrate(HTTP_FUNCTION, call, None)
 
     async def scheduled(self, name: str, event: dict[str, Any]) -> Run:
-        """Have a scheduled function handle an event; only Lambda's own timeout ends it."""
+        """Run an event of a scheduled function; only Lambda's own timeout ends it."""
         call = self._call(name, event["id"], {"handler": name, "event": event})
         began = time.monotonic()
         outcome = await self._pools[name].run(call)
@@ -152,7 +151,7 @@ class Functions:
     async def _prepare(
         self, make: Callable[[str], Function], names: Iterable[str]
     ) -> dict[str, tuple[Function, Worker]]:
-        """Each function with a new worker; all or none, as functions must not mix versions."""
+        """Return a new worker for each function. All or none: functions must not mix versions."""
         functions = [make(name) for name in sorted(names)]
         started = await asyncio.gather(
             *(self._start(function.launch) for function in functions), return_exceptions=True
@@ -184,11 +183,11 @@ class Functions:
     async def _integrate(self, name: str, call: Call, invocation: Invocation | None) -> Outcome:
         began = time.monotonic()
         task = asyncio.create_task(self._pools[name].run(call))
-        await call.assigned.wait()  # on Lambda there is always a process: that wait is ours alone
+        await call.assigned.wait()  # Lambda always has a process: this wait is ours
         done, _ = await asyncio.wait({task}, timeout=self._integration_seconds)
         outcome = task.result() if done else Failure.TIMED_OUT
         if not done:
-            self._late.add(task)  # it goes on, and may still post
+            self._late.add(task)  # it continues, and may still post
             task.add_done_callback(self._late.discard)
         run = Run(name, outcome, time.monotonic() - began, call.cold)
         self._observer.ran(invocation, run)

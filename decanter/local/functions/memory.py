@@ -1,4 +1,4 @@
-"""How many processes the machine's memory has room for, by what Linux says."""
+"""The number of processes that fit into the machine's memory, as Linux reports it."""
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -7,22 +7,22 @@ from pathlib import Path
 MEGABYTE = 1024 * 1024
 
 RESERVE_BYTES = 256 * MEGABYTE
-"""What is left to everything else on the machine."""
+"""Reserved for everything else on the machine."""
 
 PROCESS_BYTES = 32 * MEGABYTE
-"""A process is taken to need so much at least: a client of botocore's alone takes ten."""
+"""The assumed minimum of a process: one botocore client alone takes ten megabytes."""
 
 CGROUPS = Path("/sys/fs/cgroup")
 
 
 def available_bytes(proc: Path = Path("/proc"), cgroups: Path = CGROUPS) -> int | None:
-    """What the machine, and the container that this runs in, have left for processes."""
+    """Return the memory left on the machine and in this container; None if unknown."""
     found = [*_machine_bytes(proc), *_container_bytes(proc, cgroups)]
     return min(found, default=None)
 
 
 def used_bytes(pid: int, proc: Path = Path("/proc")) -> int:
-    """A process's memory; what it shares with others counts in part. 0 if it is not known."""
+    """Return a process's memory, with its part of shared memory; 0 if unknown."""
     with suppress(OSError):
         return _field(proc / str(pid) / "smaps_rollup", "Pss:") * 1024
     return 0
@@ -34,13 +34,13 @@ def _machine_bytes(proc: Path) -> Iterator[int]:
 
 
 def _container_bytes(proc: Path, cgroups: Path) -> Iterator[int]:
-    """What each limit above this process leaves (cgroup v2); files in the page cache give way."""
+    """Yield what each limit above this process leaves (cgroup v2); page cache counts as free."""
     with suppress(OSError):
         lines = (proc / "self" / "cgroup").read_text().splitlines()
         own = next((line[3:] for line in lines if line.startswith("0::")), "/")
         folder = cgroups / own.lstrip("/")
         for each in [folder, *folder.parents]:
-            with suppress(OSError, ValueError):  # the root has no limit, "max" is none
+            with suppress(OSError, ValueError):  # the root has no limit, and "max" means none
                 most = int((each / "memory.max").read_text())
                 cached = _field(each / "memory.stat", "inactive_file")
                 yield most - int((each / "memory.current").read_text()) + cached
@@ -52,11 +52,11 @@ def _field(path: Path, name: str) -> int:
 
 
 class Memory:
-    """Tells if another process fits.
+    """Decides if another process fits.
 
     Args:
-        available: the bytes that processes may still take; None if nobody knows.
-        used: the bytes that a process takes, shared ones in part.
+        available: returns the bytes that are left for processes; None if unknown.
+        used: returns the bytes of a process, with its part of shared memory.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class Memory:
         self._used = used
 
     def fits(self, alike: int | None, starting: int) -> bool:
-        """True if one more process like `alike` fits beside those that are being started."""
+        """True if one more process like `alike` fits, in addition to the `starting` ones."""
         available = self._available()
         if available is None:
             return True

@@ -15,21 +15,21 @@ from decanter.local.functions.process import Launch, Worker, WorkerGoneError
 Start = Callable[[Launch], Awaitable[Worker]]
 """Starts a process that has loaded the app."""
 
-CHANGED = "the files have changed since the code in service was loaded"
+CHANGED = "the files have changed since the running code was loaded"
 
 KEPT = 1
-"""So many processes of a function stay, however long they are idle."""
+"""This number of processes of a function is kept, however long they are idle."""
 
 STARTS_AT_ONCE = max(4, 2 * (os.cpu_count() or 1))
-"""More would not be ready sooner: while they start, a quick handler has emptied the queue."""
+"""The limit of parallel starts: more would not be ready sooner, as the queue is empty by then."""
 
 START_SECONDS = 0.5
-"""A start that has taken so long waits for something else than a processor; others may begin."""
+"""A start that takes longer is not waiting for the processor; others may start."""
 
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """A Lambda function: how its processes are started, and when Lambda ends it (seconds)."""
+    """A Lambda function: how its processes are started, and its timeout in seconds."""
 
     name: str
     launch: Launch
@@ -39,7 +39,7 @@ class Function:
 
 @dataclass(slots=True)
 class Call:
-    """An event on its way through a pool; `assigned` once it has a process, or never gets one."""
+    """An event in a pool; `assigned` is set once it has a process, or will never get one."""
 
     message: dict[str, Any]
     request_id: str
@@ -49,12 +49,12 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Scaling:
-    """How many processes a function may have.
+    """The limits of a function's processes.
 
     Attributes:
-        concurrency: the most of them.
-        idle_seconds: how long one that is not needed is kept.
-        memory: tells if another one fits.
+        concurrency: their maximum.
+        idle_seconds: how long an idle one is kept.
+        memory: decides if another one fits.
     """
 
     concurrency: int
@@ -63,14 +63,14 @@ class Scaling:
 
 
 class Pool:
-    """The workers of one function, all of the same code; older ones only finish their event."""
+    """The workers of one function, all with the same code; older ones only finish their event."""
 
     def __init__(self, function: Function, scaling: Scaling, start: Start) -> None:
         self.function = function
         self._scaling = scaling
         self._start = start
         self._workers: set[Worker] = set()
-        self._idle: deque[Worker] = deque()  # those that have been idle longest first
+        self._idle: deque[Worker] = deque()  # longest idle first
         self._retired: set[Worker] = set()
         self._waiting: deque[asyncio.Future[Worker]] = deque()
         self._starting: set[asyncio.Task[None]] = set()
@@ -82,21 +82,21 @@ class Pool:
 
     @property
     def size(self) -> int:
-        """The number of its processes, older ones included."""
+        """The number of its processes, including older ones."""
         return len(self._workers | self._retired)
 
     def adopt(self, worker: Worker, function: Function) -> None:
-        """Use a prepared worker and the function that it runs; older workers leave."""
+        """Use a prepared worker and its function; older workers leave."""
         self._retire_all()
         self.function = function
         self._workers.add(worker)
         self._offer(worker)
-        self._grow()  # for those that wait still: what was on its way may have been given up
+        self._grow()  # for waiting events, as older starts may have been cancelled
 
     def retire(self) -> None:
-        """The app has the function no longer: workers finish their event, who waits is told."""
+        """The app no longer has the function: workers finish their event, waiting events fail."""
         self._retire_all()
-        self._give_up(ProjectError("the app has no handler for this function any more"))
+        self._give_up(ProjectError("the app no longer has a handler for this function"))
 
     async def run(self, call: Call) -> Outcome:
         """Run one event in the next free worker."""
@@ -127,7 +127,7 @@ class Pool:
         return Failure.RAISED
 
     async def stop(self) -> None:
-        """Kill every process, at once, and wait until they are gone."""
+        """Kill every process and wait until they are gone."""
         self._waiting.clear()
         for task in self._starting:
             task.cancel()
@@ -154,7 +154,7 @@ class Pool:
         self._idle.clear()
 
     async def _acquire(self) -> Worker:
-        """A free worker, marked busy.
+        """Return a free worker, marked busy.
 
         Raises:
             DecanterError: there is none, and none can be started.
@@ -176,7 +176,7 @@ class Pool:
             raise
 
     def _offer(self, worker: Worker) -> None:
-        """Give a worker to whoever has waited longest, or keep it until somebody comes."""
+        """Give a worker to the event that has waited longest, or keep it for the next one."""
         while self._waiting:
             waiter = self._waiting.popleft()
             if not waiter.done():
@@ -191,7 +191,7 @@ class Pool:
     def _release(self, worker: Worker) -> None:
         worker.busy = False
         self._retired.discard(worker)
-        if worker not in self._workers:  # newer code has come while it ran
+        if worker not in self._workers:  # newer code was deployed while it ran
             worker.kill()
         elif worker.alive:
             self._offer(worker)
@@ -200,7 +200,7 @@ class Pool:
             self._grow()
 
     def _end_idle(self) -> None:
-        """End the processes that have been idle too long, now and again when the next one has."""
+        """End the processes that have been idle too long, now and when the next one is due."""
         loop = asyncio.get_running_loop()
         self._ending = None
         while self._idle and len(self._workers) > KEPT:
@@ -213,7 +213,7 @@ class Pool:
             worker.kill()
 
     def _grow(self) -> None:
-        """Start processes for the events that wait, as far as the limits allow."""
+        """Start processes for the waiting events, within the limits."""
         if self._workers and self._cannot_grow:
             return
         wanted = sum(not waiter.done() for waiter in self._waiting) - len(self._starting)
@@ -232,11 +232,11 @@ class Pool:
         alike = next((worker.pid for worker in self._workers), None)
         if number >= most:
             text = f"{name} has as many processes as --concurrency {most} allows"
-            self._say_once("concurrency", f"{text}: events wait for one")
+            self._say_once("concurrency", f"{text}: events wait")
             return False
         if number and not self._scaling.memory.fits(alike, len(self._starting)):
-            text = f"memory has no room for more processes of {name} than {number}"
-            self._say_once("memory", f"{text} (--concurrency is {most}): events wait for one")
+            text = f"memory allows no more than {number} processes of {name}"
+            self._say_once("memory", f"{text} (--concurrency is {most}): events wait")
             return False
         return True
 
@@ -262,7 +262,7 @@ class Pool:
         self._grow()
 
     async def _start_current(self) -> Worker:
-        """A process of the code that is in service once it has loaded it.
+        """Start a process with the running code, and return it once it has loaded the app.
 
         Raises:
             DecanterError: it cannot be started.
@@ -272,14 +272,14 @@ class Pool:
             worker = await self._start_alike()
             if generation == self._generation:
                 return worker
-            worker.kill()  # the code changed while it was being loaded
+            worker.kill()  # the code changed during its import
 
     def _cannot_start(self, error: DecanterError) -> None:
         if not self._workers:
             self._give_up(error)
         else:
-            self._say_once("start", f"no further process is started: {error}")
-        # What the system refuses now it may allow later; other code has to come first.
+            self._say_once("start", f"cannot start another process: {error}")
+        # The system may allow it later. Different code must be deployed first.
         self._cannot_grow = self._cannot_grow or isinstance(error, ProjectError)
 
     def _started(self, task: asyncio.Task[None] | None) -> None:
@@ -287,17 +287,17 @@ class Pool:
         self._slots -= {task}
 
     async def _start_alike(self) -> Worker:
-        """Another process of the code that the others run.
+        """Start another process with the same code as the others.
 
         Raises:
-            ProjectError: the files have changed since, or cannot be loaded. With no other process
-                left there is nothing to differ from.
+            ProjectError: the files have changed since, or cannot be loaded. If no other process is
+                left, changed files are accepted.
         """
         launch = self.function.launch
         if self._workers and not launch.is_current():
             raise ProjectError(CHANGED)
         worker = await self._start(launch)
-        if self._workers and not launch.is_current():  # while they were being loaded
+        if self._workers and not launch.is_current():  # during the import
             worker.kill()
             raise ProjectError(CHANGED)
         return worker

@@ -34,7 +34,7 @@ TABLE = Table(
     "expires_at",
 )
 
-# A parent that starts the database, says where it is, and waits to be killed.
+# A parent that starts the database, prints its URL, and waits to be killed.
 PARENT = """\
 import sys
 from decanter.local.dynamodb.embedded import EmbeddedDynamoDB
@@ -57,7 +57,7 @@ class TestTables:
         assert table["KeySchema"] == TABLE.arguments["KeySchema"]
         assert ttl == {"TimeToLiveStatus": "ENABLED", "AttributeName": "expires_at"}
 
-    def test_that_are_there_keep_their_rows(self, dynamodb: Database) -> None:
+    def test_existing_ones_keep_their_rows(self, dynamodb: Database) -> None:
         create(dynamodb, TABLE)
         client = dynamodb.client()
         client.put_item(TableName="connections", Item={"connectionID": {"S": "a"}})
@@ -93,7 +93,7 @@ class TestTables:
             client.put_item(TableName="connections", Item={"connectionID": {"S": region}})
         assert dynamodb.client().scan(TableName="connections")["Count"] == 3
 
-    def test_that_dynamodb_refuses_are_one_line(self, dynamodb: Database) -> None:
+    def test_refused_ones_are_a_one_line_error(self, dynamodb: Database) -> None:
         broken = Table({**TABLE.arguments, "BillingMode": "PROVISIONED"})
         with pytest.raises(
             ServiceError, match=r"^cannot create table connections at http://[^\n]+$"
@@ -101,14 +101,14 @@ class TestTables:
             create(dynamodb, broken)
 
 
-def test_a_dynamodb_that_does_not_answer_is_one_line() -> None:
+def test_a_dynamodb_that_does_not_answer_is_a_one_line_error() -> None:
     with socket.create_server(("127.0.0.1", 0)) as unused:
         endpoint = f"http://127.0.0.1:{unused.getsockname()[1]}"
     with pytest.raises(ServiceError, match=r"^cannot create table connections [^\n]+ Start a Dyn"):
         create_tables(endpoint, [TABLE], region="us-east-1", environ={})
 
 
-def test_an_endpoint_that_is_no_url_is_one_line() -> None:
+def test_an_invalid_endpoint_is_a_one_line_error() -> None:
     with pytest.raises(ServiceError, match="write --dynamodb-endpoint as http://HOST:PORT"):
         create_tables("nonsense", [TABLE], region="us-east-1", environ={})
 
@@ -126,7 +126,7 @@ def test_a_connection_is_kept_alive(started: Database) -> None:
 
 
 @pytest.mark.parametrize("text", ["&Action=DeleteTable&", "Action=DeleteTable", "&Action=x"])
-def test_what_a_text_says_is_not_done(dynamodb: Database, text: str) -> None:
+def test_a_text_is_not_executed(dynamodb: Database, text: str) -> None:
     """A client of the app may have written it."""
     create(dynamodb, TABLE)
     client = dynamodb.client()
@@ -147,12 +147,12 @@ class TestProcess:
         database.start()
         database.stop()
         database.stop()
-        with pytest.raises(ServiceError, match="is not started"):
+        with pytest.raises(ServiceError, match="has not been started"):
             _ = database.endpoint
 
     @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
     def test_ends_when_its_parent_is_killed(self, number: signal.Signals) -> None:
-        """The database inherits its parent's standard error: that ends when both have ended."""
+        """The database inherits its parent's standard error, which ends when both have ended."""
         with subprocess.Popen(
             [sys.executable, "-c", PARENT],
             cwd=ROOT,
@@ -168,13 +168,13 @@ class TestProcess:
         assert parent.returncode == -number
 
     def test_survives_ctrl_c_in_the_terminal_until_its_parent_ends(self) -> None:
-        """Ctrl-C signals the terminal's process group, of which the database is no member."""
+        """Ctrl-C signals the terminal's process group; the database is not a member."""
         with EmbeddedDynamoDB() as database:
             assert database.endpoint
             assert database._process is not None
             assert os.getpgid(database._process.pid) != os.getpgrp()
 
-    def test_says_what_to_do_if_it_does_not_start(
+    def test_the_error_has_a_remedy_if_it_does_not_start(
         self, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
     ) -> None:
         (tmp_path / "moto.py").write_text("raise SystemExit('broken')")
@@ -185,7 +185,7 @@ class TestProcess:
         ):
             _ = database.endpoint
 
-    def test_says_nothing(self) -> None:
+    def test_prints_nothing(self) -> None:
         done = subprocess.run(
             [sys.executable, "-c", PARENT],
             cwd=ROOT,
@@ -209,12 +209,10 @@ class TestSurroundings:
             ({"AWS_REGION": ""}, "us-east-1"),
         ],
     )
-    def test_the_region_is_the_users_if_there_is_one(
-        self, environ: dict[str, str], region: str
-    ) -> None:
+    def test_the_users_region_has_precedence(self, environ: dict[str, str], region: str) -> None:
         assert local_region(environ) == region
 
-    def test_credentials_are_the_users_if_both_are_there(self) -> None:
+    def test_the_users_credentials_have_precedence_if_complete(self) -> None:
         own = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
         assert local_credentials({**own, "AWS_PROFILE": "p"}) == own
         assert local_credentials({"AWS_ACCESS_KEY_ID": "a"}) == DUMMY_CREDENTIALS

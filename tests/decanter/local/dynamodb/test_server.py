@@ -1,4 +1,4 @@
-"""The server in front of the embedded DynamoDB, in this process and before another application."""
+"""The server in front of the embedded DynamoDB, in this process and with a test application."""
 
 import json
 import socket
@@ -14,14 +14,14 @@ import pytest
 
 from decanter.local.dynamodb.server import MAX_BODY_BYTES, MOST_NOTES, Moto, Notes, Server
 
-# Closing then resets the connection, as the death of its process does with data on the way.
+# Closing then resets the connection, as the end of a process does with unread data.
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 TARGET = {"X-Amz-Target": "DynamoDB_20120810.PutItem"}
 SENT_BYTES = MAX_BODY_BYTES + 4_000_000
 
 
 def echo(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-    """Answer with the call that the application saw, and with what it should not say."""
+    """Answer with the call as the application received it, and with headers to be removed."""
     headers = [("Access-Control-Allow-Origin", "*"), ("Server", "x"), ("x-amzn-RequestId", "1")]
     start_response("200 OK", [("Content-Length", "0"), ("Content-Type", "a/b"), *headers])
     seen = {name: environ[f"HTTP_{name}"] for name in ("AUTHORIZATION", "X_AMZ_TARGET")}
@@ -44,7 +44,7 @@ def half(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterabl
 
 @contextmanager
 def serving(application: Any) -> Iterator[Server]:
-    """A server that has finished with every connection when the block ends."""
+    """A server that has finished every connection when the block ends."""
     server = Server(application, "us-east-1", ["db.test"])
     server.daemon_threads = False
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
@@ -78,13 +78,13 @@ def request(
 
 
 def kind(response: HTTPResponse) -> str:
-    """The type of an error, as an SDK reads it."""
+    """Return the type of an error, as an SDK reads it."""
     assert response.headers["Content-Type"] == "application/x-amz-json-1.0"
     name: str = json.loads(response.read())["__type"].partition("#")[2]
     return name
 
 
-def test_every_region_becomes_one_and_the_body_is_whole(server: Server) -> None:
+def test_every_region_becomes_one_and_the_body_is_complete(server: Server) -> None:
     other = {"Authorization": "AWS4-HMAC-SHA256 Credential=x/20260101/eu-west-1/dynamodb/z, S=0"}
     with request(server, {**TARGET, **other}, b'{"a": "\xc3\xbc"}') as response:
         seen = json.loads(response.read())
@@ -93,7 +93,7 @@ def test_every_region_becomes_one_and_the_body_is_whole(server: Server) -> None:
     assert seen["QUERY"] == "Action=PutItem"
 
 
-def test_of_the_applications_headers_only_dynamodbs_are_passed_on(server: Server) -> None:
+def test_only_dynamodbs_headers_of_the_application_are_forwarded(server: Server) -> None:
     with request(server) as response:
         assert {name for name, _ in response.getheaders()} == {
             *("Content-Type", "Content-Length", "x-amzn-RequestId"),
@@ -123,7 +123,7 @@ def test_of_the_applications_headers_only_dynamodbs_are_passed_on(server: Server
         *((method, TARGET, 501) for method in ("OPTIONS", "GET", "HEAD", "PUT", "DELETE", "X")),
     ],
 )
-def test_only_an_sdks_request_is_answered(
+def test_only_requests_of_sdks_are_accepted(
     server: Server, method: str, headers: dict[str, str], status: int
 ) -> None:
     with request(server, headers, method=method) as response:
@@ -132,7 +132,7 @@ def test_only_an_sdks_request_is_answered(
         assert method == "HEAD" or status == 200 or kind(response)
 
 
-def test_a_refused_request_does_not_meet_a_fault() -> None:
+def test_a_refused_request_uses_no_fault() -> None:
     with serving(echo) as server:
         server.faults.obey({"id": 1, "fault": {"target": "dynamodb", "action": "throttle"}})
         with request(server, {**TARGET, "Origin": "null"}) as response:
@@ -141,7 +141,7 @@ def test_a_refused_request_does_not_meet_a_fault() -> None:
             assert kind(response) == "ProvisionedThroughputExceededException"
 
 
-def test_a_fault_may_be_an_answer_that_comes_late_or_none() -> None:
+def test_a_fault_may_be_a_late_or_missing_answer() -> None:
     with serving(echo) as server:
         late = {"target": "dynamodb", "action": "late", "milliseconds": 1, "calls": 1}
         server.faults.obey({"id": 1, "fault": late})
@@ -171,7 +171,7 @@ def test_a_body_that_is_not_a_json_object_is_a_serialization_error(
         "Content-Length: 50",
     ],
 )
-def test_a_length_that_is_not_right_is_a_serialization_error(server: Server, framing: str) -> None:
+def test_a_wrong_length_is_a_serialization_error(server: Server, framing: str) -> None:
     server.body_seconds = 0.05
     with socket.create_connection(("127.0.0.1", server.server_port), timeout=10) as connection:
         head = f"POST / HTTP/1.1\r\nHost: 127.0.0.1:{server.server_port}\r\n{framing}\r\n\r\n"
@@ -190,7 +190,7 @@ def test_a_client_that_sends_too_much_still_gets_its_answer(server: Server) -> N
 @pytest.mark.parametrize(
     "line", [b"NONSENSE\r\n", b"POST / HTTP/9.9\r\n", b"POST " + b"x" * 70_000]
 )
-def test_what_is_not_http_is_answered_and_ended(server: Server, line: bytes) -> None:
+def test_invalid_http_is_answered_and_closed(server: Server, line: bytes) -> None:
     with socket.create_connection(("127.0.0.1", server.server_port), timeout=10) as connection:
         connection.sendall(line + b"\r\n\r\n")
         connection.shutdown(socket.SHUT_WR)
@@ -209,18 +209,18 @@ def test_a_client_that_dies_is_not_reported(capfd: pytest.CaptureFixture[str]) -
     assert capfd.readouterr() == ("", "")
 
 
-def test_where_the_application_raises_the_client_gets_a_500_with_the_cause(
+def test_an_exception_of_the_application_is_a_500_with_the_cause(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     with serving(broken) as server:
-        for _ in range(2):  # an SDK tries it again
+        for _ in range(2):  # an SDK retries it
             with request(server) as response:
                 assert response.status == 500
                 answer = json.loads(response.read())
     assert answer == {
         "__type": "com.amazonaws.dynamodb.v20120810#InternalServerError",
         "message": "the embedded DynamoDB cannot do PutItem: IndexError: list index out of range; "
-        "a DynamoDB Local can: name it with --dynamodb-endpoint URL",
+        "DynamoDB Local can: use it with --dynamodb-endpoint URL",
     }
     told = capfd.readouterr().err
     assert told.count("the embedded DynamoDB cannot do PutItem") == 1
@@ -232,13 +232,13 @@ def test_where_the_application_raises_the_client_gets_a_500_with_the_cause(
     [
         (lacking, "DynamoDB_20120810.PutItem", 400, "PutItem: moto does not have this operation"),
         (half, "DynamoDB_20120810.PutItem", 500, "PutItem: NotImplementedError: Moto does not"),
-        (echo, "DynamoDBStreams_20120810.ListStreams", 400, "ListStreams: only calls of DynamoDB_"),
-        (echo, "DynamoDB_20111205.GetItem", 400, "DynamoDB_20111205.GetItem: only calls of"),
-        (echo, "DynamoDB_20120810.Get Item&Action=x", 400, "only calls of DynamoDB_20120810"),
-        (echo, "x" * 9000, 400, "only calls of DynamoDB_20120810 are answered"),
+        (echo, "DynamoDBStreams_20120810.ListStreams", 400, "ListStreams: it supports only"),
+        (echo, "DynamoDB_20111205.GetItem", 400, "DynamoDB_20111205.GetItem: it supports"),
+        (echo, "DynamoDB_20120810.Get Item&Action=x", 400, "it supports only DynamoDB_20120810"),
+        (echo, "x" * 9000, 400, "it supports only DynamoDB_20120810"),
     ],
 )
-def test_what_the_embedded_one_lacks_is_said_at_once(
+def test_an_unsupported_operation_is_reported_at_once(
     application: Any, target: str, status: int, cause: str
 ) -> None:
     told: list[tuple[str, str]] = []
@@ -252,8 +252,8 @@ def test_what_the_embedded_one_lacks_is_said_at_once(
     assert [(line, "Traceback" in detail) for line, detail in told] == [(message, status == 500)]
 
 
-def test_notes_come_to_an_end() -> None:
-    """Their keys are the peers' to choose."""
+def test_the_number_of_notes_is_limited() -> None:
+    """Peers choose their keys."""
     told: list[str] = []
     notes = Notes(lambda line, _: told.append(line))
     for number in range(2 * MOST_NOTES):

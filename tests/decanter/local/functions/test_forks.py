@@ -1,4 +1,4 @@
-"""Workers that a fork server makes are what spawned workers are, and end as they do."""
+"""Forked workers behave and end like spawned workers."""
 
 import asyncio
 import dataclasses
@@ -35,7 +35,7 @@ def _stage(tmp_path: Path) -> Stage:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    """Wait for what no event tells; the stage's time limit ends it."""
+    """Poll for a condition without an event; the stage's time limit ends it."""
     while not condition():  # noqa: ASYNC110 - nothing tells
         await asyncio.sleep(0.01)
 
@@ -69,7 +69,7 @@ ALIKE = [
 
 
 def test_a_forked_worker_is_like_a_spawned_one(stage: Stage) -> None:
-    """Without a locale, where Python itself sets a variable when it starts."""
+    """Without a locale, Python itself sets a variable at its start."""
     launch = stage.launch(COLOUR="red", TZ="Asia/Tokyo", AWS_REGION="eu-west-1")
     without = {k: v for k, v in launch.environment.items() if not k.startswith(("LC_", "LANG"))}
     launch = dataclasses.replace(launch, environment=without)
@@ -87,7 +87,7 @@ def test_a_forked_worker_is_like_a_spawned_one(stage: Stage) -> None:
 
 
 def test_forked_workers_share_no_randomness(stage: Stage) -> None:
-    """The server draws no number itself, so that equal seeds would give equal first values."""
+    """The server itself uses no random number: equal seeds would give equal first values."""
     values = (
         "[__import__('random').random(), __import__('random').SystemRandom().random(),"
         " str(__import__('uuid').uuid4()), str(__import__('uuid').uuid1()),"
@@ -116,20 +116,23 @@ VARIABLES = [
 ]
 
 
-def test_each_function_has_its_own_variables_alone(stage: Stage) -> None:
+def test_each_function_has_only_its_own_variables(stage: Stage) -> None:
     launches = [stage.launch(60, **variables) for variables in VARIABLES]
 
     async def work(forks: Cast) -> None:
         for launch in launches:
             inside = await evaluate(await forks.start(launch), "dict(os.environ)")
-            for name in ("_X_AMZN_TRACE_ID", "AWS_EXECUTION_ENV"):  # the runtime's, Chalice's
+            for name in (
+                "_X_AMZN_TRACE_ID",
+                "AWS_EXECUTION_ENV",
+            ):  # Lambda's, Chalice's
                 inside.pop(name)
             assert inside == launch.environment
 
     stage.run(work)
 
 
-def test_a_variable_that_is_read_before_the_fork_has_its_function_spawned(stage: Stage) -> None:
+def test_a_function_is_spawned_if_its_variable_is_read_before_the_fork(stage: Stage) -> None:
     names = ["PYNAMODB_CONFIG", "PYTHONHASHSEED", "LD_DEBUG_OUTPUT"]
 
     async def work(forks: Cast) -> None:
@@ -141,7 +144,7 @@ def test_a_variable_that_is_read_before_the_fork_has_its_function_spawned(stage:
     assert [name for note in stage.notes for name in names if name in note] == names
 
 
-def test_a_function_with_more_variables_than_a_message_takes_is_spawned(stage: Stage) -> None:
+def test_a_function_is_spawned_if_its_variables_exceed_a_message(stage: Stage) -> None:
     launch = stage.launch(60, **{f"LARGE_{n}": "x" * 100_000 for n in range(3)})
 
     async def work(forks: Cast) -> None:
@@ -169,7 +172,7 @@ def test_a_project_whose_module_hides_an_imported_one_is_spawned(stage: Stage, f
     assert f"a module {module} of its own" in stage.notes[0]
 
 
-def test_folders_and_files_that_are_no_modules_hide_nothing(stage: Stage) -> None:
+def test_other_folders_and_files_hide_no_module(stage: Stage) -> None:
     (stage.project.folder / "html").mkdir()
     (stage.project.folder / "email.txt").touch()
 
@@ -186,13 +189,13 @@ def test_folders_and_files_that_are_no_modules_hide_nothing(stage: Stage) -> Non
         (f"import threading\n{A_THREAD}", "has started a thread"),
         ("import socket\nkept = socket.socket()", "has opened a file or a socket"),
         ("import os\nos.environ['LEFT'] = 'behind'", "has set an environment variable"),
-        ("import os\nkept = dict(os.environ)", "is read when what apps share is imported"),
+        ("import os\nkept = dict(os.environ)", "is read when the shared modules are imported"),
         ("import os\nos._exit(7)", "does not start (exit status 7)"),
         ("raise SystemExit", "does not start (exit status 0)"),
         ("raise OSError('no')", "does not start (exit status 1: OSError: no)"),
     ],
 )
-def test_what_a_fork_would_break_is_spawned_and_told_once(
+def test_unsafe_imports_are_spawned_and_reported_once(
     stage: Stage, tmp_path: Path, source: str, why: str
 ) -> None:
     (tmp_path / "packages" / "pynamodb").mkdir(parents=True)
@@ -210,7 +213,7 @@ def test_what_a_fork_would_break_is_spawned_and_told_once(
     assert why in note
 
 
-def test_a_package_that_is_installed_anew_is_imported_anew(stage: Stage, tmp_path: Path) -> None:
+def test_a_reinstalled_package_is_imported_again(stage: Stage, tmp_path: Path) -> None:
     package = tmp_path / "packages" / "pynamodb"
     package.mkdir(parents=True)
     (package / "__init__.py").write_text("version = 1\n")
@@ -245,7 +248,7 @@ BROKEN = [
 ]
 
 
-def test_what_keeps_an_app_from_being_loaded_is_told_as_when_it_is_spawned(stage: Stage) -> None:
+def test_import_errors_are_the_same_as_in_a_spawned_worker(stage: Stage) -> None:
     async def work(forks: Cast) -> None:
         for source in BROKEN:
             stage.project.write(source + "\n")
@@ -265,11 +268,11 @@ ENDS = {
     "os._exit(3)": "exit status 3",
     "os.kill(os.getpid(), 9)": "SIGKILL",
     "__import__('ctypes').string_at(0)": "SIGSEGV",
-    "os.closerange(3, 1000)": "exit status [01]",  # the thread that reads may notice first
+    "os.closerange(3, 1000)": "exit status [01]",  # the reading thread may see it first
 }
 
 
-def test_a_worker_that_ends_in_a_handler_says_how(stage: Stage) -> None:
+def test_the_error_says_how_a_worker_ended_in_a_handler(stage: Stage) -> None:
     async def work(forks: Cast) -> None:
         for expression, how in ENDS.items():
             worker = await forks.start(stage.launch())
@@ -283,7 +286,7 @@ def test_a_worker_that_ends_in_a_handler_says_how(stage: Stage) -> None:
     stage.run(work)
 
 
-def test_what_a_handler_has_started_ends_with_its_worker(stage: Stage) -> None:
+def test_a_handlers_processes_end_with_its_worker(stage: Stage) -> None:
     start = "__import__('subprocess').Popen(['sleep', '60']).pid"
 
     def has_ended(pid: int) -> bool:
@@ -303,7 +306,7 @@ def test_what_a_handler_has_started_ends_with_its_worker(stage: Stage) -> None:
     stage.run(work)
 
 
-def test_an_idle_worker_that_ends_is_seen(stage: Stage) -> None:
+def test_the_end_of_an_idle_worker_is_detected(stage: Stage) -> None:
     async def work(forks: Cast) -> None:
         worker = await forks.start(stage.launch())
         os.kill(worker.pid, signal.SIGKILL)
@@ -312,7 +315,7 @@ def test_an_idle_worker_that_ends_is_seen(stage: Stage) -> None:
     stage.run(work)
 
 
-def test_what_does_not_go_through_python_is_printed_too(stage: Stage) -> None:
+def test_output_that_bypasses_python_is_printed_too(stage: Stage) -> None:
     async def work(forks: Cast) -> None:
         worker = await forks.start(stage.launch())
         await evaluate(worker, "[os.system('echo from a child; echo too >&2')]")
@@ -324,7 +327,7 @@ def test_what_does_not_go_through_python_is_printed_too(stage: Stage) -> None:
     assert stage.printed == ["from a child", "too", "from C"]
 
 
-def test_an_app_may_start_threads_and_processes_when_it_is_imported(stage: Stage) -> None:
+def test_an_app_may_start_threads_and_processes_at_import(stage: Stage) -> None:
     stage.project.write(
         "import multiprocessing, threading, subprocess\n"
         f"{A_THREAD}child = subprocess.run(['echo', 'child'], check=True)\n" + EVALUATES
@@ -340,7 +343,7 @@ def test_an_app_may_start_threads_and_processes_when_it_is_imported(stage: Stage
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_a_fork_server_that_dies_is_replaced_and_its_workers_go_on(
+def test_a_dead_fork_server_is_replaced_and_its_workers_continue(
     stage: Stage, number: signal.Signals
 ) -> None:
     async def work(forks: Cast) -> None:
@@ -354,21 +357,21 @@ def test_a_fork_server_that_dies_is_replaced_and_its_workers_go_on(
         assert not is_running(worker.pid)
 
     stage.run(work)
-    assert stage.notes == [f"the fork server has ended ({number.name}): another one is started"]
+    assert stage.notes == [f"the fork server has ended ({number.name}): starting another one"]
 
 
-def test_a_worker_whose_server_has_died_is_seen_to_end(stage: Stage) -> None:
+def test_the_end_of_a_worker_is_detected_without_its_server(stage: Stage) -> None:
     async def work(forks: Cast) -> None:
         worker = await forks.start(stage.launch())
         os.kill(forks.pids[0], signal.SIGKILL)
         await until(lambda: stage.notes != [])
-        with pytest.raises(WorkerGoneError, match="its exit status is not known"):
+        with pytest.raises(WorkerGoneError, match="unknown exit status"):
             await evaluate(worker, "os._exit(3)")
 
     stage.run(work)
 
 
-def test_where_no_fork_server_lasts_workers_are_spawned(stage: Stage) -> None:
+def test_workers_are_spawned_if_every_fork_server_dies(stage: Stage) -> None:
     def has_notes(number: int) -> bool:
         return len(stage.notes) == number
 
@@ -385,7 +388,7 @@ def test_where_no_fork_server_lasts_workers_are_spawned(stage: Stage) -> None:
 
 
 def test_many_starts_leave_no_descriptor_and_no_zombie(stage: Stage) -> None:
-    """FORK_STARTS=500 makes it many more."""
+    """FORK_STARTS=500 starts more of them."""
 
     async def work(forks: Cast) -> None:
         held = []
@@ -402,7 +405,7 @@ def test_many_starts_leave_no_descriptor_and_no_zombie(stage: Stage) -> None:
     stage.run(work)
 
 
-def test_a_start_that_is_given_up_leaves_no_process(stage: Stage) -> None:
+def test_a_cancelled_start_leaves_no_process(stage: Stage) -> None:
     stage.project.write("import time; time.sleep(60)\n")
 
     async def work(forks: Cast) -> None:
@@ -416,7 +419,7 @@ def test_a_start_that_is_given_up_leaves_no_process(stage: Stage) -> None:
     stage.run(work)
 
 
-def test_stopping_ends_the_workers_that_are_left(stage: Stage) -> None:
+def test_stop_ends_the_remaining_workers(stage: Stage) -> None:
     pids = []
 
     async def work(forks: Cast) -> None:
@@ -430,7 +433,7 @@ def test_stopping_ends_the_workers_that_are_left(stage: Stage) -> None:
     assert len(pids) == 3
 
 
-def test_spawning_is_a_choice(stage: Stage) -> None:
+def test_spawning_can_be_chosen(stage: Stage) -> None:
     async def work(forks: Cast) -> None:
         await forks.start(stage.launch())
         assert forks.pids == []

@@ -1,4 +1,4 @@
-"""What the fork server knows of its imports; `test_forks.py` has it fork."""
+"""The fork server's checks of its imports; `test_forks.py` tests its forks."""
 
 import os
 from pathlib import Path
@@ -24,7 +24,7 @@ def test_each_way_to_read_a_variable_is_recorded() -> None:
     assert "LATER" not in reads
 
 
-def test_going_through_all_variables_is_reading_any() -> None:
+def test_iterating_over_variables_counts_as_reading_all() -> None:
     for read in (dict, list, len):
         with recorded_reads() as reads:
             read(os.environ)
@@ -40,7 +40,7 @@ def test_the_modules_of_a_folder(tmp_path: Path) -> None:
     assert "six" in names_in(str(tmp_path))
 
 
-def test_a_file_that_is_replaced_has_another_stamp(tmp_path: Path) -> None:
+def test_a_replaced_file_has_another_stamp(tmp_path: Path) -> None:
     path = tmp_path / "module.py"
     assert stamp(path) is None
     path.write_text("1")

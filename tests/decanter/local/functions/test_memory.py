@@ -1,4 +1,4 @@
-"""How many processes fit, by the machine's figures and by a container's."""
+"""The number of processes that fit, by the machine's values and by a container's."""
 
 import os
 from pathlib import Path
@@ -18,7 +18,7 @@ def write(folder: Path, **files: str) -> Path:
 @pytest.mark.parametrize(
     ("available", "used", "starting", "fits"),
     [
-        (288, 10, 0, True),  # 256 are left to others, and a process is taken to need 32
+        (288, 10, 0, True),  # 256 are reserved, and a process is assumed to need 32
         (287, 10, 0, False),
         (319, 10, 1, False),
         (320, 10, 1, True),
@@ -27,7 +27,7 @@ def write(folder: Path, **files: str) -> Path:
         (None, 10, 99, True),
     ],
 )
-def test_a_process_fits_if_the_rest_of_the_machine_keeps_its_share(
+def test_a_process_fits_if_the_reserve_is_kept(
     available: int | None, used: int, starting: int, *, fits: bool
 ) -> None:
     memory = Memory(
@@ -36,14 +36,14 @@ def test_a_process_fits_if_the_rest_of_the_machine_keeps_its_share(
     assert memory.fits(1, starting) is fits
 
 
-def test_this_machine_has_memory_and_this_process_takes_some() -> None:
+def test_this_machine_and_this_process_have_values() -> None:
     available, used = available_bytes(), used_bytes(os.getpid())
     assert available is not None
     assert available > MEGABYTE
     assert used > MEGABYTE
 
 
-def test_what_has_no_such_figures_is_not_known(tmp_path: Path) -> None:
+def test_missing_values_are_unknown(tmp_path: Path) -> None:
     assert available_bytes(tmp_path, tmp_path) is None
     assert used_bytes(os.getpid(), tmp_path) == 0
 
@@ -53,13 +53,13 @@ def test_what_has_no_such_figures_is_not_known(tmp_path: Path) -> None:
     [
         ({}, 900),
         ({"a/b": "max"}, 900),
-        ({"a/b": "200"}, 120),  # 100 are taken, 20 of them by files
+        ({"a/b": "200"}, 120),  # 100 are used, 20 of them by files
         ({"a": "300", "a/b": "250"}, 170),
         ({"a": "150", "a/b": "max"}, 70),
         ({"a": "5000"}, 900),
     ],
 )
-def test_a_container_has_what_the_tightest_limit_above_it_leaves(
+def test_the_lowest_limit_above_a_container_applies(
     tmp_path: Path, limits: dict[str, str], expected: int
 ) -> None:
     proc = write(tmp_path / "proc", meminfo=f"MemTotal: 9 kB\nMemAvailable: {900 * 1024} kB\n")

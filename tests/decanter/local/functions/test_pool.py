@@ -1,4 +1,4 @@
-"""How many processes a function has: more while events wait, fewer when they are idle."""
+"""The number of a function's processes: more while events wait, fewer when they are idle."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -46,7 +46,7 @@ class FakeWorker:
 
 @dataclass
 class Stage:
-    """A pool, the workers it has started, what it has said."""
+    """A pool, the workers it has started, and its messages."""
 
     concurrency: int = 64
     idle_seconds: float = 60
@@ -85,7 +85,7 @@ class Stage:
             await asyncio.sleep(0)
 
     async def settle(self) -> None:
-        """Let everything happen that needs no time."""
+        """Let everything run that needs no time."""
         for _ in range(100):
             await asyncio.sleep(0)
 
@@ -125,7 +125,7 @@ def test_every_event_gets_a_process() -> None:
     play(work)
 
 
-def test_a_limit_that_is_reached_is_said_once_and_the_events_wait() -> None:
+def test_a_reached_limit_is_reported_once_and_the_events_wait() -> None:
     async def work() -> None:
         stage = Stage(concurrency=3)
         calls = stage.send(6)
@@ -141,29 +141,29 @@ def test_a_limit_that_is_reached_is_said_once_and_the_events_wait() -> None:
         stage.send(9)
         await stage.settle()
         has = "websocket_message has as many processes as --concurrency 3 allows"
-        assert stage.lines == [f"{has}: events wait for one"]
+        assert stage.lines == [f"{has}: events wait"]
         await stage.pool.stop()
 
     play(work)
 
 
 @pytest.mark.parametrize(("room", "most"), [(5, 5), (1, 1), (0, 1)])
-def test_memory_sets_the_limit_too_but_never_below_one(room: int, most: int) -> None:
+def test_memory_limits_the_processes_but_allows_one(room: int, most: int) -> None:
     async def work() -> None:
         stage = Stage(room=room)
         stage.send(8)
         await stage.until(lambda: len(stage.at_work) == most)
         await stage.settle()
         assert len(stage.workers) == most
-        has = f"memory has no room for more processes of websocket_message than {most}"
-        assert stage.lines == [f"{has} (--concurrency is 64): events wait for one"]
+        has = f"memory allows no more than {most} processes of websocket_message"
+        assert stage.lines == [f"{has} (--concurrency is 64): events wait"]
         await stage.pool.stop()
 
     play(work)
 
 
 def test_a_quick_handler_needs_few_processes() -> None:
-    """They start a few at a time, so that those there are may empty the queue meanwhile."""
+    """They start a few at a time, so that the existing ones may empty the queue in the meantime."""
 
     async def work() -> None:
         stage = Stage(start_turns=100)
@@ -177,7 +177,7 @@ def test_a_quick_handler_needs_few_processes() -> None:
     play(work)
 
 
-def test_starts_that_wait_for_something_hold_up_no_others() -> None:
+def test_slow_starts_do_not_delay_others() -> None:
     async def work() -> None:
         stage = Stage(blocks=True)
         stage.send(3 * STARTS_AT_ONCE)
@@ -189,7 +189,7 @@ def test_starts_that_wait_for_something_hold_up_no_others() -> None:
     play(work)
 
 
-def test_idle_processes_end_but_for_one_and_come_again() -> None:
+def test_idle_processes_end_except_one_and_start_again() -> None:
     async def work() -> None:
         stage = Stage(idle_seconds=0.05)
         for _ in range(2):
@@ -221,7 +221,7 @@ def test_a_process_that_has_work_is_not_idle() -> None:
 
 
 @pytest.mark.parametrize("error", [ProjectError("broken"), ServiceError("no process")])
-def test_without_any_process_the_events_are_told_why(error: DecanterError) -> None:
+def test_without_any_process_the_events_fail_with_the_reason(error: DecanterError) -> None:
     async def work() -> None:
         stage = Stage(fails=error)
         (call,) = stage.send(1)
@@ -235,7 +235,7 @@ def test_without_any_process_the_events_are_told_why(error: DecanterError) -> No
 @pytest.mark.parametrize(
     ("error", "tries_again"), [(ProjectError("broken"), False), (ServiceError("no process"), True)]
 )
-def test_a_process_that_cannot_be_added_is_said_once(
+def test_a_failed_further_start_is_reported_once(
     error: DecanterError, *, tries_again: bool
 ) -> None:
     async def work() -> None:
@@ -246,7 +246,7 @@ def test_a_process_that_cannot_be_added_is_said_once(
         for _ in range(2):
             stage.send(1)
             await stage.settle()
-        assert stage.lines == [f"no further process is started: {error}"]
+        assert stage.lines == [f"cannot start another process: {error}"]
         assert (stage.begun > 2) is tries_again
         assert stage.begun < 5
         stage.workers[0].finish()

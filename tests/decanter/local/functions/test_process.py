@@ -1,4 +1,4 @@
-"""A worker process from the gateway's side: how its end is seen."""
+"""A worker process from the gateway's side: the detection of its end."""
 
 import asyncio
 import os
@@ -21,8 +21,8 @@ pathlib.Path("child").write_text(str(child.pid))
 """
 
 
-def test_a_process_is_seen_to_end_whatever_it_has_left_behind(tmp_path: Path) -> None:
-    """Its child, out of our reach, holds its output open for a minute more."""
+def test_the_end_of_a_process_is_detected_whatever_it_left_running(tmp_path: Path) -> None:
+    """Its child left the process group and holds its output open for another minute."""
     SmallProject(tmp_path).write(LEAVES_ONE_BEHIND)
     launch = Launch(tmp_path, clean_environment() | ENDPOINT, lambda line, request_id: None)
 
