@@ -206,7 +206,7 @@ def test_without_reload_all_processes_run_the_first_code_or_are_not_started(
         client.send("one")
         client.send("two")
         assert {receive(client), receive(client)} == {"one", "two"}
-        assert running.wait_for_line("no further process is started: the files have changed")
+        assert running.wait_for_line("cannot start another process: the files have changed")
 
 
 def test_no_reload_keeps_the_code(small: SmallProject) -> None:

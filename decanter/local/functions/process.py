@@ -283,7 +283,7 @@ class Worker:
 def how_it_ended(code: int) -> str:
     """A process's end in words."""
     if code == UNSEEN:
-        return "its exit status is not known"
+        return "unknown exit status"
     if code >= 0:
         return f"exit status {code}"
     try:
