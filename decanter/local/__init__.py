@@ -1,1 +1,1 @@
-"""API Gateway's WebSocket side, Lambda and DynamoDB, on one machine."""
+"""Emulates API Gateway's WebSocket APIs, Lambda and DynamoDB on one machine."""

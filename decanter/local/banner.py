@@ -1,4 +1,4 @@
-"""What is served, and where: for the operator at start, and for `/_gateway/info`."""
+"""Facts about the served API, for the text at start and for `/_gateway/info`."""
 
 import os
 import shutil
@@ -15,7 +15,7 @@ LABEL_WIDTH = 14
 
 
 def api_facts(api: Api, declared: Declaration) -> dict[str, Any]:
-    """The API's routes and what is behind them, as JSON."""
+    """Return the API's routes and functions as JSON."""
     names = {handler.function: handler.name for handler in declared.websocket.values()}
     framework = declared.framework and Framework(declared.framework)
     messages = examples(declared, api.selection_expression, [*api.routes])
@@ -38,15 +38,15 @@ def api_facts(api: Api, declared: Declaration) -> dict[str, Any]:
 
 
 def banner(about: dict[str, Any]) -> str:
-    """The facts as lines with a label each; the last says how to connect."""
+    """Return the facts as labelled lines. The last one is a command that connects."""
     app = f"{about['app_name']}, stage {about['stage']}, {about['project']}"
     tables = ", ".join(about["tables"]) or "no table declared"
     if about["dynamodb_is_embedded"]:
-        tables += " (in memory, good to about a thousand rows)"
+        tables += " (in memory, for up to about a thousand rows)"
     processes = f"at most {about['concurrency']} of each function"
     lines = [
         ("Decanter", f"{__version__}: {app}"),
-        ("Framework", about["framework"] or "none, as the app does not use it"),
+        ("Framework", about["framework"] or "none: the app does not use it"),
         ("WebSocket", about["websocket_url"]),
         ("@connections", f"{about['management_url']}/@connections/{{connectionId}}"),
         ("Console", about["console_url"]),
@@ -63,18 +63,18 @@ def banner(about: dict[str, Any]) -> str:
 
 
 def tool() -> str:
-    """This tool as the user's shell finds it: a virtual environment need not be on its path."""
+    """Return the command that runs this tool, also if it is not on the shell's path."""
     if shutil.which("decanter"):
         return "decanter"
     return f"{os.path.relpath(sys.executable)} -m decanter"
 
 
 def routes(about: dict[str, Any]) -> list[tuple[str, str]]:
-    """The expression, and a line a route."""
+    """Return a line for the selection expression and one for each route."""
     width = max((len(key) for key in about["routes"]), default=0)
     lines = [("Routes", f"by {about['selection_expression']}")]
     for key, route in about["routes"].items():
-        handler = route["handler"] or "which the app does not have: an error frame"
+        handler = route["handler"] or "not in the app: an error frame"
         kind = ", two-way" if route["two_way"] else ""
         lines.append(("", f"  {key:<{width}}  {route['function']} ({handler}){kind}"))
     if "$default" not in about["routes"]:

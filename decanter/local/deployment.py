@@ -20,7 +20,7 @@ from decanter.project.template import Template
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """A version of the project that is in service; `tables` are those that it has made sure of."""
+    """The version of the project in service, and the tables created for it or found."""
 
     declared: Declaration
     tables: list[str]
@@ -31,13 +31,13 @@ class Deployer:
     """Deploys a project, again after each change.
 
     Attributes:
-        gateway: whose API follows the project.
-        functions: whose processes are replaced.
-        stack: where everything is taken to be; fixed while the gateway runs.
+        gateway: gets the project's API.
+        functions: gets new processes.
+        stack: the names and ids of the emulated stack; fixed while the gateway runs.
         environment: makes the functions of a project and its template.
-        database: where its tables are; in the embedded one they are created.
-        template: another merge template than the project's own.
-        use_template: False for only what Chalice itself makes.
+        database: has its tables; they are created only in the embedded DynamoDB.
+        template: replaces the project's merge template.
+        use_template: False to serve only the parts that Chalice creates.
     """
 
     gateway: Gateway
@@ -49,11 +49,11 @@ class Deployer:
     use_template: bool
 
     async def deploy(self, project: Project) -> Deployment:
-        """Load the project and put it in service: new processes and new routes in one moment.
+        """Load the project and put it in service: processes and routes change together.
 
         Raises:
-            DecanterError: what keeps it from being served, in one line. Unless it is a table that
-                cannot be created, what was in service still is.
+            DecanterError: the project cannot be served; one line. The version before stays in
+                service, except if a table could not be created.
         """
         template = self._read_template(project)
         added = additions(template)
@@ -79,7 +79,7 @@ class Deployer:
 
 
 def check_names(declared: Declaration, functions: Callable[[str], Function]) -> None:
-    """Refuse an app with a table that neither the template nor the configuration names."""
+    """Raise ProjectError if an app's table is missing in the template and the configuration."""
     environments = [functions(name).launch.environment for name in declared.functions]
     for table in declared.tables:
         if not any(environment.get(table.environment) for environment in environments):
@@ -90,10 +90,10 @@ def check_names(declared: Declaration, functions: Callable[[str], Function]) -> 
 
 
 def additions(template: Template | None) -> tuple[dict[str, Route], str]:
-    """The template's routes and selection expression.
+    """Return the template's routes and the selection expression.
 
     Raises:
-        ProjectError: the expression is none.
+        ProjectError: the expression is invalid.
     """
     routes = {}
     expression = None
@@ -110,6 +110,6 @@ def additions(template: Template | None) -> tuple[dict[str, Route], str]:
 
 
 def api_of(stage: str, declared: Declaration, added: dict[str, Route], expression: str) -> Api:
-    """The API that a deployment would make: Chalice's three routes, the template's on top."""
+    """Return the API of a deployment: Chalice's three routes and the template's routes."""
     own = {key: Route(handler.function) for key, handler in declared.websocket.items()}
     return Api(stage, own | added, expression, declared.http_routes)

@@ -1,4 +1,4 @@
-"""A first message for a route: the console and the client suggest it."""
+"""Example messages for routes, which the console and the client suggest."""
 
 import json
 import re
@@ -7,7 +7,7 @@ from typing import Any
 from decanter.project.declaration import Declaration
 
 ONE_MEMBER = re.compile(r"\$request\.body\.([\w\-.]+)|\$\{request\.body\.([^{}]+)\}")
-"""A selection expression that looks at one member of the message."""
+"""A selection expression with one member of the message."""
 
 UNTYPED = {"data": "hello world !"}
 """The payload of a route that declares no type."""
@@ -22,7 +22,7 @@ def examples(declared: Declaration, expression: str, routes: list[str]) -> dict[
         routes: route keys.
 
     Returns:
-        JSON texts; None where no message that selects the route can be made.
+        JSON texts; None if no message selects the route.
     """
     payloads = {
         route.route_key: route.example for router in declared.routers for route in router.routes
@@ -44,7 +44,7 @@ def message(expression: str, route_key: str, payload: Any = None) -> str | None:
 
 
 def with_member(body: Any, path: list[str], value: str) -> dict[str, Any]:
-    """Return the object with this value at the path, which comes first."""
+    """Return the object with this value at the path; its member comes first."""
     name, *rest = path
     members = body if isinstance(body, dict) else {}
     inner = with_member(members.get(name), rest, value) if rest else value

@@ -1,10 +1,10 @@
-"""Faults on demand: what goes wrong, where, for whom, how often.
+"""Faults on demand in @connections and in the embedded DynamoDB.
 
-In words, as `--fault` takes it: `connections 429 calls=3`, `connections late milliseconds=2500`,
-`dynamodb throttle share=0.1 seed=7`. As JSON, as `POST /_gateway/faults` takes it, the same:
+`--fault` takes words: `connections 429 calls=3`, `connections late milliseconds=2500`,
+`dynamodb throttle share=0.1 seed=7`. `POST /_gateway/faults` takes the same as JSON:
 `{"target": "connections", "action": "429", "calls": 3}`.
 
-This file imports nothing of ours: the embedded DynamoDB loads it by path in its own process.
+This file imports no module of Decanter: the embedded DynamoDB loads it by path in its own process.
 """
 
 import json
@@ -21,7 +21,7 @@ MAX_MILLISECONDS = 600_000
 
 
 class FaultError(ValueError):
-    """A fault that cannot be: one line that names the value and what it may be."""
+    """An invalid fault. The message is one line with the value and the valid values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +29,13 @@ class Fault:
     """One fault.
 
     Attributes:
-        target: `connections` (@connections) or `dynamodb` (the embedded one).
-        action: what it does; see `ACTIONS`.
+        target: `connections` (@connections) or `dynamodb` (the embedded DynamoDB).
+        action: the effect; see `ACTIONS`.
         connection: only for calls about this connection id.
-        calls: only so many calls.
-        share: each call only with this probability, above 0, at most 1.
-        seed: makes the choice of that share repeatable.
-        milliseconds: how late, for `late`.
+        calls: at most this many calls.
+        share: the probability for each call, above 0, at most 1.
+        seed: makes the random choice repeatable.
+        milliseconds: the delay; only for `late`.
     """
 
     target: str
@@ -51,11 +51,11 @@ class Fault:
         """Read a fault in words.
 
         Raises:
-            FaultError: it is none.
+            FaultError: the text is not a valid fault.
         """
         words = text.split()
         if len(words) < 2:
-            raise FaultError(f"{text!r} is no target and action, as in 'connections 429'")
+            raise FaultError(f"{text!r} is not a target and an action, as in 'connections 429'")
         value: dict[str, Any] = {"target": words[0], "action": words[1]}
         for word in words[2:]:
             name, equals, given = word.partition("=")
@@ -69,7 +69,7 @@ class Fault:
         """Read a fault from JSON.
 
         Raises:
-            FaultError: it is none.
+            FaultError: the value is not a valid fault.
         """
         if not isinstance(value, dict):
             raise FaultError(f"a fault is an object, not {json.dumps(value)}")
@@ -80,7 +80,7 @@ class Fault:
         return fault
 
     def to_json(self) -> dict[str, Any]:
-        """The fault as JSON, without what does not limit it."""
+        """Return the fault as JSON, without the members that are None."""
         return {name: value for name, value in asdict(self).items() if value is not None}
 
 
@@ -89,7 +89,7 @@ FIELDS = tuple(Fault.__dataclass_fields__)
 
 @dataclass(slots=True)
 class ActiveFault:
-    """A fault that has been set, and how often it has struck."""
+    """A fault that is set, and the number of calls that it has hit."""
 
     id: int
     fault: Fault
@@ -97,15 +97,15 @@ class ActiveFault:
     chance: random.Random = field(init=False)
 
     def __post_init__(self) -> None:
-        """Begin the repeatable choice."""
-        self.chance = random.Random(self.fault.seed)  # noqa: S311 - a test's, nobody's secret
+        """Seed the random choice."""
+        self.chance = random.Random(self.fault.seed)  # noqa: S311 - for tests, not for secrets
 
     def to_json(self) -> dict[str, Any]:
-        """The fault, its number and its hits."""
+        """Return the fault as JSON, with its number and its hits."""
         return {"id": self.id, "hits": self.hits, **self.fault.to_json()}
 
     def strikes(self, target: str, connection: str) -> bool:
-        """Whether it strikes this call; a call that it is not for does not count."""
+        """Return True and count a hit if the fault applies to this call."""
         fault = self.fault
         if fault.target != target or fault.connection not in (None, connection):
             return False
@@ -118,10 +118,10 @@ class ActiveFault:
 
 
 class Faults:
-    """The faults in force; of several that fit a call the oldest strikes.
+    """The faults that are set. If several match a call, the oldest applies.
 
     Attributes:
-        relay: passes changes on to the process of the embedded DynamoDB; None without one.
+        relay: sends changes to the process of the embedded DynamoDB; None without it.
     """
 
     def __init__(self) -> None:
@@ -133,7 +133,7 @@ class Faults:
         """Set a fault.
 
         Raises:
-            FaultError: it is one of the embedded DynamoDB, and there is none.
+            FaultError: it is for the embedded DynamoDB, which does not run.
         """
         self._last_id = self._last_id + 1 if fault_id is None else fault_id
         if fault.target == "dynamodb" and fault_id is None:
@@ -146,34 +146,34 @@ class Faults:
         return active
 
     def clear(self) -> None:
-        """Mend everything."""
+        """Remove all faults."""
         self._active.clear()
         if self.relay is not None:
             self.relay({"clear": True})
 
     def take(self, target: str, connection: str = "") -> ActiveFault | None:
-        """The fault that strikes a call, which counts as one of its hits."""
+        """Return the fault that applies to a call, and count a hit; None if no fault applies."""
         return next((f for f in self._active.values() if f.strikes(target, connection)), None)
 
     def struck(self, fault_id: int) -> None:
-        """The other process reports that a fault has struck there."""
+        """Count a hit that the process of the embedded DynamoDB reports."""
         if fault_id in self._active:
             self._active[fault_id].hits += 1
 
     def obey(self, command: dict[str, Any]) -> None:
-        """Do what the process that relays to this one has done."""
+        """Apply a change that the gateway's process has sent by `relay`."""
         if "clear" in command:
             self._active.clear()
         else:
             self.add(Fault.from_json(command["fault"]), command["id"])
 
     def to_json(self) -> list[dict[str, Any]]:
-        """Every fault that has been set, also those that are used up."""
+        """Return all faults as JSON, also those with no calls left."""
         return [active.to_json() for active in self._active.values()]
 
 
 def _check(fault: Fault) -> None:
-    """Raise FaultError for the first value that cannot be."""
+    """Raise FaultError for the first invalid value."""
     if fault.target not in ACTIONS:
         raise FaultError(f"target is one of {', '.join(ACTIONS)}, not {fault.target!r}")
     actions = ACTIONS[fault.target]
@@ -185,9 +185,11 @@ def _check(fault: Fault) -> None:
         if not fits(value := getattr(fault, name)):
             raise FaultError(f"{name} is {words}, not {json.dumps(value)}")
     if fault.connection is not None and fault.target != "connections":
-        raise FaultError("connection belongs to the target connections alone")
+        raise FaultError("connection is only for the target connections")
     if (fault.action == "late") != (fault.milliseconds is not None):
-        raise FaultError("milliseconds says how late; it belongs to the action late alone")
+        raise FaultError(
+            "milliseconds is the delay: the action late needs it, other actions do not take it"
+        )
 
 
 def _is_whole(value: Any) -> bool:

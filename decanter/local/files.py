@@ -1,4 +1,4 @@
-"""Open files: each connection is one, and a system's usual limit is few hundred to a thousand."""
+"""The limit of open files: each connection is one; usual limits are a few hundred to 1000."""
 
 import asyncio
 import errno
@@ -14,18 +14,18 @@ Say = Callable[[str], None]
 
 
 def allow_many() -> None:
-    """Raise this process's own limit as far as the user may; the system's stays."""
+    """Raise the soft limit of this process up to the hard limit, at most to `MOST_FILES`."""
     now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = MOST_FILES if most == resource.RLIM_INFINITY else min(most, MOST_FILES)
     if now != resource.RLIM_INFINITY and now < wanted:
         try:
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
-        except (OSError, ValueError):  # macOS: a hard limit that is not really one
+        except (OSError, ValueError):  # macOS refuses some limits below its hard limit
             return
 
 
 def watch_exhaustion(say: Say, loop: asyncio.AbstractEventLoop) -> None:
-    """Say it in a line, and not at every try, when no connection can be accepted any more."""
+    """Report in a line, at most every 10 s, that no connection can be accepted."""
     said = -SAY_AGAIN_SECONDS
 
     def handle(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

@@ -1,7 +1,7 @@
-"""When a project's code or configuration has changed on disk.
+"""Detects changes of a project's code and configuration on disk.
 
-What counts is what a deployment would ship, and what says how: the modules beside `app.py`,
-`chalicelib/`, `vendor/`, `.chalice/config.json` and the merge template.
+It watches the files of a deployment: the modules in the folder of `app.py`, `chalicelib/`,
+`vendor/`, `.chalice/config.json` and the merge template.
 """
 
 import os
@@ -15,13 +15,13 @@ CACHES = {"__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache"}
 COMPILED = {".pyc", ".pyo"}
 
 STEP_MILLISECONDS = 25
-"""A burst of changes, such as an editor's or a checkout's, is over after so long a silence."""
+"""A burst of changes, as by an editor or a checkout, ends after this long without a change."""
 
 BURST_MILLISECONDS = 250
-"""And is taken to be over after so long."""
+"""A burst of changes ends after this long at the latest."""
 
 LOOK_MILLISECONDS = 1000
-"""Files are looked at this often anyway: some file systems tell nobody of changes."""
+"""Interval to check the files anyway: some file systems do not report changes."""
 
 Snapshot = dict[Path, tuple[int, int, int]]
 """Each file's modification time in nanoseconds, size and inode."""
@@ -29,30 +29,30 @@ Snapshot = dict[Path, tuple[int, int, int]]
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """The files of a project that make it what it is.
+    """The files of a project whose changes cause a reload.
 
     Attributes:
         project: its folder.
-        template: the merge template that is used, whether or not it exists.
+        template: the path of the merge template; it need not exist.
     """
 
     project: Path
     template: Path | None = None
 
     def folders(self) -> set[Path]:
-        """The folders that hold them."""
+        """Return the folders to watch."""
         single = {self.project, self.project / ".chalice"}
         if self.template is not None:
             single.add(self.template.parent)
         return {folder for folder in single if folder.is_dir()} | set(self._shipped())
 
     def snapshot(self) -> Snapshot:
-        """What there is now."""
+        """Return the current state of the files."""
         found: Snapshot = {}
         for path in self._files():
             try:
                 about = path.stat()
-            except OSError:  # gone meanwhile, or never there
+            except OSError:  # removed meanwhile, or missing
                 continue
             found[path] = (about.st_mtime_ns, about.st_size, about.st_ino)
         return found
@@ -69,25 +69,25 @@ class Sources:
 
     def _shipped(self) -> Iterator[Path]:
         for name in SHIPPED:
-            # A link, as an example's to a shared chalicelib, is watched where it leads.
+            # For a link, such as an example's to a shared chalicelib, watch its target.
             for folder, names, _ in os.walk((self.project / name).resolve()):
                 names[:] = [each for each in names if each not in CACHES]
                 yield Path(folder)
 
 
 async def changes(sources: Sources, seen: Snapshot) -> AsyncIterator[list[str]]:
-    """The names of the files that have changed, each time that some have, until cancelled.
+    """Yield the names of the changed files after each burst of changes, until cancelled.
 
-    What changes while the caller is busy with one change is the next one.
+    Changes during the caller's work on one item are in the next item.
 
     Args:
         sources: what to watch.
-        seen: how it was before it was first loaded.
+        seen: the snapshot before the project was first loaded.
 
     Raises:
-        OSError: the system watches no more files for this user.
+        OSError: the user's limit of watched files is reached.
     """
-    from watchfiles import awatch  # only where it is asked for
+    from watchfiles import awatch  # imported only if it is used
 
     while True:
         folders = sources.folders()
@@ -100,7 +100,7 @@ async def changes(sources: Sources, seen: Snapshot) -> AsyncIterator[list[str]]:
             yield_on_timeout=True,
             recursive=False,
         )
-        with suppress(FileNotFoundError):  # a folder has gone in this moment: once more
+        with suppress(FileNotFoundError):  # a folder was just removed: try again
             async for _ in looks:
                 before, seen = seen, sources.snapshot()
                 if changed := differing(before, seen):
@@ -110,10 +110,10 @@ async def changes(sources: Sources, seen: Snapshot) -> AsyncIterator[list[str]]:
 
 
 def differing(before: Snapshot, after: Snapshot) -> list[Path]:
-    """What was added, changed or removed between the two."""
+    """Return the files that were added, changed or removed."""
     return sorted(p for p in before.keys() | after.keys() if before.get(p) != after.get(p))
 
 
 def name_in(project: Path, path: Path) -> str:
-    """A path as the user of the project calls it."""
+    """Return a path relative to the project, if it is in the project."""
     return str(path.relative_to(project)) if path.is_relative_to(project) else str(path)

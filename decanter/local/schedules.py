@@ -1,10 +1,10 @@
-"""The app's scheduled functions: run at their rate, as EventBridge would run them, or when asked.
+"""Runs the app's scheduled functions, at their rate or on request.
 
-EventBridge runs a rate's function for the first time one rate after the rule was made, and waits
-for no run to end before the next. What it does besides, to try twice again what has failed, is
-left out: a developer wants to see the failure.
-Sources: EventBridge User Guide, "Creating a rule that runs on a schedule" and "Rate expressions";
-the event is that of "AWS service events", for `aws.events`.
+As in EventBridge, the first run is one interval after the start, and a run does not wait for the
+end of the run before. EventBridge also retries a failed run twice. The gateway does not: a
+developer wants to see the failure.
+Sources: EventBridge User Guide, "Creating a rule that runs on a schedule" and "Rate expressions".
+The event is in its chapter "AWS service events", under `aws.events`.
 """
 
 import asyncio
@@ -24,25 +24,25 @@ _RATE = re.compile(r"rate\((\d+) (minute|hour|day)s?\)")
 _SECONDS = {"minute": 60, "hour": 3600, "day": 86400}
 
 RunFunction = Callable[[str, dict[str, Any]], Awaitable[Run]]
-"""Has a function, by its name, handle an event."""
+"""Runs a function, by its name, with an event."""
 
 
 @dataclass(slots=True)
 class _Timer:
-    """When a function runs, and what waits for that; for a `cron(…)` nothing does."""
+    """A function's schedule, and the task that repeats it; None for a `cron(…)`."""
 
     expression: str
     task: asyncio.Task[None] | None = None
 
 
 class Schedules:
-    """Follows what the app declares, from one version of it to the next.
+    """Runs the scheduled functions of the current version of the app.
 
     Args:
-        run_function: runs one.
-        stack: where the rules are taken to be.
+        run_function: runs a function.
+        stack: the stack that the events name.
         journal: gets a line for each run.
-        minute: seconds; a test's are shorter.
+        minute: its length in seconds; shorter in tests.
     """
 
     def __init__(
@@ -56,10 +56,10 @@ class Schedules:
         self._runs: set[asyncio.Task[dict[str, Any]]] = set()
 
     def follow(self, declared: Mapping[str, str]) -> None:
-        """Run these from now on; what is as it was goes on as it did.
+        """Replace the scheduled functions. The timer of an unchanged function continues.
 
         Args:
-            declared: each function's expression.
+            declared: each function's schedule expression.
         """
         for name, timer in [*self._timers.items()]:
             if declared.get(name) != timer.expression:
@@ -68,18 +68,18 @@ class Schedules:
             self._timers[name] = self._start(name, declared[name])
 
     def to_json(self) -> list[dict[str, Any]]:
-        """The functions, and whether they run by themselves."""
+        """Return the functions; `runs` is True if the gateway runs it at its rate."""
         return [
             {"function": name, "schedule": timer.expression, "runs": timer.task is not None}
             for name, timer in sorted(self._timers.items())
         ]
 
     def has(self, name: str) -> bool:
-        """Whether the app has a scheduled function of this name."""
+        """Return True if the app has a scheduled function of this name."""
         return name in self._timers
 
     async def run(self, name: str) -> dict[str, Any]:
-        """Run one now; how that went, and what it returned."""
+        """Run a function now and return its outcome and its result."""
         event = scheduled_event(self._stack, name, time.time())
         run = await self._run_function(name, event)
         self._journal.scheduled(run, event["id"])
@@ -92,7 +92,7 @@ class Schedules:
         }
 
     async def stop(self) -> None:
-        """Run nothing any more."""
+        """Cancel all timers and runs."""
         tasks = [each.task for each in self._timers.values() if each.task is not None]
         for task in (*tasks, *self._runs):
             task.cancel()
@@ -102,7 +102,7 @@ class Schedules:
         seconds = rate_seconds(expression)
         if seconds is None:
             self._journal.note(
-                f"{name} does not run by itself here, as its schedule is no rate(…): {expression}. "
+                f"{name} does not run at its schedule here: only rate(…) is run, not {expression}. "
                 f"POST /_gateway/schedules/{name} runs it",
                 error=True,
             )
@@ -123,17 +123,17 @@ class Schedules:
 
 
 def rate_seconds(expression: str) -> int | None:
-    """How often a `rate(…)` is; None for anything else."""
+    """Return the interval of a `rate(…)` in seconds; None for another expression."""
     match = _RATE.fullmatch(expression)
     return int(match[1]) * _SECONDS[match[2]] if match else None
 
 
 def scheduled_event(stack: Stack, name: str, now: float) -> dict[str, Any]:
-    """The event that EventBridge sends, from the rule that Chalice makes.
+    """Return the event that EventBridge sends for the rule that Chalice creates.
 
     Args:
-        stack: where the rule is taken to be.
-        name: the function's.
+        stack: the stack of the rule.
+        name: the function's name.
         now: epoch seconds.
     """
     rule = f"{stack.name}-{name}-event"

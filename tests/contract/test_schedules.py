@@ -78,7 +78,7 @@ def test_schedules_are_listed_and_a_cron_causes_a_notice(running: Running) -> No
     info = json.loads(call(running, "GET", "/_gateway/info")[2])
     assert info["schedules"] == {"broken": "cron(0 3 * * ? *)", "report": "rate(2 hours)"}
     assert "Schedule      report: rate(2 hours)" in running.lines
-    running.wait_for_line("broken does not run by itself here")
+    running.wait_for_line("broken does not run at its schedule here")
 
 
 def test_another_page_cannot_run_a_schedule(running: Running) -> None:

@@ -1,1 +1,1 @@
-"""The gateway's sockets: HTTP, WebSocket."""
+"""The gateway's HTTP and WebSocket connections."""

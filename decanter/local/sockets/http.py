@@ -1,4 +1,4 @@
-"""One TCP connection until it becomes a WebSocket: HTTP/1.1 requests, one after the other."""
+"""HTTP/1.1 requests of one TCP connection, in order, until it becomes a WebSocket."""
 
 import asyncio
 import logging
@@ -18,19 +18,19 @@ logger = logging.getLogger(__name__)
 
 MAX_HEAD_BYTES = 16 * 1024
 MAX_TARGET_BYTES = 4096
-"""Longest request target: API Gateway refuses a longer one (quotas page)."""
+"""API Gateway refuses a longer request target (quotas page)."""
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
 HEAD_SECONDS = 30.0
-"""How long a client may take over a request, or stay silent between two."""
+"""Time limit to send a request, and for the pause between two requests."""
 
 MAX_UNREAD_BYTES = 1024 * 1024
-"""What may wait for the reader of a stream before it is dropped."""
+"""A stream is dropped if more bytes than this are unread."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """An HTTP request; header names in the client's own letter case."""
+    """An HTTP request. Header names keep the client's letter case."""
 
     method: str
     target: str
@@ -41,7 +41,7 @@ class Request:
 
     @property
     def path(self) -> str:
-        """The path as sent, still percent-encoded."""
+        """The path as sent, percent-encoded."""
         return self.target.partition("?")[0]
 
     @property
@@ -50,22 +50,22 @@ class Request:
         return self.target.partition("?")[2]
 
     def header(self, name: str) -> str:
-        """A header's last value, empty if there is none."""
+        """Return a header's last value; "" if the request does not have it."""
         values = [value for key, value in self.headers if key.lower() == name]
         return values[-1] if values else ""
 
     @property
     def is_upgrade(self) -> bool:
-        """Whether the client asks for a WebSocket, in a version of HTTP that has them."""
+        """True for an HTTP/1.1 request to upgrade to WebSocket."""
         return self.version == "1.1" and self.header("upgrade").lower() == "websocket"
 
 
 Answer = Callable[[Request, "HttpConnection"], Awaitable[Response | None]]
-"""Answers a request; None once it has taken the socket over."""
+"""Answers a request; None if it has taken over the socket."""
 
 
 class HttpConnection(Reader):
-    """Reads requests from a socket and writes the answers of `answer`."""
+    """Reads requests from a socket and writes the responses that `answer` returns."""
 
     def __init__(self, answer: Answer, open_connections: set["HttpConnection"]) -> None:
         self._answer = answer
@@ -80,7 +80,7 @@ class HttpConnection(Reader):
         self.lost = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """A client has connected."""
+        """Start to read: a client has connected."""
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
         self._open.add(self)
@@ -88,7 +88,7 @@ class HttpConnection(Reader):
         self._timer = self._loop.call_later(HEAD_SECONDS, transport.abort)
 
     def data_received(self, data: bytes) -> None:
-        """Bytes have come in."""
+        """Read received bytes."""
         if self._refused:
             return
         if self._task is not None and not self._task.done():
@@ -100,13 +100,13 @@ class HttpConnection(Reader):
         self._advance()
 
     def eof_received(self) -> bool:
-        """The client has closed its side: an answer on its way may still be sent."""
+        """Return True, to keep the socket open, if a response must still be sent."""
         self.lost = True
         busy = self._task is not None and not self._task.done()
         return busy and not self._ends_with_client
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The socket is gone."""
+        """Clean up: the socket is closed."""
         self.lost = True
         self._timer.cancel()
         self._open.discard(self)
@@ -114,17 +114,17 @@ class HttpConnection(Reader):
             self._task.cancel()
 
     def end_with_client(self) -> None:
-        """Give up the answer under way as soon as the client has gone."""
+        """Cancel the current answer when the client disconnects."""
         self._ends_with_client = True
 
     def reset(self) -> None:
-        """End the connection as a peer's crash does: with a TCP reset."""
+        """End the connection with a TCP reset, as if the peer had crashed."""
         raw = self.transport.get_extra_info("socket")
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.transport.abort()
 
     def release(self) -> bytes:
-        """Let go of the socket for the WebSocket side; what has come in after the request."""
+        """Give up the socket to the WebSocket; return the bytes received after the request."""
         self._timer.cancel()
         self._open.discard(self)
         return self._h11.trailing_data[0] + bytes(self._late)
@@ -133,7 +133,7 @@ class HttpConnection(Reader):
         """Write a whole response, head and body."""
         try:
             head = head_of(response, *extra)
-        except (h11.LocalProtocolError, UnicodeEncodeError):  # the app's: HTTP has no such thing
+        except (h11.LocalProtocolError, UnicodeEncodeError):  # the app's response is not valid HTTP
             response, head = MALFORMED, head_of(MALFORMED, *extra)
         is_head = self._request is not None and self._request.method == b"HEAD"
         bodiless = is_head or response.status in (204, 304)
@@ -141,12 +141,12 @@ class HttpConnection(Reader):
         self._write(head, *body, h11.EndOfMessage())
 
     def start_stream(self, headers: Headers) -> None:
-        """Write the head of a response that goes on until the client leaves."""
+        """Write the head of a response that stays open until the client disconnects."""
         self.end_with_client()
         self._write(h11.Response(status_code=200, headers=list(headers)))
 
     def stream(self, data: bytes) -> None:
-        """Write a piece of such a response; who does not read is dropped."""
+        """Write a part of a stream; drop a client that does not read it."""
         self._write(h11.Data(data=data))
         if self.transport.get_write_buffer_size() > MAX_UNREAD_BYTES:
             self.transport.abort()
@@ -185,7 +185,7 @@ class HttpConnection(Reader):
         elif isinstance(event, h11.EndOfMessage) and self._request is not None:
             try:
                 request = self._as_request(self._request)
-            except ValueError:  # an absolute target that is no URL
+            except ValueError:  # an absolute target that is not a valid URL
                 self._refuse(400)
                 return
             self._timer.cancel()
@@ -198,10 +198,10 @@ class HttpConnection(Reader):
             for name, value in event.headers.raw_items()
         )
         target = event.target.decode("latin-1")
-        if not target.startswith("/"):  # absolute form, as to a proxy
+        if not target.startswith("/"):  # absolute form, as for a proxy
             parts = urlsplit(target)
             if parts.netloc and ("host", parts.netloc) not in [(n.lower(), v) for n, v in headers]:
-                raise ValueError("the request is for another host than it says")
+                raise ValueError("the target and the Host header name different hosts")
             target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         return Request(
             event.method.decode(),
@@ -215,7 +215,7 @@ class HttpConnection(Reader):
     async def _respond(self, request: Request) -> None:
         try:
             response = await self._answer(request, self)
-        except Exception:  # a fault of ours must not leave the client without an answer
+        except Exception:  # a bug here must not leave the client without a response
             logger.exception("%s %s could not be answered", request.method, request.path)
             response = INTERNAL_ERROR
         if response is None:
@@ -231,7 +231,7 @@ class HttpConnection(Reader):
             self._close()
 
     def _read_on(self) -> None:
-        """Go on with what came in meanwhile."""
+        """Read the bytes received during the last answer."""
         self._task = None
         late, self._late = bytes(self._late), bytearray()
         if not self.transport.is_closing():
@@ -241,9 +241,9 @@ class HttpConnection(Reader):
             self._advance()
 
     def _refuse(self, status: int) -> None:
-        """Answer a request that cannot be read on, and close."""
+        """Answer an invalid request and close the connection."""
         if self._task is not None and not self._task.done():
-            self._refused = True  # what follows a whole request; its answer closes
+            self._refused = True  # the bad bytes follow a complete request; its response closes
             return
         if self._h11.our_state in (h11.IDLE, h11.SEND_RESPONSE):
             self.write(Response(status), ("Connection", "close"))
@@ -257,16 +257,16 @@ class HttpConnection(Reader):
 
 
 def declared_length(event: h11.Request) -> int:
-    """A request's Content-Length, which h11 has found to be one; 0 without."""
+    """Return a request's Content-Length, which h11 has checked; 0 if it has none."""
     return next((int(value) for name, value in event.headers if name == b"content-length"), 0)
 
 
 def head_of(response: Response, *extra: tuple[str, str]) -> h11.Response:
-    """A response's head as h11 writes it.
+    """Return a response's head for h11.
 
     Raises:
-        h11.LocalProtocolError: a status or a header that HTTP does not have.
-        UnicodeEncodeError: a header that is not ASCII.
+        h11.LocalProtocolError: a status or a header is not valid HTTP.
+        UnicodeEncodeError: a header is not ASCII.
     """
     headers = [*response.headers, *extra]
     if response.status != 204:

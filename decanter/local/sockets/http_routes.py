@@ -1,4 +1,4 @@
-"""The app's own HTTP routes, below the stage, answered as `chalice local` answers them."""
+"""The app's HTTP routes, below the stage. They behave as in `chalice local`."""
 
 import base64
 import binascii
@@ -9,25 +9,25 @@ from decanter.gateway.results import Failure, Outcome, Returned, is_proxy_result
 from decanter.local.functions.functions import Functions
 from decanter.local.sockets.http import Request
 
-# How a message ends is the gateway's to say.
+# Only the gateway sets these headers.
 FRAMING = {"connection", "content-length", "transfer-encoding"}
 
 
 async def answer(functions: Functions, stage: str, request: Request) -> Response:
-    """Have the app answer a request below its stage."""
+    """Return the app's response to a request below the stage."""
     path = request.target.removeprefix(f"/{stage}")
     path = path if path.startswith("/") else f"/{path}"
     headers = {name.lower(): value for name, value in request.headers}
     outcome = await functions.http(request.method, path, headers, request.body)
     response = http_response(outcome)
     at_socket = request.path in (f"/{stage}", f"/{stage}/")
-    if at_socket and response.status == 403:  # the app has no route there: the socket's URL
+    if at_socket and response.status == 403:  # no HTTP route: this is the socket's URL
         return UPGRADE_REQUIRED
     return response
 
 
 def http_response(outcome: Outcome) -> Response:
-    """A route's result as a response."""
+    """Return the response for a route's result."""
     if outcome is Failure.TIMED_OUT:
         return TIMED_OUT
     if not isinstance(outcome, Returned) or not is_proxy_result(outcome.value):

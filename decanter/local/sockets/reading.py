@@ -1,25 +1,25 @@
-"""Reading from sockets a little at a time, so that none of them keeps the others waiting."""
+"""Reads small pieces from each socket, so that one socket does not block the others."""
 
 import asyncio
 
 READ_BYTES = 32 * 1024
-"""Most that is read of one socket before the next one's turn: tiny frames, too, take time."""
+"""The most bytes read from a socket at once: many tiny frames in them also take time."""
 
 _buffer = memoryview(bytearray(READ_BYTES))
-"""For all sockets: what is read is handed over before anything else is."""
+"""Shared by all sockets: bytes are handed over before the next read."""
 
 
 class Reader(asyncio.BufferedProtocol):
     """A protocol whose `data_received` gets pieces of at most `READ_BYTES`."""
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        """Where the next bytes are to be put."""
+        """Return the buffer for the next bytes."""
         return _buffer
 
     def buffer_updated(self, nbytes: int) -> None:
-        """So many bytes are there."""
+        """Hand over the bytes read into the buffer."""
         self.data_received(bytes(_buffer[:nbytes]))
 
     def data_received(self, data: bytes) -> None:
-        """Bytes have come in."""
+        """Read received bytes."""
         raise NotImplementedError

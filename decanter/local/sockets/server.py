@@ -1,4 +1,4 @@
-"""The sockets: one port for the WebSocket endpoint, @connections, HTTP routes and the console."""
+"""Serves the WebSocket API, @connections, HTTP routes and the console on one port."""
 
 import asyncio
 import contextlib
@@ -34,7 +34,7 @@ from decanter.local.sockets.websocket import ABNORMAL, WebSocket
 
 SWITCHING = 101
 SWEEP_SECONDS = 0.05
-"""The least time between two looks for connections that are due: many are due at once."""
+"""Least time between two checks for expired connections: many expire together."""
 
 FAILURES = {
     "403": management.FORBIDDEN,
@@ -79,7 +79,7 @@ class Server:
         )
 
     async def stop(self, seconds: float) -> None:
-        """Close every connection with 1001, give the disconnect handlers so long, then leave."""
+        """Close every connection with 1001 and wait this long for the disconnect handlers."""
         for connection in [*self._gateway.connections.values()]:
             self._gateway.close(connection, 1001, "Going away")
         for http in [*self._http]:
@@ -95,7 +95,7 @@ class Server:
         if self._sweeping is not None:
             self._sweeping.cancel()
 
-    # -- which of the port's services a request means ---------------------------------------
+    # -- requests by path ----------------------------------------------------------------------
 
     async def _answer(self, request: Request, http: HttpConnection) -> Response | None:
         host = request.header("host")
@@ -119,14 +119,14 @@ class Server:
         return UPGRADE_REQUIRED if at_socket else self._elsewhere(request)
 
     def _elsewhere(self, request: Request) -> Response:
-        """Nothing is there: 403 as on AWS, and for a developer where the API is."""
+        """Answer an unknown path with 403, as AWS does, and a hint to the API's URL."""
         where = f"{self._gateway.events.domain_name}/{self._gateway.api.stage}"
         hint = f"the WebSocket API is at ws://{where}"
         self._journal.refused(request.method, request.path, 403, hint)
         return json_response(403, {"message": "Forbidden", "hint": hint})
 
     def _refuse(self, request: Request, why: str) -> Response:
-        """Answer a request that a web page may have sent; tell the developer why."""
+        """Refuse a request that a web page may have sent; log the reason."""
         self._journal.refused(request.method, request.path, 403, why)
         return management.error(403, "ForbiddenException", why)
 
@@ -156,7 +156,7 @@ class Server:
             return self._elsewhere(request)
         try:
             headers = Headers(request.headers)
-        except InvalidHeader:  # a control character, which h11 lets pass
+        except InvalidHeader:  # a control character, which h11 accepts
             return BAD_REQUEST
         wire_request = WebSocketRequest(request.target, headers, method=request.method)
         accepted = ServerProtocol().accept(wire_request)
@@ -171,7 +171,7 @@ class Server:
         self._journal.connect(connection, decision)
         if isinstance(decision, Refuse):
             return json_response(decision.status, decision.body)
-        if http.lost:  # the client gave up meanwhile; its row must not stay
+        if http.lost:  # the client has disconnected; its row must not stay
             self._run(self._disconnect(connection, 1006, ABNORMAL))
             return None
         if decision.subprotocol is not None:
@@ -236,7 +236,7 @@ class Server:
 
 
 async def fail(fault: Fault, http: HttpConnection) -> Response | None:
-    """Do what a fault says to a call; None if there is no answer, or not yet the fault's own."""
+    """Apply a fault to a call; None for a fault that does not set the response."""
     if fault.action == "late":
         await asyncio.sleep((fault.milliseconds or 0) / 1000)
     elif fault.action == "hang":

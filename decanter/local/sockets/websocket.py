@@ -1,4 +1,4 @@
-"""One client's socket after the handshake: frames in, messages and closing out."""
+"""One client's socket after the handshake: reads frames, reports messages and the close."""
 
 import asyncio
 import codecs
@@ -13,20 +13,20 @@ from decanter.gateway.model import MAX_FRAME_BYTES, MAX_MESSAGE_BYTES
 from decanter.local.sockets.reading import Reader
 
 CLOSE_SECONDS = 2.0
-"""How long a client has to end its side once a close frame has been sent."""
+"""Time limit for the client to finish the close handshake."""
 
 MAX_UNSENT_BYTES = 1024 * 1024
-"""What may wait for a client that does not read; beyond it posts get 429 (our choice)."""
+"""Most unsent bytes for a client that does not read; then posts get 429 (our choice)."""
 
 MAX_UNANSWERED = 16
-"""Messages of one connection in the handlers' hands before its others wait, unread or here."""
+"""Most messages of a connection in flight to handlers; further ones wait."""
 
 NO_STATUS = "Client-side close frame status not set"
 ABNORMAL = "Connection closed abnormally"
 
 
 class WebSocket(Reader):
-    """Drives the WebSocket protocol on a transport; the gateway's `Outlet` to the client.
+    """The WebSocket protocol on a transport. It is the gateway's `Outlet` to the client.
 
     Args:
         on_message: called with each whole text message.
@@ -50,10 +50,10 @@ class WebSocket(Reader):
         self._transport: asyncio.Transport | None = None
         self._closing: asyncio.TimerHandle | None = None
 
-    # -- what asyncio calls -----------------------------------------------------------------
+    # -- called by asyncio ------------------------------------------------------------------
 
     def take_over(self, transport: asyncio.Transport, received: bytes) -> None:
-        """Take the socket over from the HTTP side, with what has come in since."""
+        """Take over the socket from HTTP, with the bytes received after the request."""
         self._transport = transport
         transport.set_protocol(self)
         transport.resume_reading()
@@ -69,28 +69,32 @@ class WebSocket(Reader):
         self._flush()
 
     def eof_received(self) -> bool:
-        """The client has closed its side."""
+        """End the connection: the client has closed its side."""
         self._protocol.receive_eof()
         self._flush()
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The socket is gone."""
+        """Clean up: the socket is closed."""
         self._transport = None
         if self._closing is not None:  # it would keep the transport alive
             self._closing.cancel()
         self._end()
 
-    # -- what the gateway calls -------------------------------------------------------------
+    # -- called by the gateway --------------------------------------------------------------
 
     @property
     def is_clogged(self) -> bool:
-        """Whether much of what was sent still waits for the client to read."""
+        """True if the send buffer is more than half full."""
         transport = self._transport
         return transport is not None and transport.get_write_buffer_size() > MAX_UNSENT_BYTES // 2
 
     def send(self, data: bytes) -> bool:
-        """Send one text message, in frames of at most 32 KB; False if the buffer is full."""
+        """Send a text message in frames of at most 32 KB.
+
+        Returns:
+            False if the connection is not open or the buffer is full.
+        """
         transport = self._transport
         if transport is None or self._protocol.state is not State.OPEN:
             return False
@@ -105,18 +109,18 @@ class WebSocket(Reader):
         return True
 
     def close(self, code: int, reason: str) -> None:
-        """Start the closing handshake."""
+        """Start the close handshake."""
         if self._protocol.state is State.OPEN:
             self._protocol.send_close(code, reason)
             self._flush()
 
     def abort(self) -> None:
-        """Drop the connection as it is."""
+        """Drop the connection without a close handshake."""
         if self._transport is not None:
             self._transport.abort()
 
     def answered(self) -> None:
-        """A message has been answered: hand the next one over, or read on if that had stopped."""
+        """Note that a message was answered; hand over the next one, or continue to read."""
         self._unanswered -= 1
         if self._waiting and not self._is_closed_by_us:
             self._hand_over(self._waiting.popleft())
@@ -137,7 +141,7 @@ class WebSocket(Reader):
         except UnicodeDecodeError:
             self._protocol.fail(1007)
             return
-        if part:  # empty frames may come without end
+        if part:  # the number of empty frames has no limit
             self._parts.append(part)
         if not frame.fin:
             return
@@ -145,7 +149,7 @@ class WebSocket(Reader):
         self._parts.clear()
         if self._unanswered < MAX_UNANSWERED:
             self._hand_over(text)
-        else:  # it came in one piece with those before it
+        else:  # it was read together with the messages before it
             self._waiting.append(text)
 
     def _hand_over(self, text: str) -> None:
@@ -156,7 +160,7 @@ class WebSocket(Reader):
 
     @property
     def _is_closed_by_us(self) -> bool:
-        """Whether what the client still says is not heard; what it said before it closed is."""
+        """True if the gateway closed first: further messages are ignored."""
         protocol = self._protocol
         return protocol.close_sent is not None and not protocol.close_rcvd_then_sent
 
@@ -169,13 +173,15 @@ class WebSocket(Reader):
                 transport.write(data)
             elif transport.can_write_eof():
                 transport.write_eof()
-        if transport.get_write_buffer_size() > 2 * MAX_UNSENT_BYTES:  # pongs, never read
+        if (
+            transport.get_write_buffer_size() > 2 * MAX_UNSENT_BYTES
+        ):  # pongs that the client does not read
             transport.abort()
         elif self._protocol.close_expected():
             self._expect_end(transport)
 
     def _expect_end(self, transport: asyncio.Transport) -> None:
-        """The closing handshake has begun: the client has so long to end its side."""
+        """Give the client `CLOSE_SECONDS` to finish the close handshake."""
         transport.resume_reading()
         if self._closing is None:
             loop = asyncio.get_running_loop()
@@ -192,8 +198,8 @@ class WebSocket(Reader):
         self._on_end(*self._how())
 
     def _how(self) -> tuple[int, str]:
-        """The close code and reason as the disconnect event has them."""
-        # Who closed first says why; the other side's close frame only answers.
+        """Return the close code and reason for the disconnect event."""
+        # The first close frame has the code and reason; the second one only answers it.
         ours, theirs = self._protocol.close_sent, self._protocol.close_rcvd
         close = ours if self._is_closed_by_us else theirs
         if close is None:

@@ -37,12 +37,12 @@ def test_a_host_is_a_name_or_an_address_with_or_without_a_port(text: str) -> Non
         "é.example",
     ],
 )
-def test_anything_else_is_one_line_that_names_it(text: str) -> None:
+def test_another_text_is_refused_in_one_line_that_names_it(text: str) -> None:
     with pytest.raises(
         argparse.ArgumentTypeError, match=r"^[^\n]+ is not a host: write NAME"
-    ) as no:
+    ) as error:
         host(text)
-    assert repr(text) in str(no.value)
+    assert repr(text) in str(error.value)
 
 
 def test_several_hosts_may_be_allowed() -> None:

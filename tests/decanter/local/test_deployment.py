@@ -1,4 +1,4 @@
-"""What a version of the project needs before it is put in service."""
+"""Checks of a project before it is put in service."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from tests.support.projects import TABLE
 
 
 def functions(**variables: str) -> dict[str, Function]:
-    """The two handlers, of which the second alone has the variables."""
+    """Return two handlers; only the second has the variables."""
 
     def log(line: str, request_id: str) -> None:
         return
@@ -28,7 +28,7 @@ def functions(**variables: str) -> dict[str, Function]:
     }
 
 
-def test_a_table_that_one_function_is_told_the_name_of_will_do() -> None:
+def test_a_table_named_in_one_function_is_accepted() -> None:
     named = functions(CONNECTIONS_TABLE="pour-dev-connections")
     check_names(declaration(TABLE), named.__getitem__)
 
@@ -38,7 +38,7 @@ def test_an_app_without_tables_needs_no_name() -> None:
 
 
 @pytest.mark.parametrize("variables", [{}, {"CONNECTIONS_TABLE": ""}, {"ROOMS_TABLE": "rooms"}])
-def test_a_table_that_no_function_is_told_the_name_of_is_refused(
+def test_a_table_named_in_no_function_is_refused(
     variables: dict[str, str],
 ) -> None:
     with pytest.raises(ProjectError, match=r"^the merge template does not have the table of CONN"):

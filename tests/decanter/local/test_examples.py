@@ -1,4 +1,4 @@
-"""The first message that the console and the client suggest."""
+"""The example messages that the console and the client suggest."""
 
 import pytest
 

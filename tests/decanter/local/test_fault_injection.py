@@ -1,4 +1,4 @@
-"""Faults as values: how they are written, whom they strike, how often."""
+"""Faults as values: their text, the calls that they apply to, their number of hits."""
 
 import pytest
 from hypothesis import given
@@ -26,11 +26,11 @@ def test_words_and_json_mean_the_same(text: str, fault: Fault) -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("", "'' is no target and action, as in 'connections 429'"),
-        ("connections", "'connections' is no target and action, as in 'connections 429'"),
+        ("", "'' is not a target and an action, as in 'connections 429'"),
+        ("connections", "'connections' is not a target and an action, as in 'connections 429'"),
         ("moon 429", "target is one of connections, dynamodb, not 'moon'"),
         ("dynamodb 429", "the action of dynamodb is one of throttle, away, late, not '429'"),
-        ("connections 429 thrice", "'thrice' is not NAME=VALUE, as in calls=3"),
+        ("connections 429 often", "'often' is not NAME=VALUE, as in calls=3"),
         ("connections 429 calls=many", 'calls is a whole number from 1, not "many"'),
         ("connections 429 calls=0", "calls is a whole number from 1, not 0"),
         ("connections 429 calls=true", "calls is a whole number from 1, not true"),
@@ -38,14 +38,14 @@ def test_words_and_json_mean_the_same(text: str, fault: Fault) -> None:
         ("connections 429 share=1.5", "share is a number above 0, at most 1, not 1.5"),
         ("connections 429 seed=x", 'seed is a whole number, not "x"'),
         ("connections 429 connection=", 'connection is a connection id, not ""'),
-        ("dynamodb away connection=a", "connection belongs to the target connections alone"),
-        ("connections late", "milliseconds says how late; it belongs to the action late alone"),
-        ("connections 429 milliseconds=5", "milliseconds says how late; it belongs to the action "),
+        ("dynamodb away connection=a", "connection is only for the target connections"),
+        ("connections late", "milliseconds is the delay: the action late needs it"),
+        ("connections 429 milliseconds=5", "milliseconds is the delay: the action late needs it"),
         ("connections late milliseconds=-1", "milliseconds is a whole number from 0 to 600000"),
         ("connections 429 colour=red", "a fault has no 'colour': it has target, action, "),
     ],
 )
-def test_what_cannot_be_is_one_line(text: str, sentence: str) -> None:
+def test_an_invalid_fault_is_refused_in_one_line(text: str, sentence: str) -> None:
     with pytest.raises(FaultError) as error:
         Fault.parse(text)
     assert str(error.value).startswith(sentence)
@@ -53,12 +53,12 @@ def test_what_cannot_be_is_one_line(text: str, sentence: str) -> None:
 
 
 @given(st.recursive(st.none() | st.text() | st.integers(), lambda i: st.dictionaries(st.text(), i)))
-def test_any_json_is_a_fault_or_is_refused(value: object) -> None:
+def test_other_json_is_refused(value: object) -> None:
     with pytest.raises(FaultError):
         Fault.from_json(value)
 
 
-def test_the_oldest_that_fits_strikes_as_often_as_it_says() -> None:
+def test_the_oldest_matching_fault_applies_up_to_its_number_of_calls() -> None:
     faults = Faults()
     faults.add(Fault("connections", "429", connection="a", calls=1))
     faults.add(Fault("connections", "500"))
@@ -68,7 +68,7 @@ def test_the_oldest_that_fits_strikes_as_often_as_it_says() -> None:
     assert faults.take("dynamodb") is None
 
 
-def test_a_share_is_the_same_for_the_same_seed_and_about_as_large_as_it_says() -> None:
+def test_a_share_is_repeatable_by_seed_and_about_as_large_as_set() -> None:
     def strikes(seed: int) -> list[bool]:
         faults = Faults()
         faults.add(Fault("connections", "429", share=0.2, seed=seed))
@@ -78,7 +78,7 @@ def test_a_share_is_the_same_for_the_same_seed_and_about_as_large_as_it_says() -
     assert 150 < sum(strikes(1)) < 250
 
 
-def test_those_of_dynamodb_are_relayed_and_their_hits_come_back() -> None:
+def test_faults_of_dynamodb_are_relayed_and_their_hits_reported() -> None:
     other = Faults()
     faults = Faults()
     faults.relay = other.obey
@@ -93,6 +93,6 @@ def test_those_of_dynamodb_are_relayed_and_their_hits_come_back() -> None:
     assert (faults.to_json(), other.to_json()) == ([], [])
 
 
-def test_without_an_embedded_dynamodb_it_has_no_faults() -> None:
+def test_dynamodb_faults_without_the_embedded_dynamodb_are_refused() -> None:
     with pytest.raises(FaultError, match="leave out --dynamodb-endpoint"):
         Faults().add(Fault("dynamodb", "away"))

@@ -1,4 +1,4 @@
-"""What is done about the limit of open files."""
+"""The limit of open files."""
 
 import asyncio
 import errno
@@ -18,16 +18,16 @@ print(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
 """
 
 
-def test_the_limit_is_raised_as_far_as_the_user_may() -> None:
+def test_the_limit_is_raised_to_the_hard_limit() -> None:
     shown = subprocess.run(
         [sys.executable, "-c", RAISE], capture_output=True, text=True, check=True
     )
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     limits = [MOST_FILES if most == resource.RLIM_INFINITY else min(most, MOST_FILES)]
-    assert int(shown.stdout) in [*limits, 64]  # 64 where the system says more than it allows
+    assert int(shown.stdout) in [*limits, 64]  # 64 if the system refuses its own hard limit
 
 
-def test_that_it_is_reached_is_said_in_a_line_and_not_at_every_try() -> None:
+def test_the_reached_limit_is_reported_once_for_several_errors() -> None:
     said: list[str] = []
 
     async def run() -> None:

@@ -1,4 +1,4 @@
-"""Which files count, and what a change is."""
+"""The watched files, and their changes."""
 
 import os
 from pathlib import Path
@@ -34,7 +34,7 @@ def names(sources: Sources) -> set[str]:
     return {name_in(sources.project, path) for path in sources.snapshot()}
 
 
-def test_what_ships_and_what_configures_it_counts_and_nothing_else(project: Path) -> None:
+def test_only_deployed_and_configuration_files_are_watched(project: Path) -> None:
     template = project / ".chalice" / "resources.json"
     sources = Sources(project, template)
     expected = {
@@ -50,13 +50,13 @@ def test_what_ships_and_what_configures_it_counts_and_nothing_else(project: Path
     assert names(sources) == expected | {".chalice/resources.json"}
 
 
-def test_folders_are_those_of_the_files(project: Path) -> None:
+def test_the_folders_of_the_files_are_watched(project: Path) -> None:
     folders = Sources(project, project / "missing" / "template.json").folders()
     expected = {"", ".chalice", "chalicelib", "chalicelib/deep", "vendor"}
     assert folders == {project / name for name in expected}
 
 
-def test_a_linked_chalicelib_is_watched_where_it_leads(project: Path, tmp_path: Path) -> None:
+def test_the_target_of_a_linked_chalicelib_is_watched(project: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.mkdir()
     (other / "app.py").touch()

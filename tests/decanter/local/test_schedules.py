@@ -1,4 +1,4 @@
-"""When scheduled functions run, with what, and what is told of it."""
+"""The runs of scheduled functions: their times, their event, their report."""
 
 import asyncio
 import io
@@ -18,7 +18,7 @@ STACK = Stack("pour", "dev", region="eu-west-1")
 
 
 class FakeFunctions:
-    """Answers every event at once, and lets a test wait for it."""
+    """Answers every event immediately; a test can wait for an event."""
 
     def __init__(self) -> None:
         self.events: list[tuple[str, dict[str, Any]]] = []
@@ -51,7 +51,7 @@ class Place:
         return [json.loads(line) for line in self.out.getvalue().splitlines()]
 
 
-def test_a_rate_runs_again_and_again_until_it_is_stopped() -> None:
+def test_a_rate_runs_repeatedly_until_it_is_stopped() -> None:
     async def play() -> Place:
         place = Place()
         place.follow(sweep="rate(1 minute)")
@@ -65,7 +65,7 @@ def test_a_rate_runs_again_and_again_until_it_is_stopped() -> None:
     assert len(ids) == len(place.functions.events)
 
 
-def test_a_new_version_of_the_app_stops_starts_and_changes_them_and_leaves_the_others() -> None:
+def test_a_new_version_of_the_app_changes_its_timers_and_keeps_unchanged_ones() -> None:
     async def play() -> None:
         place = Place()
         place.follow(kept="rate(1 day)", changed="rate(1 day)", gone="rate(1 minute)")
@@ -80,7 +80,7 @@ def test_a_new_version_of_the_app_stops_starts_and_changes_them_and_leaves_the_o
     asyncio.run(play())
 
 
-def test_what_is_no_rate_is_told_of_and_can_be_run() -> None:
+def test_a_cron_schedule_is_noted_and_can_be_run_on_request() -> None:
     async def play() -> Place:
         place = Place()
         place.follow(nightly="cron(0 3 * * ? *)", often="rate(2 hours)")
@@ -95,13 +95,13 @@ def test_what_is_no_rate_is_told_of_and_can_be_run() -> None:
         return place
 
     note, ran = asyncio.run(play()).entries()
-    assert "nightly does not run by itself here" in note["note"]
+    assert "nightly does not run at its schedule here" in note["note"]
     assert "POST /_gateway/schedules/nightly runs it" in note["note"]
     assert (ran["kind"], ran["function"]) == ("ran", "nightly")
 
 
 @pytest.mark.parametrize(
-    ("outcome", "told", "result"),
+    ("outcome", "word", "result"),
     [
         (Returned(None), "returned", None),
         (Returned([1]), "returned", [1]),
@@ -109,18 +109,18 @@ def test_what_is_no_rate_is_told_of_and_can_be_run() -> None:
         (Failure.DIED, "died", None),
     ],
 )
-def test_who_asks_for_a_run_and_the_journal_are_told_how_it_went(
-    outcome: Outcome, told: str, result: Any
+def test_the_answer_and_the_journal_have_the_outcome_of_a_run(
+    outcome: Outcome, word: str, result: Any
 ) -> None:
     place = Place()
     place.functions.outcome = outcome
     place.follow(nightly="cron(0 3 * * ? *)")
     answer = asyncio.run(place.schedules.run("nightly"))
-    expected = {"function": "nightly", "outcome": told, "result": result, "milliseconds": 250}
+    expected = {"function": "nightly", "outcome": word, "result": result, "milliseconds": 250}
     assert answer == expected
     entry = place.entries()[-1]
     ((_, event),) = place.functions.events
-    assert (entry["outcome"], entry["route"], entry["request"]) == (told, "schedule", event["id"])
+    assert (entry["outcome"], entry["route"], entry["request"]) == (word, "schedule", event["id"])
     assert entry.get("error", False) == isinstance(outcome, Failure)
 
 

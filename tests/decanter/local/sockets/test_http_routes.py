@@ -1,4 +1,4 @@
-"""A route's result as a response."""
+"""The response for a route's result."""
 
 from typing import Any
 
@@ -53,6 +53,6 @@ def test_a_result_becomes_a_response(outcome: Any, response: Response) -> None:
     "response",
     [Response(99), Response(200, b"", (("X", "a\r\nY: b"),)), Response(200, b"", (("é", ""),))],
 )
-def test_what_http_does_not_have_is_no_head(response: Response) -> None:
+def test_an_invalid_status_or_header_is_refused(response: Response) -> None:
     with pytest.raises((h11.LocalProtocolError, UnicodeEncodeError)):
         head_of(response)

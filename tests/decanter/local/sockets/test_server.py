@@ -1,4 +1,4 @@
-"""The sockets themselves, with an API that has no handlers: no process is started."""
+"""The server with real sockets and an API without handlers, so no process is started."""
 
 import asyncio
 import contextlib
@@ -30,7 +30,7 @@ from tests.support.gateways import SECONDS
 
 POST_BYTES = 100_000
 KERNEL_BYTES = 16 * 1024 * 1024
-"""More than any system buffers for one loopback socket by itself."""
+"""More than a system buffers for one loopback socket."""
 
 HANDSHAKE = (
     b"GET /api HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -47,7 +47,7 @@ class Serving:
     journal: io.StringIO
 
     async def post(self, connection_id: str, data: bytes) -> int:
-        """Post to a connection; the status."""
+        """Post to a connection and return the status."""
         return await asyncio.to_thread(self._post, connection_id, data)
 
     def _post(self, connection_id: str, data: bytes) -> int:
@@ -58,17 +58,17 @@ class Serving:
             return client.getresponse().status
 
     def newest(self) -> str:
-        """The id of the connection that was made last."""
+        """Return the id of the newest connection."""
         return [*self.gateway.connections][-1]
 
     def entries(self, kind: str) -> list[dict[str, object]]:
-        """What the journal has of a kind."""
+        """Return the journal's entries of a kind."""
         entries = map(json.loads, self.journal.getvalue().splitlines())
         return [entry for entry in entries if entry["kind"] == kind]
 
 
 def drained(client: socket.socket) -> int:
-    """Read to the end of the connection; how many bytes there were."""
+    """Read to the end of the connection and return the number of bytes."""
     size = 0
     with contextlib.suppress(ConnectionResetError):
         while data := client.recv(1 << 20):
@@ -103,11 +103,11 @@ async def serving(limits: Limits) -> AsyncIterator[Serving]:
             await server.stop(1)
 
 
-def test_a_client_that_never_reads_is_429_then_dropped_and_others_are_served() -> None:
+def test_posts_to_a_stuck_client_get_429_then_410_and_others_are_served() -> None:
     async def run() -> None:
         async with serving(Limits(stalled_seconds=0.3)) as it:
             with socket.create_connection(("127.0.0.1", it.port), SECONDS) as stuck:
-                stuck.sendall(HANDSHAKE)  # and from here on it reads nothing
+                stuck.sendall(HANDSHAKE)  # it reads nothing after this
                 async with connect(f"ws://127.0.0.1:{it.port}/api") as other:
                     other_id, stuck_id = it.newest(), next(iter(it.gateway.connections))
                     accepted = 0
@@ -122,7 +122,7 @@ def test_a_client_that_never_reads_is_429_then_dropped_and_others_are_served() -
                     assert await it.post(stuck_id, b"") == 410
                     assert await it.post(other_id, b"still") == 200
                     assert await other.recv() == "still"
-                assert drained(stuck) < accepted * POST_BYTES  # and then the end
+                assert drained(stuck) < accepted * POST_BYTES  # then the connection ends
             codes = {entry["connection"]: entry["code"] for entry in it.entries("disconnect")}
             assert codes[stuck_id] == 1006
 

@@ -1,4 +1,4 @@
-"""One client's socket, on a transport that keeps what is written."""
+"""One client's WebSocket, on a transport that records the written bytes."""
 
 import asyncio
 import tracemalloc
@@ -11,7 +11,7 @@ from tests.support.sockets import FakeTransport
 
 
 class Client:
-    """A socket taken over from its handshake, and what it told the gateway."""
+    """A WebSocket after its handshake; records the messages and ends that it reports."""
 
     def __init__(self) -> None:
         self.messages: list[str] = []
@@ -34,8 +34,8 @@ def in_a_loop(test: Callable[[Client], None]) -> None:
     asyncio.run(run())
 
 
-def test_who_closes_first_says_why() -> None:
-    """The client answers our 1003 with a code of its own."""
+def test_the_first_close_frame_gives_the_code() -> None:
+    """The client answers the gateway's 1003 with another code."""
 
     def test(client: Client) -> None:
         client.sends(Opcode.BINARY, b"")
@@ -46,7 +46,7 @@ def test_who_closes_first_says_why() -> None:
     in_a_loop(test)
 
 
-def test_the_clients_close_is_answered_and_ends_it_once() -> None:
+def test_a_close_by_the_client_is_answered_and_reported_once() -> None:
     def test(client: Client) -> None:
         client.sends(Opcode.CLOSE, Close(4000, "bye").serialize())
         client.socket.eof_received()
@@ -56,7 +56,7 @@ def test_the_clients_close_is_answered_and_ends_it_once() -> None:
     in_a_loop(test)
 
 
-def test_nothing_is_taken_after_our_close() -> None:
+def test_messages_after_a_close_by_the_gateway_are_ignored() -> None:
     def test(client: Client) -> None:
         client.socket.close(1000, "")
         client.sends(Opcode.TEXT, b"late")
@@ -82,7 +82,7 @@ def texts(count: int) -> bytes:
     return b"".join(frame.serialize(mask=True) for frame in frames)
 
 
-def test_many_messages_that_come_at_once_are_handed_over_one_for_each_that_is_answered() -> None:
+def test_a_waiting_message_is_handed_over_after_each_answer() -> None:
     def test(client: Client) -> None:
         client.socket.data_received(texts(MAX_UNANSWERED + 2))
         assert len(client.messages) == MAX_UNANSWERED
@@ -96,7 +96,7 @@ def test_many_messages_that_come_at_once_are_handed_over_one_for_each_that_is_an
     in_a_loop(test)
 
 
-def test_what_a_client_said_before_its_close_is_handed_over_before_its_end() -> None:
+def test_messages_before_a_close_by_the_client_are_handed_over_first() -> None:
     def test(client: Client) -> None:
         close = Frame(Opcode.CLOSE, Close(1000, "").serialize()).serialize(mask=True)
         client.socket.data_received(texts(MAX_UNANSWERED + 2) + close)
@@ -107,7 +107,7 @@ def test_what_a_client_said_before_its_close_is_handed_over_before_its_end() -> 
     in_a_loop(test)
 
 
-def test_what_waits_when_we_close_is_dropped() -> None:
+def test_waiting_messages_are_dropped_on_a_close_by_the_gateway() -> None:
     def test(client: Client) -> None:
         client.socket.data_received(texts(MAX_UNANSWERED + 2))
         client.socket.close(1000, "")
@@ -118,7 +118,7 @@ def test_what_waits_when_we_close_is_dropped() -> None:
     in_a_loop(test)
 
 
-def test_a_full_buffer_takes_nothing_and_an_emptier_one_again() -> None:
+def test_a_send_fails_while_the_buffer_is_full() -> None:
     def test(client: Client) -> None:
         client.transport.unread = MAX_UNSENT_BYTES
         assert (client.socket.send(b"x"), client.socket.is_clogged) == (False, True)
@@ -128,7 +128,7 @@ def test_a_full_buffer_takes_nothing_and_an_emptier_one_again() -> None:
     in_a_loop(test)
 
 
-def test_pongs_that_nobody_reads_end_the_connection() -> None:
+def test_too_many_unread_pongs_end_the_connection() -> None:
     def test(client: Client) -> None:
         client.transport.unread = 2 * MAX_UNSENT_BYTES + 1
         client.sends(Opcode.PING, b"x")
@@ -137,7 +137,7 @@ def test_pongs_that_nobody_reads_end_the_connection() -> None:
     in_a_loop(test)
 
 
-def test_a_connection_that_has_ended_is_kept_alive_by_no_timer() -> None:
+def test_no_timer_keeps_an_ended_connection_in_memory() -> None:
     def test(client: Client) -> None:
         client.socket.close(1000, "")
         client.sends(Opcode.PING, b"x")
@@ -150,7 +150,7 @@ def test_a_connection_that_has_ended_is_kept_alive_by_no_timer() -> None:
 
 
 def test_empty_frames_of_a_message_are_not_kept() -> None:
-    """They may come without end, and count nothing towards the message's size."""
+    """Their number has no limit, and they do not count in the message's size."""
     client = Client()
     client.sends_frame(Frame(Opcode.TEXT, b"", fin=False))
     tracemalloc.start()
