@@ -119,7 +119,7 @@ _SDK_BY_ITSELF = _SDK[2:]
 _IMPLIED = {"apigatewaymanagementapi", "sts", "sso", "sso-oidc", "signin"}
 # A requirement with an index option, or a path.
 _ELSEWHERE = re.compile(r"^[-./]|\bfile:")
-# A `.gitignore` that keeps git out of a folder of ours.
+# A `.gitignore` that keeps git out of a folder that Decanter makes.
 MARK = "# made by `decanter package`\n*\n"
 # As many unclear places as the report names.
 _SHOWN = 3
