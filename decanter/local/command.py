@@ -12,13 +12,13 @@ from decanter.project.config import Project
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the command's options; the defaults are in `Options`, written once."""
+    """Add the command's options, with the defaults of `Options`."""
     defaults = Options()
     add = parser.add_argument
     add("--project-dir", type=Path, default=Path(), metavar="DIR", help="the Chalice project (.)")
     add("--stage", default="dev", help="a stage of .chalice/config.json (dev)")
     _add_address(parser, defaults)
-    add("--dynamodb-endpoint", metavar="URL", help="use this DynamoDB, start none")
+    add("--dynamodb-endpoint", metavar="URL", help="use this DynamoDB, not the embedded one")
     for name, default in (
         ("--integration-timeout", defaults.integration_timeout),
         ("--idle-timeout", defaults.idle_timeout),
@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     which.add_argument(
         "--template", type=Path, metavar="FILE", help="merge template (.chalice/resources.json)"
     )
-    which.add_argument("--no-template", action="store_true", help="only what Chalice itself makes")
+    which.add_argument("--no-template", action="store_true", help="use no merge template")
     add("--log-format", choices=["text", "json"], default="text", help="(%(default)s)")
     add("--verbose", action="store_true", help="show the events given to handlers")
     add(
@@ -46,10 +46,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="SPEC",
-        help="let something go wrong, as in 'connections 429 calls=3'; may be repeated",
+        help="inject a fault, as in 'connections 429 calls=3'; may be repeated",
     )
-    add("--no-reload", action="store_true", help="keep the code as it is at start")
-    add("--no-fork", action="store_true", help="start each process by itself, which takes longer")
+    add("--no-reload", action="store_true", help="do not reload changed code")
+    add("--no-fork", action="store_true", help="start processes without fork: slower")
     _add_debuggers(parser)
 
 
@@ -63,7 +63,7 @@ def _add_address(parser: argparse.ArgumentParser, defaults: Options) -> None:
         action="append",
         default=[],
         metavar="NAME",
-        help="answer requests for this host too, as NAME or NAME:PORT; may be repeated",
+        help="also answer requests for this host, as NAME or NAME:PORT; may be repeated",
     )
 
 
@@ -109,7 +109,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def fault(text: str) -> Fault:
-    """A fault in words."""
+    """Return the fault that the words describe."""
     try:
         return Fault.parse(text)
     except FaultError as error:
@@ -117,7 +117,7 @@ def fault(text: str) -> Fault:
 
 
 def host(text: str) -> str:
-    """A value of the `Host` header: a name or an address, with or without a port."""
+    """Return a value for the `Host` header: a name or an address, with or without a port."""
     match = re.fullmatch(r"(\[.+\]|[0-9A-Za-z._-]+)(:[0-9]{1,5})?", text)
     if match is None or (text.startswith("[") and not is_address(match[1])):
         raise argparse.ArgumentTypeError(
@@ -127,22 +127,22 @@ def host(text: str) -> str:
 
 
 def port(text: str) -> int:
-    """A TCP port, 0 to 65535."""
+    """Return a TCP port, 0 to 65535."""
     return _number(text, 0, 65535)
 
 
 def debugpy_port(text: str) -> int:
-    """A TCP port with room for more above it, 1 to 65000."""
+    """Return a TCP port, 1 to 65000; the debuggers of further functions use higher ports."""
     return _number(text, 1, 65000)
 
 
 def count(text: str) -> int:
-    """A whole number from 1 to 1000, Lambda's own concurrency."""
+    """Return a whole number from 1 to 1000, Lambda's default concurrency limit."""
     return _number(text, 1, 1000)
 
 
 def positive(text: str) -> float:
-    """A number of seconds above 0."""
+    """Return a number of seconds above 0."""
     try:
         value = float(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""The gateway's log for its operator, one line an entry, and the live feed of the console.
+"""The gateway's log, with one line for each entry, and the live feed of the console.
 
 No line contains a payload or a query string, unless `--verbose` adds whole events.
 """
@@ -19,10 +19,10 @@ from decanter.local.functions.functions import Run
 from decanter.terminal import printable
 
 POSTS_SECONDS = 0.25
-"""An invocation's calls to @connections are counted in a line, at its end and after this time."""
+"""An invocation's calls to @connections are logged together, at its end or after this time."""
 
 KEPT_INVOCATIONS = 500
-"""The console can ask for the events and responses of this many invocations."""
+"""The number of last invocations whose event and response are kept for the console."""
 
 COLOURS = {"connect": 32, "disconnect": 33, "message": 36, "posts": 35, "error": 31, "log": 90}
 LABEL_WIDTH = 10
@@ -39,8 +39,8 @@ class Journal:
 
     Args:
         out: gets the lines; with colours if it is a terminal.
-        as_json: write one JSON object a line instead of text.
-        verbose: write whole events, too.
+        as_json: write each entry as a line of JSON instead of text.
+        verbose: also write whole events.
     """
 
     def __init__(self, out: TextIO = sys.stdout, *, as_json: bool, verbose: bool) -> None:
@@ -55,18 +55,18 @@ class Journal:
         self._is_held = False
 
     def hold(self) -> None:
-        """Keep further lines: a debugger uses the terminal."""
+        """Keep further lines in memory: a debugger uses the terminal."""
         self._write()
         self._is_held = True
 
     def release(self) -> None:
-        """Write the lines that were kept."""
+        """Write the kept lines."""
         self._is_held = False
         self._write()
 
     @contextmanager
     def follow(self, most: int = 1000) -> Iterator[asyncio.Queue[Entry]]:
-        """Give a queue of all further entries; a slow reader loses the oldest ones."""
+        """Yield a queue of all further entries; a slow reader loses the oldest ones."""
         queue: asyncio.Queue[Entry] = asyncio.Queue(most)
         self._followers.add(queue)
         try:
@@ -174,12 +174,12 @@ class Journal:
         self._tell("log", text, trace.splitlines(), error=bool(trace), **facts)
 
     def note(self, text: str, *, error: bool = False, detail: str = "") -> None:
-        """Report something about the gateway itself; a detail such as a traceback is below it."""
+        """Report a fact about the gateway; a detail, such as a traceback, is shown below it."""
         facts = {"detail": detail} if detail else {}
         self._tell("note", text, detail.rstrip().splitlines(), error=error, note=text, **facts)
 
     def hello(self, about: dict[str, Any], text: str) -> None:
-        """Report that the gateway serves: as facts in JSON, else as the text."""
+        """Report that the gateway serves: the facts as JSON, or the text."""
         if self._as_json:
             self._tell("serving", "", **about)
         else:
@@ -194,7 +194,7 @@ class Journal:
     def not_reloaded(self, changed: list[str], error: DecanterError) -> None:
         """Report that the changed project cannot be served."""
         text = f"{', '.join(changed)} changed: {error}"
-        went_on = "The version before stays in service until this is fixed."
+        went_on = "The previous version stays in service until this is fixed."
         block = [*error.detail.rstrip().splitlines(), went_on]
         facts = {"changed": changed, "message": str(error), "detail": error.detail}
         self._tell("reload", text, block, error=True, **facts)
@@ -202,7 +202,7 @@ class Journal:
     # -- output -----------------------------------------------------------------------------
 
     def _tell_posts_of(self, request_id: str, only: Counter[str] | None = None) -> None:
-        """Write what was counted for an invocation, unless that is another count than `only`."""
+        """Write the counts of an invocation; with `only`, write them only if they are these."""
         posts = self._posts.get(request_id)
         if posts is None or (only is not None and only is not posts):
             return
@@ -289,7 +289,7 @@ def split_traceback(line: str) -> tuple[str, str]:
 
 
 def outcome_text(outcome: Outcome) -> str:
-    """Return an outcome in a word: the status, or the failure."""
+    """Return an outcome as a short text: the status or the failure."""
     if isinstance(outcome, Returned):
         value = outcome.value
         return str(value.get("statusCode", "no status") if isinstance(value, dict) else "no status")

@@ -1,4 +1,4 @@
-"""Puts the local gateway together, runs it, takes it apart."""
+"""Builds, runs and stops the local gateway."""
 
 import asyncio
 import errno
@@ -40,12 +40,12 @@ from decanter.project.stack import Stack
 from decanter.project.template import Template
 
 GOODBYE_SECONDS = 1.0
-"""How long disconnect handlers may run once the gateway has been told to stop."""
+"""Time limit for disconnect handlers after a stop signal."""
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What `decanter local` can be told, and the defaults; times in seconds."""
+    """The options of `decanter local`; times in seconds."""
 
     host: str = "127.0.0.1"
     port: int = 8000
@@ -73,7 +73,7 @@ class Options:
 
     @property
     def debugger(self) -> str | None:
-        """The debugger in words."""
+        """The debugger, for the text at start; None without one."""
         if self.debug:
             return "pdb on this terminal, without time limits"
         return f"debugpy from port {self.debugpy}, without time limits" if self.debugpy else None
@@ -90,17 +90,17 @@ class Options:
         )
 
     def template_path(self, project: Project) -> Path | None:
-        """The merge template that is used if it is there."""
+        """Return the path of the merge template, which need not exist; None if none is used."""
         if not self.use_template:
             return None
         return (self.template or project.directory / TEMPLATE).resolve()
 
 
 async def serve(project: Project, options: Options) -> None:
-    """Serve the project's WebSocket API until SIGINT, SIGTERM or SIGHUP; a second one hurries it.
+    """Serve the project's API until SIGINT, SIGTERM or SIGHUP; a second signal shortens the stop.
 
     Raises:
-        DecanterError: what keeps it from serving, in one line.
+        DecanterError: the project cannot be served; one line.
     """
     if options.debugs:
         options = options.for_debugging()
@@ -110,14 +110,14 @@ async def serve(project: Project, options: Options) -> None:
     assert this is not None
     for number in stop_signals():
         asyncio.get_running_loop().add_signal_handler(number, this.cancel)
-    if isinstance(sys.stdout, io.TextIOWrapper):  # what a client sent must not end the gateway
+    if isinstance(sys.stdout, io.TextIOWrapper):  # no text of a client may end the gateway
         sys.stdout.reconfigure(errors="backslashreplace")
     with bind(options.host, options.port) as sock, suppress(asyncio.CancelledError):
         await _Service(project, options, sock).run()
 
 
 def stop_signals() -> list[signal.Signals]:
-    """The signals that end the gateway; `nohup` has it outlive its terminal."""
+    """Return the signals that stop the gateway; without SIGHUP under `nohup`."""
     signals = [signal.SIGINT, signal.SIGTERM]
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
         signals.append(signal.SIGHUP)
@@ -125,7 +125,7 @@ def stop_signals() -> list[signal.Signals]:
 
 
 class _Service:
-    """One run of the gateway, with all that belongs to it."""
+    """One run of the gateway, with its parts."""
 
     def __init__(self, project: Project, options: Options, sock: socket.socket) -> None:
         self._project = project
@@ -158,7 +158,7 @@ class _Service:
         self._ports = Ports(options.debugpy, self._journal.note) if options.debugpy else None
 
     async def run(self) -> None:
-        """Start, serve until cancelled, stop."""
+        """Start, serve until cancelled, and stop."""
         files.allow_many()
         files.watch_exhaustion(self._warn, asyncio.get_running_loop())
         given = self._options.dynamodb_endpoint
@@ -241,7 +241,7 @@ class _Service:
             async for names in changed:
                 await self._deploy_again(deployer, names)
         except OSError as error:
-            self._journal.note(f"changes are not seen any more: {error}: restart", error=True)
+            self._journal.note(f"changes are no longer detected: {error}: restart", error=True)
 
     async def _deploy_again(self, deployer: Deployer, changed: list[str]) -> None:
         began = time.monotonic()
@@ -258,14 +258,14 @@ class _Service:
                 self._journal.note(warning, error=True)
         self._schedules.follow(self._deployment.declared.schedules)
         if project.api_stage != self._stack.api_stage:
-            text = f"restart to serve the stage {project.api_stage!r} in place of"
+            text = f"restart to serve the stage {project.api_stage!r} instead of"
             self._journal.note(f"{text} {self._stack.api_stage!r}", error=True)
 
     def _say_hello(self, about: dict[str, Any]) -> None:
         for warning in about["warnings"]:
             self._journal.note(warning, error=True)
         if self._options.host not in LOOPBACK:
-            text = "whoever reaches this machine can connect, post to clients, and read all events"
+            text = "any host that reaches it can connect, post to clients, and read all events"
             self._journal.note(f"it listens on {self._options.host}: {text}", error=True)
         self._journal.hello(about, banner(about))
 
@@ -300,10 +300,10 @@ class _Service:
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """A listening socket.
+    """Return a listening socket.
 
     Raises:
-        ServiceError: the port is taken, or the address is not this machine's.
+        ServiceError: the port is in use, or this machine does not have the address.
     """
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
@@ -316,7 +316,7 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 def shown_host(host: str) -> str:
-    """The host as a URL on this machine has it."""
+    """Return the host for a URL on this machine."""
     if host in ("0.0.0.0", "::"):  # noqa: S104 - compared, not bound
         return "127.0.0.1"
     return f"[{host}]" if ":" in host else host

@@ -1,4 +1,4 @@
-"""The gateway's own pages: access rules and functions."""
+"""The console and its interface: access rules and functions."""
 
 import http.client
 import json
@@ -20,7 +20,7 @@ JSON = {"Content-Type": "application/json"}
     ["evil.example", "evil.example:{port}", "127.0.0.1", "127.0.0.1:1", "localhost.evil:{port}"],
 )
 def test_another_host_is_forbidden(probe: Running, path: str, host: str) -> None:
-    """A page that has rebound its own name to this address sends its own name."""
+    """After DNS rebinding, a page's request has the page's host name."""
     assert call(probe, "GET", path, headers={"Host": host.format(port=port(probe))})[0] == 403
 
 
@@ -41,7 +41,7 @@ def test_embedding_by_another_page_is_forbidden_and_a_link_is_allowed(
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "LOCALHOST", "[::1]"])
-def test_the_gateways_own_names_are_served(probe: Running, host: str) -> None:
+def test_the_gateways_names_are_served(probe: Running, host: str) -> None:
     name = f"{host}:{port(probe)}"
     headers = {"Host": name, "Origin": f"http://{name.lower()}"}
     assert call(probe, "GET", "/_gateway/info", headers=headers)[0] == 200
@@ -75,7 +75,7 @@ def test_info_describes_the_served_app(probe: Running) -> None:
     ("method", "path", "status"),
     [("GET", "/_gateway/x", 404), ("PUT", "/_gateway/faults", 405), ("HEAD", "/", 200)],
 )
-def test_unknown_paths(probe: Running, method: str, path: str, status: int) -> None:
+def test_statuses_by_method_and_path(probe: Running, method: str, path: str, status: int) -> None:
     assert call(probe, method, path, headers=JSON)[0] == status
 
 
@@ -98,9 +98,9 @@ def test_the_live_view_shows_each_event(probe: Running) -> None:
     assert [kind for kind in kinds if kind != "ran"] == ["connect", "message", "disconnect"]
 
 
-def test_another_address_than_loopback_causes_a_warning() -> None:
+def test_an_address_other_than_loopback_causes_a_warning() -> None:
     with gateway(PROJECTS / "silent", *NO_DATABASE, "--host", "0.0.0.0") as open_to_all:
-        assert open_to_all.wait_for_line("it listens on 0.0.0.0: whoever reaches this machine")
+        assert open_to_all.wait_for_line("it listens on 0.0.0.0: any host that reaches it")
         assert call(open_to_all, "GET", "/_gateway/info")[0] == 200
 
 

@@ -44,7 +44,7 @@ def in_service(running: Running, number: int) -> None:
 def test_a_changed_handler_is_in_service_and_sockets_stay_open(
     small: SmallProject, running: Running
 ) -> None:
-    """Two edits of one size within one second are two versions, in spite of compiled files."""
+    """Two edits of equal size within a second are two versions, despite compiled files."""
     with running.connect() as client:
         for number, version in enumerate(["one", "two", "six"], start=1):
             small.answer(repr(version))
@@ -54,7 +54,7 @@ def test_a_changed_handler_is_in_service_and_sockets_stay_open(
 
 
 def test_a_change_is_served_within_a_second(small: SmallProject, running: Running) -> None:
-    """The best of several: other tests may use the processor during one of them."""
+    """The fastest of several changes counts: other tests may use the processor."""
     seconds = []
     with running.connect() as client:
         for number in range(1, 7):
@@ -75,7 +75,7 @@ def test_imported_modules_and_the_environment_are_reloaded_too(
     with running.connect() as client:
         small.answer("value()", "import os\nfrom chalicelib.late import value\n")
         assert running.wait_for_line("reload .*: No module named 'chalicelib.late'")
-        assert say(client, "the old one goes on") == "the old one goes on"
+        assert say(client, "the old one continues") == "the old one continues"
         late = small.folder / "chalicelib" / "late.py"
         replace(late, "import os\ndef value():\n    return os.environ.get('COLOUR', 'none')\n")
         assert running.wait_for_line(RELOADED)
@@ -98,9 +98,9 @@ def test_a_syntax_error_is_one_block_and_the_old_code_serves_until_it_is_fixed(
             "| SyntaxError: invalid syntax",
         ]
         assert say(client, "still here") == "still here"
-        small.answer("'mended'")
+        small.answer("'fixed'")
         assert running.wait_for_line(RELOADED)
-        assert say(client, "any") == "mended"
+        assert say(client, "any") == "fixed"
 
 
 TABLE = """
@@ -121,7 +121,7 @@ def test_a_table_missing_in_the_template_is_refused_and_the_old_code_serves(
     with gateway(small.folder, *NO_DATABASE) as running, running.connect() as client:
         small.answer("'new'", TABLE)
         assert running.wait_for_line("reload .*: the merge template .* GAMES_TABLE, which app.py")
-        assert say(client, "the old one goes on") == "the old one goes on"
+        assert say(client, "the old one continues") == "the old one continues"
         small.configure(GAMES_TABLE="games")
         in_service(running, 1)
         assert say(client, "any") == "new"
@@ -130,7 +130,7 @@ def test_a_table_missing_in_the_template_is_refused_and_the_old_code_serves(
 def test_broken_code_on_disk_fails_no_message_while_an_old_process_runs(
     small: SmallProject, running: Running
 ) -> None:
-    """A second process would be started for the second message, but cannot start."""
+    """The second message needs a second process, which cannot start."""
     small.answer("[time.sleep(1), event.body][1]", "import time\n")
     in_service(running, 1)
     small.write("import nothing_of_that_name\n")
@@ -157,7 +157,7 @@ def test_added_and_removed_routes_take_effect_immediately(
 def test_a_numbered_stream_during_ten_reloads_has_no_gap_and_no_duplicate(
     small: SmallProject, running: Running
 ) -> None:
-    """Every message is handled once, by the code before a change or by the code after it."""
+    """Each message is handled once, by the code before or after a change."""
     received: list[str] = []
     done = threading.Event()
 
@@ -196,10 +196,10 @@ def test_a_running_handler_finishes_with_its_old_code(
         assert receive(slow) == "old"
 
 
-def test_without_reload_all_processes_run_the_first_code_or_are_not_started(
+def test_without_reload_no_process_starts_with_changed_code(
     small: SmallProject,
 ) -> None:
-    """The second message needs a second process, and its code is gone."""
+    """The second message needs a second process, but the first code is no longer on disk."""
     small.answer("[time.sleep(0.5), event.body][1]", "import time\n")
     with gateway(small.folder, "--no-reload", *NO_DATABASE) as running, running.connect() as client:
         small.answer("'changed'")

@@ -1,8 +1,8 @@
-"""The gateway's own pages on its port: the console at `/`, its interface under `/_gateway/`.
+"""Serves the console at `/` and its interface under `/_gateway/`, on the gateway's port.
 
-Only the developer may use them. The server checks `Host` before. A request from a page must come
-from the gateway's own page (`Origin`). A request that changes something must be JSON or have a
-header of ours, which a form cannot send.
+Only the developer may use them. The server checks `Host` first. A request from a web page must come
+from the gateway's page (`Origin`). A request that changes something must be JSON or have the header
+`X-Decanter`: a form can send neither.
 """
 
 import asyncio
@@ -43,7 +43,7 @@ SCHEDULES = "/_gateway/schedules/"
 INVOCATIONS = "/_gateway/invocations/"
 PROTOCOLS = "sec-websocket-protocol"
 MARKER = "decanter.token"
-"""The framework's `WebTokens` takes the subprotocol after this one as the token."""
+"""In the framework's `WebTokens`, the subprotocol after this one is the token."""
 
 NOT_FOUND = message(404, "Not Found")
 NOT_ALLOWED = message(405, "Method Not Allowed")
@@ -75,7 +75,7 @@ class Control:
     async def answer(self, request: Request, http: HttpConnection) -> Response | None:
         """Answer a request for a path of the console; None for a stream that stays open."""
         if not is_ours(request):
-            why = f"a page of {request.header('origin')[:100] or 'another site'} asks for it"
+            why = f"a page of {request.header('origin')[:100] or 'another site'} sent the request"
             self.journal.refused(request.method, request.path, 403, why)
             return FORBIDDEN
         if request.method in ("GET", "HEAD"):
@@ -168,7 +168,7 @@ def is_ours(request: Request) -> bool:
     """Return False if the browser says that a page of another origin sends the request."""
     if request.header("origin") not in ("", f"http://{request.header('host').lower()}"):
         return False
-    # Browsers send this header for scripts and images, too. A link to our page is allowed.
+    # Browsers send this header for scripts and images, too. A link to the console is allowed.
     from_here = request.header("sec-fetch-site") in ("", "none", "same-origin")
     return from_here or request.path in PAGES
 
@@ -201,7 +201,7 @@ def tokens_of(event: Mapping[str, Any]) -> list[str]:
 
 
 def summary(connection: Connection, now: float) -> dict[str, Any]:
-    """A connection in the live view; ages in seconds."""
+    """Return a connection's facts for the live view; ages in seconds."""
     return {
         "connectionId": connection.id,
         "phase": connection.phase.value,

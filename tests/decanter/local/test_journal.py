@@ -1,4 +1,4 @@
-"""What the operator reads, and what a follower gets."""
+"""The lines of the log, and the entries for a follower."""
 
 import asyncio
 import io
@@ -32,7 +32,7 @@ def journal(out: io.StringIO, **options: bool) -> Journal:
     return Journal(out, **{"as_json": False, "verbose": False, **options})
 
 
-def test_a_line_has_the_time_the_kind_and_what_happened() -> None:
+def test_a_line_has_the_time_the_kind_and_the_facts() -> None:
     out = io.StringIO()
     journal(out).ran(
         INVOCATION, Run("websocket_message", Returned({"statusCode": 200}), 0.0124, True)
@@ -43,7 +43,7 @@ def test_a_line_has_the_time_the_kind_and_what_happened() -> None:
     assert line == ran
 
 
-def test_colours_are_for_a_terminal_alone() -> None:
+def test_only_a_terminal_gets_colours() -> None:
     pipe, terminal = io.StringIO(), Terminal()
     for out in (pipe, terminal):
         journal(out).note("text", error=True)
@@ -51,7 +51,7 @@ def test_colours_are_for_a_terminal_alone() -> None:
     assert "\x1b" not in pipe.getvalue()
 
 
-def test_json_is_an_object_a_line_and_errors_say_so() -> None:
+def test_each_json_line_is_an_object_and_errors_are_marked() -> None:
     out = io.StringIO()
     written = journal(out, as_json=True)
     written.ran(INVOCATION, Run("websocket_message", Failure.TIMED_OUT, 29.0, False))
@@ -65,7 +65,7 @@ def test_json_is_an_object_a_line_and_errors_say_so() -> None:
 
 
 @pytest.mark.parametrize(("verbose", "lines"), [(False, 0), (True, 1)])
-def test_events_are_shown_only_where_they_are_asked_for(verbose: bool, lines: int) -> None:
+def test_events_are_shown_only_if_verbose(verbose: bool, lines: int) -> None:
     out = io.StringIO()
     journal(out, verbose=verbose).given(INVOCATION)
     assert len(out.getvalue().splitlines()) == lines
@@ -79,15 +79,15 @@ def test_a_failed_reload_is_one_block() -> None:
     assert [line.strip() for line in rest] == [
         "|   def (",
         "|  ^",
-        "| The version before stays in service until this is fixed.",
+        "| The previous version stays in service until this is fixed.",
     ]
 
 
-def test_what_a_handler_prints_cannot_drive_the_terminal() -> None:
+def test_control_characters_of_a_handler_are_escaped() -> None:
     assert printable("a\x1b[2Jb\r\ud800é") == "a\\x1b[2Jb\\r\\ud800é"
 
 
-def test_a_reader_that_has_gone_ends_nothing() -> None:
+def test_a_closed_output_is_ignored() -> None:
     written = journal(Closed())
     written.note("one")
     written.note("two")
@@ -104,7 +104,7 @@ def test_a_slow_follower_loses_the_oldest() -> None:
     assert asyncio.run(follow()) == ["two", "three"]
 
 
-def test_calls_to_connections_are_told_together() -> None:
+def test_calls_to_connections_are_logged_together() -> None:
     async def calls(out: io.StringIO) -> None:
         written = journal(out)
         for status in (200, 200, 410):
@@ -115,7 +115,7 @@ def test_calls_to_connections_are_told_together() -> None:
     assert "posts      RequestId 2 x POST 200, 1 x POST 410, 15 B" in out.getvalue()
 
 
-def test_what_happens_in_one_moment_is_written_at_once_and_none_is_lost_at_the_end() -> None:
+def test_entries_of_one_moment_are_written_together_and_none_is_lost_at_the_end() -> None:
     class Counting(io.StringIO):
         flushed = 0
 

@@ -32,7 +32,7 @@ class FakeFunctions:
 
 
 class Place:
-    """Schedules whose minute is a hundredth of a second."""
+    """Schedules with minutes of 10 ms."""
 
     def __init__(self) -> None:
         self.functions = FakeFunctions()

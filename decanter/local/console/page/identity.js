@@ -1,5 +1,5 @@
 // Finds the connection id of a socket. A browser does not get the id, but the live view lists every
-// handshake. If exactly one is answered during ours, it is ours.
+// handshake. If exactly one is answered during the socket's handshake, it is the socket's.
 
 import { pause } from "./dom.js";
 

@@ -1,4 +1,4 @@
-"""The console's files fit the policy that the gateway sends with them, and nothing is fetched."""
+"""The console's files conform to their Content-Security-Policy and load nothing from outside."""
 
 import re
 from importlib.resources import files
@@ -21,19 +21,19 @@ def test_every_file_is_served() -> None:
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_names_no_outside_resource(name: str) -> None:
+def test_no_outside_resource_is_named(name: str) -> None:
     """It works without a network; the SVG namespace is a name, not an address."""
     addresses = re.findall(r"https?://[^\s\"')]+", source(name))
     assert set(addresses) <= {"http://www.w3.org/2000/svg"}
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
-def test_imports_only_what_is_beside_it(name: str) -> None:
+def test_scripts_import_only_each_other(name: str) -> None:
     imported = re.findall(r"^import .* from \"(.*)\";$", source(name), re.MULTILINE)
     assert {f"./{each}" for each in SCRIPTS}.issuperset(imported)
 
 
-def test_has_no_inline_script_or_style() -> None:
+def test_the_page_has_no_inline_script_or_style() -> None:
     """The Content-Security-Policy allows neither."""
     html = source("index.html")
     assert re.findall(r"<style|\sstyle=|\son\w+=", html) == []
@@ -41,15 +41,14 @@ def test_has_no_inline_script_or_style() -> None:
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
-def test_shows_what_peers_send_as_text_only(name: str) -> None:
-    """A frame that holds markup must stay text."""
+def test_scripts_show_frames_only_as_text(name: str) -> None:
+    """Markup in a frame must stay text."""
     markup = r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|new Function|srcdoc"
     assert re.findall(markup, source(name)) == []
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
-def test_finds_every_element_that_it_asks_for(name: str) -> None:
-    """Each id and class that a script looks up is in the page."""
+def test_every_element_that_a_script_finds_is_in_the_page(name: str) -> None:
     html = source("index.html")
     attributes = {"#": "id", ".": "class"}
     for mark, wanted in re.findall(r"find\(\"([#.])([\w-]+)", source(name)):
@@ -57,7 +56,7 @@ def test_finds_every_element_that_it_asks_for(name: str) -> None:
         assert re.search(pattern, html), f"{mark}{wanted}"
 
 
-def test_names_every_control() -> None:
+def test_every_control_has_a_label() -> None:
     """Inputs have a label in the page or get one from the script."""
     html, script = source("index.html"), source("connection.js")
     for control in re.findall(r"<(?:select|textarea|input)[^>]*>", html):

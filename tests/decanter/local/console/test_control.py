@@ -1,4 +1,4 @@
-"""Which requests come from the developer."""
+"""The console's access rules, and the masking of tokens."""
 
 import json
 
@@ -19,7 +19,7 @@ from decanter.local.sockets.http import Request
         ("X-Other", "1", False),
     ],
 )
-def test_what_may_change_something(name: str, value: str, may: bool) -> None:
+def test_a_change_needs_json_or_the_header(name: str, value: str, may: bool) -> None:
     assert may_change(Request("POST", "/_gateway/faults", ((name, value),))) is may
 
 
