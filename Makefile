@@ -66,7 +66,8 @@ check: .venv ## check format, lint and types without changes
 	$(BIN)/python -m ruff format --check
 	$(BIN)/python -m ruff check
 	$(BIN)/python -m mypy
-	for app in examples/*/; do $(BIN)/python -m mypy $${app}app.py $${app}tests/*.py || exit 1; done
+	for app in examples/*/app.py; do \
+	  $(BIN)/python -m mypy $$app $$(dirname $$app)/tests/*.py || exit 1; done
 
 # Fails if PyPI's advisories are unavailable: without them, a package is not known to be safe.
 .PHONY: audit

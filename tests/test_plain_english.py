@@ -9,17 +9,9 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.support.prose import ROOT, Prose, files, prose
+from tests.support.prose import Prose, files, prose
 
 THIS = "tests/test_plain_english.py"
-
-# Folders and files that are not rewritten yet. Remove an entry when it is done.
-UNDONE = (
-    "decanter/local",
-    "tests/contract/test_control.py",
-    "tests/contract/test_reload.py",
-    "tests/decanter/local",
-)
 
 # Texts that others define.
 KEPT = {
@@ -198,10 +190,6 @@ def hits(text: str) -> list[str]:
     return [f"{match[0]!r}: as in {turn.example!r}" for match, turn in found if match]
 
 
-def undone(path: str) -> bool:
-    return any(path == name or path.startswith(f"{name}/") for name in UNDONE)
-
-
 def shown(unit: Prose, hit: str) -> str:
     return f"{unit.path}:{unit.line}: {hit}: {unit.text[:120]}"
 
@@ -216,12 +204,8 @@ def test_the_tree_has_no_banned_turn() -> None:
     paths = sorted(files())
     units = [unit for path in paths for unit in prose(path)]
     units = [unit for unit in units if unit.text not in KEPT]
-    checked = [unit for unit in units if unit.path != THIS and not undone(unit.path)]
+    checked = [unit for unit in units if unit.path != THIS]
     assert [shown(unit, hit) for unit in checked for hit in hits(unit.text)] == []
-
-
-def test_undone_entries_exist() -> None:
-    assert [name for name in UNDONE if not (ROOT / name).exists()] == []
 
 
 PYTHON = '''"""A docstring."""

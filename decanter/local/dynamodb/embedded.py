@@ -65,7 +65,7 @@ class EmbeddedDynamoDB:
             [sys.executable, "-P", str(DATABASE), *self._arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            bufsize=0,  # unbuffered: no line may wait in a buffer of ours
+            bufsize=0,  # unbuffered: each line arrives at once
             # Ctrl-C ends the handlers first: they may still want to write.
             start_new_session=True,
         )

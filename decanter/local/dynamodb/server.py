@@ -349,7 +349,7 @@ def to_standard_error(line: str, detail: str) -> None:
 
 
 def load(name: str) -> ModuleType:
-    """Load a file of `decanter` by its path: a script's `sys.path` has no module of ours."""
+    """Load a file of `decanter` by its path: it is not on a script's `sys.path`."""
     path = Path(__file__).parents[2] / f"{name}.py"
     spec = importlib.util.spec_from_file_location(f"decanter_{path.stem}", path)
     assert spec is not None

@@ -12,7 +12,7 @@ from decanter.errors import ServiceError
 
 
 class Output(Protocol):
-    """What else is written to the terminal."""
+    """Other output on the terminal."""
 
     def hold(self) -> None:
         """Keep further lines."""

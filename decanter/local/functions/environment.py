@@ -13,7 +13,7 @@ from decanter.project.config import Project
 from decanter.project.stack import Stack
 from decanter.project.template import Template
 
-# botocore would pass over the endpoints below for a developer who has set one of these.
+# With one of these set, botocore would ignore the endpoints below.
 DROPPED = {"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"}
 
 
@@ -32,9 +32,9 @@ class Maker:
         management_endpoint: where @connections is.
         dynamodb_endpoint: where the tables are.
         log: takes a function's name, a request id or "", and a line that was printed.
-        is_current: whether the project's files are still what they are now.
-        terminal: what a stopped handler's pdb uses; None without `--debug`.
-        ports: where the functions' debugpy listens; None without `--debugpy`.
+        is_current: returns True until the project's files change.
+        terminal: for the pdb of a stopped handler; None without `--debug`.
+        ports: the ports of the functions' debugpy; None without `--debugpy`.
     """
 
     project: Project
@@ -84,7 +84,7 @@ class Maker:
         }
 
     def _of_lambda(self, name: str, full_name: str) -> dict[str, str]:
-        """What Lambda itself sets (Developer Guide, "Defined runtime environment variables")."""
+        """The variables of Lambda itself (Developer Guide, "Defined runtime environment variables")."""
         python = f"{sys.version_info.major}.{sys.version_info.minor}"
         return {
             "AWS_REGION": self.stack.region,

@@ -183,7 +183,7 @@ class Functions:
     async def _integrate(self, name: str, call: Call, invocation: Invocation | None) -> Outcome:
         began = time.monotonic()
         task = asyncio.create_task(self._pools[name].run(call))
-        await call.assigned.wait()  # Lambda always has a process: this wait is ours
+        await call.assigned.wait()  # Lambda does not wait here: it always has a process
         done, _ = await asyncio.wait({task}, timeout=self._integration_seconds)
         outcome = task.result() if done else Failure.TIMED_OUT
         if not done:

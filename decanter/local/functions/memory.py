@@ -10,7 +10,7 @@ RESERVE_BYTES = 256 * MEGABYTE
 """Reserved for everything else on the machine."""
 
 PROCESS_BYTES = 32 * MEGABYTE
-"""The assumed minimum of a process: one botocore client alone takes ten megabytes."""
+"""The assumed minimum of a process: one botocore client takes ten megabytes."""
 
 CGROUPS = Path("/sys/fs/cgroup")
 

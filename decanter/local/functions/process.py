@@ -44,8 +44,8 @@ class Launch:
         environment: the processes' whole environment.
         log: what they print goes there.
         init_seconds: how long importing the app may take.
-        is_current: whether the project's files are what they were for this version of it.
-        terminal: what pdb uses when a handler stops; None if it is not lent.
+        is_current: returns True if the project's files are those of this version.
+        terminal: for the pdb of a stopped handler; None without `--debug`.
         debugpy_port: where debugpy listens; None without it.
     """
 
@@ -186,7 +186,7 @@ class Worker:
     async def wait(self) -> None:
         """Wait until the process is gone and what it said is read.
 
-        What it has started may have left its process group, and hold its output open for ever.
+        A child in another process group can keep its output open without end.
         """
         await self._process.wait()
         await asyncio.wait(self._tasks, timeout=LAST_WORDS_SECONDS)
@@ -255,7 +255,7 @@ class Worker:
         elif message["type"] == "borrow":
             self._returned.clear()
             self._borrowing = asyncio.create_task(self._lend())
-        elif message["type"] == "give back":
+        elif message["type"] == "returned":
             self._returned.set()
         elif self._answer is not None and not self._answer.done():
             self._answer.set_result(message)

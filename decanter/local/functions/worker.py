@@ -1,8 +1,8 @@
 """A Lambda execution environment on this machine: one process, one function, one event at a time.
 
 Run by path, `python -P worker.py PROJECT --fd N`; N is a socket to the gateway. Both sides send a
-four-byte length and a JSON object. Told to `load`, it says what the app declares, then
-answers each `invoke` with one `result` or `error`; what is printed is sent as it comes.
+four-byte length and a JSON object. At `load`, it sends the app's declarations. It answers each
+`invoke` with one `result` or `error`, and sends each printed line.
 
 With `--forks` it is a fork server, see `forkserver.py`: each of its children goes on from `main` as
 if it had been run alone.
@@ -75,7 +75,7 @@ class Channel:
 
     def give_terminal_back(self) -> None:
         """Return the terminal to the gateway."""
-        self.send({"type": "give back"})
+        self.send({"type": "returned"})
 
 
 class LineStream(io.TextIOBase):
@@ -113,7 +113,7 @@ class LineStream(io.TextIOBase):
         return len(text)
 
     def drain(self) -> None:
-        """Send what stands there without a line end; a handler has returned."""
+        """Send the last line, which has no line end, after a handler returns."""
         if self._pending:
             self.write("\n")
 
@@ -217,7 +217,7 @@ def serve(app: Any, channel: Channel, out: LineStream, after: Callable[[], None]
 
 
 def load_script(path: Path) -> Any:
-    """Load a file of ours by its path: nothing of ours is on the project's `sys.path`."""
+    """Load a file of Decanter by its path: it is not on the project's `sys.path`."""
     spec = importlib.util.spec_from_file_location(f"decanter_{path.stem}", path)
     assert spec is not None
     assert spec.loader is not None
@@ -242,8 +242,8 @@ def main() -> None:
     parser.add_argument("--terminal", action="store_true", help="standard input is pdb's")
     parser.add_argument("--debugpy", type=int, metavar="PORT")
     arguments = parser.parse_args()
-    # A compiled file is told from its source by size and second: two edits of one second would
-    # leave the older in force after a reload.
+    # Python compares size and second of a compiled file with its source. Without this, two edits
+    # in one second would leave the older code in use after a reload.
     sys.dont_write_bytecode = True
     here = Path(__file__).parent
     inside = load_script(here.parents[1] / "project" / "app_process.py")
