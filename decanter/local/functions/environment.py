@@ -84,7 +84,7 @@ class Maker:
         }
 
     def _of_lambda(self, name: str, full_name: str) -> dict[str, str]:
-        """The variables of Lambda itself (Developer Guide, "Defined runtime environment variables")."""
+        """Lambda's own variables (Developer Guide, "Defined runtime environment variables")."""
         python = f"{sys.version_info.major}.{sys.version_info.minor}"
         return {
             "AWS_REGION": self.stack.region,
