@@ -135,7 +135,7 @@ def test_the_database_is_not_read_or_changed(victim: Victim, page: Attack) -> No
     opaque = "basic 403" if page.rebound else "opaque 0"
     assert page.fetch(f"{url}/", **simple) == opaque
     assert victim.tables() == ["rows"]
-    victim.running.wait_for_line("note .* the embedded DynamoDB refuses a request: .*evil.example")
+    victim.running.wait_for_line("note .* the embedded DynamoDB refused a request: .*evil.example")
 
 
 def test_no_connection_is_posted_to(victim: Victim, page: Attack) -> None:

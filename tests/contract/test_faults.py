@@ -109,7 +109,7 @@ def test_a_fault_may_reset_hang_or_delay_a_call(probe: Running) -> None:
         ({"target": "moon", "action": "429"}, "target is one of connections, dynamodb"),
         ({"target": "connections", "action": "404"}, "is one of 403, 410, 429, 500, reset"),
         ({"target": "connections", "action": "429", "calls": 0}, "calls is a whole number from 1"),
-        ({"target": "connections", "action": "late"}, "milliseconds says how late"),
+        ({"target": "connections", "action": "late"}, "milliseconds is the delay"),
         ([], "a fault is an object"),
     ],
 )

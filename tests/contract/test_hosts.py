@@ -95,7 +95,7 @@ def test_the_database_answers_only_sdks(probe: Running) -> None:
         status, answered, _ = call(database, "POST", "/", b"{}", headers=headers)
         assert status in (400, 403)
         assert not [name for name in answered if name.startswith("Access-Control-")]
-    probe.wait_for_line("note .* the embedded DynamoDB refuses a request: Host evil.example")
+    probe.wait_for_line("note .* the embedded DynamoDB refused a request: Host evil.example")
 
 
 def test_an_unsupported_call_of_moto_is_an_error_with_a_cause_and_a_trace(
