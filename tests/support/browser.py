@@ -162,11 +162,14 @@ class Page:
             raise AssertionError(f"still not true: {expression}") from None
 
     def click(self, selector: str) -> None:
-        """Click the center of an element, like a mouse."""
+        """Click the center of an element, like a mouse, when the element has stopped moving."""
         script = (
-            "(each => { each.scrollIntoView({block: 'nearest'});"
+            "(async each => { each.scrollIntoView({block: 'nearest'});"
+            " for (let before = {};;) {"
             " const {x, y, width, height} = each.getBoundingClientRect();"
-            " return {x: x + width / 2, y: y + height / 2} })"
+            " const place = {x: x + width / 2, y: y + height / 2};"
+            " if (place.x === before.x && place.y === before.y) return place;"
+            " before = place; await new Promise(done => setTimeout(done, 30)) } })"
         )
         place = self.evaluate(f"{script}({element(selector)})")
         for kind in ("mousePressed", "mouseReleased"):
