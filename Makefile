@@ -35,7 +35,7 @@ client: $(RUNNABLE) ## connect to it: send lines that you type, print messages
 	@exec $(BIN)/python -m decanter client ws://127.0.0.1:$(PORT)/v1 $(ARGS)
 
 ##@ Develop
-TESTS := $(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
+TESTS := $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: test
 test: .venv ## run the tests

@@ -6,6 +6,7 @@ import pytest
 
 from tests.chaos.conftest import CLIENTS, Open
 from tests.chaos.stage import Counts, Line, Stage
+from tests.support.gateways import wait_until
 
 
 @pytest.fixture(name="sweeping")
@@ -99,6 +100,7 @@ def test_a_failing_sweep_ends_with_one_line_and_deletes_nothing(
     sweeping.mend()
     assert (found["complete"], found["gone"]) == (False, 0)
     assert problem in found["problem"]
+    wait_until(lambda: len(sweeping.lines("sweep")) > seen, "the sweep is logged")
     (line,) = sweeping.lines("sweep")[seen:]
     assert line["level"] == level
     assert sweeping.table.ids() >= {*dead}
@@ -137,6 +139,7 @@ def test_a_sweep_that_reached_no_connection_does_not_empty_the_table(
     found = stage.sweep()
     assert (found["gone"], found["kept"]) == (0, len(dead) + len(clients))
     assert found["problem"].startswith("40 connections are said to be gone and none was reached")
+    wait_until(lambda: stage.lines("sweep") != [], "the sweep is logged")
     assert [line["level"] for line in stage.lines("sweep")] == ["ERROR"]
     assert stage.table.ids() >= {*dead}
     stage.row(stage.identify(clients[0]), seconds_old=60)
