@@ -223,12 +223,12 @@ def _first(places: Sequence[str], code: Path) -> str:
 
 def _sources(vendor: Path, code: Path, without: Sequence[str]) -> list[Path]:
     """Return the code's files and its dependencies' that may import something."""
-    left_out = {str(vendor / name) for name in without}
-    files: set[Path] = set()
+    left_out = {str(vendor), *(str(vendor / name) for name in without)}  # vendor may be in code
+    files: list[Path] = []
     for top in (vendor, code):
         for folder, folders, names in os.walk(top):
             folders[:] = [name for name in folders if f"{folder}/{name}" not in left_out]
-            files.update(Path(folder, name) for name in names if name.endswith((".py", ".so")))
+            files += [Path(folder, name) for name in names if name.endswith((".py", ".so"))]
     return sorted(file for file in files if file.is_file())
 
 
