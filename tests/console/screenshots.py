@@ -14,7 +14,7 @@ from pathlib import Path
 
 from decanter import cli
 from tests.console.conftest import CONNECTED
-from tests.field_cases.apps import FRAMEWORK, framework_project, stage
+from tests.field_cases.apps import AUCTION, FRAMEWORK, framework_project, stage
 from tests.support.browser import Page, chromium, element, find_chromium, texts
 from tests.support.gateways import ROOT, gateway
 
@@ -52,22 +52,6 @@ def converse(page: Page) -> None:
     page.evaluate("document.activeElement.blur()")
 
 
-AUCTION = """
-from dataclasses import dataclass
-
-
-@dataclass
-class Bid:
-    item: str
-    amount: int
-
-
-@router.route("bid")
-def bid(request, payload: Bid):
-    if payload.amount < 0:
-        raise ValueError("a negative bid")
-    request.reply({"bid": payload.amount})
-"""
 RAN = "#activity .happened[data-kind=ran][data-route=bid]"
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from tests.support.gateways import PROJECTS, ROOT, SECONDS, gateway, wait_until
 from tests.support.marks import THOROUGH
+from tests.support.workers import children, is_running
 
 
 def local(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
@@ -36,21 +37,10 @@ def project(folder: Path, app: str) -> Path:
     return folder
 
 
-def children_of(pid: int) -> set[int]:
-    """Return the descendants of a process."""
-    found: set[int] = set()
-    for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in task.read_text().split():
-            found |= {int(child)} | children_of(int(child))
-    return found
-
-
-def is_running(pid: int) -> bool:
-    """Return True if a process runs and is not a zombie."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
+def processes_below(pid: int) -> set[int]:
+    """Return the processes below a process, at all levels."""
+    found = children(pid)
+    return found.union(*map(processes_below, found))
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs Linux's /proc")
@@ -76,7 +66,7 @@ def seconds_until_it_ends(number: signal.Signals) -> float:
     """Send a signal to a gateway in use; check its status and that no process is left."""
     with gateway(ROOT) as running:
         with running.connect() as client:
-            children = children_of(running.process.pid)
+            children = processes_below(running.process.pid)
             assert len(children) >= 4  # three functions' and the embedded DynamoDB's
             client.send('{"message":"sendmessage","data":1}')
             assert client.recv(timeout=SECONDS) == "1"
@@ -93,7 +83,7 @@ def test_a_signal_during_the_start_ends_it(tmp_path: Path) -> None:
     slow = project(tmp_path, "import time\ntime.sleep(60)\n")
     command = [sys.executable, "-m", "decanter", "local", "--project-dir", str(slow), "--port", "0"]
     with subprocess.Popen(command, cwd=ROOT) as process:
-        wait_until(lambda: len(children_of(process.pid)) >= 2, "it imports the app")
+        wait_until(lambda: len(processes_below(process.pid)) >= 2, "it imports the app")
         process.send_signal(signal.SIGINT)
         assert process.wait(SECONDS) == 0
 

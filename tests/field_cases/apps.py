@@ -69,6 +69,23 @@ def message(event):
     return router.handle(event)
 """
 
+AUCTION = """
+from dataclasses import dataclass
+
+@dataclass
+class Bid:
+    item: str
+    amount: int
+
+@router.route("bid")
+def bid(request, payload: Bid):
+    if payload.amount < 0:
+        raise ValueError("a negative bid")
+    print("a bid of", payload.amount)
+    request.reply({"bid": payload.amount})
+"""
+"""For a FRAMEWORK app: a route with a payload type, which raises for a negative amount."""
+
 
 def framework_project(folder: Path, source: str, config: Mapping[str, Any] | str = CONFIG) -> Path:
     """Write a project whose app uses the framework."""

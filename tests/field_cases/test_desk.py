@@ -1,11 +1,7 @@
 """Section N: what a newcomer sees at the desk."""
 
 import json
-import os
-import pty
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,26 +9,12 @@ import pytest
 
 from decanter.cli import main
 from tests.docs.snippets import pages
-from tests.field_cases.apps import FRAMEWORK, framework_project, stage
+from tests.field_cases.apps import AUCTION, FRAMEWORK, framework_project, stage
 from tests.support.browser import Page, chromium, element, find_chromium, text, texts
 from tests.support.clients import receive
-from tests.support.gateways import ROOT, SECONDS, Running, gateway, wait_until
-
-AUCTION = """
-from dataclasses import dataclass
-
-@dataclass
-class Bid:
-    item: str
-    amount: int
-
-@router.route("bid")
-def bid(request, payload: Bid):
-    if payload.amount < 0:
-        raise ValueError("a negative bid")
-    print("a bid of", payload.amount)
-    request.reply({"bid": payload.amount})
-"""
+from tests.support.gateways import ROOT, Running, gateway, wait_until
+from tests.support.peers import command
+from tests.support.terminals import Terminal
 
 
 @pytest.fixture(name="auction", scope="module")
@@ -125,32 +107,8 @@ def test_the_consoles_example_is_of_the_routes_type(console: Page) -> None:
 
 @pytest.mark.row("N2")
 def test_the_clients_example_is_the_projects(auction: Running) -> None:
-    assert "sendmessage" not in seen_on_a_terminal(auction.url)
-
-
-def seen_on_a_terminal(url: str) -> str:
-    """Return the output of `decanter client` up to the prompt."""
-    ours, theirs = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "decanter", "client", url],
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        cwd=ROOT,
-        start_new_session=True,
-    )
-    os.close(theirs)
-    seen = b""
-    try:
-        while b"> " not in seen:
-            seen += os.read(ours, 4096)
-        os.write(ours, b"\x04")  # Ctrl-D ends the client
-        process.wait(timeout=SECONDS)
-    finally:
-        process.kill()
-        process.wait()
-        os.close(ours)
-    return seen.decode()
+    with Terminal(*command(auction.url)).open() as terminal:
+        assert "sendmessage" not in terminal.expect("(?s)(.*)> ")[1]
 
 
 # ---------------------------------------------------------------------------------- N3: console
