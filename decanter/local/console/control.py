@@ -7,7 +7,7 @@ from the gateway's page (`Origin`). A request that changes something must be JSO
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
@@ -181,11 +181,20 @@ def may_change(request: Request) -> bool:
 
 def without_tokens(kept: dict[str, Any]) -> dict[str, Any]:
     """Return an invocation's event and response without its client's tokens, wherever they are."""
-    text = json.dumps(kept)
-    for token in tokens_of(kept["event"]):
-        text = text.replace(json.dumps(token)[1:-1], "(the token)")
-    masked: dict[str, Any] = json.loads(text)
-    return masked
+    tokens = tokens_of(kept["event"])
+    return {name: masked(value, tokens) for name, value in kept.items()}
+
+
+def masked(value: Any, tokens: Sequence[str]) -> Any:
+    """Return a JSON value with its texts masked; names of members stay."""
+    if isinstance(value, dict):
+        return {name: masked(each, tokens) for name, each in value.items()}
+    if isinstance(value, list):
+        return [masked(each, tokens) for each in value]
+    if isinstance(value, str):
+        for token in tokens:
+            value = value.replace(token, "(the token)")
+    return value
 
 
 def tokens_of(event: Mapping[str, Any]) -> list[str]:

@@ -45,6 +45,13 @@ def test_a_clients_token_is_masked_wherever_it_is_in_its_event(
     assert masked["response"] == {"body": "not (the token)"}
 
 
+@pytest.mark.parametrize("token", ["e", "tru", '"', "\\"])
+def test_a_token_that_is_part_of_the_json_is_masked_in_texts_only(token: str) -> None:
+    event = {"queryStringParameters": {"token": token}, "isBase64Encoded": True, "body": None}
+    masked = without_tokens({"event": event, "response": None})["event"]
+    assert masked == {**event, "queryStringParameters": {"token": "(the token)"}}
+
+
 def test_an_event_without_a_token_is_shown_as_it_is() -> None:
     kept = {"event": {"body": "decanter.token, x"}, "response": None}
     assert without_tokens(kept) == kept
