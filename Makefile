@@ -35,7 +35,8 @@ client: $(RUNNABLE) ## connect to it: send lines that you type, print messages
 	@exec $(BIN)/python -m decanter client ws://127.0.0.1:$(PORT)/v1 $(ARGS)
 
 ##@ Develop
-TESTS := $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+# Without byte code, each process that the tests start would compile what it imports.
+TESTS := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: test
 test: .venv ## run the tests
@@ -55,7 +56,15 @@ chaos: export CHAOS_SEED ?= 1,2,3
 chaos: export CHAOS_CLIENTS ?= 200
 chaos: export TEST_SECONDS ?= 60
 chaos: .venv ## run the fault scenarios with 200 clients and three seeds, 25 minutes
-	$(BIN)/python -m pytest -m chaos tests/chaos tests/aws $(ARGS)
+	$(BIN)/python -m pytest --timeout 900 -m chaos tests/chaos tests/aws $(ARGS)
+
+# SOAK_SEED=7 repeats one seed; the seed is in each test's name.
+.PHONY: soak
+soak: COUNT ?= 10000
+soak: export SOAK_COUNT = $(COUNT)
+soak: export SOAK_SEED ?= $(shell date +%s)
+soak: .venv ## play random faults in COUNT runs, 10,000 by default, two hours
+	$(BIN)/python -m pytest --timeout 0 tests/soak $(ARGS)
 
 .PHONY: field-cases
 field-cases: .venv ## test needs of real applications, and list which are met and which are open
@@ -76,6 +85,19 @@ audit: .venv ## look for known weaknesses in the code and, in PyPI's advisories,
 	$(BIN)/python -m bandit -q -c pyproject.toml -r app.py chalicelib decanter
 	$(BIN)/python -m pip freeze --exclude-editable | \
 	  $(BIN)/python -m pip_audit --strict --no-deps --disable-pip -r /dev/stdin
+
+# `uv` resolves for all interpreters and systems together. ARGS=--upgrade takes newer versions.
+.PHONY: lock
+lock: .venv ## write locks/ again from the requirements files
+	@$(PIP) -q 'uv>=0.13,<1'
+	$(call compile,develop,requirements-dev.txt,)
+	$(call compile,run,locks/run.in,-c locks/develop.txt)
+	$(call compile,ship,requirements.txt,-c locks/develop.txt)
+	$(BIN)/python -m tests.docs.licences
+
+compile = $(BIN)/python -m uv pip compile -q --universal --python-version $(firstword $(LOCKED)) \
+  --generate-hashes --no-emit-package chalice-decanter --no-header --no-annotate \
+  --no-emit-index-url --no-emit-find-links $(2) $(3) -o locks/$(1).txt $(ARGS)
 
 .PHONY: format
 format: .venv ## format, and apply ruff's fixes
@@ -122,6 +144,16 @@ KEY := $(shell $(PYTHON) -c 'import os, sys, zlib; \
 MADE := .venv/.made-$(KEY)
 PIP := $(BIN)/python -m pip --disable-pip-version-check install
 
+# The versions of Python that the locks are tested with. Others get what the requirements allow.
+LOCKED := 3.11 3.12 3.13 3.14
+INTERPRETER := $(firstword $(subst -, ,$(KEY)))
+define install
+  $(if $(filter $(INTERPRETER),$(LOCKED)),\
+    @$(PIP) --require-hashes -r locks/$(1).txt && $(PIP) -q --no-deps --no-build-isolation -e .,\
+    @echo "locks/$(1).txt is for Python $(LOCKED), not $(INTERPRETER):" \
+      "installing what $(2) allows, without hashes" >&2 && $(PIP) $(3))
+endef
+
 .PHONY: .venv
 .venv: $(INSTALLED)
 
@@ -136,12 +168,12 @@ $(MADE):
 	@$(PYTHON) -m venv --clear .venv
 	@touch $@
 
-$(RUNNABLE): $(MADE) pyproject.toml requirements.txt
+$(RUNNABLE): $(MADE) pyproject.toml requirements.txt locks/run.txt
 	@echo "Installing the packages to run into .venv, about one minute the first time"
-	@$(PIP) -r requirements.txt -e '.[local]'
+	$(call install,run,requirements.txt,-r requirements.txt -e '.[local]')
 	@touch $@
 
-$(INSTALLED): $(MADE) pyproject.toml requirements.txt requirements-dev.txt
-	@echo "Installing requirements-dev.txt into .venv, two minutes the first time"
-	@$(PIP) -r requirements-dev.txt
+$(INSTALLED): $(MADE) pyproject.toml requirements.txt requirements-dev.txt locks/develop.txt
+	@echo "Installing the packages to develop into .venv, two minutes the first time"
+	$(call install,develop,requirements-dev.txt,-r requirements-dev.txt)
 	@touch $(RUNNABLE) $@

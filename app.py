@@ -5,7 +5,7 @@ from typing import Any
 from chalice.app import Chalice, WebsocketEvent
 
 from chalicelib.connections import Connection
-from decanter import AllowedOrigins, Request, Router, scheduled_sweep
+from decanter import AllowedOrigins, Request, Router, scheduled_sweep, uses
 
 app = Chalice(app_name="decanter")
 app.experimental_feature_flags.update(["WEBSOCKETS"])
@@ -30,6 +30,7 @@ def disconnect(event: WebsocketEvent) -> dict[str, Any]:
 
 
 @router.route("sendmessage", operation_name="SendRoute")
+@uses()  # the router's own rights are enough
 def send_message(request: Request) -> str:
     """Send `data` to every client, including the sender, as the JSON text that the client wrote."""
     request.broadcast(request.raw("data"))

@@ -2,7 +2,8 @@
 
     python -m bench [--rounds 5] [--json FILE] [PART ...]
 
-Parts: posts, quota, faults, broadcast, cold, gateway, processes, package. Without a part, all run.
+Parts: posts, quota, faults, broadcast, cold, gateway, processes, package,
+rights. Without a part, all run.
 Tables are printed as Markdown. All traffic stays on loopback.
 """
 
@@ -34,6 +35,7 @@ SCRIPTS = {
     "gateway": "gateway.py",
     "processes": "processes.py",
     "package": "package_import.py",
+    "rights": "rights.py",
 }
 """The parts that print their own figures."""
 

@@ -26,7 +26,7 @@ NEVER_IMPORTED = r"site-packages|/tests?/|/idlelib/|/lib2to3/|/ensurepip/|/turtl
 
 
 def measure(setup: Setup) -> list[Section]:
-    """Measure with all installed byte code, and with only the standard library's."""
+    """Measure with all installed byte code, and with only that of the standard library."""
     section = Section("A cold start", ("application", "byte code", "CPU ms", "least"))
     with tempfile.TemporaryDirectory() as cache:
         _compile_standard_library(cache)
@@ -55,7 +55,7 @@ def measure(setup: Setup) -> list[Section]:
 
 
 def _compile_standard_library(cache: str) -> None:
-    """Write its byte code where `PYTHONPYCACHEPREFIX` finds it, and no other module's."""
+    """Write its byte code to `PYTHONPYCACHEPREFIX`, and no byte code of other modules."""
     library = sysconfig.get_path("stdlib")
     subprocess.run(
         [sys.executable, "-m", "compileall", "-q", "-x", NEVER_IMPORTED, library],

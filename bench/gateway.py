@@ -31,7 +31,7 @@ LONE_ECHOES = 50
 OTHER_FILES = 200
 WARM_UP_SHARE = 0.25
 WARM_UP_SECONDS = 5.0
-"""At least: the processes for the next code version start two seconds after the first ones."""
+"""The minimum: processes for the next code version start two seconds after the first ones."""
 QUIET_SECONDS = 2.0
 MORE_MEMORY = 1.05
 """A smaller increase may be chance: Python's heap has no fixed size."""
@@ -133,7 +133,7 @@ class Row:
         self.rounds.append((p50, p99, await lone_echo(self.connections[0], self.text)))
 
     def tell(self, plain: "Row") -> None:
-        """Print the medians of the rounds, and of the ratios to the plain server's."""
+        """Print the medians of the rounds, and of the ratios to those of the plain server."""
         figures = [statistics.median(column) for column in zip(*self.rounds, strict=True)]
         pairs = zip(self.rounds, plain.rounds, strict=True)
         ratios = [[a / b for a, b in zip(mine, theirs, strict=True)] for mine, theirs in pairs]
@@ -172,7 +172,7 @@ async def compare(plain: Served, gateway: Served, options: argparse.Namespace) -
     for _ in range(options.rounds):
         for row in rows:
             await row.play()
-    print(f"{options.echo} echoes at once, and one alone; medians of {options.rounds} rounds")
+    print(f"{options.echo} echoes in parallel, and one alone; medians of {options.rounds} rounds")
     for row in rows:
         row.tell(rows[0])
     await asyncio.gather(*(connection.close() for connection in at_plain + at_gateway))

@@ -61,7 +61,7 @@ class Setup:
     Attributes:
         secure: a target with TLS.
         plain: a target without TLS.
-        rounds: processes for each row of a table.
+        rounds: the number of processes for each row of a table.
         processors: usable processors; the client has the first, the target the last.
     """
 
@@ -147,7 +147,7 @@ def check(target: Target, posts: int, what: str, *, signed: bool = True) -> list
 
     Args:
         target: the target of the posts.
-        posts: the expected number, each to another id.
+        posts: the expected number of posts, each to another id.
         what: the measurement's name.
         signed: True if the signatures are real.
     """

@@ -19,7 +19,8 @@ import zipfile
 from pathlib import Path
 
 from decanter.aws.package import CHALICE, package
-from decanter.project.config import TEMPLATE, Project
+from decanter.project.config import Project
+from decanter.project.template import TEMPLATE
 
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = 0.45

@@ -1,4 +1,4 @@
-"""Part `posts`: the cost of a post, by way, latency, encryption, and open or new connections."""
+"""Part `posts`: the cost of a post for each transport, latency and kind of connection."""
 
 from collections.abc import Iterator, Sequence
 

@@ -149,9 +149,7 @@ def main() -> int:
             for how, figures in rounds.items():
                 figures.append(measure(how, options, Path(folder)))
     medians = {how: median(figures) for how, figures in rounds.items()}
-    print(
-        f"medians of {options.rounds}; {options.clients} clients of {options.seconds:g} s at once"
-    )
+    print(f"medians of {options.rounds}; {options.clients} clients of {options.seconds:g} s each")
     for how, each in medians.items():
         print(
             f"{'spawned' if how else 'forked'}:\n"

@@ -19,7 +19,7 @@ CONNECTIONS = {"fast": 128, "unsigned": 128, "boto3": 32}
 
 
 def measure(setup: Setup) -> list[Section]:
-    """Measure with TLS, 10 ms, open connections, and the processor share of a 512 MB function."""
+    """Measure with TLS, 10 ms of latency, and a 512 MB function's share of a processor."""
     section = Section(f"Limited to {SHARE:.0%} of a processor", ("way", "posts/s", "CPU µs a post"))
     with limited() as limit:
         if limit is None:
@@ -43,7 +43,7 @@ def measure(setup: Setup) -> list[Section]:
 
 @contextmanager
 def limited() -> Iterator[tuple[str, list[str]] | None]:
-    """Yield the method that limits a process, and the command that starts it so."""
+    """Yield the method that limits a process, and the command that starts it with this limit."""
     folder = _group()
     if folder is not None:
         try:

@@ -69,7 +69,7 @@ def _warm_up(target: Target, post: Callable[[list[Recipient]], int], connections
 
 
 def _opened(target: Target) -> int:
-    """Return the connections since `control`. The last of them asked this question."""
+    """Return the connections since `control`. The last one is that of this request."""
     return target.stats()["connections"] - 1
 
 

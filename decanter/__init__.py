@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from decanter.runtime.hooks.origins import AllowedOrigins
     from decanter.runtime.hooks.rate_limit import RateLimit, RateLimitedModel
     from decanter.runtime.hooks.tokens import WebTokens
+    from decanter.runtime.publishing.http import publish_route
+    from decanter.runtime.publishing.queue import Queue
+    from decanter.runtime.rights import uses
     from decanter.runtime.routing.connection_event import (
         ConnectionEvent,
         Disconnection,
@@ -32,13 +35,15 @@ if TYPE_CHECKING:
         Refused,
     )
     from decanter.runtime.routing.request import Request
-    from decanter.runtime.routing.router import Router, scheduled_sweep
+    from decanter.runtime.routing.router import Router
     from decanter.runtime.routing.routes import GetResponse, Response, Routes
+    from decanter.runtime.routing.scheduled_sweep import scheduled_sweep
     from decanter.runtime.store.connections import (
         ConnectionModel,
         IdentifiedModel,
         connection_table,
     )
+    from decanter.runtime.store.jobs import JobModel, job_table
     from decanter.runtime.store.tables import table
 
 _ROOMS = {
@@ -47,6 +52,9 @@ _ROOMS = {
     "hooks.origins": ("AllowedOrigins",),
     "hooks.rate_limit": ("RateLimitedModel", "RateLimit"),
     "hooks.tokens": ("WebTokens",),
+    "publishing.http": ("publish_route",),
+    "publishing.queue": ("Queue",),
+    "rights": ("uses",),
     "routing.connection_event": (
         "ConnectionEvent",
         "Disconnection",
@@ -55,9 +63,11 @@ _ROOMS = {
         "Refused",
     ),
     "routing.request": ("Request",),
-    "routing.router": ("Router", "scheduled_sweep"),
+    "routing.router": ("Router",),
     "routing.routes": ("GetResponse", "Response", "Routes"),
+    "routing.scheduled_sweep": ("scheduled_sweep",),
     "store.connections": ("ConnectionModel", "IdentifiedModel", "connection_table"),
+    "store.jobs": ("JobModel", "job_table"),
     "store.tables": ("table",),
 }
 """Public names, by the module of `decanter.runtime` that defines them."""
@@ -76,7 +86,9 @@ __all__ = [
     "Hello",
     "IdentifiedModel",
     "InvalidPayload",
+    "JobModel",
     "MessageError",
+    "Queue",
     "RateLimit",
     "RateLimited",
     "RateLimitedModel",
@@ -88,8 +100,11 @@ __all__ = [
     "Routes",
     "WebTokens",
     "connection_table",
+    "job_table",
+    "publish_route",
     "scheduled_sweep",
     "table",
+    "uses",
 ]
 
 

@@ -6,8 +6,15 @@ from pathlib import Path
 from chalice.constants import DEFAULT_STAGE_NAME
 
 
-def add_project_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments for the project and its stage."""
+def add_project_arguments(
+    parser: argparse.ArgumentParser, others: argparse._ActionsContainer | None = None
+) -> None:
+    """Declare the arguments for the project and its stage.
+
+    Args:
+        parser: gets them.
+        others: a group of the parser whose arguments exclude the stage.
+    """
     parser.add_argument(
         "--project-dir",
         type=Path,
@@ -15,7 +22,7 @@ def add_project_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FOLDER",
         help="the Chalice project (default: the current folder)",
     )
-    parser.add_argument(
+    (others or parser).add_argument(
         "--stage",
         default=DEFAULT_STAGE_NAME,
         help="the stage in .chalice/config.json (default: %(default)s)",
@@ -27,9 +34,11 @@ def add_region_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--region", help="the AWS region (default: AWS_REGION, or the profile's)")
 
 
-def add_stack_arguments(parser: argparse.ArgumentParser) -> None:
+def add_stack_arguments(
+    parser: argparse.ArgumentParser, others: argparse._ActionsContainer | None = None
+) -> None:
     """Declare the arguments for the project, its stage, its region and its stack."""
-    add_project_arguments(parser)
+    add_project_arguments(parser, others)
     add_region_argument(parser)
     parser.add_argument(
         "--stack-name", metavar="NAME", help="the stack's name (default: APP-STAGE)"

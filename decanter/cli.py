@@ -5,6 +5,8 @@ command that runs is imported, so `decanter --help` is fast.
 """
 
 import argparse
+import os
+import select
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +18,9 @@ from decanter.extras import missing_extra
 
 # A shell's status for a process that SIGINT ended: 128 + 2.
 INTERRUPTED = 130
+
+# The same for SIGPIPE: the reader of the output, such as `head`, has ended.
+UNREAD = 128 + 13
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,30 @@ COMMANDS = (
         "decanter client ws://127.0.0.1:8000/v1",
     ),
     Command(
+        "invoke",
+        "decanter.invoke",
+        "run a function of the app that `decanter local` serves, and print its result",
+        "decanter invoke work --body hello",
+    ),
+    Command(
+        "rights",
+        "decanter.rights",
+        "show what each function that `decanter local` serves may do, what it did, and its @uses",
+        "decanter rights --format json",
+    ),
+    Command(
+        "publish",
+        "decanter.publish.command",
+        "send messages to the connections of a stage, or of a running `decanter local`",
+        "decanter publish --stage prod '{\"n\": 1}'",
+    ),
+    Command(
+        "connections",
+        "decanter.publish.connections",
+        "list the connections of a stage, or of a running `decanter local`; or close some",
+        "decanter connections --stage prod",
+    ),
+    Command(
         "template",
         "decanter.aws.template",
         "write the merge template and the policies from the app's declarations",
@@ -80,7 +109,7 @@ COMMANDS = (
     Command(
         "describe",
         "decanter.aws.describe",
-        "draw the template's routes, functions, tables and policies as a Mermaid diagram",
+        "draw the template's routes, functions, tables, queues and policies as a Mermaid diagram",
         "decanter describe --stage dev",
     ),
     Command(
@@ -92,8 +121,8 @@ COMMANDS = (
     Command(
         "verify",
         "decanter.verify.command",
-        "check your endpoint, local or on AWS, against the rules that a client can observe",
-        "decanter verify --url ws://127.0.0.1:8000/v1 --format markdown",
+        "check your app's endpoint, local or on AWS: handshake, routes, errors, limits, closing",
+        "decanter verify ws://127.0.0.1:8000/v1 --format markdown",
     ),
     Command(
         "package",
@@ -111,12 +140,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: the arguments after the program's name; by default, those of the process.
 
     Returns:
-        The exit status: the command's status, 2 for a user's mistake, 130 after Ctrl-C.
+        The exit status: the command's status, 2 for a user's mistake, 130 after Ctrl-C, 141 if
+        the reader of the output has ended.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
         args = build_parser(arguments).parse_args(arguments)
         status: int = import_module(args.module).run(args)
+        sys.stdout.flush()
     except DecanterError as error:
         if error.detail:
             print(error.detail.rstrip(), file=sys.stderr)
@@ -127,7 +158,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _mistake(line)
     except KeyboardInterrupt:
         return INTERRUPTED
+    except BrokenPipeError:
+        if not _is_unread():
+            raise
+        return UNREAD
     return status
+
+
+def _is_unread() -> bool:
+    """True if standard output has no reader. Then discard the rest of the output."""
+    output = select.poll()
+    output.register(sys.stdout, 0)  # errors are always reported
+    if not output.poll(0):
+        return False
+    # The interpreter flushes the output at its end (Python's documentation of `signal`).
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return True
 
 
 def _mistake(line: str) -> int:

@@ -2,7 +2,7 @@
 
 On a terminal, received frames begin with `< `, the line being typed stays intact, and an empty line
 sends nothing. Without a terminal, each line of standard input is sent, an empty one as an empty
-frame. Standard output has only the frames, one a line; notes and errors go to stderr.
+frame. Standard output has only the frames, one per line; notes and errors go to stderr.
 """
 
 import argparse
@@ -335,18 +335,22 @@ def run(args: argparse.Namespace) -> int:
 
 def examples(url: str) -> list[str]:
     """Return messages for the routes, if a local gateway serves this URL."""
+    routes = served_routes(url) or {}
+    keys = [key for key in routes if not key.startswith("$")] or ["$default"]
+    return [example for key in keys if (example := routes.get(key))][:MOST_EXAMPLES]
+
+
+def served_routes(url: str) -> dict[str, str | None] | None:
+    """Return the route keys, each with an example, if a local gateway serves this URL."""
     parts = urlsplit(url)
     opener = build_opener(ProxyHandler({}))
     try:
         with opener.open(f"http://{parts.netloc}/_gateway/info", timeout=INFO_SECONDS) as answer:
             info = json.load(answer)
-        if urlsplit(info["websocket_url"]).path.rstrip("/") != parts.path.rstrip("/"):
-            return []
-        routes = [route for key, route in info["routes"].items() if not key.startswith("$")]
-        found = [str(route["example"]) for route in routes if route["example"]]
+        is_this = urlsplit(info["websocket_url"]).path.rstrip("/") == parts.path.rstrip("/")
+        return {k: it["example"] for k, it in info["routes"].items()} if is_this else None
     except (OSError, HTTPException, ValueError, KeyError, TypeError, AttributeError):
-        return []  # another server, or a gateway of another version
-    return found[:MOST_EXAMPLES]
+        return None  # another server, or a gateway of another version
 
 
 def converse(connection: ClientConnection, url: str, wait: float | None, *, is_local: bool) -> int:
@@ -372,7 +376,7 @@ def refusal(response: Response) -> str:
 
 
 def remedy(exc: Exception, where: str) -> str:
-    """Return what may help, or an empty string."""
+    """Return a hint, or an empty string."""
     if isinstance(exc, ConnectionRefusedError):
         return "; is the server running?"
     if isinstance(exc, ssl.SSLError) and not isinstance(exc, ssl.SSLCertVerificationError):

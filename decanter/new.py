@@ -12,12 +12,13 @@ from urllib.parse import urlsplit
 
 from decanter.errors import ProjectError
 from decanter.project.framework import DISTRIBUTION, INSTALLED, copy_framework
+from decanter.project.record import RECORD, record
 
 SKELETON = Path(__file__).with_name("skeleton")
 SUFFIX = ".in"
 
-# Files of the skeleton that have another name in the project.
-RENAMED = {"gitignore": ".gitignore", "chalice/config.json": ".chalice/config.json"}
+# Hidden files and folders have another name in the skeleton.
+HIDDEN = ("gitignore", "chalice/")
 
 TOOL_FROM_A_FOLDER = """\
 # The tool is not on a package index. Install it, with its extra, from its folder:
@@ -68,10 +69,12 @@ def create(name: str, parent: Path, line: str | None = None) -> Path:
         raise ProjectError(f"{folder} already exists: choose another name, or move the folder")
     for source in sorted(SKELETON.rglob(f"*{SUFFIX}")):
         path = source.relative_to(SKELETON).as_posix().removesuffix(SUFFIX)
-        target = folder / RENAMED.get(path, path)
+        target = folder / (f".{path}" if path.startswith(HIDDEN) else path)
         target.parent.mkdir(parents=True, exist_ok=True)
         text = Template(source.read_text(encoding="utf-8"))
         target.write_text(text.substitute(name=name, **_blanks(line)))
+    policies = {path: path.read_text() for path in (folder / ".chalice").glob("policy-*.json")}
+    (folder / ".chalice" / RECORD).write_text(record(policies), encoding="utf-8")
     if line is None:
         copy_framework(folder / "vendor" / "decanter")
     return folder
@@ -85,7 +88,7 @@ def requirement(distributions: Iterable[Distribution] | None = None) -> str | No
     that name.
 
     Args:
-        distributions: the distributions of its name; Python imports from the first.
+        distributions: the distributions of its name; Python imports the first one's code.
     """
     found = metadata.distributions(name=DISTRIBUTION) if distributions is None else distributions
     installed = next(filter(_is_running, found), None)

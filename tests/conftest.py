@@ -1,10 +1,13 @@
-"""Fixtures for the tests of several folders, and who runs which test."""
+"""Fixtures for the tests of several folders, and the distribution of tests to workers."""
 
+import gc
 import signal
 from pathlib import Path, PurePosixPath
 
 import pytest
 from xdist.scheduler import LoadFileScheduling
+
+from tests.support.models import parse_once
 
 pytest_plugins = ["tests.support.fixtures"]
 collect_ignore = ["projects"]  # pytest runs their tests in separate projects
@@ -32,6 +35,17 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Schedulin
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path.is_relative_to(SMALL))
+
+
+parse_once()
+
+# While the tests load, the collector would take four of ten seconds, and find no garbage.
+gc.disable()
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    gc.freeze()
+    gc.enable()
 
 
 # A background job of a script ignores Ctrl-C, and a job under nohup ignores the end of its

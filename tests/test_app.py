@@ -23,6 +23,7 @@ from tests.support.events import connect_event, disconnect_event, message_event
 from tests.support.fakes import GONE, FakeTransport
 from tests.support.fixtures import LogLines
 from tests.support.management import run_management
+from tests.support.marks import THOROUGH
 
 ROOT = Path(__file__).parent.parent
 CHALICE = "from chalice.cli import main; main()"
@@ -154,13 +155,21 @@ BROKEN = st.builds(lambda text, end: text[:end], WHOLE, st.integers(0, 40))
 BODIES = WHOLE | BROKEN | st.text(st.characters()) | st.none()
 
 
-@settings(
-    max_examples=500, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+ONE_SERVICE = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@settings(ONE_SERVICE, max_examples=100)
 @given(BODIES)
 def test_no_body_causes_an_internal_error(service: Service, body: str | None) -> None:
     answer = service.send(body)
     assert answer["statusCode"] in {200, 400, 404}
+
+
+@THOROUGH
+@settings(ONE_SERVICE, max_examples=1000)
+@given(BODIES)
+def test_none_of_a_thousand_bodies_does(service: Service, body: str | None) -> None:
+    test_no_body_causes_an_internal_error.hypothesis.inner_test(service, body)  # type: ignore[attr-defined]
 
 
 def test_without_its_table_a_connection_is_refused_and_the_log_names_the_remedy(

@@ -17,6 +17,7 @@ THIS = "tests/test_plain_english.py"
 KEPT = {
     "x is no number",  # an error frame of 0.1.1: tests/end_to_end/wire_0_1_1.json
     "No updates are to be performed",  # CloudFormation
+    "Burst limit of the stage: messages and new connections at once.",  # templates have it
 }
 
 
@@ -63,9 +64,33 @@ TURNS = (
         "clock: used for ages.",
     ),
     Turn(r"\bno telling\b", "There is no telling.", "It is not known."),
+    Turn(r"\bat once\b", "It starts at once.", "It starts immediately (or in parallel)."),
+    Turn(r"\banother \w+ than\b", "Another server than ours.", "Another server."),
+    Turn(r"\bwhat is kept\b", "Read what is kept.", "Read the stored values."),
+    Turn(r"\bha(s|ve|d) once\b", "It has once reached a client.", "It has reached a client."),
+    Turn(r"^As [\w.()`]+ (does|do|did)\b", "As Lambda does.", "Like Lambda."),
+    Turn(r"^(?-i:And|But) (?![|])", "And no run ends early.", "No run ends early."),
+    Turn(r"^test .* without$", "test a scenario fails without", "test it fails without a key"),
+    Turn(r"\bthe (gone|closed|pending)\.?$", "It deletes the gone.", "It deletes gone rows."),
+    Turn(r"\bas (it|they) (is|are|was|were)\.$", "Text as it is.", "Unchanged text."),
+    Turn(r"^(?-i:So) (do|does|did|is|are|was|were)\b", "So are others.", "Others are kept too."),
+    Turn(r"^(?-i:Also) (?!,)", "Also one of a module.", "This includes one of a module."),
+    Turn(r"^(?-i:However) \S+ \S+ it\b", "However app.py names it.", "With any name."),
+    Turn(
+        r"^\w+: (as \w+ \w+ \w+ it|such as `\w+`|by \w+ \w+|in the order of `[\w.]+`)\.$",
+        "tables: in the order of `app.py`.",
+        "tables: the tables, in the order of `app.py`.",
+    ),
+    Turn(r"\b(is|are|be) left alone\b|\bas they are\.$", "The row is left alone.", "It is kept."),
+    Turn(r"\bsame holds\b", "The same holds for rows.", "This also applies to rows."),
     # Possessives without a noun.
     Turn(r"\b(no|some|any|every)body('s|s')", "The row is nobody's.", "The row has no owner."),
     Turn(r"\b(ours|theirs|hers)\b", "The errors become ours.", "They become Decanter's errors."),
+    Turn(
+        r"\b(is|are) (not )?(a|an|the|this|that) \w+'s[.;,]",
+        "A stack that is not the stage's.",
+        "A stack that does not belong to the stage.",
+    ),
     Turn(r"\bwhose \w+ it (is|was)\b", "Say whose row it is.", "Return the row's owner."),
     Turn(r"\bwho it (is|was)\b", "It says who it is.", "It sends its identity."),
     Turn(r"\buntil when\b", "It says until when it is valid.", "It has an expiry time."),
@@ -113,6 +138,11 @@ TURNS = (
     Turn(r"\b(in silence|without a word)\b", "Dropped in silence.", "Dropped silently."),
     Turn(r"\bin (its|their|whose) (stead|place,? as)\b", "Another in its stead.", "Another."),
     Turn(r"\bgo(es)? on (there|behind)\b", "The next goes on there.", "The next continues."),
+    Turn(
+        r"\bwhat (it|they) (can|cannot|may|must) (?!be\b)(is|are)\b",
+        "What it cannot is lost.",
+        "Others are lost.",
+    ),
     Turn(r"\bas (many|much|long|few) as (may|can)(?=[.,;]|$)", "As many as may.", "All allowed."),
     Turn(r"\b(is|are|be|was|were) found out\b", "The fault is found out.", "It is detected."),
     Turn(r"\bgood to about\b", "Good to about a thousand.", "Up to about a thousand."),
@@ -129,10 +159,40 @@ TURNS = (
     Turn(r"\bno sooner\b", "No sooner read than sent.", "Sent immediately."),
     Turn(r"\bby turns\b", "They run by turns.", "They run alternately."),
     Turn(r"\bfor ever\b", "The last answer for ever.", "The last answer repeatedly."),
+    Turn(
+        r"\b(event|page|row|run|stage|version) before[.,;]",
+        "It continues the run before.",
+        "It continues the previous run.",
+    ),
+    Turn(
+        r"\bsome (\d|x s\b|ten\b|fifty|hundred|thousand)", "Some fifty rows.", "About fifty rows."
+    ),
+    Turn(
+        r"\b(stays?|remains?|are) (API Gateway|AWS|botocore|Chalice|Decanter|Lambda|moto)'s[.;,]",
+        "Its policies stay Chalice's.",
+        "Chalice still makes its policies.",
+    ),
+    Turn(r"\bmakes? (metrics|one) of\b", "It makes one of each class.", "It creates each class."),
+    Turn(
+        r"\b(until|after|before) the next\.$", "Wait until the next.", "Wait until the next check."
+    ),
+    Turn(r"\banother's (?=\w+ (is|are)\b)", "Another's row is kept.", "Rows of others are kept."),
+    Turn(r"\breturn what\b", "Return what is added.", "Return the additional resources."),
+    Turn(
+        r"^(the )?(least|most) (\w+ )?(bytes|connections|messages|posts|processes|time)\b",
+        "Most unsent bytes.",
+        "Maximum unsent bytes.",
+    ),
+    Turn(r"\bone a line\b|\bobject a line\b", "Facts, one a line.", "Facts, one per line."),
+    Turn(
+        r"\balso (if|when|while|after|during|into|through)\b|, also (one|those|for) ",
+        "It is kept, also if it is old.",
+        "It is kept, even if it is old.",
+    ),
     Turn(r"\bgiv(e|es|ing) back\b", "Give back the folder.", "Return the folder."),
     Turn(r"\bin the place of\b", "It is in the place of the old.", "It replaces the old."),
     Turn(
-        r"\bso (many|much) (at once|a second|of them|connections|clients|frames|messages|posts"
+        r"\bso (many|much) (a second|of them|connections|clients|frames|messages|posts"
         r"|rows|bytes|times)\b(?! that)",
         "Open so many connections.",
         "Open this many connections.",

@@ -1,73 +1,64 @@
 """The permissions of each function on AWS, as roles or as Chalice's policy files.
 
-A function may do the calls that its app's objects declare, and write its own log. The template
+A function may make the calls that its app's objects declare, and write its own log. The template
 refers to the stack's own resources. Chalice's policy files are literal and can only use what is
 known in advance: the table's configured name in any region of the account, and the API's stage but
 not its id. Source of the ARNs' shapes: AWS's Service Authorization Reference.
 """
 
 import json
-from collections.abc import Iterator
-from typing import Any, Protocol
+from typing import Any
 
 from chalice.utils import to_cfn_resource_name
 
+from decanter.aws.queue import dead_letters_id, queue_id
+from decanter.errors import ProjectError
+from decanter.project import rights
 from decanter.project.config import Project
 from decanter.project.declaration import Declaration, TableDeclaration
-from decanter.project.stack import WEBSOCKET_API
+from decanter.project.declared_queue import QueueDeclaration
+from decanter.project.roles import GENERATED
+from decanter.project.stack import WEBSOCKET_API, role_id
 
 Json = Any
 Section = dict[str, Any]
-
-_STREAM_ACTIONS = ("logs:CreateLogStream", "logs:PutLogEvents")
-
-# Lambda uses the function's role for these if the configuration asks for it. Neither kind of
-# resource can be named in advance (AWS Lambda Developer Guide, "VPC" and "X-Ray").
-_VPC_ACTIONS = [
-    "ec2:CreateNetworkInterface",
-    "ec2:DeleteNetworkInterface",
-    "ec2:DescribeNetworkInterfaces",
-]
-_XRAY_ACTIONS = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"]
-
-
-class Names(Protocol):
-    """How a policy names the resources that it covers."""
-
-    log_actions: tuple[str, ...]
-
-    def table(self, table: TableDeclaration) -> Json:
-        """Return a table's ARN."""
-        ...
-
-    def connections(self, method: str) -> Json:
-        """Return the ARN of all connections of the API, for one HTTP method."""
-        ...
-
-    def log_group(self, function: str) -> Json:
-        """Return the ARN of a function's log group and all its streams."""
-        ...
 
 
 class StackNames:
     """The resources of the stack that contains the policy."""
 
-    log_actions: tuple[str, ...] = _STREAM_ACTIONS
+    log_actions: tuple[str, ...] = rights.STREAM_ACTIONS
 
     def __init__(self, project: Project) -> None:
         self._project = project
 
     def table(self, table: TableDeclaration) -> Json:
         """Return a table's ARN."""
+        if table.existing is not None:
+            return {"Fn::Sub": existing_arn(table.existing)}
         return {"Fn::GetAtt": [table.logical_id, "Arn"]}
 
+    def indexes(self, table: TableDeclaration) -> Json:
+        """Return the ARN of all indexes of a table."""
+        if table.existing is not None:
+            return {"Fn::Sub": f"{existing_arn(table.existing)}/index/*"}
+        return {"Fn::Sub": f"${{{table.logical_id}.Arn}}/index/*"}
+
     def connections(self, method: str) -> Json:
-        """Return this API at this stage; the stage by name, as a reference would be circular."""
+        """Return this API's stage, by its name, because a reference would be circular."""
         api = (
             "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:"
             f"${{{WEBSOCKET_API}}}"
         )
         return {"Fn::Sub": f"{api}/{self._project.api_stage}/{method}/@connections/*"}
+
+    def queue(self, queue: QueueDeclaration) -> Json:
+        """Return the ARN of a router's queue."""
+        return {"Fn::GetAtt": [queue_id(queue), "Arn"]}
+
+    def dead_letters(self, queue: QueueDeclaration) -> Json:
+        """Return the ARN of its dead-letter queue."""
+        return {"Fn::GetAtt": [dead_letters_id(queue), "Arn"]}
 
     def log_group(self, function: str) -> Json:
         """Return the declared group; its `Arn` attribute ends with the `:*` that IAM needs."""
@@ -78,7 +69,7 @@ class LiteralNames:
     """The resources before there is a stack: `chalice deploy` sends a policy as it is written."""
 
     # Lambda creates the log group with this role if `chalice deploy` created none.
-    log_actions: tuple[str, ...] = ("logs:CreateLogGroup", *_STREAM_ACTIONS)
+    log_actions: tuple[str, ...] = ("logs:CreateLogGroup", *rights.STREAM_ACTIONS)
 
     def __init__(self, project: Project, declaration: Declaration) -> None:
         self._project = project
@@ -86,12 +77,37 @@ class LiteralNames:
 
     def table(self, table: TableDeclaration) -> Json:
         """Return the table with the name in the stage's configuration, in any region."""
-        name = self._project.table_name(table, self._declaration)
+        if table.existing is not None:
+            return self._existing(table.existing)
+        name = self._project.table_name(
+            table, self._declaration, ", as policy files need the table's name"
+        )
         return f"arn:*:dynamodb:*:*:table/{name}"
+
+    def indexes(self, table: TableDeclaration) -> Json:
+        """Return the ARN of all indexes of a table."""
+        return f"{self.table(table)}/index/*"
+
+    def _existing(self, existing: str) -> str:
+        if "{{" in existing:
+            raise ProjectError(
+                f"{self._project.config_path}: stage {self._project.chalice_stage} has policy "
+                f"files, which cannot name the table of {existing}: name the table itself, or use "
+                "`decanter package` without policy files"
+            )
+        return existing if existing.startswith("arn:") else f"arn:*:dynamodb:*:*:table/{existing}"
 
     def connections(self, method: str) -> Json:
         """Return every API with a stage of this name: this API's id is not known yet."""
         return f"arn:*:execute-api:*:*:*/{self._project.api_stage}/{method}/@connections/*"
+
+    def queue(self, queue: QueueDeclaration) -> Json:
+        """Return the queue that Chalice's event source names, in any region."""
+        return f"arn:*:sqs:*:*:{queue.name}"
+
+    def dead_letters(self, queue: QueueDeclaration) -> Json:
+        """Return the queue of the same name with its ending."""
+        return f"arn:*:sqs:*:*:{queue.dead_letters}"
 
     def log_group(self, function: str) -> Json:
         """Return the group that Lambda derives from the name that Chalice gives the function."""
@@ -99,32 +115,16 @@ class LiteralNames:
         return f"arn:*:logs:*:*:log-group:/aws/lambda/{name}:*"
 
 
-def is_declared(declaration: Declaration, function: str) -> bool:
-    """True if the app declares what the function calls. If not, its policy is left to Chalice."""
-    needs = [*(t.actions for t in declaration.tables), *(r.posts for r in declaration.routers)]
-    return any(function in need for need in needs)
-
-
-def policy(project: Project, declaration: Declaration, function: str, names: Names) -> Section:
-    """Return the function's policy document."""
-    statements = [
-        *_declared(declaration, function, names),
-        _statement("Logs", [*names.log_actions], [names.log_group(function)]),
-        *_configured(project, function),
-    ]
-    return {"Version": "2012-10-17", "Statement": statements}
-
-
 def roles(project: Project, declaration: Declaration) -> Section:
     """Return a role for each function that declares its calls, by logical id.
 
-    These are whole roles. Chalice makes a role for each function only if its configuration names a
-    policy file for each. Otherwise all functions share one role, which these replace.
+    Each role is complete. Chalice makes a role for each function only if its configuration names a
+    policy file for each. Otherwise all functions share one role, and these roles replace it.
     """
     names = StackNames(project)
     return {
-        role_id(function): _role(policy(project, declaration, function, names))
-        for function in _managed(project, declaration)
+        role_id(function): _role(rights.policy(project, declaration, function, names))
+        for function in rights.managed(project, declaration)
     }
 
 
@@ -132,7 +132,7 @@ def role_references(project: Project, declaration: Declaration) -> dict[str, Jso
     """Return the `Role` property of each function with its own role, by configuration key."""
     return {
         function: {"Fn::GetAtt": [role_id(function), "Arn"]}
-        for function in _managed(project, declaration)
+        for function in rights.managed(project, declaration)
     }
 
 
@@ -144,53 +144,43 @@ def policy_files(project: Project, declaration: Declaration) -> dict[str, str]:
     """
     names = LiteralNames(project, declaration)
     files = {}
-    for function in _managed(project, declaration):
-        name = f"policy-{project.chalice_stage}-{function}.json"
-        if project.scope(function).iam_policy_file == name:
-            document = policy(project, declaration, function, names)
-            files[name] = json.dumps(document, indent=2) + "\n"
+    for function in rights.managed(project, declaration):
+        if rights.has_generated_file(project, function):
+            document = rights.policy(project, declaration, function, names)
+            _refuse_functions(document, function)
+            files[rights.policy_file_name(project, function)] = (
+                json.dumps(document, indent=2) + "\n"
+            )
     return files
 
 
-def role_id(function: str) -> str:
-    """Return Chalice's logical id for a function's own role."""
-    return str(to_cfn_resource_name(f"{function}_role"))
+def existing_arn(existing: str) -> str:
+    """Return the ARN of a table that is not part of the stack, for `Fn::Sub`.
+
+    Args:
+        existing: its name, or its ARN, or a dynamic reference to its name.
+    """
+    if existing.startswith("arn:"):
+        return existing
+    return "arn:${AWS::Partition}:dynamodb:${AWS::Region}:${AWS::AccountId}:table/" + existing
+
+
+def _refuse_functions(document: Section, function: str) -> None:
+    for statement in document["Statement"]:
+        for key in ("Resource", "NotResource"):
+            named = statement.get(key, [])
+            listed = named if isinstance(named, list) else [named]
+            if any(isinstance(each, dict) for each in listed):
+                raise ProjectError(
+                    f"the policy file of {function} cannot have a function of CloudFormation in "
+                    f"{key}: {json.dumps(named)}. Write ARNs in also= of @uses, or use `decanter "
+                    "package` without policy files"
+                )
 
 
 def log_group_id(function: str) -> str:
     """Return Chalice's logical id for a function's log group, if a retention is configured."""
     return str(to_cfn_resource_name(f"{function}-log-group"))
-
-
-def _managed(project: Project, declaration: Declaration) -> list[str]:
-    """Return the functions whose role Decanter writes."""
-    return [
-        function
-        for function in declaration.functions
-        if project.scope(function).manage_iam_role and is_declared(declaration, function)
-    ]
-
-
-def _declared(declaration: Declaration, function: str, names: Names) -> Iterator[Section]:
-    for table in declaration.tables:
-        if actions := table.actions.get(function):
-            yield _statement(table.logical_id, list(actions), [names.table(table)])
-    methods = sorted({m for router in declaration.routers for m in router.posts.get(function, ())})
-    if methods:
-        arns = [names.connections(method) for method in methods]
-        yield _statement("Connections", ["execute-api:ManageConnections"], arns)
-
-
-def _configured(project: Project, function: str) -> Iterator[Section]:
-    config = project.scope(function)
-    if config.subnet_ids and config.security_group_ids:
-        yield _statement("Network", _VPC_ACTIONS, ["*"])
-    if config.xray_enabled:
-        yield _statement("Traces", _XRAY_ACTIONS, ["*"])
-
-
-def _statement(sid: str, actions: list[str], resources: list[Json]) -> Section:
-    return {"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": resources}
 
 
 def _role(document: Section) -> Section:
@@ -209,6 +199,6 @@ def _role(document: Section) -> Section:
         "Type": "AWS::IAM::Role",
         "Properties": {
             "AssumeRolePolicyDocument": trust,
-            "Policies": [{"PolicyName": "function", "PolicyDocument": document}],
+            "Policies": [{"PolicyName": GENERATED, "PolicyDocument": document}],
         },
     }

@@ -87,7 +87,7 @@ def conditions() -> Section:
 
 
 def resources(project: Project, declaration: Declaration, retention: Section) -> Section:
-    """Return what is merged into Chalice's API, and what is added to it.
+    """Return the parts to merge into Chalice's API, and the resources to add to it.
 
     Args:
         project: the project with the API.
@@ -139,7 +139,7 @@ def _host() -> str:
 
 
 def _expression(project: Project, declaration: Declaration) -> str | None:
-    """Return the routers' selection expression; None if no router has one, to keep Chalice's."""
+    """Return the routers' selection expression; None to keep that of Chalice."""
     expressions = sorted({router.expression for router in declaration.routers})
     if len(expressions) > 1:
         raise ProjectError(
@@ -153,12 +153,27 @@ def _routes(declaration: Declaration) -> Section:
     """Return Chalice's routes with operation names, and the routers' if messages are handled."""
     routes: Section = {}
     for route_key in declaration.websocket:
-        part, operation_name = _CHALICES[route_key]
+        part, operation_name = _CHALICES.get(route_key) or _own_route(route_key)
         routes[f"Websocket{part}Route"] = {"Properties": {"OperationName": operation_name}}
     if "$default" in declaration.websocket:
         for router in declaration.routers:
             routes |= {route_id(route.route_key): _route(route) for route in router.routes}
     return routes
+
+
+def _own_route(route_key: str) -> tuple[str, str]:
+    """Return the part of the logical id, and the operation, of a route key registered with Chalice.
+
+    Raises:
+        ProjectError: Chalice would write a logical id that CloudFormation refuses.
+    """
+    part = route_key.capitalize()
+    if not (part.isascii() and part.isalnum()):
+        raise ProjectError(
+            f"Chalice cannot package the route key {route_key!r}: use only letters and digits, or "
+            "a route of a router"
+        )
+    return part, f"{part}Route"
 
 
 def route_id(route_key: str) -> str:

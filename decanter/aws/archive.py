@@ -24,7 +24,7 @@ def compile_all(root: Path, *folders: Path) -> None:
 
     Args:
         root: the folder that becomes the task's root on Lambda.
-        folders: the folders in `root` to compile; files that do not compile are left as they are.
+        folders: the folders in `root` to compile; files that do not compile are left unchanged.
     """
     command = [
         *(sys.executable, "-I", "-m", "compileall", "-q", "-f"),

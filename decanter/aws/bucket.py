@@ -66,7 +66,7 @@ class Bucket:
         return f"{prefix(stack)}{digest}{content.suffix}"
 
     def upload(self, key: str, content: Path) -> bool:
-        """Upload a file if it is not there yet. Return False if it was."""
+        """Upload a file if it is not there yet. Return False if it was there already."""
         with explained(f"upload {content.name} to s3://{self.name}/{key}"):
             if self._has(key):
                 return False
@@ -89,7 +89,7 @@ class Bucket:
                 return 0
 
     def _pages(self, keys: str) -> Iterator[list[dict[str, str]]]:
-        """Yield our objects with this prefix, in pages that one call can delete."""
+        """Yield Decanter's objects with this prefix, in pages that one call can delete."""
         paginator = self._client.get_paginator("list_objects_v2")
         size = {"PageSize": DELETED_AT_ONCE}
         for page in paginator.paginate(Bucket=self.name, Prefix=keys, PaginationConfig=size):

@@ -128,7 +128,7 @@ class ChangeSets:
         return as_template(answer["TemplateBody"])
 
     def _wait(self, change_set: str) -> str | None:
-        """Wait until it can be executed. Return None, or the reason why it never can."""
+        """Wait until it can be executed. Return None, or the reason why it cannot be executed."""
         for _ in range(POLLS):
             description = self._client.describe_change_set(ChangeSetName=change_set)
             if description["Status"] == "CREATE_COMPLETE":
@@ -139,7 +139,7 @@ class ChangeSets:
         raise AWSError(f"change set {change_set} is not ready after {POLLS * POLL_SECONDS:.0f} s")
 
     def _changes(self, change_set: str) -> list[Mapping[str, Any]]:
-        """Return what happens to each resource."""
+        """Return the change of each resource."""
         pages = self._client.get_paginator("describe_change_set").paginate(ChangeSetName=change_set)
         return [it["ResourceChange"] for page in pages for it in page["Changes"]]
 

@@ -2,7 +2,7 @@
 
 `chalice deploy` records its resources in `.chalice/deployed/STAGE.json` and uses a table that
 `decanter table create` created. `decanter provision` keeps everything in one CloudFormation stack.
-Each would create its own table and functions for the stage, unaware of the other's.
+Each would create its own table and functions for the stage, and ignore those of the other.
 """
 
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ def stack_name(project: Project) -> str:
 
 
 def deployed(project: Project) -> list[Mapping[str, Any]]:
-    """Return what `chalice deploy` recorded for the stage; empty if it never ran."""
+    """Return the resources that `chalice deploy` recorded for the stage; empty if it never ran."""
     path = project.directory / ".chalice" / "deployed" / f"{project.chalice_stage}.json"
     if not path.is_file():
         return []
@@ -92,9 +92,11 @@ def refuse_provisioned_stage(project: Project, aws: AWS, report: Report) -> None
 
 
 def configured_tables(project: Project, declaration: Declaration) -> list[str]:
-    """Return the configured names of the declared tables; tables without one are left out."""
+    """Return the configured names of the app's own tables; tables without one are left out."""
     names = []
     for table in declaration.tables:
+        if table.existing:
+            continue
         try:
             names.append(project.table_name(table, declaration))
         except ProjectError:

@@ -8,8 +8,9 @@ from decanter.aws.bucket import Bucket
 from decanter.aws.changes import refuse_busy
 from decanter.aws.conflicts import deployed, stack_name
 from decanter.aws.errors import explained
-from decanter.aws.inventory import TABLE, resources
-from decanter.aws.ownership import Claim, Owner
+from decanter.aws.inventory import Resource, resources
+from decanter.aws.losses import how_to_delete
+from decanter.aws.ownership import EXISTING, Claim, Owner, mark_of
 from decanter.aws.progress import Watch
 from decanter.aws.redaction import Secrets
 from decanter.aws.session import AWS
@@ -18,6 +19,7 @@ from decanter.aws.steps import Clock, Report, agreed, ask, say
 from decanter.aws.submission import artifacts
 from decanter.errors import AWSError
 from decanter.project.config import Project
+from decanter.project.template import TABLE
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -63,7 +65,7 @@ class Deletion:
         aws: the account and region.
         project: the project with the stage.
         name: the stack's name.
-        report: takes each line.
+        report: called with each line.
         clock: time and waiting.
         adopt: the name of an unmarked stack that belongs to the stage, or None.
     """
@@ -122,7 +124,7 @@ class Deletion:
 
     def question(self, stack: Stack, *, keep: bool) -> str:
         """Return the question to confirm the deletion."""
-        tables = self._tables(stack) if keep else []
+        tables = [it.physical_id for it in self._staying(stack, all_tables=keep)]
         kept = f", but not {', '.join(tables)}" if tables else ""
         return f"Delete stack {stack.name} and everything in it{kept}?"
 
@@ -137,6 +139,7 @@ class Deletion:
         buckets = artifacts(self._template)
         if keep_tables:
             self._retain_tables(stack)
+        self._tell_what_stays(stack, all_tables=keep_tables)
         watch = Watch(self._client, stack.id, self._clock, self._told)
         self._stacks.delete(stack)
         operation = watch.until_done()
@@ -155,8 +158,27 @@ class Deletion:
             if deleted := bucket.empty(self._name):
                 self._report(f"deleted {deleted} objects from s3://{name}")
 
-    def _tables(self, stack: Stack) -> list[str]:
-        return [it.physical_id for it in resources(self._client, stack) if it.kind == TABLE]
+    def _tables(self, stack: Stack) -> list[Resource]:
+        return [it for it in resources(self._client, stack) if it.kind == TABLE]
+
+    def _staying(self, stack: Stack, *, all_tables: bool) -> list[Resource]:
+        """Return the tables that outlive the stack."""
+        retained = {
+            name
+            for name, resource in self._template.get("Resources", {}).items()
+            if resource.get("DeletionPolicy") == "Retain"
+        }
+        if not (all_tables or retained):
+            return []
+        return [it for it in self._tables(stack) if all_tables or it.logical_id in retained]
+
+    def _tell_what_stays(self, stack: Stack, *, all_tables: bool) -> None:
+        """Name the tables that outlive the stack, and those that it does not own."""
+        for table in self._staying(stack, all_tables=all_tables):
+            if name := table.physical_id:
+                self._report(f"keeping table {name}: {how_to_delete(name)}")
+        for name in mark_of(self._template).get(EXISTING, ()):
+            self._report(f"table {name} is not the stack's and stays (existing=)")
 
     def _retain_tables(self, stack: Stack) -> None:
         """Update the stack so that its deletion keeps the tables.
@@ -165,13 +187,11 @@ class Deletion:
         resource. A change of its metadata is enough (User Guide, "Update behaviors of stack
         resources").
         """
-        if not (tables := self._tables(stack)):
+        if not self._tables(stack):
             return  # there may be no template either: its creation failed, or never began
         template = self._stacks.template(stack, processed=True)
         if retain_tables(template):
             self._update(stack, template)
-        for name in tables:
-            self._report(f"keeping table {name}: `aws dynamodb delete-table` deletes it")
 
     def _update(self, stack: Stack, template: Template) -> None:
         watch = Watch(self._client, stack.id, self._clock, self._told)
@@ -193,8 +213,8 @@ def retain_tables(template: Template) -> bool:
     """Change a template so that its tables outlive their stack.
 
     Returns:
-        False if they already do, as an interrupted deletion may have changed it: CloudFormation
-        refuses an update that changes nothing.
+        False if no table needs the change, for example after an interrupted deletion:
+        CloudFormation refuses an update without changes.
     """
     tables = [it for it in template["Resources"].values() if it["Type"] == TABLE]
     mortal = [it for it in tables if it.get("DeletionPolicy") != "Retain"]

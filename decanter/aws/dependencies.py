@@ -1,8 +1,8 @@
 """The app's dependencies for Lambda: wheels for its platform, without unused parts.
 
-The package contains what requirements.txt names and its dependencies, in the versions that are
-installed here, so the versions that run are those that were tested. Wheels are kept in
-`build/wheels/`, and pip runs again only if something of this changes.
+The package contains the packages of requirements.txt and their dependencies, in the versions that
+are installed here. So Lambda runs the versions that were tested. Wheels are kept in
+`build/wheels/`, and pip runs again only if the requirements, the versions or the runtime change.
 """
 
 import hashlib
@@ -27,10 +27,11 @@ from decanter.errors import ProjectError
 from decanter.project.config import Project
 from decanter.project.framework import REQUIRES, copy_framework
 
-# The C library of Amazon Linux 2, which Lambda's Python 3.11 runs on, and of Amazon Linux 2023,
-# which newer ones run on (AWS Lambda Developer Guide, "Lambda runtimes").
-_GLIBC_MINOR = {(3, 11): 26}
-_GLIBC_MINOR_SINCE = 34
+# The last Python that Lambda runs on Amazon Linux 2; newer ones run on Amazon Linux 2023 (Lambda
+# Developer Guide, "Lambda runtimes"). Each has its own version of glibc.
+_LAST_ON_AMAZON_LINUX_2 = (3, 11)
+_GLIBC_MINOR_OF_2 = 26
+_GLIBC_MINOR_OF_2023 = 34
 _OLDEST_GLIBC_MINOR = 17
 _MACHINES = {"x86_64": "x86_64", "arm64": "aarch64"}
 
@@ -51,10 +52,10 @@ class Runtime:
     def of(
         cls, project: Project, version: tuple[int, int] = (sys.version_info[0], sys.version_info[1])
     ) -> "Runtime":
-        """Return the runtime that Chalice chooses: that of the interpreter which runs it.
+        """Return the runtime that Chalice chooses: the version of the Python that runs Chalice.
 
         Args:
-            project: names the processor.
+            project: its configuration names the processor.
             version: the interpreter's version.
 
         Raises:
@@ -81,10 +82,25 @@ class Runtime:
         """Return Lambda's name of it, as in `python3.13`."""
         return f"python{self.version[0]}.{self.version[1]}"
 
+    @property
+    def _is_old(self) -> bool:
+        return self.version <= _LAST_ON_AMAZON_LINUX_2
+
+    @property
+    def warning(self) -> str | None:
+        """The reason not to use this runtime, in one line, or None."""
+        if not self._is_old:
+            return None
+        return (
+            f"warning: Lambda runs {self.name} on Amazon Linux 2, whose support ended on 30 June "
+            "2026. The runtime is that of the interpreter that runs this command: use Python 3.12 "
+            "or newer, as in `make package PYTHON=python3.12`"
+        )
+
     def pip_arguments(self) -> list[str]:
         """Return pip's options to choose wheels for it, on any machine."""
         machine = _MACHINES[self.architecture]
-        newest = _GLIBC_MINOR.get(self.version, _GLIBC_MINOR_SINCE)
+        newest = _GLIBC_MINOR_OF_2 if self._is_old else _GLIBC_MINOR_OF_2023
         # The newest first: pip prefers them in this order.
         minors = range(newest, _OLDEST_GLIBC_MINOR - 1, -1)
         platforms = [f"manylinux_2_{minor}_{machine}" for minor in minors]
@@ -121,7 +137,7 @@ _IMPLIED = {"apigatewaymanagementapi", "sts", "sso", "sso-oidc", "signin"}
 _ELSEWHERE = re.compile(r"^[-./]|\bfile:")
 # A `.gitignore` that keeps git out of a folder that Decanter makes.
 MARK = "# made by `decanter package`\n*\n"
-# As many unclear places as the report names.
+# Maximum number of unclear places that the report names.
 _SHOWN = 3
 
 
@@ -132,7 +148,7 @@ def install(project: Project, runtime: Runtime, vendor: Path, report: Report) ->
         project: the project with `requirements.txt`.
         runtime: the Lambda runtime to install for.
         vendor: the folder, which must not exist yet.
-        report: takes a line for each step.
+        report: called with a line for each step.
 
     Raises:
         ProjectError: pip cannot install them, or a requirements file is missing.
@@ -189,7 +205,7 @@ def prune_sdk(vendor: Path, code: Path, report: Report) -> None:
     Args:
         vendor: the folder that `install` filled.
         code: the app's own folder; it may contain `vendor`.
-        report: takes a line that says which services are kept, or why all are.
+        report: called with a line that lists the services that are kept, or the reason to keep all.
 
     Raises:
         ProjectError: botocore cannot read a file of a service that is kept.
@@ -222,7 +238,7 @@ def _first(places: Sequence[str], code: Path) -> str:
 
 
 def _sources(vendor: Path, code: Path, without: Sequence[str]) -> list[Path]:
-    """Return the code's files and its dependencies' that may import something."""
+    """Return the files of the code and of its dependencies that may import something."""
     left_out = {str(vendor), *(str(vendor / name) for name in without)}  # vendor may be in code
     files: list[Path] = []
     for top in (vendor, code):
@@ -269,7 +285,7 @@ def _install(
     folder: Path,
     report: Report,
 ) -> None:
-    """Let pip install into `target` in a folder; the requirements files are written there too."""
+    """Run pip to install into `folder/target`; write its requirements files into `folder`."""
     files = (("requirement", requirements.lines), ("constraint", requirements.constraints))
     command = [
         *(sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet", "install"),
@@ -296,7 +312,7 @@ def _write(path: Path, lines: list[str]) -> Path:
 
 
 def _pip(project: Project, command: list[str]) -> subprocess.CompletedProcess[str]:
-    """Run pip in the project's folder, as requirements contain paths relative to it."""
+    """Run pip in the project's folder: requirements contain paths relative to it."""
     return subprocess.run(
         command, cwd=project.directory, capture_output=True, text=True, check=False
     )

@@ -1,4 +1,4 @@
-"""`decanter describe`: the template's routes, functions, tables and policies, as Mermaid.
+"""`decanter describe`: the template's routes, functions, tables, queues and policies, as Mermaid.
 
 Only the merge template is read. There is no request to AWS, and the app is not imported.
 """
@@ -10,17 +10,30 @@ from pathlib import Path
 from typing import Any
 
 from decanter.arguments import add_project_arguments
+from decanter.aws.ownership import SOURCES, mark_of
 from decanter.errors import ProjectError
-from decanter.project.config import TEMPLATE, Project
+from decanter.project.config import Project
+from decanter.project.declaration import HTTP_FUNCTION
 from decanter.project.document import read_template
-from decanter.project.stack import WEBSOCKET_API, logical_id
-from decanter.project.template import CHALICE_ROUTES, TABLE, Route
+from decanter.project.stack import WEBSOCKET_API, logical_id, role_id
+from decanter.project.template import (
+    CHALICE_ROUTES,
+    POLICIES,
+    QUEUE,
+    TABLE,
+    TEMPLATE,
+    Route,
+    is_attached,
+)
 
 Section = Mapping[str, Any]
 
+SHAPES = {TABLE: '[("{}")]', QUEUE: '[["{}"]]'}
+"""The node of a resource, by its type."""
+
 # Every function has these rights, so the diagram leaves them out.
 LOGS = "logs:"
-FUNCTIONS = ("websocket_connect", "websocket_message", "websocket_disconnect", "api_handler")
+FUNCTIONS = ("websocket_connect", "websocket_message", "websocket_disconnect")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,22 +50,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the diagram."""
     project = Project.load(args.project_dir, args.stage)
-    path = args.template or project.directory / TEMPLATE
-    template = project.template(args.template)
+    paths = [args.template] if args.template else project.own_templates[:1]
+    template = project.template(paths)
     if template is None:
+        path = project.directory / TEMPLATE
         raise ProjectError(f"{path} does not exist: write it with `decanter template`")
-    resources = read_template(path)["Resources"]
-    for line in diagram(template.routes() or _chalices_routes(), resources):
+    document = read_template(paths[0])
+    sources = mark_of(document).get(SOURCES, {})
+    for line in diagram(template.routes() or _chalices_routes(), document["Resources"], sources):
         print(line)
     return 0
 
 
-def diagram(routes: Sequence[Route], resources: Section) -> Iterator[str]:
+def diagram(routes: Sequence[Route], resources: Section, sources: Section) -> Iterator[str]:
     """Return a flowchart: route → function → the resources that its policy allows.
 
     Args:
         routes: the API's routes.
         resources: the template's resources, with the tables and the roles.
+        sources: the kind and the name of each other function's event source, by logical id.
     """
     yield "flowchart LR"
     yield '    client(["clients"])'
@@ -60,20 +76,37 @@ def diagram(routes: Sequence[Route], resources: Section) -> Iterator[str]:
         label = f"{route.route_key}<br/>{route.operation_name or ''}".removesuffix("<br/>")
         yield f'    client --> {_id(route.route_key)}{{{{"{label}"}}}} --> {route.function}'
     for name, resource in resources.items():
-        if resource.get("Type") == TABLE:
-            yield f'    {name}[("{name}")]'
+        if shape := SHAPES.get(resource.get("Type", "")):
+            yield f"    {name}{shape.format(name)}"
+            yield from _dead_letters(name, resource, resources)
     yield f'    {WEBSOCKET_API}(["@connections"]) --> client'
     for function in FUNCTIONS:
         if logical_id(function) in resources or any(r.function == function for r in routes):
             yield f'    {function}["{function}"]'
             yield from _reach(function, resources)
-    for name in _scheduled(resources):
-        yield f'    schedule(["schedule"]) --> {name}["{name}"]'
+    for name in _without_routes(resources):
+        kind, source = sources.get(name, ("schedule", ""))
+        if kind == "http":
+            for path in source.split():
+                yield f'    client --> {_id(path)}{{{{"{_label(path)}"}}}} --> {HTTP_FUNCTION}'
+            yield f'    {HTTP_FUNCTION}["{HTTP_FUNCTION}"]'
+            yield from _reach(HTTP_FUNCTION, resources)
+            continue
+        node = f'{_id(f"{kind} {source}")}(["{_label(f"{kind} {source}".strip())}"])'
+        shape = f"{source if source in resources else node} --> "
+        yield f'    {"" if kind == "lambda" else shape}{name}["{name}"]'
         yield from _reach(name, resources)
 
 
-def _scheduled(resources: Section) -> list[str]:
-    """Return the logical ids of functions without a route: only schedules invoke these."""
+def _dead_letters(name: str, resource: Section, resources: Section) -> Iterator[str]:
+    """Yield the edge from a queue to its dead-letter queue, if the template has both."""
+    policy = resource.get("Properties", {}).get("RedrivePolicy", {})
+    for target in _named(policy.get("deadLetterTargetArn"), resources) if policy else ():
+        yield f'    {name} -.->|"after {policy.get("maxReceiveCount")} receives"| {target}'
+
+
+def _without_routes(resources: Section) -> list[str]:
+    """Return the logical ids of functions that no client invokes."""
     known = {logical_id(function) for function in FUNCTIONS}
     return [
         name
@@ -85,30 +118,44 @@ def _scheduled(resources: Section) -> list[str]:
 def _reach(function: str, resources: Section) -> Iterator[str]:
     """Yield an edge for each statement of a function's role: the action and its resource."""
     for statement in _statements(function, resources):
-        actions = [a for a in _list(statement["Action"]) if not a.startswith(LOGS)]
+        actions = [a for a in _list(statement.get("Action", [])) if not a.startswith(LOGS)]
+        actions += [f"all but {a}" for a in _list(statement.get("NotAction", []))]
         if actions:
-            label = "<br/>".join(actions)
+            denied = ["not allowed:"] if statement.get("Effect") == "Deny" else []
+            label = "<br/>".join([*denied, *actions])
             for target in dict.fromkeys(_targets(statement, resources)):
                 yield f'    {function} -->|"{label}"| {target}'
 
 
 def _statements(function: str, resources: Section) -> Iterator[Section]:
-    role = resources.get(f"{logical_id(function)}Role", {})
-    for policy in role.get("Properties", {}).get("Policies", ()):
-        yield from policy["PolicyDocument"]["Statement"]
+    """Yield the statements of a function's role, and of the policies that are attached to it."""
+    role = role_id(function)
+    policies = [*resources.get(role, {}).get("Properties", {}).get("Policies", ())]
+    for resource in resources.values():
+        properties = resource.get("Properties", {})
+        if resource.get("Type") in POLICIES and is_attached(properties, role):
+            policies.append(properties)
+    for policy in policies:
+        yield from _list(policy["PolicyDocument"]["Statement"])
 
 
 def _targets(statement: Section, resources: Section) -> Iterator[str]:
     """Return the resources of a statement, by logical id if the template has them."""
-    for resource in _list(statement["Resource"]):
+    for resource in _list(statement.get("Resource", statement.get("NotResource", "*"))):
         text = json.dumps(resource)
-        tables = [n for n, it in resources.items() if it.get("Type") == TABLE and f'"{n}"' in text]
-        if tables:
-            yield tables[0]
+        if named := _named(resource, resources):
+            yield named[0]
         elif "@connections" in text:
             yield WEBSOCKET_API
         else:
             yield f'{_id(text)}["{_label(resource)}"]'
+
+
+def _named(value: Any, resources: Section) -> list[str]:
+    """Return the logical ids of the tables and queues that a value names."""
+    text = json.dumps(value)
+    shown = [name for name, it in resources.items() if it.get("Type") in SHAPES]
+    return [name for name in shown if f'"{name}"' in text or f"${{{name}." in text]
 
 
 def _chalices_routes() -> list[Route]:

@@ -31,7 +31,10 @@ _REMEDIES: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str], ...]
     (InvalidRegionError, "correct --region or AWS_REGION"),
     (ProfileNotFound, "correct AWS_PROFILE or the profile in .chalice/config.json"),
     (SSOError, "sign in again with `aws sso login`"),
-    ((ConnectionError, HTTPClientError), "check the network, the region and --endpoint-url"),
+    (
+        (ConnectionError, HTTPClientError),
+        "check the network, the region and, if it is set, the endpoint: AWS_ENDPOINT_URL",
+    ),
 )
 
 _DENIED = "grant this identity that permission, or use another: AWS_PROFILE"

@@ -1,11 +1,9 @@
 """The files that `decanter template` may overwrite: its own files, if they are unchanged.
 
 A template has the digest of its content in `Metadata.Decanter`. IAM policies have no place for it,
-so the policies' digests are in `.chalice/generated.json`. Both are digests of the parsed content:
-git's line ends and other layouts do not change them.
+so the policies' digests are in `.chalice/generated.json`.
 """
 
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,16 +11,11 @@ from typing import Any
 
 from decanter.aws.ownership import mark_of
 from decanter.errors import ProjectError
+from decanter.project.record import RECORD, canonical, digest
 
-RECORD = "generated.json"
 DIGEST = "Sha256"
 
 Document = Mapping[str, Any]
-
-
-def digest(document: object) -> str:
-    """Return the digest of a document's content."""
-    return hashlib.sha256(_canonical(document).encode()).hexdigest()
 
 
 def signed(template: Document) -> dict[str, Any]:
@@ -31,14 +24,8 @@ def signed(template: Document) -> dict[str, Any]:
     return {**template, "Metadata": {**template.get("Metadata", {}), "Decanter": mark}}
 
 
-def record(texts: Mapping[Path, str]) -> str:
-    """Return the text of `.chalice/generated.json`."""
-    digests = {path.name: digest(json.loads(text)) for path, text in texts.items()}
-    return json.dumps(digests, indent=2, sort_keys=True) + "\n"
-
-
 def refuse_foreign(path: Path, text: str) -> None:
-    """Refuse to overwrite a file that contains something of the user's.
+    """Refuse to overwrite a file that the user wrote or changed.
 
     Args:
         path: the file.
@@ -68,7 +55,7 @@ def is_generated(path: Path, text: str) -> bool:
         return all(isinstance(value, str) for value in found.values())
     noted = _read(path.with_name(RECORD)) or {}
     return (
-        _canonical(_unmarked(found)) == _canonical(_unmarked(json.loads(text)))
+        canonical(_unmarked(found)) == canonical(_unmarked(json.loads(text)))
         or digest(_unsigned(found)) == mark_of(found).get(DIGEST)
         or digest(found) == noted.get(path.name)
     )
@@ -99,10 +86,6 @@ def _with_mark(template: Document, mark: Document) -> dict[str, Any]:
     metadata = {**others, **({"Decanter": mark} if mark else {})}
     rest = {key: value for key, value in template.items() if key != "Metadata"}
     return {**rest, **({"Metadata": metadata} if metadata else {})}
-
-
-def _canonical(document: object) -> str:
-    return json.dumps(document, sort_keys=True)
 
 
 def _read(path: Path) -> dict[str, Any] | None:

@@ -4,7 +4,9 @@ If permission for a resource is denied, its line says so, and the others are sti
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from decanter.aws.errors import explained
@@ -12,11 +14,18 @@ from decanter.aws.session import AWS
 from decanter.aws.stacks import Stack
 from decanter.errors import AWSError
 from decanter.project import tables
+from decanter.project.template import QUEUE, TABLE
 
 API = "AWS::ApiGatewayV2::Api"
 STAGE = "AWS::ApiGatewayV2::Stage"
 FUNCTION = "AWS::Lambda::Function"
-TABLE = "AWS::DynamoDB::Table"
+ALARM = "AWS::CloudWatch::Alarm"
+
+MOST_ALARMS = 100
+"""DescribeAlarms takes at most this many names."""
+
+AGE_MINUTES = 10
+"""CloudWatch's newest value of a queue's age may be some minutes old."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +64,7 @@ class Inventory:
         self._count = count
 
     def lines(self, found: list[Resource]) -> Iterator[str]:
-        """Yield the lines about functions, the API and tables, in that order."""
+        """Yield the lines about the API, functions, tables, queues and alarms, in that order."""
         stages = [it.physical_id for it in found if it.kind == STAGE]
         for resource in found:
             if resource.kind == API:
@@ -66,6 +75,14 @@ class Inventory:
         for resource in found:
             if resource.kind == TABLE:
                 yield from self._looked_at("table", resource, self.table)
+        for resource in found:
+            if resource.kind == QUEUE:
+                named = replace(resource, physical_id=resource.physical_id.rpartition("/")[2])
+                look = partial(self.queue, resource.physical_id)
+                yield from self._looked_at("queue", named, look)
+        if names := [it.physical_id for it in found if it.kind == ALARM]:
+            alarms = Resource("", ALARM, f"{len(names)} alarms")
+            yield from self._looked_at("alarms", alarms, lambda _: self.alarms(names))
 
     def api(self, api_id: str, stages: list[str]) -> str:
         """Describe an API: its selection expression, its stages, its routes."""
@@ -104,6 +121,43 @@ class Inventory:
         ttl = tables.ttl_attribute(client, name)
         expiry = f"items expire by {ttl}" if ttl else "items never expire"
         return f"{description['TableStatus']}, {items}, {expiry}"
+
+    def queue(self, url: str, name: str) -> str:
+        """Describe a queue: its messages, and the age of the oldest one."""
+        attributes = self._aws.client("sqs").get_queue_attributes(
+            QueueUrl=url, AttributeNames=["All"]
+        )["Attributes"]
+        start = "ApproximateNumberOfMessages"
+        kinds = {"": "visible", "NotVisible": "in flight", "Delayed": "delayed"}
+        counts = [f"{attributes.get(f'{start}{end}', 0)} {kind}" for end, kind in kinds.items()]
+        return ", ".join([*counts, *self._age(name)])
+
+    def alarms(self, names: list[str]) -> str:
+        """Name the alarms that are raised."""
+        client = self._aws.client("cloudwatch")
+        found = client.describe_alarms(AlarmNames=names[:MOST_ALARMS])["MetricAlarms"]
+        raised = sorted(it["AlarmName"] for it in found if it["StateValue"] == "ALARM")
+        return f"raised: {', '.join(raised)}" if raised else "none is raised"
+
+    def _age(self, queue: str) -> Iterator[str]:
+        """Yield the age of a queue's oldest message, if this identity may read metrics."""
+        now = datetime.now(UTC)
+        try:
+            with explained(f"read the age of {queue}"):
+                points = self._aws.client("cloudwatch").get_metric_statistics(
+                    Namespace="AWS/SQS",
+                    MetricName="ApproximateAgeOfOldestMessage",
+                    Dimensions=[{"Name": "QueueName", "Value": queue}],
+                    StartTime=now - timedelta(minutes=AGE_MINUTES),
+                    EndTime=now,
+                    Period=60,
+                    Statistics=["Maximum"],
+                )["Datapoints"]
+        except AWSError:
+            return
+        if points:
+            newest = max(points, key=lambda it: it["Timestamp"])
+            yield f"the oldest is {newest['Maximum']:.0f} s old"
 
     def _looked_at(
         self, label: str, resource: Resource, look: Callable[[str], str]

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from decanter.project.template import TABLE
+
 # The types without data that the next deployment could not restore. Every other type needs a
 # confirmation, unknown ones too: tables, buckets, queues, log groups, keys, user pools, databases.
 STATELESS = (
@@ -41,13 +43,15 @@ _KEYS = ("AWS::ApiGateway::ApiKey", "AWS::ApiGateway::ClientCertificate")
 # A change set says that a nested stack changes, but not what changes in it.
 NESTED = ("AWS::CloudFormation::Stack", "AWS::Serverless::Application")
 
+STAYS = "left on AWS, outside the stack"
+
 # The end of the existing resource, by the change set's word for it.
 _FATES = {
     "Delete": "deleted",
-    "Retain": "left on AWS, outside the stack",
+    "Retain": STAYS,
     "Snapshot": "deleted after a snapshot",
     "ReplaceAndDelete": "deleted",
-    "ReplaceAndRetain": "left on AWS, outside the stack",
+    "ReplaceAndRetain": STAYS,
     "ReplaceAndSnapshot": "deleted after a snapshot",
 }
 
@@ -75,10 +79,17 @@ class Loss:
         if fate := _FATES.get(answer.get("PolicyAction", "")):
             physical = answer.get("PhysicalResourceId")
             change += f"; {physical} is {fate}" if physical else f"; {fate}"
+            if kind == TABLE and physical and fate == STAYS:
+                change += f", and {how_to_delete(physical)}"
         return cls(answer["LogicalResourceId"], kind, change)
 
     def __str__(self) -> str:
         return f"{self.logical_id} ({self.kind}: {self.change})"
+
+
+def how_to_delete(table: str) -> str:
+    """Return the command that deletes a table without a stack, as a part of a sentence."""
+    return f"`aws dynamodb delete-table --table-name {table}` deletes it"
 
 
 def holds_data(kind: str) -> bool:
@@ -100,7 +111,7 @@ def flags(losses: Sequence[Loss]) -> str:
 
 
 def _change(kind: str, action: str, answer: Mapping[str, Any]) -> str:
-    """Return what happens to a resource; empty if it stays as it is."""
+    """Return the change of a resource; empty if it stays unchanged."""
     if action in {"Add", "Import"}:
         return ""
     if action == "Remove":

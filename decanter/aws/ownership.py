@@ -15,6 +15,12 @@ from decanter.aws.steps import Clock
 from decanter.errors import AWSError
 from decanter.project.config import Project
 
+SOURCES = "Sources"
+"""The mark's member with each function's kind and source, by logical id, for a diagram."""
+
+EXISTING = "Existing"
+"""The mark's member with the tables that the stack uses but does not own."""
+
 
 @dataclass(frozen=True)
 class Owner:
@@ -74,7 +80,7 @@ class Claim:
         """Refuse to adopt a stack that the command does not change.
 
         Raises:
-            AWSError: `--adopt` names another.
+            AWSError: `--adopt` names another stack.
         """
         if self.adopt not in {None, name}:
             raise AWSError(
@@ -88,7 +94,7 @@ class Claim:
             The stack's template; empty if only a change set of it was created.
 
         Raises:
-            AWSError: it is another stage's, or unmarked and not adopted.
+            AWSError: it belongs to another stage, or is unmarked and not adopted.
         """
         self.check_name(stack.name)
         if stack.status == "REVIEW_IN_PROGRESS":

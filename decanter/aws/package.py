@@ -4,6 +4,7 @@ Chalice's own command makes the package, from a build folder that has everything
 otherwise gather: the app, its dependencies in `vendor/`, no requirements, and a fresh template.
 """
 
+import json
 import os
 import shutil
 import subprocess
@@ -14,14 +15,22 @@ from pathlib import Path
 
 import chalice
 
-from decanter.aws import archive, dependencies
+from decanter.aws import archive, chalice_answers, dependencies
+from decanter.aws.build_config import PLACEHOLDER, PLACEHOLDER_POLICY, build_config
 from decanter.aws.dependencies import MARK, Runtime
-from decanter.aws.template import render, warn_of_own_template
+from decanter.aws.overrides import described, variables, warn_of_root_template
+from decanter.aws.references import refuse_dangling
+from decanter.aws.template import render, warn_of_own_template, warn_of_settings
 from decanter.errors import ProjectError
-from decanter.project.config import DEFAULT_REGION, TEMPLATE, Project
-from decanter.project.describe import describe
+from decanter.project.config import Project
+from decanter.project.credentials import DEFAULT_REGION
+from decanter.project.declaration import Declaration
+from decanter.project.document import read_json
 from decanter.project.framework import framework_in_use
+from decanter.project.template import TEMPLATE
 
+# A name: Chalice's commands take half a second to load.
+_CHALICE_PROCESS = "decanter.aws.chalice_process"
 CHALICE = "import sys; from chalice.cli import main; sys.exit(main())"
 # The files that Chalice adds to each package.
 _CHALICES_OWN = ("__init__.py", "app.py")
@@ -55,20 +64,25 @@ def package(
         project: the project and its stage.
         out: the folder for the package; created if it does not exist.
         region: the region that it will run in.
-        report: takes a line for each step.
+        report: called with a line for each step.
 
     Raises:
-        ProjectError: Lambda does not offer this Python, or the app cannot be packaged.
+        ProjectError: Lambda does not offer this Python, the app cannot be packaged, or its template
+            refers to something that does not exist.
     """
     runtime = Runtime.of(project)
     report(f"packaging for {runtime.name} on {runtime.architecture}, as {sys.executable} is")
+    if runtime.warning:
+        report(runtime.warning)
+    declaration = described(project)
     source, result = _folders(out.resolve())
-    _copy_app(project, source, report)
+    _copy_app(project, declaration, source, report)
     _fill_vendor(project, runtime, source, report)
     report("compiling")
     _compile(source)
     report("running `chalice package`")
     _run_chalice(project, source, result, region)
+    refuse_dangling(read_json(result / "sam.json"), project.chalice_stage)
     zip_path = result / "deployment.zip"
     archive.normalise(zip_path)
     made = Package(
@@ -102,12 +116,14 @@ def _folders(out: Path) -> tuple[Path, Path]:
     return source, result
 
 
-def _copy_app(project: Project, source: Path, report: Callable[[str], None]) -> None:
-    """Copy the app's own files, and write the template that it declares now."""
+def _copy_app(
+    project: Project, declaration: Declaration, source: Path, report: Callable[[str], None]
+) -> None:
+    """Copy the app's own files. Write the template that it declares now, and a configuration."""
     directory = project.directory
-    declaration = describe(project)
     for warning in declaration.warnings:
-        report(f"warning: {warning}")
+        if warning != declaration.refusal:
+            report(f"warning: {warning}")
     if framework := framework_in_use(directory, declaration.framework):
         report(f"the framework is {framework}")
     shutil.copy(directory / "app.py", source)
@@ -115,10 +131,15 @@ def _copy_app(project: Project, source: Path, report: Callable[[str], None]) -> 
         ignored = shutil.ignore_patterns("__pycache__", "*.pyc")
         shutil.copytree(directory / "chalicelib", source / "chalicelib", ignore=ignored)
     (source / ".chalice").mkdir()
-    for file in directory.glob(".chalice/*.json"):
-        shutil.copy(file, source / ".chalice")
+    for name, document in (
+        ("config.json", build_config(project, declaration)),
+        (PLACEHOLDER, PLACEHOLDER_POLICY),
+    ):
+        (source / ".chalice" / name).write_text(json.dumps(document), encoding="utf-8")
     template = render(project, declaration)
+    warn_of_settings(project, declaration, report)
     warn_of_own_template(project, template, report)
+    warn_of_root_template(project, report)
     (source / TEMPLATE).write_text(template, encoding="utf-8")
     (source / "requirements.txt").touch()
 
@@ -129,10 +150,10 @@ def _fill_vendor(
     """Add the dependencies and the framework, without their unused parts.
 
     Raises:
-        ProjectError: pip cannot install them, or Chalice would split them from the app.
+        ProjectError: pip cannot install them.
     """
     if project.config.automatic_layer:
-        raise ProjectError(f"{project.config_path}: automatic_layer is not supported: remove it")
+        report("automatic_layer: the dependencies are in the zip, not in a layer of their own")
     vendor = source / "vendor"
     dependencies.install(project, runtime, vendor, report)
     dependencies.add_framework(vendor, source, report)
@@ -165,14 +186,14 @@ def _run_chalice(project: Project, source: Path, result: Path, region: str | Non
     """Run `chalice package` as a user would.
 
     Raises:
-        ProjectError: it failed; has its output.
+        ProjectError: it failed. The error has its output, or Chalice's reason in one line.
     """
     where = region or os.environ.get("AWS_REGION") or DEFAULT_REGION
-    arguments = ["--stage", project.chalice_stage, "--merge-template", str(TEMPLATE), str(result)]
+    own = {"AWS_DEFAULT_REGION": where, "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(
-        [sys.executable, "-c", CHALICE, "package", *arguments],
+        [sys.executable, "-m", _CHALICE_PROCESS, project.chalice_stage, str(result)],
         cwd=source,
-        env=os.environ | {"AWS_DEFAULT_REGION": where, "PYTHONDONTWRITEBYTECODE": "1"},
+        env=os.environ | variables(project) | own,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -180,5 +201,6 @@ def _run_chalice(project: Project, source: Path, result: Path, region: str | Non
     )
     if done.returncode or not (result / "sam.json").is_file():
         text = (done.stdout + done.stderr).strip()
-        last = text.splitlines()[-1] if "Traceback" in text else "see its output above"
-        raise ProjectError(f"`chalice package` failed: {last}", detail=text)
+        last = (text.splitlines() or ["it printed nothing"])[-1]
+        explained = done.returncode == chalice_answers.REFUSED
+        raise ProjectError(f"`chalice package` failed: {last}", detail="" if explained else text)

@@ -95,7 +95,7 @@ class Watch:
         client: botocore's CloudFormation client.
         stack_id: the stack's ARN, which is valid after its deletion too.
         clock: time and waiting.
-        report: takes each event's line.
+        report: called with each event's line.
     """
 
     def __init__(self, client: Any, stack_id: str, clock: Clock, report: Report) -> None:
@@ -154,6 +154,10 @@ class Watch:
 
 
 def _ended(stack: Stack, seen: Sequence[StackEvent]) -> bool:
-    """True if the operation has ended. Its end must be an event: its start may not show at once."""
+    """True if the operation has ended.
+
+    The status alone is not enough: it can still be the status from before the operation. So an
+    event of the stack must have the same status.
+    """
     own = {event.status for event in seen if event.logical_id == stack.name}
     return stack.status == "DELETE_COMPLETE" or (not stack.busy and stack.status in own)

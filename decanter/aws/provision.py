@@ -11,6 +11,7 @@ from decanter.aws.changes import Change, ChangeSet, ChangeSets, refuse_busy, tak
 from decanter.aws.conflicts import refuse_chalices_stage, stack_name
 from decanter.aws.errors import explained
 from decanter.aws.losses import flags, removed
+from decanter.aws.overrides import described
 from decanter.aws.ownership import Claim, Owner
 from decanter.aws.package import Package, package
 from decanter.aws.package_command import out_folder
@@ -20,11 +21,11 @@ from decanter.aws.session import AWS
 from decanter.aws.stacks import Stack, Stacks, Template
 from decanter.aws.steps import Clock, Report, Steps, say
 from decanter.aws.submission import Submission, commit, completed, given, kept
+from decanter.aws.table import existing as existing_tables
 from decanter.aws.template import public_variables
 from decanter.errors import AWSError
 from decanter.project.config import Project
 from decanter.project.declaration import Declaration
-from decanter.project.describe import describe
 from decanter.project.document import read_json
 
 SLOWEST = 5
@@ -81,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
             adopt=args.adopt,
             allow_loss=tuple(args.allow_loss),
         )
-        provision = Provision(project, describe(project), order, aws, say)
+        provision = Provision(project, described(project), order, aws, say)
         return provision.preview() if args.noop else provision.run()
 
 
@@ -116,7 +117,7 @@ class Provision:
         declaration: what its app declares.
         order: what to provision.
         aws: the account and region.
-        report: takes each line.
+        report: called with each line.
         clock: time and waiting.
         packager: makes the package.
     """
@@ -195,7 +196,7 @@ class Provision:
         return 0
 
     def _check(self) -> Stack | None:
-        """Return the existing stack. Refuse, before any slow step, what could not succeed."""
+        """Return the existing stack. Refuse a run that cannot succeed, before any slow step."""
         with self._steps.step("check") as step:
             refuse_chalices_stage(self._project, self._declaration, self._aws, self._report)
             existing = self._stacks.find(self._order.stack)
@@ -203,11 +204,13 @@ class Provision:
             if existing is not None:
                 refuse_busy(existing)
             self._bucket.check()
+            for line in existing_tables(self._declaration):
+                self._report(line)
             step.result = f"stack {self._order.stack}: {existing.status if existing else 'new'}"
         return existing
 
     def _claim(self, existing: Stack | None) -> None:
-        """Refuse a stack that is not this stage's."""
+        """Refuse a stack that does not belong to this stage."""
         claim = Claim(self._client, self._owner, self._order.adopt)
         claim.check_name(self._order.stack)
         if existing is not None:
@@ -288,6 +291,8 @@ class Provision:
         """Drop the change set if it loses data and no option accepts that."""
         lost = [it for it in proposed.losses if it.logical_id not in self._order.allow_loss]
         if not lost:
+            for loss in proposed.losses:
+                self._report(f"accepted: {loss}")
             return
         change_sets.drop(proposed)
         raise AWSError(
@@ -296,7 +301,7 @@ class Provision:
         )
 
     def _unchanged(self) -> int:
-        """Report that nothing changed; CloudFormation does not count the mark alone as a change."""
+        """Report that nothing changed. A new mark alone is not a change for CloudFormation."""
         status = self._end(self._stacks.find(self._order.stack), "nothing to change")
         if Owner.marked(self._deployed) is None:
             self._report(

@@ -44,7 +44,7 @@ def redacted(old: Template, new: Template) -> tuple[Template, Template]:
 def secret_names(template: Template) -> set[str]:
     """Return the parameters and mappings with secret values.
 
-    They are NoEcho, have such a name, or a variable's value refers to them.
+    A value is secret if it is NoEcho, if its name says so, or if a secret refers to it.
     """
     parameters = _section(template, "Parameters")
     referring = json.dumps([value for _, value in _secrets(template, set())], default=str)
@@ -60,7 +60,7 @@ class Secrets:
 
     Args:
         config: the project's `.chalice/config.json`.
-        public: variables that contain names, such as a table's.
+        public: variables that contain names, such as the name of a table.
     """
 
     def __init__(self, config: Mapping[str, Any], public: frozenset[str] = frozenset()) -> None:
@@ -103,7 +103,7 @@ class Secrets:
         """Keep the values out of errors.
 
         Raises:
-            DecanterError: of the same type as the original error, in its place.
+            DecanterError: replaces the original error, and has the same type.
         """
         try:
             yield
@@ -112,7 +112,7 @@ class Secrets:
             raise type(error)(self.hide(str(error)), detail=detail) from error.__cause__
 
     def _add(self, value: object) -> None:
-        """Add a value as it is, on one line, as in JSON, and the lines of a long one."""
+        """Add all forms of a value: unchanged, on one line, as JSON text, and each of its lines."""
         text = str(value)
         parts = _REFERENCE.split(text)
         forms = [text, " ".join(text.split()), json.dumps(text)[1:-1], *parts, *text.splitlines()]
@@ -120,7 +120,7 @@ class Secrets:
 
 
 def _is_telling(text: str) -> bool:
-    """True if a text may be a secret: `true`, `5` or `prod` occurs in any sentence."""
+    """True if a text can be a secret. Short ones, such as `true` or `5`, occur in any text."""
     return len(text.strip()) >= 8 or (len(text.strip()) >= 4 and not text.strip().isalpha())
 
 
@@ -156,7 +156,7 @@ def _leaves(node: object, path: Path = ()) -> Iterator[tuple[Path, object]]:
 
 
 def _masked(node: Any, words: Mapping[Path, str], path: Path = ()) -> Any:
-    """Return a document with words in place of some leaves."""
+    """Return a document in which words replace some values."""
     if isinstance(node, Mapping):
         return {key: _masked(value, words, (*path, key)) for key, value in node.items()}
     if isinstance(node, list):

@@ -1,10 +1,10 @@
 """botocore's and boto3's data without the services that the app does not use.
 
-botocore has models of some 400 services; a function needs a few. They are most of a plain package's
-size, and parsing `endpoints.json` takes a good part of a cold start. A service that is kept keeps
-all its files, in all API versions: its model, endpoint rules, paginators, waiters, examples, and
-corrections of these (`.sdk-extras.json`). Only documentation is removed. Source: botocore's
-`loaders.py`, `session.py` and `regions.py`.
+botocore has models of about 400 services; a function needs a few. They are most of the size of a
+plain package, and parsing `endpoints.json` takes a good part of a cold start. A service that is
+kept keeps all its files, in all API versions: its model, endpoint rules, paginators, waiters,
+examples, and corrections of these (`.sdk-extras.json`). Only documentation is removed. Source:
+botocore's `loaders.py`, `session.py` and `regions.py`.
 """
 
 import gzip
@@ -26,7 +26,7 @@ def names(data: Path) -> set[str]:
 
 
 def remove(data: Path, services: Iterable[str]) -> None:
-    """Remove services from a `data` folder of botocore's or boto3's."""
+    """Remove services from a `data` folder of botocore or boto3."""
     for name in services:
         shutil.rmtree(data / name, ignore_errors=True)
 
@@ -35,7 +35,7 @@ def compact(data: Path) -> None:
     """Remove documentation from all services in botocore's `data` folder.
 
     Raises:
-        ProjectError: a file is one that botocore cannot read.
+        ProjectError: botocore cannot read a file.
     """
     for file in sorted(data.glob("*/*/*.json*")):
         if file.suffix == ".gz" and file.with_suffix("").is_file():
@@ -49,7 +49,7 @@ def prune_endpoints(data: Path) -> None:
     """Remove the endpoints of services that are not in botocore's `data` folder.
 
     Raises:
-        ProjectError: the file is one that botocore cannot read.
+        ProjectError: botocore cannot read the file.
     """
     endpoints = data / "endpoints.json"
     if endpoints.is_file():
@@ -82,14 +82,20 @@ def _of_prefixes(endpoints: _Document, prefixes: set[str]) -> _Document:
     return endpoints
 
 
-def _undocumented(value: Any) -> Any:
-    """Return a model without documentation texts; a member of that name is not a text and stays."""
+def _undocumented(document: _Document) -> _Document:
+    """Return a model without documentation, except where botocore reads it at each call."""
+    kept = {key: document[key] for key in ("clientContextParams",) if key in document}
+    return {**_without_texts(document), **kept}
+
+
+def _without_texts(value: Any) -> Any:
+    """Return a value without documentation texts; a member of that name is not a text and stays."""
     if isinstance(value, list):
-        return [_undocumented(item) for item in value]
+        return [_without_texts(item) for item in value]
     if not isinstance(value, dict):
         return value
     return {
-        key: _undocumented(item)
+        key: _without_texts(item)
         for key, item in value.items()
         if not (key == "documentation" and isinstance(item, str))
     }

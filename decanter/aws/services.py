@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from decanter.gc_paused import gc_paused
+
 # Factories of clients and resources. Other libraries use these names for other purposes.
 _COMMON = {"client", "resource"}
 # Only in botocore: its factory of clients, and functions that read a service's data.
@@ -54,14 +56,15 @@ def services_of(files: Iterable[Path], known: Iterable[str]) -> Services:
         known: botocore's names of all services.
     """
     sources = [_Source(file) for file in files]
-    texts = {text for source in sources for text in source.texts}
-    constants = _Constants(sources)
-    unclear = tuple(place for source in sources for place in source.unclear_places(constants))
+    with gc_paused():  # all syntax trees stay until the end: this takes a third less time
+        texts = {text for source in sources for text in source.texts}
+        constants = _Constants(sources)
+        unclear = tuple(place for source in sources for place in source.unclear_places(constants))
     return Services(frozenset(texts.intersection(known)), unclear)
 
 
 def imports(file: Path, package: str) -> bool:
-    """True if a source file imports a package, or has the name of a module of it."""
+    """True if a source file imports a package, or has a string that names one of its modules."""
     source = _Source(file)
     names: list[str] = []
     for node in source.nodes if package.encode() in source.content else []:
@@ -100,7 +103,7 @@ class _Source:
 
     @property
     def texts(self) -> set[str]:
-        """Its string literals."""
+        """The string literals of the code."""
         return {text for node in self.nodes if (text := _text(node))}
 
     def unclear_places(self, constants: "_Constants") -> list[str]:
@@ -147,7 +150,7 @@ class _Source:
 
     @cached_property
     def _used(self) -> set[ast.AST]:
-        """Nodes that are called, or that a member is taken of: neither passes a factory on."""
+        """Nodes that are called, or whose attribute is read: neither passes a factory on."""
         return {
             node.func if isinstance(node, ast.Call) else node.value
             for node in self.nodes
@@ -191,7 +194,7 @@ class _Source:
 
 
 class _Constants:
-    """The expressions that stand for texts: literals, and names that stand only for literals."""
+    """The expressions with a known text: literals, and names that have only literals as values."""
 
     def __init__(self, sources: Iterable[_Source]) -> None:
         self._sources = list(sources)

@@ -7,8 +7,10 @@ from botocore.config import Config
 from botocore.exceptions import NoRegionError
 from botocore.session import Session
 
+from decanter.aws_hosts import is_local_url
 from decanter.errors import ProjectError
 from decanter.project.config import Project
+from decanter.project.credentials import local_credentials, local_region
 
 # For one call, not for the whole command.
 CONNECT_TIMEOUT_SECONDS = 5
@@ -40,8 +42,20 @@ class AWS:
 
     @classmethod
     def of(cls, project: Project, region: str | None, endpoint_url: str | None = None) -> "AWS":
-        """Return AWS with the profile that the project's configuration names, if any."""
+        """Return AWS with the profile that the project's configuration names, if any.
+
+        A service on this machine gets the keys that handlers use in `decanter local`.
+        """
+        if endpoint_url is not None and is_local_url(endpoint_url):
+            return cls.here(region, endpoint_url)
         return cls(project.config.profile, region, endpoint_url)
+
+    @classmethod
+    def here(cls, region: str | None, endpoint_url: str) -> "AWS":
+        """Return the services of this machine. They need no account, so the keys may be dummies."""
+        session = Session()
+        session.set_credentials(*local_credentials().values())
+        return cls(None, region or local_region(), endpoint_url, session)
 
     @property
     def region(self) -> str:
@@ -61,8 +75,13 @@ class AWS:
         partition = self._session.get_partition_for_region(self.region)
         return "amazonaws.com.cn" if partition == "aws-cn" else "amazonaws.com"
 
-    def client(self, service: str) -> Any:
+    def client(self, service: str, endpoint_url: str | None = None) -> Any:
         """Return a client of a service.
+
+        Args:
+            service: the service.
+            endpoint_url: its endpoint, if it depends on a resource, such as the endpoint of
+                @connections.
 
         Raises:
             BotoCoreError: no region is configured, or the profile does not exist.
@@ -73,7 +92,7 @@ class AWS:
                 self._clients[service] = self._session.create_client(
                     service,
                     region_name=self._region,
-                    endpoint_url=self._endpoint_url,
+                    endpoint_url=endpoint_url or self._endpoint_url,
                     config=Config(
                         connect_timeout=CONNECT_TIMEOUT_SECONDS,
                         read_timeout=READ_TIMEOUT_SECONDS,

@@ -22,7 +22,7 @@ class Stack:
 
     Attributes:
         id: its ARN, which stays unique after its deletion.
-        status: such as UPDATE_COMPLETE.
+        status: its status, such as UPDATE_COMPLETE.
         reason: the reason for that status, or "".
         parameters: their values by name.
         outputs: their values by name.

@@ -6,7 +6,8 @@ import re
 from decanter.arguments import add_stack_arguments
 from decanter.aws.conflicts import configured_tables, deployed, is_there, stack_name
 from decanter.aws.errors import explained
-from decanter.aws.inventory import FUNCTION, TABLE, Inventory, Resource, resources
+from decanter.aws.inventory import FUNCTION, Inventory, Resource, resources
+from decanter.aws.overrides import described
 from decanter.aws.ownership import Owner
 from decanter.aws.redaction import Secrets
 from decanter.aws.session import AWS
@@ -14,7 +15,7 @@ from decanter.aws.stacks import Stack, Stacks
 from decanter.aws.steps import Report, say
 from decanter.aws.submission import commit_of
 from decanter.project.config import Project
-from decanter.project.describe import describe
+from decanter.project.template import TABLE
 
 _ARN = re.compile(r"\barn:aws[a-z-]*:[^\s,\"']+")
 _ACCOUNT = re.compile(r"(?<!\d)\d{12}(?!\d)")
@@ -69,7 +70,7 @@ def _chalices(project: Project, aws: AWS, inventory: Inventory, report: Report) 
     """Report what `chalice deploy` and `decanter table create` created, if anything."""
     stage, made = project.chalice_stage, deployed(project)
     found = [Resource(it["name"], FUNCTION, it["lambda_arn"]) for it in made if "lambda_arn" in it]
-    names = configured_tables(project, describe(project))
+    names = configured_tables(project, described(project))
     found += [Resource(name, TABLE, name) for name in names]
     lines = [line for line in inventory.lines(found) if not line.endswith("does not exist")]
     if not lines:

@@ -15,7 +15,7 @@ Ask = Callable[[str], str]
 
 
 def say(line: str) -> None:
-    """Print a line at once, also into a pipe: the user should see what a command waits for."""
+    """Print a line immediately, even into a pipe: the user should see what a command waits for."""
     print(line, flush=True)
 
 
@@ -27,7 +27,7 @@ def ask(question: str) -> str:
     """
     if not sys.stdin.isatty():
         raise DecanterError(
-            "cannot ask without a terminal: use --yes to delete without confirmation"
+            "cannot ask without a terminal: use --yes to continue without confirmation"
         )
     return input(question)
 
@@ -50,7 +50,7 @@ class Step:
     """One step.
 
     Attributes:
-        name: what is done.
+        name: its name, for the summary.
         result: its result, for the summary.
         seconds: its duration.
     """

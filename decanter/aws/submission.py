@@ -9,7 +9,7 @@ from difflib import unified_diff
 from pathlib import Path
 from typing import Any
 
-from decanter.aws.ownership import Owner, mark_of
+from decanter.aws.ownership import EXISTING, Owner, mark_of
 from decanter.aws.redaction import redacted, secret_names
 from decanter.aws.stacks import Stack, Template
 from decanter.errors import ProjectError
@@ -42,7 +42,7 @@ class Submission:
             yield name, resource["Type"]
 
     def difference(self, stack: Stack, deployed: Mapping[str, Any]) -> list[str]:
-        """Return the difference to the deployed one: a unified diff, then a line a parameter."""
+        """Return the difference to the deployed one: a unified diff, then each parameter."""
         shown = redacted(without_stamp(deployed), without_stamp(self.template))
         old, new = (as_text(it).splitlines() for it in shown)
         lines = list(unified_diff(old, new, f"{stack.name}, deployed", "this project", lineterm=""))
@@ -60,7 +60,7 @@ def completed(packaged: Template, code: str, commit: str | None, owner: Owner) -
     """Return the packaged template with the code's URL, the stage's mark and the commit.
 
     Args:
-        packaged: the SAM template, whose functions' code is a local file.
+        packaged: the SAM template; the code of its functions is a local file.
         code: the code's URL in S3.
         commit: the project's commit, or None.
         owner: the stage.
@@ -68,7 +68,8 @@ def completed(packaged: Template, code: str, commit: str | None, owner: Owner) -
     resources = {name: _with_code(it, code) for name, it in packaged["Resources"].items()}
     # CloudFormation ignores a change of Metadata alone. So a commit that changes nothing else needs
     # no deployment (User Guide, "Metadata").
-    stamp = owner.mark | ({"Commit": commit} if commit else {})
+    existing = {key: it for key, it in mark_of(packaged).items() if key == EXISTING}
+    stamp = {**owner.mark, **({"Commit": commit} if commit else {}), **existing}
     metadata = packaged.get("Metadata", {}) | {"Decanter": stamp}
     return packaged | {"Resources": resources, "Metadata": metadata}
 
@@ -77,7 +78,7 @@ def kept(stack: Stack, deployed: Template, wanted: Template) -> list[str]:
     """Return the parameters that were set on the stack; the others follow the template's default.
 
     Args:
-        stack: the stack as it is.
+        stack: the current stack.
         deployed: its template.
         wanted: the new template.
     """

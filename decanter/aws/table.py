@@ -1,8 +1,13 @@
 """`decanter table`: create, delete or show the tables that the app declares.
 
-The key and the TTL come from the model class, the name from the stage's configuration. In Chalice's
-default stage, `dev`, a table has the capacity that its class declares. In every other stage it is
-on-demand. `--billing-mode` overrides this.
+The keys, the indexes and the TTL come from the model class, the name from the stage's
+configuration. In Chalice's default stage, `dev`, a table has the capacity that its class declares.
+In every other stage it is on-demand. `--billing-mode` overrides this, except for a class with a
+`billing_mode`.
+
+A table with `existing=` does not belong to the app, so the command does not change it.
+
+`--table` creates one table that no app declares, in a DynamoDB on this machine.
 """
 
 import argparse
@@ -14,13 +19,14 @@ from chalice.constants import DEFAULT_STAGE_NAME
 from decanter.arguments import add_adopt_argument, add_project_arguments, add_region_argument
 from decanter.aws.conflicts import refuse_provisioned_stage
 from decanter.aws.errors import explained
+from decanter.aws.overrides import described
 from decanter.aws.ownership import Owner
 from decanter.aws.session import AWS
 from decanter.aws.steps import agreed, ask, say
+from decanter.aws_hosts import is_local_url
 from decanter.errors import AWSError, ProjectError
 from decanter.project.config import Project
 from decanter.project.declaration import Declaration
-from decanter.project.describe import describe
 from decanter.project.tables import Table, check_key, create, delete, find, tags_of, ttl_attribute
 
 ON_DEMAND = "on-demand"
@@ -42,13 +48,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         f"{DEFAULT_STAGE_NAME}, else {ON_DEMAND})",
     )
     add_adopt_argument(parser, "table")
+    _add_local_arguments(parser)
     parser.add_argument("--yes", action="store_true", help="delete without confirmation")
+
+
+def _add_local_arguments(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    form = "NAME[:TYPE]"
+    add("--table", metavar="NAME", help="create this table, declared or not, on this machine")
+    add("--key", metavar=form, type=attribute, help="the partition key of --table; S, N or B (S)")
+    add("--sort-key", metavar=form, type=attribute, help="the sort key of --table")
 
 
 def run(args: argparse.Namespace) -> int:
     """Do one action with each table. Return 1 if `status` finds a missing table."""
+    if args.table is not None:
+        return create_here(args)
     project = Project.load(args.project_dir, args.stage)
-    tables = declared(project, describe(project), on_demand=_is_on_demand(args))
+    declaration = described(project)
+    for line in existing(declaration):
+        say(line)
+    tables = declared(project, declaration, on_demand=_is_on_demand(args))
+    if not tables and declaration.tables:
+        return 0
     if not tables:
         raise ProjectError(f"{project.directory / 'app.py'} declares no table")
     with explained(f"{args.action} table {', '.join(table.name for table in tables)}"):
@@ -62,12 +84,56 @@ def run(args: argparse.Namespace) -> int:
         return act(args.action, aws, tables)
 
 
+def attribute(text: str) -> tuple[str, str]:
+    """Return the name and the type of a key's attribute."""
+    name, colon, kind = text.rpartition(":")
+    if not colon:
+        name, kind = text, "S"
+    if not name or kind not in ("S", "N", "B"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME, NAME:S, NAME:N or NAME:B")
+    return name, kind
+
+
+def create_here(args: argparse.Namespace) -> int:
+    """Create the table of `--table` in a DynamoDB on this machine, such as the embedded one.
+
+    Raises:
+        ProjectError: an option is missing, or the DynamoDB is on another machine.
+    """
+    if args.action != "create" or args.key is None or not is_local_url(args.endpoint_url or ""):
+        raise ProjectError(
+            "--table creates a table on this machine: decanter table create --table "
+            f"{args.table} --key NAME --endpoint-url http://127.0.0.1:PORT"
+        )
+    key = [args.key, *([args.sort_key] if args.sort_key else [])]
+    arguments = {
+        "TableName": args.table,
+        "AttributeDefinitions": [{"AttributeName": n, "AttributeType": t} for n, t in key],
+        "KeySchema": [
+            {"AttributeName": name, "KeyType": kind}
+            for (name, _), kind in zip(key, ("HASH", "RANGE"), strict=False)
+        ],
+        "BillingMode": "PAY_PER_REQUEST",
+    }
+    aws = AWS.here(args.region, args.endpoint_url)
+    return _act(_create, args.action, aws.client("dynamodb"), Table(arguments))
+
+
 def _question(tables: Sequence[Table]) -> str:
     return f"Delete table {', '.join(table.name for table in tables)} and everything in it?"
 
 
+def existing(declaration: Declaration) -> list[str]:
+    """Return a line for each table that the app uses and does not own."""
+    return [
+        f"table {table.existing} is not this app's: {table.model} only uses it (existing=)"
+        for table in declaration.tables
+        if table.existing
+    ]
+
+
 def declared(project: Project, declaration: Declaration, *, on_demand: bool = False) -> list[Table]:
-    """Return the tables that the app declares, tagged with the stage."""
+    """Return the app's own tables, tagged with the stage."""
     owner = Owner.of(project)
     tags = {"decanter:app": owner.app, "decanter:stage": owner.stage}
     tables = project.declared_tables(declaration, on_demand=on_demand)

@@ -1,9 +1,9 @@
 """`decanter template`: the merge template and the policies for an app's declarations.
 
 `chalice package --merge-template` merges the template into the one that Chalice generates. It adds
-what Chalice does not know (the tables, the routers' routes, a deployment that follows its content)
-and makes the rest exact (each function's role, log group and environment). Anything else goes into
-the project's own `.chalice/overrides.json`, which is merged by the same rules.
+the tables, a queue, the routers' routes and a deployment whose id follows its content. It also sets
+each function's role, log group and environment. Anything else goes into the project's own
+`.chalice/overrides.json`, which is merged by the same rules.
 """
 
 import argparse
@@ -14,22 +14,29 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from chalice.package import TemplateDeepMerger
-
 from decanter.arguments import add_project_arguments
-from decanter.aws import access, api
-from decanter.aws.generated import RECORD, is_generated, record, refuse_foreign, signed
-from decanter.aws.ownership import Owner
+from decanter.aws import access, alarms, api, queue
+from decanter.aws.chalice_resources import chalice_resources
+from decanter.aws.generated import is_generated, refuse_foreign, signed
+from decanter.aws.overrides import described, overrides
+from decanter.aws.ownership import EXISTING, SOURCES, Owner
 from decanter.aws.redaction import redacted
+from decanter.aws.references import refuse_dangling
+from decanter.aws.settings import exposed_secrets, lost_rights, missing_settings
 from decanter.errors import ProjectError
-from decanter.project.config import TEMPLATE, Project
-from decanter.project.declaration import HTTP_FUNCTION, Declaration, TableDeclaration
-from decanter.project.describe import describe
-from decanter.project.document import read_template, write_text
+from decanter.project import rights
+from decanter.project.config import Project
+from decanter.project.declaration import (
+    ON_DEMAND,
+    Declaration,
+    LambdaFunction,
+    TableDeclaration,
+)
+from decanter.project.document import merged, write_text
+from decanter.project.record import RECORD, record
 from decanter.project.stack import logical_id
-from decanter.project.template import TABLE
+from decanter.project.template import OVERRIDES, TABLE, TEMPLATE
 
-OVERRIDES = "overrides.json"
 BILLING_PARAMETER = "TableBillingMode"
 PROVISIONED_CONDITION = "TablesAreProvisioned"
 RETENTION_PARAMETER = "LogRetentionInDays"
@@ -65,7 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Write or check; 1 if a checked file differs."""
     project = Project.load(args.project_dir, args.stage)
-    texts = _texts(project, Path(args.output) if args.output else None)
+    texts = _texts(project, Path(args.output) if args.output else None, _warn)
     if args.check:
         # A list, so that each difference is shown.
         return max([_check(path, text) for path, text in texts.items()])
@@ -81,19 +88,27 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _texts(project: Project, output: Path | None) -> dict[Path, str]:
+def _warn(line: str) -> None:
+    print(line, file=sys.stderr)
+
+
+def _texts(project: Project, output: Path | None, report: Callable[[str], None]) -> dict[Path, str]:
     """Return each file's text: the template for the stage, and the policies of every stage.
 
     An app's declarations may depend on the stage's variables: one stage may have its own schedule.
     """
-    declaration = describe(project)
+    declaration = described(project)
     template = render(project, declaration)
+    warn_of_settings(project, declaration, report)
     if output is not None:
         return {output: template}
     policies: dict[Path, str] = {}
     for stage in project.stages:
         other = Project.load(project.directory, stage)
-        own = declaration if stage == project.chalice_stage else describe(other)
+        if stage == project.chalice_stage:
+            own = declaration
+        else:
+            warn_of_settings(other, own := described(other), report)
         files = access.policy_files(other, own)
         policies |= {project.directory / ".chalice" / name: text for name, text in files.items()}
     texts = {project.directory / TEMPLATE: template, **policies}
@@ -136,7 +151,7 @@ def build(project: Project, declaration: Declaration) -> Section:
 
     Raises:
         ProjectError: Chalice would refuse the app, its routers disagree, or the overrides cannot
-            be read.
+            be read or refer to something that does not exist.
     """
     if declaration.refusal:
         raise ProjectError(declaration.refusal)
@@ -147,11 +162,33 @@ def build(project: Project, declaration: Declaration) -> Section:
         "Outputs": outputs(project, declaration),
     }
     template = {name: section for name, section in sections.items() if section}
-    path = project.directory / ".chalice" / OVERRIDES
-    if path.is_file():
-        template = TemplateDeepMerger().merge(read_template(path), template)
-    mark: Section = {"Metadata": {"Decanter": Owner.of(project).mark}}
-    return dict(TemplateDeepMerger().merge(mark, template))
+    if own := overrides(project):
+        template = merged(own, template)
+        refuse_dangling(template, project.chalice_stage, chalice_resources(project, declaration))
+    mark: Section = {**Owner.of(project).mark, **_sources(declaration), **_existing(declaration)}
+    return merged({"Metadata": {"Decanter": mark}}, template)
+
+
+def _sources(declaration: Declaration) -> Section:
+    """Return the sources of the functions without WebSocket clients, for `describe`."""
+    found = {
+        logical_id(each.name): [each.kind, _source(each, declaration)]
+        for each in declaration.lambdas.values()
+        if each.kind != "websocket"
+    }
+    return {SOURCES: found} if found else {}
+
+
+def _source(function: LambdaFunction, declaration: Declaration) -> str:
+    if function.name in declaration.workers and declaration.queue:
+        return queue.queue_id(declaration.queue)
+    return " ".join(declaration.http_routes) if function.kind == "http" else function.source
+
+
+def _existing(declaration: Declaration) -> Section:
+    """Return the tables that the app uses and the stack does not make."""
+    found = [table.existing for table in declaration.tables if table.existing]
+    return {EXISTING: found} if found else {}
 
 
 def warn_of_own_template(project: Project, text: str, report: Callable[[str], None]) -> None:
@@ -160,25 +197,39 @@ def warn_of_own_template(project: Project, text: str, report: Callable[[str], No
     Args:
         project: the project with the file.
         text: the template that the app declares.
-        report: takes the warning.
+        report: called with the warning.
     """
     path = project.directory / TEMPLATE
     if path.is_file() and not is_generated(path, text):
         report(
             f"warning: {TEMPLATE} has content that `decanter template` did not write, which is "
-            f"not packaged: move it to .chalice/{OVERRIDES}"
+            f"not packaged: move it to {OVERRIDES}"
         )
+
+
+def warn_of_settings(
+    project: Project, declaration: Declaration, report: Callable[[str], None]
+) -> None:
+    """Warn about variables that a hook needs and the stage does not set, secrets, lost rights."""
+    own = overrides(project)
+    for warning in (
+        *missing_settings(project, declaration, own),
+        *exposed_secrets(project, declaration, own),
+        *lost_rights(project, declaration),
+    ):
+        report(warning)
 
 
 def public_variables(declaration: Declaration) -> frozenset[str]:
     """Return the variables that contain a name or an address and no secret."""
-    return frozenset({table.environment for table in declaration.tables} | {MANAGEMENT_ENDPOINT})
+    names = {table.environment for table in declaration.tables} | {*queue.variables(declaration)}
+    return frozenset(names | {MANAGEMENT_ENDPOINT, alarms.NAMESPACE})
 
 
 def parameters(project: Project, declaration: Declaration) -> Section:
     """Return the parameters, each with the default of the project's stage."""
     found: Section = {}
-    if declaration.tables:
+    if _is_billed_by_parameter(declaration):
         found[BILLING_PARAMETER] = {
             "Type": "String",
             "AllowedValues": ["PROVISIONED", "PAY_PER_REQUEST"],
@@ -194,20 +245,23 @@ def parameters(project: Project, declaration: Declaration) -> Section:
             "Default": project.config.log_retention_in_days or DEFAULT_RETENTION_DAYS,
             "Description": "The number of days after which log events are deleted.",
         }
+    found |= alarms.parameters(declaration)
     return found | (api.parameters() if declaration.websocket else {})
 
 
 def conditions(declaration: Declaration) -> Section:
     """Return the conditions that read the parameters."""
     found: Section = {}
-    if declaration.tables:
+    if _is_billed_by_parameter(declaration):
         found[PROVISIONED_CONDITION] = {"Fn::Equals": [{"Ref": BILLING_PARAMETER}, "PROVISIONED"]}
+    found |= alarms.conditions(declaration)
     return found | (api.conditions() if declaration.websocket else {})
 
 
 def resources(project: Project, declaration: Declaration) -> Section:
     """Return all resources, by logical id."""
-    found = {table.logical_id: _table(table) for table in declaration.tables}
+    found = {table.logical_id: _table(table) for table in _own(declaration)}
+    found |= queue.resources(project, declaration) | alarms.resources(project, declaration)
     found |= access.roles(project, declaration)
     found |= functions(project, declaration)
     found |= {access.log_group_id(f): _log_group(f) for f in declaration.functions}
@@ -217,7 +271,7 @@ def resources(project: Project, declaration: Declaration) -> Section:
 
 
 def functions(project: Project, declaration: Declaration) -> Section:
-    """Return what is merged into Chalice's functions."""
+    """Return the parts to merge into Chalice's functions."""
     roles = access.role_references(project, declaration)
     found: Section = {}
     for function in declaration.functions:
@@ -228,6 +282,7 @@ def functions(project: Project, declaration: Declaration) -> Section:
             properties["Environment"] = {"Variables": variables}
         if function in roles:
             properties["Role"] = roles[function]
+        properties |= queue.function(declaration, function)
         found[logical_id(function)] = {"Properties": properties}
     return found
 
@@ -235,24 +290,25 @@ def functions(project: Project, declaration: Declaration) -> Section:
 def outputs(project: Project, declaration: Declaration) -> Section:
     """Return the URL for clients, and the tables' names and ARNs."""
     found = api.outputs(project) if declaration.websocket else {}
-    for table in declaration.tables:
+    for table in _own(declaration):
         name = table.logical_id
         found[f"{name}Name"] = {"Value": {"Ref": name}}
         found[f"{name}Arn"] = {"Value": {"Fn::GetAtt": [name, "Arn"]}}
-    return found
+    return found | queue.outputs(declaration)
 
 
 def _variables(project: Project, declaration: Declaration, function: str) -> Section:
-    """Return the tables' names in the stack, and @connections for functions that may post.
+    """Return the tables' names and the queues' URLs, and @connections for functions that may post.
 
-    The function for HTTP routes and the scheduled functions get it too: their events do not contain
-    it.
+    The functions without a WebSocket event get it too: their events do not contain it.
     """
     variables: Section = {
-        table.environment: {"Ref": table.logical_id} for table in declaration.tables
-    }
-    posts = any(function in router.posts for router in declaration.routers)
-    blind = function == HTTP_FUNCTION or function in declaration.schedules
+        table.environment: table.existing or {"Ref": table.logical_id}
+        for table in declaration.tables
+    } | queue.variables(declaration)
+    variables |= alarms.variables(project, declaration, function)
+    posts = rights.sends(declaration, function)
+    blind = declaration.lambdas[function].kind != "websocket"
     if declaration.websocket and (posts or (declaration.routers and blind)):
         variables[MANAGEMENT_ENDPOINT] = api.management_endpoint(project)
     return variables
@@ -261,8 +317,8 @@ def _variables(project: Project, declaration: Declaration, function: str) -> Sec
 def _log_group(function: str) -> Section:
     """Return a log group whose name depends on the stack's name alone.
 
-    The default name contains the function's. A role that names it would need the function, which
-    needs the role.
+    The default name contains the function's name. A role that names it would need the function,
+    which needs the role.
     """
     return {
         "Type": "AWS::Logs::LogGroup",
@@ -278,23 +334,41 @@ def _log_group(function: str) -> Section:
 def _table(table: TableDeclaration) -> Section:
     """Return a table without a fixed name, so that CloudFormation can replace it.
 
-    A connection's row is useless once its API is gone, so the table is deleted with its stack.
+    The rows of connections and jobs are useless once their API is gone, so these tables are deleted
+    with their stack. Other tables have data, so they stay.
     """
-    capacity = {"Fn::If": [PROVISIONED_CONDITION, table.capacity(), {"Ref": "AWS::NoValue"}]}
-    properties: Section = {
-        **table.schema(),
-        "BillingMode": {"Ref": BILLING_PARAMETER},
-        "ProvisionedThroughput": capacity,
-        "SSESpecification": {"SSEEnabled": True},
-    }
+    properties: Section = {**table.schema(), "SSESpecification": {"SSEEnabled": True}}
+    properties |= table.throughput(None if table.billing_mode == ON_DEMAND else _capacity(table))
+    properties["BillingMode"] = table.billing_mode or {"Ref": BILLING_PARAMETER}
     if table.ttl_attribute is not None:
         properties["TimeToLiveSpecification"] = {
             "AttributeName": table.ttl_attribute,
             "Enabled": True,
         }
+    policy = "Delete" if table.is_connections or table.is_jobs else "Retain"
     return {
         "Type": TABLE,
-        "DeletionPolicy": "Delete",
-        "UpdateReplacePolicy": "Delete",
+        "DeletionPolicy": policy,
+        "UpdateReplacePolicy": policy,
         "Properties": properties,
     }
+
+
+def _capacity(table: TableDeclaration) -> Callable[[Section], Section]:
+    """Return a function that writes a capacity, which may depend on the stack's parameter."""
+
+    def written(capacity: Section) -> Section:
+        if table.billing_mode:
+            return capacity
+        return {"Fn::If": [PROVISIONED_CONDITION, capacity, {"Ref": "AWS::NoValue"}]}
+
+    return written
+
+
+def _is_billed_by_parameter(declaration: Declaration) -> bool:
+    return any(not it.existing and it.billing_mode is None for it in declaration.tables)
+
+
+def _own(declaration: Declaration) -> list[TableDeclaration]:
+    """Return the tables that the stack makes."""
+    return [table for table in declaration.tables if not table.existing]

@@ -1,20 +1,31 @@
 """The management API, `/{stage}/@connections/{connectionId}`, for boto3 and Chalice.
 
 Sources: botocore's service model apigatewaymanagementapi/2018-11-29; the letter case of
-`x-amzn-ErrorType` and the 400 for a malformed id as seen on AWS.
+`x-amzn-ErrorType`, the 400 for a malformed id and the 403 for a missing right as seen on AWS.
 """
 
+from collections.abc import Callable
 from urllib.parse import unquote
 
+from decanter.gateway.guard import CONNECTIONS, Guard
 from decanter.gateway.model import CONNECTION_ID, MAX_MESSAGE_BYTES, Connection
 from decanter.gateway.responses import Response, json_response
 from decanter.gateway.rules import Gateway
 
 
 def error(status: int, kind: str, message: str) -> Response:
-    """Return an error as botocore parses it: it finds the exception by the header."""
+    """Return an error for botocore, which finds the exception's name in the header."""
     return json_response(status, {"message": message}, ("x-amzn-ErrorType", kind))
 
+
+MANAGE = "execute-api:ManageConnections"
+"""The IAM action of every call."""
+
+CALLERS = "/_roles/"
+"""The start of a function's own path: `/_roles/{function}/{stage}/@connections/…`."""
+
+Authorize = Callable[[str, str], Response | None]
+"""Takes a method and a connection id; returns the refusal, or None if the role allows the call."""
 
 GONE = error(410, "GoneException", "Gone")
 FORBIDDEN = error(403, "ForbiddenException", "Forbidden")
@@ -22,6 +33,41 @@ TOO_LARGE = error(413, "PayloadTooLargeException", "Message too long")
 TOO_MANY = error(429, "LimitExceededException", "Too many requests")
 NO_METHOD = error(403, "MissingAuthenticationTokenException", "Missing Authentication Token")
 FAILED = error(500, "InternalServerErrorException", "Internal server error")
+
+
+def split_caller(path: str) -> tuple[str | None, str]:
+    """Return the function that calls, and the path without it; None if no function calls."""
+    if not path.startswith(CALLERS):
+        return None, path
+    caller, _, rest = path.removeprefix(CALLERS).partition("/")
+    return caller, f"/{rest}"
+
+
+def authorizer(guard: Guard, arn: str, caller: str, trace: str = "") -> Authorize:
+    """Return the rule for the calls of a function.
+
+    API Gateway's message hides the account and names no connection, as seen on AWS.
+
+    Args:
+        guard: has the roles.
+        arn: the ARN of the API's stage.
+        caller: the configuration key of the function.
+        trace: the trace id of the event that it handles.
+    """
+
+    def refusal(method: str, connection_id: str) -> Response | None:
+        resource = f"{arn}/{method}{CONNECTIONS}"
+        denial = guard.refusal(caller, [(MANAGE, resource + connection_id)], trace)
+        if denial is None:
+            return None
+        *place, account, name = resource.split(":", 5)
+        hidden = ":".join([*place, f"{account[-4:]:*>12}", f"{name}{{connectionId}}"])
+        what = f"is not authorized to perform: {MANAGE} on resource: {hidden}"
+        why = " with an explicit deny" if denial.explicit else ""
+        body = {"Message": f"User: {denial.principal} {what}{why}"}
+        return json_response(403, body, ("x-amzn-ErrorType", "AccessDeniedException"))
+
+    return refusal
 
 
 def is_management_path(path: str) -> bool:
@@ -42,16 +88,24 @@ def of_a_page(origin: str) -> str:
     return f"a page from {origin[:100]} may not call @connections"
 
 
-def answer(gateway: Gateway, method: str, path: str, authorization: str, body: bytes) -> Response:
+def answer(
+    gateway: Gateway,
+    method: str,
+    path: str,
+    authorization: str,
+    body: bytes,
+    refusal: Authorize | None = None,
+) -> Response:
     """Answer one call to @connections.
 
     Args:
         gateway: the connections.
         method: POST sends, GET describes, DELETE closes.
-        path: as on the request line, without the query.
+        path: the path of the request line, without the query.
         authorization: the header's value; only its presence and kind are checked, not its
             signature.
         body: the message to send.
+        refusal: refuses what the caller's role does not allow.
     """
     connection_id = connection_id_in(path, gateway.api.stage)
     if connection_id is None or not authorization.startswith("AWS4-"):
@@ -59,6 +113,8 @@ def answer(gateway: Gateway, method: str, path: str, authorization: str, body: b
     call = _CALLS.get(method)
     if call is None:
         return NO_METHOD
+    if refusal is not None and (refused := refusal(method, connection_id)) is not None:
+        return refused
     if not CONNECTION_ID.fullmatch(connection_id):
         return error(400, "BadRequestException", f"Invalid connectionId: {connection_id}")
     if method == "POST" and len(body) > MAX_MESSAGE_BYTES:

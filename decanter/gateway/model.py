@@ -34,10 +34,17 @@ class Outlet(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A route: its function, and whether a route response returns the function's result."""
+    """A route.
+
+    Attributes:
+        function: its function's configuration key.
+        two_way: True if a route response returns the function's result.
+        authorizer: the name of its authorizer, which a client needs to connect; None without one.
+    """
 
     function: str
     two_way: bool = False
+    authorizer: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +53,17 @@ class Api:
 
     Attributes:
         stage: the stage's name, the first part of every path.
-        routes: by route key.
+        routes: the routes, by route key.
         selection_expression: the expression that selects a message's route key.
         http_routes: the paths of the same app's HTTP routes.
+        http_stage: the stage's name in their URLs.
     """
 
     stage: str
     routes: Mapping[str, Route]
     selection_expression: str
     http_routes: tuple[str, ...] = ()
+    http_stage: str = ""
 
 
 @dataclass(frozen=True, slots=True)

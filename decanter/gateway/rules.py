@@ -35,7 +35,7 @@ REFUSALS = {403: "Forbidden", 502: "Internal server error", 504: "Endpoint reque
 
 
 def error_frame(message: str, connection_id: str, request_id: str) -> str:
-    """Return an error frame, with the spacing of published transcripts: loose, then tight."""
+    """Return an error frame, with the same spaces as in published transcripts."""
     ids = f'"connectionId":"{connection_id}", "requestId":"{request_id}"'
     return f'{{"message": "{message}", {ids}}}'
 
@@ -44,6 +44,14 @@ def refusal(status: int, connection_id: str, request_id: str) -> dict[str, str]:
     """Return the JSON body of a refused handshake (our choice: none is published)."""
     text = REFUSALS.get(status) or phrase(status)
     return {"message": text, "connectionId": connection_id, "requestId": request_id}
+
+
+def authorizer_refusal(authorizer: str) -> str:
+    """Return the reason to refuse clients, and the option that accepts them."""
+    return (
+        f"$connect has the authorizer {authorizer}, which does not run here: --no-authorizers "
+        "accepts clients without it"
+    )
 
 
 @dataclass(slots=True)
@@ -56,22 +64,39 @@ class Gateway:
     clock: Clock = time.time
     monotonic: Clock = time.monotonic
     connections: dict[str, Connection] = field(default_factory=dict)
+    authorizers: bool = False
+    """True if clients are refused where an authorizer would have to accept them."""
     _select: Callable[[Any], str] = field(init=False)
 
     def __post_init__(self) -> None:
         """Compile the selection expression once."""
         self._select = compile_expression(self.api.selection_expression)
 
-    def deploy(self, api: Api) -> None:
+    def deploy(self, api: Api, *, authorizers: bool = False) -> None:
         """Replace the API. Open connections stay open and use its routes.
+
+        Args:
+            api: the new API.
+            authorizers: True to refuse clients that an authorizer would have to accept.
 
         Raises:
             ValueError: its selection expression is invalid; the API is unchanged.
         """
         self._select = compile_expression(api.selection_expression)
         self.api = api
+        self.authorizers = authorizers
 
     # -- connecting -------------------------------------------------------------------------
+
+    def unauthorized(self) -> str | None:
+        """Return why no client may connect, for the log; None if clients may connect.
+
+        Authorizers do not run here, so clients that need one are refused.
+        """
+        route = self.api.routes.get("$connect")
+        if not self.authorizers or route is None or route.authorizer is None:
+            return None
+        return authorizer_refusal(route.authorizer)
 
     def connect(self, handshake: Handshake) -> tuple[Connection, Invocation | None]:
         """Handle a handshake. Without a connect handler, call `connected` next."""
@@ -95,7 +120,7 @@ class Gateway:
         if 200 <= status < 300:
             connection.phase = Phase.OPEN
             return Accept(header(outcome, "Sec-WebSocket-Protocol"))
-        self._forget(connection)
+        self.forget(connection)
         request_id = invocation.request_id if invocation else ""
         return Refuse(status, refusal(status, connection.id, request_id))
 
@@ -136,17 +161,17 @@ class Gateway:
     # -- the end ----------------------------------------------------------------------------
 
     def close(self, connection: Connection, code: int, reason: str) -> None:
-        """Close from our side; @connections forgets it at once."""
+        """Close from our side; @connections forgets it immediately."""
         if connection.phase is not Phase.OPEN:
             return
         connection.ended_by_us = (code, reason)
-        self._forget(connection)
+        self.forget(connection)
         if connection.outlet is not None:
             connection.outlet.close(code, reason)
 
     def closed(self, connection: Connection, code: int, reason: str) -> Invocation | None:
         """Return the disconnect handler's event, after the socket of a connection has closed."""
-        self._forget(connection)
+        self.forget(connection)
         route = self.api.routes.get("$disconnect")
         if route is None:
             return None
@@ -155,7 +180,11 @@ class Gateway:
         return Invocation(route.function, "$disconnect", event)
 
     def sweep(self) -> float:
-        """Close idle and old connections, drop stalled ones. Return the seconds until the next."""
+        """Close idle and old connections, drop stalled ones.
+
+        Returns:
+            The seconds until the next check.
+        """
         now = self.monotonic()
         limits = self.limits
         wait = min(limits.idle_seconds, limits.age_seconds, limits.stalled_seconds)
@@ -182,11 +211,12 @@ class Gateway:
         return since is not None and now >= since + self.limits.stalled_seconds
 
     def _drop(self, connection: Connection) -> None:
-        self._forget(connection)
+        self.forget(connection)
         if connection.outlet is not None:
             connection.outlet.abort()
 
-    def _forget(self, connection: Connection) -> None:
+    def forget(self, connection: Connection) -> None:
+        """Remove a connection. Without a call of `closed`, it has no disconnect event."""
         connection.phase = Phase.CLOSED
         self.connections.pop(connection.id, None)
 

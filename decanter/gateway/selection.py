@@ -32,7 +32,7 @@ def parse(text: str) -> Any:
     """Parse the message as JSON.
 
     Raises:
-        NotJsonError: also for NaN, nesting that is too deep, and integers that are too long.
+        NotJsonError: it is not valid, has NaN, is nested too deep, or has too long an integer.
     """
     try:
         return json.loads(text, parse_constant=_refuse_constant)

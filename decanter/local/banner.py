@@ -3,6 +3,7 @@
 import os
 import shutil
 import sys
+from dataclasses import asdict
 from typing import Any
 
 from decanter import __version__
@@ -12,6 +13,18 @@ from decanter.project.declaration import Declaration
 from decanter.project.framework import Framework
 
 LABEL_WIDTH = 14
+
+EVENT_SOURCES = {
+    "authorizer": "authorizer of HTTP routes",
+    "cloudwatch": "EventBridge events",
+    "dynamodb": "DynamoDB stream",
+    "kinesis": "Kinesis stream",
+    "lambda": "no event source",
+    "s3": "S3 bucket",
+    "sns": "SNS topic",
+    "sqs": "SQS queue",
+}
+"""The event sources of functions, in words, by kind. Routes and schedules have their own lines."""
 
 
 def api_facts(api: Api, declared: Declaration) -> dict[str, Any]:
@@ -33,7 +46,7 @@ def api_facts(api: Api, declared: Declaration) -> dict[str, Any]:
         },
         "http_routes": list(api.http_routes),
         "schedules": dict(declared.schedules),
-        "warnings": list(declared.warnings),
+        "functions": [asdict(each) for each in declared.lambdas.values()],
     }
 
 
@@ -46,15 +59,20 @@ def banner(about: dict[str, Any]) -> str:
     processes = f"at most {about['concurrency']} of each function"
     lines = [
         ("Decanter", f"{__version__}: {app}"),
+        ("Python", about["python"]),
         ("Framework", about["framework"] or "none: the app does not use it"),
         ("WebSocket", about["websocket_url"]),
         ("@connections", f"{about['management_url']}/@connections/{{connectionId}}"),
         ("Console", about["console_url"]),
         *(("HTTP", f"{about['http_url']}{path}") for path in about["http_routes"]),
         *routes(about),
-        *(("Schedule", f"{name}: {when}") for name, when in sorted(about["schedules"].items())),
-        ("Template", about["template"] or "none"),
+        *schedules(about),
+        *functions(about),
+        ("Template", about["template"] or no_template(about)),
         ("DynamoDB", f"{about['dynamodb_url']}  {tables}"),
+        *(("SQS", f"{url}  {', '.join(about['queues'])}") for url in [about.get("sqs_url")] if url),
+        ("Rights", rights(about)),
+        ("AWS", about["aws"]),
         ("Processes", f"{processes}, {'replaced' if about['reload'] else 'kept'} on changes"),
         *(("Debugger", text) for text in [about["debugger"]] if text),
         ("Connect", f"{tool()} client {about['websocket_url']}"),
@@ -62,8 +80,57 @@ def banner(about: dict[str, Any]) -> str:
     return "\n".join(f"{label:<{LABEL_WIDTH}}{text}" for label, text in lines)
 
 
+RIGHTS = {
+    "enforce": "enforced by the functions' roles, as on AWS (--iam warn, --iam off)",
+    "warn": "only noted: calls that AWS refuses are allowed (--iam warn)",
+    "off": "not checked: calls that AWS refuses are allowed (--iam off)",
+}
+
+
+def rights(about: dict[str, Any]) -> str:
+    """Describe what happens to a call that the role of a function does not allow."""
+    text = RIGHTS[about["iam"]]
+    if about["dynamodb_is_embedded"] or about["iam"] == "off":
+        return text
+    return f"{text}; not those on DynamoDB: only the embedded one knows who calls"
+
+
+def no_template(about: dict[str, Any]) -> str:
+    """Say that the stage has no merge template, without which AWS has no table for the app."""
+    return (
+        "none: on AWS the app needs one, which `decanter template` writes"
+        if about["tables"]
+        else "none"
+    )
+
+
+def schedules(about: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return a line for each scheduled function."""
+    off = "" if about["schedules_run"] else ", on request only (--no-schedules)"
+    found = sorted(about["schedules"].items())
+    return [("Schedule", f"{name}: {when}{off}") for name, when in found]
+
+
+def functions(about: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return a line for each function without a route or schedule, and an example command."""
+    found = [each for each in about["functions"] if each["kind"] in EVENT_SOURCES]
+    lines = [
+        ("Function", f"{each['name']}: {EVENT_SOURCES[each['kind']]} {each['source']}".rstrip())
+        for each in found
+    ]
+    return lines + [("Invoke", f"{tool()} invoke {each['name']}") for each in found[:1]]
+
+
+def aws_text(access: str | None, *, has_queues: bool) -> str:
+    """Describe the outcome of calls to services of AWS that are not on this machine."""
+    here = "DynamoDB, SQS and @connections" if has_queues else "DynamoDB and @connections"
+    if access is None:
+        return f"no keys: calls to services other than {here} are blocked"
+    return f"calls to services other than {here} go to AWS with {access}"
+
+
 def tool() -> str:
-    """Return the command that runs this tool, also if it is not on the shell's path."""
+    """Return the command that runs this tool, even if it is not on the shell's path."""
     if shutil.which("decanter"):
         return "decanter"
     return f"{os.path.relpath(sys.executable)} -m decanter"

@@ -5,6 +5,7 @@ import asyncio
 import re
 from pathlib import Path
 
+from decanter.gateway.guard import MODES
 from decanter.hosts import is_address
 from decanter.local.fault_injection import Fault, FaultError
 from decanter.local.serve import Options, serve
@@ -17,6 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--project-dir", type=Path, default=Path(), metavar="DIR", help="the Chalice project (.)")
     add("--stage", default="dev", help="a stage of .chalice/config.json (dev)")
+    add("--python", metavar="PATH", help="run the handlers in this Python or virtual environment")
     _add_address(parser, defaults)
     add("--dynamodb-endpoint", metavar="URL", help="use this DynamoDB, not the embedded one")
     for name, default in (
@@ -31,13 +33,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=count,
         default=defaults.concurrency,
         metavar="N",
-        help="most processes of one function; fewer if memory is short (%(default)s)",
+        help="maximum processes of one function; fewer if memory is short (%(default)s)",
     )
-    which = parser.add_mutually_exclusive_group()
-    which.add_argument(
-        "--template", type=Path, metavar="FILE", help="merge template (.chalice/resources.json)"
-    )
-    which.add_argument("--no-template", action="store_true", help="use no merge template")
+    _add_templates(parser)
+    add("--iam", choices=MODES, default=defaults.iam, help="the functions' roles (%(default)s)")
     add("--log-format", choices=["text", "json"], default="text", help="(%(default)s)")
     add("--verbose", action="store_true", help="show the events given to handlers")
     add(
@@ -48,8 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SPEC",
         help="inject a fault, as in 'connections 429 calls=3'; may be repeated",
     )
-    add("--no-reload", action="store_true", help="do not reload changed code")
-    add("--no-fork", action="store_true", help="start processes without fork: slower")
+    _add_switches(parser)
     _add_debuggers(parser)
 
 
@@ -65,6 +63,30 @@ def _add_address(parser: argparse.ArgumentParser, defaults: Options) -> None:
         metavar="NAME",
         help="also answer requests for this host, as NAME or NAME:PORT; may be repeated",
     )
+
+
+def _add_switches(parser: argparse.ArgumentParser) -> None:
+    for name, text in (
+        ("--no-reload", "do not reload changed code"),
+        ("--no-schedules", "run scheduled functions only on request"),
+        ("--no-queues", "make no SQS queues and run no function for their messages"),
+        ("--no-authorizers", "accept clients although no authorizer runs"),
+        ("--no-fork", "start processes without fork: slower"),
+    ):
+        parser.add_argument(name, action="store_true", help=text)
+
+
+def _add_templates(parser: argparse.ArgumentParser) -> None:
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument(
+        "--template",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="merge template (.chalice/resources.json and resources.json); may be repeated",
+    )
+    which.add_argument("--no-template", action="store_true", help="use no merge template")
 
 
 def _add_debuggers(parser: argparse.ArgumentParser) -> None:
@@ -84,7 +106,13 @@ def _add_debuggers(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Serve until Ctrl-C."""
-    options = Options(
+    asyncio.run(serve(Project.load(args.project_dir, args.stage), options_of(args)))
+    return 0
+
+
+def options_of(args: argparse.Namespace) -> Options:
+    """Return the options of a command line."""
+    return Options(
         host=args.host,
         port=args.port,
         dynamodb_endpoint=args.dynamodb_endpoint,
@@ -93,19 +121,22 @@ def run(args: argparse.Namespace) -> int:
         max_age=args.max_age,
         concurrency=args.concurrency,
         process_idle_timeout=args.process_idle_timeout,
-        template=args.template,
+        templates=tuple(args.template),
         use_template=not args.no_template,
         json_log=args.log_format == "json",
         verbose=args.verbose,
         reload=not args.no_reload,
+        schedules=not args.no_schedules,
+        queues=not args.no_queues,
+        authorizers=not args.no_authorizers,
         fork=not args.no_fork,
         faults=tuple(args.fault),
         allow_hosts=tuple(args.allow_host),
         debug=args.debug,
         debugpy=args.debugpy,
+        python=args.python,
+        iam=args.iam,
     )
-    asyncio.run(serve(Project.load(args.project_dir, args.stage), options))
-    return 0
 
 
 def fault(text: str) -> Fault:

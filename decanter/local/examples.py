@@ -27,7 +27,19 @@ def examples(declared: Declaration, expression: str, routes: list[str]) -> dict[
     payloads = {
         route.route_key: route.example for router in declared.routers for route in router.routes
     }
-    return {key: message(expression, key, payloads.get(key)) for key in routes}
+    found = {key: message(expression, key, payloads.get(key)) for key in routes}
+    if "$default" in found and (of_router := _only_in_a_router(declared, routes)):
+        found["$default"] = of_router
+    return found
+
+
+def _only_in_a_router(declared: Declaration, routes: list[str]) -> str | None:
+    """Return a message for a router's route that the API does not have; `$default` gets it."""
+    for router in declared.routers:
+        for route in router.routes:
+            if route.route_key not in routes:
+                return message(router.expression, route.route_key, route.example)
+    return None
 
 
 def message(expression: str, route_key: str, payload: Any = None) -> str | None:

@@ -121,7 +121,7 @@ class Faults:
     """The faults that are set. If several match a call, the oldest applies.
 
     Attributes:
-        relay: sends changes to the process of the embedded DynamoDB; None without it.
+        relay: sends changes to the process of the embedded DynamoDB; None if there is none.
     """
 
     def __init__(self) -> None:
@@ -168,13 +168,13 @@ class Faults:
             self.add(Fault.from_json(command["fault"]), command["id"])
 
     def to_json(self) -> list[dict[str, Any]]:
-        """Return all faults as JSON, also those with no calls left."""
+        """Return all faults as JSON, including those with no calls left."""
         return [active.to_json() for active in self._active.values()]
 
 
 def _check(fault: Fault) -> None:
     """Raise FaultError for the first invalid value."""
-    if fault.target not in ACTIONS:
+    if fault.target not in tuple(ACTIONS):  # it may be a list, which a dict cannot look up
         raise FaultError(f"target is one of {', '.join(ACTIONS)}, not {fault.target!r}")
     actions = ACTIONS[fault.target]
     if fault.action not in actions:

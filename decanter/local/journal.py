@@ -16,10 +16,14 @@ from decanter.errors import DecanterError
 from decanter.gateway.model import Accept, Connection, Invocation, Refuse
 from decanter.gateway.results import Failure, Outcome, Returned
 from decanter.local.functions.functions import Run
+from decanter.local.output import Output
 from decanter.terminal import printable
 
 POSTS_SECONDS = 0.25
 """An invocation's calls to @connections are logged together, at its end or after this time."""
+
+DRAIN_SECONDS = 0.5
+"""Time limit for the reader of the output to take the last lines."""
 
 KEPT_INVOCATIONS = 500
 """The number of last invocations whose event and response are kept for the console."""
@@ -44,7 +48,7 @@ class Journal:
     """
 
     def __init__(self, out: TextIO = sys.stdout, *, as_json: bool, verbose: bool) -> None:
-        self._out: TextIO | None = out
+        self._out = Output(out, self._lost)
         self._as_json = as_json
         self._verbose = verbose
         self._colour = out.isatty() and not as_json
@@ -57,12 +61,18 @@ class Journal:
     def hold(self) -> None:
         """Keep further lines in memory: a debugger uses the terminal."""
         self._write()
+        self._out.drain(DRAIN_SECONDS)
         self._is_held = True
 
     def release(self) -> None:
         """Write the kept lines."""
         self._is_held = False
         self._write()
+
+    def close(self) -> None:
+        """Write the last lines, unless their reader is too slow."""
+        self.release()
+        self._out.drain(DRAIN_SECONDS)
 
     @contextmanager
     def follow(self, most: int = 1000) -> Iterator[asyncio.Queue[Entry]]:
@@ -101,11 +111,15 @@ class Journal:
 
     def given(self, invocation: Invocation) -> None:
         """Keep an event that its handler is about to get; write it only if verbose."""
-        self._invocations[invocation.request_id] = {"event": invocation.event, "response": None}
+        self.given_alone(invocation.event, invocation.request_id)
+
+    def given_alone(self, event: Any, request_id: str) -> None:
+        """Keep an event of a function without a route; write it only if verbose."""
+        self._invocations[request_id] = {"event": event, "response": None}
         if len(self._invocations) > KEPT_INVOCATIONS:
             del self._invocations[next(iter(self._invocations))]
         if self._verbose:
-            self._tell("event", json.dumps(invocation.event), event=invocation.event)
+            self._tell("event", json.dumps(event), event=event)
 
     def ran(self, invocation: Invocation | None, run: Run) -> None:
         """Report the end of an invocation; an HTTP request has no `invocation`."""
@@ -130,20 +144,27 @@ class Journal:
             cold=run.cold,
         )
 
-    def scheduled(self, run: Run, event_id: str) -> None:
-        """Report the end of a scheduled function."""
+    def ran_alone(self, run: Run, request_id: str, route: str) -> None:
+        """Report the end of a function without a route.
+
+        Args:
+            run: its result.
+            request_id: its event's id.
+            route: the cause of the run, which is logged instead of a route.
+        """
+        self._keep_response(request_id, run.outcome)
         failed = isinstance(run.outcome, Failure)
         outcome = outcome_text(run.outcome) if failed else "returned"
         milliseconds = round(run.seconds * 1000)
         cold = " cold" if run.cold else ""
         self._tell(
             "ran",
-            f"{NO_ID} {run.function} schedule {outcome} {milliseconds} ms{cold}",
+            f"{NO_ID} {run.function} {route} {outcome} {milliseconds} ms{cold}",
             error=failed,
             connection=None,
             function=run.function,
-            route="schedule",
-            request=event_id,
+            route=route,
+            request=request_id,
             outcome=outcome,
             milliseconds=milliseconds,
             cold=run.cold,
@@ -249,12 +270,14 @@ class Journal:
         if self._is_held:
             return
         lines, self._unwritten = self._unwritten, []
-        if self._out is None or not lines:
-            return
-        try:
-            print("\n".join(lines), file=self._out, flush=True)
-        except BrokenPipeError:  # such as after `| head`: continue without a reader
-            self._out = None
+        if lines:
+            self._out.write("\n".join(lines))
+
+    def _lost(self, count: int) -> str:
+        text = f"{count} lines are not shown here: the output was not read"
+        if self._as_json:
+            return json.dumps({"time": round(time.time(), 3), "kind": "note", "note": text})
+        return self._line("note", text, error=False)
 
     def _line(self, kind: str, text: str, *, error: bool) -> str:
         now = time.time()

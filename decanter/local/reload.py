@@ -1,7 +1,7 @@
 """Detects changes of a project's code and configuration on disk.
 
 It watches the files of a deployment: the modules in the folder of `app.py`, `chalicelib/`,
-`vendor/`, `.chalice/config.json` and the merge template.
+`vendor/`, `.chalice/config.json`, the policy files and the merge templates.
 """
 
 import os
@@ -15,10 +15,10 @@ CACHES = {"__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache"}
 COMPILED = {".pyc", ".pyo"}
 
 STEP_MILLISECONDS = 25
-"""A burst of changes, as by an editor or a checkout, ends after this long without a change."""
+"""A burst of changes, such as a checkout, ends after this long without a change."""
 
 BURST_MILLISECONDS = 250
-"""A burst of changes ends after this long at the latest."""
+"""The maximum duration of a burst of changes."""
 
 LOOK_MILLISECONDS = 1000
 """Interval to check the files anyway: some file systems do not report changes."""
@@ -33,17 +33,16 @@ class Sources:
 
     Attributes:
         project: its folder.
-        template: the path of the merge template; it need not exist.
+        templates: the paths of the merge templates; they need not exist.
     """
 
     project: Path
-    template: Path | None = None
+    templates: tuple[Path, ...] = ()
 
     def folders(self) -> set[Path]:
         """Return the folders to watch."""
         single = {self.project, self.project / ".chalice"}
-        if self.template is not None:
-            single.add(self.template.parent)
+        single |= {template.parent for template in self.templates}
         return {folder for folder in single if folder.is_dir()} | set(self._shipped())
 
     def snapshot(self) -> Snapshot:
@@ -60,8 +59,8 @@ class Sources:
     def _files(self) -> Iterator[Path]:
         yield from self.project.glob("*.py")
         yield self.project / ".chalice" / "config.json"
-        if self.template is not None:
-            yield self.template
+        yield from (self.project / ".chalice").glob("policy*.json")
+        yield from self.templates
         for folder in self._shipped():
             for path in folder.iterdir():
                 if path.suffix not in COMPILED and not path.is_dir():

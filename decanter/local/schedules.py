@@ -1,16 +1,14 @@
 """Runs the app's scheduled functions, at their rate or on request.
 
 As in EventBridge, the first run is one interval after the start, and a run does not wait for the
-end of the run before. EventBridge also retries a failed run twice. The gateway does not: a
+end of the previous one. EventBridge also retries a failed run twice. The gateway does not: a
 developer wants to see the failure.
-Sources: EventBridge User Guide, "Creating a rule that runs on a schedule" and "Rate expressions".
-The event is in its chapter "AWS service events", under `aws.events`.
+Source: EventBridge User Guide, "Creating a rule that runs on a schedule" and "Rate expressions".
 """
 
 import asyncio
 import re
 import time
-import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +16,7 @@ from typing import Any
 from decanter.gateway.results import Returned
 from decanter.local.functions.functions import Run
 from decanter.local.journal import Journal, outcome_text
+from decanter.project.example_events import scheduled_event
 from decanter.project.stack import Stack
 
 _RATE = re.compile(r"rate\((\d+) (minute|hour|day)s?\)")
@@ -29,7 +28,7 @@ RunFunction = Callable[[str, dict[str, Any]], Awaitable[Run]]
 
 @dataclass(slots=True)
 class _Timer:
-    """A function's schedule, and the task that repeats it; None for a `cron(…)`."""
+    """A function's schedule, and the task that repeats it; None if it runs only on request."""
 
     expression: str
     task: asyncio.Task[None] | None = None
@@ -43,11 +42,19 @@ class Schedules:
         stack: the stack that the events name.
         journal: gets a line for each run.
         minute: its length in seconds; shorter in tests.
+        enabled: False to run the functions only on request.
     """
 
     def __init__(
-        self, run_function: RunFunction, stack: Stack, journal: Journal, minute: float = 60
+        self,
+        run_function: RunFunction,
+        stack: Stack,
+        journal: Journal,
+        minute: float = 60,
+        *,
+        enabled: bool = True,
     ) -> None:
+        self._enabled = enabled
         self._run_function = run_function
         self._stack = stack
         self._journal = journal
@@ -82,7 +89,7 @@ class Schedules:
         """Run a function now and return its outcome and its result."""
         event = scheduled_event(self._stack, name, time.time())
         run = await self._run_function(name, event)
-        self._journal.scheduled(run, event["id"])
+        self._journal.ran_alone(run, event["id"], "schedule")
         returned = isinstance(run.outcome, Returned)
         return {
             "function": name,
@@ -100,6 +107,8 @@ class Schedules:
 
     def _start(self, name: str, expression: str) -> _Timer:
         seconds = rate_seconds(expression)
+        if not self._enabled:
+            return _Timer(expression)
         if seconds is None:
             self._journal.note(
                 f"{name} does not run at its schedule here: only rate(…) is run, not {expression}. "
@@ -126,25 +135,3 @@ def rate_seconds(expression: str) -> int | None:
     """Return the interval of a `rate(…)` in seconds; None for another expression."""
     match = _RATE.fullmatch(expression)
     return int(match[1]) * _SECONDS[match[2]] if match else None
-
-
-def scheduled_event(stack: Stack, name: str, now: float) -> dict[str, Any]:
-    """Return the event that EventBridge sends for the rule that Chalice creates.
-
-    Args:
-        stack: the stack of the rule.
-        name: the function's name.
-        now: epoch seconds.
-    """
-    rule = f"{stack.name}-{name}-event"
-    return {
-        "version": "0",
-        "id": str(uuid.uuid4()),
-        "detail-type": "Scheduled Event",
-        "source": "aws.events",
-        "account": stack.account_id,
-        "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now)),
-        "region": stack.region,
-        "resources": [stack.arn("events", f"rule/{rule}")],
-        "detail": {},
-    }

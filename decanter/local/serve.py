@@ -7,7 +7,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,29 +15,35 @@ from typing import Any, Self
 
 from decanter.errors import DecanterError, ServiceError
 from decanter.gateway.events import API_ID, EventMaker
+from decanter.gateway.guard import ENFORCE
 from decanter.gateway.model import Api, Limits
 from decanter.gateway.rules import Gateway
 from decanter.gateway.selection import CHALICE_EXPRESSION
 from decanter.hosts import LOOPBACK, Hosts
 from decanter.local import files
-from decanter.local.banner import api_facts, banner
+from decanter.local.banner import api_facts, aws_text, banner, tool
 from decanter.local.console.control import Control
 from decanter.local.deployment import Deployer
+from decanter.local.dynamodb import missing
 from decanter.local.dynamodb.database import Database
-from decanter.local.dynamodb.embedded import local_region
 from decanter.local.fault_injection import Fault, FaultError, Faults
-from decanter.local.functions.debugger import Ports, Terminal, check_debugpy, open_terminal
+from decanter.local.functions.debugger import Ports, Terminal, open_terminal
 from decanter.local.functions.environment import DEBUG_SECONDS, Maker
 from decanter.local.functions.forks import Forks
 from decanter.local.functions.functions import Functions
+from decanter.local.functions.interpreter import Interpreter
 from decanter.local.functions.pool import Scaling
+from decanter.local.invoker import Invoker
 from decanter.local.journal import Journal
+from decanter.local.queues import Queues
 from decanter.local.reload import Sources, changes
+from decanter.local.rights import Rights
 from decanter.local.schedules import Schedules
 from decanter.local.sockets.server import Server
-from decanter.project.config import TEMPLATE, Project
+from decanter.project.config import Project
+from decanter.project.credentials import access, local_region
 from decanter.project.stack import Stack
-from decanter.project.template import Template
+from decanter.project.template import OWN_TEMPLATES, Template
 
 GOODBYE_SECONDS = 1.0
 """Time limit for disconnect handlers after a stop signal."""
@@ -55,16 +61,21 @@ class Options:
     max_age: float = 7200
     concurrency: int = 64
     process_idle_timeout: float = 30
-    template: Path | None = None
+    templates: tuple[Path, ...] = ()
     use_template: bool = True
     json_log: bool = False
     verbose: bool = False
     reload: bool = True
+    schedules: bool = True
+    queues: bool = True
+    authorizers: bool = True
     fork: bool = True
     faults: tuple[Fault, ...] = ()
     allow_hosts: tuple[str, ...] = ()
     debug: bool = False
     debugpy: int | None = None
+    python: str | None = None
+    iam: str = ENFORCE
 
     @property
     def debugs(self) -> bool:
@@ -79,7 +90,7 @@ class Options:
         return f"debugpy from port {self.debugpy}, without time limits" if self.debugpy else None
 
     def for_debugging(self) -> Self:
-        """Return these options with one process a function and without time limits."""
+        """Return these options with one process per function and without time limits."""
         return replace(
             self,
             concurrency=1,
@@ -89,11 +100,22 @@ class Options:
             max_age=DEBUG_SECONDS,
         )
 
-    def template_path(self, project: Project) -> Path | None:
-        """Return the path of the merge template, which need not exist; None if none is used."""
+    def template_paths(self, project: Project) -> list[Path]:
+        """Return the paths of the merge templates, which need not exist."""
         if not self.use_template:
-            return None
-        return (self.template or project.directory / TEMPLATE).resolve()
+            return []
+        own = [project.directory / path for path in OWN_TEMPLATES]
+        return [path.resolve() for path in self.templates or own]
+
+    def template_text(self, project: Project) -> str | None:
+        """Return the merge templates in use, for the text at start; None without one."""
+        paths = (self.templates or project.own_templates) if self.use_template else ()
+        return ", ".join(str(path.resolve()) for path in paths) or None
+
+    def api_stage(self, project: Project) -> str:
+        """Return the stage of the WebSocket API, which the merge template may name."""
+        template = project.template(self.templates) if self.use_template else None
+        return template.api_stage if template else project.api_stage
 
 
 async def serve(project: Project, options: Options) -> None:
@@ -104,8 +126,9 @@ async def serve(project: Project, options: Options) -> None:
     """
     if options.debugs:
         options = options.for_debugging()
+    python = Interpreter.own() if options.python is None else Interpreter.of(options.python)
     if options.debugpy is not None:
-        check_debugpy()
+        python.check_debugpy()
     this = asyncio.current_task()
     assert this is not None
     for number in stop_signals():
@@ -113,7 +136,7 @@ async def serve(project: Project, options: Options) -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):  # no text of a client may end the gateway
         sys.stdout.reconfigure(errors="backslashreplace")
     with bind(options.host, options.port) as sock, suppress(asyncio.CancelledError):
-        await _Service(project, options, sock).run()
+        await _Service(project, options, sock, python).run()
 
 
 def stop_signals() -> list[signal.Signals]:
@@ -127,7 +150,10 @@ def stop_signals() -> list[signal.Signals]:
 class _Service:
     """One run of the gateway, with its parts."""
 
-    def __init__(self, project: Project, options: Options, sock: socket.socket) -> None:
+    def __init__(
+        self, project: Project, options: Options, sock: socket.socket, python: Interpreter
+    ) -> None:
+        self._python = python
         self._project = project
         self._options = options
         self._port: int = sock.getsockname()[1]
@@ -137,7 +163,7 @@ class _Service:
             stage=project.chalice_stage,
             region=local_region(),
             api_id=API_ID,
-            api_stage=project.api_stage,
+            api_stage=options.api_stage(project),
         )
         self._journal = Journal(as_json=options.json_log, verbose=options.verbose)
         self._forks = Forks(self._journal.note, enabled=options.fork)
@@ -147,13 +173,18 @@ class _Service:
             observer=self._journal,
             start=self._forks.start,
         )
-        self._schedules = Schedules(self._functions.scheduled, self._stack, self._journal)
+        self._schedules = Schedules(
+            self._functions.scheduled, self._stack, self._journal, enabled=options.schedules
+        )
+        self._queues = Queues(self._functions.run, self._journal)
         self._gateway = Gateway(
-            Api(project.api_stage, {}, CHALICE_EXPRESSION),
-            EventMaker(project.api_stage, f"{shown_host(options.host)}:{self._port}"),
+            Api(self._stack.api_stage, {}, CHALICE_EXPRESSION),
+            EventMaker(self._stack.api_stage, f"{shown_host(options.host)}:{self._port}"),
             Limits(options.idle_timeout, options.max_age),
         )
+        self._invoker = Invoker(self._functions, self._stack, self._gateway.events, self._journal)
         self._faults = Faults()
+        self._rights = Rights(options.iam, self._stack, self._journal.note, self._event_of)
         self._terminal = Terminal(open_terminal(), self._journal) if options.debug else None
         self._ports = Ports(options.debugpy, self._journal.note) if options.debugpy else None
 
@@ -162,11 +193,10 @@ class _Service:
         files.allow_many()
         files.watch_exhaustion(self._warn, asyncio.get_running_loop())
         given = self._options.dynamodb_endpoint
-        with Database(
-            self._stack.region, given, self._faults, self._options.allow_hosts
-        ) as database:
-            template = self._options.template_path(self._project)
-            sources = Sources(self._project.directory, template)
+        hosts = self._options.allow_hosts
+        with Database(self._stack.region, given, self._faults, self._rights, hosts) as database:
+            templates = self._options.template_paths(self._project)
+            sources = Sources(self._project.directory, tuple(templates))
             deployer = self._deployer(database, sources)
             seen = sources.snapshot()
             try:
@@ -175,7 +205,7 @@ class _Service:
             finally:
                 await self._functions.stop()
                 await self._forks.stop()
-                self._journal.release()
+                self._journal.close()
 
     def _deployer(self, database: Database, sources: Sources) -> Deployer:
         options = self._options
@@ -189,9 +219,12 @@ class _Service:
                 management_endpoint=self._url("http"),
                 dynamodb_endpoint=database.url,
                 log=self._journal.log,
+                python=self._python,
                 is_current=lambda: sources.snapshot() == now,
                 terminal=self._terminal,
                 ports=self._ports,
+                is_embedded=database.is_embedded,
+                sqs_endpoint=(lambda: database.sqs_url) if options.queues else None,
             )
 
         return Deployer(
@@ -200,15 +233,18 @@ class _Service:
             self._stack,
             environment,
             database,
-            template=options.template,
+            self._rights,
+            templates=options.templates,
+            is_own_python=options.python is None,
             use_template=options.use_template,
+            authorizers=options.authorizers,
+            has_sqs=options.queues,
         )
 
     async def _serve(
         self, deployer: Deployer, database: Database, changed: AsyncIterator[list[str]]
     ) -> None:
-        if database.is_embedded:
-            database.follow_reports(self._journal.note)
+        database.follow_reports(self._journal.note, self._note_missing(database.url))
         try:
             for fault in self._options.faults:
                 self._faults.add(fault)
@@ -218,23 +254,35 @@ class _Service:
         def about() -> dict[str, Any]:
             return self._about(database)
 
-        control = Control(
-            self._gateway, self._journal, self._faults, about=about, schedules=self._schedules
-        )
-        address = self._socket.getsockname()[:2]
-        hosts = Hosts.listening(self._options.host, address, self._options.allow_hosts)
-        server = Server(self._gateway, self._functions, self._journal, control, self._faults, hosts)
+        server = self._server(about)
         listener = await server.listen(self._socket)
         self._say_hello(about())
-        self._schedules.follow(self._deployment.declared.schedules)
+        self._follow_functions()
         try:
             if self._options.reload:
                 await self._follow(changed, deployer)
             await asyncio.Event().wait()
         finally:
             await self._schedules.stop()
+            await self._queues.stop()
             listener.close()
             await server.stop(GOODBYE_SECONDS)
+
+    def _server(self, about: Callable[[], dict[str, Any]]) -> Server:
+        journal, faults = self._journal, self._faults
+        control = Control(
+            self._gateway,
+            journal,
+            faults,
+            about=about,
+            schedules=self._schedules,
+            invoker=self._invoker,
+            rights=self._rights.to_json,
+            queues=self._queues.to_json,
+        )
+        address = self._socket.getsockname()[:2]
+        hosts = Hosts.listening(self._options.host, address, self._options.allow_hosts)
+        return Server(self._gateway, self._functions, journal, control, faults, hosts, self._rights)
 
     async def _follow(self, changed: AsyncIterator[list[str]], deployer: Deployer) -> None:
         try:
@@ -245,7 +293,7 @@ class _Service:
 
     async def _deploy_again(self, deployer: Deployer, changed: list[str]) -> None:
         began = time.monotonic()
-        known = self._deployment.declared.warnings
+        known = self._deployment.warnings
         try:
             project = Project.load(self._project.directory, self._project.chalice_stage)
             self._deployment = await deployer.deploy(project)
@@ -253,13 +301,27 @@ class _Service:
             self._journal.not_reloaded(changed, error)
             return
         self._journal.reloaded(changed, time.monotonic() - began)
-        for warning in self._deployment.declared.warnings:
+        for warning in self._deployment.warnings:
             if warning not in known:
                 self._journal.note(warning, error=True)
-        self._schedules.follow(self._deployment.declared.schedules)
-        if project.api_stage != self._stack.api_stage:
-            text = f"restart to serve the stage {project.api_stage!r} instead of"
+        self._follow_functions()
+        if (stage := self._deployment.api_stage) != self._stack.api_stage:
+            text = f"restart to serve the stage {stage!r} instead of"
             self._journal.note(f"{text} {self._stack.api_stage!r}", error=True)
+
+    def _follow_functions(self) -> None:
+        self._schedules.follow(self._deployment.declared.schedules)
+        self._invoker.declared = self._deployment.declared.lambdas
+        self._queues.follow(self._deployment.queues, self._deployment.sqs_url)
+
+    def _note_missing(self, url: str) -> Callable[[str, list[str]], None]:
+        """Return a function that reports a missing table and its probable key."""
+
+        def note(table: str, key: list[str]) -> None:
+            variables = self._deployment.variables_with(table)
+            self._warn(missing.line(table, key, variables, url, tool()))
+
+        return note
 
     def _say_hello(self, about: dict[str, Any]) -> None:
         for warning in about["warnings"]:
@@ -270,33 +332,46 @@ class _Service:
         self._journal.hello(about, banner(about))
 
     def _about(self, database: Database) -> dict[str, Any]:
-        template = self._options.template_path(self._project)
         return {
             "app_name": self._stack.app_name,
             "stage": self._stack.stage,
             "project": str(self._project.directory),
             "websocket_url": self._url("ws"),
             "management_url": self._url("http"),
-            "http_url": self._url("http"),
+            "http_url": self._url("http", self._gateway.api.http_stage),
             "console_url": f"http://{shown_host(self._options.host)}:{self._port}/",
             **api_facts(self._gateway.api, self._deployment.declared),
-            "template": str(template) if template and template.is_file() else None,
+            "warnings": list(self._deployment.warnings),
+            "template": self._options.template_text(self._project),
             "dynamodb_url": database.url,
             "dynamodb_is_embedded": database.is_embedded,
+            "region": self._stack.region,
             "tables": self._deployment.tables,
+            "connection_table": self._deployment.connection_table,
+            "iam": self._options.iam,
+            "sqs_url": self._deployment.sqs_url,
+            "queue_url": self._deployment.queue_url(self._stack),
+            "queues": [queue.name for queue in self._deployment.queues.queues],
+            "aws": aws_text(access(), has_queues=self._deployment.sqs_url is not None),
             "concurrency": self._options.concurrency,
             "reload": self._options.reload,
+            "schedules_run": self._options.schedules,
             "debugger": self._options.debugger,
+            "python": self._python.facts,
             "processes": self._functions.processes,
             "fork_servers": self._forks.pids,
         }
 
+    def _event_of(self, trace_id: str) -> Any:
+        kept = self._journal.invocation(self._functions.request_of(trace_id))
+        return kept and kept["event"]
+
     def _warn(self, text: str) -> None:
         self._journal.note(text, error=True)
 
-    def _url(self, scheme: str) -> str:
+    def _url(self, scheme: str, stage: str | None = None) -> str:
         host = shown_host(self._options.host)
-        return f"{scheme}://{host}:{self._port}/{self._stack.api_stage}"
+        return f"{scheme}://{host}:{self._port}/{stage or self._stack.api_stage}"
 
 
 def bind(host: str, port: int) -> socket.socket:

@@ -5,24 +5,19 @@ environment, and loaded by path by the local gateway's workers. So it imports on
 library and no other module of Decanter: the project must see its own modules and no others.
 """
 
+from __future__ import annotations
+
 import argparse
 import importlib
+import importlib.util
 import json
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
-
-# Chalice accepts a function's configuration only under these names, independent of the handlers'
-# names (chalice.deploy.appgraph).
-FUNCTION_OF_ROUTE = {
-    "$connect": "websocket_connect",
-    "$default": "websocket_message",
-    "$disconnect": "websocket_disconnect",
-}
 
 NO_HANDLER = (
     "app.py has no WebSocket handler: clients can connect, but each message is answered with a "
@@ -32,6 +27,20 @@ NO_FLAG = (
     "app.py does not enable Chalice's WebSockets, and cannot be deployed: add the line "
     'app.experimental_feature_flags.update(["WEBSOCKETS"]) after the line that creates the app.'
 )
+
+
+def load_script(path: Path) -> Any:
+    """Load a file of Decanter by its path: it is not on the project's `sys.path`."""
+    spec = importlib.util.spec_from_file_location(f"decanter_{path.stem}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look for it
+    spec.loader.exec_module(module)
+    return module
+
+
+handlers = load_script(Path(__file__).with_name("handlers.py"))
 
 
 class LoadError(Exception):
@@ -70,7 +79,7 @@ def load(project: Path) -> tuple[ModuleType, Any]:
         module = importlib.import_module("app")
     except SyntaxError as error:
         where = f"{error.filename or source}:{error.lineno}"
-        caret = "".join(traceback.format_exception_only(error))
+        caret = "".join(traceback.format_exception_only(type(error), error))
         raise LoadError("syntax_error", f"{where}: {error.msg}", caret) from error
     except BaseException as error:
         text = f"importing {source} failed: {type(error).__name__}: {first_line(str(error))}"
@@ -99,11 +108,20 @@ def project_traceback(error: BaseException) -> str:
     """Return the traceback without our own frames and those of the import system."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [f for f in frames if f.filename != __file__ and "importlib" not in f.filename]
-    return "".join(traceback.format_list(own) + traceback.format_exception_only(error))
+    return "".join(traceback.format_list(own) + traceback.format_exception_only(type(error), error))
 
 
-def declaration(module: ModuleType, app: Any) -> dict[str, Any]:
-    """Return the app's declarations, as the JSON object that `describe` writes."""
+def declaration(module: ModuleType, app: Any, *, is_alone: bool = True) -> dict[str, Any]:
+    """Return the app's declarations, as the JSON object that `describe` writes.
+
+    Args:
+        module: its module.
+        app: the Chalice object.
+        is_alone: False if this process may have imported other apps too.
+    """
+    declared = declarations(module)
+    rights = rights_of(app)
+    faults = [*handlers.faults(app, module), *(unused_rights(rights, declared) if is_alone else ())]
     return {
         "ok": True,
         "app_name": app.app_name,
@@ -111,9 +129,11 @@ def declaration(module: ModuleType, app: Any) -> dict[str, Any]:
         "websocket": websocket_handlers(app),
         "http_routes": sorted(getattr(app, "routes", {})),
         "schedules": schedules(app),
-        "warnings": warnings_about(app),
-        "refusal": refusal(app),
-        "declarations": declarations(vars(module)),
+        "functions": functions(app),
+        "warnings": warnings_about(app, faults),
+        "refusal": refusal(app, faults),
+        "declarations": declared,
+        "uses": rights,
     }
 
 
@@ -123,58 +143,104 @@ def framework() -> str | None:
     return str(Path(runtime).parents[1]) if runtime else None
 
 
-def websocket_handlers(app: Any) -> dict[str, dict[str, str]]:
-    """Return route key → the handler's name in Chalice and its function's configuration key."""
+def rights_of(app: Any) -> dict[str, list[dict[str, Any]]]:
+    """Return the rights that each function's own code adds, by the function's name.
+
+    It is empty for an app without the framework.
+    """
+    rights = framework_rights()
+    if rights is None:
+        return {}
     return {
-        route_key: {"name": handler.name, "function": FUNCTION_OF_ROUTE[route_key]}
+        each.name: rights.contributions(handlers.functions_of(app, each))
+        for each in handlers.registered(app)
+    }
+
+
+def framework_rights() -> Any:
+    """Return the framework's module of rights; None for an app that does not use it."""
+    if "decanter.runtime" not in sys.modules:
+        return None
+    try:
+        return importlib.import_module("decanter.runtime.rights")
+    except ModuleNotFoundError:  # an older framework
+        return None
+
+
+def unused_rights(
+    rights: Mapping[str, Any], declared: Sequence[Mapping[str, Any]]
+) -> Iterator[Any]:
+    """Yield a fault for each `@uses` of a function that the app never runs."""
+    if framework_rights() is None:
+        return
+    groups = [rights, *(each.get("uses", {}) for each in declared)]
+    found = {
+        each["uses"]["place"]
+        for group in groups
+        for contributions in group.values()
+        for each in contributions
+        if each["uses"]
+    }
+    for place in dict.fromkeys(each.place for each in framework_rights().declared):
+        if place not in found:
+            yield handlers.Fault(
+                f"@uses of {place} grants nothing: no Lambda function, route or hook of the app "
+                "runs this function, or a decorator between them hides it. Put @uses directly "
+                "below the decorator of Chalice or of the router"
+            )
+
+
+def websocket_handlers(app: Any) -> dict[str, dict[str, str]]:
+    """Return each handler's name in Chalice and its function's configuration key, by route key."""
+    return {
+        route_key: {"name": handler.name, "function": handlers.function_of_route(route_key)}
         for route_key, handler in sorted(app.websocket_handlers.items())
     }
 
 
+def functions(app: Any) -> list[dict[str, Any]]:
+    """Return every Lambda function that Chalice makes for the app."""
+    keys = ("name", "kind", "source", "handler", "mapping")
+    return [{key: getattr(each, key) for key in keys} for each in handlers.registered(app)]
+
+
 def schedules(app: Any) -> dict[str, str]:
-    """Return each scheduled function's name, also its configuration's → `rate(…)` or `cron(…)`."""
-    from chalice.app import ScheduledEventConfig, ScheduleExpression
-
-    found = {}
-    for source in app.event_sources:
-        if isinstance(source, ScheduledEventConfig):
-            when = source.schedule_expression
-            found[source.name] = when.to_string() if isinstance(when, ScheduleExpression) else when
-    return found
+    """Return the schedule of each scheduled function, by its name: its configuration key."""
+    return {each.name: each.source for each in handlers.registered(app) if each.kind == "schedule"}
 
 
-def warnings_about(app: Any) -> list[str]:
+def warnings_about(app: Any, faults: Sequence[Any]) -> list[str]:
     """Return warnings about errors that Chalice accepts silently and that fail later."""
-    if not app.websocket_handlers:
-        return [NO_HANDLER]
-    refused = refusal(app)
-    return [*([refused] if refused else []), *unwrapped(app)]
+    first = [NO_HANDLER] if not app.websocket_handlers else [NO_FLAG] if lacks_flag(app) else []
+    return [*first, *(fault.text for fault in faults)]
 
 
-def refusal(app: Any) -> str | None:
-    """Return why Chalice would refuse to package the app; None if it would not."""
-    flagged = "WEBSOCKETS" in app.experimental_feature_flags
-    return NO_FLAG if app.websocket_handlers and not flagged else None
+def refusal(app: Any, faults: Sequence[Any]) -> str | None:
+    """Return why the app must not be packaged; None if it may be."""
+    if lacks_flag(app):
+        return NO_FLAG
+    return next((each.text for each in faults if each.certain), None)
 
 
-def unwrapped(app: Any) -> list[str]:
-    """Return a warning for each handler that Chalice does not wrap."""
-    from chalice.app import WebsocketEventSourceHandler
-
-    return [
-        f"{handler.name} ({route_key}) is registered through a Blueprint: Chalice never wraps "
-        "such a handler, so Lambda calls it with (event, context) and it fails. "
-        "Register it on the app itself."
-        for route_key, handler in sorted(app.websocket_handlers.items())
-        if not isinstance(app.handler_map[handler.name], WebsocketEventSourceHandler)
-    ]
+def lacks_flag(app: Any) -> bool:
+    """Return True if Chalice refuses to package the app's WebSocket handlers."""
+    return bool(app.websocket_handlers) and "WEBSOCKETS" not in app.experimental_feature_flags
 
 
-def declarations(names: Mapping[str, object]) -> list[dict[str, Any]]:
-    """Return the answers of the app's objects to `__decanter__()`, each once."""
+def declarations(module: ModuleType) -> list[dict[str, Any]]:
+    """Return the answers of the app's objects to `__decanter__()`, each once.
+
+    Raises:
+        LoadError: one has no answer, such as a model whose table DynamoDB would refuse.
+    """
     seen: list[dict[str, Any]] = []
-    for declare in declaring(names, set()):
-        if (said := declare()) is not None and said not in seen:
+    for declare in (*declaring(vars(module), set()), *declared_models(module)):
+        try:
+            said = declare()
+        except Exception as error:
+            text = f"{type(error).__name__}: {first_line(str(error))}"
+            raise LoadError("declaration_error", text, project_traceback(error)) from error
+        if said is not None and said not in seen:
             seen.append(said)
     return seen
 
@@ -199,6 +265,48 @@ def declaring(names: Mapping[str, object], visited: set[int]) -> Iterator[Callab
 def is_of_chalicelib(value: object) -> bool:
     """True for a module of the project's `chalicelib/`."""
     return isinstance(value, ModuleType) and value.__name__.partition(".")[0] == "chalicelib"
+
+
+def declared_models(module: ModuleType) -> Iterator[Callable[[], Any]]:
+    """Yield the `__decanter__` of each model that a module of the project defines or names.
+
+    The framework's list has all models of the process, even those of tests and other apps. A
+    reloaded module has made its models again: the last one counts.
+    """
+    store = sys.modules.get("decanter.runtime.store.tables")
+    own = own_modules(module)
+    named = {id(value) for each in own.values() for value in [*vars(each).values()]}
+    found = {}
+    for model, home in getattr(store, "declared", ()):
+        if id(home) in own or id(model) in named:
+            found[id(home), model.__qualname__] = model.__decanter__
+    yield from found.values()
+
+
+def own_modules(module: ModuleType) -> dict[int, ModuleType]:
+    """Return the imported modules of an app's project, by id; without a project, the app's."""
+    root = Path(getattr(module, "__file__", None) or "").parent
+    if not (root / ".chalice" / "config.json").is_file():
+        return {id(module): module}
+    modules = [*sys.modules.values()]
+    # Not by an attribute: a module may import others when it is asked for one.
+    files = ((each, getattr(each, "__dict__", {}).get("__file__")) for each in modules)
+    own = [it for it, file in files if isinstance(file, str) and is_in_project(Path(file), root)]
+    return {id(each): each for each in (module, *own)}
+
+
+def is_in_project(file: Path, root: Path) -> bool:
+    """True for a module of the project, not of its environment, its tests or a nested project."""
+    if not file.is_relative_to(root):
+        return False
+    *folders, name = file.relative_to(root).parts
+    return not (
+        {"site-packages", "dist-packages", "tests"} & {*folders}
+        or name.startswith(("conftest.", "test_"))
+        or any(
+            (root.joinpath(*folders[: n + 1]) / ".chalice").is_dir() for n in range(len(folders))
+        )
+    )
 
 
 def describe(project: Path) -> dict[str, Any]:

@@ -1,8 +1,9 @@
 """A Chalice project: its folder, a stage of its configuration, its template."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Self
 
 from chalice.config import Config
@@ -14,14 +15,15 @@ from chalice.constants import (
 )
 
 from decanter.errors import ProjectError
+from decanter.project.credentials import DEFAULT_REGION
 from decanter.project.declaration import Declaration, TableDeclaration
 from decanter.project.document import read_json
 from decanter.project.stack import Stack
 from decanter.project.tables import Table
-from decanter.project.template import Template
+from decanter.project.template import Template, own_templates
 
-TEMPLATE = Path(".chalice/resources.json")
-DEFAULT_REGION = "us-east-1"
+"""Chalice's tutorial has its merge template in the project's root."""
+
 # JSON's names of the types of its values.
 KINDS = {bool: "a boolean", int: "a number", float: "a number", list: "an array", dict: "an object"}
 
@@ -58,6 +60,7 @@ class Project:
             default_params={
                 "project_dir": str(directory),
                 "api_gateway_stage": DEFAULT_APIGATEWAY_STAGE_NAME,
+                "autogen_policy": True,
             },
         )
         return cls(directory=directory, chalice_stage=stage, config=config)
@@ -88,11 +91,22 @@ class Project:
         Raises:
             ProjectError: a value is not a string.
         """
-        variables = self.scope(function).environment_variables
+        return self._strings(self.scope(function).environment_variables, function)
+
+    @property
+    def stage_environment(self) -> dict[str, str]:
+        """The stage's environment variables, without those of single functions.
+
+        Raises:
+            ProjectError: a value is not a string.
+        """
+        return self._strings(self.config.environment_variables, f"stage {self.chalice_stage}")
+
+    def _strings(self, variables: dict[str, Any], owner: str) -> dict[str, str]:
         for name, value in variables.items():
             if not isinstance(value, str):
                 raise ProjectError(
-                    f"{self.config_path}: the environment variable {name} of {function} must "
+                    f"{self.config_path}: the environment variable {name} of {owner} must "
                     f"be a string, not {KINDS.get(type(value), 'null')}"
                 )
         return variables
@@ -105,13 +119,18 @@ class Project:
         """Return the function's memory in MB."""
         return self.scope(function).lambda_memory_size or DEFAULT_LAMBDA_MEMORY_SIZE
 
+    @property
+    def own_templates(self) -> list[Path]:
+        """The project's own merge templates; a file in its root may be something else."""
+        return own_templates(self.directory)
+
     def template(
-        self, path: Path | None = None, *, region: str = DEFAULT_REGION, api_id: str = "local"
+        self, paths: Sequence[Path] = (), *, region: str = DEFAULT_REGION, api_id: str = "local"
     ) -> Template | None:
         """Return the project's merge template, read for this machine.
 
         Args:
-            path: a file other than the project's own.
+            paths: files other than the project's own. Each is merged into the previous ones.
             region: the region of its resources.
             api_id: the WebSocket API's id.
 
@@ -119,9 +138,10 @@ class Project:
             None if no path is given and the project has none.
 
         Raises:
-            ProjectError: it cannot be read.
+            ProjectError: one cannot be read.
         """
-        if path is None and not (self.directory / TEMPLATE).is_file():
+        paths = paths or self.own_templates
+        if not paths:
             return None
         stack = Stack(
             app_name=self.app_name,
@@ -130,10 +150,20 @@ class Project:
             api_id=api_id,
             api_stage=self.api_stage,
         )
-        return Template.read(path or self.directory / TEMPLATE, stack)
+        return Template.read(paths, stack)
 
-    def table_name(self, table: TableDeclaration, declaration: Declaration) -> str:
+    def table_name(
+        self,
+        table: TableDeclaration,
+        declaration: Declaration,
+        other_remedy: str = ", or run `decanter template`: its template makes and names the table",
+    ) -> str:
         """Return a declared table's name in the stage's configuration.
+
+        Args:
+            table: the table.
+            declaration: what the app declares.
+            other_remedy: what else to do if it has none.
 
         Raises:
             ProjectError: it has none, or different ones for different functions.
@@ -147,7 +177,7 @@ class Project:
         if not named:
             raise ProjectError(
                 f"{self.config_path}: stage {self.chalice_stage} does not name the table: "
-                f'add "{variable}" to its environment_variables'
+                f'add "{variable}" to its environment_variables{other_remedy}'
             )
         if len(set(named.values())) > 1:
             raise ProjectError(
@@ -157,25 +187,73 @@ class Project:
         return next(iter(named.values()))
 
     def declared_tables(self, declaration: Declaration, *, on_demand: bool = False) -> list[Table]:
-        """Return the tables that the app declares, with their configured names.
+        """Return the app's own declared tables, with their configured names.
 
         Args:
             declaration: what the app declares.
-            on_demand: bill by request, instead of the declared capacity.
+            on_demand: bill tables by request if the deployment decides their billing.
         """
-        billing = {"BillingMode": "PAY_PER_REQUEST"}
         return [
-            Table(
-                {
-                    "TableName": self.table_name(table, declaration),
-                    **table.schema(),
-                    **(billing if on_demand else {"ProvisionedThroughput": table.capacity()}),
-                    "SSESpecification": {"Enabled": True},
-                },
-                table.ttl_attribute,
-            )
+            _table(table, self.table_name(table, declaration), on_demand=on_demand)
             for table in declaration.tables
+            if not table.existing
         ]
+
+    def tables(
+        self,
+        declaration: Declaration,
+        template: Template | None,
+        inherited: Mapping[str, str] = MappingProxyType({}),
+    ) -> list[Table]:
+        """Return the tables on this machine: the template's and all that the app declares.
+
+        The app may have changed since the template was written.
+
+        Args:
+            declaration: what the app declares.
+            template: the project's merge template; None if it is not used.
+            inherited: the variables that functions have from elsewhere.
+        """
+        found = {table.name: table for table in template.tables()} if template else {}
+        for variables in self.table_variables(declaration, template, inherited).values():
+            for table in declaration.tables:
+                made = _table(table, name := variables[table.environment])
+                found[name] = made.with_indexes_of(found.get(name, made))
+        return [*found.values()]
+
+    def table_variables(
+        self,
+        declaration: Declaration,
+        template: Template | None,
+        inherited: Mapping[str, str] = MappingProxyType({}),
+    ) -> dict[str, dict[str, str]]:
+        """Return each function's variables that name declared tables on this machine.
+
+        A table without a name in the configuration and the template gets its default name.
+
+        Args:
+            declaration: what the app declares.
+            template: the project's merge template; None if it is not used.
+            inherited: the variables that functions have from elsewhere.
+        """
+        scopes = {
+            function: {
+                **inherited,
+                **self.environment(function),
+                **(template.environment(function) if template else {}),
+            }
+            for function in declaration.functions
+        }
+        stack = Stack(self.app_name, self.chalice_stage).name
+        return {
+            function: {
+                table.environment: table.local_name(
+                    stack, (each.get(table.environment) for each in (own, *scopes.values()))
+                )
+                for table in declaration.tables
+            }
+            for function, own in scopes.items()
+        }
 
     @property
     def stages(self) -> tuple[str, ...]:
@@ -190,6 +268,11 @@ class Project:
     def scope(self, function: str) -> Config:
         """Return Chalice's view of the configuration for one function, by its configuration key."""
         return self.config.scope(self.chalice_stage, function)
+
+
+def _table(table: TableDeclaration, name: str, *, on_demand: bool = False) -> Table:
+    arguments = table.arguments(name, on_demand=on_demand)
+    return Table({**arguments, "SSESpecification": {"Enabled": True}}, table.ttl_attribute)
 
 
 def _check_folder(directory: Path) -> None:

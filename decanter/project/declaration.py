@@ -1,19 +1,30 @@
 """A Chalice app's declarations, as reported by the process that imported it (`app_process`)."""
 
 import json
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
 from decanter.errors import ProjectError
+from decanter.project import handlers
+from decanter.project.declared_queue import QueueDeclaration, problem
+from decanter.project.uses import Uses, all_uses
 
 # Each function's rights, by its configuration key.
 Needs = Mapping[str, tuple[str, ...]]
 
-# Chalice's name of the function behind all HTTP routes of an app (chalice.deploy.appgraph).
-HTTP_FUNCTION = "api_handler"
+HTTP_FUNCTION = handlers.HTTP_FUNCTION
+ON_DEMAND = "PAY_PER_REQUEST"
+PROVISIONED = "PROVISIONED"
+
+SSM = "{{resolve:ssm:"
+"""The start of CloudFormation's reference to a parameter."""
+
+_EXISTING = re.compile(r"(?:arn:.*:table/)?(?P<name>[^:/{]+)")
+"""A table's name or ARN, but not the parameter that names it."""
 
 
 @dataclass(frozen=True)
@@ -25,58 +36,152 @@ class Handler:
 
 
 @dataclass(frozen=True)
+class LambdaFunction:
+    """A Lambda function that Chalice makes for the app.
+
+    Attributes:
+        name: its configuration key, such as `websocket_connect`, `api_handler` or the name of a
+            queue's function.
+        kind: `websocket`, `http`, `lambda`, `authorizer`, `schedule`, or its service (`sqs`, …).
+        source: what sends its events: a queue, topic, bucket, stream, schedule, event pattern as
+            JSON, route keys, or an HTTP method and path; empty if there is none.
+        handler: its handler string, such as `app.work`: a module and an attribute of it.
+        mapping: the settings of a queue's event source mapping, as CloudFormation names them.
+    """
+
+    name: str
+    kind: str
+    source: str
+    handler: str
+    mapping: Mapping[str, Any] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True)
 class TableDeclaration:
     """A table that a model class declares.
 
     Attributes:
         environment: the environment variable that names the table.
         logical_id: its logical id in a template.
-        hash_key: the partition key's attribute.
-        hash_key_type: `S`, `N` or `B`.
+        key: the name of the partition key's attribute; then that of the sort key, if any.
+        attributes: the type, `S`, `N` or `B`, of each attribute in a key of the table or an index.
         ttl_attribute: the attribute with the expiry, or None.
         read_capacity_units: the provisioned read capacity, if the table is provisioned.
         write_capacity_units: the same for writes.
+        billing_mode: `PROVISIONED` or `PAY_PER_REQUEST`; None if the deployment decides.
+        global_indexes: the global secondary indexes, as CreateTable takes them.
+        local_indexes: the local secondary indexes.
+        existing: the name or ARN of a table that does not belong to the app, or CloudFormation's
+            reference `{{resolve:ssm:…}}` to its name; None for a table of the app.
+        is_connections: True for the connection table.
+        is_jobs: True for the job table of a queue.
+        model: the full name of the class.
         actions: the IAM actions that each function calls on it; empty if the model does not say.
     """
 
     environment: str
     logical_id: str
-    hash_key: str
-    hash_key_type: str
+    key: tuple[str, ...]
+    attributes: Mapping[str, str]
     ttl_attribute: str | None
-    read_capacity_units: int
-    write_capacity_units: int
+    read_capacity_units: int | None
+    write_capacity_units: int | None
+    billing_mode: str | None = None
+    global_indexes: tuple[Mapping[str, Any], ...] = ()
+    local_indexes: tuple[Mapping[str, Any], ...] = ()
+    existing: str | None = None
+    is_connections: bool = True
+    is_jobs: bool = False
+    model: str = "a model"
     actions: Needs = field(default_factory=dict)
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """Read the answer of the model's `__decanter__`."""
+        """Read what the model's `__decanter__` returns, in the form of this version or of 0.1."""
+        key = [each for each in (data["hash_key"], data.get("range_key")) if each]
         return cls(
             environment=data["environment"],
             logical_id=data["logical_id"],
-            hash_key=data["hash_key"]["name"],
-            hash_key_type=data["hash_key"]["type"],
+            key=tuple(each["name"] for each in key),
+            attributes=data.get("attributes") or {each["name"]: each["type"] for each in key},
             ttl_attribute=data.get("ttl_attribute"),
             read_capacity_units=data["read_capacity_units"],
             write_capacity_units=data["write_capacity_units"],
+            billing_mode=data.get("billing_mode"),
+            global_indexes=tuple(data.get("global_indexes", ())),
+            local_indexes=tuple(data.get("local_indexes", ())),
+            existing=data.get("existing"),
+            is_connections=data.get("is_connections", True),
+            is_jobs=data.get("is_jobs", False),
+            model=data.get("model", "a model"),
             actions=_needs(data.get("actions", {})),
         )
 
-    def schema(self) -> dict[str, Any]:
-        """The table's key, in the form of both CreateTable and `AWS::DynamoDB::Table`."""
-        return {
-            "AttributeDefinitions": [
-                {"AttributeName": self.hash_key, "AttributeType": self.hash_key_type}
-            ],
-            "KeySchema": [{"AttributeName": self.hash_key, "KeyType": "HASH"}],
-        }
+    @property
+    def has_indexes(self) -> bool:
+        """True if it has a secondary index."""
+        return bool(self.global_indexes or self.local_indexes)
 
-    def capacity(self) -> dict[str, int]:
-        """The table's `ProvisionedThroughput`, if it is provisioned."""
-        return {
+    def schema(self) -> dict[str, Any]:
+        """Return the key and local indexes, for CreateTable and `AWS::DynamoDB::Table`."""
+        found: dict[str, Any] = {
+            "AttributeDefinitions": [
+                {"AttributeName": name, "AttributeType": kind}
+                for name, kind in self.attributes.items()
+            ],
+            "KeySchema": [
+                {"AttributeName": name, "KeyType": kind}
+                for name, kind in zip(self.key, ("HASH", "RANGE"), strict=False)
+            ],
+        }
+        if self.local_indexes:
+            found["LocalSecondaryIndexes"] = [*self.local_indexes]
+        return found
+
+    def throughput(self, capacity: Callable[[dict[str, Any]], Any] | None) -> dict[str, Any]:
+        """Return the capacity and global indexes, for CreateTable and CloudFormation.
+
+        Args:
+            capacity: returns the `ProvisionedThroughput` to write; None for a table on demand.
+        """
+        own = {
             "ReadCapacityUnits": self.read_capacity_units,
             "WriteCapacityUnits": self.write_capacity_units,
         }
+        indexes = []
+        for index in self.global_indexes:
+            written = {name: it for name, it in index.items() if name != "ProvisionedThroughput"}
+            if capacity:
+                of_index = own | index.get("ProvisionedThroughput", {})
+                written["ProvisionedThroughput"] = capacity(of_index)
+            indexes.append(written)
+        found: dict[str, Any] = {"GlobalSecondaryIndexes": indexes} if indexes else {}
+        return found | ({"ProvisionedThroughput": capacity(own)} if capacity else {})
+
+    def arguments(self, name: str, *, on_demand: bool = False) -> dict[str, Any]:
+        """Return CreateTable's arguments.
+
+        Args:
+            name: the table's name.
+            on_demand: bill a table by request if the deployment decides its billing.
+        """
+        mode = self.billing_mode or (ON_DEMAND if on_demand else PROVISIONED)
+        billing = {"BillingMode": ON_DEMAND} if mode == ON_DEMAND else {}
+        capacity = None if mode == ON_DEMAND else dict
+        return {"TableName": name, **self.schema(), **billing, **self.throughput(capacity)}
+
+    def local_name(self, stack: str, named: Iterable[str | None]) -> str:
+        """Return the table's name on this machine.
+
+        Args:
+            stack: the name of the stack.
+            named: the values of its variable in functions' configuration, or None; the first is
+                preferred.
+        """
+        if self.existing and (match := _EXISTING.fullmatch(self.existing)):
+            return match["name"]
+        given = (name for name in named if name and not name.startswith(SSM))
+        return next(given, f"{stack}-{self.logical_id}")
 
 
 @dataclass(frozen=True)
@@ -105,16 +210,24 @@ class RouterDeclaration:
         routes: its routes except `$default`.
         default: True if it declares `$default`.
         posts: the HTTP methods that each function calls on @connections.
+        settings: the variables that each function's hooks need: one of each group.
+        uses: what its routes and hooks add to the rights of each function.
+        where_rows_are_deleted: what its hooks add to the rights of every function that sends.
+        queue: its queue; None if it has none.
     """
 
     expression: str
     routes: tuple[RouteDeclaration, ...]
     default: bool
     posts: Needs = field(default_factory=dict)
+    settings: Mapping[str, list[list[str]]] = field(default_factory=dict)
+    uses: Mapping[str, tuple[Uses, ...]] = field(default_factory=dict)
+    where_rows_are_deleted: tuple[Uses, ...] = ()
+    queue: QueueDeclaration | None = None
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """Read the answer of the router's `__decanter__`."""
+        """Read what the router's `__decanter__` returns."""
         routes = tuple(
             RouteDeclaration(
                 route["route_key"],
@@ -124,7 +237,16 @@ class RouterDeclaration:
             )
             for route in data["routes"]
         )
-        return cls(data["expression"], routes, data["default"], _needs(data.get("posts", {})))
+        return cls(
+            data["expression"],
+            routes,
+            data["default"],
+            _needs(data.get("posts", {})),
+            data.get("settings", {}),
+            {function: all_uses(each) for function, each in data.get("uses", {}).items()},
+            all_uses(data.get("where_rows_are_deleted", ())),
+            QueueDeclaration.from_json(data.get("queue")),
+        )
 
 
 @dataclass(frozen=True)
@@ -137,10 +259,12 @@ class Declaration:
         http_routes: the paths of its HTTP routes.
         schedules: each scheduled function's `rate(…)` or `cron(…)`, by its name.
         warnings: warnings about the app for the user, one line each.
-        refusal: why Chalice would refuse to package the app, in one line; None if it would not.
-        tables: in the order of `app.py`.
-        routers: in the order of `app.py`.
+        refusal: why the app must not be packaged, in one line; None if it may be.
+        tables: the tables, in the order of `app.py`.
+        routers: the routers, in the order of `app.py`.
+        lambdas: every Lambda function, by its name, in Chalice's order.
         framework: the folder of the framework that it imported; None if it uses none.
+        uses: what the app's code adds to the rights of each function, by the function's name.
     """
 
     app_name: str
@@ -151,7 +275,9 @@ class Declaration:
     refusal: str | None
     tables: tuple[TableDeclaration, ...]
     routers: tuple[RouterDeclaration, ...]
+    lambdas: Mapping[str, LambdaFunction]
     framework: Path | None = None
+    uses: Mapping[str, tuple[Uses, ...]] = field(default_factory=dict)
 
     @classmethod
     def from_json(cls, report: Mapping[str, Any]) -> Self:
@@ -170,7 +296,7 @@ class Declaration:
             raise ProjectError(
                 f"a __decanter__() of app.py answered without {error}: {json.dumps(declared)}"
             ) from error
-        return cls(
+        found = cls(
             app_name=report["app_name"],
             websocket={
                 key: Handler(handler["name"], handler["function"])
@@ -182,14 +308,75 @@ class Declaration:
             refusal=report["refusal"],
             tables=_distinct(tables),
             routers=tuple(routers),
+            lambdas={each["name"]: LambdaFunction(**each) for each in report["functions"]},
             framework=Path(report["framework"]) if report["framework"] else None,
+            uses={
+                each["name"]: found
+                for each in report["functions"]
+                if (found := _uses_of(each, report.get("uses", {}), routers))
+            },
+        )
+        return found._checked()
+
+    def warned(self, warnings: Iterable[str]) -> Self:
+        """Return the declaration with further warnings."""
+        return replace(self, warnings=(*self.warnings, *warnings))
+
+    def _checked(self) -> Self:
+        """Return the declaration, with what is wrong with its queue."""
+        queues = [router.queue for router in self.routers if router.queue]
+        has_jobs = any(table.is_jobs for table in self.tables)
+        fault = problem(queues, self.workers, has_jobs=has_jobs)
+        return replace(self.warned([fault]), refusal=self.refusal or fault) if fault else self
+
+    @property
+    def connection_table(self) -> TableDeclaration | None:
+        """The connection table; None if the app has none."""
+        return next((table for table in self.tables if table.is_connections), None)
+
+    @property
+    def queue(self) -> QueueDeclaration | None:
+        """The queue of its routers; None if they have none."""
+        return next((it.queue for it in self.routers if it.queue), None)
+
+    @property
+    def workers(self) -> tuple[str, ...]:
+        """The configuration keys of the functions of that queue: one, in a complete app."""
+        return tuple(
+            key for key, it in self.lambdas.items() if _works(it.kind, it.source, self.queue)
         )
 
     @property
     def functions(self) -> tuple[str, ...]:
-        """The configuration keys of the functions behind routes and schedules, sorted."""
-        functions = {handler.function for handler in self.websocket.values()} | {*self.schedules}
-        return tuple(sorted(functions | ({HTTP_FUNCTION} if self.http_routes else set())))
+        """The configuration keys of all functions, sorted."""
+        return tuple(sorted(self.lambdas))
+
+
+def _uses_of(
+    function: Mapping[str, Any],
+    own: Mapping[str, Sequence[Mapping[str, Any]]],
+    routers: Sequence[RouterDeclaration],
+) -> tuple[Uses, ...]:
+    """Return the rights of all code that may run in a function: its own, routes, and hooks.
+
+    A WebSocket handler, like the function of a router's queue, passes its events to the router, so
+    it adds nothing without `@uses`.
+    """
+    name = function["name"]
+    found = [*all_uses(own.get(name, ()))]
+    queues = [it.queue for it in routers if _works(function["kind"], function["source"], it.queue)]
+    if queues or (routers and function["kind"] == "websocket"):
+        found = [each for each in found if not each.is_default]
+    found += [Uses(f"the function of the queue {each.name}", sends=True) for each in queues if each]
+    found += [each for router in routers for each in router.uses.get(name, ())]
+    if any(each.sends for each in found):
+        found += [each for router in routers for each in router.where_rows_are_deleted]
+    return tuple(each for number, each in enumerate(found) if each not in found[:number])
+
+
+def _works(kind: str, source: str, queue: QueueDeclaration | None) -> bool:
+    """True if a function of this kind and this source gets the messages of the queue."""
+    return queue is not None and (kind, source) == ("sqs", queue.name)
 
 
 def _needs(data: Mapping[str, Sequence[str]]) -> Needs:
@@ -198,10 +385,13 @@ def _needs(data: Mapping[str, Sequence[str]]) -> Needs:
 
 def _distinct(tables: Sequence[TableDeclaration]) -> tuple[TableDeclaration, ...]:
     """Return the tables; refuse equal logical ids."""
-    for logical_id, times in Counter(table.logical_id for table in tables).items():
-        if times > 1:
+    models = defaultdict(list)
+    for table in tables:
+        models[table.logical_id].append(table.model)
+    for logical_id, names in models.items():
+        if len(names) > 1:
             raise ProjectError(
-                f"app.py declares {times} tables as {logical_id}: "
+                f"app.py declares {len(names)} tables as {logical_id}, {' and '.join(names)}: "
                 "use a different environment variable for each"
             )
     return tuple(tables)

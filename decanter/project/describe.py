@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from decanter.errors import ProjectError
-from decanter.project.config import DEFAULT_REGION, Project
+from decanter.project.config import Project
+from decanter.project.credentials import DEFAULT_REGION
 from decanter.project.declaration import Declaration
+from decanter.project.modules import warnings_about_modules
 
 APP_PROCESS = Path(__file__).with_name("app_process.py")
 
@@ -31,16 +33,21 @@ def describe(
         ProjectError: the app cannot be imported; its `detail` has the traceback.
     """
     report = _report(
-        project, _environment(project) if environment is None else environment, timeout
+        project, own_environment(project) if environment is None else environment, timeout
     )
     if not report["ok"]:
         raise ProjectError(report["message"], detail=report["detail"])
-    return Declaration.from_json(report)
+    return Declaration.from_json(report).warned(warnings_about_modules(project.directory))
 
 
-def _environment(project: Project) -> dict[str, str]:
+def own_environment(project: Project) -> dict[str, str]:
+    """Return this process's environment with the stage's variables and, as in Lambda, a region.
+
+    Raises:
+        ProjectError: a variable is not a string.
+    """
     region = {"AWS_DEFAULT_REGION": os.environ.get("AWS_REGION", DEFAULT_REGION)}
-    return region | os.environ | project.config.environment_variables
+    return region | os.environ | project.stage_environment
 
 
 def _report(project: Project, environment: Mapping[str, str], timeout: float) -> dict[str, Any]:

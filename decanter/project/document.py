@@ -3,6 +3,7 @@
 import json
 import os
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from decanter.errors import ProjectError
 
 
 class _Loader(yaml.SafeLoader):
-    """A loader for CloudFormation's YAML; a separate class, as tags are registered by class."""
+    """A loader for CloudFormation's YAML; a separate class, because tags belong to a class."""
 
 
 def _short_tag(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> dict[str, Any]:
@@ -32,14 +33,27 @@ def _short_tag(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> dict[st
 _Loader.add_multi_constructor("!", _short_tag)
 
 
-def read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path, *, unique: bool = False) -> dict[str, Any]:
     """Read a JSON object.
+
+    Args:
+        path: the file.
+        unique: True to refuse an object that has a key twice: the last value would win.
 
     Raises:
         ProjectError: the file does not exist, or contains something else.
     """
+
+    def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if unique and len(found) < len(pairs):
+            keys = [key for key, _ in pairs]
+            twice = next(key for key in keys if keys.count(key) > 1)
+            raise ProjectError(f"{path}: an object has the key {twice!r} twice: remove one")
+        return found
+
     try:
-        return _object(path, json.loads(_text(path)))
+        return _object(path, json.loads(_text(path), object_pairs_hook=members))
     except json.JSONDecodeError as error:
         place = f"{path}:{error.lineno}:{error.colno}"
         raise ProjectError(f"{place}: not valid JSON: {error.msg}") from error
@@ -49,13 +63,27 @@ def read_template(path: Path) -> dict[str, Any]:
     """Read a template: YAML if the file's name says so, otherwise JSON.
 
     Raises:
-        ProjectError: the file does not exist, or is not a template.
+        ProjectError: the file does not exist, is not a template, or has a key twice.
     """
-    document = _read_yaml(path) if path.suffix.lower() in {".yaml", ".yml"} else read_json(path)
-    for section in ("Resources", "Parameters", "Mappings"):
+    is_yaml = path.suffix.lower() in {".yaml", ".yml"}
+    document = _read_yaml(path) if is_yaml else read_json(path, unique=True)
+    for section in ("Resources", "Parameters", "Mappings", "Conditions", "Outputs"):
         for name, member in _object(path, document.get(section, {}), section).items():
             _object(path, member, f"{section}.{name}")
     return document
+
+
+def merged(over: Mapping[str, Any], under: Mapping[str, Any]) -> dict[str, Any]:
+    """Merge a template over another, as Chalice's `TemplateDeepMerger` does.
+
+    Chalice's module also has all of its packaging, and takes a third of a second to load.
+    """
+    return {**under, **{name: _over(value, under.get(name)) for name, value in over.items()}}
+
+
+def _over(value: Any, under: Any) -> Any:
+    both = isinstance(value, dict) and isinstance(under, dict)
+    return merged(value, under) if both else value
 
 
 def parse_template(text: str) -> dict[str, Any]:

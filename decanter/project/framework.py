@@ -11,7 +11,7 @@ from decanter.errors import ProjectError
 DISTRIBUTION = "chalice-decanter"
 REQUIRES = {
     "": ("botocore>=1.36,<2", "pynamodb>=6.1,<7"),
-    "jwt": ("PyJWT[crypto]>=2.10,<3",),
+    "jwt": ("PyJWT[crypto]>=2.10.1,<3",),
 }
 """The framework's requirements, and those of an extra; as in pyproject.toml."""
 
@@ -39,7 +39,7 @@ class Framework:
         return {str(file.relative_to(self.folder)): file.read_bytes() for file in files}
 
     def is_same(self, other: "Framework") -> bool:
-        """True for the same files, also through links, and for a copy."""
+        """True for the same files, even through links, and for a copy."""
         parts = ("__init__.py", "runtime")
         if all((self.folder / part).samefile(other.folder / part) for part in parts):
             return True
@@ -49,7 +49,7 @@ class Framework:
         return f"{self.version} in {self.folder}"
 
 
-def framework_in_use(project: Path, used: Path | None) -> Framework | None:
+def framework_in_use(project: Path, used: Path | None, *, is_own: bool = True) -> Framework | None:
     """Return the framework that a project's app uses; None if it uses none.
 
     `vendor/` comes after site-packages on the path and before an editable install, and plain
@@ -58,15 +58,17 @@ def framework_in_use(project: Path, used: Path | None) -> Framework | None:
     Args:
         project: the Chalice project's folder.
         used: the folder from which the app imported the framework.
+        is_own: False if the app ran in a Python other than the tool's, with its own framework.
 
     Raises:
-        ProjectError: the used one, the installed one and that in `vendor/` are not all equal.
+        ProjectError: the used framework, the installed one and the one in `vendor/` are not all
+            equal.
     """
     if used is None:
         return None
     framework = Framework(used)
     vendor = project.resolve() / "vendor" / "decanter"
-    others = [INSTALLED, *([vendor] if is_framework(vendor) else [])]
+    others = [*([INSTALLED] if is_own else []), *([vendor] if is_framework(vendor) else [])]
     for other in map(Framework, others):
         if not framework.is_same(other):
             raise ProjectError(

@@ -17,7 +17,7 @@ NO_VALUE = object()
 _REMEDY = "use a literal, a parameter with a default, or another file with --template"
 
 # Fn::Sub's `${Name}`, `${Resource.Attribute}`, and `${!Literal}` for a literal `${Literal}`.
-_VARIABLE = re.compile(r"\$\{([^{}]*)\}")
+VARIABLE = re.compile(r"\$\{([^{}]*)\}")
 _NAME = re.compile(r"[A-Za-z0-9_.:]+")
 
 Operand = Any  # the argument of an intrinsic function: any JSON value
@@ -156,7 +156,7 @@ class Resolver:
                 return as_text(self.resolve(variables[name], f"{where}.{name}"))
             return as_text(self._get_att(name, where) if "." in name else self._ref(name, where))
 
-        return _VARIABLE.sub(value_of, text)
+        return VARIABLE.sub(value_of, text)
 
     def _join(self, operand: Operand, where: str) -> str:
         delimiter, items = operand

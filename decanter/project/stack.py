@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-from chalice.utils import to_cfn_resource_name
-
 from decanter.project.declaration import HTTP_FUNCTION
 
 WEBSOCKET_API = "WebsocketAPI"
@@ -11,7 +9,18 @@ WEBSOCKET_API = "WebsocketAPI"
 
 def logical_id(function: str) -> str:
     """Return Chalice's logical id of a function: `websocket_connect` → `WebsocketConnect`."""
-    return "APIHandler" if function == HTTP_FUNCTION else str(to_cfn_resource_name(function))
+    if function == HTTP_FUNCTION:
+        return "APIHandler"
+    from chalice.utils import to_cfn_resource_name  # slow, and not needed to read a template
+
+    return str(to_cfn_resource_name(function))
+
+
+def role_id(function: str) -> str:
+    """Return Chalice's logical id for a function's own role."""
+    from chalice.utils import to_cfn_resource_name  # slow, and not needed to read a template
+
+    return str(to_cfn_resource_name(f"{function}_role"))
 
 
 def integration(part: str) -> str:
@@ -52,20 +61,29 @@ class Stack:
                 return partition
         return "aws"
 
+    @property
+    def url_suffix(self) -> str:
+        """The domain of the region's hosts."""
+        return "amazonaws.com.cn" if self.partition == "aws-cn" else "amazonaws.com"
+
+    def queue_url(self, name: str, endpoint: str | None = None) -> str:
+        """Return the URL of an SQS queue: on AWS, or at the endpoint of another SQS."""
+        endpoint = endpoint or f"https://sqs.{self.region}.{self.url_suffix}"
+        return f"{endpoint}/{self.account_id}/{name}"
+
     def references(self) -> dict[str, str]:
         """Return Ref's values for the pseudo parameters and for Chalice's own resources.
 
         The reference of a route or an integration is its logical id: on this machine, nothing else
         uses it.
         """
-        suffix = "amazonaws.com.cn" if self.partition == "aws-cn" else "amazonaws.com"
         answers = {
             "AWS::AccountId": self.account_id,
             "AWS::Partition": self.partition,
             "AWS::Region": self.region,
             "AWS::StackId": self.arn("cloudformation", f"stack/{self.name}/local"),
             "AWS::StackName": self.name,
-            "AWS::URLSuffix": suffix,
+            "AWS::URLSuffix": self.url_suffix,
             WEBSOCKET_API: self.api_id,
             f"{WEBSOCKET_API}Stage": self.api_stage,
         }
@@ -78,3 +96,12 @@ class Stack:
     def arn(self, service: str, resource: str) -> str:
         """Return the ARN of one of the stack's resources."""
         return f"arn:{self.partition}:{service}:{self.region}:{self.account_id}:{resource}"
+
+    @property
+    def api_arn(self) -> str:
+        """The ARN of the WebSocket API's stage."""
+        return self.arn("execute-api", f"{self.api_id}/{self.api_stage}")
+
+    def connections_arn(self, method: str) -> str:
+        """Return the ARN of all connections of the API, for one HTTP method."""
+        return f"{self.api_arn}/{method}/@connections/*"

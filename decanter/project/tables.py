@@ -16,6 +16,9 @@ POLL_SECONDS = 1.0
 # AWS creates and deletes a table within seconds. After this long, something is wrong.
 POLLS = 120
 
+INDEXES = ("GlobalSecondaryIndexes", "LocalSecondaryIndexes")
+SCHEMA = ("AttributeDefinitions", "KeySchema", *INDEXES)
+
 # Waits for some seconds; a parameter, so that tests need not wait.
 Sleep = Callable[[float], None]
 
@@ -47,6 +50,35 @@ class Table:
         """Return the table with these tags and no others."""
         pairs = [{"Key": key, "Value": value} for key, value in tags.items()]
         return Table({**self.arguments, "Tags": pairs}, self.ttl_attribute)
+
+    def is_outdated_by(self, other: "Table") -> bool:
+        """True if the other has this name, and another key or other indexes."""
+        return self.name == other.name and any(
+            self.arguments.get(part) != other.arguments.get(part) for part in SCHEMA
+        )
+
+    def with_indexes_of(self, other: "Table") -> "Table":
+        """Return the table with the further indexes of another, such as those of overrides."""
+        arguments = {**self.arguments}
+        known = {each["AttributeName"] for each in arguments["AttributeDefinitions"]}
+        for kind in INDEXES:
+            own = arguments.get(kind, [])
+            names = {index["IndexName"] for index in own}
+            more = [it for it in other.arguments.get(kind, ()) if it["IndexName"] not in names]
+            if not more:
+                continue
+            used = {key["AttributeName"] for index in more for key in index["KeySchema"]} - known
+            known |= used
+            arguments[kind] = [*own, *more]
+            arguments["AttributeDefinitions"] = [
+                *arguments["AttributeDefinitions"],
+                *(
+                    each
+                    for each in other.arguments["AttributeDefinitions"]
+                    if each["AttributeName"] in used
+                ),
+            ]
+        return Table(arguments, self.ttl_attribute or other.ttl_attribute)
 
 
 def create(client: Any, table: Table, sleep: Sleep = time.sleep) -> bool:

@@ -5,19 +5,26 @@ generates, so it may contain parts of Chalice's own resources. Their logical ids
 Source: Chalice 1.34, `package.py`.
 """
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from decanter.errors import ProjectError
-from decanter.project.document import read_template
+from decanter.project.document import merged, read_template
 from decanter.project.intrinsics import NO_VALUE, Resolver, as_text
 from decanter.project.stack import WEBSOCKET_API, Stack, integration, logical_id
-from decanter.project.tables import Table
 
+if TYPE_CHECKING:
+    from decanter.project.tables import Table
+
+WEBSOCKET_STAGE = f"{WEBSOCKET_API}Stage"
+POLICIES = ("AWS::IAM::ManagedPolicy", "AWS::IAM::Policy", "AWS::IAM::RolePolicy")
 TABLE = "AWS::DynamoDB::Table"
+QUEUE = "AWS::SQS::Queue"
+MAPPING = "AWS::Lambda::EventSourceMapping"
 ROUTE = "AWS::ApiGatewayV2::Route"
 ROUTE_RESPONSE = "AWS::ApiGatewayV2::RouteResponse"
 
@@ -48,6 +55,14 @@ _TABLE_ARGUMENTS = (
 _INDEX_ARGUMENTS = ("IndexName", "KeySchema", "Projection", "ProvisionedThroughput")
 
 
+TEMPLATE = Path(".chalice/resources.json")
+ROOT_TEMPLATE = Path("resources.json")
+OVERRIDES = Path(".chalice/overrides.json")
+"""Merged into the template that Decanter generates; read directly until that template exists."""
+
+OWN_TEMPLATES = (TEMPLATE, OVERRIDES, ROOT_TEMPLATE)
+
+
 @dataclass(frozen=True)
 class Route:
     """A route of the WebSocket API.
@@ -55,14 +70,17 @@ class Route:
     Attributes:
         route_key: the value of the route selection expression that selects it.
         operation_name: the route's name in metrics and SDKs, or None.
-        function: the configuration key of the function behind it, such as `websocket_message`.
+        function: its function's configuration key, such as `websocket_message`.
         route_response: True if the function's result is returned to the client.
+        authorizer: the logical id of its authorizer, or its type, such as `AWS_IAM`; None if it
+            needs none.
     """
 
     route_key: str
     operation_name: str | None
     function: str
     route_response: bool
+    authorizer: str | None = None
 
 
 class Template:
@@ -80,17 +98,32 @@ class Template:
         self._stack = stack
         self._source = source
         self._resolver = Resolver(document, self._reference, self._attribute)
+        self._stack = replace(stack, api_stage=self._stage_name(WEBSOCKET_STAGE, stack.api_stage))
 
     @classmethod
-    def read(cls, path: Path, stack: Stack) -> Self:
-        """Read a template: YAML if its name says so, otherwise JSON.
+    def read(cls, paths: Sequence[Path], stack: Stack) -> Self:
+        """Read templates: YAML if a file's name says so, otherwise JSON.
+
+        Each is merged into those before it, as Chalice does.
 
         Raises:
-            ProjectError: it cannot be read, or is not a template.
+            ProjectError: one cannot be read, or is not a template.
         """
-        return cls(read_template(path), stack, str(path))
+        document, *others = map(read_template, paths)
+        for other in others:
+            document = merged(other, document)
+        return cls(document, stack, " and ".join(map(str, paths)))
 
-    def tables(self) -> list[Table]:
+    @property
+    def api_stage(self) -> str:
+        """The stage of the WebSocket API: the template's, or else the configuration's."""
+        return self._stack.api_stage
+
+    def http_stage(self, configured: str) -> str:
+        """Return the stage of the HTTP routes: the template's, or else the configuration's."""
+        return self._stage_name("RestAPI", configured)
+
+    def tables(self) -> "list[Table]":
         """Return the DynamoDB tables, in the order of the template."""
         return [self._table(name) for name in self._of_type(TABLE)]
 
@@ -119,6 +152,89 @@ class Template:
         own = self._value(logical_id(function), "Properties", *path) or {}
         return {name: as_text(value) for name, value in (shared | own).items()}
 
+    def variables(self) -> dict[str, str | None]:
+        """Return the environment variables of all functions; None if unknown on this machine."""
+        path = ("Environment", "Variables")
+        found = {**(_dig(self._globals, "Function", *path) or {})}
+        for resource in self._resources.values():
+            found |= _dig(resource, "Properties", *path) or {}
+        return {name: self._text(name, value) for name, value in found.items()}
+
+    def role(self, function: str) -> str | None:
+        """Return the logical id of the role that the template gives a function, if it does.
+
+        Raises:
+            ProjectError: it is another stack's role.
+        """
+        role = _dig(self._resources, logical_id(function), "Properties", "Role")
+        if role is None:
+            return None
+        name = (role.get("Fn::GetAtt") or [None])[0] if isinstance(role, dict) else None
+        if name is None:
+            raise ProjectError(f"{self._source}: {function} has the role {role}, which is not here")
+        return str(name)
+
+    def policies(self, role: str) -> Iterator[tuple[str, Any]]:
+        """Yield the name and the document of each policy of a role.
+
+        The document is None if the template does not contain it, or if it contains something that
+        is not known on this machine.
+        """
+        own = _dig(self._resources, role, "Properties") or {}
+        for arn in own.get("ManagedPolicyArns", ()):
+            yield str(arn), None
+        attached = [
+            properties
+            for kind in POLICIES
+            for name in self._of_type(kind)
+            if is_attached(properties := self._resources[name].get("Properties", {}), role)
+        ]
+        for policy in (*own.get("Policies", ()), *attached):
+            yield str(policy.get("PolicyName")), self.resolved(policy.get("PolicyDocument"), role)
+
+    def resolved(self, value: Any, where: str) -> Any:
+        """Return a value without functions of CloudFormation; None if one is not known here."""
+        try:
+            return self._resolve(value, where)
+        except ProjectError:
+            return None
+
+    def queues(self, keys: Sequence[str] = ()) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """Yield the name of each SQS queue, and those of its properties that have these keys."""
+        for name in self._of_type(QUEUE):
+            yield self._queue_name(name), self._properties(name, keys)
+
+    def event_sources(self, function: str) -> Iterator[Mapping[str, Any]]:
+        """Yield what the template says of the SQS event source mappings of a function.
+
+        A part of Chalice's own mapping has no `Queue`.
+        """
+        resource = logical_id(function)
+        for name, event in (_dig(self._resources, resource, "Properties", "Events") or {}).items():
+            if event.get("Type", "SQS") == "SQS":
+                yield self.resolved(event.get("Properties"), f"{resource}.Events.{name}") or {}
+        for name in self._of_type(MAPPING):
+            named = json.dumps(_dig(self._resources, name, "Properties", "FunctionName"))
+            if re.search(rf"\b{resource}\b", named):
+                given = {**self._resources[name]["Properties"], "FunctionName": None}
+                resolved = self.resolved(given, f"Resources.{name}.Properties") or {}
+                yield {**resolved, "Queue": resolved.get("EventSourceArn")}
+
+    def text(self, text: str) -> str:
+        """Return a text whose `${…}` are replaced, as by Fn::Sub; unchanged if one is unknown."""
+        return str(self.resolved({"Fn::Sub": text}, text) or text) if "${" in text else text
+
+    def _queue_name(self, name: str) -> str:
+        given = self._value(name, "Properties", "QueueName")
+        if given is not None:
+            return as_text(given)
+        fifo = self._value(name, "Properties", "FifoQueue")
+        return f"{self._stack.name}-{name}{'.fifo' if str(fifo).lower() == 'true' else ''}"
+
+    def _stage_name(self, name: str, configured: str) -> str:
+        stage = self._value(name, "Properties", "StageName")
+        return configured if stage is None else as_text(stage)
+
     def _of_type(self, kind: str) -> Iterator[str]:
         """Return the logical ids of a type's resources whose condition, if any, is true."""
         for name, resource in self._resources.items():
@@ -129,7 +245,9 @@ class Template:
         condition = resource.get("Condition")
         return condition is None or self._resolver.condition(condition, f"Resources.{name}")
 
-    def _table(self, name: str) -> Table:
+    def _table(self, name: str) -> "Table":
+        from decanter.project.tables import Table  # imports botocore, which is slow
+
         arguments = self._properties(name, _TABLE_ARGUMENTS)
         for key in ("AttributeDefinitions", "KeySchema"):
             self._required(name, arguments, key)
@@ -151,7 +269,13 @@ class Template:
             operation_name=None if operation_name is None else as_text(operation_name),
             function=self._function(name, as_text(self._required(name, properties, "Target"))),
             route_response=route_response,
+            authorizer=self._authorizer(name),
         )
+
+    def _authorizer(self, name: str) -> str | None:
+        kind = as_text(self._value(name, "Properties", "AuthorizationType") or "NONE")
+        identity = _dig(self._resources, name, "Properties", "AuthorizerId", "Ref")
+        return None if kind == "NONE" else identity or kind
 
     def _function(self, name: str, target: str) -> str:
         """Return the configuration key of the function behind a route's target."""
@@ -174,10 +298,16 @@ class Template:
         if kind == TABLE:
             table_name = self._value(name, "Properties", "TableName")
             return f"{self._stack.name}-{name}" if table_name is None else as_text(table_name)
+        if kind == QUEUE:
+            return self._stack.queue_url(self._queue_name(name))
         return name if kind == ROUTE else self._stack.references().get(name)
 
     def _attribute(self, name: str, attribute: str) -> str | None:
-        """Return Fn::GetAtt's value: the ARNs of tables and of Chalice's functions."""
+        """Return Fn::GetAtt's value: the ARNs of tables, queues and of Chalice's functions."""
+        if self._resources.get(name, {}).get("Type") == QUEUE:
+            queue = self._queue_name(name)
+            values = {"Arn": self._stack.arn("sqs", queue), "QueueName": queue}
+            return {**values, "QueueUrl": self._stack.queue_url(queue)}.get(attribute)
         reference = self._reference(name)
         if attribute != "Arn" or reference is None:
             return None
@@ -197,12 +327,34 @@ class Template:
             _dig(self._resources, name, *path), ".".join(("Resources", name, *path))
         )
 
+    def _text(self, name: str, value: Any) -> str | None:
+        try:
+            return as_text(self._resolve(value, name))
+        except (ProjectError, TypeError):
+            return None
+
     def _resolve(self, value: Any, where: str) -> Any:
         try:
             resolved = self._resolver.resolve(value, where)
         except ProjectError as error:
             raise ProjectError(f"{self._source}: {error}") from error
         return None if resolved is NO_VALUE else resolved
+
+
+def own_templates(project: Path) -> list[Path]:
+    """Return a project's own merge templates; a file in its root may be something else.
+
+    Each is one of `OWN_TEMPLATES`.
+    """
+    root = project / ROOT_TEMPLATE
+    is_one = root.is_file() and b'"Resources"' in root.read_bytes()
+    own = [path for path in (project / TEMPLATE, project / OVERRIDES) if path.is_file()]
+    return [*own[:1], *([root] if is_one else [])]
+
+
+def is_attached(policy: Mapping[str, Any], role: str) -> bool:
+    """True if the properties of a policy's resource attach it to a role of the template."""
+    return {"Ref": role} in (policy.get("RoleName"), *(policy.get("Roles") or ()))
 
 
 def _dig(value: Any, *path: str) -> Any:

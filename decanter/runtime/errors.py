@@ -8,7 +8,11 @@ DecanterError
 │   ├── PostingRefusedError API Gateway answers 403: this function may not post
 │   └── NobodyReachedError  many connections are reported gone, and none was ever reached
 ├── StoreError            DynamoDB refused an operation; a retry does not help
+│   ├── StoreRefusedError   the function's role does not allow it
 │   └── StoreBusyError      DynamoDB throttled it, is unavailable or did not answer; retry
+├── QueueError            SQS did not take a message, or the queue's work cannot continue
+│   ├── PoisonError         a message is not an item of the queue
+│   └── UndeliveredError    no retry has reached some recipients
 ├── OutOfTimeError        the operation's time limit has passed
 └── MessageError          a client's mistake: its frame has a code, its handler a status
     ├── BadJson             bad_json         400
@@ -97,7 +101,8 @@ class PostingRefusedError(ConfigurationError):
     def __str__(self) -> str:
         return (
             f"posting to connections is refused ({self.reason}): "
-            "grant execute-api:ManageConnections on this API and stage to the function's role"
+            "grant execute-api:ManageConnections on this API and stage to the function's role, "
+            "as @uses(sends=True) on the function does"
         )
 
 
@@ -123,9 +128,10 @@ class NobodyReachedError(ConfigurationError):
     def __str__(self) -> str:
         return (
             f"{self.gone} connections are said to be gone and none was reached, so none is deleted "
-            f"or reported as gone: check that the endpoint {self.endpoint} is this API's, that its "
-            f"stage {self.stage!r} is the one that clients connect to, and that table {self.table} "
-            "is this stage's. If all three are right, all clients have left, and the rows expire"
+            f"or reported as gone: check that the endpoint {self.endpoint} belongs to this API, "
+            f"that its stage {self.stage!r} is the one that clients connect to, and that table "
+            f"{self.table} belongs to this stage. If all three are right, all clients have left, "
+            "and the rows expire"
         )
 
     def as_fields(self) -> dict[str, int | str]:
@@ -138,8 +144,35 @@ class StoreError(DecanterError):
     """DynamoDB refused an operation on the connection table."""
 
 
+class StoreRefusedError(StoreError):
+    """The function's role does not allow an operation on the table."""
+
+
 class StoreBusyError(StoreError):
     """DynamoDB throttled an operation or did not answer. A retry may succeed."""
+
+
+class QueueError(DecanterError):
+    """SQS did not take a message, or the queue's work cannot continue now."""
+
+
+class PoisonError(QueueError):
+    """A message is not an item of the queue. A retry does not help."""
+
+
+class UndeliveredError(QueueError):
+    """No retry has reached some recipients.
+
+    Attributes:
+        count: how many.
+    """
+
+    def __init__(self, count: int) -> None:
+        super().__init__(count)
+        self.count = count
+
+    def __str__(self) -> str:
+        return f"{self.count} connections did not get the message, after all retries"
 
 
 class OutOfTimeError(DecanterError):
@@ -197,7 +230,7 @@ class FieldError(MessageError):
 
     Attributes:
         field: the member's name.
-        reason: what it must be.
+        reason: the requirement that it does not meet.
     """
 
     def __init__(self, field: str, reason: str) -> None:

@@ -1,6 +1,6 @@
 """Pause Python's garbage collector while many long-lived objects are created.
 
-Modules and botocore's client create some hundred thousand objects and almost no garbage. Meanwhile
+Modules and botocore's client create about 100,000 objects and almost no garbage. Meanwhile
 the collector would scan the new objects every few hundred allocations, and sometimes all objects.
 This costs an eighth of a cold start.
 """
@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def gc_paused() -> Iterator[None]:
-    """Collect nothing inside the block, then treat all objects as old.
+    """Collect nothing inside the block; after it, treat all objects as old.
 
     A collector that was disabled stays disabled.
     """

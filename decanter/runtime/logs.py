@@ -18,7 +18,7 @@ from decanter.runtime.errors import DecanterError
 
 
 class _StandardOutput(logging.StreamHandler[TextIO]):
-    """Writes to the current `sys.stdout`, also after it was replaced."""
+    """Writes to the current `sys.stdout`, even after it was replaced."""
 
     def emit(self, record: logging.LogRecord) -> None:
         self.stream = sys.stdout
@@ -41,11 +41,33 @@ def log(event: str, level: int = logging.INFO, **fields: Any) -> None:
     Args:
         event: what happened, in one word.
         level: a level of `logging`.
-        fields: JSON values; None is left out.
+        fields: JSON values; None is left out. The exception `raised` is not written: it is for
+            other handlers of the logger.
     """
+    raised = fields.pop("raised", None)
     line = {"level": logging.getLevelName(level), "event": event}
     line |= {name: value for name, value in fields.items() if value is not None}
-    _logger().log(level, "%s", json.dumps(line, default=str))
+    _logger().log(level, "%s", json.dumps(line, default=str), extra={"raised": raised})
+
+
+def directive(
+    metrics: Mapping[str, str], dimensions: list[str], namespace: str, now_ms: int
+) -> dict[str, Any]:
+    """Return the `_aws` member, which turns a line's members into metrics.
+
+    Args:
+        metrics: their names and units.
+        dimensions: the members that distinguish these metrics from others with the same names.
+        namespace: CloudWatch's namespace, one for each stage.
+        now_ms: epoch milliseconds.
+    """
+    listed = [{"Name": name, "Unit": unit} for name, unit in metrics.items()]
+    return {
+        "Timestamp": now_ms,
+        "CloudWatchMetrics": [
+            {"Namespace": namespace, "Dimensions": [dimensions], "Metrics": listed}
+        ],
+    }
 
 
 def error_fields(error: Exception) -> dict[str, str]:
@@ -60,7 +82,7 @@ class EventLine:
     """The log line of one WebSocket event; fields are added while the event is handled.
 
     Args:
-        event: as API Gateway sent it.
+        event: the event, as API Gateway sent it.
         clock: measures the duration.
         cold: True for the first event of this process.
     """
@@ -69,6 +91,7 @@ class EventLine:
         context = event.get("requestContext", {})
         self._clock = clock
         self._began = clock.monotonic()
+        self._raised: Exception | None = None
         self._kind = str(context.get("eventType", "event")).lower()
         self._fields: dict[str, Any] = {
             "request_id": context.get("requestId"),
@@ -82,6 +105,7 @@ class EventLine:
 
     def add_error(self, error: Exception) -> None:
         """Add the error, and its traceback if it is unexpected."""
+        self._raised = error
         self.add(**error_fields(error))
 
     def write(self, outcome: str, status: int) -> None:
@@ -96,6 +120,7 @@ class EventLine:
         log(
             self._kind,
             level,
+            raised=self._raised,
             **self._fields,
             outcome=outcome,
             status=status,

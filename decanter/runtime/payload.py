@@ -10,14 +10,15 @@ import inspect
 import math
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping, Sequence
 from types import NoneType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from decanter.runtime.errors import DeclarationError, InvalidPayload, NotAnObject
 
 Read = Callable[[Any], Any]
 _MUST_BE = "must be "
+JSON_TYPES = (dict, list, str, int, float, bool, NoneType)
 
 
 def scalar(expects: str, accepts: Callable[[Any], bool]) -> Read:
@@ -53,7 +54,13 @@ def list_of(item: Read) -> Read:
 
     def read(value: Any) -> list[Any]:
         READ_LIST(value)
-        return [_member(item, each, f"[{index}]") for index, each in enumerate(value)]
+        items: list[Any] = []
+        try:
+            for each in value:
+                items.append(item(each))  # noqa: PERF401 - their number is the index of a bad one
+        except InvalidPayload as error:
+            raise _inside(f"[{len(items)}]", error) from None
+        return items
 
     return read
 
@@ -82,34 +89,68 @@ def structure(make: Callable[..., Any], members: Mapping[str, Read], required: s
         for name in members:
             if name in required and name not in value:
                 raise InvalidPayload(name, "is missing")
-        there = {name: each for name, each in members.items() if name in value}
-        return make(**{name: _member(each, value[name], name) for name, each in there.items()})
+        arguments: dict[str, Any] = {}
+        name = ""
+        try:
+            for name, member in members.items():
+                if name in value:
+                    arguments[name] = member(value[name])
+        except InvalidPayload as error:
+            raise _inside(name, error) from None
+        return make(**arguments)
 
     return read
 
 
-def one_of(choices: list[Read]) -> Read:
-    """Return a reader that tries each choice and returns the first success."""
+def tagged(name: str, choices: Mapping[Any, Read]) -> Read:
+    """Return a reader of one of several structures, which the value of a member names."""
+    tag = literal(tuple(choices))
 
     def read(value: Any) -> Any:
-        errors = []
-        for choice in choices:
-            try:
-                return choice(value)
-            except InvalidPayload as error:
-                errors.append(error)
-        # If exactly one choice failed inside a member, the client probably meant that choice.
-        inner = [error for error in errors if error.field]
-        if len(inner) == 1:
-            raise inner[0]
-        expected = [error.reason.removeprefix(_MUST_BE) for error in errors if not error.field]
-        raise InvalidPayload("", _MUST_BE + " or ".join(expected or ["of another type"]))
+        READ_OBJECT(value)
+        if name not in value:
+            raise InvalidPayload(name, "is missing")
+        return choices[_member(tag, value[name], name)](value)
 
     return read
+
+
+def one_of(choices: list[Read], takes: Sequence[Container[type]] = ()) -> Read:
+    """Return a reader that tries each choice and returns the first success.
+
+    At most one choice may be a structure, and one a list. Otherwise the time doubles with each
+    level of a type that contains itself. Choices that take the value's type are tried first.
+    """
+    usual = range(len(choices))
+    orders = {
+        kind: sorted(usual, key=[kind not in taken for taken in takes].__getitem__)
+        for kind in (JSON_TYPES if takes else ())
+    }
+
+    def read(value: Any) -> Any:
+        errors: dict[int, InvalidPayload] = {}
+        for index in orders.get(type(value), usual):
+            try:
+                return choices[index](value)
+            except InvalidPayload as error:
+                errors[index] = error
+        raise _closest([errors[index] for index in usual])
+
+    return read
+
+
+def _closest(errors: list[InvalidPayload]) -> InvalidPayload:
+    """Return one error that covers the errors of all choices."""
+    # If exactly one choice failed inside a member, the client probably meant that choice.
+    inner = [error for error in errors if error.field]
+    if len(inner) == 1:
+        return inner[0]
+    expected = [error.reason.removeprefix(_MUST_BE) for error in errors if not error.field]
+    return InvalidPayload("", _MUST_BE + " or ".join(expected or ["of another type"]))
 
 
 def model(kind: Any) -> Read:
-    """Return a reader of a pydantic model, detected by its method: pydantic is not imported."""
+    """Return a reader of a pydantic model, without an import of pydantic."""
 
     def read(value: Any) -> Any:
         try:
@@ -147,7 +188,11 @@ def _member(read: Read, value: Any, name: str) -> Any:
     try:
         return read(value)
     except InvalidPayload as error:
-        raise InvalidPayload(_joined(name, error.field), error.reason) from None
+        raise _inside(name, error) from None
+
+
+def _inside(name: str, error: InvalidPayload) -> InvalidPayload:
+    return InvalidPayload(_joined(name, error.field), error.reason)
 
 
 def _joined(outer: str, inner: str) -> str:
@@ -218,27 +263,101 @@ def _parametrized(
     if origin is dict and arguments[0] is str:
         return dict_of(_read(arguments[1], f"{where}[]", known))
     if origin in (typing.Union, types.UnionType):
-        return one_of([_read(choice, where, known) for choice in arguments])
+        return _union(arguments, where, known)
     return literal(arguments) if origin is typing.Literal else None
+
+
+def _union(choices: tuple[Any, ...], where: str, known: _Known) -> Read:
+    """Return the reader of a union; its structures must be distinguishable by one member."""
+    structures = [each for each in choices if _is_structure(each) or _is_model(each)]
+    objects = [each for each in choices if each is dict or typing.get_origin(each) is dict]
+    lists = [each for each in choices if each is list or typing.get_origin(each) is list]
+    if len(lists) > 1 or (objects and len(structures + objects) > 1):
+        raise DeclarationError(
+            f"{where} is a union of types that look alike in JSON: declare one list or one object, "
+            "and the union for its items"
+        )
+    if len(structures) > 1:
+        choices = tuple(each for each in choices if each not in structures[1:])
+    readers = [
+        _tagged(structures, where, known)
+        if len(structures) > 1 and each is structures[0]
+        else _read(each, where, known)
+        for each in choices
+    ]
+    return one_of(readers, [*map(_takes, choices)]) if len(readers) > 1 else readers[0]
+
+
+def _takes(kind: Any) -> Container[type]:
+    """Return the types of JSON values that a type may accept."""
+    origin = typing.get_origin(kind) or kind
+    if origin is typing.Literal:
+        return {type(value) for value in typing.get_args(kind)}
+    if origin is float:
+        return {int, float}
+    if origin in JSON_TYPES:
+        return {origin}
+    return {dict} if _is_structure(kind) else JSON_TYPES
+
+
+def _tagged(structures: list[Any], where: str, known: _Known) -> Read:
+    if not any(map(_is_model, structures)):
+        hints = [_hints(each, where) for each in structures]
+        for name in hints[0]:
+            tags = [_tags(each.get(name)) for each in hints]
+            if all(tags) and len({tag for some in tags for tag in some}) == sum(map(len, tags)):
+                readers = [_read(each, where, known) for each in structures]
+                pairs = zip(tags, readers, strict=True)
+                return tagged(name, {tag: read for some, read in pairs for tag in some})
+    names = " and ".join(each.__name__ for each in structures)
+    raise DeclarationError(
+        f"{where} is a union of {names}, which nothing distinguishes: give each a member such as "
+        f'kind: Literal["{structures[0].__name__.lower()}"], or put models into one model'
+    )
+
+
+def _tags(kind: Any) -> tuple[str, ...]:
+    """Return the texts of a Literal; empty for any other type."""
+    values = typing.get_args(kind) if typing.get_origin(kind) is typing.Literal else ()
+    return values if all(isinstance(value, str) for value in values) else ()
 
 
 def _structure(kind: Any, where: str, known: _Known) -> Read:
     members: dict[str, Read] = {}
     hints = _hints(kind, where)
-    names, required = _members(kind, hints)
+    names, required = _members(kind, where)
     known[kind] = structure(kind, members, required)
     members |= {name: _read(hints[name], f"{where}.{name}", known) for name in names}
     return known[kind]
 
 
-def _members(kind: Any, hints: dict[str, Any]) -> tuple[list[str], set[str]]:
+def _members(kind: type, where: str) -> tuple[list[str], set[str]]:
     """Return the names of a structure's members, and of the required ones."""
     if not dataclasses.is_dataclass(kind):
-        return [*hints], set(kind.__required_keys__)
-    fields = [each for each in dataclasses.fields(kind) if each.init]
-    unset = dataclasses.MISSING
-    required = {e.name for e in fields if e.default is unset and e.default_factory is unset}
-    return [each.name for each in fields], required
+        return _keys(kind)
+    names = [each.name for each in dataclasses.fields(kind) if each.init]
+    parameters = inspect.signature(kind.__init__).parameters
+    if {*parameters} != {"self", *names}:
+        raise DeclarationError(
+            f"{where}: {kind.__qualname__} is not made from its fields alone: "
+            "remove its InitVar or its own __init__"
+        )
+    return names, {name for name in names if parameters[name].default is inspect.Parameter.empty}
+
+
+def _keys(kind: Any) -> tuple[list[str], set[str]]:
+    """Return the keys of a TypedDict, and the required ones.
+
+    Postponed annotations hide `Required` and `NotRequired` when Python makes the class, so they are
+    looked for again.
+    """
+    marks = {
+        name: typing.get_origin(hint)
+        for name, hint in typing.get_type_hints(kind, include_extras=True).items()
+    }
+    required = {name for name, mark in marks.items() if mark is typing.Required}
+    unmarked = {name for name, mark in marks.items() if mark is not typing.NotRequired}
+    return [*marks], required | (unmarked & kind.__required_keys__)
 
 
 def _is_structure(kind: Any) -> bool:
@@ -256,11 +375,7 @@ def _hints(declared: Any, where: str) -> dict[str, Any]:
         raise DeclarationError(f"{where}: an annotation cannot be read: {error}") from error
 
 
-if TYPE_CHECKING:
-    from decanter.runtime.payload import Read
-
-
-def payload_reader(function: Callable[..., Any]) -> "Read | None":
+def payload_reader(function: Callable[..., Any]) -> Read | None:
     """Return the payload reader of a route's function; None if it takes only the request.
 
     Raises:
@@ -273,8 +388,6 @@ def payload_reader(function: Callable[..., Any]) -> "Read | None":
         raise DeclarationError(f"{where} must take a request, or a request and a payload")
     if len(required) == 1:
         return None
-    from decanter.runtime.payload import structure_reader
-
     read_object = structure_reader(function, required[1].name, where)
 
     def read(document: Any) -> Any:

@@ -29,18 +29,18 @@ FORMATS = {
 
 
 class _EndlessError(Exception):
-    """A type holds itself."""
+    """A type contains itself, so its example would have no end."""
 
 
 def payload_example(function: Callable[..., Any], read: Callable[[Any], Any]) -> Any:
     """Return an example of the payload that a route's function takes, as a JSON value.
 
     Args:
-        function: the route's; it has a second parameter.
-        read: reads its payload.
+        function: the route's function, which takes a payload.
+        read: validates a payload of the route.
 
     Returns:
-        None if the type does not say enough: `read` refuses what was made from it.
+        None if no valid example can be made: `read` refuses it.
     """
     name = [*inspect.signature(function).parameters][1]
     try:
@@ -56,10 +56,10 @@ def example_of(kind: Any, around: tuple[Any, ...] = ()) -> Any:
 
     Args:
         kind: the type.
-        around: the structures that hold it; a list of one of them is empty.
+        around: the enclosing structures; a list of one of them is empty.
 
     Raises:
-        _EndlessError: it is one of those.
+        _EndlessError: the type is one of the enclosing structures.
     """
     if kind in around:
         raise _EndlessError
@@ -79,7 +79,7 @@ def example_of(kind: Any, around: tuple[Any, ...] = ()) -> Any:
 
 
 def _or_empty(choices: Sequence[Any], make: Callable[[Any], Any], empty: Any) -> Any:
-    """Return what is made of the first choice that is not endless."""
+    """Return an example of the first choice that has an end."""
     for choice in choices:
         with contextlib.suppress(_EndlessError):
             return make(choice)
@@ -87,7 +87,7 @@ def _or_empty(choices: Sequence[Any], make: Callable[[Any], Any], empty: Any) ->
 
 
 def _structure(kind: Any, around: tuple[Any, ...]) -> dict[str, Any]:
-    """Return an object with the required members; with all of them if none is required."""
+    """Return an object with the required members, or with all members if none is required."""
     hints = typing.get_type_hints(kind)
     names = [*hints]
     required: Collection[str] = getattr(kind, "__required_keys__", ())
@@ -101,14 +101,14 @@ def _structure(kind: Any, around: tuple[Any, ...]) -> dict[str, Any]:
 
 
 class Schemas:
-    """Examples of a JSON schema, as pydantic makes one of a model."""
+    """Examples for the JSON schema of a pydantic model."""
 
     def __init__(self, schema: Mapping[str, Any]) -> None:
         self._schema = schema
         self._known = schema.get("$defs", {})
 
     def example(self) -> Any:
-        """Return a value that the schema allows, as far as it is followed here."""
+        """Return an example; it may be invalid, because some keywords are ignored."""
         return self._of(self._schema, ())
 
     def _of(self, schema: Mapping[str, Any], around: tuple[str, ...]) -> Any:

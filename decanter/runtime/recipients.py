@@ -1,11 +1,14 @@
 """Recipients: the part of a connection's row that a broadcast needs."""
 
+import re
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any, NamedTuple, Protocol
 
 BEGINNING = ""
 """The cursor before the first connection."""
+
+_SEGMENT = re.compile(r"(\d+)/(\d+):(.*)", re.DOTALL)  # a connection id has no colon
 
 MAX_AGE_MS = (2 * 60 + 10) * 60 * 1000
 """API Gateway closes a connection after two hours, so older rows are stale."""
@@ -18,15 +21,56 @@ class Recipient(NamedTuple):
     """One connection.
 
     Attributes:
-        connection_id: as API Gateway assigned it.
-        connected_at: epoch milliseconds; 0 if the row lacks it.
-        identity_expires_at: when the client's identity expires, epoch seconds; 0 if the row lacks
-            it.
+        connection_id: the id that API Gateway assigned.
+        connected_at: epoch milliseconds; 0 if the row has no valid time.
+        identity_expires_at: when the client's identity expires, epoch seconds; 0 if the row has no
+            valid number.
+        stored: a damaged `connected_at` as DynamoDB stores it, such as `{"S": "yesterday"}`; None
+            if the row is good.
     """
 
     connection_id: str
     connected_at: int
     identity_expires_at: int = 0
+    stored: Mapping[str, Any] | None = None
+
+
+class Place(NamedTuple):
+    """The place that a cursor names: `ID` in the whole table, `0/4:ID` in a part of it.
+
+    DynamoDB reads a table in segments that several functions can read at the same time.
+
+    Attributes:
+        after: a connection id, or `BEGINNING`.
+        segment: the number of the segment; the first is 0.
+        segments: the number of segments; 1 for the whole table.
+    """
+
+    after: str
+    segment: int = 0
+    segments: int = 1
+
+    @classmethod
+    def of(cls, cursor: str) -> "Place":
+        """Return the place of a cursor."""
+        match = _SEGMENT.fullmatch(cursor)
+        return cls(match[3], int(match[1]), int(match[2])) if match else cls(cursor)
+
+    @property
+    def prefix(self) -> str:
+        """The part of a cursor before the connection id."""
+        return f"{self.segment}/{self.segments}:" if self.segments > 1 else ""
+
+    def then(self, last: str | None) -> str | None:
+        """Return the cursor after a page: of this segment, or of the next one; or None.
+
+        Args:
+            last: the connection id where the page ended; None at the segment's end.
+        """
+        if last is not None:
+            return self.prefix + last
+        following = self.segment + 1
+        return f"{following}/{self.segments}:" if following < self.segments else None
 
 
 class Removed:
@@ -36,7 +80,7 @@ class Removed:
         read: reads the attributes from the row; called on first use.
 
     Attributes:
-        connection_id: as API Gateway assigned it.
+        connection_id: the id that API Gateway assigned.
         connected_at: epoch milliseconds; 0 if the row lacks it.
     """
 
@@ -58,7 +102,7 @@ class Page(NamedTuple):
 
     Attributes:
         recipients: the connections that can still be open.
-        last: the connection id after which the next page begins; None at the table's end.
+        last: the cursor after which the next page begins; None at the table's end.
     """
 
     recipients: list[Recipient]
@@ -70,7 +114,7 @@ class Count(NamedTuple):
 
     Attributes:
         recipients: the number of connections that can still be open.
-        last: the connection id after which the next part begins; None at the table's end.
+        last: the cursor after which the next part begins; None at the table's end.
     """
 
     recipients: int
@@ -115,10 +159,10 @@ class Connections(Protocol):
         ...
 
     def page(self, after: str, now_ms: int, limit: int | None = None) -> Page:
-        """Read the next part of the table after a connection id, or from `BEGINNING`.
+        """Read the next part of the table after a cursor, or from `BEGINNING`.
 
         Args:
-            after: the connection id, or `BEGINNING`.
+            after: the cursor (`Place`), or `BEGINNING`.
             now_ms: epoch milliseconds; decides which rows are stale.
             limit: maximum number of rows; None for DynamoDB's own limit of 1 MB.
         """

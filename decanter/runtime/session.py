@@ -1,8 +1,10 @@
 """One botocore session and one TLS context for each process.
 
-Each further one would read AWS's service models or the certificates again, at each cold start.
+Each further session would read AWS's service models again at each cold start, and each further
+context the certificates.
 """
 
+import os
 import ssl
 from contextlib import suppress
 from functools import cache
@@ -17,8 +19,11 @@ def session() -> botocore.session.Session:
     return botocore.session.Session()
 
 
+os.register_at_fork(after_in_child=session.cache_clear)
+
+
 class SharedContext(ssl.SSLContext):
-    """A context that always verifies every peer and its host name, whatever its users set.
+    """A context that always verifies every peer and its host name, even if its users disable that.
 
     Args:
         authorities: the file of trusted certificate authorities.
@@ -34,7 +39,7 @@ class SharedContext(ssl.SSLContext):
         self.set_alpn_protocols(["http/1.1"])
 
     def load_verify_locations(self, cafile: Any = None, *others: Any, **more: Any) -> None:
-        """Trust further authorities. Those already trusted are not read again."""
+        """Trust further authorities. Authorities that are already trusted are not read again."""
         if cafile != self._read or others != (None,) * len(others) or more:
             super().load_verify_locations(cafile, *others, **more)
 

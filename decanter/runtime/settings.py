@@ -5,12 +5,15 @@ DECANTER_MANAGEMENT_ENDPOINT              http(s) URL with the stage     from th
 AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI  http(s) URL with the stage     from the event
 AWS_REGION, else AWS_DEFAULT_REGION       a region                       Lambda sets both
 DECANTER_TRANSPORT                        fast or botocore               fast
-DECANTER_CONCURRENCY                      posts at once, 1 to 512        512; botocore: 32
+DECANTER_CONCURRENCY                      parallel posts, 1 to 512       512; botocore: 32
 DECANTER_POSTS_PER_SECOND                 1 to 1,000,000                 8000
 DECANTER_POST_TIMEOUT_SECONDS             0.1 to 29                      2.5
 DECANTER_DEADLINE_SECONDS                 0.1 to 900, without a context  25
 DECANTER_MAX_BROADCAST_BYTES              1 to 131,072                   131,072
 DECANTER_METRICS_NAMESPACE                CloudWatch's, such as Decanter no metrics
+DECANTER_QUEUE_URL                        http(s) URL of the queue       no queue
+DECANTER_DEAD_LETTER_QUEUE_URL            http(s) URL                    SQS moves messages
+DECANTER_INLINE_RECIPIENTS                0 to 1,000,000, with a queue   5000
 DECANTER_SWEEP_MINUTES                    1 to 120, when app.py loads    no sweep
 DECANTER_SWEEP_PER_SECOND                 connections, 1 to 1,000        100
 """
@@ -18,7 +21,7 @@ DECANTER_SWEEP_PER_SECOND                 connections, 1 to 1,000        100
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from decanter.runtime.errors import SettingError
@@ -49,6 +52,12 @@ class Settings:
         metrics_namespace: CloudWatch's namespace for broadcast metrics; None: no metrics.
         sweep_per_second: the connections that a sweep checks in one second. It is low because
             broadcasts share the same quota.
+        queue_url: the URL of the router's queue.
+        dead_letter_queue_url: the URL of its dead-letter queue, for the recipients that no retry
+            has reached; None: SQS moves their item there.
+        inline_recipients: with a queue, a broadcast posts to this many connections itself.
+        starts_empty: True if the fast transport saves no tokens before its first post: then the
+            functions that follow each other keep one rate. The environment does not set it.
     """
 
     management_endpoint: str | None = None
@@ -61,6 +70,10 @@ class Settings:
     max_broadcast_bytes: int = MAX_MESSAGE_BYTES
     metrics_namespace: str | None = None
     sweep_per_second: int = 100
+    queue_url: str | None = None
+    dead_letter_queue_url: str | None = None
+    inline_recipients: int = 5000
+    starts_empty: bool = False
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> "Settings":
@@ -95,10 +108,22 @@ class Settings:
                 or cls.max_broadcast_bytes
             ),
             metrics_namespace=environ.get("DECANTER_METRICS_NAMESPACE") or None,
+            **_queue(environ),
             sweep_per_second=(
                 number(environ, "DECANTER_SWEEP_PER_SECOND", int, 1, 1000) or cls.sweep_per_second
             ),
         )
+
+
+def _queue(environ: Mapping[str, str]) -> dict[str, Any]:
+    """Return the settings of the queue. 0 recipients are a number, and not the default."""
+    remedy = "the queue's URL; `decanter package` sets it for an app with a Queue"
+    most = number(environ, "DECANTER_INLINE_RECIPIENTS", int, 0, 1_000_000)
+    return {
+        "queue_url": url_of(environ, "DECANTER_QUEUE_URL", remedy),
+        "dead_letter_queue_url": url_of(environ, "DECANTER_DEAD_LETTER_QUEUE_URL", remedy),
+        **({} if most is None else {"inline_recipients": most}),
+    }
 
 
 def sweep_minutes(environ: Mapping[str, str]) -> int | None:
@@ -130,8 +155,8 @@ def table_name(environ: Mapping[str, str], variable: str) -> str:
     raise SettingError(
         variable,
         None,
-        "name the table in .chalice/config.json (environment_variables); the connection table "
-        "is made by `decanter table create --stage dev`, others by .chalice/overrides.json",
+        "name the table in .chalice/config.json (environment_variables); `decanter table create "
+        "--stage dev` makes the declared tables",
     )
 
 

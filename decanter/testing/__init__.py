@@ -18,7 +18,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from decanter.extras import missing_extra
-from decanter.testing.gc_paused import gc_paused
+from decanter.gc_paused import gc_paused
 
 if TYPE_CHECKING:
     from decanter.testing.block import aws_allowed
@@ -50,7 +50,7 @@ _MODULES = {"WebSocket": "client", "WebSocketClient": "client", "aws_allowed": "
 
 
 def __getattr__(name: str) -> Any:
-    """Load a name at its first use: pytest loads the plugin also in projects that do not use it."""
+    """Load a name at its first use: pytest loads the plugin even in projects that do not use it."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     module = _MODULES.get(name) or ("events" if name.endswith("_event") else "errors")

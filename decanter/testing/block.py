@@ -9,22 +9,20 @@ uvloop, AWS's Common Runtime).
 """
 
 import os
-import re
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from fnmatch import fnmatchcase
 from functools import cache
 from typing import Any
 
+from decanter.aws_hosts import AWS_DOMAINS, REACHING, is_aws, normal, reached
 from decanter.testing.environ import environment
 from decanter.testing.errors import CallRefused
-from decanter.testing.hosts import AWS_DOMAINS, is_aws, normal
 
 # With a proxy, the block would not see the hosts of the calls.
 _NO_PROXY = ("localhost", "127.0.0.1", "::1", *(f".{domain}" for domain in AWS_DOMAINS))
-_PROXIED = re.compile(rb"[A-Z]+ https?://(?:[^/@\s]*@)?(\[[^\]\s]*\]|[^:/?\s]+)")
 
 
 class Block:
@@ -76,7 +74,7 @@ class Block:
                 self._set_variables()
 
     def _set_variables(self) -> None:
-        """Disable proxies for AWS and this machine while the block is on."""
+        """Disable proxies for AWS and this machine while calls are blocked."""
         self._variables.close()
         if self.is_on:
             self._variables.enter_context(environment(_without_proxy()))
@@ -107,47 +105,17 @@ def _without_proxy() -> dict[str, str]:
     return {"no_proxy": hosts, "NO_PROXY": hosts}
 
 
-def _looked_up(arguments: tuple[Any, ...]) -> list[Any]:
-    return [arguments[0]]
-
-
-def _connected(arguments: tuple[Any, ...]) -> list[Any]:
-    address = arguments[1]
-    return [*address[:1]] if isinstance(address, tuple) else []
-
-
-def _requested(arguments: tuple[Any, ...]) -> list[Any]:
-    """Return a request's hosts: it can use an open connection or a proxy."""
-    connection, data = arguments
-    proxied = _PROXIED.match(data) if isinstance(data, bytes) else None
-    hosts = [connection.host, getattr(connection, "_tunnel_host", None)]
-    return [*hosts, proxied[1]] if proxied else hosts
-
-
-_HOSTS: dict[str, Callable[[tuple[Any, ...]], list[Any]]] = {
-    "socket.getaddrinfo": _looked_up,
-    "socket.gethostbyname": _looked_up,
-    "socket.connect": _connected,
-    "socket.sendto": _connected,
-    "socket.sendmsg": _connected,
-    "http.client.send": _requested,
-}
-"""Python's audit events → the hosts that the audited call would reach."""
-
-
 def check_event(event: str, arguments: tuple[Any, ...], block: Block = BLOCK) -> None:
     """Refuse a connection to AWS.
 
     Raises:
         CallRefused: the block is on and does not allow the host.
     """
-    hosts_of = _HOSTS.get(event)
-    if hosts_of is None or not block.is_on:
+    if event not in REACHING or not block.is_on:
         return
-    for host in hosts_of(arguments):
-        named = isinstance(host, str | bytes | bytearray)
-        if named and is_aws(host) and not block.allows(host):
-            raise CallRefused("A connection", normal(host))
+    for host in reached(event, arguments):
+        if is_aws(host) and not block.allows(host):
+            raise CallRefused("A connection", host)
 
 
 @cache

@@ -1,38 +1,46 @@
 """API Gateway and Lambda for a test: connect clients to an app that the test imports."""
 
 import json
-import logging
 import threading
-import uuid
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
+from functools import cached_property
+from math import inf
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from decanter.gateway import management
 from decanter.gateway.events import EventMaker
+from decanter.gateway.guard import ENFORCE, MODES
 from decanter.gateway.model import (
     MAX_FRAME_BYTES,
     MAX_MESSAGE_BYTES,
     Connection,
     Invocation,
+    Limits,
     Refuse,
 )
 from decanter.gateway.responses import Response
-from decanter.gateway.results import Failure, Outcome, Returned
+from decanter.gateway.results import Outcome, Returned
 from decanter.gateway.rules import Gateway
-from decanter.local.functions.worker import LambdaContext
+from decanter.local.rights import Rights
+from decanter.testing import running
+from decanter.testing.clock import Clock
 from decanter.testing.deployment import Deployment
-from decanter.testing.dynamodb import call_dynamodb
-from decanter.testing.environ import DROPPED, REGION, environment, local
-from decanter.testing.errors import ConnectionClosed, ConnectRefused, NoFrame, UnreadFrames
+from decanter.testing.dynamodb import call_dynamodb, expire
+from decanter.testing.environ import DROPPED, environment, local
+from decanter.testing.errors import ConnectionClosed, ConnectRefused, NoFrame, report
 from decanter.testing.events import Headers, Query, handshake
+from decanter.testing.functions import Functions
+from decanter.testing.inbox import Inbox
 from decanter.testing.loopback import dynamodb_netloc, management_server
+from decanter.testing.queues import Queues
 from decanter.testing.redirect import redirected
 
-logger = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from decanter.testing.chalice_client import Events, HTTPClient
 
 NOT_TEXT = 1003
 TOO_LARGE = 1009
@@ -96,11 +104,12 @@ class WebSocket:
             NoFrame: there is no frame. None will come later, because every handler has run.
             ConnectionClosed: there is no frame, and the connection is closed.
         """
+        __tracebackhide__ = True
         self._client.run_pending()
         if self.inbox.frames:
             return self.inbox.frames.popleft()
         self._check_open()
-        raise NoFrame(self.name, self._client.raised)
+        raise NoFrame(self.name, self._client.raised) from self._client.last_error
 
     def receive_json(self) -> Any:
         """Return the next frame's JSON value.
@@ -115,52 +124,27 @@ class WebSocket:
         self.inbox.close(code, reason)
         self._client.run_pending()
 
+    def vanish(self) -> None:
+        """End the connection without a disconnect event: API Gateway may not send one."""
+        self._client.vanished(self)
+
     def _check_open(self) -> None:
+        __tracebackhide__ = True
         if self.closed is not None:
             raise ConnectionClosed(self.name, *self.closed)
 
 
-class Inbox:
-    """The `Outlet` of a client: it keeps the gateway's frames until the test receives them.
-
-    Args:
-        on_close: called once, with code and reason, after either side closes.
-    """
-
-    is_clogged = False
-
-    def __init__(self, on_close: Callable[[int, str], None]) -> None:
-        self.frames: deque[str] = deque()
-        self.closed: tuple[int, str] | None = None
-        self._on_close = on_close
-
-    def send(self, data: bytes) -> bool:
-        """Keep a frame. False if the connection is closed."""
-        if self.closed is None:
-            self.frames.append(data.decode())
-        return self.closed is None
-
-    def close(self, code: int, reason: str) -> None:
-        """Close the connection. Only the first close counts."""
-        if self.closed is None:
-            self.closed = (code, reason)
-            self._on_close(code, reason)
-
-    def abort(self) -> None:
-        """Close the connection without a close frame: 1006."""
-        self.close(1006, "")
-
-
 class WebSocketClient:
-    """Runs the WebSocket handlers of a Chalice app. It is a context manager for one test.
+    """Runs the functions of a Chalice app. It is a context manager for one test.
 
     While it is open:
 
-    - The stage's environment variables are set.
+    - The stage's environment variables are set. Each function gets its own.
     - The tables of the project's merge template, or of the app's models, exist. They start empty.
-    - This process answers AWS clients' calls to @connections and DynamoDB. No other call to AWS
-      leaves this machine.
-    - Handlers run in the test's thread, one at a time.
+    - The SQS queues of the template and of the app's functions exist. They start empty.
+    - This process answers AWS clients' calls to @connections, DynamoDB and, for an app with
+      queues, SQS. No other call to AWS leaves this machine.
+    - Functions run in the test's thread, one at a time.
 
     At the end, the tables are deleted, and open connections end without a disconnect event.
 
@@ -168,22 +152,62 @@ class WebSocketClient:
         app: the Chalice object.
         stage_name: the stage in `.chalice/config.json`.
         project_dir: the Chalice project; by default, the folder of the app's module.
+        strict: True to raise an exception in `errors` at the end if no client got an answer about
+            it, such as that of a disconnect handler.
+        iam: `enforce` refuses calls to DynamoDB and @connections that the role of the running
+            function does not allow, `warn` only logs them, `off` does not check them.
+
+    Attributes:
+        app: the Chalice object.
+        clock: the time of API Gateway, DynamoDB and the framework.
+        errors: the exceptions of the app's functions, in order.
     """
 
     def __init__(
-        self, app: Any, stage_name: str = "dev", project_dir: str | Path | None = None
+        self,
+        app: Any,
+        stage_name: str = "dev",
+        project_dir: str | Path | None = None,
+        *,
+        strict: bool = False,
+        iam: str = ENFORCE,
     ) -> None:
+        if iam not in MODES:
+            raise ValueError(f"iam is one of {', '.join(MODES)}, not {iam!r}")
         self.app = app
-        self.raised = ""
+        self._strict = strict
+        self.clock = Clock(self._act)
         folder = None if project_dir is None else Path(project_dir)
-        self._deployed = Deployment.of(app, stage_name, folder)
+        deployed = self._deployed = Deployment.of(app, stage_name, folder)
+        self._rights = Rights(iam, deployed.stack, running.log, lambda _: self._functions.event)
+        self._rights.deploy(self._deployed.roles, self._deployed.grants)
+        self._functions = Functions(self._deployed, self._rights)
+        netloc = management_server().netloc
+        self._queues = Queues(self._deployed, self._functions, self.clock, netloc)
+        self._exceptions = self._functions.exceptions
+        self.errors = self._exceptions.all
+        self._unseen: list[BaseException] = []
         self._lock = threading.RLock()
         self._websockets: list[WebSocket] = []
         self._ended: deque[tuple[WebSocket, int, str]] = deque()
         self._open = ExitStack()
         self._variables: dict[str, str] = {}
-        api = self._deployed.api
-        self._gateway = Gateway(api, EventMaker(api.stage, management_server().netloc))
+        api, time = self._deployed.api, self.clock.time
+        events = EventMaker(api.stage, netloc, time)
+        # Clients always read, so none of them stalls.
+        limits = Limits(stalled_seconds=inf)
+        self._gateway = Gateway(api, events, limits, time, self.clock.monotonic)
+
+    @property
+    def last_error(self) -> BaseException | None:
+        """The exception of the last event; None if it raised none."""
+        return self._exceptions.last
+
+    @property
+    def raised(self) -> str:
+        """The exception of the last event as text, or ""."""
+        error = self.last_error
+        return "" if error is None else f"{type(error).__name__}: {error}"
 
     def connect(
         self,
@@ -195,17 +219,15 @@ class WebSocketClient:
         """Connect a client. When this returns, the connect handler has run.
 
         Args:
-            query: as text, or as a mapping from a name to one or more values.
+            query: the query string, as text or as a mapping from a name to one or more values.
             headers: sent in addition to the headers of every client.
-            subprotocols: the client's offer.
+            subprotocols: the subprotocols that the client offers.
 
         Raises:
             ConnectRefused: the connection is refused; the error has the client's HTTP status.
         """
-        if not self._variables:
-            raise RuntimeError(
-                "the WebSocketClient is not open: use `with WebSocketClient(app) as client:`"
-            )
+        __tracebackhide__ = True
+        self._check_open()
         self.run_pending()
         gateway = self._gateway
         shake = handshake(query, headers, subprotocols, gateway.events.domain_name)
@@ -214,27 +236,88 @@ class WebSocketClient:
         name = f"client {len(self._websockets) + 1} ({connection.id}"
         websocket = WebSocket(self, connection, f"{name}{f', ?{shake.query}' * bool(shake.query)})")
         connection.outlet = websocket.inbox
-        outcome = self._run(invocation) if invocation else Returned({"statusCode": 200})
+        default = Returned({"statusCode": 200})
+        outcome = self._run(invocation, websocket) if invocation else default
         with self._lock:
             decision = gateway.connected(connection, invocation, outcome)
         if isinstance(decision, Refuse):
-            raise ConnectRefused(decision.status, decision.body, self.raised)
+            refused = ConnectRefused(decision.status, decision.body, self.raised)
+            raise refused from self.last_error
         websocket.subprotocol = decision.subprotocol
         self._websockets.append(websocket)
         return websocket
+
+    def invoke(self, name: str, event: Any = None) -> Any:
+        """Run a function and return its result.
+
+        Args:
+            name: its name in the configuration, such as a schedule's or a queue's function, or a
+                WebSocket handler's name.
+            event: a JSON value; by default, an example of its source's events.
+
+        Raises:
+            LookupError: the app has no such function.
+            Exception: the exception of the function.
+        """
+        __tracebackhide__ = True
+        self._check_open()
+        self.run_pending()
+        function = self._deployed.function(name)
+        given = self.events.example(name) if event is None else event
+        value = self._functions.call(function.name, given)
+        self.run_pending()
+        return value
+
+    def drain(self) -> int:
+        """Run the functions of queues until no message is visible; return the number of events.
+
+        An exception is in `errors`. Its messages are visible after their visibility timeout.
+        """
+        self._check_open()
+        self.run_pending()
+        before = len(self.errors)
+        count = self._queues.drain()
+        self._unseen += self.errors[before:]
+        self.run_pending()
+        return count
+
+    @cached_property
+    def http(self) -> "HTTPClient":
+        """Chalice's test client of the HTTP routes: `get(path)`, `post(path, body=)` and others.
+
+        A route with `IAMAuthorizer` needs AWS's signature: `http.signed.get(path)`.
+        """
+        from decanter.testing.chalice_client import http_client
+
+        self._check_open()
+        return http_client(self.app, self._deployed, self._functions)
+
+    @cached_property
+    def events(self) -> "Events":
+        """Builders of events, for `invoke`."""
+        from decanter.testing.chalice_client import Events
+
+        return Events(self.app, self._deployed, self.clock)
 
     def message(self, websocket: WebSocket, text: str) -> None:
         """Run the handler of a message. Called by `WebSocket.send`."""
         with self._lock:
             invocation = self._gateway.message(websocket.connection, text)
         if invocation is not None:
-            outcome = self._run(invocation)
+            outcome = self._run(invocation, websocket)
             with self._lock:
                 self._gateway.answered(websocket.connection, invocation, outcome)
 
     def ended(self, websocket: WebSocket, code: int, reason: str) -> None:
         """Record that a connection is closed. `run_pending` runs its disconnect handler."""
         self._ended.append((websocket, code, reason))
+
+    def vanished(self, websocket: WebSocket) -> None:
+        """End a connection without a disconnect event. Called by `WebSocket.vanish`."""
+        self.run_pending()
+        websocket.inbox.vanish()
+        with self._lock:
+            self._gateway.forget(websocket.connection)
 
     def run_pending(self) -> None:
         """Run the disconnect handlers of closed connections."""
@@ -243,18 +326,25 @@ class WebSocketClient:
             with self._lock:
                 invocation = self._gateway.closed(websocket.connection, code, reason)
             if invocation is not None:
-                self._run(invocation)
+                self._run(invocation, websocket)
 
     def __enter__(self) -> Self:
         server = management_server()
         dynamodb = dynamodb_netloc() if self._deployed.tables else None
-        management_endpoint = f"http://{server.netloc}/{self._deployed.api.stage}"
-        self._variables = local(management_endpoint, dynamodb and f"http://{dynamodb}")
+        url, stage = f"http://{server.netloc}", self._deployed.api.stage
+        sqs = self._queues.answer if self._deployed.queues.queues else None
+        database = dynamodb and f"http://{dynamodb}"
+        queues = self._deployed.queue_variables(url)
+        self._variables = local(f"{url}/{stage}", database, sqs and url) | queues
+        self._functions.variables = self._variables
         with self._open as opening:
-            opening.enter_context(redirected(server.netloc, dynamodb))
+            opening.enter_context(redirected(server.netloc, dynamodb, sqs))
             opening.enter_context(
                 environment(self._deployed.environment | self._variables, DROPPED)
             )
+            opening.enter_context(self._deployed.completed(self._functions.environment))
+            opening.callback(self.clock.reset)
+            opening.enter_context(self._exceptions.listening(self.app))
             for table in self._deployed.tables:
                 call_dynamodb("CreateTable", **table.arguments)
                 opening.callback(call_dynamodb, "DeleteTable", TableName=table.name)
@@ -269,13 +359,28 @@ class WebSocketClient:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        __tracebackhide__ = True
         with self._open:
             unread = {each.name: each.unread for each in self._websockets if each.unread}
             self._variables = {}
-        if unread and error is None:
-            raise UnreadFrames(unread)
-        if unread and error is not None:
-            error.add_note(str(UnreadFrames(unread)))
+        unseen = [each for each in self._unseen if self._strict and each in self.errors]
+        report(error, unseen, unread, self.errors)
+
+    def _check_open(self) -> None:
+        if not self._variables:
+            raise RuntimeError(
+                "the WebSocketClient is not open: use `with WebSocketClient(app) as client:`"
+            )
+
+    def _act(self) -> float:
+        """Do what is due now. Return the seconds until something else may be due."""
+        self._check_open()
+        with self._lock:
+            seconds = self._gateway.sweep()
+        self.run_pending()
+        for table in self._deployed.tables:
+            expire(table, self.clock.time())
+        return seconds
 
     def _answer(self, method: str, path: str, authorization: str, body: bytes) -> Response | None:
         """Answer a call to @connections. None if it is for another stage."""
@@ -283,29 +388,13 @@ class WebSocketClient:
         if connection_id is None:
             return None
         with self._lock:
-            return management.answer(self._gateway, method, path, authorization, body)
+            rule = running.connections_rule()
+            return management.answer(self._gateway, method, path, authorization, body, rule)
 
-    def _run(self, invocation: Invocation) -> Outcome:
-        """Run a handler through Chalice's wrapper. As in Lambda, the result must be JSON."""
-        function = invocation.function
-        name = self._deployed.handlers.get(function)
-        if name is None:  # the template routes to a function that the app does not have
-            return Failure.RAISED
-        self.raised = ""
-        with environment({**self._deployed.environments[function], **self._variables}):
-            try:
-                value = self.app.handler_map[name](invocation.event, self._context(function))
-                return Returned(json.loads(json.dumps(value)))
-            except Exception as error:
-                self.raised = f"{type(error).__name__}: {error}"
-                logger.exception("%s raised", name)
-                return Failure.RAISED
-
-    def _context(self, function: str) -> LambdaContext:
-        return LambdaContext(
-            {
-                "request_id": str(uuid.uuid4()),
-                "function_arn": f"arn:aws:lambda:{REGION}:123456789012:function:{function}",
-                "timeout_ms": self._deployed.timeouts[function] * 1000,
-            }
-        )
+    def _run(self, invocation: Invocation, websocket: WebSocket) -> Outcome:
+        """Run the function of a client's event. A closed client gets no answer."""
+        before = len(self.errors)
+        outcome = self._functions.run(invocation)
+        if websocket.closed is not None:
+            self._unseen += self.errors[before:]
+        return outcome

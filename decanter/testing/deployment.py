@@ -1,24 +1,41 @@
 """The API, the tables and the variables that a deployment of an imported app would have."""
 
 import inspect
+import logging
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Self
 
+from decanter.errors import ProjectError
 from decanter.gateway.events import API_ID
 from decanter.gateway.model import Api
 from decanter.local.deployment import additions, api_of
 from decanter.project import app_process as inside
 from decanter.project.config import Project
-from decanter.project.declaration import Declaration
+from decanter.project.declaration import Declaration, LambdaFunction
+from decanter.project.declared_queue import QueueDeclaration
 from decanter.project.framework import framework_in_use
+from decanter.project.grants import Grants
+from decanter.project.queues import Queues
+from decanter.project.roles import Role, roles
+from decanter.project.secrets import unresolved
+from decanter.project.stack import Stack
 from decanter.project.tables import Table
 from decanter.project.template import Template
+from decanter.testing.chalice_config import completed
+from decanter.testing.environ import REGION
 
 STAGE = "api"
+
+logger = logging.getLogger(__name__)
+
+Handler = Callable[[Any, Any], Any]
+"""Takes an event and a context."""
 
 
 @dataclass(frozen=True)
@@ -26,18 +43,38 @@ class Deployment:
     """An app at one stage of its project.
 
     Attributes:
-        api: the routes.
-        handlers: a function's configuration key → the handler's name in Chalice.
+        api: the routes of its WebSocket API.
+        functions: its Lambda functions, by their configuration keys.
+        handlers: a function's configuration key → the object that Lambda calls.
+        names: a WebSocket handler's name in Chalice → its function's configuration key.
         tables: the tables that its template or its models declare.
         environments: a function's configuration key → its environment variables.
         timeouts: a function's configuration key → its timeout in seconds.
+        stack: the stack that its events name.
+        project: its project; None if it has none.
+        roles: a function's configuration key → its role.
+        grants: writes the grants of missing rights.
+        queues: the SQS queues of its template and its functions.
+        queue: the queue of its routers; None if they have none.
     """
 
     api: Api
-    handlers: Mapping[str, str]
+    functions: Mapping[str, LambdaFunction]
+    handlers: Mapping[str, Handler]
+    names: Mapping[str, str]
     tables: list[Table]
     environments: Mapping[str, Mapping[str, str]]
     timeouts: Mapping[str, float]
+    stack: Stack
+    project: Project | None
+    roles: Mapping[str, Role]
+    grants: Grants
+    queues: Queues
+    queue: QueueDeclaration | None
+
+    def __post_init__(self) -> None:
+        for warning in unresolved(self.environments.values(), remedy=False):
+            logger.warning(warning)
 
     @classmethod
     def of(cls, app: Any, stage: str, project_dir: Path | None) -> Self:
@@ -46,82 +83,163 @@ class Deployment:
         Args:
             app: the Chalice object.
             stage: the stage in the project's configuration; not used without a project.
-            project_dir: the project; by default, the folder of the file with the app's handlers, if
-                it has a configuration.
+            project_dir: the project; by default, the folder of the app's file, if it is one.
 
         Raises:
             ProjectError: the project is invalid.
         """
         module = module_of(app)
-        declared = Declaration.from_json(inside.declaration(module, app))
+        declared = declaration_of(app, module)
         project = find_project(module, stage, project_dir)
-        if project:
-            framework_in_use(project.directory, declared.framework)
+        _check_framework(project, declared)
         template = project.template(api_id=API_ID) if project else None
-        api = api_of(project.api_stage if project else STAGE, declared, *additions(template))
-        tables = _tables(declared, project, template)
-        named = {} if project else _names(declared)
+        api_stage = deployed.api_stage if (deployed := template or project) else STAGE
+        stack = Stack(declared.app_name, stage, REGION, api_id=API_ID, api_stage=api_stage)
+        named = project.table_variables(declared, template) if project else {}
+        names = {it.environment: it.local_name(stack.name, ()) for it in declared.tables}
+        environments = {
+            each: _environment(each, project, template) | named.get(each, names)
+            for each in declared.lambdas
+        }
+        timeouts = {f: project.timeout(f) if project else 60.0 for f in declared.lambdas}
         return cls(
-            api,
-            {each.function: each.name for each in declared.websocket.values()},
-            tables,
-            {f: named | _environment(f, project, template) for f in declared.functions},
-            {f: project.timeout(f) if project else 60 for f in declared.functions},
+            api_of(api_stage, declared, *additions(template)),
+            declared.lambdas,
+            handlers_of(app, module, project),
+            {each.name: each.function for each in declared.websocket.values()},
+            project.tables(declared, template) if project else _tables(declared, names),
+            environments,
+            timeouts,
+            stack,
+            project,
+            roles(project, declared, template, stack, environments),
+            Grants.of(declared, environments.values(), stack, project, template),
+            Queues.of(declared, template, stack, timeouts.__getitem__),
+            declared.queue and declared.queue.in_stack(stack.name),
         )
 
     @property
     def environment(self) -> dict[str, str]:
         """The variables of all functions. A function's own values are set while it runs."""
         merged: dict[str, str] = {}
-        for variables in self.environments.values():
+        for _, variables in sorted(self.environments.items()):
             merged |= variables
         return merged
 
+    def queue_variables(self, endpoint: str) -> dict[str, str]:
+        """Return the variables with the URLs of the routers' queue, at the endpoint of SQS."""
+        url_of = partial(self.stack.queue_url, endpoint=endpoint)
+        return self.queue.variables(url_of) if self.queue else {}
+
+    def function(self, name: str) -> LambdaFunction:
+        """Return a function by its configuration key, or by a WebSocket handler's name in Chalice.
+
+        Raises:
+            LookupError: there is none.
+        """
+        found = self.functions.get(name) or self.functions.get(self.names.get(name, ""))
+        if found is None:
+            known = ", ".join(self.functions) or "none"
+            raise LookupError(f"the app has no function {name!r}; its functions: {known}")
+        return found
+
+    @contextmanager
+    def completed(self, environment: Callable[[str], Mapping[str, str]]) -> Iterator[None]:
+        """Give Chalice's test client the environment of each function of the project."""
+        if self.project is None:
+            yield
+            return
+        keys = {**self.names, **{key: key for key in self.functions}}
+        names = {name: environment(key) for name, key in keys.items()}
+        with completed(self.project, names):
+            yield
+
+
+def _check_framework(project: Project | None, declared: Declaration) -> None:
+    if project:
+        framework_in_use(project.directory, declared.framework)
+
+
+def declaration_of(app: Any, module: ModuleType) -> Declaration:
+    """Return the declarations of an app that this process has imported.
+
+    Raises:
+        ProjectError: one is invalid.
+    """
+    try:
+        return Declaration.from_json(inside.declaration(module, app, is_alone=False))
+    except inside.LoadError as error:
+        raise ProjectError(error.message, detail=error.detail) from error
+
+
+def handlers_of(app: Any, module: ModuleType, project: Project | None) -> dict[str, Handler]:
+    """Return the object that Lambda calls for each function of the app.
+
+    The handler strings of an app that is not in a project's app.py, such as one in a test, name no
+    module. Its functions are those that it registers.
+    """
+    file = _file(module)
+    is_packaged = project and file and file.resolve() == project.directory / "app.py"
+    return {
+        each.name: _found(each.handler, module) if is_packaged else registered(app, each)
+        for each in inside.handlers.registered(app)
+    }
+
+
+def _found(handler_string: str, module: ModuleType) -> Handler:
+    """Return a function that finds its handler when it is called, as Lambda does."""
+
+    def handler(event: Any, context: Any) -> Any:
+        return inside.handlers.find(handler_string, module)(event, context)
+
+    return handler
+
+
+def registered(app: Any, function: Any) -> Handler:
+    """Return Chalice's wrapper of a function, whatever the function's name in its module."""
+    handler: Handler = app.handler_map.get(function.label, app)
+    if function.kind == "websocket" and inside.handlers.inner(handler) is not function.function:
+        # Another handler has the same name=. Chalice keeps the last one.
+        handler = app._wrap_handler("on_ws_message", function.label, function.function)
+    return handler
+
 
 def module_of(app: Any) -> ModuleType:
-    """Return the module of the app's handlers."""
+    """Return the module that has the app: a project's app.py, or the module of its handlers."""
+    for module in [*sys.modules.values()]:
+        if getattr(module, "__dict__", {}).get("app") is app:
+            file = _file(module)
+            if file is not None and file.name == "app.py":
+                return module
     for handler in app.websocket_handlers.values():
         function = inspect.unwrap(handler.handler_function)
-        if module := sys.modules.get(function.__module__):
-            return module
+        if function.__module__ in sys.modules:
+            return sys.modules[function.__module__]
     return ModuleType("app")
+
+
+def _file(module: ModuleType) -> Path | None:
+    file = getattr(module, "__file__", None)
+    return Path(file) if file else None
 
 
 def find_project(module: ModuleType, stage: str, project_dir: Path | None) -> Project | None:
     """Return the project of an app's module. None if the module is not in a project."""
     if project_dir is not None:
         return Project.load(project_dir, stage)
-    if (file := getattr(module, "__file__", None)) is None:
+    if (file := _file(module)) is None:
         return None
-    folder = Path(file).parent
+    folder = file.parent
     is_project = (folder / ".chalice" / "config.json").is_file() and (folder / "app.py").is_file()
     return Project.load(folder, stage) if is_project else None
 
 
-def _tables(
-    declared: Declaration, project: Project | None, template: Template | None
-) -> list[Table]:
-    if template is not None:
-        return template.tables()
-    if project is not None:
-        return project.declared_tables(declared)
-    names = _names(declared)
+def _tables(declared: Declaration, names: Mapping[str, str]) -> list[Table]:
+    """Return the declared tables of an app without a project."""
     return [
-        Table(
-            {
-                "TableName": names[table.environment],
-                **table.schema(),
-                "ProvisionedThroughput": table.capacity(),
-            },
-            table.ttl_attribute,
-        )
+        Table(table.arguments(names[table.environment]), table.ttl_attribute)
         for table in declared.tables
     ]
-
-
-def _names(declared: Declaration) -> dict[str, str]:
-    """Return the variables with the table names, for an app without a configuration."""
-    return {each.environment: f"{declared.app_name}-{each.logical_id}" for each in declared.tables}
 
 
 def _environment(

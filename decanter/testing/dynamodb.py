@@ -1,50 +1,33 @@
-"""moto's DynamoDB in this process, without Flask and, if possible, without a socket.
+"""moto's DynamoDB in this process, if possible without a socket.
 
-Flask would route only one path here. Measured without Flask: half the time until the first answer,
-and half the time for each call. A socket and a second thread would take a botocore client about as
-long again as moto's answer.
+With a socket and a second thread, a call of a botocore client would take about twice as long.
 """
 
 import json
 import logging
-from collections.abc import Callable, Iterable
 from functools import cache
-from http import HTTPStatus
 from typing import Any
 
 from decanter.errors import ServiceError
-from decanter.local.dynamodb.server import Answer, Moto, Notes
-from decanter.project.config import TEMPLATE
+from decanter.gc_paused import gc_paused
+from decanter.local.dynamodb.application import application as load
+from decanter.local.dynamodb.notes import Notes
+from decanter.local.dynamodb.server import Answer, Moto, Refusal
+from decanter.project.tables import Table
+from decanter.project.template import TEMPLATE
 from decanter.testing.environ import REGION
-from decanter.testing.gc_paused import gc_paused
 
-StartResponse = Callable[..., Any]
-Application = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
+FIVE_YEARS = 5 * 365 * 86400
+"""DynamoDB does not delete items whose expiry is longer ago than this, in seconds."""
 
 logger = logging.getLogger(__name__)
 
 
 @cache
-def application() -> Application:
-    """Load moto, which is slow, and return its DynamoDB. It uses Flask if this moto needs it."""
+def application() -> Any:
+    """Load moto, which is slow, and return its DynamoDB."""
     with gc_paused():
-        try:
-            from moto.core.request import Request
-
-            from decanter.testing.handler import Handler
-        except ImportError:
-            from moto.moto_server.werkzeug_app import create_backend_app
-
-            whole: Application = create_backend_app("dynamodb")
-            return whole
-
-    def answer(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
-        request = Request(environ)
-        status, headers, body = Handler.dispatch(request, request.url, request.headers)
-        start_response(f"{status} {HTTPStatus(status).phrase}", [*headers.items()])
-        return [body.encode()]
-
-    return answer
+        return load(REGION)
 
 
 @cache
@@ -54,16 +37,16 @@ def moto() -> Moto:
     return Moto(application(), REGION, Notes(_tell), hint)
 
 
-def respond(target: str, body: bytes) -> Answer:
+def respond(target: str, body: bytes, refusal: Refusal | None = None) -> Answer:
     """Answer a call as `Moto.answer` does."""
-    return moto().answer(target, body)
+    return moto().answer(target, body, refusal)
 
 
 def _tell(line: str, detail: str) -> None:
     logger.error("%s\n%s", line, detail)
 
 
-def call_dynamodb(operation: str, **arguments: Any) -> None:
+def call_dynamodb(operation: str, **arguments: Any) -> Any:
     """Call DynamoDB without a client, because making a client takes longer than the call.
 
     Raises:
@@ -72,3 +55,33 @@ def call_dynamodb(operation: str, **arguments: Any) -> None:
     status, _, answer = respond(f"DynamoDB_20120810.{operation}", json.dumps(arguments).encode())
     if status != 200:
         raise ServiceError(f"the embedded DynamoDB refuses {operation}: {answer.decode()}")
+    return json.loads(answer)
+
+
+def expire(table: Table, now: float) -> None:
+    """Delete the items of a table that DynamoDB may delete by their expiry.
+
+    Args:
+        table: the table.
+        now: epoch seconds.
+    """
+    if table.ttl_attribute is None:
+        return
+    names = [part["AttributeName"] for part in table.arguments["KeySchema"]]
+    page: dict[str, Any] = {"LastEvaluatedKey": None}
+    while "LastEvaluatedKey" in page:
+        start = page["LastEvaluatedKey"]
+        page = call_dynamodb(
+            "Scan",
+            TableName=table.name,
+            FilterExpression="#expiry BETWEEN :oldest AND :now",
+            ExpressionAttributeNames={"#expiry": table.ttl_attribute},
+            ExpressionAttributeValues={
+                ":oldest": {"N": str(int(now) - FIVE_YEARS)},
+                ":now": {"N": str(int(now))},
+            },
+            **({"ExclusiveStartKey": start} if start else {}),
+        )
+        for item in page["Items"]:
+            key = {name: item[name] for name in names}
+            call_dynamodb("DeleteItem", TableName=table.name, Key=key)

@@ -4,35 +4,49 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
+from decanter.project.credentials import DUMMY_CREDENTIALS
+
 REGION = "us-east-1"
 
 # With these, botocore could ignore the endpoints and credentials below and call a real account.
 DROPPED = (
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CREDENTIAL_EXPIRATION",
+    "AWS_DEFAULT_PROFILE",
     "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
     "AWS_PROFILE",
-    "AWS_DEFAULT_PROFILE",
+    "AWS_ROLE_ARN",
+    "AWS_SECURITY_TOKEN",
     "AWS_SESSION_TOKEN",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
 )
 
+NO_ACCOUNT = {
+    **DUMMY_CREDENTIALS,
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "AWS_REGION": REGION,
+    "AWS_DEFAULT_REGION": REGION,
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+"""A region and dummy keys; no profile of the developer can be read."""
 
-def local(management_endpoint: str, dynamodb_endpoint: str | None) -> dict[str, str]:
+
+def local(
+    management_endpoint: str, dynamodb_endpoint: str | None, sqs_endpoint: str | None = None
+) -> dict[str, str]:
     """Return the variables for AWS clients: local endpoints, a region, dummy credentials."""
-    from decanter.local.dynamodb.embedded import (
-        DUMMY_CREDENTIALS,  # imports botocore, which is slow
-    )
-
     # Decanter's framework prefers the second, and a template can set it to the stack's API.
     names = ("AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI", "DECANTER_MANAGEMENT_ENDPOINT")
     endpoints = dict.fromkeys(names, management_endpoint)
     if dynamodb_endpoint is not None:
         endpoints["AWS_ENDPOINT_URL_DYNAMODB"] = dynamodb_endpoint
-    return {
-        **DUMMY_CREDENTIALS,
-        **endpoints,
-        "AWS_REGION": REGION,
-        "AWS_DEFAULT_REGION": REGION,
-        "AWS_EC2_METADATA_DISABLED": "true",
-    }
+    if sqs_endpoint is not None:
+        endpoints["AWS_ENDPOINT_URL_SQS"] = sqs_endpoint
+    return NO_ACCOUNT | endpoints
 
 
 @contextmanager

@@ -8,7 +8,7 @@ AssertionError
  └─ UnreadFrames      at the end of a test, there are frames that it has not received
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 
 class ConnectRefused(AssertionError):
@@ -115,3 +115,28 @@ class UnreadFrames(AssertionError):
     def __str__(self) -> str:
         lines = [f"  {who}: {frame}" for who, frames in self.frames.items() for frame in frames]
         return "frames that the test did not receive:\n" + "\n".join(lines)
+
+
+def report(
+    error: BaseException | None,
+    unseen: Sequence[BaseException],
+    unread: Mapping[str, list[str]],
+    raised: Sequence[BaseException],
+) -> None:
+    """Report at the end of a test what it has not seen, or add it to the test's own error.
+
+    Args:
+        error: the test's own error, if it failed.
+        unseen: exceptions that must not stay unseen.
+        unread: a client's name → its frames that the test did not receive.
+        raised: all exceptions of the app's functions.
+    """
+    __tracebackhide__ = True
+    if error is not None:
+        notes = [f"{type(each).__name__}: {each}" for each in unseen]
+        for note in [*notes, *([str(UnreadFrames(unread))] if unread else [])]:
+            error.add_note(note)
+    elif unseen:
+        raise unseen[0]
+    elif unread:
+        raise UnreadFrames(unread) from (raised[-1] if raised else None)

@@ -38,7 +38,7 @@ class ManagementServer(ThreadingHTTPServer):
         return f"127.0.0.1:{self.server_port}"
 
     def refusal(self, headers: Message) -> Response | None:
-        """Return the refusal of a request that a web page can have sent; None for an SDK's."""
+        """Return the refusal of a request that a web page can have sent; None for others."""
         host = ", ".join(headers.get_all("Host", []))
         if not self._hosts.serve(host):
             return error(403, "ForbiddenException", f"Host {host} is not served")
@@ -100,9 +100,11 @@ def management_server() -> ManagementServer:
 def dynamodb_server() -> Any:
     """Return the DynamoDB server of this process."""
     from decanter.local.dynamodb.server import Server
+    from decanter.testing.running import OfRunning
 
     server = Server(application(), REGION)
     server.moto = moto()
+    server.rights = OfRunning()
     server.daemon_threads = True
     _serve(server)
     return server

@@ -7,13 +7,13 @@
 
 The app is `app` in the project's app.py. Define your own fixture `chalice_app` to test another app.
 
-In a Chalice project, no call to AWS leaves the machine while pytest runs. For this, the block is on
-before a conftest.py can import the app. In other projects, the plugin loads nothing until a test
+In a Chalice project, no call to AWS leaves the machine while pytest runs, and the environment of
+the stage is set. Both begin before a conftest.py or a test can import the app. Nothing slow is
+loaded until the app or a test needs it. In other projects, the plugin does nothing until a test
 uses a fixture.
 """
 
 import importlib
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -25,43 +25,99 @@ from decanter.extras import missing_extra
 
 if TYPE_CHECKING:
     from decanter.testing import WebSocketClient
+    from decanter.testing.projects import Projects
 
 HOSTS = "decanter_allowed_hosts"
-_is_set_up = pytest.StashKey[bool]()
+STAGE = "decanter_stage"
+IAM = "decanter_iam"
+DEFAULT_STAGE = "dev"
+_cleanup = pytest.StashKey[ExitStack]()
+_default = pytest.StashKey[Path]()
+_projects: "pytest.StashKey[Projects]" = pytest.StashKey()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Declare the ini option."""
+    """Declare the ini options."""
     meaning = "other hosts that tests may call through botocore; * matches any text"
     parser.addini(HOSTS, meaning, type="args", default=[])
+    meaning = "the stage whose environment tests have; if empty, the environment is unchanged"
+    parser.addini(STAGE, meaning, default=DEFAULT_STAGE)
+    meaning = "the roles of the app's functions in the fixture's client: enforce, warn or off"
+    parser.addini(IAM, meaning, default="enforce")
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
-    """Start the block before a conftest.py is imported."""
+    """Set up before a conftest.py is imported."""
     _set_up(early_config)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Start the block if a conftest.py loads this plugin."""
+    """Set up if a conftest.py loads this plugin."""
     _set_up(config)
 
 
+def pytest_collectstart(collector: pytest.Collector) -> None:
+    """Enter the project of a file or of a folder's conftest.py before it is imported."""
+    if isinstance(collector, pytest.File | pytest.Directory):
+        _enter(collector)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Enter the project of a test."""
+    _enter(item)
+
+
 def _set_up(config: pytest.Config) -> None:
-    if config.stash.get(_is_set_up, False):
+    if _cleanup in config.stash:
         return
-    config.stash[_is_set_up] = True
-    stack = ExitStack()
+    config.stash[_cleanup] = stack = ExitStack()
     config.add_cleanup(stack.close)
     if hosts := config.getini(HOSTS):
         from decanter.testing.block import BLOCK
 
         stack.enter_context(BLOCK.allow(*hosts))
-    folders = (config.rootpath, config.invocation_params.dir)
-    if any((folder / ".chalice" / "config.json").is_file() for folder in folders):
-        from decanter.testing.redirect import blocked
+    if (project := _project_of_run(config)) is not None:
+        config.stash[_default] = project
+        _start(config).enter(project)
 
-        stack.enter_context(blocked())
+
+def _start(config: pytest.Config) -> "Projects":
+    """Start the block, for the first project of the run."""
+    from decanter.testing.block import BLOCK
+    from decanter.testing.imports import before_import
+    from decanter.testing.projects import Projects
+
+    before_import("botocore", _block_botocore)
+    config.stash[_cleanup].enter_context(BLOCK.on())
+    config.stash[_projects] = projects = Projects(config.getini(STAGE))
+    config.stash[_cleanup].callback(projects.leave)
+    return projects
+
+
+def _project_of_run(config: pytest.Config) -> Path | None:
+    """Return the project of the tests' folders, of the root, or of a folder in `pythonpath`."""
+    from decanter.testing.stage import project_at
+
+    named = [Path(each.partition("::")[0]) for each in config.known_args_namespace.file_or_dir]
+    here = config.invocation_params.dir
+    folders = [*(here / each for each in named), here, config.rootpath]
+    folders += config.getini("pythonpath")
+    return next(filter(None, map(project_at, folders)), None)
+
+
+def _block_botocore() -> None:
+    importlib.import_module("decanter.testing.redirect")
+
+
+def _enter(node: pytest.Collector | pytest.Item) -> None:
+    from decanter.testing.stage import project_at
+
+    stash = node.config.stash
+    project = project_at(node.path) or stash.get(_default, None)
+    if project is not None:
+        (stash.get(_projects, None) or _start(node.config)).enter(project)
 
 
 @contextmanager
@@ -76,21 +132,26 @@ def _extra_required() -> Iterator[None]:
 
 
 @pytest.fixture
-def chalice_app(pytestconfig: pytest.Config) -> Any:
+def chalice_app() -> Any:
     """The Chalice object under test."""
     from decanter.testing.redirect import blocked
 
-    root = str(pytestconfig.rootpath)
-    if Path(root, "app.py").is_file() and root not in sys.path:
-        sys.path.insert(0, root)
     with blocked(), _extra_required():
         return importlib.import_module("app").app
 
 
 @pytest.fixture
-def websocket_client(chalice_app: Any) -> "Iterator[WebSocketClient]":
+def websocket_client(chalice_app: Any, pytestconfig: pytest.Config) -> "Iterator[WebSocketClient]":
     """A client of the app's WebSocket API, open for one test."""
     with _extra_required():
+        from decanter.errors import ProjectError
         from decanter.testing import WebSocketClient
-    with WebSocketClient(chalice_app) as client:
+    stage = pytestconfig.getini(STAGE) or DEFAULT_STAGE
+    try:
+        client = WebSocketClient(chalice_app, stage, strict=True, iam=pytestconfig.getini(IAM))
+    except ValueError as error:
+        pytest.fail(f"{error} (pytest's setting {IAM})", pytrace=False)
+    except ProjectError as error:
+        pytest.fail(f"{error} (pytest's setting {STAGE} chooses the stage)", pytrace=False)
+    with client:
         yield client

@@ -1,15 +1,16 @@
 """Redirect botocore's calls while a test client is open or the block is on.
 
-`_install` wraps three methods of botocore's classes, so this applies to every botocore client, even
-to one that was made earlier. Chalice's `app.websocket_api` and many apps give AWS's own endpoint,
-which overrides AWS_ENDPOINT_URL_…, and keep their client. So the target is chosen at each call.
-botocore's Stubber and moto's mock_aws answer a call before this module gets it.
+The import wraps three methods of botocore's classes, so this applies to every botocore client, even
+to one that was made earlier. Without an open client and the block, they work as before.
+
+Chalice's `app.websocket_api` and many apps give AWS's own endpoint, which overrides
+AWS_ENDPOINT_URL_…, and keep their client. So the target is chosen at each call. botocore's Stubber
+and moto's mock_aws answer a call before this module gets it.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import cache, wraps
 from io import BytesIO
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,24 +20,29 @@ from botocore.endpoint import Endpoint
 from botocore.exceptions import EndpointConnectionError
 from botocore.httpsession import ProxyConfiguration, URLLib3Session
 
+from decanter.aws_hosts import is_aws, is_instance_metadata, is_local
+from decanter.local.functions.outgoing import wrap
 from decanter.testing.block import BLOCK
 from decanter.testing.errors import CallRefused
-from decanter.testing.hosts import is_aws, is_instance_metadata, is_local
 
-_targets: list[tuple[str, str | None]] = []
+Sqs = Callable[[str, bytes], tuple[int, Mapping[str, str], bytes]]
+"""Takes the `X-Amz-Target` and the body of a call, and returns its answer."""
+
+_targets: list[tuple[str, str | None, Sqs | None]] = []
 _operation: ContextVar[Any] = ContextVar("operation", default=None)
 
 
 @contextmanager
-def redirected(management: str, dynamodb: str | None) -> Iterator[None]:
-    """Redirect calls to @connections and DynamoDB, and block other calls to AWS.
+def redirected(management: str, dynamodb: str | None, sqs: Sqs | None = None) -> Iterator[None]:
+    """Redirect calls to @connections, DynamoDB and SQS, and block other calls to AWS.
 
     Args:
         management: host and port of @connections.
         dynamodb: host and port of the embedded DynamoDB. None if the app declares no tables: then
             mock_aws can answer, and the embedded DynamoDB answers the other calls.
+        sqs: answers the calls to SQS. None if the app has no queues.
     """
-    target = (management, dynamodb)
+    target = (management, dynamodb, sqs)
     with blocked():
         _targets.append(target)
         try:
@@ -48,27 +54,8 @@ def redirected(management: str, dynamodb: str | None) -> Iterator[None]:
 @contextmanager
 def blocked() -> Iterator[None]:
     """Keep calls to AWS on this machine."""
-    _install()
     with BLOCK.on():
         yield
-
-
-@cache
-def _install() -> None:
-    """Wrap botocore's methods. Without an open client and the block, they work as before."""
-    _wrap(Endpoint, "make_request", _make_request)
-    _wrap(URLLib3Session, "send", _send)
-    _wrap(ProxyConfiguration, "proxy_url_for", _proxy_url_for)
-
-
-def _wrap(owner: type, name: str, around: Callable[..., Any]) -> None:
-    original = getattr(owner, name)
-
-    @wraps(original)
-    def method(*args: Any, **kwargs: Any) -> Any:
-        return around(original, *args, **kwargs)
-
-    setattr(owner, name, method)
 
 
 def _make_request(
@@ -86,12 +73,14 @@ def _make_request(
 
 def _redirect(service: Any, address: str) -> str:
     """Return the URL in the open test client. Another DynamoDB on this machine keeps its URL."""
-    management, dynamodb = _targets[-1]
+    management, dynamodb, sqs = _targets[-1]
     url = urlsplit(address)
     if service.service_name == "apigatewaymanagementapi":
         url = url._replace(scheme="http", netloc=management)
     elif service.service_name == "dynamodb" and dynamodb and is_aws(url.hostname or ""):
         url = url._replace(scheme="http", netloc=dynamodb)
+    elif service.service_name == "sqs" and sqs and is_aws(url.hostname or ""):
+        url = url._replace(scheme="http", netloc=management)
     return url.geturl()
 
 
@@ -103,7 +92,11 @@ def _send(original: Callable[..., Any], session: Any, request: Any) -> Any:
     """
     url = urlsplit(request.url)
     host = url.hostname or ""
-    if any(url.netloc == embedded for _, embedded in _targets):
+    if _target(request).startswith("AmazonSQS."):
+        for management, _, sqs in reversed(_targets):
+            if sqs and url.netloc == management:
+                return _response(request, *sqs(_target(request), request.body))
+    if any(url.netloc == embedded for _, embedded, _ in _targets):
         return _answer(request)
     if is_local(host) or BLOCK.allows(host):
         return original(session, request)
@@ -133,8 +126,12 @@ def _proxy_url_for(original: Callable[..., Any], configuration: Any, url: str) -
 def _answer(request: Any) -> AWSResponse:
     """Answer a call to the embedded DynamoDB, without a socket."""
     from decanter.testing.dynamodb import respond  # imports moto, which is slow
+    from decanter.testing.running import dynamodb_rule
 
-    status, headers, body = respond(_target(request), request.body)
+    return _response(request, *respond(_target(request), request.body, dynamodb_rule()))
+
+
+def _response(request: Any, status: int, headers: Mapping[str, str], body: bytes) -> AWSResponse:
     return AWSResponse(request.url, status, headers, _Body(body))
 
 
@@ -149,3 +146,8 @@ class _Body(BytesIO):
     def stream(self) -> Iterator[bytes]:
         """Yield the whole body."""
         yield self.read()
+
+
+wrap(Endpoint, "make_request", _make_request)
+wrap(URLLib3Session, "send", _send)
+wrap(ProxyConfiguration, "proxy_url_for", _proxy_url_for)

@@ -1,12 +1,12 @@
 """`decanter verify`: check an endpoint against the rules that a client can observe.
 
-It opens about fifty connections, one after the other, and sends about a megabyte. Its broadcasts
-reach every client of the service, so use it only with your own endpoint.
+It opens about forty connections, one after the other, sends a message to each route of the app, and
+about a megabyte in total. Use it only with your own endpoint: your app handles the messages.
 """
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -15,32 +15,41 @@ from urllib.parse import urlsplit
 from botocore.config import Config
 from botocore.session import Session
 
+from decanter.arguments import add_project_arguments
 from decanter.aws.errors import explained
 from decanter.cli import INTERRUPTED
-from decanter.client import check_url
+from decanter.client import check_subprotocol, check_url, split_header
 from decanter.errors import DecanterError
 from decanter.hosts import LOOPBACK
 from decanter.verify import gateway, management, service
-from decanter.verify.endpoint import Endpoint, reach
-from decanter.verify.report import FORMATS, Report, head, line
-from decanter.verify.rules import Omission, Rule, check, gaps
+from decanter.verify.endpoint import Endpoint, reach, with_token
+from decanter.verify.facts import command as facts
+from decanter.verify.report import FORMATS, Report, head, look
+from decanter.verify.routes import ERRORS, Routes, known_routes, rule
+from decanter.verify.rules import Omission, Rule, gaps
 
-NO_APP = "no broadcast came"
-STOPPED = "interrupted"
-
-Show = Callable[[str], None]
-
-EXAMPLE = '{"message":"sendmessage","data":"hello world !"}'
+OTHER_APP = "the app is not like this framework's own service, which broadcasts `data`"
+NO_CLIENT = "no client can connect"
+NO_ROUTES = (
+    "routes: not known; run this in the project's folder, or give --project-dir or --message"
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `decanter verify`."""
     parser.add_argument(
-        "--url",
-        required=True,
-        help="your endpoint: ws://HOST/STAGE or wss://HOST/STAGE. All clients get the broadcasts. "
-        f"If its app does not broadcast the data of {EXAMPLE}, as this framework's route "
-        "`sendmessage` does, only the gateway's own rules are checked",
+        "url", nargs="?", metavar="URL", help="your endpoint: ws://HOST/STAGE or wss://HOST/STAGE"
+    )
+    parser.add_argument("--url", dest="url_option", metavar="URL", help="the same")
+    _add_client(parser)
+    add_project_arguments(parser)
+    parser.add_argument(
+        "--message",
+        action="append",
+        default=[],
+        metavar="TEXT",
+        help="a message that the app handles, in addition to an example for each of its routes; "
+        "may be repeated",
     )
     parser.add_argument(
         "--management-endpoint",
@@ -62,50 +71,117 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="how long to wait for an expected frame or answer (default: %(default)g)",
     )
+    facts.add_arguments(parser)
+
+
+def _add_client(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--header",
+        action="append",
+        default=[],
+        metavar="'NAME: VALUE'",
+        help="a header that the app requires; may be repeated",
+    )
+    parser.add_argument(
+        "--subprotocol",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="offer this subprotocol; may be repeated",
+    )
+    parser.add_argument(
+        "--token",
+        help="a token that the app requires: in the header Authorization, as the subprotocol after "
+        "decanter.token, or in the query parameter token, whichever the app accepts",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Check every rule. Return 1 if a rule fails, 130 after Ctrl-C."""
-    check_url(args.url)
-    if not args.timeout > 0:
-        raise DecanterError(f"--timeout must be above 0, not {args.timeout:g}")
-    url, where = args.url.rstrip("/"), (args.management_endpoint or "").rstrip("/")
-    endpoint = Endpoint(url, args.timeout, _client(where) if where else None, where)
-    reach(endpoint)
-    rules = [*service.RULES, *gateway.RULES, *(management.RULES if where else ())]
-    report = Report(url, datetime.now(UTC).isoformat(timespec="seconds"), gaps(rules))
-    lines = sys.stdout if args.format == "text" else sys.stderr
-    look(rules, endpoint, report, partial(print, file=lines, flush=True))
+    if args.facts:
+        return facts.run(args, _endpoint(args) if args.url or args.url_option else None)
+    endpoint = anyone = _endpoint(args)
+    show = partial(print, file=sys.stdout if args.format == "text" else sys.stderr, flush=True)
+    notes = []
+    if args.token:
+        endpoint, place = with_token(anyone, args.token)
+        notes.append(f"token: accepted in {place}")
+    works = reach(endpoint) == 101
+    known = known_routes(endpoint.url, args.project_dir, args.stage)
+    notes.append(f"routes: {known}" if known else NO_ROUTES)
+    rules = list(_rules(endpoint, known, args.message))
+    if args.token:
+        rules.append(_without_token(anyone))
+    report = Report(endpoint.url, datetime.now(UTC).isoformat(timespec="seconds"), gaps(rules))
+    show("\n".join([head(report), *(f"      {note}" for note in notes)]))
+    look(_checkable(rules, endpoint, known, report, works=works), endpoint, report, show)
     print(FORMATS[args.format](report), flush=True)
-    if any(omission.reason == STOPPED for omission in report.omissions):
+    if report.interrupted:
         return INTERRUPTED
     return 1 if report.failed() else 0
 
 
-def look(rules: Sequence[Rule], endpoint: Endpoint, report: Report, show: Show) -> None:
-    """Check the rules in turn, without those whose app is missing; stop after Ctrl-C."""
-    left = list(rules)
-    show(head(report))
-    try:
-        while left:
-            finding = check(left[0], endpoint)
-            report.findings.append(finding)
-            show(line(finding))
-            del left[0]
-            if finding.seen == service.SILENCE:
-                needy = [rule for rule in left if rule.needs_app]
-                report.omissions.extend(Omission(rule, NO_APP) for rule in needy)
-                left = [rule for rule in left if not rule.needs_app]
-                show(_no_app(len(needy)))
-    except KeyboardInterrupt:
-        report.omissions.extend(Omission(rule, STOPPED) for rule in left)
+def _endpoint(args: argparse.Namespace) -> Endpoint:
+    """Return the endpoint that the arguments describe.
 
-
-def _no_app(omitted: int) -> str:
-    return (
-        f"      {NO_APP}, so the {omitted} rules that need one are left out: they need an app "
-        f"whose route `sendmessage` sends the data of {EXAMPLE} to every client"
+    Raises:
+        DecanterError: an argument is not valid.
+    """
+    urls = [url for url in (args.url, args.url_option) if url is not None]
+    if len(urls) != 1:
+        raise DecanterError(
+            f"give one URL, not {len(urls)}: decanter verify ws://127.0.0.1:8000/api"
+        )
+    check_url(urls[0])
+    if not args.timeout > 0:
+        raise DecanterError(f"--timeout must be above 0, not {args.timeout:g}")
+    where = (args.management_endpoint or "").rstrip("/")
+    return Endpoint(
+        urls[0].rstrip("/"),
+        args.timeout,
+        _client(where) if where else None,
+        where,
+        tuple(split_header(header) for header in args.header),
+        tuple(check_subprotocol(name) for name in args.subprotocol),
     )
+
+
+def _rules(endpoint: Endpoint, known: Routes | None, messages: Sequence[str]) -> Iterator[Rule]:
+    """Yield the rules that may be checked on this endpoint."""
+    yield gateway.HANDSHAKE
+    if endpoint.subprotocols:
+        yield gateway.OFFERED
+    yield from known.rules() if known else ()
+    for text in messages:
+        yield rule(f"message {text}", text)
+    yield from ERRORS
+    yield from service.RULES
+    if urlsplit(endpoint.url).path.strip("/"):
+        yield from gateway.STAGES
+    yield from gateway.RULES
+    yield from management.RULES if endpoint.management else ()
+
+
+def _without_token(endpoint: Endpoint) -> Rule:
+    """Return the rule that a client needs the token. An app may also accept clients without it."""
+    refused = gateway.refusal(lambda it: it.url)
+    return Rule(
+        (), "a client without the token", "refused", lambda _: refused(endpoint), doubt="^HTTP 101"
+    )
+
+
+def _checkable(
+    rules: Sequence[Rule], endpoint: Endpoint, known: Routes | None, report: Report, *, works: bool
+) -> list[Rule]:
+    """Return the rules that can be checked on this app; report the others as omitted."""
+    if not works:
+        kept, reason = list(rules[:1]), NO_CLIENT
+    elif (known is None or "sendmessage" in known.messages) and service.speaks(endpoint):
+        return list(rules)
+    else:
+        kept, reason = [it for it in rules if not it.needs_app], OTHER_APP
+    report.omissions.extend(Omission(it, reason) for it in rules if it not in kept)
+    return kept
 
 
 def _client(url: str) -> Any:

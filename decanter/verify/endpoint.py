@@ -7,18 +7,21 @@ import socket
 import ssl
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 from websockets.sync.client import ClientConnection, connect
+from websockets.typing import Subprotocol
 
-from decanter.client import reason
+from decanter.client import TOKEN, reason, without_secrets
 from decanter.errors import DecanterError
 from decanter.hosts import LOOPBACK
 
 CLOSE_SECONDS = 2
+MARKER = "decanter.token"
+"""The subprotocol before a token, as the framework's `WebTokens` expects it."""
 
 # The remedy for each error of connecting, the more specific errors first.
 _REMEDIES: tuple[tuple[type[BaseException], str], ...] = (
@@ -44,27 +47,37 @@ class Endpoint:
         seconds: how long to wait for an expected frame or answer.
         management: botocore's client of its @connections, or None.
         management_url: the URL of @connections, or "".
+        headers: the headers of each handshake.
+        subprotocols: the subprotocols that each handshake offers.
     """
 
     url: str
     seconds: float
     management: Any = None
     management_url: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
+    subprotocols: tuple[Subprotocol, ...] = ()
 
     def connect(self, url: str | None = None, **options: Any) -> ClientConnection:
         """Connect a client, by default without compression and without automatic pings."""
         target = url or self.url
         loopback = urlsplit(target).hostname in LOOPBACK
+        defaults = {
+            "additional_headers": self.headers,
+            "compression": None,
+            "max_size": None,
+            "open_timeout": self.seconds,
+            "proxy": None if loopback else True,
+            "subprotocols": self.subprotocols or None,
+        }
         return connect(
             target,
-            **{"compression": None, "max_size": None, "proxy": None if loopback else True}
-            | options,
-            open_timeout=self.seconds,
+            **defaults | options,
             close_timeout=CLOSE_SECONDS,
             ping_interval=None,
         )
 
-    def handshake(self, url: str, **options: Any) -> int:
+    def handshake(self, url: str | None = None, **options: Any) -> int:
         """Return the HTTP status of an attempt to connect; 101 if it succeeds."""
         try:
             with self.connect(url, **options):
@@ -166,20 +179,68 @@ def ending(client: ClientConnection, seconds: float) -> str:
         return f"close {client.close_code}"
 
 
-def reach(endpoint: Endpoint) -> None:
+def stays_open(client: ClientConnection, seconds: float) -> str:
+    """Return `stays open` if the server answers a ping, or how it ended the connection."""
+    try:
+        if client.ping().wait(seconds):
+            return "stays open"
+    except ConnectionClosed:
+        pass
+    return f"close {client.close_code}" if client.close_code else "no answer to a ping"
+
+
+def reach(endpoint: Endpoint) -> int:
     """Connect and disconnect.
 
+    Returns:
+        The status of the handshake: 101, or 500 and above if the app fails.
+
     Raises:
-        DecanterError: the endpoint is not reachable, or it refuses the connection.
+        DecanterError: the endpoint is not reachable, or it refuses the client.
     """
-    where = endpoint.url.partition("?")[0]  # a query may hold a token
+    where = without_secrets(endpoint.url)
     try:
-        status = endpoint.handshake(endpoint.url)
+        status = endpoint.handshake()
     except (OSError, WebSocketException) as error:
         remedy = next(text for kind, text in _REMEDIES if isinstance(error, kind))
         raise DecanterError(f"cannot connect to {where}: {reason(error)}; {remedy}") from error
-    if status != 101:
+    if status != 101 and status < 500:
         raise DecanterError(
             f"{where} refuses the connection with HTTP {status}: give the URL that clients connect "
-            "to, with the stage and the query that the app requires"
+            "to, with the stage and the query that the app requires, and its --header, "
+            "--subprotocol or --token"
         )
+    return status
+
+
+def with_token(endpoint: Endpoint, token: str) -> tuple[Endpoint, str]:
+    """Return the endpoint for clients with a token, and the accepted place of the token.
+
+    A header does not appear in logs of URLs, so it is tried first.
+
+    Raises:
+        DecanterError: the endpoint is not reachable, or it accepts the token in no place.
+    """
+    places = {"the header Authorization": _with_header(endpoint, token)}
+    if TOKEN.fullmatch(token):
+        names = (*endpoint.subprotocols, Subprotocol(MARKER), Subprotocol(token))
+        places[f"the subprotocol after {MARKER}"] = replace(endpoint, subprotocols=names)
+    joint = "&" if "?" in endpoint.url else "?"
+    in_query = f"{endpoint.url}{joint}{urlencode({'token': token})}"
+    places["the query parameter token"] = replace(endpoint, url=in_query)
+    refusals = []
+    for place, client in places.items():
+        try:
+            reach(client)
+        except DecanterError as error:
+            refusals.append(error)
+        else:
+            return client, place
+    raise DecanterError(
+        f"{refusals[-1]}. The token was tried in {', '.join(places)}. For another place, write it "
+        "into --url or --header"
+    )
+
+
+def _with_header(endpoint: Endpoint, token: str) -> Endpoint:
+    return replace(endpoint, headers=(*endpoint.headers, ("Authorization", f"Bearer {token}")))

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.frames import Frame, Opcode
 from websockets.typing import Subprotocol
 
 from decanter.verify.endpoint import Endpoint, ending, mark, order, receive
-from decanter.verify.rules import Rule
+from decanter.verify.rules import NEVER, Rule
 
 FRAME_BYTES = 32 * 1024
 MESSAGE_BYTES = 128 * 1024
@@ -15,8 +15,18 @@ URL_BYTES = 4096
 
 
 def handshake(url: Callable[[Endpoint], str]) -> Callable[[Endpoint], str]:
-    """Return a look at the status of an attempt to connect to another URL."""
+    """Return a `look` function: which status does another URL get?"""
     return lambda endpoint: f"HTTP {endpoint.handshake(url(endpoint))}"
+
+
+def refusal(url: Callable[[Endpoint], str]) -> Callable[[Endpoint], str]:
+    """Return a `look` function: is another URL refused?"""
+
+    def look(endpoint: Endpoint) -> str:
+        status = endpoint.handshake(url(endpoint))
+        return f"refused: HTTP {status}" if 400 <= status < 500 else f"HTTP {status}"
+
+    return look
 
 
 def long_url(endpoint: Endpoint) -> str:
@@ -27,9 +37,27 @@ def long_url(endpoint: Endpoint) -> str:
 
 
 def subprotocol(endpoint: Endpoint) -> str:
-    """The gateway selects no subprotocol unless the app does."""
-    with endpoint.connect(subprotocols=[Subprotocol("verify.none")]) as client:
-        return f"subprotocol {client.subprotocol}"
+    """The gateway selects no subprotocol unless the app does, which may also refuse the client."""
+    offered = [*endpoint.subprotocols, Subprotocol("verify.none")]
+    try:
+        with endpoint.connect(subprotocols=offered) as client:
+            chosen = client.subprotocol
+    except InvalidStatus as refused:
+        return f"not selected: HTTP {refused.response.status_code}"
+    return "selected" if chosen == offered[-1] else "not selected"
+
+
+def offered(endpoint: Endpoint) -> str:
+    """A browser closes a connection without one of the subprotocols that it offers."""
+    with endpoint.connect() as client:
+        return "selected" if client.subprotocol in endpoint.subprotocols else "none selected"
+
+
+def closing(endpoint: Endpoint) -> str:
+    """The server answers the client's close frame."""
+    with endpoint.connect() as client:
+        client.close(1000)
+        return f"close {client.protocol.close_rcvd.code}" if client.protocol.close_rcvd else "none"
 
 
 def compression(endpoint: Endpoint) -> str:
@@ -41,7 +69,10 @@ def compression(endpoint: Endpoint) -> str:
 
 
 def closes(*messages: str | bytes | list[str]) -> Callable[[Endpoint], str]:
-    """Return a look at how a connection ends after messages; a list is one message in frames."""
+    """Return a `look` function: how does a connection end after messages?
+
+    A list is one message in several frames.
+    """
 
     def look(endpoint: Endpoint) -> str:
         with endpoint.connect() as client:
@@ -56,7 +87,7 @@ def closes(*messages: str | bytes | list[str]) -> Callable[[Endpoint], str]:
 
 
 def closes_raw(data: bytes) -> Callable[[Endpoint], str]:
-    """Return a look at how a connection ends after invalid bytes, which no library sends."""
+    """Return a `look` function: how does a connection end after invalid bytes?"""
 
     def look(endpoint: Endpoint) -> str:
         with endpoint.connect() as client:
@@ -67,7 +98,7 @@ def closes_raw(data: bytes) -> Callable[[Endpoint], str]:
 
 
 def delivered(size: int, frames: int = 1) -> Callable[[Endpoint], str]:
-    """Return a look that checks if a message of this size is broadcast completely."""
+    """Return a `look` function: is a message of this size broadcast completely?"""
 
     def look(endpoint: Endpoint) -> str:
         token = mark()
@@ -112,15 +143,40 @@ def _protocol_error(title: str, data: bytes, close: int = 1002) -> Rule:
     return Rule((28,), title, f"close {close}", closes_raw(data))
 
 
+HANDSHAKE = Rule(
+    (7,), "a client connects", "HTTP 101", lambda endpoint: f"HTTP {endpoint.handshake()}"
+)
+OFFERED = Rule((12,), "the offered subprotocols", "selected", offered)
+STAGES = (
+    Rule(
+        (2,),
+        "an unknown stage",
+        "refused",
+        refusal(lambda it: it.elsewhere("/verify-none")),
+        doubt=NEVER,
+    ),
+    Rule((2,), "no stage", "refused", refusal(lambda it: it.elsewhere("/")), doubt=NEVER),
+)
+"""The rules of stages; the URL of a custom domain may have no stage."""
+
 RULES = (
     Rule((1,), "a slash after the stage", "HTTP 101", handshake(lambda it: it.below("/"))),
-    Rule((2,), "an unknown stage", "HTTP 403", handshake(lambda it: it.elsewhere("/verify-none"))),
-    Rule((2,), "no stage", "HTTP 403", handshake(lambda it: it.elsewhere("/"))),
+    Rule((3,), "a path after the stage", "refused", refusal(lambda it: it.below("/verify-none"))),
     Rule(
-        (3,), "a path after the stage", "HTTP 403", handshake(lambda it: it.below("/verify-none"))
+        (4,),
+        "a plain GET",
+        "HTTP 426",
+        lambda it: f"HTTP {it.plain_get()}",
+        doubt="^HTTP [234]",  # by an HTTP route of the app, which has the same address locally
     ),
-    Rule((4,), "a plain GET", "HTTP 426", lambda it: f"HTTP {it.plain_get()}"),
-    Rule((13,), "a subprotocol that the app does not know", "subprotocol None", subprotocol),
+    Rule(
+        (13,),
+        "a subprotocol that the app does not know",
+        "not selected",
+        subprotocol,
+        doubt="^selected",  # by the app
+    ),
+    Rule((), "the client closes", "close 1000", closing),
     Rule((14,), "compression", "extensions None", compression),
     Rule((16,), "a URL above 4096 bytes", "refused", long_url),
     Rule((24,), "a binary frame", "close 1003", closes(b"\x00\x01")),

@@ -53,7 +53,7 @@ def deleted(endpoint: Endpoint) -> str:
 
 
 def unsigned(path: Callable[[Endpoint], str]) -> Callable[[Endpoint], str]:
-    """Return a look at the status of an unsigned POST."""
+    """Return a `look` function: which status does an unsigned POST get?"""
     return lambda endpoint: f"HTTP {endpoint.http_status(path(endpoint), 'POST')}"
 
 

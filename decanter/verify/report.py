@@ -6,11 +6,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from decanter import __version__
-from decanter.verify.rules import Finding, Gap, Omission
+from decanter.verify.endpoint import Endpoint
+from decanter.verify.rules import Finding, Gap, Omission, Rule, check
 
 # The meaning of the question marks.
-NOTE = "? marks a rule that AWS does not document: there, a difference on AWS is not an error"
+NOTE = "? marks a rule that AWS does not document, or a guess: a difference there is not an error"
+STOPPED = "interrupted"
 _API_ID = re.compile(r"//[^./]+(?=\.execute-api\.)")
+
+
+Show = Callable[[str], None]
+"""Takes one line for the user."""
 
 
 @dataclass(frozen=True)
@@ -38,18 +44,38 @@ class Report:
 
     @property
     def verdict(self) -> str:
-        """The numbers of rules that hold and that were left out."""
+        """The numbers of rules that hold, that are in doubt and that were left out."""
         holding = sum(finding.holds for finding in self.findings)
-        return ", ".join([f"{holding} of {len(self.findings)} hold", *self.left_out()])
+        doubtful = len(self.findings) - holding - len(self.failed())
+        doubts = [f"{doubtful} in doubt"] if doubtful else []
+        return ", ".join([f"{holding} of {len(self.findings)} hold", *doubts, *self.left_out()])
+
+    @property
+    def interrupted(self) -> bool:
+        """True if Ctrl-C ended the check."""
+        return any(omission.reason == STOPPED for omission in self.omissions)
 
     def failed(self) -> list[Finding]:
-        """Return the findings of rules that do not hold."""
-        return [finding for finding in self.findings if not finding.holds]
+        """Return the findings of errors."""
+        return [finding for finding in self.findings if finding.failed]
 
     def left_out(self) -> list[str]:
         """Return the number of omitted rules for each reason."""
         reasons = [omission.reason for omission in self.omissions]
         return [f"{reasons.count(it)} left out ({it})" for it in dict.fromkeys(reasons)]
+
+
+def look(rules: Sequence[Rule], endpoint: Endpoint, report: Report, show: Show) -> None:
+    """Check the rules in turn; stop after Ctrl-C."""
+    left = list(rules)
+    try:
+        while left:
+            finding = check(left[0], endpoint)
+            report.findings.append(finding)
+            show(line(finding))
+            del left[0]
+    except KeyboardInterrupt:
+        report.omissions.extend(Omission(rule, STOPPED) for rule in left)
 
 
 def head(report: Report) -> str:
@@ -62,7 +88,12 @@ def line(finding: Finding) -> str:
     rule, seen = finding.rule, finding.seen
     if not finding.holds:
         seen = f"expected {rule.expected}, saw {seen}"
-    return f"{'ok  ' if finding.holds else 'FAIL'}  {rule.label:<10} {rule.title}: {seen}"
+    return f"{mark(finding):<4}  {rule.label:<10} {rule.title}: {seen}"
+
+
+def mark(finding: Finding) -> str:
+    """Return the word for a finding's outcome."""
+    return "FAIL" if finding.failed else "ok" if finding.holds else "?"
 
 
 def end(report: Report) -> str:
@@ -77,7 +108,7 @@ def as_markdown(report: Report) -> str:
         ("Rule", "Behaviour", "Expected", "Seen", "Verdict"),
         ("---",) * 5,
         *(
-            (it.rule.label, it.rule.title, it.rule.expected, it.seen, "ok" if it.holds else "FAIL")
+            (it.rule.label, it.rule.title, it.rule.expected, it.seen, mark(it))
             for it in report.findings
         ),
     ]
@@ -96,6 +127,7 @@ def as_json(report: Report) -> str:
             "expected": it.rule.expected,
             "seen": it.seen,
             "holds": it.holds,
+            "failed": it.failed,
         }
         for it in report.findings
     ]
@@ -103,7 +135,7 @@ def as_json(report: Report) -> str:
         "url": report.place,
         "when": report.when,
         "decanter": __version__,
-        "holds": not (report.failed() or report.omissions),
+        "holds": not (report.failed() or report.interrupted),
         "rules": rules,
         "left_out": [
             {"rules": it.rule.numbers, "title": it.rule.title, "reason": it.reason}

@@ -8,14 +8,26 @@ from decanter.verify.endpoint import Endpoint, error_frame, mark, order, receive
 from decanter.verify.rules import Rule
 
 CLIENTS = 3
-# The result if the sender does not get even the first broadcast.
-SILENCE = "no broadcast"
-# The wait that shows that no frame comes; the wait for an expected frame is much longer.
+# How long to wait for a frame that must not come.
 QUIET_SECONDS = 1.0
 
 
+def speaks(endpoint: Endpoint) -> bool:
+    """True if the app has the broadcast and the error frames of this framework's own service."""
+    texts = _texts(token := mark())
+    with endpoint.connect() as client:
+        client.send("no JSON")
+        if not any('"bad_json"' in it for it in receive(client, bool, 1, endpoint.seconds)):
+            return False
+        for text in texts:
+            client.send(order(text))
+            if receive(client, lambda it: token in it, 1, endpoint.seconds) != [text]:
+                return False
+    return True
+
+
 def broadcast(endpoint: Endpoint) -> str:
-    """Each text reaches each client, also the sender, without a change."""
+    """Each text reaches each client, including the sender, without a change."""
     texts, got = _texts(token := mark()), [0] * CLIENTS
     with ExitStack() as stack:
         clients = [stack.enter_context(endpoint.connect()) for _ in range(CLIENTS)]
@@ -24,8 +36,6 @@ def broadcast(endpoint: Endpoint) -> str:
             for number, client in enumerate(clients):
                 frames = receive(client, lambda it: token in it, 1, endpoint.seconds)
                 got[number] += frames == [text]
-                if not got[0]:
-                    return SILENCE
     return _count(got, len(texts))
 
 
@@ -73,7 +83,7 @@ def one_way(endpoint: Endpoint) -> str:
 
 
 def mistake(text: str) -> Callable[[Endpoint], str]:
-    """Return a look at the error code of a message and at the connection after it."""
+    """Return a `look` function: which error does a message cause, and does the socket stay open?"""
 
     def look(endpoint: Endpoint) -> str:
         token = mark()

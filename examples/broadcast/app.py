@@ -5,7 +5,7 @@ from typing import Any
 from chalice.app import Chalice, WebsocketEvent
 from pynamodb.attributes import UnicodeAttribute
 
-from decanter import ConnectionModel, Request, Router, connection_table
+from decanter import ConnectionModel, Request, Router, connection_table, uses
 
 app = Chalice(app_name="broadcast")
 app.experimental_feature_flags.update(["WEBSOCKETS"])
@@ -35,5 +35,6 @@ def message(event: WebsocketEvent) -> dict[str, Any]:
 
 
 @router.route("sendmessage", operation_name="SendRoute")
+@uses()
 def send_message(request: Request) -> None:
     request.broadcast(request.raw("data"))

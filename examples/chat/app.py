@@ -26,6 +26,7 @@ from decanter import (
     Router,
     connection_table,
     table,
+    uses,
 )
 
 SHARDS = 2
@@ -107,6 +108,7 @@ def message(event: WebsocketEvent) -> dict[str, Any]:
 
 
 @router.on_connect
+@uses()
 def name(handshake: Handshake) -> None:
     nickname = handshake.query.get("nickname", "")
     if not 1 <= len(nickname) <= 32:
@@ -115,6 +117,7 @@ def name(handshake: Handshake) -> None:
 
 
 @router.on_disconnect
+@uses(reads=[Membership], writes=[Membership], sends=True)
 def leave_all(gone: Disconnection) -> None:
     for membership in Membership.by_connection.query(gone.connection_id):
         membership.delete()
@@ -122,18 +125,21 @@ def leave_all(gone: Disconnection) -> None:
 
 
 @router.route("join")
+@uses(reads=[Connection, Membership], writes=[Membership])
 def join(request: Request, payload: Room) -> None:
     Membership.of(payload.room, request.connection_id).save()
     tell(request, payload.room, {"joined": nickname_of(request)})
 
 
 @router.route("leave")
+@uses(reads=[Connection, Membership], writes=[Membership])
 def leave(request: Request, payload: Room) -> None:
     tell(request, payload.room, {"left": nickname_of(request)})
     Membership.of(payload.room, request.connection_id).delete()
 
 
 @router.route("say")
+@uses(reads=[Connection, Membership], writes=[Membership])
 def say(request: Request, payload: Line) -> None:
     tell(request, payload.room, {"from": nickname_of(request), "text": payload.text})
 

@@ -19,7 +19,7 @@ from tests.support.bare import invoke
 from tests.support.events import connect_event, disconnect_event, message_event
 from tests.support.gateways import PROJECTS, SECONDS, gateway
 from tests.support.management import run_management
-from tests.support.projects import decanter, files
+from tests.support.projects import decanter_here, files
 from tests.support.user_environment import Environment
 
 PAGE = sections(ROOT / "docs" / "guides" / "adopt.md")
@@ -181,7 +181,9 @@ def test_each_function_of_the_package_has_its_rights(shop: Shop, package: Path) 
     own = json.loads(shop.before[".chalice/policy-dev.json"])
     for role in ("ApiHandlerRole", "ReportRole"):
         (policy,) = resources[role]["Properties"]["Policies"]
-        assert policy["PolicyDocument"] == own
+        connections, *kept, logs = policy["PolicyDocument"]["Statement"]
+        assert (connections["Sid"], logs["Sid"]) == ("ConnectionsTable", "Logs")
+        assert kept == own["Statement"]
 
 
 def test_the_package_runs_with_only_its_own_modules(
@@ -248,7 +250,7 @@ def _project(tmp_path: Path) -> Path:
 
 def in_one_line(*arguments: str | Path) -> str:
     """Run a command that fails. Return its one line on standard error."""
-    done = decanter(*arguments)
+    done = decanter_here(*arguments)
     assert done.returncode == 2, done.stdout + done.stderr
     assert done.stderr.count("\n") == 1
     return done.stderr
@@ -267,9 +269,11 @@ def test_a_missing_flag_is_refused_with_its_line_before_a_file_is_written(
     assert not (project / "build" / "wheels").exists()
 
 
-def test_a_missing_template_is_refused_with_the_tables_variable(project: Path) -> None:
-    refusal = in_one_line("local", "--port", "0", "--project-dir", project)
-    assert 'add "CONNECTIONS_TABLE" to its environment_variables' in refusal
+def test_the_gateway_runs_before_the_template_is_written_and_says_so(project: Path) -> None:
+    with gateway(project, "--no-reload") as running, running.connect() as alice:
+        alice.send(SAID)
+        assert alice.recv(timeout=SECONDS) == '"hello world !"'
+        assert "`decanter template`" in running.banner("Template")
 
 
 def test_the_users_own_template_is_kept_as_overrides(project: Path) -> None:
@@ -278,14 +282,14 @@ def test_the_users_own_template_is_kept_as_overrides(project: Path) -> None:
     refusal = in_one_line("template", "--project-dir", project)
     assert "move your own parts to .chalice/overrides.json" in refusal
     own.rename(own.with_name("overrides.json"))
-    assert decanter("template", "--project-dir", project).returncode == 0
+    assert decanter_here("template", "--project-dir", project).returncode == 0
     assert {"ConnectionsTable", "Queue"} <= json.loads(own.read_text())["Resources"].keys()
 
 
 def test_each_stage_has_its_own_template(project: Path) -> None:
     arguments = ("--project-dir", project, "--output", "-")
     for stage, api_stage in (("dev", "api"), ("prod", "prod")):
-        done = decanter("template", "--stage", stage, *arguments)
+        done = decanter_here("template", "--stage", stage, *arguments)
         assert json.loads(done.stdout)["Metadata"]["Decanter"]["Stage"] == stage
         assert f"/{api_stage}/POST/@connections/*" in done.stdout
 
@@ -304,7 +308,7 @@ def test_a_stage_of_chalice_deploy_gets_a_copy_and_policies(project: Path) -> No
     (lines,) = (each.text.splitlines() for each in section.blocks if each.language == "sh")
     assert lines[:2] == ["decanter vendor", "decanter template"]
     for line in lines[:2]:
-        done = decanter(*line.split()[1:], "--project-dir", project)
+        done = decanter_here(*line.split()[1:], "--project-dir", project)
         assert done.returncode == 0, done.stderr
 
     after = files(project)

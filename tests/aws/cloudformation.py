@@ -89,7 +89,7 @@ class Backend(CloudFormationBackend):
             ORIGINALS[stack.stack_id] = original
 
     def update_stack(self, name: str, template: str, *args: Any, **wanted: Any) -> Stack:
-        """Update a stack; parameters keep their values, as no test needs more."""
+        """Update a stack; parameters keep their values: no test needs more."""
         stack = self.get_stack(name)
         operate(stack, "UPDATE", template, stack.parameters)
         return stack
@@ -112,7 +112,7 @@ class Backend(CloudFormationBackend):
 
 
 def tell(change_set: ChangeSet) -> None:
-    """Add the policy action to each change, which moto leaves out."""
+    """Add to each change the policy action, because moto leaves it out."""
     resources = change_set.stack.resource_map
     new = change_set.template_dict["Resources"]
     for change in change_set.changes:
@@ -174,7 +174,7 @@ class Responses(CloudFormationResponse):
 
 
 def parse_as_json() -> None:
-    """Parse templates as JSON: all are, and moto's YAML parser is slow."""
+    """Parse templates as JSON: all are JSON, and moto's YAML parser is slow."""
 
     def parse(self: ChangeSet) -> None:
         self.template_dict = json.loads(self.template)

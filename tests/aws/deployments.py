@@ -161,11 +161,11 @@ class DeployedStage(Stage):
 
 
 BASE: dict[str, Callable[..., Any]] = {}
-"""moto's own of what is laid over it."""
+"""moto's own methods, which `lay` replaces."""
 
 
 def lay(over: type[Any], under: type[Any], *names: str) -> None:
-    """Replace methods of moto's, and keep the originals."""
+    """Replace methods of moto, and keep the originals."""
     for name in names:
         BASE[name] = vars(under)[name]
         setattr(under, name, vars(over)[name])

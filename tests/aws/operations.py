@@ -13,7 +13,7 @@ from moto.cloudformation import parsing
 from moto.cloudformation.models import Event, Stack, cloudformation_backends
 
 FAILURES: dict[str, str] = {}
-"""Why a resource cannot be created or deleted, by logical id; a test fills it."""
+"""The reasons why resources cannot be created or deleted, by logical id. Tests add them."""
 
 
 # The properties whose change replaces a resource, and those whose change may.

@@ -1,7 +1,7 @@
 """The CloudFormation resources of WebSocket APIs, which moto's CloudFormation lacks.
 
-moto looks for models in the direct subclasses of its base: `resource` makes one of each class
-below. Source: AWS CloudFormation, resource types `AWS::ApiGatewayV2::*`.
+moto looks for models in the direct subclasses of its base: `resource` makes such a model from each
+class below. Source: AWS CloudFormation, resource types `AWS::ApiGatewayV2::*`.
 """
 
 from collections.abc import Callable

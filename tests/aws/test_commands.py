@@ -11,7 +11,7 @@ import pytest
 
 from tests.aws.cloud import BUCKET, Call, Cloud
 from tests.support.marks import THOROUGH
-from tests.support.projects import APP, clean_environment, write_project
+from tests.support.projects import APP, clean_environment, decanter_here, write_project
 
 SECONDS = 120
 ROUTER = """
@@ -39,8 +39,8 @@ class Project:
     def environment(self) -> Mapping[str, str]:
         return {**clean_environment(), **self.cloud.environment()}
 
-    def decanter(self, *arguments: str) -> Done:
-        return self.run("-m", "decanter", *arguments)
+    def decanter(self, command: str, *arguments: str) -> Done:
+        return decanter_here(command, "--project-dir", self.folder, *arguments, **self.environment)
 
     def chalice(self, *arguments: str) -> Done:
         return self.run("-c", CHALICE, *arguments)

@@ -12,27 +12,20 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from cfnlint.api import ManualArgs, lint
-
-from decanter.project.config import TEMPLATE
 from decanter.project.intrinsics import Resolver
+from decanter.project.template import TEMPLATE
 from tests.aws.cloudformation import translate
 from tests.aws.own import copy, packaged, sweeping
 from tests.docs.snippets import pages, sections
 from tests.support.declarations import NEEDY_TABLE, ROUTER
 from tests.support.gateways import ROOT
-from tests.support.moto_server import untraced
+from tests.support.linting import findings
+from tests.support.marks import THOROUGH
 from tests.support.projects import APP, TABLE, decanter_here, write_project
-
-# Informational rules are on: one of them checks that actions fit the resources of a statement.
-STRICT = ManualArgs(regions=["eu-west-1", "cn-north-1", "us-gov-west-1"], include_checks=["I"])
+from tests.support.queued import APP as QUEUED
 
 
-def findings(template: dict[str, Any]) -> list[str]:
-    """Return cfn-lint's findings, in three partitions."""
-    return [str(match) for match in untraced(lint)(json.dumps(template), config=STRICT)]
-
-
+@THOROUGH
 def test_no_findings_before_and_after_translation(tmp_path: Path) -> None:
     template = packaged(copy(tmp_path / "decanter"), tmp_path / "out")
     assert findings(template) == []
@@ -53,17 +46,34 @@ def test_no_findings_with_a_sweep(tmp_path: Path) -> None:
 
 
 def test_no_findings_with_the_documented_overrides(tmp_path: Path) -> None:
-    """Both together, as in a project that copies them."""
     blocks = [block for page in pages() for part in sections(page) for block in part.blocks]
     shown = [block.text for block in blocks if block.language == "json"]
     overrides = [json.loads(text) for text in shown if "AWS::IAM::RolePolicy" in text]
     resources = {name: it for each in overrides for name, it in each["Resources"].items()}
-    assert sorted(resources) == ["HooksBroadcast", "ReadsAParameter"]
+    assert sorted(resources) == ["ReadsAParameter"]
     project = copy(tmp_path / "decanter")
     text = json.dumps({"Resources": resources})
     (project / ".chalice" / "overrides.json").write_text(text)
     assert decanter_here("template", "--project-dir", project).returncode == 0
     assert findings(packaged(project, tmp_path / "out")) == []
+
+
+def test_no_findings_with_a_queue(tmp_path: Path) -> None:
+    """The merged event source has the queue once."""
+    project = write_project(tmp_path / "p", QUEUED)
+    assert decanter_here("template", "--project-dir", project).returncode == 0
+    template = packaged(project, tmp_path / "out")
+    assert findings(template) == []
+    translated = json.loads(translate(json.dumps(template)))
+    assert findings(translated) == []
+    (mapping,) = (
+        each["Properties"]
+        for each in translated["Resources"].values()
+        if each["Type"] == "AWS::Lambda::EventSourceMapping"
+    )
+    assert mapping["EventSourceArn"] == {"Fn::Sub": "${BroadcastsQueue.Arn}"}
+    assert (mapping["BatchSize"], mapping["ScalingConfig"]) == (1, {"MaximumConcurrency": 4})
+    assert parliament(*template_policies(project / TEMPLATE)) == []
 
 
 def test_no_findings_for_an_app_with_several_resources_of_each_kind(tmp_path: Path) -> None:
@@ -146,6 +156,7 @@ NAMES = {"AWS::AccountId": "123456789012", "AWS::Partition": "aws", "AWS::Region
 ARNS = {
     "AWS::DynamoDB::Table": "arn:aws:dynamodb:eu-west-1:123456789012:table/it",
     "AWS::Logs::LogGroup": "arn:aws:logs:eu-west-1:123456789012:log-group:it:*",
+    "AWS::SQS::Queue": "arn:aws:sqs:eu-west-1:123456789012:it",
 }
 
 # In its own process: it imports pkg_resources, which prints a warning.

@@ -10,11 +10,10 @@ import pytest
 
 from decanter import __version__
 from decanter.aws.package import Package, package
-from decanter.errors import ProjectError
 from decanter.project.config import Project
-from tests.end_to_end.conftest import Table
+from tests.support.connection_table import Table
 from tests.support.gateways import ROOT, SECONDS, gateway
-from tests.support.projects import clean_environment, decanter, write_project
+from tests.support.projects import clean_environment, decanter_here, write_project
 
 TAG = sys.implementation.cache_tag
 
@@ -53,11 +52,12 @@ def test_each_step_is_reported(packaged: Package, said: list[str]) -> None:
         "running `chalice package`",
         f"made {packaged.zip_path}: ",
     ]
-    assert all(line.startswith(start) for line, start in zip(said, beginnings, strict=True))
+    lines = [line for line in said if "Amazon Linux 2" not in line]  # up to Python 3.11
+    assert all(line.startswith(start) for line, start in zip(lines, beginnings, strict=True))
 
 
 def test_every_source_has_its_byte_code(unpacked: Path) -> None:
-    """Also Chalice's own runtime and app.py, which Chalice adds without byte code."""
+    """This includes Chalice's own runtime and app.py, which Chalice adds without byte code."""
     missing = [
         str(source.relative_to(unpacked))
         for source in unpacked.rglob("*.py")
@@ -99,7 +99,7 @@ def test_an_app_without_the_framework_is_packaged_too(tmp_path: Path) -> None:
         "@app.route('/')\ndef index(): pass\n"
     )
     folder = write_project(tmp_path / "p", app, {"version": "2.0", "app_name": "it"})
-    runs = [decanter("package", "--project-dir", folder) for _ in range(2)]
+    runs = [decanter_here("package", "--project-dir", folder) for _ in range(2)]
     assert [(done.returncode, done.stderr) for done in runs] == [(0, "")] * 2
     assert runs[0].stdout == runs[1].stdout  # contains the digest
     result = folder / "build" / "package" / "dev" / "result"
@@ -123,25 +123,17 @@ def test_an_app_without_chalices_feature_flag_is_refused_in_one_line(
         "@app.on_ws_message()\ndef message(event): pass\n"
     )
     folder = write_project(tmp_path / "p", app, {"version": "2.0", "app_name": "it"})
-    done = decanter("package", "--project-dir", folder, **clean_environment())
+    done = decanter_here("package", "--project-dir", folder, **clean_environment())
     assert done.returncode == 2
     assert done.stderr.startswith("decanter: error: app.py does not enable Chalice's WebSockets")
     assert done.stderr.count("\n") == 1
     assert [*(folder / "build").rglob("*.zip")] == []
 
 
-def test_a_split_package_is_refused(tmp_path: Path) -> None:
-    config = {"version": "2.0", "app_name": "it", "automatic_layer": True}
-    project = Project.load(write_project(tmp_path / "p", config=config))
-    said: list[str] = []
-    with pytest.raises(ProjectError, match="automatic_layer is not supported"):
-        package(project, tmp_path / "out", report=said.append)
-
-
 def test_a_folder_with_other_files_is_refused(tmp_path: Path) -> None:
     folder = write_project(tmp_path / "p")
     (folder / "source").mkdir()
-    done = decanter("package", "--project-dir", folder, "--out", folder)
+    done = decanter_here("package", "--project-dir", folder, "--out", folder)
     line = (
         f"{folder} has files that `decanter package` did not make: name an empty folder with --out"
     )

@@ -1,10 +1,12 @@
 """`provision` and `delete` of a complete stack."""
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from decanter.aws.delete import Deletion
 from decanter.errors import AWSError
 from tests.aws.calls import Wire
 from tests.aws.cloud import BUCKET
@@ -101,8 +103,54 @@ def test_delete_can_keep_the_table(stage: Stage) -> None:
     stage.provision()
     (table,) = stage.cloud.client("dynamodb").list_tables()["TableNames"]
     assert stage.delete(keep_tables=True) == 0
-    assert f"keeping table {table}: `aws dynamodb delete-table` deletes it" in stage.lines
+    command = f"aws dynamodb delete-table --table-name {table}"
+    assert f"keeping table {table}: `{command}` deletes it" in stage.lines
     assert stage.cloud.left() == {"tables": [table]}
+
+
+def test_delete_names_the_tables_that_stay(stage: Stage) -> None:
+    """A table with data that its template retains, and one that the stack does not own."""
+
+    def retain(template: dict[str, Any]) -> None:
+        template["Resources"]["ConnectionsTable"]["DeletionPolicy"] = "Retain"
+        template["Metadata"]["Decanter"]["Existing"] = ["orders"]
+
+    stage.change = retain
+    stage.provision()
+    (table,) = stage.cloud.client("dynamodb").list_tables()["TableNames"]
+    deletion = Deletion(stage.aws(None), stage.project, NAME, stage.lines.append)
+    stack = deletion.find()
+    assert stack is not None
+    question = f"Delete stack {NAME} and everything in it, but not {table}?"
+    assert deletion.question(stack, keep=False) == question
+    assert stage.delete() == 0
+    command = f"aws dynamodb delete-table --table-name {table}"
+    assert stage.lines[:2] == [
+        f"keeping table {table}: `{command}` deletes it",
+        "table orders is not the stack's and stays (existing=)",
+    ]
+    assert stage.cloud.left() == {"tables": [table]}
+
+
+def test_a_removed_table_with_data_stays_and_the_command_says_how_to_delete_it(
+    stage: Stage,
+) -> None:
+    def add(template: dict[str, Any]) -> None:
+        scores = copy.deepcopy(template["Resources"]["ConnectionsTable"])
+        template["Resources"]["ScoresTable"] = {**scores, "DeletionPolicy": "Retain"}
+
+    stage.change = add
+    stage.provision()
+    tables = stage.cloud.left()["tables"]
+    (scores,) = (name for name in tables if "ScoresTable" in name)
+    stage.change = lambda template: None
+    text = f"removed; {scores} is left on AWS, outside the stack, and `aws dynamodb delete-table "
+    with pytest.raises(AWSError, match="--allow-loss ScoresTable") as refused:
+        stage.provision()
+    assert text in str(refused.value)
+    assert stage.provision(allow_loss=("ScoresTable",)) == 0
+    assert text in stage.output
+    assert stage.cloud.left()["tables"] == tables
 
 
 def test_no_wait_returns_after_the_start(stage: Stage) -> None:

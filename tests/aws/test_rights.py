@@ -1,7 +1,7 @@
 """Each function has exactly the rights that it needs: its policies compared with a run of the app.
 
 DynamoDB is called through an endpoint that records the callers: each function signs with its own
-access key. @connections is the local gateway's, whose log shows the calls.
+access key. @connections belongs to the local gateway, whose log shows the calls.
 """
 
 import json
@@ -65,7 +65,7 @@ def _used(project: Path) -> Rights:
         with running.connect() as first, running.connect() as second:
             rows.wait_for(2)
             connecting = posts(running)
-            rows.put("Gone0000DoECA=", minutes_ago=1)  # old enough to be deleted at once
+            rows.put("Gone0000DoECA=", minutes_ago=1)  # old enough to be deleted without a wait
             first.send('{"message":"sendmessage","data":1}')
             first.send("no JSON")
             assert second.recv(timeout=SECONDS) == "1"

@@ -10,7 +10,7 @@ import pytest
 
 from tests.aws.cloud import BUCKET, REGION, Cloud
 from tests.aws.own import copy, packaged, sweeping
-from tests.support.projects import decanter
+from tests.support.projects import decanter_here
 
 FUNCTIONS = ("Connect", "Disconnect", "Message")
 
@@ -88,7 +88,7 @@ class TestCreated:
     def test_the_table(
         self, outputs: dict[str, str], stack: Cloud, template: dict[str, Any]
     ) -> None:
-        """Its key; expiry and encryption in the template, as moto's CloudFormation drops them."""
+        """Expiry and encryption are read in the template: moto's CloudFormation drops them."""
         name = outputs["ConnectionsTableName"]
         table = stack.client("dynamodb").describe_table(TableName=name)["Table"]
         assert table["KeySchema"] == [{"AttributeName": "connectionID", "KeyType": "HASH"}]
@@ -137,6 +137,41 @@ class TestCreated:
         }
 
 
+SCORES = """
+from pynamodb.attributes import UnicodeAttribute
+from pynamodb.models import Model
+from decanter import table
+
+@table(env="SCORES_TABLE")
+class Score(Model):
+    player = UnicodeAttribute(hash_key=True)
+"""
+
+
+def test_a_stage_of_0_1_keeps_its_table(aws: Cloud, tmp_path: Path) -> None:
+    """The change set of the upgrade, listed; the app has a new table too."""
+    project = copy(tmp_path / "decanter")
+    older = Path(__file__).with_name("resources_0_1_1.json")
+    shutil.copy(older, project / ".chalice" / "resources.json")
+    create(aws, packaged(project, tmp_path / "out"))
+    model = project / "chalicelib" / "connections.py"
+    model.write_text(model.read_text() + SCORES)
+    (project / ".chalice" / "resources.json").unlink()
+    done = decanter_here("template", "--project-dir", project)
+    assert done.returncode == 0, done.stderr
+    client = aws.client("cloudformation")
+    names = {"StackName": "decanter-dev", "ChangeSetName": "upgrade"}
+    body = json.dumps(packaged(project, tmp_path / "new"))
+    client.create_change_set(**names, ChangeSetType="UPDATE", TemplateBody=body)
+    changes = [it["ResourceChange"] for it in client.describe_change_set(**names)["Changes"]]
+    assert {it["LogicalResourceId"]: [it["Action"], it.get("Replacement")] for it in changes} == {
+        "ScoresTable": ["Add", None],
+        "WebsocketConnect": ["Modify", "False"],
+        "WebsocketDisconnect": ["Modify", "False"],
+        "WebsocketMessage": ["Modify", "False"],
+    }
+
+
 def test_a_sweep_has_its_schedule_the_table_and_the_endpoint(aws: Cloud, tmp_path: Path) -> None:
     project = sweeping(copy(tmp_path / "decanter"))
     create(aws, packaged(project, tmp_path / "out"))
@@ -160,7 +195,7 @@ def test_a_route_added_to_the_app_goes_live(
     changed = tmp_path / "changed"
     shutil.copytree(project, changed)
     (changed / "app.py").write_text((changed / "app.py").read_text() + ROUTE)
-    assert decanter("template", "--project-dir", changed).returncode == 0
+    assert decanter_here("template", "--project-dir", changed).returncode == 0
     create(aws, template)
     deploy(aws, packaged(changed, tmp_path / "out"), "UPDATE")
     (api,) = aws.client("apigatewayv2").get_apis()["Items"]
@@ -171,7 +206,7 @@ def test_an_unchanged_app_keeps_its_deployment(
     project: Path, template: dict[str, Any], tmp_path: Path
 ) -> None:
     (project / "app.py").write_text((project / "app.py").read_text() + "\n# a comment\n")
-    assert decanter("template", "--project-dir", project).returncode == 0
+    assert decanter_here("template", "--project-dir", project).returncode == 0
     again = packaged(project, tmp_path / "out")
     stages = [each["Resources"]["WebsocketAPIStage"] for each in (template, again)]
     assert stages[0] == stages[1]

@@ -1,4 +1,4 @@
-"""The suite's two sizes: 50 clients and one seed in `make test`, more of both in `make chaos`.
+"""The suite's two sizes: 20 clients and one seed in `make test`, more of both in `make chaos`.
 
     CHAOS_SEED=7 CHAOS_CLIENTS=200 make chaos ARGS="-k throttled"
 
@@ -20,17 +20,16 @@ from tests.support.gateways import Running, gateway
 
 SEEDS = [int(word) for word in os.environ.get("CHAOS_SEED", "1").split(",")]
 FULL = "CHAOS_CLIENTS" in os.environ
-CLIENTS = int(os.environ.get("CHAOS_CLIENTS", "50"))
+CLIENTS = int(os.environ.get("CHAOS_CLIENTS", "20"))
 
 NEVER_IDLE = ("--idle-timeout", "7200")
-"""A place's clients stay connected during other scenarios, perhaps longer than API Gateway's ten
-minutes.
+"""The clients of a gateway stay connected during other scenarios, perhaps longer than API Gateway's
+ten minutes.
 """
 
 Open = Callable[..., Stage]
 Place = tuple[Running, Swarm]
 TALLIES: dict[str, Tally] = {}
-NOTES: list[str] = []
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -101,5 +100,3 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             f"{value} {name.replace('_', ' ')}" for name, value in vars(tally).items()
         )
         terminalreporter.write_line(f"{scenario}: {figures}")
-    for note in NOTES:
-        terminalreporter.write_line(note)

@@ -5,8 +5,9 @@ import shutil
 from pathlib import Path
 
 from decanter.aws.template import render
-from decanter.project.config import TEMPLATE, Project
+from decanter.project.config import Project
 from decanter.project.describe import describe
+from decanter.project.template import TEMPLATE
 from tests.support.gateways import ROOT
 
 EXTRA = '''

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import boto3
 
 from tests.chaos.swarm import WAVE, Client, Swarm, Tally, total
-from tests.end_to_end.conftest import Table
 from tests.support.clients import call
+from tests.support.connection_table import Table
 from tests.support.gateways import Running, wait_until
 
 DEAD = "AAAAAAAAAA{:05}="
@@ -116,7 +116,7 @@ class Stage:
         wait_until(lambda: len(self.lines("message")) >= count, f"{count} messages are handled")
 
     def reconcile(self, lost: int = 0, unanswered: int = 0, repeated: int = 0) -> None:
-        """Compare every ledger after all messages arrived: how many are lost or duplicates.
+        """Compare every ledger after all messages arrived: count lost messages and duplicates.
 
         Args:
             lost: how many did not arrive.

@@ -18,6 +18,8 @@ MISTAKES = {
     "[]": "not_an_object",
     "3": "not_an_object",
     '"x"': "not_an_object",
+    r'{"message":"sendmessage","data":"\ud800"}': "bad_json",
+    '{"message":"sendmessage","data":1e999}': "bad_json",
     '{"message":"sendmessage"}': "missing_data",
     '{"message":"SENDMESSAGE","data":1}': "unknown_route",
     '{"message":"$connect","data":1}': "unknown_route",
@@ -31,7 +33,7 @@ DATA = [
     '""',
     '{"a": [1.0, 1e5], "a": 2}',
     '"😀"',
-    r'"\ud800"',
+    r'"\ud83d\ude00"',
     r'"\u0000"',
     '"<script>alert(1)</script>"',
 ]

@@ -109,7 +109,7 @@ def test_a_failing_sweep_ends_with_one_line_and_deletes_nothing(
 
 @pytest.mark.case(36)
 def test_the_next_sweep_continues_where_one_stopped(open_stage: Open) -> None:
-    """Each run has a second and a half: the rows of that time, and those of the second then
+    """A run takes 1.5 seconds: it checks the rows of the first second, and of the one that then
     started.
     """
     limits = {"DECANTER_SWEEP_PER_SECOND": str(CLIENTS)}

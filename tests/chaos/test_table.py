@@ -9,7 +9,7 @@ from tests.chaos.stage import Counts, Stage
 from tests.support.gateways import wait_until
 
 PADDING = 150_000
-"""Seven such rows exceed the megabyte that DynamoDB reads at once."""
+"""Seven such rows exceed the megabyte that DynamoDB reads in one call."""
 
 
 def pages(stage: Stage, count: int) -> int:
@@ -21,7 +21,7 @@ def pages(stage: Stage, count: int) -> int:
 
 @pytest.mark.case(17)
 def test_every_page_of_a_large_table_is_read(stage: Stage) -> None:
-    clients = stage.join()
+    clients = stage.join(40)
     assert pages(stage, 30) == 4
     assert stage.broadcast(clients[0]) == Counts(sent=len(clients))
     stage.reconcile()
@@ -29,7 +29,7 @@ def test_every_page_of_a_large_table_is_read(stage: Stage) -> None:
 
 @pytest.mark.case(18)
 def test_a_throttled_page_is_read_again_and_none_is_skipped(stage: Stage) -> None:
-    clients = stage.join()
+    clients = stage.join(40)
     stage.identify(clients[0])
     pages(stage, 30)
     stage.fault("dynamodb", "throttle", share=0.5, seed=stage.chance.randrange(1000))
@@ -94,7 +94,7 @@ def test_near_the_deadline_it_stops_and_reports_how_many_are_left(open_stage: Op
 
 @pytest.mark.case(13)
 def test_a_connection_without_a_row_may_leave(stage: Stage) -> None:
-    """Its row is deleted before `$disconnect` arrives. No row comes back."""
+    """Its row is deleted before `$disconnect` arrives. No row is written again."""
     stay, leave = stage.join(2)
     stage.forget(stage.identify(leave))
     stage.swarm.leave([leave])

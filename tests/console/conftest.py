@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.browser import Page, chromium, find_chromium, texts
+from tests.support.connection_table import Table
 from tests.support.gateways import ROOT, gateway
 
 CONNECTED = f"{texts('.connection[data-state=open] .id:not(:empty)')}.length === 2"
@@ -23,6 +24,7 @@ class Service:
     def _start(self) -> None:
         running = self._stack.enter_context(gateway(ROOT, "--port", self._port))
         self.origin = running.origin
+        self.table = Table(running)
         self._port = self.origin.rpartition(":")[2]
 
     def stop(self) -> None:
@@ -59,11 +61,12 @@ def _service(browser: Page) -> Iterator[Service]:
 
 @pytest.fixture(name="page")
 def _page(browser: Page, service: Service) -> Iterator[Page]:
-    """The console, its two connections open; it must complain of nothing."""
+    """The console with exactly its two connections open; it must report no error."""
     browser.complaints.clear()
     browser.resize(1280, 800)
     browser.open(f"{service.origin}/")
     browser.wait(CONNECTED)
+    service.table.wait_for(2)  # those of the page before are disconnected
     browser.evaluate("localStorage.clear()")
     yield browser
     browser.evaluate("sessionStorage.clear()")

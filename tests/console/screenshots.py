@@ -2,7 +2,8 @@
 
 Needs Chromium. Writes into `docs/images/`, each view as `-light.png`, `-dark.png` and `-phone.png`:
 `console` (two connections and what they sent), `console-invocation` (a route that raised, with
-its event and traceback) and `console-stopped` (the gateway has ended).
+its event and traceback), `console-functions` (a function that was run with an edited event) and
+`console-stopped` (the gateway has ended).
 """
 
 import contextlib
@@ -14,9 +15,11 @@ from pathlib import Path
 
 from decanter import cli
 from tests.console.conftest import CONNECTED
-from tests.field_cases.apps import AUCTION, FRAMEWORK, framework_project, stage
-from tests.support.browser import Page, chromium, element, find_chromium, texts
+from tests.field_cases.apps import AUCTION, PLAIN, framework_project, stage
+from tests.support.apps import FRAMEWORK
+from tests.support.browser import CTRL, Page, chromium, element, find_chromium, texts
 from tests.support.gateways import ROOT, gateway
+from tests.support.projects import write_project
 
 IMAGES = ROOT / "docs" / "images"
 PORT = "8000"
@@ -69,6 +72,21 @@ def fail(page: Page) -> None:
     page.evaluate("document.activeElement.blur()")
 
 
+RESULT = "#functions .result"
+BODY = '"body": "hello world !"'
+
+
+def work(page: Page) -> None:
+    """Make the content of the pictures: a queue's function, run with an edited event."""
+    page.click("#functions summary")
+    event = str(page.evaluate(f"{element('#event')}.value"))
+    assert BODY in event
+    page.type("#event", event.replace(BODY, '"body": "order 17"'))
+    page.press("Enter", CTRL)
+    page.wait(f"{element(RESULT)}.dataset.state === 'good'")
+    page.evaluate("document.activeElement.blur()")
+
+
 def show(page: Page, name: str, scroll: str) -> None:
     """Take a view in a light and a dark theme and on a phone."""
     for kind, theme in (("light", "light"), ("dark", "dark"), ("phone", "light")):
@@ -84,6 +102,17 @@ def show(page: Page, name: str, scroll: str) -> None:
 
 
 ENDS = "document.querySelectorAll('.log').forEach(log => log.scrollTo(0, 1e6)), scrollTo(0, 0)"
+QUEUE = f"""
+{PLAIN}
+@app.on_ws_message()
+def message(event):
+    pass
+
+@app.on_sqs_message(queue="paid-orders")
+def paid(event):
+    return [record.body for record in event]
+"""
+FUNCTIONS = f"{element('#functions')}.scrollIntoView(), {element('#event')}.scrollTo(0, 0)"
 DETAILS = f"{element(RAN)}.scrollIntoView({{block: 'start'}})"
 
 
@@ -107,6 +136,9 @@ def main() -> int:
         with served(page, project):
             fail(page)
             show(page, "console-invocation", DETAILS)
+        with served(page, write_project(Path(folder, "jobs"), QUEUE)):
+            work(page)
+            show(page, "console-functions", FUNCTIONS)
     return 0
 
 
@@ -117,7 +149,7 @@ def served(page: Page, project: Path) -> Iterator[None]:
         page.resize(1360, 820)
         page.open(f"{running.origin}/")
         page.wait(CONNECTED)
-        page.complaints.clear()  # of the page before, whose gateway has ended
+        page.complaints.clear()  # of the previous page, whose gateway has ended
         yield
         assert page.complaints == [], page.complaints
 

@@ -26,7 +26,7 @@ def send(page: Page, message: object) -> None:
 
 
 def test_an_invocation_shows_its_event_its_response_and_its_posts(page: Page) -> None:
-    """By the keyboard: an arrow goes to the row, Enter unfolds it, and again folds it."""
+    """With the keyboard: an arrow goes to the row, Enter opens it, and Enter again closes it."""
     send(page, {"message": "sendmessage", "data": "hello"})
     page.type("#activity .search", "sendmessage")
     page.evaluate(f"{element('#activity .log')}.focus()")
@@ -58,7 +58,7 @@ def test_posts_are_counted_for_each_invocation(page: Page) -> None:
 
 
 def test_a_search_hides_what_does_not_match(page: Page) -> None:
-    """An id is found, too; what comes later is searched as well."""
+    """An id is found too, and later lines are searched as well."""
     send(page, {"message": "sendmessage", "data": 1})
     send(page, {"message": "pour"})
     assert page.evaluate(SHOWN) == 2
@@ -87,7 +87,7 @@ def test_a_paused_activity_keeps_what_comes(page: Page) -> None:
 
 
 def test_the_tab_key_reaches_every_control_and_leaves_it(page: Page) -> None:
-    """Forwards and backwards; a group of choices is one stop, a log another."""
+    """Forwards and backwards; a group of choices is one tab stop, and so is a log."""
     page.wait(f"{texts('#roster tbody button')}.length === 2")
     page.evaluate(
         "window.stops = () => Array.from(document.querySelectorAll("

@@ -1,4 +1,4 @@
-"""The console in a headless Chromium: what one sees, does and is shown, against a real gateway."""
+"""The console in a headless Chromium, with a real gateway."""
 
 import json
 import threading
@@ -54,7 +54,7 @@ def test_a_script_is_shown_as_text_and_does_not_run(page: Page) -> None:
 
 
 def test_json_is_indented_on_demand_as_it_was_written(page: Page) -> None:
-    """By mouse and by keyboard; numbers and repeated keys stay as they are."""
+    """With the mouse and the keyboard; numbers and repeated keys are not changed."""
     send(page, '{"message":"sendmessage","data":{"n": 1.0, "n": [1e5, {}]}}')
     page.wait(f"{received('B')}.length === 1")
     page.click(f"{panel('B')} .unfold")
@@ -82,7 +82,7 @@ def test_the_live_view_lists_both_connections_and_closes_one(page: Page) -> None
 
 
 def test_invocations_are_shown_as_they_happen(page: Page) -> None:
-    """Route, function, duration and status; a message without a route of the app's is a 404."""
+    """Route, function, duration and status; a message without a route is a 404."""
     send(page, broadcast("hello"))
     send(page, '{"message":"pour"}')
     rows = "#activity .happened[data-kind=ran]"
@@ -109,7 +109,7 @@ def test_a_request_to_an_unknown_address_is_shown_with_the_right_address(
 
 
 def test_a_failed_invocation_is_shown_with_its_output(page: Page) -> None:
-    """Other lines only where everything is shown."""
+    """Other lines are shown only in the view of all lines."""
     entries = [
         {"kind": "log", "time": 1, "function": "f", "request": "other", "line": "fine"},
         {"kind": "log", "time": 2, "function": "f", "request": "this", "line": "Traceback"},
@@ -147,7 +147,7 @@ def _elsewhere() -> Iterator[str]:
 
 
 def test_a_connection_to_any_url_is_added_and_removed(page: Page, elsewhere: str) -> None:
-    """Another URL than a WebSocket URL is refused. Enter connects, Escape disconnects."""
+    """Only a WebSocket URL is accepted. Enter connects, Escape disconnects."""
     state, url, protocols = (f"{panel('C')} .{name}" for name in ("state", "url", "protocols"))
     page.click("#add")
     page.type(url, "http://example.com/")
@@ -203,7 +203,7 @@ def test_nothing_is_wider_than_the_screen(page: Page, width: int) -> None:
 
 
 def test_a_log_keeps_the_last_500_entries(modules: Page) -> None:
-    """And at most a megabyte of text; it says how many it has dropped."""
+    """It keeps at most a megabyte of text, and says how many entries it has dropped."""
     made = (
         "const {BoundedList} = await import('/list.js'); const ol = document.createElement('ol');"
     )
@@ -253,7 +253,7 @@ HOLD_THE_NEXT_LIST = """{
 def test_a_stopped_gateway_is_shown_and_come_back_to(page: Page, service: Service) -> None:
     """The live view and both connections come back by themselves, on the same port.
 
-    A list that was asked for before is not shown when it comes after the end.
+    A list that was requested before the end, and arrives after it, is not shown.
     """
     page.evaluate(HOLD_THE_NEXT_LIST)
     send(page, broadcast("a change of the list"))

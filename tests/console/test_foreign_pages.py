@@ -1,8 +1,8 @@
 """A hostile web page in a real browser, and the open ports of this machine.
 
 The page comes from another server: its requests are those of a page elsewhere. Or it has rebound
-its name: it was loaded as a page of `evil.example` on the very port that it attacks, and that name
-is now this machine's.
+its name: it was loaded as a page of `evil.example` on the port that it attacks, and that name now
+    points to this machine.
 """
 
 import json
@@ -106,7 +106,7 @@ class Attack:
         self._stack = stack
 
     def on(self, origin: str) -> str:
-        """Open the attacker's page; the URL by which it reaches this origin."""
+        """Open the attacker's page; return the URL with which it reaches this origin."""
         if not self.rebound:
             self.page.open(f"{self._elsewhere}/")
             return origin
@@ -162,7 +162,7 @@ def test_an_http_route_is_the_apps_to_open_but_never_to_a_rebound_name(
 
 
 def test_a_rebound_name_opens_no_websocket(victim: Victim, page: Attack) -> None:
-    """From a page elsewhere it opens: whom to let in is the app's business, as on AWS."""
+    """A page elsewhere can connect: the app decides which clients it accepts, as on AWS."""
     url = page.on(victim.gateway).replace("http", "ws", 1)
     assert page.connect(f"{url}/api") == ("refused" if page.rebound else "open")
 

@@ -1,4 +1,6 @@
-"""The browser guide's module in Chromium: what ends a connection, and how it comes back."""
+"""The browser guide's module in Chromium: the ends of a connection, and the new connection after
+each.
+"""
 
 import contextlib
 import json
@@ -6,12 +8,14 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.support.apps import NO_DATABASE
 from tests.support.browser import Page
-from tests.support.gateways import ROOT, Running, gateway
+from tests.support.gateways import PROJECTS, ROOT, Running, gateway
 
 MODULE = ROOT / "examples" / "browser" / "reconnecting.js"
 GUIDE = ROOT / "docs" / "guides" / "browser.md"
 FRONTEND = "http://127.0.0.1/frontend"
+ECHO = (PROJECTS / "echo", *NO_DATABASE)
 FAST = {"baseMs": 50, "capMs": 200}
 
 
@@ -50,27 +54,26 @@ def stopping(page: Page) -> Iterator[None]:
 
 
 def assert_echo(page: Page, text: str) -> None:
-    message = json.dumps(json.dumps({"message": "sendmessage", "data": text}))
-    assert page.evaluate(f"socket.send({message})") is True
-    page.wait(f"log.some(([t, d]) => t === 'message' && d.data === {json.dumps(json.dumps(text))})")
+    assert page.evaluate(f"socket.send({json.dumps(text)})") is True
+    page.wait(f"log.some(([t, d]) => t === 'message' && d.data === {json.dumps(text)})")
 
 
 def test_it_survives_a_restart_of_the_gateway_and_queues_nothing(browser: Page) -> None:
-    with gateway(ROOT) as first:
+    with gateway(*ECHO) as first:
         port = first.origin.rpartition(":")[2]
         start(browser, first)
         assert_echo(browser, "before")
     with stopping(browser):
         browser.wait("log.some(([type]) => type === 'close')")
         assert browser.evaluate("socket.send('lost')") is False
-        with gateway(ROOT, "--port", port):
+        with gateway(*ECHO, "--port", port):
             browser.wait(opened(2))
             assert_echo(browser, "after")
             assert browser.evaluate("tokens") >= 2
 
 
 def test_it_survives_an_idle_timeout(browser: Page) -> None:
-    with gateway(ROOT, "--idle-timeout", "1") as running, stopping(browser):
+    with gateway(*ECHO, "--idle-timeout", "1") as running, stopping(browser):
         start(browser, running, keepaliveMs=60_000)
         browser.wait(opened(2))
         assert closes(browser)[0] == 1001
@@ -79,7 +82,7 @@ def test_it_survives_an_idle_timeout(browser: Page) -> None:
 def test_its_keepalive_prevents_an_idle_timeout(browser: Page) -> None:
     """The socket outlives its idle timeout: only the maximum age ends it."""
     times = ("--idle-timeout", "2", "--max-age", "5")
-    with gateway(ROOT, *times) as running, stopping(browser):
+    with gateway(*ECHO, *times) as running, stopping(browser):
         start(browser, running, keepaliveMs=300)
         browser.wait(opened(2))
         kept = "log.filter(([t]) => t === 'message').length"
@@ -90,7 +93,7 @@ def test_its_keepalive_prevents_an_idle_timeout(browser: Page) -> None:
 def test_it_survives_a_maximum_age_and_can_come_before_it(
     browser: Page, renew: int, code: int
 ) -> None:
-    with gateway(ROOT, "--max-age", "2") as running, stopping(browser):
+    with gateway(*ECHO, "--max-age", "2") as running, stopping(browser):
         start(browser, running, renewMs=renew)
         browser.wait(opened(2))
         assert closes(browser)[0] == code

@@ -54,7 +54,7 @@ STATE, TOKEN = (f".connection[aria-label='Connection A'] .{name}" for name in ("
 
 @pytest.fixture(name="guarded")
 def _guarded(page: Page, tmp_path: Path) -> Iterator[Running]:
-    """A gateway whose app lets in those with a token."""
+    """A gateway whose app accepts only clients with a token."""
     variables = {
         "CONNECTIONS_TABLE": "guarded",
         "DECANTER_JWT_ISSUER": TERMS["iss"],
@@ -136,7 +136,7 @@ def test_an_invalid_token_is_reported_without_its_text(
 
 
 def connect_with(page: Page, url: str, token: str) -> None:
-    """Have connection A end, and begin again."""
+    """Close connection A if it is open, and open it with this URL and token."""
     if page.evaluate(f"{text('.connection .toggle')} === 'Disconnect'"):
         page.click(".connection .toggle")
         page.wait(f"{text('.connection .toggle')} === 'Connect'")

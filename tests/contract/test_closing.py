@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 from websockets.exceptions import ConnectionClosed
-from websockets.frames import Frame, Opcode
+from websockets.frames import Close, Frame, Opcode
 
 from tests.contract.conftest import Events
 from tests.support.apps import NO_DATABASE
@@ -42,6 +42,21 @@ def test_a_close_without_a_code_is_a_1005(probe: Running, events: Events) -> Non
         raw.sendall(Frame(Opcode.CLOSE, b"").serialize(mask=True))
         assert read_frame(raw) == (8, b"")
     assert ended(events, mine) == (1005, "Client-side close frame status not set")
+
+
+@pytest.mark.rule(95)
+def test_a_close_between_fragments_is_a_clean_close(probe: Running, events: Events) -> None:
+    """This is case 7.1.5 of the Autobahn test suite; the fragment after it is ignored."""
+    with raw_client(probe) as raw:
+        raw.sendall(Frame(Opcode.TEXT, b'{"show":"event"}').serialize(mask=True))
+        mine = json.loads(read_frame(raw)[1])["requestContext"]["connectionId"]
+        raw.sendall(
+            Frame(Opcode.TEXT, b"fragment1", fin=False).serialize(mask=True)
+            + Frame(Opcode.CLOSE, Close(1000, "").serialize()).serialize(mask=True)
+            + Frame(Opcode.CONT, b"fragment2").serialize(mask=True)
+        )
+        assert read_frame(raw) == (8, Close(1000, "").serialize())
+    assert ended(events, mine) == (1000, "")
 
 
 @pytest.mark.rule(50)

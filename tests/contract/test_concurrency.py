@@ -8,7 +8,6 @@ import sys
 import threading
 import urllib.request
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -52,15 +51,14 @@ def processes_of(folder: Path) -> list[int]:
 
 def answers(running: Running, number: int) -> Iterator[str]:
     """Yield the answers to clients that send a message at the same time."""
-    with ExitStack() as stack:
-        clients = [stack.enter_context(running.connect()) for _ in range(number)]
+    with running.connect_all(number) as clients:
         for client in clients:
             client.send("any")
         yield from [receive(client) for client in clients]
 
 
 @pytest.mark.rule(96)
-@pytest.mark.parametrize("options", [(), ("--no-fork",)])
+@pytest.mark.parametrize("options", [(), pytest.param(("--no-fork",), marks=THOROUGH)])
 def test_every_concurrent_event_has_a_process_and_idle_ones_end(
     small: SmallProject, options: tuple[str, ...]
 ) -> None:
@@ -105,7 +103,7 @@ def test_waiting_for_a_process_is_not_the_integrations_time(small: SmallProject)
 def test_no_end_of_the_gateway_leaves_a_process(
     small: SmallProject, number: signal.Signals, options: tuple[str, ...]
 ) -> None:
-    """A handler's child ends too, if workers are forked or the gateway ends normally."""
+    """A handler's child process also ends, if workers are forked or the gateway ends normally."""
     start = (
         "import subprocess\ndef start():\n    return str(subprocess.Popen(['sleep', '99']).pid)\n"
     )
@@ -137,7 +135,7 @@ def test_a_gateway_that_is_killed_while_the_app_is_imported_leaves_no_process(
 def test_ctrl_c_at_any_time_leaves_no_process(
     small: SmallProject, moment: float, options: tuple[str, ...]
 ) -> None:
-    """From before the first process until the gateway serves."""
+    """The moments are from before the first process until the gateway serves."""
     command = ("decanter", "local", "--project-dir", str(small.folder), "--port", "0", *NO_DATABASE)
     with subprocess.Popen(
         [sys.executable, "-m", *command, *options],

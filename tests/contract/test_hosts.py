@@ -40,7 +40,7 @@ def test_no_path_is_served_to_another_host(
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "LOCALHOST", "[::1]"])
 def test_the_gateways_own_names_are_served_whatever_the_page(probe: Running, host: str) -> None:
-    """CORS of an HTTP route is the app's business, so only an `Origin` refuses nothing there."""
+    """The app decides CORS of its HTTP routes, so an `Origin` alone refuses nothing there."""
     headers = {"Host": f"{host}:{port(probe)}", "Origin": "https://front.example"}
     assert call(probe, "GET", "/api/", headers=headers)[0] == 200
 
@@ -74,7 +74,7 @@ def test_a_refused_page_of_the_console_is_logged(probe: Running) -> None:
 
 
 def test_a_handshake_for_another_host_is_refused(probe: Running) -> None:
-    """The value of `Origin` is the app's business, as on AWS."""
+    """The app checks the value of `Origin`, as on AWS."""
     headers = {
         "Host": f"evil.example:{port(probe)}",
         "Connection": "Upgrade",
@@ -88,7 +88,7 @@ def test_a_handshake_for_another_host_is_refused(probe: Running) -> None:
 
 
 def test_the_database_answers_only_sdks(probe: Running) -> None:
-    """In the gateway's own process tree; `dynamodb/test_server.py` has the table."""
+    """This checks the gateway's own process; `dynamodb/test_server.py` has all cases."""
     database = Running(probe.process, [f"WebSocket {probe.banner('DynamoDB').split()[0]}"])
     assert call(database, "POST", "/", b"{}", headers=LIST)[0] == 200
     for headers in ({}, {**LIST, "Origin": "null"}, {**LIST, "Host": "evil.example"}):

@@ -130,7 +130,7 @@ def test_malformed_percent_encoding_gets_a_normal_answer(raw: Raw, path: str) ->
     "line",
     ["CONNECT evil.example:443", "OPTIONS *", "GET /api/../_gateway/info", "GET //_gateway/info"],
 )
-def test_another_path_than_the_apps_is_forbidden(raw: Raw, line: str) -> None:
+def test_a_path_outside_the_app_is_forbidden(raw: Raw, line: str) -> None:
     raw.send(f"{line} HTTP/1.1\r\nHost: {{host}}\r\n\r\n")
     assert raw.status() == 403
 

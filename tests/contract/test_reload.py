@@ -103,30 +103,6 @@ def test_a_syntax_error_is_one_block_and_the_old_code_serves_until_it_is_fixed(
         assert say(client, "any") == "fixed"
 
 
-TABLE = """
-class Table:
-    @classmethod
-    def __decanter__(cls):
-        key = {"name": "id", "type": "S"}
-        capacity = {"read_capacity_units": 1, "write_capacity_units": 1}
-        names = {"environment": "GAMES_TABLE", "logical_id": "GamesTable"}
-        return {"kind": "table", "hash_key": key, **capacity, **names}
-"""
-
-
-def test_a_table_missing_in_the_template_is_refused_and_the_old_code_serves(
-    small: SmallProject,
-) -> None:
-    (small.folder / ".chalice" / "resources.json").write_text("{}")
-    with gateway(small.folder, *NO_DATABASE) as running, running.connect() as client:
-        small.answer("'new'", TABLE)
-        assert running.wait_for_line("reload .*: the merge template .* GAMES_TABLE, which app.py")
-        assert say(client, "the old one continues") == "the old one continues"
-        small.configure(GAMES_TABLE="games")
-        in_service(running, 1)
-        assert say(client, "any") == "new"
-
-
 def test_broken_code_on_disk_fails_no_message_while_an_old_process_runs(
     small: SmallProject, running: Running
 ) -> None:

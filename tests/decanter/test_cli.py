@@ -100,6 +100,23 @@ def test_the_detail_of_an_error_comes_before_its_line(tmp_path: Path) -> None:
     assert any("import nowhere" in text for text in detail)
 
 
+@pytest.mark.parametrize("lines", [0, 1])
+def test_a_reader_that_ends_early_is_status_141_and_silence(lines: int, tmp_path: Path) -> None:
+    """As with `decanter describe | head`."""
+    resources = {f"Table{n}": {"Type": "AWS::DynamoDB::Table"} for n in range(20_000)}
+    project = write_project(tmp_path / "p", template={"Resources": resources})
+    command = [sys.executable, "-m", "decanter", "describe", "--project-dir", str(project)]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout
+        assert process.stderr
+        assert [process.stdout.readline() for _ in range(lines)] == ["flowchart LR\n"][:lines]
+        process.stdout.close()
+        assert process.stderr.read() == ""
+        assert process.wait() == 141
+
+
 def test_ctrl_c_is_status_130_and_silence(tmp_path: Path) -> None:
     """The app sends the signal of Ctrl-C while it is imported."""
     interrupt = f"os.kill(os.getppid(), {int(signal.SIGINT)})"

@@ -89,7 +89,7 @@ class TestErrors:
         expected = f"decanter: error: {url!r} has no port from 1 to 65535\n"
         assert capsys.readouterr() == ("", expected)
 
-    def test_says_that_the_server_speaks_no_tls(self, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_says_that_the_server_has_no_tls(self, capsys: pytest.CaptureFixture[str]) -> None:
         with Peer(echo).running() as peer:
             assert main(["client", peer.url.replace("ws:", "wss:")]) == 1
         out, err = capsys.readouterr()
@@ -220,7 +220,7 @@ class TestPipe:
             assert converse(peer.url, "--wait", "600").stdout == "0x00ff\n"
 
     def test_ends_quietly_when_the_reader_of_its_output_leaves(self) -> None:
-        """As in `decanter client URL | head -1`."""
+        """An example is `decanter client URL | head -1`."""
 
         def talk(connection: ServerConnection) -> None:
             with contextlib.suppress(ConnectionClosed):

@@ -7,10 +7,13 @@ from typing import Any
 
 import pytest
 
+from decanter.cli import main
 from decanter.errors import ProjectError
 from decanter.new import create, requirement
 from tests.support.gateways import ROOT, gateway
-from tests.support.projects import decanter
+from tests.support.projects import decanter, files
+
+HANDLERS = ("connect", "message", "disconnect")
 
 
 @pytest.fixture(name="project", scope="module")
@@ -22,12 +25,23 @@ def test_it_has_all_files_of_a_project_and_no_placeholder(project: Path) -> None
     files = {str(each.relative_to(project)) for each in project.rglob("*") if each.is_file()}
     own = {name for name in files if not name.startswith("vendor/")}
     assert own == {
-        *(".chalice/config.json", ".gitignore", "README.md", "app.py", "pytest.ini"),
+        *(f".chalice/policy-dev-websocket_{each}.json" for each in HANDLERS),
+        *(".chalice/config.json", ".chalice/generated.json", ".gitignore"),
+        *("README.md", "app.py", "pytest.ini"),
         *("requirements-dev.txt", "requirements.txt", "tests/test_app.py"),
     }
     assert "vendor/decanter/runtime/transports/__init__.py" in files
     assert not any("__pycache__" in name for name in files)
     assert all("$name" not in (project / name).read_text() for name in own)
+
+
+def test_its_policy_files_are_those_that_its_app_declares(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["template", "--check", "--project-dir", str(project)]) == 1
+    told = capsys.readouterr()
+    assert told.out.count("matches the app") == len(HANDLERS) + 1
+    assert told.err.endswith("resources.json does not match the app: run `decanter template`\n")
 
 
 VERSION = "Metadata-Version: 2.1\nName: chalice-decanter\nVersion: 0.2.1\n"
@@ -79,7 +93,7 @@ def test_the_metadata_of_other_code_is_ignored(tmp_path: Path) -> None:
 def test_from_a_folder_no_path_is_written_and_no_name_that_an_index_could_serve(
     project: Path,
 ) -> None:
-    texts = [file.read_text() for file in project.rglob("*") if file.is_file()]
+    texts = [content.decode() for content in files(project).values()]
     assert not [text for text in texts if str(ROOT) in text or str(project.parent) in text]
     for file in project.glob("requirements*.txt"):
         lines = [line for line in file.read_text().splitlines() if not line.startswith("#")]

@@ -22,7 +22,9 @@ def test_the_public_names_are_these() -> None:
         "Hello",
         "IdentifiedModel",
         "InvalidPayload",
+        "JobModel",
         "MessageError",
+        "Queue",
         "RateLimit",
         "RateLimited",
         "RateLimitedModel",
@@ -34,8 +36,11 @@ def test_the_public_names_are_these() -> None:
         "Routes",
         "WebTokens",
         "connection_table",
+        "job_table",
+        "publish_route",
         "scheduled_sweep",
         "table",
+        "uses",
     ]
     assert all(getattr(decanter, name) for name in decanter.__all__)
 

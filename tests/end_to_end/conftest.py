@@ -1,12 +1,11 @@
 """A running gateway with this repository's service."""
 
 from collections.abc import Iterator
-from typing import Any
 
-import boto3
 import pytest
 
-from tests.support.gateways import ROOT, Running, gateway, wait_until
+from tests.support.connection_table import Table
+from tests.support.gateways import ROOT, Running, gateway
 
 PATIENT = {"DECANTER_POST_TIMEOUT_SECONDS": "15"}
 """A post that a busy machine answers late is not retried, so there are no duplicates."""
@@ -16,54 +15,6 @@ PATIENT = {"DECANTER_POST_TIMEOUT_SECONDS": "15"}
 def _service() -> Iterator[Running]:
     with gateway(ROOT, "--no-reload", environment=PATIENT) as running:
         yield running
-
-
-class Table:
-    """The connection table of a running gateway."""
-
-    def __init__(self, running: Running) -> None:
-        words = running.banner("DynamoDB").split()
-        self._name = words[1]
-        self._client = boto3.client(
-            "dynamodb",
-            endpoint_url=words[0],
-            region_name="us-east-1",
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
-        )
-
-    def ids(self) -> set[str]:
-        """Return the connection ids in it."""
-        pages = self._client.get_paginator("scan").paginate(TableName=self._name)
-        return {row["connectionID"]["S"] for page in pages for row in page["Items"]}
-
-    def row(self, connection_id: str) -> dict[str, Any]:
-        """Return one row."""
-        key = {"connectionID": {"S": connection_id}}
-        row: dict[str, Any] = self._client.get_item(TableName=self._name, Key=key)["Item"]
-        return row
-
-    def put(self, connection_id: str, connected_at: int) -> None:
-        """Add a row, as a connect handler would."""
-        row = {
-            "connectionID": {"S": connection_id},
-            "connected_at": {"N": str(connected_at)},
-            "expires_at": {"N": str(connected_at // 1000 + 7800)},
-        }
-        self._client.put_item(TableName=self._name, Item=row)
-
-    def age(self, connection_id: str, seconds: float) -> None:
-        """Move a row's connection time to the past."""
-        self._client.update_item(
-            TableName=self._name,
-            Key={"connectionID": {"S": connection_id}},
-            UpdateExpression="ADD connected_at :seconds",
-            ExpressionAttributeValues={":seconds": {"N": str(int(-1000 * seconds))}},
-        )
-
-    def wait_for(self, count: int) -> None:
-        """Wait for this number of rows: disconnect handlers run after the close."""
-        wait_until(lambda: len(self.ids()) == count, f"{count} rows in the table")
 
 
 @pytest.fixture(name="table")

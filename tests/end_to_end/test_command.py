@@ -1,6 +1,5 @@
 """`decanter local` as a command: start, end, and error messages."""
 
-import shutil
 import signal
 import socket
 import subprocess
@@ -141,23 +140,10 @@ def test_the_error_for_an_unknown_stage_lists_all_stages() -> None:
     assert "dev, prod" in result.stderr
 
 
-def test_a_template_without_the_declared_table_is_one_line_and_status_2(tmp_path: Path) -> None:
-    shutil.copytree(ROOT / "examples" / "broadcast", tmp_path, dirs_exist_ok=True)
-    (tmp_path / ".chalice" / "resources.json").write_text('{"Resources": {}}')
-    config = tmp_path / ".chalice" / "config.json"
-    config.write_text(config.read_text().replace("CONNECTIONS_TABLE", "ANOTHER_TABLE"))
-    done = local("--project-dir", str(tmp_path))
-    assert done.returncode == 2
-    assert done.stderr == (
-        "decanter: error: the merge template does not have the table of CONNECTIONS_TABLE, which "
-        "app.py declares: run `decanter template`\n"
-    )
-
-
 @pytest.mark.parametrize(
     "arguments", [pytest.param(["--template"], marks=THOROUGH), ["--no-template"]]
 )
-def test_the_service_runs_with_its_template_and_without(arguments: list[str]) -> None:
+def test_the_service_runs_with_and_without_its_template(arguments: list[str]) -> None:
     if arguments == ["--template"]:
         arguments = ["--template", str(ROOT / ".chalice" / "resources.json")]
     with gateway(ROOT, *arguments) as running, running.connect() as client:

@@ -15,7 +15,7 @@ from tests.support.environments import Environment, build_wheel
 from tests.support.gateways import ROOT, SECONDS, gateway
 
 HEAVY = ("chalice", "moto", "websockets", "flask", "h11", "watchfiles", "yaml")
-NEEDS_NOTHING = ("new", "vendor")
+NEEDS_NOTHING = ("invoke", "new", "rights", "vendor")
 LINE = "is not installed: install Decanter with its extra: chalice-decanter[local]\n"
 
 
@@ -95,9 +95,9 @@ def test_a_command_names_a_missing_package_in_one_line(
     base: Environment, tmp_path: Path, command: str
 ) -> None:
     done = base.run("-m", "decanter", command, cwd=tmp_path)
-    missing = "websockets" if command in ("client", "verify") else "chalice"
+    missing = {"client": "websockets", "local": "h11"}
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == f"decanter: error: {missing} {LINE}"
+    assert done.stderr == f"decanter: error: {missing.get(command, 'chalice')} {LINE}"
 
 
 def test_commands_without_requirements_run(base: Environment, tmp_path: Path) -> None:
@@ -106,6 +106,9 @@ def test_commands_without_requirements_run(base: Environment, tmp_path: Path) ->
         assert (done.returncode, done.stderr) == (0, "")
     script = [str(base.folder / "bin" / "decanter"), "new", "hello"]
     subprocess.run(script, cwd=tmp_path, check=True, capture_output=True)
+    done = base.run("-m", "decanter", "invoke", "f", "--url", "http://127.0.0.1:9", cwd=tmp_path)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "decanter local" in done.stderr
     done = base.run("-m", "decanter", "vendor", cwd=tmp_path / "hello")
     assert (done.returncode, done.stderr) == (0, "")
     files = [file for file in (tmp_path / "hello").rglob("*") if file.is_file()]

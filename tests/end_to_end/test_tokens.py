@@ -10,9 +10,10 @@ import jwt
 import pytest
 from websockets.exceptions import InvalidStatus
 
+from decanter.cli import main
 from tests.chaos.project import copy_project
-from tests.end_to_end.conftest import Table
 from tests.support.clients import call, seen_by
+from tests.support.connection_table import Table
 from tests.support.gateways import SECONDS, Running, gateway, wait_until
 
 SECRET = "a secret of the deployment, 32 bytes or more"
@@ -116,3 +117,15 @@ def test_an_invalid_token_is_refused_with_401(guarded: Running, by_query: bool) 
     guarded.wait_for_line('"outcome": "refused", "status": 401')
     assert Table(guarded).ids() == set()
     assert_in_no_line(guarded, *refused)
+
+
+def test_verify_finds_the_place_of_the_token(
+    guarded: Running, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mine = token(600)
+    assert main(["verify", guarded.url, "--token", mine]) == 0
+    output = capsys.readouterr().out
+    assert "token: accepted in the subprotocol after decanter.token" in output
+    assert "a client without the token: refused: HTTP 401" in output
+    assert_in_no_line(guarded, mine)
+    Table(guarded).wait_for(0)

@@ -2,15 +2,22 @@
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 
 from tests.support.gateways import ROOT, gateway
-from tests.support.projects import decanter
+from tests.support.projects import decanter_here
 from tests.support.pytests import run_pytest
 
 EXAMPLES = ROOT / "examples"
-LINES = {"echo": 8, "broadcast": 22, "chat": 102}
+USES = {
+    "echo": [],
+    "broadcast": ["app.send_message"],
+    "chat": ["app.join", "app.leave", "app.leave_all", "app.name", "app.say"],
+    "auction": ["app.begin", "app.bid", "app.close", "app.leave", "app.show", "app.watch"],
+}
+LINES = {"echo": 8, "broadcast": 23, "chat": 108, "auction": 118}
 
 
 def code_lines(name: str) -> int:
@@ -37,14 +44,17 @@ def test_every_example_is_tested() -> None:
 
 
 @pytest.mark.parametrize("name", LINES)
-def test_its_own_tests_pass(name: str) -> None:
-    done = run_pytest(EXAMPLES / name)
+def test_its_own_tests_pass_and_use_each_right(name: str, tmp_path: Path) -> None:
+    plugin = {"PYTHONPATH": str(ROOT), "USED_RIGHTS": str(tmp_path / "used.json")}
+    done = run_pytest(EXAMPLES / name, "-p", "tests.support.used_rights", **plugin)
     assert done.returncode == 0, done.stdout + done.stderr
+    report = json.loads((tmp_path / "used.json").read_text())
+    assert report == {"denied": [], "uses": USES[name], "unused": []}
 
 
-@pytest.mark.parametrize("name", ["broadcast", "chat"])
+@pytest.mark.parametrize("name", ["broadcast", "chat", "auction"])
 def test_its_template_follows_from_its_declarations(name: str) -> None:
-    done = decanter("template", "--project-dir", EXAMPLES / name, "--check")
+    done = decanter_here("template", "--project-dir", EXAMPLES / name, "--check")
     assert done.returncode == 0, done.stdout + done.stderr
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from decanter.cli import main
-from decanter.project.stack import logical_id
+from decanter.project.stack import role_id
 from tests.support.projects import CONFIG, write_project
 
 PLAIN = """\
@@ -35,39 +35,6 @@ def message(event):
     pass
 """
 
-FRAMEWORK = """\
-from chalice import Chalice
-from pynamodb.attributes import UnicodeAttribute
-
-from decanter import ConnectionModel, Router, connection_table
-
-app = Chalice(app_name="pour")
-app.experimental_feature_flags.update(["WEBSOCKETS"])
-
-
-@connection_table(env="CONNECTIONS_TABLE")
-class Connection(ConnectionModel):
-    connection_id = UnicodeAttribute(hash_key=True, attr_name="connectionID")
-    nickname = UnicodeAttribute(null=True)
-
-
-router = Router("$request.body.action", connections=Connection)
-
-
-@app.on_ws_connect()
-def connect(event):
-    return router.handle(event)
-
-
-@app.on_ws_disconnect()
-def disconnect(event):
-    return router.handle(event)
-
-
-@app.on_ws_message()
-def message(event):
-    return router.handle(event)
-"""
 
 AUCTION = """
 from dataclasses import dataclass
@@ -173,7 +140,7 @@ def packaged(project: Path) -> dict[str, Any]:
 
 def granted(resources: Mapping[str, Any], function: str) -> set[str]:
     """Return the actions that a function's own role allows, except for logs."""
-    role = resources.get(f"{logical_id(function)}Role", {})
+    role = resources.get(role_id(function), {})
     return {
         action
         for policy in role.get("Properties", {}).get("Policies", ())

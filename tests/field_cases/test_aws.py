@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from tests.aws.cloud import BUCKET, Cloud, cloud
-from tests.field_cases.apps import PLAIN, Done, packaged, run, variables
+from tests.field_cases.apps import PLAIN, Done, packaged, run, stage, variables
 from tests.support.apps import NO_DATABASE
-from tests.support.gateways import gateway
+from tests.support.gateways import Running, gateway
 from tests.support.projects import (
     APP,
     CONFIG,
@@ -142,7 +142,7 @@ def test_a_stack_of_another_decanter_application_stays_unchanged(
 def test_an_own_stack_without_a_mark_is_adopted_by_name(
     aws: Cloud, project: Path, made: str
 ) -> None:
-    """As version 0.1 made it."""
+    """Version 0.1 made such stacks."""
     template = json.loads(made)
     template.pop("Metadata", None)
     create_stack(aws, "pour-dev", template)
@@ -212,6 +212,26 @@ def test_the_deployment_guide_says_where_secrets_go() -> None:
     assert re.search(r"Secrets Manager|\{\{resolve:", text)
 
 
+@pytest.mark.row("A3")
+@pytest.mark.parametrize("command", ["template", "package", "provision"])
+def test_a_secret_in_plain_text_is_named_and_not_printed(
+    command: str, aws: Cloud, project: Path
+) -> None:
+    config = copy.deepcopy(CONFIG)
+    config["stages"]["dev"]["environment_variables"] |= {
+        "API_TOKEN": "hunter2-and-more",
+        "SIGNING_KEY": "{{resolve:secretsmanager:pour/signing}}",
+    }
+    (project / ".chalice" / "config.json").write_text(json.dumps(config))
+    arguments = ("--s3-bucket", BUCKET, "--noop") if command == "provision" else ()
+    done = run(command, "--project-dir", project, *arguments)
+    (line,) = [line for line in done.output.splitlines() if "secret in plain text" in line]
+    assert "API_TOKEN in .chalice/config.json" in line
+    assert "{{resolve:secretsmanager:" in line
+    assert "hunter2" not in done.output
+    assert done.status == 0
+
+
 GUARDED = f"""{PLAIN}
 
 @app.on_ws_connect()
@@ -231,12 +251,30 @@ def message(event):
 """
 
 
-@pytest.fixture(name="guarded", scope="module")
-def _guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of an echo app that requires a query, a header or a subprotocol."""
-    project = write_project(tmp_path_factory.mktemp("guarded") / "p", GUARDED)
-    with gateway(project, "--no-reload", *NO_DATABASE) as running:
-        yield running.url
+@pytest.fixture(name="guarding", scope="module")
+def _guarding(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """An echo app that requires a query, a header or a subprotocol, and whose stage has secrets."""
+    secrets = {name: f"{{{{resolve:ssm:/pour/{name}}}}}" for name in ("API_KEY", "OWN_KEY")}
+    folder = tmp_path_factory.mktemp("guarded") / "p"
+    project = write_project(folder, GUARDED, stage(**secrets))
+    own = {"OWN_KEY": "mine"}
+    with gateway(project, "--no-reload", *NO_DATABASE, environment=own) as running:
+        yield running
+
+
+@pytest.fixture(name="guarded")
+def _guarded(guarding: Running) -> str:
+    return guarding.url
+
+
+@pytest.mark.row("A3")
+def test_a_secret_that_is_not_resolved_locally_is_named_at_start(guarding: Running) -> None:
+    """The shell's own variable replaces a reference."""
+    guarding.wait_for_line(r"^Connect ")
+    (line,) = [line for line in guarding.lines if "resolve:" in line]
+    assert "API_KEY: only CloudFormation resolves {{resolve:…}}" in line
+    assert "`API_KEY=… decanter local`" in line
+    assert "OWN_KEY" not in line
 
 
 def verify(*arguments: str) -> Done:
@@ -244,34 +282,42 @@ def verify(*arguments: str) -> Done:
 
 
 @pytest.mark.row("A4")
-@pytest.mark.xfail(
-    strict=True, raises=AssertionError, reason="an app without the route sendmessage fails"
-)
 def test_an_app_without_a_broadcast_is_verified(guarded: str) -> None:
     assert verify("--url", f"{guarded}?key=1").status == 0
 
 
 @pytest.mark.row("A4")
 @pytest.mark.parametrize(
-    "arguments", [("--header", "X-Key: 1"), ("--subprotocol", "chat.v1")], ids=" ".join
+    "arguments",
+    [("--header", "X-Key: 1"), ("--subprotocol", "chat.v1"), ("--token", "1")],
+    ids=" ".join,
 )
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="`verify` has no such option")
 def test_verify_connects_as_the_app_requires(arguments: tuple[str, str], guarded: str) -> None:
     assert verify("--url", guarded, *arguments).status == 0
 
 
 @pytest.mark.row("A5")
-@pytest.mark.xfail(
-    strict=True, raises=AssertionError, reason="it names --endpoint-url, which provision lacks"
+@pytest.mark.parametrize(
+    ("command", "region"),
+    [
+        (("provision", "--s3-bucket", BUCKET), "us-east-1"),
+        (("provision", "--s3-bucket", BUCKET), ""),
+        (("delete", "--yes"), "us-east-1"),
+        (("status",), "us-east-1"),
+        (("table", "delete", "--yes"), "us-east-1"),
+    ],
 )
 def test_a_broken_network_names_options_that_the_command_has(
-    aws: Cloud, project: Path, monkeypatch: pytest.MonkeyPatch
+    command: tuple[str, ...], region: str, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """A missing region has the same effect."""
     nowhere = {"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_MAX_ATTEMPTS": "1"}
-    use(aws.environment() | nowhere, monkeypatch)
-    done = provision(project)
+    keys = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+    use(nowhere | keys | {"AWS_REGION": region, "AWS_DEFAULT_REGION": region}, monkeypatch)
+    done = run(*command, "--project-dir", project)
     assert done.refused
-    assert options(done.err) <= options(run("provision", "--help").out)
+    assert "cannot" in done.err
+    assert options(done.err) <= options(run(command[0], "--help").out)
 
 
 def options(text: str) -> set[str]:

@@ -9,7 +9,8 @@ import pytest
 
 from decanter.cli import main
 from tests.docs.snippets import pages
-from tests.field_cases.apps import AUCTION, FRAMEWORK, framework_project, stage
+from tests.field_cases.apps import AUCTION, framework_project, stage
+from tests.support.apps import FRAMEWORK
 from tests.support.browser import Page, chromium, element, find_chromium, text, texts
 from tests.support.clients import receive
 from tests.support.gateways import ROOT, Running, gateway, wait_until
@@ -156,7 +157,7 @@ def test_an_invocation_links_to_its_event_and_effects(console: Page, what: str, 
 
 @pytest.mark.row("N4")
 def test_no_page_installs_what_is_not_published() -> None:
-    """To be removed with the first release on an index."""
+    """Remove this test with the first release on an index."""
     told = [page.name for page in pages() if "pip install chalice-decanter" in page.read_text()]
     assert told == []
 
@@ -181,7 +182,7 @@ MISSING = pytest.mark.xfail(strict=True, raises=AssertionError, reason="there is
             id="sending from a route",
             marks=MISSING,
         ),
-        pytest.param("browser", id="browser clients", marks=MISSING),
+        pytest.param("browser", id="browser clients"),
         pytest.param("presence", id="presence", marks=MISSING),
     ],
 )

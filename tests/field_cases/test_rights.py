@@ -15,7 +15,6 @@ from decanter.new import create
 from decanter.testing import WebSocketClient
 from tests.docs.snippets import Block, load, sections
 from tests.field_cases.apps import (
-    FRAMEWORK,
     framework_project,
     granted,
     packaged,
@@ -23,6 +22,7 @@ from tests.field_cases.apps import (
     run,
     variables,
 )
+from tests.support.apps import FRAMEWORK
 from tests.support.projects import CONFIG, ROOT, clean_environment
 
 SCORES = f"""{FRAMEWORK}
@@ -67,9 +67,6 @@ def docs_app(hook: str) -> str:
 
 
 @pytest.mark.row("R1")
-@pytest.mark.xfail(
-    strict=True, raises=AssertionError, reason="the disconnect role has DeleteItem alone"
-)
 def test_a_disconnect_hook_may_broadcast(tmp_path: Path) -> None:
     project = framework_project(tmp_path / "p", docs_app("@router.on_disconnect"))
     rights = granted(resources_of(project), "websocket_disconnect")
@@ -77,7 +74,6 @@ def test_a_disconnect_hook_may_broadcast(tmp_path: Path) -> None:
 
 
 @pytest.mark.row("R2")
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="the message role has no GetItem")
 def test_allow_may_read_the_senders_row(tmp_path: Path) -> None:
     project = framework_project(tmp_path / "p", docs_app("allow=is_editor"))
     assert "dynamodb:GetItem" in granted(resources_of(project), "websocket_message")
@@ -111,9 +107,6 @@ def _counting(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         ("websocket_message", "dynamodb:UpdateItem"),
     ],
 )
-@pytest.mark.xfail(
-    strict=True, raises=AssertionError, reason="hooks and routes may not read or change rows"
-)
 def test_hooks_and_routes_may_use_the_model(
     function: str, action: str, counting: dict[str, Any]
 ) -> None:
@@ -129,9 +122,6 @@ def look(request):
 
 
 @pytest.mark.row("R2")
-@pytest.mark.xfail(
-    strict=True, raises=AssertionError, reason="a test's route may do what its role may not"
-)
 def test_a_missing_right_is_refused_in_a_test(app_of: Any) -> None:
     with WebSocketClient(app_of(LOOKING)) as client:
         alice = client.connect()
@@ -168,14 +158,7 @@ def _functions(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 @pytest.mark.row("R3")
 @pytest.mark.parametrize(
     "function",
-    [
-        pytest.param(name, marks=pytest.mark.xfail(strict=True, raises=AssertionError, reason=why))
-        for name, why in (
-            ("api_handler", "the routes' function has no right on the table"),
-            ("hourly", "a scheduled function has no right on the table"),
-            ("ordered", "a queue's function has no right on the table"),
-        )
-    ],
+    ["api_handler", "hourly", "ordered"],
 )
 def test_a_function_that_has_the_tables_name_has_rights_on_it(
     function: str, functions: dict[str, Any]
@@ -184,11 +167,6 @@ def test_a_function_that_has_the_tables_name_has_rights_on_it(
 
 
 @pytest.mark.row("R3")
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="a queue's function has a literal name of a table that the stack does not make",
-)
 def test_a_tables_name_is_a_reference_to_the_table(functions: dict[str, Any]) -> None:
     named = {name: values["CONNECTIONS_TABLE"] for name, values in variables(functions)}
     assert len(named) == 6
@@ -205,7 +183,6 @@ def _scores(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 
 @pytest.mark.row("R4")
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="the template has no such table")
 def test_a_table_class_declares_keys_indexes_and_expiry(scores: dict[str, Any]) -> None:
     assert "ScoresTable" in scores
     properties = scores["ScoresTable"]["Properties"]
@@ -218,7 +195,6 @@ def test_a_table_class_declares_keys_indexes_and_expiry(scores: dict[str, Any]) 
 
 
 @pytest.mark.row("R4")
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="no function may use the table")
 def test_functions_may_read_and_write_a_declared_table(scores: dict[str, Any]) -> None:
     policies = scores["WebsocketMessageRole"]["Properties"]["Policies"]
     statements = [it for each in policies for it in each["PolicyDocument"]["Statement"]]
@@ -228,9 +204,6 @@ def test_functions_may_read_and_write_a_declared_table(scores: dict[str, Any]) -
 
 
 @pytest.mark.row("R4")
-@pytest.mark.xfail(
-    strict=True, raises=AssertionError, reason="tests have no table and no name for it"
-)
 def test_a_test_has_the_declared_table(app_of: Any) -> None:
     with WebSocketClient(app_of(SCORES)) as client:
         alice = client.connect()
@@ -239,11 +212,8 @@ def test_a_test_has_the_declared_table(app_of: Any) -> None:
 
 
 @pytest.mark.row("R5")
-@pytest.mark.xfail(
-    strict=True, raises=AssertionError, reason="Chalice generates policies without any right"
-)
 def test_chalice_gives_a_new_projects_functions_their_rights(tmp_path: Path) -> None:
-    """As `chalice deploy` does, which makes the same policies."""
+    """`chalice package` makes the same policies as `chalice deploy`."""
     project = create("hello", tmp_path)
     (project / "requirements.txt").write_text("")  # Chalice would download them
     done = subprocess.run(
@@ -282,25 +252,12 @@ def _drawn(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.mark.row("R6")
-@pytest.mark.parametrize(
-    "text",
-    [
-        pytest.param(it, marks=pytest.mark.xfail(strict=True, raises=AssertionError, reason=why))
-        for it, why in (
-            ("arn:aws:s3:::pics/*", "`describe` leaves out what overrides grant"),
-            ("orders", "`describe` leaves out queues"),
-            ("/online", "`describe` leaves out routes"),
-        )
-    ],
-)
+@pytest.mark.parametrize("text", ["orders", "arn:aws:s3:::pics/*", "/online"])
 def test_describe_draws_every_function(text: str, drawn: str) -> None:
     assert text in drawn
 
 
 @pytest.mark.row("R6")
-@pytest.mark.xfail(
-    strict=True, raises=AssertionError, reason="`describe` draws nothing that routes do"
-)
 def test_describe_draws_the_rights_of_the_routes_function(drawn: str) -> None:
     assert "api_handler -->" in drawn
 

@@ -55,7 +55,6 @@ def unread(project: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 @pytest.mark.row("F10")
-@pytest.mark.xfail(strict=True, raises=TimeoutError, reason="all clients freeze")
 def test_unread_output_does_not_block_clients_or_sigterm(tmp_path: Path) -> None:
     with unread(plain_project(tmp_path / "pour", ECHO)) as process:
         assert process.stdout is not None
@@ -160,7 +159,6 @@ def test_routes_and_connections_answer_no_foreign_host(running: Running, path: s
 
 
 @pytest.mark.row("F12")
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="each dot copies the whole line")
 def test_printing_takes_as_long_on_a_long_line(running: Running) -> None:
     with running.connect() as alice:
         seconds = []

@@ -1,4 +1,4 @@
-"""A small Chalice project that a test writes and changes."""
+"""Small apps for tests: their sources, and a project that a test writes and changes."""
 
 import json
 from pathlib import Path
@@ -19,6 +19,42 @@ ANSWER = """
 def message(event):
     app.websocket_api.send(event.connection_id, {answer})
 """
+
+
+FRAMEWORK = """\
+from chalice import Chalice
+from pynamodb.attributes import UnicodeAttribute
+
+from decanter import ConnectionModel, Router, connection_table
+
+app = Chalice(app_name="pour")
+app.experimental_feature_flags.update(["WEBSOCKETS"])
+
+
+@connection_table(env="CONNECTIONS_TABLE")
+class Connection(ConnectionModel):
+    connection_id = UnicodeAttribute(hash_key=True, attr_name="connectionID")
+    nickname = UnicodeAttribute(null=True)
+
+
+router = Router("$request.body.action", connections=Connection)
+
+
+@app.on_ws_connect()
+def connect(event):
+    return router.handle(event)
+
+
+@app.on_ws_disconnect()
+def disconnect(event):
+    return router.handle(event)
+
+
+@app.on_ws_message()
+def message(event):
+    return router.handle(event)
+"""
+"""An app with the router, its three handlers and its table; a test adds to it."""
 
 
 def replace(path: Path, text: str) -> None:

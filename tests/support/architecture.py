@@ -3,9 +3,10 @@
 A room is a folder or a file of the framework or of the tool. It stands on a floor, and imports only
 itself and rooms on lower floors, so rooms of one floor never import each other. The framework
 (`runtime`) imports nothing of the tool, and only packages that ship with it. The tool imports
-nothing of the framework, because it serves any Chalice project. An application imports only
-`decanter`. Scripts that run in separate processes import nothing of the project. Code that several
-test modules use is in tests/support, so no test module is imported.
+nothing of the framework, because it serves any Chalice project; only the command that sends uses
+the framework's publishing. An application imports only `decanter`. Scripts that run in separate
+processes import nothing of the project. Code that several test modules use is in tests/support, so
+no test module is imported.
 """
 
 import ast
@@ -19,31 +20,67 @@ ROOT = Path(__file__).resolve().parents[2]
 HOUSES = ("app", "chalicelib", "decanter")
 RUNTIME = "decanter.runtime"
 SHIPPED = {"botocore", "pynamodb", "jwt"}  # only WebTokens imports jwt
+OF_CHALICE = f"{RUNTIME}.publishing.http"
+"""The one file of the framework that imports Chalice, which an app with its route has."""
+
 RUNTIME_FLOORS = (
-    ("clock", "errors", "gc_paused", "recipients"),
-    ("logs", "payload", "payload_example", "settings"),
+    ("clock", "errors", "forks", "gc_paused", "recipients"),
+    ("jsontext", "logs", "payload", "payload_example", "rights", "settings"),
     ("session",),
     ("store", "transports"),
     ("fanout",),
+    ("publishing",),
     ("routing",),
     ("hooks",),
 )
 TOOL_FLOORS = (
-    ("arguments", "errors", "extras", "hosts", "terminal"),
+    (
+        "arguments",
+        "aws_hosts",
+        "errors",
+        "extras",
+        "gc_paused",
+        "hosts",
+        "running_gateway",
+        "terminal",
+    ),
     ("gateway", "project"),
-    ("aws", "cli", "client", "local", "new", "vendor"),
-    ("testing", "verify"),
+    ("aws", "cli", "client", "invoke", "local", "new", "rights", "vendor"),
+    ("publish", "testing", "verify"),
 )
+PUBLISHES = ("decanter.publish", f"{RUNTIME}.publishing")
+"""The one room of the tool that imports a room of the framework, and that room."""
+
 LEAVES = {name for floor in (*RUNTIME_FLOORS[:2], TOOL_FLOORS[0]) for name in floor}
 """Files on one floor that may import each other, but not in a cycle."""
 
-STAND_ALONE = {
-    "decanter.project.app_process",
+OF_DATABASE = {
+    "decanter.gateway.dynamodb_rights",
+    "decanter.gateway.guard",
+    "decanter.gateway.iam",
+    "decanter.gateway.sqs_rights",
+    "decanter.local.dynamodb.notes",
+    "decanter.local.dynamodb.parent",
+    "decanter.local.dynamodb.rights",
     "decanter.local.dynamodb.server",
+    "decanter.local.sqs.service",
+}
+"""Files of the embedded DynamoDB's process, which the tool's own Python runs."""
+
+OF_APP = {
+    "decanter.aws_hosts",
     "decanter.local.functions.debugging",
     "decanter.local.functions.forkserver",
+    "decanter.local.functions.iam_routes",
+    "decanter.local.functions.outgoing",
+    "decanter.local.functions.probe",
     "decanter.local.functions.worker",
+    "decanter.project.app_process",
+    "decanter.project.handlers",
 }
+"""Files that the app's Python runs, which may be older."""
+
+STAND_ALONE = OF_DATABASE | OF_APP
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 40
 
@@ -151,11 +188,14 @@ def forbidden(module: Module, imported: Import) -> str | None:
 
 
 def _foreign(module: Module, imported: Import) -> str | None:
-    known = imported.house in SHIPPED or imported.house in sys.stdlib_module_names
+    shipped = SHIPPED | {"chalice"} if module.name == OF_CHALICE else SHIPPED
+    known = imported.house in shipped or imported.house in sys.stdlib_module_names
     return "the framework ships without it" if within(module.name, RUNTIME) and not known else None
 
 
 def _upward(module: Module, imported: Import) -> str | None:
+    if within(module.name, PUBLISHES[0]) and within(imported.target, PUBLISHES[1]):
+        return None
     if within(module.name, RUNTIME) != within(imported.target, RUNTIME):
         return "the framework and the tool do not import each other"
     here, there = room_of(module.name), room_of(imported.target)

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 
 def make_certificate(directory: Path, name: str) -> tuple[Path, Path]:
-    """Make a certificate for a name; return its file, which a client trusts, and its key's file."""
+    """Make a certificate for a name. Return the files of the certificate and of the key."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
     now = datetime.now(UTC)

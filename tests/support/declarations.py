@@ -30,14 +30,29 @@ def declaration(
     *declared: dict[str, Any],
     http_routes: tuple[str, ...] = (),
     schedules: Mapping[str, str] | None = None,
+    others: Mapping[str, str] | None = None,
 ) -> Declaration:
-    """Return the parsed declaration of an app that handles connections and messages."""
+    """Return the parsed declaration of an app that handles connections and messages.
+
+    Args:
+        declared: the answers to `__decanter__`.
+        http_routes: the paths of its HTTP routes.
+        schedules: each scheduled function's expression, by its name.
+        others: the kinds of its other functions, by their names.
+    """
+    kinds = dict.fromkeys(ROUTES.values(), "websocket") | dict.fromkeys(schedules or {}, "schedule")
+    kinds |= {"api_handler": "http"} if http_routes else {}
+    functions = [
+        {"name": name, "kind": kind, "source": name, "handler": f"app.{name}"}
+        for name, kind in (kinds | {**(others or {})}).items()
+    ]
     report = {
         "app_name": "pour",
         "framework": None,
         "websocket": {key: {"name": key, "function": name} for key, name in ROUTES.items()},
         "http_routes": list(http_routes),
         "schedules": schedules or {},
+        "functions": functions,
         "warnings": [],
         "refusal": None,
         "declarations": list(declared),

@@ -1,16 +1,18 @@
 """Fakes of the framework's dependencies: clock, table, transport."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import time
+import zlib
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
 from decanter.runtime.clock import Clock
 from decanter.runtime.errors import StoreBusyError
 from decanter.runtime.fanout.workers import Workers
-from decanter.runtime.recipients import MAX_AGE_MS, Count, Page, Recipient, Removed
+from decanter.runtime.recipients import MAX_AGE_MS, Count, Page, Place, Recipient, Removed
 from decanter.runtime.transports import Delivery, Outcome, Result, outcome_of
-from decanter.runtime.transports.base import Method, Reach
+from decanter.runtime.transports.base import Method, Reach, Recipients, patient
 from tests.support.events import CONNECTED_AT
 
 T = TypeVar("T")
@@ -38,6 +40,18 @@ class FakeClock(Clock):
     def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
         self.elapsed += seconds
+
+
+class Turns(Clock):
+    """A pause that passes on another clock, and lets the threads that read the table run."""
+
+    def __init__(self, clock: FakeClock | None) -> None:
+        self._clock = clock
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds / 10)
+        if self._clock is not None:
+            self._clock.elapsed += seconds
 
 
 class InlineWorkers(Workers):
@@ -120,17 +134,22 @@ class FakeConnections:
         return Count(len(page.recipients), page.last)
 
     def _page(self, after: str, now_ms: int) -> Page:
-        later = sorted(item for item in self.rows.items() if item[0] > after)
+        place = Place.of(after)
+        later = sorted(item for item in self.rows.items() if item[0] > place.after)
+        if place.segments > 1:
+            hashes = ((zlib.crc32(item[0].encode()), item) for item in later)
+            later = [item for number, item in hashes if number % place.segments == place.segment]
         ends = self.identity_ends
         rows = [Recipient(*item, ends.get(item[0], 0)) for item in later[: self.page_size]]
         alive = [row for row in rows if row.connected_at > now_ms - MAX_AGE_MS]
-        return Page(alive, rows[-1].connection_id if len(later) > self.page_size else None)
+        last = rows[-1].connection_id if len(later) > self.page_size else None
+        return Page(alive, place.then(last))
 
 
 class FakeTransport:
     """Gives each connection its scripted answers, the last one repeatedly, and records the posts.
 
-    `seconds_per_post` passes on the clock with every post of a fan-out. Without a clock, no
+    Each post of a fan-out moves the clock forward by `seconds_per_post`. Without a clock, no
     deadline ever passes.
     """
 
@@ -169,9 +188,9 @@ class FakeTransport:
         return outcome
 
     def call_all(
-        self, method: Method, recipients: Iterable[Recipient], data: bytes, deadline: float
+        self, method: Method, recipients: Recipients, data: bytes, deadline: float
     ) -> Iterator[Delivery]:
-        source = iter(recipients)
+        source = patient(recipients, Turns(self.clock))
         while self._in_time(deadline) and (recipient := next(source, None)):
             if self.clock is not None:
                 self.clock.elapsed += self.seconds_per_post

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import logging
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -18,6 +19,15 @@ _numbers = itertools.count()
 LogLines = Callable[[], list[dict[str, Any]]]
 
 
+@pytest.fixture(autouse=True)
+def _loggers() -> Iterator[None]:
+    """Undo what Chalice does to the logger of an app's name: this repository's is our package's."""
+    yield
+    logger = logging.getLogger("decanter")
+    logger.propagate = True
+    logger.setLevel(logging.NOTSET)
+
+
 @pytest.fixture(name="log_lines")
 def _log_lines(capsys: pytest.CaptureFixture[str]) -> LogLines:
     """Returns the lines logged since the last call."""
@@ -28,7 +38,7 @@ def _log_lines(capsys: pytest.CaptureFixture[str]) -> LogLines:
 def _open_transport() -> Iterator[OpenTransport]:
     """Opens real transports that do not pause, and shuts them down at the end of the test.
 
-    A process of Lambda's keeps its transports; here each would keep its sockets until a collection.
+    On Lambda a process keeps its transports; here each would keep sockets until it is collected.
     """
     opened: list[transports.Transport] = []
 

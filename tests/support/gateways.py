@@ -54,6 +54,12 @@ class Running:
         )
         return connecting
 
+    @contextlib.contextmanager
+    def connect_all(self, number: int) -> Iterator[list[ClientConnection]]:
+        """Open several clients' connections, and close them at the block's end."""
+        with contextlib.ExitStack() as stack:
+            yield [stack.enter_context(self.connect()) for _ in range(number)]
+
     def management(self, **options: Any) -> Any:
         """Return boto3's client for this gateway."""
         return boto3.client(

@@ -22,6 +22,7 @@ class Peer:
         self._tls = tls
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
         self.port: int = self._listener.getsockname()[1]
+        self._open: set[socket.socket] = set()
         self._threads = [threading.Thread(target=self._accept)]
         self._threads[0].start()
 
@@ -38,9 +39,12 @@ class Peer:
             if not more:
                 return b""
             data += more
-        length = int(data.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+        length = int(data.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0] or 0)
         while len(data) < head_end + 4 + length:
-            data += connection.recv(65536)
+            more = connection.recv(65536)
+            if not more:
+                return b""
+            data += more
         self.received.append(data)
         return data
 
@@ -48,6 +52,9 @@ class Peer:
         self.over.set()
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
+        for connection in [*self._open]:  # a transport may keep them
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
         for thread in self._threads:
             thread.join()
 
@@ -58,16 +65,18 @@ class Peer:
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 thread = threading.Thread(target=self._serve, args=(connection, self.accepted))
                 self.accepted += 1
-                self._threads.append(thread)
+                self._open.add(connection)
+                self._threads = [*filter(threading.Thread.is_alive, self._threads), thread]
                 thread.start()
 
     def _serve(self, connection: socket.socket, number: int) -> None:
         with connection, suppress(OSError):
             if self._tls is None:
                 self._play(connection, number)
-                return
-            with self._tls.wrap_socket(connection, server_side=True) as secured:
-                self._play(secured, number)
+            else:
+                with self._tls.wrap_socket(connection, server_side=True) as secured:
+                    self._play(secured, number)
+        self._open.discard(connection)
 
 
 @contextmanager

@@ -115,14 +115,15 @@ def decanter(*arguments: str | Path, **variables: str) -> subprocess.CompletedPr
     )
 
 
-def decanter_here(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+def decanter_here(*arguments: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run `decanter` in this process if a separate one is not needed: it saves half a second."""
     out, err = io.StringIO(), io.StringIO()
+    environment = clean_environment() | variables
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
         patch.chdir(ROOT)
-        for name in set(os.environ) - set(clean_environment()):
+        for name in set(os.environ) - set(environment):
             patch.delenv(name)
-        for name, value in clean_environment().items():
+        for name, value in environment.items():
             patch.setenv(name, value)
         status = main([*map(str, arguments)])
     return subprocess.CompletedProcess(arguments, status, out.getvalue(), err.getvalue())

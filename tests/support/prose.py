@@ -54,14 +54,11 @@ def _suffix(path: Path) -> str:
 
 def _python(source: str) -> Iterator[tuple[int, str]]:
     yield from _comments(source)
-    tree = ast.parse(source)
+    nodes = [*ast.walk(ast.parse(source))]
     pieces = {
-        id(value)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.JoinedStr)
-        for value in node.values
+        id(value) for node in nodes if isinstance(node, ast.JoinedStr) for value in node.values
     }
-    for node in ast.walk(tree):
+    for node in nodes:
         if id(node) in pieces:
             continue
         if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from tests.support.environments import closure
 
-SERVICES = ("apigatewaymanagementapi", "dynamodb", "sts")
-"""The services that a smaller botocore contains: those that the applications call."""
+SERVICES = ("apigatewaymanagementapi", "cognito-idp", "dynamodb", "s3", "secretsmanager", "sts")
+"""The services that a smaller botocore contains: those that the applications use."""
 
 _NOTES = ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json")
 

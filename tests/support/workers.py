@@ -85,7 +85,7 @@ async def evaluate(worker: Worker, expression: str) -> Any:
             "api_request_id": "2",
             "function_arn": "arn",
             "timeout_ms": 1000,
-            "handler": "evaluate",
+            "handler": "app.evaluate",
             "event": expression,
         }
     )

@@ -7,16 +7,17 @@ from the gateway's page (`Origin`). A request that changes something must be JSO
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import parse_qs, unquote
 
 from decanter.gateway.model import Connection
 from decanter.gateway.responses import FORBIDDEN, Response, json_response, message
 from decanter.gateway.rules import Gateway
 from decanter.local.fault_injection import Fault, FaultError, Faults
+from decanter.local.invoker import Invoker
 from decanter.local.journal import Journal
 from decanter.local.schedules import Schedules
 from decanter.local.sockets.http import HttpConnection, Request
@@ -41,6 +42,7 @@ PAGE_HEADERS = (
 KEEP_ALIVE_SECONDS = 15.0
 SCHEDULES = "/_gateway/schedules/"
 INVOCATIONS = "/_gateway/invocations/"
+FUNCTIONS = "/_gateway/functions/"
 PROTOCOLS = "sec-websocket-protocol"
 MARKER = "decanter.token"
 """In the framework's `WebTokens`, the subprotocol after this one is the token."""
@@ -48,6 +50,11 @@ MARKER = "decanter.token"
 NOT_FOUND = message(404, "Not Found")
 NOT_ALLOWED = message(405, "Method Not Allowed")
 NOT_JSON = message(415, "send Content-Type: application/json, or the header X-Decanter: 1")
+
+
+async def no_queues() -> list[dict[str, Any]]:
+    """Return the queues of an app without queues."""
+    return []
 
 
 @dataclass(slots=True)
@@ -60,6 +67,9 @@ class Control:
         faults: set by `/_gateway/faults`.
         about: makes the answer of `/_gateway/info`.
         schedules: listed and run by `/_gateway/schedules`.
+        invoker: lists and runs functions for `/_gateway/functions`.
+        rights: makes the answer of `/_gateway/rights`.
+        queues: returns the queues for `/_gateway/queues`.
     """
 
     gateway: Gateway
@@ -67,6 +77,9 @@ class Control:
     faults: Faults
     about: Callable[[], dict[str, Any]]
     schedules: Schedules
+    invoker: Invoker
+    rights: Callable[[], dict[str, Any]] = dict
+    queues: Callable[[], Awaitable[list[dict[str, Any]]]] = no_queues
 
     def serves(self, path: str) -> bool:
         """Return True for a path of the console."""
@@ -82,14 +95,17 @@ class Control:
             if request.path == "/_gateway/events" and request.method == "GET":
                 await self._stream(http)
                 return None
-            return self._read(request.path)
+            return await self._read(request.path)
         if not may_change(request):
             return NOT_JSON
-        if request.method == "POST" and request.path.startswith(SCHEDULES):
-            return await self._run(unquote(request.path.removeprefix(SCHEDULES)))
+        for root, run in ((SCHEDULES, self._run), (FUNCTIONS, self._invoke)):
+            if request.method == "POST" and request.path.startswith(root):
+                return await run(unquote(request.path.removeprefix(root)), request)
         return self._change(request)
 
-    def _read(self, path: str) -> Response:
+    async def _read(self, path: str) -> Response:
+        if path == "/_gateway/queues":
+            return json_response(200, {"queues": await self.queues()})
         if path in PAGES:
             name, kind = PAGES[path]
             body = CONSOLE.joinpath(name).read_bytes()
@@ -106,6 +122,8 @@ class Control:
             "/_gateway/connections": lambda: {"connections": self._connections()},
             "/_gateway/faults": lambda: {"faults": self.faults.to_json()},
             "/_gateway/schedules": lambda: {"schedules": self.schedules.to_json()},
+            "/_gateway/functions": lambda: {"functions": self.invoker.to_json()},
+            "/_gateway/rights": self.rights,
         }
         answer = answers.get(path)
         return answer() if answer else None
@@ -133,10 +151,29 @@ class Control:
         self.journal.note(f"fault {active.id}: {json.dumps(active.fault.to_json())}")
         return json_response(201, active.to_json())
 
-    async def _run(self, name: str) -> Response:
+    async def _run(self, name: str, _: Request) -> Response:
         if not self.schedules.has(name):
             return message(404, f"the app has no scheduled function {name}")
         return json_response(200, await self.schedules.run(name))
+
+    async def _invoke(self, name: str, request: Request) -> Response:
+        """Run a function with the body as event, or with an example."""
+        declared = self.invoker.declared
+        if name not in declared:
+            names = ", ".join(sorted(declared)) or "none"
+            return message(404, f"the app has no function {name!r}; it has {names}")
+        text = parse_qs(request.query, keep_blank_values=True).get("body", [None])[0]
+        try:
+            event = self._event(request.body) if request.body else self.invoker.example(name, text)
+        except ValueError as error:
+            return message(400, str(error))
+        return json_response(200, await self.invoker.run(name, event))
+
+    def _event(self, body: bytes) -> Any:
+        try:
+            return json.loads(body)
+        except (ValueError, RecursionError) as error:
+            raise ValueError(f"the event is not JSON: {error}") from error
 
     def _close(self, connection_id: str) -> Response:
         connection = self.gateway.find(connection_id)
@@ -168,7 +205,7 @@ def is_ours(request: Request) -> bool:
     """Return False if the browser says that a page of another origin sends the request."""
     if request.header("origin") not in ("", f"http://{request.header('host').lower()}"):
         return False
-    # Browsers send this header for scripts and images, too. A link to the console is allowed.
+    # Browsers send this header also for scripts and images. A link to the console is allowed.
     from_here = request.header("sec-fetch-site") in ("", "none", "same-origin")
     return from_here or request.path in PAGES
 

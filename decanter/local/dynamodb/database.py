@@ -1,46 +1,62 @@
-"""The DynamoDB for the handlers: the embedded one, or one that the user runs."""
+"""The DynamoDB for the handlers, the embedded one or one that the user runs, and the SQS."""
 
 import asyncio
-import functools
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from types import TracebackType
-from typing import Any, Self
+from typing import IO, Any, Self
 
 from decanter.local.dynamodb.embedded import EmbeddedDynamoDB, create_tables
 from decanter.local.fault_injection import Faults
+from decanter.local.rights import Rights
+from decanter.local.sqs.calls import Calls
+from decanter.project.queues import Queue
 from decanter.project.tables import Table
 
 READ_BYTES = 64 * 1024
 
 
 class Database:
-    """A DynamoDB; a context manager.
+    """A DynamoDB, and the embedded SQS; a context manager.
 
     Args:
         region: the region of its tables.
-        given: the URL of the user's own; None starts the embedded one.
+        given: the URL of the user's own DynamoDB; None starts the embedded one.
         faults: the faults of the embedded one.
+        rights: the rights of the functions that call the embedded one.
         allow_hosts: the hosts that the embedded one accepts besides its own.
     """
 
     def __init__(
-        self, region: str, given: str | None, faults: Faults, allow_hosts: Iterable[str] = ()
+        self,
+        region: str,
+        given: str | None,
+        faults: Faults,
+        rights: Rights,
+        allow_hosts: Iterable[str] = (),
     ) -> None:
-        self._region = region
         self._given = given
         self._faults = faults
+        self._rights = rights
         self._embedded = EmbeddedDynamoDB(region, allow_hosts)
         self._made: list[Table] = []
         self._stack = ExitStack()
+        self._is_running = False
+        self._follow: Callable[[], None] = lambda: None
 
     def __enter__(self) -> Self:
         """Start it; it may not answer yet."""
         if self.is_embedded:
-            self._stack.enter_context(self._embedded)
-            self._faults.relay = self._embedded.tell
+            self._start()
         return self
+
+    def _start(self) -> None:
+        """Start the process of the embedded services."""
+        if not self._is_running:
+            self._is_running = True
+            self._stack.enter_context(self._embedded)
+            self._faults.relay = self._rights.relay = self._embedded.tell
 
     def __exit__(
         self,
@@ -65,11 +81,40 @@ class Database:
         """
         return self._embedded.address if self._given is None else self._given
 
+    @property
+    def sqs_url(self) -> str:
+        """Return the URL of the embedded SQS, which starts if it does not run.
+
+        Raises:
+            ServiceError: it does not start.
+        """
+        self._start()
+        return self._embedded.address
+
+    async def create_queues(self, queues: Sequence[Queue]) -> str | None:
+        """Create the missing queues; earlier ones keep their messages.
+
+        Returns:
+            The URL of the SQS; None without queues.
+
+        Raises:
+            ServiceError: SQS does not start, or refuses a queue.
+        """
+        if not queues:
+            return None
+        url = self.sqs_url
+        await asyncio.to_thread(lambda: self._embedded.endpoint)
+        self._follow()
+        await Calls(url).create_queues(queues)
+        return url
+
     async def create_tables(self, tables: Iterable[Table]) -> list[str]:
         """Wait until it answers, and create the missing tables; earlier ones are kept.
 
+        A table whose key or indexes have changed is created again, empty.
+
         Returns:
-            Their names.
+            The tables' names.
 
         Raises:
             ServiceError: it does not start, or refuses a table.
@@ -77,39 +122,59 @@ class Database:
         url = await asyncio.to_thread(lambda: self._embedded.endpoint)
         wanted = list(tables)
         new = [table for table in wanted if table not in self._made]
+        changed = [it for it in self._made if any(map(it.is_outdated_by, new))]
         if new:
-            create = functools.partial(create_tables, region=self._region)
-            await asyncio.to_thread(create, url, new)
-            self._made += new
+            await asyncio.to_thread(create_tables, url, new, changed)
+            self._made = [table for table in self._made if table not in changed] + new
         return [table.name for table in wanted]
 
-    def follow_reports(self, note: Callable[..., object]) -> None:
-        """From now on, count the faults that apply there and forward its notes.
+    def follow_reports(
+        self, note: Callable[..., object], missing: Callable[[str, list[str]], object]
+    ) -> None:
+        """Start to handle the reports of the embedded services: faults, rights, notes.
 
-        The embedded one must already answer.
+        The embedded DynamoDB must already answer.
 
         Args:
-            note: called with the text and, by name, `error` and `detail`.
+            note: called with the text, and with the keyword arguments `error` and `detail`.
+            missing: called with a table that a call lacks, and its probable key.
         """
-        reports = self._embedded.reports
         loop = asyncio.get_running_loop()
         unread = b""
+        reports: IO[bytes] | None = None
+
+        def follow() -> None:
+            nonlocal reports
+            if reports is None and self._is_running:
+                reports = self._embedded.reports
+                loop.add_reader(reports.fileno(), read)
+                self._stack.callback(loop.remove_reader, reports.fileno())
 
         def read() -> None:
             nonlocal unread
+            assert reports is not None
             data = reports.read(READ_BYTES)
             if not data:  # it has ended
                 loop.remove_reader(reports.fileno())
                 return
             *lines, unread = (unread + data).split(b"\n")
             for line in lines:
-                take(json.loads(line))
+                self._take(json.loads(line), note, missing)
 
-        def take(report: dict[str, Any]) -> None:
-            if "struck" in report:
-                self._faults.struck(report["struck"])
-            else:
-                note(report["note"], error=True, detail=report["detail"])
+        self._follow = follow
+        follow()
 
-        loop.add_reader(reports.fileno(), read)
-        self._stack.callback(loop.remove_reader, reports.fileno())
+    def _take(
+        self,
+        report: dict[str, Any],
+        note: Callable[..., object],
+        missing: Callable[[str, list[str]], object],
+    ) -> None:
+        if "struck" in report:
+            self._faults.struck(report["struck"])
+        elif "right" in report:
+            self._rights.take(report["right"])
+        elif "missing" in report:
+            missing(report["missing"], report["key"])
+        else:
+            note(report["note"], error=True, detail=report["detail"])

@@ -12,36 +12,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
-from botocore.session import Session
+from botocore.exceptions import ClientError
 
 from decanter.errors import ServiceError
-from decanter.project.tables import Table, create
+from decanter.local.dynamodb.calls import Calls
+from decanter.project.tables import Table, create, delete
 
 DATABASE = Path(__file__).with_name("server.py")
 
-# Importing moto takes about a second, on a busy machine several.
+# Importing moto takes half a second, on a busy machine several.
 START_SECONDS = 60
 STOP_SECONDS = 1
-
-# Credentials if the user has none: local services check no signature.
-DUMMY_CREDENTIALS = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
-
-
-def local_region(environ: Mapping[str, str] = os.environ) -> str:
-    """Return the region of local resources."""
-    return environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or "us-east-1"
-
-
-def local_credentials(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Return the variables for calls to local services: the user's own credentials if set.
-
-    A DynamoDB that keeps tables by access key must see the same key from all callers.
-    """
-    if not all(environ.get(name) for name in DUMMY_CREDENTIALS):
-        return DUMMY_CREDENTIALS.copy()
-    return {name: environ[name] for name in DUMMY_CREDENTIALS}
 
 
 class EmbeddedDynamoDB:
@@ -60,12 +41,12 @@ class EmbeddedDynamoDB:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start the process and return at once; `endpoint` waits until it answers."""
+        """Start the process and return immediately; `endpoint` waits until it answers."""
         self._process = subprocess.Popen(
             [sys.executable, "-P", str(DATABASE), *self._arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            bufsize=0,  # unbuffered: each line arrives at once
+            bufsize=0,  # unbuffered: each line arrives immediately
             # Ctrl-C ends the handlers first: they may still want to write.
             start_new_session=True,
         )
@@ -92,14 +73,14 @@ class EmbeddedDynamoDB:
 
     @property
     def reports(self) -> IO[bytes]:
-        """Return its reports, a JSON object a line, once it answers; reading does not block."""
+        """Return its reports, one JSON object per line, once it answers; reading does not block."""
         assert self._process is not None
         assert self._process.stdout is not None
         os.set_blocking(self._process.stdout.fileno(), False)
         return self._process.stdout
 
     def tell(self, command: Mapping[str, Any]) -> None:
-        """Forward a message of `Faults`."""
+        """Send a command to the process: faults or roles."""
         if self._process is not None and self._process.stdin is not None:
             with suppress(BrokenPipeError):  # it has ended, and its callers get errors
                 self._process.stdin.write(json.dumps(command).encode() + b"\n")
@@ -145,19 +126,14 @@ class EmbeddedDynamoDB:
 
 
 def create_tables(
-    endpoint: str,
-    tables: Iterable[Table],
-    *,
-    region: str,
-    environ: Mapping[str, str] = os.environ,
+    endpoint: str, tables: Iterable[Table], outdated: Iterable[Table] = ()
 ) -> list[str]:
     """Create the tables that do not exist yet.
 
     Args:
-        endpoint: the DynamoDB's URL.
-        tables: the template's, or the declared ones without a template.
-        region: the region that calls are signed for.
-        environ: the environment with the credentials.
+        endpoint: the embedded DynamoDB's URL.
+        tables: the tables of the template; without a template, the declared tables.
+        outdated: tables to delete first.
 
     Returns:
         The names of all tables.
@@ -165,30 +141,17 @@ def create_tables(
     Raises:
         ServiceError: the DynamoDB does not answer or refuses a table.
     """
-    client = _client(endpoint, region, local_credentials(environ))
+    client = Calls(endpoint)
     names = []
+    for table in outdated:
+        delete(client, table.name)
     for table in tables:
         try:
             create(client, table)
-        except (BotoCoreError, ClientError) as error:
+        except ClientError as error:
             reason = " ".join(str(error).split())
             raise ServiceError(
-                f"cannot create table {table.name} at {endpoint}: {reason} "
-                "Start a DynamoDB there, or leave out --dynamodb-endpoint."
+                f"cannot create table {table.name} at {endpoint}: {reason}"
             ) from error
         names.append(table.name)
     return names
-
-
-def _client(endpoint: str, region: str, credentials: Mapping[str, str]) -> Any:
-    try:
-        return Session().create_client(
-            "dynamodb",
-            region_name=region,
-            endpoint_url=endpoint,
-            aws_access_key_id=credentials["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=credentials["AWS_SECRET_ACCESS_KEY"],
-            config=Config(connect_timeout=2, read_timeout=10, retries={"total_max_attempts": 2}),
-        )
-    except ValueError as error:
-        raise ServiceError(f"{error}: write --dynamodb-endpoint as http://HOST:PORT") from error

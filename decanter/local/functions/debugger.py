@@ -1,7 +1,6 @@
 """The gateway's side of debugging: its terminal, lent to one stopped process at a time."""
 
 import asyncio
-import importlib.util
 import os
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -50,7 +49,7 @@ class Ports:
 
     Args:
         first: the port of the first function that asks; the next one has the next port.
-        note: takes a line for the user.
+        note: called with a line for the user.
     """
 
     def __init__(self, first: int, note: Callable[[str], None]) -> None:
@@ -78,13 +77,3 @@ def open_terminal() -> int:
         raise ServiceError(
             "--debug needs a terminal on standard input: start it in one, or use --debugpy PORT"
         ) from error
-
-
-def check_debugpy() -> None:
-    """Check that debugpy can be imported.
-
-    Raises:
-        ServiceError: it is not installed.
-    """
-    if importlib.util.find_spec("debugpy") is None:
-        raise ServiceError(f"--debugpy needs debugpy: {sys.executable} -m pip install debugpy")

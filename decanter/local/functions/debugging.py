@@ -3,6 +3,8 @@
 `worker.py` loads this file by its path, under `decanter local --debug`.
 """
 
+from __future__ import annotations
+
 import importlib
 import io
 import os
@@ -26,7 +28,7 @@ class TerminalPdb(pdb.Pdb):
     terminal: ClassVar[tuple[io.TextIOBase, io.TextIOBase]]
     borrow: ClassVar[Callable[[], None]]
     give_back: ClassVar[Callable[[], None]]
-    latest: ClassVar["TerminalPdb | None"] = None
+    latest: ClassVar[TerminalPdb | None] = None
 
     def __init__(self, *args: Any, **options: Any) -> None:
         reads, writes = self.terminal
@@ -49,15 +51,15 @@ def use_terminal(borrow: Callable[[], None], give_back: Callable[[], None]) -> N
 
     Args:
         borrow: returns when the terminal is lent to this process.
-        give_back: ends that.
+        give_back: returns the terminal to the gateway.
     """
     terminal = os.dup(0)
     nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)  # what the handler starts does not read what is typed
+    os.dup2(nothing, 0)  # the handler's subprocesses do not read what is typed
     os.close(nothing)
     TerminalPdb.terminal = (os.fdopen(terminal), os.fdopen(os.dup(terminal), "w"))
     TerminalPdb.borrow, TerminalPdb.give_back = staticmethod(borrow), staticmethod(give_back)
-    pdb.Pdb = TerminalPdb  # type: ignore[misc]  # pdb.set_trace and post_mortem make one of it
+    pdb.Pdb = TerminalPdb  # type: ignore[misc]  # pdb.set_trace and post_mortem create a pdb.Pdb
 
 
 def stop_stepping() -> None:
@@ -84,7 +86,7 @@ def use_debugpy(port: int) -> None:
         if not debugpy.is_client_connected():
             print(f"breakpoint() waits for a debugger to attach to 127.0.0.1:{port}")
             debugpy.wait_for_client()
-        # As debugpy.breakpoint() does, but in the handler and not in this function.
+        # Like debugpy.breakpoint(), but it stops in the handler, not in this function.
         pydevd.settrace(
             suspend=True,
             trace_only_current_thread=True,

@@ -1,24 +1,38 @@
 """The environment that the functions' processes get, as Lambda and the stage would give it."""
 
 import os
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from urllib.parse import urlsplit
 
-from decanter.local.dynamodb.embedded import local_credentials
+from decanter.gateway.management import CALLERS
 from decanter.local.functions.debugger import Ports, Terminal
+from decanter.local.functions.interpreter import Interpreter
 from decanter.local.functions.pool import Function
 from decanter.local.functions.process import Launch
 from decanter.project.config import Project
+from decanter.project.credentials import (
+    DUMMY_CREDENTIALS,
+    access,
+    has_keys,
+    local_credentials,
+    profile,
+)
+from decanter.project.declaration import Declaration
+from decanter.project.queues import has_queues
+from decanter.project.secrets import with_own
 from decanter.project.stack import Stack
 from decanter.project.template import Template
 
 # With one of these set, botocore would ignore the endpoints below.
 DROPPED = {"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"}
+# An incomplete pair is dropped: with it, botocore would ignore the profile.
+OWN_KEYS = {*DUMMY_CREDENTIALS, "AWS_SESSION_TOKEN"}
 
 
 DEBUG_SECONDS = 24 * 3600.0
-"""The timeout of a function while one debugs it."""
+"""The timeout of a function while it is debugged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +40,15 @@ class Maker:
     """Makes the app's functions: their processes' environment, their limits.
 
     Attributes:
-        project: whose functions.
+        project: the project with the functions.
         template: its merge template, if it is used.
-        stack: where the functions are taken to be.
-        management_endpoint: where @connections is.
-        dynamodb_endpoint: where the tables are.
-        log: takes a function's name, a request id or "", and a line that was printed.
+        stack: the emulated stack of the functions.
+        management_endpoint: the URL of @connections.
+        dynamodb_endpoint: the URL of the DynamoDB with the tables.
+        is_embedded: True for the embedded DynamoDB, which knows its callers.
+        sqs_endpoint: returns the URL of the SQS with the queues; None if SQS is not here.
+        log: called with a function's name, a request id or "", and a line that was printed.
+        python: the Python that runs them.
         is_current: returns True until the project's files change.
         terminal: for the pdb of a stopped handler; None without `--debug`.
         ports: the ports of the functions' debugpy; None without `--debugpy`.
@@ -43,9 +60,12 @@ class Maker:
     management_endpoint: str
     dynamodb_endpoint: str
     log: Callable[[str, str, str], None]
+    python: Interpreter
     is_current: Callable[[], bool]
     terminal: Terminal | None = None
     ports: Ports | None = None
+    is_embedded: bool = True
+    sqs_endpoint: Callable[[], str] | None = None
 
     def __call__(self, name: str) -> Function:
         """The function whose configuration has this name."""
@@ -60,32 +80,52 @@ class Maker:
             self.project.directory,
             environment,
             log,
+            has_keys=access() is not None,
+            python=self.python,
             is_current=self.is_current,
             terminal=self.terminal,
             debugpy_port=self.ports.of(name) if self.ports else None,
+            names=partial(self._names, name),
         )
         debugs = self.terminal or self.ports
         return Function(name, launch, DEBUG_SECONDS if debugs else self.project.timeout(name), arn)
 
+    def _names(self, name: str, declared: Declaration) -> dict[str, str]:
+        """Return the variables of a function that name what the app declares: tables, SQS."""
+        named = self.project.table_variables(declared, self.template, os.environ).get(name, {})
+        queue = declared.queue and declared.queue.in_stack(self.stack.name)
+        if self.sqs_endpoint is None or not has_queues(declared, self.template):
+            # Not the template's: those are queues on AWS.
+            own = queue.variables(str) if queue else ()
+            return {**named, **{each: os.environ.get(each, "") for each in own}}
+        endpoint = self.sqs_endpoint()
+        url_of = partial(self.stack.queue_url, endpoint=endpoint)
+        urls = queue.variables(url_of) if queue else {}
+        return {**named, **urls, "AWS_ENDPOINT_URL_SQS": of_caller(endpoint, name)}
+
     def _environment(self, name: str, full_name: str) -> dict[str, str]:
-        inherited = {key: value for key, value in os.environ.items() if key not in DROPPED}
+        dropped = DROPPED if has_keys() else DROPPED | OWN_KEYS
+        inherited = {key: value for key, value in os.environ.items() if key not in dropped}
         declared = self.project.environment(name)
         if self.template is not None:
             declared |= self.template.environment(name)
+        dynamodb, management = self.dynamodb_endpoint, of_caller(self.management_endpoint, name)
         return {
             **inherited,
-            **local_credentials(),
+            **({} if profile() else local_credentials()),
             **self._of_lambda(name, full_name),
-            **declared,
-            "AWS_ENDPOINT_URL_DYNAMODB": self.dynamodb_endpoint,
-            "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI": self.management_endpoint,
-            "DECANTER_MANAGEMENT_ENDPOINT": self.management_endpoint,  # not the template's
+            **with_own(declared, os.environ),
+            "AWS_ENDPOINT_URL_DYNAMODB": of_caller(dynamodb, name)
+            if self.is_embedded
+            else dynamodb,
+            "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI": management,
+            "DECANTER_MANAGEMENT_ENDPOINT": management,  # not the template's
             "PYTHONUNBUFFERED": "1",
         }
 
     def _of_lambda(self, name: str, full_name: str) -> dict[str, str]:
         """Lambda's own variables (Developer Guide, "Defined runtime environment variables")."""
-        python = f"{sys.version_info.major}.{sys.version_info.minor}"
+        python = ".".join(map(str, self.python.version[:2]))
         return {
             "AWS_REGION": self.stack.region,
             "AWS_DEFAULT_REGION": self.stack.region,
@@ -99,3 +139,9 @@ class Maker:
             "LAMBDA_TASK_ROOT": str(self.project.directory),
             "TZ": ":UTC",
         }
+
+
+def of_caller(endpoint: str, function: str) -> str:
+    """Return the URL by which the service knows the function that calls it."""
+    url = urlsplit(endpoint)
+    return url._replace(path=f"{CALLERS}{function}{url.path}").geturl()

@@ -20,7 +20,6 @@ from decanter.local.functions.process import (
     Process,
     Worker,
     how_it_ended,
-    script,
     spawn,
 )
 
@@ -41,14 +40,14 @@ class RefusedError(Exception):
 
 
 class ReplacedError(Exception):
-    """This fork server forks no more; the next one will."""
+    """This fork server does not fork any more; a new one does."""
 
 
 class Forks:
     """Starts the workers of all functions.
 
     Args:
-        note: takes a line for the user: why workers are spawned, or that a fork server died.
+        note: called with a line for the user: why workers are spawned, or that a fork server died.
         enabled: False to spawn every worker.
         most_deaths: the number of dead fork servers after which workers are spawned.
     """
@@ -96,7 +95,7 @@ class Forks:
         return await spawn(launch, channel, output)
 
     async def _current(self, launch: Launch) -> "ForkServer | None":
-        """Return the server that forks now; start one if there is none."""
+        """Return the current fork server; start one if there is none."""
         for server in self._servers:
             if server.is_open:
                 return server
@@ -175,7 +174,7 @@ class ForkServer:
         with theirs:
             try:
                 process = await asyncio.create_subprocess_exec(
-                    *script(launch.project, theirs.fileno()),
+                    *launch.script(theirs.fileno()),
                     "--forks",
                     pass_fds=[theirs.fileno()],
                     stdin=asyncio.subprocess.DEVNULL,

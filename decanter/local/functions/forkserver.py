@@ -6,6 +6,8 @@ process, which then continues like a spawned worker. The server imports nothing 
 has none of a function's variables: each process imports its app as at a cold start.
 """
 
+from __future__ import annotations
+
 import contextlib
 import gc
 import importlib
@@ -36,7 +38,7 @@ SHARED = (
 )
 
 REQUEST_BYTES = 256 * 1024
-"""Larger than the system accepts as one message."""
+"""A size above the system's maximum for one message."""
 
 ANY_NAME = "*"
 """Stands for every variable: a module has iterated over all of them."""
@@ -165,7 +167,8 @@ class Server:
             become_environment(request["environment"])
             time.tzset()
             sys.argv = [sys.argv[0], request["project"], "--fd", str(channel)]
-            sys.orig_argv[sys.orig_argv.index(sys.argv[0]) :] = sys.argv
+            original = getattr(sys, "orig_argv", sys.argv)  # Python 3.9 has none
+            original[original.index(sys.argv[0]) :] = sys.argv
         except BaseException:  # noqa: BLE001 - it is printed, and the process ends
             traceback.print_exc()
             os._exit(1)
@@ -211,7 +214,7 @@ def watch(pid: int) -> int:
 
 
 def import_shared() -> set[str]:
-    """Import `SHARED`. Check that afterwards a fork is still safe.
+    """Import `SHARED`, then check that a fork is still safe.
 
     Returns:
         The names of the variables that were read.

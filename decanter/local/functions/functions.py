@@ -1,7 +1,7 @@
 """Lambda: processes that run the handlers, each one event at a time.
 
-Each function has its own pool, as it has its own environment and memory on AWS. An event waits for
-a free worker. A pool starts more workers while events wait, up to its limits, and ends idle ones.
+Each function has its own pool: on AWS it has its own environment and memory. An event waits for a
+free worker. A pool starts more workers while events wait, up to its limits, and ends idle ones.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ import os
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from decanter.gateway.model import Invocation
@@ -28,22 +28,31 @@ KEPT_TRACES = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """The result of one invocation, for the operator."""
+    """The result of one invocation, for the operator.
+
+    Attributes:
+        function: its configuration key.
+        outcome: its result, or how it failed.
+        seconds: how long it ran.
+        cold: True if it was the first event of its process.
+        error: Lambda's error object, with the traceback as lines, if it failed.
+    """
 
     function: str
     outcome: Outcome
     seconds: float
     cold: bool
+    error: dict[str, Any] | None = None
 
 
 class Observer(Protocol):
     """Is called for each event and each run; an HTTP request has no invocation."""
 
     def given(self, invocation: Invocation) -> None:
-        """An event is about to be passed to its handler."""
+        """Called before an event is passed to its handler."""
 
     def ran(self, invocation: Invocation | None, run: Run) -> None:
-        """A function has run."""
+        """Called after a function has run."""
 
 
 class Functions:
@@ -69,6 +78,7 @@ class Functions:
         self._observer = observer
         self._start = start
         self._pools: dict[str, Pool] = {}
+        self._make: Callable[[str], Function] | None = None
         self._handlers: dict[str, str] = {}
         self._late: set[asyncio.Task[Outcome]] = set()
         self._traces: dict[str, str] = {}
@@ -77,26 +87,30 @@ class Functions:
         self,
         make: Callable[[str], Function],
         accept: Callable[[Declaration], object] = lambda _: None,
+        adopt: Callable[[Declaration], object] = lambda _: None,
     ) -> Declaration:
         """Start the first worker of each function, or replace them all after a change.
 
         Args:
             make: returns a function of the app by its configuration key.
             accept: raises a DecanterError if the app's declarations must not be served.
+            adopt: called when every worker is ready, just before they get events.
 
         Returns:
             The app's declarations.
 
         Raises:
-            DecanterError: the app cannot be loaded or is not accepted, in one line; older workers
-                continue.
+            DecanterError: the app cannot be loaded or is not accepted; older workers continue.
         """
         ready = await self._prepare(make, set(self._pools) or {FIRST_FUNCTION})
         declared = next(iter(ready.values()))[1].declared
-        wanted = set(declared.functions)
+        wanted = set(declared.functions) | (self._pools.keys() & declared.lambdas.keys())
+        make = in_modules(make, declared)
+        kill(ready.pop(name)[1] for name in [*ready] if make(name).launch.module != "app")
         try:
             accept(declared)
             ready |= await self._prepare(make, wanted - ready.keys())
+            adopt(declared)
         except BaseException:
             kill(worker for _, worker in ready.values())
             raise
@@ -104,9 +118,10 @@ class Functions:
         for name in self._pools.keys() - wanted:
             self._pools[name].retire()
         for name, (function, worker) in ready.items():
-            pool = self._pools.setdefault(name, Pool(function, self._scaling, self._start))
-            pool.adopt(worker, function)
-        self._handlers = {each.function: each.name for each in declared.websocket.values()}
+            new = Pool(function, self._scaling, self._start)
+            self._pools.setdefault(name, new).adopt(worker, function)
+        self._make = make
+        self._handlers = {name: each.handler for name, each in declared.lambdas.items()}
         return declared
 
     async def invoke(self, invocation: Invocation) -> Outcome:
@@ -120,20 +135,49 @@ class Functions:
         return await self._integrate(invocation.function, call, invocation)
 
     async def http(
-        self, method: str, path: str, headers: Mapping[str, str], body: bytes
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        *,
+        authorizers: bool = True,
     ) -> Outcome:
-        """Answer an HTTP request to the app's own routes. The app must have had some."""
-        encoded = base64.b64encode(body).decode()
-        request = {"method": method, "path": path, "headers": dict(headers), "body": encoded}
+        """Answer an HTTP request to the app's own routes. The app must have HTTP routes.
+
+        Args:
+            method: the request's.
+            path: its path and query.
+            headers: its headers.
+            body: its body.
+            authorizers: False to accept the request without the signature that the route demands.
+        """
+        request = {
+            "method": method,
+            "path": path,
+            "headers": dict(headers),
+            "body": base64.b64encode(body).decode(),
+            "authorizers": authorizers,
+        }
         call = self._call(HTTP_FUNCTION, str(uuid.uuid4()), {"http": request})
         return await self._integrate(HTTP_FUNCTION, call, None)
 
     async def scheduled(self, name: str, event: dict[str, Any]) -> Run:
-        """Run an event of a scheduled function; only Lambda's own timeout ends it."""
-        call = self._call(name, event["id"], {"handler": name, "event": event})
+        """Run an event of a scheduled function."""
+        return await self.run(name, event, event["id"])
+
+    async def run(self, name: str, event: Any, request_id: str) -> Run:
+        """Run an event of any function of the app; only Lambda's own timeout ends it.
+
+        A function without a route and a schedule gets its first process now.
+        """
+        if name not in self._pools and self._make is not None:
+            self._pools[name] = Pool(self._make(name), self._scaling, self._start)
+        fields = {"handler": self._handlers[name], "event": event}
+        call = self._call(name, request_id, fields)
         began = time.monotonic()
         outcome = await self._pools[name].run(call)
-        return Run(name, outcome, time.monotonic() - began, call.cold)
+        return Run(name, outcome, time.monotonic() - began, call.cold, call.error)
 
     async def stop(self) -> None:
         """End every process."""
@@ -192,6 +236,22 @@ class Functions:
         run = Run(name, outcome, time.monotonic() - began, call.cold)
         self._observer.ran(invocation, run)
         return outcome
+
+
+def in_modules(make: Callable[[str], Function], declared: Declaration) -> Callable[[str], Function]:
+    """Return a maker of functions that import only the module of their handler string.
+
+    Their environments name the tables that the app declares.
+    """
+
+    def made(name: str) -> Function:
+        function, found = make(name), declared.lambdas.get(name)
+        module = found.handler.rpartition(".")[0] if found else "app"
+        launch = function.launch
+        environment = {**launch.environment, **launch.names(declared)}
+        return replace(function, launch=replace(launch, module=module, environment=environment))
+
+    return made
 
 
 def kill(workers: Iterable[Worker]) -> None:

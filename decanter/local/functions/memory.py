@@ -10,7 +10,7 @@ RESERVE_BYTES = 256 * MEGABYTE
 """Reserved for everything else on the machine."""
 
 PROCESS_BYTES = 32 * MEGABYTE
-"""The assumed minimum of a process: one botocore client takes ten megabytes."""
+"""The assumed minimum memory of a process: one botocore client takes ten megabytes."""
 
 CGROUPS = Path("/sys/fs/cgroup")
 
@@ -34,7 +34,7 @@ def _machine_bytes(proc: Path) -> Iterator[int]:
 
 
 def _container_bytes(proc: Path, cgroups: Path) -> Iterator[int]:
-    """Yield what each limit above this process leaves (cgroup v2); page cache counts as free."""
+    """Yield the bytes left by each limit of this process (cgroup v2); page cache counts as free."""
     with suppress(OSError):
         lines = (proc / "self" / "cgroup").read_text().splitlines()
         own = next((line[3:] for line in lines if line.startswith("0::")), "/")

@@ -21,7 +21,7 @@ KEPT = 1
 """This number of processes of a function is kept, however long they are idle."""
 
 STARTS_AT_ONCE = max(4, 2 * (os.cpu_count() or 1))
-"""The limit of parallel starts: more would not be ready sooner, as the queue is empty by then."""
+"""The limit of parallel starts. More would not be ready sooner: the queue is empty by then."""
 
 START_SECONDS = 0.5
 """A start that takes longer is not waiting for the processor; others may start."""
@@ -39,12 +39,21 @@ class Function:
 
 @dataclass(slots=True)
 class Call:
-    """An event in a pool; `assigned` is set once it has a process, or will never get one."""
+    """An event in a pool.
+
+    Attributes:
+        message: for the process.
+        request_id: the event's id in the log.
+        assigned: set once it has a process, or will never get one.
+        cold: True if it is the first event of its process.
+        error: Lambda's error object, with the traceback as lines, if there is no result.
+    """
 
     message: dict[str, Any]
     request_id: str
     assigned: asyncio.Event = field(default_factory=asyncio.Event)
     cold: bool = False
+    error: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +100,7 @@ class Pool:
         self.function = function
         self._workers.add(worker)
         self._offer(worker)
-        self._grow()  # for waiting events, as older starts may have been cancelled
+        self._grow()  # for waiting events: older starts may have been cancelled
 
     def retire(self) -> None:
         """The app no longer has the function: workers finish their event, waiting events fail."""
@@ -103,7 +112,7 @@ class Pool:
         try:
             worker = await self._acquire()
         except DecanterError as error:
-            self._report(call, f"init error: {error}")
+            self._report(call, f"init error: {error}", "InitError")
             return Failure.RAISED
         finally:
             call.assigned.set()
@@ -113,17 +122,18 @@ class Pool:
             async with asyncio.timeout(seconds):
                 answer = await worker.call(call.message)
         except TimeoutError:
-            self._report(call, f"Task timed out after {seconds:.2f} seconds")
+            self._report(call, f"Task timed out after {seconds:.2f} seconds", "Sandbox.Timedout")
             worker.kill()
             return Failure.DIED
         except WorkerGoneError as gone:
-            self._report(call, f"the process ended while it ran the handler: {gone}")
+            text = f"the process ended while it ran the handler: {gone}"
+            self._report(call, text, "Runtime.ExitError")
             return Failure.DIED
         finally:
             self._release(worker)
         if answer["type"] == "result":
             return Returned(answer["value"])
-        self._report(call, answer["trace"].rstrip())
+        self._report(call, answer["trace"].rstrip(), answer["error"], answer["text"])
         return Failure.RAISED
 
     async def stop(self) -> None:
@@ -139,8 +149,12 @@ class Pool:
         ends = [worker.wait() for worker in workers]
         await asyncio.gather(*ends, *self._starting, return_exceptions=True)
 
-    def _report(self, call: Call, text: str) -> None:
-        for line in text.splitlines():
+    def _report(self, call: Call, text: str, kind: str, message: str | None = None) -> None:
+        lines = text.splitlines()
+        trace = [] if message is None else lines
+        message = text if message is None else message
+        call.error = {"type": kind, "message": message, "traceback": trace}
+        for line in lines:
             self.function.launch.log(line, call.request_id)
 
     def _retire_all(self) -> None:

@@ -1,4 +1,4 @@
-"""One worker process from the gateway's side: start it, give it events, read what it says."""
+"""One worker process from the gateway's side: start it, send it events, read its output."""
 
 import asyncio
 import json
@@ -6,26 +6,26 @@ import os
 import signal
 import socket
 import struct
-import sys
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Protocol, Self
 
 from decanter.errors import ProjectError, ServiceError
 from decanter.local.functions.debugger import Terminal
 from decanter.local.functions.forkserver import kill_group
+from decanter.local.functions.interpreter import Interpreter
 from decanter.project.declaration import Declaration
 
 LENGTH = struct.Struct("!I")
 WORKER = Path(__file__).with_name("worker.py")
 
 LAST_WORDS_SECONDS = 0.5
-"""How long what a process has written may take to arrive once it is gone."""
+"""Time limit to read the rest of a process's output after its end."""
 
 UNSEEN = 256
-"""In place of the exit status of a process whose end nobody has seen."""
+"""Replaces an exit status that is not known."""
 
 LogLine = Callable[[str, str], None]
 """Takes a line that the process printed and the request id that it belongs to, or ""."""
@@ -42,20 +42,33 @@ class Launch:
     Attributes:
         project: the folder of the app.
         environment: the processes' whole environment.
-        log: what they print goes there.
+        log: called with each line that they print.
         init_seconds: how long importing the app may take.
+        has_keys: True if they may call AWS, because the user's own environment has keys for it.
         is_current: returns True if the project's files are those of this version.
         terminal: for the pdb of a stopped handler; None without `--debug`.
-        debugpy_port: where debugpy listens; None without it.
+        python: the Python that runs them.
+        debugpy_port: the port of debugpy; None without it.
+        module: the module of the function's handler string, the only one that Lambda imports.
+        names: returns the variables that name the declared tables: the environment is made before
+            the app is imported.
     """
 
     project: Path
     environment: Mapping[str, str]
     log: LogLine
     init_seconds: float = 60
+    has_keys: bool = False
+    python: Interpreter = field(default_factory=Interpreter.own)
     is_current: Callable[[], bool] = lambda: True
     terminal: Terminal | None = None
     debugpy_port: int | None = None
+    module: str = "app"
+    names: Callable[[Declaration], Mapping[str, str]] = lambda _: {}
+
+    def script(self, descriptor: int) -> list[str]:
+        """Return the command that runs `worker.py` with the socket to the gateway."""
+        return self.python.script(WORKER, str(self.project), "--fd", str(descriptor))
 
     @property
     def options(self) -> list[str]:
@@ -66,28 +79,28 @@ class Launch:
 
 
 class Process(Protocol):
-    """A process that may have been spawned or forked; its id is its group's, too."""
+    """A process that may have been spawned or forked; its id is also that of its group."""
 
     @property
     def pid(self) -> int:
-        """Its id."""
+        """The process id."""
 
     @property
     def returncode(self) -> int | None:
-        """Its exit status, negative for a signal; None while it runs."""
+        """The exit status, negative for a signal; None while it runs."""
 
     async def wait(self) -> int:
-        """Wait for its end; its exit status."""
+        """Wait for its end and return its exit status."""
 
 
 Begin = Callable[[Launch, int, int], Awaitable[Process]]
-"""Begins a process with the descriptors of its channel and its output."""
+"""Starts a process with the descriptors of its channel and its output."""
 
 
 async def spawn(launch: Launch, channel: int, output: int) -> Process:
-    """Begin a worker's process by a start of the interpreter."""
+    """Start a worker's process with a new interpreter."""
     return await asyncio.create_subprocess_exec(
-        *script(launch.project, channel),
+        *launch.script(channel),
         *launch.options,
         pass_fds=[channel],
         stdin=launch.terminal.descriptor if launch.terminal else asyncio.subprocess.DEVNULL,
@@ -96,11 +109,6 @@ async def spawn(launch: Launch, channel: int, output: int) -> Process:
         env=launch.environment,
         start_new_session=True,  # Ctrl-C in the terminal is the gateway's to handle
     )
-
-
-def script(project: Path, descriptor: int) -> list[str]:
-    """The command that runs `worker.py` with the socket to the gateway."""
-    return [sys.executable, "-P", str(WORKER), str(project), "--fd", str(descriptor)]
 
 
 class Worker:
@@ -128,14 +136,14 @@ class Worker:
 
         Raises:
             ProjectError: it cannot be loaded; the message is one line.
-            ServiceError: the system starts no further process.
+            ServiceError: the system cannot start another process.
         """
         try:
             worker = await cls._begin(launch, begin)
         except OSError as error:
             raise ServiceError(f"the system starts no process: {error.strerror}") from error
         try:
-            await worker._load(launch.init_seconds)
+            await worker._load(launch)
         except BaseException:
             worker.kill()
             await worker.wait()
@@ -169,7 +177,7 @@ class Worker:
         return self._process.returncode is None and not self._tasks[0].done()
 
     async def call(self, message: dict[str, Any]) -> dict[str, Any]:
-        """Have one event handled; its `result` or `error`.
+        """Send an event to the process and return its `result` or `error`.
 
         Raises:
             WorkerGoneError: the process ended before it answered.
@@ -179,14 +187,14 @@ class Worker:
         return await self._ask(message)
 
     def kill(self) -> None:
-        """End the process and whatever it started, at once."""
+        """Kill the process and all processes that it started."""
         if self._process.returncode is None:
             kill_group(self._process.pid)
 
     async def wait(self) -> None:
-        """Wait until the process is gone and what it said is read.
+        """Wait until the process has ended and its output is read.
 
-        A child in another process group can keep its output open without end.
+        The wait is limited: a child in another process group can keep the output open.
         """
         await self._process.wait()
         await asyncio.wait(self._tasks, timeout=LAST_WORDS_SECONDS)
@@ -203,10 +211,12 @@ class Worker:
         work = (self._read_channel(channel), self._read_output(printed), self._see_the_end())
         self._tasks = [asyncio.create_task(each) for each in work]
 
-    async def _load(self, seconds: float) -> None:
+    async def _load(self, launch: Launch) -> None:
+        seconds = launch.init_seconds
         try:
             async with asyncio.timeout(seconds):  # Python 3.11's wait_for may swallow Ctrl-C
-                message = await self._ask({"type": "load"})
+                load = {"module": launch.module, "has_keys": launch.has_keys}
+                message = await self._ask({"type": "load", **load})
         except TimeoutError:
             raise ProjectError(f"importing app.py did not end within {seconds:g} s") from None
         except WorkerGoneError as gone:
@@ -215,7 +225,11 @@ class Worker:
             raise ProjectError(
                 message["declaration"]["message"], detail=message["declaration"]["detail"]
             )
-        self.declared = Declaration.from_json(message["declaration"])
+        if message["declaration"]:  # only app.py declares
+            self.declared = Declaration.from_json(message["declaration"])
+            names = {**launch.names(self.declared)}
+            if not names.items() <= launch.environment.items():
+                self._send({"type": "environment", "variables": names})
 
     async def _ask(self, message: dict[str, Any]) -> dict[str, Any]:
         self._send(message)
@@ -262,7 +276,7 @@ class Worker:
             self._request_id = ""
 
     async def _lend(self) -> None:
-        """Lend the terminal to the process until it gives it back or ends."""
+        """Lend the terminal to the process until it returns it or ends."""
         if self._terminal is None:
             return
         async with self._terminal.lent():
@@ -270,7 +284,7 @@ class Worker:
             await self._returned.wait()
 
     async def _read_output(self, output: asyncio.StreamReader) -> None:
-        """Pass on what does not go through Python's streams: a subprocess, a crash's last words."""
+        """Log output that bypasses Python's streams, such as that of a subprocess or a crash."""
         pending = b""
         while chunk := await output.read(65536):
             *lines, pending = (pending + chunk).split(b"\n")

@@ -4,12 +4,15 @@ Run by path, `python -P worker.py PROJECT --fd N`; N is a socket to the gateway.
 four-byte length and a JSON object. At `load`, it sends the app's declarations. It answers each
 `invoke` with one `result` or `error`, and sends each printed line.
 
-With `--forks` it is a fork server, see `forkserver.py`: each of its children goes on from `main` as
-if it had been run alone.
+With `--forks` it is a fork server, see `forkserver.py`: each of its children continues in `main`
+like a spawned worker.
 """
+
+from __future__ import annotations
 
 import argparse
 import base64
+import importlib
 import importlib.util
 import io
 import json
@@ -23,10 +26,11 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
+from functools import cache, partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 LENGTH = struct.Struct("!I")
 
@@ -42,13 +46,13 @@ class Channel:
         self._lent: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
 
     def send(self, message: dict[str, Any]) -> None:
-        """Send one object; from any thread."""
+        """Send one object. Any thread may call this."""
         body = json.dumps(message).encode()
         with self._sending:
             self._socket.sendall(LENGTH.pack(len(body)) + body)
 
     def receive(self) -> dict[str, Any] | None:
-        """The next object; None when the gateway is gone."""
+        """Return the next object; None if the gateway has gone."""
         head = self._reader.read(LENGTH.size)
         if len(head) < LENGTH.size:
             return None
@@ -57,13 +61,16 @@ class Channel:
         return message
 
     def start_receiving(self) -> None:
-        """Queue what the gateway sends; end the process when the gateway goes."""
+        """Queue the gateway's messages; end the process when the gateway has gone."""
 
         def receive() -> None:
             try:
                 while (message := self.receive()) is not None:
+                    if message["type"] == "environment":  # comes before the first event
+                        os.environ.update(message["variables"])
+                        continue
                     (self._lent if message["type"] == "lent" else self.events).put(message)
-            finally:  # also when the gateway died before it had read what was sent: a reset
+            finally:  # even if the gateway died before it had read everything: a reset
                 os._exit(0)
 
         threading.Thread(target=receive, daemon=True).start()
@@ -79,42 +86,44 @@ class Channel:
 
 
 class LineStream(io.TextIOBase):
-    """A standard stream whose lines go to the gateway, which knows whose they are."""
+    """A standard stream that sends its lines to the gateway, which adds the request id."""
 
     encoding = "utf-8"
     errors = "backslashreplace"
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
-        self._pending = ""
+        self._pending: list[str] = []  # joined once: a long line is printed in many pieces
         self._writing = threading.RLock()
 
     @property
     def buffer(self) -> Any:
-        """The process's own stream: what is written there reaches the gateway unattributed."""
+        """The process's own stream, which bypasses this one; the gateway reads it too."""
         assert sys.__stdout__ is not None
         return sys.__stdout__.buffer
 
     def fileno(self) -> int:
-        """The process's own stream, for what needs a file descriptor."""
+        """Return the descriptor of the process's own stream."""
         descriptor: int = self.buffer.fileno()
         return descriptor
 
     def writable(self) -> bool:
-        """Say that it can be written to: `print` and `logging` ask."""
+        """Return True: the stream accepts text."""
         return True
 
     def write(self, text: str) -> int:
-        """Send each whole line; keep the rest."""
+        """Send each complete line; keep the rest."""
         with self._writing:
-            *lines, self._pending = (self._pending + text).split("\n")
-            for line in lines:
-                self._channel.send({"type": "log", "line": line})
+            *ends, rest = text.split("\n")
+            for end in ends:
+                self._channel.send({"type": "log", "line": "".join([*self._pending, end])})
+                self._pending = []
+            self._pending.append(rest)
         return len(text)
 
     def drain(self) -> None:
-        """Send the last line, which has no line end, after a handler returns."""
-        if self._pending:
+        """Send the rest as a line, after a handler has returned."""
+        if any(self._pending):
             self.write("\n")
 
 
@@ -139,59 +148,62 @@ class LambdaContext:
         self._ends = time.monotonic() + invocation["timeout_ms"] / 1000
 
     def get_remaining_time_in_millis(self) -> int:
-        """Milliseconds until Lambda ends the function, never below 0."""
+        """Return the milliseconds until Lambda ends the function, never below 0."""
         return max(0, int((self._ends - time.monotonic()) * 1000))
 
 
-def redirect_management_clients(endpoint: str) -> None:
-    """Send every @connections call to the local gateway, whatever endpoint its client names.
+class Loaded:
+    """The project's app in this process.
 
-    Chalice's `app.websocket_api` and many an app give `https://{api}.execute-api…` to the client
-    themselves, which wins over AWS_ENDPOINT_URL_…; what is signed later is the new URL.
+    Attributes:
+        app: the Chalice object; None if the function belongs to a Blueprint in another module.
+        find: returns the object that Lambda finds by a handler string.
+        not_found: the error that `find` raises.
     """
-    from botocore import handlers
 
-    target = urlsplit(endpoint)
-
-    def redirect(request: Any, **_: Any) -> None:
-        url = urlsplit(request.url)
-        request.url = urlunsplit(url._replace(scheme=target.scheme, netloc=target.netloc))
-
-    handlers.BUILTIN_HANDLERS.append(("before-sign.apigatewaymanagementapi", redirect))
+    def __init__(self, inside: Any, module: Any, app: Any) -> None:
+        self.app = app
+        self.find: Callable[[str], Any] = lambda name: inside.handlers.find(name, module)
+        self.not_found: type[Exception] = inside.handlers.HandlerNotFound
 
 
-def call_handler(app: Any, message: dict[str, Any]) -> Any:
-    """Run a WebSocket handler through Chalice's own wrapper (middleware, normalised result)."""
-    context = LambdaContext(message)
-    return app.handler_map[message["handler"]](message["event"], context)
+def call_handler(loaded: Loaded, message: dict[str, Any]) -> Any:
+    """Run a function as Lambda does: by its handler string, with all its decorators."""
+    return loaded.find(message["handler"])(message["event"], LambdaContext(message))
 
 
-def call_http(app: Any, message: dict[str, Any]) -> Any:
-    """Answer an HTTP request as `chalice local` does."""
+def call_http(loaded: Loaded, message: dict[str, Any]) -> Any:
+    """Answer an HTTP request as `chalice local` does, but refuse what IAM does not know."""
     from chalice.local import LocalGateway, LocalGatewayException
 
+    iam = load_script(Path(__file__).with_name("iam_routes.py"))
     config: Any = SimpleNamespace(
         lambda_timeout=message["timeout_ms"] / 1000,
         function_name=os.environ.get("AWS_LAMBDA_FUNCTION_NAME", ""),
         lambda_memory_size=int(os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")),
     )
     request = message["http"]
+    asked = (request["method"], request["path"], request["headers"])
+    if request["authorizers"] and iam.is_refused(loaded.app, *asked):
+        return {"statusCode": iam.STATUS, "headers": iam.HEADERS, "body": iam.BODY}
     body = base64.b64decode(request["body"]) or None
     try:
-        return LocalGateway(app, config).handle_request(
-            request["method"], request["path"], request["headers"], body
-        )
+        with iam.quiet():
+            return LocalGateway(loaded.app, config).handle_request(*asked, body)
     except LocalGatewayException as error:
         text = (error.body or b"").decode()
         return {"statusCode": error.CODE, "headers": dict(error.headers), "body": text}
 
 
-def invoke(app: Any, message: dict[str, Any]) -> dict[str, Any]:
-    """One event's outcome: a result that is JSON, or the error as Lambda reports it."""
+def invoke(loaded: Loaded, message: dict[str, Any]) -> dict[str, Any]:
+    """Return an event's outcome: a result that is JSON, or the error as Lambda reports it."""
     os.environ["_X_AMZN_TRACE_ID"] = message.get("trace_id", "")
     try:
-        value = (call_http if "http" in message else call_handler)(app, message)
-        json.dumps(value)  # Lambda marshals the result itself: what it cannot is an error there
+        value = (call_http if "http" in message else call_handler)(loaded, message)
+        json.dumps(value)  # as on Lambda, a result that is not JSON is an error
+    except loaded.not_found as error:
+        kind, text = "Runtime.HandlerNotFound", str(error)
+        return {"type": "error", "error": kind, "text": text, "trace": f"{kind}: {text}"}
     except Exception as error:  # noqa: BLE001 - whatever a handler raises is its outcome
         trace = own_trace(error)
         return {"type": "error", "error": type(error).__name__, "text": str(error), "trace": trace}
@@ -199,23 +211,27 @@ def invoke(app: Any, message: dict[str, Any]) -> dict[str, Any]:
 
 
 def own_trace(error: BaseException) -> str:
-    """The traceback from the first frame that is not this file's."""
+    """Return the traceback after this file's frames; for a blocked call, the app's frames."""
     begin = error.__traceback__
     while begin is not None and begin.tb_frame.f_code.co_filename == __file__:
         begin = begin.tb_next
-    return "".join(traceback.format_exception(type(error), error, begin))
+    if not getattr(error, "is_blocked", False):
+        return "".join(traceback.format_exception(type(error), error, begin))
+    own = [f for f in traceback.extract_tb(begin) if f.filename.startswith(f"{Path.cwd()}/")]
+    return "".join(traceback.format_list(own) + traceback.format_exception_only(type(error), error))
 
 
-def serve(app: Any, channel: Channel, out: LineStream, after: Callable[[], None]) -> None:
-    """Answer events until the gateway goes; then leave at once, whatever a handler is doing."""
+def serve(loaded: Loaded, channel: Channel, out: LineStream, after: Callable[[], None]) -> None:
+    """Answer events until the gateway has ended; then exit, even while a handler runs."""
     channel.start_receiving()
     while True:
-        outcome = invoke(app, channel.events.get())
+        outcome = invoke(loaded, channel.events.get())
         after()
         out.drain()
         channel.send(outcome)
 
 
+@cache
 def load_script(path: Path) -> Any:
     """Load a file of Decanter by its path: it is not on the project's `sys.path`."""
     spec = importlib.util.spec_from_file_location(f"decanter_{path.stem}", path)
@@ -246,18 +262,22 @@ def main() -> None:
     # in one second would leave the older code in use after a reload.
     sys.dont_write_bytecode = True
     here = Path(__file__).parent
+    if not getattr(sys.flags, "safe_path", False):  # before Python 3.11 there is no -P
+        del sys.path[0]
     inside = load_script(here.parents[1] / "project" / "app_process.py")
+    hosts = load_script(here.parents[1] / "aws_hosts.py")
+    outgoing = load_script(here / "outgoing.py")
     descriptor: int | None = arguments.fd
     if arguments.forks:
         known = frozenset(sys.modules)
         forkserver = load_script(here / "forkserver.py")
         descriptor = forkserver.serve(socket.socket(fileno=descriptor), known)
     if descriptor is not None:
-        work(arguments, descriptor, inside)
+        work(arguments, descriptor, inside, partial(outgoing.Outgoing, hosts))
 
 
 def choose_debugger(arguments: argparse.Namespace, channel: Channel) -> Callable[[], None]:
-    """Prepare for `breakpoint()`; return what to call after each event."""
+    """Prepare for `breakpoint()`; return a function to call after each event."""
     if not (arguments.terminal or arguments.debugpy):
         if "PYTHONBREAKPOINT" not in os.environ:
             sys.breakpointhook = refuse_to_stop
@@ -272,7 +292,7 @@ def choose_debugger(arguments: argparse.Namespace, channel: Channel) -> Callable
 
 
 def refuse_to_stop(*_: Any, **__: Any) -> None:
-    """Replace `breakpoint()` where there is no debugger.
+    """Replace `breakpoint()` if there is no debugger.
 
     Raises:
         RuntimeError: always; the text names the remedy.
@@ -282,26 +302,33 @@ def refuse_to_stop(*_: Any, **__: Any) -> None:
     )
 
 
-def work(arguments: argparse.Namespace, descriptor: int, inside: Any) -> None:
-    """Be a worker: load the app when the gateway says so, then handle events."""
+def work(arguments: argparse.Namespace, descriptor: int, inside: Any, outgoing: Any) -> None:
+    """Wait for the gateway's `load`, load the app, then handle events."""
     os.set_inheritable(descriptor, False)  # noqa: FBT003 - Python's own signature
     channel = Channel(socket.socket(fileno=descriptor))
     out = LineStream(channel)
     sys.stdout = sys.stderr = out
     configure_logging(out)
-    if channel.receive() is None:
+    asked = channel.receive()
+    if asked is None:
         return
     after = choose_debugger(arguments, channel)
     project = arguments.project
     inside.enter(project)
-    redirect_management_clients(os.environ["AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"])
+    outgoing(has_keys=asked["has_keys"]).keep_here()
+    module, app, declared = None, None, None
     try:
-        module, app = inside.load(project)
-        channel.send({"type": "ready", "declaration": inside.declaration(module, app)})
+        if asked["module"] == "app":
+            module, app = inside.load(project)
+            declared = inside.declaration(module, app)
+        else:  # a Blueprint's; if it cannot be imported, each event fails, as in Lambda
+            with suppress(Exception):
+                importlib.import_module(asked["module"])
     except inside.LoadError as error:
         channel.send({"type": "failed", "declaration": error.report()})
         return
-    serve(app, channel, out, after)
+    channel.send({"type": "ready", "declaration": declared})
+    serve(Loaded(inside, module, app), channel, out, after)
 
 
 if __name__ == "__main__":

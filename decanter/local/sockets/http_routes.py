@@ -1,10 +1,13 @@
-"""The app's HTTP routes, below the stage. They behave as in `chalice local`."""
+"""The app's HTTP routes, below the stage. They behave as in `chalice local`.
+
+Only API Gateway's check of IAM is added: a route with an `IAMAuthorizer` needs a signature.
+"""
 
 import base64
 import binascii
 from typing import Any
 
-from decanter.gateway.responses import MALFORMED, TIMED_OUT, UPGRADE_REQUIRED, Response
+from decanter.gateway.responses import MALFORMED, TIMED_OUT, Response
 from decanter.gateway.results import Failure, Outcome, Returned, is_proxy_result
 from decanter.local.functions.functions import Functions
 from decanter.local.sockets.http import Request
@@ -13,17 +16,22 @@ from decanter.local.sockets.http import Request
 FRAMING = {"connection", "content-length", "transfer-encoding"}
 
 
-async def answer(functions: Functions, stage: str, request: Request) -> Response:
-    """Return the app's response to a request below the stage."""
+async def answer(
+    functions: Functions, stage: str, request: Request, *, authorizers: bool
+) -> Response:
+    """Return the app's response to a request below the stage.
+
+    Args:
+        functions: the functions of the app.
+        stage: the stage of the HTTP routes.
+        request: the request.
+        authorizers: False to accept the request without the signature that the route demands.
+    """
     path = request.target.removeprefix(f"/{stage}")
     path = path if path.startswith("/") else f"/{path}"
     headers = {name.lower(): value for name, value in request.headers}
-    outcome = await functions.http(request.method, path, headers, request.body)
-    response = http_response(outcome)
-    at_socket = request.path in (f"/{stage}", f"/{stage}/")
-    if at_socket and response.status == 403:  # no HTTP route: this is the socket's URL
-        return UPGRADE_REQUIRED
-    return response
+    asked = (request.method, path, headers, request.body)
+    return http_response(await functions.http(*asked, authorizers=authorizers))
 
 
 def http_response(outcome: Outcome) -> Response:

@@ -3,7 +3,7 @@
 import asyncio
 
 READ_BYTES = 32 * 1024
-"""The most bytes read from a socket at once: many tiny frames in them also take time."""
+"""Maximum bytes read from a socket at a time: many tiny frames in them take time."""
 
 _buffer = memoryview(bytearray(READ_BYTES))
 """Shared by all sockets: bytes are handed over before the next read."""

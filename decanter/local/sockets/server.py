@@ -28,13 +28,14 @@ from decanter.local.console.control import Control
 from decanter.local.fault_injection import Fault, Faults
 from decanter.local.functions.functions import Functions
 from decanter.local.journal import Journal
+from decanter.local.rights import Rights
 from decanter.local.sockets import http_routes
 from decanter.local.sockets.http import HttpConnection, Request
 from decanter.local.sockets.websocket import ABNORMAL, WebSocket
 
 SWITCHING = 101
 SWEEP_SECONDS = 0.05
-"""Least time between two checks for expired connections: many expire together."""
+"""Minimum time between two checks for expired connections: many expire together."""
 
 FAILURES = {
     "403": management.FORBIDDEN,
@@ -57,6 +58,7 @@ class Server:
         control: Control,
         faults: Faults,
         hosts: Hosts,
+        rights: Rights | None = None,
     ) -> None:
         self._gateway = gateway
         self._functions = functions
@@ -64,6 +66,7 @@ class Server:
         self._control = control
         self._faults = faults
         self._hosts = hosts
+        self._rights = rights
         self._tasks: set[asyncio.Task[None]] = set()
         self._http: set[HttpConnection] = set()
         self._sockets: set[WebSocket] = set()
@@ -104,18 +107,24 @@ class Server:
         return await self._serve(request, http)
 
     async def _serve(self, request: Request, http: HttpConnection) -> Response | None:
-        stage_root = f"/{self._gateway.api.stage}"
         if request.is_upgrade:
             return await self._upgrade(request, http)
-        if management.is_management_path(request.path):
-            return await self._manage(request, http)
+        caller, path = management.split_caller(request.path)
+        if management.is_management_path(path):
+            return await self._manage(request, http, caller, path)
         if self._control.serves(request.path):
             return await self._control.answer(request, http)
-        if not f"{request.path}/".startswith(f"{stage_root}/"):
-            return self._elsewhere(request)
-        if self._gateway.api.http_routes:
-            return await http_routes.answer(self._functions, self._gateway.api.stage, request)
-        at_socket = request.path in (stage_root, f"{stage_root}/")
+        api = self._gateway.api
+        at_socket = request.path in (f"/{api.stage}", f"/{api.stage}/")
+        if api.http_routes and f"{request.path}/".startswith(f"/{api.http_stage}/"):
+            response = await http_routes.answer(
+                self._functions,
+                api.http_stage,
+                request,
+                authorizers=self._gateway.authorizers,
+            )
+            if not (at_socket and response.status == 403):  # there is no such HTTP route
+                return response
         return UPGRADE_REQUIRED if at_socket else self._elsewhere(request)
 
     def _elsewhere(self, request: Request) -> Response:
@@ -130,23 +139,31 @@ class Server:
         self._journal.refused(request.method, request.path, 403, why)
         return management.error(403, "ForbiddenException", why)
 
-    async def _manage(self, request: Request, http: HttpConnection) -> Response | None:
+    async def _manage(
+        self, request: Request, http: HttpConnection, caller: str | None, path: str
+    ) -> Response | None:
         if origin := request.header("origin"):  # no SDK sends one
             return self._refuse(request, management.of_a_page(origin))
         stage = self._gateway.api.stage
-        connection_id = management.connection_id_in(request.path, stage) or ""
+        connection_id = management.connection_id_in(path, stage) or ""
+        trace = request.header("x-amzn-trace-id")
         struck = self._faults.take("connections", connection_id)
         if struck is not None:
             response = await fail(struck.fault, http)
         if struck is None or struck.fault.action == "late":
-            authorization = request.header("authorization")
-            call = (request.method, request.path, authorization, request.body)
-            response = management.answer(self._gateway, *call)
+            call = (request.method, path, request.header("authorization"), request.body)
+            response = management.answer(self._gateway, *call, self._rule(caller, trace))
         if response is not None:
-            request_id = self._functions.request_of(request.header("x-amzn-trace-id"))
+            request_id = self._functions.request_of(trace)
             size = len(request.body)
             self._journal.management(request.method, response.status, size, request_id)
         return response
+
+    def _rule(self, caller: str | None, trace: str) -> management.Authorize | None:
+        """Return the rule for a function's call; None for any other caller."""
+        if caller is None or self._rights is None:
+            return None
+        return management.authorizer(self._rights.guard, self._rights.api, caller, trace)
 
     # -- the life of a WebSocket ------------------------------------------------------------
 
@@ -165,7 +182,10 @@ class Server:
         handshake = self._handshake(request, http)
         connection, invocation = self._gateway.connect(handshake)
         outcome: Outcome = Returned({"statusCode": 200})
-        if invocation is not None:
+        if why := self._gateway.unauthorized():
+            outcome = Returned({"statusCode": 403})
+            self._journal.refused(request.method, request.path, 403, why)
+        elif invocation is not None:
             outcome = await self._functions.invoke(invocation)
         decision = self._gateway.connected(connection, invocation, outcome)
         self._journal.connect(connection, decision)

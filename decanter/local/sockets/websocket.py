@@ -16,13 +16,23 @@ CLOSE_SECONDS = 2.0
 """Time limit for the client to finish the close handshake."""
 
 MAX_UNSENT_BYTES = 1024 * 1024
-"""Most unsent bytes for a client that does not read; then posts get 429 (our choice)."""
+"""Maximum unsent bytes for a client that does not read; then posts get 429 (our choice)."""
 
 MAX_UNANSWERED = 16
-"""Most messages of a connection in flight to handlers; further ones wait."""
+"""Maximum messages of a connection in flight to handlers; further ones wait."""
 
 NO_STATUS = "Client-side close frame status not set"
 ABNORMAL = "Connection closed abnormally"
+
+
+class _Protocol(ServerProtocol):
+    """Accepts a close frame between fragments (RFC 6455, 5.4), which `websockets` refuses."""
+
+    def recv_frame(self, frame: Frame) -> None:
+        """Process a frame."""
+        if frame.opcode is Opcode.CLOSE:
+            self.current_size = None  # the unfinished message does not count
+        super().recv_frame(frame)
 
 
 class WebSocket(Reader):
@@ -39,7 +49,7 @@ class WebSocket(Reader):
         on_end: Callable[[int, str], None],
     ) -> None:
         limits = (MAX_MESSAGE_BYTES, MAX_FRAME_BYTES)
-        self._protocol = ServerProtocol(state=State.OPEN, max_size=limits)
+        self._protocol = _Protocol(state=State.OPEN, max_size=limits)
         self._on_message = on_message
         self._on_end = on_end
         self._ended = False

@@ -4,12 +4,14 @@ from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future
 from functools import partial
+from typing import NamedTuple
 
 from decanter.runtime.clock import Backoff, Clock
 from decanter.runtime.errors import OutOfTimeError, StoreBusyError, StoreError
 from decanter.runtime.fanout.deadline import Deadline
+from decanter.runtime.fanout.sample import Damage
 from decanter.runtime.fanout.workers import Workers
-from decanter.runtime.recipients import BEGINNING, Connections, Page, Recipient
+from decanter.runtime.recipients import BEGINNING, Connections, Page, Place, Recipient
 
 FIRST_ROWS = 200
 """The first posts wait for the first page, so it is small. The second is read while they run."""
@@ -20,20 +22,42 @@ take ten times the memory.
 """
 
 
-class Everyone(Iterator[Recipient]):
+class Extent(NamedTuple):
+    """The part of the table that an audience covers.
+
+    Attributes:
+        most: after this many recipients it ends, and others follow; None for no limit.
+        segments: a table of more than one page is read in this many segments, one after the other,
+            so that others can read the following ones at the same time.
+        one_segment: True to end with the segment of the cursor.
+    """
+
+    most: int | None = None
+    segments: int = 1
+    one_segment: bool = False
+
+
+WHOLE = Extent()
+
+
+class Everyone(Iterator[Recipient | None]):
     """Every connection in the table, read page by page.
 
     Only one page is read ahead, so two are in memory, whatever the size of the table. A throttled
     page is read again after a pause, so none is skipped. At the deadline the iterator ends early,
-    and `cursor` marks the place.
+    and `cursor` marks the place. It never waits, so posts in flight are not delayed by a page.
 
     Args:
         connections: the table.
         clock: decides which rows are stale.
-        workers: read pages, no longer than the deadline.
+        workers: the threads that read pages; they stop at the deadline.
         backoff: the pauses before a page is read again.
-        deadline: when reading ends.
+        deadline: the time when reading ends.
         after: another audience's `cursor`.
+        extent: the part of the table that it covers.
+
+    Attributes:
+        damage: the damaged rows so far.
     """
 
     def __init__(
@@ -44,7 +68,12 @@ class Everyone(Iterator[Recipient]):
         backoff: Backoff,
         deadline: Deadline,
         after: str = BEGINNING,
+        extent: Extent = WHOLE,
     ) -> None:
+        self._extent = extent
+        self._first_segment = Place(BEGINNING, 0, extent.segments).prefix
+        self._taken = 0
+        self._prefix = Place.of(after).prefix
         self._connections = connections
         self._clock = clock
         self._workers = workers
@@ -54,31 +83,45 @@ class Everyone(Iterator[Recipient]):
         self._unread: str | None = after
         self._cursor = after
         self._ahead: Future[Page] | None = None
+        self._attempts = 0
+        self._again_at = 0.0
         self._started = False
+        self.damage = Damage()
 
     @property
     def cursor(self) -> str | None:
-        """The connection id after which to continue; None if all recipients were returned."""
+        """Where to continue; None if all recipients were returned."""
         return self._cursor if self._read or self._unread is not None else None
 
-    def __next__(self) -> Recipient:
-        """Return the next recipient.
+    def __next__(self) -> Recipient | None:
+        """Return the next recipient, or None while its page is being read.
 
         Raises:
             StopIteration: no recipient is left, or the time is over.
             StoreBusyError: not one page could be read in time.
             StoreError, ConfigurationError: the table cannot be read.
         """
+        if self._taken == self._extent.most:
+            raise StopIteration
         while not self._read:
             if self._unread is None:
                 raise StopIteration
-            self._take_page(self._unread)
+            page = self._page(self._unread)
+            if page is None:
+                return None
+            self._take(page, self._unread)
         recipient = self._read.popleft()
-        self._cursor = recipient.connection_id
+        self._cursor = self._prefix + recipient.connection_id
+        self._taken += 1
         return recipient
 
     def left_over(self) -> tuple[int, bool]:
-        """Return how many recipients are left, and True if there was time to count all of them."""
+        """Return how many recipients are left, and True if there was time to count all of them.
+
+        With a limit none is left: others follow.
+        """
+        if self._extent.most is not None:
+            return 0, True
         total = len(self._read)
         unread = self._unread
         try:
@@ -90,37 +133,45 @@ class Everyone(Iterator[Recipient]):
             return total, False
         return total, True
 
-    def _take_page(self, after: str) -> None:
-        """Wait for the next page, and start reading the one after it."""
-        try:
-            page = self._page(after)
-        except OutOfTimeError:
-            if self._started:
-                raise StopIteration from None
-            raise StoreBusyError("no page of the connection table could be read in time") from None
+    def _take(self, page: Page, after: str) -> None:
+        """Make a page's recipients the next ones, and start reading the page after it."""
+        if self._first_segment and after == BEGINNING and page.last is not None:
+            self._cursor = self._unread = self._first_segment
+            return
+        self.damage.note(page.recipients)
         self._read.extend(page.recipients)
+        self._prefix = Place.of(after).prefix
+        if self._extent.one_segment and page.last and Place.of(page.last).prefix != self._prefix:
+            page = page._replace(last=None)
         self._cursor, self._unread = after, page.last
         self._started = True
         self._ahead = None if page.last is None else self._begin(page.last)
 
-    def _page(self, after: str) -> Page:
-        reading = self._ahead or self._begin(after)
-        attempt = 0
-        while True:
+    def _page(self, after: str) -> Page | None:
+        """Return the page if it has been read, else None.
+
+        Raises:
+            StopIteration, StoreBusyError: the time is over, or ends before the next attempt.
+        """
+        if self._ahead is None and self._clock.monotonic() >= self._again_at:
+            self._ahead = self._begin(after)
+        if self._ahead is not None and self._ahead.done():
+            reading, self._ahead = self._ahead, None
             try:
-                return self._workers.result(reading, self._deadline.posts)
+                page = reading.result()
             except StoreBusyError:
-                attempt += 1
-                self._pause(attempt)
-                reading = self._begin(after)
+                self._attempts += 1
+                self._again_at = self._clock.monotonic() + self._backoff(self._attempts)
+            else:
+                self._attempts = 0
+                return page
+        if max(self._clock.monotonic(), self._again_at) < self._deadline.posts:
+            return None
+        if self._started:
+            raise StopIteration
+        raise StoreBusyError("no page of the connection table could be read in time")
 
     def _begin(self, after: str) -> Future[Page]:
         rows = PAGE_ROWS if self._started else FIRST_ROWS
         read = partial(self._connections.page, after, self._clock.time_ms(), rows)
         return self._workers.start(read)
-
-    def _pause(self, attempt: int) -> None:
-        seconds = self._backoff(attempt)
-        if self._clock.monotonic() + seconds >= self._deadline.posts:
-            raise OutOfTimeError
-        self._clock.sleep(seconds)

@@ -18,6 +18,7 @@ from decanter.runtime.fanout.cleanup import Cleanup
 from decanter.runtime.fanout.deadline import Deadline
 from decanter.runtime.fanout.disconnect_hooks import DisconnectHooks
 from decanter.runtime.fanout.report import Report
+from decanter.runtime.fanout.sample import Damage, Sample
 from decanter.runtime.fanout.workers import Workers
 from decanter.runtime.logs import log
 from decanter.runtime.recipients import Connections, Recipient
@@ -25,24 +26,10 @@ from decanter.runtime.transports.base import Delivery, Outcome, Result, Transpor
 
 GRACE_MS = 30_000
 RETRY_YOUNG_AFTER_SECONDS = 1.5
-LOGGED_IDS = 20
-
-
-class _Failures:
-    """The failures of one kind: all are counted, some are named in the log."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self.connection_ids: list[str] = []
-
-    def add(self, connection_id: str) -> None:
-        self.count += 1
-        if len(self.connection_ids) < LOGGED_IDS:
-            self.connection_ids.append(connection_id)
 
 
 class _Tally:
-    """Collects deliveries, sorted by what has to be done about them."""
+    """Collects deliveries by outcome: counted only, retried, or cleaned up."""
 
     def __init__(self, clock: Clock, cleanup: Cleanup) -> None:
         self.clock = clock
@@ -50,7 +37,7 @@ class _Tally:
         self.sent = 0
         self.repeated = 0
         self.young: list[Recipient] = []
-        self.failures: dict[Outcome, _Failures] = defaultdict(_Failures)
+        self.failures: dict[Outcome, Sample] = defaultdict(Sample)
         self.young_since = 0.0
         self.refusal: Outcome | None = None
 
@@ -135,7 +122,7 @@ class Broadcast(NamedTuple):
             milliseconds=round((self.clock.monotonic() - began) * 1000),
             repeated=tally.repeated,
         )
-        _log_problems(tally, report)
+        _log_problems(tally, report, audience.damage)
         if tally.refusal is not None:
             raise PostingRefusedError(tally.refusal.reason)
         return report
@@ -152,6 +139,7 @@ class Broadcast(NamedTuple):
         for delivery in self.transport.call_all("POST", untried, data, deadline.posts):
             if delivery.outcome.result is Result.GONE:
                 still_gone += 1
+                tally.repeated += delivery.outcome.repeated
                 if self.hooks:
                     self.hooks.gone.add(delivery.recipient.connection_id)
             else:
@@ -160,19 +148,21 @@ class Broadcast(NamedTuple):
 
 
 def _wanted(
-    audience: Iterator[Recipient], exclude: Collection[str], tally: _Tally
-) -> Iterator[Recipient]:
+    audience: Everyone, exclude: Collection[str], tally: _Tally
+) -> Iterator[Recipient | None]:
     """Yield the recipients that are not excluded, until a post is refused."""
     while tally.refusal is None:
-        recipient = next(audience, None)
-        if recipient is None:
+        try:
+            recipient = next(audience)
+        except StopIteration:
             return
-        if recipient.connection_id not in exclude:
+        if recipient is None or recipient.connection_id not in exclude:
             yield recipient
 
 
-def _log_problems(tally: _Tally, report: Report) -> None:
-    """Log each kind of failure with some of its connections, and the recipients left over."""
+def _log_problems(tally: _Tally, report: Report, damage: Damage) -> None:
+    """Log each kind of failure with some of its connections, and the recipients not tried."""
+    damage.log()
     if tally.cleanup.doubt:
         log("nobody_reached", logging.ERROR, **tally.cleanup.doubt.as_fields())
     for kind, failures in tally.failures.items():

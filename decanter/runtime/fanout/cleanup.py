@@ -1,8 +1,8 @@
 """Cleanup: delete the rows of gone connections in batches, in parallel with the posts.
 
 No row is deleted until this process has reached a connection through the endpoint. The endpoint may
-belong to another API, which reports every connection as gone. If none was reached by the end, fewer
-than ten rows are deleted; if there are more, all are kept (`Reach.doubt`).
+belong to another API, which reports every connection as gone. If none was reached by the end, the
+rows are deleted only if there are fewer than ten (`Reach.doubt`).
 """
 
 import logging
@@ -46,7 +46,7 @@ class Cleanup:
 
     A row is deleted only if it has not changed since it was read. Of DynamoDB's batch operations
     only the transaction supports conditions; it costs twice as much and fails as a whole. So a
-    batch is the work of one worker. Few batches run at once, and reading the table never waits for
+    batch is the work of one worker. Few batches run together, and reading the table never waits for
     them.
 
     If the application has disconnect hooks, rows are deleted after the posts, and only while there
@@ -60,7 +60,7 @@ class Cleanup:
         remove: deletes a row; by default if it has not changed.
 
     Attributes:
-        count: the rows that are deleted, or will be.
+        count: the number of rows that are deleted or wait for deletion.
         kept: the rows of gone connections (as API Gateway itself answers) that are kept.
         unproven: the number of further connections that are reported gone without proof.
         doubt: after `finish`, why no row was deleted; None without doubt.

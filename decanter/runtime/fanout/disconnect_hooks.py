@@ -46,7 +46,7 @@ class DisconnectHooks:
         """Return how many rows may be deleted now; 0 if there is no time for even one row's hooks.
 
         The first row's hooks are measured. Each further row may take as long as the slowest so far.
-        The same time again is kept for the work after them.
+        The same time is reserved for the work after them.
 
         Args:
             until: monotonic seconds; nothing can be sent later.
@@ -80,6 +80,7 @@ def log_failures(removed: Removed, errors: Sequence[Exception]) -> None:
         log(
             "disconnect_hook_failed",
             logging.ERROR,
+            raised=error,
             connection_id=removed.connection_id,
             **error_fields(error),
         )

@@ -20,10 +20,17 @@ def management_endpoint(request_context: Mapping[str, Any], settings: Settings) 
             domain.
 
     Raises:
-        SettingError: the region is needed and unknown.
+        SettingError: the event has no endpoint, or the region is needed and unknown.
     """
     if settings.management_endpoint:
         return settings.management_endpoint
+    if "domainName" not in request_context:
+        raise SettingError(
+            "DECANTER_MANAGEMENT_ENDPOINT",
+            None,
+            "set it to the URL of @connections, which this event does not contain. `decanter "
+            "package` sets it for a function with @uses(sends=True)",
+        )
     stage, api_id = request_context["stage"], request_context["apiId"]
     domain = request_context["domainName"]
     if not domain.startswith(f"{api_id}.execute-api."):

@@ -3,14 +3,13 @@
 The lines use the Embedded Metric Format: the values are members of the line, and `_aws` lists the
 metrics (CloudWatch User Guide, "Specification: Embedded metric format"). So there is no API call,
 and no right is needed. CloudWatch bills six custom metrics for each namespace. Without a namespace
-no line is written.
+no line is written. The queue's metrics are five more.
 """
 
 from collections.abc import Mapping
-from typing import Any
 
 from decanter.runtime.fanout.report import Report
-from decanter.runtime.logs import log
+from decanter.runtime.logs import directive, log
 
 METRICS = {
     "sent": "Count",
@@ -22,13 +21,16 @@ METRICS = {
 }
 """The members of a report that become metrics, with CloudWatch's units."""
 
+QUEUE_METRICS = ("queued", "posted", "handed_on", "repeated", "dead")
+"""Items that broadcasts queue; then what the queue's function counts."""
+
 
 def measure(report: Report, namespace: str | None, now_ms: int) -> None:
     """Write a report's metrics.
 
     Args:
         report: a broadcast's report.
-        namespace: CloudWatch's namespace, one for each stage; None writes nothing.
+        namespace: CloudWatch's namespace, one for each stage; if it is None, no line is written.
         now_ms: epoch milliseconds.
     """
     if namespace is None:
@@ -41,21 +43,15 @@ def measure(report: Report, namespace: str | None, now_ms: int) -> None:
     )
 
 
-def directive(
-    metrics: Mapping[str, str], dimensions: list[str], namespace: str, now_ms: int
-) -> dict[str, Any]:
-    """Return the `_aws` member, which makes metrics of a line's members.
+def measure_queue(counts: Mapping[str, int], namespace: str | None, now_ms: int) -> None:
+    """Write the metrics of the queue.
 
     Args:
-        metrics: their names and units.
-        dimensions: the members that distinguish these metrics from others with the same names.
-        namespace: CloudWatch's namespace, one for each stage.
+        counts: some of `QUEUE_METRICS`, by their names.
+        namespace: CloudWatch's namespace, one for each stage; if it is None, no line is written.
         now_ms: epoch milliseconds.
     """
-    listed = [{"Name": name, "Unit": unit} for name, unit in metrics.items()]
-    return {
-        "Timestamp": now_ms,
-        "CloudWatchMetrics": [
-            {"Namespace": namespace, "Dimensions": [dimensions], "Metrics": listed}
-        ],
-    }
+    if namespace is None:
+        return
+    found = {name: counts[name] for name in QUEUE_METRICS if name in counts}
+    log("queue", _aws=directive(dict.fromkeys(found, "Count"), [], namespace, now_ms), **found)

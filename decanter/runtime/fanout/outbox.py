@@ -5,25 +5,48 @@ import os
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from threading import Lock
+from typing import Any, Protocol
 from weakref import finalize
 
 from decanter.runtime.clock import Backoff, Clock
-from decanter.runtime.errors import PostingRefusedError, TooLarge
-from decanter.runtime.fanout.audience import Everyone
+from decanter.runtime.errors import ConfigurationError, PostingRefusedError, QueueError, TooLarge
+from decanter.runtime.fanout.audience import WHOLE, Everyone, Extent
 from decanter.runtime.fanout.broadcast import GRACE_MS, Broadcast
 from decanter.runtime.fanout.cleanup import Cleanup
-from decanter.runtime.fanout.deadline import Deadline, deadline_of
+from decanter.runtime.fanout.deadline import INTEGRATION_SECONDS, Deadline, deadline_of
 from decanter.runtime.fanout.disconnect_hooks import CallHooks, DisconnectHooks
 from decanter.runtime.fanout.endpoint import management_endpoint
-from decanter.runtime.fanout.metrics import measure
+from decanter.runtime.fanout.metrics import measure, measure_queue
 from decanter.runtime.fanout.report import Report
 from decanter.runtime.fanout.workers import Workers
+from decanter.runtime.forks import forget_at_fork
 from decanter.runtime.gc_paused import gc_paused
-from decanter.runtime.logs import log
+from decanter.runtime.logs import error_fields, log
 from decanter.runtime.recipients import BEGINNING, Connections, Recipient
 from decanter.runtime.settings import MAX_MESSAGE_BYTES, Settings
-from decanter.runtime.transports.base import Outcome, Reach, Result, Transport
+from decanter.runtime.transports.base import Method, Outcome, Reach, Result, Transport
+
+
+class Rest(Protocol):
+    """Takes what a broadcast does not post itself: the router's queue.
+
+    Attributes:
+        inline: a broadcast posts to this many connections itself.
+        segments: how many functions can post the rest at the same time.
+    """
+
+    inline: int
+    segments: int
+
+    def put(self, text: str, after: str, exclude: Collection[str]) -> str:
+        """Queue a frame for all connections after a cursor; return the item's id.
+
+        Raises:
+            QueueError: SQS does not take it.
+            TooLarge: it is too large for SQS.
+        """
+        ...
 
 
 @dataclass
@@ -41,6 +64,7 @@ class Outbox:
         hooks: the application's disconnect hooks; None if there are none.
         max_broadcast_bytes: larger frames can only be sent to one connection.
         metrics_namespace: CloudWatch's namespace for metrics; None: no metrics.
+        rest: returns the router's queue; None if it has none.
     """
 
     transport: Callable[[], Transport]
@@ -53,6 +77,7 @@ class Outbox:
     reports: list[Report] = field(default_factory=list)
     max_broadcast_bytes: int = MAX_MESSAGE_BYTES
     metrics_namespace: str | None = None
+    rest: Callable[[], Rest] | None = None
 
     def post(self, connection_id: str, text: str) -> Outcome:
         """Send a text message to one connection; log a failure.
@@ -73,52 +98,101 @@ class Outbox:
         """Send a text message to one connection, or to several.
 
         Raises:
-            TooLarge: before anything is sent.
+            TooLarge: it is larger than API Gateway accepts; nothing is sent.
             PostingRefusedError: this function may not post.
         """
         if isinstance(connection_ids, str):
             report = self._send_one(connection_ids, text)
         else:
-            report = self._send_all(connection_ids, text)
+            data = _encode(text, self.max_broadcast_bytes)
+            report = self._call_all("POST", connection_ids, data)
         if report.gone_ids:
             self._remove(report.gone_ids)
         return report
 
-    def broadcast(self, text: str, after: str = BEGINNING, exclude: Collection[str] = ()) -> Report:
+    def close_all(self, connection_ids: str | Iterable[str]) -> Report:
+        """Close connections. The rows of those that are gone are deleted.
+
+        Raises:
+            PostingRefusedError: this function may not close connections.
+        """
+        ids = [connection_ids] if isinstance(connection_ids, str) else connection_ids
+        report = self._call_all("DELETE", ids, b"")
+        if report.gone_ids:
+            self._remove(report.gone_ids)
+        return report
+
+    def broadcast(
+        self,
+        text: str,
+        after: str = BEGINNING,
+        exclude: Collection[str] = (),
+        *,
+        durable: bool = False,
+    ) -> Report:
         """Send a text message to every connection.
 
         Args:
             text: the frame.
             after: the cursor of an incomplete report; the broadcast continues there.
             exclude: the connection ids to skip.
+            durable: True to post nothing here: the queue gets everything.
 
         Raises:
-            TooLarge: before anything is sent.
+            TooLarge: it is larger than API Gateway accepts; nothing is sent.
             PostingRefusedError: this function may not post.
-            StoreError, ConfigurationError: the table cannot be read.
+            StoreError, ConfigurationError: the table cannot be read, or there is no queue.
+            QueueError: SQS does not take a durable message.
         """
         data = _encode(text, self.max_broadcast_bytes)
+        rest = self.rest() if self.rest else None
+        if durable:
+            report = self._queue_all(rest, text, after, exclude)
+        else:
+            report = self._broadcast(data, after, exclude, rest)
+            if rest and report.cursor is not None:
+                report = _queue_rest(rest, text, report, exclude)
+        if not (self.hooks and self.hooks.running):
+            self.reports.append(report)
+        measure(report, self.metrics_namespace, self.clock.time_ms())
+        if report.queued:
+            measure_queue({"queued": 1}, self.metrics_namespace, self.clock.time_ms())
+        return report
+
+    def _broadcast(
+        self, data: bytes, after: str, exclude: Collection[str], rest: Rest | None
+    ) -> Report:
+        extent = Extent(rest.inline, rest.segments) if rest else WHOLE
         audience = Everyone(
-            self.connections, self.clock, self.workers, self.backoff, self.deadline, after
+            *(self.connections, self.clock, self.workers, self.backoff, self.deadline),
+            after,
+            extent,
         )
-        in_a_hook = self.hooks if self.hooks and self.hooks.running else None
-        if in_a_hook:
-            exclude = in_a_hook.gone.union(exclude)
+        if self.hooks and self.hooks.running:
+            exclude = self.hooks.gone.union(exclude)
         broadcast = Broadcast(
             self.transport(), self.connections, self.clock, self.workers, self.hooks
         )
-        report = broadcast.run(audience, data, self.deadline, exclude)
-        if not in_a_hook:
-            self.reports.append(report)
-        measure(report, self.metrics_namespace, self.clock.time_ms())
-        return report
+        return broadcast.run(audience, data, self.deadline, exclude)
 
-    def _send_all(self, connection_ids: Iterable[str], text: str) -> Report:
-        from decanter.runtime.fanout.send import send
+    def _queue_all(
+        self, rest: Rest | None, text: str, after: str, exclude: Collection[str]
+    ) -> Report:
+        if rest is None:
+            raise ConfigurationError(
+                'durable=True needs a queue: declare one, as Router(…, queue=Queue("broadcasts"))'
+            )
+        began = self.clock.monotonic()
+        queued = rest.put(text, after, exclude)
+        milliseconds = round((self.clock.monotonic() - began) * 1000)
+        return Report(milliseconds=milliseconds, queued=queued)
 
-        data = _encode(text, self.max_broadcast_bytes)
-        return send(
-            self.transport(), self.connections, connection_ids, data, self.deadline, self.clock
+    def _call_all(self, method: Method, connection_ids: Iterable[str], data: bytes) -> Report:
+        from decanter.runtime.fanout.send import call_each
+
+        return call_each(
+            *(method, self.transport(), self.connections, connection_ids, data),
+            *(self.deadline, self.clock),
         )
 
     def _remove(self, connection_ids: Iterable[str]) -> None:
@@ -160,6 +234,17 @@ class Outbox:
         )
 
 
+def _queue_rest(rest: Rest, text: str, report: Report, exclude: Collection[str]) -> Report:
+    """Queue what a broadcast has not posted. Without SQS it is left over, and the cursor stays."""
+    try:
+        queued = rest.put(text, report.cursor or BEGINNING, exclude)
+    except (QueueError, TooLarge) as error:
+        report = report._replace(left_over_exact=False)
+        log("not_queued", logging.ERROR, **error_fields(error), **report.as_fields())
+        return report
+    return report._replace(cursor=None, queued=queued)
+
+
 def _noted(event: str, connection_id: str, outcome: Outcome) -> Outcome:
     """Log an outcome unless it is OK or the connection is gone; return it."""
     if outcome.result not in (Result.OK, Result.GONE):
@@ -196,6 +281,7 @@ class Outboxes:
         clock: the clock.
         backoff: the pauses before a page of the table is read again.
         found_gone: returns a function that calls the application's disconnect hooks.
+        rest: returns the router's queue; None if it has none.
     """
 
     def __init__(
@@ -205,16 +291,25 @@ class Outboxes:
         clock: Clock,
         backoff: Backoff,
         found_gone: FoundGone | None = None,
+        rest: Callable[[], Rest] | None = None,
     ) -> None:
         self.open_transport = open_transport
         self._connections = connections
         self._clock = clock
         self._backoff = backoff
         self._found_gone = found_gone
+        self._rest = rest
         self._workers = Workers(clock)
         self._transports: dict[tuple[str, Settings], Transport] = {}
         self._reaches: dict[str, Reach] = {}
+        self._opening = Lock()
         finalize(self, _shut_down, self._transports)
+        forget_at_fork(self)
+
+    def after_fork(self) -> None:
+        """Open transports of this process at the next event."""
+        self._transports.clear()
+        self._opening = Lock()
 
     @cached_property
     def settings(self) -> Settings:
@@ -225,8 +320,18 @@ class Outboxes:
         """
         return Settings.from_env(os.environ)
 
-    def of(self, event: Mapping[str, Any], context: object) -> Outbox:
+    def of(
+        self,
+        event: Mapping[str, Any],
+        context: object,
+        most_seconds: float = INTEGRATION_SECONDS,
+    ) -> Outbox:
         """Return the outbox of an event.
+
+        Args:
+            event: the event.
+            context: Lambda's context; None if there is none.
+            most_seconds: the limit of the caller that waits for the response.
 
         Raises:
             SettingError: a setting has an invalid value.
@@ -239,12 +344,13 @@ class Outboxes:
         outbox = Outbox(
             transport=transport,
             connections=self._connections,
-            deadline=deadline_of(context, self._clock, settings.deadline_seconds),
+            deadline=deadline_of(context, self._clock, settings.deadline_seconds, most_seconds),
             clock=self._clock,
             workers=self._workers,
             backoff=self._backoff,
             max_broadcast_bytes=settings.max_broadcast_bytes,
             metrics_namespace=settings.metrics_namespace,
+            rest=self._rest,
         )
         if self._found_gone and (call := self._found_gone(event, context, outbox)):
             outbox.hooks = DisconnectHooks(call, self._clock)
@@ -256,12 +362,13 @@ class Outboxes:
         All transports to one endpoint share what is known about it.
         """
         key = endpoint, settings
-        if key not in self._transports:
-            with gc_paused():
-                transport = self.open_transport(endpoint, settings)
-            transport.reach = self._reaches.setdefault(endpoint, transport.reach)
-            self._transports[key] = transport
-        return self._transports[key]
+        with self._opening:
+            if key not in self._transports:
+                with gc_paused():
+                    transport = self.open_transport(endpoint, settings)
+                transport.reach = self._reaches.setdefault(endpoint, transport.reach)
+                self._transports[key] = transport
+            return self._transports[key]
 
 
 def _shut_down(transports: Mapping[Any, Transport]) -> None:

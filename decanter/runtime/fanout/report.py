@@ -20,9 +20,10 @@ class Report(NamedTuple):
         repeated: posts that were retried because no answer came; at most this many frames are
             duplicates.
         gone_ids: the connection ids, passed to `send`, that are gone. A broadcast may have a
-            hundred thousand, so it only counts. The same holds for the next two.
+            hundred thousand, so it only counts. The same applies to the next two.
         failed_ids: the failed and the pending ids.
         left_over_ids: the ids that were not tried.
+        queued: the id of the item that the queue has for all others; None if nothing was queued.
     """
 
     sent: int = 0
@@ -37,8 +38,11 @@ class Report(NamedTuple):
     gone_ids: tuple[str, ...] = ()
     failed_ids: tuple[str, ...] = ()
     left_over_ids: tuple[str, ...] = ()
+    queued: str | None = None
 
     def as_fields(self) -> dict[str, Any]:
-        """Return the fields of the log line; it has no ids."""
-        fields = self._asdict()
-        return {name: fields[name] for name in self._fields if not name.endswith("_ids")}
+        """Return the fields of the log line; it has no connection ids."""
+        fields = {name: it for name, it in self._asdict().items() if not name.endswith("_ids")}
+        if self.queued is None:
+            del fields["queued"]
+        return fields

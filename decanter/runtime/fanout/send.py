@@ -1,4 +1,4 @@
-"""Send one message to given connections: a room's members, one user's devices."""
+"""Send one message to given connections, such as a room's members; or close them."""
 
 import logging
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ from decanter.runtime.fanout.deadline import Deadline
 from decanter.runtime.fanout.report import Report
 from decanter.runtime.logs import log
 from decanter.runtime.recipients import Connections, Recipient
-from decanter.runtime.transports.base import Delivery, Result, Transport
+from decanter.runtime.transports.base import Delivery, Method, Result, Transport
 
 
 @dataclass
@@ -42,7 +42,8 @@ class _Tally:
             self.failed.append(connection_id)
 
 
-def send(
+def call_each(
+    method: Method,
     transport: Transport,
     connections: Connections,
     connection_ids: Iterable[str],
@@ -50,7 +51,7 @@ def send(
     deadline: Deadline,
     clock: Clock,
 ) -> Report:
-    """Post to each connection until the deadline; log problems.
+    """Call each connection until the deadline; log problems.
 
     Raises:
         PostingRefusedError: this function may not post.
@@ -58,7 +59,7 @@ def send(
     began = clock.monotonic()
     tally = _Tally()
     untried = iter([Recipient(each, 0) for each in connection_ids])
-    for delivery in transport.call_all("POST", untried, data, deadline.posts):
+    for delivery in transport.call_all(method, untried, data, deadline.posts):
         tally.add(delivery)
     left_over = tuple(recipient.connection_id for recipient in untried)
     doubt = transport.reach.doubt(len(tally.gone) + tally.unproven, connections)

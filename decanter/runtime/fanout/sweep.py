@@ -11,7 +11,7 @@ broadcasts may need the same capacity. A connection whose identity has expired
 
 No state is stored between runs. Each run continues where the process's last run stopped. A
 process's first run starts at a random key, so every row is checked sooner or later even if no run
-completes the table. DynamoDB reads a table in the order of the keys' hashes, and continues after
+reaches all rows. DynamoDB reads a table in the order of the keys' hashes, and continues after
 any key, even one without a row (DynamoDB Developer Guide, "Scanning tables": `ExclusiveStartKey`).
 """
 
@@ -30,16 +30,16 @@ from decanter.runtime.errors import (
     ConfigurationError,
     DecanterError,
     OutOfTimeError,
-    SettingError,
     StoreBusyError,
 )
 from decanter.runtime.fanout.broadcast import GRACE_MS
 from decanter.runtime.fanout.cleanup import Cleanup
-from decanter.runtime.fanout.deadline import Deadline, deadline_of
-from decanter.runtime.fanout.metrics import directive
+from decanter.runtime.fanout.deadline import Deadline
+from decanter.runtime.fanout.endpoint import management_endpoint
 from decanter.runtime.fanout.outbox import Outboxes
+from decanter.runtime.fanout.sample import Damage
 from decanter.runtime.fanout.workers import Workers
-from decanter.runtime.logs import log
+from decanter.runtime.logs import directive, log
 from decanter.runtime.recipients import BEGINNING, Connections, Page, Recipient
 from decanter.runtime.settings import Settings
 from decanter.runtime.transports.base import Method, Outcome, Result, Transport
@@ -58,7 +58,7 @@ class Sweep:
         closed: connections that were closed because the client's identity had expired.
         kept: open, or too young, or without an answer, or reported gone without proof.
         complete: True if it covered the whole table; otherwise the next run continues.
-        problem: what ended it early; None if only the time did.
+        problem: why it ended early; None if it only ran out of time.
         milliseconds: from the first read to the last row deleted.
     """
 
@@ -90,6 +90,7 @@ class Survey:
 
     Attributes:
         seen: the connections so far; if one appears again, the round is complete.
+        damage: the damaged rows so far.
     """
 
     transport: Transport
@@ -98,6 +99,7 @@ class Survey:
     deadline: Deadline
     sweep: Sweep
     seen: set[str] = field(default_factory=set)
+    damage: Damage = field(default_factory=Damage)
 
     @property
     def stopped(self) -> bool:
@@ -111,6 +113,7 @@ class Survey:
     def look_at(self, rows: Sequence[Recipient]) -> None:
         """Check these rows. A young row's connection need not be open yet."""
         self.seen.update(row.connection_id for row in rows)
+        self.damage.note(rows)
         now_ms = self.clock.time_ms()
         expired, unknown = [], []
         for row in rows:
@@ -155,7 +158,7 @@ def problem_of(outcome: Outcome) -> DecanterError:
 
 
 CONCURRENCY = 16
-"""Calls in flight at once. One second's calls start together and must not become a burst."""
+"""Maximum calls in flight. One second's calls start together and must not become a burst."""
 
 METRICS = {
     "swept": "Count",
@@ -168,13 +171,13 @@ METRICS = {
 
 
 class Sweeper:
-    """Sweeps the table, one part in each run. A process has one of it.
+    """Sweeps the table, one part in each run. Each process has one instance.
 
     Args:
         outboxes: the settings and the transports.
         connections: the table.
         clock: the clock.
-        workers: read and delete.
+        workers: the threads that read and delete rows.
         anywhere: returns the key after which the process's first run starts.
     """
 
@@ -219,26 +222,20 @@ class Sweeper:
         return fields
 
     def _sweep(self, sweep: Sweep, settings: Settings, context: object) -> None:
-        deadline = deadline_of(context, self._clock, settings.deadline_seconds, most_seconds=inf)
-        transport = self._transport(settings)
-        outbox = self._outboxes.of({"requestContext": {}}, context)
-        outbox.deadline = deadline
+        outbox = self._outboxes.of({"requestContext": {}}, context, most_seconds=inf)
+        few = replace(settings, concurrency=CONCURRENCY)
+        transport = self._outboxes.transport(management_endpoint({}, settings), few)
+        deadline = outbox.deadline
         cleanup = Cleanup(self._connections, self._workers, transport.reach, outbox.hooks)
         this = Survey(transport, self._clock, cleanup, deadline, sweep)
         try:
             self._go_round(this, settings.sweep_per_second)
         finally:
             cleanup.finish(deadline)
+            this.damage.log()
             sweep.gone = cleanup.count
             sweep.kept += cleanup.kept
             sweep.problem = cleanup.doubt or sweep.problem
-
-    def _transport(self, settings: Settings) -> Transport:
-        if settings.management_endpoint is None:
-            remedy = "set it to the URL of @connections: a schedule's event does not contain it"
-            raise SettingError("DECANTER_MANAGEMENT_ENDPOINT", None, remedy)
-        few = replace(settings, concurrency=CONCURRENCY)
-        return self._outboxes.transport(settings.management_endpoint, few)
 
     def _go_round(self, this: Survey, rows_per_second: int) -> None:
         """Check one page after the other until the round is complete or the run has to stop."""

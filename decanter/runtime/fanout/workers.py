@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from decanter.runtime.clock import Clock
 from decanter.runtime.errors import OutOfTimeError
+from decanter.runtime.forks import forget_at_fork
 
 T = TypeVar("T")
 
@@ -13,13 +14,19 @@ T = TypeVar("T")
 class Workers:
     """A few threads, started when there is work.
 
-    Work that exceeds its time limit is abandoned and not interrupted. Its thread ends by the work's
-    own timeouts of a few seconds, and nothing waits for it.
+    Work that exceeds its time limit is abandoned and not interrupted. The work's own timeouts end
+    its thread after a few seconds, and nothing waits for it.
     """
 
     def __init__(self, clock: Clock, threads: int = 8) -> None:
         self._clock = clock
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="decanter-table")
+        self._threads = threads
+        self.after_fork()
+        forget_at_fork(self)
+
+    def after_fork(self) -> None:
+        """Replace the parent's threads by this process's own."""
+        self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="decanter-table")
 
     def start(self, work: Callable[[], T]) -> "Future[T]":
         """Start work; its result can be waited for later."""

@@ -45,8 +45,8 @@ class Origin(NamedTuple):
 class AllowedOrigins:
     """Refuses pages whose origin is not allowed, with status 403.
 
-    The variable is read at the first handshake. If it is not set, every page may connect, and the
-    log says so once for each process.
+    The variable is read at the first handshake. If it is not set or empty, every page may connect,
+    and the log says so once for each process.
 
     Args:
         environ: the environment.
@@ -61,7 +61,7 @@ class AllowedOrigins:
 
         Raises:
             Refused: status 403.
-            SettingError: the variable contains no valid origin.
+            SettingError: the variable has a value without an origin, or with an invalid one.
         """
         if self._allowed is None:
             self._allowed = _allowed(self._environ.get(VARIABLE, ""))
@@ -83,21 +83,19 @@ def parse(text: str) -> Origin | None:
 
 
 def _allowed(value: str) -> frozenset[Origin | str]:
-    """Return the variable's origins; an empty value allows none."""
-    allowed: set[Origin | str] = set()
-    for word in value.replace(",", " ").split():
-        origin = NULL if word == NULL else parse(word)
-        if origin is None:
-            raise SettingError(
-                VARIABLE,
-                value,
-                "name origins such as https://example.com, separated by commas and without a path; "
-                "leave it unset to let every page connect",
-            )
-        allowed.add(origin)
+    """Return the variable's origins; empty if it is not set."""
+    words = value.replace(",", " ").split()
+    allowed = {NULL if word == NULL else parse(word) for word in words}
+    if None in allowed or (value and not words):
+        raise SettingError(
+            VARIABLE,
+            value,
+            "name origins such as https://example.com, separated by commas and without a path; "
+            "leave it unset to let every page connect",
+        )
     if not allowed:
         log("any_origin", logging.WARNING, remedy=f"name in {VARIABLE} the pages that may connect")
-    return frozenset(allowed)
+    return frozenset(origin for origin in allowed if origin is not None)
 
 
 def _claims(handshake: Handshake) -> list[str]:

@@ -7,10 +7,10 @@
 
 `DECANTER_MESSAGES_PER_SECOND` is the rate limit for one connection, and also the largest burst. If
 it is not set, there is no limit. Further messages are answered with `rate_limited` and reach no
-route. The same holds for messages that select no route.
+route. This also applies to messages that select no route.
 
 `DECANTER_CLOSE_AFTER_MESSAGES` closes a connection that keeps sending. Refused messages then count
-too. A message that would be that many ahead of the limit gets no answer: it closes the connection.
+too. A message that exceeds the limit by that many gets no answer: it closes the connection.
 A client that waits recovers at the allowed rate. `$disconnect` deletes the row.
 
 The count is kept in the connection's row, because the next event may run in another process. It
@@ -54,8 +54,8 @@ class RateLimitedModel(ConnectionModel):
 
     @classmethod
     def count_message(
-        cls, connection_id: str, now_ms: int, interval_ms: int, most_ms: int
-    ) -> int | None:
+        cls, connection_id: str, now_ms: int, interval_ms: float, most_ms: float
+    ) -> float | None:
         """Count a message, and return how many milliseconds the connection is ahead of its limit.
 
         Returns:
@@ -69,7 +69,7 @@ class RateLimitedModel(ConnectionModel):
         return None if free_at is None else free_at - now_ms
 
     @classmethod
-    def _set(cls, connection_id: str, action: Action, condition: Condition) -> int | None:
+    def _set(cls, connection_id: str, action: Action, condition: Condition) -> float | None:
         """Change `free_at` of an existing row; return the new value, None if it may not change."""
         try:
             with translated(cls.Meta):
@@ -81,11 +81,11 @@ class RateLimitedModel(ConnectionModel):
                 )
         except ChangedError:
             return None
-        return int(answer["Attributes"][cls.free_at.attr_name]["N"])
+        return float(answer["Attributes"][cls.free_at.attr_name]["N"])
 
 
 class _Limits(NamedTuple):
-    """The environment's limits: messages a second; how many ahead closes, None for never."""
+    """The limits: messages a second, and the excess that closes a connection (None: never)."""
 
     per_second: int
     close_after: int | None
@@ -126,7 +126,7 @@ class RateLimit:
         limits = _limits(self._environ)
         if limits is None:
             return
-        interval = 1000 // limits.per_second
+        interval = round(1000 / limits.per_second, 3)  # microseconds: the row keeps the sum
         most = BURST_MS if limits.close_after is None else limits.close_after * interval
         now = self._clock.time_ms()
         ahead = self._connections.count_message(request.connection_id, now, interval, most)

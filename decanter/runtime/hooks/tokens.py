@@ -6,14 +6,14 @@ Variable                      Accepted
 DECANTER_JWT_ISSUER           the claim `iss`, exactly
 DECANTER_JWT_AUDIENCE         one of the claim `aud`
 DECANTER_JWT_SECRET           for HS256: a secret of 32 bytes or more
-DECANTER_JWT_JWKS_URL         for RS256: the http(s) URL of a key set; instead of the secret
+DECANTER_JWT_JWKS_URL         for RS256 and ES256: the http(s) URL of a key set; instead of a secret
 DECANTER_JWT_LEEWAY_SECONDS   allowed clock difference, 0 to 300; 30 if not set
 
 A browser cannot set headers on a WebSocket. So the token is the subprotocol after `decanter.token`:
 `new WebSocket(url, ["decanter.token", token])`. The connection then uses `decanter.token`, unless
 another hook selects a subprotocol. Or the token is the query parameter `token`; it should be
-short-lived, because URLs are stored in more places. Only the deployment decides on the algorithm,
-never the token. A token must have `iss`, `aud`, `exp` and `sub`; `sub` is the identity.
+short-lived, because URLs are stored in more places. The secret or the key determines the algorithm;
+the token never does. A token must have `iss`, `aud`, `exp` and `sub`; `sub` is the identity.
 """
 
 import json
@@ -22,7 +22,8 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http.client import HTTPException
-from typing import Any
+from math import inf
+from typing import Any, NamedTuple
 from urllib.request import urlopen
 
 from decanter.runtime.clock import Clock
@@ -31,13 +32,24 @@ from decanter.runtime.logs import log
 from decanter.runtime.routing.connection_event import Handshake, Hello, Refused
 from decanter.runtime.settings import number, url_of
 
-LIFETIME_SECONDS = 600.0
-PAUSE_SECONDS = 30.0
+LIFETIME_SECONDS = 600
+STALE_SECONDS = 86_400
+"""How long a key set is used if no newer one can be read."""
+
+PAUSE_SECONDS = 30
 """Pause between two fetches, so tokens with invented key ids cannot cause one fetch each."""
+
+SHORT_PAUSE_SECONDS = 2
+"""The pause while no set is valid: each refused client waits for it."""
 
 TIMEOUT_SECONDS = 2.0
 MAX_BYTES = 262_144
 
+# A key's type and curve decide on its algorithm (RFC 7518, section 3.1).
+_ALGORITHMS: Mapping[tuple[object, object], str] = {
+    ("RSA", None): "RS256",
+    ("EC", "P-256"): "ES256",
+}
 _UNREADABLE = (OSError, HTTPException, ValueError, LookupError, TypeError, AttributeError)
 
 Fetch = Callable[[str], Any]
@@ -50,11 +62,20 @@ def fetch_json(url: str) -> Any:
         return json.loads(answer.read(MAX_BYTES))
 
 
+class SigningKey(NamedTuple):
+    """A key of a set, and the one algorithm that it verifies."""
+
+    jwk: Mapping[str, Any]
+    algorithm: str
+
+
 class KeySet:
     """The keys that an issuer signs with, by their ids.
 
-    A set is valid for ten minutes. An unknown key id causes a new fetch, because the issuer may
-    have changed keys. If the set has expired and cannot be fetched, no client is accepted.
+    A set is fresh for ten minutes. An unknown key id causes a new fetch, because the issuer may
+    have changed keys. If no newer set can be read, the old one is used for a day. After that, no
+    client is accepted. The wall clock decides, because the monotonic clock of a frozen process may
+    have stopped.
 
     Args:
         url: the URL of the set.
@@ -66,33 +87,65 @@ class KeySet:
         self._url = url
         self._fetch = fetch
         self._clock = clock
-        self._keys: Mapping[str, Mapping[str, Any]] = {}
-        self._good_until = self._next_fetch = float("-inf")
+        self._keys: Mapping[str, SigningKey] = {}
+        self._read_ms: int | None = None
+        self._tried_ms: int | None = None
 
-    def key(self, key_id: object) -> Mapping[str, Any]:
-        """Return the RSA key of this id.
+    def key(self, key_id: object) -> SigningKey:
+        """Return the key of this id.
 
         Raises:
             Refused: 401, the key is unknown; 503, the key set cannot be read.
         """
-        now = self._clock.monotonic()
-        if (now >= self._good_until or key_id not in self._keys) and now >= self._next_fetch:
-            self._read(now)
-        if now >= self._good_until:
+        if not isinstance(key_id, str):
+            raise Refused(401, "token: unknown key")
+        now_ms = self._clock.time_ms()
+        age = _age(self._read_ms, now_ms)
+        pause = PAUSE_SECONDS if age < STALE_SECONDS else SHORT_PAUSE_SECONDS
+        wanted = age >= LIFETIME_SECONDS or key_id not in self._keys
+        if wanted and _age(self._tried_ms, now_ms) >= pause:
+            self._read(now_ms)
+        if _age(self._read_ms, now_ms) >= STALE_SECONDS:
             raise Refused(503, "the key set cannot be read")
-        if not isinstance(key_id, str) or key_id not in self._keys:
+        if key_id not in self._keys:
             raise Refused(401, "token: unknown key")
         return self._keys[key_id]
 
-    def _read(self, now: float) -> None:
-        self._next_fetch = now + PAUSE_SECONDS
+    def _read(self, now_ms: int) -> None:
+        self._tried_ms = now_ms
         try:
-            keys = self._fetch(self._url)["keys"]
-            self._keys = {key["kid"]: key for key in keys if key.get("kty") == "RSA"}
+            self._keys = _usable(self._fetch(self._url)["keys"])
         except _UNREADABLE as error:
             log("key_set_unreadable", logging.ERROR, url=self._url, error=type(error).__name__)
         else:
-            self._good_until = now + LIFETIME_SECONDS
+            self._read_ms = now_ms
+
+
+def _age(since_ms: int | None, now_ms: int) -> float:
+    """Return the seconds since a time; infinity if it is None or in the future."""
+    return inf if since_ms is None or now_ms < since_ms else (now_ms - since_ms) / 1000
+
+
+def _usable(keys: list[Any]) -> dict[str, SigningKey]:
+    """Return the keys that verify signatures (RFC 7517, section 4), by their ids.
+
+    Raises:
+        ValueError: there are keys, but none that can be used.
+    """
+    usable = {}
+    for jwk in keys:
+        if isinstance(jwk, dict) and isinstance(key_id := jwk.get("kid"), str):
+            algorithm = _ALGORITHMS.get((jwk.get("kty"), jwk.get("crv")))
+            if (
+                algorithm
+                and jwk.get("alg", algorithm) == algorithm
+                and jwk.get("use", "sig") == "sig"
+                and "verify" in jwk.get("key_ops", ["verify"])
+            ):
+                usable[key_id] = SigningKey(jwk, algorithm)
+    if keys and not usable:
+        raise ValueError("no key can be used")
+    return usable
 
 
 MARKER = "decanter.token"
@@ -121,13 +174,22 @@ class WebTokens:
     """Refuses clients without a valid token, and stores the identity of accepted clients.
 
     The row's `identity` is the token's `sub`, its `identity_expires_at` is `exp`. The connection
-    table must be an `IdentifiedModel`. The log has the reason of a refusal, but never the token.
+    table must be an `IdentifiedModel`. The log has the reason for a refusal, but never the token.
 
     Args:
         environ: the environment, read at the first handshake.
         fetch: reads the key set.
-        clock: used for the key set's age.
+        clock: used for the token's expiry and the key set's age.
+
+    Attributes:
+        settings: the variables that it needs: one of each group.
     """
+
+    settings = (
+        ("DECANTER_JWT_ISSUER",),
+        ("DECANTER_JWT_AUDIENCE",),
+        ("DECANTER_JWT_SECRET", "DECANTER_JWT_JWKS_URL"),
+    )
 
     def __init__(
         self,
@@ -160,29 +222,50 @@ class WebTokens:
 
     def _claims(self, token: str, terms: _Terms) -> Mapping[str, Any]:
         jwt = _library()
+        now = self._clock.time_ms() / 1000
         try:
             header = jwt.get_unverified_header(token)
             if "crit" in header:
                 raise Refused(401, "token: it requires an extension")
+            key, algorithm = self._key(jwt, header, terms)
             claims: Mapping[str, Any] = jwt.decode(
                 token,
-                self._key(jwt, header, terms),
-                algorithms=["RS256" if self._keys else "HS256"],
+                key,
+                algorithms=[algorithm],
                 issuer=terms.issuer,
                 audience=terms.audience,
-                leeway=terms.leeway_seconds,
+                # PyJWT reads the machine's clock; the line below reads the given one.
+                leeway=terms.leeway_seconds + self._clock.ahead,
                 options={"require": ["iss", "aud", "exp", "sub"]},
             )
+            if int(claims["exp"]) <= now - terms.leeway_seconds:
+                raise jwt.ExpiredSignatureError
         except (jwt.PyJWTError, ValueError, RecursionError) as error:
             raise Refused(401, f"token: {type(error).__name__}") from None
-        if not claims["sub"]:
-            raise Refused(401, "token: sub is empty")
+        _check(claims, terms)
         return claims
 
-    def _key(self, jwt: Any, header: Mapping[str, Any], terms: _Terms) -> Any:
+    def _key(self, jwt: Any, header: Mapping[str, Any], terms: _Terms) -> tuple[Any, str]:
+        """Return the key, and the algorithm that it is for."""
         if self._keys is None:
-            return terms.secret
-        return jwt.PyJWK(dict(self._keys.key(header.get("kid"))), algorithm="RS256").key
+            return terms.secret, "HS256"
+        jwk, algorithm = self._keys.key(header.get("kid"))
+        return jwt.PyJWK(dict(jwk), algorithm=algorithm).key, algorithm
+
+
+def _check(claims: Mapping[str, Any], terms: _Terms) -> None:
+    """Compare whole values: some versions of PyJWT accept a part of the issuer (CVE-2024-53861).
+
+    Raises:
+        Refused: a claim is not the required one.
+    """
+    audience = claims["aud"]
+    if claims["iss"] != terms.issuer:
+        raise Refused(401, "token: another issuer")
+    if terms.audience not in ([audience] if isinstance(audience, str) else audience):
+        raise Refused(401, "token: another audience")
+    if not claims["sub"] or not isinstance(claims["sub"], str):
+        raise Refused(401, "token: sub is empty")
 
 
 def _token(handshake: Handshake) -> str:

@@ -1,13 +1,13 @@
 """The events of a connection ($connect, message, $disconnect), and sending from them."""
 
-import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from functools import cached_property
 from typing import Any
 
 from decanter.runtime.errors import DecanterError
 from decanter.runtime.fanout.outbox import Outbox
 from decanter.runtime.fanout.report import Report
+from decanter.runtime.publishing.frame import Frame, ids, text_of
 from decanter.runtime.recipients import BEGINNING, Removed
 
 _SUBPROTOCOL = "Sec-WebSocket-Protocol"
@@ -112,15 +112,11 @@ class Hello:
         self.expires_at: int | None = None
 
 
-Frame = str | Mapping[str, Any] | Sequence[Any]
-"""A frame to send: a string is sent unchanged, anything else as its JSON text."""
-
-
 class ConnectionEvent:
     """An event of a connection, with methods to send while it is handled.
 
     Attributes:
-        event: as API Gateway sent it.
+        event: the event, as API Gateway sent it.
         context: Lambda's context; None if there is none.
         outbox: sends the event's messages.
         connection_id: the connection's id.
@@ -157,10 +153,15 @@ class ConnectionEvent:
             TooLarge: it has more than 131,072 bytes; nothing is sent.
             PostingRefusedError: this function may not post.
         """
-        return self.outbox.send(connection_ids, _text(frame))
+        return self.outbox.send(connection_ids, text_of(frame))
 
     def broadcast(
-        self, frame: Frame, after: str = BEGINNING, exclude: str | Collection[str] = ()
+        self,
+        frame: Frame,
+        after: str = BEGINNING,
+        exclude: str | Collection[str] = (),
+        *,
+        durable: bool = False,
     ) -> Report:
         """Send a frame to every connection, including the sender's.
 
@@ -168,12 +169,27 @@ class ConnectionEvent:
             frame: a string is sent unchanged, anything else as its JSON text.
             after: the cursor of an incomplete report; the broadcast continues there.
             exclude: one connection id or several to leave out.
+            durable: True to post nothing here: the router's queue gets everything.
 
         Raises:
             TooLarge: it has more than 131,072 bytes; nothing is sent.
+            ConfigurationError: it is durable, and the router has no queue.
+            QueueError: SQS does not take a durable message.
         """
-        excluded = {exclude} if isinstance(exclude, str) else {*exclude}
-        return self.outbox.broadcast(_text(frame), after, excluded)
+        return self.outbox.broadcast(text_of(frame), after, ids(exclude), durable=durable)
+
+    def close(self, connection_ids: str | Iterable[str]) -> Report:
+        """Close one connection, or several. Their `$disconnect` events follow.
+
+        A route may do this only if it has `@uses(sends=True)`.
+
+        Returns:
+            A report that counts closed connections as `sent`.
+
+        Raises:
+            PostingRefusedError: this function may not close connections.
+        """
+        return self.outbox.close_all(connection_ids)
 
 
 class Disconnection(ConnectionEvent):
@@ -220,13 +236,13 @@ class Disconnection(ConnectionEvent):
         )
 
     def broadcast(
-        self, frame: Frame, after: str = BEGINNING, exclude: str | Collection[str] = ()
+        self,
+        frame: Frame,
+        after: str = BEGINNING,
+        exclude: str | Collection[str] = (),
+        *,
+        durable: bool = False,
     ) -> Report:
         """Send a frame to every other connection."""
-        excluded = {exclude} if isinstance(exclude, str) else {*exclude}
-        return super().broadcast(frame, after, excluded | {self.connection_id})
-
-
-def _text(frame: Frame) -> str:
-    """Escape non-ASCII: a lone surrogate, which clients may send escaped, has no UTF-8 form."""
-    return frame if isinstance(frame, str) else json.dumps(frame, separators=(",", ":"))
+        others = {*ids(exclude), self.connection_id}
+        return super().broadcast(frame, after, others, durable=durable)

@@ -13,13 +13,16 @@ from functools import cached_property
 from typing import Any
 from uuid import uuid4
 
+from decanter.runtime import jsontext
 from decanter.runtime.errors import MessageError, MissingData, NotAnObject
 from decanter.runtime.fanout.outbox import Outbox
 from decanter.runtime.fanout.report import Report
-from decanter.runtime.routing import jsontext
-from decanter.runtime.routing.connection_event import ConnectionEvent, Frame
+from decanter.runtime.publishing.frame import Frame
+from decanter.runtime.routing.connection_event import ConnectionEvent
 
 MAX_REF_BYTES = 256
+MAX_TEXT_CHARACTERS = 1000
+"""Longer texts of an error are cut, so that its frame always fits into a message."""
 
 
 class Request(ConnectionEvent):
@@ -78,7 +81,7 @@ class Request(ConnectionEvent):
 def error_frame(request: Request, error: MessageError) -> str:
     """Return the frame for an error. It is ASCII, except for the client's own `ref`."""
     told = {"code": error.code, "message": str(error), "temporary": error.temporary}
-    members = {name: json.dumps(value) for name, value in (told | error.details()).items()}
+    members = {name: json.dumps(_cut(value)) for name, value in (told | error.details()).items()}
     if (ref := _ref(request)) is not None:
         members["ref"] = ref
     return _object(
@@ -88,6 +91,13 @@ def error_frame(request: Request, error: MessageError) -> str:
             "requestId": json.dumps(request.request_id),
         }
     )
+
+
+def _cut(value: Any) -> Any:
+    """Return a text of an error, which may quote a client's long name, at a limited length."""
+    if isinstance(value, str) and len(value) > MAX_TEXT_CHARACTERS:
+        return f"{value[:MAX_TEXT_CHARACTERS]}…"
+    return value
 
 
 def _object(texts: dict[str, str]) -> str:

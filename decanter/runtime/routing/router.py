@@ -5,14 +5,14 @@ selection expression itself in `$default`, and every route works wherever the ap
 API Gateway has already selected a route with the same expression, the router uses that route.
 """
 
-import os
-from collections.abc import Callable, Mapping
-from functools import cached_property
+from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from decanter.runtime.clock import Backoff, Clock, full_jitter
 from decanter.runtime.errors import (
     BadJson,
+    ConfigurationError,
     DeclarationError,
     Internal,
     MessageError,
@@ -22,17 +22,21 @@ from decanter.runtime.errors import (
 )
 from decanter.runtime.fanout.disconnect_hooks import CallHooks, log_failures
 from decanter.runtime.fanout.outbox import OpenTransport, Outbox, Outboxes
+from decanter.runtime.fanout.report import Report
 from decanter.runtime.logs import EventLine
-from decanter.runtime.recipients import SWEEP, Connections, Removed
+from decanter.runtime.publishing.frame import Frame
+from decanter.runtime.recipients import BEGINNING, Connections, Removed
 from decanter.runtime.routing.connection_event import Disconnection, Handshake, Hello, Refused
 from decanter.runtime.routing.request import Request, error_frame
 from decanter.runtime.routing.routes import DEFAULT, Response, Route, Routes, place, response_of
 from decanter.runtime.routing.selection import SelectionExpression
-from decanter.runtime.settings import sweep_minutes
 from decanter.runtime.transports import open_transport
 
 if TYPE_CHECKING:
     from decanter.runtime.fanout.sweep import Sweeper
+    from decanter.runtime.publishing.publisher import Publisher
+    from decanter.runtime.publishing.queue import Queue, Sender
+    from decanter.runtime.publishing.worker import Worker
 
 Event = Mapping[str, Any]
 
@@ -46,6 +50,7 @@ class Router(Routes):
     Args:
         expression: the route selection expression.
         connections: the connection table.
+        queue: gets what a broadcast leaves over; None if broadcasts end with their function.
         open_transport: makes a transport from an endpoint and the settings.
         clock: the clock.
         backoff: the pauses before a page of the table is read again.
@@ -59,6 +64,7 @@ class Router(Routes):
         expression: str,
         *,
         connections: Connections,
+        queue: "Queue | None" = None,
         open_transport: OpenTransport = open_transport,
         clock: Clock | None = None,
         backoff: Backoff = full_jitter,
@@ -66,15 +72,18 @@ class Router(Routes):
         super().__init__()
         self.expression = SelectionExpression.parse(expression)
         self._connections = connections
+        self.queue = queue
         self._clock = clock or Clock()
+        self._backoff = backoff
+        rest = None if queue is None else lambda: self._sender
         self.outboxes = Outboxes(
-            open_transport, connections, self._clock, backoff, self._found_gone
+            open_transport, connections, self._clock, backoff, self._found_gone, rest
         )
-        self._authenticate: Authenticate | None = None
+        self.authenticator: Authenticate | None = None
         self._cold = True
         # Set on the instance: the tool reads it from every object in app.py, including imported
         # classes.
-        self.__decanter__ = self._declaration
+        self.__decanter__ = partial(declaration_of, self)
 
     def handle(self, event: Any, context: object = None) -> Response:
         """Handle a `$connect`, message or `$disconnect` event.
@@ -112,15 +121,15 @@ class Router(Routes):
         """
         what = f"authenticate hook {place(hook)}"
         self._check_open(what)
-        if self._authenticate is not None:
+        if self.authenticator is not None:
             raise DeclarationError(
-                f"{what}: {place(self._authenticate)} is already declared, and only one is allowed"
+                f"{what}: {place(self.authenticator)} is already declared, and only one is allowed"
             )
         if not self._connections.identity_end():
             raise DeclarationError(
                 f"{what}: the connection table stores no identity: derive it from IdentifiedModel"
             )
-        self._authenticate = hook
+        self.authenticator = hook
         return hook
 
     def sweep(self, context: object = None) -> dict[str, Any]:
@@ -135,6 +144,91 @@ class Router(Routes):
             The fields of the log line. Problems are included and not raised.
         """
         return self._sweeper.run(context)
+
+    def broadcast(
+        self,
+        frame: Frame,
+        after: str = BEGINNING,
+        exclude: str | Collection[str] = (),
+        *,
+        context: object = None,
+        durable: bool = False,
+    ) -> Report:
+        """Send a frame to every connection, from any function that has `@uses(sends=True)`.
+
+        With a queue, it posts to the first `DECANTER_INLINE_RECIPIENTS` connections itself, and the
+        queue's function to all others.
+
+        Args:
+            frame: a string is sent unchanged, anything else as its JSON text.
+            after: the cursor of an incomplete report; the broadcast continues there.
+            exclude: one connection id or several to leave out.
+            context: Lambda's context, or Chalice's event: it ends before the function's timeout.
+                Without it, it ends after `DECANTER_DEADLINE_SECONDS`.
+            durable: True to post nothing here: the queue gets everything.
+
+        Raises:
+            TooLarge: it has more than 131,072 bytes; nothing is sent.
+            PostingRefusedError: this function may not send.
+            ConfigurationError: it is durable, and the router has no queue.
+            QueueError: SQS does not take a durable message.
+        """
+        return self._publisher.broadcast(frame, after, exclude, context, durable=durable)
+
+    def send(
+        self, connection_ids: str | Iterable[str], frame: Frame, *, context: object = None
+    ) -> Report:
+        """Send a frame to one connection, or to several, like `broadcast`."""
+        return self._publisher.send(connection_ids, frame, context)
+
+    def close(self, connection_ids: str | Iterable[str], *, context: object = None) -> Report:
+        """Close one connection, or several; the report counts closed connections as `sent`."""
+        return self._publisher.close(connection_ids, context)
+
+    def fan_out(self, event: Any, context: object = None) -> dict[str, int]:
+        """Post what the messages of the queue say, in the function with the queue's messages.
+
+        Args:
+            event: Chalice's event of SQS, or Lambda's as a dict.
+            context: Lambda's context; not needed with Chalice's event, which contains it.
+
+        Returns:
+            The counts of the log line.
+
+        Raises:
+            DecanterError: SQS delivers the message again, and then to the dead-letter queue.
+        """
+        return self._worker.run(event, context)
+
+    @cached_property
+    def _publisher(self) -> "Publisher":
+        """Imported on first use: most functions send only for an event of a connection."""
+        from decanter.runtime.publishing.publisher import Publisher
+
+        return Publisher(self.outboxes)
+
+    @cached_property
+    def _sender(self) -> "Sender":
+        """Imported on first use: an app without a queue does not need it."""
+        from decanter.runtime.publishing.queue import Sender
+        from decanter.runtime.publishing.sqs import Sqs
+
+        settings = self.outboxes.settings
+        segments = self.queue.concurrency if self.queue else 1
+        return Sender(settings, Sqs(settings.region), segments)
+
+    @cached_property
+    def _worker(self) -> "Worker":
+        """Imported on first use: only the queue's own function needs it."""
+        from decanter.runtime.publishing.queue import job_table_of
+        from decanter.runtime.publishing.run import Tools
+        from decanter.runtime.publishing.worker import Worker
+
+        if self.queue is None:
+            raise ConfigurationError('the router has no queue: declare one, as Queue("broadcasts")')
+        jobs = job_table_of(self.queue)
+        tools = (self.outboxes, self._connections, jobs, self._sender, self._clock, self._backoff)
+        return Worker(Tools(*tools))
 
     @cached_property
     def _sweeper(self) -> "Sweeper":
@@ -151,9 +245,9 @@ class Router(Routes):
         handshake = Handshake(event)
         for hook in self.connect_hooks:
             hook(handshake)
-        if self._authenticate is not None:
+        if self.authenticator is not None:
             hello = Hello(handshake)
-            self._authenticate(hello)
+            self.authenticator(hello)
             handshake.attributes["identity"] = hello.identity
             handshake.attributes["identity_expires_at"] = hello.expires_at
         self._connections.record(event, **handshake.attributes)
@@ -247,7 +341,7 @@ class Router(Routes):
         return response
 
     def _begin(self, event: Event) -> EventLine:
-        self.close("the first event: declare routes where app.py is imported")
+        self.seal("the first event: declare routes where app.py is imported")
         cold, self._cold = self._cold, False
         return EventLine(event, self._clock, cold=cold)
 
@@ -274,69 +368,12 @@ class Router(Routes):
             raise NotAnObject
         raise UnknownRoute([*self.declared])
 
-    def _declaration(self) -> dict[str, Any]:
-        """Return the declaration that the tool reads."""
-        routes = [
-            {
-                "route_key": route.route_key,
-                "operation_name": route.operation_name,
-                "function": route.function.__name__,
-                **_example(route),
-            }
-            for route in self.declared.values()
-            if route.route_key != DEFAULT
-        ]
-        return {
-            "kind": "router",
-            "expression": self.expression.source,
-            "routes": routes,
-            "default": DEFAULT in self.declared,
-            "posts": {"websocket_message": self._methods(), SWEEP: ["DELETE", "GET"]},
-        }
 
-    def _methods(self) -> list[str]:
-        """Return the calls of the message function: it posts, and a hook may close connections."""
-        closes = any(getattr(hook, "closes", False) for hook in self.message_hooks)
-        return ["DELETE", "POST"] if closes else ["POST"]
+def declaration_of(router: Router) -> dict[str, Any]:
+    """Return the declaration that the tool reads. Its code is loaded only for the tool."""
+    from decanter.runtime.routing.declaration import declaration
 
-
-def scheduled_sweep(app: Any, router: Router, environ: Mapping[str, str] = os.environ) -> Any:
-    """Declare the scheduled function that sweeps.
-
-    In app.py: `sweep = scheduled_sweep(app, router)`.
-
-    `DECANTER_SWEEP_MINUTES` sets the interval for each stage: Chalice loads app.py with the stage's
-    variables for deploying and packaging. In app.py the result must be assigned to `sweep`: Lambda
-    finds the function by this name, and the name grants its rights.
-
-    Args:
-        app: the Chalice app.
-        router: its router.
-        environ: the environment.
-
-    Returns:
-        Chalice's handler; None if the variable is not set, so there is no sweep.
-
-    Raises:
-        SettingError: the variable is not a whole number of minutes from 1 to 120; 0 means never.
-    """
-    minutes = sweep_minutes(environ)
-    if minutes is None:
-        return None
-
-    def sweep(event: Any) -> dict[str, Any]:
-        return router.sweep(event.context)
-
-    return app.schedule(f"rate({minutes} {'minute' if minutes == 1 else 'minutes'})")(sweep)
-
-
-def _example(route: Route) -> dict[str, Any]:
-    """An example of the payload, if its type is declared; imported when the tool asks."""
-    if route.read_payload is None:
-        return {}
-    from decanter.runtime.payload_example import payload_example
-
-    return {"example": payload_example(route.function, route.read_payload)}
+    return declaration(router, router.expression.source, router.authenticator, router.queue)
 
 
 def _failed(error: MessageError) -> tuple[Response, str]:

@@ -190,7 +190,8 @@ class Routes:
         """Declare the handler for an exception of a route: `function(request, error)`.
 
         If several handlers match, the one for the nearest base class is called. Its return value is
-        treated like a route's. If it raises a MessageError, the client gets that error's frame.
+        treated like that of a route. If it raises a MessageError, the client gets that error's
+        frame.
 
         Raises:
             DeclarationError: the exception has a handler already, or it is too late.
@@ -215,9 +216,9 @@ class Routes:
         self.connect_hooks += routes.connect_hooks
         self.disconnect_hooks += routes.disconnect_hooks
         self.message_hooks += routes.message_hooks
-        routes.close("its Routes were included: include them below their declarations")
+        routes.seal("its Routes were included: include them below their declarations")
 
-    def close(self, reason: str) -> None:
+    def seal(self, reason: str) -> None:
         """Refuse further declarations."""
         self._closed = reason
 

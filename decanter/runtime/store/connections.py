@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from decimal import Decimal
 from functools import partial
 from typing import Any, ClassVar, TypeVar
 
@@ -28,10 +29,20 @@ from decanter.runtime.recipients import (
     SWEEP,
     Count,
     Page,
+    Place,
     Recipient,
     Removed,
 )
-from decanter.runtime.store.tables import ChangedError, TableMeta, on_one_session, translated
+from decanter.runtime.store.tables import (
+    Billing,
+    ChangedError,
+    TableMeta,
+    declaration,
+    declare,
+    on_one_session,
+    problem_with,
+    translated,
+)
 
 Actions = Mapping[str, Sequence[str]]
 """The DynamoDB actions of each function, by its name in Chalice's configuration."""
@@ -81,11 +92,8 @@ class ConnectionModel(Model):
     @classmethod
     def remove_if_unchanged(cls, recipient: Recipient) -> Removed | None:
         """Delete the row and return it; None if it was changed or deleted since it was read."""
-        unchanged = (
-            cls.connected_at == recipient.connected_at
-            if recipient.connected_at
-            else cls.connected_at.does_not_exist()
-        )
+        was = recipient.stored or recipient.connected_at
+        unchanged = cls.connected_at == was if was else cls.connected_at.does_not_exist()
         return cls._remove(recipient.connection_id, unchanged)
 
     @classmethod
@@ -105,7 +113,7 @@ class ConnectionModel(Model):
         row = answer.get("Attributes")
         if not row:
             return None
-        connected_at = _number(row, cls.connected_at.attr_name)
+        connected_at = _number(row.get(cls.connected_at.attr_name))
         return Removed(connection_id, connected_at, partial(_own_attributes, cls, row))
 
     @classmethod
@@ -128,24 +136,27 @@ class ConnectionModel(Model):
         """Read the next part of the table: at most 1 MB, and only the recipient's attributes.
 
         Args:
-            after: a connection id, whose row need not exist any more; or `BEGINNING`.
+            after: a cursor (`Place`), whose row need not exist any more; or `BEGINNING`.
             now_ms: epoch milliseconds; rows older than `MAX_AGE_MS` are skipped.
             limit: maximum number of rows to read.
         """
         key, connected_at = _hash_key(cls).attr_name, cls.connected_at.attr_name
-        end = cls.identity_end()
+        end, place = cls.identity_end(), Place.of(after)
         with translated(cls.Meta):
             answer = _table(cls).scan(
                 attributes_to_get=[key, connected_at, *([end] if end else [])],
-                exclusive_start_key=after or None,
+                exclusive_start_key=place.after or None,
                 limit=limit,
+                segment=place.segment if place.segments > 1 else None,
+                total_segments=place.segments if place.segments > 1 else None,
             )
+        times = _Times(now_ms)
         rows = (
-            Recipient(item[key]["S"], _number(item, connected_at), _number(item, end))
+            times.recipient(item[key]["S"], item.get(connected_at), item.get(end))
             for item in answer["Items"]
         )
-        alive = [row for row in rows if not row.connected_at or row.connected_at > _oldest(now_ms)]
-        return Page(alive, _last(answer, key))
+        alive = [row for row in rows if not row.connected_at or row.connected_at > times.oldest]
+        return Page(alive, place.then(_last(answer, key)))
 
     @classmethod
     def count_after(cls, after: str, now_ms: int) -> Count:
@@ -154,15 +165,23 @@ class ConnectionModel(Model):
         question: dict[str, Any] = {
             "TableName": cls.Meta.table_name,
             "Select": "COUNT",
-            "FilterExpression": "attribute_not_exists(#at) OR #at > :oldest",
+            "FilterExpression": "attribute_not_exists(#at) OR NOT attribute_type(#at, :number) "
+            "OR #at > :oldest OR #at < :first",
             "ExpressionAttributeNames": {"#at": connected_at},
-            "ExpressionAttributeValues": {":oldest": {"N": str(_oldest(now_ms))}},
+            "ExpressionAttributeValues": {
+                ":oldest": {"N": str(_Times(now_ms).oldest)},
+                ":first": {"N": str(FIRST_MS)},
+                ":number": {"S": "N"},
+            },
         }
-        if after != BEGINNING:
-            question["ExclusiveStartKey"] = {key: {"S": after}}
+        place = Place.of(after)
+        if place.segments > 1:
+            question |= {"Segment": place.segment, "TotalSegments": place.segments}
+        if place.after != BEGINNING:
+            question["ExclusiveStartKey"] = {key: {"S": place.after}}
         with translated(cls.Meta):
             answer = _table(cls).connection.dispatch("Scan", question)
-        return Count(answer["Count"], _last(answer, key))
+        return Count(answer["Count"], place.then(_last(answer, key)))
 
     @classmethod
     def _get_connection(cls) -> TableConnection:
@@ -172,55 +191,48 @@ class ConnectionModel(Model):
     @classmethod
     def __decanter__(cls) -> dict[str, Any] | None:
         """Return the declaration that the tool reads; None for a class without the decorator."""
-        meta = getattr(cls, "Meta", None)
-        if not isinstance(meta, TableMeta):
-            return None
-        words = meta.variable.split("_")
-        return {
-            "kind": "table",
-            "environment": meta.variable,
-            "logical_id": "".join(word.capitalize() for word in words),
-            "hash_key": {"name": _hash_key(cls).attr_name, "type": "S"},
-            "ttl_attribute": cls.expires_at.attr_name,
-            "read_capacity_units": meta.read_capacity_units,
-            "write_capacity_units": meta.write_capacity_units,
-            "actions": _actions(cls),
-        }
+        found = declaration(cls)
+        return found and {**found, "is_connections": True, "actions": _actions(cls)}
 
 
 M = TypeVar("M", bound=type[ConnectionModel])
 
 
 def connection_table(
-    *, env: str, read_capacity_units: int = 5, write_capacity_units: int = 5
+    *,
+    env: str,
+    existing: str | None = None,
+    read_capacity_units: int = 5,
+    write_capacity_units: int = 5,
 ) -> Callable[[M], M]:
     """Make a model the application's connection table.
 
     Args:
         env: the environment variable that names the table.
-        read_capacity_units: strongly consistent reads of 4 KB a second, if provisioned.
-        write_capacity_units: writes of 1 KB a second, if provisioned.
+        existing: a table that exists already and is never created or deleted: its name, its ARN, or
+            the SSM parameter with its name, as `ssm:/PATH`.
+        read_capacity_units: the number of strongly consistent 4 KB reads per second, if
+            provisioned.
+        write_capacity_units: the number of 1 KB writes per second, if provisioned.
 
     Raises:
-        DeclarationError: the variable, a capacity or the model's key is invalid.
+        DeclarationError: an argument or the model's key is invalid.
     """
 
     def complete(model: M) -> M:
-        _check(model, env, read_capacity_units, write_capacity_units)
-        meta = TableMeta(env, read_capacity_units, write_capacity_units)
-        model.Meta = meta  # type: ignore[assignment]  # an instance works like the class
+        billing = Billing(None, read_capacity_units, write_capacity_units)
+        _check(model, problem_with(env, existing) or billing.problem())
+        declare(model, TableMeta(env, billing, existing))
         return model
 
     return complete
 
 
-def _check(model: type[ConnectionModel], env: str, *capacities: int) -> None:
+def _check(model: type[ConnectionModel], problem: str | None) -> None:
     attributes = model.get_attributes().values()
     keys = [attribute for attribute in attributes if attribute.is_hash_key]
-    if not env:
-        problem = "env must name an environment variable"
-    elif min(capacities) < 1:
-        problem = "read_capacity_units and write_capacity_units must be 1 or more"
+    if problem:
+        pass
     elif not keys or not isinstance(keys[0], UnicodeAttribute):
         problem = (
             "it needs a key: connection_id = "
@@ -269,12 +281,37 @@ def _own_attributes(model: type[ConnectionModel], row: Mapping[str, Any]) -> dic
     return own
 
 
-def _number(item: Mapping[str, Any], name: str) -> int:
-    return int(item.get(name, {}).get("N", 0))
+FIRST_MS = 1_500_000_000_000
+"""July 2017: API Gateway had no WebSocket APIs yet, so an earlier time has another unit."""
+
+CLOCKS_DIFFER_MS = 300_000
 
 
-def _oldest(now_ms: int) -> int:
-    return now_ms - MAX_AGE_MS
+class _Times:
+    """Reads the times of rows. Other programs may have written them, so any value is possible.
+
+    A row with a damaged `connected_at` counts as old, but not as stale: it gets messages, and it
+    can be deleted as long as the value is the same.
+    """
+
+    def __init__(self, now_ms: int) -> None:
+        self.oldest = now_ms - MAX_AGE_MS
+        self._latest = now_ms + CLOCKS_DIFFER_MS
+
+    def recipient(self, connection_id: str, connected_at: Any, end: object) -> Recipient:
+        at = _number(connected_at)
+        if not FIRST_MS <= at <= self._latest:
+            at = 0
+        good = connected_at is None or (at and connected_at["N"].isdigit())
+        return Recipient(connection_id, at, _number(end), None if good else connected_at)
+
+
+def _number(stored: Any) -> int:
+    """Return a stored number without its fraction; 0 for anything else."""
+    text = stored.get("N") if stored else None
+    if text is None:
+        return 0
+    return int(text) if text.isdigit() else int(Decimal(text))
 
 
 def _last(answer: Mapping[str, Any], key: str) -> str | None:
@@ -297,10 +334,15 @@ class IdentifiedModel(ConnectionModel):
 
     @classmethod
     def identify(cls, connection_id: str) -> str | None:
-        """Return the recorded identity of a connection's client; None if it is unknown."""
+        """Return the recorded identity of a connection's client; None if it is unknown.
+
+        The read is strongly consistent: the first message may follow `$connect` immediately.
+        """
         name = cls.identity.attr_name
         with translated(cls.Meta):
-            row = cls._get_connection().get_item(connection_id, attributes_to_get=[name])
+            row = cls._get_connection().get_item(
+                connection_id, consistent_read=True, attributes_to_get=[name]
+            )
         identity: str | None = row.get("Item", {}).get(name, {}).get("S")
         return identity
 

@@ -4,21 +4,26 @@
     class Membership(Model):
         room = UnicodeAttribute(hash_key=True)
 
-The merge template declares such a table. Nothing is read at import. PynamoDB's errors are
-translated to the framework's errors here.
+The model declares the table: its key, indexes and TTL attribute. Nothing is read at import.
+PynamoDB's errors are translated to the framework's errors here.
 """
 
 import os
+import re
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from threading import Lock
-from typing import Any, ClassVar, TypeVar
+from types import ModuleType
+from typing import Any, ClassVar, NamedTuple, TypeVar
+from weakref import WeakSet
 
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, NoRegionError
 from botocore.exceptions import ConnectionError as NoConnectionError
 from pynamodb.connection.table import TableConnection
 from pynamodb.exceptions import PynamoDBConnectionError
 from pynamodb.models import Model
+from pynamodb.settings import get_settings_value
 
 from decanter.runtime.errors import (
     DecanterError,
@@ -27,7 +32,9 @@ from decanter.runtime.errors import (
     SettingError,
     StoreBusyError,
     StoreError,
+    StoreRefusedError,
 )
+from decanter.runtime.forks import forget_at_fork
 from decanter.runtime.gc_paused import gc_paused
 from decanter.runtime.session import session, share_with
 from decanter.runtime.settings import region_of, table_name
@@ -40,6 +47,47 @@ _BUSY_CODES = {
     "ThrottlingException",
 }
 
+ON_DEMAND = "PAY_PER_REQUEST"
+PROVISIONED = "PROVISIONED"
+
+_EXISTING = (
+    r"[\w.-]{3,255}"
+    r"|arn:aws[a-z-]*:dynamodb:[a-z0-9-]+:\d{12}:table/[\w.-]{3,255}"
+    r"|ssm:[\w./-]+"
+    r"|\{\{resolve:ssm:[\w./-]+(:\d+)?\}\}"
+)
+"""The pattern of `existing`: a table's name, its ARN, or an SSM parameter. Compiled at its use."""
+
+declared: list[tuple[type[Model], ModuleType | None]] = []
+"""Each model with a table, and its module. Decanter finds the app's tables here."""
+
+
+class Billing(NamedTuple):
+    """How a table is billed.
+
+    Attributes:
+        billing_mode: `PROVISIONED` or `PAY_PER_REQUEST`; None if the deployment decides.
+        read_capacity_units: the read capacity, if the table is provisioned.
+        write_capacity_units: the write capacity, if the table is provisioned.
+    """
+
+    billing_mode: str | None = None
+    read_capacity_units: int | None = None
+    write_capacity_units: int | None = None
+
+    def problem(self) -> str | None:
+        """Return the problem with this billing; None if it is valid."""
+        capacities = self[1:]
+        if self.billing_mode not in {None, ON_DEMAND, PROVISIONED}:
+            return f"billing_mode must be {PROVISIONED} or {ON_DEMAND}, not {self.billing_mode!r}"
+        if self.billing_mode == ON_DEMAND and capacities != (None, None):
+            return f"{ON_DEMAND} has no read_capacity_units and no write_capacity_units"
+        if self in (Billing(), Billing(ON_DEMAND)):
+            return None
+        if all(isinstance(each, int) and each >= 1 for each in capacities):
+            return None
+        return "read_capacity_units and write_capacity_units must be 1 or more"
+
 
 class TableMeta:
     """A model's `Meta`, which reads the environment each time PynamoDB needs a name.
@@ -48,8 +96,11 @@ class TableMeta:
 
     Attributes:
         variable: the environment variable that names the table.
-        read_capacity_units: if the table is provisioned.
-        write_capacity_units: if the table is provisioned.
+        billing: the billing that the model declares.
+        existing: the name, ARN or SSM parameter of a table that the app does not make; or None.
+        billing_mode: the billing mode for PynamoDB's `create_table`.
+        read_capacity_units: the read capacity, if the table is provisioned.
+        write_capacity_units: the write capacity, if the table is provisioned.
     """
 
     connect_timeout_seconds: ClassVar[float] = 1
@@ -62,10 +113,13 @@ class TableMeta:
     aws_secret_access_key: ClassVar[None] = None
     aws_session_token: ClassVar[None] = None
 
-    def __init__(self, variable: str, read_capacity_units: int, write_capacity_units: int) -> None:
+    def __init__(self, variable: str, billing: Billing, existing: str | None = None) -> None:
         self.variable = variable
-        self.read_capacity_units = read_capacity_units
-        self.write_capacity_units = write_capacity_units
+        self.billing = billing
+        self.existing = existing
+        self.billing_mode = billing.billing_mode or PROVISIONED
+        self.read_capacity_units = billing.read_capacity_units
+        self.write_capacity_units = billing.write_capacity_units
 
     def __str__(self) -> str:
         return f"{os.environ.get(self.variable)!r} (from {self.variable})"
@@ -85,7 +139,28 @@ class ChangedError(StoreError):
     """The row has changed since it was read, or no longer exists."""
 
 
-_making = Lock()
+class _Clients:
+    """Makes the clients of PynamoDB's connections, one at a time."""
+
+    def __init__(self) -> None:
+        self._connections: WeakSet[Any] = WeakSet()
+        self.after_fork()
+        forget_at_fork(self)
+
+    def after_fork(self) -> None:
+        """Make new clients: the sockets of the present clients belong to the parent."""
+        self._making = Lock()
+        for connection in self._connections:
+            connection._client = None
+
+    def make(self, connection: Any) -> None:
+        with self._making, nullcontext() if connection._client else gc_paused():
+            self._connections.add(connection)
+            connection._local.session = session()
+            share_with(connection.client)
+
+
+_clients = _Clients()
 
 
 def on_one_session(table: TableConnection) -> TableConnection:
@@ -94,10 +169,7 @@ def on_one_session(table: TableConnection) -> TableConnection:
     By default PynamoDB creates one session for each thread, and each reads AWS's service models
     again. Clients must be created in one thread at a time.
     """
-    connection = table.connection
-    with _making, nullcontext() if connection._client else gc_paused():
-        connection._local.session = session()
-        share_with(connection.client)
+    _clients.make(table.connection)
     return table
 
 
@@ -124,6 +196,8 @@ def _translation(error: Exception, meta: Any) -> DecanterError:
         return MissingTableError(meta.table_name, meta.variable)
     if isinstance(cause, NoRegionError):
         return SettingError("AWS_REGION", None, "set it to the table's region")
+    if code == "AccessDeniedException":
+        return StoreRefusedError(f"{error}. Declare the call with @uses on the function")
     if code in _BUSY_CODES or isinstance(cause, HTTPClientError | NoConnectionError):
         return StoreBusyError(str(error))
     return StoreError(str(error))
@@ -132,29 +206,92 @@ def _translation(error: Exception, meta: Any) -> DecanterError:
 M = TypeVar("M", bound=type[Model])
 
 
-def table(*, env: str) -> Callable[[M], M]:
-    """Take a model's table name from an environment variable, at each use.
+def table(
+    *,
+    env: str,
+    existing: str | None = None,
+    billing_mode: str | None = None,
+    read_capacity_units: int | None = None,
+    write_capacity_units: int | None = None,
+) -> Callable[[M], M]:
+    """Declare a model's table. At each use, its name is read from an environment variable.
+
+    The billing may be in the model's `Meta` instead. By default, the table is on demand. With
+    capacities and no mode, the deployment decides if it is provisioned.
 
     Args:
         env: the variable.
+        existing: a table that exists already and is never created or deleted: its name, its ARN, or
+            the SSM parameter with its name, as `ssm:/PATH`.
+        billing_mode: `PROVISIONED` or `PAY_PER_REQUEST`.
+        read_capacity_units: the number of strongly consistent 4 KB reads per second, if
+            provisioned.
+        write_capacity_units: the number of 1 KB writes per second, if provisioned.
 
     Raises:
-        DeclarationError: the variable has no name, or the model names a table itself.
+        DeclarationError: an argument or the model's Meta is invalid.
     """
 
     def complete(model: M) -> M:
-        if not env:
-            raise DeclarationError(f"@table of {model.__name__}: env must name a variable")
-        if "Meta" in vars(model):
-            raise DeclarationError(
-                f"@table of {model.__name__}: it must not have its own Meta: @table makes it"
-            )
-        meta = TableMeta(env, read_capacity_units=1, write_capacity_units=1)
-        model.Meta = meta  # type: ignore[assignment]  # an instance works like the class
+        given = Billing(billing_mode, read_capacity_units, write_capacity_units)
+        billing, problem = _billing(model, given)
+        if problem := problem_with(env, existing) or problem or billing.problem():
+            raise DeclarationError(f"@table of {model.__name__}: {problem}")
+        if billing == Billing():
+            billing = Billing(ON_DEMAND)
+        declare(model, TableMeta(env, billing, existing))
         model._get_connection = classmethod(_connection)  # type: ignore[assignment]
+        model.__decanter__ = classmethod(declaration)  # type: ignore[attr-defined]
         return model
 
     return complete
+
+
+def declare(model: type[Model], meta: TableMeta) -> None:
+    """Give a model its table."""
+    model.Meta = meta  # type: ignore[assignment]  # an instance works like the class
+    declared.append((model, sys.modules.get(model.__module__)))
+
+
+def problem_with(env: str, existing: str | None) -> str | None:
+    """Return the problem with the arguments; None if they are valid."""
+    if not (env.isidentifier() and env.isascii()):
+        return "env must name an environment variable"
+    if existing is not None and not re.fullmatch(_EXISTING, existing, re.ASCII):
+        return (
+            f"existing={existing!r} is not a table's name, its ARN "
+            "(arn:aws:dynamodb:REGION:ACCOUNT:table/NAME) or an SSM parameter (ssm:/PATH)"
+        )
+    return None
+
+
+def declaration(model: type[Model]) -> dict[str, Any] | None:
+    """Return the declaration that the tool reads; None for a class without a decorator.
+
+    A subclass without its own decorator has its base's table.
+    """
+    for base in model.__mro__:
+        if isinstance(vars(base).get("Meta"), TableMeta):
+            from decanter.runtime.store.schema import schema  # not needed on Lambda
+
+            return schema(base)
+    return None
+
+
+def _billing(model: type[Model], given: Billing) -> tuple[Billing, str | None]:
+    """Return the billing of the arguments and of the model's Meta, and the problem with it."""
+    meta = getattr(model, "Meta", None)
+    if meta is None or isinstance(meta, TableMeta):
+        return given, None
+    bases = reversed(meta.__mro__)
+    found = {name: it for base in bases for name, it in vars(base).items() if name[:2] != "__"}
+    own = {name: found.pop(name) for name in Billing._fields if name in found}
+    # PynamoDB has added its defaults.
+    if others := sorted(name for name, it in found.items() if it != get_settings_value(name)):
+        return given, f"its Meta must not set {', '.join(others)}: @table sets the rest"
+    if own and given != Billing():
+        return given, f"set {', '.join(own)} either in Meta or as an argument"
+    return given._replace(**own), None
 
 
 def _connection(model: type[Model]) -> TableConnection:

@@ -16,6 +16,7 @@ from enum import Enum
 from http import HTTPStatus
 from typing import Any, Literal, NamedTuple, Protocol
 
+from decanter.runtime.clock import Clock
 from decanter.runtime.errors import NobodyReachedError
 from decanter.runtime.recipients import Connections, Recipient
 
@@ -74,7 +75,7 @@ class Outcome(NamedTuple):
         reason: the error's type, or else its status, for the log; empty for success.
         attempts: the number of attempts.
         throttled: True if any attempt was answered 429.
-        repeated: the number of retries after an attempt without an answer, which may have arrived.
+        repeated: the number of requests sent again although the first may have arrived.
     """
 
     result: Result
@@ -154,6 +155,22 @@ def broken_off(error: Exception, result: Result = Result.FAILED) -> Outcome:
     return Outcome(result, reason=type(error).__name__)
 
 
+Recipients = Iterable[Recipient | None]
+"""None means that the next recipient is not known yet: the table is being read."""
+
+WAIT_SECONDS = 0.001
+"""Pause before asking again for a recipient that was not known yet."""
+
+
+def patient(recipients: Recipients, clock: Clock) -> Iterator[Recipient]:
+    """Yield the recipients, and sleep while the next one is not known."""
+    for recipient in recipients:
+        if recipient is None:
+            clock.sleep(WAIT_SECONDS)
+        else:
+            yield recipient
+
+
 DONE = outcome_of(HTTPStatus.OK)
 UNANSWERED = Outcome(Result.FAILED, reason="no answer before the deadline")
 
@@ -172,10 +189,12 @@ class Reach:
     Attributes:
         endpoint: the URL of @connections, with the stage.
         reached: True after API Gateway has answered a call about any connection with a 2xx.
+        handed_over: True if botocore's transport replaces the fast one.
     """
 
     endpoint: str
     reached: bool = False
+    handed_over: bool = False
 
     def read(self, method: Method, status: int, error_type: str, body: bytes) -> Outcome:
         """Return the outcome of an answer. Note a success in API Gateway's own form.
@@ -218,7 +237,7 @@ class Transport(Protocol):
         ...
 
     def call_all(
-        self, method: Method, recipients: Iterable[Recipient], data: bytes, deadline: float
+        self, method: Method, recipients: Recipients, data: bytes, deadline: float
     ) -> Iterator[Delivery]:
         """Make the same call about many connections, yielding each delivery when it is known.
 

@@ -5,9 +5,8 @@ botocore does not know: its default is five attempts, up to 13 seconds. While th
 throttled, fewer posts are in flight (`Pace`).
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from itertools import count
 from queue import Empty, SimpleQueue
 from typing import Any
 
@@ -34,9 +33,11 @@ from decanter.runtime.transports.base import (
     Method,
     Outcome,
     Reach,
+    Recipients,
     Result,
     broken_off,
     error_type,
+    patient,
 )
 
 
@@ -70,12 +71,15 @@ OPERATIONS: Mapping[Method, str] = {
     "GET": "get_connection",
     "DELETE": "delete_connection",
 }
+NEVER_SENT = {"ConnectTimeoutError", "EndpointConnectionError"}
+"""botocore's errors for a request without a connection."""
+
 OUTCOME = "Outcome"
 """The member of an answer that carries its outcome."""
 
 
 class BotocoreTransport:
-    """Posts through `PostToConnection`, several at once.
+    """Posts through `PostToConnection`, several in parallel.
 
     Args:
         endpoint: the URL of @connections, with the stage.
@@ -105,39 +109,34 @@ class BotocoreTransport:
 
     def call(self, method: Method, connection_id: str, data: bytes, deadline: float) -> Outcome:
         """Make one call about one connection."""
-        arguments: dict[str, Any] = {"ConnectionId": connection_id}
-        if method == "POST":
-            arguments["Data"] = data
-        operation = getattr(self._client, OPERATIONS[method])
-        return self._attempt(lambda: operation(**arguments), deadline)
+        return self._call(_Flight(Recipient(connection_id, 0)), method, data, deadline)
 
     def call_all(
-        self, method: Method, recipients: Iterable[Recipient], data: bytes, deadline: float
+        self, method: Method, recipients: Recipients, data: bytes, deadline: float
     ) -> Iterator[Delivery]:
         """Make the same call about many connections, in the pool's threads."""
-        source = iter(recipients)
+        source = patient(recipients, self._clock)
         pace = Pace(self._concurrency)
-        landed: SimpleQueue[tuple[int, Outcome]] = SimpleQueue()
-        flying: dict[int, Recipient] = {}
-        tickets = count()
-
-        def call(connection_id: str) -> Outcome:
-            return self.call(method, connection_id, data, deadline)
-
+        landed: SimpleQueue[tuple[_Flight, Outcome]] = SimpleQueue()
+        flying: set[_Flight] = set()
         while True:
             while len(flying) < pace.allowed and (next_one := self._take(source, deadline)):
-                ticket = next(tickets)
-                flying[ticket] = next_one
-                self._pool.submit(self._deliver, ticket, next_one, call, landed)
+                flight = _Flight(next_one)
+                flying.add(flight)
+                self._pool.submit(self._deliver, flight, method, data, deadline, landed)
             if not flying:
                 return
             try:
-                ticket, outcome = landed.get(timeout=self._left(deadline))
+                flight, outcome = landed.get(timeout=self._left(deadline))
             except Empty:
                 break
+            flying.remove(flight)
             pace.learn(outcome)
-            yield Delivery(flying.pop(ticket), outcome)
-        yield from (Delivery(recipient, UNANSWERED) for recipient in flying.values())
+            yield Delivery(flight.recipient, outcome)
+        for flight in flying:
+            flight.over = True
+        for flight in flying:
+            yield Delivery(flight.recipient, UNANSWERED._replace(repeated=flight.repeated))
 
     def shutdown(self) -> None:
         """Close sockets and threads."""
@@ -169,30 +168,52 @@ class BotocoreTransport:
 
     def _deliver(
         self,
-        ticket: int,
-        recipient: Recipient,
-        call: Callable[[str], Outcome],
-        landed: SimpleQueue[tuple[int, Outcome]],
+        flight: "_Flight",
+        method: Method,
+        data: bytes,
+        deadline: float,
+        landed: "SimpleQueue[tuple[_Flight, Outcome]]",
     ) -> None:
         """Make a call in a pool's thread. An exception here would lose the recipient."""
         try:
-            outcome = call(recipient.connection_id)
+            outcome = self._call(flight, method, data, deadline)
         except Exception as error:  # noqa: BLE001 - becomes this recipient's outcome
             outcome = broken_off(error)
-        landed.put((ticket, outcome))
+        landed.put((flight, outcome))
 
-    def _attempt(self, call: Callable[[], dict[str, Any]], deadline: float) -> Outcome:
-        outcome = _outcome(call)
-        throttled, attempts, repeated = outcome.throttled, 1, 0
+    def _call(self, flight: "_Flight", method: Method, data: bytes, deadline: float) -> Outcome:
+        arguments: dict[str, Any] = {"ConnectionId": flight.recipient.connection_id}
+        if method == "POST":
+            arguments["Data"] = data
+        operation = getattr(self._client, OPERATIONS[method])
+        outcome = _outcome(operation, arguments)
+        throttled, attempts = outcome.throttled, 1
         while outcome.retryable and attempts <= RETRIES:
             pause = self._backoff(attempts)
             if pause >= self._left(deadline):
                 break
             self._clock.sleep(pause)
-            repeated += outcome.status is None
-            outcome = _outcome(call)
+            flight.repeated += outcome.status is None and outcome.reason not in NEVER_SENT
+            if flight.over:  # read after the count, which the run reads after it sets this
+                break
+            outcome = _outcome(operation, arguments)
             throttled, attempts = throttled or outcome.throttled, attempts + 1
-        return outcome._replace(attempts=attempts, throttled=throttled, repeated=repeated)
+        return outcome._replace(attempts=attempts, throttled=throttled, repeated=flight.repeated)
+
+
+class _Flight:
+    """A call in a pool's thread.
+
+    Attributes:
+        recipient: the connection.
+        repeated: the number of requests sent again although the first may have arrived.
+        over: True if the run has ended and counted it, so it must not be sent again.
+    """
+
+    def __init__(self, recipient: Recipient) -> None:
+        self.recipient = recipient
+        self.repeated = 0
+        self.over = False
 
 
 def _client(endpoint: str, settings: Settings) -> Any:
@@ -215,10 +236,10 @@ def _client(endpoint: str, settings: Settings) -> Any:
         raise SettingError("AWS_REGION", None, "set it to the API's region") from error
 
 
-def _outcome(call: Callable[[], dict[str, Any]]) -> Outcome:
+def _outcome(operation: Callable[..., dict[str, Any]], arguments: dict[str, Any]) -> Outcome:
     """Make one call and return its outcome."""
     try:
-        answer = call()
+        answer = operation(**arguments)
     except ClientError as error:
         answer = error.response
         if OUTCOME not in answer:  # an answer of another service: STS, which refuses credentials

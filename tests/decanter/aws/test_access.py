@@ -9,6 +9,7 @@ import pytest
 
 from decanter.aws import access
 from decanter.project.config import Project
+from decanter.project.stack import role_id
 from tests.support.declarations import NEEDY_TABLE, ROUTER, declaration
 from tests.support.projects import CONFIG, write_project
 
@@ -115,5 +116,5 @@ def test_a_policy_file_with_another_name_belongs_to_the_user(tmp_path: Path) -> 
     ],
 )
 def test_logical_ids_are_chalices_own(function: str, role: str, group: str) -> None:
-    """The template can then be merged into Chalice's."""
-    assert (access.role_id(function), access.log_group_id(function)) == (role, group)
+    """The template can then be merged into that of Chalice."""
+    assert (role_id(function), access.log_group_id(function)) == (role, group)

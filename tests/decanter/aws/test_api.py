@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from decanter.aws import api
 from decanter.errors import ProjectError
 from decanter.project.config import Project
-from decanter.project.declaration import Declaration
+from decanter.project.declaration import Declaration, Handler
 from tests.support.declarations import ROUTER, declaration
 from tests.support.projects import write_project
 
@@ -151,3 +152,19 @@ def test_the_rate_limits_have_defaults_and_apply_to_every_route(project: Project
         "ThrottlingRateLimit": 500,
         "ThrottlingBurstLimit": 1000,
     }
+
+
+def with_key(key: str) -> Declaration:
+    """Return an app that registers a route key with Chalice."""
+    return replace(declaration(), websocket={key: Handler(key, "websocket_message")})
+
+
+def test_a_route_key_of_chalices_is_a_part_of_the_deployment(project: Project) -> None:
+    resources = api.resources(project, with_key("bid"), RETENTION)
+    assert resources["WebsocketBidRoute"] == {"Properties": {"OperationName": "BidRoute"}}
+    assert deployment(project, with_key("bid"))[1]["DependsOn"] == ["WebsocketBidRoute"]
+
+
+def test_a_route_key_that_chalice_cannot_package_is_refused(project: Project) -> None:
+    with pytest.raises(ProjectError, match="cannot package the route key 'send_bid': use only let"):
+        api.resources(project, with_key("send_bid"), RETENTION)

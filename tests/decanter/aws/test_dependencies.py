@@ -186,7 +186,7 @@ def prune(code: Path, files: dict[str, str]) -> tuple[set[str], str]:
 def test_services_that_the_code_names_are_kept(
     files: dict[str, str], kept: set[str], tmp_path: Path
 ) -> None:
-    """So are the services that Chalice's runtime and botocore use."""
+    """The services that Chalice's runtime and botocore use are kept too."""
     left, said = prune(tmp_path, files)
     assert left == kept | {"apigatewaymanagementapi", "sts"}
     assert said == f"botocore keeps these services: {', '.join(sorted(left))}"
@@ -314,3 +314,14 @@ def test_the_origin_of_an_installed_package_is_not_packaged(project: Project) ->
     assert "mine-1.0.dist-info/direct_url.json" not in files
     again, said = install(project, "again")
     assert (again, said[0][:10]) == (files, "installing")
+
+
+@pytest.mark.parametrize(("minor", "warned"), [(10, True), (11, True), (12, False), (13, False)])
+def test_a_runtime_on_amazon_linux_2_is_warned_about(
+    minor: int, warned: bool, tmp_path: Path
+) -> None:
+    warning = Runtime.of(project(tmp_path), (3, minor)).warning
+    assert (warning is not None) == warned
+    if warning:
+        assert f"python3.{minor} on Amazon Linux 2" in warning
+        assert "use Python 3.12 or newer" in warning

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.support.projects import ROOT, decanter, write_project
+from tests.support.projects import ROOT, decanter_here, write_project
 
 TEMPLATE = {
     "Resources": {
@@ -31,7 +31,7 @@ TEMPLATE = {
 
 
 def test_the_diagram_of_this_repositorys_app_is_complete() -> None:
-    done = decanter("describe", "--project-dir", ROOT)
+    done = decanter_here("describe", "--project-dir", ROOT)
     assert (done.returncode, done.stderr) == (0, "")
     lines = [line.strip() for line in done.stdout.splitlines()]
     assert lines[0] == "flowchart LR"
@@ -41,7 +41,7 @@ def test_the_diagram_of_this_repositorys_app_is_complete() -> None:
 
 
 def test_a_template_without_routes_has_chalices_routes(tmp_path: Path) -> None:
-    done = decanter(
+    done = decanter_here(
         "describe", "--project-dir", write_project(tmp_path / "p", "", template=TEMPLATE)
     )
     assert 'n_24_default{{"$default"}} --> websocket_message' in done.stdout
@@ -52,19 +52,27 @@ def test_a_template_without_routes_has_chalices_routes(tmp_path: Path) -> None:
 
 def test_without_a_template_the_error_says_how_to_write_it(tmp_path: Path) -> None:
     folder = write_project(tmp_path / "p")
-    done = decanter("describe", "--project-dir", folder)
+    done = decanter_here("describe", "--project-dir", folder)
     path = folder / ".chalice" / "resources.json"
     expected = f"decanter: error: {path} does not exist: write it with `decanter template`\n"
     assert (done.returncode, done.stderr) == (2, expected)
 
 
-def test_a_function_without_a_route_has_a_schedule(tmp_path: Path) -> None:
+def test_a_function_without_a_route_has_its_source(tmp_path: Path) -> None:
     role = TEMPLATE["Resources"]["WebsocketMessageRole"]
     function = {"Properties": {"LoggingConfig": {"LogGroup": {"Ref": "NightlyLogGroup"}}}}
-    resources = {"Rooms": TEMPLATE["Resources"]["Rooms"], "Nightly": function, "NightlyRole": role}
-    folder = write_project(tmp_path / "p", "", template={"Resources": resources})
+    functions = dict.fromkeys(("Nightly", "Orders", "Paid", "Pure"), function)
+    resources = {"Rooms": TEMPLATE["Resources"]["Rooms"], "OrdersRole": role, **functions}
+    pattern = '{"source": ["paid"]}'
+    sources = {"Orders": ["sqs", "orders"], "Paid": ["cloudwatch", pattern], "Pure": ["lambda", ""]}
+    template = {"Resources": resources, "Metadata": {"Decanter": {"Sources": sources}}}
+    folder = write_project(tmp_path / "p", "", template=template)
     lines = [
-        line.strip() for line in decanter("describe", "--project-dir", folder).stdout.splitlines()
+        line.strip()
+        for line in decanter_here("describe", "--project-dir", folder).stdout.splitlines()
     ]
-    assert 'schedule(["schedule"]) --> Nightly["Nightly"]' in lines
-    assert 'Nightly -->|"dynamodb:Query"| Rooms' in lines
+    assert 'nschedule_20_(["schedule"]) --> Nightly["Nightly"]' in lines
+    assert 'nsqs_20_orders(["sqs orders"]) --> Orders["Orders"]' in lines
+    assert any('(["cloudwatch {#quot;source#quot;: ' in line for line in lines)
+    assert 'Pure["Pure"]' in lines
+    assert 'Orders -->|"dynamodb:Query"| Rooms' in lines

@@ -15,7 +15,7 @@ CREDENTIALS = (
     "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY "
     "(for a DynamoDB on your own machine, any value does)"
 )
-NETWORK = "check the network, the region and --endpoint-url"
+NETWORK = "check the network, the region and, if it is set, the endpoint: AWS_ENDPOINT_URL"
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from decanter.aws.generated import RECORD, is_generated, record, refuse_foreign, signed
+from decanter.aws.generated import is_generated, refuse_foreign, signed
 from decanter.errors import ProjectError
+from decanter.project.record import RECORD, record
 
 TEMPLATE: dict[str, Any] = {"Metadata": {"Decanter": {"App": "pour"}}, "Resources": {"A": {}}}
 WANTED = json.dumps(signed({**TEMPLATE, "Resources": {"B": {}}}))

@@ -60,7 +60,7 @@ class Paused:
         return self
 
     def paginate(self, **_: Any) -> Iterator[dict[str, Any]]:
-        """Return two events a page, to test paging."""
+        """Return two events per page, to test paging."""
         happened = self.happened()
         for first in range(0, len(happened), 2):
             yield {"StackEvents": happened[first : first + 2]}

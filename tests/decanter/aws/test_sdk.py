@@ -22,7 +22,7 @@ SERVICES = {"apigatewaymanagementapi", "dynamodb", "lambda", "s3", "secretsmanag
 
 @pytest.fixture(name="data", scope="module")
 def _data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy with a few of some 400 services, then one of them removed."""
+    """A copy with a few of about 400 services, then one of them removed."""
     folder = tmp_path_factory.mktemp("data") / "data"
     folder.mkdir()
     for name in (*SERVICES, "sqs"):
@@ -94,6 +94,23 @@ def test_clients_are_the_same_in_every_partition(
     assert left.waiter_names == whole.waiter_names
     for method in whole.meta.method_to_api_mapping:
         assert left.can_paginate(method) == whole.can_paginate(method)
+
+
+def test_the_address_of_an_object_can_be_signed(sessions: list[Session]) -> None:
+    """Each call to S3 reads the documentation of the client's own parameters."""
+    _, left = clients(sessions, "s3", "eu-west-1")
+    target = {"Bucket": "pictures", "Key": "cat.png"}
+    address = left.generate_presigned_url("get_object", Params=target)
+    assert ".amazonaws.com/cat.png?" in address
+
+
+@pytest.mark.parametrize("service", sorted(SERVICES))
+def test_parameters_of_a_client_are_the_same(service: str, sessions: list[Session]) -> None:
+    whole, left = (
+        each.meta.service_model.client_context_parameters
+        for each in clients(sessions, service, "eu-west-1")
+    )
+    assert left == whole
 
 
 def test_regions_of_a_service_are_the_same(sessions: list[Session]) -> None:

@@ -146,7 +146,7 @@ WAYS = st.sampled_from(
 def test_a_name_that_is_written_anywhere_is_kept(
     way: str, text: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """In any file, however it reaches boto3."""
+    """It may be in any file, and reach boto3 in any way."""
     source = f"NAMES = ['s3']\n{way.format(text)}"
     assert "s3" in found(tmp_path_factory.mktemp("any"), "import boto3", source).names
 

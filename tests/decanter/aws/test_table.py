@@ -1,16 +1,23 @@
 """`decanter table` against the embedded DynamoDB."""
 
+import copy
 import io
+import json
 import os
+import shlex
 import subprocess
+from argparse import ArgumentTypeError
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from decanter.aws.table import attribute
 from decanter.cli import main
+from decanter.local.dynamodb.missing import line
 from tests.decanter.conftest import Database
-from tests.support.projects import CONFIG, clean_environment, decanter, write_project
+from tests.support.marks import THOROUGH
+from tests.support.projects import CONFIG, clean_environment, decanter, decanter_here, write_project
 
 KEYS = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_REGION": "eu-west-1"}
 NAME = "pour-dev-connections"
@@ -93,10 +100,9 @@ def test_a_second_delete_is_not_an_error(
 def test_delete_asks_and_needs_a_terminal(table: Command, dynamodb: Database) -> None:
     table("create")
     done = table.typed("delete", **KEYS)
-    line = (
-        "decanter: error: cannot ask without a terminal: use --yes to delete without confirmation\n"
-    )
-    assert (done.returncode, done.stdout, done.stderr) == (2, "", line)
+    line = "cannot ask without a terminal: use --yes to continue without confirmation"
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"decanter: error: {line}\n"
     assert describe(dynamodb)["TableStatus"] == "ACTIVE"
 
 
@@ -148,7 +154,7 @@ OTHER_KEY = {
 }
 
 
-@pytest.mark.parametrize("action", ["delete", "create"])
+@pytest.mark.parametrize("action", ["delete", pytest.param("create", marks=THOROUGH)])
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
@@ -188,7 +194,7 @@ def test_a_table_of_another_owner_is_not_touched(
     assert ttl["TimeToLiveStatus"] == "DISABLED"
 
 
-@pytest.mark.parametrize("action", ["create", "delete"])
+@pytest.mark.parametrize("action", ["create", pytest.param("delete", marks=THOROUGH)])
 def test_an_untagged_table_can_be_adopted_by_name(
     action: str, table: Command, dynamodb: Database, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -258,7 +264,7 @@ def test_a_table_with_another_key_is_not_touched(
         ({}, "cannot create table pour-dev-connections: You must specify a region: give --region"),
         (
             {"AWS_REGION": "eu-west-1"},
-            "cannot create table pour-dev-connections: Unable to locate credentials: set AWS_PROF",
+            "cannot describe stack pour-dev: Unable to locate credentials: set AWS_PROF",
         ),
         (
             {**KEYS, "AWS_PROFILE": "none"},
@@ -268,9 +274,9 @@ def test_a_table_with_another_key_is_not_touched(
     ids=["region", "credentials", "profile"],
 )
 def test_missing_aws_settings_are_named_in_one_line(
-    variables: dict[str, str], line: str, table: Command
+    variables: dict[str, str], line: str, project: Path
 ) -> None:
-    done = table.typed("create", **variables)
+    done = decanter("table", "create", "--project-dir", project, **variables)
     assert done.returncode == 2
     assert done.stderr.startswith(f"decanter: error: {line}")
     assert done.stderr.count("\n") == 1
@@ -290,9 +296,113 @@ def test_an_invalid_endpoint_is_a_one_line_error(endpoint: str, line: str, proje
     assert done.stderr.count("\n") == 1
 
 
+def test_a_dynamodb_on_this_machine_needs_no_account(table: Command, dynamodb: Database) -> None:
+    assert table.typed("create").returncode == 0
+    assert describe(dynamodb)["TableName"] == NAME
+
+
+def test_a_named_table_is_created_on_this_machine(
+    dynamodb: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It needs no project and no account: the log of the local gateway names the command."""
+    monkeypatch.chdir(tmp_path)
+    text = line("books", ["PK:S", "SK:N"], [], dynamodb.endpoint, "decanter")
+    command = shlex.split(text.split("`")[1])
+    done = decanter_here(*command[1:])
+    assert (done.returncode, done.stdout) == (
+        0,
+        "created table books: on-demand, items never expire\n",
+    )
+    found = describe(dynamodb, "books")
+    assert [key["AttributeName"] for key in found["KeySchema"]] == ["PK", "SK"]
+    assert {key["AttributeType"] for key in found["AttributeDefinitions"]} == {"S", "N"}
+    assert "already exists" in decanter_here(*command[1:]).stdout
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["create", "--table", "books", "--key", "id"],
+        ["create", "--table", "books", "--endpoint-url", "http://127.0.0.1:1"],
+        ["delete", "--table", "books", "--key", "id", "--endpoint-url", "http://127.0.0.1:1"],
+        *(
+            ["create", "--table", "books", "--key", "id", "--endpoint-url", url]
+            for url in ("https://dynamodb.eu-west-1.amazonaws.com", "http://[::1", "nonsense")
+        ),
+    ],
+)
+def test_a_named_table_needs_its_key_and_this_machine(arguments: list[str]) -> None:
+    done = decanter_here("table", *arguments)
+    assert done.returncode == 2
+    assert done.stderr == (
+        "decanter: error: --table creates a table on this machine: decanter table create --table "
+        "books --key NAME --endpoint-url http://127.0.0.1:PORT\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "pair"),
+    [("id", ("id", "S")), ("at:N", ("at", "N")), ("a:b:B", ("a:b", "B"))],
+)
+def test_a_keys_type_is_a_string_by_default(text: str, pair: tuple[str, str]) -> None:
+    assert attribute(text) == pair
+
+
+@pytest.mark.parametrize("text", ["", ":S", "id:", "id:X"])
+def test_an_invalid_key_is_refused(text: str) -> None:
+    with pytest.raises(ArgumentTypeError, match=r"is not NAME, NAME:S, NAME:N or NAME:B"):
+        attribute(text)
+
+
 def test_an_app_without_tables_is_an_error(tmp_path: Path) -> None:
     app = "from chalice import Chalice\napp = Chalice(app_name='pour')\n"
     folder = write_project(tmp_path / "bare", app, CONFIG)
     done = decanter("table", "create", "--project-dir", folder)
     expected = f"decanter: error: {folder / 'app.py'} declares no table\n"
     assert (done.returncode, done.stderr) == (2, expected)
+
+
+EXPIRY = "items expire by expires_at"
+MODELS = """
+from pynamodb.attributes import NumberAttribute, UnicodeAttribute
+from pynamodb.models import Model
+from decanter import table
+
+
+@table(env="OLD_TABLE", existing="ssm:/prod/old")
+class Old(Model):
+    key = UnicodeAttribute(hash_key=True)
+
+
+@table(env="NEW_TABLE")
+class New(Model):
+    key = UnicodeAttribute(hash_key=True)
+    at = NumberAttribute(range_key=True)
+"""
+
+
+def test_all_declared_tables_but_no_existing_one(
+    table: Command, project: Path, dynamodb: Database, capsys: pytest.CaptureFixture[str]
+) -> None:
+    app = project / "app.py"
+    app.write_text(app.read_text() + MODELS)
+    config = copy.deepcopy(CONFIG)
+    config["stages"]["dev"]["environment_variables"]["NEW_TABLE"] = "pour-dev-new"
+    (project / ".chalice" / "config.json").write_text(json.dumps(config))
+    lines = [
+        "table {{resolve:ssm:/prod/old}} is not this app's: app.Old only uses it (existing=)",
+        f"created table {NAME}: provisioned with 5 read and 5 write units, {EXPIRY}",
+        "created table pour-dev-new: on-demand, items never expire",
+    ]
+    assert table("create", "--billing-mode", "provisioned") == 0
+    assert capsys.readouterr().out.splitlines() == lines
+    assert [it["KeyType"] for it in describe(dynamodb, "pour-dev-new")["KeySchema"]] == [
+        "HASH",
+        "RANGE",
+    ]
+    assert table("delete", "--yes") == 0
+    deleted = [f"deleted table {NAME}", "deleted table pour-dev-new"]
+    assert capsys.readouterr().out.splitlines() == [lines[0], *deleted]
+    existing, _, _ = MODELS.partition('\n\n@table(env="NEW')
+    app.write_text(app.read_text().partition("class Declared")[0] + existing)
+    assert (table("create"), capsys.readouterr().out) == (0, f"{lines[0]}\n")

@@ -22,7 +22,7 @@ from decanter.aws.template import (
 from decanter.errors import ProjectError
 from decanter.project.config import Project
 from decanter.project.declaration import Declaration, TableDeclaration
-from decanter.project.stack import Stack
+from decanter.project.stack import Stack, logical_id
 from decanter.project.template import Template
 from tests.support.declarations import NEEDY_TABLE, ROUTER, declaration
 from tests.support.projects import (
@@ -31,7 +31,6 @@ from tests.support.projects import (
     ROOT,
     TABLE,
     clean_environment,
-    decanter,
     decanter_here,
     write_project,
 )
@@ -89,7 +88,7 @@ def test_every_function_gets_the_tables_name(project: Project) -> None:
 
 
 def test_functions_that_post_get_the_endpoint(project: Project) -> None:
-    """So do the functions for HTTP routes and schedules: their events do not contain it."""
+    """The functions for HTTP routes and schedules get it too: their events do not contain it."""
     scheduled = {"nightly": "rate(1 day)"}
     template = read(project, declaration(ROUTER, http_routes=("/",), schedules=scheduled))
     where = {MANAGEMENT_ENDPOINT: "https://local.execute-api.us-east-1.amazonaws.com/v1"}
@@ -99,11 +98,36 @@ def test_functions_that_post_get_the_endpoint(project: Project) -> None:
     assert template.environment("nightly") == where
 
 
-def test_http_routes_and_schedules_get_the_table_too(project: Project) -> None:
+OTHERS = {
+    "orders": "sqs",
+    "news": "sns",
+    "pictures": "s3",
+    "rows": "dynamodb",
+    "ticks": "kinesis",
+    "pure": "lambda",
+}
+
+
+def test_every_function_gets_the_table_the_endpoint_and_a_log_group(project: Project) -> None:
     scheduled = {"nightly": "rate(1 day)"}
-    template = read(project, declaration(TABLE, http_routes=("/",), schedules=scheduled))
-    named = {"CONNECTIONS_TABLE": "pour-dev-ConnectionsTable"}
-    assert template.environment("api_handler") == template.environment("nightly") == named
+    declared = declaration(TABLE, ROUTER, http_routes=("/",), schedules=scheduled, others=OTHERS)
+    template, resources = read(project, declared), build(project, declared)["Resources"]
+    variables = {
+        "CONNECTIONS_TABLE": "pour-dev-ConnectionsTable",
+        MANAGEMENT_ENDPOINT: "https://local.execute-api.us-east-1.amazonaws.com/v1",
+    }
+    for function in ("api_handler", "nightly", *OTHERS):
+        assert template.environment(function) == variables
+        group = resources[logical_id(function)]["Properties"]["LoggingConfig"]["LogGroup"]
+        assert resources[group["Ref"]]["Properties"]["RetentionInDays"] == {
+            "Ref": "LogRetentionInDays"
+        }
+
+
+def test_the_mark_has_the_source_of_each_other_function(project: Project) -> None:
+    declared = declaration(http_routes=("/",), others={"orders": "sqs"})
+    mark = build(project, declared)["Metadata"]["Decanter"]
+    assert mark["Sources"] == {"APIHandler": ["http", "/"], "Orders": ["sqs", "orders"]}
 
 
 def test_a_table_without_ttl_has_no_ttl_property(project: Project) -> None:
@@ -134,7 +158,7 @@ def test_two_tables_share_the_parameter(project: Project) -> None:
 
 def test_an_app_without_functions_has_only_its_mark(project: Project) -> None:
     mark = {"Decanter": {"App": "pour", "Stage": "dev"}}
-    assert build(project, replace(declaration(), websocket={})) == {"Metadata": mark}
+    assert build(project, replace(declaration(), websocket={}, lambdas={})) == {"Metadata": mark}
 
 
 @pytest.mark.parametrize("metadata", [{"Decanter": {"App": "other"}}, {"Decanter": 1}, "none"])
@@ -242,7 +266,7 @@ class TestPackaged:
             assert packaged["Resources"][f"{name}Role"]["Type"] == "AWS::IAM::Role"
 
     def test_no_resource_is_left_without_a_type(self, packaged: dict[str, Any]) -> None:
-        """A merge into a function that Chalice does not generate would leave one."""
+        """A part for a function that Chalice does not generate would be such a resource."""
         assert not [name for name, it in packaged["Resources"].items() if "Type" not in it]
 
     def test_chalices_outputs_are_kept(self, packaged: dict[str, Any]) -> None:
@@ -250,7 +274,7 @@ class TestPackaged:
         assert expected <= set(packaged["Outputs"])
 
 
-def test_a_users_own_template_is_not_packaged_and_warned_of(project: Project) -> None:
+def test_a_users_own_template_is_not_packaged_and_causes_a_warning(project: Project) -> None:
     lines: list[str] = []
     path = project.directory / ".chalice" / "resources.json"
     text = render(project, declaration(TABLE))
@@ -274,8 +298,8 @@ def _folder(tmp_path: Path) -> Path:
 
 def test_writes_the_projects_file_and_then_finds_no_difference(folder: Path) -> None:
     path = folder / ".chalice" / "resources.json"
-    written = decanter("template", "--project-dir", folder)
-    checked = decanter("template", "--project-dir", folder, "--check")
+    written = decanter_here("template", "--project-dir", folder)
+    checked = decanter_here("template", "--project-dir", folder, "--check")
     assert (written.returncode, written.stdout) == (0, f"wrote {path}\n")
     assert (checked.returncode, checked.stdout) == (0, f"{path} matches the app\n")
     assert path.read_text().endswith("}\n")

@@ -186,3 +186,13 @@ def test_no_event_precedes_its_connection_if_the_clock_is_set_back(
     context = invocation.event["requestContext"]
     assert context["requestTimeEpoch"] == context["connectedAt"]
     assert gateway.describe(connection)["lastActiveAt"] == "2023-11-14T22:13:20.000Z"
+
+
+def test_only_an_enforced_authorizer_refuses_clients() -> None:
+    gateway = Gateway(Api("api", ROUTES, "$request.body.action"), EventMaker("api", "local:1"))
+    guarded = Api("api", {"$connect": Route("websocket_connect", authorizer="Guard")}, "one")
+    for enforced in (True, False):
+        gateway.deploy(guarded, authorizers=enforced)
+        assert (gateway.unauthorized() is not None) is enforced
+    gateway.deploy(Api("api", ROUTES, "$request.body.action"), authorizers=True)
+    assert gateway.unauthorized() is None

@@ -2,7 +2,8 @@
 
 import pytest
 
-from decanter.local.examples import message
+from decanter.local.examples import examples, message
+from tests.support.declarations import declaration
 
 
 @pytest.mark.parametrize(
@@ -21,3 +22,29 @@ def test_a_message_selects_its_route(
     expression: str, route: str, payload: object, expected: str | None
 ) -> None:
     assert message(expression, route, payload) == expected
+
+
+ROUTER = {
+    "kind": "router",
+    "expression": "$request.body.do",
+    "routes": [{"route_key": "say", "function": "say", "example": {"text": "text"}}],
+    "default": False,
+}
+
+
+@pytest.mark.parametrize(
+    ("routes", "expected"),
+    [
+        (["$default"], {"$default": '{"do":"say","text":"text"}'}),
+        (
+            ["$default", "say"],
+            {"$default": '{"data":"hello world !"}', "say": '{"action":"say","text":"text"}'},
+        ),
+        (["$connect"], {"$connect": None}),
+    ],
+)
+def test_without_a_template_the_default_route_suggests_a_routers_message(
+    routes: list[str], expected: dict[str, str | None]
+) -> None:
+    """All messages reach `$default` then, and the router selects by its own expression."""
+    assert examples(declaration(ROUTER), "$request.body.action", routes) == expected

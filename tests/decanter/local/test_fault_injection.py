@@ -58,6 +58,14 @@ def test_other_json_is_refused(value: object) -> None:
         Fault.from_json(value)
 
 
+@pytest.mark.parametrize("member", ["target", "action", "connection", "calls", "share", "seed"])
+@pytest.mark.parametrize("value", [[], {}, 1e400])
+def test_a_member_of_another_type_is_refused(member: str, value: object) -> None:
+    fault = {"target": "connections", "action": "429", member: value}
+    with pytest.raises(FaultError):
+        Fault.from_json(fault)
+
+
 def test_the_oldest_matching_fault_applies_up_to_its_number_of_calls() -> None:
     faults = Faults()
     faults.add(Fault("connections", "429", connection="a", calls=1))

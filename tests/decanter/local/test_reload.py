@@ -36,7 +36,7 @@ def names(sources: Sources) -> set[str]:
 
 def test_only_deployed_and_configuration_files_are_watched(project: Path) -> None:
     template = project / ".chalice" / "resources.json"
-    sources = Sources(project, template)
+    sources = Sources(project, (template,))
     expected = {
         "app.py",
         "chalicelib/__init__.py",
@@ -51,7 +51,7 @@ def test_only_deployed_and_configuration_files_are_watched(project: Path) -> Non
 
 
 def test_the_folders_of_the_files_are_watched(project: Path) -> None:
-    folders = Sources(project, project / "missing" / "template.json").folders()
+    folders = Sources(project, (project / "missing" / "template.json",)).folders()
     expected = {"", ".chalice", "chalicelib", "chalicelib/deep", "vendor"}
     assert folders == {project / name for name in expected}
 

@@ -11,7 +11,8 @@ import pytest
 from decanter.gateway.results import Failure, Outcome, Returned
 from decanter.local.functions.functions import Run
 from decanter.local.journal import Journal
-from decanter.local.schedules import Schedules, rate_seconds, scheduled_event
+from decanter.local.schedules import Schedules, rate_seconds
+from decanter.project.example_events import scheduled_event
 from decanter.project.stack import Stack
 
 STACK = Stack("pour", "dev", region="eu-west-1")

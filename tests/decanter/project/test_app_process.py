@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from decanter.errors import ProjectError
 from decanter.project.config import Project
 from decanter.project.describe import describe
 from tests.support.apps import ANSWER, HEAD, SmallProject
@@ -64,7 +65,7 @@ router.route("say")(print)
     ],
 )
 def test_an_object_in_chalicelib_is_declared_once(small: SmallProject, line: str) -> None:
-    """However app.py names it."""
+    """It does not matter how app.py names it."""
     (small.folder / "chalicelib" / "live.py").write_text(LIVE)
     small.write(f"{HEAD}{line}\n{ANSWER.format(answer=0)}")
     declared = describe(Project.load(small.folder))
@@ -72,10 +73,82 @@ def test_an_object_in_chalicelib_is_declared_once(small: SmallProject, line: str
     assert [[route.route_key for route in each.routes] for each in declared.routers] == [["say"]]
 
 
-def test_an_object_that_app_py_does_not_name_is_not_declared(small: SmallProject) -> None:
+def test_a_module_that_the_app_does_not_import_declares_nothing(small: SmallProject) -> None:
     (small.folder / "chalicelib" / "live.py").write_text(LIVE)
     small.write(HEAD + ANSWER.format(answer=0))
     assert describe(Project.load(small.folder)).tables == ()
+
+
+MODEL = """\
+from pynamodb.attributes import {0}Attribute
+from pynamodb.models import Model
+from decanter import table
+
+@table(env="{1}_TABLE")
+class Order(Model):
+    key = {0}Attribute(hash_key=True)
+"""
+USE = "from chalicelib.orders import save\n"
+SAVE = "\ndef save(): return Order\n"
+
+
+def test_a_model_that_app_py_does_not_name_is_declared(small: SmallProject) -> None:
+    """This includes models of a module next to app.py, of vendor/, or made in a function."""
+    orders = MODEL.format("Unicode", "ORDERS") + SAVE
+    (small.folder / "chalicelib" / "orders.py").write_text(f"{orders}import bids, shared.models\n")
+    (small.folder / "bids.py").write_text(MODEL.format("Number", "BIDS"))
+    shared = small.folder / "vendor" / "shared"
+    shared.mkdir(parents=True)
+    (shared / "models.py").write_text(MODEL.format("Unicode", "SHARED"))
+    inner = MODEL.format("Unicode", "INNER").replace("\n", "\n    ")
+    small.write(f"{USE}{HEAD}def made():\n    {inner}\nmade()\n{ANSWER.format(answer=0)}")
+    declared = describe(Project.load(small.folder))
+    models = {table.environment: (table.model, table.attributes) for table in declared.tables}
+    assert models == {
+        "ORDERS_TABLE": ("chalicelib.orders.Order", {"key": "S"}),
+        "BIDS_TABLE": ("bids.Order", {"key": "N"}),
+        "SHARED_TABLE": ("shared.models.Order", {"key": "S"}),
+        "INNER_TABLE": ("app.made.<locals>.Order", {"key": "S"}),
+    }
+    assert not any(table.is_connections for table in declared.tables)
+
+
+def test_only_the_models_that_a_project_names_of_a_package_are_its_own(
+    small: SmallProject, tmp_path: Path
+) -> None:
+    package = small.folder / "venv" / "site-packages"
+    package.mkdir(parents=True)
+    other = MODEL.format("Unicode", "OTHER").partition("@table")[2].replace("Order", "Other")
+    (package / "library.py").write_text(f"{MODEL.format('Unicode', 'ORDERS')}\n@table{other}")
+    orders = small.folder / "chalicelib" / "orders.py"
+    orders.write_text(f"from library import Order as Own\n{SAVE.replace('Order', 'Own')}")
+    path = f"import sys\nsys.path.append({str(package)!r})\n"
+    small.write(f"{path}{USE}{HEAD}{ANSWER.format(answer=0)}")
+    assert [table.model for table in describe(Project.load(small.folder)).tables] == [
+        "library.Order"
+    ]
+
+
+def test_two_models_with_one_variable_are_refused_by_name(small: SmallProject) -> None:
+    orders = MODEL.format("Unicode", "ORDERS")
+    (small.folder / "chalicelib" / "orders.py").write_text(orders + SAVE)
+    small.write(USE + orders + HEAD + ANSWER.format(answer=0))
+    with pytest.raises(ProjectError) as refused:
+        describe(Project.load(small.folder))
+    assert str(refused.value) == (
+        "app.py declares 2 tables as OrdersTable, app.Order and chalicelib.orders.Order: "
+        "use a different environment variable for each"
+    )
+
+
+def test_a_model_whose_table_dynamodb_refuses_is_one_line(small: SmallProject) -> None:
+    orders = MODEL.format("Boolean", "ORDERS")
+    small.write(orders + HEAD + ANSWER.format(answer=0))
+    with pytest.raises(ProjectError) as refused:
+        describe(Project.load(small.folder))
+    assert str(refused.value) == (
+        "DeclarationError: the table of Order: the key key has type BOOL, not S, N, B"
+    )
 
 
 def test_without_a_handler_the_warning_says_how_to_add_one(small: SmallProject) -> None:

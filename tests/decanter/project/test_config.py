@@ -9,7 +9,9 @@ import pytest
 from decanter.errors import ProjectError
 from decanter.project.config import Project
 from decanter.project.declaration import Declaration, TableDeclaration
-from tests.support.projects import CONFIG, TABLE, write_project
+from decanter.project.stack import Stack
+from decanter.project.template import Template
+from tests.support.projects import CONFIG, TABLE, table_resource, write_project
 
 CONNECTIONS = TableDeclaration.from_json(TABLE)
 
@@ -25,6 +27,10 @@ def declaration(*functions: str) -> Declaration:
         "websocket": {name: {"name": name, "function": name} for name in functions},
         "http_routes": [],
         "schedules": {},
+        "functions": [
+            {"name": name, "kind": "websocket", "source": name, "handler": "app.it"}
+            for name in functions
+        ],
         "warnings": [],
         "refusal": None,
         "declarations": [TABLE],
@@ -145,7 +151,9 @@ class TestTables:
 
     def test_without_a_tables_name_the_error_says_what_to_add(self, tmp_path: Path) -> None:
         project = Project.load(write_project(tmp_path / "p", config=config()), "dev")
-        with pytest.raises(ProjectError, match=r'stage dev .* add "CONNECTIONS_TABLE"'):
+        with pytest.raises(
+            ProjectError, match=r'stage dev .* add "CONNECTIONS_TABLE".* run `decanter'
+        ):
             project.table_name(CONNECTIONS, declaration("websocket_connect"))
 
     def test_different_names_for_one_table_are_an_error(self, tmp_path: Path) -> None:
@@ -175,4 +183,95 @@ class TestTemplate:
     def test_a_named_file_must_exist(self, tmp_path: Path) -> None:
         project = Project.load(write_project(tmp_path / "p"), "dev")
         with pytest.raises(ProjectError, match=r"cannot read .*other.json: No such file"):
-            project.template(tmp_path / "other.json")
+            project.template([tmp_path / "other.json"])
+
+    def test_the_projects_root_may_have_one_too(self, tmp_path: Path) -> None:
+        """Chalice's tutorial keeps it there."""
+        rooms, books = ({"Resources": {n: table_resource(n)}} for n in ("rooms", "books"))
+        folder = write_project(tmp_path / "p", template=rooms)
+        (folder / "resources.json").write_text(json.dumps(books))
+        assert [table.name for table in of(folder).tables()] == ["rooms", "books"]
+        (folder / ".chalice" / "resources.json").unlink()
+        assert [table.name for table in of(folder).tables()] == ["books"]
+        (folder / "resources.json").write_text('[{"Name": "pictures"}]')  # something else
+        assert Project.load(folder).template() is None
+        (folder / "resources.json").write_text('{"Resources": ')
+        with pytest.raises(ProjectError, match=r"resources.json:1:15: not valid JSON"):
+            Project.load(folder).template()
+
+    def test_several_files_are_merged_in_their_order(self, tmp_path: Path) -> None:
+        folder = write_project(tmp_path / "p", template={"Resources": {"No": {}}})
+        first, second = tmp_path / "first.json", tmp_path / "second.yaml"
+        first.write_text(json.dumps({"Resources": {"Books": table_resource("old")}}))
+        second.write_text(
+            "Resources:\n"
+            "  Books: {Properties: {TableName: !Sub '${AWS::StackName}-books'}}\n"
+            "  APIHandler: {Properties: {Environment: {Variables: {BOOKS: !Ref Books}}}}\n"
+        )
+        template = of(folder, first, second)
+        assert [table.name for table in template.tables()] == ["pour-dev-books"]
+        assert template.environment("api_handler") == {"BOOKS": "pour-dev-books"}
+        second.write_text("Resources: {Bad: {Type: AWS::DynamoDB::Table}}")
+        with pytest.raises(ProjectError, match=r"first.json and .*second.yaml: Resources.Bad"):
+            of(folder, first, second).tables()
+
+    def test_declared_tables_are_added_to_a_template_without_them(self, tmp_path: Path) -> None:
+        project = Project.load(write_project(tmp_path / "p"))
+        declared = declaration("websocket_message")
+        books: dict[str, Any] = {"Books": table_resource("books")}
+        template = Template({"Resources": books}, Stack("pour", "dev"))
+        named = [table.name for table in project.tables(declared, template)]
+        assert named == ["books", "pour-dev-connections"]
+        own = table_resource("of-the-stack")
+        variables = {"CONNECTIONS_TABLE": {"Ref": "Connections"}}
+        shared = {"Function": {"Environment": {"Variables": variables}}}
+        document = {"Globals": shared, "Resources": {"Connections": own}}
+        whole = Template(document, Stack("pour", "dev"))
+        assert [t.name for t in project.tables(declared, whole)] == ["of-the-stack"]
+        assert [t.name for t in project.tables(declared, None)] == ["pour-dev-connections"]
+
+
+class TestTableVariables:
+    def test_functions_without_a_name_get_that_of_the_others(self, tmp_path: Path) -> None:
+        """A function may have its own value."""
+        own = {"connect": {"environment_variables": {"CONNECTIONS_TABLE": "one"}}}
+        project = Project.load(write_project(tmp_path / "p", config=config(lambda_functions=own)))
+        named = project.table_variables(declaration("connect", "hourly"), None)
+        assert named == {key: {"CONNECTIONS_TABLE": "one"} for key in ("connect", "hourly")}
+
+    def test_without_any_name_it_is_the_stacks(self, tmp_path: Path) -> None:
+        project = Project.load(write_project(tmp_path / "p", config=config()))
+        declared = declaration("hourly")
+        name = "pour-dev-ConnectionsTable"
+        assert project.table_variables(declared, None) == {"hourly": {"CONNECTIONS_TABLE": name}}
+        assert [table.name for table in project.tables(declared, None)] == [name]
+        inherited = {"CONNECTIONS_TABLE": "mine"}
+        named = project.table_variables(declared, None, inherited)
+        assert named == {"hourly": inherited}
+
+    def test_an_index_of_the_overrides_is_added_to_the_models(self, tmp_path: Path) -> None:
+        project = Project.load(write_project(tmp_path / "p"))
+        resource = table_resource("pour-dev-connections")
+        index = {
+            "IndexName": "by_age",
+            "KeySchema": [{"AttributeName": "age", "KeyType": "HASH"}],
+            "Projection": {"ProjectionType": "ALL"},
+        }
+        resource["Properties"]["GlobalSecondaryIndexes"] = [index]
+        definitions = [{"AttributeName": "age", "AttributeType": "N"}]
+        resource["Properties"]["AttributeDefinitions"] += definitions
+        template = Template({"Resources": {"Connections": resource}}, Stack("pour", "dev"))
+        (table,) = project.tables(declaration("websocket_message"), template)
+        assert table.arguments["KeySchema"] == CONNECTIONS.schema()["KeySchema"]
+        assert table.arguments["GlobalSecondaryIndexes"] == [index]
+        assert table.arguments["AttributeDefinitions"] == [
+            *CONNECTIONS.schema()["AttributeDefinitions"],
+            *definitions,
+        ]
+
+
+def of(folder: Path, *paths: Path) -> Template:
+    """Return the template of a project, or that of these files."""
+    template = Project.load(folder).template(paths)
+    assert template is not None
+    return template

@@ -5,7 +5,12 @@ from typing import Any
 import pytest
 
 from decanter.errors import ProjectError
-from decanter.project.declaration import Declaration, RouteDeclaration, RouterDeclaration
+from decanter.project.declaration import (
+    Declaration,
+    LambdaFunction,
+    RouteDeclaration,
+    RouterDeclaration,
+)
 from tests.support.projects import TABLE
 
 ROUTER = {
@@ -16,13 +21,17 @@ ROUTER = {
 }
 
 
-def report(*declarations: dict[str, Any], http_routes: tuple[str, ...] = ()) -> dict[str, Any]:
+WORK = {"name": "work", "kind": "sqs", "source": "jobs", "handler": "app.work"}
+
+
+def report(*declarations: dict[str, Any]) -> dict[str, Any]:
     return {
         "app_name": "pour",
         "framework": None,
         "websocket": {"$default": {"name": "message", "function": "websocket_message"}},
-        "http_routes": list(http_routes),
-        "schedules": {"nightly": "rate(1 day)"} if http_routes else {},
+        "http_routes": [],
+        "schedules": {},
+        "functions": [WORK],
         "warnings": ["careful"],
         "refusal": "no flag",
         "declarations": list(declarations),
@@ -32,15 +41,15 @@ def report(*declarations: dict[str, Any], http_routes: tuple[str, ...] = ()) -> 
 def test_reads_tables_and_routers() -> None:
     declaration = Declaration.from_json(report(ROUTER, TABLE))
     (table,) = declaration.tables
-    assert (table.hash_key, table.hash_key_type, table.ttl_attribute) == (
-        "connectionID",
-        "S",
-        "expires_at",
-    )
+    assert (table.key, table.attributes) == (("connectionID",), {"connectionID": "S"})
+    assert table.ttl_attribute == "expires_at"
+    assert table.is_connections
+    assert not table.has_indexes
     routes = (RouteDeclaration("sendmessage", "SendRoute", "send"),)
     assert declaration.routers == (RouterDeclaration("$request.body.message", routes, False),)
     assert declaration.warnings == ("careful",)
     assert declaration.refusal == "no flag"
+    assert declaration.lambdas == {"work": LambdaFunction("work", "sqs", "jobs", "app.work")}
 
 
 def test_reads_the_rights_of_each_function() -> None:
@@ -68,10 +77,7 @@ def test_two_tables_need_two_logical_ids() -> None:
         Declaration.from_json(report(TABLE, {**TABLE, "read_capacity_units": 1}))
 
 
-def test_http_routes_have_a_function_and_each_schedule_its_own() -> None:
-    assert Declaration.from_json(report()).functions == ("websocket_message",)
-    assert Declaration.from_json(report(http_routes=("/",))).functions == (
-        "api_handler",
-        "nightly",
-        "websocket_message",
-    )
+def test_functions_are_sorted_by_name() -> None:
+    work, answer = {**WORK}, {**WORK, "name": "answer", "kind": "lambda"}
+    declared = Declaration.from_json({**report(), "functions": [work, answer]})
+    assert declared.functions == ("answer", "work")

@@ -7,7 +7,7 @@ import pytest
 
 from decanter.errors import ProjectError
 from decanter.project.config import Project
-from decanter.project.declaration import Declaration, Handler, TableDeclaration
+from decanter.project.declaration import Declaration, Handler, LambdaFunction, TableDeclaration
 from decanter.project.describe import describe
 from tests.support.projects import APP, TABLE, write_project
 
@@ -31,6 +31,14 @@ def test_returns_the_apps_declarations(tmp_path: Path) -> None:
         refusal=None,
         tables=(TableDeclaration.from_json(TABLE),),
         routers=(),
+        lambdas={
+            "websocket_connect": LambdaFunction(
+                "websocket_connect", "websocket", "$connect", "app.connect"
+            ),
+            "websocket_message": LambdaFunction(
+                "websocket_message", "websocket", "$default", "app.message"
+            ),
+        },
     )
 
 

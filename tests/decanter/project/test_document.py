@@ -4,9 +4,10 @@ import os
 from pathlib import Path
 
 import pytest
+from chalice.package import TemplateDeepMerger
 
 from decanter.errors import ProjectError
-from decanter.project.document import parse_template, read_template, write_text
+from decanter.project.document import merged, parse_template, read_template, write_text
 
 YAML = """\
 Resources:
@@ -113,3 +114,10 @@ def test_a_device_is_written_to_and_not_replaced(tmp_path: Path) -> None:
     finally:
         os.close(reader)
     assert pipe.is_fifo()
+
+
+def test_merging_gives_what_chalices_own_merger_gives() -> None:
+    under = {"a": {"b": {"c": 1, "d": [1]}, "e": 2}, "f": {"g": 1}, "h": 3}
+    over = {"a": {"b": {"d": [2]}, "e": {"i": 4}}, "f": None, "j": {"k": 5}}
+    assert merged(over, under) == TemplateDeepMerger().merge(over, under)
+    assert merged({"a": {"b": {"d": [2]}}}, under)["a"] == {"b": {"c": 1, "d": [2]}, "e": 2}

@@ -15,7 +15,8 @@ from decanter.project.framework import (
     framework_in_use,
 )
 from decanter.testing import WebSocketClient
-from tests.field_cases.apps import FRAMEWORK, framework_project, imported, run
+from tests.field_cases.apps import framework_project, imported, run
+from tests.support.apps import FRAMEWORK
 from tests.support.projects import ROOT, clean_environment
 
 HERE = Framework(INSTALLED)
@@ -107,6 +108,17 @@ def test_another_one_on_the_path_is_refused(tmp_path: Path) -> None:
     change(tmp_path / "decanter")
     with pytest.raises(ProjectError, match="install the version that the app should use"):
         framework_in_use(tmp_path, tmp_path / "decanter")
+
+
+def test_another_python_may_have_another_one(tmp_path: Path) -> None:
+    """The one in vendor/ must still be the same: Lambda gets that one."""
+    other = tmp_path / "site" / "decanter"
+    copy_framework(other)
+    change(other)
+    assert framework_in_use(tmp_path, other, is_own=False) == Framework(other)
+    copy_framework(tmp_path / "vendor" / "decanter")
+    with pytest.raises(ProjectError, match=r"run `decanter vendor` in the project"):
+        framework_in_use(tmp_path, other, is_own=False)
 
 
 @pytest.fixture(name="stale")

@@ -84,7 +84,7 @@ class TestCreate:
         assert slept == [1, 1]
         assert client.ttl["AttributeName"] == "expires_at"
 
-    def test_a_table_without_ttl_stays_without(self, slept: list[float]) -> None:
+    def test_a_table_without_ttl_gets_none(self, slept: list[float]) -> None:
         client = SlowDynamoDB("ACTIVE")
         create(client, Table(TABLE.arguments), slept.append)
         assert client.ttl["TimeToLiveStatus"] == "DISABLED"

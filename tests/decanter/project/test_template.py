@@ -133,6 +133,22 @@ class TestRoutes:
         ):
             template({"R": route("x", "integrations/x")}).routes()
 
+    @pytest.mark.parametrize(
+        ("properties", "authorizer"),
+        [
+            ({}, None),
+            ({"AuthorizationType": "NONE"}, None),
+            ({"AuthorizationType": "AWS_IAM"}, "AWS_IAM"),
+            ({"AuthorizationType": "CUSTOM", "AuthorizerId": {"Ref": "Guard"}}, "Guard"),
+            ({"AuthorizationType": "CUSTOM", "AuthorizerId": "abc123"}, "CUSTOM"),
+        ],
+    )
+    def test_its_authorizer_is_named(
+        self, properties: dict[str, Any], authorizer: str | None
+    ) -> None:
+        (found,) = template({"WebsocketConnectRoute": {"Properties": properties}}).routes()
+        assert found.authorizer == authorizer
+
     def test_a_route_without_a_key_is_an_error(self) -> None:
         resource = {"Type": "AWS::ApiGatewayV2::Route", "Properties": {"Target": MESSAGE}}
         with pytest.raises(ProjectError, match=r"Resources.R.Properties has no RouteKey"):
@@ -173,16 +189,16 @@ class TestEnvironment:
         assert found.environment("websocket_connect") == {"A": "all", "B": "own"}
 
     def test_an_unknown_value_is_an_error_only_if_needed(self) -> None:
-        variables = {"QUEUE": {"Ref": "Queue"}}
+        variables = {"TOPIC": {"Ref": "Topic"}}
         resources = {
-            "Queue": {"Type": "AWS::SQS::Queue"},
+            "Topic": {"Type": "AWS::SNS::Topic"},
             "WebsocketMessage": {"Properties": {"Environment": {"Variables": variables}}},
         }
         found = template(resources)
         assert found.environment("websocket_connect") == {}
         with pytest.raises(
             ProjectError,
-            match=r"WebsocketMessage.Properties.Environment.Variables.QUEUE: Ref Queue has no val",
+            match=r"WebsocketMessage.Properties.Environment.Variables.TOPIC: Ref Topic has no val",
         ):
             found.environment("websocket_message")
 
@@ -191,3 +207,18 @@ class TestEnvironment:
         resources = {"WebsocketConnect": {"Properties": {"Environment": {"Variables": variables}}}}
         with pytest.raises(ProjectError, match=r"Fn::GetAtt WebsocketAPI.Arn has no value"):
             template(resources).environment("websocket_connect")
+
+
+class TestStages:
+    def test_the_configurations_stage_is_the_default(self) -> None:
+        found = template({})
+        assert (found.api_stage, found.http_stage("v2")) == ("v1", "v2")
+
+    def test_the_templates_stages_are_used_also_by_references(self) -> None:
+        found = template(
+            {
+                "WebsocketAPIStage": {"Properties": {"StageName": "live"}},
+                "RestAPI": {"Properties": {"StageName": {"Fn::Sub": "${WebsocketAPIStage}-http"}}},
+            }
+        )
+        assert (found.api_stage, found.http_stage("v2")) == ("live", "live-http")

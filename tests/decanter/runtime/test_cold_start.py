@@ -18,6 +18,9 @@ ROOT = Path(__file__).resolve().parents[3]
 
 NEEDLESS = ["boto3", "asyncio", "decanter.runtime.transports.fast.transport"]
 NEEDLESS += ["decanter.runtime.fanout.sweep", "decanter.runtime.fanout.send"]
+NEEDLESS += ["decanter.runtime.store.schema"]
+NEEDLESS += ["decanter.runtime.publishing.queue", "decanter.runtime.publishing.worker"]
+NEEDLESS += ["decanter.runtime.store.jobs"]
 NEEDLESS += ["decanter.runtime.hooks.tokens", "decanter.runtime.hooks.rate_limit"]
 
 IMPORT = """

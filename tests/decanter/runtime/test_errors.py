@@ -32,17 +32,18 @@ def test_the_module_shows_the_whole_tree() -> None:
             errors.PostingRefusedError("ForbiddenException"),
             (
                 "posting to connections is refused (ForbiddenException): grant "
-                "execute-api:ManageConnections on this API and stage to the function's role"
+                "execute-api:ManageConnections on this API and stage to the function's role, "
+                "as @uses(sends=True) on the function does"
             ),
         ),
         (
             errors.NobodyReachedError(40, "https://a1.example.com/v1", "'t' (from TABLE)"),
             (
                 "40 connections are said to be gone and none was reached, so none is deleted or "
-                "reported as gone: check that the endpoint https://a1.example.com/v1 is this "
-                "API's, that its stage 'v1' is the one that clients connect to, and that table "
-                "'t' (from TABLE) is this stage's. If all three are right, all clients have "
-                "left, and the rows expire"
+                "reported as gone: check that the endpoint https://a1.example.com/v1 belongs "
+                "to this API, that its stage 'v1' is the one that clients connect to, and that "
+                "table 't' (from TABLE) belongs to this stage. If all three are right, all clients "
+                "have left, and the rows expire"
             ),
         ),
         (errors.SettingError("A", "b", "set it to c"), "A is 'b': set it to c"),

@@ -2,8 +2,8 @@
 
 import datetime as dt
 import json
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, NotRequired, TypedDict
+from dataclasses import InitVar, dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, NotRequired, Required, TypedDict
 
 import pytest
 from pydantic import BaseModel, Field
@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 from decanter.runtime.errors import DeclarationError, InvalidPayload, NotAnObject
 from decanter.runtime.payload import payload_reader
 from decanter.runtime.routing.request import Request
+from tests.support.counting import calls_of
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -183,6 +184,153 @@ class Keyed:
     by_number: dict[int, str]
 
 
+@dataclass
+class Circle:
+    radius: float
+    kind: Literal["circle"] = "circle"
+    inside: "Shape | None" = None
+
+
+class Box(TypedDict):
+    kind: Literal["box", "square"]
+    inside: "Shape | list[Shape]"
+
+
+Shape = Circle | Box
+
+
+@dataclass
+class Drawing:
+    shape: Shape | str
+
+
+@dataclass
+class Alike:
+    one: Circle | Point
+
+
+@dataclass
+class Twice:
+    one: list[Point] | list[str]
+
+
+@dataclass
+class Either:
+    one: Order | Point
+
+
+@dataclass
+class Anything:
+    one: dict[str, int] | Point
+
+
+@dataclass
+class Scaled:
+    text: str
+    factor: InitVar[float]
+
+
+@dataclass(init=False)
+class Own:
+    text: str
+
+    def __init__(self, words: list[str]) -> None:
+        self.text = " ".join(words)
+
+
+class Partly(TypedDict, total=False):
+    note: str
+    name: Required[str]
+
+
+class Wholly(Partly):
+    width: int
+    height: NotRequired[int]
+
+
+def drawing(request: Request, payload: Drawing) -> None: ...
+
+
+def wholly(request: Request, payload: Wholly) -> None: ...
+
+
+def alike(request: Request, payload: Alike) -> None: ...
+
+
+def twice(request: Request, payload: Twice) -> None: ...
+
+
+def either(request: Request, payload: Either) -> None: ...
+
+
+def anything(request: Request, payload: Anything) -> None: ...
+
+
+def scaled(request: Request, payload: Scaled) -> None: ...
+
+
+def own(request: Request, payload: Own) -> None: ...
+
+
+def test_a_member_selects_the_structure_of_a_union() -> None:
+    circle = '{"kind": "circle", "radius": 1}'
+    assert read(drawing, f'{{"shape": {circle}}}') == Drawing(Circle(1.0))
+    box = f'{{"kind": "square", "inside": [{circle}, {circle}]}}'
+    assert read(drawing, f'{{"shape": {box}}}') == Drawing(
+        {"kind": "square", "inside": [Circle(1.0), Circle(1.0)]}
+    )
+    assert read(drawing, '{"shape": "none"}') == Drawing("none")
+
+
+@pytest.mark.parametrize(
+    ("shape", "error"),
+    [
+        ('{"radius": 1}', "'shape.kind' is missing"),
+        ('{"kind": "star"}', "'shape.kind' must be 'circle' or 'box' or 'square'"),
+        ('{"kind": []}', "'shape.kind' must be 'circle' or 'box' or 'square'"),
+        ('{"kind": "circle"}', "'shape.radius' is missing"),
+        (
+            '{"kind": "box", "inside": {"kind": "circle", "radius": "x"}}',
+            "'shape.inside.radius' must be a number",
+        ),
+        ("3", "'shape' must be an object or a string"),
+    ],
+)
+def test_an_error_in_a_union_names_the_path(shape: str, error: str) -> None:
+    with pytest.raises(InvalidPayload) as caught:
+        read(drawing, f'{{"shape": {shape}}}')
+    assert str(caught.value) == error
+
+
+@pytest.mark.parametrize("end", ["1", '{"kind": "circle", "radius": "x"}'])
+def test_a_type_that_contains_itself_is_read_in_linear_time(end: str) -> None:
+    def refused(depth: int) -> None:
+        start = '{"kind": "box", "inside": '
+        with pytest.raises(InvalidPayload):
+            read(drawing, f'{{"shape": {start * depth}{end}{"}" * depth}}}')
+
+    few, more, many = (calls_of(refused, depth) for depth in (10, 20, 40))
+    assert many - more < 2.5 * (more - few)
+
+
+@pytest.mark.parametrize(
+    ("message", "missing"),
+    [
+        ('{"name": "a", "width": 1}', None),
+        ('{"width": 1}', "name"),
+        ('{"name": "a", "height": 1}', "width"),
+    ],
+)
+def test_a_typed_dict_requires_its_own_and_its_bases_keys(
+    message: str, missing: str | None
+) -> None:
+    if missing is None:
+        assert read(wholly, message) == {"name": "a", "width": 1}
+    else:
+        with pytest.raises(InvalidPayload, match=f"'{missing}' is missing"):
+            read(wholly, message)
+
+
 def dated(request: Request, payload: Dated) -> None: ...
 
 
@@ -216,6 +364,12 @@ def nothing() -> None: ...
         (dated, "payload.when is date, which cannot be validated: use str, int"),
         (nested, "payload.dated[][].when is date, which cannot be validated"),
         (keyed, "payload.by_number is dict[int, str], which cannot be validated"),
+        (alike, "payload.one is a union of Circle and Point, which nothing distinguishes: give"),
+        (either, "or put models into one model"),
+        (twice, "payload.one is a union of types that look alike in JSON: declare one list"),
+        (anything, "payload.one is a union of types that look alike in JSON"),
+        (scaled, "Scaled is not made from its fields alone: remove its InitVar"),
+        (own, "Own is not made from its fields alone"),
         (hidden, "an annotation cannot be read: name 'Decimal' is not defined"),
         *((each, "annotate 'payload' with the type of its payload: a dataclass")
           for each in (unnamed, number, listed)),

@@ -92,7 +92,7 @@ MODEL = {"name": "texttt", "amount": 11, "colour": "red", "point": {"x": 1, "y":
 def test_an_example_is_one_that_the_route_accepts(
     function: Callable[..., None], expected: object
 ) -> None:
-    """None where the type has a rule that no example is made for."""
+    """It is None if the type has a rule for which no example is made."""
     read = payload_reader(function)
     assert read is not None
     assert payload_example(function, read) == expected

@@ -1,6 +1,5 @@
 """Cases that the tables of test_payload do not cover."""
 
-from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -17,12 +16,6 @@ def test_a_literal_compares_the_type_too(value: Any, is_one: bool) -> None:
     else:
         with pytest.raises(InvalidPayload, match="must be 1 or 'a' or None"):
             read(value)
-
-
-def test_an_integer_of_thousands_of_digits_is_refused() -> None:
-    """The JSON reader makes it a Decimal."""
-    with pytest.raises(InvalidPayload, match="must be a whole number"):
-        readers.SIMPLE[int](Decimal("9" * 5000))
 
 
 def test_any_accepts_every_value() -> None:

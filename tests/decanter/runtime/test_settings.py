@@ -83,6 +83,5 @@ def test_a_missing_table_variable_names_the_command_to_run() -> None:
         table_name({}, "CONNECTIONS_TABLE")
     assert str(caught.value) == (
         "CONNECTIONS_TABLE is not set: name the table in .chalice/config.json "
-        "(environment_variables); the connection table is made by `decanter table create --stage "
-        "dev`, others by .chalice/overrides.json"
+        "(environment_variables); `decanter table create --stage dev` makes the declared tables"
     )

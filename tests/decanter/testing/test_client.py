@@ -85,6 +85,22 @@ def test_boto3_describes_and_closes_a_connection_from_the_test(client: WebSocket
         management.post_to_connection(ConnectionId=alice.connection_id, Data=b"late")
 
 
+def test_a_vanished_connection_is_gone_without_a_disconnect_event(
+    client: WebSocketClient, tmp_path: Path
+) -> None:
+    alice, bob = client.connect(), client.connect()
+    alice.vanish()
+    bob.send("still here")
+    assert bob.receive() == "echo still here"
+    management = boto3.client("apigatewaymanagementapi")
+    with pytest.raises(management.exceptions.GoneException):
+        management.post_to_connection(ConnectionId=alice.connection_id, Data=b"late")
+    with pytest.raises(ConnectionClosed, match="is closed: 1006"):
+        alice.send("late")
+    client.run_pending()
+    assert not (tmp_path / f"DISCONNECT-{alice.connection_id}.json").exists()
+
+
 @pytest.mark.parametrize(
     ("query", "status"),
     [
@@ -292,10 +308,10 @@ def test_an_app_in_a_test_starts_with_empty_tables_each_time() -> None:
     for _ in range(2):
         with WebSocketClient(app_in_a_test()) as client:
             dynamodb = boto3.client("dynamodb")
-            assert os.environ["CONNECTIONS_TABLE"] == "inline-ConnectionsTable"
-            assert dynamodb.scan(TableName="inline-ConnectionsTable")["Count"] == 0
+            assert os.environ["CONNECTIONS_TABLE"] == "inline-dev-ConnectionsTable"
+            assert dynamodb.scan(TableName="inline-dev-ConnectionsTable")["Count"] == 0
             client.connect().send("write")
-            assert dynamodb.scan(TableName="inline-ConnectionsTable")["Count"] == 1
+            assert dynamodb.scan(TableName="inline-dev-ConnectionsTable")["Count"] == 1
 
 
 def test_the_folder_of_another_project_can_be_named(tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """The tests' DynamoDB with botocore, with and without a socket."""
 
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -141,7 +140,7 @@ class Games(Model):
 def test_the_error_for_an_undeclared_table_has_its_name_and_the_remedy(
     client: Any, call: Any
 ) -> None:
-    """With the low-level client, the resource and PynamoDB, without keys or an endpoint."""
+    """The calls are those of the low-level client, the resource and PynamoDB, without keys."""
     with redirected("127.0.0.1:9", None), environment(local("http://127.0.0.1:9", None)):
         with pytest.raises((ClientError, PynamoDBException)) as caught:
             call()
@@ -193,7 +192,7 @@ def test_an_app_without_tables_can_call_another_local_dynamodb() -> None:
 
 
 def test_with_an_unexpected_moto_its_server_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "decanter.testing.handler", None)
+    monkeypatch.delattr("moto.dynamodb.models.DynamoDBBackend")
     client = Client(application.__wrapped__())
     headers = {"X-Amz-Target": "DynamoDB_20120810.DescribeLimits"}
     answer = client.post("/", headers=[*headers.items()], data=b"{}")

@@ -61,3 +61,12 @@ def test_every_name_of_the_package_can_be_imported() -> None:
     assert all(getattr(decanter.testing, name) for name in decanter.testing.__all__)
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = decanter.testing.nothing
+
+
+def test_a_wrong_mode_of_roles_names_the_setting(tmp_path: Path) -> None:
+    for path in ("app.py", ".chalice/config.json"):
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_text((PROJECTS / "bare" / path).read_text())
+    (tmp_path / "test_bare.py").write_text(TESTS.format(fixture="", answer="bare got x"))
+    output = run_pytest(tmp_path, "--rootdir", ".", "-o", "decanter_iam=on").stdout
+    assert "iam is one of enforce, warn, off, not 'on' (pytest's setting decanter_iam)" in output

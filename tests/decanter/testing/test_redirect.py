@@ -64,7 +64,7 @@ def test_mocks_and_stubs_answer_first() -> None:
 
 
 def test_an_apps_tables_are_separate_from_those_of_a_mock() -> None:
-    """Within `mock_aws`, for a client that was made with AWS's endpoint."""
+    """The calls are made within `mock_aws`, by a client that was made with AWS's endpoint."""
     with mock_aws():
         client = boto3.client("dynamodb")
         client.create_table(**TABLE)

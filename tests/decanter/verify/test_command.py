@@ -4,22 +4,20 @@ import json
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
-from http import HTTPStatus
 
 import pytest
-from websockets.http11 import Request, Response
-from websockets.sync.server import ServerConnection, serve
+from websockets.http11 import Request
 
 from decanter.cli import main
 from decanter.verify import gateway, management, service
-from decanter.verify.command import look
-from decanter.verify.endpoint import Endpoint
-from decanter.verify.report import Report, as_json, as_markdown
+from decanter.verify.command import NO_CLIENT, OTHER_APP
+from decanter.verify.endpoint import MARKER, Endpoint
+from decanter.verify.report import Report, as_json, as_markdown, look
 from decanter.verify.rules import ALL, Rule, gaps
 from tests.support.gateways import ROOT, SECONDS
 from tests.support.gateways import gateway as running_gateway
+from tests.support.websocket_servers import websocket_server
 
 Captured = pytest.CaptureFixture[str]
 
@@ -31,21 +29,10 @@ def verify(*arguments: str) -> int:
 @pytest.fixture(name="echo", scope="module")
 def _echo() -> Iterator[str]:
     """An echo server, made with the `websockets` library."""
-
-    def handler(connection: ServerConnection) -> None:
-        for message in connection:
-            connection.send(message)
-
-    def refuse(connection: ServerConnection, request: Request) -> Response | None:
-        refused = request.path == "/refused?token=secret"
-        return connection.respond(HTTPStatus.UNAUTHORIZED, "") if refused else None
-
-    with serve(handler, "127.0.0.1", 0, process_request=refuse) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"ws://127.0.0.1:{server.socket.getsockname()[1]}/v1"
-        server.shutdown()
-        thread.join()
+    with websocket_server(
+        accept=lambda request: 401 if request.path == "/refused?token=secret" else 101
+    ) as url:
+        yield url
 
 
 def test_every_rule_holds_for_the_local_gateway_with_this_app(capsys: Captured) -> None:
@@ -54,41 +41,41 @@ def test_every_rule_holds_for_the_local_gateway_with_this_app(capsys: Captured) 
         status = verify(*arguments, "--format", "json")
     report = json.loads(capsys.readouterr().out)
     assert [rule for rule in report["rules"] if not rule["holds"]] == []
-    assert (status, report["holds"]) == (0, True)
-    assert len(report["rules"]) == len([*service.RULES, *gateway.RULES, *management.RULES])
+    assert (status, report["holds"], report["left_out"]) == (0, True, [])
+    titles = {rule["title"] for rule in report["rules"]}
+    every = (*service.RULES, *gateway.STAGES, *gateway.RULES, *management.RULES)
+    assert titles >= {rule.title for rule in every}
+    assert {"a client connects", "route sendmessage"} <= titles
 
 
 def test_an_echo_server_fails_only_the_expected_rules(echo: str, capsys: Captured) -> None:
     """Rules that need a broadcast are left out. The gateway's own rules are still checked."""
     assert main(["verify", "--timeout", "0.3", "--url", echo, "--format", "json"]) == 1
     report = json.loads(capsys.readouterr().out)
-    seen = {rule["title"]: rule["seen"] for rule in report["rules"] if not rule["holds"]}
-    assert seen["a broadcast reaches 3 clients byte for byte"] == "no broadcast"
+    seen = {rule["title"]: rule["seen"] for rule in report["rules"] if rule["failed"]}
     assert seen["an unknown stage"] == "HTTP 101"
     assert seen["a binary frame"] == "still open after 0.3 s"
     assert seen["a frame above 32 KB"] == "still open after 0.3 s"
-    assert seen["compression"].startswith("extensions permessage-deflate")
+    doubtful = [it for it in report["rules"] if not (it["holds"] or it["failed"])]
+    compression = {it["title"]: it["seen"] for it in doubtful}["compression"]
+    assert compression.startswith("extensions permessage-deflate")
     kept = {rule["title"] for rule in report["rules"] if rule["holds"]}
     assert {"a ping", "invalid UTF-8", "a reserved bit", "a plain GET"} <= kept
     omitted = {rule["title"]: rule["reason"] for rule in report["left_out"]}
-    assert omitted["an unknown route"] == omitted["128 KB in 4 frames"] == "no broadcast came"
-    assert len(report["rules"]) + len(omitted) == len([*service.RULES, *gateway.RULES])
+    assert omitted["an unknown route"] == omitted["128 KB in 4 frames"] == OTHER_APP
 
 
 def test_each_rule_is_printed_during_its_check(echo: str, capsys: Captured) -> None:
     """With another format, the lines are on standard error, so the report can go into a file."""
-    assert main(["verify", "--timeout", "0.5", "--url", echo]) == 1
+    assert main(["verify", "--timeout", "0.2", "--url", echo]) == 1
     text = capsys.readouterr()
-    main(["verify", "--timeout", "0.5", "--url", echo, "--format", "json"])
+    main(["verify", "--timeout", "0.2", "--url", echo, "--format", "json"])
     lines_on_stderr = capsys.readouterr().err.splitlines()
     lines = text.out.splitlines()
     assert text.err == ""
-    assert lines[1].endswith("saw no broadcast")
-    assert lines[2].startswith(
-        "      no broadcast came, so the 12 rules that need one are left out: "
-    )
+    assert lines[2].endswith("a client connects: HTTP 101")
     assert lines[1:20] == lines_on_stderr[1:20]
-    assert lines[-1].endswith("hold, 12 left out (no broadcast came)")
+    assert lines[-1].endswith(f"3 in doubt, 13 left out ({OTHER_APP})")
 
 
 def quiet(line: str) -> None:
@@ -138,7 +125,7 @@ def test_the_report_can_be_markdown(echo: str, capsys: Captured) -> None:
 
 
 def on(path: str, scheme: str = "ws") -> Callable[[str], str]:
-    """Return a function from a URL to the same with another path and scheme."""
+    """Return a function that changes the path and the scheme of a URL."""
     return lambda url: url.replace("ws", scheme, 1).replace("/v1", path)
 
 
@@ -170,6 +157,10 @@ def test_a_server_that_refuses_the_client_is_one_line(
             "cannot connect to ws://127.0.0.1:1/v1: Connection refu",
         ),
         (["--url", "http://x/v1"], "'http://x/v1' is not a WebSocket URL"),
+        ([], "give one URL, not 0: decanter verify ws://"),
+        (["ws://x/v1", "--url", "ws://x/v1"], "give one URL, not 2: decanter verify ws://"),
+        (["ws://x/v1", "--header", "x"], "--header 'x' is not of the form"),
+        (["ws://x/v1", "--subprotocol", "a b"], "--subprotocol 'a b' is not a name"),
         (["--url", "ws://x/v1", "--management-endpoint", "x"], "--management-endpoint 'x': write"),
         (["--url", "ws://x/v1", "--timeout", "0"], "--timeout must be above 0, not 0"),
     ],
@@ -181,9 +172,47 @@ def test_a_mistake_is_one_line(arguments: list[str], line: str, capsys: Captured
     assert error.count("\n") == 1
 
 
+def test_an_app_that_fails_at_connect_is_an_error(capsys: Captured) -> None:
+    """It is not the user's mistake, so the status is 1; nothing else can be checked."""
+    with websocket_server(accept=lambda _: 502) as url:
+        assert verify(url) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[2] == "FAIL  7          a client connects: expected HTTP 101, saw HTTP 502"
+    assert lines[-1].endswith(f"left out ({NO_CLIENT})")
+
+
+@pytest.mark.parametrize("place", ["authorization", "sec-websocket-protocol", "token="])
+def test_a_token_is_given_where_the_app_takes_it_and_never_printed(
+    place: str, capsys: Captured
+) -> None:
+    def accept(request: Request) -> int:
+        said = {name.lower(): value for name, value in request.headers.raw_items()}
+        wanted = {"authorization": "Bearer s3cret", "sec-websocket-protocol": f"{MARKER}, s3cret"}
+        given = said.get(place) == wanted.get(place, "") or place in request.path
+        return 101 if given else 401
+
+    with websocket_server(accept=accept) as url:
+        main(["verify", url, "--timeout", "0.1", "--token", "s3cret"])
+    captured = capsys.readouterr()
+    word = {"authorization": "header", "token=": "query"}.get(place, "subprotocol")
+    assert f"      token: accepted in the {word}" in captured.out
+    assert "a client without the token: refused: HTTP 401" in captured.out
+    assert "s3cret" not in captured.out + captured.err
+
+
+def test_a_refused_token_is_one_line_with_the_places(capsys: Captured) -> None:
+    with websocket_server(accept=lambda _: 401) as url:
+        assert verify(url, "--token", "not a subprotocol") == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "tried in the header Authorization, the query parameter token. For another" in error
+    assert "not a subprotocol" not in error
+
+
 @pytest.mark.parametrize("with_management", [False, True])
 def test_each_rule_is_checked_or_listed_as_a_gap(with_management: bool) -> None:
-    rules = [*service.RULES, *gateway.RULES, *(management.RULES if with_management else ())]
+    own = [gateway.HANDSHAKE, *gateway.STAGES, *service.RULES, *gateway.RULES]
+    rules = [*own, *(management.RULES if with_management else ())]
     checked = {number for rule in rules for number in rule.numbers}
     left = [number for gap in gaps(rules) for number in gap.numbers]
     assert checked.isdisjoint(left)

@@ -152,7 +152,9 @@ ORDERS = {
 
 @app.on_ws_disconnect()
 def depart(event):
-    """Write the event, check if the connection is still known, then raise: it has no effect."""
+    """Write the event, check if the connection is still known, then raise an exception, which has
+    no effect.
+    """
     try:
         app.websocket_api.info(event.connection_id)
     except WebsocketDisconnectedError:

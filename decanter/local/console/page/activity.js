@@ -192,5 +192,5 @@ export class Activity {
 // The severity: bad for a failure, odd for a status other than 2xx, else good.
 function level({ kind, error, outcome }) {
   if (error) return "bad";
-  return kind === "ran" && !/^2\d\d$/.test(outcome) ? "odd" : "good";
+  return kind === "ran" && !/^(2\d\d|returned)$/.test(outcome) ? "odd" : "good";
 }

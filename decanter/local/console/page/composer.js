@@ -28,7 +28,7 @@ export class Composer {
     this.message.addEventListener("keydown", (event) => this.key(event));
   }
 
-  // Takes the gateway's description, also after each restart of the gateway.
+  // Takes the gateway's description, at first and after each restart of the gateway.
   serve({ app_name, routes, selection_expression }) {
     this.routes = Object.keys(routes).filter((key) => !LIFECYCLE.includes(key));
     this.examples = Object.fromEntries(this.routes.map((key) => [key, routes[key].example]));

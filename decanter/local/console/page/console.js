@@ -6,6 +6,7 @@ import { Connection } from "./connection.js";
 import { find, pause } from "./dom.js";
 import { Gateway } from "./gateway.js";
 import { Handshakes } from "./identity.js";
+import { Invoker } from "./invoker.js";
 import { Roster } from "./roster.js";
 
 const MOST_CONNECTIONS = 12;
@@ -20,6 +21,7 @@ class Console {
     this.gateway = new Gateway(this);
     this.composer = new Composer(find("#composer"), this.gateway);
     this.activity = new Activity(find("#activity"), this.gateway);
+    this.invoker = new Invoker(find("#functions"), this.gateway);
     this.roster = new Roster(find("#roster"), this.gateway, (id) => this.nameOf(id));
     find("#add").addEventListener("click", () => this.addAndFocus());
     find("#try").addEventListener("click", () => this.gateway.tryNow());
@@ -94,6 +96,7 @@ class Console {
     find("#live").textContent = "live";
     this.composer.serve(info);
     this.roster.refresh();
+    this.invoker.refresh();
     const { websocketUrl } = this.gateway;
     for (const { url } of this.connections) url.value ||= websocketUrl;
     const due = ({ state, url }) => state === "waiting" || (isFirst && url.value === websocketUrl);
@@ -114,6 +117,7 @@ class Console {
   entry(entry) {
     if (entry.kind === "connect") this.handshakes.saw(entry);
     if (CHANGES_ROSTER.includes(entry.kind)) this.roster.refresh();
+    if (entry.kind === "reload") this.invoker.refresh();
     this.activity.add(entry);
   }
 }

@@ -67,6 +67,16 @@ export class Gateway {
     return getJson(`_gateway/invocations/${encodeURIComponent(request)}`);
   }
 
+  async functions() {
+    return (await getJson("_gateway/functions")).functions;
+  }
+
+  // Runs a function with an event, and returns its result, its error or the gateway's message.
+  async run(name, body) {
+    const path = `_gateway/functions/${encodeURIComponent(name)}`;
+    return (await fetch(path, { method: "POST", headers: HEADERS, body })).json();
+  }
+
   async close(id) {
     const path = `_gateway/connections/${encodeURIComponent(id)}`;
     await fetch(path, { method: "DELETE", headers: HEADERS });

@@ -22,7 +22,8 @@ Address = tuple[int, int, int, str, Any]
 class Connection:
     """Sends a request, receives its answer, then accepts the next request.
 
-    A request may be passed before the connection is open. It is sent as soon as it is open.
+    A request may be passed before the connection is open. It is sent as soon as the connection is
+    open.
 
     Args:
         address: the address to connect to.
@@ -78,6 +79,11 @@ class Connection:
         """True if no byte of an answer has arrived since the request."""
         return not self._received
 
+    @property
+    def sent(self) -> bool:
+        """True if the whole request was written, so the peer may have read it."""
+        return self.open and not self._unsent
+
     def start(self, request: bytes) -> None:
         """Send a request.
 
@@ -110,6 +116,8 @@ class Connection:
             except ssl.SSLWantWriteError:
                 self.wants |= EVENT_WRITE
                 return None
+            if not data and not self._received:
+                raise ConnectionResetError("closed without an answer")
             self._received += data
             answer = read_answer(self._received, ended=not data)
             if answer is not None:

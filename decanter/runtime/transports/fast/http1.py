@@ -23,7 +23,7 @@ _PLAIN = re.compile(
     rb"HTTP/1\.1 200 [^\r]*+\r\n" + _USUAL + rb"[Cc]ontent-[Ll]ength: 0\r\n" + _USUAL + rb"\r\n"
 )
 """Matches nearly every answer: success, no body, keep the connection. It runs for every post, so it
-is one expression. Any field that starts like one that matters is left to the full parser.
+is one expression. The full parser reads each field that starts like an important one.
 """
 
 

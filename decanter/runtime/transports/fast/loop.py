@@ -1,11 +1,7 @@
-"""The loop that sends one message to many recipients, over non-blocking connections.
+"""The loop that sends one message to many recipients, over non-blocking connections."""
 
-`Post` is one recipient's request with all its attempts; `Backlog` holds the waiting ones.
-"""
-
-import heapq
 from collections.abc import Callable, Iterator
-from itertools import chain, count
+from itertools import chain
 from math import inf
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -14,7 +10,6 @@ from decanter.runtime.clock import Backoff, Clock
 from decanter.runtime.recipients import Recipient
 from decanter.runtime.transports.base import (
     DONE,
-    RETRIES,
     UNANSWERED,
     Delivery,
     Method,
@@ -22,120 +17,15 @@ from decanter.runtime.transports.base import (
     Reach,
     Result,
     broken_off,
+    patient,
 )
+from decanter.runtime.transports.fast.backlog import Backlog, Post
 from decanter.runtime.transports.fast.connection import Connection
+from decanter.runtime.transports.fast.handover import may_be_ours
 from decanter.runtime.transports.fast.http1 import PLAIN, BadAnswerError
 from decanter.runtime.transports.fast.pool import Pool
 from decanter.runtime.transports.fast.sigv4 import SignedRequests
 from decanter.runtime.transports.fast.throttle import TokenBucket
-
-_OK = Result.OK  # a global is found faster than an enumeration's member
-
-
-class Post:
-    """A request to one recipient.
-
-    Args:
-        recipient: the connection.
-
-    Attributes:
-        outcome: the last attempt's outcome.
-        attempts: the number of attempts that have ended.
-        throttled: True if any attempt was answered 429.
-        repeated: the number of retries after an attempt without an answer.
-        sent_at: when the last attempt started, monotonic seconds.
-        replayed: True if it was sent again because a kept connection was dead.
-        signed_again: True if it was sent again because its signature was refused.
-    """
-
-    outcome = UNANSWERED
-    attempts = 0
-    throttled = False
-    repeated = 0
-    sent_at = 0.0
-    replayed = False
-    signed_again = False
-
-    def __init__(self, recipient: Recipient) -> None:
-        self.recipient = recipient
-
-    def end_attempt(self, outcome: Outcome) -> bool:
-        """Note an attempt's outcome; return True if another attempt is due."""
-        self.outcome = outcome
-        self.attempts += 1
-        if outcome.result is _OK:
-            return False
-        self.throttled |= outcome.throttled
-        if not outcome.retryable or self.attempts > RETRIES:
-            return False
-        self.repeated += outcome.status is None
-        return True
-
-    def delivery(self) -> Delivery:
-        """Return the delivery with the outcome so far."""
-        outcome = self.outcome
-        if self.attempts > 1:
-            outcome = outcome._replace(
-                attempts=self.attempts,
-                throttled=self.throttled,
-                repeated=self.repeated,
-            )
-        return Delivery(self.recipient, outcome)
-
-
-class Backlog:
-    """Posts to retry, now or later, and recipients without an attempt.
-
-    Args:
-        recipients: each is taken when its post can start.
-    """
-
-    def __init__(self, recipients: Iterator[Recipient]) -> None:
-        self._recipients = recipients
-        self._taken_all = False
-        self._at_once: list[Post] = []
-        self._later: list[tuple[float, int, Post]] = []
-        self._tickets = count()
-
-    @property
-    def empty(self) -> bool:
-        """True if nothing is left. This is known only after `first` has found no recipient."""
-        return self._taken_all and not (self._at_once or self._later)
-
-    @property
-    def due(self) -> float:
-        """When the next retry is due, monotonic seconds; infinity if there is none."""
-        return self._later[0][0] if self._later else inf
-
-    def first(self, now: float) -> Post | None:
-        """Return the next recipient's post, or a retry that comes before it."""
-        if self._at_once or (self._later and self._later[0][0] <= now):
-            return None
-        for recipient in self._recipients:
-            return Post(recipient)
-        self._taken_all = True
-        return None
-
-    def again(self, now: float) -> Post | None:
-        """Return a post that has to be retried now."""
-        if self._at_once:
-            return self._at_once.pop()
-        if self.due <= now:
-            return heapq.heappop(self._later)[2]
-        return None
-
-    def at_once(self, post: Post) -> None:
-        """Retry a post as soon as possible."""
-        self._at_once.append(post)
-
-    def later(self, post: Post, due: float) -> None:
-        """Retry a post at a given time, monotonic seconds."""
-        heapq.heappush(self._later, (due, next(self._tickets), post))
-
-    def unsent(self) -> Iterator[Post]:
-        """Return the posts that still wait for a retry."""
-        return chain(self._at_once, (post for _, _, post in self._later))
-
 
 SIGNED_FOR_SECONDS = 60.0
 TICKS_PER_TIMEOUT = 10
@@ -162,6 +52,10 @@ class Fanout:
         sign: returns signed requests.
         method: the requests' method.
         reach: reads the answers.
+
+    Attributes:
+        doubted: posts that may have failed because of this transport itself; after the first one,
+            no further recipient is taken. None: they are yielded like the others.
     """
 
     def __init__(
@@ -187,9 +81,10 @@ class Fanout:
         self._flying: dict[Connection, Post] = {}
         self._landed: list[Delivery] = []
         self._spare = True
+        self.doubted: list[Post] | None = None
 
     def run(
-        self, recipients: Iterator[Recipient], retry_until: float, until: float
+        self, recipients: Iterator[Recipient | None], retry_until: float, until: float
     ) -> Iterator[Delivery]:
         """Post to the recipients, yielding each delivery when it is known.
 
@@ -203,7 +98,7 @@ class Fanout:
         try:
             self._requests = self._sign()
         except NO_CREDENTIALS as error:
-            yield from self._refuse_all(recipients, error, until)
+            yield from self._refuse_all(patient(recipients, self._clock), error, until)
             return
         self._signed_at = self._checked_at = self._clock.monotonic()
         self._pool.wake()
@@ -242,7 +137,7 @@ class Fanout:
                 return self._bucket.ready_at(now)
             post = self._backlog.again(now) or self._backlog.first(now)
             if post is None:
-                return self._backlog.due
+                return self._backlog.ready_at(now)
             self._bucket.tokens -= 1
             self._send(post)
         return inf
@@ -279,8 +174,8 @@ class Fanout:
         if answer is None:
             self._pool.watch(connection)
             return
-        if (
-            answer is self._plain and not post.attempts
+        if answer is self._plain and not (
+            post.attempts or post.replayed
         ):  # the usual case: success, with nothing to log
             self._reach.reached = True
             self._bucket.learn(post.sent_at, now)
@@ -313,13 +208,19 @@ class Fanout:
 
     def _lose(self, connection: Connection, error: Exception) -> None:
         """Handle a dead connection; a kept one may have died before its request was sent."""
-        post = self._flying.pop(connection)
-        self._pool.drop(connection)
+        post = self._take_back(connection)
         if connection.answers and connection.silent and not post.replayed:
             post.replayed = True
             self._backlog.at_once(post)
         else:
             self._settle(post, broken_off(error))
+
+    def _take_back(self, connection: Connection) -> Post:
+        """Drop a connection whose request has no answer. Return the post."""
+        post = self._flying.pop(connection)
+        self._pool.drop(connection)
+        post.arrived = connection.sent
+        return post
 
     def _answer(self, post: Post, outcome: Outcome, now: float) -> None:
         self._bucket.learn(post.sent_at, now, throttled=outcome.throttled)
@@ -337,7 +238,11 @@ class Fanout:
             if due < self._retry_until:
                 self._backlog.later(post, due)
                 return
-        self._landed.append(post.delivery())
+        if self.doubted is not None and may_be_ours(post.outcome):
+            self.doubted.append(post)
+            self._backlog.take_no_more()
+        else:
+            self._landed.append(post.delivery())
 
     def _keep_watch(self, now: float) -> None:
         """Give up attempts that took too long; sign again before signatures are too old."""
@@ -345,8 +250,8 @@ class Fanout:
             self._checked_at = now
             too_old = now - self._timeout
             for connection in [c for c, post in self._flying.items() if post.sent_at <= too_old]:
-                self._pool.drop(connection)
-                self._settle(self._flying.pop(connection), broken_off(TimeoutError()))
+                late = TimeoutError() if connection.silent else BadAnswerError()
+                self._settle(self._take_back(connection), broken_off(late))
         if now - self._signed_at >= SIGNED_FOR_SECONDS:
             self._sign_again(now)
 

@@ -14,11 +14,8 @@ from botocore.exceptions import ClientError
 
 from decanter.errors import ServiceError
 from decanter.local.dynamodb.embedded import (
-    DUMMY_CREDENTIALS,
     EmbeddedDynamoDB,
     create_tables,
-    local_credentials,
-    local_region,
 )
 from decanter.project.tables import Table
 from tests.decanter.conftest import Database
@@ -44,8 +41,8 @@ with EmbeddedDynamoDB() as database:
 """
 
 
-def create(dynamodb: Database, *tables: Table, **variables: str) -> list[str]:
-    return create_tables(dynamodb.endpoint, tables, region="eu-west-1", environ=variables)
+def create(dynamodb: Database, *tables: Table) -> list[str]:
+    return create_tables(dynamodb.endpoint, tables)
 
 
 class TestTables:
@@ -80,7 +77,7 @@ class TestTables:
         error = caught.value.response["Error"]
         assert error["Code"] == "ResourceNotFoundException"
         assert "There is no table 'games' in the embedded DynamoDB: create it" in error["Message"]
-        assert f"at {dynamodb.endpoint}," in error["Message"]
+        assert f"--endpoint-url {dynamodb.endpoint}`," in error["Message"]
 
     def test_are_the_same_for_every_region_and_account(self, dynamodb: Database) -> None:
         create(dynamodb, TABLE)
@@ -104,13 +101,8 @@ class TestTables:
 def test_a_dynamodb_that_does_not_answer_is_a_one_line_error() -> None:
     with socket.create_server(("127.0.0.1", 0)) as unused:
         endpoint = f"http://127.0.0.1:{unused.getsockname()[1]}"
-    with pytest.raises(ServiceError, match=r"^cannot create table connections [^\n]+ Start a Dyn"):
-        create_tables(endpoint, [TABLE], region="us-east-1", environ={})
-
-
-def test_an_invalid_endpoint_is_a_one_line_error() -> None:
-    with pytest.raises(ServiceError, match="write --dynamodb-endpoint as http://HOST:PORT"):
-        create_tables("nonsense", [TABLE], region="us-east-1", environ={})
+    with pytest.raises(ServiceError, match=rf"^{endpoint} does not answer: [^\n]+$"):
+        create_tables(endpoint, [TABLE])
 
 
 def test_a_connection_is_kept_alive(started: Database) -> None:
@@ -197,25 +189,6 @@ class TestProcess:
             check=False,
         )
         assert (done.returncode, done.stderr, done.stdout.count("\n")) == (0, "", 1)
-
-
-class TestSurroundings:
-    @pytest.mark.parametrize(
-        ("environ", "region"),
-        [
-            ({}, "us-east-1"),
-            ({"AWS_DEFAULT_REGION": "eu-west-1"}, "eu-west-1"),
-            ({"AWS_REGION": "eu-north-1", "AWS_DEFAULT_REGION": "eu-west-1"}, "eu-north-1"),
-            ({"AWS_REGION": ""}, "us-east-1"),
-        ],
-    )
-    def test_the_users_region_has_precedence(self, environ: dict[str, str], region: str) -> None:
-        assert local_region(environ) == region
-
-    def test_the_users_credentials_have_precedence_if_complete(self) -> None:
-        own = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
-        assert local_credentials({**own, "AWS_PROFILE": "p"}) == own
-        assert local_credentials({"AWS_ACCESS_KEY_ID": "a"}) == DUMMY_CREDENTIALS
 
 
 def address(endpoint: str) -> tuple[str, int]:

@@ -3,7 +3,10 @@
 import json
 import socket
 import struct
+import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from http.client import HTTPConnection, HTTPResponse, RemoteDisconnected
 from threading import Thread
@@ -12,16 +15,20 @@ from typing import Any
 
 import pytest
 
-from decanter.local.dynamodb.server import MAX_BODY_BYTES, MOST_NOTES, Moto, Notes, Server
+from decanter.local.dynamodb.notes import MOST_NOTES, Notes
+from decanter.local.dynamodb.server import MAX_BODY_BYTES, Moto, Server
+from decanter.testing.dynamodb import respond
 
 # Closing then resets the connection, as the end of a process does with unread data.
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 TARGET = {"X-Amz-Target": "DynamoDB_20120810.PutItem"}
+ON_DEMAND = {"BillingMode": "PAY_PER_REQUEST"}
+ADD_ONE = {"UpdateExpression": "ADD n :one", "ExpressionAttributeValues": {":one": {"N": "1"}}}
 SENT_BYTES = MAX_BODY_BYTES + 4_000_000
 
 
 def echo(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-    """Answer with the call as the application received it, and with headers to be removed."""
+    """Answer with the received call, and with headers that the server must remove."""
     headers = [("Access-Control-Allow-Origin", "*"), ("Server", "x"), ("x-amzn-RequestId", "1")]
     start_response("200 OK", [("Content-Length", "0"), ("Content-Type", "a/b"), *headers])
     seen = {name: environ[f"HTTP_{name}"] for name in ("AUTHORIZATION", "X_AMZ_TARGET")}
@@ -238,7 +245,7 @@ def test_an_exception_of_the_application_is_a_500_with_the_cause(
         (echo, "x" * 9000, 400, "it supports only DynamoDB_20120810"),
     ],
 )
-def test_an_unsupported_operation_is_reported_at_once(
+def test_an_unsupported_operation_is_reported_immediately(
     application: Any, target: str, status: int, cause: str
 ) -> None:
     told: list[tuple[str, str]] = []
@@ -253,10 +260,46 @@ def test_an_unsupported_operation_is_reported_at_once(
 
 
 def test_the_number_of_notes_is_limited() -> None:
-    """Peers choose their keys."""
+    """Clients choose the keys of notes, so their number must not grow without a limit."""
     told: list[str] = []
     notes = Notes(lambda line, _: told.append(line))
     for number in range(2 * MOST_NOTES):
         notes.once(str(number), "line")
         notes.once(str(number), "line")
     assert len(told) == MOST_NOTES
+
+
+def test_calls_from_several_threads_are_atomic() -> None:
+    """Without the server, moto loses updates, and scans fail after a read during a deletion."""
+    key, answers = {"k": {"S": "1"}}, list[tuple[str, int]]()
+    attribute = {"AttributeName": "k", "AttributeType": "S"}
+    schema = {"AttributeName": "k", "KeyType": "HASH"}
+
+    def call(operation: str, **arguments: Any) -> bytes:
+        body = json.dumps({"TableName": "shared", **arguments}).encode()
+        status, _, answer = respond(f"DynamoDB_20120810.{operation}", body)
+        answers.append((operation, status))
+        return answer
+
+    def work() -> None:
+        for _ in range(40):
+            call("PutItem", Item=key, ConditionExpression="attribute_not_exists(k)")
+            call("GetItem", Key=key)
+            call("DeleteItem", Key=key, ConditionExpression="attribute_exists(k)")
+            call("UpdateItem", Key={"k": {"S": "2"}}, **ADD_ONE)
+            call("Scan")
+
+    call("CreateTable", AttributeDefinitions=[attribute], KeySchema=[schema], **ON_DEMAND)
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(4) as threads:
+            for each in [threads.submit(work) for _ in range(4)]:
+                each.result()
+    finally:
+        sys.setswitchinterval(interval)
+    counts = Counter(answers)
+    assert counts["Scan", 200] == 160
+    assert counts["PutItem", 200] == counts["DeleteItem", 200]
+    assert json.loads(call("GetItem", Key={"k": {"S": "2"}}))["Item"]["n"] == {"N": "160"}
+    call("DeleteTable")

@@ -14,6 +14,7 @@ import pytest
 from decanter.errors import ProjectError
 from decanter.local.functions.process import Worker, WorkerGoneError
 from tests.support.apps import replace
+from tests.support.marks import THOROUGH
 from tests.support.workers import (
     EVALUATES,
     Cast,
@@ -156,7 +157,9 @@ def test_a_function_is_spawned_if_its_variables_exceed_a_message(stage: Stage) -
     assert "spawned instead of forked" in stage.notes[0]
 
 
-@pytest.mark.parametrize("file", ["jmespath.py", "jmespath/__init__.py", "pynamodb.py"])
+@pytest.mark.parametrize(
+    "file", [pytest.param("jmespath.py", marks=THOROUGH), "jmespath/__init__.py", "pynamodb.py"]
+)
 def test_a_project_whose_module_hides_an_imported_one_is_spawned(stage: Stage, file: str) -> None:
     path = stage.project.folder / file
     path.parent.mkdir(exist_ok=True)
@@ -190,8 +193,8 @@ def test_other_folders_and_files_hide_no_module(stage: Stage) -> None:
         ("import socket\nkept = socket.socket()", "has opened a file or a socket"),
         ("import os\nos.environ['LEFT'] = 'behind'", "has set an environment variable"),
         ("import os\nkept = dict(os.environ)", "is read when the shared modules are imported"),
-        ("import os\nos._exit(7)", "does not start (exit status 7)"),
-        ("raise SystemExit", "does not start (exit status 0)"),
+        pytest.param("import os\nos._exit(7)", "does not start (exit status 7)", marks=THOROUGH),
+        pytest.param("raise SystemExit", "does not start (exit status 0)", marks=THOROUGH),
         ("raise OSError('no')", "does not start (exit status 1: OSError: no)"),
     ],
 )
@@ -342,7 +345,7 @@ def test_an_app_may_start_threads_and_processes_at_import(stage: Stage) -> None:
     stage.run(work)
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=THOROUGH)])
 def test_a_dead_fork_server_is_replaced_and_its_workers_continue(
     stage: Stage, number: signal.Signals
 ) -> None:

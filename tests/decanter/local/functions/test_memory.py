@@ -1,4 +1,4 @@
-"""The number of processes that fit, by the machine's values and by a container's."""
+"""The number of processes that fit, by the values of the machine and of a container."""
 
 import os
 from pathlib import Path

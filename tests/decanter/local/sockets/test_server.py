@@ -21,6 +21,7 @@ from decanter.local.console.control import Control
 from decanter.local.fault_injection import Faults
 from decanter.local.functions.functions import Functions
 from decanter.local.functions.pool import Scaling
+from decanter.local.invoker import Invoker
 from decanter.local.journal import Journal
 from decanter.local.schedules import Schedules
 from decanter.local.sockets.server import Server
@@ -91,6 +92,7 @@ async def serving(limits: Limits) -> AsyncIterator[Serving]:
             *(gateway, journal, Faults()),
             about=dict,
             schedules=Schedules(functions.scheduled, stack, journal),
+            invoker=Invoker(functions, stack, gateway.events, journal),
         )
         hosts = Hosts(["127.0.0.1"], port, ["a"])
         server = Server(gateway, functions, journal, control, Faults(), hosts)

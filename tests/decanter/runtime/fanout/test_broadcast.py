@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from decanter.runtime.errors import PostingRefusedError, StoreError
 from decanter.runtime.fanout.audience import Everyone
-from decanter.runtime.fanout.broadcast import LOGGED_IDS, Broadcast
+from decanter.runtime.fanout.broadcast import Broadcast
 from decanter.runtime.fanout.deadline import Deadline
 from decanter.runtime.fanout.report import Report
+from decanter.runtime.fanout.sample import LOGGED_IDS
 from decanter.runtime.recipients import Removed
 from decanter.runtime.transports import Outcome, Result, outcome_of
 from decanter.runtime.transports.base import Method
@@ -98,6 +99,14 @@ def test_a_young_row_that_stays_gone_is_pending_and_deleted_later() -> None:
     stage.clock.elapsed += 30
     assert counts(stage.run()) == {"sent": 1, "gone": 1}
     assert "opening" not in stage.connections.rows
+
+
+def test_retries_of_a_young_row_that_stays_gone_are_counted() -> None:
+    stage = Stage("a")
+    stage.connections.rows["opening"] = stage.young
+    stage.transport.answer("opening", GONE._replace(repeated=1), GONE._replace(repeated=2))
+    report = stage.run()
+    assert (counts(report), report.repeated) == ({"sent": 1, "pending": 1}, 3)
 
 
 def test_the_wait_for_young_rows_starts_at_their_answer() -> None:

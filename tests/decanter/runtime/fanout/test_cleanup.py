@@ -70,7 +70,7 @@ class HeldWorkers(Workers):
         return super().start(later)
 
 
-def test_only_a_few_batches_run_at_once_and_none_is_lost() -> None:
+def test_only_a_few_batches_run_together_and_none_is_lost() -> None:
     recipients, workers = people(MANY), HeldWorkers()
     connections = table(recipients)
     cleanup = Cleanup(connections, workers, REACHED)

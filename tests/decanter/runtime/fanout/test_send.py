@@ -3,7 +3,7 @@ import pytest
 from decanter.runtime.errors import PostingRefusedError
 from decanter.runtime.fanout.deadline import Deadline
 from decanter.runtime.fanout.report import Report
-from decanter.runtime.fanout.send import send
+from decanter.runtime.fanout.send import call_each
 from decanter.runtime.transports import outcome_of
 from tests.support.fakes import GONE, MALFORMED, FakeClock, FakeConnections, FakeTransport
 from tests.support.fixtures import LogLines
@@ -12,7 +12,7 @@ from tests.support.fixtures import LogLines
 def run(transport: FakeTransport, *connection_ids: str, seconds: float = 20) -> Report:
     clock = FakeClock()
     deadline = Deadline(clock.monotonic() + seconds, clock.monotonic() + seconds)
-    return send(transport, FakeConnections(), connection_ids, b"hi", deadline, clock)
+    return call_each("POST", transport, FakeConnections(), connection_ids, b"hi", deadline, clock)
 
 
 def test_each_connection_gets_it_and_gone_ones_are_named(log_lines: LogLines) -> None:

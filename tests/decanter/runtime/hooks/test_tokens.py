@@ -9,6 +9,8 @@ from typing import Any
 
 import jwt
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from jwt.algorithms import ECAlgorithm
 
 from decanter import Router
 from decanter.runtime.errors import ConfigurationError
@@ -271,6 +273,64 @@ def test_no_client_is_accepted_while_the_key_set_is_unreadable(
     check(hello(rs256()))
 
 
+def test_an_old_key_set_is_used_for_a_day_if_no_newer_one_can_be_read(log_lines: LogLines) -> None:
+    issuer, clock = Issuer(), FakeClock()
+    check = hook(RS256, fetch=issuer, clock=clock)
+    check(hello(rs256()))
+    issuer.answer = OSError("away")
+    for seconds in (601, 29, 86_400 - 631):
+        clock.elapsed += seconds
+        check(hello(rs256()))
+    assert issuer.fetched == 3  # not again after 29 s
+    clock.elapsed += 1
+    with pytest.raises(Refused, match="cannot be read"):
+        check(hello(rs256()))
+    assert {line["event"] for line in log_lines()} == {"key_set_unreadable"}
+    issuer.answer = JWKS
+    clock.elapsed += 2
+    check(hello(rs256()))
+
+
+def test_a_clock_that_was_set_back_makes_the_key_set_old() -> None:
+    issuer, clock = Issuer(), FakeClock()
+    check = hook(RS256, fetch=issuer, clock=clock)
+    check(hello(rs256()))
+    clock.started_ms -= 3_600_000
+    issuer.answer = OSError("away")
+    with pytest.raises(Refused, match="cannot be read"):
+        check(hello(rs256()))
+
+
+def test_an_elliptic_key_verifies_its_own_algorithm() -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    jwk = {**json.loads(ECAlgorithm.to_jwk(key.public_key())), "kid": "curve"}
+    check = hook(RS256, fetch=lambda url: {"keys": [jwk, *JWKS["keys"]]})
+    check(hello(jwt.encode(claims(), key, "ES256", headers={"kid": "curve"})))
+    check(hello(rs256()))
+    with pytest.raises(Refused, match="InvalidAlgorithm"):
+        check(hello(rs256(kid="curve")))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"use": "enc"},
+        {"alg": "RS512"},
+        {"key_ops": ["encrypt"]},
+        {"kty": "oct"},
+        {"kid": 2},
+        {"kid": None},
+        {"crv": "P-256"},
+    ],
+)
+def test_keys_that_cannot_verify_are_skipped(change: dict[str, Any]) -> None:
+    keys = {"keys": [{**JWKS["keys"][0], "kid": "two"} | change, "no key", *JWKS["keys"]]}
+    check = hook(RS256, fetch=lambda url: keys)
+    check(hello(rs256()))
+    with pytest.raises(Refused, match="unknown key"):
+        check(hello(rs256(kid="two")))
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -295,3 +355,18 @@ def test_without_pyjwt_the_error_names_the_package(monkeypatch: pytest.MonkeyPat
     monkeypatch.setitem(sys.modules, "jwt", None)
     with pytest.raises(ConfigurationError, match=r"write PyJWT\[crypto\] into requirements.txt"):
         hook(HS256)(hello("token"))
+
+
+def test_without_one_of_its_settings_no_client_is_accepted() -> None:
+    """Each group that it declares is needed."""
+    for group in WebTokens.settings:
+        others = {one: SECRET for one, *_ in WebTokens.settings if one not in group}
+        with pytest.raises(ConfigurationError, match=group[0]):
+            WebTokens(others)(hello("token"))
+
+
+def test_a_router_declares_the_settings_of_its_hook() -> None:
+    router = Router("$request.body.message", connections=FakeConnections())
+    router.authenticate(WebTokens({}))
+    declared = router.__decanter__()["settings"]["websocket_connect"]
+    assert declared == [list(group) for group in WebTokens.settings]

@@ -17,8 +17,9 @@ from decanter.runtime.errors import (
 )
 from decanter.runtime.routing.connection_event import Disconnection, Handshake, Hello, Refused
 from decanter.runtime.routing.request import Request
-from decanter.runtime.routing.router import Router, scheduled_sweep
+from decanter.runtime.routing.router import Router
 from decanter.runtime.routing.routes import GetResponse, Response, Routes
+from decanter.runtime.routing.scheduled_sweep import scheduled_sweep
 from decanter.runtime.settings import Settings
 from decanter.runtime.transports import Outcome, Transport, outcome_of
 from tests.support.events import CONNECTED_AT, connect_event, disconnect_event, message_event
@@ -124,10 +125,11 @@ def test_an_invalid_return_value_is_an_internal_error(service: Service, returned
     [
         *((body, "bad_json", 400) for body in (None, "None", "", "{", "NaN", '{"a": Infinity}')),
         *((body, "bad_json", 400) for body in ("[" * 10_000 + "]" * 10_000, '"\ud800"')),
-        *((body, "not_an_object", 400) for body in ("null", "[]", "3", '"x"', "9" * 5000)),
+        *((body, "bad_json", 400) for body in ('{"a": "\\ud800"}', '{"a": 1e999}', "9" * 4301)),
+        *((body, "not_an_object", 400) for body in ("null", "[]", "3", '"x"', "9" * 4300)),
         ('{"message": "shout"}', "missing_data", 400),
         *((body, "unknown_route", 404) for body in ("{}", '{"message": "Echo"}')),
-        *((f'{{"message": {m}}}', "unknown_route", 404) for m in ("null", "3", "{}", '"\\ud800"')),
+        *((f'{{"message": {m}}}', "unknown_route", 404) for m in ("null", "3", "{}", '"\\u0000"')),
         *(
             (f'{{"message": "{name}", "data": 1}}', "unknown_route", 404)
             for name in ("$connect", "$disconnect", "$default")
@@ -314,15 +316,20 @@ def test_a_refused_post_is_an_internal_error(service: Service, log_lines: LogLin
 
 
 def test_the_tool_reads_the_routers_declaration(service: Service) -> None:
-    assert service.router.__decanter__() == {
+    declared = service.router.__decanter__()
+    places = [each["place"].rpartition(".")[2] for each in declared["uses"]["websocket_message"]]
+    assert places == ["echo", "shout"]
+    assert {key: value for key, value in declared.items() if "uses" not in key} == {
         "kind": "router",
         "expression": "$request.body.message",
+        "where_rows_are_deleted": [],
         "routes": [
             {"route_key": "echo", "operation_name": "Echo", "function": "echo"},
             {"route_key": "shout", "operation_name": None, "function": "shout"},
         ],
         "default": False,
         "posts": {"websocket_message": ["POST"], "sweep": ["DELETE", "GET"]},
+        "settings": {},
     }
 
 
@@ -333,6 +340,16 @@ def test_a_closing_hook_adds_the_right_to_close(service: Service) -> None:
     assert service.router.__decanter__()["posts"]["websocket_message"] == ["POST"]
     guard.closes = True  # type: ignore[attr-defined]
     assert service.router.__decanter__()["posts"]["websocket_message"] == ["DELETE", "POST"]
+
+
+def test_the_settings_of_hooks_are_declared(service: Service) -> None:
+    def guard(request: Request) -> None: ...
+
+    guard.settings = (("LIMIT", "OTHER_LIMIT"),)  # type: ignore[attr-defined]
+    service.router.on_message(guard)
+    assert service.router.__decanter__()["settings"] == {
+        "websocket_message": [["LIMIT", "OTHER_LIMIT"]]
+    }
 
 
 def test_the_imported_class_itself_declares_nothing() -> None:

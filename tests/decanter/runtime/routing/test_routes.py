@@ -111,7 +111,7 @@ def test_decorators_return_the_function() -> None:
 
 def test_nothing_can_be_declared_after_closing() -> None:
     routes = Routes()
-    routes.close("the first event: declare routes where app.py is imported")
+    routes.seal("the first event: declare routes where app.py is imported")
     late: list[Any] = [
         *(routes.route("late"), routes.default, routes.on_connect, routes.on_disconnect),
         *(routes.on_message, routes.middleware, routes.on_error(ValueError)),

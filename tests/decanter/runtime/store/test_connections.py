@@ -88,6 +88,52 @@ def test_a_row_without_a_connection_time_is_read_and_can_be_removed(
     assert everyone(table) == []
 
 
+DAMAGED: list[tuple[dict[str, Any], int]] = [
+    ({"N": "1700000000000.5"}, CONNECTED_AT),
+    ({"N": f"{CONNECTED_AT}000"}, 0),  # microseconds
+    ({"N": f"{CONNECTED_AT // 1000}"}, 0),  # seconds
+    ({"N": "1E+40"}, 0),
+    ({"N": "-1"}, 0),
+    ({"N": "0"}, 0),
+    ({"S": "yesterday"}, 0),
+    ({"S": "1700000000000"}, 0),
+    ({"BOOL": True}, 0),
+    ({"NULL": True}, 0),
+    ({"L": [{"N": "1700000000000"}]}, 0),
+    ({"M": {}}, 0),
+    ({"B": b"1700000000000"}, 0),
+]
+
+
+@pytest.mark.parametrize(("stored", "connected_at"), DAMAGED)
+def test_a_damaged_row_is_read_counted_and_can_be_removed(
+    table: type[Connection], stored: dict[str, Any], connected_at: int
+) -> None:
+    client = table._get_connection().connection.client
+    name = table.Meta.table_name
+    item = {"connectionID": {"S": "damaged"}, "connected_at": stored}
+    client.put_item(TableName=name, Item=item)
+    table.record(connect_event(connectionId="good"))
+    damaged, good = sorted(table.page(BEGINNING, NOW).recipients)
+    assert (damaged.connection_id, damaged.connected_at) == ("damaged", connected_at)
+    assert (good.connection_id, good.stored) == ("good", None)
+    assert damaged.stored
+    assert table.count_after(BEGINNING, NOW).recipients == 2
+    assert not table.remove_if_unchanged(damaged._replace(stored={"S": "another"}))
+    removed = table.remove_if_unchanged(damaged)
+    assert removed
+    assert everyone(table) == ["good"]
+
+
+def test_a_time_in_the_future_does_not_make_a_row_young(table: type[Connection]) -> None:
+    """The clocks of API Gateway and Lambda may differ by five minutes."""
+    table.record(connect_event())
+    (early,) = table.page(BEGINNING, CONNECTED_AT - 300_000).recipients
+    assert (early.connected_at, early.stored) == (CONNECTED_AT, None)
+    (future,) = table.page(BEGINNING, CONNECTED_AT - 300_001).recipients
+    assert (future.connected_at, future.stored) == (0, {"N": str(CONNECTED_AT)})
+
+
 def test_every_page_is_read_and_counted_once_even_if_its_last_row_was_deleted(
     table: type[Connection],
 ) -> None:
@@ -179,10 +225,18 @@ def test_a_missing_region_or_credentials_are_named_in_the_error(
 def test_the_tool_reads_only_the_declared_class_and_not_its_base() -> None:
     assert Connection.__decanter__() == {
         "kind": "table",
+        "model": "chalicelib.connections.Connection",
         "environment": "CONNECTIONS_TABLE",
         "logical_id": "ConnectionsTable",
+        "existing": None,
+        "is_connections": True,
         "hash_key": {"name": "connectionID", "type": "S"},
+        "range_key": None,
+        "attributes": {"connectionID": "S"},
+        "global_indexes": [],
+        "local_indexes": [],
         "ttl_attribute": "expires_at",
+        "billing_mode": None,
         "read_capacity_units": 5,
         "write_capacity_units": 5,
         "actions": {

@@ -33,7 +33,9 @@ def test_a_tables_client_uses_the_processs_one_session(
 
 
 def test_a_variable_without_a_name_is_refused() -> None:
-    with pytest.raises(DeclarationError, match="@table of Score: env must name a variable"):
+    with pytest.raises(
+        DeclarationError, match="@table of Score: env must name an environment variable"
+    ):
         table(env="")(Score)
 
 
@@ -44,5 +46,5 @@ def test_a_model_that_names_its_table_itself_is_refused() -> None:
 
         key = UnicodeAttribute(hash_key=True)
 
-    with pytest.raises(DeclarationError, match="it must not have its own Meta"):
+    with pytest.raises(DeclarationError, match="its Meta must not set table_name: @table sets"):
         table(env="NAMED_TABLE")(Named)

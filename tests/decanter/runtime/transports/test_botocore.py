@@ -1,5 +1,4 @@
 import os
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
@@ -12,7 +11,6 @@ from decanter.runtime.recipients import Recipient
 from decanter.runtime.session import session
 from decanter.runtime.settings import Settings
 from decanter.runtime.transports import Result, outcome_of
-from decanter.runtime.transports.base import Method
 from decanter.runtime.transports.botocore import BotocoreTransport, Pace
 
 OK, THROTTLED = outcome_of(200), outcome_of(429)
@@ -56,7 +54,7 @@ def test_without_a_region_nothing_can_be_signed() -> None:
 def test_missing_credentials_are_a_refusal() -> None:
     settings = Settings(region="eu-west-1")
     transport = BotocoreTransport("http://127.0.0.1:9/v1", settings, Clock(), lambda _: 0.0)
-    outcome = transport.call("POST", "a", b"x", time.monotonic() + 5)
+    outcome = transport.call("POST", "a", b"x", Clock().monotonic() + 5)
     assert (outcome.result, outcome.reason) == (Result.REFUSED, "NoCredentialsError")
     transport.shutdown()
 
@@ -64,14 +62,14 @@ def test_missing_credentials_are_a_refusal() -> None:
 class Failing(BotocoreTransport):
     """A transport whose posts raise an unexpected exception."""
 
-    def call(self, method: Method, connection_id: str, data: bytes, deadline: float) -> NoReturn:
-        raise RuntimeError(connection_id)
+    def _call(self, *arguments: object) -> NoReturn:
+        raise RuntimeError(arguments)
 
 
 def test_an_unexpected_exception_in_a_thread_is_that_recipients_failure() -> None:
     settings = Settings(region="eu-west-1")
     transport = Failing("http://127.0.0.1:9/v1", settings, Clock(), lambda _: 0.0)
-    (delivery,) = transport.call_all("POST", [Recipient("a", 0)], b"x", time.monotonic() + 5)
+    (delivery,) = transport.call_all("POST", [Recipient("a", 0)], b"x", Clock().monotonic() + 5)
     assert delivery.outcome.result is Result.FAILED
     assert delivery.outcome.reason == "RuntimeError"
     transport.shutdown()

@@ -49,7 +49,7 @@ def _transport(
 
 
 def soon(seconds: float = 20.0) -> float:
-    return time.monotonic() + seconds
+    return Clock().monotonic() + seconds
 
 
 def people(*connection_ids: str) -> list[Recipient]:
@@ -408,6 +408,15 @@ def test_no_recipient_is_lost_at_the_deadline(transport: Transport, management: 
     assert time.monotonic() - began < TIMEOUT / 2 + 2
     assert sorted(each.recipient for each in deliveries) == sorted(taken)
     assert {each.outcome.result for each in deliveries} == {Result.FAILED}
+
+
+def test_a_retry_that_is_cut_off_by_the_deadline_is_counted(
+    transport: Transport, management: Management
+) -> None:
+    management.script(ID, RESET, HANG)
+    (delivery,) = transport.call_all("POST", people(ID), b"x", soon(TIMEOUT / 2))
+    assert delivery.outcome.result is Result.FAILED
+    assert (delivery.outcome.repeated, management.attempts(ID)) == (1, 2)
 
 
 def test_no_recipient_is_taken_after_the_deadline(transport: Transport) -> None:

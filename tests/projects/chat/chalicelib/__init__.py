@@ -8,7 +8,7 @@ from chalice import WebsocketDisconnectedError
 
 
 class Storage:
-    """Nicknames and rooms: one row a connection, one a membership."""
+    """Nicknames and rooms: one row for each connection, and one for each membership."""
 
     def __init__(self):
         """Open the table that the environment names."""

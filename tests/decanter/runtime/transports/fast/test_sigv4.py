@@ -83,7 +83,7 @@ cases = st.builds(
 )
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(cases)
 def test_every_byte_equals_botocores_request(case: Case) -> None:
     url = f"{case.scheme}://{case.host}/{case.stage}"
@@ -114,7 +114,7 @@ def test_an_id_is_encoded_once_on_the_wire_and_twice_for_signing() -> None:
 
 
 def test_the_trace_id_is_sent_as_botocore_sends_it() -> None:
-    """Quoted, and not signed."""
+    """It is quoted, and not signed."""
     endpoint = Endpoint.parse("https://a1b2c3d4e5.execute-api.eu-west-1.amazonaws.com/v1")
     signed = (Credentials("A", SECRET), "eu-west-1", 0)
     trace = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=a\r\nb"

@@ -88,7 +88,7 @@ def answering(*answers: bytes) -> Callable[[Peer], Play]:
 
 
 def soon(seconds: float = 20.0) -> float:
-    return time.monotonic() + seconds
+    return Clock().monotonic() + seconds
 
 
 def people(number: int) -> list[Recipient]:
@@ -141,7 +141,8 @@ def test_a_closed_idle_connection_costs_no_attempt() -> None:
 
     with playing(play) as (transport, peer):
         assert transport.call("POST", "a", b"x", soon()) == Outcome(Result.OK, 200)
-        assert transport.call("POST", "b", b"x", soon()) == Outcome(Result.OK, 200)
+        outcome = transport.call("POST", "b", b"x", soon())
+        assert outcome._replace(repeated=0) == Outcome(Result.OK, 200)  # it may have been sent
         assert (peer.ids, peer.accepted) == (["a", "b"], 2)
 
 
@@ -190,7 +191,7 @@ def test_a_dead_kept_connection_costs_a_reconnect_and_no_attempt(reset: bool) ->
 
     with playing(play) as (transport, peer):
         assert transport.call("POST", "a", b"x", soon()).result is Result.OK
-        assert transport.call("POST", "b", b"x", soon()) == Outcome(Result.OK, 200)
+        assert transport.call("POST", "b", b"x", soon()) == Outcome(Result.OK, 200, repeated=1)
         assert (peer.ids, peer.accepted) == (["a", "b", "b"], 2)
 
 
@@ -214,7 +215,8 @@ def test_a_connection_dead_before_sending_costs_no_attempt() -> None:
         posts = transport.call_all("POST", people(2), b"x", soon())
         assert next(posts).outcome == Outcome(Result.OK, 200)
         assert dead.wait(5)
-        assert next(posts).outcome == Outcome(Result.OK, 200)
+        outcome = next(posts).outcome
+        assert outcome._replace(repeated=0) == Outcome(Result.OK, 200)  # it may have been sent
         assert (peer.ids, peer.accepted) == (["c0", "c1"], 2)
         assert list(posts) == []
 

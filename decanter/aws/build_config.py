@@ -1,0 +1,88 @@
+"""The configuration with which `chalice package` runs in the build folder.
+
+It gives the same functions as the project's configuration, with three differences. The merge
+template replaces the policy of each function whose role Decanter writes, so Chalice reads a
+placeholder for it: its policy analyzer does not run for that function, and no policy file must
+exist. The dependencies are in the zip, not in a layer. No profile is used, as nothing calls AWS.
+"""
+
+import copy
+from pathlib import Path
+from typing import Any
+
+from decanter.errors import ProjectError
+from decanter.project import rights
+from decanter.project.config import Project
+from decanter.project.declaration import Declaration
+from decanter.project.document import read_json
+
+PLACEHOLDER = "policy-placeholder.json"
+PLACEHOLDER_POLICY = {"Version": "2012-10-17", "Statement": []}
+
+Section = dict[str, Any]
+
+
+def build_config(project: Project, declaration: Declaration) -> Section:
+    """Return the configuration.
+
+    Raises:
+        ProjectError: a policy file that a function needs does not exist, or is not JSON.
+    """
+    config: Section = copy.deepcopy(project.config.config_from_disk)
+    config.pop("profile", None)
+    stage: Section = config.setdefault("stages", {}).setdefault(project.chalice_stage, {})
+    stage["automatic_layer"] = False
+    if name := project.config.api_gateway_policy_file:
+        stage["api_gateway_policy_file"] = _policy_file(project, name, "the HTTP API")
+    policies = _policies(project, declaration)
+    functions = stage.setdefault("lambda_functions", {})
+    for function, entries in policies.items():
+        functions[function] = {**functions.get(function, {}), **entries}
+    return config
+
+
+def analysed(project: Project, declaration: Declaration) -> list[str]:
+    """Return the functions whose whole policy is the result of Chalice's analyzer."""
+    scopes = {function: project.scope(function) for function in _left(project, declaration)}
+    return [
+        function
+        for function, config in scopes.items()
+        if config.manage_iam_role and config.autogen_policy
+    ]
+
+
+def _left(project: Project, declaration: Declaration) -> list[str]:
+    """Return the functions whose role is left to Chalice."""
+    managed = rights.managed(project, declaration)
+    return [function for function in declaration.functions if function not in managed]
+
+
+def _policies(project: Project, declaration: Declaration) -> dict[str, Section]:
+    """Return the functions' entries about their policies."""
+    websocket = {handler.function for handler in declaration.websocket.values()}
+    # Chalice adds the right to post to the first WebSocket function only. If it does not analyse
+    # that function, no function gets the right.
+    shared = websocket if websocket & {*analysed(project, declaration)} else ()
+    placeholder = {"autogen_policy": False, "iam_policy_file": PLACEHOLDER}
+    found: dict[str, Section] = {
+        function: {"autogen_policy": True} if function in shared else placeholder
+        for function in rights.managed(project, declaration)
+    }
+    for function in _left(project, declaration):
+        config = project.scope(function)
+        if config.manage_iam_role and not config.autogen_policy:
+            name = rights.policy_file_name(project, function)
+            found[function] = {"iam_policy_file": _policy_file(project, name, function)}
+    return found
+
+
+def _policy_file(project: Project, name: str, owner: str) -> str:
+    """Return the absolute path of a policy file: the build folder has no copy."""
+    path: Path = project.config_path.parent / name
+    if not path.is_file():
+        raise ProjectError(
+            f"{project.config_path}: stage {project.chalice_stage} takes the policy of {owner} "
+            f'from .chalice/{name}, which does not exist: write it, or remove "autogen_policy"'
+        )
+    read_json(path)
+    return str(path)

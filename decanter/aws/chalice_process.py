@@ -1,0 +1,99 @@
+"""Run `chalice package` in the current folder: `python -m decanter.aws.chalice_process STAGE OUT`.
+
+Differences from Chalice's own command:
+
+- Chalice checks the app and its configuration as for `chalice deploy`.
+- If the app cannot be imported, or if Chalice refuses it, the reason is one line on standard error
+  and the exit status is `REFUSED`.
+- If Chalice's policy analyzer fails, the policy has only the rights that Chalice adds for the
+  functions' events, logs and network.
+"""
+
+import os
+import sys
+from typing import Any
+
+from chalice import policy
+from chalice.cli.factory import CLIFactory
+from chalice.config import Config
+from chalice.deploy.appgraph import ChaliceBuildError
+from chalice.deploy.validate import ExperimentalFeatureError, validate_configuration
+from chalice.package import DuplicateResourceNameError, UnsupportedFeatureError
+
+from decanter.aws.chalice_answers import REFUSED
+from decanter.project.template import TEMPLATE
+
+# Chalice's exceptions for an app that it does not accept.
+_REFUSALS = (
+    ChaliceBuildError,
+    DuplicateResourceNameError,
+    ExperimentalFeatureError,
+    NotImplementedError,
+    RuntimeError,
+    UnsupportedFeatureError,
+    ValueError,
+)
+
+_analyse = policy.policy_from_source_code
+
+
+def analyse(source_code: str) -> dict[str, Any]:
+    """Return the policy for the calls in a source, without rights if Chalice cannot read it."""
+    try:
+        document: dict[str, Any] = _analyse(source_code)
+    except Exception:  # noqa: BLE001 - the analyzer may raise any type
+        return {"Version": policy.PolicyBuilder.VERSION, "Statement": []}
+    return document
+
+
+def main(stage: str, out: str) -> int:
+    """Package a stage of the current folder's project into a folder. Return the exit status."""
+    policy.policy_from_source_code = analyse
+    os.environ["AWS_CHALICE_CLI_MODE"] = "true"  # as Chalice's command does
+    factory = CLIFactory(os.getcwd(), environ=os.environ)  # noqa: PTH109 - Chalice wants a string
+    config = factory.create_config_obj(stage)
+    if (fault := _import_fault(config)) is not None:
+        return _refuse(fault)
+    try:
+        validate_configuration(config)
+        options = factory.create_package_options()
+        packager = factory.create_app_packager(
+            config, options, "cloudformation", "json", str(TEMPLATE)
+        )
+        packager.package_app(config, out, stage)
+    except _REFUSALS as error:
+        return _refuse(_one_line(error))
+    return 0
+
+
+def _import_fault(config: Config) -> str | None:
+    """Import the app. Return the reason of a failure in one line, or None."""
+    try:
+        _ = config.chalice_app
+    except ModuleNotFoundError as error:
+        return (
+            f"app.py imports {error.name}, which is not in the package: move it to chalicelib/, or "
+            "add it to requirements.txt"
+        )
+    except ExperimentalFeatureError as error:
+        return _one_line(error)
+    except Exception as error:  # noqa: BLE001 - the app's code raises anything
+        return (
+            f"app.py cannot be imported from the package: {type(error).__name__}: "
+            f"{_one_line(error)}. The package has only app.py, chalicelib/, vendor/ and the "
+            "requirements"
+        )
+    return None
+
+
+def _refuse(reason: str) -> int:
+    print(reason, file=sys.stderr)
+    return REFUSED
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

@@ -1,0 +1,78 @@
+"""The project's own parts of the template: `.chalice/overrides.json` and `resources.json`.
+
+Chalice's tutorial has a merge template `resources.json` in the project's root. A file of this name
+may also be the template of another stack, which must not be created twice. Only a template that is
+incomplete without Chalice's own is a merge template.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from decanter.aws.references import dangling
+from decanter.project.config import Project
+from decanter.project.declaration import Declaration
+from decanter.project.describe import describe, own_environment
+from decanter.project.document import merged, parse_template, read_template
+from decanter.project.stack import Stack
+from decanter.project.template import OVERRIDES, ROOT_TEMPLATE, Template
+
+Section = dict[str, Any]
+
+
+def overrides(project: Project) -> Section:
+    """Return the document that is merged over the generated template; it may be empty.
+
+    Raises:
+        ProjectError: a file cannot be read.
+    """
+    root, path = _root_template(project), project.directory / OVERRIDES
+    found = root if _needs_chalices(root) else {}
+    if path.is_file():
+        found = merged(read_template(path), found)
+    return found
+
+
+def variables(project: Project) -> dict[str, str]:
+    """Return the environment variables that the overrides set: an app may read them at import.
+
+    A variable whose value is not known on this machine has its own name as its value.
+    """
+    stack = Stack(project.app_name, project.chalice_stage, api_stage=project.api_stage)
+    found = Template(overrides(project), stack).variables()
+    return {name: name if value is None else value for name, value in found.items()}
+
+
+def described(project: Project) -> Declaration:
+    """Import the project's app with the stage's variables. Return its declarations.
+
+    Raises:
+        ProjectError: the app cannot be imported, or a variable is not a string.
+    """
+    return describe(project, own_environment(project) | variables(project))
+
+
+def warn_of_root_template(project: Project, report: Callable[[str], None]) -> None:
+    """Warn about a template in the root that is not merged."""
+    root = _root_template(project)
+    if root.get("Resources") and not _needs_chalices(root):
+        report(
+            f"warning: {ROOT_TEMPLATE} is a complete template of its own, so it is not packaged. "
+            f"If its resources belong to this stack, move it to {OVERRIDES}"
+        )
+
+
+def _root_template(project: Project) -> Section:
+    """Return the template in the root; empty if the file is missing or not a template."""
+    path = project.directory / ROOT_TEMPLATE
+    if not path.is_file():
+        return {}
+    document = parse_template(path.read_text(encoding="utf-8", errors="replace"))
+    return read_template(path) if isinstance(document.get("Resources"), dict) else {}
+
+
+def _needs_chalices(template: Section) -> bool:
+    """True for a template with parts of resources, or with references to resources it lacks."""
+    resources = template.get("Resources", {})
+    is_partial = any("Type" not in resource for resource in resources.values())
+    shared = "Globals" in template and "Transform" not in template
+    return is_partial or shared or any(dangling(template, resources))

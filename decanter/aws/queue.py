@@ -1,0 +1,112 @@
+"""A router's queue in the template, its dead-letter queue, and its function's event source."""
+
+from typing import Any
+
+from chalice.utils import to_cfn_resource_name
+
+from decanter.errors import ProjectError
+from decanter.project.config import Project
+from decanter.project.declaration import Declaration
+from decanter.project.declared_queue import QueueDeclaration
+from decanter.project.template import QUEUE
+
+LONGEST_NAME = 80
+KEPT_SECONDS = 4 * 24 * 3600
+"""The default of SQS. An item whose function keeps failing is a dead letter long before."""
+
+DEAD_KEPT_SECONDS = 14 * 24 * 3600
+"""The longest retention of SQS."""
+
+STACK_NAME = "${AWS::StackName}"
+
+Section = dict[str, Any]
+
+
+def queue_id(queue: QueueDeclaration) -> str:
+    """Return the logical id of a queue."""
+    return f"{to_cfn_resource_name(queue.name)}Queue"
+
+
+def dead_letters_id(queue: QueueDeclaration) -> str:
+    """Return the logical id of its dead-letter queue."""
+    return f"{to_cfn_resource_name(queue.name)}DeadLetters"
+
+
+def resources(project: Project, declaration: Declaration) -> Section:
+    """Return the queue and its dead-letter queue, by logical id; none without a queue.
+
+    Raises:
+        ProjectError: a name is too long for SQS.
+    """
+    queue = declaration.queue
+    if queue is None:
+        return {}
+    _check_name(project, queue)
+    of_stack = queue.in_stack(STACK_NAME)
+    timeout = max(map(project.timeout, declaration.workers))
+    dead_letters = {"Fn::GetAtt": [dead_letters_id(queue), "Arn"]}
+    return {
+        queue_id(queue): _queue(
+            of_stack.name, queue.properties(timeout, dead_letters), KEPT_SECONDS
+        ),
+        dead_letters_id(queue): _queue(of_stack.dead_letters, {}, DEAD_KEPT_SECONDS),
+    }
+
+
+def function(declaration: Declaration, name: str) -> Section:
+    """Return the properties of the queue's function, to merge into Chalice's; none for others.
+
+    Chalice has the queue as `Fn::Sub`, and a merged `Fn::GetAtt` would not replace it.
+    """
+    queue = declaration.queue
+    if queue is None or name not in declaration.workers:
+        return {}
+    source = {"Queue": {"Fn::Sub": f"${{{queue_id(queue)}.Arn}}"}, **queue.mapping}
+    event = to_cfn_resource_name(f"{name}-sqs-event-source")
+    return {"Events": {event: {"Properties": source}}}
+
+
+def variables(declaration: Declaration) -> Section:
+    """Return the environment variables of every function: the URLs of the queues."""
+    queue = declaration.queue
+    if queue is None:
+        return {}
+    return {
+        queue.environment: {"Ref": queue_id(queue)},
+        queue.dead_letter_environment: {"Ref": dead_letters_id(queue)},
+    }
+
+
+def outputs(declaration: Declaration) -> Section:
+    """Return the URLs of the queues; `decanter publish` and other senders use the first."""
+    queue = declaration.queue
+    if queue is None:
+        return {}
+    return {
+        f"{logical_id}Url": {"Value": {"Ref": logical_id}}
+        for logical_id in (queue_id(queue), dead_letters_id(queue))
+    }
+
+
+def _queue(name: str, properties: Section, kept_seconds: int) -> Section:
+    """Return a queue with a name that other senders know before the stack exists."""
+    return {
+        "Type": QUEUE,
+        "DeletionPolicy": "Delete",
+        "UpdateReplacePolicy": "Delete",
+        "Properties": {
+            "QueueName": {"Fn::Sub": name},
+            "SqsManagedSseEnabled": True,
+            "MessageRetentionPeriod": kept_seconds,
+            **properties,
+        },
+    }
+
+
+def _check_name(project: Project, queue: QueueDeclaration) -> None:
+    longest = queue.in_stack(f"{project.app_name}-{project.chalice_stage}").dead_letters
+    if len(longest) > LONGEST_NAME:
+        raise ProjectError(
+            f"SQS allows a queue {LONGEST_NAME} characters, and {longest} has {len(longest)}: "
+            f'shorten the name of Queue("{queue.name}")'
+        )

@@ -1,0 +1,94 @@
+"""Warnings about a stage: variables that a hook needs, secrets in plain text, lost rights."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from decanter.project import rights
+from decanter.project.config import Project
+from decanter.project.declaration import Declaration
+from decanter.project.secrets import is_plain_secret, is_secure_parameter
+from decanter.project.stack import logical_id
+
+
+def missing_settings(
+    project: Project, declaration: Declaration, overrides: Mapping[str, Any]
+) -> Iterator[str]:
+    """Yield a warning for each function with hooks whose variables are not set.
+
+    Args:
+        project: the project and its stage.
+        declaration: what its app declares.
+        overrides: the content of `.chalice/overrides.json`, which may set variables too.
+    """
+    for router in declaration.routers:
+        for function, groups in router.settings.items():
+            if function not in declaration.lambdas:
+                continue
+            known = project.environment(function) | _variables(overrides, function)
+            missing = [" or ".join(group) for group in groups if not any(map(known.get, group))]
+            if missing:
+                yield (
+                    f"warning: stage {project.chalice_stage} does not set {' and '.join(missing)}, "
+                    f"which a hook of {function} needs: every client gets an error. Add "
+                    "environment_variables in .chalice/config.json"
+                )
+
+
+def exposed_secrets(
+    project: Project, declaration: Declaration, overrides: Mapping[str, Any]
+) -> Iterator[str]:
+    """Yield a warning for each variable with a secret in plain text; its value is not shown.
+
+    Args:
+        project: the project and its stage.
+        declaration: what its app declares.
+        overrides: the content of `.chalice/overrides.json`, which may set variables too.
+    """
+    found: dict[str, str] = {}
+    for function in declaration.functions:
+        for file, variables in (
+            ("config.json", project.environment(function)),
+            ("overrides.json", _variables(overrides, function)),
+        ):
+            for name, value in variables.items():
+                if isinstance(value, str) and (warning := _exposed(name, value, file)):
+                    found.setdefault(name, warning)
+    yield from found.values()
+
+
+def lost_rights(project: Project, declaration: Declaration) -> Iterator[str]:
+    """Yield a warning if Chalice's policy analyzer fails, and so finds no rights."""
+    functions = rights.with_analysis(project, declaration)
+    if functions and (failure := rights.Analysis.of(project).failure):
+        yield (
+            f"warning: Chalice's policy analyzer fails on app.py ({failure}): on AWS, "
+            f"{', '.join(functions)} may only read the source of their events, use the declared "
+            "tables and write their log. For other rights, declare them with @uses, or set "
+            '"autogen_policy": false and "iam_policy_file" in .chalice/config.json'
+        )
+
+
+def _exposed(name: str, value: str, file: str) -> str | None:
+    remedy = f'write "{name}": "{{{{resolve:secretsmanager:NAME}}}}"'
+    if is_secure_parameter(value):
+        return (
+            f"warning: {name} in .chalice/{file} is {{{{resolve:ssm-secure:…}}}}, which "
+            f"CloudFormation refuses in a function's environment: {remedy}, or read the parameter "
+            "when the function starts"
+        )
+    if is_plain_secret(name, value):
+        return (
+            f"warning: {name} in .chalice/{file} looks like a secret in plain text, which everyone "
+            f"who can read git, build/ or the template in S3 can read: move it to Secrets Manager, "
+            f"and {remedy}. For the name of a secret, use a variable such as {name}_NAME"
+        )
+    return None
+
+
+def _variables(overrides: Mapping[str, Any], function: str) -> dict[str, Any]:
+    shared = overrides.get("Globals", {}).get("Function", {})
+    own = overrides.get("Resources", {}).get(logical_id(function), {}).get("Properties", {})
+    found: dict[str, Any] = {}
+    for properties in (shared, own):
+        found |= properties.get("Environment", {}).get("Variables", {})
+    return found

@@ -1,0 +1,86 @@
+"""`decanter invoke`: run a function of the app that a local gateway serves."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from decanter.errors import DecanterError
+from decanter.running_gateway import URL, ask
+from decanter.terminal import printable
+
+SECONDS = 910
+"""A function of Lambda runs up to 900 seconds."""
+
+
+class InvokeError(DecanterError):
+    """The event is not valid."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
+    add = parser.add_argument
+    add("name", metavar="NAME", help="the function's name, as `decanter local` lists it")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument(
+        "event",
+        nargs="?",
+        metavar="EVENT.json",
+        help="a file with the event, or - for standard input; without it, an example is sent",
+    )
+    which.add_argument(
+        "--body",
+        metavar="TEXT",
+        help="the text of the example's message, record or request; for a bucket, the key",
+    )
+    add("--url", default=URL, help="the address of `decanter local` (%(default)s)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the function, and print its result as JSON, or its traceback.
+
+    Returns:
+        0 if the function returned, 1 if it failed.
+
+    Raises:
+        DecanterError: the function was not run.
+    """
+    event = None if args.event is None else read_event(args.event)
+    answer = ask_to_run(args.url, args.name, event, args.body)
+    if "error" not in answer:
+        print(json.dumps(answer["result"], indent=2, ensure_ascii=False))
+        return 0
+    error = answer["error"]
+    lines = error["traceback"] or [f"{error['type']}: {error['message']}"]
+    print("\n".join(printable(line) for line in lines), file=sys.stderr)
+    return 1
+
+
+def read_event(name: str) -> bytes:
+    """Return the event in a file, or on standard input.
+
+    Raises:
+        InvokeError: it cannot be read, or is not JSON.
+    """
+    try:
+        text = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+    except OSError as error:
+        raise InvokeError(f"cannot read the event {name}: {error.strerror}") from error
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InvokeError(f"the event {name} is not JSON: {error}") from error
+    return text
+
+
+def ask_to_run(url: str, name: str, event: bytes | None, body: str | None) -> dict[str, Any]:
+    """Ask a gateway to run a function, and return its answer.
+
+    Raises:
+        DecanterError: no gateway answers there, or it has no such function.
+    """
+    query = "" if body is None else f"?{urlencode({'body': body})}"
+    path = f"/_gateway/functions/{quote(name, safe='')}{query}"
+    return ask(url, path, {"result", "error"}, body=event or b"", seconds=SECONDS)

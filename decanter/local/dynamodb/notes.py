@@ -1,0 +1,26 @@
+"""Notes for the developer. `server.py` loads this file by its path."""
+
+import threading
+from collections.abc import Callable
+
+MOST_NOTES = 100
+
+
+class Notes:
+    """Forwards notes, each once: a client may repeat its mistake many times.
+
+    Args:
+        tell: called with a line, and with details below it, such as a traceback.
+    """
+
+    def __init__(self, tell: Callable[[str, str], object]) -> None:
+        self.tell = tell
+        self._seen: set[str] = set()
+        self._lock = threading.Lock()
+
+    def once(self, key: str, line: str, detail: str = "") -> None:
+        """Forward a note, unless one with this key was forwarded before."""
+        with self._lock:
+            if key not in self._seen and len(self._seen) < MOST_NOTES:
+                self._seen.add(key)
+                self.tell(line, detail)

@@ -1,0 +1,46 @@
+"""The rights of the functions that call the embedded DynamoDB and SQS.
+
+A function's calls have a path of their own, `/_roles/{function}`. Any other path is that of a
+caller without a role, such as the developer. `server.py` loads this file by its path.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+CALLERS = "/_roles/"
+TRACE_HEADER = "X-Amzn-Trace-Id"
+
+
+class Rights:
+    """Decides calls by the roles that the gateway sends.
+
+    Args:
+        load: loads a file of Decanter by its path.
+
+    Attributes:
+        guard: the guard with the roles.
+        before: called before each decision, so that roles that have arrived apply to it.
+        report: called with the guard's reports; the gateway's own guard notes faulty statements.
+    """
+
+    def __init__(self, load: Callable[[str], Any]) -> None:
+        self._rule = load("gateway/dynamodb_rights").rule
+        self._pairs_of_sqs = load("gateway/sqs_rights").pairs
+        self.guard = load("gateway/guard").Guard(load("gateway/iam").Policy, self._tell)
+        self.before: Callable[[], object] = lambda: None
+        self.report: Callable[[Any], object] = lambda _: None
+
+    def rule_for(self, path: str, headers: Mapping[str, str]) -> Any:
+        """Return the rule for a request; None if it is not a function's request."""
+        if not path.startswith(CALLERS):
+            return None
+        self.before()
+        function = path.removeprefix(CALLERS).partition("/")[0]
+        trace = headers.get(TRACE_HEADER, "")
+        if headers.get("X-Amz-Target", "").startswith("AmazonSQS."):
+            return self._rule(self.guard, function, trace, self._pairs_of_sqs)
+        return self._rule(self.guard, function, trace)
+
+    def _tell(self, facts: Mapping[str, str]) -> None:
+        if "note" not in facts:
+            self.report(facts)

@@ -1,0 +1,188 @@
+"""The roles of the running functions. Enforces them, reports denials, records used rights."""
+
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from decanter.gateway.guard import ALLOWED, EARLY, ENFORCE, EXPLICIT, UNKNOWN, Guard, Report
+from decanter.gateway.iam import Decision, Policy
+from decanter.gateway.selection import compile_expression, parse
+from decanter.local.usage import Pair, Usage
+from decanter.project.declaration import RouterDeclaration
+from decanter.project.grants import Grants
+from decanter.project.roles import Role
+from decanter.project.stack import Stack
+
+MOST_PAIRS = 1_000
+"""Maximum number of pairs of action and resource that are recorded for a function."""
+
+Note = Callable[..., object]
+"""Takes a line, and the keyword arguments `error` and `detail`, the text below the line."""
+
+
+@dataclass(slots=True)
+class Used:
+    """The rights that a function used since the start, and those that it lacked."""
+
+    used: dict[Pair, None] = field(default_factory=dict)
+    denied: dict[Pair, None] = field(default_factory=dict)
+
+
+class Rights:
+    """The roles of the running functions.
+
+    Args:
+        mode: `enforce`, `warn` or `off`.
+        stack: the emulated stack.
+        note: called with a line for each right that a function lacks.
+        event_of: returns the event that has a trace id; None if it is not known.
+
+    Attributes:
+        guard: decides the calls to @connections.
+        relay: sends the roles to the process of the embedded DynamoDB; None without one.
+    """
+
+    def __init__(
+        self,
+        mode: str,
+        stack: Stack,
+        note: Note,
+        event_of: Callable[[str], Any] = lambda _: None,
+    ) -> None:
+        self.mode = mode
+        self.relay: Callable[[dict[str, Any]], object] | None = None
+        self.guard = Guard(Policy, self.take)
+        self._stack = stack
+        self._note = note
+        self._event_of = event_of
+        self._roles: Mapping[str, Role] = {}
+        self._policies: dict[str, Policy] = {}
+        self._grants: Grants | None = None
+        self._uses: dict[str, Used] = {}
+        self._unknown: set[str] = set()
+
+    @property
+    def api(self) -> str:
+        """The ARN of the API's stage."""
+        return self._stack.api_arn
+
+    def deploy(self, roles: Mapping[str, Role], grants: Grants) -> None:
+        """Replace the roles, here and in the process of the embedded DynamoDB."""
+        self._roles = roles
+        self._grants = grants
+        self._policies = {name: Policy(role.statements) for name, role in roles.items()}
+        self._unknown.clear()
+        rights = {
+            "mode": self.mode,
+            "place": self._stack.arn("dynamodb", ""),
+            "roles": {name: self._of_role(name, role) for name, role in roles.items()},
+        }
+        self.guard.obey(rights)
+        if self.relay is not None:
+            self.relay({"rights": rights})
+
+    def take(self, report: Report) -> None:
+        """Record a guard's report, and note a right that the function lacks."""
+        function = report["function"]
+        if "note" in report:
+            self._note(f"the role of {function}: {report['note']}", error=True)
+            return
+        pair = report["action"], report["resource"]
+        outcome = report["outcome"]
+        calls = self._uses.setdefault(function, Used())
+        recorded = calls.used if outcome in (ALLOWED, UNKNOWN) else calls.denied
+        if len(recorded) < MOST_PAIRS:
+            recorded[pair] = None
+        if outcome == UNKNOWN:
+            self._note_unknown(function)
+        elif outcome != ALLOWED:
+            self._note_denial(function, *pair, outcome, report["trace"])
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the rights of each function: granted, and used and denied since the start."""
+        usage = self.usage()
+        names = sorted({*self._roles, *self._uses})
+        functions = {name: self._function(name, usage) for name in names}
+        return {"iam": self.mode, "functions": functions}
+
+    def usage(self) -> Usage:
+        """Return the use of the functions' rights: the calls that were not refused."""
+        assert self._grants is not None
+        calls = {
+            function: {*each.used, *(each.denied if self.mode != ENFORCE else ())}
+            for function, each in self._uses.items()
+        }
+        return Usage(self._grants, self._roles, calls)
+
+    def _function(self, name: str, usage: Usage) -> dict[str, Any]:
+        role = self._roles.get(name)
+        calls = self._uses.get(name, Used())
+        grant = usage.grant(name)
+        return {
+            "known": role is not None and role.known,
+            "granted": [*role.statements] if role else [],
+            "used": _to_json(calls.used),
+            "denied": _to_json(calls.denied),
+            "unused": usage.unused(name),
+            "uses": grant.line,
+            "place": grant.what,
+        }
+
+    def _of_role(self, name: str, role: Role) -> dict[str, Any]:
+        session = f"assumed-role/{role.name}/{self._stack.name}-{name}"
+        partition, account = self._stack.partition, self._stack.account_id
+        return {
+            "principal": f"arn:{partition}:sts::{account}:{session}",
+            "statements": [*role.statements],
+            "known": role.known,
+        }
+
+    def _note_unknown(self, function: str) -> None:
+        if function not in self._unknown:
+            self._unknown.add(function)
+            why = "Chalice makes its policy by analysis of the code, when it packages the app"
+            self._note(f"the rights of {function} are not checked: {why}")
+
+    def _note_denial(
+        self, function: str, action: str, resource: str, outcome: str, trace: str
+    ) -> None:
+        is_refused = self.mode == ENFORCE and trace != EARLY
+        refused = "refused, as on AWS" if is_refused else "AWS refuses this"
+        line = f"{function} has no right to {action} on {resource}: {refused}"
+        if outcome == EXPLICIT:
+            self._note(f"{line}: a Deny statement of its role denies it", error=True)
+            return
+        assert self._grants is not None
+        policy = self._policies[function] if function in self._policies else Policy([])
+
+        def allows(action: str, resource: str) -> bool:
+            return policy.decide(action, resource) is Decision.ALLOWED
+
+        route = route_of(self._event_of(trace), self._grants.declaration.routers)
+        grant = self._grants.grant(function, action, resource, allows, route)
+        self._note(f"{line}; to allow it, {grant.what}:", error=True, detail=grant.line)
+
+
+def route_of(event: Any, routers: Iterable[RouterDeclaration]) -> str:
+    """Return the key of the route, or the path of the HTTP route, that handles an event.
+
+    It is empty if it is not known.
+
+    API Gateway selects `$default` for the routes of an app without a merge template. Then the
+    router selects one.
+    """
+    if not isinstance(event, dict) or not isinstance(event.get("requestContext"), dict):
+        return ""
+    context = event["requestContext"]
+    key = str(context.get("routeKey") or context.get("resourcePath") or "")
+    for router in routers if key == "$default" else ():
+        with suppress(ValueError, TypeError):
+            selected = compile_expression(router.expression)(parse(event["body"]))
+            if any(selected == each.route_key for each in router.routes):
+                return selected
+    return key
+
+
+def _to_json(pairs: Mapping[Pair, None]) -> list[dict[str, str]]:
+    return [{"action": action, "resource": resource} for action, resource in sorted(pairs)]

@@ -1,0 +1,1 @@
+"""SQS on this machine: its service, and the events for the functions."""

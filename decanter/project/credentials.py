@@ -1,0 +1,65 @@
+"""The region and the credentials for services on this machine, and the user's own for AWS."""
+
+import os
+from collections.abc import Mapping
+
+from decanter.errors import ServiceError
+
+# Credentials if the user has none: local services check no signature.
+DUMMY_CREDENTIALS = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
+DEFAULT_REGION = "us-east-1"
+
+
+def local_region(environ: Mapping[str, str] = os.environ) -> str:
+    """Return the region of local resources: that of the environment, or of its profile.
+
+    Raises:
+        ServiceError: the profile does not exist.
+    """
+    named = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
+    return named or _region_of_profile(environ) or DEFAULT_REGION
+
+
+def local_credentials(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return the variables for calls to local services: the user's own credentials if set.
+
+    A DynamoDB that keeps tables by access key must see the same key from all callers.
+    """
+    if not has_keys(environ):
+        return DUMMY_CREDENTIALS.copy()
+    return {name: environ[name] for name in DUMMY_CREDENTIALS}
+
+
+def has_keys(environ: Mapping[str, str] = os.environ) -> bool:
+    """True if the environment has the user's own keys."""
+    return all(environ.get(name) for name in DUMMY_CREDENTIALS)
+
+
+def profile(environ: Mapping[str, str] = os.environ) -> str | None:
+    """Return the profile that the variables name; None if they have keys, which come first."""
+    named = environ.get("AWS_PROFILE") or environ.get("AWS_DEFAULT_PROFILE")
+    return None if has_keys(environ) else named or None
+
+
+def access(environ: Mapping[str, str] = os.environ) -> str | None:
+    """Return the user's own credentials for AWS in a few words; None if there are none."""
+    if has_keys(environ):
+        return "the keys of AWS_ACCESS_KEY_ID"
+    name = profile(environ)
+    return f"the profile {name}" if name else None
+
+
+def _region_of_profile(environ: Mapping[str, str]) -> str | None:
+    if (name := profile(environ)) is None:
+        return None
+    from botocore.exceptions import ProfileNotFound  # slow, and rarely needed
+    from botocore.session import Session
+
+    try:
+        region: str | None = Session(profile=name).get_config_variable("region")
+    except ProfileNotFound as error:
+        raise ServiceError(
+            f"AWS_PROFILE names the profile {name!r}, which ~/.aws/config does not have: "
+            "correct it or unset it"
+        ) from error
+    return region

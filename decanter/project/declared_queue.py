@@ -1,0 +1,105 @@
+"""The queue that a router declares: `Router(…, queue=Queue("broadcasts"))`.
+
+The template makes it, with a dead-letter queue, and the event source mapping of its function. Only
+its name in app.py is known to `chalice deploy`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+RECEIVES = 3
+"""SQS moves a message to the dead-letter queue after this many receives."""
+
+TIMEOUTS = 6
+"""The visibility timeout is this many times the function's (Lambda Developer Guide, "Using Lambda
+with Amazon SQS")."""
+
+
+@dataclass(frozen=True)
+class QueueDeclaration:
+    """A queue.
+
+    Attributes:
+        name: its name: in app.py, or on AWS.
+        environment: the environment variable that has its URL.
+        dead_letter_environment: that of its dead-letter queue.
+        concurrency: how many events its function handles at the same time.
+    """
+
+    name: str
+    environment: str
+    dead_letter_environment: str
+    concurrency: int
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any] | None) -> Self | None:
+        """Read a member of a router's declaration; None if it has no queue."""
+        return cls(**data) if data else None
+
+    @property
+    def dead_letters(self) -> str:
+        """The name of its dead-letter queue."""
+        return f"{self.name}-dead"
+
+    def variables(self, url_of: Callable[[str], str]) -> dict[str, str]:
+        """Return the environment variables of the functions: the URLs of the queues.
+
+        Args:
+            url_of: returns the URL of a queue by its name.
+        """
+        names = {self.environment: self.name, self.dead_letter_environment: self.dead_letters}
+        return {variable: url_of(name) for variable, name in names.items()}
+
+    def in_stack(self, stack: str) -> Self:
+        """Return the queue with its name on AWS, which carries the name of the stack."""
+        return replace(self, name=f"{stack}-{self.name}")
+
+    @property
+    def mapping(self) -> dict[str, Any]:
+        """The settings of the event source mapping, as CloudFormation names them.
+
+        AWS accepts no MaximumConcurrency below 2.
+        """
+        most = max(2, self.concurrency)
+        return {"BatchSize": 1, "ScalingConfig": {"MaximumConcurrency": most}}
+
+    def properties(self, timeout: float, dead_letters_arn: Any) -> dict[str, Any]:
+        """Return the properties of the queue that matter for behaviour.
+
+        Args:
+            timeout: the timeout of its function in seconds.
+            dead_letters_arn: the ARN of its dead-letter queue.
+        """
+        redrive = {"deadLetterTargetArn": dead_letters_arn, "maxReceiveCount": RECEIVES}
+        return {"VisibilityTimeout": round(TIMEOUTS * timeout), "RedrivePolicy": redrive}
+
+
+def problem(
+    queues: Sequence[QueueDeclaration], workers: Sequence[str], *, has_jobs: bool
+) -> str | None:
+    """Return why the queues of an app cannot be packaged, in one line; None if they can.
+
+    Args:
+        queues: those of its routers.
+        workers: the functions of the first.
+        has_jobs: True if the app has a job table.
+    """
+    if not queues:
+        return None
+    queue = queues[0]
+    if others := [each.name for each in queues if each != queue]:
+        return f"routers have the queues {queue.name} and {others[0]}: use the same one in all"
+    if len(workers) > 1:
+        return f"{' and '.join(workers)} are functions of the queue {queue.name}: keep one"
+    if not workers:
+        return (
+            f'Queue("{queue.name}") has no function: add @app.on_sqs_message(queue="{queue.name}", '
+            "batch_size=1) to one that returns router.fan_out(event)"
+        )
+    if not has_jobs:
+        return (
+            f'Queue("{queue.name}") has no job table: add @job_table() to a class of JobModel, and '
+            "import its module in app.py"
+        )
+    return None

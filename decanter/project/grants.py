@@ -1,0 +1,233 @@
+"""The text that grants a right which a function lacks, to be pasted into the project."""
+
+import ast
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from decanter.project.config import Project
+from decanter.project.declaration import HTTP_FUNCTION, Declaration, TableDeclaration
+from decanter.project.rights import METHODS, READS, WRITES, has_generated_file, policy_file_name
+from decanter.project.roles import resolver
+from decanter.project.stack import Stack, role_id
+from decanter.project.template import Template
+
+ROWS = {"reads": READS, "writes": WRITES}
+"""The actions on a table behind the arguments of `@uses`."""
+
+MANAGE = "execute-api:ManageConnections"
+
+SENDS = ("sends", "")
+
+Right = tuple[str, str]
+"""`reads` or `writes` with the name of a model, or `SENDS`."""
+
+Allows = Callable[[str, str], bool]
+"""Takes an action and an ARN. Returns True if the function's role allows it already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """How to grant a right.
+
+    Attributes:
+        what: what to do, in words.
+        line: the line to paste; empty if there is none.
+    """
+
+    what: str
+    line: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Grants:
+    """Writes the grants of one version of an app.
+
+    Attributes:
+        declaration: what the app declares.
+        tables: the declared tables, by their ARNs.
+        stack: the names on this machine.
+        project: the project; None if the app has none.
+        template: its merge template, if it is used.
+    """
+
+    declaration: Declaration
+    tables: Mapping[str, TableDeclaration]
+    stack: Stack
+    project: Project | None
+    template: Template | None
+
+    @classmethod
+    def of(
+        cls,
+        declaration: Declaration,
+        environments: Iterable[Mapping[str, str]],
+        stack: Stack,
+        project: Project | None,
+        template: Template | None,
+    ) -> Self:
+        """Return the grants of an app, whose functions have these environments."""
+        tables = {
+            stack.arn("dynamodb", f"table/{name}"): table
+            for environment in environments
+            for table in declaration.tables
+            if (name := environment.get(table.environment))
+        }
+        return cls(declaration, tables, stack, project, template)
+
+    @property
+    def has_uses(self) -> bool:
+        """True if the app uses the framework, so that it can have `@uses`."""
+        return bool(self.declaration.tables or self.declaration.routers)
+
+    def grant(
+        self, function: str, action: str, resource: str, allows: Allows, route: str = ""
+    ) -> Grant:
+        """Return the grant of one right.
+
+        Args:
+            function: the configuration key of the function.
+            action: the IAM action.
+            resource: the ARN of the resource, or `*`.
+            allows: the rights of the function's role, which the grant keeps.
+            route: what handles the event: the key of a route, or the path of an HTTP route; empty
+                if it is not known.
+        """
+        statement = self.statement(function, [action], resource)
+        if not self.has_uses:
+            return Grant(f"add this statement to {self.policy(function)}", as_python(statement))
+        needed = self.rights_for(action, resource)
+        kept = [each for it in self.declaration.uses.get(function, ()) for each in it.also]
+        also = kept if needed else [*kept, statement]
+        line = uses_line(needed | {*self._kept(allows)}, also)
+        return Grant(f"write this {self._place(function, route)}", line)
+
+    def rights_for(self, action: str, resource: str) -> set[Right]:
+        """Return the arguments of `@uses` that grant a right; empty if only `also` does."""
+        table = self.tables.get(table_of(resource))
+        found = {(word, model_name(table)) for word, it in ROWS.items() if table and action in it}
+        to_connections = action == MANAGE and resource in self._sends
+        sends = to_connections or (action, resource) == self.to_queue
+        return found | ({SENDS} if sends else set())
+
+    @property
+    def to_queue(self) -> tuple[str, str] | None:
+        """The call with which a function that sends uses the routers' queue; None without one."""
+        queue = self.declaration.queue
+        if queue is None:
+            return None
+        return "sqs:SendMessage", self.stack.arn("sqs", queue.in_stack(self.stack.name).name)
+
+    def statement(self, function: str, actions: list[str], resource: str) -> dict[str, Any]:
+        """Return the IAM statement that grants actions on a resource, on any account."""
+        named = self._portable(function, resource)
+        return {"Effect": "Allow", "Action": actions, "Resource": [named]}
+
+    def _portable(self, function: str, resource: str) -> Any:
+        """Return a declared table by its logical id: CloudFormation makes its name."""
+        table = self.tables.get(table_of(resource))
+        has_file = self.project is not None and has_generated_file(self.project, function)
+        if table is None or table.existing or has_file:  # a policy file has no logical ids
+            return portable(resource)
+        _, is_index, index = resource.partition("/index/")
+        if is_index:
+            return {"Fn::Sub": f"${{{table.logical_id}.Arn}}/index/{index}"}
+        return {"Fn::GetAtt": [table.logical_id, "Arn"]}
+
+    @property
+    def _sends(self) -> list[str]:
+        return [self.stack.connections_arn(method) for method in METHODS]
+
+    def resolved(self, statement: Mapping[str, Any]) -> Any:
+        """Return a statement of `also` with this machine's names; None if one is not known."""
+        names = {it.logical_id: arn.partition("/")[2] for arn, it in self.tables.items()}
+        return resolver(self.stack, names, self.template)(statement)
+
+    def _kept(self, allows: Allows) -> Iterator[Right]:
+        """Yield the arguments of `@uses` for the rights that the role has already."""
+        for word, actions in ROWS.items():
+            for arn, table in self.tables.items():
+                if all(allows(each, arn) for each in actions):
+                    yield word, model_name(table)
+        if all(allows(MANAGE, each) for each in self._sends):
+            yield SENDS
+
+    def _place(self, function: str, route: str) -> str:
+        routes = {each.route_key for router in self.declaration.routers for each in router.routes}
+        if function == "websocket_message" and route in routes:
+            return f'below @router.route("{route}")'
+        if function == HTTP_FUNCTION:
+            named = f" {route}" if route in self.declaration.http_routes else ""
+            return f"below the decorator of the HTTP route{named}"
+        if not function.startswith("websocket_"):
+            return f"below the decorator of {self.handler(function)}"
+        hooks = [*dict.fromkeys(it.place for it in self.declaration.uses.get(function, ()))]
+        if len(hooks) == 1:
+            return f"below the decorator of {in_file(hooks[0])}"
+        return f"below the decorator of {self.handler(function)} or of its hook"
+
+    def handler(self, function: str) -> str:
+        """Return the place of a function's handler, in words."""
+        found = self.declaration.lambdas.get(function)
+        return in_file(found.handler if found else f"app.{function}")
+
+    def policy(self, function: str) -> str:
+        """Return the place of a function's policy, in words."""
+        if self.template is not None and [*self.template.policies(role_id(function))]:
+            return f"the role of {function} in the merge template"
+        if self.project is None:
+            return f"the policy of {function}"
+        return f".chalice/{policy_file_name(self.project, function)}"
+
+
+def uses_line(rights: Iterable[Right], also: Iterable[Mapping[str, Any]]) -> str:
+    """Return `@uses` with these rights and these statements."""
+    granted = sorted(rights)
+    words = [
+        f"{word}=[{', '.join(names)}]"
+        for word in ROWS
+        if (names := [name for of, name in granted if of == word])
+    ]
+    if SENDS in granted:
+        words.append("sends=True")
+    if statements := [*dict.fromkeys(map(as_python, also))]:
+        words.append(f"also=[{', '.join(statements)}]")
+    return f"@uses({', '.join(words)})"
+
+
+def as_python(statement: Mapping[str, Any]) -> str:
+    """Return a statement as JSON that is valid in Python, or else as Python."""
+    text = json.dumps(statement)
+    try:
+        ast.literal_eval(text)
+    except ValueError:  # `true`
+        return repr(statement)
+    return text
+
+
+def in_file(place: str) -> str:
+    """Return a function's place in words: `app.work` → `work in app.py`."""
+    module, _, name = place.rpartition(".")
+    return f"{name} in {module.replace('.', '/')}.py"
+
+
+def model_name(table: TableDeclaration) -> str:
+    """Return the name of a table's model."""
+    return table.model.rpartition(".")[2]
+
+
+def table_of(resource: str) -> str:
+    """Return the table's ARN for an index's ARN; return any other ARN unchanged."""
+    return resource.partition("/index/")[0]
+
+
+def portable(resource: str) -> str:
+    """Return the ARN with `*` for the parts that differ on AWS: region, account and API."""
+    parts = resource.split(":", 5)
+    if len(parts) < 6:
+        return resource
+    name = parts[5]
+    if parts[2] == "execute-api":
+        name = "*/" + name.partition("/")[2]
+    return f"arn:*:{parts[2]}:*:*:{name}"

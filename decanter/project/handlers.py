@@ -1,0 +1,369 @@
+"""Every Lambda function of a Chalice app, and the object that Lambda finds for it.
+
+Chalice packages a function with a handler string: `app` or the Blueprint's module, and the name of
+the decorated function, whatever `name=` says. Lambda imports the module and calls the attribute.
+Source: Chalice 1.34, `app.py`, `deploy/appgraph.py`.
+
+This file is loaded by path in the project's own environment, like `app_process`: it imports only
+the standard library and the project's Chalice.
+"""
+
+from __future__ import annotations
+
+import enum
+import gc
+import importlib
+import inspect
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Any
+
+# Chalice accepts a function's configuration only under these names, independent of the handlers'
+# names. All routes other than $connect and $disconnect have one function.
+FUNCTION_OF_ROUTE = {
+    "$connect": "websocket_connect",
+    "$default": "websocket_message",
+    "$disconnect": "websocket_disconnect",
+}
+HTTP_FUNCTION = "api_handler"
+"""Chalice's name of the function behind all HTTP routes of an app."""
+
+SOURCES: dict[str, tuple[str, Callable[[Any], Any]]] = {
+    "ScheduledEventConfig": ("schedule", lambda source: expression(source.schedule_expression)),
+    "CloudWatchEventConfig": ("cloudwatch", lambda source: json.dumps(source.event_pattern)),
+    "S3EventConfig": ("s3", lambda source: source.bucket),
+    "SNSEventConfig": ("sns", lambda source: source.topic),
+    "SQSEventConfig": ("sqs", lambda source: getattr(source, "queue_arn", None) or source.queue),
+    "KinesisEventConfig": ("kinesis", lambda source: source.stream),
+    "DynamoDBEventConfig": ("dynamodb", lambda source: source.stream_arn),
+}
+"""Chalice's class of an event source: its kind, and how to read its source."""
+
+WINDOW = "maximum_batching_window_in_seconds"
+
+MOST_OBJECTS = 2000
+"""The search for a function in the object that Lambda finds ends after this many objects."""
+
+
+class HandlerNotFound(Exception):
+    """Lambda would not find a handler. It has Lambda's message; its cause is an import error."""
+
+
+class Finding(enum.Enum):
+    """How the object that Lambda finds is related to a function."""
+
+    WRAPPED = enum.auto()
+    """It runs Chalice's wrapper of the function, as far as its references show."""
+    BARE = enum.auto()
+    """It runs the function itself."""
+    OTHER = enum.auto()
+
+
+@dataclass(frozen=True)
+class Registered:
+    """A Lambda function that Chalice makes for the app.
+
+    Attributes:
+        name: its configuration key, such as `websocket_connect` or a queue function's name.
+        kind: `websocket`, `http`, `lambda`, `authorizer`, or a kind of SOURCES.
+        source: what sends its events, such as a queue's name or the route keys; may be empty.
+        handler: its handler string.
+        label: its name in app.py, for texts.
+        function: the decorated function; None if it is not known.
+        mapping: the settings of a queue's event source mapping, as CloudFormation names them.
+    """
+
+    name: str
+    kind: str
+    source: str
+    handler: str
+    label: str
+    function: Callable[..., Any] | None = None
+    mapping: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A reason why a function does not run on AWS, in one line.
+
+    Attributes:
+        text: for the user.
+        certain: False if the function may still run as intended.
+    """
+
+    text: str
+    certain: bool = True
+
+
+def registered(app: Any) -> list[Registered]:
+    """Return the functions that Chalice makes for the app, in its order."""
+    found = [*websocket_functions(app)]
+    if app.routes:
+        found.append(Registered(HTTP_FUNCTION, "http", first_route(app), "app.app", "app"))
+    found += [
+        Registered(each.name, "lambda", "", each.handler_string, each.name, each.func)
+        for each in app.pure_lambda_functions
+    ]
+    found += [event_function(app, each) for each in app.event_sources]
+    if app.routes:  # Chalice makes an authorizer's function only with the REST API
+        found += [
+            Registered(
+                *(each.name, "authorizer", "", each.handler_string, each.name),
+                decorated(app, each),
+            )
+            for each in app.builtin_auth_handlers
+        ]
+    return found
+
+
+def websocket_functions(app: Any) -> Iterator[Registered]:
+    """Yield at most three functions: the first message handler gets all messages."""
+    routes: dict[str, list[Any]] = {}
+    for key, handler in app.websocket_handlers.items():
+        routes.setdefault(function_of_route(key), []).append(handler)
+    for name, handlers in routes.items():
+        first = handlers[0]
+        keys = ", ".join(each.route_key_handled for each in handlers)
+        function = first.handler_function
+        yield Registered(name, "websocket", keys, first.handler_string, first.name, function)
+
+
+def function_of_route(key: str) -> str:
+    """Return the configuration key of a route's function."""
+    return FUNCTION_OF_ROUTE.get(key, FUNCTION_OF_ROUTE["$default"])
+
+
+def event_function(app: Any, source: Any) -> Registered:
+    """Return the function of an event source."""
+    names = [each.__name__ for each in type(source).__mro__]
+    kind, read = next(
+        (SOURCES[each] for each in names if each in SOURCES), ("lambda", lambda _: "")
+    )
+    handler = source.handler_string
+    function = decorated(app, source)
+    text, mapping = str(read(source)), mapping_of(source) if kind == "sqs" else {}
+    return Registered(source.name, kind, text, handler, source.name, function, mapping)
+
+
+def mapping_of(source: Any) -> dict[str, Any]:
+    """Return the settings of the event source mapping that Chalice makes for a queue's handler."""
+    found = {
+        "BatchSize": source.batch_size,
+        "MaximumBatchingWindowInSeconds": getattr(source, WINDOW, None),
+        "MaximumConcurrency": getattr(source, "maximum_concurrency", None),
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def functions_of(app: Any, each: Registered) -> list[Any]:
+    """Return the app's own functions that run in a Lambda function."""
+    if each.kind == "http":
+        return [entry.view_function for path in app.routes.values() for entry in path.values()]
+    return [each.function] if each.function is not None else []
+
+
+def expression(schedule: Any) -> str:
+    """Return a schedule as `rate(…)` or `cron(…)`."""
+    return schedule if isinstance(schedule, str) else str(schedule.to_string())
+
+
+def first_route(app: Any) -> str:
+    """Return a method and a path of the app's HTTP routes."""
+    path = min(app.routes)
+    return f"{min(app.routes[path])} {path}"
+
+
+def decorated(app: Any, config: Any) -> Any:
+    """Return the function of a registration; None if another function has its name."""
+    function = inner(app.handler_map.get(config.name))
+    name = getattr(function, "__name__", None)
+    return function if name == config.handler_string.rpartition(".")[2] else None
+
+
+def inner(wrapper: Any) -> Any:
+    """Return the function in one of Chalice's wrappers; None for another object."""
+    from chalice.app import ChaliceAuthorizer, EventSourceHandler, PureLambdaWrapper
+
+    if not isinstance(wrapper, (EventSourceHandler, ChaliceAuthorizer)):
+        return None
+    function = wrapper.func
+    return function._original_func if isinstance(function, PureLambdaWrapper) else function
+
+
+# ------------------------------------------------------------------------------- what Lambda does
+
+
+def find(handler: str, module: ModuleType) -> Callable[..., Any]:
+    """Return the object that Lambda finds by a handler string.
+
+    Args:
+        handler: the handler string, such as `app.message`.
+        module: the app's module; its `__name__` may differ from the one in `handler`.
+
+    Raises:
+        HandlerNotFound: there is none.
+    """
+    name, _, attribute = handler.rpartition(".")
+    try:
+        there = module if name == "app" else importlib.import_module(name)
+    except Exception as error:
+        raise HandlerNotFound(f"Unable to import module '{name}': {error}") from error
+    found = getattr(there, attribute, None)
+    if not callable(found):
+        state = "missing on" if found is None else "is not callable in"
+        raise HandlerNotFound(f"Handler '{attribute}' {state} module '{name}'")
+    handle: Callable[..., Any] = found
+    return handle
+
+
+# ---------------------------------------------------------------------------------------- faults
+
+
+def faults(app: Any, module: ModuleType) -> list[Fault]:
+    """Return the reasons why Lambda finds no handler, or another object, for a function."""
+    functions = registered(app)
+    each_function = (fault_of(each, functions, app, module) for each in functions)
+    found = [fault for fault in each_function if fault is not None]
+    return [*same_names(functions), *unused_messages(app), *found]
+
+
+def same_names(functions: list[Registered]) -> Iterator[Fault]:
+    """Yield a fault for each name that several functions have."""
+    for name, times in Counter(each.name for each in functions).items():
+        if times > 1:
+            yield Fault(
+                f"{times} Lambda functions have the name {name}: Chalice refuses to package them. "
+                "Give each another name="
+            )
+
+
+def unused_messages(app: Any) -> Iterator[Fault]:
+    """Yield a fault for each handler of messages after the first."""
+    message = FUNCTION_OF_ROUTE["$default"]
+    handlers = [
+        each for key, each in app.websocket_handlers.items() if function_of_route(key) == message
+    ]
+    for each in handlers[1:]:
+        if each.handler_string != handlers[0].handler_string:
+            yield Fault(
+                f"Lambda will not find {each.name}, the handler of {each.route_key_handled}: "
+                f"Chalice packages one function for all messages, with the first handler, "
+                f"{handlers[0].handler_string}. Choose the function by route key in that handler"
+            )
+
+
+def fault_of(
+    each: Registered, functions: list[Registered], app: Any, module: ModuleType
+) -> Fault | None:
+    """Return the fault of one function; None if Lambda runs what the app registers."""
+    if each.kind == "http":
+        return None
+    try:
+        found = find(each.handler, module)
+    except HandlerNotFound as error:
+        return Fault(f"Lambda will not find {each.label}: {missing(each, module, error)}")
+    if each.function is None:
+        return None
+    finding = leads_to(found, each.function, app)
+    if finding is Finding.OTHER:
+        return elsewhere(each, found, functions)
+    return bare(each, app) if finding is Finding.BARE else None
+
+
+def elsewhere(each: Registered, found: object, functions: list[Registered]) -> Fault:
+    """Return the fault of a function whose handler string names another object."""
+    where = f"Lambda will not find {each.label}: its handler string is {each.handler}, and there"
+    for other in functions:
+        if other is not each and other.handler == each.handler:
+            return Fault(
+                f"{where} Lambda finds {other.label}, because both functions have the same name. "
+                "Rename one of them"
+            )
+    plain = inner(found) or (inspect.isfunction(found) and not found.__closure__)
+    return Fault(f"{where} Lambda finds {named(found)}. Rename one of them", certain=bool(plain))
+
+
+def missing(each: Registered, module: ModuleType, error: HandlerNotFound) -> str:
+    """Return why there is no such handler, and the remedy."""
+    place, _, name = each.handler.rpartition(".")
+    if error.__cause__ is not None:
+        return f"its handler string is {each.handler}, but importing {place} fails: {error}"
+    head = f"its handler string is {each.handler}, but {place}.py has no {name}"
+    *outer, _ = getattr(each.function, "__qualname__", name).split(".<locals>.")
+    origin = getattr(each.function, "__module__", place)
+    if name == "<lambda>":
+        return f"{head}, because a lambda has no name. Write a function with def"
+    if outer:
+        return (
+            f"{head}: it is made inside {outer[-1]}(). Define it at the top level of {place}.py, "
+            f"or assign Chalice's result to {name} there. If {outer[-1]} is a decorator, use "
+            "functools.wraps in it"
+        )
+    if origin not in (module.__name__, place):
+        return f"{head}: it is defined in {origin}. Assign Chalice's result to {name} in {place}.py"
+    return f"{head} after its import. Keep Chalice's result under this name"
+
+
+def bare(each: Registered, app: Any) -> Fault | None:
+    """Return the fault of a function that Lambda calls without Chalice's wrapper."""
+    if each.kind == "lambda":
+        return None  # it takes Lambda's arguments
+    certain = not takes_two(each.function)
+    fails = "it fails" if certain else "its event is a plain dict"
+    if app.handler_map.get(each.label) is each.function:
+        return Fault(
+            f"{each.label} ({each.source}) is registered through a Blueprint: Chalice never wraps "
+            f"such a handler, so Lambda calls it with (event, context) and {fails}. "
+            "Register it on the app itself",
+            certain,
+        )
+    return Fault(
+        f"Lambda will find {each.label} without Chalice's wrapper: its handler string is "
+        f"{each.handler}, which is the function itself. Lambda calls it with (event, context) and "
+        f"{fails}. Assign Chalice's result to {each.handler.rpartition('.')[2]}",
+        certain,
+    )
+
+
+def takes_two(function: Any) -> bool:
+    """Return True if a function can be called with (event, context)."""
+    try:
+        inspect.signature(function).bind(None, None)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def named(found: object) -> str:
+    """Return a description of an object for a text."""
+    name = getattr(inner(found) or found, "__qualname__", None)
+    return f"another {name}" if name else f"an object of type {type(found).__name__}"
+
+
+def leads_to(found: object, function: object, app: object) -> Finding:
+    """Return how an object calls a function.
+
+    A decorator keeps the wrapped function in a closure or in an attribute. An object with too many
+    of them counts as wrapped.
+    """
+    finding, seen, waiting = Finding.OTHER, {id(app)}, [found]
+    for current in waiting:
+        if len(seen) > MOST_OBJECTS or inner(current) is function:
+            return Finding.WRAPPED
+        if current is function:
+            # functools.wraps copies a reference to it from Chalice's wrapper.
+            finding = Finding.BARE
+        elif id(current) not in seen and inner(current) is None and not is_shared(current):
+            seen.add(id(current))
+            waiting += gc.get_referents(current)
+    return finding
+
+
+def is_shared(value: object) -> bool:
+    """Return True for a module, its names or a class: all code refers to them."""
+    return isinstance(value, (ModuleType, type)) or (
+        isinstance(value, dict) and "__spec__" in value
+    )

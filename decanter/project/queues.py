@@ -1,0 +1,223 @@
+"""The SQS queues of an app, and the event source mappings between them and its functions.
+
+Sources: Lambda Developer Guide, "Using Lambda with Amazon SQS"; CloudFormation, `AWS::SQS::Queue`
+and `AWS::Lambda::EventSourceMapping`; SAM, `SQS`.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from decanter.project.declaration import Declaration
+from decanter.project.stack import Stack
+from decanter.project.template import Template
+
+PARTIAL = "ReportBatchItemFailures"
+VISIBILITY = "VisibilityTimeout"
+DEFAULT_VISIBILITY = 30
+REDRIVE = "RedrivePolicy"
+FIFO = ".fifo"
+DEFAULT_BATCH_SIZE = 10
+DEFAULT_CONCURRENCY = 5
+"""Lambda starts with this many batches at a time."""
+
+ATTRIBUTES = (
+    "ContentBasedDeduplication",
+    "DeduplicationScope",
+    "DelaySeconds",
+    "FifoQueue",
+    "FifoThroughputLimit",
+    "MaximumMessageSize",
+    "MessageRetentionPeriod",
+    "ReceiveMessageWaitTimeSeconds",
+    REDRIVE,
+    VISIBILITY,
+)
+"""The attributes that matter for behaviour; encryption and tags have no effect on this machine."""
+
+
+@dataclass(frozen=True)
+class Queue:
+    """A queue, with its attributes as CreateQueue takes them."""
+
+    name: str
+    attributes: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+    @classmethod
+    def of_properties(cls, name: str, properties: Mapping[str, Any]) -> Self:
+        """Read the properties of an `AWS::SQS::Queue`."""
+        given = {key: properties[key] for key in ATTRIBUTES if properties.get(key) is not None}
+        return cls(name, {key: _text(value) for key, value in given.items()})
+
+    @property
+    def creation(self) -> dict[str, Any]:
+        """CreateQueue's arguments; only `changeable` names the dead-letter queue."""
+        given = {key: value for key, value in self.attributes.items() if key != REDRIVE}
+        return {"QueueName": self.name, "Attributes": given}
+
+    @property
+    def changeable(self) -> dict[str, str]:
+        """SetQueueAttributes' attributes."""
+        given = {key: value for key, value in self.attributes.items() if key != "FifoQueue"}
+        return {VISIBILITY: str(DEFAULT_VISIBILITY), "DelaySeconds": "0", REDRIVE: "", **given}
+
+    @property
+    def dead_letters(self) -> str | None:
+        """The ARN of its dead-letter queue, if it has one."""
+        policy = json.loads(self.attributes.get(REDRIVE, "{}"))
+        arn = policy.get("deadLetterTargetArn")
+        return None if arn is None else str(arn)
+
+    @property
+    def visibility(self) -> int:
+        """Its visibility timeout in seconds."""
+        return int(self.attributes.get(VISIBILITY, DEFAULT_VISIBILITY))
+
+
+@dataclass(frozen=True)
+class Source:
+    """An event source mapping: the queue whose messages a function gets.
+
+    Attributes:
+        function: its configuration key.
+        arn: the queue's ARN.
+        batch_size: the most messages of an event.
+        window_seconds: how long Lambda waits for a full batch.
+        concurrency: the most events at a time.
+        partial: True if the function's result names the messages that failed.
+    """
+
+    function: str
+    arn: str
+    batch_size: int = DEFAULT_BATCH_SIZE
+    window_seconds: int = 0
+    concurrency: int = DEFAULT_CONCURRENCY
+    partial: bool = False
+
+    @classmethod
+    def of_settings(cls, function: str, arn: str, settings: Mapping[str, Any]) -> Self:
+        """Read the settings, as CloudFormation names them."""
+        scaling = settings.get("ScalingConfig") or settings
+        return cls(
+            function,
+            arn,
+            int(settings.get("BatchSize") or DEFAULT_BATCH_SIZE),
+            int(settings.get("MaximumBatchingWindowInSeconds") or 0),
+            int(scaling.get("MaximumConcurrency") or DEFAULT_CONCURRENCY),
+            PARTIAL in (settings.get("FunctionResponseTypes") or ()),
+        )
+
+    @property
+    def queue(self) -> str:
+        """The queue's name."""
+        return name_of(self.arn)
+
+
+@dataclass(frozen=True)
+class Queues:
+    """The queues of an app and the functions that they invoke.
+
+    Attributes:
+        queues: those of the merge template, of the functions, and their dead-letter queues.
+        sources: the event source mappings.
+        warnings: why AWS refuses a mapping, one line each.
+    """
+
+    queues: tuple[Queue, ...] = ()
+    sources: tuple[Source, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        declared: Declaration,
+        template: Template | None,
+        stack: Stack,
+        timeout: Callable[[str], float],
+    ) -> Self:
+        """Return the queues of an app.
+
+        A queue that the template does not declare is another stack's. Here it keeps a message
+        invisible for at least the function's timeout, as AWS demands of it.
+
+        Args:
+            declared: what the app declares.
+            template: the project's merge template; None if it is not used.
+            stack: the stack of the queues.
+            timeout: returns a function's timeout in seconds, by its configuration key.
+        """
+        sources = tuple(_sources(declared, template, stack))
+        own = dict(template.queues(ATTRIBUTES)) if template else {}
+        own |= {k: v for k, v in _declared(declared, stack, timeout).items() if k not in own}
+        found = {name: Queue.of_properties(name, each) for name, each in own.items()}
+        for source in sources:
+            least = max(DEFAULT_VISIBILITY, round(timeout(source.function)))
+            other = Queue.of_properties(source.queue, {VISIBILITY: least, **_fifo(source.queue)})
+            found.setdefault(source.queue, other)
+        for arn in [each.dead_letters for each in found.values()]:
+            if arn is not None:
+                name = name_of(arn)
+                found.setdefault(name, Queue.of_properties(name, _fifo(name)))
+        warnings = [
+            f"AWS refuses the queue {each.queue} for {each.function}: its VisibilityTimeout of "
+            f"{found[each.queue].visibility} s is less than the function's timeout of "
+            f"{timeout(each.function):g} s"
+            for each in sources
+            if found[each.queue].visibility < timeout(each.function)
+        ]
+        return cls(tuple(found.values()), sources, tuple(warnings))
+
+
+def has_queues(declared: Declaration, template: Template | None) -> bool:
+    """True if the app has a queue or a function of one, or the template a queue."""
+    is_handled = declared.queue is not None or any(
+        each.kind == "sqs" for each in declared.lambdas.values()
+    )
+    return is_handled or (template is not None and any(template.queues()))
+
+
+def name_of(arn: str) -> str:
+    """Return the name of a queue by its ARN."""
+    return arn.rpartition(":")[2]
+
+
+def _declared(
+    declared: Declaration, stack: Stack, timeout: Callable[[str], float]
+) -> dict[str, Mapping[str, Any]]:
+    """Return the properties of the routers' queue and of its dead-letter queue, by name."""
+    if declared.queue is None:
+        return {}
+    queue = declared.queue.in_stack(stack.name)
+    longest = max(map(timeout, declared.workers), default=0)
+    own = queue.properties(longest, stack.arn("sqs", queue.dead_letters))
+    return {queue.name: own, queue.dead_letters: {}}
+
+
+def _sources(declared: Declaration, template: Template | None, stack: Stack) -> Iterator[Source]:
+    for function in declared.lambdas.values():
+        events = [*template.event_sources(function.name)] if template else []
+        source = template.text(function.source) if template else function.source
+        settings = dict(function.mapping)
+        if declared.queue and function.name in declared.workers:
+            source = declared.queue.in_stack(stack.name).name
+            settings |= declared.queue.mapping
+        arn = source if source.startswith("arn:") else stack.arn("sqs", source)
+        for event in events:
+            if event.get("Queue") in (None, arn):
+                settings.update(event)
+            else:
+                yield Source.of_settings(function.name, str(event["Queue"]), event)
+        if function.kind == "sqs":
+            yield Source.of_settings(function.name, arn, settings)
+
+
+def _fifo(name: str) -> dict[str, Any]:
+    return {"FifoQueue": True} if name.endswith(FIFO) else {}
+
+
+def _text(value: Any) -> str:
+    """Return an attribute's value as CreateQueue takes it."""
+    if isinstance(value, Mapping):
+        return json.dumps(value)
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,31 @@
+"""`.chalice/generated.json`: the digests of the policy files that Decanter wrote.
+
+A digest is made from the parsed content, so line ends and layout do not change it.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+RECORD = "generated.json"
+
+
+def digest(document: object) -> str:
+    """Return the digest of a document's content."""
+    return hashlib.sha256(canonical(document).encode()).hexdigest()
+
+
+def canonical(document: object) -> str:
+    """Return a document as text that is the same for the same content."""
+    return json.dumps(document, sort_keys=True)
+
+
+def record(texts: Mapping[Path, str]) -> str:
+    """Return the text of `.chalice/generated.json`.
+
+    Args:
+        texts: each policy file's text.
+    """
+    digests = {path.name: digest(json.loads(text)) for path, text in texts.items()}
+    return json.dumps(digests, indent=2, sort_keys=True) + "\n"

@@ -1,0 +1,327 @@
+"""The rights of each Lambda function: one model for the template, policy files, and this machine.
+
+The router and the connection table declare their own calls. `@uses` declares those of the app's
+own code. Without `@uses`, the app's code may read and write every declared table, and has the
+rights of its policy file, or those that Chalice's analysis of app.py finds.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from functools import cache
+from typing import Any, NamedTuple, Protocol, Self
+
+from decanter.errors import ProjectError
+from decanter.project.config import Project
+from decanter.project.declaration import Declaration, TableDeclaration
+from decanter.project.declared_queue import QueueDeclaration
+from decanter.project.document import read_json
+
+Json = Any
+Section = dict[str, Any]
+
+STREAM_ACTIONS = ("logs:CreateLogStream", "logs:PutLogEvents")
+
+READS = ("dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query", "dynamodb:Scan")
+WRITES = (
+    "dynamodb:BatchWriteItem",
+    "dynamodb:ConditionCheckItem",
+    "dynamodb:DeleteItem",
+    "dynamodb:PutItem",
+    "dynamodb:UpdateItem",
+)
+SENDS = ("dynamodb:DeleteItem", "dynamodb:Scan")
+"""The calls on the connection table of a function that sends: it deletes gone connections."""
+
+JOBS = ("dynamodb:GetItem", "dynamodb:PutItem")
+"""The calls of a queue's function on the job table."""
+
+RECEIVES = ("sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage")
+"""The calls with which Lambda takes a queue's messages for the function."""
+
+ON_INDEXES = {"dynamodb:Query", "dynamodb:Scan"}
+
+METHODS = ("DELETE", "POST")
+"""The methods of @connections that a function that sends may call."""
+
+# Lambda makes these calls with the function's role if the configuration enables them. Their
+# resources cannot be named in advance (AWS Lambda Developer Guide, "VPC" and "X-Ray").
+_VPC_ACTIONS = [
+    "ec2:CreateNetworkInterface",
+    "ec2:DeleteNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+]
+_XRAY_ACTIONS = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"]
+
+
+class Names(Protocol):
+    """How a policy names the resources that it covers."""
+
+    log_actions: tuple[str, ...]
+
+    def table(self, table: TableDeclaration) -> Json:
+        """Return a table's ARN."""
+        ...
+
+    def indexes(self, table: TableDeclaration) -> Json:
+        """Return the ARN of all indexes of a table."""
+        ...
+
+    def connections(self, method: str) -> Json:
+        """Return the ARN of all connections of the API, for one HTTP method."""
+        ...
+
+    def queue(self, queue: QueueDeclaration) -> Json:
+        """Return the ARN of a router's queue."""
+        ...
+
+    def dead_letters(self, queue: QueueDeclaration) -> Json:
+        """Return the ARN of its dead-letter queue."""
+        ...
+
+    def log_group(self, function: str) -> Json:
+        """Return the ARN of a function's log group and all its streams."""
+        ...
+
+
+def is_declared(declaration: Declaration, function: str) -> bool:
+    """True if the app declares the function's rights. Otherwise Chalice makes its policy."""
+    needs = [*(t.actions for t in declaration.tables), *(r.posts for r in declaration.routers)]
+    return any(function in need for need in needs) or any(
+        declaration.tables or not each.is_default for each in declaration.uses.get(function, ())
+    )
+
+
+def managed(project: Project, declaration: Declaration) -> list[str]:
+    """Return the functions whose role Decanter writes."""
+    return [
+        function
+        for function in declaration.functions
+        if project.scope(function).manage_iam_role and is_declared(declaration, function)
+    ]
+
+
+def sends(declaration: Declaration, function: str) -> bool:
+    """True if the function may call @connections."""
+    calls = any(function in router.posts for router in declaration.routers)
+    return calls or any(each.sends for each in declaration.uses.get(function, ()))
+
+
+def posts(declaration: Declaration, function: str) -> bool:
+    """True if the function may post to connections, and not only ask about them or close them."""
+    return "POST" in _methods(declaration, function)
+
+
+def has_disconnect_hooks(declaration: Declaration) -> bool:
+    """True if code of the app runs wherever a connection's row is deleted."""
+    return any(router.where_rows_are_deleted for router in declaration.routers)
+
+
+def policy(
+    project: Project | None, declaration: Declaration, function: str, names: Names
+) -> Section:
+    """Return the function's policy document.
+
+    Raises:
+        ProjectError: a function declares rights on something that the app does not have.
+    """
+    statements = [
+        *_tables(declaration, function, names),
+        *_connections(declaration, function, names),
+        *_queue(declaration, function, names),
+        *_further(project, declaration, function),
+        _statement("Logs", names.log_actions, [names.log_group(function)]),
+        *_configured(project, function),
+    ]
+    return {"Version": "2012-10-17", "Statement": [*_with_own_ids(statements)]}
+
+
+def _tables(declaration: Declaration, function: str, names: Names) -> Iterator[Section]:
+    allowed = _actions(declaration, function)
+    for table in declaration.tables:
+        if actions := allowed[table.environment]:
+            resources = [names.table(table)]
+            if table.has_indexes and actions & ON_INDEXES:
+                resources.append(names.indexes(table))
+            yield _statement(table.logical_id, sorted(actions), resources)
+
+
+def _actions(declaration: Declaration, function: str) -> dict[str, set[str]]:
+    """Return the actions of a function on each table, by the table's variable."""
+    found: dict[str, set[str]] = defaultdict(set)
+    tables = {table.environment: table for table in declaration.tables}
+    for variable, table in tables.items():
+        found[variable].update(table.actions.get(function, ()))
+        if table.is_connections and any(e.sends for e in declaration.uses.get(function, ())):
+            found[variable].update(SENDS)
+        if table.is_jobs and function in declaration.workers:
+            found[variable].update(JOBS)
+    for each in declaration.uses.get(function, ()):
+        everything = tuple(tables) if each.is_default else ()
+        for variables, actions in ((each.reads, READS), (each.writes, WRITES)):
+            for variable in (*variables, *everything):
+                if variable not in tables:
+                    raise ProjectError(
+                        f"@uses of {each.place} names the table of {variable}, which app.py does "
+                        "not reach: import its model's module in app.py or in chalicelib/"
+                    )
+                found[variable].update(actions)
+    return found
+
+
+def _connections(declaration: Declaration, function: str, names: Names) -> Iterator[Section]:
+    for each in declaration.uses.get(function, ()):
+        if each.sends and not declaration.websocket:
+            raise ProjectError(
+                f"{each.place} has @uses(sends=True), but the app has no WebSocket handler, so "
+                "there are no connections"
+            )
+    if methods := _methods(declaration, function):
+        arns = [names.connections(method) for method in sorted(methods)]
+        yield _statement("Connections", ["execute-api:ManageConnections"], arns)
+
+
+def _methods(declaration: Declaration, function: str) -> set[str]:
+    """Return the calls of a function on @connections."""
+    methods = {m for router in declaration.routers for m in router.posts.get(function, ())}
+    sends = any(each.sends for each in declaration.uses.get(function, ()))
+    return methods.union(METHODS if sends else ())
+
+
+def _queue(declaration: Declaration, function: str, names: Names) -> Iterator[Section]:
+    queue = declaration.queue
+    if queue is None:
+        return
+    own, dead = [names.queue(queue)], []
+    if function in declaration.workers:
+        yield _statement("Messages", RECEIVES, own)
+        dead = [names.dead_letters(queue)]
+    if posts(declaration, function):
+        yield _statement("Queue", ["sqs:SendMessage"], own + dead)
+
+
+def _further(project: Project | None, declaration: Declaration, function: str) -> Iterator[Section]:
+    uses = declaration.uses.get(function, ())
+    for each in uses:
+        yield from map(dict, each.also)
+    if function not in declaration.workers:
+        yield from _of_event_source(declaration.lambdas[function].kind)
+    if any(each.is_default for each in uses):
+        yield from kept(project, declaration, function)
+
+
+def kept(project: Project | None, declaration: Declaration, function: str) -> list[Section]:
+    """Return the statements of a function's policy file, or those of Chalice's analysis.
+
+    Raises:
+        ProjectError: its policy file cannot be read.
+    """
+    if project is None:
+        return []
+    config = project.scope(function)
+    if config.autogen_policy:
+        found = [*Analysis.of(project).statements]
+        if declaration.websocket and not declaration.routers:
+            from chalice.constants import POST_TO_WEBSOCKET_CONNECTION_POLICY
+
+            found = [*found, POST_TO_WEBSOCKET_CONNECTION_POLICY]
+        return found
+    path = project.config_path.parent / policy_file_name(project, function)
+    if has_generated_file(project, function) or not path.is_file():
+        return []
+    return statements_of(read_json(path))
+
+
+def statements_of(document: Section) -> list[Section]:
+    """Return the statements of a policy document, which may be a single one."""
+    statements = document.get("Statement", [])
+    return statements if isinstance(statements, list) else [statements]
+
+
+def policy_file_name(project: Project, function: str) -> str:
+    """Return the name of the policy file that Chalice reads for a function without analysis."""
+    name: str | None = project.scope(function).iam_policy_file
+    return name or f"policy-{project.chalice_stage}.json"
+
+
+def has_generated_file(project: Project, function: str) -> bool:
+    """True if a function's policy file has the name of those that Decanter writes.
+
+    Any other file belongs to the user.
+    """
+    own = f"policy-{project.chalice_stage}-{function}.json"
+    return bool(project.scope(function).iam_policy_file == own)
+
+
+def with_analysis(project: Project, declaration: Declaration) -> list[str]:
+    """Return the functions whose policy has what Chalice's analyzer finds."""
+    own = {*managed(project, declaration)}
+    return [
+        function
+        for function in declaration.functions
+        if project.scope(function).manage_iam_role
+        and project.scope(function).autogen_policy
+        and (function not in own or any(e.is_default for e in declaration.uses.get(function, ())))
+    ]
+
+
+class Analysis(NamedTuple):
+    """The statements that Chalice's analyzer finds in app.py, or why it fails."""
+
+    statements: tuple[Section, ...]
+    failure: str | None = None
+
+    @classmethod
+    def of(cls, project: Project) -> Self:
+        """Analyse a project's app.py."""
+        return cls.of_source((project.directory / "app.py").read_text(encoding="utf-8"))
+
+    @classmethod
+    @cache
+    def of_source(cls, source: str) -> Self:
+        """Analyse a source."""
+        from chalice.policy import policy_from_source_code  # loads botocore's models
+
+        try:
+            found = policy_from_source_code(source)["Statement"]
+        except Exception as error:  # noqa: BLE001 - the analyzer may raise any type
+            return cls((), f"{type(error).__name__}: {' '.join(str(error).split())}")
+        return cls(tuple({k: it for k, it in each.items() if k != "Sid"} for each in found))
+
+
+def _of_event_source(kind: str) -> list[Section]:
+    """Return the rights with which Lambda reads an event source for the function."""
+    from chalice import constants
+
+    policies = {
+        "dynamodb": constants.DDB_EVENT_SOURCE_POLICY,
+        "kinesis": constants.KINESIS_EVENT_SOURCE_POLICY,
+        "sqs": constants.SQS_EVENT_SOURCE_POLICY,
+    }
+    return [policies[kind]] if kind in policies else []
+
+
+def _configured(project: Project | None, function: str) -> Iterator[Section]:
+    if project is None:
+        return
+    config = project.scope(function)
+    if config.subnet_ids and config.security_group_ids:
+        yield _statement("Network", _VPC_ACTIONS, ["*"])
+    if config.xray_enabled:
+        yield _statement("Traces", _XRAY_ACTIONS, ["*"])
+
+
+def _statement(sid: str, actions: Iterable[str], resources: list[Json]) -> Section:
+    return {"Sid": sid, "Effect": "Allow", "Action": [*actions], "Resource": resources}
+
+
+def _with_own_ids(statements: Iterable[Section]) -> Iterator[Section]:
+    """Yield each statement once, and leave out repeated ids: IAM refuses them."""
+    seen: list[Section] = []
+    ids = set()
+    for statement in statements:
+        if statement in seen:
+            continue
+        seen.append(statement)
+        is_taken = statement.get("Sid") in ids
+        ids.add(statement.get("Sid"))
+        yield {key: it for key, it in statement.items() if not (is_taken and key == "Sid")}

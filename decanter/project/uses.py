@@ -1,0 +1,45 @@
+"""The rights that an app declares with `@uses`."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+
+@dataclass(frozen=True)
+class Uses:
+    """The rights that one function of the app adds to those of a Lambda function.
+
+    Attributes:
+        place: its module and name.
+        is_default: True if it has no `@uses`: it may read and write every declared table.
+        reads: the variables of the tables that it reads.
+        writes: the variables of the tables that it writes.
+        sends: True if it may send to connections and close them.
+        also: further statements of an IAM policy.
+    """
+
+    place: str
+    is_default: bool = False
+    reads: tuple[str, ...] = ()
+    writes: tuple[str, ...] = ()
+    sends: bool = False
+    also: tuple[Mapping[str, Any], ...] = field(default=(), hash=False)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """Read one of the app's contributions."""
+        own = data["uses"]
+        if own is None:
+            return cls(data["place"], is_default=True, sends=data["sends"])
+        return cls(
+            own["place"],
+            reads=tuple(own["reads"]),
+            writes=tuple(own["writes"]),
+            sends=own["sends"],
+            also=tuple(own["also"]),
+        )
+
+
+def all_uses(data: Sequence[Mapping[str, Any]]) -> tuple[Uses, ...]:
+    """Read several of the app's contributions."""
+    return tuple(map(Uses.from_json, data))

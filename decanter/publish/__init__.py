@@ -1,0 +1,1 @@
+"""`decanter publish` and `decanter connections`: a stage's connections, from the command line."""

@@ -1,0 +1,129 @@
+"""`decanter publish`: send messages to the connections of a stage."""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from decanter.errors import DecanterError
+from decanter.publish.queue import QueuePublisher
+from decanter.publish.target import add_arguments as add_target_arguments
+from decanter.publish.target import target
+from decanter.runtime.publishing.outside import BEGINNING, Publisher, Report, TooLarge
+
+STANDARD_INPUT = "-"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `decanter publish`."""
+    add_target_arguments(parser)
+    whom = parser.add_mutually_exclusive_group()
+    whom.add_argument(
+        "--to",
+        action="append",
+        metavar="ID",
+        help="send to this connection, not to all; may be repeated",
+    )
+    whom.add_argument(
+        "--exclude",
+        action="append",
+        default=[],
+        metavar="ID",
+        help="leave this connection out; may be repeated",
+    )
+    parser.add_argument("--file", metavar="FILE", help="send each line of this file")
+    parser.add_argument("--format", choices=("text", "json"), default="text", help="(text)")
+    parser.add_argument(
+        "messages",
+        nargs="*",
+        metavar="MESSAGE",
+        help="a message, sent exactly as it is; - sends each line of standard input",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Send each message, and print its report in a line.
+
+    Returns:
+        1 if a message did not reach a connection that may be open.
+
+    Raises:
+        DecanterError: a message, or the stage, is not valid.
+    """
+    if not (args.messages or args.file):
+        raise DecanterError("no message is given: write it after the options, or use --file or -")
+    there = target(args)
+    if not (args.to or there.queue_url):
+        there.check_table()
+    complete = True
+    with there.queueing() if there.queue_url else there.publishing() as publisher:
+        for where, data in messages(args.messages, args.file):
+            report = sent(publisher, args, where, data)
+            print(line(report, args.format), flush=True)
+            complete &= is_complete(report)
+    return 0 if complete else 1
+
+
+def sent(
+    publisher: Publisher | QueuePublisher, args: argparse.Namespace, where: str, data: bytes
+) -> Report:
+    """Send one message, or put it into the queue.
+
+    Raises:
+        DecanterError: it is not text, or too large.
+    """
+    try:
+        text = data.decode()
+        if args.to:
+            ids = args.to[0] if len(args.to) == 1 else args.to
+            return publisher.send(ids, text, None)
+        return publisher.broadcast(text, BEGINNING, args.exclude, None)
+    except UnicodeDecodeError as error:
+        raise DecanterError(f"{where} is not UTF-8 at byte {error.start + 1}: encode it") from error
+    except TooLarge as error:
+        raise DecanterError(f"{where} is too large: {error}: split it") from error
+
+
+def messages(given: Iterable[str], file: str | None) -> Iterator[tuple[str, bytes]]:
+    """Yield the messages, each with its place.
+
+    Raises:
+        DecanterError: the file cannot be read.
+    """
+    for number, message in enumerate(given, start=1):
+        if message == STANDARD_INPUT:
+            yield from lines("standard input", sys.stdin.buffer)
+        else:
+            yield f"message {number}", message.encode(errors="surrogateescape")
+    if file is None:
+        return
+    try:
+        with Path(file).open("rb") as opened:
+            yield from lines(file, opened)
+    except OSError as error:
+        raise DecanterError(f"cannot read {file}: {error.strerror}") from error
+
+
+def lines(name: str, source: Iterable[bytes]) -> Iterator[tuple[str, bytes]]:
+    """Yield each line without its line feed."""
+    for number, data in enumerate(source, start=1):
+        yield f"line {number} of {name}", data.removesuffix(b"\n")
+
+
+def is_complete(report: Report) -> bool:
+    """True if the message has reached every connection that may be open."""
+    return not (report.failed or report.left_over) and report.left_over_exact
+
+
+def line(report: Report, form: str) -> str:
+    """Return a report in one line."""
+    if form == "json":
+        return json.dumps(report._asdict())
+    if report.queued:
+        return f"queued {report.queued}"
+    names = ("sent", "gone", "pending", "failed", "left_over", "repeated")
+    counts = [f"{name.replace('_', ' ')} {getattr(report, name)}" for name in names]
+    if not report.left_over_exact:
+        counts[4] += " or more"
+    return ", ".join([*counts, f"{report.milliseconds} ms"])

@@ -1,0 +1,40 @@
+"""Messages through the queue of a stage, which its function posts."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+from decanter.aws.errors import explained
+from decanter.runtime.publishing.item import Item
+from decanter.runtime.publishing.outside import LIMIT, Report, TooLarge
+
+
+@dataclass(frozen=True)
+class QueuePublisher:
+    """Puts messages into a queue. The reports have their ids.
+
+    Attributes:
+        sqs: botocore's client.
+        url: the queue's URL.
+    """
+
+    sqs: Any
+    url: str
+
+    def broadcast(
+        self, frame: str, after: str, exclude: Collection[str], context: object
+    ) -> Report:
+        """Queue a frame for every connection."""
+        return self._queue(Item("", frame, exclude=tuple(exclude), cursor=after))
+
+    def send(self, connection_ids: str | Collection[str], frame: str, context: object) -> Report:
+        """Queue a frame for one connection, or for several."""
+        ids = [connection_ids] if isinstance(connection_ids, str) else connection_ids
+        return self._queue(Item("", frame, tuple(ids)))
+
+    def _queue(self, item: Item) -> Report:
+        if (size := len(item.text.encode())) > LIMIT:
+            raise TooLarge(size, LIMIT)
+        with explained(f"send to the queue {self.url}"):
+            answer = self.sqs.send_message(QueueUrl=self.url, MessageBody=item.body())
+        return Report(queued=answer["MessageId"])

@@ -1,0 +1,238 @@
+"""The stage whose connections a command uses: on AWS, or in a running `decanter local`."""
+
+import argparse
+import json
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from decanter.arguments import add_stack_arguments
+from decanter.aws.conflicts import deployed, is_there, stack_name
+from decanter.aws.errors import explained
+from decanter.aws.overrides import described
+from decanter.aws.queue import queue_id
+from decanter.aws.session import AWS
+from decanter.aws.stacks import Stack, Stacks
+from decanter.errors import AWSError, DecanterError, ProjectError, ServiceError
+from decanter.project.config import Project
+from decanter.project.credentials import local_credentials
+from decanter.project.declaration import SSM, Declaration, TableDeclaration
+from decanter.project.rights import has_disconnect_hooks
+from decanter.publish.queue import QueuePublisher
+from decanter.running_gateway import URL, ask
+from decanter.runtime.publishing import outside
+from decanter.terminal import printable
+
+ENDPOINT = "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"
+
+
+@dataclass(frozen=True)
+class Target:
+    """A stage and the way to it.
+
+    Attributes:
+        name: its name for messages.
+        stage: the facts that the engine needs.
+        aws: its services.
+        queue_url: the URL of the queue for its messages; None without one.
+        sqs_url: the URL of SQS, if it is not AWS's.
+    """
+
+    name: str
+    stage: outside.Stage
+    aws: AWS
+    queue_url: str | None = None
+    sqs_url: str | None = None
+
+    def check_table(self) -> None:
+        """Check that the connections are in a table.
+
+        Raises:
+            ProjectError: the app declares none.
+        """
+        if not self.stage.table:
+            raise ProjectError(
+                f"the app of {self.name} declares no connection table, so its connections are not "
+                "known: declare one with @connection_table, or name connections by their ids"
+            )
+
+    def management(self) -> Any:
+        """Return botocore's client of @connections."""
+        return self.aws.client("apigatewaymanagementapi", self.stage.endpoint)
+
+    @contextmanager
+    def queueing(self) -> Iterator[QueuePublisher]:
+        """Yield a publisher that puts messages into the stage's queue.
+
+        Raises:
+            DecanterError: SQS refuses a message or does not answer.
+        """
+        yield QueuePublisher(self.aws.client("sqs", self.sqs_url), self.queue_url or "")
+
+    @contextmanager
+    def publishing(self) -> Iterator[outside.Publisher]:
+        """Yield a publisher. Its warnings are lines on standard error.
+
+        Raises:
+            DecanterError: the engine's errors, in one line each.
+        """
+        logger = logging.getLogger("decanter.events")
+        logger.addFilter(warn)
+        try:
+            with outside.publishing(self.stage, os.environ) as publisher:
+                yield publisher
+        except outside.PostingRefusedError as error:
+            raise AWSError(
+                f"sending to {self.name} is refused ({error.reason}): grant this identity "
+                "execute-api:ManageConnections on the API's stage, and dynamodb:Scan and "
+                "dynamodb:DeleteItem on the connection table, or use another: AWS_PROFILE"
+            ) from error
+        except outside.DecanterError as error:
+            raise DecanterError(str(error)) from error
+        finally:
+            logger.removeFilter(warn)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments that choose the stage."""
+    which = parser.add_mutually_exclusive_group()
+    add_stack_arguments(parser, which)
+    which.add_argument(
+        "--local",
+        dest="url",
+        action="store_const",
+        const=URL,
+        help=f"use the `decanter local` that runs at {URL}",
+    )
+    which.add_argument("--url", metavar="URL", help="use the `decanter local` at this address")
+
+
+def target(args: argparse.Namespace) -> Target:
+    """Return the stage that the arguments choose.
+
+    Raises:
+        DecanterError: there is no such stage.
+    """
+    return on_aws(args) if args.url is None else on_this_machine(args.url)
+
+
+def on_this_machine(url: str) -> Target:
+    """Return the stage of a running gateway.
+
+    Raises:
+        DecanterError: no gateway answers there.
+    """
+    about = ask(url, "/_gateway/info", {"management_url"})
+    try:
+        table, region, database = about["connection_table"], about["region"], about["dynamodb_url"]
+        endpoint = about["management_url"]
+    except KeyError as error:
+        raise ServiceError(
+            f"the server at {url} is not `decanter local` of this version: its /_gateway/info has "
+            f"no {error}"
+        ) from error
+    key, secret = local_credentials().values()
+    found = outside.Stage(
+        endpoint,
+        region,
+        table=(table and table["name"]) or "",
+        key=table["key"] if table else "",
+        keeps_rows=table is None or table["has_disconnect_hooks"],
+        dynamodb=database,
+        keys=(key, secret),
+    )
+    queue_url, sqs_url = about.get("queue_url"), about.get("sqs_url")
+    return Target(url, found, AWS.here(region, database), queue_url, sqs_url)
+
+
+def on_aws(args: argparse.Namespace) -> Target:
+    """Return a stage on AWS, from its stack, or from what `chalice deploy` recorded.
+
+    Raises:
+        DecanterError: the stage is not on AWS, or AWS's answer does not name it.
+    """
+    project = Project.load(args.project_dir, args.stage)
+    name = f"stage {args.stage}"
+    with explained(f"describe {name}"):
+        aws = AWS.of(project, args.region)
+        stack = Stacks(aws.client("cloudformation")).find(args.stack_name or stack_name(project))
+        region = aws.region
+    there = stack if is_there(stack) else None
+    url = there.url if there else websocket_url(project)
+    if url is None:
+        raise AWSError(
+            f"{name} has no WebSocket API on AWS in {region}: deploy it with `decanter provision "
+            f"--stage {args.stage}`, or name another with --stage, --stack-name or --region"
+        )
+    app = described(project)
+    declared = app.connection_table
+    found = outside.Stage(
+        os.environ.get(ENDPOINT) or url.rstrip("/").replace("wss://", "https://", 1),
+        region,
+        table=table_name(project, app, declared, there, aws) if declared else "",
+        key=declared.key[0] if declared else "",
+        keeps_rows=declared is None or has_disconnect_hooks(app),
+        profile=project.config.profile,
+    )
+    return Target(name, found, aws, queue_url(project, app, there))
+
+
+def queue_url(project: Project, app: Declaration, stack: Stack | None) -> str | None:
+    """Return the URL of a stage's queue: its stack's, or that of its configuration, or None."""
+    if app.queue is None:
+        return None
+    if stack is None:
+        return project.stage_environment.get(app.queue.environment)
+    return stack.outputs.get(f"{queue_id(app.queue)}Url")
+
+
+def websocket_url(project: Project) -> str | None:
+    """Return the URL that `chalice deploy` recorded; None if it never ran."""
+    urls = (it["websocket_api_url"] for it in deployed(project) if "websocket_api_url" in it)
+    return next(urls, None)
+
+
+def table_name(
+    project: Project, app: Declaration, table: TableDeclaration, stack: Stack | None, aws: AWS
+) -> str:
+    """Return the name or ARN of a stage's connection table.
+
+    Raises:
+        DecanterError: the stack and the project do not name it.
+    """
+    if table.existing and table.existing.startswith(SSM):
+        parameter = table.existing.removeprefix(SSM).rstrip("}").partition(":")[0]
+        with explained(f"read the parameter {parameter}, which names the connection table"):
+            answer = aws.client("ssm").get_parameter(Name=parameter)
+        return str(answer["Parameter"]["Value"])
+    if table.existing:
+        return table.existing
+    if stack is None:
+        return project.table_name(table, app)
+    output = f"{table.logical_id}Name"
+    if output not in stack.outputs:
+        raise AWSError(
+            f"stack {stack.name} has no output {output}, which names the connection table: "
+            f"update it with `decanter provision --stage {project.chalice_stage}`"
+        )
+    return stack.outputs[output]
+
+
+IN_THE_REPORT = {"left_over", "multicast_incomplete"}
+"""The engine's warnings that only repeat a report's counts."""
+
+
+def warn(record: logging.LogRecord) -> bool:
+    """Print a warning of the engine for the user; return False, so its log line is not written."""
+    line = json.loads(record.getMessage())
+    event, _ = line.pop("event"), line.pop("level")
+    is_known = event in IN_THE_REPORT or line.get("result") == "refused"  # raised, too
+    if record.levelno >= logging.WARNING and not is_known:
+        facts = ", ".join(f"{name} {value}" for name, value in line.items())
+        text = line.get("error") or f"{event.replace('_', ' ')}: {facts}"
+        print(f"decanter: warning: {printable(text)}", file=sys.stderr)
+    return False

@@ -1,0 +1,57 @@
+"""`decanter rights`: what the functions of a local gateway's app may do, and what they did."""
+
+import argparse
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from decanter.running_gateway import URL, ask
+from decanter.terminal import printable
+
+Facts = dict[str, Any]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
+    add = parser.add_argument
+    add("--url", default=URL, help="the address of `decanter local` (%(default)s)")
+    add("--format", choices=["text", "json"], default="text", help="text (default) or JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the rights by function.
+
+    Raises:
+        DecanterError: no gateway answers.
+    """
+    answer = ask(args.url, "/_gateway/rights", {"functions"})
+    if args.format == "json":
+        print(json.dumps(answer, indent=2, ensure_ascii=False))
+        return 0
+    for name, facts in answer["functions"].items():
+        print("\n".join(printable(line) for line in _lines(name, facts)), end="\n\n")
+    print(
+        f"iam: {answer['iam']}. The lines of @uses grant what ran since `decanter local` started."
+    )
+    return 0
+
+
+def _lines(name: str, facts: Facts) -> Iterator[str]:
+    yield f"{name}{'' if facts['known'] else ' (its policies are not known on this machine)'}"
+    for each in facts["granted"]:
+        effect = "granted" if each.get("Effect") == "Allow" else "refused"
+        actions = each.get("Action") or f"all but {_listed(each.get('NotAction'))}"
+        resources = each.get("Resource") or f"all but {_listed(each.get('NotResource'))}"
+        yield f"  {effect}     {_listed(actions)} on {_listed(resources)}"
+    for outcome in ("used", "denied"):
+        for pair in facts[outcome]:
+            yield f"  {outcome:10}  {pair['action']} on {pair['resource']}"
+    for each in facts["unused"]:
+        yield f"  never used  {each}"
+    for line in facts["uses"].splitlines():
+        yield f"  exactly     {line}"
+    yield f"  in          {facts['place']}"
+
+
+def _listed(value: Any) -> str:
+    return value if isinstance(value, str) else ", ".join(map(str, value or ()))

@@ -1,0 +1,61 @@
+"""Ask a running `decanter local`."""
+
+import json
+from http.client import HTTPException
+from typing import Any
+from urllib.error import HTTPError
+from urllib.parse import urlsplit
+from urllib.request import ProxyHandler, Request, build_opener
+
+from decanter.errors import DecanterError, ServiceError
+
+URL = "http://127.0.0.1:8000"
+
+
+class GatewayError(DecanterError):
+    """The address is not valid, or the gateway refuses."""
+
+
+def ask(
+    url: str, path: str, keys: set[str], *, body: bytes | None = None, seconds: float = 30
+) -> dict[str, Any]:
+    """Return a gateway's answer: a JSON object with one of these keys.
+
+    Args:
+        url: the address of `decanter local`.
+        path: the path of the request, which begins with `/_gateway/`.
+        keys: an answer of `decanter local` has one of these keys.
+        body: the JSON to post; by default, the request is a GET.
+        seconds: the timeout.
+
+    Raises:
+        DecanterError: no gateway answers there, or it refuses.
+    """
+    if urlsplit(url).scheme != "http":
+        raise GatewayError(f"{url} is not an address such as {URL}")
+    headers = {} if body is None else {"Content-Type": "application/json"}
+    request = Request(f"{url.rstrip('/')}{path}", body, headers)  # noqa: S310
+    try:
+        with build_opener(ProxyHandler({})).open(request, timeout=seconds) as response:
+            answer = json.load(response)
+    except HTTPError as error:
+        raise GatewayError(_refusal(error, url)) from error
+    except (OSError, HTTPException) as error:
+        reason = getattr(error, "reason", error)
+        text = f"no gateway answers at {url}: {getattr(reason, 'strerror', None) or reason}"
+        raise ServiceError(
+            f"{text}: start `decanter local`, or name its address with --url"
+        ) from error
+    except ValueError:
+        answer = None
+    if not isinstance(answer, dict) or not answer.keys() & keys:
+        raise ServiceError(f"the server at {url} is not `decanter local`")
+    return answer
+
+
+def _refusal(error: HTTPError, url: str) -> str:
+    """Return the gateway's reason, in one line."""
+    try:
+        return str(json.load(error)["message"])
+    except (ValueError, KeyError, TypeError):
+        return f"the server at {url} answers {error.code}: it is not `decanter local`"

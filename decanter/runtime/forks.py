@@ -1,0 +1,29 @@
+"""A forked process has copies of its parent's sockets, threads and locks, and must not use them."""
+
+import os
+from typing import Protocol
+from weakref import WeakSet
+
+
+class Owner(Protocol):
+    """An object with something that only its own process can use."""
+
+    def after_fork(self) -> None:
+        """Forget it, in the child, without closing what the parent still uses."""
+        ...
+
+
+_owners: WeakSet[Owner] = WeakSet()
+
+
+def forget_at_fork(owner: Owner) -> None:
+    """Call the owner's `after_fork` in each child, as long as the owner exists."""
+    _owners.add(owner)
+
+
+def _forget() -> None:
+    for owner in list(_owners):
+        owner.after_fork()
+
+
+os.register_at_fork(after_in_child=_forget)

@@ -1,0 +1,123 @@
+r"""Parse JSON (RFC 8259), and keep the exact text of each member.
+
+Rules in addition to the grammar:
+
+- NaN, Infinity and -Infinity are refused, and so is a number beyond the range of a double: neither
+  can be written as JSON again.
+- An integer of more than `MAX_DIGITS` digits is refused.
+- An unpaired surrogate is refused, escaped or not: it has no UTF-8 form.
+- If a name occurs twice, the last member counts.
+- Nesting deeper than `MAX_DEPTH` is refused; the interpreter's own limit does not matter.
+"""
+
+import json
+import math
+import re
+import sys
+from itertools import accumulate
+from typing import Any, NoReturn
+
+from decanter.runtime.errors import BadJson
+
+MAX_DEPTH = 128
+MAX_DIGITS = min(4300, sys.get_int_max_str_digits() or 4300)
+"""Python's own limit, but not more than its default: reading more takes quadratic time."""
+
+_TOO_LONG = f"an integer of more than {MAX_DIGITS} digits"
+# An unterminated string matches too, up to the end of the text. Otherwise the search would start
+# again at each of its characters and take quadratic time.
+_STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
+_TO_STEPS = bytes.maketrans(b"[{]}", b"\2\2\0\0")
+_NO_BRACKETS = bytes({*range(256)} - {*b"[{]}"})
+# Ends before the first unpaired surrogate.
+_NO_UNPAIRED = re.compile(
+    r"(?:[^\\]++|\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u(?![dD][89a-fA-F])"
+    r"|[^u]|\Z))*+",
+    re.DOTALL,
+)
+_MEMBER = re.compile(
+    r'[ \t\n\r]*+[{,][ \t\n\r]*+"([^"\\]*+(?:\\.[^"\\]*+)*+)"[ \t\n\r]*+:[ \t\n\r]*+'
+    r'([^"\[{, \t\n\r}]++|"[^"\\]*+(?:\\.[^"\\]*+)*+")?'
+)
+"""The start of an object or a comma, a name, and its value unless it is an array or an object."""
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise BadJson(f"{name} is no number")
+
+
+def _integer(digits: str) -> int:
+    if len(digits.removeprefix("-")) > MAX_DIGITS:
+        raise BadJson(_TOO_LONG)
+    return int(digits)
+
+
+def _float(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):
+        raise BadJson("a number beyond the range of a double")
+    return number
+
+
+_DECODER = json.JSONDecoder(
+    parse_constant=_refuse_constant,
+    # Usually Python has the same limit, and `int` itself is ten times as fast.
+    parse_int=int if sys.get_int_max_str_digits() == MAX_DIGITS else _integer,
+    parse_float=_float,
+)
+_ACCEPTED = json.JSONDecoder()
+"""It is for checked texts only, and faster because it calls no Python code."""
+
+
+def parse(text: str) -> Any:
+    """Return the value of a JSON text.
+
+    Raises:
+        BadJson: the text is not valid JSON, or cannot be encoded as UTF-8.
+    """
+    _check_depth(text)
+    _check_escapes(text)
+    try:
+        text.encode()
+        return _DECODER.decode(text)
+    except UnicodeEncodeError as error:
+        raise BadJson(f"a lone surrogate at character {error.start}") from None
+    except json.JSONDecodeError as error:
+        raise BadJson(f"{error.msg} at character {error.pos}") from None
+    except ValueError:  # of `int`
+        raise BadJson(_TOO_LONG) from None
+
+
+def member_texts(text: str) -> dict[str, str]:
+    """Return the exact text of each member's value, by name.
+
+    Args:
+        text: a JSON object that `parse` accepted.
+    """
+    texts: dict[str, str] = {}
+    end = 0
+    while member := _MEMBER.match(text, end):
+        name, value = member.groups()
+        end = member.end()
+        if value is None:
+            _, end = _ACCEPTED.raw_decode(text, end)
+            value = text[member.end() : end]
+        texts[json.loads(f'"{name}"') if "\\" in name else name] = value
+    return texts
+
+
+def _check_escapes(text: str) -> None:
+    if "\\ud" not in text and "\\uD" not in text:
+        return
+    match = _NO_UNPAIRED.match(text)
+    if match and match.end() < len(text):
+        raise BadJson(f"an unpaired surrogate at character {match.end()}")
+
+
+def _check_depth(text: str) -> None:
+    if text.count("[") + text.count("{") <= MAX_DEPTH:
+        return
+    outside = _STRING.sub("", text).encode("ascii", "replace")
+    steps = outside.translate(_TO_STEPS, _NO_BRACKETS)
+    if max(accumulate(step - 1 for step in steps), default=0) > MAX_DEPTH:
+        raise BadJson(f"it is nested deeper than {MAX_DEPTH} levels")

@@ -1,0 +1,250 @@
+"""Checkpoints: how far a part of a job has come, in the job table.
+
+A row has the cursor behind the last connection whose post has begun, the connections before it
+whose post has not ended, and those that need another attempt. No post begins more than
+`MOST_UNSURE` beyond the last written row. So a run that is killed loses nothing, and its successor
+repeats at most that many posts.
+
+A run owns its row until the time in `until`, which is the end of its function. A copy of its
+message waits until then: SQS may deliver a message twice.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from itertools import count
+from typing import Any, Protocol
+from uuid import uuid4
+
+from decanter.runtime.clock import Clock
+from decanter.runtime.errors import QueueError, StoreBusyError
+from decanter.runtime.fanout.workers import Workers
+from decanter.runtime.store.jobs import Row
+
+MOST_UNSURE = 512
+"""Posts that the last written row does not know to have ended."""
+
+FRESH = 128
+"""Posts after which a row is written, while the others continue."""
+
+ATTEMPTS = 4
+"""Writes of a row that a run cannot do without."""
+
+
+class Jobs(Protocol):
+    """The job table, as the queue's work uses it. The model's class implements this."""
+
+    def read(self, job_id: str) -> Row | None:
+        """Return a row; None if there is none."""
+        ...
+
+    def write(
+        self, job_id: str, owner: str, state: Mapping[str, Any], now_ms: int, before: Sequence[str]
+    ) -> bool:
+        """Write a row if its owner is one of those `before`, or if there is no row and no owner."""
+        ...
+
+
+@dataclass
+class State:
+    """The state of a part of a job.
+
+    Attributes:
+        cursor: where the next connection is; None if there is none.
+        unended: the connections before the cursor whose post has not ended.
+        again: the connections that need another attempt.
+        flushes: how many items with connections to try again have been queued.
+        until: when the running function ends, epoch milliseconds; 0 if none runs.
+        done: True if nothing is left.
+        posted: API Gateway accepted the frame.
+        gone: API Gateway answers that the connection does not exist.
+        failed: posts that no retry can help.
+        repeated: posts that may be duplicates; at most this many frames are.
+        dead: the connections that no retry has reached.
+    """
+
+    cursor: str | None
+    unended: list[str] = field(default_factory=list)
+    again: list[str] = field(default_factory=list)
+    flushes: int = 0
+    until: int = 0
+    done: bool = False
+    posted: int = 0
+    gone: int = 0
+    failed: int = 0
+    repeated: int = 0
+    dead: int = 0
+
+    def counts(self) -> dict[str, int]:
+        """Return the counts of connections and posts."""
+        return {name: getattr(self, name) for name in COUNTS}
+
+
+COUNTS = ("posted", "gone", "failed", "repeated", "dead")
+
+
+class SupersededError(QueueError):
+    """Another function has taken over the row."""
+
+    def __str__(self) -> str:
+        return "another function has taken over this part of the job"
+
+
+class Checkpoint:
+    """The row of a part of a job, owned by one run.
+
+    Args:
+        jobs: the table.
+        row: the row's key.
+        state: what the row says; the run changes it.
+        clock: the clock.
+        workers: write the row while posts continue.
+        pause: waits before the next attempt to write a row, after a number of attempts.
+    """
+
+    def __init__(
+        self,
+        jobs: Jobs,
+        row: str,
+        state: State,
+        clock: Clock,
+        workers: Workers,
+        pause: Callable[[int], None],
+    ) -> None:
+        self.state = state
+        self._jobs = jobs
+        self._row = row
+        self._clock = clock
+        self._workers = workers
+        self._pause = pause
+        self._run = uuid4().hex
+        self._owners: list[str] = []
+        self._numbers = count()
+        self._writing: tuple[_Draft, Future[bool]] | None = None
+        self._begun = self._ended = 0
+        self._written = _Draft(unended=len(state.unended))
+
+    @classmethod
+    def read(cls, jobs: Jobs, row: str, cursor: str) -> tuple[State, str | None]:
+        """Return a row's state and its owner; a state at the cursor without a row."""
+        found = jobs.read(row)
+        return (State(**found.state), found.owner) if found else (State(cursor), None)
+
+    def take(self, until_ms: int, owner: str | None, unsure: int) -> bool:
+        """Take the row from its last owner; return False if another run was faster.
+
+        Args:
+            until_ms: the end of the run.
+            owner: the last owner; None without a row.
+            unsure: how many posts this run may repeat. The row counts them before it does.
+        """
+        self.state.until = until_ms
+        self.state.repeated += unsure
+        self._owners = [owner] if owner else []
+        draft = self._draft(self.state)
+        owns = self._write(draft)
+        if owns:
+            self._note(draft)
+        return owns
+
+    def begin(self) -> None:
+        """Note that a post begins."""
+        self._begun += 1
+
+    def end(self) -> None:
+        """Note that a post has ended."""
+        self._ended += 1
+
+    @property
+    def room(self) -> int:
+        """How many posts may begin before the next row is written."""
+        return MOST_UNSURE - self._written.unended - (self._begun - self._written.begun)
+
+    def keep_up(self, snapshot: Callable[[], State]) -> None:
+        """Write the row if it is due, and do not wait for it.
+
+        Args:
+            snapshot: completes and returns the state.
+
+        Raises:
+            SupersededError: another run owns the row.
+            StoreError, ConfigurationError: the table does not take the row.
+        """
+        if self._writing is not None:
+            if not self._writing[1].done():
+                return
+            self._take_in()
+        begun = self._begun - self._written.begun
+        has_changed = begun or self._ended != self._written.ended
+        if begun >= FRESH or (has_changed and self.room <= 0):
+            draft = self._draft(snapshot())
+            self._writing = draft, self._workers.start(partial(self._write, draft))
+
+    def write(self, state: State) -> None:
+        """Write the row and wait for it. A busy table is tried again.
+
+        Raises:
+            SupersededError: another run owns the row.
+            StoreError, ConfigurationError: the table does not take the row.
+        """
+        if self._writing is not None:
+            self._take_in()
+        draft = self._draft(state)
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                owns = self._write(draft)
+            except StoreBusyError:
+                if attempt == ATTEMPTS:
+                    raise
+                self._pause(attempt)
+            else:
+                break
+        if not owns:
+            raise SupersededError
+        self._note(draft)
+
+    def _take_in(self) -> None:
+        assert self._writing is not None
+        (draft, writing), self._writing = self._writing, None
+        try:
+            owns = writing.result()
+        except StoreBusyError:  # the next row has all that this one had
+            return
+        if not owns:
+            raise SupersededError
+        self._note(draft)
+
+    def _note(self, draft: "_Draft") -> None:
+        self._written, self._owners = draft, [draft.owner]
+
+    def _draft(self, state: State) -> "_Draft":
+        """Return a row to write. Its owner is new, so an older row that arrives late is refused."""
+        owner, before = f"{self._run}:{next(self._numbers)}", tuple(self._owners)
+        self._owners.append(owner)
+        return _Draft(*(owner, before, asdict(state), self._begun, self._ended), len(state.unended))
+
+    def _write(self, draft: "_Draft") -> bool:
+        now_ms = self._clock.time_ms()
+        return self._jobs.write(self._row, draft.owner, draft.content, now_ms, draft.before)
+
+
+@dataclass(frozen=True)
+class _Draft:
+    """A row to write.
+
+    Attributes:
+        owner: its owner.
+        before: the owners whose row it may replace.
+        content: the state.
+        begun: the posts of this run that have begun.
+        ended: those that have ended.
+        unended: how many it lists as not ended.
+    """
+
+    owner: str = ""
+    before: tuple[str, ...] = ()
+    content: Mapping[str, Any] = field(default_factory=dict)
+    begun: int = 0
+    ended: int = 0
+    unended: int = 0

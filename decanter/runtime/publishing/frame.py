@@ -1,0 +1,18 @@
+"""The frames that an application sends."""
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+Frame = str | Mapping[str, Any] | Sequence[Any]
+"""A frame to send: a string is sent unchanged, anything else as its JSON text."""
+
+
+def text_of(frame: Frame) -> str:
+    """Return a frame's text. Non-ASCII is escaped in JSON: a lone surrogate has no UTF-8 form."""
+    return frame if isinstance(frame, str) else json.dumps(frame, separators=(",", ":"))
+
+
+def ids(given: str | Collection[str]) -> Collection[str]:
+    """Return one connection id or several as a set."""
+    return {given} if isinstance(given, str) else {*given}

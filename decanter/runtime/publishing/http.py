@@ -1,0 +1,50 @@
+"""An HTTP route for other programs, whose requests have AWS's signature (Signature Version 4).
+
+    app.register_blueprint(publish_route(router))
+
+A program with the right `execute-api:Invoke` on the route posts the same JSON that it would send to
+the queue. API Gateway refuses everybody else.
+"""
+
+from typing import Any, Protocol
+
+from chalice.app import BadRequestError, Blueprint, IAMAuthorizer, Response
+
+from decanter.runtime.errors import PoisonError
+from decanter.runtime.fanout.outbox import Outboxes
+from decanter.runtime.publishing.publisher import Publisher
+from decanter.runtime.publishing.queue import Queue
+from decanter.runtime.rights import uses
+
+PATH = "/publish"
+
+
+class Sends(Protocol):
+    """The parts of a router that the route uses."""
+
+    outboxes: Outboxes
+    queue: Queue | None
+
+
+def publish_route(router: Sends) -> Blueprint:
+    """Return a Blueprint with `POST /publish` for callers that AWS knows.
+
+    The answer is 202 and `{"queued": id}` for a router with a queue; without one, 200 and the
+    report. A body that is not such a message gets 400.
+
+    Args:
+        router: the router to send with.
+    """
+    blueprint, publisher = Blueprint(__name__), Publisher(router.outboxes)
+
+    @blueprint.route(PATH, methods=["POST"], authorizer=IAMAuthorizer())
+    @uses(sends=True)
+    def publish() -> Response:
+        request: Any = blueprint.current_request
+        try:
+            done = publisher.accept(request.raw_body.decode(), blueprint.lambda_context)
+        except (PoisonError, UnicodeDecodeError) as error:
+            raise BadRequestError(str(error)) from error
+        return Response(done, status_code=202 if router.queue else 200)
+
+    return blueprint

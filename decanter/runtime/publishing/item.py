@@ -1,0 +1,160 @@
+r"""The items of the queue: messages for many connections, as JSON.
+
+    {"method": "everyone", "payload": {"data": {"n": 1}}}
+    {"method": "send", "payload": {"connection_ids": ["…"], "data": "hello"}}
+
+Any program with the right to send to the queue may write these. A client gets the exact JSON text
+of `data`: `1.0` stays `1.0`. `text` instead of `data` is a string, and a client gets its
+characters. A further member, `idempotency_key`, lets a message start only once, however often it is
+sent. Unknown members are ignored.
+
+The framework's own items have further members, which say where the work continues. They are ASCII:
+SQS refuses some characters, such as U+FFFE and most control characters, so these are escaped.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from decanter.runtime import jsontext
+from decanter.runtime.errors import BadJson, PoisonError
+from decanter.runtime.recipients import BEGINNING
+from decanter.runtime.settings import MAX_MESSAGE_BYTES
+
+EVERYONE = "everyone"
+SEND = "send"
+
+
+class Item(NamedTuple):
+    """A frame and the connections that get it.
+
+    Attributes:
+        job: the id of the message that it began with.
+        text: the frame.
+        ids: the connections; None for every connection.
+        exclude: the connections to skip.
+        cursor: where the work begins: in the table, or the number of an id.
+        part: which part of the job it is; empty until it is split.
+        attempt: how often its posts were tried before.
+        hops: how many functions have worked on it before.
+        key: the idempotency key; None if it has none.
+    """
+
+    job: str
+    text: str
+    ids: tuple[str, ...] | None = None
+    exclude: tuple[str, ...] = ()
+    cursor: str = BEGINNING
+    part: str = ""
+    attempt: int = 0
+    hops: int = 0
+    key: str | None = None
+
+    @property
+    def row(self) -> str:
+        """The key of its row in the job table."""
+        return f"{self.job}/{self.part}"
+
+    def body(self) -> str:
+        """Return its JSON, in ASCII."""
+        payload: dict[str, Any] = {"text": self.text}
+        if self.ids is not None:
+            payload["connection_ids"] = self.ids
+        if self.exclude:
+            payload["exclude"] = self.exclude
+        others = {name: getattr(self, name) for name in _PROGRESS}
+        return json.dumps(
+            {
+                "method": EVERYONE if self.ids is None else SEND,
+                "payload": payload,
+                **{name: value for name, value in others.items() if value},
+                **({"idempotency_key": self.key} if self.key else {}),
+            },
+            separators=(",", ":"),
+        )
+
+    @classmethod
+    def of(cls, body: str, message_id: str) -> "Item":
+        """Read a message of the queue.
+
+        Args:
+            body: its text.
+            message_id: SQS's id, which names a job that has no name yet.
+
+        Raises:
+            PoisonError: it is not an item.
+        """
+        try:
+            document = jsontext.parse(body)
+        except BadJson as error:
+            raise PoisonError(str(error)) from None
+        if not isinstance(document, dict):
+            raise PoisonError("the message is not a JSON object")
+        method, payload = document.get("method"), document.get("payload")
+        if method not in (EVERYONE, SEND):
+            raise PoisonError(f"the method {_short(method)} is not {EVERYONE} or {SEND}")
+        if not isinstance(payload, dict):
+            raise PoisonError("payload is not an object")
+        key = _text(document, "idempotency_key") or None
+        return cls(
+            job=_text(document, "job") or _job(key, message_id),
+            text=_frame(body, payload),
+            ids=_ids(payload, "connection_ids") if method == SEND else None,
+            exclude=_ids(payload, "exclude") if "exclude" in payload else (),
+            cursor=_text(document, "cursor"),
+            part=_text(document, "part"),
+            attempt=_number(document, "attempt"),
+            hops=_number(document, "hops"),
+            key=key,
+        )
+
+
+_PROGRESS = ("job", "cursor", "part", "attempt", "hops")
+"""Members of the framework's own items."""
+
+
+def _job(key: str | None, message_id: str) -> str:
+    """Return the same name for the same key, or for the same message of SQS."""
+    return message_id if key is None else f"key-{hashlib.sha256(key.encode()).hexdigest()[:32]}"
+
+
+def _frame(body: str, payload: Mapping[str, Any]) -> str:
+    if ("text" in payload) == ("data" in payload):
+        raise PoisonError("payload needs either data or text")
+    if "data" in payload:
+        frame = jsontext.member_texts(jsontext.member_texts(body)["payload"])["data"]
+    else:
+        frame = payload["text"]
+    if not isinstance(frame, str):
+        raise PoisonError("text is not a string")
+    if (size := len(frame.encode())) > MAX_MESSAGE_BYTES:
+        raise PoisonError(f"its frame has {size} bytes, more than {MAX_MESSAGE_BYTES}")
+    return frame
+
+
+def _ids(payload: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    """Return different connection ids, in their order."""
+    ids = payload.get(name)
+    if not isinstance(ids, list) or not all(isinstance(each, str) and each for each in ids):
+        raise PoisonError(f"{name} is not a list of connection ids")
+    return tuple(dict.fromkeys(ids))
+
+
+def _text(document: Mapping[str, Any], name: str) -> str:
+    value = document.get(name, "")
+    if not isinstance(value, str):
+        raise PoisonError(f"{name} is not a string")
+    return value
+
+
+def _number(document: Mapping[str, Any], name: str) -> int:
+    value = document.get(name, 0)
+    if type(value) is not int or value < 0:
+        raise PoisonError(f"{name} is not a whole number")
+    return value
+
+
+def _short(value: object) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 40 else f"{text[:40]}…"

@@ -1,0 +1,172 @@
+"""The posts of one part of a job: a segment of the table, or a list of connections."""
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from decanter.runtime.clock import Clock
+from decanter.runtime.fanout.broadcast import GRACE_MS
+from decanter.runtime.fanout.cleanup import Cleanup, Remove
+from decanter.runtime.publishing.checkpoint import Checkpoint, State
+from decanter.runtime.recipients import Connections, Recipient, Removed
+from decanter.runtime.transports.base import Delivery, Outcome, Result, Transport
+
+MOST_AGAIN = 500
+"""Connections to try again that a row may list. More become an item of their own."""
+
+
+class Source(Protocol):
+    """The connections of a part. None says that the next one is not known yet.
+
+    Attributes:
+        cursor: where another source continues; None if no connection is left.
+    """
+
+    @property
+    def cursor(self) -> str | None: ...  # noqa: D102
+
+    def __next__(self) -> Recipient | None: ...
+
+
+class Listed:
+    """Given connections.
+
+    Args:
+        ids: the connections.
+        cursor: the number of the next one; empty for the first.
+    """
+
+    def __init__(self, ids: Sequence[str], cursor: str) -> None:
+        self._ids = ids
+        self._next = int(cursor or 0)
+
+    @property
+    def cursor(self) -> str | None:
+        """The number of the next connection; None if there is none."""
+        return str(self._next) if self._next < len(self._ids) else None
+
+    def __next__(self) -> Recipient:
+        """Return the next connection."""
+        if self._next >= len(self._ids):
+            raise StopIteration
+        self._next += 1
+        return Recipient(self._ids[self._next - 1], 0)
+
+
+@dataclass
+class Part:
+    """Posts to the connections of a source, and keeps the checkpoint.
+
+    Attributes:
+        source: the connections.
+        checkpoint: the row.
+        cleanup: deletes the rows of connections that are gone.
+        clock: the clock.
+        exclude: the connections to skip.
+        unsure: how many of the next posts may be duplicates; the state counts all of them.
+    """
+
+    source: Source
+    checkpoint: Checkpoint
+    cleanup: Cleanup
+    clock: Clock
+    exclude: Collection[str] = ()
+    unsure: int = 0
+
+    def __post_init__(self) -> None:
+        self.failures = Counter[Outcome]()
+        self.refusal: Outcome | None = None
+        self.begun = 0
+        self._first = list(self.state.unended)
+        self._unended = dict.fromkeys(self._first)
+        self.is_full = len(self.state.again) >= MOST_AGAIN
+
+    @property
+    def state(self) -> State:
+        """The counts so far; `snapshot` completes it."""
+        return self.checkpoint.state
+
+    def post(self, transport: Transport, data: bytes, stop_at: float, until: float) -> None:
+        """Post until no connection is left or until `stop_at`, and then wait for the answers.
+
+        Args:
+            transport: posts.
+            data: the frame.
+            stop_at: no post begins after it, monotonic seconds.
+            until: no answer is waited for after it.
+        """
+        for delivery in transport.call_all("POST", self._recipients(stop_at), data, until):
+            self._end(delivery)
+
+    def snapshot(self) -> State:
+        """Return the state with the cursor and the posts that have not ended."""
+        self.state.cursor = self.source.cursor
+        self.state.unended = [*self._unended]
+        return self.state
+
+    def _recipients(self, stop_at: float) -> Iterator[Recipient | None]:
+        while self.refusal is None and not self.is_full and self.clock.monotonic() < stop_at:
+            if self._first:
+                yield self._begin(Recipient(self._first.pop(0), 0))
+                continue
+            self.checkpoint.keep_up(self.snapshot)
+            if self.checkpoint.room <= 0:
+                yield None
+                continue
+            try:
+                recipient = next(self.source)
+            except StopIteration:
+                return
+            if recipient is None:
+                yield None
+            elif recipient.connection_id not in self.exclude:
+                self.checkpoint.begin()
+                self._unended[recipient.connection_id] = None
+                yield self._begin(recipient)
+
+    def _begin(self, recipient: Recipient) -> Recipient:
+        self.begun += 1
+        self.unsure = max(0, self.unsure - 1)
+        return recipient
+
+    def _end(self, delivery: Delivery) -> None:
+        recipient, outcome = delivery
+        self.state.repeated += outcome.repeated
+        if outcome.result is Result.REFUSED:  # it stays unended, so a later run posts it
+            self.refusal = outcome
+            return
+        self._unended.pop(recipient.connection_id, None)
+        self.checkpoint.end()
+        if outcome.result is Result.OK:
+            self.state.posted += 1
+        elif outcome.gone and not self._is_young(recipient, outcome):
+            self.state.gone += 1
+            self.cleanup.add(recipient)
+        elif outcome.gone or outcome.retryable:
+            self._keep(recipient.connection_id, outcome)
+        else:
+            self.state.failed += 1
+            self.failures[Outcome(outcome.result, outcome.status, outcome.reason)] += 1
+
+    def _keep(self, connection_id: str, outcome: Outcome) -> None:
+        """Keep a connection for another attempt. A post without an answer may have arrived."""
+        self.state.again.append(connection_id)
+        self.state.repeated += outcome.result is Result.FAILED and outcome.status is None
+        self.is_full = len(self.state.again) >= MOST_AGAIN
+
+    def _is_young(self, recipient: Recipient, outcome: Outcome) -> bool:
+        """True if the connection may be about to open: the row is older than the connection."""
+        age = self.clock.time_ms() - recipient.connected_at
+        return outcome.result is Result.GONE and age < GRACE_MS
+
+
+def remover(connections: Connections, clock: Clock) -> Remove:
+    """Return a function that deletes the row of a gone connection under the row's condition."""
+
+    def remove(row: Recipient) -> Removed | None:
+        if row.connected_at or row.stored:
+            return connections.remove_if_unchanged(row)
+        return connections.remove_if_older(row.connection_id, clock.time_ms() - GRACE_MS)
+
+    return remove

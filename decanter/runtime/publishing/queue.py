@@ -1,0 +1,136 @@
+"""The queue of a router: SQS keeps what a broadcast has not posted, and a function posts it.
+
+router = Router(…, queue=Queue("broadcasts"))
+
+@app.on_sqs_message(queue="broadcasts", batch_size=1)
+@uses(sends=True)
+def fan_out(event):
+    return router.fan_out(event)
+"""
+
+import re
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from decanter.runtime.errors import ConfigurationError, DeclarationError, SettingError
+
+if TYPE_CHECKING:
+    from decanter.runtime.publishing.item import Item
+    from decanter.runtime.publishing.sqs import Send
+    from decanter.runtime.settings import Settings
+    from decanter.runtime.store.jobs import JobModel
+
+MOST_WORKERS = 1000
+"""Lambda's largest MaximumConcurrency of an SQS event source."""
+
+MOST_DELAY_SECONDS = 900
+"""SQS's longest delay."""
+
+NAME = re.compile(r"[A-Za-z0-9_-]{1,80}", re.ASCII)
+
+
+class Queue:
+    """A queue for broadcasts. The template makes it, and `DECANTER_QUEUE_URL` is its URL.
+
+    Args:
+        name: its name in the template and in `@app.on_sqs_message`.
+        jobs: the model of the job table; by default the one with `@job_table`.
+        concurrency: how many functions post at the same time. All together keep the account's pace.
+            AWS accepts 2 or more: with 1, two broadcasts at the same time exceed the pace.
+
+    Raises:
+        DeclarationError: an argument is invalid.
+    """
+
+    def __init__(
+        self, name: str, *, jobs: "type[JobModel] | None" = None, concurrency: int = 2
+    ) -> None:
+        if not NAME.fullmatch(name):
+            raise DeclarationError(
+                f"Queue({name!r}): a name has 1 to 80 letters, digits, hyphens and underscores"
+            )
+        if not 1 <= concurrency <= MOST_WORKERS:
+            raise DeclarationError(
+                f"Queue({name!r}): concurrency={concurrency!r} is not from 1 to {MOST_WORKERS}"
+            )
+        self.name = name
+        self.jobs = jobs
+        self.concurrency = concurrency
+
+
+def job_table_of(queue: Queue) -> "type[JobModel]":
+    """Return the model of the job table.
+
+    Raises:
+        ConfigurationError: the app has none.
+    """
+    from decanter.runtime.store.jobs import JobModel
+    from decanter.runtime.store.tables import declared
+
+    models = [queue.jobs, *(model for model, _ in reversed(declared))]
+    for model in models:
+        if isinstance(model, type) and issubclass(model, JobModel):
+            return model
+    raise ConfigurationError(
+        "the queue needs a job table: declare one, as @job_table() on class Job(JobModel)"
+    )
+
+
+def declaration_of(queue: Queue) -> dict[str, Any]:
+    """Return the declaration that the tool reads."""
+    return {
+        "name": queue.name,
+        "environment": "DECANTER_QUEUE_URL",
+        "dead_letter_environment": "DECANTER_DEAD_LETTER_QUEUE_URL",
+        "concurrency": queue.concurrency,
+    }
+
+
+class Sender:
+    """Puts items into the router's queue.
+
+    Args:
+        settings: have the queue's URL.
+        send: sends a message to SQS.
+        segments: how many functions can post at the same time.
+
+    Attributes:
+        inline: a broadcast posts to this many connections itself.
+        segments: how many functions can post the rest at the same time.
+
+    Raises:
+        SettingError: the URL is not set.
+    """
+
+    def __init__(self, settings: "Settings", send: "Send", segments: int) -> None:
+        if settings.queue_url is None:
+            raise SettingError(
+                "DECANTER_QUEUE_URL",
+                None,
+                "set it to the queue's URL. `decanter package` sets it for an app with a Queue",
+            )
+        self.inline = settings.inline_recipients
+        self.segments = segments
+        self._url = settings.queue_url
+        self._dead_letters_url = settings.dead_letter_queue_url
+        self._send = send
+
+    def put(self, text: str, after: str, exclude: Collection[str]) -> str:
+        """Queue a frame for all connections after a cursor; return the item's id."""
+        from decanter.runtime.publishing.item import Item
+
+        job = uuid4().hex
+        self.queue(Item(job, text, exclude=tuple(sorted(exclude)), cursor=after))
+        return job
+
+    def queue(self, item: "Item", delay_seconds: int = 0) -> None:
+        """Queue an item, with a delay of 15 minutes at most."""
+        self._send(self._url, item.body(), min(delay_seconds, MOST_DELAY_SECONDS))
+
+    def bury(self, item: "Item") -> bool:
+        """Send an item to the dead-letter queue; return False if its URL is not set."""
+        if self._dead_letters_url is None:
+            return False
+        self._send(self._dead_letters_url, item.body())
+        return True

@@ -1,0 +1,128 @@
+"""The function of the queue: it posts what the items say.
+
+An item for every connection is split into parts, one for each function that may run at the same
+time. A part is a segment of the table, with its own row in the job table and its share of the pace.
+A message of the queue is only the order to continue with a row: a second copy finds it done, or
+waits until the first has ended. Near its deadline, a function hands the rest on as a new message.
+Posts that may succeed later become an item that is delayed; after `MOST_ATTEMPTS` of them, the
+connections go to the dead-letter queue.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from decanter.runtime.errors import DecanterError, PoisonError, StoreBusyError
+from decanter.runtime.fanout.audience import FIRST_ROWS
+from decanter.runtime.fanout.metrics import measure_queue
+from decanter.runtime.logs import error_fields, log
+from decanter.runtime.publishing.item import Item
+from decanter.runtime.publishing.run import TOTALS, Run, Tools
+from decanter.runtime.recipients import BEGINNING, Place
+
+UNSPLIT = "all"
+"""The part of a job that is not split."""
+
+
+class Worker:
+    """Works on the items of the queue.
+
+    Args:
+        tools: the queue, the tables, the transports.
+    """
+
+    def __init__(self, tools: Tools) -> None:
+        self._tools = tools
+
+    def run(self, event: Any, context: object = None) -> dict[str, int]:
+        """Work on the messages of an event, and return the counts.
+
+        Args:
+            event: Chalice's event of SQS, or Lambda's as a dict.
+            context: Lambda's context; not needed with Chalice's event, which contains it.
+
+        Raises:
+            DecanterError: SQS delivers the messages again, and then to the dead-letter queue.
+        """
+        if hasattr(event, "to_dict"):
+            event, context = event.to_dict(), event.context
+        totals = dict.fromkeys(TOTALS, 0)
+        errors = []
+        for record in _records(event):
+            try:
+                self._message(record, context, totals)
+            except DecanterError as error:
+                _log_error(error, record)
+                errors.append(error)
+        settings = self._tools.outboxes.settings
+        measure_queue(totals, settings.metrics_namespace, self._tools.clock.time_ms())
+        if errors:
+            raise errors[0]
+        return totals
+
+    def _message(self, record: Mapping[str, Any], context: object, totals: dict[str, int]) -> None:
+        item = Item.of(record["body"], record["messageId"])
+        if not item.part:
+            if item.key and not self._is_first(item, record["messageId"]):
+                log("repeated_message", job=item.job)
+                return
+            item, *others = self._parts(item)
+            if others:  # each is a message, so SQS counts the attempts of each
+                for part in (item, *others):
+                    self._tools.sender.queue(part)
+                return
+        Run(self._tools, item, context, totals).work()
+
+    def _is_first(self, item: Item, message_id: str) -> bool:
+        """Note the message that an idempotency key belongs to; True if it is this one."""
+        now_ms = self._tools.clock.time_ms()
+        return self._tools.jobs.write(f"{item.job}/", message_id, {}, now_ms, ())
+
+    def _parts(self, item: Item) -> list[Item]:
+        """Return the parts of a job, which are the same for a message that is delivered again."""
+        place = Place.of(item.cursor)
+        segments = self._tools.sender.segments
+        if item.ids is None and item.cursor == BEGINNING and segments > 1 and self._is_large(item):
+            place = Place(BEGINNING, 0, segments)
+        if place.segments == 1:
+            return [item._replace(part=UNSPLIT, key=None)]
+        following = range(place.segment + 1, place.segments)
+        places = [place, *(Place(BEGINNING, each, place.segments) for each in following)]
+        return [
+            item._replace(part=str(each.segment), cursor=each.prefix + each.after, key=None)
+            for each in places
+        ]
+
+    def _is_large(self, item: Item) -> bool:
+        """True if the table has several pages, and had when the job began."""
+        tools = self._tools
+        try:
+            page = tools.connections.page(BEGINNING, tools.clock.time_ms(), FIRST_ROWS)
+        except StoreBusyError:
+            return True
+        return page.last is not None and tools.jobs.read(f"{item.job}/{UNSPLIT}") is None
+
+
+def _records(event: Any) -> Sequence[Mapping[str, Any]]:
+    try:
+        records: Sequence[Mapping[str, Any]] = event["Records"]
+        if all(each["eventSource"] == "aws:sqs" for each in records):
+            return records
+    except (KeyError, TypeError):
+        pass
+    raise TypeError(
+        "router.fan_out takes the event of an SQS queue: call it in a function with "
+        "@app.on_sqs_message(queue=…, batch_size=1)"
+    )
+
+
+def _log_error(error: DecanterError, record: Mapping[str, Any]) -> None:
+    """Log an error. After three attempts, SQS moves the message to the dead-letter queue."""
+    is_poison = isinstance(error, PoisonError)
+    log(
+        "poison" if is_poison else "fan_out_failed",
+        logging.ERROR,
+        message_id=record["messageId"],
+        receives=record.get("attributes", {}).get("ApproximateReceiveCount"),
+        **error_fields(error),
+    )

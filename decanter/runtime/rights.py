@@ -1,0 +1,162 @@
+"""`@uses` declares the rights of a function on AWS.
+
+    @app.route("/scores")
+    @uses(reads=[Score])
+    def scores(): ...
+
+Decanter writes the functions' IAM policies from it. The local gateway and the test client refuse
+calls that these policies do not allow. On AWS, `@uses` itself does nothing.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
+
+from decanter.runtime.errors import DeclarationError
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_ATTRIBUTE = "decanter_uses"
+_EFFECTS = ("Allow", "Deny")
+
+
+class Uses(NamedTuple):
+    """The rights of a function, a route or a hook.
+
+    Attributes:
+        place: the function's module and name.
+        reads: the variables of the tables that it reads.
+        writes: the variables of the tables that it writes.
+        sends: True if it sends messages and closes connections.
+        also: further statements of an IAM policy.
+    """
+
+    place: str
+    reads: list[str]
+    writes: list[str]
+    sends: bool
+    also: list[Mapping[str, Any]]
+
+
+declared: list[Uses] = []
+"""All declarations of this process. Decanter refuses those of functions that the app never runs."""
+
+
+def uses(
+    *,
+    reads: Sequence[type] = (),
+    writes: Sequence[type] = (),
+    sends: bool = False,
+    also: Sequence[Mapping[str, Any]] = (),
+) -> Callable[[F], F]:
+    """Declare what a Lambda function, an HTTP route, or a route or hook of a router does on AWS.
+
+    A Lambda function that runs several routes and hooks has the rights of all. Code without `@uses`
+    may read and write every declared table, and has the rights of the function's policy file or of
+    Chalice's analysis. The router's
+    own rights, such as those to record a connection, need no declaration.
+
+    Args:
+        reads: models whose items it reads: GetItem, BatchGetItem, Query, Scan, with all indexes.
+        writes: models whose items it writes: PutItem, UpdateItem, DeleteItem, BatchWriteItem.
+        sends: True to send messages to connections and to close them.
+        also: statements of an IAM policy, for other services. They may contain functions of
+            CloudFormation, but then `chalice deploy` cannot use them.
+
+    Raises:
+        DeclarationError: a model has no `@table` or `@connection_table`, a statement is invalid, or
+            `@uses` is above Chalice's decorator.
+    """
+
+    def declare(function: F) -> F:
+        found = Uses(
+            place_of(function),
+            _variables("reads", reads),
+            _variables("writes", writes),
+            sends,
+            [_statement(each) for each in _sequence("also", also, "statements")],
+        )
+        _check_function(function)
+        setattr(function, _ATTRIBUTE, found)
+        declared.append(found)
+        return function
+
+    return declare
+
+
+def contributions(functions: Iterable[Any], *, sends: bool = False) -> list[dict[str, Any]]:
+    """Return the rights that each of the functions adds, for the tool.
+
+    The framework's own hooks without `@uses` add nothing: the models and the router declare their
+    calls.
+
+    Args:
+        functions: Lambda functions, routes or hooks.
+        sends: True if a function without `@uses` may send.
+    """
+    return [
+        {"place": place_of(each), "sends": sends, "uses": _as_json(each)}
+        for each in functions
+        if hasattr(each, _ATTRIBUTE) or not _module(each).startswith("decanter.")
+    ]
+
+
+def place_of(function: Any) -> str:
+    """Return a function's module and name, or those of an object's class."""
+    name = getattr(function, "__qualname__", None) or type(function).__qualname__
+    return f"{_module(function)}.{name}"
+
+
+def _module(function: Any) -> str:
+    return str(getattr(function, "__module__", None) or type(function).__module__)
+
+
+def _as_json(function: Any) -> dict[str, Any] | None:
+    found: Uses | None = getattr(function, _ATTRIBUTE, None)
+    return None if found is None else found._asdict()
+
+
+def _check_function(function: Any) -> None:
+    where = f"@uses of {place_of(function)}"
+    if type(function).__module__.partition(".")[0] == "chalice":
+        raise DeclarationError(
+            f"{where}: it is above Chalice's decorator: put it below, directly above the function"
+        )
+    if not callable(function) or isinstance(function, type) or not hasattr(function, "__dict__"):
+        raise DeclarationError(f"{where}: it must decorate a function")
+    if _ATTRIBUTE in vars(function):
+        raise DeclarationError(f"{where}: the function has two: write one with all rights")
+
+
+def _variables(argument: str, models: Sequence[type]) -> list[str]:
+    found = []
+    for model in _sequence(argument, models, "models"):
+        variable = getattr(getattr(model, "Meta", None), "variable", None)
+        if not variable:
+            name = getattr(model, "__name__", repr(model))
+            raise DeclarationError(
+                f"@uses: {name} of {argument} is not a declared table: "
+                "add @table or @connection_table to its model"
+            )
+        found.append(variable)
+    return found
+
+
+def _statement(statement: Any) -> dict[str, Any]:
+    problem = None
+    if not isinstance(statement, Mapping):
+        problem = "is not a dict"
+    elif statement.get("Effect") not in _EFFECTS:
+        problem = 'needs "Effect": "Allow" or "Deny"'
+    elif ("Action" in statement) == ("NotAction" in statement):
+        problem = 'needs "Action" or "NotAction"'
+    elif ("Resource" in statement) == ("NotResource" in statement):
+        problem = 'needs "Resource" or "NotResource"'
+    if problem:
+        raise DeclarationError(f"@uses: the statement {statement!r} of also {problem}")
+    return dict(statement)
+
+
+def _sequence(argument: str, given: Any, of: str) -> Sequence[Any]:
+    if not isinstance(given, list | tuple | set | frozenset):
+        raise DeclarationError(f"@uses: {argument} must be a list of {of}")
+    return list(given)

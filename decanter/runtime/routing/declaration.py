@@ -1,0 +1,91 @@
+"""The declaration of a router that the tool reads. On AWS, nothing imports this file."""
+
+from typing import Any
+
+from decanter.runtime.payload_example import payload_example
+from decanter.runtime.publishing.queue import Queue
+from decanter.runtime.publishing.queue import declaration_of as queue_declaration
+from decanter.runtime.recipients import SWEEP
+from decanter.runtime.rights import contributions
+from decanter.runtime.routing.routes import DEFAULT, Route, Routes
+
+
+def declaration(
+    router: Routes, expression: str, authenticator: object, queue: Queue | None = None
+) -> dict[str, Any]:
+    """Return the declaration that the tool reads.
+
+    Args:
+        router: its routes and hooks.
+        expression: its route selection expression.
+        authenticator: its authenticate hook; None if it has none.
+        queue: its queue; None if it has none.
+    """
+    connecting = [*router.connect_hooks, *filter(None, [authenticator])]
+    routes = [
+        {
+            "route_key": route.route_key,
+            "operation_name": route.operation_name,
+            "function": route.function.__name__,
+            **_example(route),
+        }
+        for route in router.declared.values()
+        if route.route_key != DEFAULT
+    ]
+    return {
+        "kind": "router",
+        "expression": expression,
+        "routes": routes,
+        "default": DEFAULT in router.declared,
+        "posts": {"websocket_message": _methods(router), SWEEP: ["DELETE", "GET"]},
+        "settings": _settings(router, connecting),
+        **_uses(router, connecting),
+        **({"queue": queue_declaration(queue)} if queue else {}),
+    }
+
+
+def _uses(router: Routes, connecting: list[Any]) -> dict[str, Any]:
+    """Return the rights that the routes and hooks of each function add.
+
+    Disconnect hooks run wherever rows are deleted. They get a method to broadcast, so one
+    without `@uses` may send.
+    """
+    ended = contributions(router.disconnect_hooks, sends=True)
+    messages = [*router.message_hooks, *router.around, *router.error_handlers.values()]
+    for route in router.declared.values():
+        messages += [route.function, *filter(None, [route.allow]), *route.middleware]
+    return {
+        "uses": {
+            "websocket_connect": contributions(connecting),
+            "websocket_message": contributions(messages) + ended,
+            "websocket_disconnect": ended,
+            SWEEP: ended,
+        },
+        "where_rows_are_deleted": ended,
+    }
+
+
+def _settings(router: Routes, connecting: list[Any]) -> dict[str, list[list[str]]]:
+    """Return the variables that the hooks of each function need: one of each group."""
+    hooks: dict[str, list[object]] = {
+        "websocket_connect": connecting,
+        "websocket_message": [*router.message_hooks],
+    }
+    groups = {
+        function: [[*group] for hook in each for group in getattr(hook, "settings", ())]
+        for function, each in hooks.items()
+    }
+    return {function: each for function, each in groups.items() if each}
+
+
+def _methods(router: Routes) -> list[str]:
+    """Return the calls of the message function: it posts, and a hook may close connections."""
+    closes = any(getattr(hook, "closes", False) for hook in router.message_hooks)
+    return ["DELETE", "POST"] if closes else ["POST"]
+
+
+def _example(route: Route) -> dict[str, Any]:
+    """Return an example of the payload, if its type is declared."""
+    if route.read_payload is None:
+        return {}
+    return {"example": payload_example(route.function, route.read_payload)}

@@ -1,0 +1,38 @@
+"""The scheduled function that sweeps the connection table."""
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from decanter.runtime.routing.router import Router
+from decanter.runtime.settings import sweep_minutes
+
+
+def scheduled_sweep(app: Any, router: Router, environ: Mapping[str, str] = os.environ) -> Any:
+    """Declare the scheduled function that sweeps.
+
+    Write in app.py: `sweep = scheduled_sweep(app, router)`.
+
+    `DECANTER_SWEEP_MINUTES` sets the interval for each stage: Chalice loads app.py with the stage's
+    variables for deploying and packaging. In app.py the result must be assigned to `sweep`: Lambda
+    finds the function by this name, and the name grants its rights.
+
+    Args:
+        app: the Chalice app.
+        router: its router.
+        environ: the environment.
+
+    Returns:
+        Chalice's handler; None if the variable is not set, so there is no sweep.
+
+    Raises:
+        SettingError: the variable is not a whole number of minutes from 1 to 120; 0 means never.
+    """
+    minutes = sweep_minutes(environ)
+    if minutes is None:
+        return None
+
+    def sweep(event: Any) -> dict[str, Any]:
+        return router.sweep(event.context)
+
+    return app.schedule(f"rate({minutes} {'minute' if minutes == 1 else 'minutes'})")(sweep)

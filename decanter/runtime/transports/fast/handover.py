@@ -1,0 +1,39 @@
+"""The handover to botocore's transport after failures that only the fast one has.
+
+The fast transport signs and reads HTTP with code of its own. So a refused signature, or an answer
+that it cannot read, may be its own fault. Then botocore's transport makes the same call. If this
+call succeeds, botocore's transport makes all further calls of this process to the endpoint.
+"""
+
+import logging
+
+from decanter.runtime.logs import directive, log
+from decanter.runtime.transports.base import Outcome, Result
+from decanter.runtime.transports.fast.http1 import BadAnswerError
+
+
+def may_be_ours(outcome: Outcome) -> bool:
+    """Return True if a failure may be the fault of this transport.
+
+    API Gateway refuses a malformed signature as `InvalidSignatureException`,
+    `IncompleteSignatureException` or `MissingAuthenticationTokenException`. A missing right has
+    another type.
+    """
+    reason = outcome.reason
+    if outcome.result is Result.REFUSED:
+        return "Signature" in reason or reason.startswith("MissingAuthenticationToken")
+    return reason == BadAnswerError.__name__
+
+
+def log_handover(endpoint: str, outcome: Outcome, namespace: str | None, now_ms: int) -> None:
+    """Log the handover. The line is also a metric if there is a namespace."""
+    metrics = {"handovers": "Count"}
+    log(
+        "transport_handover",
+        logging.WARNING,
+        _aws=directive(metrics, ["event"], namespace, now_ms) if namespace else None,
+        handovers=1,
+        endpoint=endpoint,
+        status=outcome.status,
+        reason=outcome.reason,
+    )

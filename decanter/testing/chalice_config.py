@@ -1,0 +1,47 @@
+"""Complete Chalice's own reading of a configuration.
+
+`chalice.test.Client` sets the variables of config.json around each call. They would replace those
+of the merge template, which functions get on AWS.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from chalice.config import Config
+
+from decanter.project.config import Project
+
+Environments = Mapping[str, Mapping[str, str]]
+"""A function's name → its environment variables."""
+
+_completed: list[tuple[Project, Environments]] = []
+_variables: Any = Config.environment_variables
+
+
+@contextmanager
+def completed(project: Project, environments: Environments) -> Iterator[None]:
+    """Give the functions of a project's stage these environments, wherever Chalice reads them."""
+    entry = (project, environments)
+    _completed.append(entry)
+    try:
+        yield
+    finally:
+        _completed.remove(entry)
+
+
+def _of_function(config: Any) -> dict[str, str]:
+    variables: dict[str, str] = _variables.fget(config)
+    for project, environments in _completed:
+        if config.chalice_stage == project.chalice_stage and _is_of(config, project):
+            variables |= environments.get(config.function_name, {})
+    return variables
+
+
+def _is_of(config: Any, project: Project) -> bool:
+    folder = config.project_dir
+    return folder is not None and Path(folder).resolve() == project.directory
+
+
+setattr(Config, "environment_variables", property(_of_function))  # noqa: B010 - it is read-only

@@ -1,0 +1,56 @@
+"""The exceptions of an app's functions, including those that become answers to a client."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+CHALICES = "Caught exception for path %s"
+"""Chalice's log line for an exception of an HTTP route."""
+
+FRAMEWORKS = "decanter.events"
+"""The logger of the framework's router."""
+
+logger = logging.getLogger(__name__)
+
+
+class Exceptions(logging.Handler):
+    """Collects exceptions, and those in the log records of Chalice and of the framework.
+
+    Attributes:
+        all: the exceptions, in the order in which they were raised; the test may change the list.
+        last: the exception of the last event; None if it raised none.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.all: list[BaseException] = []
+        self.last: BaseException | None = None
+
+    def add(self, error: BaseException, raised_by: str) -> None:
+        """Collect an exception. Log it too, because pytest shows the log of a test that fails."""
+        self._collect(error)
+        logger.error("%s raised", raised_by, exc_info=error)
+
+    @contextmanager
+    def listening(self, app: Any) -> Iterator[None]:
+        """Collect the exceptions that Chalice and the framework log."""
+        loggers = (app.log, logging.getLogger(FRAMEWORKS))
+        for each in loggers:
+            each.addHandler(self)
+        try:
+            yield
+        finally:
+            for each in loggers:
+                each.removeHandler(self)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Collect the exception of a log record, if it has one."""
+        if (error := getattr(record, "raised", None)) is not None:
+            self.add(error, "the app")
+        elif record.msg == CHALICES and record.exc_info and record.exc_info[1]:
+            self._collect(record.exc_info[1])
+
+    def _collect(self, error: BaseException) -> None:
+        self.last = error
+        self.all.append(error)

@@ -1,0 +1,78 @@
+"""The app's Lambda functions, run in the process of the test."""
+
+import json
+import uuid
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from typing import Any
+
+from decanter.gateway.model import Invocation
+from decanter.gateway.results import Failure, Outcome, Returned
+from decanter.local.functions.worker import LambdaContext
+from decanter.local.rights import Rights
+from decanter.testing.deployment import Deployment
+from decanter.testing.environ import environment
+from decanter.testing.exceptions import Exceptions
+from decanter.testing.running import running
+
+
+class Functions:
+    """Runs the functions of an app, each with its own environment and its own role.
+
+    Args:
+        deployed: the app's functions.
+        rights: enforces their roles.
+
+    Attributes:
+        exceptions: the exceptions of all functions.
+        event: the last event.
+        variables: environment variables that replace those of the stage.
+    """
+
+    def __init__(self, deployed: Deployment, rights: Rights) -> None:
+        self.exceptions = Exceptions()
+        self.event: Any = None
+        self.variables: Mapping[str, str] = {}
+        self._deployed = deployed
+        self._rights = rights
+
+    def run(self, invocation: Invocation) -> Outcome:
+        """Run the function of an event of API Gateway."""
+        __tracebackhide__ = True
+        self.exceptions.last = None
+        if invocation.function not in self._deployed.functions:
+            return Failure.RAISED  # the template routes to a function that the app does not have
+        try:
+            return Returned(self.call(invocation.function, invocation.event))
+        except Exception as error:  # noqa: BLE001 - the outcome of the event
+            self.exceptions.add(error, invocation.function)
+            return Failure.RAISED
+
+    def call(self, function: str, event: Any) -> Any:
+        """Return a function's result. As in Lambda, the event and the result are JSON.
+
+        Raises:
+            Exception: the function's.
+        """
+        __tracebackhide__ = True
+        deployed = self._deployed
+        self.event = event
+        with environment(self.environment(function)), self.running(function):
+            context = LambdaContext(
+                {
+                    "request_id": str(uuid.uuid4()),
+                    "function_arn": deployed.stack.arn("lambda", f"function:{function}"),
+                    "timeout_ms": deployed.timeouts[function] * 1000,
+                }
+            )
+            handler = deployed.handlers[function]
+            return json.loads(json.dumps(handler(json.loads(json.dumps(event)), context)))
+
+    def running(self, function: str) -> AbstractContextManager[None]:
+        """Apply the role of a function to the calls within the block."""
+        return running(self._rights, function)
+
+    def environment(self, function: str) -> dict[str, str]:
+        """Return a function's environment variables."""
+        name = {"AWS_LAMBDA_FUNCTION_NAME": f"{self._deployed.stack.name}-{function}"}
+        return {**self._deployed.environments[function], **name, **self.variables}

@@ -1,0 +1,63 @@
+"""The Chalice projects of a test run.
+
+Every project's app is the module `app`, and a run can have tests of several projects. While a file
+is collected and while its tests run, `app` and `chalicelib` are modules of the file's project, and
+the environment is that of its stage.
+"""
+
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from types import ModuleType
+
+from decanter.testing.environ import DROPPED, NO_ACCOUNT, environment
+from decanter.testing.stage import stage_environment
+
+PACKAGES = ("app", "chalicelib")
+
+
+class Projects:
+    """Enters one project at a time.
+
+    Args:
+        stage: the stage whose environment is set; if empty, the environment is left unchanged.
+    """
+
+    def __init__(self, stage: str) -> None:
+        self.current: Path | None = None
+        self._stage = stage
+        self._entered = ExitStack()
+        self._modules: dict[Path, dict[str, ModuleType]] = {}
+
+    def enter(self, project: Path) -> None:
+        """Leave the current project and enter another."""
+        if project == self.current:
+            return
+        if self.current is not None:
+            names = [name for name in sys.modules if name.partition(".")[0] in PACKAGES]
+            self._modules[self.current] = {name: sys.modules.pop(name) for name in names}
+        self.leave()
+        self.current = project
+        sys.modules.update(self._modules.pop(project, {}))
+        self._search(str(project), 0)
+        if (project / "vendor").is_dir():
+            self._search(str(project / "vendor"), len(sys.path))
+        if self._stage:
+            variables = stage_environment(project, self._stage) | NO_ACCOUNT
+            self._entered.enter_context(environment(variables, DROPPED))
+
+    def leave(self) -> None:
+        """Restore the environment and the import path."""
+        self._entered.close()
+        self.current = None
+
+    def _search(self, folder: str, position: int) -> None:
+        """Search a folder for imports, as Lambda does."""
+        if folder not in sys.path:
+            sys.path.insert(position, folder)
+            self._entered.callback(_forget, folder)
+
+
+def _forget(folder: str) -> None:
+    if folder in sys.path:
+        sys.path.remove(folder)

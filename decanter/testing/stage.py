@@ -1,0 +1,78 @@
+"""A project's folder and the environment of its stage, read before the app is imported.
+
+The plugin needs it in every run, so it does not import Chalice or botocore, which are slow.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from decanter.errors import ProjectError
+from decanter.testing.environ import REGION
+
+CONFIG = Path(".chalice", "config.json")
+
+
+def project_at(folder: Path) -> Path | None:
+    """Return the nearest Chalice project at or above a folder or file, within its repository."""
+    folder = folder.resolve()
+    for each in (folder, *folder.parents):
+        if (each / CONFIG).is_file():
+            return each
+        if (each / ".git").exists():
+            return None
+    return None
+
+
+def stage_environment(project: Path, stage: str) -> dict[str, str]:
+    """Return the environment variables of all functions of a stage.
+
+    A function of the stage can have another value for a variable. Variables of the merge template
+    replace those of the configuration. A variable whose value is not known on this machine is left
+    out. When a test client opens, it reports each mistake that is ignored here.
+    """
+    document = _read(project / CONFIG)
+    merged: dict[str, str] = {}
+    for scope in _scopes(document, stage):
+        variables = _object(scope, "environment_variables")
+        merged |= {name: value for name, value in variables.items() if isinstance(value, str)}
+    return merged | _of_template(project, stage, document)
+
+
+def _scopes(document: Mapping[str, Any], stage: str) -> Iterator[Mapping[str, Any]]:
+    """Yield what Chalice merges: the document, the stage, and each function of the stage."""
+    here = _object(_object(document, "stages"), stage)
+    functions = _object(here, "lambda_functions")
+    yield from (document, here, *(_object(functions, name) for name in sorted(functions)))
+
+
+def _of_template(project: Path, stage: str, document: Mapping[str, Any]) -> dict[str, str]:
+    try:
+        from decanter.project.stack import Stack
+        from decanter.project.template import Template, own_templates
+    except ModuleNotFoundError:  # without the extra `local`, tests cannot open a client either
+        return {}
+    if not (paths := own_templates(project)):
+        return {}
+    here = _object(_object(document, "stages"), stage)
+    api_stage = here.get("api_gateway_stage") or document.get("api_gateway_stage") or "api"
+    stack = Stack(str(document.get("app_name")), stage, REGION, api_stage=str(api_stage))
+    try:
+        found = Template.read(paths, stack).variables()
+    except ProjectError:
+        return {}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+def _object(parent: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    member = parent.get(name)
+    return member if isinstance(member, dict) else {}

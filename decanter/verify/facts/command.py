@@ -1,0 +1,132 @@
+"""`decanter verify --facts`: ask AWS, or `decanter local`, for the facts, and write a report."""
+
+import argparse
+import sys
+import tempfile
+import time
+from contextlib import AbstractContextManager, nullcontext
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+from decanter.cli import INTERRUPTED
+from decanter.client import without_secrets
+from decanter.errors import DecanterError
+from decanter.verify.endpoint import Endpoint, reach
+from decanter.verify.facts.closing import CLOSING
+from decanter.verify.facts.connecting import connecting
+from decanter.verify.facts.idle import idle
+from decanter.verify.facts.messages import messages
+from decanter.verify.facts.posting import POSTING
+from decanter.verify.facts.probe import Limits, client, identity
+from decanter.verify.facts.project import write_app
+from decanter.verify.facts.served import LIMITS, served
+from decanter.verify.facts.stage import Order, deployed
+from decanter.verify.report import FORMATS, Report, Show, head, look
+from decanter.verify.rules import Gap, Rule
+
+IDLE = Gap((46, 47), "takes 13 minutes, and --quick leaves it out")
+START_SECONDS, PAUSE_SECONDS = 60.0, 2.0
+AGE = Gap((48,), "takes two hours")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `decanter verify --facts`."""
+    group = parser.add_argument_group("facts")
+    group.add_argument(
+        "--facts",
+        action="store_true",
+        help="instead, probe the rules of API Gateway that nobody has published, with an app for "
+        "this purpose: with --s3-bucket on AWS, with --local on this machine, or at a URL that "
+        "already has it",
+    )
+    group.add_argument("--local", action="store_true", help="probe `decanter local`")
+    group.add_argument(
+        "--s3-bucket",
+        metavar="NAME",
+        help="probe AWS: deploy the app with this bucket, and delete it at the end",
+    )
+    group.add_argument("--region", help="the AWS region (default: AWS_REGION, or the profile's)")
+    group.add_argument(
+        "--stack-name",
+        metavar="NAME",
+        default="decanter-facts-dev",
+        help="the name of the app's stack (default: %(default)s)",
+    )
+    group.add_argument("--yes", action="store_true", help="deploy without confirmation")
+    group.add_argument("--quick", action="store_true", help="leave out the idle timer: 13 minutes")
+
+
+def run(args: argparse.Namespace, endpoint: Endpoint | None) -> int:
+    """Probe. Return 1 if AWS contradicts a published rule, 130 after Ctrl-C.
+
+    Args:
+        args: the arguments.
+        endpoint: the endpoint of a URL that already has the app, or None.
+
+    Raises:
+        DecanterError: the arguments name no place or several, or the app cannot be deployed.
+    """
+    if [args.local, args.s3_bucket is not None, endpoint is not None].count(True) != 1:
+        raise DecanterError("--facts needs one place: --s3-bucket NAME for AWS, --local, or a URL")
+    show = partial(print, file=sys.stdout if args.format == "text" else sys.stderr, flush=True)
+    limits = LIMITS if args.local else Limits()
+    with tempfile.TemporaryDirectory() as folder, _place(args, endpoint, Path(folder), show) as url:
+        target = endpoint or Endpoint(url, args.timeout)
+        await_app(target, 0 if endpoint else START_SECONDS)
+        report = probe(target, limits, show, quick=args.quick)
+        print(FORMATS[args.format](report), flush=True)  # before a deletion that may fail
+    if report.interrupted:
+        return INTERRUPTED
+    return 1 if report.failed() else 0
+
+
+def await_app(endpoint: Endpoint, seconds: float) -> None:
+    """Wait until the endpoint answers: the name of a new API may be unknown at first.
+
+    Raises:
+        DecanterError: it does not answer in time, or it has another app.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            reach(endpoint)
+            break
+        except DecanterError:
+            if time.monotonic() >= deadline:
+                raise
+            time.sleep(PAUSE_SECONDS)
+    with client(endpoint) as connection:
+        if identity(connection, endpoint.seconds) == "none":
+            raise DecanterError(
+                f"{without_secrets(endpoint.url)} does not have the app that the probes need: use "
+                "--s3-bucket or --local"
+            )
+
+
+def probe(endpoint: Endpoint, limits: Limits, show: Show, *, quick: bool = False) -> Report:
+    """Probe an endpoint that has the app."""
+    rules = facts(limits, quick=quick)
+    when = datetime.now(UTC).isoformat(timespec="seconds")
+    report = Report(endpoint.url, when, [IDLE, AGE] if quick else [AGE])
+    show(head(report))
+    look(rules, endpoint, report, show)
+    return report
+
+
+def facts(limits: Limits, *, quick: bool = False) -> list[Rule]:
+    """Return all facts, the slow ones last."""
+    slow = [] if quick else idle(limits)
+    return [*connecting(limits), *messages(limits), *CLOSING, *POSTING, *slow]
+
+
+def _place(
+    args: argparse.Namespace, endpoint: Endpoint | None, folder: Path, show: Show
+) -> AbstractContextManager[str]:
+    """Return the place of the app; its context is the app's URL."""
+    if endpoint is not None:
+        return nullcontext(endpoint.url)
+    project = write_app(folder / "facts")
+    if args.local:
+        return served(project)
+    return deployed(project, Order(args.s3_bucket, args.stack_name, args.region, args.yes), show)

@@ -1,0 +1,72 @@
+"""A client of the app in `app/`: it sends orders and reads the stored events."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection
+
+from decanter.verify.endpoint import Endpoint
+
+# How long to wait for a frame that must not come.
+QUIET_SECONDS = 1.0
+
+Look = Callable[[Endpoint], str]
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """API Gateway's limits in seconds; `decanter local` may have shorter ones."""
+
+    integration: float = 29
+    idle: float = 600
+
+
+@contextmanager
+def client(endpoint: Endpoint, query: str = "", **options: Any) -> Iterator[ClientConnection]:
+    """Connect a client, which may have a query."""
+    with endpoint.connect(f"{endpoint.url}?{query}" if query else None, **options) as connection:
+        yield connection
+
+
+def ask(connection: ClientConnection, seconds: float, /, **order: Any) -> Document:
+    """Send an order; return the next answer, or an empty object."""
+    connection.send(json.dumps(order))
+    return answer(connection, seconds)
+
+
+def answer(connection: ClientConnection, seconds: float) -> Document:
+    """Return the next frame that is an object, or an empty object."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            frame = connection.recv(timeout=max(0.0, deadline - time.monotonic()))
+            document = json.loads(frame)
+        except ValueError:
+            continue
+        except (TimeoutError, ConnectionClosed):
+            return {}
+        if isinstance(document, dict):
+            return document
+
+
+def identity(connection: ClientConnection, seconds: float) -> str:
+    """Return a client's connection id."""
+    shown = ask(connection, seconds, action="show")
+    return str(shown.get("requestContext", {}).get("connectionId", "none"))
+
+
+def kept(endpoint: Endpoint, key: str, name: str, seconds: float | None = None) -> Any:
+    """Return a value that the app keeps under a key and a name, or None after the time."""
+    deadline = time.monotonic() + (endpoint.seconds if seconds is None else seconds)
+    with client(endpoint) as observer:
+        while True:
+            found = ask(observer, endpoint.seconds, action="read", key=key)
+            if name in found or time.monotonic() > deadline:
+                return found.get(name)
+            time.sleep(0.1)

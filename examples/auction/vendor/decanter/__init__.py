@@ -1,0 +1,1 @@
+../../../../decanter/__init__.py

@@ -1,0 +1,68 @@
+"""Variables that hooks need and a stage does not set are named; so are secrets in plain text."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from decanter.aws.settings import exposed_secrets, missing_settings
+from decanter.project.config import Project
+from tests.support.declarations import ROUTER, declaration
+from tests.support.projects import write_project
+
+NEEDED = [["ISSUER"], ["SECRET", "KEYS_URL"]]
+DECLARED = declaration({**ROUTER, "settings": {"websocket_connect": NEEDED, "gone": [["OTHER"]]}})
+
+
+def stage(folder: Path, **variables: str) -> Project:
+    stages = {"prod": {"environment_variables": variables}}
+    config = {"version": "2.0", "app_name": "pour", "stages": stages}
+    return Project.load(write_project(folder / "p", config=config), "prod")
+
+
+def warnings(folder: Path, overrides: dict[str, Any], **variables: str) -> list[str]:
+    return [*missing_settings(stage(folder, **variables), DECLARED, overrides)]
+
+
+def test_missing_variables_are_named_with_stage_and_function(tmp_path: Path) -> None:
+    (line,) = warnings(tmp_path, {}, SECRET="")
+    assert line.startswith(
+        "warning: stage prod does not set ISSUER and SECRET or KEYS_URL, which a hook of "
+        "websocket_connect needs"
+    )
+
+
+@pytest.mark.parametrize("name", ["SECRET", "KEYS_URL"])
+def test_one_of_a_group_is_enough(name: str, tmp_path: Path) -> None:
+    assert warnings(tmp_path, {}, ISSUER="x", **{name: "y"}) == []
+
+
+def test_overrides_may_set_them(tmp_path: Path) -> None:
+    shared = {"Function": {"Environment": {"Variables": {"ISSUER": "x"}}}}
+    own = {"Properties": {"Environment": {"Variables": {"SECRET": {"Ref": "Secret"}}}}}
+    overrides = {"Globals": shared, "Resources": {"WebsocketConnect": own}}
+    assert warnings(tmp_path, overrides) == []
+
+
+def exposed(folder: Path, overrides: dict[str, Any], **variables: str) -> list[str]:
+    return [*exposed_secrets(stage(folder, **variables), DECLARED, overrides)]
+
+
+def test_a_secret_in_plain_text_is_named_once_without_its_value(tmp_path: Path) -> None:
+    (line,) = exposed(tmp_path, {}, API_TOKEN="hunter2", TABLE="bids")
+    assert line.startswith("warning: API_TOKEN in .chalice/config.json looks like a secret")
+    assert '"API_TOKEN": "{{resolve:secretsmanager:NAME}}"' in line
+    assert "hunter2" not in line
+
+
+def test_the_overrides_are_searched_too(tmp_path: Path) -> None:
+    variables = {"PASSWORD": "hunter2", "API_KEY": {"Ref": "ApiKey"}}
+    own = {"Properties": {"Environment": {"Variables": variables}}}
+    (line,) = exposed(tmp_path, {"Resources": {"WebsocketConnect": own}})
+    assert line.startswith("warning: PASSWORD in .chalice/overrides.json looks like a secret")
+
+
+def test_a_secure_parameter_is_refused_by_cloudformation(tmp_path: Path) -> None:
+    (line,) = exposed(tmp_path, {}, API_KEY="{{resolve:ssm-secure:/pour/key:1}}")
+    assert "CloudFormation refuses in a function's environment" in line
+    assert "/pour/key" not in line

@@ -1,0 +1,23 @@
+"""The line about rights in the text at start."""
+
+import pytest
+
+from decanter.local.banner import rights
+
+
+@pytest.mark.parametrize(
+    ("iam", "is_embedded", "text"),
+    [
+        ("enforce", True, "enforced by the functions' roles, as on AWS (--iam warn, --iam off)"),
+        ("warn", True, "only noted: calls that AWS refuses are allowed (--iam warn)"),
+        ("off", True, "not checked: calls that AWS refuses are allowed (--iam off)"),
+        ("off", False, "not checked: calls that AWS refuses are allowed (--iam off)"),
+    ],
+)
+def test_the_mode_is_shown(iam: str, is_embedded: bool, text: str) -> None:
+    assert rights({"iam": iam, "dynamodb_is_embedded": is_embedded}) == text
+
+
+def test_another_dynamodb_does_not_know_who_calls() -> None:
+    text = rights({"iam": "enforce", "dynamodb_is_embedded": False})
+    assert text.endswith("; not those on DynamoDB: only the embedded one knows who calls")

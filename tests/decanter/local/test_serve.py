@@ -1,0 +1,20 @@
+from pathlib import Path
+
+import pytest
+
+from decanter.local.serve import Options
+from decanter.project.config import Project
+from tests.support.projects import write_project
+
+
+@pytest.mark.parametrize(
+    "file", [".chalice/resources.json", ".chalice/overrides.json", "resources.json"]
+)
+def test_each_template_that_is_read_is_watched(tmp_path: Path, file: str) -> None:
+    write_project(tmp_path / "pour")
+    project = Project.load(tmp_path / "pour", "dev")
+    watched = Options().template_paths(project)
+    (project.directory / file).write_text('{"Resources": {}}')
+    assert project.own_templates == [project.directory / file]
+    assert project.own_templates[0].resolve() in watched
+    assert Options(use_template=False).template_paths(project) == []

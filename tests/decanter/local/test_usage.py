@@ -1,0 +1,140 @@
+"""The calls of a session, as arguments of `@uses`."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from decanter.local.usage import Pair, Usage
+from decanter.project.config import Project
+from decanter.project.grants import MANAGE, Grants
+from decanter.project.roles import Role
+from decanter.project.stack import Stack
+from tests.support.declarations import NEEDY_TABLE, ROUTER, declaration
+from tests.support.projects import CONFIG, TABLE, write_project
+
+STACK = Stack("pour", "dev", api_id="local", api_stage="v1")
+CONNECTIONS, SCORES = (STACK.arn("dynamodb", f"table/{name}") for name in ("rows", "scores"))
+NAMES = {"CONNECTIONS_TABLE": "rows", "SCORES_TABLE": "scores"}
+TABLES = [
+    {**NEEDY_TABLE, "model": "app.Connection"},
+    {
+        **TABLE,
+        "environment": "SCORES_TABLE",
+        "logical_id": "ScoresTable",
+        "model": "app.Score",
+        "is_connections": False,
+    },
+]
+POST, DELETE, GET = (
+    (MANAGE, STACK.arn("execute-api", f"local/v1/{method}/@connections/*"))
+    for method in ("POST", "DELETE", "GET")
+)
+DESCRIBE = {
+    "Effect": "Allow",
+    "Action": ["dynamodb:DescribeTable"],
+    "Resource": [{"Fn::GetAtt": ["ScoresTable", "Arn"]}],
+}
+S3 = {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}
+MESSAGE, CONNECT = "websocket_message", "websocket_connect"
+
+
+def row(action: str, table: str = SCORES) -> Pair:
+    return f"dynamodb:{action}", table
+
+
+def own(place: str, **uses: Any) -> dict[str, Any]:
+    written = {"place": place, "reads": [], "writes": [], "sends": False, "also": [], **uses}
+    return {"place": place, "uses": written, "sends": False}
+
+
+def usage(uses: dict[str, list[Any]], **calls: list[Pair]) -> Usage:
+    router = {**ROUTER, "uses": uses}
+    app = declaration(router, *TABLES, http_routes=("/scores",))
+    return Usage(Grants.of(app, [NAMES], STACK, None, None), {}, calls)
+
+
+@pytest.mark.parametrize(
+    ("function", "calls", "expected"),
+    [
+        (MESSAGE, [], "@uses()"),
+        (MESSAGE, [row("Scan", CONNECTIONS), row("DeleteItem", CONNECTIONS), POST], "@uses()"),
+        (MESSAGE, [row("GetItem", CONNECTIONS)], "@uses(reads=[Connection])"),
+        (MESSAGE, [row("Query", f"{SCORES}/index/i")], "@uses(reads=[Score])"),
+        (MESSAGE, [row("PutItem"), row("Scan")], "@uses(reads=[Score], writes=[Score])"),
+        (MESSAGE, [DELETE], "@uses(sends=True)"),
+        (CONNECT, [POST, row("Scan", CONNECTIONS), row("DeleteItem", CONNECTIONS)], "(sends=True)"),
+        (CONNECT, [row("DeleteItem", CONNECTIONS)], "@uses(writes=[Connection])"),
+        (
+            MESSAGE,
+            [GET, row("GetItem")],
+            (
+                '@uses(reads=[Score], also=[{"Effect": "Allow", "Action": '
+                '["execute-api:ManageConnections"], "Resource": '
+                '["arn:*:execute-api:*:*:*/v1/GET/@connections/*"]}])'
+            ),
+        ),
+    ],
+)
+def test_the_line_grants_the_calls_that_are_not_the_routers(
+    function: str, calls: list[Pair], expected: str
+) -> None:
+    assert usage({}, **{function: calls}).grant(function).line.endswith(expected)
+
+
+def test_the_place_is_each_function_of_the_app_that_runs() -> None:
+    found = usage({MESSAGE: [own("app.a"), own("chalicelib.rooms.b")]})
+    assert found.grant(MESSAGE).what == "a in app.py, b in chalicelib/rooms.py"
+    assert found.grant(CONNECT).what == "websocket_connect in app.py"
+
+
+def test_a_right_that_no_call_needs_is_unused() -> None:
+    route = own("app.a", reads=["SCORES_TABLE"], writes=["SCORES_TABLE"], also=[DESCRIBE, S3])
+    uses = {MESSAGE: [route, {"place": "app.b", "uses": None, "sends": True}]}
+    found = usage(uses, websocket_message=[row("GetItem")])
+    assert found.unused(MESSAGE) == [
+        "reads=[Connection]",
+        "sends=True",
+        "writes=[Connection]",
+        "writes=[Score]",
+        (
+            '{"Effect": "Allow", "Action": ["dynamodb:DescribeTable"], "Resource": '
+            '[{"Fn::GetAtt": ["ScoresTable", "Arn"]}]}'
+        ),
+    ]
+    assert found.unused(CONNECT) == []
+
+
+def test_a_hooks_right_is_used_if_one_of_its_functions_uses_it() -> None:
+    hook = own("app.gone", sends=True, reads=["SCORES_TABLE"])
+    calls = {MESSAGE: [row("GetItem"), POST], CONNECT: [POST]}
+    found = usage({MESSAGE: [hook], CONNECT: [hook]}, **calls)
+    assert (found.unused(MESSAGE), found.unused(CONNECT)) == ([], [])
+
+
+def test_a_statement_that_was_used_stays_as_it_is_written() -> None:
+    uses = {MESSAGE: [own("app.a", also=[DESCRIBE, S3])]}
+    line = usage(uses, websocket_message=[row("DescribeTable")]).grant(MESSAGE).line
+    assert line.startswith('@uses(also=[{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}, ')
+    assert line.count("DescribeTable") == 1
+
+
+def test_an_app_without_the_framework_gets_statements(tmp_path: Path) -> None:
+    config = {**CONFIG, "stages": {"dev": {"autogen_policy": False}}}
+    project = Project.load(write_project(tmp_path / "p", config=config))
+    named = Grants.of(declaration(), [], STACK, project, None)
+    all_rows = {"Effect": "Allow", "Action": "dynamodb:*", "Resource": "*"}
+    roles = {MESSAGE: Role("role", (S3, all_rows))}
+    used = Usage(named, roles, {MESSAGE: [row("GetItem"), row("PutItem")]})
+    assert used.grant(MESSAGE).what == ".chalice/policy-dev.json"
+    assert used.grant(MESSAGE).line.splitlines() == [
+        '{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}',
+        (
+            '{"Effect": "Allow", "Action": ["dynamodb:GetItem", "dynamodb:PutItem"], "Resource": '
+            '["arn:*:dynamodb:*:*:table/scores"]}'
+        ),
+    ]
+    assert used.unused(MESSAGE) == []
+    assert Usage(named, roles, {}).unused(MESSAGE) == [
+        '{"Effect": "Allow", "Action": "dynamodb:*", "Resource": "*"}'
+    ]

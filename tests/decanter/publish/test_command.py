@@ -1,0 +1,78 @@
+"""Mistakes of `decanter publish` and `decanter connections`, each in one line.
+
+tests/contract/test_publish.py has a gateway, tests/aws/test_publish.py a stage on AWS.
+"""
+
+import socket
+
+import pytest
+
+from decanter.publish.command import line
+from decanter.publish.connections import age
+from decanter.runtime.publishing.outside import Report
+from tests.field_cases.apps import run
+from tests.field_cases.servers import Answer, serving
+
+
+@pytest.mark.parametrize("command", [("publish", "x"), ("connections",)])
+def test_nothing_runs_at_the_address(command: tuple[str, ...]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        url = f"http://127.0.0.1:{sock.getsockname()[1]}"
+    done = run(*command, "--url", url)
+    assert done.refused
+    assert done.reason == (
+        f"decanter: error: no gateway answers at {url}: Connection refused: "
+        "start `decanter local`, or name its address with --url"
+    )
+
+
+@pytest.mark.parametrize("body", [b"[]", b"hello", b"{}", b'{"connection_table": null}'])
+def test_another_server_is_named(body: bytes) -> None:
+    with serving(lambda _: Answer(200, {}, body)) as url:
+        done = run("publish", "--url", url, "x")
+    assert done.refused
+    assert f"the server at {url} is not `decanter local`" in done.reason
+
+
+def test_an_app_without_a_table_has_no_known_connections() -> None:
+    about = (
+        b'{"connection_table": null, "region": "eu-west-1", "dynamodb_url": "http://127.0.0.1:9", '
+        b'"management_url": "http://127.0.0.1:9/v1"}'
+    )
+    with serving(lambda _: Answer(200, {}, about)) as url:
+        for command in (("publish", "x"), ("connections",)):
+            done = run(*command, "--url", url)
+            assert done.refused
+            assert "declares no connection table" in done.reason
+            assert "@connection_table" in done.reason
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ((), "no message is given: write it after the options, or use --file or -"),
+        (("--stage", "prod", "--local", "x"), "not allowed with"),
+        (("--local", "--url", "http://127.0.0.1:1", "x"), "not allowed with"),
+        (("--to", "a", "--exclude", "b", "x"), "not allowed with"),
+        (("--project-dir", "/nonexistent", "x"), "/nonexistent"),
+    ],
+)
+def test_wrong_arguments(arguments: tuple[str, ...], expected: str) -> None:
+    done = run("publish", *arguments)
+    assert (done.status, "Traceback" in done.err) == (2, False)
+    assert expected in done.reason
+
+
+def test_an_inexact_count_says_so() -> None:
+    report = Report(sent=2, left_over=7, left_over_exact=False, milliseconds=9)
+    assert line(report, "text") == (
+        "sent 2, gone 0, pending 0, failed 0, left over 7 or more, repeated 0, 9 ms"
+    )
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [(None, "?"), (0, "0 s"), (59, "59 s"), (60, "1 min"), (7199, "1 h 59 min")],
+)
+def test_ages(seconds: int | None, shown: str) -> None:
+    assert age(seconds) == shown

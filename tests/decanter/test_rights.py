@@ -1,0 +1,97 @@
+"""`decanter rights`: a client's session in this process, as a gateway reports it."""
+
+import json
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from decanter.testing import WebSocketClient
+from tests.docs.snippets import ROOT, load, sections
+from tests.field_cases.apps import run
+from tests.field_cases.servers import Answer, serving
+
+GUIDE = next(iter(sections(ROOT / "docs/guides/rights.md")))
+
+
+@pytest.fixture(name="recorded", scope="module")
+def _recorded() -> Iterator[dict[str, Any]]:
+    """The rights of the guide's app, after a client came, got a new name, and went."""
+    module = load("docs_rights_command", GUIDE.code())
+    with WebSocketClient(vars(module)["app"]) as client:
+        alice, bob = client.connect(), client.connect()
+        client.http.get("/online")
+        alice.send_json({"action": "rename", "name": "al"})
+        alice.close()
+        bob.receive_json()
+        yield json.loads(json.dumps(client._rights.to_json()))
+    del sys.modules["docs_rights_command"]
+
+
+def lines(answer: dict[str, Any], *arguments: str) -> str:
+    with serving(lambda asked: Answer(200, {}, json.dumps(answer).encode())) as url:
+        done = run("rights", "--url", url, *arguments)
+    assert done.status == 0, done.err
+    return done.out
+
+
+def test_each_function_has_the_line_for_its_calls(recorded: dict[str, Any]) -> None:
+    functions = recorded["functions"]
+    ses = {"Effect": "Allow", "Action": "ses:SendEmail", "Resource": "*"}
+    assert {name: (each["uses"], each["place"]) for name, each in functions.items()} == {
+        "api_handler": ("@uses(reads=[Connection])", "online in docs_rights_command.py"),
+        "report": (f"@uses(also=[{json.dumps(ses)}])", "report in docs_rights_command.py"),
+        "websocket_connect": ("@uses()", "connect in app.py"),
+        "websocket_disconnect": ("@uses(sends=True)", "farewell in docs_rights_command.py"),
+        "websocket_message": (
+            "@uses(writes=[Connection])",
+            "rename in docs_rights_command.py, farewell in docs_rights_command.py",
+        ),
+    }
+    assert [each["unused"] for each in functions.values()] == [[]] * 5
+
+
+def test_it_prints_them_by_function(recorded: dict[str, Any]) -> None:
+    recorded["functions"]["api_handler"] |= {
+        "denied": [{"action": "dynamodb:PutItem", "resource": "arn:x"}],
+        "unused": ["sends=True"],
+    }
+    part = next(it for it in lines(recorded).split("\n\n") if it.startswith("api_handler"))
+    assert [line.split()[:2] for line in part.splitlines()] == [
+        ["api_handler"],
+        ["granted", "dynamodb:BatchGetItem,"],
+        ["granted", "logs:CreateLogStream,"],
+        ["used", "dynamodb:Scan"],
+        ["denied", "dynamodb:PutItem"],
+        ["never", "used"],
+        ["exactly", "@uses(reads=[Connection])"],
+        ["in", "online"],
+    ]
+
+
+def test_it_prints_them_as_json(recorded: dict[str, Any]) -> None:
+    assert json.loads(lines(recorded, "--format", "json")) == recorded
+
+
+def test_every_form_of_a_statement_is_printed() -> None:
+    statements = [
+        {"Effect": "Deny", "NotAction": ["s3:*"], "Resource": "arn:a"},
+        {"Effect": "Allow", "Action": "s3:*", "NotResource": ["arn:b", "arn:c"]},
+    ]
+    facts = {"known": False, "granted": statements, "place": "work in app.py", "uses": "a\nb"}
+    facts |= {"used": [], "denied": [], "unused": []}
+    shown = lines({"iam": "warn", "functions": {"work": facts}})
+    assert shown.splitlines()[:5] == [
+        "work (its policies are not known on this machine)",
+        "  refused     all but s3:* on arn:a",
+        "  granted     s3:* on all but arn:b, arn:c",
+        "  exactly     a",
+        "  exactly     b",
+    ]
+
+
+def test_without_a_gateway_it_is_one_line() -> None:
+    done = run("rights", "--url", "ws://127.0.0.1:8000")
+    assert done.refused
+    assert "not an address" in done.reason

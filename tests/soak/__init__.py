@@ -1,0 +1,1 @@
+"""Random faults in large numbers: peers, tables, threads, messages, forks and clocks."""

@@ -1,0 +1,225 @@
+"""JSON texts: each is read as the tests' own scanner reads it, and none takes long."""
+
+import json
+import random
+import time
+from dataclasses import dataclass, field
+from typing import Literal
+
+import pytest
+
+from decanter import Request, Router
+from decanter.runtime.errors import BadJson
+from decanter.runtime.jsontext import MAX_DEPTH, member_texts, parse
+from tests.soak.conftest import NOTES, size
+from tests.support.dice import Dice
+from tests.support.events import CONNECTED_AT, message_event
+from tests.support.fakes import FakeClock, FakeConnections, FakeTransport
+from tests.support.json_scanner import Scanner
+
+MESSAGE_BYTES = 128 * 1024
+
+
+def scanned(text: str) -> dict[str, str] | None:
+    """Return the members' texts as the scanner finds them; None if the text is refused."""
+    try:
+        return Scanner(text).members
+    except ValueError:
+        return None
+
+
+def read(text: str) -> dict[str, str] | None:
+    try:
+        document = parse(text)
+    except BadJson:
+        return None
+    return member_texts(text) if isinstance(document, dict) else {}
+
+
+def test_every_text_is_read_as_the_scanner_reads_it(seed: int) -> None:
+    dice = Dice(seed)
+    accepted = members = 0
+    for number in range(size(200_000, 1_000)):
+        text = dice.space() + dice.object() + dice.space()
+        if number % 2:
+            text = dice.mutated(text.encode()).decode(errors="surrogateescape")
+        expected = scanned(text)
+        assert read(text) == expected, (number, text)
+        assert number % 2 or expected is not None, text
+        accepted += expected is not None
+        members += len(expected or "")
+    NOTES.append(f"JSON: {number + 1:,} texts, {accepted:,} of them valid, {members:,} members")
+
+
+@dataclass
+class Leaf:
+    kind: Literal["leaf"]
+    x: float = 0.0
+
+
+@dataclass
+class Node:
+    kind: Literal["node"]
+    left: "Node | Leaf | list[Node | Leaf] | str | None" = None
+    right: "dict[str, Node | Leaf | int] | Literal['no'] | None" = None
+    many: "list[Leaf | Node | list[int | str] | None]" = field(default_factory=list)
+
+
+@dataclass
+class Tree:
+    root: "Node | Leaf | None" = None
+    leaves: list[Leaf] = field(default_factory=list)
+    table: dict[str, int | str] = field(default_factory=dict)
+
+
+class Service:
+    """A router with a raw route and one whose payload has unions at every depth."""
+
+    def __init__(self) -> None:
+        self.transport = FakeTransport(FakeClock())
+        self.router = Router(
+            "$request.body.message",
+            connections=FakeConnections({"a": CONNECTED_AT}),
+            open_transport=lambda endpoint, settings: self.transport,
+            clock=self.transport.clock,
+        )
+
+        @self.router.route("say")
+        def say(request: Request) -> None:
+            request.broadcast(request.raw("data"))
+
+        @self.router.route("grow")
+        def grow(request: Request, payload: Tree) -> None:
+            request.reply({"grown": True})
+
+    def status(self, text: str) -> int:
+        self.transport.posts.clear()
+        status: int = self.router.handle(message_event(text))["statusCode"]
+        return status
+
+
+def chain(depth: int, inner: str) -> str:
+    """Return a tree. Each node is in the member `left`, `right` or `many` of its parent."""
+    ways = [
+        '{"kind": "node", "left": ',
+        '{"kind": "node", "many": [',
+        '{"kind": "node", "right": {"a": ',
+    ]
+    ends = ["}", "]}", "}}"]
+    chosen = [number % 3 for number in range(depth)]
+    return "".join(ways[n] for n in chosen) + inner + "".join(ends[n] for n in reversed(chosen))
+
+
+def grow(root: str) -> str:
+    return f'{{"message": "grow", "root": {root}}}'
+
+
+def filled(start: str, piece: str, end: str) -> str:
+    """Return as many pieces as fit into a message."""
+    return start + piece * ((MESSAGE_BYTES - len(start) - len(end)) // len(piece)) + end
+
+
+LEAF = '{"kind": "leaf", "x": 1.5}'
+SAY = '{"message": "say", "data": '
+HOSTILE = {
+    "10,000 arrays": SAY + "[" * 10_000 + "]" * 10_000 + "}",
+    "10,000 arrays, open": SAY + "[" * 10_000,
+    "10,000 objects": SAY + '{"a":' * 10_000 + "1" + "}" * 10_001,
+    "unions": grow(chain(70, LEAF)),
+    "unions, a wrong leaf": grow(chain(70, '{"kind": "leaf", "x": "no"}')),
+    "unions, of no kind": grow(chain(70, '{"kind": "tree"}')),
+    "unions, too deep": grow(chain(3_000, LEAF)),
+    "128 KB of null": filled(grow('{"kind": "node", "many": [')[:-1], "null,", "null]}}"),
+    "128 KB of digits": filled(SAY + "[", "9" * 4300 + ",", "9]}"),
+    "128 KB of one number": filled(SAY, "9", "}"),
+    "128 KB of a fraction": filled(SAY + "0.", "9", "}"),
+    "128 KB of text": filled(SAY + '"', "x", '"}'),
+    "128 KB of pairs of surrogates": filled(SAY + '"', "\\ud83d\\ude00", '"}'),
+    "128 KB of escapes": filled(SAY + '"\\ud83d\\ude00', "\\n", '"}'),
+    "128 KB of quotes": filled(SAY + "[" * 200 + '"', '\\"', ""),
+    "128 KB of space": filled(SAY, " ", "1}"),
+}
+WIDE = {
+    "leaves": filled('{"message": "grow", "leaves": [', LEAF + ",", LEAF + "]}"),
+    "arrays": filled(SAY + "[", "[],", "[]]}"),
+    "objects": filled(SAY + "[", "{},", "{}]}"),
+    "fractions": filled(SAY + "[", "1e1,", "1]}"),
+    "members": filled('{"message": "say", "data": 1', ', "a": 0', "}"),
+    "unions": filled(grow('{"kind": "node", "many": [')[:-1], LEAF + ",", LEAF + "]}}"),
+    "lists in unions": filled(grow('{"kind": "node", "many": [')[:-1], '[1,"a"],', "null]}}"),
+}
+"""The forms that take most time for each byte."""
+
+
+def milliseconds(service: Service, text: str) -> float:
+    """Return the CPU time for a message, the best of five."""
+    assert len(text) <= MESSAGE_BYTES + 64
+    times = []
+    for _ in range(5):
+        began = time.thread_time()
+        service.status(text)
+        times.append(time.thread_time() - began)
+    return min(times) * 1000
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_message_takes_at_most_20_ms(name: str) -> None:
+    spent = milliseconds(Service(), HOSTILE[name])
+    NOTES.append(f"{name}: {spent:.1f} ms")
+    assert spent < 20
+
+
+@pytest.mark.parametrize("name", WIDE)
+def test_the_worst_message_takes_less_than_a_hundredth_of_the_time_limit(name: str) -> None:
+    spent = milliseconds(Service(), WIDE[name])
+    NOTES.append(f"128 KB of {name}: {spent:.1f} ms")
+    assert spent < 100
+
+
+def test_the_depth_of_unions_costs_linear_time() -> None:
+    service = Service()
+    assert service.status(HOSTILE["unions"]) == 200
+    few, many = (milliseconds(service, grow(chain(depth, "1"))) for depth in (35, 70))
+    assert many < 5 * few
+
+
+class Messages:
+    """Random messages for both routes; about half of them are mutated."""
+
+    def __init__(self, seed: int) -> None:
+        self._dice = Dice(seed)
+        self._chance = random.Random(seed)
+
+    def tree(self, depth: int) -> str:
+        """Return a node or a leaf, or rarely another value."""
+        kind = self._chance.randrange(12)
+        if kind == 0:
+            return self._dice.value(2)
+        if depth == 0 or kind < 5:
+            return LEAF
+        return chain(1, self.tree(depth - 1))[: -1 if kind == 5 else None]
+
+    def text(self) -> str:
+        kind = self._chance.randrange(4)
+        if kind == 0:
+            return self._dice.text()
+        if kind == 1:
+            return f'{{"message": "say", "data": {self._dice.value()}}}'
+        text = grow(self.tree(self._chance.randrange(MAX_DEPTH)))
+        if kind == 3:
+            return self._dice.mutated(text.encode()).decode(errors="replace")
+        return text
+
+
+def test_no_message_raises(seed: int) -> None:
+    messages, service = Messages(seed), Service()
+    statuses: dict[int, int] = {}
+    for _ in range(size(100_000, 500)):
+        text = messages.text()
+        status = service.status(text)
+        assert status in (200, 400, 404), text
+        statuses[status] = statuses.get(status, 0) + 1
+        for _, frame in service.transport.posts:
+            json.loads(frame, parse_constant=pytest.fail)
+    assert statuses[200] > statuses[400] / 20
+    NOTES.append(f"messages by status: {statuses}")
