@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from typing import Any
 
 from decanter import __version__
 from decanter.errors import DecanterError
@@ -21,6 +22,33 @@ INTERRUPTED = 130
 
 # The same for SIGPIPE: the reader of the output, such as `head`, has ended.
 UNREAD = 128 + 13
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that accepts option values with a first `-`: one in 64 connection ids has it."""
+
+    def parse_known_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: Any = None
+    ) -> tuple[Any, list[str]]:
+        """Parse arguments. The word after an option is its value, unless it is an option too."""
+        return super().parse_known_args(
+            self._joined(sys.argv[1:] if args is None else args), namespace
+        )
+
+    def _joined(self, words: Sequence[str]) -> list[str]:
+        """Join an option and a value that starts with `-`. argparse refuses them as two words."""
+        joined: list[str] = []
+        options = self._option_string_actions
+        for at, word in enumerate(words):
+            if word == "--":
+                return [*joined, *words[at:]]
+            last = options.get(joined[-1]) if joined else None
+            # `nargs` of a flag is 0.
+            if last and last.nargs is None and word.startswith("-") and word not in options:
+                joined[-1] += f"={word}"
+            else:
+                joined.append(word)
+        return joined
 
 
 @dataclass(frozen=True)
@@ -183,7 +211,7 @@ def _mistake(line: str) -> int:
 
 def build_parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     """Return a parser of all commands. Only the command in `arguments` has its options."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="decanter",
         description="Run a Chalice WebSocket application on this machine and put it on AWS.",
         epilog="`decanter COMMAND --help` shows the options of a command.",

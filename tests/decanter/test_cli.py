@@ -40,6 +40,46 @@ def test_help_of_a_command_has_an_example_that_parses(
     assert build_parser(arguments).parse_args(arguments).module == command.module
 
 
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--close", "-BAflS3_vY99Gmc="], ["-BAflS3_vY99Gmc="]),
+        (["--close", "--flS3_vY99Gmc="], ["--flS3_vY99Gmc="]),
+        (["--close=-BAflS3_vY99Gmc="], ["-BAflS3_vY99Gmc="]),
+        (["--close", "AAA=", "--close", "-B=", "--format", "json"], ["AAA=", "-B="]),
+        ([], None),
+    ],
+)
+def test_the_value_of_an_option_may_start_with_a_dash(
+    words: list[str], expected: list[str] | None
+) -> None:
+    arguments = ["connections", *words]
+    assert build_parser(arguments).parse_args(arguments).close == expected
+
+
+def test_a_message_after_two_dashes_is_a_message() -> None:
+    arguments = ["publish", "--to", "-B=", "--", "--to", "-x", "--"]
+    args = build_parser(arguments).parse_args(arguments)
+    assert (args.to, args.messages[:2]) == (["-B="], ["--to", "-x"])
+
+
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        (["--close", "--format", "json"], "--close: expected one argument"),
+        (["--close"], "--close: expected one argument"),
+        (["--local", "-x"], "unrecognized arguments: -x"),
+    ],
+)
+def test_an_option_is_not_the_value_of_another(
+    words: list[str], error: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["connections", *words]
+    with pytest.raises(SystemExit, match="2"):
+        build_parser(arguments).parse_args(arguments)
+    assert error in capsys.readouterr().err
+
+
 def test_the_error_for_an_unknown_command_names_all_commands(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
