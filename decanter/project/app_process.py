@@ -226,7 +226,7 @@ def websocket_handlers(app: Any) -> dict[str, dict[str, str]]:
 
 def functions(app: Any) -> list[dict[str, Any]]:
     """Return every Lambda function that Chalice makes for the app."""
-    keys = ("name", "kind", "source", "handler", "mapping")
+    keys = ("name", "kind", "source", "handler", "mapping", "objects")
     return [{key: getattr(each, key) for key in keys} for each in handlers.registered(app)]
 
 
