@@ -207,7 +207,7 @@ def _run_chalice(project: Project, source: Path, result: Path, region: str | Non
         ProjectError: it failed. The error has its output, or Chalice's reason in one line.
     """
     where = region or os.environ.get("AWS_REGION") or DEFAULT_REGION
-    own = {"AWS_DEFAULT_REGION": where, "PYTHONDONTWRITEBYTECODE": "1"}
+    own = {"AWS_REGION": where, "AWS_DEFAULT_REGION": where, "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(
         [sys.executable, "-m", _CHALICE_PROCESS, project.chalice_stage, str(result)],
         cwd=source,

@@ -47,8 +47,9 @@ def own_environment(project: Project) -> dict[str, str]:
     Raises:
         ProjectError: a variable is not a string.
     """
-    region = {"AWS_DEFAULT_REGION": os.environ.get("AWS_REGION", DEFAULT_REGION)}
-    return region | os.environ | project.stage_environment
+    names = ("AWS_REGION", "AWS_DEFAULT_REGION")
+    region = next(filter(None, map(os.environ.get, names)), DEFAULT_REGION)
+    return dict.fromkeys(names, region) | os.environ | project.stage_environment
 
 
 def _report(project: Project, environment: Mapping[str, str], timeout: float) -> dict[str, Any]:

@@ -119,8 +119,8 @@ def _sns(function: LambdaFunction, stack: Stack, body: str | None) -> Event:
 def _s3(function: LambdaFunction, stack: Stack, body: str | None) -> Event:
     """Return an event of the first kind for which the bucket calls the function.
 
-    Source: Amazon S3 User Guide, "Event message structure": the key is URL-encoded, and the event of
-    a removal has no size and no ETag.
+    Source: Amazon S3 User Guide, "Event message structure": the key is URL-encoded, and the event
+    of a removal has no size and no ETag.
     """
     objects = function.objects
     prefix, suffix = objects.get("prefix", ""), objects.get("suffix") or ".txt"

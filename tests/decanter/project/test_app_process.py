@@ -187,3 +187,11 @@ def test_another_error_of_a_key_keeps_its_traceback(small: SmallProject, source:
     with pytest.raises(ProjectError, match=r"importing .* failed: KeyError") as refused:
         describe(Project.load(small.folder))
     assert "app.py" in refused.value.detail
+
+
+def test_a_variable_that_only_lambda_sets_has_another_remedy(small: SmallProject) -> None:
+    small.write(f"import os\nos.environ['AWS_LAMBDA_FUNCTION_NAME']\n{HEAD}")
+    with pytest.raises(ProjectError, match="AWS_LAMBDA_FUNCTION_NAME at import, which only Lambda"):
+        describe(Project.load(small.folder))
+    small.write(f"import os\nos.environ['AWS_REGION']\n{HEAD}")
+    describe(Project.load(small.folder))

@@ -128,7 +128,11 @@ def test_the_event_of_a_bucket_is_one_that_the_function_asks_for(
     options: dict[str, Any], name: str, key: str
 ) -> None:
     app, read = Chalice("pour"), []
-    app.on_s3_event("pictures", **options)(lambda event: read.append(event))
+
+    @app.on_s3_event("pictures", **options)
+    def added(event: Any) -> None:
+        read.append(event)
+
     (found,) = handlers.registered(app)
     function = LambdaFunction(found.name, "s3", found.source, found.handler, {}, found.objects)
     event = example_event(function, STACK)
