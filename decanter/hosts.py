@@ -101,3 +101,10 @@ def is_address(name: str) -> bool:
 def is_loopback(ip: str) -> bool:
     """True if only this machine can reach the address."""
     return ip_address(ip.partition("%")[0]).is_loopback
+
+
+def shown_host(host: str) -> str:
+    """Return the host for a URL on this machine, of an address to listen on."""
+    if host in ("0.0.0.0", "::"):  # noqa: S104 - compared, not bound
+        return "127.0.0.1"
+    return f"[{host}]" if ":" in host else host

@@ -27,7 +27,7 @@ from decanter.project.credentials import DEFAULT_REGION
 from decanter.project.declaration import Declaration
 from decanter.project.document import read_json
 from decanter.project.framework import framework_in_use
-from decanter.project.template import TEMPLATE
+from decanter.project.template import OVERRIDES, TEMPLATE
 
 # A name: Chalice's commands take half a second to load.
 _CHALICE_PROCESS = "decanter.aws.chalice_process"
@@ -75,6 +75,7 @@ def package(
     if runtime.warning:
         report(runtime.warning)
     declaration = described(project)
+    _refuse_buckets(declaration)
     source, result = _folders(out.resolve())
     _copy_app(project, declaration, source, report)
     _fill_vendor(project, runtime, source, report)
@@ -94,6 +95,23 @@ def package(
     )
     report(f"made {zip_path}: {made.bytes / 1e6:.2f} MB, sha256 {made.sha256[:16]}…")
     return made
+
+
+def _refuse_buckets(declaration: Declaration) -> None:
+    """Refuse functions of existing buckets, as Chalice does after it has packaged everything.
+
+    Raises:
+        ProjectError: the app has one.
+    """
+    for function in declaration.lambdas.values():
+        if function.kind == "s3":
+            raise ProjectError(
+                f"@app.on_s3_event of {function.name} cannot be packaged, because CloudFormation "
+                f"does not change the notifications of an existing bucket, {function.source}: turn "
+                "on the bucket's notifications to EventBridge and use @app.on_cw_event; or create "
+                f"the bucket in {OVERRIDES}, and give a @app.lambda_function its event there; or "
+                "deploy with `chalice deploy`"
+            )
 
 
 def _folders(out: Path) -> tuple[Path, Path]:
@@ -189,7 +207,7 @@ def _run_chalice(project: Project, source: Path, result: Path, region: str | Non
         ProjectError: it failed. The error has its output, or Chalice's reason in one line.
     """
     where = region or os.environ.get("AWS_REGION") or DEFAULT_REGION
-    own = {"AWS_DEFAULT_REGION": where, "PYTHONDONTWRITEBYTECODE": "1"}
+    own = {"AWS_REGION": where, "AWS_DEFAULT_REGION": where, "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(
         [sys.executable, "-m", _CHALICE_PROCESS, project.chalice_stage, str(result)],
         cwd=source,

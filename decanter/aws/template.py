@@ -22,7 +22,7 @@ from decanter.aws.overrides import described, overrides
 from decanter.aws.ownership import EXISTING, SOURCES, Owner
 from decanter.aws.redaction import redacted
 from decanter.aws.references import refuse_dangling
-from decanter.aws.settings import exposed_secrets, lost_rights, missing_settings
+from decanter.aws.settings import exposed_secrets, lost_rights, missing_settings, set_elsewhere
 from decanter.errors import ProjectError
 from decanter.project import rights
 from decanter.project.config import Project
@@ -210,10 +210,11 @@ def warn_of_own_template(project: Project, text: str, report: Callable[[str], No
 def warn_of_settings(
     project: Project, declaration: Declaration, report: Callable[[str], None]
 ) -> None:
-    """Warn about variables that a hook needs and the stage does not set, secrets, lost rights."""
+    """Warn about variables that the stage does not set, secrets, lost rights."""
     own = overrides(project)
     for warning in (
         *missing_settings(project, declaration, own),
+        *set_elsewhere(project, declaration, own),
         *exposed_secrets(project, declaration, own),
         *lost_rights(project, declaration),
     ):

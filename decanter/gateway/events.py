@@ -57,6 +57,7 @@ class Handshake:
         host: the value of the `Host` header.
         source_ip: the peer's address.
         port: the port that the gateway listens on.
+        path: the path of the URL, without slashes at its ends.
     """
 
     headers: tuple[tuple[str, str], ...] = ()
@@ -64,6 +65,7 @@ class Handshake:
     host: str = "127.0.0.1"
     source_ip: str = "127.0.0.1"
     port: int = 80
+    path: str = ""
 
     def header(self, name: str) -> str | None:
         """Return the last value of a header; letter case is ignored."""
@@ -108,17 +110,32 @@ class ConnectionContext:
 
 @dataclass(slots=True)
 class EventMaker:
-    """Makes the events of one API stage."""
+    """Makes the events of one API stage.
+
+    Attributes:
+        mapping: the API mapping key of a custom domain, the path under which the socket also
+            answers; empty without one. As on AWS, a key of several levels makes header names
+            lower case ("Map API stages to a custom domain name for WebSocket APIs").
+    """
 
     stage: str
     domain_name: str
     clock: Clock = time.time
     make_id: MakeId = new_id
     api_id: str = API_ID
+    mapping: str = ""
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The paths of the socket, without slashes at their ends."""
+        return (self.stage, self.mapping) if self.mapping else (self.stage,)
 
     def connect(self, context: ConnectionContext, handshake: Handshake) -> Event:
         """Return the CONNECT event, with the handshake's headers and query."""
-        headers = multi(self._headers(handshake))
+        sent = self._headers(handshake)
+        if handshake.path == self.mapping and "/" in self.mapping:
+            sent = [(name.lower(), value) for name, value in sent]
+        headers = multi(sent)
         query = multi(parse_qsl(handshake.query, keep_blank_values=True))
         with_query = (
             {"queryStringParameters": last(query), "multiValueQueryStringParameters": query}

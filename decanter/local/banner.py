@@ -62,6 +62,7 @@ def banner(about: dict[str, Any]) -> str:
         ("Python", about["python"]),
         ("Framework", about["framework"] or "none: the app does not use it"),
         ("WebSocket", about["websocket_url"]),
+        *(("Mapping", url) for url in [about.get("mapped_url")] if url),
         ("@connections", f"{about['management_url']}/@connections/{{connectionId}}"),
         ("Console", about["console_url"]),
         *(("HTTP", f"{about['http_url']}{path}") for path in about["http_routes"]),

@@ -56,6 +56,13 @@ def _add_address(parser: argparse.ArgumentParser, defaults: Options) -> None:
     add("--host", default=defaults.host, help=f"address to listen on ({defaults.host})")
     add("--port", type=port, default=defaults.port, help="0 takes a free one (%(default)s)")
     add(
+        "--path",
+        type=mapping,
+        default=defaults.path,
+        metavar="PATH",
+        help="serve the socket under this path too, as a custom domain's API mapping does",
+    )
+    add(
         "--allow-host",
         type=host,
         action="append",
@@ -136,6 +143,7 @@ def options_of(args: argparse.Namespace) -> Options:
         debugpy=args.debugpy,
         python=args.python,
         iam=args.iam,
+        path=args.path,
     )
 
 
@@ -155,6 +163,19 @@ def host(text: str) -> str:
             f"{text!r} is not a host: write NAME, NAME:PORT or [IPv6 address], without http://"
         )
     return text
+
+
+def mapping(text: str) -> str:
+    """Return an API mapping key, without slashes at its ends; AWS allows these characters."""
+    key = text.strip("/")
+    if not re.fullmatch(r"[\w$.+!*'()-]+(/[\w$.+!*'()-]+)*", key, re.ASCII) or len(key) > 300:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a path: write letters, digits and $-_.+!*'() between slashes, at most"
+            " 300 characters, as in connection/websocket"
+        )
+    if key.partition("/")[0] in ("_gateway", "_roles"):
+        raise argparse.ArgumentTypeError(f"{text!r} is a path of the local gateway: take another")
+    return key
 
 
 def port(text: str) -> int:

@@ -178,6 +178,14 @@ class Grants:
             return f"the role of {function} in the merge template"
         if self.project is None:
             return f"the policy of {function}"
+        config = self.project.scope(function)
+        if not config.manage_iam_role:
+            return f"the role of {function}, {config.iam_role_arn}"
+        if config.autogen_policy:
+            return (
+                f'a new policy file for {function}, with "autogen_policy": false and its name as '
+                '"iam_policy_file" in .chalice/config.json'
+            )
         return f".chalice/{policy_file_name(self.project, function)}"
 
 

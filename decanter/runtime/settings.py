@@ -45,7 +45,7 @@ class Settings:
         concurrency: maximum number of posts in flight; None: the transport's default.
         post_timeout_seconds: time limit of one attempt to connect or to get an answer.
         deadline_seconds: time limit of a broadcast without a Lambda context.
-        posts_per_second: the fast transport's rate limit. API Gateway's quota of 10,000 requests a
+        posts_per_second: the rate limit of posts. API Gateway's quota of 10,000 requests a
             second is shared by everything in the account and region.
         max_broadcast_bytes: larger frames can only be sent to one connection. API Gateway bills a
             post for each 32 KB.
@@ -56,7 +56,7 @@ class Settings:
         dead_letter_queue_url: the URL of its dead-letter queue, for the recipients that no retry
             has reached; None: SQS moves their item there.
         inline_recipients: with a queue, a broadcast posts to this many connections itself.
-        starts_empty: True if the fast transport saves no tokens before its first post: then the
+        starts_empty: True if a transport has saved no tokens before its first post: then the
             functions that follow each other keep one rate. The environment does not set it.
     """
 
@@ -66,7 +66,7 @@ class Settings:
     concurrency: int | None = None
     post_timeout_seconds: float = 2.5
     deadline_seconds: float = 25.0
-    posts_per_second: int = 8000
+    posts_per_second: float = 8000
     max_broadcast_bytes: int = MAX_MESSAGE_BYTES
     metrics_namespace: str | None = None
     sweep_per_second: int = 100

@@ -31,6 +31,9 @@ from decanter.testing.chalice_config import completed
 from decanter.testing.environ import REGION
 
 STAGE = "api"
+TIMEOUT_SECONDS = 60.0
+MEMORY_MB = 128
+"""Chalice's defaults, for an app without a project."""
 
 logger = logging.getLogger(__name__)
 
@@ -50,6 +53,7 @@ class Deployment:
         tables: the tables that its template or its models declare.
         environments: a function's configuration key → its environment variables.
         timeouts: a function's configuration key → its timeout in seconds.
+        memories: a function's configuration key → its memory in MB.
         stack: the stack that its events name.
         project: its project; None if it has none.
         roles: a function's configuration key → its role.
@@ -65,6 +69,7 @@ class Deployment:
     tables: list[Table]
     environments: Mapping[str, Mapping[str, str]]
     timeouts: Mapping[str, float]
+    memories: Mapping[str, int]
     stack: Stack
     project: Project | None
     roles: Mapping[str, Role]
@@ -101,7 +106,7 @@ class Deployment:
             each: _environment(each, project, template) | named.get(each, names)
             for each in declared.lambdas
         }
-        timeouts = {f: project.timeout(f) if project else 60.0 for f in declared.lambdas}
+        timeouts = {f: project.timeout(f) if project else TIMEOUT_SECONDS for f in declared.lambdas}
         return cls(
             api_of(api_stage, declared, *additions(template)),
             declared.lambdas,
@@ -110,6 +115,7 @@ class Deployment:
             project.tables(declared, template) if project else _tables(declared, names),
             environments,
             timeouts,
+            {f: project.memory(f) if project else MEMORY_MB for f in declared.lambdas},
             stack,
             project,
             roles(project, declared, template, stack, environments),

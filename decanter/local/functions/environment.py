@@ -86,6 +86,7 @@ class Maker:
             terminal=self.terminal,
             debugpy_port=self.ports.of(name) if self.ports else None,
             names=partial(self._names, name),
+            stage=self.project.chalice_stage,
         )
         debugs = self.terminal or self.ports
         return Function(name, launch, DEBUG_SECONDS if debugs else self.project.timeout(name), arn)

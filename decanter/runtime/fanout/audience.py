@@ -55,6 +55,7 @@ class Everyone(Iterator[Recipient | None]):
         deadline: the time when reading ends.
         after: another audience's `cursor`.
         extent: the part of the table that it covers.
+        page: the first page, if it has been read.
 
     Attributes:
         damage: the damaged rows so far.
@@ -69,6 +70,7 @@ class Everyone(Iterator[Recipient | None]):
         deadline: Deadline,
         after: str = BEGINNING,
         extent: Extent = WHOLE,
+        page: Page | None = None,
     ) -> None:
         self._extent = extent
         self._first_segment = Place(BEGINNING, 0, extent.segments).prefix
@@ -87,6 +89,8 @@ class Everyone(Iterator[Recipient | None]):
         self._again_at = 0.0
         self._started = False
         self.damage = Damage()
+        if page is not None:
+            self._take(page, after)
 
     @property
     def cursor(self) -> str | None:

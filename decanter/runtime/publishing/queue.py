@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from decanter.runtime.errors import ConfigurationError, DeclarationError, SettingError
+from decanter.runtime.transports.throttle import share_of
 
 if TYPE_CHECKING:
     from decanter.runtime.publishing.item import Item
@@ -21,8 +22,12 @@ if TYPE_CHECKING:
     from decanter.runtime.settings import Settings
     from decanter.runtime.store.jobs import JobModel
 
+LEAST_WORKERS = 2
 MOST_WORKERS = 1000
-"""Lambda's largest MaximumConcurrency of an SQS event source."""
+"""Lambda's smallest and largest MaximumConcurrency of an SQS event source."""
+
+LEAST_POSTS = 2
+"""A function of the queue may post at least this often in a second, or never."""
 
 MOST_DELAY_SECONDS = 900
 """SQS's longest delay."""
@@ -36,8 +41,8 @@ class Queue:
     Args:
         name: its name in the template and in `@app.on_sqs_message`.
         jobs: the model of the job table; by default the one with `@job_table`.
-        concurrency: how many functions post at the same time. All together keep the account's pace.
-            AWS accepts 2 or more: with 1, two broadcasts at the same time exceed the pace.
+        concurrency: the most functions that post at the same time, 2 or more. Each has its share of
+            `DECANTER_POSTS_PER_SECOND`, so all together never exceed it.
 
     Raises:
         DeclarationError: an argument is invalid.
@@ -50,9 +55,10 @@ class Queue:
             raise DeclarationError(
                 f"Queue({name!r}): a name has 1 to 80 letters, digits, hyphens and underscores"
             )
-        if not 1 <= concurrency <= MOST_WORKERS:
+        if not LEAST_WORKERS <= concurrency <= MOST_WORKERS:
             raise DeclarationError(
-                f"Queue({name!r}): concurrency={concurrency!r} is not from 1 to {MOST_WORKERS}"
+                f"Queue({name!r}): concurrency={concurrency!r} is not from {LEAST_WORKERS} to "
+                f"{MOST_WORKERS}, which Lambda allows"
             )
         self.name = name
         self.jobs = jobs
@@ -98,9 +104,10 @@ class Sender:
     Attributes:
         inline: a broadcast posts to this many connections itself.
         segments: how many functions can post the rest at the same time.
+        share: how many posts each of them may begin in a second.
 
     Raises:
-        SettingError: the URL is not set.
+        SettingError: the URL is not set, or the pace is too slow for so many functions.
     """
 
     def __init__(self, settings: "Settings", send: "Send", segments: int) -> None:
@@ -110,6 +117,15 @@ class Sender:
                 None,
                 "set it to the queue's URL. `decanter package` sets it for an app with a Queue",
             )
+        pace = settings.posts_per_second
+        if pace < LEAST_POSTS * segments:
+            raise SettingError(
+                "DECANTER_POSTS_PER_SECOND",
+                f"{pace:g}",
+                f"set it to {LEAST_POSTS * segments} or more, because {segments} functions of the "
+                "queue share it, or lower the concurrency of the Queue",
+            )
+        self.share = share_of(pace, segments)
         self.inline = settings.inline_recipients
         self.segments = segments
         self._url = settings.queue_url

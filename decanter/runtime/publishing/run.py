@@ -28,9 +28,8 @@ from decanter.runtime.publishing.checkpoint import (
 from decanter.runtime.publishing.item import Item
 from decanter.runtime.publishing.part import Listed, Part, Source, remover
 from decanter.runtime.publishing.queue import Sender
-from decanter.runtime.recipients import Connections
+from decanter.runtime.recipients import BEGINNING, Connections, Page
 from decanter.runtime.transports.base import Transport
-from decanter.runtime.transports.fast.throttle import SAVED_SECONDS
 
 MOST_ATTEMPTS = 5
 """Delayed items for posts that failed."""
@@ -61,13 +60,9 @@ class Tools(NamedTuple):
     backoff: Backoff
 
     def transport(self) -> Transport:
-        """Return the transport with one function's share of the pace.
-
-        The tokens that its bucket saves for a tenth of a second come on top of its rate.
-        """
+        """Return the transport with one function's share of the pace."""
         settings = self.outboxes.settings
-        share = settings.posts_per_second / (1 + SAVED_SECONDS) / self.sender.segments
-        settings = replace(settings, posts_per_second=max(1, int(share)), starts_empty=True)
+        settings = replace(settings, posts_per_second=self.sender.share, starts_empty=True)
         return self.outboxes.transport(management_endpoint({}, settings), settings)
 
 
@@ -79,10 +74,19 @@ class Run:
         item: the part.
         context: Lambda's context.
         totals: the counts of the function, which the run increases.
+        page: the first page of the table, if it has been read.
     """
 
-    def __init__(self, tools: Tools, item: Item, context: object, totals: dict[str, int]) -> None:
+    def __init__(
+        self,
+        tools: Tools,
+        item: Item,
+        context: object,
+        totals: dict[str, int],
+        page: Page | None = None,
+    ) -> None:
         self._tools = tools
+        self._page = page
         self._clock = tools.clock
         self._item = item
         self._totals = totals
@@ -229,6 +233,7 @@ class Run:
             *(tools.connections, self._clock, outbox.workers, outbox.backoff),
             *(outbox.deadline, state.cursor),
             Extent(one_segment=True),
+            self._page if state.cursor == BEGINNING else None,
         )
 
     def _left_ms(self) -> int:

@@ -10,6 +10,7 @@ connections go to the dead-letter queue.
 
 import logging
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from decanter.runtime.errors import DecanterError, PoisonError, StoreBusyError
@@ -18,7 +19,7 @@ from decanter.runtime.fanout.metrics import measure_queue
 from decanter.runtime.logs import error_fields, log
 from decanter.runtime.publishing.item import Item
 from decanter.runtime.publishing.run import TOTALS, Run, Tools
-from decanter.runtime.recipients import BEGINNING, Place
+from decanter.runtime.recipients import BEGINNING, Page, Place
 
 UNSPLIT = "all"
 """The part of a job that is not split."""
@@ -61,29 +62,29 @@ class Worker:
         return totals
 
     def _message(self, record: Mapping[str, Any], context: object, totals: dict[str, int]) -> None:
-        item = Item.of(record["body"], record["messageId"])
+        item, page = Item.of(record["body"], record["messageId"]), None
         if not item.part:
             if item.key and not self._is_first(item, record["messageId"]):
                 log("repeated_message", job=item.job)
                 return
-            item, *others = self._parts(item)
+            page = self._page(item)
+            item, *others = self._parts(item, page)
             if others:  # each is a message, so SQS counts the attempts of each
                 for part in (item, *others):
                     self._tools.sender.queue(part)
                 return
-        Run(self._tools, item, context, totals).work()
+        Run(self._tools, item, context, totals, page).work()
 
     def _is_first(self, item: Item, message_id: str) -> bool:
         """Note the message that an idempotency key belongs to; True if it is this one."""
         now_ms = self._tools.clock.time_ms()
         return self._tools.jobs.write(f"{item.job}/", message_id, {}, now_ms, ())
 
-    def _parts(self, item: Item) -> list[Item]:
+    def _parts(self, item: Item, page: Page | None) -> list[Item]:
         """Return the parts of a job, which are the same for a message that is delivered again."""
         place = Place.of(item.cursor)
-        segments = self._tools.sender.segments
-        if item.ids is None and item.cursor == BEGINNING and segments > 1 and self._is_large(item):
-            place = Place(BEGINNING, 0, segments)
+        if item.ids is None and item.cursor == BEGINNING and self._is_large(item, page):
+            place = Place(BEGINNING, 0, self._tools.sender.segments)
         if place.segments == 1:
             return [item._replace(part=UNSPLIT, key=None)]
         following = range(place.segment + 1, place.segments)
@@ -93,14 +94,20 @@ class Worker:
             for each in places
         ]
 
-    def _is_large(self, item: Item) -> bool:
-        """True if the table has several pages, and had when the job began."""
+    def _page(self, item: Item) -> Page | None:
+        """Return the first page of the table for an item that begins there; None if it is busy."""
+        if item.ids is not None or item.cursor != BEGINNING:
+            return None
         tools = self._tools
-        try:
-            page = tools.connections.page(BEGINNING, tools.clock.time_ms(), FIRST_ROWS)
-        except StoreBusyError:
-            return True
-        return page.last is not None and tools.jobs.read(f"{item.job}/{UNSPLIT}") is None
+        with suppress(StoreBusyError):
+            return tools.connections.page(BEGINNING, tools.clock.time_ms(), FIRST_ROWS)
+        return None
+
+    def _is_large(self, item: Item, page: Page | None) -> bool:
+        """True if the table has several pages or is busy, and was when the job began."""
+        if page is not None and page.last is None:
+            return False
+        return page is None or self._tools.jobs.read(f"{item.job}/{UNSPLIT}") is None
 
 
 def _records(event: Any) -> Sequence[Mapping[str, Any]]:

@@ -1,13 +1,14 @@
 """The plain transport: botocore's own client in a limited pool of threads.
 
 botocore's retries are off. A post may be tried at most three times, and within a deadline that
-botocore does not know: its default is five attempts, up to 13 seconds. While the account is
-throttled, fewer posts are in flight (`Pace`).
+botocore does not know: its default is five attempts, up to 13 seconds. The rate limit is the fast
+transport's (`Rate`). While the account is throttled, fewer posts are in flight (`Pace`).
 """
 
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from queue import Empty, SimpleQueue
+from threading import Lock
 from typing import Any
 
 from botocore.config import Config
@@ -39,6 +40,30 @@ from decanter.runtime.transports.base import (
     error_type,
     patient,
 )
+from decanter.runtime.transports.throttle import TokenBucket
+
+
+class Rate:
+    """The rate limit, for several threads."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self._bucket = TokenBucket.of(settings, clock.monotonic())
+        self._clock = clock
+        self._lock = Lock()
+
+    def wait(self, until: float) -> bool:
+        """Wait until a post may begin; return False if that is later than `until`."""
+        while True:
+            with self._lock:
+                now = self._clock.monotonic()
+                self._bucket.fill(now)
+                if self._bucket.tokens >= 1:
+                    self._bucket.tokens -= 1
+                    return True
+                ready_at = self._bucket.ready_at(now)
+            if ready_at >= until:
+                return False
+            self._clock.sleep(ready_at - now)
 
 
 class Pace:
@@ -105,10 +130,12 @@ class BotocoreTransport:
         self._client = _client(endpoint, settings)
         service = self._client.meta.service_model.service_id.hyphenize()
         self._client.meta.events.register(f"before-parse.{service}", self._read)
+        self._rate = Rate(settings, clock)
         self._pool = ThreadPoolExecutor(self._concurrency, thread_name_prefix="decanter-post")
 
     def call(self, method: Method, connection_id: str, data: bytes, deadline: float) -> Outcome:
         """Make one call about one connection."""
+        self._rate.wait(deadline)
         return self._call(_Flight(Recipient(connection_id, 0)), method, data, deadline)
 
     def call_all(
@@ -161,7 +188,8 @@ class BotocoreTransport:
         response_dict["body"] = b"{}"
 
     def _take(self, source: Iterator[Recipient], deadline: float) -> Recipient | None:
-        return next(source, None) if self._left(deadline) else None
+        """Return the next recipient, when its post may begin; None if there is none in time."""
+        return next(source, None) if self._left(deadline) and self._rate.wait(deadline) else None
 
     def _left(self, deadline: float) -> float:
         return max(0.0, deadline - self._clock.monotonic())
@@ -193,6 +221,8 @@ class BotocoreTransport:
             if pause >= self._left(deadline):
                 break
             self._clock.sleep(pause)
+            if not self._rate.wait(deadline):
+                break
             flight.repeated += outcome.status is None and outcome.reason not in NEVER_SENT
             if flight.over:  # read after the count, which the run reads after it sets this
                 break

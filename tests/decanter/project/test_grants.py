@@ -157,7 +157,15 @@ ROLE = {
 def test_other_apps_get_a_statement_for_their_policy(tmp_path: Path) -> None:
     config = json.loads(json.dumps(CONFIG))
     own = {"iam_policy_file": "policy-dev-message.json"}
-    config["stages"]["dev"]["lambda_functions"] = {"websocket_message": own}
+    arn = "arn:aws:iam::123456789012:role/web"
+    config["stages"]["dev"] |= {
+        "autogen_policy": False,
+        "lambda_functions": {
+            "websocket_message": own,
+            "api_handler": {"manage_iam_role": False, "iam_role_arn": arn},
+            "nightly": {"autogen_policy": True},
+        },
+    }
     project = Project.load(write_project(tmp_path / "p", APP, config))
     template = Template({"Resources": {"WebsocketConnectRole": ROLE}}, STACK)
     plain = grants(project=project, template=template)
@@ -165,6 +173,9 @@ def test_other_apps_get_a_statement_for_their_policy(tmp_path: Path) -> None:
         "websocket_message": ".chalice/policy-dev-message.json",
         "websocket_disconnect": ".chalice/policy-dev.json",
         "websocket_connect": "the role of websocket_connect in the merge template",
+        "api_handler": f"the role of api_handler, {arn}",
+        "nightly": 'a new policy file for nightly, with "autogen_policy": false and its name as '
+        '"iam_policy_file" in .chalice/config.json',
     }
     for function, place in places.items():
         grant = plain.grant(function, "dynamodb:GetItem", SCORES, lambda *_: False)

@@ -25,7 +25,7 @@ from decanter.runtime.transports.fast.handover import may_be_ours
 from decanter.runtime.transports.fast.http1 import PLAIN, BadAnswerError
 from decanter.runtime.transports.fast.pool import Pool
 from decanter.runtime.transports.fast.sigv4 import SignedRequests
-from decanter.runtime.transports.fast.throttle import TokenBucket
+from decanter.runtime.transports.throttle import TokenBucket
 
 SIGNED_FOR_SECONDS = 60.0
 TICKS_PER_TIMEOUT = 10

@@ -2,7 +2,7 @@
 
 A post costs little more than signing, TLS and the kernel. `sigv4` renders a request from parts that
 are the same for all, and `http1` reads its answer from the bytes. `loop` serves all connections
-(`pool`, `connection`) that are ready, within the rate limit (`throttle`).
+(`pool`, `connection`) that are ready, within the rate limit (`transports/throttle`).
 docs/explanation/performance.md has the figures.
 """
 
@@ -35,7 +35,7 @@ from decanter.runtime.transports.fast.http1 import Endpoint
 from decanter.runtime.transports.fast.loop import Fanout
 from decanter.runtime.transports.fast.pool import Pool
 from decanter.runtime.transports.fast.sigv4 import Credentials, SignedRequests
-from decanter.runtime.transports.fast.throttle import TokenBucket
+from decanter.runtime.transports.throttle import TokenBucket
 
 MOST_CONNECTIONS = 512
 
@@ -71,9 +71,7 @@ class FastTransport:
         self._turn = RLock()  # a run inside another run has the same thread
         self._backoff = backoff
         self._pool = Pool(self._endpoint, settings.concurrency or MOST_CONNECTIONS, clock)
-        self._bucket = TokenBucket(settings.posts_per_second, clock.monotonic())
-        if settings.starts_empty:
-            self._bucket.tokens = 0.0
+        self._bucket = TokenBucket.of(settings, clock.monotonic())
 
     def call(self, method: Method, connection_id: str, data: bytes, deadline: float) -> Outcome:
         """Make one call about one connection."""

@@ -1,5 +1,7 @@
 """The rate limit of posts: a token bucket that slows down when many are throttled."""
 
+from decanter.runtime.settings import Settings
+
 WINDOW_SECONDS = 0.02
 LEAST_ANSWERS = 16
 MANY = 0.2
@@ -38,6 +40,14 @@ class TokenBucket:
         self._judged_at = now
         self._accepted = 0
         self._throttled = 0
+
+    @classmethod
+    def of(cls, settings: Settings, now: float) -> "TokenBucket":
+        """Return a bucket with the settings' rate."""
+        bucket = cls(settings.posts_per_second, now)
+        if settings.starts_empty:
+            bucket.tokens = 0.0
+        return bucket
 
     def fill(self, now: float) -> None:
         """Add the tokens since the last call."""
@@ -86,3 +96,13 @@ class TokenBucket:
         else:
             self.rate = min(self._most, self.rate * RECOVERY)
         self._accepted = self._throttled = 0
+
+
+def share_of(pace: float, workers: int) -> float:
+    """Return the rate of each of several buckets that start empty and together keep a pace.
+
+    In one second, a bucket gives its rate and what it has saved, which is at least one token. So
+    all of them together never give more than `pace` tokens in any second.
+    """
+    share = pace / workers
+    return min(share / (1 + SAVED_SECONDS), share - 1)
