@@ -1,8 +1,8 @@
 """Pause Python's garbage collector while many long-lived objects are created.
 
-Modules and botocore's client create about 100,000 objects and almost no garbage. Meanwhile
+Modules and botocore's client create about 100,000 objects and almost no garbage. During this time,
 the collector would scan the new objects every few hundred allocations, and sometimes all objects.
-This costs an eighth of a cold start.
+These scans take an eighth of a cold start.
 """
 
 import gc
@@ -12,9 +12,9 @@ from contextlib import contextmanager
 
 @contextmanager
 def gc_paused() -> Iterator[None]:
-    """Collect nothing inside the block; after it, treat all objects as old.
+    """Collect nothing inside the block. After the block, treat all objects as old.
 
-    A collector that was disabled stays disabled.
+    If the collector was disabled before the block, it stays disabled.
     """
     enabled = gc.isenabled()
     gc.disable()

@@ -2,12 +2,12 @@ r"""Parse JSON (RFC 8259), and keep the exact text of each member.
 
 Rules in addition to the grammar:
 
-- NaN, Infinity and -Infinity are refused, and so is a number beyond the range of a double: neither
-  can be written as JSON again.
+- NaN, Infinity, -Infinity and numbers beyond the range of a double are refused, because they cannot
+be written as JSON again.
 - An integer of more than `MAX_DIGITS` digits is refused.
-- An unpaired surrogate is refused, escaped or not: it has no UTF-8 form.
+- An unpaired surrogate is refused, escaped or not, because it has no UTF-8 form.
 - If a name occurs twice, the last member counts.
-- Nesting deeper than `MAX_DEPTH` is refused; the interpreter's own limit does not matter.
+- A text with more than `MAX_DEPTH` levels is refused, whatever the interpreter's own limit is.
 """
 
 import json
@@ -21,7 +21,7 @@ from decanter.runtime.errors import BadJson
 
 MAX_DEPTH = 128
 MAX_DIGITS = min(4300, sys.get_int_max_str_digits() or 4300)
-"""Python's own limit, but not more than its default: reading more takes quadratic time."""
+"""Python's own limit, but at most Python's default, because longer integers need quadratic time."""
 
 _TOO_LONG = f"an integer of more than {MAX_DIGITS} digits"
 # An unterminated string matches too, up to the end of the text. Otherwise the search would start
@@ -39,7 +39,7 @@ _MEMBER = re.compile(
     r'[ \t\n\r]*+[{,][ \t\n\r]*+"([^"\\]*+(?:\\.[^"\\]*+)*+)"[ \t\n\r]*+:[ \t\n\r]*+'
     r'([^"\[{, \t\n\r}]++|"[^"\\]*+(?:\\.[^"\\]*+)*+")?'
 )
-"""The start of an object or a comma, a name, and its value unless it is an array or an object."""
+"""The start of an object or a comma, a name, and the value unless it is an array or an object."""
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -66,7 +66,7 @@ _DECODER = json.JSONDecoder(
     parse_float=_float,
 )
 _ACCEPTED = json.JSONDecoder()
-"""It is for checked texts only, and faster because it calls no Python code."""
+"""A decoder for checked texts only. The decoder is fast because it calls no Python code."""
 
 
 def parse(text: str) -> Any:

@@ -1,8 +1,8 @@
 """Validate a JSON value against a route's declared payload type.
 
-`payload_reader` returns a function for a type. The function returns the value, or raises
-`InvalidPayload` with the path of the problem, such as `points[0].x`. Unsupported types are refused
-when the application is imported.
+The function `payload_reader` returns a reader for a type. A reader returns the validated value, or
+raises `InvalidPayload` with the path of the problem, such as `points[0].x`. Unsupported types are
+refused when the application is imported.
 """
 
 import dataclasses
@@ -22,7 +22,7 @@ JSON_TYPES = (dict, list, str, int, float, bool, NoneType)
 
 
 def scalar(expects: str, accepts: Callable[[Any], bool]) -> Read:
-    """Return a reader that accepts a value unchanged or refuses it."""
+    """Return a reader that returns a value unchanged or refuses the value."""
 
     def read(value: Any) -> Any:
         if not accepts(value):
@@ -44,7 +44,7 @@ def read_float(value: Any) -> float:
 
 
 def literal(choices: tuple[Any, ...]) -> Read:
-    """Return a reader of these values. The type counts too: true is not 1."""
+    """Return a reader of these values. The types must match too, so true is not 1."""
     kinds = [(type(choice), choice) for choice in choices]
     return scalar(" or ".join(map(repr, choices)), lambda value: (type(value), value) in kinds)
 
@@ -79,8 +79,8 @@ def structure(make: Callable[..., Any], members: Mapping[str, Read], required: s
     """Return a reader of an object with these members. Unknown members are ignored.
 
     Args:
-        make: called with the members that are present, as keyword arguments.
-        members: the reader of each; may be filled later, for a recursive type.
+        make: is called with the present members as keyword arguments.
+        members: the reader of each member; for a recursive type, the caller adds readers later.
         required: the members that must be present.
     """
 
@@ -103,7 +103,7 @@ def structure(make: Callable[..., Any], members: Mapping[str, Read], required: s
 
 
 def tagged(name: str, choices: Mapping[Any, Read]) -> Read:
-    """Return a reader of one of several structures, which the value of a member names."""
+    """Return a reader of several structures. The value of a member selects the structure."""
     tag = literal(tuple(choices))
 
     def read(value: Any) -> Any:
@@ -118,8 +118,9 @@ def tagged(name: str, choices: Mapping[Any, Read]) -> Read:
 def one_of(choices: list[Read], takes: Sequence[Container[type]] = ()) -> Read:
     """Return a reader that tries each choice and returns the first success.
 
-    At most one choice may be a structure, and one a list. Otherwise the time doubles with each
-    level of a type that contains itself. Choices that take the value's type are tried first.
+    At most one choice may be a structure, and at most one may be a list. Otherwise the time doubles
+    with each level of a type that contains itself. Choices that accept the value's type are tried
+    first.
     """
     usual = range(len(choices))
     orders = {
@@ -140,7 +141,7 @@ def one_of(choices: list[Read], takes: Sequence[Container[type]] = ()) -> Read:
 
 
 def _closest(errors: list[InvalidPayload]) -> InvalidPayload:
-    """Return one error that covers the errors of all choices."""
+    """Return one error for the errors of all choices."""
     # If exactly one choice failed inside a member, the client probably meant that choice.
     inner = [error for error in errors if error.field]
     if len(inner) == 1:
@@ -150,7 +151,7 @@ def _closest(errors: list[InvalidPayload]) -> InvalidPayload:
 
 
 def model(kind: Any) -> Read:
-    """Return a reader of a pydantic model, without an import of pydantic."""
+    """Return a reader of a pydantic model. This function does not import pydantic."""
 
     def read(value: Any) -> Any:
         try:
@@ -223,7 +224,7 @@ def structure_reader(declared: Any, name: str, where: str) -> Read:
         where: the function's name and module, for the error.
 
     Raises:
-        DeclarationError: the type is not a structure, or it is not supported.
+        DeclarationError: the type is not a structure, or Decanter does not support the type.
     """
     kind = _hints(declared, where).get(name)
     if not _is_structure(kind) and not _is_model(kind):
@@ -239,8 +240,9 @@ def _read(kind: Any, where: str, known: _Known) -> Read:
 
     Args:
         kind: the type.
-        where: its place, for the error.
-        known: the readers of the enclosing structures; a recursive type refers to one of them.
+        where: the place of the type, for the error.
+        known: the readers of the enclosing structures; a recursive type refers to one of these
+            structures.
     """
     if read := _parametrized(typing.get_origin(kind), typing.get_args(kind), where, known):
         return read
@@ -268,7 +270,7 @@ def _parametrized(
 
 
 def _union(choices: tuple[Any, ...], where: str, known: _Known) -> Read:
-    """Return the reader of a union; its structures must be distinguishable by one member."""
+    """Return the reader of a union. One member must distinguish the structures of the union."""
     structures = [each for each in choices if _is_structure(each) or _is_model(each)]
     objects = [each for each in choices if each is dict or typing.get_origin(each) is dict]
     lists = [each for each in choices if each is list or typing.get_origin(each) is list]
@@ -332,7 +334,7 @@ def _structure(kind: Any, where: str, known: _Known) -> Read:
 
 
 def _members(kind: type, where: str) -> tuple[list[str], set[str]]:
-    """Return the names of a structure's members, and of the required ones."""
+    """Return the names of a structure's members, and the names of the required members."""
     if not dataclasses.is_dataclass(kind):
         return _keys(kind)
     names = [each.name for each in dataclasses.fields(kind) if each.init]
@@ -346,10 +348,10 @@ def _members(kind: type, where: str) -> tuple[list[str], set[str]]:
 
 
 def _keys(kind: Any) -> tuple[list[str], set[str]]:
-    """Return the keys of a TypedDict, and the required ones.
+    """Return the keys of a TypedDict, and the required keys.
 
-    Postponed annotations hide `Required` and `NotRequired` when Python makes the class, so they are
-    looked for again.
+    Postponed annotations hide `Required` and `NotRequired` when Python creates the class, so this
+    function searches for them again.
     """
     marks = {
         name: typing.get_origin(hint)
@@ -376,7 +378,7 @@ def _hints(declared: Any, where: str) -> dict[str, Any]:
 
 
 def payload_reader(function: Callable[..., Any]) -> Read | None:
-    """Return the payload reader of a route's function; None if it takes only the request.
+    """Return the payload reader of a route's function; None if the function takes only the request.
 
     Raises:
         DeclarationError: the payload's type is not supported.

@@ -1,11 +1,12 @@
-"""The function of the queue: it posts what the items say.
+"""The work of the queue's function, which posts the frames of the items.
 
-An item for every connection is split into parts, one for each function that may run at the same
-time. A part is a segment of the table, with its own row in the job table and its share of the pace.
-A message of the queue is only the order to continue with a row: a second copy finds it done, or
-waits until the first has ended. Near its deadline, a function hands the rest on as a new message.
-Posts that may succeed later become an item that is delayed; after `MOST_ATTEMPTS` of them, the
-connections go to the dead-letter queue.
+An item for every connection is split into parts, one part for each function that may run at the
+same time. A part is a segment of the table, with its own row in the job table and its share of the
+rate limit. A message in the queue only says which row to continue with. If SQS delivers the message
+twice, the second function finds that the part is done, or waits until the first function has ended.
+Near its deadline, a function queues the rest as a new message. Posts that may succeed later become
+a delayed item. After `MOST_ATTEMPTS` such items, the dead-letter queue gets an item with the
+connections.
 """
 
 import logging
@@ -22,7 +23,7 @@ from decanter.runtime.publishing.run import TOTALS, Run, Tools
 from decanter.runtime.recipients import BEGINNING, Page, Place
 
 UNSPLIT = "all"
-"""The part of a job that is not split."""
+"""The name of the only part of a job that is not split."""
 
 
 class Worker:
@@ -43,7 +44,8 @@ class Worker:
             context: Lambda's context; not needed with Chalice's event, which contains it.
 
         Raises:
-            DecanterError: SQS delivers the messages again, and then to the dead-letter queue.
+            DecanterError: SQS delivers the messages again, and finally moves them to the
+                dead-letter queue.
         """
         if hasattr(event, "to_dict"):
             event, context = event.to_dict(), event.context
@@ -76,7 +78,7 @@ class Worker:
         Run(self._tools, item, context, totals, page).work()
 
     def _is_first(self, item: Item, message_id: str) -> bool:
-        """Note the message that an idempotency key belongs to; True if it is this one."""
+        """Store the first message with an idempotency key. Return True if it is this message."""
         now_ms = self._tools.clock.time_ms()
         return self._tools.jobs.write(f"{item.job}/", message_id, {}, now_ms, ())
 
@@ -95,7 +97,7 @@ class Worker:
         ]
 
     def _page(self, item: Item) -> Page | None:
-        """Return the first page of the table for an item that begins there; None if it is busy."""
+        """Return the first page of the table for a new item; None if the table is busy."""
         if item.ids is not None or item.cursor != BEGINNING:
             return None
         tools = self._tools
@@ -104,7 +106,10 @@ class Worker:
         return None
 
     def _is_large(self, item: Item, page: Page | None) -> bool:
-        """True if the table has several pages or is busy, and was when the job began."""
+        """True if the table has several pages or is busy.
+
+        The value stays the same for the whole job.
+        """
         if page is not None and page.last is None:
             return False
         return page is None or self._tools.jobs.read(f"{item.job}/{UNSPLIT}") is None
