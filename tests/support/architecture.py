@@ -25,7 +25,7 @@ OF_CHALICE = f"{RUNTIME}.publishing.http"
 
 RUNTIME_FLOORS = (
     ("clock", "errors", "forks", "gc_paused", "recipients"),
-    ("jsontext", "logs", "payload", "payload_example", "rights", "settings"),
+    ("jsontext", "logs", "payload", "payload_example", "payload_readers", "rights", "settings"),
     ("session",),
     ("store", "transports"),
     ("fanout",),

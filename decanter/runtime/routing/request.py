@@ -9,17 +9,21 @@ the JSON text of the client's own `ref`, if it has at most `MAX_REF_BYTES`.
 
 import json
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from typing import Any
 from uuid import uuid4
 
 from decanter.runtime import jsontext
-from decanter.runtime.errors import MessageError, MissingData, NotAnObject
+from decanter.runtime.errors import BadJson, MessageError, MissingData, NotAnObject
 from decanter.runtime.fanout.outbox import Outbox
 from decanter.runtime.fanout.report import Report
+from decanter.runtime.gc_paused import gc_paused
 from decanter.runtime.publishing.frame import Frame
 from decanter.runtime.routing.connection_event import ConnectionEvent
 
+LARGE = 4096
+"""Characters of a message that may create so many objects that the garbage collector runs."""
 MAX_REF_BYTES = 256
 MAX_TEXT_CHARACTERS = 1000
 """Longer texts of an error are cut, so that its frame always fits into a message."""
@@ -47,7 +51,19 @@ class Request(ConnectionEvent):
         Raises:
             BadJson: the message is not valid JSON.
         """
-        return jsontext.parse(self.body)
+        parsed = self._parsed
+        if isinstance(parsed, BadJson):
+            raise parsed
+        return parsed
+
+    @cached_property
+    def _parsed(self) -> Any:
+        """The parsed message, or the error: an error frame asks again."""
+        try:
+            with self.collecting_nothing():
+                return jsontext.parse(self.body)
+        except BadJson as error:
+            return error
 
     @cached_property
     def texts(self) -> dict[str, str]:
@@ -59,7 +75,8 @@ class Request(ConnectionEvent):
         """
         if not isinstance(self.json, dict):
             raise NotAnObject
-        return jsontext.member_texts(self.body)
+        with self.collecting_nothing():
+            return jsontext.member_texts(self.body)
 
     def raw(self, name: str) -> str:
         """Return a member's exact JSON text: `1.0` stays `1.0`, a string keeps its quotes.
@@ -72,6 +89,10 @@ class Request(ConnectionEvent):
         if text is None:
             raise MissingData(name)
         return text
+
+    def collecting_nothing(self) -> AbstractContextManager[None]:
+        """Pause the garbage collector while a large message is read: it finds no garbage there."""
+        return nullcontext() if len(self.body) < LARGE else gc_paused(lasting=False)
 
     def reply(self, frame: Frame) -> Report:
         """Send a frame to the sender, like `send`."""

@@ -9,7 +9,7 @@ from decanter.runtime.routing.connection_event import Disconnection, Handshake
 from decanter.runtime.routing.request import Request
 
 if TYPE_CHECKING:
-    from decanter.runtime.payload import Read
+    from decanter.runtime.payload_readers import Read
 
 Response = dict[str, Any]
 Result = str | Response | None
@@ -71,7 +71,9 @@ class Route(NamedTuple):
             raise Forbidden
         if self.read_payload is None:
             return response_of(self.function(request))
-        return response_of(self.function(request, self.read_payload(request.json)))
+        with request.collecting_nothing():
+            payload = self.read_payload(request.json)
+        return response_of(self.function(request, payload))
 
 
 def place(function: Callable[..., Any]) -> str:
