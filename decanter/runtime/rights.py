@@ -51,10 +51,8 @@ def uses(
     """Declare the calls of a Lambda function, HTTP route, or route or hook of a router on AWS.
 
     If a Lambda function runs several routes and hooks, it has the rights of all of them. Code
-    without `@uses`
-    may read and write every declared table, and has the rights of the function's policy file or of
-    Chalice's analysis. The router's
-    own rights, such as those to record a connection, need no declaration.
+    without `@uses` may read and write every declared table, and has the rights of its policy file
+    or of Chalice's analysis. The router's own rights need no declaration.
 
     Args:
         reads: models whose items the function reads with GetItem, BatchGetItem, Query or Scan,
