@@ -16,7 +16,7 @@ JSON_TYPES = (dict, list, str, int, float, bool, NoneType)
 
 
 class Reader(dict[type, Read | None]):
-    """What to do with a value of each JSON type: a table, because a call for each value is slow.
+    """The reader of each JSON type. It is a table, because a call for each value is slow.
 
     Each type has the function that reads its values; None if they are accepted unchanged. Other
     types are refused.

@@ -51,8 +51,7 @@ def uses(
     """Declare the calls of a Lambda function, HTTP route, or route or hook of a router on AWS.
 
     If a Lambda function runs several routes and hooks, it has the rights of all of them. Code
-    without `@uses` may read and write every declared table, and has the rights of its policy file
-    or of Chalice's analysis. The router's own rights need no declaration.
+    without `@uses` may use every declared table, and has its policy file or Chalice's analysis.
 
     Args:
         reads: models whose items the function reads with GetItem, BatchGetItem, Query or Scan,
@@ -60,8 +59,8 @@ def uses(
         writes: models whose items the function writes with PutItem, UpdateItem, DeleteItem or
             BatchWriteItem.
         sends: True to send messages to connections and to close them.
-        also: statements of an IAM policy for other services. If a statement contains functions of
-            CloudFormation, `chalice deploy` cannot use it.
+        also: statements of an IAM policy for other services. `chalice deploy` cannot use functions
+            of CloudFormation.
 
     Raises:
         DeclarationError: a model has no `@table` or `@connection_table`, a statement is invalid, or

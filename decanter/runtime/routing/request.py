@@ -9,7 +9,6 @@ the JSON text of the client's own `ref`, if it has at most `MAX_REF_BYTES`.
 
 import json
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from typing import Any
 from uuid import uuid4
@@ -18,12 +17,10 @@ from decanter.runtime import jsontext
 from decanter.runtime.errors import BadJson, MessageError, MissingData, NotAnObject
 from decanter.runtime.fanout.outbox import Outbox
 from decanter.runtime.fanout.report import Report
-from decanter.runtime.gc_paused import gc_paused
+from decanter.runtime.gc_paused import gc_paused_for
 from decanter.runtime.publishing.frame import Frame
 from decanter.runtime.routing.connection_event import ConnectionEvent
 
-LARGE = 4096
-"""Characters of a message that may create so many objects that the garbage collector runs."""
 MAX_REF_BYTES = 256
 MAX_TEXT_CHARACTERS = 1000
 """Longer texts of an error are cut, so that its frame always fits into a message."""
@@ -60,7 +57,7 @@ class Request(ConnectionEvent):
     def _parsed(self) -> Any:
         """The parsed message, or the error: an error frame asks again."""
         try:
-            with self.collecting_nothing():
+            with gc_paused_for(self.body):
                 return jsontext.parse(self.body)
         except BadJson as error:
             return error
@@ -75,7 +72,7 @@ class Request(ConnectionEvent):
         """
         if not isinstance(self.json, dict):
             raise NotAnObject
-        with self.collecting_nothing():
+        with gc_paused_for(self.body):
             return jsontext.member_texts(self.body)
 
     def raw(self, name: str) -> str:
@@ -89,10 +86,6 @@ class Request(ConnectionEvent):
         if text is None:
             raise MissingData(name)
         return text
-
-    def collecting_nothing(self) -> AbstractContextManager[None]:
-        """Pause the garbage collector while a large message is read: it finds no garbage there."""
-        return nullcontext() if len(self.body) < LARGE else gc_paused(lasting=False)
 
     def reply(self, frame: Frame) -> Report:
         """Send a frame to the sender, like `send`."""

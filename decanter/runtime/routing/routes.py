@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from decanter.runtime.errors import DeclarationError, Forbidden
+from decanter.runtime.gc_paused import gc_paused_for
 from decanter.runtime.payload import payload_reader
 from decanter.runtime.routing.connection_event import Disconnection, Handshake
 from decanter.runtime.routing.request import Request
@@ -71,7 +72,7 @@ class Route(NamedTuple):
             raise Forbidden
         if self.read_payload is None:
             return response_of(self.function(request))
-        with request.collecting_nothing():
+        with gc_paused_for(request.body):
             payload = self.read_payload(request.json)
         return response_of(self.function(request, payload))
 
