@@ -15,8 +15,9 @@ from pathlib import Path
 
 import chalice
 
-from decanter.aws import archive, chalice_answers, dependencies
+from decanter.aws import archive, cache, chalice_answers, dependencies
 from decanter.aws.build_config import PLACEHOLDER, PLACEHOLDER_POLICY, build_config
+from decanter.aws.cache import Cache
 from decanter.aws.dependencies import MARK, Runtime
 from decanter.aws.overrides import described, variables, warn_of_root_template
 from decanter.aws.references import refuse_dangling
@@ -78,9 +79,10 @@ def package(
     _refuse_buckets(declaration)
     source, result = _folders(out.resolve())
     _copy_app(project, declaration, source, report)
-    _fill_vendor(project, runtime, source, report)
-    report("compiling")
-    _compile(source)
+    with cache.opened() as kept:
+        _fill_vendor(project, runtime, source, kept, report)
+        report("compiling")
+        _compile(source, kept)
     report("running `chalice package`")
     _run_chalice(project, source, result, region)
     refuse_dangling(read_json(result / "sam.json"), project.chalice_stage)
@@ -163,7 +165,7 @@ def _copy_app(
 
 
 def _fill_vendor(
-    project: Project, runtime: Runtime, source: Path, report: Callable[[str], None]
+    project: Project, runtime: Runtime, source: Path, kept: Cache, report: Callable[[str], None]
 ) -> None:
     """Add the dependencies and the framework, without their unused parts.
 
@@ -176,10 +178,10 @@ def _fill_vendor(
     dependencies.install(project, runtime, vendor, report)
     dependencies.add_framework(vendor, source, report)
     dependencies.leave_out_boto3(vendor, source, report)
-    dependencies.prune_sdk(vendor, source, report)
+    dependencies.prune_sdk(vendor, source, kept, report)
 
 
-def _compile(source: Path) -> None:
+def _compile(source: Path, kept: Cache) -> None:
     """Compile everything that will be in the zip.
 
     Chalice adds its own two files and app.py without byte code, and puts the content of `vendor/`
@@ -193,11 +195,11 @@ def _compile(source: Path) -> None:
     for name in _CHALICES_OWN:
         shutil.copy(Path(chalice.__file__).with_name(name), root / "chalice")
         own.append(root / "chalice" / name)
-    archive.compile_all(root, root)
+    archive.compile_all(root, root, kept)
     for file in own:
         file.unlink()
     if (source / "chalicelib").is_dir():
-        archive.compile_all(source, source / "chalicelib")
+        archive.compile_all(source, source / "chalicelib", kept)
 
 
 def _run_chalice(project: Project, source: Path, result: Path, region: str | None) -> None:
