@@ -101,7 +101,7 @@ class Deployment:
             each: _environment(each, project, template) | named.get(each, names)
             for each in declared.lambdas
         }
-        timeouts = {f: project.timeout(f) if project else 60.0 for f in declared.lambdas}
+        timeouts = {f: project.timeout(f, template) if project else 60.0 for f in declared.lambdas}
         return cls(
             api_of(api_stage, declared, *additions(template)),
             declared.lambdas,

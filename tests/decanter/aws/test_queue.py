@@ -1,5 +1,6 @@
 """A router's queue in the template: its resources, its function's event source and its rights."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,17 @@ def test_the_queue_and_its_dead_letter_queue_carry_the_names_of_app_and_stage(
         "SqsManagedSseEnabled": True,
         "MessageRetentionPeriod": 1209600,
     }
+
+
+def test_a_timeout_of_the_overrides_changes_the_visibility_timeout(tmp_path: Path) -> None:
+    project = project_of(tmp_path / "p")
+    overrides = {"Resources": {"FanOut": {"Properties": {"Timeout": 150}}}}
+    (project.directory / ".chalice" / "overrides.json").write_text(json.dumps(overrides))
+    resources = build(project, describe(project))["Resources"]
+    assert resources["BroadcastsQueue"]["Properties"]["VisibilityTimeout"] == 900
+    template = Template(overrides, STACK)
+    assert project.timeout("fan_out", template) == 150
+    assert project.timeout("websocket_message", template) == 60
 
 
 def test_chalices_event_source_gets_the_queue_one_message_and_the_concurrency(
