@@ -113,7 +113,7 @@ class Project:
 
     @property
     def stack(self) -> Stack:
-        """The stack of the stage, for references that need neither a region nor an API's id."""
+        """The stack of the stage, for references that need no region and no id of an API."""
         return Stack(self.app_name, self.chalice_stage, api_stage=self.api_stage)
 
     def timeout(self, function: str, template: Template | None = None) -> int:

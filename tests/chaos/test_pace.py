@@ -97,7 +97,7 @@ def work(jobs: Any, queue: Any, begun: Any, environ: dict[str, str], workers: in
         return timed[-1]
 
     rows = dict.fromkeys(ids(RECIPIENTS), clock.time_ms() - 60_000)
-    connections = FakeConnections(rows, page_size=2000)
+    connections = FakeConnections(rows, page_size=min(2000, RECIPIENTS // 10))
     outboxes = Outboxes(open_timed, connections, clock, full_jitter)
     outboxes.settings = settings
     sender = Sender(settings, lambda url, body, delay_seconds=0: queue.put(body), workers)
