@@ -102,7 +102,10 @@ class Deployment:
         stack = Stack(declared.app_name, stage, REGION, api_id=API_ID, api_stage=api_stage)
         names = {it.environment: it.local_name(stack.name, ()) for it in declared.tables}
         environments = _environments(declared, project, template, names)
-        timeouts = {f: project.timeout(f) if project else TIMEOUT_SECONDS for f in declared.lambdas}
+        timeouts = {
+            f: project.timeout(f, template) if project else TIMEOUT_SECONDS
+            for f in declared.lambdas
+        }
         return cls(
             api_of(api_stage, declared, *additions(template)),
             declared.lambdas,
