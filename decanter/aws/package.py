@@ -71,10 +71,7 @@ def package(
         ProjectError: Lambda does not offer this Python, the app cannot be packaged, or its template
             refers to something that does not exist.
     """
-    runtime = Runtime.of(project)
-    report(f"packaging for {runtime.name} on {runtime.architecture}, as {sys.executable} is")
-    if runtime.warning:
-        report(runtime.warning)
+    runtime = _runtime(project, report)
     declaration = described(project)
     _refuse_buckets(declaration)
     source, result = _folders(out.resolve())
@@ -97,6 +94,14 @@ def package(
     )
     report(f"made {zip_path}: {made.bytes / 1e6:.2f} MB, sha256 {made.sha256[:16]}…")
     return made
+
+
+def _runtime(project: Project, report: Callable[[str], None]) -> Runtime:
+    runtime = Runtime.of(project)
+    report(f"packaging for {runtime.name} on {runtime.architecture}, as {sys.executable} is")
+    if runtime.warning:
+        report(runtime.warning)
+    return runtime
 
 
 def _refuse_buckets(declaration: Declaration) -> None:

@@ -140,7 +140,7 @@ class _Source:
         return list(_bindings(self.nodes))
 
     def facts(self) -> dict[str, Any]:
-        """Return what `_facts` describes."""
+        """Return the facts about this file, as `_facts` describes them."""
         texts = {text for node in self.nodes if (text := _text(node))}
         varying = {name for name, value in self.bindings if value is None or _text(value) is None}
         return {
