@@ -102,20 +102,20 @@ class Deployment:
         stack = Stack(declared.app_name, stage, REGION, api_id=API_ID, api_stage=api_stage)
         named = project.table_variables(declared, template) if project else {}
         names = {it.environment: it.local_name(stack.name, ()) for it in declared.tables}
+        lambdas = declared.lambdas
         environments = {
-            each: _environment(each, project, template) | named.get(each, names)
-            for each in declared.lambdas
+            f: _environment(f, project, template) | named.get(f, names) for f in lambdas
         }
-        timeouts = {f: project.timeout(f) if project else TIMEOUT_SECONDS for f in declared.lambdas}
+        timeouts = {f: project.timeout(f) if project else TIMEOUT_SECONDS for f in lambdas}
         return cls(
             api_of(api_stage, declared, *additions(template)),
-            declared.lambdas,
+            lambdas,
             handlers_of(app, module, project),
             {each.name: each.function for each in declared.websocket.values()},
             project.tables(declared, template) if project else _tables(declared, names),
             environments,
             timeouts,
-            {f: project.memory(f) if project else MEMORY_MB for f in declared.lambdas},
+            {f: project.memory(f) if project else MEMORY_MB for f in lambdas},
             stack,
             project,
             roles(project, declared, template, stack, environments),
