@@ -102,19 +102,19 @@ class Deployment:
         stack = Stack(declared.app_name, stage, REGION, api_id=API_ID, api_stage=api_stage)
         names = {it.environment: it.local_name(stack.name, ()) for it in declared.tables}
         environments = _environments(declared, project, template, names)
+        lambdas = declared.lambdas
         timeouts = {
-            f: project.timeout(f, template) if project else TIMEOUT_SECONDS
-            for f in declared.lambdas
+            f: project.timeout(f, template) if project else TIMEOUT_SECONDS for f in lambdas
         }
         return cls(
             api_of(api_stage, declared, *additions(template)),
-            declared.lambdas,
+            lambdas,
             handlers_of(app, module, project),
             {each.name: each.function for each in declared.websocket.values()},
             project.tables(declared, template) if project else _tables(declared, names),
             environments,
             timeouts,
-            {f: project.memory(f) if project else MEMORY_MB for f in declared.lambdas},
+            {f: project.memory(f) if project else MEMORY_MB for f in lambdas},
             stack,
             project,
             roles(project, declared, template, stack, environments),

@@ -28,7 +28,7 @@ STOP_SECONDS = 1
 class EmbeddedDynamoDB:
     """moto's DynamoDB in a process of its own; a context manager.
 
-    It has the same tables for every region and account, and is fast enough for about a thousand
+    It has the same tables for every region and account, and is fast enough for about 10,000
     rows. It ends with this process, however this process ends.
 
     Args:
