@@ -1,4 +1,4 @@
-"""Byte code and zip files that depend on their content alone, not on the time of the build."""
+"""Create byte code and zip files that depend only on their content, not on the build's time."""
 
 import hashlib
 import subprocess
@@ -15,12 +15,13 @@ _REGULAR_FILE = 0o100644 << 16
 
 
 def compile_all(root: Path, *folders: Path) -> None:
-    """Write byte code next to the sources; Python uses it without checking the sources.
+    """Write byte code next to the sources. Python uses this byte code without checking the sources.
 
     Lambda's file system is read-only, so without byte code every cold start compiles every module
     again. The zip does not keep time stamps, and a checked hash would read each source.
 
-    Runs in its own process, because `marshal` output depends on other references to a constant.
+    This function runs in its own process, because the output of `marshal` depends on other
+    references to a constant.
 
     Args:
         root: the folder that becomes the task's root on Lambda.
@@ -34,7 +35,7 @@ def compile_all(root: Path, *folders: Path) -> None:
 
 
 def normalise(path: Path) -> None:
-    """Rewrite a zip file: sorted, with a fixed date, readable by all, with maximum compression."""
+    """Rewrite a zip file with sorted entries, a fixed date, read rights and maximum compression."""
     with zipfile.ZipFile(path) as old:
         contents = {name: old.read(name) for name in old.namelist()}
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as new:

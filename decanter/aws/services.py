@@ -1,10 +1,10 @@
 """Find the AWS services that the code may use, by the names that are written in it.
 
-A text names a client's service: `boto3.client("s3")`. However that text reaches boto3, it is
-written somewhere, so every text that is a service's name counts, wherever it is. The exception is a
-name that is made at run time, from an event or the environment. So each call that makes a client is
-checked too. It is clear if it names its service by a text, or by a name that only stands for texts.
-Any other call is unclear and may make a client of any service.
+A text names a client's service, as in `boto3.client("s3")`. This text is in the code, so every text
+that is a service's name counts, wherever it is. The exception is a name that the code computes at
+run time, from an event or the environment. Therefore each call that creates a client is checked
+too. A call is clear if it names the service with a text, or with a variable that only has texts as
+values. Any other call is unclear, and may create a client of any service.
 """
 
 import ast
@@ -41,7 +41,7 @@ class Services:
 
     Attributes:
         names: botocore's names of the services.
-        unclear: the places that may make a client of any other service, as `FILE:LINE`.
+        unclear: the places that may create a client of any other service, as `FILE:LINE`.
     """
 
     names: frozenset[str]
@@ -64,7 +64,7 @@ def services_of(files: Iterable[Path], known: Iterable[str]) -> Services:
 
 
 def imports(file: Path, package: str) -> bool:
-    """True if a source file imports a package, or has a string that names one of its modules."""
+    """True if a source file imports a package, or has a string with the name of a module of it."""
     source = _Source(file)
     names: list[str] = []
     for node in source.nodes if package.encode() in source.content else []:
@@ -78,10 +78,10 @@ def imports(file: Path, package: str) -> bool:
 
 
 class _Source:
-    """A file, and the calls in it that make clients.
+    """A file, and the calls in the file that create clients.
 
     Attributes:
-        content: its bytes.
+        content: the bytes of the file.
     """
 
     def __init__(self, file: Path) -> None:
@@ -90,7 +90,7 @@ class _Source:
 
     @cached_property
     def nodes(self) -> list[ast.AST]:
-        """The nodes of its syntax tree, outer ones first; none if Python cannot import it."""
+        """The nodes of the syntax tree, outer nodes first; empty if Python cannot parse the file."""
         try:
             return list(ast.walk(ast.parse(self.content, str(self._file))))
         except (SyntaxError, ValueError):
@@ -98,7 +98,7 @@ class _Source:
 
     @cached_property
     def bindings(self) -> list[tuple[str, ast.expr | None]]:
-        """Each bound name, with the expression that it stands for; None if it varies."""
+        """Each bound name, with the expression of its value; None if the value varies."""
         return list(_bindings(self.nodes))
 
     @property
@@ -107,7 +107,7 @@ class _Source:
         return {text for node in self.nodes if (text := _text(node))}
 
     def unclear_places(self, constants: "_Constants") -> list[str]:
-        """Return the nodes that may make a client of a service that is not named there."""
+        """Return the nodes that may create a client of a service without the service's name."""
         if self._file.suffix != ".py":
             return [str(self._file)] if b"boto" in self.content else []
         if not _SUSPECT.search(self.content):
@@ -141,7 +141,7 @@ class _Source:
         return name in _OPAQUE
 
     def _is_factory(self, node: ast.Attribute | ast.Name) -> bool:
-        """True for a factory, and for a module that has one."""
+        """True for a factory, and for a module that has a factory."""
         if isinstance(node, ast.Name):
             return node.id in self._factories
         if node.attr in _COMMON:  # `table.meta.client` is a client
@@ -150,7 +150,10 @@ class _Source:
 
     @cached_property
     def _used(self) -> set[ast.AST]:
-        """Nodes that are called, or whose attribute is read: neither passes a factory on."""
+        """The nodes that are called, or whose attribute is read.
+
+        Such nodes do not pass on a factory.
+        """
         return {
             node.func if isinstance(node, ast.Call) else node.value
             for node in self.nodes
@@ -160,7 +163,7 @@ class _Source:
 
     @cached_property
     def _imported(self) -> set[str]:
-        """Imported names that may be a factory, from any module."""
+        """The imported names that may be a factory, from any module."""
         imported = (node.names for node in self.nodes if isinstance(node, ast.ImportFrom))
         return {
             alias.asname or alias.name
@@ -183,7 +186,7 @@ class _Source:
 
     @cached_property
     def _sdk_names(self) -> set[str]:
-        """The names in this file that stand for the SDK or a session of it."""
+        """The names in this file for the SDK or a session of the SDK."""
         names: set[str] = set()
         if b"boto" not in self.content:
             return names
@@ -268,7 +271,7 @@ def _targets(node: ast.expr) -> list[ast.expr]:
 
 
 def _mentions(node: ast.expr, names: set[str]) -> bool:
-    """True if an expression is the SDK, a session, or an object that one of them makes."""
+    """True if an expression is the SDK, a session, or an object that one of these creates."""
     match node:
         case ast.Name() | ast.Attribute() | ast.Constant():
             word = _text(node) or _name(node) or ""

@@ -23,7 +23,7 @@ from decanter.runtime.fanout.workers import Workers
 from decanter.runtime.store.jobs import Row
 
 MOST_UNSURE = 512
-"""The most posts that may have ended without a note in the last written row."""
+"""The highest number of posts that may have ended without a note in the last written row."""
 
 FRESH = 128
 """The number of posts after which the row is written, while other posts continue."""
@@ -45,7 +45,7 @@ class Jobs(Protocol):
     def write(
         self, job_id: str, owner: str, state: Mapping[str, Any], now_ms: int, before: Sequence[str]
     ) -> bool:
-        """Write a row if its owner is in `before`, or if there is no row."""
+        """Write a row if its owner is in `before`, or if `before` is empty and there is no row."""
         ...
 
 
