@@ -18,7 +18,7 @@ READ_TIMEOUT_SECONDS = 20
 
 
 class AWS:
-    """botocore's clients, each created at its first use.
+    """botocore's clients. Each client is created at its first use.
 
     Args:
         profile: the profile of the AWS configuration, or None for the environment's.
@@ -42,7 +42,7 @@ class AWS:
 
     @classmethod
     def of(cls, project: Project, region: str | None, endpoint_url: str | None = None) -> "AWS":
-        """Return AWS with the profile that the project's configuration names, if any.
+        """Return AWS with the profile in the project's configuration, or without a profile.
 
         A service on this machine gets the keys that handlers use in `decanter local`.
         """
@@ -52,7 +52,7 @@ class AWS:
 
     @classmethod
     def here(cls, region: str | None, endpoint_url: str) -> "AWS":
-        """Return the services of this machine. They need no account, so the keys may be dummies."""
+        """Return the services of this machine. They need no account, so dummy keys are enough."""
         session = Session()
         session.set_credentials(*local_credentials().values())
         return cls(None, region or local_region(), endpoint_url, session)
@@ -80,8 +80,8 @@ class AWS:
 
         Args:
             service: the service.
-            endpoint_url: its endpoint, if it depends on a resource, such as the endpoint of
-                @connections.
+            endpoint_url: the endpoint, if the endpoint depends on a resource, such as the endpoint
+                of @connections.
 
         Raises:
             BotoCoreError: no region is configured, or the profile does not exist.

@@ -148,7 +148,7 @@ def options_of(args: argparse.Namespace) -> Options:
 
 
 def fault(text: str) -> Fault:
-    """Return the fault that the words describe."""
+    """Return the fault that the words of an option describe."""
     try:
         return Fault.parse(text)
     except FaultError as error:
@@ -166,7 +166,7 @@ def host(text: str) -> str:
 
 
 def mapping(text: str) -> str:
-    """Return an API mapping key, without slashes at its ends; AWS allows these characters."""
+    """Return an API mapping key without slashes at both ends. AWS allows only these characters."""
     key = text.strip("/")
     if not re.fullmatch(r"[\w$.+!*'()-]+(/[\w$.+!*'()-]+)*", key, re.ASCII) or len(key) > 300:
         raise argparse.ArgumentTypeError(
@@ -184,7 +184,7 @@ def port(text: str) -> int:
 
 
 def debugpy_port(text: str) -> int:
-    """Return a TCP port, 1 to 65000; the debuggers of further functions use higher ports."""
+    """Return a TCP port, 1 to 65000. The debuggers of further functions use higher ports."""
     return _number(text, 1, 65000)
 
 

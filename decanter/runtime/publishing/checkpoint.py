@@ -45,7 +45,7 @@ class Jobs(Protocol):
     def write(
         self, job_id: str, owner: str, state: Mapping[str, Any], now_ms: int, before: Sequence[str]
     ) -> bool:
-        """Write a row if its owner is in `before`, or if there is no row."""
+        """Write a row if its owner is in `before`, or if `before` is empty and there is no row."""
         ...
 
 

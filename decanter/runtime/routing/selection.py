@@ -2,17 +2,17 @@ r"""The route selection expression, as API Gateway evaluates it.
 
     $request.body.message                                the value at a path
     ${request.body.message}                              the same
-    ${request.body.service}/${request.body.action}       several, joined by other text
+    ${request.body.service}/${request.body.action}       several values, joined by other text
     sendmessage                                          always the same route key
     \$default                                            a dollar sign without a variable
 
-The value of a missing path is the empty string: `${request.body.a}-${request.body.b}` is `x-` if
-only `a` is present. A string is used unchanged, an array becomes `[item1, item2]`, anything else
-becomes its JSON text. Values are not evaluated again.
+The value of a missing path is the empty string. For example, `${request.body.a}-${request.body.b}`
+is `x-` if the message has only `a`. A string is used unchanged, an array becomes `[item1, item2]`,
+and any other value becomes its JSON text. Values are not evaluated again.
 
 Source: API Gateway Developer Guide, "Create routes for WebSocket APIs" and "WebSocket selection
-expressions". For array items and objects the guide has only one example, so their form is our
-choice. The guide also allows JSONPath; here a path consists only of names.
+expressions". For array items and objects the guide has only one example, so we chose their form.
+The guide also allows JSONPath, but here a path has only names.
 """
 
 import json
@@ -41,7 +41,7 @@ class SelectionExpression(NamedTuple):
     """A checked expression.
 
     Attributes:
-        source: its text.
+        source: the text of the expression.
         pieces: literal text, and paths into the message.
     """
 
@@ -53,7 +53,7 @@ class SelectionExpression(NamedTuple):
         """Check an expression.
 
         Raises:
-            DeclarationError: it is invalid; the error gives the position.
+            DeclarationError: the expression is invalid; the error has the position.
         """
         pieces: list[str | Path] = []
         position = 0
