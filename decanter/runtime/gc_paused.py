@@ -1,4 +1,4 @@
-"""Pause Python's garbage collector while many objects are created that are no garbage.
+"""Pause Python's garbage collector while many objects are created that will be used.
 
 Modules and botocore's client create about 100,000 objects. A large JSON message creates 40,000.
 Meanwhile the collector would scan the new objects every few hundred allocations, and sometimes all

@@ -45,7 +45,7 @@ def test_another_error_of_a_model_is_an_internal_error() -> None:
         readers.model(Model).read({})
 
 
-def test_a_union_tells_what_a_wrong_value_of_the_right_type_must_be() -> None:
+def test_the_error_of_a_union_names_all_its_choices() -> None:
     read = readers.one_of([readers.literal(("no",)), readers.number(), readers.SIMPLE[None]]).read
     assert [read(value) for value in ("no", 1, None)] == ["no", 1.0, None]
     wrongs: list[Any] = ["yes", 10**400, True, []]
