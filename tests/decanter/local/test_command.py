@@ -51,3 +51,12 @@ def test_several_hosts_may_be_allowed() -> None:
     arguments = parser.parse_args(["--allow-host", "a", "--allow-host", "b:1"])
     assert arguments.allow_host == ["a", "b:1"]
     assert parser.parse_args([]).allow_host == []
+
+
+@pytest.mark.parametrize("url", ["127.0.0.1:8001", "http://[", "http://host:x", "http://host:0"])
+def test_the_dynamodb_endpoint_is_a_url(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    with pytest.raises(SystemExit):
+        parser.parse_args(["--dynamodb-endpoint", url])
+    assert f"{url!r} is not a URL: write it as http://HOST:PORT" in capsys.readouterr().err
