@@ -10,6 +10,7 @@ from decanter.hosts import is_address
 from decanter.local.fault_injection import Fault, FaultError
 from decanter.local.serve import Options, serve
 from decanter.project.config import Project
+from decanter.urls import http_url
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,7 +21,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--stage", default="dev", help="a stage of .chalice/config.json (dev)")
     add("--python", metavar="PATH", help="run the handlers in this Python or virtual environment")
     _add_address(parser, defaults)
-    add("--dynamodb-endpoint", metavar="URL", help="use this DynamoDB, not the embedded one")
     for name, default in (
         ("--integration-timeout", defaults.integration_timeout),
         ("--idle-timeout", defaults.idle_timeout),
@@ -69,6 +69,12 @@ def _add_address(parser: argparse.ArgumentParser, defaults: Options) -> None:
         default=[],
         metavar="NAME",
         help="also answer requests for this host, as NAME or NAME:PORT; may be repeated",
+    )
+    parser.add_argument(
+        "--dynamodb-endpoint",
+        type=http_url,
+        metavar="URL",
+        help="use this DynamoDB, not the embedded one",
     )
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from decanter.runtime.errors import DeclarationError, NotAnObject
 from decanter.runtime.payload_readers import (
+    JSON_TYPES,
     SIMPLE,
     Read,
     Reader,
@@ -61,7 +62,10 @@ def _read(kind: Any, where: str, known: _Known) -> Reader:
         where: its place, for the error.
         known: the readers of the enclosing structures; a recursive type refers to one of them.
     """
-    if read := _parametrized(typing.get_origin(kind), typing.get_args(kind), where, known):
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin in (list, dict) and not arguments:
+        kind = origin  # of typing.List or typing.Dict
+    elif read := _parametrized(origin, arguments, where, known):
         return read
     if isinstance(kind, type | None) or kind is Any:
         if kind in SIMPLE:
@@ -83,7 +87,19 @@ def _parametrized(
         return dict_of(_read(arguments[1], f"{where}[]", known))
     if origin in (typing.Union, types.UnionType):
         return _union(arguments, where, known)
-    return literal(arguments) if origin is typing.Literal else None
+    if origin is typing.Literal:
+        return _literal(arguments, where)
+    return None
+
+
+def _literal(values: tuple[Any, ...], where: str) -> Reader:
+    for value in values:
+        if type(value) not in JSON_TYPES:
+            raise DeclarationError(
+                f"{where} has the literal {value!r}, which JSON does not have: use a string, a "
+                "whole number, true, false or null"
+            )
+    return literal(values)
 
 
 def _union(choices: tuple[Any, ...], where: str, known: _Known) -> Reader:
@@ -179,7 +195,7 @@ def _is_model(kind: Any) -> bool:
 def _hints(declared: Any, where: str) -> dict[str, Any]:
     try:
         return typing.get_type_hints(declared)
-    except NameError as error:
+    except (NameError, SyntaxError, AttributeError, TypeError) as error:
         raise DeclarationError(f"{where}: an annotation cannot be read: {error}") from error
 
 

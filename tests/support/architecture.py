@@ -43,6 +43,7 @@ TOOL_FLOORS = (
         "hosts",
         "running_gateway",
         "terminal",
+        "urls",
     ),
     ("gateway", "project"),
     ("aws", "cli", "client", "invoke", "local", "new", "rights", "vendor"),
