@@ -47,6 +47,10 @@ class Publisher:
             report = outbox.broadcast(text, after, others, durable=durable)
         return _noted("broadcast", report)
 
+    def publish_text(self, channel: str, text: str) -> Report:
+        """Publish a JSON text to a channel."""
+        return self.publish(channel, self.outbox(None).wire.frame_of(text, channel), (), None)
+
     def publish(
         self,
         channel: str,
