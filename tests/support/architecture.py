@@ -29,6 +29,7 @@ RUNTIME_FLOORS = (
     ("session",),
     ("store", "transports"),
     ("fanout",),
+    ("channels",),
     ("publishing",),
     ("routing",),
     ("hooks",),
