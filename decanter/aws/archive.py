@@ -1,4 +1,4 @@
-"""Byte code and zip files that depend on their content alone, not on the time of the build."""
+"""Create byte code and zip files that depend only on their content, not on the build's time."""
 
 import hashlib
 import os
@@ -63,7 +63,7 @@ def _byte_code(source: Path) -> Path:
 
 
 def normalise(path: Path) -> None:
-    """Rewrite a zip file: sorted, with a fixed date, readable by all, with maximum compression."""
+    """Rewrite a zip file with sorted entries, a fixed date, read rights and maximum compression."""
     with zipfile.ZipFile(path) as old:
         contents = {name: old.read(name) for name in old.namelist()}
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as new:

@@ -1,4 +1,4 @@
-"""What a package's files were found to contain, and their byte code, for the next packages.
+"""A cache of facts about the files of packages, and of their byte code.
 
 The cache is one SQLite file, `decanter/package.sqlite3` in the user's cache folder. Each key is a
 digest of everything that its value depends on, so a value is never outdated. The file may be

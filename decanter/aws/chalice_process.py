@@ -1,6 +1,6 @@
 """Run `chalice package` in the current folder: `python -m decanter.aws.chalice_process STAGE OUT`.
 
-Differences from Chalice's own command:
+This module differs from Chalice's own command in three ways:
 
 - Chalice checks the app and its configuration as for `chalice deploy`.
 - If the app cannot be imported, or if Chalice refuses it, the reason is one line on standard error
@@ -41,7 +41,10 @@ _analyse = policy.policy_from_source_code
 
 
 def analyse(source_code: str) -> dict[str, Any]:
-    """Return the policy for the calls in a source, without rights if Chalice cannot read it."""
+    """Return the policy for the calls in a source.
+
+    If Chalice cannot read it, the policy is empty.
+    """
     try:
         document: dict[str, Any] = _analyse(source_code)
     except Exception:  # noqa: BLE001 - the analyzer may raise any type
@@ -71,7 +74,7 @@ def main(stage: str, out: str) -> int:
 
 
 def _import_fault(config: Config) -> str | None:
-    """Import the app. Return the reason of a failure in one line, or None."""
+    """Import the app. Return the reason of a failure in one line; None after a success."""
     try:
         _ = config.chalice_app
     except ModuleNotFoundError as error:

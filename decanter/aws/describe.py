@@ -29,7 +29,7 @@ from decanter.project.template import (
 Section = Mapping[str, Any]
 
 SHAPES = {TABLE: '[("{}")]', QUEUE: '[["{}"]]'}
-"""The node of a resource, by its type."""
+"""The form of a resource's node, by the resource's type."""
 
 # Every function has these rights, so the diagram leaves them out.
 LOGS = "logs:"
@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def diagram(routes: Sequence[Route], resources: Section, sources: Section) -> Iterator[str]:
-    """Return a flowchart: route → function → the resources that its policy allows.
+    """Return a flowchart: route → function → the resources that the function's policy allows.
 
     Args:
         routes: the API's routes.
@@ -116,7 +116,7 @@ def _without_routes(resources: Section) -> list[str]:
 
 
 def _reach(function: str, resources: Section) -> Iterator[str]:
-    """Yield an edge for each statement of a function's role: the action and its resource."""
+    """Yield an edge for each action and resource in the statements of a function's role."""
     for statement in _statements(function, resources):
         actions = [a for a in _list(statement.get("Action", [])) if not a.startswith(LOGS)]
         actions += [f"all but {a}" for a in _list(statement.get("NotAction", []))]
@@ -182,5 +182,5 @@ def _label(resource: Any) -> str:
 
 
 def _id(text: str) -> str:
-    """Return a node's name in Mermaid: letters and digits, different for different texts."""
+    """Return a node's name in Mermaid, with letters and digits, different for different texts."""
     return "n" + "".join(c if c.isascii() and c.isalnum() else f"_{ord(c):x}_" for c in text)

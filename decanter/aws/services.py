@@ -1,10 +1,10 @@
 """Find the AWS services that the code may use, by the names that are written in it.
 
-A text names a client's service: `boto3.client("s3")`. However that text reaches boto3, it is
-written somewhere, so every text that is a service's name counts, wherever it is. The exception is a
-name that is made at run time, from an event or the environment. So each call that makes a client is
-checked too. It is clear if it names its service by a text, or by a name that only stands for texts.
-Any other call is unclear and may make a client of any service.
+A text names a client's service, as in `boto3.client("s3")`. This text is in the code, so every text
+that is a service's name counts, wherever it is. The exception is a name that the code computes at
+run time, from an event or the environment. Therefore each call that creates a client is checked
+too. A call is clear if it names the service with a text, or with a variable that only has texts as
+values. Any other call is unclear, and may create a client of any service.
 """
 
 import ast
@@ -50,7 +50,7 @@ class Services:
 
     Attributes:
         names: botocore's names of the services.
-        unclear: the places that may make a client of any other service, as `FILE:LINE`.
+        unclear: the places that may create a client of any other service, as `FILE:LINE`.
     """
 
     names: frozenset[str]
@@ -118,7 +118,7 @@ class _Source:
     """A source file's content, and the calls in it that make clients.
 
     Attributes:
-        content: its bytes.
+        content: the bytes of the file.
     """
 
     def __init__(self, content: bytes) -> None:
@@ -136,11 +136,11 @@ class _Source:
 
     @cached_property
     def bindings(self) -> list[tuple[str, ast.expr | None]]:
-        """Each bound name, with the expression that it stands for; None if it varies."""
+        """Each bound name, with the expression of its value; None if the value varies."""
         return list(_bindings(self.nodes))
 
     def facts(self) -> dict[str, Any]:
-        """Return what `_facts` describes."""
+        """Return the facts about this file, as `_facts` describes them."""
         texts = {text for node in self.nodes if (text := _text(node))}
         varying = {name for name, value in self.bindings if value is None or _text(value) is None}
         return {
@@ -193,7 +193,7 @@ class _Source:
         return name in _OPAQUE
 
     def _is_factory(self, node: ast.Attribute | ast.Name) -> bool:
-        """True for a factory, and for a module that has one."""
+        """True for a factory, and for a module that has a factory."""
         if isinstance(node, ast.Name):
             return node.id in self._factories
         if node.attr in _COMMON:  # `table.meta.client` is a client
@@ -202,7 +202,10 @@ class _Source:
 
     @cached_property
     def _used(self) -> set[ast.AST]:
-        """Nodes that are called, or whose attribute is read: neither passes a factory on."""
+        """The nodes that are called, or whose attribute is read.
+
+        Such nodes do not pass on a factory.
+        """
         return {
             node.func if isinstance(node, ast.Call) else node.value
             for node in self.nodes
@@ -212,7 +215,7 @@ class _Source:
 
     @cached_property
     def _imported(self) -> set[str]:
-        """Imported names that may be a factory, from any module."""
+        """The imported names that may be a factory, from any module."""
         imported = (node.names for node in self.nodes if isinstance(node, ast.ImportFrom))
         return {
             alias.asname or alias.name
@@ -235,7 +238,7 @@ class _Source:
 
     @cached_property
     def _sdk_names(self) -> set[str]:
-        """The names in this file that stand for the SDK or a session of it."""
+        """The names in this file for the SDK or a session of the SDK."""
         names: set[str] = set()
         if b"boto" not in self.content:
             return names
@@ -300,7 +303,7 @@ def _targets(node: ast.expr) -> list[ast.expr]:
 
 
 def _mentions(node: ast.expr, names: set[str]) -> bool:
-    """True if an expression is the SDK, a session, or an object that one of them makes."""
+    """True if an expression is the SDK, a session, or an object that one of these creates."""
     match node:
         case ast.Name() | ast.Attribute() | ast.Constant():
             word = _text(node) or _name(node) or ""

@@ -1,4 +1,4 @@
-"""The rights that a call to SQS needs: pairs of an IAM action and the ARN of the queue.
+"""The rights that a call to SQS needs, as pairs of an IAM action and the queue's ARN.
 
 `local/dynamodb/server.py` loads this file by its path, so it imports only the standard library.
 Source: AWS's Service Authorization Reference, "Actions, resources, and condition keys for Amazon

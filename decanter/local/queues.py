@@ -17,8 +17,8 @@ from decanter.local.functions.functions import Run
 from decanter.local.journal import Journal
 from decanter.local.sqs.calls import Calls
 from decanter.local.sqs.events import Message, done, request, sqs_event
+from decanter.project.queues import FIFO, Source
 from decanter.project.queues import Queues as Declared
-from decanter.project.queues import Source
 
 POLL_SECONDS = 20
 RETRY_SECONDS = 1.0
@@ -79,19 +79,25 @@ class Queues:
                 await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
                 continue
             try:
-                messages = await self._batch(source)
+                messages = await self._messages(source, source.concurrency - len(running))
             except ServiceError as error:
                 self._journal.note(f"{source.function} gets no messages: {error}", error=True)
                 await asyncio.sleep(RETRY_SECONDS)
                 continue
-            if messages:
-                task = asyncio.create_task(self._deliver(source, messages))
+            for start in range(0, len(messages), source.batch_size):
+                batch = messages[start : start + source.batch_size]
+                task = asyncio.create_task(self._deliver(source, batch))
                 for kept in (running, self._runs):
                     kept.add(task)
                     task.add_done_callback(kept.discard)
 
-    async def _batch(self, source: Source) -> list[Message]:
-        found = await self._receive(source, source.batch_size, POLL_SECONDS)
+    async def _messages(self, source: Source, free: int) -> list[Message]:
+        """Return the messages of one batch, or of several if they come together.
+
+        The messages of a FIFO queue's group are not processed in parallel, so they are one batch.
+        """
+        batches = 1 if source.queue.endswith(FIFO) else free
+        found = await self._receive(source, source.batch_size * batches, POLL_SECONDS)
         until = time.monotonic() + source.window_seconds
         while found and len(found) < source.batch_size and (left := until - time.monotonic()) > 0:
             # A message may become visible again within the window: its last receipt counts.

@@ -19,7 +19,7 @@ from decanter.gateway.guard import ENFORCE
 from decanter.gateway.model import Api, Limits
 from decanter.gateway.rules import Gateway
 from decanter.gateway.selection import CHALICE_EXPRESSION
-from decanter.hosts import LOOPBACK, Hosts
+from decanter.hosts import LOOPBACK, Hosts, shown_host
 from decanter.local import files
 from decanter.local.banner import api_facts, aws_text, banner, tool
 from decanter.local.console.control import Control
@@ -76,6 +76,7 @@ class Options:
     debugpy: int | None = None
     python: str | None = None
     iam: str = ENFORCE
+    path: str | None = None
 
     @property
     def debugs(self) -> bool:
@@ -179,7 +180,7 @@ class _Service:
         self._queues = Queues(self._functions.run, self._journal)
         self._gateway = Gateway(
             Api(self._stack.api_stage, {}, CHALICE_EXPRESSION),
-            EventMaker(self._stack.api_stage, f"{shown_host(options.host)}:{self._port}"),
+            self._events(),
             Limits(options.idle_timeout, options.max_age),
         )
         self._invoker = Invoker(self._functions, self._stack, self._gateway.events, self._journal)
@@ -187,6 +188,10 @@ class _Service:
         self._rights = Rights(options.iam, self._stack, self._journal.note, self._event_of)
         self._terminal = Terminal(open_terminal(), self._journal) if options.debug else None
         self._ports = Ports(options.debugpy, self._journal.note) if options.debugpy else None
+
+    def _events(self) -> EventMaker:
+        domain = f"{shown_host(self._options.host)}:{self._port}"
+        return EventMaker(self._stack.api_stage, domain, mapping=self._options.path or "")
 
     async def run(self) -> None:
         """Start, serve until cancelled, and stop."""
@@ -337,6 +342,7 @@ class _Service:
             "stage": self._stack.stage,
             "project": str(self._project.directory),
             "websocket_url": self._url("ws"),
+            "mapped_url": self._options.path and self._url("ws", self._options.path),
             "management_url": self._url("http"),
             "http_url": self._url("http", self._gateway.api.http_stage),
             "console_url": f"http://{shown_host(self._options.host)}:{self._port}/",
@@ -363,15 +369,17 @@ class _Service:
         }
 
     def _event_of(self, trace_id: str) -> Any:
+        if path := self._functions.path_of(trace_id):
+            return {"requestContext": {"resourcePath": path}}
         kept = self._journal.invocation(self._functions.request_of(trace_id))
         return kept and kept["event"]
 
     def _warn(self, text: str) -> None:
         self._journal.note(text, error=True)
 
-    def _url(self, scheme: str, stage: str | None = None) -> str:
+    def _url(self, scheme: str, path: str | None = None) -> str:
         host = shown_host(self._options.host)
-        return f"{scheme}://{host}:{self._port}/{stage or self._stack.api_stage}"
+        return f"{scheme}://{host}:{self._port}/{path or self._stack.api_stage}"
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -388,10 +396,3 @@ def bind(host: str, port: int) -> socket.socket:
             remedy = f"take another with --port, as in --port {port + 1 if port < 65535 else 0}"
             raise ServiceError(f"port {port} of {host} is taken: {remedy}") from error
         raise ServiceError(f"cannot listen on {host} port {port}: {error.strerror}") from error
-
-
-def shown_host(host: str) -> str:
-    """Return the host for a URL on this machine."""
-    if host in ("0.0.0.0", "::"):  # noqa: S104 - compared, not bound
-        return "127.0.0.1"
-    return f"[{host}]" if ":" in host else host

@@ -28,6 +28,9 @@ NO_FLAG = (
     'app.experimental_feature_flags.update(["WEBSOCKETS"]) after the line that creates the app.'
 )
 
+READS_VARIABLE = type(os.environ).__getitem__.__code__
+"""The code of `os.environ[name]`."""
+
 
 def load_script(path: Path) -> Any:
     """Load a file of Decanter by its path: it is not on the project's `sys.path`."""
@@ -47,20 +50,24 @@ class LoadError(Exception):
     """The project's app could not be loaded.
 
     Attributes:
-        kind: `missing_app_py`, `syntax_error`, `import_error` or `no_app_object`.
-        message: one line: the error and its place.
+        kind: `missing_app_py`, `syntax_error`, `import_error`, `missing_variable`,
+            `declaration_error` or `no_app_object`.
+        message: one line: the error and its place; only the place for `missing_variable`.
         detail: the traceback, from the project's first line on; empty if it adds nothing.
+        variable: the environment variable that is missing, or "".
     """
 
-    def __init__(self, kind: str, message: str, detail: str = "") -> None:
+    def __init__(self, kind: str, message: str, detail: str = "", variable: str = "") -> None:
         super().__init__(message)
         self.kind = kind
         self.message = message
         self.detail = detail
+        self.variable = variable
 
     def report(self) -> dict[str, Any]:
         """Return the failure as the JSON object that `describe` writes."""
-        return {"ok": False, "kind": self.kind, "message": self.message, "detail": self.detail}
+        names = ("kind", "message", "detail", "variable")
+        return {"ok": False, **{name: getattr(self, name) for name in names}}
 
 
 def load(project: Path) -> tuple[ModuleType, Any]:
@@ -82,12 +89,31 @@ def load(project: Path) -> tuple[ModuleType, Any]:
         caret = "".join(traceback.format_exception_only(type(error), error))
         raise LoadError("syntax_error", f"{where}: {error.msg}", caret) from error
     except BaseException as error:
+        if (lacking := missing_variable(error, project)) is not None:
+            raise LoadError("missing_variable", *lacking) from error
         text = f"importing {source} failed: {type(error).__name__}: {first_line(str(error))}"
         raise LoadError("import_error", text, project_traceback(error)) from error
     app = getattr(module, "app", None)
     if not hasattr(app, "handler_map"):
         raise LoadError("no_app_object", f"{source} has no Chalice object named `app`")
     return module, app
+
+
+def missing_variable(error: BaseException, project: Path) -> tuple[str, str, str] | None:
+    """Find a variable that a module of the project reads at import and that is not set.
+
+    Returns:
+        The place that reads it, "", and its name; None for any other error.
+    """
+    frames = [*traceback.walk_tb(error.__traceback__)]
+    if not isinstance(error, KeyError) or frames[-1][0].f_code is not READS_VARIABLE:
+        return None
+    codes = [(Path(frame.f_code.co_filename), line, frame.f_code.co_name) for frame, line in frames]
+    own = [each for each in codes if is_in_project(each[0], project)]
+    if not any(name == "<module>" for _, _, name in own):
+        return None
+    file, line, _ = own[-1]
+    return f"{file.relative_to(project)}:{line}", "", os.fsdecode(error.args[0])
 
 
 def enter(project: Path) -> None:
@@ -200,7 +226,7 @@ def websocket_handlers(app: Any) -> dict[str, dict[str, str]]:
 
 def functions(app: Any) -> list[dict[str, Any]]:
     """Return every Lambda function that Chalice makes for the app."""
-    keys = ("name", "kind", "source", "handler", "mapping")
+    keys = ("name", "kind", "source", "handler", "mapping", "objects")
     return [{key: getattr(each, key) for key in keys} for each in handlers.registered(app)]
 
 

@@ -47,6 +47,7 @@ class LambdaFunction:
             JSON, route keys, or an HTTP method and path; empty if there is none.
         handler: its handler string, such as `app.work`: a module and an attribute of it.
         mapping: the settings of a queue's event source mapping, as CloudFormation names them.
+        objects: the objects of a bucket and their events: `events`, `prefix`, `suffix`.
     """
 
     name: str
@@ -54,6 +55,7 @@ class LambdaFunction:
     source: str
     handler: str
     mapping: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    objects: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True)

@@ -57,12 +57,8 @@ class QueueDeclaration:
 
     @property
     def mapping(self) -> dict[str, Any]:
-        """The settings of the event source mapping, as CloudFormation names them.
-
-        AWS accepts no MaximumConcurrency below 2.
-        """
-        most = max(2, self.concurrency)
-        return {"BatchSize": 1, "ScalingConfig": {"MaximumConcurrency": most}}
+        """The settings of the event source mapping, as CloudFormation names them."""
+        return {"BatchSize": 1, "ScalingConfig": {"MaximumConcurrency": self.concurrency}}
 
     def properties(self, timeout: float, dead_letters_arn: Any) -> dict[str, Any]:
         """Return the properties of the queue that matter for behaviour.

@@ -13,6 +13,7 @@ from decanter.errors import ProjectError
 from decanter.project.config import Project
 from decanter.project.credentials import DEFAULT_REGION
 from decanter.project.declaration import Declaration
+from decanter.project.import_failure import import_failure
 from decanter.project.modules import warnings_about_modules
 
 APP_PROCESS = Path(__file__).with_name("app_process.py")
@@ -36,7 +37,7 @@ def describe(
         project, own_environment(project) if environment is None else environment, timeout
     )
     if not report["ok"]:
-        raise ProjectError(report["message"], detail=report["detail"])
+        raise import_failure(report, project.chalice_stage)
     return Declaration.from_json(report).warned(warnings_about_modules(project.directory))
 
 
@@ -46,8 +47,9 @@ def own_environment(project: Project) -> dict[str, str]:
     Raises:
         ProjectError: a variable is not a string.
     """
-    region = {"AWS_DEFAULT_REGION": os.environ.get("AWS_REGION", DEFAULT_REGION)}
-    return region | os.environ | project.stage_environment
+    names = ("AWS_REGION", "AWS_DEFAULT_REGION")
+    region = next(filter(None, map(os.environ.get, names)), DEFAULT_REGION)
+    return dict.fromkeys(names, region) | os.environ | project.stage_environment
 
 
 def _report(project: Project, environment: Mapping[str, str], timeout: float) -> dict[str, Any]:

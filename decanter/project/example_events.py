@@ -10,6 +10,7 @@ import time
 import uuid
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote_plus
 
 from decanter.project.declaration import LambdaFunction
 from decanter.project.stack import Stack
@@ -18,6 +19,15 @@ Event = dict[str, Any]
 
 TEXT = "hello world !"
 """The body of a message, if the user gives none."""
+
+_S3_EVENTS = {
+    "ObjectCreated:*": "ObjectCreated:Put",
+    "ObjectRemoved:*": "ObjectRemoved:Delete",
+    "ObjectRestore:*": "ObjectRestore:Completed",
+    "ObjectTagging:*": "ObjectTagging:Put",
+    "LifecycleExpiration:*": "LifecycleExpiration:Delete",
+}
+"""The event that an example has, by the pattern of events that a function asks for."""
 
 
 def example_event(function: LambdaFunction, stack: Stack, body: str | None = None) -> Event:
@@ -107,7 +117,20 @@ def _sns(function: LambdaFunction, stack: Stack, body: str | None) -> Event:
 
 
 def _s3(function: LambdaFunction, stack: Stack, body: str | None) -> Event:
-    event: Event = _builders().generate_s3_event(function.source, body or "example.txt")
+    """Return an event of the first kind for which the bucket calls the function.
+
+    Source: Amazon S3 User Guide, "Event message structure": the key is URL-encoded, and the event
+    of a removal has no size and no ETag.
+    """
+    objects = function.objects
+    prefix, suffix = objects.get("prefix", ""), objects.get("suffix") or ".txt"
+    key = quote_plus(body or f"{prefix}example{suffix}", safe="/")
+    event: Event = _builders().generate_s3_event(function.source, key)
+    (record,) = event["Records"]
+    name = next(iter(objects.get("events", ())), "s3:ObjectCreated:*").removeprefix("s3:")
+    record["eventName"] = _S3_EVENTS.get(name, name)
+    if name.startswith("ObjectRemoved:"):
+        del record["s3"]["object"]["size"], record["s3"]["object"]["eTag"]
     return _here(event, stack)
 
 

@@ -91,8 +91,8 @@ class Grants:
             action: the IAM action.
             resource: the ARN of the resource, or `*`.
             allows: the rights of the function's role, which the grant keeps.
-            route: what handles the event: the key of a route, or the path of an HTTP route; empty
-                if it is not known.
+            route: what handles the event: the key of a route, or the path of an HTTP request;
+                empty if it is not known.
         """
         statement = self.statement(function, [action], resource)
         if not self.has_uses:
@@ -158,8 +158,8 @@ class Grants:
         if function == "websocket_message" and route in routes:
             return f'below @router.route("{route}")'
         if function == HTTP_FUNCTION:
-            named = f" {route}" if route in self.declaration.http_routes else ""
-            return f"below the decorator of the HTTP route{named}"
+            named = matching(route, self.declaration.http_routes)
+            return f"below the decorator of the HTTP route{f' {named}' if named else ''}"
         if not function.startswith("websocket_"):
             return f"below the decorator of {self.handler(function)}"
         hooks = [*dict.fromkeys(it.place for it in self.declaration.uses.get(function, ()))]
@@ -178,6 +178,14 @@ class Grants:
             return f"the role of {function} in the merge template"
         if self.project is None:
             return f"the policy of {function}"
+        config = self.project.scope(function)
+        if not config.manage_iam_role:
+            return f"the role of {function}, {config.iam_role_arn}"
+        if config.autogen_policy:
+            return (
+                f'a new policy file for {function}, with "autogen_policy": false and its name as '
+                '"iam_policy_file" in .chalice/config.json'
+            )
         return f".chalice/{policy_file_name(self.project, function)}"
 
 
@@ -204,6 +212,18 @@ def as_python(statement: Mapping[str, Any]) -> str:
     except ValueError:  # `true`
         return repr(statement)
     return text
+
+
+def matching(path: str, routes: Iterable[str]) -> str:
+    """Return the HTTP route of a path; a literal part is preferred to a parameter. "" if none."""
+    parts = path.strip("/").split("/")
+
+    def fits(route: str) -> bool:
+        wanted = route.strip("/").split("/")
+        pairs = zip(wanted, parts, strict=False)
+        return len(wanted) == len(parts) and all(a == b or a[:1] == "{" for a, b in pairs)
+
+    return min(filter(fits, routes), key=lambda route: route.count("{"), default="")
 
 
 def in_file(place: str) -> str:

@@ -74,6 +74,7 @@ class Registered:
         label: its name in app.py, for texts.
         function: the decorated function; None if it is not known.
         mapping: the settings of a queue's event source mapping, as CloudFormation names them.
+        objects: the objects of a bucket and their events: `events`, `prefix`, `suffix`.
     """
 
     name: str
@@ -83,6 +84,7 @@ class Registered:
     label: str
     function: Callable[..., Any] | None = None
     mapping: dict[str, Any] = field(default_factory=dict)
+    objects: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -145,7 +147,8 @@ def event_function(app: Any, source: Any) -> Registered:
     handler = source.handler_string
     function = decorated(app, source)
     text, mapping = str(read(source)), mapping_of(source) if kind == "sqs" else {}
-    return Registered(source.name, kind, text, handler, source.name, function, mapping)
+    objects = objects_of(source) if kind == "s3" else {}
+    return Registered(source.name, kind, text, handler, source.name, function, mapping, objects)
 
 
 def mapping_of(source: Any) -> dict[str, Any]:
@@ -156,6 +159,15 @@ def mapping_of(source: Any) -> dict[str, Any]:
         "MaximumConcurrency": getattr(source, "maximum_concurrency", None),
     }
     return {name: value for name, value in found.items() if value is not None}
+
+
+def objects_of(source: Any) -> dict[str, Any]:
+    """Return the objects, and their events, for which a bucket calls a function."""
+    return {
+        "events": [*source.events],
+        "prefix": source.prefix or "",
+        "suffix": source.suffix or "",
+    }
 
 
 def functions_of(app: Any, each: Registered) -> list[Any]:

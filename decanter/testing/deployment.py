@@ -31,6 +31,9 @@ from decanter.testing.chalice_config import completed
 from decanter.testing.environ import REGION
 
 STAGE = "api"
+TIMEOUT_SECONDS = 60.0
+MEMORY_MB = 128
+"""Chalice's defaults, for an app without a project."""
 
 logger = logging.getLogger(__name__)
 
@@ -50,6 +53,7 @@ class Deployment:
         tables: the tables that its template or its models declare.
         environments: a function's configuration key → its environment variables.
         timeouts: a function's configuration key → its timeout in seconds.
+        memories: a function's configuration key → its memory in MB.
         stack: the stack that its events name.
         project: its project; None if it has none.
         roles: a function's configuration key → its role.
@@ -65,6 +69,7 @@ class Deployment:
     tables: list[Table]
     environments: Mapping[str, Mapping[str, str]]
     timeouts: Mapping[str, float]
+    memories: Mapping[str, int]
     stack: Stack
     project: Project | None
     roles: Mapping[str, Role]
@@ -95,21 +100,21 @@ class Deployment:
         template = project.template(api_id=API_ID) if project else None
         api_stage = deployed.api_stage if (deployed := template or project) else STAGE
         stack = Stack(declared.app_name, stage, REGION, api_id=API_ID, api_stage=api_stage)
-        named = project.table_variables(declared, template) if project else {}
         names = {it.environment: it.local_name(stack.name, ()) for it in declared.tables}
-        environments = {
-            each: _environment(each, project, template) | named.get(each, names)
-            for each in declared.lambdas
+        environments = _environments(declared, project, template, names)
+        lambdas = declared.lambdas
+        timeouts = {
+            f: project.timeout(f, template) if project else TIMEOUT_SECONDS for f in lambdas
         }
-        timeouts = {f: project.timeout(f) if project else 60.0 for f in declared.lambdas}
         return cls(
             api_of(api_stage, declared, *additions(template)),
-            declared.lambdas,
+            lambdas,
             handlers_of(app, module, project),
             {each.name: each.function for each in declared.websocket.values()},
             project.tables(declared, template) if project else _tables(declared, names),
             environments,
             timeouts,
+            {f: project.memory(f) if project else MEMORY_MB for f in lambdas},
             stack,
             project,
             roles(project, declared, template, stack, environments),
@@ -242,8 +247,19 @@ def _tables(declared: Declaration, names: Mapping[str, str]) -> list[Table]:
     ]
 
 
-def _environment(
-    function: str, project: Project | None, template: Template | None
-) -> dict[str, str]:
-    own = project.environment(function) if project else {}
-    return own | (template.environment(function) if template else {})
+def _environments(
+    declared: Declaration,
+    project: Project | None,
+    template: Template | None,
+    tables: dict[str, str],
+) -> dict[str, dict[str, str]]:
+    """Return the variables of each function, with the names of the tables."""
+    if project is None:
+        return {function: dict(tables) for function in declared.lambdas}
+    named = project.table_variables(declared, template)
+    return {
+        function: project.environment(function)
+        | (template.environment(function) if template else {})
+        | named.get(function, tables)
+        for function in declared.lambdas
+    }

@@ -74,5 +74,8 @@ class Functions:
 
     def environment(self, function: str) -> dict[str, str]:
         """Return a function's environment variables."""
-        name = {"AWS_LAMBDA_FUNCTION_NAME": f"{self._deployed.stack.name}-{function}"}
-        return {**self._deployed.environments[function], **name, **self.variables}
+        of_lambda = {
+            "AWS_LAMBDA_FUNCTION_NAME": f"{self._deployed.stack.name}-{function}",
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(self._deployed.memories[function]),
+        }
+        return {**self._deployed.environments[function], **of_lambda, **self.variables}

@@ -14,12 +14,13 @@ uses a fixture.
 """
 
 import importlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from _pytest.config import ConftestImportFailure
 
 from decanter.extras import missing_extra
 
@@ -46,10 +47,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini(IAM, meaning, default="enforce")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None]:
     """Set up before a conftest.py is imported."""
     _set_up(early_config)
+    try:
+        return (yield)
+    except ConftestImportFailure as failure:
+        if (
+            line := _one_line(failure, early_config, early_config.stash.get(_default, None))
+        ) is None:
+            raise
+        raise pytest.UsageError(line) from None
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -67,6 +76,27 @@ def pytest_collectstart(collector: pytest.Collector) -> None:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Enter the project of a test."""
     _enter(item)
+
+
+def pytest_exception_interact(
+    node: pytest.Item | pytest.Collector,
+    call: pytest.CallInfo[Any],
+    report: pytest.CollectReport | pytest.TestReport,
+) -> None:
+    """Replace the traceback of an import that lacks a variable of the stage by one line."""
+    if call.excinfo is not None:
+        line = _one_line(call.excinfo.value, node.config, _project_of(node))
+        report.longrepr = line or report.longrepr
+
+
+def _one_line(error: BaseException, config: pytest.Config, project: Path | None) -> str | None:
+    if isinstance(error, ConftestImportFailure):
+        error = error.cause
+    if project is None or not isinstance(error, KeyError):
+        return None
+    from decanter.testing.failures import one_line
+
+    return one_line(error, project, config.getini(STAGE) or DEFAULT_STAGE)
 
 
 def _set_up(config: pytest.Config) -> None:
@@ -112,12 +142,14 @@ def _block_botocore() -> None:
 
 
 def _enter(node: pytest.Collector | pytest.Item) -> None:
+    if (project := _project_of(node)) is not None:
+        (node.config.stash.get(_projects, None) or _start(node.config)).enter(project)
+
+
+def _project_of(node: pytest.Collector | pytest.Item) -> Path | None:
     from decanter.testing.stage import project_at
 
-    stash = node.config.stash
-    project = project_at(node.path) or stash.get(_default, None)
-    if project is not None:
-        (stash.get(_projects, None) or _start(node.config)).enter(project)
+    return project_at(node.path) or node.config.stash.get(_default, None)
 
 
 @contextmanager

@@ -28,7 +28,7 @@ OF_CHALICE = f"{RUNTIME}.publishing.http"
 
 RUNTIME_FLOORS = (
     ("clock", "errors", "forks", "gc_paused", "recipients"),
-    ("jsontext", "logs", "payload", "payload_example", "rights", "settings"),
+    ("jsontext", "logs", "payload", "payload_example", "payload_readers", "rights", "settings"),
     ("session",),
     ("store", "transports"),
     ("fanout",),
@@ -46,6 +46,7 @@ TOOL_FLOORS = (
         "hosts",
         "running_gateway",
         "terminal",
+        "urls",
     ),
     ("gateway", "project"),
     ("aws", "cli", "client", "invoke", "local", "new", "rights", "vendor"),

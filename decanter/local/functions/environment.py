@@ -86,9 +86,11 @@ class Maker:
             terminal=self.terminal,
             debugpy_port=self.ports.of(name) if self.ports else None,
             names=partial(self._names, name),
+            stage=self.project.chalice_stage,
         )
         debugs = self.terminal or self.ports
-        return Function(name, launch, DEBUG_SECONDS if debugs else self.project.timeout(name), arn)
+        seconds = DEBUG_SECONDS if debugs else self.project.timeout(name, self.template)
+        return Function(name, launch, seconds, arn)
 
     def _names(self, name: str, declared: Declaration) -> dict[str, str]:
         """Return the variables of a function that name what the app declares: tables, SQS."""

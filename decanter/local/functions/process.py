@@ -17,6 +17,7 @@ from decanter.local.functions.debugger import Terminal
 from decanter.local.functions.forkserver import kill_group
 from decanter.local.functions.interpreter import Interpreter
 from decanter.project.declaration import Declaration
+from decanter.project.import_failure import import_failure
 
 LENGTH = struct.Struct("!I")
 WORKER = Path(__file__).with_name("worker.py")
@@ -50,6 +51,7 @@ class Launch:
         python: the Python that runs them.
         debugpy_port: the port of debugpy; None without it.
         module: the module of the function's handler string, the only one that Lambda imports.
+        stage: the stage whose variables are in the environment, for errors.
         names: returns the variables that name the declared tables: the environment is made before
             the app is imported.
     """
@@ -64,6 +66,7 @@ class Launch:
     terminal: Terminal | None = None
     debugpy_port: int | None = None
     module: str = "app"
+    stage: str = "dev"
     names: Callable[[Declaration], Mapping[str, str]] = lambda _: {}
 
     def script(self, descriptor: int) -> list[str]:
@@ -222,9 +225,7 @@ class Worker:
         except WorkerGoneError as gone:
             raise ProjectError(f"the process that imports app.py ended ({gone})") from None
         if message["type"] == "failed":
-            raise ProjectError(
-                message["declaration"]["message"], detail=message["declaration"]["detail"]
-            )
+            raise import_failure(message["declaration"], launch.stage)
         if message["declaration"]:  # only app.py declares
             self.declared = Declaration.from_json(message["declaration"])
             names = {**launch.names(self.declared)}

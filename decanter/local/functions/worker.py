@@ -180,7 +180,7 @@ def call_http(loaded: Loaded, message: dict[str, Any]) -> Any:
     config: Any = SimpleNamespace(
         lambda_timeout=message["timeout_ms"] / 1000,
         function_name=os.environ.get("AWS_LAMBDA_FUNCTION_NAME", ""),
-        lambda_memory_size=int(os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")),
+        lambda_memory_size=os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128"),
     )
     request = message["http"]
     asked = (request["method"], request["path"], request["headers"])

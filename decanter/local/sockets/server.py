@@ -115,7 +115,7 @@ class Server:
         if self._control.serves(request.path):
             return await self._control.answer(request, http)
         api = self._gateway.api
-        at_socket = request.path in (f"/{api.stage}", f"/{api.stage}/")
+        at_socket = self._socket_path(request) is not None
         if api.http_routes and f"{request.path}/".startswith(f"/{api.http_stage}/"):
             response = await http_routes.answer(
                 self._functions,
@@ -168,8 +168,8 @@ class Server:
     # -- the life of a WebSocket ------------------------------------------------------------
 
     async def _upgrade(self, request: Request, http: HttpConnection) -> Response | None:
-        stage = self._gateway.api.stage
-        if request.path not in (f"/{stage}", f"/{stage}/"):
+        path = self._socket_path(request)
+        if path is None:
             return self._elsewhere(request)
         try:
             headers = Headers(request.headers)
@@ -179,7 +179,7 @@ class Server:
         accepted = ServerProtocol().accept(wire_request)
         if accepted.status_code != SWITCHING:
             return message(accepted.status_code, accepted.reason_phrase)
-        handshake = self._handshake(request, http)
+        handshake = self._handshake(request, http, path)
         connection, invocation = self._gateway.connect(handshake)
         outcome: Outcome = Returned({"statusCode": 200})
         if why := self._gateway.unauthorized():
@@ -200,10 +200,17 @@ class Server:
         self._open(connection, http)
         return None
 
-    def _handshake(self, request: Request, http: HttpConnection) -> Handshake:
+    def _socket_path(self, request: Request) -> str | None:
+        """Return the path of a request for the socket; None for another path."""
+        for path in self._gateway.events.paths:
+            if request.path in (f"/{path}", f"/{path}/"):
+                return path
+        return None
+
+    def _handshake(self, request: Request, http: HttpConnection, path: str) -> Handshake:
         port = http.transport.get_extra_info("sockname")[1]
         host = request.header("host")
-        return Handshake(request.headers, request.query, host, request.source_ip, port)
+        return Handshake(request.headers, request.query, host, request.source_ip, port, path)
 
     def _open(self, connection: Connection, http: HttpConnection) -> None:
         def on_message(body: str) -> None:

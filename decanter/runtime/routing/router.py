@@ -1,8 +1,9 @@
 """The router calls the application's functions for API Gateway's events.
 
-Chalice declares only `$connect`, `$default` and `$disconnect`. So the router evaluates the route
-selection expression itself in `$default`, and every route works wherever the app is deployed. If
-API Gateway has already selected a route with the same expression, the router uses that route.
+Chalice declares only `$connect`, `$default` and `$disconnect`. Therefore the router evaluates the
+route selection expression itself in `$default`, and every route works after every kind of
+deployment. If API Gateway has already selected a route with the same expression, the router uses
+this route.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -45,13 +46,14 @@ A = TypeVar("A", bound=Authenticate)
 
 
 class Router(Routes):
-    """Handles the events of a WebSocket API. A client's message never makes it raise.
+    """Handles the events of a WebSocket API. A client's message never causes an exception.
 
     Args:
         expression: the route selection expression.
         connections: the connection table.
-        queue: gets what a broadcast leaves over; None if broadcasts end with their function.
-        open_transport: makes a transport from an endpoint and the settings.
+        queue: gets the rest of a broadcast; None if a broadcast must end before its function's
+            timeout.
+        open_transport: creates a transport from an endpoint and the settings.
         clock: the clock.
         backoff: the pauses before a page of the table is read again.
 
@@ -88,14 +90,14 @@ class Router(Routes):
     def handle(self, event: Any, context: object = None) -> Response:
         """Handle a `$connect`, message or `$disconnect` event.
 
-        The event contains its own `eventType`, so all three handlers call this.
+        The event contains its own `eventType`, so all three handlers call this method.
 
         Args:
             event: Chalice's `WebsocketEvent`, or API Gateway's event as a dict.
             context: Lambda's context; not needed with Chalice's event, which contains it.
 
         Raises:
-            TypeError: it is not an event of a WebSocket API.
+            TypeError: the event is not an event of a WebSocket API.
         """
         if hasattr(event, "to_dict"):
             event, context = event.to_dict(), event.context
@@ -110,14 +112,14 @@ class Router(Routes):
         return handle(event, context)
 
     def authenticate(self, hook: A) -> A:
-        """Declare the hook that identifies a client after all connect hooks have accepted it.
+        """Declare the hook that identifies a client. It runs after the connect hooks.
 
         The hook sets `identity` and `expires_at` of its `Hello`, or raises `Refused`. The
-        connection table must be an `IdentifiedModel`, which stores both.
+        connection table must be an `IdentifiedModel`, which stores both values.
 
         Raises:
-            DeclarationError: a hook exists already, the table stores no identity, or it is too
-                late.
+            DeclarationError: an authenticate hook exists already, the table stores no identity, or
+                the declaration is too late.
         """
         what = f"authenticate hook {place(hook)}"
         self._check_open(what)
@@ -133,15 +135,16 @@ class Router(Routes):
         return hook
 
     def sweep(self, context: object = None) -> dict[str, Any]:
-        """Delete stale rows, and close connections whose client's identity has expired.
+        """Delete rows of gone connections, and close connections with an expired identity.
 
-        Call it from a scheduled function with the name `sweep`: its rights depend on this name.
+        Call this method from a scheduled function with the name `sweep`, because the function's
+        rights depend on this name.
 
         Args:
             context: Lambda's context; the sweep ends before its deadline.
 
         Returns:
-            The fields of the log line. Problems are included and not raised.
+            The fields of the log line. They describe problems, and no exception is raised.
         """
         return self._sweeper.run(context)
 
@@ -156,22 +159,23 @@ class Router(Routes):
     ) -> Report:
         """Send a frame to every connection, from any function that has `@uses(sends=True)`.
 
-        With a queue, it posts to the first `DECANTER_INLINE_RECIPIENTS` connections itself, and the
-        queue's function to all others.
+        If the router has a queue, this method posts to the first `DECANTER_INLINE_RECIPIENTS`
+        connections, and the queue's function posts to all other connections.
 
         Args:
             frame: a string is sent unchanged, anything else as its JSON text.
             after: the cursor of an incomplete report; the broadcast continues there.
-            exclude: one connection id or several to leave out.
-            context: Lambda's context, or Chalice's event: it ends before the function's timeout.
-                Without it, it ends after `DECANTER_DEADLINE_SECONDS`.
-            durable: True to post nothing here: the queue gets everything.
+            exclude: one connection id or several to exclude.
+            context: Lambda's context, or Chalice's event. With a context, the broadcast ends before
+                the function's timeout. Without a context, it ends after
+                `DECANTER_DEADLINE_SECONDS`.
+            durable: True to give the whole broadcast to the queue and to post nothing here.
 
         Raises:
             TooLarge: it has more than 131,072 bytes; nothing is sent.
             PostingRefusedError: this function may not send.
-            ConfigurationError: it is durable, and the router has no queue.
-            QueueError: SQS does not take a durable message.
+            ConfigurationError: `durable` is True, but the router has no queue.
+            QueueError: SQS does not accept a durable message.
         """
         return self._publisher.broadcast(frame, after, exclude, context, durable=durable)
 
@@ -182,11 +186,11 @@ class Router(Routes):
         return self._publisher.send(connection_ids, frame, context)
 
     def close(self, connection_ids: str | Iterable[str], *, context: object = None) -> Report:
-        """Close one connection, or several; the report counts closed connections as `sent`."""
+        """Close one connection, or several. The report counts closed connections as `sent`."""
         return self._publisher.close(connection_ids, context)
 
     def fan_out(self, event: Any, context: object = None) -> dict[str, int]:
-        """Post what the messages of the queue say, in the function with the queue's messages.
+        """Post the frames of the queue's messages. Call this method in the queue's function.
 
         Args:
             event: Chalice's event of SQS, or Lambda's as a dict.
@@ -196,20 +200,27 @@ class Router(Routes):
             The counts of the log line.
 
         Raises:
-            DecanterError: SQS delivers the message again, and then to the dead-letter queue.
+            DecanterError: SQS delivers the message again, and finally moves it to the dead-letter
+                queue.
         """
         return self._worker.run(event, context)
 
     @cached_property
     def _publisher(self) -> "Publisher":
-        """Imported on first use: most functions send only for an event of a connection."""
+        """The publisher, imported at the first use.
+
+        Most functions send only for events of connections.
+        """
         from decanter.runtime.publishing.publisher import Publisher
 
         return Publisher(self.outboxes)
 
     @cached_property
     def _sender(self) -> "Sender":
-        """Imported on first use: an app without a queue does not need it."""
+        """The queue's sender, imported at the first use.
+
+        An app without a queue does not need it.
+        """
         from decanter.runtime.publishing.queue import Sender
         from decanter.runtime.publishing.sqs import Sqs
 
@@ -219,7 +230,7 @@ class Router(Routes):
 
     @cached_property
     def _worker(self) -> "Worker":
-        """Imported on first use: only the queue's own function needs it."""
+        """The queue's worker, imported at the first use. Only the queue's function needs it."""
         from decanter.runtime.publishing.queue import job_table_of
         from decanter.runtime.publishing.run import Tools
         from decanter.runtime.publishing.worker import Worker
@@ -232,13 +243,16 @@ class Router(Routes):
 
     @cached_property
     def _sweeper(self) -> "Sweeper":
-        """Imported on first use: only the sweep's own function needs it."""
+        """The sweeper, imported at the first use. Only the sweep's function needs it."""
         from decanter.runtime.fanout.sweep import Sweeper
 
         return Sweeper(self.outboxes, self._connections, self._clock)
 
     def _connect(self, event: Event, context: object) -> Response:
-        """Record a connection. API Gateway refuses the client if the status is not 200."""
+        """Write the row of a connection.
+
+        If the status is not 200, API Gateway refuses the client.
+        """
         return self._logged(event, lambda: self._admit(event))
 
     def _admit(self, event: Event) -> Response:
@@ -254,7 +268,7 @@ class Router(Routes):
         return handshake.response
 
     def _disconnect(self, event: Event, context: object) -> Response:
-        """Delete the row and call the hooks; without a row, they were called before."""
+        """Delete the row and call the hooks. If there is no row, the hooks were called before."""
 
         def forget() -> Response:
             outbox = self.outboxes.of(event, context) if self.disconnect_hooks else None
@@ -284,7 +298,10 @@ class Router(Routes):
         return call
 
     def _message(self, event: Event, context: object) -> Response:
-        """Pass a message to its route; send an error frame to its sender for a mistake."""
+        """Pass a message to its route.
+
+        If the message has a mistake, send an error frame to the sender.
+        """
         line = self._begin(event)
         try:
             request = Request(event, context, self.outboxes.of(event, context))
@@ -349,7 +366,7 @@ class Router(Routes):
         """Return the route of a message.
 
         Raises:
-            BadJson, NotAnObject, UnknownRoute: it has none.
+            BadJson, NotAnObject, UnknownRoute: the message selects no route.
         """
         chosen = self.declared.get(request.event["requestContext"].get("routeKey", DEFAULT))
         if chosen is not None and chosen.route_key != DEFAULT:
@@ -370,7 +387,7 @@ class Router(Routes):
 
 
 def declaration_of(router: Router) -> dict[str, Any]:
-    """Return the declaration that the tool reads. Its code is loaded only for the tool."""
+    """Return the declaration for the tool. Only the tool loads the code of the declaration."""
     from decanter.runtime.routing.declaration import declaration
 
     return declaration(router, router.expression.source, router.authenticator, router.queue)
@@ -381,7 +398,7 @@ def _failed(error: MessageError) -> tuple[Response, str]:
 
 
 def _tell(request: Request, error: MessageError) -> dict[str, str]:
-    """Send the error frame or close the connection; return the result for the log."""
+    """Send the error frame or close the connection. Return the result for the log."""
     did = "closed" if error.closes else "frame"
     try:
         if error.closes:
