@@ -90,7 +90,7 @@ class _Source:
 
     @cached_property
     def nodes(self) -> list[ast.AST]:
-        """The nodes of the syntax tree, outer nodes first; empty if Python cannot parse the file."""
+        """The nodes of the syntax tree, outer nodes first; empty if the file cannot be parsed."""
         try:
             return list(ast.walk(ast.parse(self.content, str(self._file))))
         except (SyntaxError, ValueError):

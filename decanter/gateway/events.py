@@ -81,7 +81,7 @@ class Identity:
     user_agent: str | None = None
 
     def to_dict(self) -> dict[str, str]:
-        """Return the identity as in an event, without `userAgent` if the client sent no user agent."""
+        """Return the identity as in an event. `userAgent` is absent if the client sent none."""
         agent = {} if self.user_agent is None else {"userAgent": self.user_agent}
         return {**agent, "sourceIp": self.source_ip}
 
@@ -157,7 +157,7 @@ class EventMaker:
         return {"requestContext": request_context, "body": body, "isBase64Encoded": False}
 
     def disconnect(self, context: ConnectionContext, code: int, reason: str) -> Event:
-        """Return the DISCONNECT event, with the four headers that API Gateway adds to this event."""
+        """Return the DISCONNECT event, with the four headers that API Gateway adds."""
         headers = {
             "Host": self.domain_name,
             "x-api-key": "",

@@ -51,7 +51,7 @@ class Deployment:
 
     @property
     def connection_table(self) -> dict[str, Any] | None:
-        """The connection table for senders outside of the app; None if the app has no such table."""
+        """The connection table for senders outside of the app; None if the app has none."""
         table = self.declared.connection_table
         if table is None:
             return None

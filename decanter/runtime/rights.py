@@ -51,16 +51,13 @@ def uses(
     """Declare the calls of a Lambda function, HTTP route, or route or hook of a router on AWS.
 
     If a Lambda function runs several routes and hooks, it has the rights of all of them. Code
-    without `@uses`
-    may read and write every declared table, and has the rights of the function's policy file or of
-    Chalice's analysis. The router's
-    own rights, such as those to record a connection, need no declaration.
+    without `@uses` may read and write every declared table, and has the rights of the function's
+    policy file or of Chalice's analysis. The router's own rights, such as the right to write a
+    connection's row, need no declaration.
 
     Args:
-        reads: models whose items the function reads with GetItem, BatchGetItem, Query or Scan,
-            including all indexes.
-        writes: models whose items the function writes with PutItem, UpdateItem, DeleteItem or
-            BatchWriteItem.
+        reads: models to read with GetItem, BatchGetItem, Query or Scan, with all indexes.
+        writes: models to write with PutItem, UpdateItem, DeleteItem or BatchWriteItem.
         sends: True to send messages to connections and to close them.
         also: statements of an IAM policy for other services. If a statement contains functions of
             CloudFormation, `chalice deploy` cannot use it.

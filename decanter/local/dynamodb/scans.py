@@ -2,7 +2,7 @@
 
 moto looks up each attribute of each row in the service model.
 
-A row is already in DynamoDB's own form. With rows written as plain JSON, a scan takes a sixth of
+A row is already in DynamoDB's own form. If rows are written as plain JSON, a scan takes a sixth of
 the time. `application.py` loads this file by its path. `test_scans.py` compares the answers.
 """
 
@@ -15,7 +15,7 @@ ROWS = "Items"
 
 
 def install() -> None:
-    """Write rows as plain JSON from now on. An unexpected version of moto is left unchanged."""
+    """Make moto write rows as plain JSON. An unexpected version of moto is not changed."""
     with suppress(ImportError, AttributeError):
         from moto.dynamodb.responses import DynamoResult
 
@@ -39,5 +39,5 @@ def _with_plain_rows(original: Any) -> Any:
 
 
 def _binary(value: bytes) -> str:
-    """Return the value of an attribute of the type B."""
+    """Return the value of an attribute with the type B."""
     return base64.b64encode(value).decode()

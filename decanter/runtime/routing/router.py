@@ -1,9 +1,8 @@
 """The router calls the application's functions for API Gateway's events.
 
 Chalice declares only `$connect`, `$default` and `$disconnect`. Therefore the router evaluates the
-route selection expression itself in `$default`, and every route works after every kind of
-deployment. If API Gateway has already selected a route with the same expression, the router uses
-this route.
+route selection expression itself in `$default`, and every route works after every deployment. If
+API Gateway has already selected a route with the same expression, the router uses it.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -51,8 +50,7 @@ class Router(Routes):
     Args:
         expression: the route selection expression.
         connections: the connection table.
-        queue: gets the rest of a broadcast; None if a broadcast must end before its function's
-            timeout.
+        queue: gets the rest of a broadcast; None if a broadcast ends with its function.
         open_transport: creates a transport from an endpoint and the settings.
         clock: the clock.
         backoff: the pauses before a page of the table is read again.
@@ -137,8 +135,7 @@ class Router(Routes):
     def sweep(self, context: object = None) -> dict[str, Any]:
         """Delete rows of gone connections, and close connections with an expired identity.
 
-        Call this method from a scheduled function with the name `sweep`, because the function's
-        rights depend on this name.
+        Call this method from a scheduled function named `sweep`. Its rights depend on this name.
 
         Args:
             context: Lambda's context; the sweep ends before its deadline.
@@ -166,9 +163,8 @@ class Router(Routes):
             frame: a string is sent unchanged, anything else as its JSON text.
             after: the cursor of an incomplete report; the broadcast continues there.
             exclude: one connection id or several to exclude.
-            context: Lambda's context, or Chalice's event. With a context, the broadcast ends before
-                the function's timeout. Without a context, it ends after
-                `DECANTER_DEADLINE_SECONDS`.
+            context: Lambda's context, or Chalice's event. With it, the broadcast ends before the
+                timeout. Without it, the limit is `DECANTER_DEADLINE_SECONDS`.
             durable: True to give the whole broadcast to the queue and to post nothing here.
 
         Raises:
@@ -200,27 +196,20 @@ class Router(Routes):
             The counts of the log line.
 
         Raises:
-            DecanterError: SQS delivers the message again, and finally moves it to the dead-letter
-                queue.
+            DecanterError: SQS delivers the message again, or moves it to the dead-letter queue.
         """
         return self._worker.run(event, context)
 
     @cached_property
     def _publisher(self) -> "Publisher":
-        """The publisher, imported at the first use.
-
-        Most functions send only for events of connections.
-        """
+        """The publisher, imported at the first use. Most functions do not need it."""
         from decanter.runtime.publishing.publisher import Publisher
 
         return Publisher(self.outboxes)
 
     @cached_property
     def _sender(self) -> "Sender":
-        """The queue's sender, imported at the first use.
-
-        An app without a queue does not need it.
-        """
+        """The queue's sender, imported at the first use. Only an app with a queue needs it."""
         from decanter.runtime.publishing.queue import Sender
         from decanter.runtime.publishing.sqs import Sqs
 
@@ -249,10 +238,7 @@ class Router(Routes):
         return Sweeper(self.outboxes, self._connections, self._clock)
 
     def _connect(self, event: Event, context: object) -> Response:
-        """Write the row of a connection.
-
-        If the status is not 200, API Gateway refuses the client.
-        """
+        """Write a connection's row. If the status is not 200, API Gateway refuses the client."""
         return self._logged(event, lambda: self._admit(event))
 
     def _admit(self, event: Event) -> Response:
@@ -298,10 +284,7 @@ class Router(Routes):
         return call
 
     def _message(self, event: Event, context: object) -> Response:
-        """Pass a message to its route.
-
-        If the message has a mistake, send an error frame to the sender.
-        """
+        """Pass a message to its route. Send an error frame if the message has a mistake."""
         line = self._begin(event)
         try:
             request = Request(event, context, self.outboxes.of(event, context))
