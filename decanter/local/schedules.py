@@ -1,7 +1,7 @@
 """Runs the app's scheduled functions at their rate or on request.
 
 As in EventBridge, the first run is one interval after the start, and a run does not wait for the
-end of the previous one. EventBridge also retries a failed run twice. The gateway does not retry,
+end of the previous run. EventBridge also retries a failed run twice. The gateway does not retry,
 because a developer wants to see the failure.
 Source: EventBridge User Guide, "Creating a rule that runs on a schedule" and "Rate expressions".
 """

@@ -206,7 +206,7 @@ class Project:
         template: Template | None,
         inherited: Mapping[str, str] = MappingProxyType({}),
     ) -> list[Table]:
-        """Return the tables on this machine, which are those of the template and of the app.
+        """Return the tables on this machine, which are the tables of the template and of the app.
 
         The app may have changed since the template was written.
 

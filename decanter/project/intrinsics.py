@@ -1,4 +1,4 @@
-"""Evaluate those of CloudFormation's intrinsic functions that can be evaluated locally.
+"""Evaluate the intrinsic functions of CloudFormation that can be evaluated locally.
 
 `Resolver` evaluates Ref, Fn::GetAtt, Fn::Sub, Fn::Join, Fn::Select, Fn::Split, Fn::If,
 Fn::FindInMap and the condition functions. Any other function in a value is an error with the place

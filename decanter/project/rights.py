@@ -30,7 +30,10 @@ WRITES = (
     "dynamodb:UpdateItem",
 )
 SENDS = ("dynamodb:DeleteItem", "dynamodb:Scan")
-"""The calls of a sending function on the connection table. It deletes rows of gone connections."""
+"""The calls of a sending function on the connection table.
+
+A sending function deletes rows of gone connections.
+"""
 
 JOBS = ("dynamodb:GetItem", "dynamodb:PutItem")
 """The calls of a queue's function on the job table."""
@@ -84,7 +87,10 @@ class Names(Protocol):
 
 
 def is_declared(declaration: Declaration, function: str) -> bool:
-    """True if the app declares the function's rights. Otherwise Chalice creates the policy."""
+    """True if the app declares the function's rights.
+
+    Without such a declaration, Chalice creates the policy.
+    """
     needs = [*(t.actions for t in declaration.tables), *(r.posts for r in declaration.routers)]
     return any(function in need for need in needs) or any(
         declaration.tables or not each.is_default for each in declaration.uses.get(function, ())

@@ -236,7 +236,7 @@ class Template:
         return configured if stage is None else as_text(stage)
 
     def _of_type(self, kind: str) -> Iterator[str]:
-        """Return the logical ids of a type's resources whose condition, if any, is true."""
+        """Return the logical ids of a type's resources, without those with a false condition."""
         for name, resource in self._resources.items():
             if resource.get("Type") == kind and self._holds(name, resource):
                 yield name

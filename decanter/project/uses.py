@@ -7,7 +7,7 @@ from typing import Any, Self
 
 @dataclass(frozen=True)
 class Uses:
-    """The rights that one function of the app adds to those of a Lambda function.
+    """The rights that a function of the app adds to the rights of a Lambda function.
 
     Attributes:
         place: the function's module and name.

@@ -7,8 +7,9 @@
         alice.send_json({"action": "echo", "text": "hi"})
         assert alice.receive_json() == "hi"
 
-The test client works with any Chalice app, together with `chalice.test.Client`. It starts no
-process and does not wait. When `connect`, `send` or `close` returns, the handler has run and its
+The test client works with any Chalice app, together with `chalice.test.Client`. The test client
+starts no process and does not wait. When `connect`, `send` or `close` returns, the handler has run
+and its
 frames have arrived.
 
 While a test client is open, it receives every call to @connections, for any endpoint. No call to

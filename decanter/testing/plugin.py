@@ -1,4 +1,4 @@
-"""The pytest plugin. It is active in every environment with Decanter.
+"""The pytest plugin. The plugin is active in every environment with Decanter.
 
     def test_echo(websocket_client):
         alice = websocket_client.connect()

@@ -180,7 +180,7 @@ def ending(client: ClientConnection, seconds: float) -> str:
 
 
 def stays_open(client: ClientConnection, seconds: float) -> str:
-    """Return `stays open` if the server answers a ping. Otherwise describe the end."""
+    """Return `stays open` if the server answers a ping, or a description of the end."""
     try:
         if client.ping().wait(seconds):
             return "stays open"

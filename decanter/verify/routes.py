@@ -133,7 +133,7 @@ def stays_open_after(text: str) -> Callable[[Endpoint], str]:
 
 
 def _answers(client: ClientConnection, seconds: float) -> Iterator[str]:
-    """Yield a word for each frame until no further one arrives."""
+    """Yield a word for each frame until no further frame arrives."""
     try:
         yield _word(client.recv(timeout=seconds))
         while True:

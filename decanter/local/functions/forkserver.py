@@ -100,7 +100,10 @@ class Server:
         self._send("ready", reads=sorted(reads))
 
     def run(self) -> int | None:
-        """Answer requests and report the ends of children. The result is like that of `serve`."""
+        """Answer requests and report the ends of children.
+
+        The result is like the result of `serve`.
+        """
         while not self._is_stale or self._children:
             poll = select.poll()
             for descriptor in (self._control.fileno(), *self._children):

@@ -226,7 +226,10 @@ def own_trace(error: BaseException) -> str:
 
 
 def serve(loaded: Loaded, channel: Channel, out: LineStream, after: Callable[[], None]) -> None:
-    """Answer events until the gateway has ended. Then exit, even while a handler runs."""
+    """Answer events until the gateway has ended.
+
+    Then exit the process, even while a handler runs.
+    """
     channel.start_receiving()
     while True:
         outcome = invoke(loaded, channel.events.get())

@@ -1,4 +1,4 @@
-"""The app's HTTP routes, below the stage. They behave as in `chalice local`.
+"""The app's HTTP routes, below the stage. The routes behave as in `chalice local`.
 
 Only API Gateway's check of IAM is added. A route with an `IAMAuthorizer` needs a signature.
 """

@@ -36,7 +36,7 @@ class _Protocol(ServerProtocol):
 
 
 class WebSocket(Reader):
-    """The WebSocket protocol on a transport. It is the gateway's `Outlet` to the client.
+    """The WebSocket protocol on a transport. This class is the gateway's `Outlet` to the client.
 
     Args:
         on_message: called with each complete text message.

@@ -110,7 +110,7 @@ class Router(Routes):
         return handle(event, context)
 
     def authenticate(self, hook: A) -> A:
-        """Declare the hook that identifies a client. It runs after the connect hooks.
+        """Declare the hook that identifies a client. The hook runs after the connect hooks.
 
         The hook sets `identity` and `expires_at` of its `Hello`, or raises `Refused`. The
         connection table must be an `IdentifiedModel`, which stores both values.
@@ -141,7 +141,7 @@ class Router(Routes):
             context: Lambda's context; the sweep ends before its deadline.
 
         Returns:
-            The fields of the log line. They describe problems, and no exception is raised.
+            The fields of the log line. The fields describe problems, and no exception is raised.
         """
         return self._sweeper.run(context)
 

@@ -16,7 +16,7 @@ Result = str | Response | None
 """The return value of a route: None, the handler's body, or a whole response with `statusCode`."""
 
 RouteFunction = Callable[..., Result]
-"""The function of a route. It takes the request, and the payload if it declares a payload."""
+"""The function of a route. The function takes the request, and the payload if it declares one."""
 
 GetResponse = Callable[[Request], Response]
 Middleware = Callable[[Request, GetResponse], Result]

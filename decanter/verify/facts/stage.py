@@ -27,7 +27,7 @@ class Order:
     Attributes:
         bucket: the S3 bucket for code and template.
         stack: the stack's name.
-        region: the region, or None for the configured one.
+        region: the region, or None for the configured region.
         yes: True to deploy without a question.
     """
 

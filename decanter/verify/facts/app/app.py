@@ -41,7 +41,7 @@ class Events:
 
 
 class Routes:
-    """One route in addition to Chalice's own. The connect handler may POST, but not GET."""
+    """A route in addition to Chalice's own routes. The connect handler may POST, but not GET."""
 
     @classmethod
     def __decanter__(cls):
