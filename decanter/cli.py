@@ -39,7 +39,7 @@ class Parser(argparse.ArgumentParser):
         )
 
     def _joined(self, words: Sequence[str]) -> list[str]:
-        """Join an option and a value that starts with `-`. argparse refuses these two words."""
+        """Join an option and a value that starts with `-`. argparse refuses them as two words."""
         joined: list[str] = []
         options = self._option_string_actions
         for at, word in enumerate(words):

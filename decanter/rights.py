@@ -50,7 +50,8 @@ def _lines(name: str, facts: Facts) -> Iterator[str]:
         yield f"  never used  {each}"
     for line in facts["uses"].splitlines():
         yield f"  exactly     {line}"
-    yield f"  in          {facts['place']}"
+    if facts["place"]:
+        yield f"  in          {facts['place']}"
 
 
 def _listed(value: Any) -> str:

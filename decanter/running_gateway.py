@@ -4,10 +4,10 @@ import json
 from http.client import HTTPException
 from typing import Any
 from urllib.error import HTTPError
-from urllib.parse import urlsplit
 from urllib.request import ProxyHandler, Request, build_opener
 
 from decanter.errors import DecanterError, ServiceError
+from decanter.urls import is_http_url
 
 URL = "http://127.0.0.1:8000"
 
@@ -31,7 +31,7 @@ def ask(
     Raises:
         DecanterError: no gateway answers at this address, or the gateway refuses the request.
     """
-    if urlsplit(url).scheme != "http":
+    if not is_http_url(url) or not url.startswith("http://"):
         raise GatewayError(f"{url} is not an address such as {URL}")
     headers = {} if body is None else {"Content-Type": "application/json"}
     request = Request(f"{url.rstrip('/')}{path}", body, headers)  # noqa: S310

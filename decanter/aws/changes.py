@@ -112,7 +112,7 @@ class ChangeSets:
             self._client.delete_change_set(ChangeSetName=change_set.id)
 
     def names(self, stack: Stack) -> list[str]:
-        """Return the names of all change sets of a stack, also of other tools."""
+        """Return the names of all change sets of a stack."""
         with explained(f"list the change sets of stack {stack.name}"):
             pages = self._client.get_paginator("list_change_sets").paginate(StackName=stack.id)
             return [it["ChangeSetName"] for page in pages for it in page["Summaries"]]

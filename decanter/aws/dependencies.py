@@ -21,6 +21,7 @@ from pathlib import Path
 from botocore.loaders import Loader
 
 from decanter.aws import sdk
+from decanter.aws.cache import Cache
 from decanter.aws.requirements import Requirements
 from decanter.aws.services import imports, services_of
 from decanter.errors import ProjectError
@@ -200,13 +201,14 @@ def leave_out_boto3(vendor: Path, code: Path, report: Report) -> None:
     report("boto3 is left out: it is not imported")
 
 
-def prune_sdk(vendor: Path, code: Path, report: Report) -> None:
+def prune_sdk(vendor: Path, code: Path, cache: Cache, report: Report) -> None:
     """Keep only the SDK's services that the code may use, without documentation.
 
     Args:
         vendor: the folder that `install` filled.
-        code: the app's own folder, which may contain `vendor`.
-        report: called with a line that lists the kept services, or the reason to keep all services.
+        code: the app's own folder; it may contain `vendor`.
+        cache: has the facts about files of earlier packages.
+        report: called with a line that lists the services that are kept, or the reason to keep all.
 
     Raises:
         ProjectError: botocore cannot read a file of a kept service.
@@ -215,9 +217,9 @@ def prune_sdk(vendor: Path, code: Path, report: Report) -> None:
     if not data.is_dir():
         return
     known = sdk.names(data)
-    services = services_of(_sources(vendor, code, without=_SDK), known)
+    services = services_of(_sources(vendor, code, without=_SDK), known, cache)
     own = (file for name in _SDK_BY_ITSELF for file in (vendor / name).rglob("*.py"))
-    kept = known & (services.names | services_of(own, known).names | _IMPLIED)
+    kept = known & (services.names | services_of(own, known, cache).names | _IMPLIED)
     if services.unclear:
         sdk.compact(data)
         more = sdk.compressed_bytes(data, known - kept) / 1e6
@@ -320,10 +322,11 @@ def _pip(project: Project, command: list[str]) -> subprocess.CompletedProcess[st
 
 
 def _installed() -> list[str]:
-    """Return the installed versions as constraints, without local builds, which have no wheels."""
+    """Return the installed versions as constraints; local builds have no wheels."""
+    headers = [each.metadata for each in metadata.distributions()]  # each reads a file
     versions = {
-        (name.lower().replace("_", "-"), each.version)
-        for each in metadata.distributions()
-        if (name := each.metadata["Name"]) and "+" not in each.version
+        (name.lower().replace("_", "-"), each["Version"])
+        for each in headers
+        if (name := each["Name"]) and "+" not in each["Version"]
     }
     return [f"{name}=={version}" for name, version in sorted(versions)]

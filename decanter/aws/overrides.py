@@ -13,7 +13,6 @@ from decanter.project.config import Project
 from decanter.project.declaration import Declaration
 from decanter.project.describe import describe, own_environment
 from decanter.project.document import merged, parse_template, read_template
-from decanter.project.stack import Stack
 from decanter.project.template import OVERRIDES, ROOT_TEMPLATE, Template
 
 Section = dict[str, Any]
@@ -38,8 +37,7 @@ def variables(project: Project) -> dict[str, str]:
     If the value of a variable is not known on this machine, the variable's name is used as the
     value.
     """
-    stack = Stack(project.app_name, project.chalice_stage, api_stage=project.api_stage)
-    found = Template(overrides(project), stack).variables()
+    found = Template(overrides(project), project.stack).variables()
     return {name: name if value is None else value for name, value in found.items()}
 
 

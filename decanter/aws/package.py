@@ -15,8 +15,9 @@ from pathlib import Path
 
 import chalice
 
-from decanter.aws import archive, chalice_answers, dependencies
+from decanter.aws import archive, cache, chalice_answers, dependencies
 from decanter.aws.build_config import PLACEHOLDER, PLACEHOLDER_POLICY, build_config
+from decanter.aws.cache import Cache
 from decanter.aws.dependencies import MARK, Runtime
 from decanter.aws.overrides import described, variables, warn_of_root_template
 from decanter.aws.references import refuse_dangling
@@ -70,17 +71,15 @@ def package(
         ProjectError: Lambda does not offer this Python version, the app cannot be packaged, or the
             template refers to something that does not exist.
     """
-    runtime = Runtime.of(project)
-    report(f"packaging for {runtime.name} on {runtime.architecture}, as {sys.executable} is")
-    if runtime.warning:
-        report(runtime.warning)
+    runtime = _runtime(project, report)
     declaration = described(project)
     _refuse_buckets(declaration)
     source, result = _folders(out.resolve())
     _copy_app(project, declaration, source, report)
-    _fill_vendor(project, runtime, source, report)
-    report("compiling")
-    _compile(source)
+    with cache.opened() as kept:
+        _fill_vendor(project, runtime, source, kept, report)
+        report("compiling")
+        _compile(source, kept)
     report("running `chalice package`")
     _run_chalice(project, source, result, region)
     refuse_dangling(read_json(result / "sam.json"), project.chalice_stage)
@@ -95,6 +94,14 @@ def package(
     )
     report(f"made {zip_path}: {made.bytes / 1e6:.2f} MB, sha256 {made.sha256[:16]}…")
     return made
+
+
+def _runtime(project: Project, report: Callable[[str], None]) -> Runtime:
+    runtime = Runtime.of(project)
+    report(f"packaging for {runtime.name} on {runtime.architecture}, as {sys.executable} is")
+    if runtime.warning:
+        report(runtime.warning)
+    return runtime
 
 
 def _refuse_buckets(declaration: Declaration) -> None:
@@ -163,7 +170,7 @@ def _copy_app(
 
 
 def _fill_vendor(
-    project: Project, runtime: Runtime, source: Path, report: Callable[[str], None]
+    project: Project, runtime: Runtime, source: Path, kept: Cache, report: Callable[[str], None]
 ) -> None:
     """Add the dependencies and the framework, without unused parts.
 
@@ -176,11 +183,11 @@ def _fill_vendor(
     dependencies.install(project, runtime, vendor, report)
     dependencies.add_framework(vendor, source, report)
     dependencies.leave_out_boto3(vendor, source, report)
-    dependencies.prune_sdk(vendor, source, report)
+    dependencies.prune_sdk(vendor, source, kept, report)
 
 
-def _compile(source: Path) -> None:
-    """Compile all modules that will be in the zip.
+def _compile(source: Path, kept: Cache) -> None:
+    """Compile everything that will be in the zip.
 
     Chalice adds its own two files and app.py without byte code, and puts the content of `vendor/`
     into the zip's root. Therefore this function puts the byte code of these three files into
@@ -193,11 +200,11 @@ def _compile(source: Path) -> None:
     for name in _CHALICES_OWN:
         shutil.copy(Path(chalice.__file__).with_name(name), root / "chalice")
         own.append(root / "chalice" / name)
-    archive.compile_all(root, root)
+    archive.compile_all(root, root, kept)
     for file in own:
         file.unlink()
     if (source / "chalicelib").is_dir():
-        archive.compile_all(source, source / "chalicelib")
+        archive.compile_all(source, source / "chalicelib", kept)
 
 
 def _run_chalice(project: Project, source: Path, result: Path, region: str | None) -> None:

@@ -4,11 +4,12 @@ from typing import Any
 
 from chalice.utils import to_cfn_resource_name
 
+from decanter.aws.overrides import overrides
 from decanter.errors import ProjectError
 from decanter.project.config import Project
 from decanter.project.declaration import Declaration
 from decanter.project.declared_queue import QueueDeclaration
-from decanter.project.template import QUEUE
+from decanter.project.template import QUEUE, Template
 
 LONGEST_NAME = 80
 KEPT_SECONDS = 4 * 24 * 3600
@@ -43,7 +44,8 @@ def resources(project: Project, declaration: Declaration) -> Section:
         return {}
     _check_name(project, queue)
     of_stack = queue.in_stack(STACK_NAME)
-    timeout = max(map(project.timeout, declaration.workers))
+    own = Template(overrides(project), project.stack)
+    timeout = max(project.timeout(each, own) for each in declaration.workers)
     dead_letters = {"Fn::GetAtt": [dead_letters_id(queue), "Arn"]}
     return {
         queue_id(queue): _queue(

@@ -11,6 +11,7 @@ from decanter.aws_hosts import is_local_url
 from decanter.errors import ProjectError
 from decanter.project.config import Project
 from decanter.project.credentials import local_credentials, local_region
+from decanter.urls import is_http_url, refusal
 
 # For one call, not for the whole command.
 CONNECT_TIMEOUT_SECONDS = 5
@@ -92,7 +93,7 @@ class AWS:
         """
         if service not in self._clients:
             try:
-                self._clients[service] = self._session.create_client(
+                client = self._session.create_client(
                     service,
                     region_name=self._region,
                     endpoint_url=endpoint_url or self._endpoint_url,
@@ -104,4 +105,7 @@ class AWS:
                 )
             except ValueError as error:
                 raise ProjectError(f"{error}: write it as http://HOST:PORT") from error
+            if not is_http_url(client.meta.endpoint_url):  # botocore fails only when it signs
+                raise ProjectError(refusal(client.meta.endpoint_url))
+            self._clients[service] = client
         return self._clients[service]

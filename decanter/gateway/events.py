@@ -81,7 +81,7 @@ class Identity:
     user_agent: str | None = None
 
     def to_dict(self) -> dict[str, str]:
-        """Return the identity as in an event. `userAgent` is absent if the client sent none."""
+        """Return the identity as in an event, without `userAgent` if the client sent none."""
         agent = {} if self.user_agent is None else {"userAgent": self.user_agent}
         return {**agent, "sourceIp": self.source_ip}
 

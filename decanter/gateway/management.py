@@ -71,7 +71,7 @@ def authorizer(guard: Guard, arn: str, caller: str, trace: str = "") -> Authoriz
 
 
 def is_management_path(path: str) -> bool:
-    """True if a path, with or without a stage, is of @connections (the Go SDK sends `%40`)."""
+    """True if a path is a path of @connections, with or without a stage. The Go SDK sends `%40`."""
     return any(part in ("@connections", "%40connections") for part in path.lower().split("/")[1:3])
 
 

@@ -33,7 +33,7 @@ Outcome = Returned | Failure
 
 
 def is_proxy_result(value: Any) -> bool:
-    """True if API Gateway accepts a value as a Lambda proxy result: a status, only known keys."""
+    """True if API Gateway accepts a value as a Lambda proxy result: a status and known keys."""
     if not isinstance(value, dict) or not value.keys() <= PROXY_RESULT_KEYS:
         return False
     status = value.get("statusCode")

@@ -55,7 +55,7 @@ def banner(about: dict[str, Any]) -> str:
     app = f"{about['app_name']}, stage {about['stage']}, {about['project']}"
     tables = ", ".join(about["tables"]) or "no table declared"
     if about["dynamodb_is_embedded"]:
-        tables += " (in memory, for up to about a thousand rows)"
+        tables += " (in memory, for up to about 10,000 rows)"
     processes = f"at most {about['concurrency']} of each function"
     lines = [
         ("Decanter", f"{__version__}: {app}"),

@@ -10,6 +10,7 @@ from decanter.hosts import is_address
 from decanter.local.fault_injection import Fault, FaultError
 from decanter.local.serve import Options, serve
 from decanter.project.config import Project
+from decanter.urls import http_url
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,11 +21,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--stage", default="dev", help="a stage of .chalice/config.json (dev)")
     add("--python", metavar="PATH", help="run the handlers in this Python or virtual environment")
     _add_address(parser, defaults)
-    add(
-        "--dynamodb-endpoint",
-        metavar="URL",
-        help="use this DynamoDB instead of the embedded DynamoDB",
-    )
     for name, default in (
         ("--integration-timeout", defaults.integration_timeout),
         ("--idle-timeout", defaults.idle_timeout),
@@ -40,12 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the limit of processes per function; fewer if memory is low (%(default)s)",
     )
     _add_templates(parser)
-    add(
-        "--iam",
-        choices=MODES,
-        default=defaults.iam,
-        help="the check of functions' roles (%(default)s)",
-    )
+    add("--iam", choices=MODES, default=defaults.iam, help="the check of roles (%(default)s)")
     add("--log-format", choices=["text", "json"], default="text", help="(%(default)s)")
     add("--verbose", action="store_true", help="show the events of handlers")
     add(
@@ -83,6 +74,12 @@ def _add_address(parser: argparse.ArgumentParser, defaults: Options) -> None:
         default=[],
         metavar="NAME",
         help="also answer requests for this host, as NAME or NAME:PORT; may be repeated",
+    )
+    parser.add_argument(
+        "--dynamodb-endpoint",
+        type=http_url,
+        metavar="URL",
+        help="use this DynamoDB, not the embedded one",
     )
 
 

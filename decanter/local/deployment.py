@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -141,7 +142,8 @@ class Deployer:
     def _queues(self, project: Project, declared: Declaration, template: Template | None) -> Queues:
         if not self.has_sqs:
             return Queues()
-        return Queues.of(declared, template, self.stack, project.timeout)
+        timeout = partial(project.timeout, template=template)
+        return Queues.of(declared, template, self.stack, timeout)
 
     async def _create_tables(
         self, project: Project, declared: Declaration, template: Template | None

@@ -165,7 +165,7 @@ class Rights:
 
 
 def route_of(event: Any, routers: Iterable[RouterDeclaration]) -> str:
-    """Return the key of the route, or the path of the HTTP route, that handles an event.
+    """Return the key of the route that handles an event, or the path of an HTTP request.
 
     The result is empty if the route is not known.
 

@@ -369,6 +369,8 @@ class _Service:
         }
 
     def _event_of(self, trace_id: str) -> Any:
+        if path := self._functions.path_of(trace_id):
+            return {"requestContext": {"resourcePath": path}}
         kept = self._journal.invocation(self._functions.request_of(trace_id))
         return kept and kept["event"]
 

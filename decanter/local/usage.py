@@ -67,13 +67,18 @@ class Usage:
         """Return the line that grants exactly a function's calls, and a description of its place.
 
         Decanter does not see calls to other services, so the statements for these services stay.
+        The grant is empty for a handler that has only the rights of its router, because such a
+        handler needs no `@uses`.
         """
         further = self._further(function)
         if not self.grants.has_uses:
             return Grant(self.grants.policy(function), "\n".join(map(as_python, further)))
+        used = self.used(function)
+        if not (self._declared(function) or used or further):
+            return Grant("")
         places = dict.fromkeys(in_file(each.place) for each in self._declared(function))
         place = ", ".join(places) or self.grants.handler(function)
-        return Grant(place, uses_line(self.used(function), further))
+        return Grant(place, uses_line(used, further))
 
     def _declared(self, function: str) -> tuple[Uses, ...]:
         return self.grants.declaration.uses.get(function, ())

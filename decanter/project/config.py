@@ -111,9 +111,20 @@ class Project:
                 )
         return variables
 
-    def timeout(self, function: str) -> int:
-        """Return the seconds after which Lambda ends the function."""
-        return self.scope(function).lambda_timeout or DEFAULT_LAMBDA_TIMEOUT
+    @property
+    def stack(self) -> Stack:
+        """The stack of the stage, for references that need no region and no id of an API."""
+        return Stack(self.app_name, self.chalice_stage, api_stage=self.api_stage)
+
+    def timeout(self, function: str, template: Template | None = None) -> int:
+        """Return the seconds after which Lambda ends the function.
+
+        Args:
+            function: its configuration key.
+            template: the merge template, whose `Timeout` wins.
+        """
+        own = template.timeout(function) if template else None
+        return own or self.scope(function).lambda_timeout or DEFAULT_LAMBDA_TIMEOUT
 
     def memory(self, function: str) -> int:
         """Return the function's memory in MB."""

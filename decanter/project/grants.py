@@ -91,8 +91,8 @@ class Grants:
             action: the IAM action.
             resource: the ARN of the resource, or `*`.
             allows: the rights of the function's role, which the grant keeps.
-            route: the key of the route, or the path of the HTTP route, that handles the event;
-                empty if the route is not known.
+            route: the key of the route, or the path of the HTTP request, that caused the event;
+                empty if it is not known.
         """
         statement = self.statement(function, [action], resource)
         if not self.has_uses:
@@ -158,8 +158,8 @@ class Grants:
         if function == "websocket_message" and route in routes:
             return f'below @router.route("{route}")'
         if function == HTTP_FUNCTION:
-            named = f" {route}" if route in self.declaration.http_routes else ""
-            return f"below the decorator of the HTTP route{named}"
+            named = matching(route, self.declaration.http_routes)
+            return f"below the decorator of the HTTP route{f' {named}' if named else ''}"
         if not function.startswith("websocket_"):
             return f"below the decorator of {self.handler(function)}"
         hooks = [*dict.fromkeys(it.place for it in self.declaration.uses.get(function, ()))]
@@ -212,6 +212,18 @@ def as_python(statement: Mapping[str, Any]) -> str:
     except ValueError:  # `true`
         return repr(statement)
     return text
+
+
+def matching(path: str, routes: Iterable[str]) -> str:
+    """Return the HTTP route of a path; a literal part is preferred to a parameter. "" if none."""
+    parts = path.strip("/").split("/")
+
+    def fits(route: str) -> bool:
+        wanted = route.strip("/").split("/")
+        pairs = zip(wanted, parts, strict=False)
+        return len(wanted) == len(parts) and all(a == b or a[:1] == "{" for a, b in pairs)
+
+    return min(filter(fits, routes), key=lambda route: route.count("{"), default="")
 
 
 def in_file(place: str) -> str:

@@ -204,6 +204,11 @@ class Template:
         for name in self._of_type(QUEUE):
             yield self._queue_name(name), self._properties(name, keys)
 
+    def timeout(self, function: str) -> int | None:
+        """Return the function's timeout in seconds; None if it does not set one."""
+        given = self._value(logical_id(function), "Properties", "Timeout")
+        return int(given) if str(given).isdecimal() else None
+
     def event_sources(self, function: str) -> Iterator[Mapping[str, Any]]:
         """Yield the settings of a function's SQS event source mappings in the template.
 

@@ -51,16 +51,14 @@ def uses(
     """Declare the calls of a Lambda function, HTTP route, or route or hook of a router on AWS.
 
     If a Lambda function runs several routes and hooks, it has the rights of all of them. Code
-    without `@uses` may read and write every declared table, and has the rights of the function's
-    policy file or of Chalice's analysis. The router's own rights, such as the right to write a
-    connection's row, need no declaration.
+    without `@uses` may use every declared table, and has its policy file or Chalice's analysis.
 
     Args:
         reads: models to read with GetItem, BatchGetItem, Query or Scan, with all indexes.
         writes: models to write with PutItem, UpdateItem, DeleteItem or BatchWriteItem.
         sends: True to send messages to connections and to close them.
-        also: statements of an IAM policy for other services. If a statement contains functions of
-            CloudFormation, `chalice deploy` cannot use it.
+        also: statements of an IAM policy for other services. `chalice deploy` cannot use functions
+            of CloudFormation.
 
     Raises:
         DeclarationError: a model has no `@table` or `@connection_table`, a statement is invalid, or

@@ -173,10 +173,19 @@ def url_of(
     value = environ.get(variable)
     if not value:
         return None
-    parts = urlsplit(value)
-    if parts.scheme not in {"http", "https"} or not parts.netloc:
+    if not _is_url(value):
         raise SettingError(variable, value, f"set it to {remedy}")
     return value.rstrip("/")
+
+
+def _is_url(value: str) -> bool:
+    try:
+        parts = urlsplit(value)
+        port = parts.port
+    except ValueError:  # of the port or of an IPv6 address
+        return False
+    readable = value.isascii() and value.isprintable() and " " not in value
+    return readable and parts.scheme in {"http", "https"} and bool(parts.hostname) and port != 0
 
 
 def number(

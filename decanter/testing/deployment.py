@@ -100,22 +100,21 @@ class Deployment:
         template = project.template(api_id=API_ID) if project else None
         api_stage = deployed.api_stage if (deployed := template or project) else STAGE
         stack = Stack(declared.app_name, stage, REGION, api_id=API_ID, api_stage=api_stage)
-        named = project.table_variables(declared, template) if project else {}
         names = {it.environment: it.local_name(stack.name, ()) for it in declared.tables}
-        environments = {
-            each: _environment(each, project, template) | named.get(each, names)
-            for each in declared.lambdas
+        environments = _environments(declared, project, template, names)
+        lambdas = declared.lambdas
+        timeouts = {
+            f: project.timeout(f, template) if project else TIMEOUT_SECONDS for f in lambdas
         }
-        timeouts = {f: project.timeout(f) if project else TIMEOUT_SECONDS for f in declared.lambdas}
         return cls(
             api_of(api_stage, declared, *additions(template)),
-            declared.lambdas,
+            lambdas,
             handlers_of(app, module, project),
             {each.name: each.function for each in declared.websocket.values()},
             project.tables(declared, template) if project else _tables(declared, names),
             environments,
             timeouts,
-            {f: project.memory(f) if project else MEMORY_MB for f in declared.lambdas},
+            {f: project.memory(f) if project else MEMORY_MB for f in lambdas},
             stack,
             project,
             roles(project, declared, template, stack, environments),
@@ -248,8 +247,19 @@ def _tables(declared: Declaration, names: Mapping[str, str]) -> list[Table]:
     ]
 
 
-def _environment(
-    function: str, project: Project | None, template: Template | None
-) -> dict[str, str]:
-    own = project.environment(function) if project else {}
-    return own | (template.environment(function) if template else {})
+def _environments(
+    declared: Declaration,
+    project: Project | None,
+    template: Template | None,
+    tables: dict[str, str],
+) -> dict[str, dict[str, str]]:
+    """Return the variables of each function, with the names of the tables."""
+    if project is None:
+        return {function: dict(tables) for function in declared.lambdas}
+    named = project.table_variables(declared, template)
+    return {
+        function: project.environment(function)
+        | (template.environment(function) if template else {})
+        | named.get(function, tables)
+        for function in declared.lambdas
+    }

@@ -22,6 +22,7 @@ from decanter.cli import INTERRUPTED
 from decanter.client import check_subprotocol, check_url, split_header
 from decanter.errors import DecanterError
 from decanter.hosts import LOOPBACK
+from decanter.urls import is_http_url
 from decanter.verify import gateway, management, service
 from decanter.verify.endpoint import Endpoint, reach, with_token
 from decanter.verify.facts import command as facts
@@ -196,13 +197,13 @@ def _client(url: str) -> Any:
     Raises:
         DecanterError: the endpoint is not a URL.
     """
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
+    if not is_http_url(url):
         raise DecanterError(f"--management-endpoint {url!r}: write it as https://HOST/STAGE")
+    host = urlsplit(url).hostname or ""
     session = Session()
-    labels = parts.hostname.split(".")
+    labels = host.split(".")
     with explained(f"use {url}"):
-        if parts.hostname in LOOPBACK and session.get_credentials() is None:
+        if host in LOOPBACK and session.get_credentials() is None:
             session.set_credentials("local", "local")
         return session.create_client(
             "apigatewaymanagementapi",

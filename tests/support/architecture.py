@@ -25,7 +25,7 @@ OF_CHALICE = f"{RUNTIME}.publishing.http"
 
 RUNTIME_FLOORS = (
     ("clock", "errors", "forks", "gc_paused", "recipients"),
-    ("jsontext", "logs", "payload", "payload_example", "rights", "settings"),
+    ("jsontext", "logs", "payload", "payload_example", "payload_readers", "rights", "settings"),
     ("session",),
     ("store", "transports"),
     ("fanout",),
@@ -43,6 +43,7 @@ TOOL_FLOORS = (
         "hosts",
         "running_gateway",
         "terminal",
+        "urls",
     ),
     ("gateway", "project"),
     ("aws", "cli", "client", "invoke", "local", "new", "rights", "vendor"),

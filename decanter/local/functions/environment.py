@@ -90,7 +90,8 @@ class Maker:
             stage=self.project.chalice_stage,
         )
         debugs = self.terminal or self.ports
-        return Function(name, launch, DEBUG_SECONDS if debugs else self.project.timeout(name), arn)
+        seconds = DEBUG_SECONDS if debugs else self.project.timeout(name, self.template)
+        return Function(name, launch, seconds, arn)
 
     def _names(self, name: str, declared: Declaration) -> dict[str, str]:
         """Return a function's variables with the declared tables' names and the URL of SQS."""

@@ -82,7 +82,7 @@ class Functions:
         self._make: Callable[[str], Function] | None = None
         self._handlers: dict[str, str] = {}
         self._late: set[asyncio.Task[Outcome]] = set()
-        self._traces: dict[str, str] = {}
+        self._traces: dict[str, tuple[str, str]] = {}
 
     async def start(
         self,
@@ -160,7 +160,7 @@ class Functions:
             "body": base64.b64encode(body).decode(),
             "authorizers": authorizers,
         }
-        call = self._call(HTTP_FUNCTION, str(uuid.uuid4()), {"http": request})
+        call = self._call(HTTP_FUNCTION, str(uuid.uuid4()), {"http": request}, path)
         return await self._integrate(HTTP_FUNCTION, call, None)
 
     async def scheduled(self, name: str, event: dict[str, Any]) -> Run:
@@ -185,8 +185,12 @@ class Functions:
         await asyncio.gather(*(pool.stop() for pool in self._pools.values()))
 
     def request_of(self, trace_id: str) -> str:
-        """Return the request id of the event with this trace id; "" if the event is not known."""
-        return self._traces.get(trace_id.partition(";")[0], "")
+        """Return the request id of the event that has this trace id; "" if it is not known."""
+        return self._traces.get(trace_id.partition(";")[0], ("", ""))[0]
+
+    def path_of(self, trace_id: str) -> str:
+        """Return the path of the HTTP request that has this trace id; "" if there is none."""
+        return self._traces.get(trace_id.partition(";")[0], ("", ""))[1].partition("?")[0]
 
     @property
     def processes(self) -> int:
@@ -209,10 +213,10 @@ class Functions:
             raise errors[0]
         return ready
 
-    def _call(self, function: str, request_id: str, fields: dict[str, Any]) -> Call:
+    def _call(self, function: str, request_id: str, fields: dict[str, Any], path: str = "") -> Call:
         settings = self._pools[function].function
         trace_id = f"Root=1-{int(time.time()):08x}-{os.urandom(12).hex()}"
-        self._traces[trace_id] = request_id
+        self._traces[trace_id] = request_id, path
         if len(self._traces) > KEPT_TRACES:
             del self._traces[next(iter(self._traces))]
         message = {

@@ -24,7 +24,7 @@ from decanter.runtime.fanout.workers import Workers
 from decanter.runtime.store.jobs import Row
 
 MOST_UNSURE = 512
-"""The highest number of posts that may have ended without a note in the last written row."""
+"""The maximum number of posts that may have ended without a note in the last written row."""
 
 FRESH = 128
 """The number of posts after which the row is written, while other posts continue."""

@@ -13,7 +13,7 @@ from decanter.runtime.recipients import Connections, Recipient, Removed
 from decanter.runtime.transports.base import Delivery, Outcome, Result, Transport
 
 MOST_AGAIN = 500
-"""The most connections to try again in a row. Further connections go into a new item."""
+"""The maximum number of connections that a row tries again. Further ones go into a new item."""
 
 
 class Source(Protocol):

@@ -15,9 +15,10 @@ from typing import Any
 from uuid import uuid4
 
 from decanter.runtime import jsontext
-from decanter.runtime.errors import MessageError, MissingData, NotAnObject
+from decanter.runtime.errors import BadJson, MessageError, MissingData, NotAnObject
 from decanter.runtime.fanout.outbox import Outbox
 from decanter.runtime.fanout.report import Report
+from decanter.runtime.gc_paused import gc_paused_for
 from decanter.runtime.publishing.frame import Frame
 from decanter.runtime.routing.connection_event import ConnectionEvent
 
@@ -48,7 +49,19 @@ class Request(ConnectionEvent):
         Raises:
             BadJson: the message is not valid JSON.
         """
-        return jsontext.parse(self.body)
+        parsed = self._parsed
+        if isinstance(parsed, BadJson):
+            raise parsed
+        return parsed
+
+    @cached_property
+    def _parsed(self) -> Any:
+        """The parsed message, or the error: an error frame asks again."""
+        try:
+            with gc_paused_for(self.body):
+                return jsontext.parse(self.body)
+        except BadJson as error:
+            return error
 
     @cached_property
     def texts(self) -> dict[str, str]:
@@ -60,7 +73,8 @@ class Request(ConnectionEvent):
         """
         if not isinstance(self.json, dict):
             raise NotAnObject
-        return jsontext.member_texts(self.body)
+        with gc_paused_for(self.body):
+            return jsontext.member_texts(self.body)
 
     def raw(self, name: str) -> str:
         """Return a member's exact JSON text. `1.0` stays `1.0`, and a string keeps its quotes.

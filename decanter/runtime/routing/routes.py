@@ -4,12 +4,13 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from decanter.runtime.errors import DeclarationError, Forbidden
+from decanter.runtime.gc_paused import gc_paused_for
 from decanter.runtime.payload import payload_reader
 from decanter.runtime.routing.connection_event import Disconnection, Handshake
 from decanter.runtime.routing.request import Request
 
 if TYPE_CHECKING:
-    from decanter.runtime.payload import Read
+    from decanter.runtime.payload_readers import Read
 
 Response = dict[str, Any]
 Result = str | Response | None
@@ -71,7 +72,9 @@ class Route(NamedTuple):
             raise Forbidden
         if self.read_payload is None:
             return response_of(self.function(request))
-        return response_of(self.function(request, self.read_payload(request.json)))
+        with gc_paused_for(request.body):
+            payload = self.read_payload(request.json)
+        return response_of(self.function(request, payload))
 
 
 def place(function: Callable[..., Any]) -> str:

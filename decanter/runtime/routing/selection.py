@@ -33,6 +33,9 @@ _PIECE = re.compile(
 
 Path = tuple[str, ...]
 
+MAX_ROUTE_KEY = 1000
+"""No route key has more characters. The text of a longer array is not completed."""
+
 
 class SelectionExpression(NamedTuple):
     """A checked expression.
@@ -90,6 +93,15 @@ def _look_up(document: object, path: Path) -> object:
 def _text(value: Any) -> str:
     if isinstance(value, str):
         return value
-    if isinstance(value, list):
-        return f"[{', '.join(map(_text, value))}]"
-    return json.dumps(value, default=str)
+    return _list_text(value) if isinstance(value, list) else json.dumps(value)
+
+
+def _list_text(items: list[Any]) -> str:
+    texts: list[str] = []
+    size = 0
+    for each in items:
+        texts.append(_text(each))
+        size += len(texts[-1]) + len(", ")
+        if size > MAX_ROUTE_KEY:
+            break  # it selects no route, and a client's list may have 65,000 items
+    return f"[{', '.join(texts)}]"

@@ -287,6 +287,7 @@ def test_missing_aws_settings_are_named_in_one_line(
     [
         ("http://127.0.0.1:1", 'Could not connect to the endpoint URL: "http://127.0.0.1:1/": che'),
         ("nonsense", "Invalid endpoint: nonsense: write it as http://HOST:PORT"),
+        ("http://host:x", "'http://host:x' is not a URL: write it as http://HOST:PORT"),
     ],
 )
 def test_an_invalid_endpoint_is_a_one_line_error(endpoint: str, line: str, project: Path) -> None:

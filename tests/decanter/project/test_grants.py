@@ -8,7 +8,7 @@ import pytest
 
 from decanter.gateway.iam import Decision, Policy
 from decanter.project.config import Project
-from decanter.project.grants import MANAGE, Grants, portable
+from decanter.project.grants import MANAGE, Grants, matching, portable
 from decanter.project.roles import resolver
 from decanter.project.stack import Stack
 from decanter.project.template import Template
@@ -119,7 +119,7 @@ def test_the_place_of_uses_is_the_only_hook_or_the_http_route() -> None:
     router = {**ROUTER, "uses": {"websocket_connect": [{"place": "chalicelib.a.hook", **NO_USES}]}}
     app = declaration(router, *MODELS, http_routes=("/scores/{name}",))
     named = Grants.of(app, [NAMES], STACK, None, None)
-    calls = {"websocket_connect": "$connect", "api_handler": "/scores/{name}"}
+    calls = {"websocket_connect": "$connect", "api_handler": "/scores/bob"}
     assert [
         named.grant(function, "dynamodb:GetItem", SCORES, lambda *_: False, route).what
         for function, route in calls.items()
@@ -127,6 +127,21 @@ def test_the_place_of_uses_is_the_only_hook_or_the_http_route() -> None:
         "write this below the decorator of hook in chalicelib/a.py",
         "write this below the decorator of the HTTP route /scores/{name}",
     ]
+
+
+@pytest.mark.parametrize(
+    ("path", "route"),
+    [
+        ("/", "/"),
+        ("/scores/top", "/scores/top"),
+        ("/scores/bob/", "/scores/{name}"),
+        ("/scores/{name}", "/scores/{name}"),
+        ("/scores/bob/games", ""),
+        ("/scores", ""),
+    ],
+)
+def test_a_path_leads_to_its_http_route(path: str, route: str) -> None:
+    assert matching(path, ["/", "/scores/{name}", "/scores/top"]) == route
 
 
 def test_a_policy_file_has_the_literal_name_of_a_table(tmp_path: Path) -> None:

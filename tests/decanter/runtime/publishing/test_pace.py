@@ -99,6 +99,16 @@ def test_a_pace_too_slow_for_the_functions_is_refused() -> None:
         QueueStage([], segments=5, DECANTER_POSTS_PER_SECOND="9")
 
 
+def test_a_caller_returns_after_its_own_5000_posts() -> None:
+    """The time for the others does not count, however many there are."""
+    times: list[float] = []
+    stage = QueueStage(ids(RECIPIENTS), page_size=2000, DECANTER_POSTS_PER_SECOND=str(PACE))
+    stage.outboxes.open_transport = lambda _, settings: Paced(stage.clock, settings, times)
+    report = stage.broadcast("x")
+    assert (report.sent, len(times), bool(report.queued)) == (5000, 5000, True)
+    assert stage.clock.elapsed == pytest.approx(5000 / PACE, rel=0.1)
+
+
 def test_a_durable_broadcast_posts_nothing_and_reads_nothing() -> None:
     stage = QueueStage(ids(100))
     stage.broadcast("x", durable=True)
