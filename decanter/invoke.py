@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the function, and print its result as JSON, or its traceback.
+    """Run the function, and print the function's result as JSON, or the traceback.
 
     Returns:
         The exit status: 0 if the function returned, 1 if the function failed.

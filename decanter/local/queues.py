@@ -1,4 +1,4 @@
-"""Invokes the functions of queues as Lambda's event source mappings do.
+"""Invokes the functions of queues by the rules of Lambda's event source mappings.
 
 A mapping receives messages by long polling, up to the batch size and within the batching window,
 and runs the function with these messages. After a success, the mapping deletes the messages. After

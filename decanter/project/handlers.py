@@ -275,7 +275,7 @@ def unused_messages(app: Any) -> Iterator[Fault]:
 def fault_of(
     each: Registered, functions: list[Registered], app: Any, module: ModuleType
 ) -> Fault | None:
-    """Return the fault of one function; None if Lambda runs what the app registers."""
+    """Return the fault of one function; None if Lambda runs the function that the app registers."""
     if each.kind == "http":
         return None
     try:

@@ -103,7 +103,7 @@ class Events(TestEventsClient):
         Args:
             name: the function's name, as for `WebSocketClient.invoke`.
             body: the text of a queue's or a topic's message, of a stream's record or of a request;
-                the key of a bucket's object. WebSocket handlers and schedules ignore it.
+                the key of a bucket's object. WebSocket handlers and schedules ignore this text.
 
         Raises:
             LookupError: the app has no such function.

@@ -37,7 +37,10 @@ def long_url(endpoint: Endpoint) -> str:
 
 
 def subprotocol(endpoint: Endpoint) -> str:
-    """The gateway selects no subprotocol unless the app does, which may also refuse the client."""
+    """The gateway selects no subprotocol.
+
+    Only the app can select a subprotocol or refuse the client.
+    """
     offered = [*endpoint.subprotocols, Subprotocol("verify.none")]
     try:
         with endpoint.connect(subprotocols=offered) as client:

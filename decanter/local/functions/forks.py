@@ -1,6 +1,6 @@
 """Start workers, forked from a prepared process if a fork is safe, otherwise spawned.
 
-A forked worker skips most of its start and shares most of its memory. The file `forkserver.py` runs
+A forked worker skips most of the start and shares most of the memory. The file `forkserver.py` runs
 in the prepared process. This module is the gateway's side.
 """
 
