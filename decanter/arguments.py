@@ -50,5 +50,5 @@ def add_adopt_argument(parser: argparse.ArgumentParser, kind: str) -> None:
     parser.add_argument(
         "--adopt",
         metavar="NAME",
-        help=f"use the {kind} of this name for this stage, although it has no mark of the stage",
+        help=f"use the {kind} with this name for this stage, even without the stage's mark",
     )

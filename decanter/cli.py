@@ -68,13 +68,13 @@ COMMANDS = (
     Command(
         "new",
         "decanter.new",
-        "make a new project, ready to run, test and package",
+        "create a new project, ready to run, test and package",
         "decanter new hello",
     ),
     Command(
         "vendor",
         "decanter.vendor",
-        "copy the framework into vendor/, so that plain `chalice deploy` ships it",
+        "copy the framework into vendor/, so that plain `chalice deploy` packages it",
         "decanter vendor --project-dir chat",
     ),
     Command(
@@ -86,7 +86,7 @@ COMMANDS = (
     Command(
         "client",
         "decanter.client",
-        "connect to a WebSocket: each line typed is sent, each message received is printed",
+        "connect to a WebSocket, send each typed line and print each received message",
         "decanter client ws://127.0.0.1:8000/v1",
     ),
     Command(
@@ -98,7 +98,7 @@ COMMANDS = (
     Command(
         "rights",
         "decanter.rights",
-        "show what each function that `decanter local` serves may do, what it did, and its @uses",
+        "show the rights, the calls and the @uses of each function of a running `decanter local`",
         "decanter rights --format json",
     ),
     Command(
@@ -110,7 +110,7 @@ COMMANDS = (
     Command(
         "connections",
         "decanter.publish.connections",
-        "list the connections of a stage, or of a running `decanter local`; or close some",
+        "list or close connections of a stage, or of a running `decanter local`",
         "decanter connections --stage prod",
     ),
     Command(
@@ -134,7 +134,7 @@ COMMANDS = (
     Command(
         "status",
         "decanter.aws.status",
-        "show a stage on AWS: stack, functions, API, tables, URLs",
+        "show the stack, the functions, the API, the tables and the URLs of a stage on AWS",
         "decanter status --stage dev --redact",
     ),
     Command(

@@ -2,8 +2,7 @@
 
 On a terminal, received frames start with `< `, the user's unfinished line stays intact, and an
 empty line sends nothing. Without a terminal, each line of standard input is sent, and an empty line
-is sent as an empty frame. Standard output has only the frames, one per line. Notes and errors go to
-standard error.
+is an empty frame. Standard output has only the frames. Notes and errors go to standard error.
 """
 
 import argparse
@@ -233,8 +232,7 @@ class Conversation:
         """Send and receive until either side closes.
 
         Returns:
-            The exit status, which is 0 if this side closed or the server closed normally, otherwise
-            1.
+            The exit status, 0 if this side closed or the server closed normally, otherwise 1.
         """
         threading.Thread(target=self._send_lines, daemon=True).start()
         try:
@@ -277,7 +275,7 @@ class Conversation:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `decanter client`."""
-    parser.add_argument("url", metavar="URL", help="such as ws://127.0.0.1:8000/v1")
+    parser.add_argument("url", metavar="URL", help="the URL, such as ws://127.0.0.1:8000/v1")
     parser.add_argument(
         "--subprotocol",
         action="append",
@@ -296,7 +294,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--wait",
         type=seconds,
         metavar="SECONDS",
-        help="continue to receive for this time after the last line (0 on a terminal, else 1)",
+        help="the time to receive frames after the last line (0 on a terminal, otherwise 1)",
     )
 
 

@@ -28,18 +28,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "event",
         nargs="?",
         metavar="EVENT.json",
-        help="a file with the event, or - for standard input; without it, an example is sent",
+        help="a file with the event, or - for standard input (default: an example event)",
     )
     which.add_argument(
         "--body",
         metavar="TEXT",
-        help="the text of the example's message, record or request; for a bucket, the key",
+        help="the text of the example's message, record or request, or the key for a bucket",
     )
     add("--url", default=URL, help="the address of `decanter local` (%(default)s)")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the function, and print its result as JSON, or its traceback.
+    """Run the function, and print the function's result as JSON, or the traceback.
 
     Returns:
         The exit status: 0 if the function returned, 1 if the function failed.

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 
 def is_http_url(url: str) -> bool:
-    """True for an http(s) URL with a host, and a port from 1 to 65535 or none."""
+    """True for an http or https URL with a host, and with no port or a port from 1 to 65535."""
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -16,15 +16,15 @@ def is_http_url(url: str) -> bool:
 
 
 def refusal(url: str) -> str:
-    """Return the error for another text."""
+    """Return the error for a text that is not such a URL."""
     return f"{url!r} is not a URL: write it as http://HOST:PORT"
 
 
 def http_url(text: str) -> str:
-    """Read an argument.
+    """Read a URL from an argument.
 
     Raises:
-        ArgumentTypeError: it is not such a URL.
+        ArgumentTypeError: the argument is not an http or https URL.
     """
     if not is_http_url(text):
         raise ArgumentTypeError(refusal(text))

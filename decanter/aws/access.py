@@ -120,8 +120,8 @@ def roles(project: Project, declaration: Declaration) -> Section:
     """Return a role for each function that declares its calls, by logical id.
 
     Each role is complete. Chalice creates a role for each function only if its configuration names
-    a policy file for every function. Otherwise all functions share one role, and the returned roles
-    replace this role.
+    a policy file for every function. Without such policy files, all functions share one role, and
+    the returned roles replace this role.
     """
     names = StackNames(project)
     return {

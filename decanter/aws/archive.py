@@ -45,7 +45,7 @@ def compile_all(root: Path, folder: Path, cache: Cache) -> None:
 
 
 def _compile(root: Path, sources: Iterable[Path]) -> None:
-    """Compile in a process of its own: `marshal` output depends on other references to a constant.
+    """Compile in a separate process. Output of `marshal` depends on other references to constants.
 
     The output for a source does not depend on the other sources.
     """

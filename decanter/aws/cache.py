@@ -1,8 +1,8 @@
 """A cache of facts about the files of packages, and of their byte code.
 
 The cache is one SQLite file, `decanter/package.sqlite3` in the user's cache folder. Each key is a
-digest of everything that its value depends on, so a value is never outdated. The file may be
-deleted at any time. If it cannot be read or written, everything is computed again.
+digest of all inputs of the value, so a value is never outdated. The user may delete the cache file
+at any time. If the file cannot be read or written, all values are computed again.
 """
 
 import hashlib
@@ -37,7 +37,7 @@ def default_path() -> Path:
 
 
 class Cache:
-    """Values by key; without a database, it is always empty."""
+    """Values by key. Without a database, the cache is always empty."""
 
     def __init__(self, database: sqlite3.Connection | None = None) -> None:
         self._database = database
@@ -45,7 +45,7 @@ class Cache:
         self._new: dict[bytes, bytes] = {}
 
     def get(self, key: bytes) -> bytes | None:
-        """Return a value; None if it is not known."""
+        """Return a value; None if the value is not known."""
         if key in self._new:
             return self._new[key]
         if self._database is None:
@@ -58,11 +58,11 @@ class Cache:
         return None
 
     def put(self, key: bytes, value: bytes) -> None:
-        """Keep a value; it is written at the end."""
+        """Keep a value, which is written at the end."""
         self._new[key] = value
 
     def save(self) -> None:
-        """Write the new values in one transaction, and delete those that have not been used."""
+        """Write the new values in one transaction, and delete unused values."""
         if self._database is None:
             return
         now = time.time()
@@ -79,7 +79,10 @@ class Cache:
 
 @contextmanager
 def opened(path: Path | None = None) -> Iterator[Cache]:
-    """Open a cache, by default the user's, for one package; save it at the end of the block."""
+    """Open a cache for one package, by default the user's cache.
+
+    Save it at the end of the block.
+    """
     database = None
     with suppress(OSError, RuntimeError, sqlite3.Error):  # RuntimeError: there is no home
         database = _connect(path or default_path())

@@ -2,7 +2,8 @@
 
 `chalice deploy` records its resources in `.chalice/deployed/STAGE.json` and uses a table that
 `decanter table create` created. `decanter provision` keeps everything in one CloudFormation stack.
-Each way would create its own table and functions for the stage, and ignore those of the other way.
+Each way would create its own table and functions for the stage, and would ignore the table and
+functions of the other way.
 """
 
 from collections.abc import Mapping
@@ -69,7 +70,7 @@ def refuse_chalices_stage(
 
 
 def refuse_provisioned_stage(project: Project, aws: AWS, report: Report) -> None:
-    """Refuse to create a table for `chalice deploy` if the stage's stack has its own.
+    """Refuse to create a table for `chalice deploy` if the stage's stack has its own table.
 
     Raises:
         AWSError: there is such a stack. An unmarked stack counts too, because Decanter 0.1 wrote no

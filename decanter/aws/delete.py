@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `decanter delete`."""
     add_stack_arguments(parser)
     parser.add_argument(
-        "--keep-table", action="store_true", help="keep the tables, outside any stack"
+        "--keep-table", action="store_true", help="keep the tables, which then belong to no stack"
     )
     parser.add_argument(
         "--s3-bucket",
@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the bucket of a first `provision` that was interrupted before it created a stack",
     )
     add_adopt_argument(parser, "stack")
-    parser.add_argument("--yes", action="store_true", help="do not ask")
+    parser.add_argument("--yes", action="store_true", help="delete without confirmation")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -206,9 +206,9 @@ def prune_sdk(vendor: Path, code: Path, cache: Cache, report: Report) -> None:
 
     Args:
         vendor: the folder that `install` filled.
-        code: the app's own folder; it may contain `vendor`.
+        code: the app's own folder, which may contain `vendor`.
         cache: has the facts about files of earlier packages.
-        report: called with a line that lists the services that are kept, or the reason to keep all.
+        report: called with a line that lists the kept services, or the reason to keep all services.
 
     Raises:
         ProjectError: botocore cannot read a file of a kept service.

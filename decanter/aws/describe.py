@@ -1,4 +1,4 @@
-"""`decanter describe`: the template's routes, functions, tables, queues and policies, as Mermaid.
+"""`decanter describe`: draw the template's routes, functions, tables, queues and policies.
 
 Only the merge template is read. There is no request to AWS, and the app is not imported.
 """

@@ -39,7 +39,7 @@ class Resource:
 
 
 def resources(client: Any, stack: Stack) -> list[Resource]:
-    """Return a stack's resources, without those that a rollback or an update has deleted."""
+    """Return a stack's resources, without resources that a rollback or an update has deleted."""
     with explained(f"list the resources of stack {stack.name}"):
         pages = client.get_paginator("list_stack_resources").paginate(StackName=stack.id)
         return [

@@ -18,7 +18,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FOLDER",
         help="the folder for the result (default: the project's build/package/STAGE)",
     )
-    parser.add_argument("--region", help="the region that it will run in (default: AWS_REGION)")
+    parser.add_argument(
+        "--region", help="the region in which the app will run (default: AWS_REGION)"
+    )
 
 
 def run(args: argparse.Namespace) -> int:

@@ -48,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="set a parameter of the template; the stack keeps its other values",
+        help="set a parameter of the template; other parameters keep their values",
     )
     parser.add_argument(
         "--noop",

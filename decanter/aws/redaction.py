@@ -114,7 +114,7 @@ class Secrets:
             raise type(error)(self.hide(str(error)), detail=detail) from error.__cause__
 
     def _add(self, value: object) -> None:
-        """Add all forms of a value: unchanged, on one line, as JSON text, and each of its lines."""
+        """Add the forms of a value: unchanged, on one line, as JSON text, and as single lines."""
         text = str(value)
         parts = _REFERENCE.split(text)
         forms = [text, " ".join(text.split()), json.dumps(text)[1:-1], *parts, *text.splitlines()]

@@ -53,7 +53,10 @@ class AWS:
 
     @classmethod
     def here(cls, region: str | None, endpoint_url: str) -> "AWS":
-        """Return the services of this machine. They need no account, so dummy keys are enough."""
+        """Return the services of this machine.
+
+        Local services need no account, so dummy keys are enough.
+        """
         session = Session()
         session.set_credentials(*local_credentials().values())
         return cls(None, region or local_region(), endpoint_url, session)

@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `decanter status`."""
     add_stack_arguments(parser)
     parser.add_argument(
-        "--count", action="store_true", help="count the tables' items now; this reads all of them"
+        "--count", action="store_true", help="count the tables' items now, which reads all items"
     )
     parser.add_argument(
         "--redact", action="store_true", help="hide account ids and ARNs, to share the output"

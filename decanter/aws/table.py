@@ -36,7 +36,7 @@ PROVISIONED = "provisioned"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `decanter table`."""
-    parser.add_argument("action", choices=sorted(ACTIONS), help="what to do with the tables")
+    parser.add_argument("action", choices=sorted(ACTIONS), help="the action for the tables")
     add_project_arguments(parser)
     add_region_argument(parser)
     parser.add_argument(
@@ -56,7 +56,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _add_local_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     form = "NAME[:TYPE]"
-    add("--table", metavar="NAME", help="create this table, declared or not, on this machine")
+    add(
+        "--table",
+        metavar="NAME",
+        help="create this table on this machine, even if the app does not declare it",
+    )
     add("--key", metavar=form, type=attribute, help="the partition key of --table; S, N or B (S)")
     add("--sort-key", metavar=form, type=attribute, help="the sort key of --table")
 

@@ -61,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--check",
         action="store_true",
-        help="write nothing: print the differences and exit with 1 if there are any",
+        help="write nothing, print the differences, and exit with 1 if there are differences",
     )
     parser.add_argument(
         "--force",

@@ -1,6 +1,6 @@
 """The guard refuses calls that a function's role does not allow, and reports all calls.
 
-The gateway has a guard for @connections, and the process of the embedded DynamoDB has one for
+The gateway has a guard for @connections, and the process of the embedded DynamoDB has a guard for
 DynamoDB. `local/dynamodb/server.py` loads this file by its path, so it imports only the standard
 library.
 """

@@ -36,8 +36,9 @@ class Policy:
     """The statements of all policies of one role.
 
     Conditions, and policy variables in resources, cannot be evaluated on this machine. If an Allow
-    statement has one, the statement applies. If a Deny statement has one, the statement does not
-    apply. If AWS would refuse a statement, the statement allows nothing. If the effect of such a
+    statement has a condition or a variable, the statement applies. If a Deny statement has a
+    condition or a variable, the statement does not apply. If AWS would refuse a statement, the
+    statement allows nothing. If the effect of such a
     statement is Deny, it denies everything.
 
     Args:

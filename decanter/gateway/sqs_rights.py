@@ -16,7 +16,7 @@ def pairs(operation: str, call: Mapping[str, Any], place: str) -> list[tuple[str
 
     Args:
         operation: the name of the operation, such as `SendMessageBatch`.
-        call: its JSON.
+        call: the JSON of the call.
         place: the start of the ARNs of the stack's tables: its queues are at the same place.
     """
     action = f"sqs:{operation.removesuffix('Batch')}"

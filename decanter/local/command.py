@@ -33,12 +33,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=count,
         default=defaults.concurrency,
         metavar="N",
-        help="maximum processes of one function; fewer if memory is short (%(default)s)",
+        help="the limit of processes per function; fewer if memory is low (%(default)s)",
     )
     _add_templates(parser)
-    add("--iam", choices=MODES, default=defaults.iam, help="the functions' roles (%(default)s)")
+    add("--iam", choices=MODES, default=defaults.iam, help="the check of roles (%(default)s)")
     add("--log-format", choices=["text", "json"], default="text", help="(%(default)s)")
-    add("--verbose", action="store_true", help="show the events given to handlers")
+    add("--verbose", action="store_true", help="show the events of handlers")
     add(
         "--fault",
         type=fault,
@@ -54,7 +54,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _add_address(parser: argparse.ArgumentParser, defaults: Options) -> None:
     add = parser.add_argument
     add("--host", default=defaults.host, help=f"address to listen on ({defaults.host})")
-    add("--port", type=port, default=defaults.port, help="0 takes a free one (%(default)s)")
+    add(
+        "--port",
+        type=port,
+        default=defaults.port,
+        help="the port; 0 selects a free port (%(default)s)",
+    )
     add(
         "--path",
         type=mapping,
@@ -82,9 +87,9 @@ def _add_switches(parser: argparse.ArgumentParser) -> None:
     for name, text in (
         ("--no-reload", "do not reload changed code"),
         ("--no-schedules", "run scheduled functions only on request"),
-        ("--no-queues", "make no SQS queues and run no function for their messages"),
-        ("--no-authorizers", "accept clients although no authorizer runs"),
-        ("--no-fork", "start processes without fork: slower"),
+        ("--no-queues", "create no SQS queues, and run no functions for messages"),
+        ("--no-authorizers", "accept clients, although authorizers do not run"),
+        ("--no-fork", "start processes without fork, which is slower"),
     ):
         parser.add_argument(name, action="store_true", help=text)
 
@@ -97,7 +102,7 @@ def _add_templates(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="FILE",
-        help="merge template (.chalice/resources.json and resources.json); may be repeated",
+        help="a merge template (default: the project's resources.json files); may be repeated",
     )
     which.add_argument("--no-template", action="store_true", help="use no merge template")
 
@@ -113,7 +118,7 @@ def _add_debuggers(parser: argparse.ArgumentParser) -> None:
         "--debugpy",
         type=debugpy_port,
         metavar="PORT",
-        help="the same for an editor's debugger; each further function has the next port",
+        help="listen for an editor's debugger here; each further function has the next port",
     )
 
 

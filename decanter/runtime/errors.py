@@ -1,4 +1,4 @@
-"""All errors of the framework, including those that a client causes.
+"""All errors of the framework, including errors that a client causes.
 
 DecanterError
 ├── DeclarationError      invalid declaration in app.py; raised at import
@@ -180,7 +180,9 @@ class OutOfTimeError(DecanterError):
 
 
 class MessageError(DecanterError):
-    """A client's mistake. It ends the handling of the message, usually with an error frame.
+    """A client's mistake.
+
+    The mistake ends the handling of the message, usually with an error frame.
 
     Attributes:
         code: the frame's stable code.

@@ -3,7 +3,7 @@ r"""Parse JSON (RFC 8259), and keep the exact text of each member.
 Rules in addition to the grammar:
 
 - NaN, Infinity, -Infinity and numbers beyond the range of a double are refused, because they cannot
-be written as JSON again.
+  be written as JSON again.
 - An integer of more than `MAX_DIGITS` digits is refused.
 - An unpaired surrogate is refused, escaped or not, because it has no UTF-8 form.
 - If a name occurs twice, the last member counts.

@@ -1,4 +1,4 @@
-"""Readers of JSON values: each returns a value of one type, or raises `InvalidPayload`.
+"""Readers of JSON values. A reader returns a value of one type, or raises `InvalidPayload`.
 
 The error has the path of the problem, such as `points[0].x`.
 """
@@ -16,10 +16,10 @@ JSON_TYPES = (dict, list, str, int, float, bool, NoneType)
 
 
 class Reader(dict[type, Read | None]):
-    """The reader of each JSON type. It is a table, because a call for each value is slow.
+    """A reader with a table of functions by JSON type, because a call for each value is slow.
 
-    Each type has the function that reads its values; None if they are accepted unchanged. Other
-    types are refused.
+    The table has the function that reads the values of each type; None if the values are accepted
+    unchanged. Other types are refused.
 
     Args:
         expects: names the accepted values, for the error.
@@ -63,7 +63,7 @@ def number() -> Reader:
 
 
 def literal(choices: tuple[Any, ...]) -> Reader:
-    """Return a reader of these values. The type counts too: true is not 1."""
+    """Return a reader of these values. The types must match too, so true is not 1."""
 
     def among(accepted: frozenset[Any]) -> Read:
         return lambda value: value if value in accepted else reader.refuse(value)
@@ -115,8 +115,8 @@ def structure(
     """Return a reader of an object with these members. Unknown members are ignored.
 
     Args:
-        make: called with the members that are present, as keyword arguments; None for a dict.
-        members: the reader of each; may be filled later, for a recursive type.
+        make: is called with the present members as keyword arguments; None for a dict.
+        members: the reader of each member; for a recursive type, the caller adds readers later.
         required: the members that must be present.
     """
 
@@ -141,7 +141,7 @@ def structure(
 
 
 def tagged(name: str, choices: Mapping[str, Reader]) -> Reader:
-    """Return a reader of one of several structures, which the value of a member names."""
+    """Return a reader of several structures. The value of a member selects the structure."""
     tag = literal(tuple(choices))
     reads = {each: choice[dict] for each, choice in choices.items()}
 
@@ -158,9 +158,10 @@ def tagged(name: str, choices: Mapping[str, Reader]) -> Reader:
 
 
 def one_of(choices: list[Reader]) -> Reader:
-    """Return a reader that accepts what one of the choices accepts, the first if several do.
+    """Return a reader that uses the first choice that accepts the value.
 
-    At most one choice may be a structure, and one a list. Otherwise the time doubles with each
+    At most one choice may be a structure, and at most one choice may be a list. Otherwise the time
+    doubles with each
     level of a type that contains itself.
     """
     expects = " or ".join(each.expects for each in choices)
@@ -168,7 +169,7 @@ def one_of(choices: list[Reader]) -> Reader:
 
 
 def _choice(choices: list[Reader], kind: type) -> Read | None:
-    """Return how a union reads the values of one type."""
+    """Return the function with which a union reads the values of one type."""
     takers = [(index, each[kind]) for index, each in enumerate(choices) if kind in each]
     first = takers[0][1]
     if first is None or (len(takers) == 1 and kind in (dict, list)):
@@ -187,7 +188,7 @@ def _choice(choices: list[Reader], kind: type) -> Read | None:
 
 
 def _closest(choices: list[Reader], errors: Mapping[int, InvalidPayload]) -> InvalidPayload:
-    """Return one error that covers the errors of all choices."""
+    """Return one error for the errors of all choices."""
     # If exactly one choice failed inside a member, the client probably meant that choice.
     inner = [error for error in errors.values() if error.field]
     if len(inner) == 1:
@@ -201,7 +202,7 @@ def _closest(choices: list[Reader], errors: Mapping[int, InvalidPayload]) -> Inv
 
 
 def model(kind: Any) -> Reader:
-    """Return a reader of a pydantic model, without an import of pydantic."""
+    """Return a reader of a pydantic model. This function does not import pydantic."""
 
     def read(value: Any) -> Any:
         try:

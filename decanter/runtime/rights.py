@@ -54,10 +54,8 @@ def uses(
     without `@uses` may use every declared table, and has its policy file or Chalice's analysis.
 
     Args:
-        reads: models whose items the function reads with GetItem, BatchGetItem, Query or Scan,
-            including all indexes.
-        writes: models whose items the function writes with PutItem, UpdateItem, DeleteItem or
-            BatchWriteItem.
+        reads: models to read with GetItem, BatchGetItem, Query or Scan, with all indexes.
+        writes: models to write with PutItem, UpdateItem, DeleteItem or BatchWriteItem.
         sends: True to send messages to connections and to close them.
         also: statements of an IAM policy for other services. `chalice deploy` cannot use functions
             of CloudFormation.

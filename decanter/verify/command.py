@@ -1,7 +1,8 @@
 """`decanter verify`: check an endpoint against the rules that a client can observe.
 
-It opens about forty connections, one after the other, sends a message to each route of the app, and
-about a megabyte in total. Use it only with your own endpoint: your app handles the messages.
+The command opens about forty connections, one after the other, and sends a message to each route of
+the app, about a megabyte in total. Use the command only with your own endpoint, because your app
+handles the messages.
 """
 
 import argparse
@@ -41,7 +42,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "url", nargs="?", metavar="URL", help="your endpoint: ws://HOST/STAGE or wss://HOST/STAGE"
     )
-    parser.add_argument("--url", dest="url_option", metavar="URL", help="the same")
+    parser.add_argument(
+        "--url", dest="url_option", metavar="URL", help="your endpoint, like the argument URL"
+    )
     _add_client(parser)
     add_project_arguments(parser)
     parser.add_argument(
@@ -70,7 +73,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=5.0,
         metavar="SECONDS",
-        help="how long to wait for an expected frame or answer (default: %(default)g)",
+        help="the time to wait for an expected frame or answer (default: %(default)g)",
     )
     facts.add_arguments(parser)
 
@@ -126,7 +129,7 @@ def _endpoint(args: argparse.Namespace) -> Endpoint:
     """Return the endpoint that the arguments describe.
 
     Raises:
-        DecanterError: an argument is not valid.
+        DecanterError: an argument is invalid.
     """
     urls = [url for url in (args.url, args.url_option) if url is not None]
     if len(urls) != 1:
@@ -164,7 +167,10 @@ def _rules(endpoint: Endpoint, known: Routes | None, messages: Sequence[str]) ->
 
 
 def _without_token(endpoint: Endpoint) -> Rule:
-    """Return the rule that a client needs the token. An app may also accept clients without it."""
+    """Return the rule that a client needs the token.
+
+    An app may also accept clients without a token.
+    """
     refused = gateway.refusal(lambda it: it.url)
     return Rule(
         (), "a client without the token", "refused", lambda _: refused(endpoint), doubt="^HTTP 101"
@@ -174,7 +180,7 @@ def _without_token(endpoint: Endpoint) -> Rule:
 def _checkable(
     rules: Sequence[Rule], endpoint: Endpoint, known: Routes | None, report: Report, *, works: bool
 ) -> list[Rule]:
-    """Return the rules that can be checked on this app; report the others as omitted."""
+    """Return the rules that can be checked on this app. Report the other rules as omitted."""
     if not works:
         kept, reason = list(rules[:1]), NO_CLIENT
     elif (known is None or "sendmessage" in known.messages) and service.speaks(endpoint):

@@ -14,7 +14,7 @@ from decanter.runtime.fanout.workers import Workers
 from decanter.runtime.recipients import BEGINNING, Connections, Page, Place, Recipient
 
 FIRST_ROWS = 200
-"""The first posts wait for the first page, so this page is small. They run during the next read."""
+"""The size of the first page, which is small because the first posts wait for this page."""
 
 PAGE_ROWS = 2000
 """DynamoDB's own page of 1 MB has five times as many rows.

@@ -2,19 +2,20 @@
 
     sweep = scheduled_sweep(app, router)
 
-A sweep reads the table and asks @connections about each row, at a limited rate. It deletes a row
-under the same conditions as a broadcast. API Gateway itself must answer that the connection is gone
+A sweep reads the table and asks @connections about each row, at a limited rate. A sweep deletes a
+row under the same conditions as a broadcast. API Gateway itself must answer that the connection is
+gone
 (410) or that the id is invalid (400). The row must be older than the grace period and unchanged,
 and the endpoint must be right (`cleanup`). Any other answer ends the run, and nothing more is
 deleted, because broadcasts may need the same capacity. A connection whose identity has expired
-(`identity_expires_at`) is closed. The `$disconnect` handler then deletes the row. If it does not,
-the next sweep does.
+(`identity_expires_at`) is closed. The `$disconnect` handler then deletes the row. If the handler
+does not run, the next sweep deletes the row.
 
 No state is stored outside the process. Each run continues at the key at which the last run of the
 process stopped. The first run of a process starts at a random key, so every row is checked sooner
 or later, even if no run reaches all rows. DynamoDB reads a table in the order of the keys' hashes,
-and continues after
-any key, even one without a row (DynamoDB Developer Guide, "Scanning tables": `ExclusiveStartKey`).
+and continues after any key, even after a key without a row (DynamoDB Developer Guide, "Scanning
+tables": `ExclusiveStartKey`).
 """
 
 import base64

@@ -64,7 +64,7 @@ class AllowedOrigins:
 
         Raises:
             Refused: status 403.
-            SettingError: the variable has a value without an origin, or with an invalid one.
+            SettingError: the variable has a value without an origin, or with an invalid origin.
         """
         if self._allowed is None:
             self._allowed = _allowed(self._environ.get(VARIABLE, ""))

@@ -1,7 +1,8 @@
 """Checkpoints: the progress of a part of a job, in the job table.
 
-A row has the cursor after the last connection whose post has started. It also has the connections
-before the cursor whose posts have not ended, and the connections that need another attempt. At most
+A row has the cursor after the last connection whose post has started. A row also has the
+connections before the cursor whose posts have not ended, and the connections that need another
+attempt. At most
 `MOST_UNSURE` posts start before the row is written again. If a run is killed, no post is lost, and
 the next run repeats at most `MOST_UNSURE` posts.
 

@@ -29,8 +29,8 @@ class Sends(Protocol):
 def publish_route(router: Sends) -> Blueprint:
     """Return a Blueprint with `POST /publish` for callers with a valid AWS signature.
 
-    If the router has a queue, the answer is 202 and `{"queued": id}`. Otherwise the answer is 200
-    and the report. If the body is not a valid message, the answer is 400.
+    If the router has a queue, the answer is 202 and `{"queued": id}`. If the router has no queue,
+    the answer is 200 and the report. If the body is not a valid message, the answer is 400.
 
     Args:
         router: the router to send with.

@@ -87,7 +87,10 @@ def _settings(router: Routes, connecting: list[Any]) -> dict[str, list[list[str]
 
 
 def _methods(router: Routes) -> list[str]:
-    """Return the calls of the message function. It posts, and a hook may close connections."""
+    """Return the calls of the message function.
+
+    This function posts, and a hook may close connections.
+    """
     closes = any(getattr(hook, "closes", False) for hook in router.message_hooks)
     return ["DELETE", "POST"] if closes else ["POST"]
 

@@ -57,7 +57,7 @@ class Request(ConnectionEvent):
 
     @cached_property
     def _parsed(self) -> Any:
-        """The parsed message, or the error: an error frame asks again."""
+        """The parsed message, or the error, which is kept because an error frame needs it again."""
         try:
             with gc_paused_for(self.body):
                 return jsontext.parse(self.body)

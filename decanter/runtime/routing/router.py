@@ -1,9 +1,8 @@
 """The router calls the application's functions for API Gateway's events.
 
 Chalice declares only `$connect`, `$default` and `$disconnect`. Therefore the router evaluates the
-route selection expression itself in `$default`, and every route works after every kind of
-deployment. If API Gateway has already selected a route with the same expression, the router uses
-this route.
+route selection expression itself in `$default`, and every route works after every deployment. If
+API Gateway has already selected a route with the same expression, the router uses it.
 """
 
 from collections.abc import Callable, Mapping
@@ -48,8 +47,7 @@ class Router(Sending):
     Args:
         expression: the route selection expression.
         connections: the connection table.
-        queue: gets the rest of a broadcast; None if a broadcast must end before its function's
-            timeout.
+        queue: gets the rest of a broadcast; None if a broadcast ends with its function.
         subscriptions: the subscription table, if the app has channels; by default, one on demand.
         open_transport: creates a transport from an endpoint and the settings.
         clock: the clock.
@@ -103,7 +101,7 @@ class Router(Sending):
         return handle(event, context)
 
     def authenticate(self, hook: A) -> A:
-        """Declare the hook that identifies a client. It runs after the connect hooks.
+        """Declare the hook that identifies a client. The hook runs after the connect hooks.
 
         The hook sets `identity` and `expires_at` of its `Hello`, or raises `Refused`. The
         connection table must be an `IdentifiedModel`, which stores both values.
@@ -126,10 +124,7 @@ class Router(Sending):
         return hook
 
     def _connect(self, event: Event, context: object) -> Response:
-        """Write the row of a connection.
-
-        If the status is not 200, API Gateway refuses the client.
-        """
+        """Write a connection's row. If the status is not 200, API Gateway refuses the client."""
         return self._logged(event, lambda: self._admit(event))
 
     def _admit(self, event: Event) -> Response:
@@ -180,10 +175,7 @@ class Router(Sending):
         return bool(self.disconnect_hooks or (self.wire and self.wire.channels.announce))
 
     def _message(self, event: Event, context: object) -> Response:
-        """Pass a message to its route.
-
-        If the message has a mistake, send an error frame to the sender.
-        """
+        """Pass a message to its route. Send an error frame if the message has a mistake."""
         line = self._begin(event)
         try:
             request = Request(event, context, self.outboxes.of(event, context))

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from decanter.runtime.payload_readers import Read
 
 RouteFunction = Callable[..., Result]
-"""The function of a route. It takes the request, and the payload if it declares a payload."""
+"""The function of a route. The function takes the request, and the payload if it declares one."""
 
 GetResponse = Callable[[Request], Response]
 Middleware = Callable[[Request, GetResponse], Result]

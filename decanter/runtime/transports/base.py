@@ -1,7 +1,8 @@
 """The protocol of transports, which post to connections and return outcomes, not exceptions.
 
-A transport retries a post after a 429, a 5xx, a reset or a timeout. It retries at most `RETRIES`
-times for one recipient, after a random pause, and not after the deadline. A post that timed out may
+A transport retries a post after a 429, a 5xx, a reset or a timeout. A transport retries at most
+`RETRIES` times for one recipient, after a random pause, and not after the deadline. A post that
+timed out may
 have arrived, so a recipient can get duplicates.
 
 A connection counts as gone only if the answer has an error type of API Gateway. A proxy, another
@@ -250,7 +251,8 @@ class Transport(Protocol):
         """Make the same call for many connections. Yield each delivery when it is known.
 
         The transport takes a recipient from the iterable only when the call can start, and takes no
-        recipient after the deadline. It yields each of these recipients once, in any order. If a
+        recipient after the deadline. The transport yields each of these recipients once, in any
+        order. If a
         call has no answer at the deadline, it is yielded as failed, although it may have arrived.
         """
         ...

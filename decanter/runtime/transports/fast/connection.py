@@ -10,7 +10,7 @@ from typing import Any
 from decanter.runtime.transports.fast.http1 import Answer, read_answer
 
 RECEIVE_BYTES = 479
-"""The size of a read. It is twice the usual answer, and small enough for Python's allocator."""
+"""The size of a read, which is twice the usual answer and fits Python's own allocator."""
 
 _WANTS_READ = (ssl.SSLWantReadError, BlockingIOError)
 _WANTS_WRITE = (ssl.SSLWantWriteError, BlockingIOError)

@@ -48,7 +48,9 @@ class Pool:
         self._resolved_ms = 0
 
     def wake(self) -> None:
-        """Prepare for a broadcast. Drop connections that may have been closed since the last one.
+        """Prepare for a broadcast.
+
+        Drop connections that may have been closed since the last broadcast.
 
         Lambda freezes a process between events. After that, the state of a connection is unknown
         until it is used. Connections that were idle for half a minute are therefore not tried. The
@@ -66,8 +68,8 @@ class Pool:
         """End a broadcast.
 
         Args:
-            unfinished: connections that are still in use. They are dropped, because a late answer
-                would look like the answer to the next request.
+            unfinished: connections that are still in use. These connections are dropped, because a
+                late answer would look like the answer to the next request.
         """
         self._rested_ms = self._clock.time_ms()
         for connection in unfinished:
