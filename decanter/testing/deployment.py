@@ -53,7 +53,6 @@ class Deployment:
         tables: the tables that its template or its models declare.
         environments: a function's configuration key → its environment variables.
         timeouts: a function's configuration key → its timeout in seconds.
-        memories: a function's configuration key → its memory in MB.
         stack: the stack that its events name.
         project: its project; None if it has none.
         roles: a function's configuration key → its role.
@@ -69,7 +68,6 @@ class Deployment:
     tables: list[Table]
     environments: Mapping[str, Mapping[str, str]]
     timeouts: Mapping[str, float]
-    memories: Mapping[str, int]
     stack: Stack
     project: Project | None
     roles: Mapping[str, Role]
@@ -115,7 +113,6 @@ class Deployment:
             project.tables(declared, template) if project else _tables(declared, names),
             environments,
             timeouts,
-            {f: project.memory(f) if project else MEMORY_MB for f in lambdas},
             stack,
             project,
             roles(project, declared, template, stack, environments),
@@ -123,6 +120,10 @@ class Deployment:
             Queues.of(declared, template, stack, timeouts.__getitem__),
             declared.queue and declared.queue.in_stack(stack.name),
         )
+
+    def memory(self, function: str) -> int:
+        """Return a function's memory in MB."""
+        return self.project.memory(function) if self.project else MEMORY_MB
 
     @property
     def environment(self) -> dict[str, str]:
