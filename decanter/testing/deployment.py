@@ -14,7 +14,7 @@ from typing import Any, Self
 from decanter.errors import ProjectError
 from decanter.gateway.events import API_ID
 from decanter.gateway.model import Api
-from decanter.local.deployment import additions, api_of
+from decanter.local.api import additions, api_of
 from decanter.project import app_process as inside
 from decanter.project.config import Project
 from decanter.project.declaration import Declaration, LambdaFunction
