@@ -14,6 +14,7 @@ SQS refuses some characters, such as U+FFFE and most control characters, so thes
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -24,6 +25,7 @@ from decanter.runtime.settings import MAX_MESSAGE_BYTES
 
 EVERYONE = "everyone"
 SEND = "send"
+_NUMBER = re.compile("[0-9]{0,9}")
 
 
 class Item(NamedTuple):
@@ -96,13 +98,15 @@ class Item(NamedTuple):
             raise PoisonError(f"the method {_short(method)} is not {EVERYONE} or {SEND}")
         if not isinstance(payload, dict):
             raise PoisonError("payload is not an object")
-        key = _text(document, "idempotency_key") or None
+        key, cursor = _text(document, "idempotency_key") or None, _text(document, "cursor")
+        if method == SEND and not _NUMBER.fullmatch(cursor):
+            raise PoisonError("cursor is not the number of a connection")
         return cls(
             job=_text(document, "job") or _job(key, message_id),
             text=_frame(body, payload),
             ids=_ids(payload, "connection_ids") if method == SEND else None,
             exclude=_ids(payload, "exclude") if "exclude" in payload else (),
-            cursor=_text(document, "cursor"),
+            cursor=cursor,
             part=_text(document, "part"),
             attempt=_number(document, "attempt"),
             hops=_number(document, "hops"),

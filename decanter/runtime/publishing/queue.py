@@ -14,15 +14,13 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from decanter.runtime.errors import ConfigurationError, DeclarationError, SettingError
+from decanter.runtime.recipients import MOST_SEGMENTS
 
 if TYPE_CHECKING:
     from decanter.runtime.publishing.item import Item
     from decanter.runtime.publishing.sqs import Send
     from decanter.runtime.settings import Settings
     from decanter.runtime.store.jobs import JobModel
-
-MOST_WORKERS = 1000
-"""Lambda's largest MaximumConcurrency of an SQS event source."""
 
 MOST_DELAY_SECONDS = 900
 """SQS's longest delay."""
@@ -50,9 +48,9 @@ class Queue:
             raise DeclarationError(
                 f"Queue({name!r}): a name has 1 to 80 letters, digits, hyphens and underscores"
             )
-        if not 1 <= concurrency <= MOST_WORKERS:
+        if not 1 <= concurrency <= MOST_SEGMENTS:
             raise DeclarationError(
-                f"Queue({name!r}): concurrency={concurrency!r} is not from 1 to {MOST_WORKERS}"
+                f"Queue({name!r}): concurrency={concurrency!r} is not from 1 to {MOST_SEGMENTS}"
             )
         self.name = name
         self.jobs = jobs
