@@ -41,6 +41,10 @@ MOST_AHEAD = 100_000
 BURST_MS = 1000
 """How far a connection may be ahead of its rate limit: a burst of one second's messages."""
 
+SKEW_MS = 60_000
+"""More than the clocks of two functions differ. A later `free_at` is damaged, and counts as none:
+otherwise a clock that was once an hour ahead would silence a connection for an hour."""
+
 
 class RateLimitedModel(ConnectionModel):
     """Base of connections with a rate limit; `@connection_table` completes it.
@@ -61,7 +65,8 @@ class RateLimitedModel(ConnectionModel):
         Returns:
             None if it is not counted: it would exceed `most_ms`, or there is no row.
         """
-        idle = cls.free_at.does_not_exist() | (cls.free_at <= now_ms)
+        is_number = cls.free_at.is_type()  # type: ignore[no-untyped-call]
+        idle = ~is_number | (cls.free_at <= now_ms) | (cls.free_at > now_ms + most_ms + SKEW_MS)
         free_at = cls._set(connection_id, cls.free_at.set(now_ms + interval_ms), idle)
         if free_at is None:
             room = cls.free_at <= now_ms + most_ms - interval_ms
