@@ -1,6 +1,7 @@
 """`decanter describe`: draw the template's routes, functions, tables, queues and policies.
 
-Only the merge template is read. There is no request to AWS, and the app is not imported.
+There is no request to AWS. A template of `decanter template` has everything, so the app is not
+imported. A file that the user wrote has only a part: the rest comes from the app's declarations.
 """
 
 import argparse
@@ -10,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from decanter.arguments import add_project_arguments
+from decanter.aws.overrides import described
 from decanter.aws.ownership import SOURCES, mark_of
+from decanter.aws.template import build
 from decanter.errors import ProjectError
 from decanter.project.config import Project
 from decanter.project.declaration import HTTP_FUNCTION
-from decanter.project.document import read_template
-from decanter.project.stack import WEBSOCKET_API, logical_id, role_id
+from decanter.project.document import merged, read_template
+from decanter.project.stack import WEBSOCKET_API, Stack, logical_id, role_id
 from decanter.project.template import (
     CHALICE_ROUTES,
     POLICIES,
@@ -23,6 +26,7 @@ from decanter.project.template import (
     TABLE,
     TEMPLATE,
     Route,
+    Template,
     is_attached,
 )
 
@@ -43,23 +47,34 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--template",
         type=Path,
         metavar="FILE",
-        help=f"the template to read (default: the project's {TEMPLATE})",
+        help=f"read only this template (default: the project's {TEMPLATE}; if `decanter template` "
+        "did not write it, with what the app declares)",
     )
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the diagram."""
     project = Project.load(args.project_dir, args.stage)
-    paths = [args.template] if args.template else project.own_templates[:1]
-    template = project.template(paths)
-    if template is None:
-        path = project.directory / TEMPLATE
-        raise ProjectError(f"{path} does not exist: write it with `decanter template`")
-    document = read_template(paths[0])
+    document = read_template(args.template) if args.template else _document(project)
+    stack = Stack(project.app_name, project.chalice_stage, api_stage=project.api_stage)
+    template = Template(document, stack, str(args.template or TEMPLATE))
     sources = mark_of(document).get(SOURCES, {})
     for line in diagram(template.routes() or _chalices_routes(), document["Resources"], sources):
         print(line)
     return 0
+
+
+def _document(project: Project) -> Section:
+    """Return the project's template, complete.
+
+    Raises:
+        ProjectError: it does not exist, or the app cannot be imported.
+    """
+    path = project.directory / TEMPLATE
+    if not project.own_templates:
+        raise ProjectError(f"{path} does not exist: write it with `decanter template`")
+    own = read_template(path) if path.is_file() else {}
+    return own if mark_of(own) else merged(own, build(project, described(project)))
 
 
 def diagram(routes: Sequence[Route], resources: Section, sources: Section) -> Iterator[str]:

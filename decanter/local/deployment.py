@@ -7,16 +7,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from decanter.errors import ProjectError
-from decanter.gateway.model import Api, Route
-from decanter.gateway.rules import Gateway, authorizer_refusal
-from decanter.gateway.selection import CHALICE_EXPRESSION, compile_expression
+from decanter.gateway.rules import Gateway
+from decanter.local.api import additions, api_of, authorizer_warnings, http_stage_of
 from decanter.local.dynamodb.database import Database
 from decanter.local.functions.functions import Functions
 from decanter.local.functions.pool import Function
 from decanter.local.rights import Rights
 from decanter.project.config import Project
-from decanter.project.declaration import Declaration
+from decanter.project.declaration import Declaration, TableDeclaration
 from decanter.project.framework import framework_in_use
 from decanter.project.grants import Grants
 from decanter.project.modules import warnings_about_modules
@@ -56,12 +54,16 @@ class Deployment:
         table = self.declared.connection_table
         if table is None:
             return None
-        named = (each.get(table.environment) for each in self.environments)
         return {
-            "name": next(filter(None, named), None),
+            "name": self._name_of(table),
             "key": table.key[0],
             "has_disconnect_hooks": has_disconnect_hooks(self.declared),
+            "subscriptions": self._name_of(self.declared.subscription_table),
         }
+
+    def _name_of(self, table: TableDeclaration | None) -> str | None:
+        named = (each.get(table.environment) for each in self.environments if table)
+        return next(filter(None, named), None)
 
     def queue_url(self, stack: Stack) -> str | None:
         """Return the URL of the routers' queue; None if the routers have no queue."""
@@ -166,53 +168,3 @@ def environments_of(
     """Return the variables of each function, including the variables with the tables' names."""
     launches = {name: functions(name).launch for name in declared.lambdas}
     return {name: {**each.environment, **each.names(declared)} for name, each in launches.items()}
-
-
-def additions(template: Template | None) -> tuple[dict[str, Route], str]:
-    """Return the template's routes and the selection expression.
-
-    Raises:
-        ProjectError: the expression is invalid.
-    """
-    routes = {}
-    expression = None
-    if template is not None:
-        for route in template.routes():
-            routes[route.route_key] = Route(
-                route.function, two_way=route.route_response, authorizer=route.authorizer
-            )
-        expression = template.selection_expression()
-    expression = expression or CHALICE_EXPRESSION
-    try:
-        compile_expression(expression)
-    except ValueError as error:
-        raise ProjectError(f"the merge template's {error}") from error
-    return routes, expression
-
-
-def authorizer_warnings(api: Api, *, enforced: bool) -> list[str]:
-    """Return a warning for an authorizer, because authorizers do not run on this machine."""
-    route = api.routes.get("$connect")
-    if route is None or route.authorizer is None:
-        return []
-    if enforced:
-        return [f"every client is refused: {authorizer_refusal(route.authorizer)}"]
-    without = f"without {route.authorizer}, the authorizer of $connect, and its context"
-    return [f"every client is accepted, {without} (--no-authorizers)"]
-
-
-def http_stage_of(project: Project, template: Template | None) -> str:
-    """Return the stage in the URLs of the app's HTTP routes."""
-    return template.http_stage(project.api_stage) if template else project.api_stage
-
-
-def api_of(
-    stage: str,
-    declared: Declaration,
-    added: dict[str, Route],
-    expression: str,
-    http_stage: str = "",
-) -> Api:
-    """Return the API of a deployment: Chalice's routes and the template's routes."""
-    own = {key: Route(handler.function) for key, handler in declared.websocket.items()}
-    return Api(stage, own | added, expression, declared.http_routes, http_stage)

@@ -109,12 +109,12 @@ def missing_variable(error: BaseException, project: Path) -> tuple[str, str, str
     frames = [*traceback.walk_tb(error.__traceback__)]
     if not isinstance(error, KeyError) or frames[-1][0].f_code is not READS_VARIABLE:
         return None
-    codes = [(Path(frame.f_code.co_filename), line, frame.f_code.co_name) for frame, line in frames]
+    codes = [(frame.f_code.co_filename, line, frame.f_code.co_name) for frame, line in frames]
     own = [each for each in codes if is_in_project(each[0], project)]
     if not any(name == "<module>" for _, _, name in own):
         return None
     file, line, _ = own[-1]
-    return f"{file.relative_to(project)}:{line}", "", os.fsdecode(error.args[0])
+    return f"{Path(file).relative_to(project)}:{line}", "", os.fsdecode(error.args[0])
 
 
 def enter(project: Path) -> None:
@@ -318,15 +318,16 @@ def own_modules(module: ModuleType) -> dict[int, ModuleType]:
     modules = [*sys.modules.values()]
     # Not by an attribute: a module may import others when it is asked for one.
     files = ((each, getattr(each, "__dict__", {}).get("__file__")) for each in modules)
-    own = [it for it, file in files if isinstance(file, str) and is_in_project(Path(file), root)]
+    own = [it for it, file in files if isinstance(file, str) and is_in_project(file, root)]
     return {id(each): each for each in (module, *own)}
 
 
-def is_in_project(file: Path, root: Path) -> bool:
+def is_in_project(file: str, root: Path) -> bool:
     """True for a module of the project, but not of its environment, tests or nested projects."""
-    if not file.is_relative_to(root):
+    # Only few of a thousand modules are in the project, and it takes long to make all paths.
+    if not file.startswith(f"{root}{os.sep}"):
         return False
-    *folders, name = file.relative_to(root).parts
+    *folders, name = Path(file).relative_to(root).parts
     return not (
         {"site-packages", "dist-packages", "tests"} & {*folders}
         or name.startswith(("conftest.", "test_"))

@@ -205,11 +205,12 @@ class Project:
             declaration: what the app declares.
             on_demand: True to bill tables by request if the deployment decides the billing.
         """
-        return [
+        tables = [
             _table(table, self.table_name(table, declaration), on_demand=on_demand)
             for table in declaration.tables
             if not table.existing
         ]
+        return [each.encrypted() for each in tables]
 
     def tables(
         self,
@@ -283,8 +284,7 @@ class Project:
 
 
 def _table(table: TableDeclaration, name: str, *, on_demand: bool = False) -> Table:
-    arguments = table.arguments(name, on_demand=on_demand)
-    return Table({**arguments, "SSESpecification": {"Enabled": True}}, table.ttl_attribute)
+    return Table(table.arguments(name, on_demand=on_demand), table.ttl_attribute)
 
 
 def _check_folder(directory: Path) -> None:

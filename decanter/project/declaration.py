@@ -6,10 +6,11 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from decanter.errors import ProjectError
 from decanter.project import handlers
+from decanter.project.declared_channels import ChannelsDeclaration, missing_sweep
 from decanter.project.declared_queue import QueueDeclaration, problem
 from decanter.project.uses import Uses, all_uses
 
@@ -27,8 +28,7 @@ _EXISTING = re.compile(r"(?:arn:.*:table/)?(?P<name>[^:/{]+)")
 """The pattern of a table's name or ARN, but not of a parameter with the table's name."""
 
 
-@dataclass(frozen=True)
-class Handler:
+class Handler(NamedTuple):
     """A WebSocket handler, with the name in Chalice and the function's configuration key."""
 
     name: str
@@ -78,6 +78,7 @@ class TableDeclaration:
             reference `{{resolve:ssm:…}}` to this name; None for a table of the app.
         is_connections: True for the connection table.
         is_jobs: True for the job table of a queue.
+        is_subscriptions: True for the table of a router's channels.
         model: the full name of the class.
         actions: the IAM actions of each function on the table; empty if they are not declared.
     """
@@ -95,6 +96,7 @@ class TableDeclaration:
     existing: str | None = None
     is_connections: bool = True
     is_jobs: bool = False
+    is_subscriptions: bool = False
     model: str = "a model"
     actions: Needs = field(default_factory=dict)
 
@@ -116,6 +118,7 @@ class TableDeclaration:
             existing=data.get("existing"),
             is_connections=data.get("is_connections", True),
             is_jobs=data.get("is_jobs", False),
+            is_subscriptions=data.get("is_subscriptions", False),
             model=data.get("model", "a model"),
             actions=_needs(data.get("actions", {})),
         )
@@ -187,8 +190,7 @@ class TableDeclaration:
         return next(given, f"{stack}-{self.logical_id}")
 
 
-@dataclass(frozen=True)
-class RouteDeclaration:
+class RouteDeclaration(NamedTuple):
     """A route of a router.
 
     Attributes:
@@ -201,7 +203,7 @@ class RouteDeclaration:
     route_key: str
     operation_name: str | None
     function: str
-    example: Any = field(default=None, hash=False)
+    example: Any = None
 
 
 @dataclass(frozen=True)
@@ -217,6 +219,7 @@ class RouterDeclaration:
         uses: the rights that the routes and hooks add to each function.
         where_rows_are_deleted: the rights that the hooks add to every function that sends.
         queue: the router's queue; None if the router has no queue.
+        channels: the router's channels; None if the router has no channels.
     """
 
     expression: str
@@ -227,18 +230,14 @@ class RouterDeclaration:
     uses: Mapping[str, tuple[Uses, ...]] = field(default_factory=dict)
     where_rows_are_deleted: tuple[Uses, ...] = ()
     queue: QueueDeclaration | None = None
+    channels: ChannelsDeclaration | None = None
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         """Read the answer of the router's `__decanter__`."""
+        members = ("route_key", "operation_name", "function", "example")
         routes = tuple(
-            RouteDeclaration(
-                route["route_key"],
-                route.get("operation_name"),
-                route["function"],
-                route.get("example"),
-            )
-            for route in data["routes"]
+            RouteDeclaration(*(route.get(name) for name in members)) for route in data["routes"]
         )
         return cls(
             data["expression"],
@@ -249,6 +248,7 @@ class RouterDeclaration:
             {function: all_uses(each) for function, each in data.get("uses", {}).items()},
             all_uses(data.get("where_rows_are_deleted", ())),
             QueueDeclaration.from_json(data.get("queue")),
+            ChannelsDeclaration.from_json(data.get("channels")),
         )
 
 
@@ -301,10 +301,7 @@ class Declaration:
             ) from error
         found = cls(
             app_name=report["app_name"],
-            websocket={
-                key: Handler(handler["name"], handler["function"])
-                for key, handler in report["websocket"].items()
-            },
+            websocket={key: Handler(**handler) for key, handler in report["websocket"].items()},
             http_routes=tuple(report["http_routes"]),
             schedules=report["schedules"],
             warnings=tuple(report["warnings"]),
@@ -326,16 +323,22 @@ class Declaration:
         return replace(self, warnings=(*self.warnings, *warnings))
 
     def _checked(self) -> Self:
-        """Return the declaration, with a refusal or a warning about a problem with the queue."""
+        """Return the declaration, with the problems of its queue and its channels."""
         queues = [router.queue for router in self.routers if router.queue]
-        has_jobs = any(table.is_jobs for table in self.tables)
-        fault = problem(queues, self.workers, has_jobs=has_jobs)
+        fault = problem(queues, self.workers, has_jobs=any(it.is_jobs for it in self.tables))
+        if any(router.channels for router in self.routers):
+            fault = fault or missing_sweep(self.schedules)
         return replace(self.warned([fault]), refusal=self.refusal or fault) if fault else self
 
     @property
     def connection_table(self) -> TableDeclaration | None:
         """The connection table; None if the app has no connection table."""
         return next((table for table in self.tables if table.is_connections), None)
+
+    @property
+    def subscription_table(self) -> TableDeclaration | None:
+        """The table of its channels; None for a raw app."""
+        return next((table for table in self.tables if table.is_subscriptions), None)
 
     @property
     def queue(self) -> QueueDeclaration | None:

@@ -118,8 +118,8 @@ def posts(declaration: Declaration, function: str) -> bool:
 
 
 def has_disconnect_hooks(declaration: Declaration) -> bool:
-    """True if the app has disconnect hooks, which run in each function that deletes rows."""
-    return any(router.where_rows_are_deleted for router in declaration.routers)
+    """True if something follows wherever a connection's row is deleted."""
+    return any(it.where_rows_are_deleted or it.channels for it in declaration.routers)
 
 
 def policy(
@@ -161,6 +161,10 @@ def _actions(declaration: Declaration, function: str) -> dict[str, set[str]]:
             found[variable].update(SENDS)
         if table.is_jobs and function in declaration.workers:
             found[variable].update(JOBS)
+        sends = any(e.sends for e in declaration.uses.get(function, ()))
+        for channels in (it.channels for it in declaration.routers if it.channels):
+            kinds = {name: getattr(table, name) for name in ("is_connections", "is_subscriptions")}
+            found[variable].update(channels.actions(function, sends=sends, **kinds))
     for each in declaration.uses.get(function, ()):
         everything = tuple(tables) if each.is_default else ()
         for variables, actions in ((each.reads, READS), (each.writes, WRITES)):

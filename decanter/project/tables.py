@@ -51,6 +51,11 @@ class Table:
         pairs = [{"Key": key, "Value": value} for key, value in tags.items()]
         return Table({**self.arguments, "Tags": pairs}, self.ttl_attribute)
 
+    def encrypted(self) -> "Table":
+        """Return the table with encryption by the account's key, which matters only on AWS."""
+        encryption = {"SSESpecification": {"Enabled": True}}
+        return Table({**self.arguments, **encryption}, self.ttl_attribute)
+
     def is_outdated_by(self, other: "Table") -> bool:
         """True if the other table has the same name, but another key or other indexes."""
         return self.name == other.name and any(

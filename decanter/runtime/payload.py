@@ -51,10 +51,10 @@ def structure_reader(declared: Any, name: str, where: str) -> Reader:
             f"{where}: annotate {name!r} with the type of its payload: "
             "a dataclass, a TypedDict or a pydantic model"
         )
-    return _read(kind, f"{where}: {name}", {})
+    return type_reader(kind, f"{where}: {name}", {})
 
 
-def _read(kind: Any, where: str, known: _Known) -> Reader:
+def type_reader(kind: Any, where: str, known: _Known) -> Reader:
     """Return the reader of a type.
 
     Args:
@@ -82,9 +82,9 @@ def _parametrized(
     origin: Any, arguments: tuple[Any, ...], where: str, known: _Known
 ) -> Reader | None:
     if origin is list:
-        return list_of(_read(arguments[0], f"{where}[]", known))
+        return list_of(type_reader(arguments[0], f"{where}[]", known))
     if origin is dict and arguments[0] is str:
-        return dict_of(_read(arguments[1], f"{where}[]", known))
+        return dict_of(type_reader(arguments[1], f"{where}[]", known))
     if origin in (typing.Union, types.UnionType):
         return _union(arguments, where, known)
     if origin is typing.Literal:
@@ -117,7 +117,7 @@ def _union(choices: tuple[Any, ...], where: str, known: _Known) -> Reader:
     readers = [
         _tagged(structures, where, known)
         if len(structures) > 1 and each is structures[0]
-        else _read(each, where, known)
+        else type_reader(each, where, known)
         for each in choices
     ]
     return one_of(readers) if len(readers) > 1 else readers[0]
@@ -129,7 +129,7 @@ def _tagged(structures: list[Any], where: str, known: _Known) -> Reader:
         for name in hints[0]:
             tags = [_tags(each.get(name)) for each in hints]
             if all(tags) and len({tag for some in tags for tag in some}) == sum(map(len, tags)):
-                readers = [_read(each, where, known) for each in structures]
+                readers = [type_reader(each, where, known) for each in structures]
                 pairs = zip(tags, readers, strict=True)
                 return tagged(name, {tag: read for some, read in pairs for tag in some})
     names = " and ".join(each.__name__ for each in structures)
@@ -151,7 +151,7 @@ def _structure(kind: Any, where: str, known: _Known) -> Reader:
     names, required = _members(kind, where)
     make = None if typing.is_typeddict(kind) else kind
     known[kind] = structure(make, members, [name for name in names if name in required])
-    members |= {name: _read(hints[name], f"{where}.{name}", known) for name in names}
+    members |= {name: type_reader(hints[name], f"{where}.{name}", known) for name in names}
     return known[kind]
 
 

@@ -38,7 +38,7 @@ def http_client(app: Any, deployed: Deployment, functions: Functions) -> "HTTPCl
         environment_variables=functions.environment(HTTP_FUNCTION) if has_routes else {},
         lambda_timeout=deployed.timeouts.get(HTTP_FUNCTION),
         # Lambda's context has it as a string.
-        lambda_memory_size=str(deployed.memories[HTTP_FUNCTION]) if has_routes else None,
+        lambda_memory_size=str(deployed.memory(HTTP_FUNCTION)) if has_routes else None,
     )
     return HTTPClient(app, config, functions)
 

@@ -14,7 +14,7 @@ from typing import Any, Self
 from decanter.errors import ProjectError
 from decanter.gateway.events import API_ID
 from decanter.gateway.model import Api
-from decanter.local.deployment import additions, api_of
+from decanter.local.api import additions, api_of
 from decanter.project import app_process as inside
 from decanter.project.config import Project
 from decanter.project.declaration import Declaration, LambdaFunction
@@ -53,7 +53,6 @@ class Deployment:
         tables: the tables that the template or the models declare.
         environments: the environment variables of each function, by configuration key.
         timeouts: the timeout of each function in seconds, by configuration key.
-        memories: the memory of each function in MB, by configuration key.
         stack: the stack in the app's events.
         project: the app's project; None for an app without a project.
         roles: the role of each function, by configuration key.
@@ -69,7 +68,6 @@ class Deployment:
     tables: list[Table]
     environments: Mapping[str, Mapping[str, str]]
     timeouts: Mapping[str, float]
-    memories: Mapping[str, int]
     stack: Stack
     project: Project | None
     roles: Mapping[str, Role]
@@ -114,7 +112,6 @@ class Deployment:
             project.tables(declared, template) if project else _tables(declared, names),
             environments,
             timeouts,
-            {f: project.memory(f) if project else MEMORY_MB for f in lambdas},
             stack,
             project,
             roles(project, declared, template, stack, environments),
@@ -122,6 +119,10 @@ class Deployment:
             Queues.of(declared, template, stack, timeouts.__getitem__),
             declared.queue and declared.queue.in_stack(stack.name),
         )
+
+    def memory(self, function: str) -> int:
+        """Return a function's memory in MB."""
+        return self.project.memory(function) if self.project else MEMORY_MB
 
     @property
     def environment(self) -> dict[str, str]:

@@ -76,6 +76,6 @@ class Functions:
         """Return a function's environment variables."""
         of_lambda = {
             "AWS_LAMBDA_FUNCTION_NAME": f"{self._deployed.stack.name}-{function}",
-            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(self._deployed.memories[function]),
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(self._deployed.memory(function)),
         }
         return {**self._deployed.environments[function], **of_lambda, **self.variables}

@@ -11,7 +11,7 @@ from websockets.sync.client import ClientConnection
 
 from decanter.aws.overrides import described
 from decanter.client import served_routes
-from decanter.local.deployment import additions, api_of
+from decanter.local.api import additions, api_of
 from decanter.local.examples import UNTYPED, examples, message
 from decanter.project.config import Project
 from decanter.project.declaration import Declaration

@@ -12,6 +12,7 @@ connections.
 import logging
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from math import inf
 from typing import Any
 
 from decanter.runtime.errors import DecanterError, PoisonError, StoreBusyError
@@ -19,6 +20,7 @@ from decanter.runtime.fanout.audience import FIRST_ROWS
 from decanter.runtime.fanout.metrics import measure_queue
 from decanter.runtime.logs import error_fields, log
 from decanter.runtime.publishing.item import Item
+from decanter.runtime.publishing.orders import give, is_order
 from decanter.runtime.publishing.run import TOTALS, Run, Tools
 from decanter.runtime.recipients import BEGINNING, Page, Place
 
@@ -64,9 +66,14 @@ class Worker:
         return totals
 
     def _message(self, record: Mapping[str, Any], context: object, totals: dict[str, int]) -> None:
-        item, page = Item.of(record["body"], record["messageId"]), None
+        tools, message_id, page = self._tools, record["messageId"], None
+        if is_order(record["body"]):
+            outbox = tools.outboxes.of({"requestContext": {}}, context, most_seconds=inf)
+            give(record["body"], message_id, outbox, tools.sender.queue)
+            return
+        item = Item.of(record["body"], message_id).framed(tools.outboxes.wire)
         if not item.part:
-            if item.key and not self._is_first(item, record["messageId"]):
+            if item.key and not self._is_first(item, message_id):
                 log("repeated_message", job=item.job)
                 return
             page = self._page(item)
@@ -85,7 +92,8 @@ class Worker:
     def _parts(self, item: Item, page: Page | None) -> list[Item]:
         """Return the parts of a job, which are the same for a message that is delivered again."""
         place = Place.of(item.cursor)
-        if item.ids is None and item.cursor == BEGINNING and self._is_large(item, page):
+        is_everyone = item.ids is None and not item.channel
+        if is_everyone and item.cursor == BEGINNING and self._is_large(item, page):
             place = Place(BEGINNING, 0, self._tools.sender.segments)
         if place.segments == 1:
             return [item._replace(part=UNSPLIT, key=None)]
@@ -98,7 +106,7 @@ class Worker:
 
     def _page(self, item: Item) -> Page | None:
         """Return the first page of the table for a new item; None if the table is busy."""
-        if item.ids is not None or item.cursor != BEGINNING:
+        if item.ids is not None or item.channel or item.cursor != BEGINNING:
             return None
         tools = self._tools
         with suppress(StoreBusyError):
