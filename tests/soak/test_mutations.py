@@ -26,6 +26,12 @@ MUTATIONS = {
         "if at < 0:",
         "each_healthy_row",
     ),
+    "the prefix of an id like a cursor": Mutation(
+        "recipients.py",
+        "is_ambiguous = self.segments == 1 and _SEGMENT.fullmatch(self.after)",
+        "is_ambiguous = False",
+        "each_healthy_row",
+    ),
     "the turns of threads": Mutation(
         "transports/fast/transport.py",
         "self._turn = RLock()  # a run inside another run has the same thread",
