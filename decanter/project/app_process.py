@@ -323,7 +323,7 @@ def own_modules(module: ModuleType) -> dict[int, ModuleType]:
 
 def is_in_project(file: str, root: Path) -> bool:
     """True for a module of the project, not of its environment, its tests or a nested project."""
-    # Of a thousand modules, few are in the project: making paths of all takes long.
+    # Few modules are in the project, and a path for each takes long.
     if not file.startswith(f"{root}{os.sep}"):
         return False
     *folders, name = Path(file).relative_to(root).parts
