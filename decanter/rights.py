@@ -1,4 +1,4 @@
-"""`decanter rights`: what the functions of a local gateway's app may do, and what they did."""
+"""`decanter rights`: show the rights and the calls of the functions of a local gateway's app."""
 
 import argparse
 import json

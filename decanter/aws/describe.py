@@ -1,4 +1,4 @@
-"""`decanter describe`: the template's routes, functions, tables, queues and policies, as Mermaid.
+"""`decanter describe`: draw the template's routes, functions, tables, queues and policies.
 
 There is no request to AWS. A template of `decanter template` has everything, so the app is not
 imported. A file that the user wrote has only a part: the rest comes from the app's declarations.
@@ -33,7 +33,7 @@ from decanter.project.template import (
 Section = Mapping[str, Any]
 
 SHAPES = {TABLE: '[("{}")]', QUEUE: '[["{}"]]'}
-"""The node of a resource, by its type."""
+"""The form of a resource's node, by the resource's type."""
 
 # Every function has these rights, so the diagram leaves them out.
 LOGS = "logs:"
@@ -78,7 +78,7 @@ def _document(project: Project) -> Section:
 
 
 def diagram(routes: Sequence[Route], resources: Section, sources: Section) -> Iterator[str]:
-    """Return a flowchart: route → function → the resources that its policy allows.
+    """Return a flowchart: route → function → the resources that the function's policy allows.
 
     Args:
         routes: the API's routes.
@@ -131,7 +131,7 @@ def _without_routes(resources: Section) -> list[str]:
 
 
 def _reach(function: str, resources: Section) -> Iterator[str]:
-    """Yield an edge for each statement of a function's role: the action and its resource."""
+    """Yield an edge for each action and resource in the statements of a function's role."""
     for statement in _statements(function, resources):
         actions = [a for a in _list(statement.get("Action", [])) if not a.startswith(LOGS)]
         actions += [f"all but {a}" for a in _list(statement.get("NotAction", []))]
@@ -197,5 +197,5 @@ def _label(resource: Any) -> str:
 
 
 def _id(text: str) -> str:
-    """Return a node's name in Mermaid: letters and digits, different for different texts."""
+    """Return a node's name in Mermaid, with letters and digits, different for different texts."""
     return "n" + "".join(c if c.isascii() and c.isalnum() else f"_{ord(c):x}_" for c in text)

@@ -1,8 +1,9 @@
-"""Puts a version of the project in service: its processes, its API, its tables."""
+"""Puts the processes, the API and the tables of a version of the project in service."""
 
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from decanter.local.functions.functions import Functions
 from decanter.local.functions.pool import Function
 from decanter.local.rights import Rights
 from decanter.project.config import Project
-from decanter.project.declaration import Declaration
+from decanter.project.declaration import Declaration, TableDeclaration
 from decanter.project.framework import framework_in_use
 from decanter.project.grants import Grants
 from decanter.project.modules import warnings_about_modules
@@ -30,13 +31,13 @@ class Deployment:
     """The version of the project in service.
 
     Attributes:
-        declared: its app's declarations.
-        warnings: for the user, one line each.
-        api_stage: the stage of its API; a change needs a restart.
-        tables: the tables that were created for it or existed already.
-        environments: the variables of its functions.
-        queues: its queues.
-        sqs_url: the URL of the local SQS that holds the queues; None if there are none.
+        declared: the app's declarations.
+        warnings: warnings for the user, one line each.
+        api_stage: the stage of the API; a change needs a restart.
+        tables: the tables that were created for this version or existed already.
+        environments: the variables of the functions.
+        queues: the app's queues.
+        sqs_url: the URL of the local SQS with the queues; None without queues.
     """
 
     declared: Declaration
@@ -53,15 +54,19 @@ class Deployment:
         table = self.declared.connection_table
         if table is None:
             return None
-        named = (each.get(table.environment) for each in self.environments)
         return {
-            "name": next(filter(None, named), None),
+            "name": self._name_of(table),
             "key": table.key[0],
             "has_disconnect_hooks": has_disconnect_hooks(self.declared),
+            "subscriptions": self._name_of(self.declared.subscription_table),
         }
 
+    def _name_of(self, table: TableDeclaration | None) -> str | None:
+        named = (each.get(table.environment) for each in self.environments if table)
+        return next(filter(None, named), None)
+
     def queue_url(self, stack: Stack) -> str | None:
-        """Return the URL of the routers' queue; None if there is none."""
+        """Return the URL of the routers' queue; None if the routers have no queue."""
         queue = self.declared.queue
         if queue is None or self.sqs_url is None:
             return None
@@ -80,14 +85,14 @@ class Deployer:
         gateway: gets the project's API.
         functions: gets new processes.
         stack: the names and ids of the emulated stack; fixed while the gateway runs.
-        environment: makes the functions of a project and its template.
-        database: has its tables; they are created only in the embedded DynamoDB.
-        rights: enforces the roles of its functions.
+        environment: creates the functions of a project and its template.
+        database: the DynamoDB with the tables, which are created only in the embedded DynamoDB.
+        rights: enforces the roles of the functions.
         templates: replace the project's merge templates.
         use_template: False to serve only the parts that Chalice creates.
-        authorizers: False to accept clients although an authorizer would have to accept them.
+        authorizers: False to accept all clients, even if the template has an authorizer.
         is_own_python: False if the app runs in a Python other than the tool's.
-        has_sqs: False to make no queues.
+        has_sqs: False to create no queues.
     """
 
     gateway: Gateway
@@ -103,11 +108,11 @@ class Deployer:
     has_sqs: bool = True
 
     async def deploy(self, project: Project) -> Deployment:
-        """Load the project and put it in service: processes and routes change together.
+        """Load the project and put it in service. Processes and routes change together.
 
         Raises:
-            DecanterError: the project cannot be served; one line. The previous version stays in
-                service, except if a table could not be created.
+            DecanterError: the project cannot be served; the message is one line. The previous
+                version stays in service, except if a table could not be created.
         """
         template = self._read_template(project)
         added = additions(template)
@@ -139,7 +144,8 @@ class Deployer:
     def _queues(self, project: Project, declared: Declaration, template: Template | None) -> Queues:
         if not self.has_sqs:
             return Queues()
-        return Queues.of(declared, template, self.stack, project.timeout)
+        timeout = partial(project.timeout, template=template)
+        return Queues.of(declared, template, self.stack, timeout)
 
     async def _create_tables(
         self, project: Project, declared: Declaration, template: Template | None
@@ -159,6 +165,6 @@ class Deployer:
 def environments_of(
     declared: Declaration, functions: Callable[[str], Function]
 ) -> dict[str, Mapping[str, str]]:
-    """Return the variables of each function, with those that name its tables."""
+    """Return the variables of each function, including the variables with the tables' names."""
     launches = {name: functions(name).launch for name in declared.lambdas}
     return {name: {**each.environment, **each.names(declared)} for name, each in launches.items()}

@@ -1,4 +1,4 @@
-"""The failure of an app's import, as an error of one line."""
+"""Convert the failure of an app's import into an error of one line."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from decanter.errors import ProjectError
 
 RESERVED = ("AWS_", "LAMBDA_", "_")
-"""The prefixes of variables that Lambda sets and that no stage may set."""
+"""The prefixes of variables that only Lambda may set."""
 
 
 def import_failure(report: Mapping[str, Any], stage: str) -> ProjectError:
@@ -22,11 +22,11 @@ def import_failure(report: Mapping[str, Any], stage: str) -> ProjectError:
 
 
 def missing_variable(variable: str, place: str, stage: str) -> str:
-    """Return the error for a variable that an app reads at import and that its stage lacks.
+    """Return the error for a variable that an app reads at import but the stage does not set.
 
     Args:
         variable: the variable's name.
-        place: the place that reads it, as `FILE:LINE`.
+        place: the place that reads the variable, as `FILE:LINE`.
         stage: the stage in `.chalice/config.json`.
     """
     if variable.startswith(RESERVED):

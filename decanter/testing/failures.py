@@ -1,4 +1,4 @@
-"""The failure of an import in a test run, as one line."""
+"""Convert the failure of an import in a test run into one line."""
 
 from pathlib import Path
 

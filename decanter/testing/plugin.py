@@ -1,4 +1,4 @@
-"""The pytest plugin. It is active in every environment with Decanter.
+"""The pytest plugin. The plugin is active in every environment with Decanter.
 
     def test_echo(websocket_client):
         alice = websocket_client.connect()
@@ -8,9 +8,9 @@
 The app is `app` in the project's app.py. Define your own fixture `chalice_app` to test another app.
 
 In a Chalice project, no call to AWS leaves the machine while pytest runs, and the environment of
-the stage is set. Both begin before a conftest.py or a test can import the app. Nothing slow is
-loaded until the app or a test needs it. In other projects, the plugin does nothing until a test
-uses a fixture.
+the stage is set. The plugin does both before a conftest.py or a test can import the app. Slow
+modules are loaded only when the app or a test needs them. In other projects, the plugin does
+nothing until a test uses a fixture.
 """
 
 import importlib
@@ -49,7 +49,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None]:
-    """Set up before a conftest.py is imported."""
+    """Set up the run before a conftest.py is imported."""
     _set_up(early_config)
     try:
         return (yield)
@@ -62,12 +62,12 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Set up if a conftest.py loads this plugin."""
+    """Set up the run if a conftest.py loads this plugin."""
     _set_up(config)
 
 
 def pytest_collectstart(collector: pytest.Collector) -> None:
-    """Enter the project of a file or of a folder's conftest.py before it is imported."""
+    """Enter the project of a file or of a folder's conftest.py before the import."""
     if isinstance(collector, pytest.File | pytest.Directory):
         _enter(collector)
 
@@ -83,7 +83,7 @@ def pytest_exception_interact(
     call: pytest.CallInfo[Any],
     report: pytest.CollectReport | pytest.TestReport,
 ) -> None:
-    """Replace the traceback of an import that lacks a variable of the stage by one line."""
+    """Replace the traceback of an import without a variable of the stage with one line."""
     if call.excinfo is not None:
         line = _one_line(call.excinfo.value, node.config, _project_of(node))
         report.longrepr = line or report.longrepr
@@ -154,7 +154,7 @@ def _project_of(node: pytest.Collector | pytest.Item) -> Path | None:
 
 @contextmanager
 def _extra_required() -> Iterator[None]:
-    """Fail the test with one line if a module of the extra is missing."""
+    """Fail the test with a one-line error if a module of the extra is missing."""
     try:
         yield
     except ModuleNotFoundError as error:

@@ -1,8 +1,8 @@
 """Scans and queries that are faster than moto's.
 
-moto copies each row and the values in it, compares keys through objects, and looks up each
-attribute of each row in the service model. None of this is needed: a row is already in DynamoDB's
-own form, and it is written as JSON before the next call.
+moto copies each row and its values, compares keys through objects, and looks up each attribute of
+each row in the service model. These steps are not needed, because a row is already in DynamoDB's
+own form and is written as JSON before the next call.
 
 `application.py` loads this file by its path. `test_scans.py` compares the answers.
 """
@@ -21,7 +21,7 @@ ORIGINALS = "originals_of_decanter"
 
 
 def install() -> None:
-    """Read and write rows without copies from now on. Leave an unexpected moto unchanged."""
+    """Make moto read and write rows without copies. An unexpected moto is not changed."""
     with suppress(ImportError, AttributeError):
         from moto.dynamodb.models.dynamo_type import Item
         from moto.dynamodb.models.table import Table
@@ -52,7 +52,7 @@ def _without_copies(method: Any) -> Any:
 
 
 def _size(row: Any) -> int:
-    """Return the bytes of a row, as moto counts them."""
+    """Return the size of a row in bytes, by moto's rules."""
     total = 0
     for name, attribute in row.attrs.items():
         value = attribute.value
@@ -97,7 +97,7 @@ def _with_text_keys(original: Any) -> Any:
     def comes_before(
         table: Any, row: Any, start: Any, hashes: Any, ranges: Any, forward: Any
     ) -> Any:
-        """Return True for a row of the pages before; moto compares each of them with the start."""
+        """Return True for a row of an earlier page. moto compares each such row with the start."""
         name = table.hash_key_attr
         if (hashes, ranges, forward, row.hash_key.type) == ([name], [None], True, "S"):
             return row.hash_key.value <= start[name]["S"]
@@ -119,7 +119,7 @@ def _with_plain_rows(original: Any, converted: Callable[[Any], Any]) -> Any:
 
 
 def _row(row: Mapping[str, Any], converted: Callable[[Any], Any]) -> dict[str, Any]:
-    """Return a row in DynamoDB's form; only text needs no conversion."""
+    """Return a row in DynamoDB's form. Only text needs no conversion."""
     return {
         name: {attribute.type: attribute.value}
         if type(getattr(attribute, "value", None)) is str
@@ -142,5 +142,5 @@ def _with_rows_as_json(original: Any) -> Any:
 
 
 def _binary(value: bytes) -> str:
-    """Return the value of an attribute of the type B."""
+    """Return the value of an attribute with the type B."""
     return base64.b64encode(value).decode()

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from decanter.aws import dependencies as vendor
+from decanter.aws.cache import Cache
 from decanter.aws.dependencies import Runtime
 from decanter.errors import ProjectError
 from decanter.project.config import Project
@@ -105,7 +106,8 @@ def install(project: Project, name: str = "vendor") -> tuple[set[str], list[str]
     return files, said
 
 
-def test_unused_files_are_left_out_and_pip_runs_once(project: Project) -> None:
+def test_unused_files_are_left_out_and_wheels_are_kept_out_of_git(project: Project) -> None:
+    """pip runs once."""
     files, said = install(project)
     assert files == {
         "thing/__init__.py",
@@ -117,10 +119,6 @@ def test_unused_files_are_left_out_and_pip_runs_once(project: Project) -> None:
     again, said = install(project, "again")
     assert again == files
     assert said[0].startswith("using the dependencies in ")
-
-
-def test_the_wheels_are_kept_out_of_git(project: Project) -> None:
-    install(project)
     lines = (project.directory / "build" / "wheels" / ".gitignore").read_text().splitlines()
     assert "*" in lines
 
@@ -165,7 +163,7 @@ def prune(code: Path, files: dict[str, str]) -> tuple[set[str], str]:
         model.parent.mkdir(parents=True)
         model.write_text('{"metadata":{"endpointPrefix":"it"},"documentation":"long"}')
     said: list[str] = []
-    vendor.prune_sdk(code / "vendor", code, said.append)
+    vendor.prune_sdk(code / "vendor", code, Cache(), said.append)
     left = {folder.name for folder in botocore.iterdir()}
     assert {folder.name for folder in boto3.iterdir()} == left
     assert not any("documentation" in file.read_text() for file in botocore.rglob("*.json"))
@@ -194,7 +192,7 @@ def test_services_that_the_code_names_are_kept(
 
 def test_without_botocore_there_is_nothing_to_prune(tmp_path: Path) -> None:
     said: list[str] = []
-    vendor.prune_sdk(tmp_path / "vendor", tmp_path, said.append)
+    vendor.prune_sdk(tmp_path / "vendor", tmp_path, Cache(), said.append)
     assert said == []
 
 

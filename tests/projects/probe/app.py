@@ -86,6 +86,16 @@ def sleep(event, seconds):
     app.websocket_api.send(event.connection_id, "slept")
 
 
+def outlive(event, seconds):
+    """Wait until the connection's disconnect handler has run, then write a file."""
+    deadline = time.monotonic() + seconds
+    while not (EVENTS / f"DISCONNECT-{event.connection_id}.json").exists():
+        if time.monotonic() > deadline:
+            raise TimeoutError("no disconnect event")
+        time.sleep(0.01)
+    (EVENTS / f"outlived-{event.connection_id}").touch()
+
+
 def give(event, value):
     """Return a value."""
     return value
@@ -148,7 +158,8 @@ def write(event, text):
 
 
 ORDERS = {
-    each.__name__: each for each in (send, fail, sleep, give, leave, show, info, close, post, write)
+    each.__name__: each
+    for each in (send, fail, sleep, outlive, give, leave, show, info, close, post, write)
 }
 
 
