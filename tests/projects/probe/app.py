@@ -16,7 +16,7 @@ from chalice import Chalice, Response, WebsocketDisconnectedError
 app = Chalice(app_name="probe")
 app.experimental_feature_flags.update(["WEBSOCKETS"])
 app.websocket_api.session = boto3.session.Session()
-EVENTS = os.environ.get("PROBE_EVENTS")
+EVENTS = pathlib.Path(os.environ.get("PROBE_EVENTS", "/nonexistent"))
 
 
 @app.middleware("all")
@@ -28,10 +28,10 @@ def stamp(event, get_response):
 
 def keep(event):
     """Write the event to the test's file, atomically, if the test has a folder for it."""
-    if EVENTS is None:
+    if not EVENTS.is_dir():
         return
     context = event.to_dict()["requestContext"]
-    path = pathlib.Path(EVENTS) / f"{context['eventType']}-{context['connectionId']}.json"
+    path = EVENTS / f"{context['eventType']}-{context['connectionId']}.json"
     path.with_suffix(".part").write_text(json.dumps(event.to_dict()))
     path.with_suffix(".part").rename(path)
 
@@ -171,8 +171,8 @@ def depart(event):
     try:
         app.websocket_api.info(event.connection_id)
     except WebsocketDisconnectedError:
-        if EVENTS is not None:
-            (pathlib.Path(EVENTS) / f"gone-{event.connection_id}").touch()
+        if EVENTS.is_dir():
+            (EVENTS / f"gone-{event.connection_id}").touch()
     keep(event)
     raise RuntimeError("nobody uses a disconnect handler's outcome")
 
