@@ -88,13 +88,28 @@ def parse(text: str) -> Any:
         raise BadJson(_TOO_LONG) from None
 
 
+class Json(str):
+    """The text of a JSON value. Where a frame has JSON, it stands unchanged."""
+
+    __slots__ = ()
+
+
 def member_texts(text: str) -> dict[str, str]:
     """Return the exact text of each member's value, by name.
 
     Args:
         text: a JSON object that `parse` accepted.
     """
-    texts: dict[str, str] = {}
+    return dict(members(text))
+
+
+def members(text: str) -> list[tuple[str, str]]:
+    """Return the name and the exact text of each member, even of repeated ones.
+
+    Args:
+        text: a JSON object that `parse` accepted.
+    """
+    found: list[tuple[str, str]] = []
     end = 0
     while member := _MEMBER.match(text, end):
         name, value = member.groups()
@@ -102,8 +117,8 @@ def member_texts(text: str) -> dict[str, str]:
         if value is None:
             _, end = _ACCEPTED.raw_decode(text, end)
             value = text[member.end() : end]
-        texts[json.loads(f'"{name}"') if "\\" in name else name] = value
-    return texts
+        found.append((json.loads(f'"{name}"') if "\\" in name else name, Json(value)))
+    return found
 
 
 def _check_escapes(text: str) -> None:

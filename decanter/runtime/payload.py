@@ -231,11 +231,11 @@ def structure_reader(declared: Any, name: str, where: str) -> Read:
             f"{where}: annotate {name!r} with the type of its payload: "
             "a dataclass, a TypedDict or a pydantic model"
         )
-    return _read(kind, f"{where}: {name}", {})
+    return type_reader(kind, f"{where}: {name}", {})
 
 
-def _read(kind: Any, where: str, known: _Known) -> Read:
-    """Return the reader of a type.
+def type_reader(kind: Any, where: str, known: _Known) -> Read:
+    """Return the reader of a type; a DeclarationError if it is not supported.
 
     Args:
         kind: the type.
@@ -259,9 +259,9 @@ def _parametrized(
     origin: Any, arguments: tuple[Any, ...], where: str, known: _Known
 ) -> Read | None:
     if origin is list:
-        return list_of(_read(arguments[0], f"{where}[]", known))
+        return list_of(type_reader(arguments[0], f"{where}[]", known))
     if origin is dict and arguments[0] is str:
-        return dict_of(_read(arguments[1], f"{where}[]", known))
+        return dict_of(type_reader(arguments[1], f"{where}[]", known))
     if origin in (typing.Union, types.UnionType):
         return _union(arguments, where, known)
     return literal(arguments) if origin is typing.Literal else None
@@ -282,7 +282,7 @@ def _union(choices: tuple[Any, ...], where: str, known: _Known) -> Read:
     readers = [
         _tagged(structures, where, known)
         if len(structures) > 1 and each is structures[0]
-        else _read(each, where, known)
+        else type_reader(each, where, known)
         for each in choices
     ]
     return one_of(readers, [*map(_takes, choices)]) if len(readers) > 1 else readers[0]
@@ -306,7 +306,7 @@ def _tagged(structures: list[Any], where: str, known: _Known) -> Read:
         for name in hints[0]:
             tags = [_tags(each.get(name)) for each in hints]
             if all(tags) and len({tag for some in tags for tag in some}) == sum(map(len, tags)):
-                readers = [_read(each, where, known) for each in structures]
+                readers = [type_reader(each, where, known) for each in structures]
                 pairs = zip(tags, readers, strict=True)
                 return tagged(name, {tag: read for some, read in pairs for tag in some})
     names = " and ".join(each.__name__ for each in structures)
@@ -327,7 +327,7 @@ def _structure(kind: Any, where: str, known: _Known) -> Read:
     hints = _hints(kind, where)
     names, required = _members(kind, where)
     known[kind] = structure(kind, members, required)
-    members |= {name: _read(hints[name], f"{where}.{name}", known) for name in names}
+    members |= {name: type_reader(hints[name], f"{where}.{name}", known) for name in names}
     return known[kind]
 
 

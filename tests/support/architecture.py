@@ -29,7 +29,7 @@ RUNTIME_FLOORS = (
     ("session",),
     ("store", "transports"),
     ("fanout",),
-    ("publishing",),
+    ("channels", "publishing"),
     ("routing",),
     ("hooks",),
 )
