@@ -345,7 +345,8 @@ def _table(table: TableDeclaration) -> Section:
             "AttributeName": table.ttl_attribute,
             "Enabled": True,
         }
-    policy = "Delete" if table.is_connections or table.is_jobs else "Retain"
+    is_ours = table.is_connections or table.is_jobs or table.is_subscriptions
+    policy = "Delete" if is_ours else "Retain"
     return {
         "Type": TABLE,
         "DeletionPolicy": policy,

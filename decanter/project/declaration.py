@@ -6,10 +6,11 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from decanter.errors import ProjectError
 from decanter.project import handlers
+from decanter.project.declared_channels import ChannelsDeclaration, missing_sweep
 from decanter.project.declared_queue import QueueDeclaration, problem
 from decanter.project.uses import Uses, all_uses
 
@@ -27,8 +28,7 @@ _EXISTING = re.compile(r"(?:arn:.*:table/)?(?P<name>[^:/{]+)")
 """A table's name or ARN, but not the parameter that names it."""
 
 
-@dataclass(frozen=True)
-class Handler:
+class Handler(NamedTuple):
     """A WebSocket handler: its name in Chalice, and its function's configuration key."""
 
     name: str
@@ -75,6 +75,7 @@ class TableDeclaration:
             reference `{{resolve:ssm:…}}` to its name; None for a table of the app.
         is_connections: True for the connection table.
         is_jobs: True for the job table of a queue.
+        is_subscriptions: True for the table of a router's channels.
         model: the full name of the class.
         actions: the IAM actions that each function calls on it; empty if the model does not say.
     """
@@ -92,6 +93,7 @@ class TableDeclaration:
     existing: str | None = None
     is_connections: bool = True
     is_jobs: bool = False
+    is_subscriptions: bool = False
     model: str = "a model"
     actions: Needs = field(default_factory=dict)
 
@@ -113,6 +115,7 @@ class TableDeclaration:
             existing=data.get("existing"),
             is_connections=data.get("is_connections", True),
             is_jobs=data.get("is_jobs", False),
+            is_subscriptions=data.get("is_subscriptions", False),
             model=data.get("model", "a model"),
             actions=_needs(data.get("actions", {})),
         )
@@ -214,6 +217,7 @@ class RouterDeclaration:
         uses: what its routes and hooks add to the rights of each function.
         where_rows_are_deleted: what its hooks add to the rights of every function that sends.
         queue: its queue; None if it has none.
+        channels: its channels; None if it is raw.
     """
 
     expression: str
@@ -224,18 +228,14 @@ class RouterDeclaration:
     uses: Mapping[str, tuple[Uses, ...]] = field(default_factory=dict)
     where_rows_are_deleted: tuple[Uses, ...] = ()
     queue: QueueDeclaration | None = None
+    channels: ChannelsDeclaration | None = None
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         """Read what the router's `__decanter__` returns."""
+        members = ("route_key", "operation_name", "function", "example")
         routes = tuple(
-            RouteDeclaration(
-                route["route_key"],
-                route.get("operation_name"),
-                route["function"],
-                route.get("example"),
-            )
-            for route in data["routes"]
+            RouteDeclaration(*(route.get(name) for name in members)) for route in data["routes"]
         )
         return cls(
             data["expression"],
@@ -246,6 +246,7 @@ class RouterDeclaration:
             {function: all_uses(each) for function, each in data.get("uses", {}).items()},
             all_uses(data.get("where_rows_are_deleted", ())),
             QueueDeclaration.from_json(data.get("queue")),
+            ChannelsDeclaration.from_json(data.get("channels")),
         )
 
 
@@ -298,10 +299,7 @@ class Declaration:
             ) from error
         found = cls(
             app_name=report["app_name"],
-            websocket={
-                key: Handler(handler["name"], handler["function"])
-                for key, handler in report["websocket"].items()
-            },
+            websocket={key: Handler(**handler) for key, handler in report["websocket"].items()},
             http_routes=tuple(report["http_routes"]),
             schedules=report["schedules"],
             warnings=tuple(report["warnings"]),
@@ -323,10 +321,12 @@ class Declaration:
         return replace(self, warnings=(*self.warnings, *warnings))
 
     def _checked(self) -> Self:
-        """Return the declaration, with what is wrong with its queue."""
+        """Return the declaration, with what is wrong with its queue or its channels."""
         queues = [router.queue for router in self.routers if router.queue]
         has_jobs = any(table.is_jobs for table in self.tables)
         fault = problem(queues, self.workers, has_jobs=has_jobs)
+        has_channels = any(router.channels for router in self.routers)
+        fault = fault or (missing_sweep(self.schedules) if has_channels else None)
         return replace(self.warned([fault]), refusal=self.refusal or fault) if fault else self
 
     @property

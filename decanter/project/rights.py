@@ -155,6 +155,10 @@ def _actions(declaration: Declaration, function: str) -> dict[str, set[str]]:
             found[variable].update(SENDS)
         if table.is_jobs and function in declaration.workers:
             found[variable].update(JOBS)
+        sends = any(e.sends for e in declaration.uses.get(function, ()))
+        for channels in (it.channels for it in declaration.routers if it.channels):
+            kinds = {name: getattr(table, name) for name in ("is_connections", "is_subscriptions")}
+            found[variable].update(channels.actions(function, sends=sends, **kinds))
     for each in declaration.uses.get(function, ()):
         everything = tuple(tables) if each.is_default else ()
         for variables, actions in ((each.reads, READS), (each.writes, WRITES)):

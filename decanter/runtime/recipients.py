@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
 BEGINNING = ""
@@ -78,18 +79,27 @@ class Removed:
 
     Args:
         read: reads the attributes from the row; called on first use.
+        row: the row, as DynamoDB stores it.
 
     Attributes:
         connection_id: the id that API Gateway assigned.
         connected_at: epoch milliseconds; 0 if the row lacks it.
+        row: the row, as DynamoDB stores it.
+        left: each channel that the connection has left thereby, and its membership.
     """
 
     def __init__(
-        self, connection_id: str, connected_at: int, read: Callable[[], Mapping[str, Any]]
+        self,
+        connection_id: str,
+        connected_at: int,
+        read: Callable[[], Mapping[str, Any]],
+        row: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
         self.connection_id = connection_id
         self.connected_at = connected_at
         self._read = read
+        self.row = row
+        self.left: list[tuple[str, Any]] = []
 
     @cached_property
     def attributes(self) -> Mapping[str, Any]:

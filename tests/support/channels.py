@@ -84,6 +84,9 @@ class RecordingApp:
         self.errors: list[Exception] = []
         self.welcome: Welcome | None = None
 
+    def admit(self) -> None:
+        pass
+
     def authenticate(self, session: Session, command: Command) -> Welcome:
         return self.welcome or Welcome(identity=command.text("token") or None)
 

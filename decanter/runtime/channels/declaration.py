@@ -193,7 +193,7 @@ class Channels:
         raise ReplyError(UNKNOWN_CHANNEL)
 
     @property
-    def tells(self) -> bool:
+    def announce(self) -> bool:
         """True if a channel announces who joins and leaves."""
         return any(channel.join_leave for channel in self.declared)
 

@@ -124,6 +124,14 @@ class Store(Protocol):
 class App(Protocol):
     """The application, and what it can send."""
 
+    def admit(self) -> None:
+        """Run the hooks that see every frame.
+
+        Raises:
+            MessageError: a hook refuses the frame.
+        """
+        ...
+
     def authenticate(self, session: Session, command: Command) -> Welcome:
         """Return who a client is.
 

@@ -16,6 +16,7 @@ from decanter.runtime.channels.codes import (
     BAD_FRAME,
     CONNECTION_EXPIRED,
     EXPIRED,
+    FORCE_DISCONNECT,
     INTERNAL,
     INVALID_TOKEN,
     LIMIT_EXCEEDED,
@@ -78,22 +79,17 @@ class Frame:
         self._after: list[Callable[[], None]] = []
         self._pushes: list[str] = []
         self._session = Session("", 0)
+        self._error: ReplyError | None = None
         self.methods: list[str] = []
         """The methods of the commands so far, for the log."""
 
     def handle(self, connection_id: str, text: str) -> Answer:
-        """Handle a frame. A mistake of the client or of the app becomes an answer.
-
-        Raises:
-            StoreError, ConfigurationError: the connection's row cannot be read.
-        """
-        session = self._store.read(connection_id)
-        if session is None:
-            return Answer([])
-        self._session = session
+        """Handle a frame. A mistake of the client or of the app becomes an answer."""
         replies: list[tuple[int, str]] = []
         end = None
         try:
+            if not self._begin(connection_id):
+                return Answer([])
             for command in codec.commands(text):
                 answer = self._answer(command)
                 replies += [(0, push) for push in self._pushes]
@@ -105,37 +101,55 @@ class Frame:
             replies.append((0, codec.disconnect(disconnect)))
         return Answer(codec.frames(replies), end, self._after)
 
+    def _begin(self, connection_id: str) -> bool:
+        """Read the connection's row; return False if the connection has ended."""
+        try:
+            self._app.admit()
+            session = self._store.read(connection_id)
+        except Exception as error:  # noqa: BLE001 - all commands of the frame are answered
+            self._error = self._error_of(error)
+        else:
+            self._session = session or self._session
+            return session is not None
+        return True
+
     def _answer(self, command: Command) -> str | None:
         """Return the reply to a command; None for `send`, or if the connection has ended."""
         self.methods.append(command.method or "?")
         try:
             self._check(command)
             body = _HANDLERS[command.method](self, command)
-        except ReplyError as error:
-            return self._refusal(command, error)
-        except Disconnect:
-            raise
-        except MessageError as error:
-            if error.closes:
-                raise Disconnect(BAD_FRAME, str(error)) from error
-            return self._refusal(command, reply_error(error))
         except Exception as error:  # noqa: BLE001 - one command's failure must not end the others
-            self._app.failed(error)
-            return self._refusal(command, ReplyError(INTERNAL))
+            answer = self._error_of(error)
+            return codec.error_reply(command.id, answer) if command.id else None
         return None if body is None else codec.reply(command.id, command.method, body)
 
-    @staticmethod
-    def _refusal(command: Command, error: ReplyError) -> str | None:
-        return codec.error_reply(command.id, error) if command.id else None
+    def _error_of(self, error: Exception) -> ReplyError:
+        """Return the answer for an exception; log one that is not the client's mistake.
+
+        Raises:
+            Disconnect: the exception ends the connection.
+        """
+        if isinstance(error, ReplyError):
+            return error
+        if isinstance(error, Disconnect):
+            raise error
+        if not isinstance(error, MessageError):
+            self._app.failed(error)
+            return ReplyError(INTERNAL)
+        if error.closes:
+            raise Disconnect(FORCE_DISCONNECT, str(error)) from error
+        return reply_error(error)
 
     def _check(self, command: Command) -> None:
         session = self._session
-        if command.error:
-            raise command.error
+        if error := command.error or self._error:
+            raise error
         if (command.method == "connect") is session.is_greeted:
             reason = "connect twice" if session.is_greeted else "the first command is not connect"
             raise Disconnect(BAD_FRAME, reason)
-        if session.expires_at and session.expires_at <= self._now() and command.method != "refresh":
+        is_over = 0 < session.expires_at <= self._now()
+        if is_over and command.method != "refresh":
             raise Disconnect(CONNECTION_EXPIRED)
 
     def _connect(self, command: Command) -> dict[str, Any] | None:

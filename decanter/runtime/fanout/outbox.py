@@ -19,6 +19,7 @@ from decanter.runtime.fanout.disconnect_hooks import CallHooks, DisconnectHooks
 from decanter.runtime.fanout.endpoint import management_endpoint
 from decanter.runtime.fanout.metrics import measure, measure_queue
 from decanter.runtime.fanout.report import Report
+from decanter.runtime.fanout.wire import Wire
 from decanter.runtime.fanout.workers import Workers
 from decanter.runtime.forks import forget_at_fork
 from decanter.runtime.gc_paused import gc_paused
@@ -39,8 +40,11 @@ class Rest(Protocol):
     inline: int
     segments: int
 
-    def put(self, text: str, after: str, exclude: Collection[str]) -> str:
-        """Queue a frame for all connections after a cursor; return the item's id.
+    def put(self, text: str, after: str, exclude: Collection[str], channel: str = "") -> str:
+        """Queue a frame for all connections after a cursor, or for those of a channel.
+
+        Returns:
+            The item's id.
 
         Raises:
             QueueError: SQS does not take it.
@@ -65,6 +69,7 @@ class Outbox:
         max_broadcast_bytes: larger frames can only be sent to one connection.
         metrics_namespace: CloudWatch's namespace for metrics; None: no metrics.
         rest: returns the router's queue; None if it has none.
+        wire: the form of its frames, and the members of its channels.
     """
 
     transport: Callable[[], Transport]
@@ -78,6 +83,7 @@ class Outbox:
     max_broadcast_bytes: int = MAX_MESSAGE_BYTES
     metrics_namespace: str | None = None
     rest: Callable[[], Rest] | None = None
+    wire: Wire = field(default_factory=Wire)
 
     def post(self, connection_id: str, text: str) -> Outcome:
         """Send a text message to one connection; log a failure.
@@ -129,14 +135,16 @@ class Outbox:
         exclude: Collection[str] = (),
         *,
         durable: bool = False,
+        channel: str = "",
     ) -> Report:
-        """Send a text message to every connection.
+        """Send a text message to every connection, or to the members of a channel.
 
         Args:
             text: the frame.
             after: the cursor of an incomplete report; the broadcast continues there.
             exclude: the connection ids to skip.
             durable: True to post nothing here: the queue gets everything.
+            channel: the channel; empty for every connection.
 
         Raises:
             TooLarge: it is larger than API Gateway accepts; nothing is sent.
@@ -147,11 +155,11 @@ class Outbox:
         data = _encode(text, self.max_broadcast_bytes)
         rest = self.rest() if self.rest else None
         if durable:
-            report = self._queue_all(rest, text, after, exclude)
+            report = self._queue_all(rest, text, after, exclude, channel)
         else:
-            report = self._broadcast(data, after, exclude, rest)
+            report = self._broadcast(data, after, exclude, rest, channel)
             if rest and report.cursor is not None:
-                report = _queue_rest(rest, text, report, exclude)
+                report = _queue_rest(rest, text, report, exclude, channel)
         if not (self.hooks and self.hooks.running):
             self.reports.append(report)
         measure(report, self.metrics_namespace, self.clock.time_ms())
@@ -160,30 +168,40 @@ class Outbox:
         return report
 
     def _broadcast(
-        self, data: bytes, after: str, exclude: Collection[str], rest: Rest | None
+        self,
+        data: bytes,
+        after: str,
+        exclude: Collection[str],
+        rest: Rest | None,
+        channel: str,
     ) -> Report:
-        extent = Extent(rest.inline, rest.segments) if rest else WHOLE
+        connections = self.wire.members(channel) if channel else self.connections
+        segments = 1 if channel or not rest else rest.segments
+        extent = Extent(rest.inline, segments) if rest else WHOLE
         audience = Everyone(
-            *(self.connections, self.clock, self.workers, self.backoff, self.deadline),
+            *(connections, self.clock, self.workers, self.backoff, self.deadline),
             after,
             extent,
         )
         if self.hooks and self.hooks.running:
             exclude = self.hooks.gone.union(exclude)
-        broadcast = Broadcast(
-            self.transport(), self.connections, self.clock, self.workers, self.hooks
-        )
+        broadcast = Broadcast(self.transport(), connections, self.clock, self.workers, self.hooks)
         return broadcast.run(audience, data, self.deadline, exclude)
 
     def _queue_all(
-        self, rest: Rest | None, text: str, after: str, exclude: Collection[str]
+        self,
+        rest: Rest | None,
+        text: str,
+        after: str,
+        exclude: Collection[str],
+        channel: str,
     ) -> Report:
         if rest is None:
             raise ConfigurationError(
                 'durable=True needs a queue: declare one, as Router(…, queue=Queue("broadcasts"))'
             )
         began = self.clock.monotonic()
-        queued = rest.put(text, after, exclude)
+        queued = rest.put(text, after, exclude, channel)
         milliseconds = round((self.clock.monotonic() - began) * 1000)
         return Report(milliseconds=milliseconds, queued=queued)
 
@@ -234,10 +252,12 @@ class Outbox:
         )
 
 
-def _queue_rest(rest: Rest, text: str, report: Report, exclude: Collection[str]) -> Report:
+def _queue_rest(
+    rest: Rest, text: str, report: Report, exclude: Collection[str], channel: str
+) -> Report:
     """Queue what a broadcast has not posted. Without SQS it is left over, and the cursor stays."""
     try:
-        queued = rest.put(text, report.cursor or BEGINNING, exclude)
+        queued = rest.put(text, report.cursor or BEGINNING, exclude, channel)
     except (QueueError, TooLarge) as error:
         report = report._replace(left_over_exact=False)
         log("not_queued", logging.ERROR, **error_fields(error), **report.as_fields())
@@ -294,11 +314,12 @@ class Outboxes:
         rest: Callable[[], Rest] | None = None,
     ) -> None:
         self.open_transport = open_transport
-        self._connections = connections
+        self.connections = connections
         self._clock = clock
         self._backoff = backoff
         self._found_gone = found_gone
         self._rest = rest
+        self.wire = Wire()
         self._workers = Workers(clock)
         self._transports: dict[tuple[str, Settings], Transport] = {}
         self._reaches: dict[str, Reach] = {}
@@ -343,7 +364,7 @@ class Outboxes:
 
         outbox = Outbox(
             transport=transport,
-            connections=self._connections,
+            connections=self.connections,
             deadline=deadline_of(context, self._clock, settings.deadline_seconds, most_seconds),
             clock=self._clock,
             workers=self._workers,
@@ -351,6 +372,7 @@ class Outboxes:
             max_broadcast_bytes=settings.max_broadcast_bytes,
             metrics_namespace=settings.metrics_namespace,
             rest=self._rest,
+            wire=self.wire,
         )
         if self._found_gone and (call := self._found_gone(event, context, outbox)):
             outbox.hooks = DisconnectHooks(call, self._clock)

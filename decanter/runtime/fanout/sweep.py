@@ -38,6 +38,7 @@ from decanter.runtime.fanout.deadline import Deadline
 from decanter.runtime.fanout.endpoint import management_endpoint
 from decanter.runtime.fanout.outbox import Outboxes
 from decanter.runtime.fanout.sample import Damage
+from decanter.runtime.fanout.wire import Wire
 from decanter.runtime.fanout.workers import Workers
 from decanter.runtime.logs import directive, log
 from decanter.runtime.recipients import BEGINNING, Connections, Page, Recipient
@@ -98,6 +99,7 @@ class Survey:
     cleanup: Cleanup
     deadline: Deadline
     sweep: Sweep
+    wire: Wire
     seen: set[str] = field(default_factory=set)
     damage: Damage = field(default_factory=Damage)
 
@@ -123,8 +125,19 @@ class Survey:
                 expired.append(row)
             else:
                 unknown.append(row)
+        self._say_farewell(expired)
         self._call("DELETE", expired, self._close)
         self._call("GET", unknown, self._keep)
+
+    def _say_farewell(self, rows: Sequence[Recipient]) -> None:
+        """Tell clients why their connections are closed, if the wire can tell it."""
+        groups: dict[bytes, list[Recipient]] = {}
+        for row in rows:
+            if message := self.wire.farewell(row):
+                groups.setdefault(message, []).append(row)
+        for message, group in groups.items():
+            for _ in self.transport.call_all("POST", group, message, self.deadline.posts):
+                pass
 
     def _call(self, method: Method, rows: Iterable[Recipient], succeed: Callable[[], None]) -> None:
         untried = takewhile(lambda _: self.sweep.problem is None, rows)
@@ -227,7 +240,7 @@ class Sweeper:
         transport = self._outboxes.transport(management_endpoint({}, settings), few)
         deadline = outbox.deadline
         cleanup = Cleanup(self._connections, self._workers, transport.reach, outbox.hooks)
-        this = Survey(transport, self._clock, cleanup, deadline, sweep)
+        this = Survey(transport, self._clock, cleanup, deadline, sweep, self._outboxes.wire)
         try:
             self._go_round(this, settings.sweep_per_second)
         finally:

@@ -2,6 +2,7 @@ r"""The items of the queue: messages for many connections, as JSON.
 
     {"method": "everyone", "payload": {"data": {"n": 1}}}
     {"method": "send", "payload": {"connection_ids": ["…"], "data": "hello"}}
+    {"method": "publish", "payload": {"channel": "chat:42", "data": {"n": 1}}}
 
 Any program with the right to send to the queue may write these. A client gets the exact JSON text
 of `data`: `1.0` stays `1.0`. `text` instead of `data` is a string, and a client gets its
@@ -18,12 +19,16 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from decanter.runtime import jsontext
-from decanter.runtime.errors import BadJson, PoisonError
+from decanter.runtime.errors import BadJson, ConfigurationError, PoisonError
+from decanter.runtime.fanout.wire import Wire
+from decanter.runtime.jsontext import Json
 from decanter.runtime.recipients import BEGINNING
 from decanter.runtime.settings import MAX_MESSAGE_BYTES
 
 EVERYONE = "everyone"
 SEND = "send"
+PUBLISH = "publish"
+METHODS = (EVERYONE, SEND, PUBLISH)
 
 
 class Item(NamedTuple):
@@ -39,6 +44,9 @@ class Item(NamedTuple):
         attempt: how often its posts were tried before.
         hops: how many functions have worked on it before.
         key: the idempotency key; None if it has none.
+        channel: the channel whose members get it; empty for the connections above.
+        foreign: the name of the member, `data` or `text`, that another program has written; empty
+            if the text is a frame already.
     """
 
     job: str
@@ -50,6 +58,8 @@ class Item(NamedTuple):
     attempt: int = 0
     hops: int = 0
     key: str | None = None
+    channel: str = ""
+    foreign: str = ""
 
     @property
     def row(self) -> str:
@@ -59,6 +69,9 @@ class Item(NamedTuple):
     def body(self) -> str:
         """Return its JSON, in ASCII."""
         payload: dict[str, Any] = {"text": self.text}
+        method = EVERYONE if self.ids is None else SEND
+        if self.channel:
+            method, payload["channel"] = PUBLISH, self.channel
         if self.ids is not None:
             payload["connection_ids"] = self.ids
         if self.exclude:
@@ -66,7 +79,7 @@ class Item(NamedTuple):
         others = {name: getattr(self, name) for name in _PROGRESS}
         return json.dumps(
             {
-                "method": EVERYONE if self.ids is None else SEND,
+                "method": method,
                 "payload": payload,
                 **{name: value for name, value in others.items() if value},
                 **({"idempotency_key": self.key} if self.key else {}),
@@ -85,29 +98,64 @@ class Item(NamedTuple):
         Raises:
             PoisonError: it is not an item.
         """
-        try:
-            document = jsontext.parse(body)
-        except BadJson as error:
-            raise PoisonError(str(error)) from None
-        if not isinstance(document, dict):
-            raise PoisonError("the message is not a JSON object")
-        method, payload = document.get("method"), document.get("payload")
-        if method not in (EVERYONE, SEND):
-            raise PoisonError(f"the method {_short(method)} is not {EVERYONE} or {SEND}")
-        if not isinstance(payload, dict):
-            raise PoisonError("payload is not an object")
-        key = _text(document, "idempotency_key") or None
+        document, payload = parts_of(body)
+        method = document.get("method")
+        if method not in METHODS:
+            raise PoisonError(f"the method {_short(method)} is not one of {', '.join(METHODS)}")
+        channel = text_in(payload, "channel") if method == PUBLISH else ""
+        if method == PUBLISH and not channel:
+            raise PoisonError("payload needs a channel")
+        job = text_in(document, "job")
+        key = text_in(document, "idempotency_key") or None
         return cls(
-            job=_text(document, "job") or _job(key, message_id),
+            job=job or _job(key, message_id),
             text=_frame(body, payload),
             ids=_ids(payload, "connection_ids") if method == SEND else None,
             exclude=_ids(payload, "exclude") if "exclude" in payload else (),
-            cursor=_text(document, "cursor"),
-            part=_text(document, "part"),
+            cursor=text_in(document, "cursor"),
+            part=text_in(document, "part"),
             attempt=_number(document, "attempt"),
             hops=_number(document, "hops"),
             key=key,
+            channel=channel,
+            foreign="" if job else ("data" if "data" in payload else "text"),
         )
+
+    def framed(self, wire: Wire) -> "Item":
+        """Return the item with its frame in the form of the app's wire.
+
+        Raises:
+            PoisonError: the frame is too large, or the app has no such channel.
+        """
+        if not self.foreign:
+            return self
+        try:
+            text = wire.frame_of(
+                Json(self.text) if self.foreign == "data" else self.text, self.channel
+            )
+        except ConfigurationError as error:
+            raise PoisonError(str(error)) from error
+        if (size := len(text.encode())) > MAX_MESSAGE_BYTES:
+            raise PoisonError(f"its frame has {size} bytes, more than {MAX_MESSAGE_BYTES}")
+        return self._replace(text=text, foreign="")
+
+
+def parts_of(body: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return a message of the queue, and its payload.
+
+    Raises:
+        PoisonError: it is not a JSON object with a payload.
+    """
+    try:
+        document = jsontext.parse(body)
+    except BadJson as error:
+        raise PoisonError(str(error)) from None
+    if not isinstance(document, dict):
+        raise PoisonError("the message is not a JSON object")
+    payload = document.get("payload")
+    if not isinstance(payload, dict):
+        raise PoisonError("payload is not an object")
+    return document, payload
 
 
 _PROGRESS = ("job", "cursor", "part", "attempt", "hops")
@@ -141,7 +189,12 @@ def _ids(payload: Mapping[str, Any], name: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(ids))
 
 
-def _text(document: Mapping[str, Any], name: str) -> str:
+def text_in(document: Mapping[str, Any], name: str) -> str:
+    """Return a string; empty if it is absent.
+
+    Raises:
+        PoisonError: it is not a string.
+    """
     value = document.get(name, "")
     if not isinstance(value, str):
         raise PoisonError(f"{name} is not a string")

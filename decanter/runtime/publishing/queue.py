@@ -116,12 +116,13 @@ class Sender:
         self._dead_letters_url = settings.dead_letter_queue_url
         self._send = send
 
-    def put(self, text: str, after: str, exclude: Collection[str]) -> str:
+    def put(self, text: str, after: str, exclude: Collection[str], channel: str = "") -> str:
         """Queue a frame for all connections after a cursor; return the item's id."""
         from decanter.runtime.publishing.item import Item
 
         job = uuid4().hex
-        self.queue(Item(job, text, exclude=tuple(sorted(exclude)), cursor=after))
+        others = tuple(sorted(exclude))
+        self.queue(Item(job, text, exclude=others, cursor=after, channel=channel))
         return job
 
     def queue(self, item: "Item", delay_seconds: int = 0) -> None:

@@ -85,6 +85,8 @@ class Run:
         self._tools = tools
         self._clock = tools.clock
         self._item = item
+        wire = tools.outboxes.wire
+        self._connections = wire.members(item.channel) if item.channel else tools.connections
         self._totals = totals
         self._began = tools.clock.monotonic()
         self._outbox: Outbox = tools.outboxes.of({"requestContext": {}}, context, most_seconds=inf)
@@ -122,9 +124,9 @@ class Run:
         """Post, and then hand on what is left."""
         tools, item, hooks = self._tools, self._item, self._outbox.hooks
         transport, deadline = tools.transport(), self._outbox.deadline
-        remove = remover(tools.connections, self._clock)
+        remove = remover(self._connections, self._clock)
         cleanup = Cleanup(
-            *(tools.connections, self._outbox.workers, transport.reach, hooks, remove)
+            *(self._connections, self._outbox.workers, transport.reach, hooks, remove)
         )
         part = Part(
             *(self._source(checkpoint.state), checkpoint, cleanup, self._clock),
@@ -224,9 +226,9 @@ class Run:
             return Listed(ids, state.cursor if state.cursor is not None else str(len(ids)))
         if state.cursor is None:
             return Listed((), "")
-        tools, outbox = self._tools, self._outbox
+        outbox = self._outbox
         return Everyone(
-            *(tools.connections, self._clock, outbox.workers, outbox.backoff),
+            *(self._connections, self._clock, outbox.workers, outbox.backoff),
             *(outbox.deadline, state.cursor),
             Extent(one_segment=True),
         )

@@ -10,6 +10,7 @@ connections go to the dead-letter queue.
 
 import logging
 from collections.abc import Mapping, Sequence
+from math import inf
 from typing import Any
 
 from decanter.runtime.errors import DecanterError, PoisonError, StoreBusyError
@@ -17,6 +18,7 @@ from decanter.runtime.fanout.audience import FIRST_ROWS
 from decanter.runtime.fanout.metrics import measure_queue
 from decanter.runtime.logs import error_fields, log
 from decanter.runtime.publishing.item import Item
+from decanter.runtime.publishing.orders import give, is_order
 from decanter.runtime.publishing.run import TOTALS, Run, Tools
 from decanter.runtime.recipients import BEGINNING, Place
 
@@ -61,9 +63,14 @@ class Worker:
         return totals
 
     def _message(self, record: Mapping[str, Any], context: object, totals: dict[str, int]) -> None:
-        item = Item.of(record["body"], record["messageId"])
+        tools, message_id = self._tools, record["messageId"]
+        if is_order(record["body"]):
+            outbox = tools.outboxes.of({"requestContext": {}}, context, most_seconds=inf)
+            give(record["body"], message_id, outbox, tools.sender.queue)
+            return
+        item = Item.of(record["body"], message_id).framed(tools.outboxes.wire)
         if not item.part:
-            if item.key and not self._is_first(item, record["messageId"]):
+            if item.key and not self._is_first(item, message_id):
                 log("repeated_message", job=item.job)
                 return
             item, *others = self._parts(item)
@@ -82,7 +89,8 @@ class Worker:
         """Return the parts of a job, which are the same for a message that is delivered again."""
         place = Place.of(item.cursor)
         segments = self._tools.sender.segments
-        if item.ids is None and item.cursor == BEGINNING and segments > 1 and self._is_large(item):
+        is_everyone = item.ids is None and not item.channel
+        if is_everyone and item.cursor == BEGINNING and segments > 1 and self._is_large(item):
             place = Place(BEGINNING, 0, segments)
         if place.segments == 1:
             return [item._replace(part=UNSPLIT, key=None)]

@@ -5,9 +5,9 @@ from functools import cached_property
 from typing import Any
 
 from decanter.runtime.errors import DecanterError
+from decanter.runtime.fanout.frame import Frame, ids
 from decanter.runtime.fanout.outbox import Outbox
 from decanter.runtime.fanout.report import Report
-from decanter.runtime.publishing.frame import Frame, ids, text_of
 from decanter.runtime.recipients import BEGINNING, Removed
 
 _SUBPROTOCOL = "Sec-WebSocket-Protocol"
@@ -30,6 +30,13 @@ class Refused(DecanterError):
 
     def __str__(self) -> str:
         return self.reason or f"status {self.status}"
+
+
+class TokenExpired(Refused):
+    """An authenticate hook raises this for a token that was valid: the client gets a new one."""
+
+    def __init__(self, reason: str = "token: expired") -> None:
+        super().__init__(401, reason)
 
 
 class Handshake:
@@ -100,16 +107,38 @@ class Handshake:
 class Hello:
     """A connecting client, for the hook that authenticates it.
 
+    A raw app authenticates at `$connect`. An app with channels authenticates at the client's
+    connect command, and again when the client refreshes its token.
+
     Attributes:
-        handshake: the client's request: headers, query, address.
+        handshake: the client's request: headers, query, address. A refresh has the address only.
+        token: the token in the client's command; None in a raw app.
+        data: the JSON value in the client's connect command; None without one.
         identity: the client's identity; None for an anonymous client.
+        info: what other members of a channel see of the client: a JSON value.
         expires_at: when the identity expires, epoch seconds; None for never.
+        reply: the JSON value that the client gets in return.
+        subscriptions: the channels that the server subscribes the client to, with their values.
     """
 
-    def __init__(self, handshake: Handshake) -> None:
+    def __init__(self, handshake: Handshake, token: str | None = None, data: Any = None) -> None:
         self.handshake = handshake
+        self.token = token
+        self.data = data
         self.identity: str | None = None
+        self.info: Any = None
         self.expires_at: int | None = None
+        self.reply: Any = None
+        self.subscriptions: list[tuple[str, Mapping[str, str]]] = []
+
+    def subscribe(self, channel: str, **values: str) -> None:
+        """Subscribe the client to a channel, without asking the channel's function.
+
+        Args:
+            channel: a name, or a pattern such as `user:{identity}`.
+            values: the further values of the pattern: `identity` is known.
+        """
+        self.subscriptions.append((channel, values))
 
 
 class ConnectionEvent:
@@ -153,7 +182,7 @@ class ConnectionEvent:
             TooLarge: it has more than 131,072 bytes; nothing is sent.
             PostingRefusedError: this function may not post.
         """
-        return self.outbox.send(connection_ids, text_of(frame))
+        return self.outbox.send(connection_ids, self.outbox.wire.text_of(frame))
 
     def broadcast(
         self,
@@ -176,7 +205,8 @@ class ConnectionEvent:
             ConfigurationError: it is durable, and the router has no queue.
             QueueError: SQS does not take a durable message.
         """
-        return self.outbox.broadcast(text_of(frame), after, ids(exclude), durable=durable)
+        text = self.outbox.wire.text_of(frame)
+        return self.outbox.broadcast(text, after, ids(exclude), durable=durable)
 
     def close(self, connection_ids: str | Iterable[str]) -> Report:
         """Close one connection, or several. Their `$disconnect` events follow.

@@ -8,20 +8,20 @@ from decanter.runtime.publishing.queue import declaration_of as queue_declaratio
 from decanter.runtime.recipients import SWEEP
 from decanter.runtime.rights import contributions
 from decanter.runtime.routing.routes import DEFAULT, Route, Routes
+from decanter.runtime.routing.sending import Sending
 
 
-def declaration(
-    router: Routes, expression: str, authenticator: object, queue: Queue | None = None
-) -> dict[str, Any]:
+def declaration(router: Sending, expression: str, authenticator: object) -> dict[str, Any]:
     """Return the declaration that the tool reads.
 
     Args:
-        router: its routes and hooks.
+        router: its routes, hooks, channels and queue.
         expression: its route selection expression.
         authenticator: its authenticate hook; None if it has none.
-        queue: its queue; None if it has none.
     """
-    connecting = [*router.connect_hooks, *filter(None, [authenticator])]
+    queue: Queue | None = router.queue
+    authenticating = [*filter(None, [authenticator])]
+    connecting = [*router.connect_hooks, *(() if router.wire else authenticating)]
     routes = [
         {
             "route_key": route.route_key,
@@ -32,7 +32,7 @@ def declaration(
         for route in router.declared.values()
         if route.route_key != DEFAULT
     ]
-    return {
+    found: dict[str, Any] = {
         "kind": "router",
         "expression": expression,
         "routes": routes,
@@ -42,6 +42,11 @@ def declaration(
         **_uses(router, connecting),
         **({"queue": queue_declaration(queue)} if queue else {}),
     }
+    if router.wire:
+        from decanter.runtime.routing.channel_declaration import with_channels
+
+        return with_channels(found, router.wire, authenticating)
+    return found
 
 
 def _uses(router: Routes, connecting: list[Any]) -> dict[str, Any]:

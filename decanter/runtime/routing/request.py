@@ -15,10 +15,11 @@ from uuid import uuid4
 
 from decanter.runtime import jsontext
 from decanter.runtime.errors import MessageError, MissingData, NotAnObject
+from decanter.runtime.fanout.frame import Frame
 from decanter.runtime.fanout.outbox import Outbox
 from decanter.runtime.fanout.report import Report
-from decanter.runtime.publishing.frame import Frame
 from decanter.runtime.routing.connection_event import ConnectionEvent
+from decanter.runtime.routing.response import Response, response_of
 
 MAX_REF_BYTES = 256
 MAX_TEXT_CHARACTERS = 1000
@@ -72,6 +73,14 @@ class Request(ConnectionEvent):
         if text is None:
             raise MissingData(name)
         return text
+
+    def response_of(self, returned: object) -> Response:
+        """Return the handler's response for the value that a route returns.
+
+        Raises:
+            TypeError: API Gateway would not accept it.
+        """
+        return response_of(returned)
 
     def reply(self, frame: Frame) -> Report:
         """Send a frame to the sender, like `send`."""

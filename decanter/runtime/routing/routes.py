@@ -7,13 +7,10 @@ from decanter.runtime.errors import DeclarationError, Forbidden
 from decanter.runtime.payload import payload_reader
 from decanter.runtime.routing.connection_event import Disconnection, Handshake
 from decanter.runtime.routing.request import Request
+from decanter.runtime.routing.response import Response, Result
 
 if TYPE_CHECKING:
     from decanter.runtime.payload import Read
-
-Response = dict[str, Any]
-Result = str | Response | None
-"""A route's return value: None, the handler's body, or a whole response with `statusCode`."""
 
 RouteFunction = Callable[..., Result]
 """Takes the request, and the payload if it declares one."""
@@ -70,8 +67,8 @@ class Route(NamedTuple):
         if self.allow is not None and not self.allow(request):
             raise Forbidden
         if self.read_payload is None:
-            return response_of(self.function(request))
-        return response_of(self.function(request, self.read_payload(request.json)))
+            return request.response_of(self.function(request))
+        return request.response_of(self.function(request, self.read_payload(request.json)))
 
 
 def place(function: Callable[..., Any]) -> str:
@@ -79,23 +76,8 @@ def place(function: Callable[..., Any]) -> str:
     return f"{getattr(function, '__name__', function)} ({function.__module__})"
 
 
-def response_of(returned: object) -> Response:
-    """Return the handler's response for a function's return value.
-
-    Raises:
-        TypeError: API Gateway would not accept it.
-    """
-    if returned is None:
-        return {"statusCode": 200}
-    if isinstance(returned, str):
-        return {"statusCode": 200, "body": returned}
-    if isinstance(returned, dict) and isinstance(returned.get("statusCode"), int):
-        return returned
-    raise TypeError("a route returns None, a string, or a dict with an integer statusCode")
-
-
 def _wrapped(around: Middleware, inner: GetResponse) -> GetResponse:
-    return lambda request: response_of(around(request, inner))
+    return lambda request: request.response_of(around(request, inner))
 
 
 DEFAULT = "$default"

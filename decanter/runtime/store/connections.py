@@ -15,9 +15,9 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
-from pynamodb.attributes import Attribute, NumberAttribute, TTLAttribute, UnicodeAttribute
+from pynamodb.attributes import NumberAttribute, TTLAttribute, UnicodeAttribute
 from pynamodb.connection.table import TableConnection
 from pynamodb.expressions.condition import Condition
 from pynamodb.models import Model
@@ -73,16 +73,21 @@ class ConnectionModel(Model):
     @classmethod
     def record(cls, event: Mapping[str, Any], **attributes: Any) -> None:
         """Write the row of a CONNECT event. A repeated event writes the same row."""
+        row = cls.made_from(event, **attributes)
+        with translated(cls.Meta):
+            row.save()
+
+    @classmethod
+    def made_from(cls, event: Mapping[str, Any], **attributes: Any) -> Self:
+        """Return the row of a CONNECT event, which is not written yet."""
         context = event["requestContext"]
         expires_ms = context["connectedAt"] + MAX_AGE_MS
-        row = cls(
+        return cls(
             hash_key=context["connectionId"],
             connected_at=context["connectedAt"],
             expires_at=datetime.fromtimestamp(expires_ms // 1000, UTC),
             **attributes,
         )
-        with translated(cls.Meta):
-            row.save()
 
     @classmethod
     def remove(cls, connection_id: str) -> Removed | None:
@@ -113,8 +118,8 @@ class ConnectionModel(Model):
         row = answer.get("Attributes")
         if not row:
             return None
-        connected_at = _number(row.get(cls.connected_at.attr_name))
-        return Removed(connection_id, connected_at, partial(_own_attributes, cls, row))
+        connected_at = number_of(row.get(cls.connected_at.attr_name))
+        return Removed(connection_id, connected_at, partial(_own_attributes, cls, row), row)
 
     @classmethod
     def where(cls) -> str:
@@ -140,7 +145,7 @@ class ConnectionModel(Model):
             now_ms: epoch milliseconds; rows older than `MAX_AGE_MS` are skipped.
             limit: maximum number of rows to read.
         """
-        key, connected_at = _hash_key(cls).attr_name, cls.connected_at.attr_name
+        key, connected_at = key_of(cls), cls.connected_at.attr_name
         end, place = cls.identity_end(), Place.of(after)
         with translated(cls.Meta):
             answer = _table(cls).scan(
@@ -161,7 +166,7 @@ class ConnectionModel(Model):
     @classmethod
     def count_after(cls, after: str, now_ms: int) -> Count:
         """Count the next part of the table, like `page` without transferring it."""
-        key, connected_at = _hash_key(cls).attr_name, cls.connected_at.attr_name
+        key, connected_at = key_of(cls), cls.connected_at.attr_name
         question: dict[str, Any] = {
             "TableName": cls.Meta.table_name,
             "Select": "COUNT",
@@ -261,8 +266,10 @@ def _table(model: type[ConnectionModel]) -> TableConnection:
     return model._get_connection()
 
 
-def _hash_key(model: type[ConnectionModel]) -> Attribute[Any]:
-    return next(each for each in model.get_attributes().values() if each.is_hash_key)
+def key_of(model: type[ConnectionModel]) -> str:
+    """Return the name of the key's attribute."""
+    keys = (each.attr_name for each in model.get_attributes().values() if each.is_hash_key)
+    return str(next(keys))
 
 
 def _own_attributes(model: type[ConnectionModel], row: Mapping[str, Any]) -> dict[str, Any]:
@@ -270,7 +277,7 @@ def _own_attributes(model: type[ConnectionModel], row: Mapping[str, Any]) -> dic
 
     PynamoDB would make an instance, and fail at the first attribute that it cannot read.
     """
-    ours = (_hash_key(model).attr_name, *(model.connected_at.attr_name, model.expires_at.attr_name))
+    ours = (key_of(model), *(model.connected_at.attr_name, model.expires_at.attr_name))
     own: dict[str, Any] = {}
     for name, attribute in model.get_attributes().items():
         stored = row.get(attribute.attr_name)
@@ -299,14 +306,14 @@ class _Times:
         self._latest = now_ms + CLOCKS_DIFFER_MS
 
     def recipient(self, connection_id: str, connected_at: Any, end: object) -> Recipient:
-        at = _number(connected_at)
+        at = number_of(connected_at)
         if not FIRST_MS <= at <= self._latest:
             at = 0
         good = connected_at is None or (at and connected_at["N"].isdigit())
-        return Recipient(connection_id, at, _number(end), None if good else connected_at)
+        return Recipient(connection_id, at, number_of(end), None if good else connected_at)
 
 
-def _number(stored: Any) -> int:
+def number_of(stored: Any) -> int:
     """Return a stored number without its fraction; 0 for anything else."""
     text = stored.get("N") if stored else None
     if text is None:

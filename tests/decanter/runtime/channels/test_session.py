@@ -190,7 +190,7 @@ def test_an_error_that_closes_ends_the_connection(stage: Stage) -> None:
     sent(stage, 3, "subscribe", channel="chat:1")
     answer = stage.send("A", '{"id":4,"publish":{"channel":"chat:1","data":"flood"}}')
     assert answer.end is not None
-    assert answer.end.code == 3501
+    assert answer.end.code == 3503
 
 
 def test_presence_is_for_members_of_channels_that_declare_it(stage: Stage) -> None:

@@ -96,7 +96,7 @@ def test_a_young_connection_is_tried_again_later() -> None:
     [
         ("", "not JSON"),
         ("[]", "not a JSON object"),
-        ('{"method":"publish","payload":{}}', '"publish" is not everyone or send'),
+        ('{"method":"rename","payload":{}}', '"rename" is not one of everyone, send'),
         ('{"method":"everyone"}', "payload is not an object"),
         ('{"method":"everyone","payload":{}}', "either data or text"),
         ('{"method":"everyone","payload":{"text":"a","data":1}}', "either data or text"),
