@@ -5,7 +5,7 @@ from typing import Any
 
 from decanter.runtime.channels.codec import Command
 from decanter.runtime.channels.declaration import Channels, Subscription
-from decanter.runtime.channels.interfaces import Member, Session, Welcome
+from decanter.runtime.channels.interfaces import Grant, Member, Session, Welcome
 from decanter.runtime.channels.session import Answer, Frame
 from decanter.runtime.jsontext import Json
 
@@ -35,9 +35,11 @@ class MemoryStore:
         row = self.rows[session.connection_id]
         self.rows[session.connection_id] = row._replace(expires_at=expires_at)
 
-    def join(
-        self, session: Session, channel: str, seq: int | None, info: Json | None, expires_at: int
-    ) -> bool:
+    def join(self, session: Session, grants: Mapping[str, Grant]) -> bool:
+        return all(self._join(session, name, grant) for name, grant in grants.items())
+
+    def _join(self, session: Session, channel: str, grant: Grant) -> bool:
+        seq, info, _ = grant
         row = self.rows.get(session.connection_id)
         if row is None:
             return False

@@ -75,6 +75,20 @@ class Welcome:
     channels: list[str] = field(default_factory=list)
 
 
+class Grant(NamedTuple):
+    """The terms of a subscription.
+
+    Attributes:
+        seq: the id of the client's command; None for the server's own.
+        info: what others see of the client in this channel.
+        until: when the subscription expires, epoch seconds; 0 for never.
+    """
+
+    seq: int | None = None
+    info: Json | None = None
+    until: int = 0
+
+
 class Store(Protocol):
     """The tables. Every call is safe against others about the same connection at the same time."""
 
@@ -90,18 +104,8 @@ class Store(Protocol):
         """Set a new expiry of the identity, 0 for never."""
         ...
 
-    def join(
-        self, session: Session, channel: str, seq: int | None, info: Json | None, expires_at: int
-    ) -> bool:
-        """Make a connection a member; False if the connection has ended.
-
-        Args:
-            session: the connection.
-            channel: the channel.
-            seq: the id of the client's command; None for the server's own.
-            info: what others see of it in this channel.
-            expires_at: when the membership expires, epoch seconds; 0 for never.
-        """
+    def join(self, session: Session, grants: Mapping[str, Grant]) -> bool:
+        """Make a connection a member of channels; False if the connection has ended."""
         ...
 
     def leave(self, session: Session, channel: str, seq: int | None) -> Member | None:

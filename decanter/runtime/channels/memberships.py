@@ -13,12 +13,12 @@ ended subscription stays for an hour, so that a late subscribe cannot renew it.
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from pynamodb.attributes import NumberAttribute, TTLAttribute, UnicodeAttribute
 from pynamodb.models import Model
 
-from decanter.runtime.channels.interfaces import Member, Session
+from decanter.runtime.channels.interfaces import Grant, Member, Session
 from decanter.runtime.errors import DeclarationError
 from decanter.runtime.jsontext import Json
 from decanter.runtime.recipients import MAX_AGE_MS, Recipient
@@ -106,20 +106,6 @@ def default_table() -> type[SubscriptionModel]:
         """The subscriptions of all clients."""
 
     return Subscriptions
-
-
-class Grant(NamedTuple):
-    """The terms of a subscription.
-
-    Attributes:
-        seq: the id of the client's command; None for the server's own.
-        info: what others see of the client in this channel.
-        until: when the subscription expires, epoch seconds; 0 for never.
-    """
-
-    seq: int | None = None
-    info: Json | None = None
-    until: int = 0
 
 
 class Memberships:

@@ -7,6 +7,7 @@ later step is safe against what other frames of the connection do at the same ti
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from decanter.runtime import jsontext
@@ -30,7 +31,7 @@ from decanter.runtime.channels.codes import (
     reply_error,
 )
 from decanter.runtime.channels.declaration import Channel, Channels, Publication, Subscription
-from decanter.runtime.channels.interfaces import App, Member, Session, Store
+from decanter.runtime.channels.interfaces import App, Grant, Member, Session, Store
 from decanter.runtime.errors import MessageError
 
 MOST_CHANNELS = 128
@@ -57,6 +58,10 @@ class Answer:
     after: list[Callable[[], None]] = field(default_factory=list)
 
 
+_Joining = dict[str, tuple[Channel, Subscription, int | None]]
+"""The subscriptions to write, and the ids of their commands; None for the server's own."""
+
+
 class Frame:
     """Handles the commands of one frame.
 
@@ -80,6 +85,8 @@ class Frame:
         self._pushes: list[str] = []
         self._session = Session("", 0)
         self._error: ReplyError | None = None
+        self._joining: _Joining = {}
+        self._joined: list[tuple[int, str]] = []
         self.methods: list[str] = []
         """The methods of the commands so far, for the log."""
 
@@ -91,14 +98,17 @@ class Frame:
             if not self._begin(connection_id):
                 return Answer([])
             for command in codec.commands(text):
-                answer = self._answer(command)
-                replies += [(0, push) for push in self._pushes]
-                self._pushes = []
-                if answer:
+                if command.method != "subscribe" or command.text("channel") in self._joining:
+                    replies += self._join_all()
+                if answer := self._answer(command):
                     replies.append((command.id, answer))
+                replies[-1:-1] = [(0, push) for push in self._pushes]
+                self._pushes = []
         except Disconnect as disconnect:
             end = disconnect
-            replies.append((0, codec.disconnect(disconnect)))
+        replies += self._join_all()
+        if end:
+            replies.append((0, codec.disconnect(end)))
         return Answer(codec.frames(replies), end, self._after)
 
     def _begin(self, connection_id: str) -> bool:
@@ -163,11 +173,18 @@ class Frame:
             return None
         info = None if welcome.info is None else codec.text_of(welcome.info)
         self._session = self._session._replace(
-            is_greeted=True, identity=welcome.identity, info=info, expires_at=expires_at
+            is_greeted=True,
+            identity=welcome.identity,
+            info=info,
+            expires_at=expires_at,
+            channels=welcome.channels,
         )
-        for name, channel in zip(welcome.channels, found, strict=True):
-            if not self._join(channel, Subscription(name, welcome.identity, ""), None):
-                return None
+        joining: _Joining = {
+            name: (channel, Subscription(name, welcome.identity, ""), None)
+            for name, channel in zip(welcome.channels, found, strict=True)
+        }
+        if joining and not self._join(joining):
+            return None
         subs = {name: dict[str, Any]() for name in welcome.channels}
         data = {} if welcome.data is None else {"data": codec.text_of(welcome.data)}
         return {**self._client(), **codec.filled(subs=subs or None), **data}
@@ -206,10 +223,23 @@ class Frame:
         channel, values = self._channels.find(name)
         subscription = self._authorized(channel, command, values)
         self._check_room([name])
-        if not self._join(channel, subscription, command.id):
-            return None
+        self._session = self._session._replace(channels={*self._session.channels, name})
+        self._joining[name] = channel, subscription, command.id
         data = {} if subscription.data is None else {"data": codec.text_of(subscription.data)}
-        return {**self._expiry(subscription.expires_at), **data}
+        body = {**self._expiry(subscription.expires_at), **data}
+        self._joined.append((command.id, codec.reply(command.id, "subscribe", body)))
+        return None
+
+    def _join_all(self) -> list[tuple[int, str]]:
+        """Write the subscriptions so far, together, and return their replies."""
+        joining, replies = self._joining, self._joined
+        self._joining, self._joined = {}, []
+        try:
+            is_open = not joining or self._join(joining)
+        except Exception as error:  # noqa: BLE001 - their commands are answered
+            failure = self._error_of(error)
+            return [(number, codec.error_reply(number, failure)) for number, _ in replies]
+        return replies if is_open else []
 
     def _authorized(
         self, channel: Channel, command: Command, values: dict[str, str]
@@ -238,15 +268,18 @@ class Frame:
         if sum(len(name.encode()) for name in together) > MOST_NAME_BYTES:
             raise ReplyError(LIMIT_EXCEEDED, f"the names have more than {MOST_NAME_BYTES} bytes")
 
-    def _join(self, channel: Channel, subscription: Subscription, seq: int | None) -> bool:
-        name, session = subscription.channel, self._session
-        info = None if subscription.info is None else codec.text_of(subscription.info)
-        if not self._store.join(session, name, seq, info, subscription.expires_at or 0):
+    def _join(self, joining: "_Joining") -> bool:
+        """Write subscriptions; return False if the connection has ended."""
+        session, grants = self._session, dict[str, Grant]()
+        for name, (_, subscription, seq) in joining.items():
+            info = None if subscription.info is None else codec.text_of(subscription.info)
+            grants[name] = Grant(seq, info, subscription.expires_at or 0)
+        if not self._store.join(session, grants):
             return False
-        self._session = session._replace(channels={*session.channels, name})
-        if channel.join_leave:
-            member = Member(*session[:2], session.identity, session.info, info)
-            self._after.append(lambda: self._app.tell(name, "join", member))
+        for name, (channel, _, _) in joining.items():
+            if channel.join_leave:
+                member = Member(*session[:2], session.identity, session.info, grants[name].info)
+                self._after.append(partial(self._app.tell, name, "join", member))
         return True
 
     def _unsubscribe(self, command: Command) -> dict[str, Any]:
@@ -260,7 +293,7 @@ class Frame:
         session = self._session
         self._session = session._replace(channels={*session.channels} - {name})
         if member and channel.join_leave:
-            self._after.append(lambda: self._app.tell(name, "leave", member))
+            self._after.append(partial(self._app.tell, name, "leave", member))
 
     def _sub_refresh(self, command: Command) -> dict[str, Any]:
         name = command.text("channel")

@@ -10,17 +10,20 @@ client that has not said hello gets nothing, and the sweep closes it.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from decanter.runtime.channels.codec import text_of
-from decanter.runtime.channels.interfaces import Member, Session, Welcome
-from decanter.runtime.channels.memberships import Grant, Memberships
+from decanter.runtime.channels.interfaces import Grant, Member, Session, Welcome
+from decanter.runtime.channels.memberships import Memberships
 from decanter.runtime.channels.pattern import OF_IDENTITY, identity_key
 from decanter.runtime.jsontext import Json
 from decanter.runtime.recipients import Count, Page, Recipient, Removed
 from decanter.runtime.store.connections import IdentifiedModel, key_of, number_of
 from decanter.runtime.store.tables import ChangedError, translated
+
+NAMES_AT_ONCE = 20
+"""Names that one update adds: its expression may have 4 KB."""
 
 UNGREETED = 1
 """The expiry, in epoch seconds, of a client that has not said hello."""
@@ -29,17 +32,27 @@ GREETED, CHANNELS, INFO, HANDSHAKE = "$greeted", "$channels", "$info", "$handsha
 """The framework's attributes of a connection's row."""
 
 
+InParallel = Callable[[Callable[[str], Any], list[str]], Iterable[Any]]
+
+
 class Tables:
     """Both tables: `Connections` of the broadcasts, and `Store` of the sessions.
 
     Args:
         connections: the connection table's model.
         memberships: the subscription table.
+        in_parallel: calls a function with each item, and returns the results.
     """
 
-    def __init__(self, connections: type[IdentifiedModel], memberships: Memberships) -> None:
+    def __init__(
+        self,
+        connections: type[IdentifiedModel],
+        memberships: Memberships,
+        in_parallel: InParallel,
+    ) -> None:
         self.connections = connections
         self.memberships = memberships
+        self.in_parallel = in_parallel
         self._time_ms = memberships.time_ms
 
     def record(self, event: Mapping[str, Any], **attributes: Any) -> None:
@@ -161,19 +174,25 @@ class Tables:
         for channel in row.get(CHANNELS, {}).get("M", {}):
             self._extend_identity(channel, session.connection_id, expires_at)
 
-    def join(
-        self, session: Session, channel: str, seq: int | None, info: Json | None, expires_at: int
-    ) -> bool:
-        """Make a connection a member; False if the connection has ended."""
-        if not self.memberships.put(session, channel, Grant(seq, info, expires_at)):
-            return True
-        row = self._add_name(session.connection_id, channel, seq)
-        if row is None:
-            self.memberships.delete(channel, session.connection_id)
-            return False
-        until = number_of(row.get(self.connections.identity_expires_at.attr_name))
-        if until != session.expires_at:  # a refresh came between
-            self._extend_identity(channel, session.connection_id, until)
+    def join(self, session: Session, grants: Mapping[str, Grant]) -> bool:
+        """Make a connection a member of channels; False if the connection has ended."""
+
+        def put(channel: str) -> bool:
+            return self.memberships.put(session, channel, grants[channel])
+
+        written = self.in_parallel(put, [*grants])
+        fresh = [name for name, is_fresh in zip(grants, written, strict=True) if is_fresh]
+        for part in range(0, len(fresh), NAMES_AT_ONCE):
+            seqs = {name: grants[name].seq for name in fresh[part : part + NAMES_AT_ONCE]}
+            row = self._add_names(session.connection_id, seqs)
+            if row is None:
+                for name in fresh:
+                    self.memberships.delete(name, session.connection_id)
+                return False
+            until = number_of(row.get(self.connections.identity_expires_at.attr_name))
+            if until != session.expires_at:  # a refresh came between
+                for name in seqs:
+                    self._extend_identity(name, session.connection_id, until)
         return True
 
     def leave(self, session: Session, channel: str, seq: int | None) -> Member | None:
@@ -205,20 +224,24 @@ class Tables:
     def _extend_identity(self, channel: str, connection_id: str, until: int) -> None:
         self.memberships.set_until(channel, connection_id, "identity_until", until)
 
-    def _add_name(
-        self, connection_id: str, channel: str, seq: int | None
+    def _add_names(
+        self, connection_id: str, seqs: Mapping[str, int | None]
     ) -> Mapping[str, Any] | None:
-        """Add a channel's name to the row and return the row; None if the connection has ended."""
-        changes = {"#channels.#name": "if_not_exists(#channels.#name, :seq)"}
+        """Add channels' names to the row and return the row; None if the connection has ended."""
+        changes, values, names = dict[str, str](), dict[str, Any](), dict[str, str]()
         condition = "attribute_exists(#channels)"
-        if seq is not None:
-            changes = {"#channels.#name": ":seq"}
-            condition += " AND (attribute_not_exists(#channels.#name) OR #channels.#name < :seq)"
-        values = {":seq": {"N": str(seq or 0)}}
-        names = {"#name": channel}
+        for number, (channel, seq) in enumerate(seqs.items()):
+            place, value = f"#channels.#n{number}_", f":s{number}_"
+            names[f"#n{number}_"], values[value] = channel, {"N": str(seq or 0)}
+            changes[place] = value if seq is not None else f"if_not_exists({place}, {value})"
+            if seq is not None:
+                condition += f" AND (attribute_not_exists({place}) OR {place} < {value})"
         try:
             return self._update(connection_id, changes, condition, values, names=names)
-        except ChangedError:  # a later command has added it, or the row is gone
+        except ChangedError:  # a later command has added one, or the row is gone
+            if len(seqs) > 1:
+                rows = [self._add_names(connection_id, {name: seqs[name]}) for name in seqs]
+                return rows[-1]
             with translated(self.connections.Meta):
                 answer = self._dispatch(
                     "GetItem", Key=self._key(connection_id), ConsistentRead=True
@@ -241,9 +264,9 @@ class Tables:
             return None
         row = removed.row
         identity = row.get(self.connections.identity.attr_name, {}).get("S")
-        names: Iterable[str] = row.get(CHANNELS, {}).get("M", {})
+        names = [*row.get(CHANNELS, {}).get("M", {})]
         if identity is not None:
-            names = [*names, identity_key(identity)]
+            names.append(identity_key(identity))
         for name in names:
             member = self.memberships.delete(name, removed.connection_id)
             if member and not name.startswith(OF_IDENTITY):
@@ -323,7 +346,7 @@ class Listeners(Tables):
     """
 
     def __init__(self, tables: Tables, channel: str) -> None:
-        super().__init__(tables.connections, tables.memberships)
+        super().__init__(tables.connections, tables.memberships, tables.in_parallel)
         self._channel = channel
 
     def page(self, after: str, now_ms: int, limit: int | None = None) -> Page:

@@ -1,13 +1,15 @@
 """Work on the table in parallel with the posts, with a time limit."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from functools import partial
 from typing import TypeVar
 
 from decanter.runtime.clock import Clock
 from decanter.runtime.errors import OutOfTimeError
 from decanter.runtime.forks import forget_at_fork
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 
@@ -31,6 +33,14 @@ class Workers:
     def start(self, work: Callable[[], T]) -> "Future[T]":
         """Start work; its result can be waited for later."""
         return self._pool.submit(work)
+
+    def each(self, work: Callable[[S], T], items: Sequence[S]) -> list[T]:
+        """Call a function with each item and return the results. The first item is not queued.
+
+        Work of a worker must not call this: it could wait for itself.
+        """
+        begun = [self.start(partial(work, item)) for item in items[1:]]
+        return [*map(work, items[:1]), *(future.result() for future in begun)]
 
     def result(self, begun: "Future[T]", until: float) -> T:
         """Wait for work and return its result.

@@ -12,7 +12,10 @@ DECANTER_JWT_LEEWAY_SECONDS   allowed clock difference, 0 to 300; 30 if not set
 A browser cannot set headers on a WebSocket. So the token is the subprotocol after `decanter.token`:
 `new WebSocket(url, ["decanter.token", token])`. The connection then uses `decanter.token`, unless
 another hook selects a subprotocol. Or the token is the query parameter `token`; it should be
-short-lived, because URLs are stored in more places. The secret or the key determines the algorithm;
+short-lived, because URLs are stored in more places. In an app with channels, the token stands in
+the client's connect command; the claim `info` is shown to other members, and `channels` names the
+channels that the server subscribes the client to. A token for one subscription has the claim
+`channel`, and is not valid for anything else. The secret or the key determines the algorithm;
 the token never does. A token must have `iss`, `aud`, `exp` and `sub`; `sub` is the identity.
 """
 
@@ -23,14 +26,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http.client import HTTPException
 from math import inf
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.request import urlopen
 
 from decanter.runtime.clock import Clock
 from decanter.runtime.errors import ConfigurationError, SettingError
 from decanter.runtime.logs import log
-from decanter.runtime.routing.connection_event import Handshake, Hello, Refused
+from decanter.runtime.routing.connection_event import Handshake, Hello, Refused, TokenExpired
 from decanter.runtime.settings import number, url_of
+
+if TYPE_CHECKING:
+    from decanter.runtime.channels.declaration import Subscription
 
 LIFETIME_SECONDS = 600
 STALE_SECONDS = 86_400
@@ -207,20 +213,51 @@ class WebTokens:
         """Authenticate a client.
 
         Raises:
+            TokenExpired: the token was valid.
             Refused: status 401; status 503 if the key set cannot be read.
             ConfigurationError: a variable or PyJWT is missing.
         """
+        handshake = hello.handshake
+        claims = self._claims(_token(handshake) if hello.token is None else hello.token)
+        if "channel" in claims:
+            raise Refused(401, "token: it is for a channel")
+        channels = [] if hello.token is None else _channels(claims)
+        hello.identity, hello.expires_at = claims["sub"], int(claims["exp"])
+        if hello.token is not None:
+            hello.info = claims.get("info")
+            hello.subscriptions += [(name, {}) for name in channels]
+        elif MARKER in handshake.subprotocols and handshake.subprotocol is None:
+            handshake.subprotocol = MARKER
+
+    def check_subscription(self, subscription: "Subscription") -> None:
+        """Check a subscription's token; set `has_token`, `expires_at` and `info`.
+
+        Raises:
+            TokenExpired: the token was valid.
+            Refused: status 401; status 503 if the key set cannot be read.
+            ConfigurationError: a variable or PyJWT is missing.
+        """
+        claims = self._claims(subscription.token)
+        if claims.get("channel") != subscription.channel:
+            raise Refused(401, "token: another channel")
+        if claims["sub"] != subscription.identity:
+            raise Refused(401, "token: another identity")
+        subscription.has_token, subscription.info = True, claims.get("info")
+        subscription.expires_at = int(claims["exp"])
+
+    def _claims(self, token: str) -> Mapping[str, Any]:
+        """Return the claims of a valid token."""
+        if not token:
+            raise Refused(401, "token: none")
+        if len(token.encode()) > MAX_TOKEN_BYTES:
+            raise Refused(401, "token: too long")
         if self._terms is None:
             self._terms = _terms(self._environ)
             if self._terms.jwks_url:
                 self._keys = KeySet(self._terms.jwks_url, self._fetch, self._clock)
-        handshake = hello.handshake
-        claims = self._claims(_token(handshake), self._terms)
-        hello.identity, hello.expires_at = claims["sub"], int(claims["exp"])
-        if MARKER in handshake.subprotocols and handshake.subprotocol is None:
-            handshake.subprotocol = MARKER
+        return self._decoded(token, self._terms)
 
-    def _claims(self, token: str, terms: _Terms) -> Mapping[str, Any]:
+    def _decoded(self, token: str, terms: _Terms) -> Mapping[str, Any]:
         jwt = _library()
         now = self._clock.time_ms() / 1000
         try:
@@ -238,10 +275,13 @@ class WebTokens:
                 leeway=terms.leeway_seconds + self._clock.ahead,
                 options={"require": ["iss", "aud", "exp", "sub"]},
             )
-            if int(claims["exp"]) <= now - terms.leeway_seconds:
-                raise jwt.ExpiredSignatureError
+            is_expired = int(claims["exp"]) <= now - terms.leeway_seconds
+        except jwt.ExpiredSignatureError:
+            raise TokenExpired from None
         except (jwt.PyJWTError, ValueError, RecursionError) as error:
             raise Refused(401, f"token: {type(error).__name__}") from None
+        if is_expired:
+            raise TokenExpired
         _check(claims, terms)
         return claims
 
@@ -268,20 +308,26 @@ def _check(claims: Mapping[str, Any], terms: _Terms) -> None:
         raise Refused(401, "token: sub is empty")
 
 
-def _token(handshake: Handshake) -> str:
-    """Return the client's token.
+def _channels(claims: Mapping[str, Any]) -> list[str]:
+    """Return the channels that a token names.
 
     Raises:
-        Refused: the client has none, or it is too long.
+        Refused: they are not a list of names.
     """
+    names = claims.get("channels", [])
+    if not isinstance(names, list) or not all(
+        isinstance(it, str) and "{" not in it for it in names
+    ):
+        raise Refused(401, "token: channels is not a list of names")
+    return names
+
+
+def _token(handshake: Handshake) -> str:
+    """Return the token in a client's `$connect` request; empty without one."""
     offers = handshake.subprotocols
     token = handshake.query.get("token", "")
     if MARKER in offers:
         token = next(iter(offers[offers.index(MARKER) + 1 :]), "")
-    if not token:
-        raise Refused(401, "token: none")
-    if len(token.encode()) > MAX_TOKEN_BYTES:
-        raise Refused(401, "token: too long")
     return token
 
 

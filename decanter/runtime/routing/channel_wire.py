@@ -18,7 +18,7 @@ from decanter.runtime.channels.codes import (
     ReplyError,
 )
 from decanter.runtime.channels.declaration import Authorize, Channel, Channels
-from decanter.runtime.channels.interfaces import Member
+from decanter.runtime.channels.interfaces import Grant, Member
 from decanter.runtime.channels.memberships import Memberships, SubscriptionModel, default_table
 from decanter.runtime.channels.pattern import Pattern, identity_key
 from decanter.runtime.channels.session import Frame
@@ -28,6 +28,7 @@ from decanter.runtime.errors import ConfigurationError, DeclarationError
 from decanter.runtime.fanout.outbox import Outbox
 from decanter.runtime.fanout.report import Report
 from decanter.runtime.fanout.wire import Wire
+from decanter.runtime.fanout.workers import Workers
 from decanter.runtime.logs import EventLine
 from decanter.runtime.recipients import Recipient, Removed
 from decanter.runtime.routing.channel_event import ChannelEvent
@@ -75,8 +76,8 @@ class ChannelWire(Wire):
         self.channels = Channels()
         self.subscriptions = subscriptions or default_table()
         memberships = Memberships(self.subscriptions, clock.time_ms)
-        self.tables = Tables(connections, memberships)
-        self.all_rows = AllRows(connections, memberships)
+        tables = connections, memberships, Workers(clock).each
+        self.tables, self.all_rows = Tables(*tables), AllRows(*tables)
         self._statistics: dict[str, tuple[float, dict[str, int]]] = {}
 
     def declarer(
@@ -192,7 +193,7 @@ class ChannelWire(Wire):
         declared, joined = self.find(channel), list[Member]()
         for each in self._connections_of(identity):
             session = self.tables.read(each.connection_id)
-            if session and self.tables.join(session, channel, None, None, 0):
+            if session and self.tables.join(session, {channel: Grant()}):
                 joined.append(Member(*each[:2], session.identity, session.info))
         push = codec.push("subscribe", {}, channel)
         report = outbox.send([each.connection_id for each in joined], push)
