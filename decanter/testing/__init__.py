@@ -22,21 +22,27 @@ from decanter.gc_paused import gc_paused
 
 if TYPE_CHECKING:
     from decanter.testing.block import aws_allowed
-    from decanter.testing.client import WebSocket, WebSocketClient
+    from decanter.testing.channels import ChannelClient, Subscription
+    from decanter.testing.client import WebSocketClient
     from decanter.testing.errors import (
         CallRefused,
+        CommandRefused,
         ConnectionClosed,
         ConnectRefused,
         NoFrame,
         UnreadFrames,
     )
     from decanter.testing.events import connect_event, disconnect_event, message_event
+    from decanter.testing.websocket import WebSocket
 
 __all__ = [
     "CallRefused",
+    "ChannelClient",
+    "CommandRefused",
     "ConnectRefused",
     "ConnectionClosed",
     "NoFrame",
+    "Subscription",
     "UnreadFrames",
     "WebSocket",
     "WebSocketClient",
@@ -46,7 +52,13 @@ __all__ = [
     "message_event",
 ]
 
-_MODULES = {"WebSocket": "client", "WebSocketClient": "client", "aws_allowed": "block"}
+_MODULES = {
+    "ChannelClient": "channels",
+    "Subscription": "channels",
+    "WebSocket": "websocket",
+    "WebSocketClient": "client",
+    "aws_allowed": "block",
+}
 
 
 def __getattr__(name: str) -> Any:

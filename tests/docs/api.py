@@ -23,7 +23,10 @@ def rows() -> list[str]:
 
 
 def entries() -> Iterator[str]:
-    """Yield what the page must have: each public name, and what its class defines itself."""
+    """Yield what the page must have: each public name, and the members that its class defines.
+
+    A class also has the members of its bases that are not public themselves.
+    """
     for module in (decanter, decanter.testing):
         for name in module.__all__:
             member = getattr(module, name)
@@ -35,13 +38,23 @@ def entries() -> Iterator[str]:
 
 
 def _members(name: str, kind: type) -> Iterator[str]:
-    for key, member in vars(kind).items():
+    for key, member in _own(kind).items():
         if key.startswith("_"):
             continue
         if inspect.isfunction(member):
             yield written(f"{name}.{key}", member)
         elif isinstance(member, property | cached_property):
             yield f"{name}.{key}"
+
+
+def _own(kind: type) -> dict[str, Any]:
+    public = {*decanter.__all__, *decanter.testing.__all__}
+    hidden = [
+        base
+        for base in kind.__mro__[1:]
+        if base.__module__.startswith("decanter.testing") and base.__name__ not in public
+    ]
+    return {key: member for base in [*hidden, kind] for key, member in vars(base).items()}
 
 
 def written(name: str, member: Any) -> str:
