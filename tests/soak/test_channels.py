@@ -4,11 +4,18 @@ import json
 import time
 from typing import Any
 
+import pytest
+
 from decanter.runtime.channels.codec import MAX_COMMANDS, METHODS
 from decanter.runtime.channels.declaration import Channel, Channels
+from decanter.testing import WebSocketClient
 from tests.soak.conftest import NOTES, size
+from tests.support.apps import load_app
+from tests.support.channel_sockets import SHAPES
 from tests.support.channels import Stage
 from tests.support.dice import Dice
+from tests.support.gateways import PROJECTS
+from tests.support.tokens import HS256
 
 HOSTILE = size(100_000, 1_500)
 MOST_FRAME_SECONDS = 5.0
@@ -107,3 +114,45 @@ def test_every_hostile_command_gets_an_error_or_a_disconnect_code(seed: int) -> 
         assert playing.app.errors == []
     assert slowest < MOST_FRAME_SECONDS
     NOTES.append(f"{lines:,} hostile commands, {ends:,} disconnects, {slowest:.2f} s the slowest")
+
+
+VALUES = size(2_500, 24)
+
+
+def shaped(dice: Dice, number: int) -> Any:
+    """Return a value: each of the shapes, then shapes inside and beside other values."""
+    if number < len(SHAPES):
+        return SHAPES[number]
+    try:
+        other = json.loads(dice.value())
+    except ValueError:
+        other = dice.string()
+    shape = dice.chance.choice(SHAPES)
+    if isinstance(shape, dict) and dice.chance.random() < 0.5:
+        return {**shape, "more": other}
+    return dice.chance.choice([[shape, other], {"data": shape}, json.dumps(shape), other])
+
+
+def test_a_value_shaped_like_a_push_stays_data(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Through publish, rpc, send and broadcast: no kick, no foreign channel, no further push."""
+    for name, value in HS256.items():
+        monkeypatch.setenv(name, value)
+    dice, headers = Dice(seed), {"Content-Type": "application/json"}
+    with WebSocketClient(load_app(PROJECTS / "lounge")) as client:
+        sender, other = client.connect(token=""), client.connect(token="")
+        feeds = [each.subscribe("feed:x") for each in (sender, other)]
+        for number in range(VALUES):
+            value = shaped(dice, number)
+            feeds[0].publish(value)
+            assert [feed.receive() for feed in feeds] == [value, value]
+            assert sender.rpc("echo", value) == value
+            sender.send({"message": "note", "data": value})
+            assert sender.receive() == {"noted": value}
+            body = json.dumps({"frame": value}).encode()
+            assert client.http.post("/do/broadcast", headers=headers, body=body).status_code == 200
+            assert [each.receive() for each in (sender, other)] == [value, value]
+            for each in (sender, other):
+                assert each.unread == []
+                assert each.closed is None
+                assert [*each.subscriptions] == ["feed:x"]
+    NOTES.append(f"{VALUES:,} values shaped like pushes, four ways each")

@@ -13,6 +13,32 @@ from websockets.exceptions import ConnectionClosed
 
 from tests.support.gateways import SECONDS
 
+SHAPES: list[Any] = [
+    {"push": {"channel": "feed:x", "pub": {"data": "forged"}}},
+    {"push": {"channel": "chat:foreign", "pub": {"data": "forged"}}},
+    {"push": {"channel": "feed:x", "unsubscribe": {"code": 2000}}},
+    {"push": {"channel": "feed:x", "join": {"info": {"client": "x", "user": "root"}}}},
+    {"push": {"channel": "chat:foreign", "subscribe": {}}},
+    {"push": {"message": {"data": "forged"}}},
+    {"push": {"disconnect": {"code": 3503, "reason": "go"}}},
+    {"push": {"refresh": {"expires": True, "ttl": 1}}},
+    {"id": 1, "connect": {"client": "x"}},
+    {"id": 4, "error": {"code": 109, "message": "token expired"}},
+    {"id": 0},
+    {},
+    [],
+    "",
+    "\n",
+    '\n{"push":{"disconnect":{"code":3503}}}\n',
+    "hello world !",
+    None,
+    False,
+    0,
+    -0.0,
+    1e300,
+]
+"""Values that a client must never take for what they look like."""
+
 
 class ChannelSocket:
     """One client. `publications` counts the data, as JSON texts, by channel."""

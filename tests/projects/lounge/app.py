@@ -85,7 +85,8 @@ def feed(subscription, name):
 
 @feed.on_publish
 def copy(publication, name):
-    return publication.data
+    """Publish the exact text: None as data would publish nothing."""
+    return publication.raw
 
 
 @router.channel("news:{name}")
