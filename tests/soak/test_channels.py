@@ -120,7 +120,7 @@ VALUES = size(2_500, 24)
 
 
 def shaped(dice: Dice, number: int) -> Any:
-    """Return a value: each of the shapes, then shapes inside and beside other values."""
+    """Return a value: each of the shapes, then shapes together with other values."""
     if number < len(SHAPES):
         return SHAPES[number]
     try:
