@@ -15,7 +15,7 @@ from decanter.local.functions.functions import Functions
 from decanter.local.functions.pool import Function
 from decanter.local.rights import Rights
 from decanter.project.config import Project
-from decanter.project.declaration import Declaration
+from decanter.project.declaration import Declaration, TableDeclaration
 from decanter.project.framework import framework_in_use
 from decanter.project.grants import Grants
 from decanter.project.modules import warnings_about_modules
@@ -55,12 +55,16 @@ class Deployment:
         table = self.declared.connection_table
         if table is None:
             return None
-        named = (each.get(table.environment) for each in self.environments)
         return {
-            "name": next(filter(None, named), None),
+            "name": self._name_of(table),
             "key": table.key[0],
             "has_disconnect_hooks": has_disconnect_hooks(self.declared),
+            "subscriptions": self._name_of(self.declared.subscription_table),
         }
+
+    def _name_of(self, table: TableDeclaration | None) -> str | None:
+        named = (each.get(table.environment) for each in self.environments if table)
+        return next(filter(None, named), None)
 
     def queue_url(self, stack: Stack) -> str | None:
         """Return the URL of the routers' queue; None if there is none."""

@@ -187,8 +187,7 @@ class TableDeclaration:
         return next(given, f"{stack}-{self.logical_id}")
 
 
-@dataclass(frozen=True)
-class RouteDeclaration:
+class RouteDeclaration(NamedTuple):
     """A route of a router.
 
     Attributes:
@@ -201,7 +200,7 @@ class RouteDeclaration:
     route_key: str
     operation_name: str | None
     function: str
-    example: Any = field(default=None, hash=False)
+    example: Any = None
 
 
 @dataclass(frozen=True)
@@ -323,16 +322,20 @@ class Declaration:
     def _checked(self) -> Self:
         """Return the declaration, with what is wrong with its queue or its channels."""
         queues = [router.queue for router in self.routers if router.queue]
-        has_jobs = any(table.is_jobs for table in self.tables)
-        fault = problem(queues, self.workers, has_jobs=has_jobs)
-        has_channels = any(router.channels for router in self.routers)
-        fault = fault or (missing_sweep(self.schedules) if has_channels else None)
+        fault = problem(queues, self.workers, has_jobs=any(it.is_jobs for it in self.tables))
+        if any(router.channels for router in self.routers):
+            fault = fault or missing_sweep(self.schedules)
         return replace(self.warned([fault]), refusal=self.refusal or fault) if fault else self
 
     @property
     def connection_table(self) -> TableDeclaration | None:
         """The connection table; None if the app has none."""
         return next((table for table in self.tables if table.is_connections), None)
+
+    @property
+    def subscription_table(self) -> TableDeclaration | None:
+        """The table of its channels; None for a raw app."""
+        return next((table for table in self.tables if table.is_subscriptions), None)
 
     @property
     def queue(self) -> QueueDeclaration | None:

@@ -112,8 +112,8 @@ def posts(declaration: Declaration, function: str) -> bool:
 
 
 def has_disconnect_hooks(declaration: Declaration) -> bool:
-    """True if code of the app runs wherever a connection's row is deleted."""
-    return any(router.where_rows_are_deleted for router in declaration.routers)
+    """True if something follows wherever a connection's row is deleted."""
+    return any(it.where_rows_are_deleted or it.channels for it in declaration.routers)
 
 
 def policy(

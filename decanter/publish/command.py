@@ -10,7 +10,7 @@ from decanter.errors import DecanterError
 from decanter.publish.queue import QueuePublisher
 from decanter.publish.target import add_arguments as add_target_arguments
 from decanter.publish.target import target
-from decanter.runtime.publishing.outside import BEGINNING, Publisher, Report, TooLarge
+from decanter.runtime.publishing.outside import BEGINNING, BadJson, Publisher, Report, TooLarge
 
 STANDARD_INPUT = "-"
 
@@ -32,13 +32,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="ID",
         help="leave this connection out; may be repeated",
     )
+    whom.add_argument(
+        "--channel", metavar="NAME", help="publish to this channel of an app with channels"
+    )
     parser.add_argument("--file", metavar="FILE", help="send each line of this file")
     parser.add_argument("--format", choices=("text", "json"), default="text", help="(text)")
     parser.add_argument(
         "messages",
         nargs="*",
         metavar="MESSAGE",
-        help="a message, sent exactly as it is; - sends each line of standard input",
+        help="a message, sent exactly as it is; - sends each line of standard input. An app with "
+        "channels takes JSON",
     )
 
 
@@ -54,6 +58,8 @@ def run(args: argparse.Namespace) -> int:
     if not (args.messages or args.file):
         raise DecanterError("no message is given: write it after the options, or use --file or -")
     there = target(args)
+    if args.channel and not there.stage.subscriptions:
+        raise DecanterError(f"the app of {there.name} has no channels: send without --channel")
     if not (args.to or there.queue_url):
         there.check_table()
     complete = True
@@ -78,9 +84,15 @@ def sent(
         if args.to:
             ids = args.to[0] if len(args.to) == 1 else args.to
             return publisher.send(ids, text, None)
+        if args.channel:
+            return publisher.publish_text(args.channel, text)
         return publisher.broadcast(text, BEGINNING, args.exclude, None)
     except UnicodeDecodeError as error:
         raise DecanterError(f"{where} is not UTF-8 at byte {error.start + 1}: encode it") from error
+    except BadJson as error:
+        raise DecanterError(
+            f"""{where}: {error}: an app with channels sends JSON, such as '"hello"'"""
+        ) from error
     except TooLarge as error:
         raise DecanterError(f"{where} is too large: {error}: split it") from error
 

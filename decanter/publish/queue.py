@@ -6,7 +6,7 @@ from typing import Any
 
 from decanter.aws.errors import explained
 from decanter.runtime.publishing.item import Item
-from decanter.runtime.publishing.outside import LIMIT, Report, TooLarge
+from decanter.runtime.publishing.outside import LIMIT, Report, TooLarge, checked
 
 
 @dataclass(frozen=True)
@@ -16,10 +16,12 @@ class QueuePublisher:
     Attributes:
         sqs: botocore's client.
         url: the queue's URL.
+        has_channels: True if messages are JSON texts.
     """
 
     sqs: Any
     url: str
+    has_channels: bool = False
 
     def broadcast(
         self, frame: str, after: str, exclude: Collection[str], context: object
@@ -32,7 +34,14 @@ class QueuePublisher:
         ids = [connection_ids] if isinstance(connection_ids, str) else connection_ids
         return self._queue(Item("", frame, tuple(ids)))
 
+    def publish_text(self, channel: str, text: str) -> Report:
+        """Queue a JSON text for the members of a channel."""
+        return self._queue(Item("", text, channel=channel))
+
     def _queue(self, item: Item) -> Report:
+        if self.has_channels:
+            checked(item.text)
+            item = item._replace(foreign="data")
         if (size := len(item.text.encode())) > LIMIT:
             raise TooLarge(size, LIMIT)
         with explained(f"send to the queue {self.url}"):

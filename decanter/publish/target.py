@@ -71,7 +71,8 @@ class Target:
         Raises:
             DecanterError: SQS refuses a message or does not answer.
         """
-        yield QueuePublisher(self.aws.client("sqs", self.sqs_url), self.queue_url or "")
+        sqs, has_channels = self.aws.client("sqs", self.sqs_url), bool(self.stage.subscriptions)
+        yield QueuePublisher(sqs, self.queue_url or "", has_channels)
 
     @contextmanager
     def publishing(self) -> Iterator[outside.Publisher]:
@@ -144,6 +145,7 @@ def on_this_machine(url: str) -> Target:
         keeps_rows=table is None or table["has_disconnect_hooks"],
         dynamodb=database,
         keys=(key, secret),
+        subscriptions=(table and table.get("subscriptions")) or "",
     )
     queue_url, sqs_url = about.get("queue_url"), about.get("sqs_url")
     return Target(url, found, AWS.here(region, database), queue_url, sqs_url)
@@ -169,7 +171,7 @@ def on_aws(args: argparse.Namespace) -> Target:
             f"--stage {args.stage}`, or name another with --stage, --stack-name or --region"
         )
     app = described(project)
-    declared = app.connection_table
+    declared, channels = app.connection_table, app.subscription_table
     found = outside.Stage(
         os.environ.get(ENDPOINT) or url.rstrip("/").replace("wss://", "https://", 1),
         region,
@@ -177,6 +179,7 @@ def on_aws(args: argparse.Namespace) -> Target:
         key=declared.key[0] if declared else "",
         keeps_rows=declared is None or has_disconnect_hooks(app),
         profile=project.config.profile,
+        subscriptions=table_name(project, app, channels, there, aws) if channels else "",
     )
     return Target(name, found, aws, queue_url(project, app, there))
 

@@ -22,7 +22,7 @@ from decanter.gc_paused import gc_paused
 
 if TYPE_CHECKING:
     from decanter.testing.block import aws_allowed
-    from decanter.testing.channels import ChannelClient, Subscription
+    from decanter.testing.channels import ChannelClient, ClientSubscription
     from decanter.testing.client import WebSocketClient
     from decanter.testing.errors import (
         CallRefused,
@@ -38,11 +38,11 @@ if TYPE_CHECKING:
 __all__ = [
     "CallRefused",
     "ChannelClient",
+    "ClientSubscription",
     "CommandRefused",
     "ConnectRefused",
     "ConnectionClosed",
     "NoFrame",
-    "Subscription",
     "UnreadFrames",
     "WebSocket",
     "WebSocketClient",
@@ -54,7 +54,7 @@ __all__ = [
 
 _MODULES = {
     "ChannelClient": "channels",
-    "Subscription": "channels",
+    "ClientSubscription": "channels",
     "WebSocket": "websocket",
     "WebSocketClient": "client",
     "aws_allowed": "block",

@@ -22,7 +22,7 @@ OPTIONAL = ("join", "leave", "subscribe")
 """Pushes that a test need not receive."""
 
 
-class Subscription:
+class ClientSubscription:
     """A client's subscription to a channel.
 
     Attributes:
@@ -114,7 +114,7 @@ class ChannelClient(Peer):
         self.id = ""
         self.data: Any = None
         self.ttl: int | None = None
-        self._subscriptions: dict[str, Subscription] = {}
+        self._subscriptions: dict[str, ClientSubscription] = {}
         self._last_id = 0
         self._replies: dict[int, Push] = {}
         self._pushes: deque[Push] = deque()
@@ -132,7 +132,7 @@ class ChannelClient(Peer):
         return self.inbox.closed and (self._disconnect or self.inbox.closed)
 
     @property
-    def subscriptions(self) -> dict[str, Subscription]:
+    def subscriptions(self) -> dict[str, ClientSubscription]:
         """The channels that it is subscribed to, by itself or by the server, by their names."""
         self._client.run_pending()
         self._read()
@@ -173,9 +173,9 @@ class ChannelClient(Peer):
         reply = self.request("connect", **_given(token=token, data=data))
         self.id, self.data, self.ttl = reply["client"], reply.get("data"), reply.get("ttl")
         for channel, subscribed in reply.get("subs", {}).items():
-            self.subscriptions[channel] = Subscription(self, channel, subscribed)
+            self.subscriptions[channel] = ClientSubscription(self, channel, subscribed)
 
-    def subscribe(self, channel: str, *, token: str = "", data: Any = None) -> Subscription:
+    def subscribe(self, channel: str, *, token: str = "", data: Any = None) -> ClientSubscription:
         """Subscribe to a channel.
 
         Args:
@@ -188,7 +188,7 @@ class ChannelClient(Peer):
         """
         __tracebackhide__ = True
         reply = self.request("subscribe", channel=channel, **_given(token=token, data=data))
-        self.subscriptions[channel] = subscription = Subscription(self, channel, reply)
+        self.subscriptions[channel] = subscription = ClientSubscription(self, channel, reply)
         return subscription
 
     def unsubscribe(self, channel: str) -> None:
@@ -310,7 +310,7 @@ class ChannelClient(Peer):
             self._disconnect = (push["disconnect"]["code"], push["disconnect"].get("reason", ""))
             return
         if "subscribe" in push:
-            self._subscriptions[channel] = Subscription(self, channel, push["subscribe"])
+            self._subscriptions[channel] = ClientSubscription(self, channel, push["subscribe"])
         elif "unsubscribe" in push and channel in self._subscriptions:
             end = push["unsubscribe"]
             self._subscriptions.pop(channel).end(end.get("code", 0), end.get("reason", ""))

@@ -23,10 +23,7 @@ def rows() -> list[str]:
 
 
 def entries() -> Iterator[str]:
-    """Yield what the page must have: each public name, and the members that its class defines.
-
-    A class also has the members of its bases that are not public themselves.
-    """
+    """Yield what the page must have: each public name, and what its class defines itself."""
     for module in (decanter, decanter.testing):
         for name in module.__all__:
             member = getattr(module, name)
@@ -38,7 +35,7 @@ def entries() -> Iterator[str]:
 
 
 def _members(name: str, kind: type) -> Iterator[str]:
-    for key, member in _own(kind).items():
+    for key, member in _of_class(kind).items():
         if key.startswith("_"):
             continue
         if inspect.isfunction(member):
@@ -47,14 +44,18 @@ def _members(name: str, kind: type) -> Iterator[str]:
             yield f"{name}.{key}"
 
 
-def _own(kind: type) -> dict[str, Any]:
-    public = {*decanter.__all__, *decanter.testing.__all__}
-    hidden = [
-        base
-        for base in kind.__mro__[1:]
-        if base.__module__.startswith("decanter.testing") and base.__name__ not in public
-    ]
-    return {key: member for base in [*hidden, kind] for key, member in vars(base).items()}
+def _of_class(kind: type) -> dict[str, Any]:
+    """Return the members of a class, with those of a base that has no public name.
+
+    An exception has only its own: its base is in the tree of the errors' page.
+    """
+    found: dict[str, Any] = {}
+    for base in () if issubclass(kind, Exception) else kind.__mro__[1:]:
+        if base.__name__ in (*decanter.__all__, *decanter.testing.__all__):
+            break
+        if base.__module__.startswith("decanter."):
+            found = {**vars(base), **found}
+    return {**found, **vars(kind)}
 
 
 def written(name: str, member: Any) -> str:

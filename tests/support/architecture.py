@@ -29,7 +29,8 @@ RUNTIME_FLOORS = (
     ("session",),
     ("store", "transports"),
     ("fanout",),
-    ("channels", "publishing"),
+    ("channels",),
+    ("publishing",),
     ("routing",),
     ("hooks",),
 )

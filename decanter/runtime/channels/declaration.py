@@ -73,10 +73,10 @@ class Publication(Generic[T]):
 
 
 Authorize = Callable[..., Any]
-"""Takes a Subscription and the pattern's values; the client may listen only if it returns True."""
+"""Takes a Subscription and values of the pattern; the client may listen only if it returns True."""
 
 Publish = Callable[..., Any]
-"""Takes a Publication and the pattern's values; returns what is published, None for nothing."""
+"""Takes a Publication and values of the pattern; returns what is published, None for nothing."""
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -111,7 +111,8 @@ class Channel:
         self.join_leave = join_leave
         self.publish: Publish | None = None
         self._read: Read | None = None
-        _check_parameters(authorize, self.pattern)
+        _, self._asked = _parameters(authorize, self.pattern)
+        self._taken: list[str] = []
 
     def on_publish(self, function: F) -> F:
         """Declare the function that accepts clients' publications, of members only.
@@ -119,21 +120,21 @@ class Channel:
         Its return value is published, with the client's identity and info. None publishes nothing.
 
         Raises:
-            DeclarationError: there is one already, or it does not take the pattern's variables.
+            DeclarationError: there is one already, or it takes other values than the pattern's.
         """
         if self.publish is not None:
             raise DeclarationError(
                 f"channel {self.pattern.source!r} has two functions for publications: "
                 f"{_place(self.publish)} and {_place(function)}"
             )
-        first = _check_parameters(function, self.pattern)
+        first, self._taken = _parameters(function, self.pattern)
         self._read = _payload_of(function, first)
         self.publish = function
         return function
 
     def may_listen(self, subscription: Subscription, values: dict[str, str]) -> bool:
         """True if the function returns True itself, and nothing that only counts as true."""
-        return self.authorize(subscription, **values) is True
+        return self.authorize(subscription, **{name: values[name] for name in self._asked}) is True
 
     def accept(
         self, publication: Publication[Any], text: Json | None, values: dict[str, str]
@@ -151,7 +152,8 @@ class Channel:
         publication.raw, publication.data = text, jsontext.parse(text)
         if self._read is not None:
             publication.data = self._read(publication.data)
-        result: object = self.publish(publication, **values)
+        taken = {name: values[name] for name in self._taken}
+        result: object = self.publish(publication, **taken)
         return result
 
 
@@ -198,20 +200,20 @@ class Channels:
         return any(channel.join_leave for channel in self.declared)
 
 
-def _check_parameters(function: Callable[..., Any], pattern: Pattern) -> str:
-    """Return the name of the first parameter.
+def _parameters(function: Callable[..., Any], pattern: Pattern) -> tuple[str, list[str]]:
+    """Return the name of the first parameter, and the others.
 
     Raises:
-        DeclarationError: the others are not the pattern's variables.
+        DeclarationError: the others are not variables of the pattern.
     """
     first, *others = [*inspect.signature(function).parameters] or [""]
-    if not first or {*others} != {*pattern.variables}:
+    if not first or not {*others} <= {*pattern.variables}:
         wanted = ", ".join(["subscription", *pattern.variables])
         raise DeclarationError(
             f"channel {pattern.source!r}: {_place(function)} must take ({wanted}): an object and "
-            "the pattern's variables"
+            "variables of the pattern"
         )
-    return first
+    return first, others
 
 
 def _payload_of(function: Callable[..., Any], parameter: str) -> Read | None:

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from pynamodb.attributes import NumberAttribute, TTLAttribute, UnicodeAttribute
+from pynamodb.connection.table import TableConnection
 from pynamodb.models import Model
 
 from decanter.runtime.channels.interfaces import Grant, Member, Session
@@ -23,7 +24,13 @@ from decanter.runtime.errors import DeclarationError
 from decanter.runtime.jsontext import Json
 from decanter.runtime.recipients import MAX_AGE_MS, Recipient
 from decanter.runtime.store.connections import number_of
-from decanter.runtime.store.tables import ChangedError, declaration, table, translated
+from decanter.runtime.store.tables import (
+    ChangedError,
+    declaration,
+    on_one_session,
+    table,
+    translated,
+)
 
 Item = Mapping[str, Any]
 
@@ -61,6 +68,11 @@ class SubscriptionModel(Model):
     identity_until = NumberAttribute(null=True)
     until = NumberAttribute(null=True)
     left = NumberAttribute(null=True)
+
+    @classmethod
+    def _get_connection(cls) -> TableConnection:
+        """Return PynamoDB's connection to the table, also used by PynamoDB's own methods."""
+        return on_one_session(super()._get_connection())
 
 
 S = TypeVar("S", bound=type[SubscriptionModel])

@@ -68,7 +68,10 @@ class Item(NamedTuple):
 
     def body(self) -> str:
         """Return its JSON, in ASCII."""
-        payload: dict[str, Any] = {"text": self.text}
+        is_data = self.foreign == "data"
+        payload: dict[str, Any] = (
+            {"data": json.loads(self.text)} if is_data else {"text": self.text}
+        )
         method = EVERYONE if self.ids is None else SEND
         if self.channel:
             method, payload["channel"] = PUBLISH, self.channel

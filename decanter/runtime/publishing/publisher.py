@@ -47,6 +47,10 @@ class Publisher:
             report = outbox.broadcast(text, after, others, durable=durable)
         return _noted("broadcast", report)
 
+    def publish_text(self, channel: str, text: str) -> Report:
+        """Publish a JSON text to a channel."""
+        return self.publish(channel, self.outbox(None).wire.frame_of(text, channel), (), None)
+
     def publish(
         self,
         channel: str,
@@ -65,7 +69,7 @@ class Publisher:
     def send(self, connection_ids: str | Iterable[str], frame: Frame, context: object) -> Report:
         """Send a frame to one connection, or to several, as described at `Router.send`."""
         outbox = self.outbox(context)
-        return _noted("send", outbox.send(connection_ids, outbox.wire.text_of(frame)))
+        return _noted("send", outbox.wire.send(outbox, connection_ids, frame))
 
     def close(self, connection_ids: str | Iterable[str], context: object) -> Report:
         """Close one connection, or several, as described at `Router.close`."""
@@ -98,7 +102,9 @@ class Publisher:
     def _post(self, item: "Item", outbox: Outbox) -> Report:
         """Post an item here, or the first part of it if there is a queue."""
         if item.ids is not None:
-            return _noted("send", outbox.send(item.ids, item.text))
+            silent = outbox.wire.silent(item.ids)
+            ids = [each for each in item.ids if each not in silent]
+            return _noted("send", outbox.send(ids, item.text))
         with _translated():
             report = outbox.broadcast(item.text, item.cursor, item.exclude, channel=item.channel)
         return _noted("publish" if item.channel else "broadcast", report)
