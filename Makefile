@@ -72,8 +72,9 @@ chaos: .venv ## run the fault scenarios with 200 clients and three seeds, 25 min
 soak: COUNT ?= 10000
 soak: export SOAK_COUNT = $(COUNT)
 soak: export SOAK_SEED ?= $(shell date +%s)
+soak: export QUEUE_MESSAGES = $(COUNT)
 soak: .venv ## play random faults in COUNT runs, 10,000 by default, two hours
-	$(BIN)/python -m pytest --timeout 0 tests/soak $(ARGS)
+	$(BIN)/python -m pytest --timeout 0 tests/soak tests/contract/test_router_queue.py $(ARGS)
 
 .PHONY: field-cases
 field-cases: .venv ## test needs of real applications, and list which are met and which are open

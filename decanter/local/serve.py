@@ -46,12 +46,12 @@ from decanter.project.stack import Stack
 from decanter.project.template import OWN_TEMPLATES, Template
 
 GOODBYE_SECONDS = 1.0
-"""Time limit for disconnect handlers after a stop signal."""
+"""The time limit for disconnect handlers after a stop signal."""
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The options of `decanter local`; times in seconds."""
+    """The options of `decanter local`. Times are in seconds."""
 
     host: str = "127.0.0.1"
     port: int = 8000
@@ -85,7 +85,7 @@ class Options:
 
     @property
     def debugger(self) -> str | None:
-        """The debugger, for the text at start; None without one."""
+        """The debugger, for the text at start; None without a debugger."""
         if self.debug:
             return "pdb on this terminal, without time limits"
         return f"debugpy from port {self.debugpy}, without time limits" if self.debugpy else None
@@ -102,14 +102,14 @@ class Options:
         )
 
     def template_paths(self, project: Project) -> list[Path]:
-        """Return the paths of the merge templates, which need not exist."""
+        """Return the paths of the merge templates, which may not exist."""
         if not self.use_template:
             return []
         own = [project.directory / path for path in OWN_TEMPLATES]
         return [path.resolve() for path in self.templates or own]
 
     def template_text(self, project: Project) -> str | None:
-        """Return the merge templates in use, for the text at start; None without one."""
+        """Return the merge templates in use, for the text at start; None without a template."""
         paths = (self.templates or project.own_templates) if self.use_template else ()
         return ", ".join(str(path.resolve()) for path in paths) or None
 
@@ -120,10 +120,10 @@ class Options:
 
 
 async def serve(project: Project, options: Options) -> None:
-    """Serve the project's API until SIGINT, SIGTERM or SIGHUP; a second signal shortens the stop.
+    """Serve the project's API until SIGINT, SIGTERM or SIGHUP. A second signal shortens the stop.
 
     Raises:
-        DecanterError: the project cannot be served; one line.
+        DecanterError: the project cannot be served; the message is one line.
     """
     if options.debugs:
         options = options.for_debugging()
@@ -141,7 +141,7 @@ async def serve(project: Project, options: Options) -> None:
 
 
 def stop_signals() -> list[signal.Signals]:
-    """Return the signals that stop the gateway; without SIGHUP under `nohup`."""
+    """Return the signals that stop the gateway, without SIGHUP under `nohup`."""
     signals = [signal.SIGINT, signal.SIGTERM]
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
         signals.append(signal.SIGHUP)
@@ -149,7 +149,7 @@ def stop_signals() -> list[signal.Signals]:
 
 
 class _Service:
-    """One run of the gateway, with its parts."""
+    """One run of the gateway, with all parts."""
 
     def __init__(
         self, project: Project, options: Options, sock: socket.socket, python: Interpreter
@@ -369,6 +369,8 @@ class _Service:
         }
 
     def _event_of(self, trace_id: str) -> Any:
+        if path := self._functions.path_of(trace_id):
+            return {"requestContext": {"resourcePath": path}}
         kept = self._journal.invocation(self._functions.request_of(trace_id))
         return kept and kept["event"]
 

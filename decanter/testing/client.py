@@ -1,4 +1,4 @@
-"""API Gateway and Lambda for a test: connect clients to an app that the test imports."""
+"""API Gateway and Lambda for a test, which connects clients to an imported app."""
 
 import threading
 from collections import deque
@@ -40,12 +40,12 @@ P = TypeVar("P", bound=Peer)
 
 
 class WebSocketClient:
-    """Runs the functions of a Chalice app. It is a context manager for one test.
+    """A context manager for one test, which runs the functions of a Chalice app.
 
-    While it is open:
+    While the test client is open:
 
-    - The stage's environment variables are set. Each function gets its own.
-    - The tables of the project's merge template, or of the app's models, exist. They start empty.
+    - The stage's environment variables are set. Each function gets its own variables.
+    - The tables of the merge template, or of the app's models, exist. They start empty.
     - The SQS queues of the template and of the app's functions exist. They start empty.
     - This process answers AWS clients' calls to @connections, DynamoDB and, for an app with
       queues, SQS. No other call to AWS leaves this machine.
@@ -57,10 +57,9 @@ class WebSocketClient:
         app: the Chalice object.
         stage_name: the stage in `.chalice/config.json`.
         project_dir: the Chalice project; by default, the folder of the app's module.
-        strict: True to raise an exception in `errors` at the end if no client got an answer about
-            it, such as that of a disconnect handler.
+        strict: True to raise an exception in `errors` at the end if no client got an answer.
         iam: `enforce` refuses calls to DynamoDB and @connections that the role of the running
-            function does not allow, `warn` only logs them, `off` does not check them.
+            function does not allow, `warn` only logs such calls, `off` checks no calls.
 
     Attributes:
         app: the Chalice object.
@@ -105,7 +104,7 @@ class WebSocketClient:
 
     @property
     def last_error(self) -> BaseException | None:
-        """The exception of the last event; None if it raised none."""
+        """The exception of the last event; None if the last event raised no exception."""
         return self._exceptions.last
 
     @property
@@ -147,7 +146,7 @@ class WebSocketClient:
 
         Args:
             query: the query string, as text or as a mapping from a name to one or more values.
-            headers: sent in addition to the headers of every client.
+            headers: headers in addition to the headers of every client.
             subprotocols: the subprotocols that the client offers.
             token: for an app with channels: the client also sends the connect command, with this
                 token; "" for a client without one.
@@ -190,12 +189,12 @@ class WebSocketClient:
         return peer
 
     def invoke(self, name: str, event: Any = None) -> Any:
-        """Run a function and return its result.
+        """Run a function and return the function's result.
 
         Args:
-            name: its name in the configuration, such as a schedule's or a queue's function, or a
-                WebSocket handler's name.
-            event: a JSON value; by default, an example of its source's events.
+            name: the function's name in the configuration, such as a schedule's or a queue's
+                function, or a WebSocket handler's name.
+            event: a JSON value; by default, an example event of the function's source.
 
         Raises:
             LookupError: the app has no such function.
@@ -211,9 +210,10 @@ class WebSocketClient:
         return value
 
     def drain(self) -> int:
-        """Run the functions of queues until no message is visible; return the number of events.
+        """Run the functions of queues until no message is visible. Return the number of events.
 
-        An exception is in `errors`. Its messages are visible after their visibility timeout.
+        If a function raises an exception, the exception is in `errors`, and the event's messages
+        are visible again after their visibility timeout.
         """
         self._check_open()
         self.run_pending()
@@ -236,7 +236,7 @@ class WebSocketClient:
 
     @cached_property
     def events(self) -> "Events":
-        """Builders of events, for `invoke`."""
+        """The builders of events, for `invoke`."""
         from decanter.testing.chalice_client import Events
 
         return Events(self.app, self._deployed, self.clock)
@@ -315,7 +315,7 @@ class WebSocketClient:
             )
 
     def _act(self) -> float:
-        """Do what is due now. Return the seconds until something else may be due."""
+        """Do all actions that are due now. Return the seconds until the next action may be due."""
         self._check_open()
         with self._lock:
             seconds = self._gateway.sweep()
@@ -325,7 +325,7 @@ class WebSocketClient:
         return seconds
 
     def _answer(self, method: str, path: str, authorization: str, body: bytes) -> Response | None:
-        """Answer a call to @connections. None if it is for another stage."""
+        """Answer a call to @connections. Return None if the call is for another stage."""
         connection_id = management.connection_id_in(path, self._deployed.api.stage)
         if connection_id is None:
             return None

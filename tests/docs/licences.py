@@ -17,10 +17,11 @@ PAGE = ROOT / "docs" / "reference" / "licences.md"
 USES = {"ship": "ships to Lambda", "run": "the tool", "develop": "tests and checks"}
 HEAD = """# Licences
 
-Decanter has the Apache License 2.0. These are the licences of the packages that it uses, as the
-packages state them. `locks/` has their versions and hashes, and `tests/support/node` those of npm's
-packages. An app with `WebTokens` also ships
-PyJWT, cryptography, cffi and pycparser. `python -m tests.docs.licences` writes this page.
+Decanter has the Apache License 2.0. This page lists the licences of the packages that Decanter
+uses, as the packages state their licences. The folder `locks/` has the versions and hashes of
+Python packages, and `tests/support/node` has those of npm packages. An app with `WebTokens` also
+ships PyJWT, cryptography, cffi and pycparser. The command `python -m tests.docs.licences` writes
+this page.
 
 | Package | Licence | Used by |
 |---|---|---|

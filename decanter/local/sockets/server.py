@@ -35,7 +35,7 @@ from decanter.local.sockets.websocket import ABNORMAL, WebSocket
 
 SWITCHING = 101
 SWEEP_SECONDS = 0.05
-"""Minimum time between two checks for expired connections: many expire together."""
+"""The shortest time between two checks for expired connections, because many expire together."""
 
 FAILURES = {
     "403": management.FORBIDDEN,
@@ -128,14 +128,14 @@ class Server:
         return UPGRADE_REQUIRED if at_socket else self._elsewhere(request)
 
     def _elsewhere(self, request: Request) -> Response:
-        """Answer an unknown path with 403, as AWS does, and a hint to the API's URL."""
+        """Answer an unknown path with 403, like AWS, and with a hint that has the API's URL."""
         where = f"{self._gateway.events.domain_name}/{self._gateway.api.stage}"
         hint = f"the WebSocket API is at ws://{where}"
         self._journal.refused(request.method, request.path, 403, hint)
         return json_response(403, {"message": "Forbidden", "hint": hint})
 
     def _refuse(self, request: Request, why: str) -> Response:
-        """Refuse a request that a web page may have sent; log the reason."""
+        """Refuse a request that a web page may have sent, and log the reason."""
         self._journal.refused(request.method, request.path, 403, why)
         return management.error(403, "ForbiddenException", why)
 
@@ -160,7 +160,7 @@ class Server:
         return response
 
     def _rule(self, caller: str | None, trace: str) -> management.Authorize | None:
-        """Return the rule for a function's call; None for any other caller."""
+        """Return the rule for a function's call; None if the caller is not a function."""
         if caller is None or self._rights is None:
             return None
         return management.authorizer(self._rights.guard, self._rights.api, caller, trace)
@@ -201,7 +201,7 @@ class Server:
         return None
 
     def _socket_path(self, request: Request) -> str | None:
-        """Return the path of a request for the socket; None for another path."""
+        """Return the path of a request for the socket; None if the path is another path."""
         for path in self._gateway.events.paths:
             if request.path in (f"/{path}", f"/{path}/"):
                 return path
@@ -263,7 +263,7 @@ class Server:
 
 
 async def fail(fault: Fault, http: HttpConnection) -> Response | None:
-    """Apply a fault to a call; None for a fault that does not set the response."""
+    """Apply a fault to a call. Return None for a fault that does not set the response."""
     if fault.action == "late":
         await asyncio.sleep((fault.milliseconds or 0) / 1000)
     elif fault.action == "hang":

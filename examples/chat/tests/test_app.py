@@ -50,7 +50,7 @@ def test_a_line_reaches_only_the_room(
 
 
 @pytest.mark.parametrize("how", ["leave", "close"])
-def test_who_leaves_is_announced(members: list[Member], how: str) -> None:
+def test_a_leave_is_announced(members: list[Member], how: str) -> None:
     alice, bob = members
     bob.websocket.close() if how == "close" else bob.ask("unsubscribe", channel="room:tea")
     assert alice.push["leave"]["info"]["user"] == "bob"

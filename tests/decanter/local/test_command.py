@@ -70,3 +70,12 @@ def test_a_path_that_no_api_mapping_can_have_is_refused(text: str) -> None:
 def test_a_path_of_the_gateway_itself_is_refused(text: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError, match="take another"):
         mapping(text)
+
+
+@pytest.mark.parametrize("url", ["127.0.0.1:8001", "http://[", "http://host:x", "http://host:0"])
+def test_the_dynamodb_endpoint_is_a_url(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    with pytest.raises(SystemExit):
+        parser.parse_args(["--dynamodb-endpoint", url])
+    assert f"{url!r} is not a URL: write it as http://HOST:PORT" in capsys.readouterr().err
