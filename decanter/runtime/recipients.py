@@ -9,7 +9,10 @@ from typing import Any, NamedTuple, Protocol
 BEGINNING = ""
 """The cursor before the first connection."""
 
-_SEGMENT = re.compile(r"(\d+)/(\d+):(.*)", re.DOTALL)  # a connection id has no colon
+MOST_SEGMENTS = 1000
+"""Lambda's largest MaximumConcurrency of an SQS event source: each function reads a segment."""
+
+_SEGMENT = re.compile(r"([0-9]{1,4})/([0-9]{1,4}):(.*)", re.DOTALL)
 
 MAX_AGE_MS = (2 * 60 + 10) * 60 * 1000
 """API Gateway closes a connection after two hours, so older rows are stale."""
@@ -54,13 +57,25 @@ class Place(NamedTuple):
     @classmethod
     def of(cls, cursor: str) -> "Place":
         """Return the place of a cursor."""
-        match = _SEGMENT.fullmatch(cursor)
-        return cls(match[3], int(match[1]), int(match[2])) if match else cls(cursor)
+        if match := _SEGMENT.fullmatch(cursor):
+            place = cls(match[3], int(match[1]), int(match[2]))
+            if place.segment < place.segments <= MOST_SEGMENTS:
+                return place
+        return cls(cursor)
 
     @property
     def prefix(self) -> str:
         """The part of a cursor before the connection id."""
         return f"{self.segment}/{self.segments}:" if self.segments > 1 else ""
+
+    @property
+    def cursor(self) -> str:
+        """The cursor that names the place.
+
+        A row of another program may have an id that looks like a cursor, which gets a prefix too.
+        """
+        is_ambiguous = self.segments == 1 and _SEGMENT.fullmatch(self.after)
+        return f"0/1:{self.after}" if is_ambiguous else self.prefix + self.after
 
     def then(self, last: str | None) -> str | None:
         """Return the cursor after a page, in this segment or in the next segment; None at the end.
@@ -69,7 +84,7 @@ class Place(NamedTuple):
             last: the connection id where the page ended; None at the segment's end.
         """
         if last is not None:
-            return self.prefix + last
+            return self._replace(after=last).cursor
         following = self.segment + 1
         return f"{following}/{self.segments}:" if following < self.segments else None
 

@@ -3,7 +3,7 @@
 import asyncio
 
 READ_BYTES = 32 * 1024
-"""The most bytes per read of a socket, because many tiny frames take time."""
+"""The maximum number of bytes per read of a socket. Many tiny frames take time."""
 
 _buffer = memoryview(bytearray(READ_BYTES))
 """The buffer of all sockets. Bytes are handed over before the next read."""

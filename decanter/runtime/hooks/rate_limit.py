@@ -42,6 +42,10 @@ MOST_AHEAD = 100_000
 BURST_MS = 1000
 """The time that a connection may be ahead of its rate limit, for a burst of one second."""
 
+SKEW_MS = 60_000
+"""More than the clocks of two functions differ. A later `free_at` is damaged, and counts as none:
+otherwise a clock that was once an hour ahead would silence a connection for an hour."""
+
 
 class RateLimitedModel(ConnectionModel):
     """Base class for connections with a rate limit. `@connection_table` completes a subclass.
@@ -64,7 +68,8 @@ class RateLimitedModel(ConnectionModel):
             The time in milliseconds. None if the message is not counted, because the time would
             exceed `most_ms`, or because there is no row.
         """
-        idle = cls.free_at.does_not_exist() | (cls.free_at <= now_ms)
+        is_number = cls.free_at.is_type()  # type: ignore[no-untyped-call]
+        idle = ~is_number | (cls.free_at <= now_ms) | (cls.free_at > now_ms + most_ms + SKEW_MS)
         free_at = cls._set(connection_id, cls.free_at.set(now_ms + interval_ms), idle)
         if free_at is None:
             room = cls.free_at <= now_ms + most_ms - interval_ms

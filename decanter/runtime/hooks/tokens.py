@@ -23,6 +23,7 @@ token must have `iss`, `aud`, `exp` and `sub`. The claim `sub` is the identity.
 import json
 import logging
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http.client import HTTPException
@@ -57,6 +58,7 @@ _ALGORITHMS: Mapping[tuple[object, object], str] = {
     ("RSA", None): "RS256",
     ("EC", "P-256"): "ES256",
 }
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _UNREADABLE = (OSError, HTTPException, ValueError, LookupError, TypeError, AttributeError)
 
 Fetch = Callable[[str], Any]
@@ -251,8 +253,8 @@ class WebTokens:
         """Return the claims of a valid token."""
         if not token:
             raise Refused(401, "token: none")
-        if len(token.encode()) > MAX_TOKEN_BYTES:
-            raise Refused(401, "token: too long")
+        if not token.isascii() or len(token) > MAX_TOKEN_BYTES:
+            raise Refused(401, "token: too long, or not ASCII")
         if self._terms is None:
             self._terms = _terms(self._environ)
             if self._terms.jwks_url:
@@ -306,8 +308,9 @@ def _check(claims: Mapping[str, Any], terms: _Terms) -> None:
         raise Refused(401, "token: another issuer")
     if terms.audience not in ([audience] if isinstance(audience, str) else audience):
         raise Refused(401, "token: another audience")
-    if not claims["sub"] or not isinstance(claims["sub"], str):
-        raise Refused(401, "token: sub is empty")
+    subject = claims["sub"]
+    if not isinstance(subject, str) or not subject or _SURROGATE.search(subject):
+        raise Refused(401, "token: sub is empty, or not Unicode")
 
 
 def _channels(claims: Mapping[str, Any]) -> list[str]:

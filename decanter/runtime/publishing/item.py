@@ -16,6 +16,7 @@ are escaped.
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -30,6 +31,7 @@ EVERYONE = "everyone"
 SEND = "send"
 PUBLISH = "publish"
 METHODS = (EVERYONE, SEND, PUBLISH)
+_NUMBER = re.compile("[0-9]{0,9}")
 
 
 class Item(NamedTuple):
@@ -110,14 +112,16 @@ class Item(NamedTuple):
         channel = text_in(payload, "channel") if method == PUBLISH else ""
         if method == PUBLISH and not channel:
             raise PoisonError("payload needs a channel")
-        job = text_in(document, "job")
+        job, cursor = text_in(document, "job"), text_in(document, "cursor")
         key = text_in(document, "idempotency_key") or None
+        if method == SEND and not _NUMBER.fullmatch(cursor):
+            raise PoisonError("cursor is not the number of a connection")
         return cls(
             job=job or _job(key, message_id),
             text=_frame(body, payload),
             ids=_ids(payload, "connection_ids") if method == SEND else None,
             exclude=_ids(payload, "exclude") if "exclude" in payload else (),
-            cursor=text_in(document, "cursor"),
+            cursor=cursor,
             part=text_in(document, "part"),
             attempt=_number(document, "attempt"),
             hops=_number(document, "hops"),

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from decanter.runtime.errors import ConfigurationError, DeclarationError, SettingError
+from decanter.runtime.recipients import MOST_SEGMENTS
 from decanter.runtime.transports.throttle import share_of
 
 if TYPE_CHECKING:
@@ -23,8 +24,7 @@ if TYPE_CHECKING:
     from decanter.runtime.store.jobs import JobModel
 
 LEAST_WORKERS = 2
-MOST_WORKERS = 1000
-"""Lambda's smallest and largest MaximumConcurrency of an SQS event source."""
+"""Lambda's smallest MaximumConcurrency of an SQS event source."""
 
 LEAST_POSTS = 2
 """The lowest share of the rate limit for one function, in posts per second."""
@@ -56,10 +56,10 @@ class Queue:
             raise DeclarationError(
                 f"Queue({name!r}): a name has 1 to 80 letters, digits, hyphens and underscores"
             )
-        if not LEAST_WORKERS <= concurrency <= MOST_WORKERS:
+        if not LEAST_WORKERS <= concurrency <= MOST_SEGMENTS:
             raise DeclarationError(
                 f"Queue({name!r}): concurrency={concurrency!r} is not from {LEAST_WORKERS} to "
-                f"{MOST_WORKERS}, which Lambda allows"
+                f"{MOST_SEGMENTS}, which Lambda allows"
             )
         self.name = name
         self.jobs = jobs

@@ -100,8 +100,7 @@ class Worker:
         following = range(place.segment + 1, place.segments)
         places = [place, *(Place(BEGINNING, each, place.segments) for each in following)]
         return [
-            item._replace(part=str(each.segment), cursor=each.prefix + each.after, key=None)
-            for each in places
+            item._replace(part=str(each.segment), cursor=each.cursor, key=None) for each in places
         ]
 
     def _page(self, item: Item) -> Page | None:
