@@ -33,7 +33,7 @@ def test_an_examples_length_is_documented(name: str) -> None:
     assert code_lines(name) == LINES[name]
     assert f"| [{name}]({name}/app.py) | {LINES[name]} |" in (EXAMPLES / "README.md").read_text()
     readme = (ROOT / "README.md").read_text()
-    assert re.search(rf"\[{name}\]\(examples/{name}/app\.py\)[^\[]* in {LINES[name]}\b", readme)
+    assert re.search(rf"\[{name}\]\(examples/{name}/app\.py\)[^\[]*\b{LINES[name]}\b", readme)
 
 
 def test_the_chats_tests_take_under_sixty_lines() -> None:
