@@ -43,9 +43,11 @@ def application(way: str, origin: str) -> Handle:
     os.environ["CONNECTIONS_TABLE"] = "bench"
     if way == "reference":
         return _reference(origin)
-    os.environ["DECANTER_TRANSPORT"] = way.partition("-")[0]
+    os.environ["DECANTER_TRANSPORT"] = "fast" if way == "publish" else way.partition("-")[0]
     os.environ["DECANTER_POSTS_PER_SECOND"] = "8000" if way.endswith("-paced") else "1000000"
     os.environ["DECANTER_DEADLINE_SECONDS"] = "900"
+    if way == "publish":
+        return _publisher()
     import app
 
     def handle(event: dict[str, Any]) -> object:
@@ -56,6 +58,31 @@ def application(way: str, origin: str) -> Handle:
             sys.stdout = shown
         assert answer["statusCode"] == 200, answer
         return answer
+
+    return handle
+
+
+def _publisher() -> Handle:
+    """An app with a channel, whose members are all connections of the table."""
+    from pynamodb.attributes import UnicodeAttribute
+
+    from decanter import IdentifiedModel, Router, connection_table
+
+    os.environ["SUBSCRIPTIONS_TABLE"] = "bench"
+
+    @connection_table(env="CONNECTIONS_TABLE")
+    class Connection(IdentifiedModel):
+        connection_id = UnicodeAttribute(hash_key=True, attr_name="connectionID")
+
+    router = Router("$request.body.message", connections=Connection)
+    router.channel("all")(lambda _: True)
+
+    def handle(event: dict[str, Any]) -> object:
+        shown, sys.stdout = sys.stdout, sys.stderr
+        try:
+            return router.publish("all", json.loads(event["body"])["data"], context=Context())
+        finally:
+            sys.stdout = shown
 
     return handle
 

@@ -3,7 +3,7 @@
  *   target [CERTIFICATE KEY]      prints its port; uses TLS if there is a certificate
  *
  * POST /{stage}/@connections/{id}   answered after `latency_us`, with the faults set below
- * POST /  with a Scan               the next page of a table of `rows` rows after `scan_us`; all
+ * POST /  with a Scan or a Query    the next page of a table of `rows` rows after `scan_us`; all
  *                                   have the age `connected_ms`
  * GET  /control?name=value&...      sets the names below, resets the counters, answers {}
  * GET  /stats                       the counters
@@ -414,7 +414,7 @@ static bool take_requests(connection *peer)
         char *field = strcasestr(request, "\r\ncontent-length:");
         size_t head = (size_t)(end - request) + 4;
         size_t length = head + (field ? strtoul(field + 17, NULL, 10) : 0);
-        bool scan = strstr(request, "DynamoDB_20120810.Scan") != NULL;
+        bool scan = strstr(request, "DynamoDB_20120810.Scan") || strstr(request, "DynamoDB_20120810.Query");
         *end = '\r';
         if (there < length)
             break;

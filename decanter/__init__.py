@@ -14,7 +14,7 @@ __version__ = "0.2.0.dev0"
 
 if TYPE_CHECKING:
     from decanter.runtime.channels.codes import Disconnect, ReplyError
-    from decanter.runtime.channels.declaration import Channel, Publication, Subscription
+    from decanter.runtime.channels.declaration import Publication, Subscription
     from decanter.runtime.channels.memberships import SubscriptionModel, subscription_table
     from decanter.runtime.errors import (
         Flooding,
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 
 _ROOMS = {
     "channels.codes": ("Disconnect", "ReplyError"),
-    "channels.declaration": ("Channel", "Publication", "Subscription"),
+    "channels.declaration": ("Publication", "Subscription"),
     "channels.memberships": ("SubscriptionModel", "subscription_table"),
     "errors": ("MessageError", "Flooding", "Forbidden", "InvalidPayload", "RateLimited"),
     "fanout.report": ("Report",),
@@ -86,7 +86,6 @@ _MODULES = {name: module for module, names in _ROOMS.items() for name in names}
 
 __all__ = [
     "AllowedOrigins",
-    "Channel",
     "ConnectionEvent",
     "ConnectionModel",
     "Disconnect",

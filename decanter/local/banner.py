@@ -44,6 +44,12 @@ def api_facts(api: Api, declared: Declaration) -> dict[str, Any]:
             }
             for key, route in sorted(api.routes.items())
         },
+        "channels": [
+            pattern
+            for router in declared.routers
+            if router.channels
+            for pattern in router.channels.patterns
+        ],
         "http_routes": list(api.http_routes),
         "schedules": dict(declared.schedules),
         "functions": [asdict(each) for each in declared.lambdas.values()],
@@ -57,6 +63,7 @@ def banner(about: dict[str, Any]) -> str:
     if about["dynamodb_is_embedded"]:
         tables += " (in memory, for up to about 10,000 rows)"
     processes = f"at most {about['concurrency']} of each function"
+    channels = ", ".join(about["channels"])
     lines = [
         ("Decanter", f"{__version__}: {app}"),
         ("Python", about["python"]),
@@ -67,6 +74,7 @@ def banner(about: dict[str, Any]) -> str:
         ("Console", about["console_url"]),
         *(("HTTP", f"{about['http_url']}{path}") for path in about["http_routes"]),
         *routes(about),
+        *(("Channels", text) for text in [channels] if text),
         *schedules(about),
         *functions(about),
         ("Template", about["template"] or no_template(about)),

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Self
 from decanter.errors import ProjectError
 from decanter.project import handlers
 from decanter.project.declared_channels import ChannelsDeclaration, missing_sweep
-from decanter.project.declared_queue import QueueDeclaration, problem
+from decanter.project.declared_queue import QueueDeclaration, problem, works
 from decanter.project.uses import Uses, all_uses
 
 # Each function's rights, by its configuration key.
@@ -349,7 +349,7 @@ class Declaration:
     def workers(self) -> tuple[str, ...]:
         """The configuration keys of the queue's functions. A complete app has one such function."""
         return tuple(
-            key for key, it in self.lambdas.items() if _works(it.kind, it.source, self.queue)
+            key for key, it in self.lambdas.items() if works(it.kind, it.source, self.queue)
         )
 
     @property
@@ -370,7 +370,7 @@ def _uses_of(
     """
     name = function["name"]
     found = [*all_uses(own.get(name, ()))]
-    queues = [it.queue for it in routers if _works(function["kind"], function["source"], it.queue)]
+    queues = [it.queue for it in routers if works(function["kind"], function["source"], it.queue)]
     if queues or (routers and function["kind"] == "websocket"):
         found = [each for each in found if not each.is_default]
     found += [Uses(f"the function of the queue {each.name}", sends=True) for each in queues if each]
@@ -378,11 +378,6 @@ def _uses_of(
     if any(each.sends for each in found):
         found += [each for router in routers for each in router.where_rows_are_deleted]
     return tuple(each for number, each in enumerate(found) if each not in found[:number])
-
-
-def _works(kind: str, source: str, queue: QueueDeclaration | None) -> bool:
-    """True if a function with this kind and this source gets the messages of the queue."""
-    return queue is not None and (kind, source) == ("sqs", queue.name)
 
 
 def _needs(data: Mapping[str, Sequence[str]]) -> Needs:

@@ -73,6 +73,11 @@ class QueueDeclaration:
         return {"VisibilityTimeout": round(TIMEOUTS * timeout), "RedrivePolicy": redrive}
 
 
+def works(kind: str, source: str, queue: QueueDeclaration | None) -> bool:
+    """True if a function with this kind and this source gets the messages of the queue."""
+    return queue is not None and (kind, source) == ("sqs", queue.name)
+
+
 def problem(
     queues: Sequence[QueueDeclaration], workers: Sequence[str], *, has_jobs: bool
 ) -> str | None:

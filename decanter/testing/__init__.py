@@ -24,18 +24,24 @@ from decanter.gc_paused import gc_paused
 
 if TYPE_CHECKING:
     from decanter.testing.block import aws_allowed
-    from decanter.testing.client import WebSocket, WebSocketClient
+    from decanter.testing.channels import ChannelClient, ClientSubscription
+    from decanter.testing.client import WebSocketClient
     from decanter.testing.errors import (
         CallRefused,
+        CommandRefused,
         ConnectionClosed,
         ConnectRefused,
         NoFrame,
         UnreadFrames,
     )
     from decanter.testing.events import connect_event, disconnect_event, message_event
+    from decanter.testing.websocket import WebSocket
 
 __all__ = [
     "CallRefused",
+    "ChannelClient",
+    "ClientSubscription",
+    "CommandRefused",
     "ConnectRefused",
     "ConnectionClosed",
     "NoFrame",
@@ -48,7 +54,13 @@ __all__ = [
     "message_event",
 ]
 
-_MODULES = {"WebSocket": "client", "WebSocketClient": "client", "aws_allowed": "block"}
+_MODULES = {
+    "ChannelClient": "channels",
+    "ClientSubscription": "channels",
+    "WebSocket": "websocket",
+    "WebSocketClient": "client",
+    "aws_allowed": "block",
+}
 
 
 def __getattr__(name: str) -> Any:

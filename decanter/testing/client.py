@@ -1,6 +1,5 @@
 """API Gateway and Lambda for a test, which connects clients to an imported app."""
 
-import json
 import threading
 from collections import deque
 from collections.abc import Sequence
@@ -9,129 +8,35 @@ from functools import cached_property
 from math import inf
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 from decanter.gateway import management
-from decanter.gateway.events import EventMaker
+from decanter.gateway.events import EventMaker, Handshake
 from decanter.gateway.guard import ENFORCE, MODES
-from decanter.gateway.model import (
-    MAX_FRAME_BYTES,
-    MAX_MESSAGE_BYTES,
-    Connection,
-    Invocation,
-    Limits,
-    Refuse,
-)
+from decanter.gateway.model import Invocation, Limits, Refuse
 from decanter.gateway.responses import Response
 from decanter.gateway.results import Outcome, Returned
 from decanter.gateway.rules import Gateway
 from decanter.local.rights import Rights
 from decanter.testing import running
+from decanter.testing.channels import ChannelClient
 from decanter.testing.clock import Clock
 from decanter.testing.deployment import Deployment
 from decanter.testing.dynamodb import call_dynamodb, expire
 from decanter.testing.environ import DROPPED, environment, local
-from decanter.testing.errors import ConnectionClosed, ConnectRefused, NoFrame, report
+from decanter.testing.errors import ConnectRefused, report
 from decanter.testing.events import Headers, Query, handshake
 from decanter.testing.functions import Functions
-from decanter.testing.inbox import Inbox
 from decanter.testing.loopback import dynamodb_netloc, management_server
 from decanter.testing.queues import Queues
 from decanter.testing.redirect import redirected
+from decanter.testing.websocket import Peer, WebSocket
 
 if TYPE_CHECKING:
     from decanter.testing.chalice_client import Events, HTTPClient
 
-NOT_TEXT = 1003
-TOO_LARGE = 1009
 
-
-class WebSocket:
-    """The client's side of a connection.
-
-    Attributes:
-        connection_id: API Gateway's id of the connection.
-        subprotocol: the connect handler's choice.
-        name: the client's name in errors.
-    """
-
-    def __init__(self, client: "WebSocketClient", connection: Connection, name: str) -> None:
-        self.connection_id = connection.id
-        self.subprotocol: str | None = None
-        self.name = name
-        self.connection = connection
-        self.inbox = Inbox(lambda code, reason: client.ended(self, code, reason))
-        self._client = client
-
-    @property
-    def closed(self) -> tuple[int, str] | None:
-        """The code and the reason of the close; None while the connection is open."""
-        return self.inbox.closed
-
-    @property
-    def unread(self) -> list[str]:
-        """The frames that have arrived and that the test has not received yet."""
-        self._client.run_pending()
-        return [*self.inbox.frames]
-
-    def send(self, message: str | bytes) -> None:
-        """Send a message in one frame. When this method returns, the handler has run.
-
-        As in API Gateway, an invalid message closes the connection. Bytes close it with 1003, and a
-        frame above 32 KB closes it with 1009.
-
-        Raises:
-            ConnectionClosed: the connection is already closed.
-        """
-        self._client.run_pending()
-        self._check_open()
-        if isinstance(message, bytes):
-            self.inbox.close(NOT_TEXT, "")
-        elif len(message.encode()) > min(MAX_FRAME_BYTES, MAX_MESSAGE_BYTES):
-            self.inbox.close(TOO_LARGE, "")
-        else:
-            self._client.message(self, message)
-        self._client.run_pending()
-
-    def send_json(self, value: Any) -> None:
-        """Send a value as JSON."""
-        self.send(json.dumps(value))
-
-    def receive(self) -> str:
-        """Return the next frame.
-
-        Raises:
-            NoFrame: there is no frame, and no further frame will arrive.
-            ConnectionClosed: there is no frame, and the connection is closed.
-        """
-        __tracebackhide__ = True
-        self._client.run_pending()
-        if self.inbox.frames:
-            return self.inbox.frames.popleft()
-        self._check_open()
-        raise NoFrame(self.name, self._client.raised) from self._client.last_error
-
-    def receive_json(self) -> Any:
-        """Return the next frame's JSON value.
-
-        Raises:
-            NoFrame, ConnectionClosed: for the same reasons as in `receive`.
-        """
-        return json.loads(self.receive())
-
-    def close(self, code: int = 1000, reason: str = "") -> None:
-        """Close the connection. When this method returns, the disconnect handler has run."""
-        self.inbox.close(code, reason)
-        self._client.run_pending()
-
-    def vanish(self) -> None:
-        """End the connection without a disconnect event, which API Gateway may not send."""
-        self._client.vanished(self)
-
-    def _check_open(self) -> None:
-        __tracebackhide__ = True
-        if self.closed is not None:
-            raise ConnectionClosed(self.name, *self.closed)
+P = TypeVar("P", bound=Peer)
 
 
 class WebSocketClient:
@@ -187,8 +92,8 @@ class WebSocketClient:
         self.errors = self._exceptions.all
         self._unseen: list[BaseException] = []
         self._lock = threading.RLock()
-        self._websockets: list[WebSocket] = []
-        self._ended: deque[tuple[WebSocket, int, str]] = deque()
+        self._websockets: list[Peer] = []
+        self._ended: deque[tuple[Peer, int, str]] = deque()
         self._open = ExitStack()
         self._variables: dict[str, str] = {}
         api, time = self._deployed.api, self.clock.time
@@ -208,43 +113,80 @@ class WebSocketClient:
         error = self.last_error
         return "" if error is None else f"{type(error).__name__}: {error}"
 
+    @overload
     def connect(
         self,
         *,
         query: Query = "",
         headers: Headers | None = None,
         subprotocols: Sequence[str] = (),
-    ) -> WebSocket:
-        """Connect a client. When this method returns, the connect handler has run.
+    ) -> WebSocket: ...
+
+    @overload
+    def connect(
+        self,
+        *,
+        query: Query = "",
+        headers: Headers | None = None,
+        subprotocols: Sequence[str] = (),
+        token: str,
+        data: Any = None,
+    ) -> ChannelClient: ...
+
+    def connect(
+        self,
+        *,
+        query: Query = "",
+        headers: Headers | None = None,
+        subprotocols: Sequence[str] = (),
+        token: str | None = None,
+        data: Any = None,
+    ) -> WebSocket | ChannelClient:
+        """Connect a client. When this returns, the connect handler has run.
 
         Args:
             query: the query string, as text or as a mapping from a name to one or more values.
             headers: headers in addition to the headers of every client.
             subprotocols: the subprotocols that the client offers.
+            token: for an app with channels: the client also sends the connect command, with this
+                token; "" for a client without one.
+            data: a JSON value in the connect command.
+
+        Returns:
+            A client that sends and receives frames or, with a token, commands and pushes.
 
         Raises:
             ConnectRefused: the connection is refused; the error has the client's HTTP status.
+            ConnectionClosed, CommandRefused: the connect command is refused.
         """
+        __tracebackhide__ = True
+        shake = handshake(query, headers, subprotocols, self._gateway.events.domain_name)
+        if token is None:
+            return self._connect(shake, WebSocket)
+        channels = self._connect(shake, ChannelClient)
+        channels.hello(token, data)
+        return channels
+
+    def _connect(self, shake: Handshake, kind: type[P]) -> P:
         __tracebackhide__ = True
         self._check_open()
         self.run_pending()
         gateway = self._gateway
-        shake = handshake(query, headers, subprotocols, gateway.events.domain_name)
         with self._lock:
             connection, invocation = gateway.connect(shake)
         name = f"client {len(self._websockets) + 1} ({connection.id}"
-        websocket = WebSocket(self, connection, f"{name}{f', ?{shake.query}' * bool(shake.query)})")
-        connection.outlet = websocket.inbox
+        peer = kind(self, connection, f"{name}{f', ?{shake.query}' * bool(shake.query)})")
+        connection.outlet = peer.inbox
         default = Returned({"statusCode": 200})
-        outcome = self._run(invocation, websocket) if invocation else default
+        outcome = self._run(invocation, peer) if invocation else default
         with self._lock:
             decision = gateway.connected(connection, invocation, outcome)
         if isinstance(decision, Refuse):
             refused = ConnectRefused(decision.status, decision.body, self.raised)
             raise refused from self.last_error
-        websocket.subprotocol = decision.subprotocol
-        self._websockets.append(websocket)
-        return websocket
+        peer.subprotocol = decision.subprotocol
+        self._websockets.append(peer)
+        return peer
 
     def invoke(self, name: str, event: Any = None) -> Any:
         """Run a function and return the function's result.
@@ -299,8 +241,8 @@ class WebSocketClient:
 
         return Events(self.app, self._deployed, self.clock)
 
-    def message(self, websocket: WebSocket, text: str) -> None:
-        """Run the handler of a message. `WebSocket.send` calls this method."""
+    def message(self, websocket: Peer, text: str) -> None:
+        """Run the handler of a message. Called by `WebSocket.send`."""
         with self._lock:
             invocation = self._gateway.message(websocket.connection, text)
         if invocation is not None:
@@ -308,12 +250,12 @@ class WebSocketClient:
             with self._lock:
                 self._gateway.answered(websocket.connection, invocation, outcome)
 
-    def ended(self, websocket: WebSocket, code: int, reason: str) -> None:
-        """Record that a connection is closed. `run_pending` runs the disconnect handler."""
+    def ended(self, websocket: Peer, code: int, reason: str) -> None:
+        """Record that a connection is closed. `run_pending` runs its disconnect handler."""
         self._ended.append((websocket, code, reason))
 
-    def vanished(self, websocket: WebSocket) -> None:
-        """End a connection without a disconnect event. `WebSocket.vanish` calls this method."""
+    def vanished(self, websocket: Peer) -> None:
+        """End a connection without a disconnect event. Called by `WebSocket.vanish`."""
         self.run_pending()
         websocket.inbox.vanish()
         with self._lock:
@@ -391,8 +333,8 @@ class WebSocketClient:
             rule = running.connections_rule()
             return management.answer(self._gateway, method, path, authorization, body, rule)
 
-    def _run(self, invocation: Invocation, websocket: WebSocket) -> Outcome:
-        """Run the function of a client's event. After a close, the client gets no answer."""
+    def _run(self, invocation: Invocation, websocket: Peer) -> Outcome:
+        """Run the function of a client's event. A closed client gets no answer."""
         before = len(self.errors)
         outcome = self._functions.run(invocation)
         if websocket.closed is not None:

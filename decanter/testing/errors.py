@@ -4,11 +4,13 @@ AssertionError
  ├─ ConnectRefused    the handshake's status is not 101
  ├─ ConnectionClosed  the connection is closed, and the test has received all of its frames
  ├─ NoFrame           there is no frame to receive
+ ├─ CommandRefused    the reply to a channel client's command is an error
  ├─ CallRefused       a call to AWS would have left this machine
  └─ UnreadFrames      at the end of a test, there are frames that it has not received
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 
 class ConnectRefused(AssertionError):
@@ -53,14 +55,37 @@ class ConnectionClosed(AssertionError):
 class NoFrame(AssertionError):
     """There is no frame to receive. No frame will arrive later, because every handler has run."""
 
-    def __init__(self, who: str, raised: str) -> None:
-        super().__init__(who, raised)
+    def __init__(self, who: str, raised: str, what: str = "no frame to receive") -> None:
+        super().__init__(who, raised, what)
         self.who = who
         self.raised = raised
+        self.what = what
 
     def __str__(self) -> str:
         hint = f"; the last handler raised {self.raised}" if self.raised else ""
-        return f"{self.who} has no frame to receive{hint}"
+        return f"{self.who} has {self.what}{hint}"
+
+
+class CommandRefused(AssertionError):
+    """The reply to a command is an error.
+
+    Attributes:
+        command: the command's method, such as `subscribe`.
+        code: the protocol's code, or the app's own from 400 on.
+        message: the error's text.
+        temporary: True if an SDK repeats the command.
+    """
+
+    def __init__(self, who: str, command: str, error: Mapping[str, Any]) -> None:
+        super().__init__(who, command, error)
+        self.who = who
+        self.command = command
+        self.code: int = error["code"]
+        self.message: str = error.get("message", "")
+        self.temporary: bool = error.get("temporary", False)
+
+    def __str__(self) -> str:
+        return f"{self.command} of {self.who} is refused: {self.code} {self.message}".rstrip()
 
 
 _REMEDIES = {

@@ -97,7 +97,7 @@ def watch(subscription: Subscription, name: str) -> bool:
 
 
 @router.route("bid")
-@uses(writes=[Auction, Bid], sends=True)
+@uses(writes=[Auction, Bid])
 def bid(request: Request, payload: Offer) -> None:
     raised = (Auction.price < payload.amount) & (Auction.ends_at > time.time())
     leader = request.identity or ""

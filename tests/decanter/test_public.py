@@ -12,7 +12,6 @@ def test_the_public_names_are_these() -> None:
     """A name that is added, renamed or removed needs a line in CHANGELOG.md."""
     assert decanter.__all__ == [
         "AllowedOrigins",
-        "Channel",
         "ConnectionEvent",
         "ConnectionModel",
         "Disconnect",

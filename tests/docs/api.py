@@ -35,13 +35,27 @@ def entries() -> Iterator[str]:
 
 
 def _members(name: str, kind: type) -> Iterator[str]:
-    for key, member in vars(kind).items():
+    for key, member in _of_class(kind).items():
         if key.startswith("_"):
             continue
         if inspect.isfunction(member):
             yield written(f"{name}.{key}", member)
         elif isinstance(member, property | cached_property):
             yield f"{name}.{key}"
+
+
+def _of_class(kind: type) -> dict[str, Any]:
+    """Return the members of a class, with those of a base that has no public name.
+
+    An exception has only its own: its base is in the tree of the errors' page.
+    """
+    found: dict[str, Any] = {}
+    for base in () if issubclass(kind, Exception) else kind.__mro__[1:]:
+        if base.__name__ in (*decanter.__all__, *decanter.testing.__all__):
+            break
+        if base.__module__.startswith("decanter."):
+            found = {**vars(base), **found}
+    return {**found, **vars(kind)}
 
 
 def written(name: str, member: Any) -> str:

@@ -46,7 +46,7 @@ APPLICATIONS = {
 SHOUT = '{"message": "sendmessage", "data": "hello"}'
 MESSAGES = {
     "service": SHOUT,
-    "chat": '{"action": "join", "room": "tea"}',
+    "chat": '{"id": 1, "connect": {"data": "alice"}}',
     "broadcast": SHOUT,
     "hello": '{"action": "say", "text": "hello"}',
 }

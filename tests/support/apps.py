@@ -1,7 +1,10 @@
 """Small apps for tests: their sources, and a project that a test writes and changes."""
 
+import importlib.util
 import json
+import sys
 from pathlib import Path
+from typing import Any
 
 NO_DATABASE = ("--dynamodb-endpoint", "http://127.0.0.1:9")
 """For an app without tables: starting a DynamoDB takes longer than everything else."""
@@ -84,3 +87,14 @@ class SmallProject:
 
     def write(self, source: str) -> None:
         replace(self.folder / "app.py", source)
+
+
+def load_app(project: Path) -> Any:
+    """Import a project's app under a unique module name."""
+    spec = importlib.util.spec_from_file_location(f"app_of_{project.name}", project / "app.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module.app

@@ -1,10 +1,11 @@
 """The form of an app's frames, and who gets them: raw here; an app with channels has its own."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from decanter.runtime.errors import ConfigurationError
 from decanter.runtime.fanout.frame import Frame, text_of
+from decanter.runtime.fanout.report import Report
 from decanter.runtime.recipients import Connections, Recipient
 
 
@@ -45,6 +46,28 @@ class Wire:
         """
         raise ConfigurationError(
             f"channel {channel!r}: the router has no channels: declare one with @router.channel"
+        )
+
+    def silent(self, connection_ids: Iterable[str]) -> Collection[str]:
+        """Return the connections that must get nothing now."""
+        return ()
+
+    def send(self, outbox: Any, connection_ids: str | Iterable[str], frame: Frame) -> Report:
+        """Send a frame of the application to given connections. Silent ones count as pending.
+
+        Args:
+            outbox: the event's outbox.
+            connection_ids: one connection id, or several.
+            frame: the frame.
+        """
+        text, ids = self.text_of(frame), connection_ids
+        given = [ids] if isinstance(ids, str) else [*ids]
+        if not (silent := self.silent(given)):
+            sent: Report = outbox.send(ids if isinstance(ids, str) else given, text)
+            return sent
+        report: Report = outbox.send([each for each in given if each not in silent], text)
+        return report._replace(
+            pending=report.pending + len(silent), failed_ids=(*report.failed_ids, *silent)
         )
 
     def farewell(self, recipient: Recipient) -> bytes | None:

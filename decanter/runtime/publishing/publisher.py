@@ -70,7 +70,7 @@ class Publisher:
     def send(self, connection_ids: str | Iterable[str], frame: Frame, context: object) -> Report:
         """Send a frame to one connection, or to several. `Router.send` has the details."""
         outbox = self.outbox(context)
-        return _noted("send", outbox.send(connection_ids, outbox.wire.text_of(frame)))
+        return _noted("send", outbox.wire.send(outbox, connection_ids, frame))
 
     def close(self, connection_ids: str | Iterable[str], context: object) -> Report:
         """Close one connection, or several. `Router.close` has the details."""
@@ -103,7 +103,9 @@ class Publisher:
     def _post(self, item: "Item", outbox: Outbox) -> Report:
         """Post an item here, or the first part of it if there is a queue."""
         if item.ids is not None:
-            return _noted("send", outbox.send(item.ids, item.text))
+            silent = outbox.wire.silent(item.ids)
+            ids = [each for each in item.ids if each not in silent]
+            return _noted("send", outbox.send(ids, item.text))
         with _translated():
             report = outbox.broadcast(item.text, item.cursor, item.exclude, channel=item.channel)
         return _noted("publish" if item.channel else "broadcast", report)

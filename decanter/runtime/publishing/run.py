@@ -137,7 +137,7 @@ class Run:
         )
         part = Part(
             *(self._source(checkpoint.state), checkpoint, cleanup, self._clock),
-            frozenset(item.exclude),
+            frozenset((*item.exclude, *tools.outboxes.wire.silent(item.ids or ()))),
             unsure,
         )
         try:

@@ -4,7 +4,7 @@ It gives the sessions their application: the router's hooks and routes, and the 
 Only an app that declares a channel imports this file.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from itertools import islice
 from typing import Any
 
@@ -76,7 +76,8 @@ class ChannelWire(Wire):
         self.channels = Channels()
         self.subscriptions = subscriptions or default_table()
         memberships = Memberships(self.subscriptions, clock.time_ms)
-        tables = connections, memberships, Workers(clock).each
+        self._each = Workers(clock).each
+        tables = connections, memberships, self._each
         self.tables, self.all_rows = Tables(*tables), AllRows(*tables)
         self._statistics: dict[str, tuple[float, dict[str, int]]] = {}
 
@@ -142,6 +143,17 @@ class ChannelWire(Wire):
     def members(self, channel: str) -> Listeners:
         """Return the connections that listen to a channel."""
         return Listeners(self.tables, channel)
+
+    def silent(self, connection_ids: Iterable[str]) -> Collection[str]:
+        """Return the open connections without a connect command, or past their expiry."""
+        ids = [*dict.fromkeys(connection_ids)]
+        now = self._now()
+        sessions = self._each(self.tables.read, ids)
+        return {
+            each.connection_id
+            for each in sessions
+            if each and (not each.is_greeted or 0 < each.expires_at <= now)
+        }
 
     def farewell(self, recipient: Recipient) -> bytes:
         """Return the push that tells a client why the sweep closes its connection."""

@@ -183,7 +183,7 @@ class ConnectionEvent:
             TooLarge: it has more than 131,072 bytes; nothing is sent.
             PostingRefusedError: this function may not post.
         """
-        return self.outbox.send(connection_ids, self.outbox.wire.text_of(frame))
+        return self.outbox.wire.send(self.outbox, connection_ids, frame)
 
     def broadcast(
         self,

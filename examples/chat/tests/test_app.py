@@ -5,63 +5,53 @@ import pytest
 from decanter.testing import WebSocket, WebSocketClient
 
 
-class Member:
-    """A client that speaks the protocol by hand."""
-
-    def __init__(self, client: WebSocketClient, nickname: object) -> None:
-        self.websocket: WebSocket = client.connect()
-        self.pushes: list[Any] = []
-        self.number = 0
-        self.hello = self.ask("connect", data=nickname)
-
-    def ask(self, command: str, **fields: Any) -> Any:
-        self.number += 1
-        self.websocket.send_json({"id": self.number, command: fields})
-        while "push" in (frame := self.websocket.receive_json()):
-            self.pushes.append(frame["push"])
-        return frame
-
-    @property
-    def push(self) -> Any:
-        return self.pushes.pop(0) if self.pushes else self.websocket.receive_json()["push"]
+def ask(client: WebSocket, command: str, **fields: Any) -> Any:
+    """Send a command. Return its answer, which is the next frame."""
+    client.send_json({"id": 1, command: fields})
+    frame = client.receive_json()
+    return frame.get("push") or frame.get("error") or frame[command]
 
 
-@pytest.fixture(name="members")
-def _members(websocket_client: WebSocketClient) -> list[Member]:
-    members = [Member(websocket_client, name) for name in ("alice", "bob")]
-    for member in members:
-        assert member.ask("subscribe", channel="room:tea") == {"id": 2, "subscribe": {}}
-    users = [member.push["join"]["info"]["user"] for member in (members[0], *members)]
-    assert users == ["alice", "bob", "bob"]
-    return members
+def push(client: WebSocket, kind: str) -> Any:
+    return client.receive_json()["push"][kind]
 
 
-def test_a_line_reaches_only_the_room(
-    websocket_client: WebSocketClient, members: list[Member]
-) -> None:
-    carol = Member(websocket_client, "carol")
-    alice = members[0]
-    assert alice.ask("publish", channel="room:tea", data="milk?")["publish"] == {}
-    for member in members:
-        assert member.push["pub"]["data"] == {"from": "alice", "text": "milk?"}
-    assert carol.ask("publish", channel="room:tea", data="x")["error"]["code"] == 103
-    assert alice.ask("publish", channel="room:tea", data=7)["error"]["code"] == 107
-    assert carol.websocket.unread == []
+@pytest.fixture(name="alice")
+def _alice(websocket_client: WebSocketClient) -> WebSocket:
+    return member(websocket_client, "alice")
 
 
-@pytest.mark.parametrize("how", ["leave", "close"])
-def test_a_leave_is_announced(members: list[Member], how: str) -> None:
-    alice, bob = members
-    bob.websocket.close() if how == "close" else bob.ask("unsubscribe", channel="room:tea")
-    assert alice.push["leave"]["info"]["user"] == "bob"
-    assert len(alice.ask("presence", channel="room:tea")["presence"]["presence"]) == 1
+@pytest.fixture(name="bob")
+def _bob(websocket_client: WebSocketClient, alice: WebSocket) -> WebSocket:
+    bob = member(websocket_client, "bob")
+    assert push(alice, "join")["info"]["user"] == "bob"
+    return bob
+
+
+def member(client: WebSocketClient, nickname: str) -> WebSocket:
+    websocket = client.connect()
+    assert "client" in ask(websocket, "connect", data=nickname)
+    assert ask(websocket, "subscribe", channel="room:tea") == {}
+    assert push(websocket, "join")["info"]["user"] == nickname
+    return websocket
+
+
+def test_a_line_reaches_the_room(alice: WebSocket, bob: WebSocket) -> None:
+    alice.send_json({"id": 3, "publish": {"channel": "room:tea", "data": "milk?"}})
+    for client in (alice, bob):
+        assert push(client, "pub")["data"] == {"from": "alice", "text": "milk?"}
+    assert alice.receive_json() == {"id": 3, "publish": {}}
+    assert ask(bob, "publish", channel="room:two", data="x")["code"] == 103
+
+
+def test_a_member_leaves(alice: WebSocket, bob: WebSocket) -> None:
+    bob.close()
+    assert push(alice, "leave")["info"]["user"] == "bob"
+    assert len(ask(alice, "presence", channel="room:tea")["presence"]) == 1
 
 
 @pytest.mark.parametrize("nickname", ["", None, "x" * 33])
-def test_a_client_without_a_nickname_is_refused(
-    websocket_client: WebSocketClient, nickname: object
-) -> None:
-    websocket = websocket_client.connect()
-    websocket.send_json({"id": 1, "connect": {"data": nickname}})
-    assert websocket.receive_json()["push"]["disconnect"]["code"] == 3500
-    assert websocket.closed
+def test_a_nickname_is_needed(websocket_client: WebSocketClient, nickname: object) -> None:
+    client = websocket_client.connect()
+    assert ask(client, "connect", data=nickname)["disconnect"]["code"] == 3500
+    assert client.closed

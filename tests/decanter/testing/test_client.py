@@ -1,9 +1,7 @@
 """The test client with a plain Chalice app, an app with tables, and an app in a test."""
 
-import importlib.util
 import json
 import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,25 +21,15 @@ from decanter.testing import (
     UnreadFrames,
     WebSocketClient,
 )
+from tests.support.apps import load_app
 from tests.support.gateways import PROJECTS, ROOT
 from tests.support.projects import TABLE, write_project
-
-
-def load(project: Path) -> Any:
-    """Import a project's app under a unique module name."""
-    spec = importlib.util.spec_from_file_location(f"app_of_{project.name}", project / "app.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module.app
 
 
 @pytest.fixture(name="probe")
 def _probe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setenv("PROBE_EVENTS", str(tmp_path))
-    return load(PROJECTS / "probe")
+    return load_app(PROJECTS / "probe")
 
 
 @pytest.fixture(name="client")
@@ -263,7 +251,7 @@ def test_without_a_test_client_calls_have_their_usual_target(probe: Any) -> None
 
 
 def test_the_template_of_a_project_gives_routes_and_expression() -> None:
-    with WebSocketClient(load(PROJECTS / "routes")) as client:
+    with WebSocketClient(load_app(PROJECTS / "routes")) as client:
         alice = client.connect()
         alice.send_json({"kind": "one"})
         assert alice.receive_json()["routeKey"] == "one"
@@ -272,7 +260,7 @@ def test_the_template_of_a_project_gives_routes_and_expression() -> None:
 
 
 def test_without_a_message_handler_a_message_is_forbidden() -> None:
-    with WebSocketClient(load(PROJECTS / "silent")) as client:
+    with WebSocketClient(load_app(PROJECTS / "silent")) as client:
         alice = client.connect()
         alice.send("hello")
         assert alice.receive_json()["message"] == "Forbidden"
@@ -351,7 +339,7 @@ def test_every_transport_of_the_framework_is_redirected(
     transport: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DECANTER_TRANSPORT", transport)
-    with WebSocketClient(load(ROOT / "examples" / "broadcast")) as client:
+    with WebSocketClient(load_app(ROOT / "examples" / "broadcast")) as client:
         everyone = [client.connect() for _ in range(3)]
         everyone[2].close()
         everyone[0].send('{"message": "sendmessage", "data": "hi"}')

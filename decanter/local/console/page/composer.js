@@ -3,6 +3,7 @@
 import { byteLength, find, readableSize, stamp } from "./dom.js";
 import { History } from "./history.js";
 import { memberPath, parse, selectRoute } from "./json.js";
+import { commandExamples, commandIn, describeCommand } from "./session.js";
 
 const MOST_FRAME_BYTES = 32 * 1024;
 const LIFECYCLE = ["$connect", "$disconnect"];
@@ -29,15 +30,27 @@ export class Composer {
   }
 
   // Takes the gateway's description, at first and after each restart of the gateway.
-  serve({ app_name, routes, selection_expression }) {
-    this.routes = Object.keys(routes).filter((key) => !LIFECYCLE.includes(key));
-    this.examples = Object.fromEntries(this.routes.map((key) => [key, routes[key].example]));
-    this.path = memberPath(selection_expression);
+  serve(info) {
+    const { app_name } = info;
+    if (this.gateway.hasChannels) this.offerCommands(info);
+    else this.offerRoutes(info);
     this.history = new History(app_name);
     fill(this.routeChoice, this.routes.map((key) => [key, key]));
     this.showRecent();
     if (this.message.value === "") this.message.value = this.payloadFor(this.firstRoute);
     this.edited();
+  }
+
+  offerRoutes({ routes, selection_expression }) {
+    this.routes = Object.keys(routes).filter((key) => !LIFECYCLE.includes(key));
+    this.examples = Object.fromEntries(this.routes.map((key) => [key, routes[key].example]));
+    this.path = memberPath(selection_expression);
+  }
+
+  offerCommands(info) {
+    this.examples = commandExamples(info);
+    this.routes = Object.keys(this.examples);
+    this.path = null;
   }
 
   get firstRoute() {
@@ -158,6 +171,10 @@ export class Composer {
   }
 
   destination() {
+    if (this.gateway.hasChannels) {
+      const command = commandIn(this.message.value);
+      return [command ? `→\u00a0${describeCommand(command)}` : "not a command"];
+    }
     if (!this.path) return [];
     const route = selectRoute(this.message.value, this.path, this.routes);
     return [route ? `→\u00a0${route}` : "no route: Forbidden"];

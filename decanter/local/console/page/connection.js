@@ -5,6 +5,7 @@ import { byteLength, find, setText, stamp } from "./dom.js";
 import { FrameLog, hexadecimal } from "./frames.js";
 import { idInFrame } from "./identity.js";
 import { parse } from "./json.js";
+import { comesBackAfter, Session } from "./session.js";
 import { KeptToken, offers, withoutToken } from "./token.js";
 
 const LOST = [1006, 1012, 1013];
@@ -23,6 +24,8 @@ export class Connection {
     this.url = find(".url", this.panel);
     this.protocols = find(".protocols", this.panel);
     this.token = find(".token", this.panel);
+    this.helloData = find(".hello", this.panel);
+    this.session = null;
     this.keptToken = new KeptToken(name);
     this.log = new FrameLog(find(".log", this.panel), () => this.showCounts());
     this.retry = new Retry(() => this.connect(), (seconds) => this.showWait(seconds));
@@ -47,6 +50,8 @@ export class Connection {
     this.url.setAttribute("aria-label", `WebSocket URL of ${name}`);
     this.protocols.setAttribute("aria-label", `Subprotocols of ${name}`);
     this.token.setAttribute("aria-label", `Token of ${name}`);
+    this.helloData.setAttribute("aria-label", `Data of ${name}`);
+    find(".channels", this.panel).setAttribute("aria-label", `Channels of ${name}`);
     find(".log", this.panel).setAttribute("aria-label", `Frames of ${name}`);
     find(".remove", this.panel).setAttribute("aria-label", `Remove ${name}`);
     find(".clear", this.panel).setAttribute("aria-label", `Clear the frames of ${name}`);
@@ -92,8 +97,10 @@ export class Connection {
       this.show("failed", "not a WebSocket URL: it begins with ws:// or wss://");
       return;
     }
+    const hasChannels = this.gateway.hasChannels && this.gateway.serves(address);
     try {
-      const protocols = offers(this.protocols.value, this.token.value);
+      if (hasChannels) this.readHello();
+      const protocols = offers(this.protocols.value, hasChannels ? "" : this.token.value);
       await this.follow(new WebSocket(address, protocols), this.gateway.serves(address));
     } catch (error) {
       this.show("failed", error.message.replace(/^.*WebSocket': /, ""));
@@ -103,6 +110,8 @@ export class Connection {
   follow(socket, isOurs) {
     const settle = isOurs ? this.handshakes.watch() : async () => undefined;
     const attempt = { socket, settle, wasOpen: false, wasLeft: false };
+    this.channelsBefore = this.comesBack ? [...(this.session?.channels ?? [])] : [];
+    this.session = isOurs && this.gateway.hasChannels ? new Session() : null;
     this.attempt = attempt;
     socket.binaryType = "arraybuffer";
     this.show("connecting", "connecting …");
@@ -119,6 +128,7 @@ export class Connection {
     this.comesBack = false;
     this.retry.reset();
     this.show("open", protocol ? `connected, ${protocol}` : "connected");
+    if (this.session) this.sayHello();
     const handshake = await attempt.settle();
     if (handshake?.status === 101 && this.attempt === attempt) this.identify(handshake.connection);
   }
@@ -130,6 +140,7 @@ export class Connection {
     if (attempt.wasOpen) {
       const why = withoutToken(reason, this.token.value);
       this.show(wasClean ? "closed" : "failed", `closed ${code} ${why}`.trim());
+      this.showChannels([]);
       if (!attempt.wasLeft) this.ended(code);
     } else if (attempt.wasLeft) {
       this.show("closed", "not connected");
@@ -167,12 +178,18 @@ export class Connection {
   }
 
   send(text) {
-    this.attempt.socket.send(text);
-    this.count("sent", text, byteLength(text));
+    const sent = this.session?.frame(text) ?? text;
+    this.attempt.socket.send(sent);
+    this.count("sent", this.session ? withoutToken(sent, this.token.value) : sent, byteLength(sent));
   }
 
   receive(data) {
-    if (typeof data === "string") {
+    if (typeof data === "string" && this.session) {
+      for (const { kind, text, about } of this.session.receive(data)) {
+        this.count("received", text, byteLength(text), { kind, about });
+      }
+      this.showChannels(this.session.channels);
+    } else if (typeof data === "string") {
       this.count("received", data, byteLength(data));
       if (!this.id) this.identify(idInFrame(parse(data).value) ?? "");
     } else {
@@ -180,11 +197,43 @@ export class Connection {
     }
   }
 
+  // -- channels -----------------------------------------------------------------------------
+
+  // Throws an error if the field has no JSON.
+  readHello() {
+    const text = this.helloData.value.trim();
+    const { isJson, value } = parse(text);
+    if (text && !isJson) throw new Error("the data of connect is not JSON");
+    return value;
+  }
+
+  // In one frame: the handlers of two frames may overtake each other.
+  sayHello() {
+    const subscribes = this.channelsBefore.map((channel) => JSON.stringify({ subscribe: { channel } }));
+    this.send([this.session.hello(this.token.value.trim(), this.readHello()), ...subscribes].join("\n"));
+  }
+
+  showChannels(names) {
+    const made = [...names].sort().map((name) => {
+      const chip = stamp("channel");
+      setText(chip, { name });
+      const button = find("button", chip);
+      button.setAttribute("aria-label", `Unsubscribe from ${name}`);
+      button.addEventListener("click", () => this.send(JSON.stringify({ unsubscribe: { channel: name } })));
+      return chip;
+    });
+    find(".channels", this.panel).replaceChildren(...made);
+  }
+
   // -- reconnect ----------------------------------------------------------------------------
 
   // The code 1001 has two causes: the gateway stops, or the connection is idle or too old. The
   // page reconnects for the first one only. The live view shows which one it is.
   ended(code) {
+    if (this.session?.end) {
+      if (comesBackAfter(this.session.end.code)) this.comeBack();
+      return;
+    }
     if (code === GOING_AWAY) this.wentAt = performance.now();
     const stopped = code === GOING_AWAY && !this.gateway.isUp;
     if (stopped || LOST.includes(code)) this.comeBack();
@@ -219,9 +268,9 @@ export class Connection {
     this.onChange();
   }
 
-  count(kind, text, size) {
-    this.counts[kind] += 1;
-    this.log.record(kind, text, size);
+  count(direction, text, size, { kind = direction, about = "" } = {}) {
+    this.counts[direction] += 1;
+    this.log.record(kind, text, size, about);
   }
 
   show(state, text, { note = state !== "connecting" } = {}) {

@@ -93,6 +93,7 @@ class Console {
   up(info) {
     const isFirst = document.body.dataset.gateway === "unknown";
     document.body.dataset.gateway = "up";
+    document.body.dataset.channels = String(this.gateway.hasChannels);
     document.title = `${info.app_name} · Decanter`;
     find("#served").textContent = `${info.app_name}, stage ${info.stage}`;
     find("#live").textContent = "live";

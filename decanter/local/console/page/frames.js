@@ -4,7 +4,7 @@ import { clockTime, find, readableSize, setText, stamp } from "./dom.js";
 import { indent, isStructured } from "./json.js";
 import { BoundedList } from "./list.js";
 
-const MARKS = { sent: "↑", received: "↓", note: "·" };
+const MARKS = { sent: "↑", received: "↓", refused: "×", note: "·" };
 const FOLDED_CHARACTERS = 240;
 const SHOWN_BYTES = 64;
 
@@ -16,12 +16,12 @@ export function hexadecimal(buffer) {
 }
 
 export class FrameLog extends BoundedList {
-  record(kind, text, size) {
+  record(kind, text, size, about = "") {
     const entry = stamp("entry");
     const time = clockTime(new Date());
     entry.dataset.kind = kind;
     find(".mark", entry).setAttribute("aria-label", kind);
-    setText(entry, { mark: MARKS[kind], text, time, size: size === undefined ? "" : readableSize(size) });
+    setText(entry, { mark: MARKS[kind], about, text, time, size: size === undefined ? "" : readableSize(size) });
     this.offerToUnfold(entry, text);
     this.add(entry, text.length);
   }

@@ -18,6 +18,8 @@ export class Gateway {
     this.listener = listener;
     this.isUp = false;
     this.websocketUrl = "";
+    this.urls = [];
+    this.hasChannels = false;
     this.source = null;
     this.retry = new Retry(() => this.open(), (seconds) => listener.waiting(seconds));
   }
@@ -40,6 +42,8 @@ export class Gateway {
     }
     if (source !== this.source) return;
     this.websocketUrl = here(info.websocket_url);
+    this.urls = [this.websocketUrl, ...(info.mapped_url ? [here(info.mapped_url)] : [])];
+    this.hasChannels = info.channels.length > 0;
     this.isUp = true;
     this.retry.reset();
     this.listener.up(info);
@@ -87,7 +91,7 @@ export class Gateway {
   }
 
   serves(url) {
-    return this.websocketUrl !== "" && url.split("?")[0].replace(/\/$/, "") === this.websocketUrl;
+    return this.urls.includes(url.split("?")[0].replace(/\/$/, ""));
   }
 }
 

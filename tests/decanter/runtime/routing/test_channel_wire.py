@@ -201,11 +201,18 @@ def test_the_sweep_closes_stale_and_expired_clients(client: WebSocketClient) -> 
     client.clock.advance(120)
     client.invoke("do", {"call": "publish", "channel": "user:ann", "data": 1})
     client.invoke("do", {"call": "broadcast", "frame": 2})
+    ids = [each.connection_id for each in (ann.socket, silent, bob.socket)]
+    report = client.invoke("do", {"call": "send", "connection_ids": ids, "frame": 3})
+    assert report[:3] == [1, 0, 2]
+    assert client.invoke("do", {"call": "send", "connection_ids": ids[0], "frame": 3})[0] == 0
+    body = {"method": "send", "payload": {"connection_ids": ids, "data": 4}}
+    client.http.signed.post("/publish", body=json.dumps(body).encode())
+    client.drain()
     client.invoke("sweep")
     assert [it["disconnect"]["code"] for it in ann.heard()] == [3005]
     assert silent.receive_json()["push"]["disconnect"]["code"] == 3502
     assert (ann.socket.closed, silent.closed) == ((1000, "Connection Closed Normally"),) * 2
-    assert bob.heard() == [{"message": {"data": 2}}]
+    assert bob.heard() == [{"message": {"data": data}} for data in (2, 3, 4)]
 
 
 def test_an_expired_client_may_only_refresh(client: WebSocketClient) -> None:

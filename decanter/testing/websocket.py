@@ -1,0 +1,132 @@
+"""A client's side of a connection, with frames as the app sends them."""
+
+import json
+from typing import Any, Protocol
+
+from decanter.gateway.model import MAX_FRAME_BYTES, MAX_MESSAGE_BYTES, Connection
+from decanter.testing.errors import ConnectionClosed, NoFrame
+from decanter.testing.inbox import Inbox
+
+NOT_TEXT = 1003
+TOO_LARGE = 1009
+
+
+class Runner(Protocol):
+    """Runs the handlers of a client's events: `WebSocketClient`."""
+
+    @property
+    def last_error(self) -> BaseException | None:
+        """The exception of the last event."""
+
+    @property
+    def raised(self) -> str:
+        """The same as text, or ""."""
+
+    def message(self, websocket: "Peer", text: str) -> None:
+        """Run the handler of a message."""
+
+    def ended(self, websocket: "Peer", code: int, reason: str) -> None:
+        """Record that a connection is closed."""
+
+    def vanished(self, websocket: "Peer") -> None:
+        """End a connection without a disconnect event."""
+
+    def run_pending(self) -> None:
+        """Run the disconnect handlers of closed connections."""
+
+
+class Peer:
+    """A client's side of a connection.
+
+    Attributes:
+        connection_id: API Gateway's id of the connection.
+        subprotocol: the connect handler's choice.
+        name: the client's name in errors.
+    """
+
+    def __init__(self, client: Runner, connection: Connection, name: str) -> None:
+        self.connection_id = connection.id
+        self.subprotocol: str | None = None
+        self.name = name
+        self.connection = connection
+        self.inbox = Inbox(lambda code, reason: client.ended(self, code, reason))
+        self._client = client
+
+    @property
+    def closed(self) -> tuple[int, str] | None:
+        """The code and the reason of the close; None while the connection is open."""
+        return self.inbox.closed
+
+    @property
+    def unread(self) -> list[str]:
+        """The frames that have arrived and that the test has not received yet."""
+        self._client.run_pending()
+        return [*self.inbox.frames]
+
+    def close(self, code: int = 1000, reason: str = "") -> None:
+        """Close the connection. When this returns, the disconnect handler has run."""
+        self.inbox.close(code, reason)
+        self._client.run_pending()
+
+    def vanish(self) -> None:
+        """End the connection without a disconnect event: API Gateway may not send one."""
+        self._client.vanished(self)
+
+    def _transmit(self, message: str | bytes) -> None:
+        __tracebackhide__ = True
+        self._client.run_pending()
+        self._check_open()
+        if isinstance(message, bytes):
+            self.inbox.close(NOT_TEXT, "")
+        elif len(message.encode()) > min(MAX_FRAME_BYTES, MAX_MESSAGE_BYTES):
+            self.inbox.close(TOO_LARGE, "")
+        else:
+            self._client.message(self, message)
+        self._client.run_pending()
+
+    def _check_open(self) -> None:
+        __tracebackhide__ = True
+        if self.closed is not None:
+            raise ConnectionClosed(self.name, *self.closed)
+
+
+class WebSocket(Peer):
+    """A client that sends and receives frames."""
+
+    def send(self, message: str | bytes) -> None:
+        """Send a message in one frame. When this returns, the handler has run.
+
+        As in API Gateway, an invalid message closes the connection: bytes with 1003, a frame above
+        32 KB with 1009.
+
+        Raises:
+            ConnectionClosed: the connection is already closed.
+        """
+        __tracebackhide__ = True
+        self._transmit(message)
+
+    def send_json(self, value: Any) -> None:
+        """Send a value as JSON."""
+        self.send(json.dumps(value))
+
+    def receive(self) -> str:
+        """Return the next frame.
+
+        Raises:
+            NoFrame: there is no frame. None will come later, because every handler has run.
+            ConnectionClosed: there is no frame, and the connection is closed.
+        """
+        __tracebackhide__ = True
+        self._client.run_pending()
+        if self.inbox.frames:
+            return self.inbox.frames.popleft()
+        self._check_open()
+        raise NoFrame(self.name, self._client.raised) from self._client.last_error
+
+    def receive_json(self) -> Any:
+        """Return the next frame's JSON value.
+
+        Raises:
+            NoFrame, ConnectionClosed: as for `receive`.
+        """
+        return json.loads(self.receive())
