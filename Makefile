@@ -42,6 +42,15 @@ TESTS := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses 2 --dis
 test: .venv ## run the tests
 	$(TESTS) -m "not open_row and not thorough" $(ARGS)
 
+# npm takes exactly the versions in package-lock.json, checks their hashes and runs no script of them.
+NODE := tests/support/node
+.PHONY: node
+node: $(NODE)/node_modules/.package-lock.json ## install the clients for Node and browsers, for the tests
+
+$(NODE)/node_modules/.package-lock.json: $(NODE)/package.json $(NODE)/package-lock.json
+	npm ci --prefix $(NODE) --ignore-scripts --no-fund --no-audit --loglevel=error
+	@touch $@
+
 .PHONY: thorough
 thorough: .venv ## run the slow variants, which `make test` leaves out
 	$(TESTS) -m "thorough" $(ARGS)
@@ -63,8 +72,9 @@ chaos: .venv ## run the fault scenarios with 200 clients and three seeds, 25 min
 soak: COUNT ?= 10000
 soak: export SOAK_COUNT = $(COUNT)
 soak: export SOAK_SEED ?= $(shell date +%s)
+soak: export QUEUE_MESSAGES = $(COUNT)
 soak: .venv ## play random faults in COUNT runs, 10,000 by default, two hours
-	$(BIN)/python -m pytest --timeout 0 tests/soak $(ARGS)
+	$(BIN)/python -m pytest --timeout 0 tests/soak tests/contract/test_router_queue.py $(ARGS)
 
 .PHONY: field-cases
 field-cases: .venv ## test needs of real applications, and list which are met and which are open

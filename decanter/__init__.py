@@ -2,9 +2,9 @@
 
     from decanter import ConnectionModel, Router, connection_table
 
-The import reads no environment variable and makes no network call. Each name is imported on its
-first use, so an application pays only for the parts that it uses, and the command line pays for
-none of them.
+The import reads no environment variable and makes no network call. Each name is imported at its
+first use, so an application loads only the parts that it uses, and the command line loads none of
+these parts.
 """
 
 from importlib import import_module
@@ -80,7 +80,7 @@ _ROOMS = {
     "store.jobs": ("JobModel", "job_table"),
     "store.tables": ("table",),
 }
-"""Public names, by the module of `decanter.runtime` that defines them."""
+"""The public names, by the module of `decanter.runtime` that defines them."""
 
 _MODULES = {name: module for module, names in _ROOMS.items() for name in names}
 

@@ -23,14 +23,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--to",
         action="append",
         metavar="ID",
-        help="send to this connection, not to all; may be repeated",
+        help="send only to this connection; may be repeated",
     )
     whom.add_argument(
         "--exclude",
         action="append",
         default=[],
         metavar="ID",
-        help="leave this connection out; may be repeated",
+        help="exclude this connection; may be repeated",
     )
     whom.add_argument(
         "--channel", metavar="NAME", help="publish to this channel of an app with channels"
@@ -41,19 +41,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "messages",
         nargs="*",
         metavar="MESSAGE",
-        help="a message, sent exactly as it is; - sends each line of standard input. An app with "
-        "channels takes JSON",
+        help="a message, which is sent unchanged; - sends each line of standard input. An app with "
+        "channels accepts only JSON",
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Send each message, and print its report in a line.
+    """Send each message, and print the report in a line.
 
     Returns:
-        1 if a message did not reach a connection that may be open.
+        The exit status, which is 1 if a message did not reach a connection that may be open.
 
     Raises:
-        DecanterError: a message, or the stage, is not valid.
+        DecanterError: a message or the stage is invalid.
     """
     if not (args.messages or args.file):
         raise DecanterError("no message is given: write it after the options, or use --file or -")
@@ -74,10 +74,10 @@ def run(args: argparse.Namespace) -> int:
 def sent(
     publisher: Publisher | QueuePublisher, args: argparse.Namespace, where: str, data: bytes
 ) -> Report:
-    """Send one message, or put it into the queue.
+    """Send a message, or queue the message.
 
     Raises:
-        DecanterError: it is not text, or too large.
+        DecanterError: the message is not text, or is too large.
     """
     try:
         text = data.decode()
@@ -98,7 +98,7 @@ def sent(
 
 
 def messages(given: Iterable[str], file: str | None) -> Iterator[tuple[str, bytes]]:
-    """Yield the messages, each with its place.
+    """Yield the messages and their places.
 
     Raises:
         DecanterError: the file cannot be read.

@@ -1,4 +1,4 @@
-"""Messages through the queue of a stage, which its function posts."""
+"""Send messages through the queue of a stage. The queue's function posts these messages."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from decanter.runtime.publishing.outside import LIMIT, Report, TooLarge, checked
 
 @dataclass(frozen=True)
 class QueuePublisher:
-    """Puts messages into a queue. The reports have their ids.
+    """Puts messages into a queue. The reports have the ids of the messages.
 
     Attributes:
         sqs: botocore's client.

@@ -1,4 +1,4 @@
-"""The stage whose connections a command uses: on AWS, or in a running `decanter local`."""
+"""The stage whose connections a command uses, on AWS or in a running `decanter local`."""
 
 import argparse
 import json
@@ -35,11 +35,11 @@ class Target:
     """A stage and the way to it.
 
     Attributes:
-        name: its name for messages.
+        name: the stage's name in messages.
         stage: the facts that the engine needs.
-        aws: its services.
-        queue_url: the URL of the queue for its messages; None without one.
-        sqs_url: the URL of SQS, if it is not AWS's.
+        aws: the services of the stage.
+        queue_url: the URL of the queue for messages; None without a queue.
+        sqs_url: the URL of an SQS other than AWS's.
     """
 
     name: str
@@ -52,7 +52,7 @@ class Target:
         """Check that the connections are in a table.
 
         Raises:
-            ProjectError: the app declares none.
+            ProjectError: the app declares no connection table.
         """
         if not self.stage.table:
             raise ProjectError(
@@ -76,10 +76,10 @@ class Target:
 
     @contextmanager
     def publishing(self) -> Iterator[outside.Publisher]:
-        """Yield a publisher. Its warnings are lines on standard error.
+        """Yield a publisher. The publisher's warnings are lines on standard error.
 
         Raises:
-            DecanterError: the engine's errors, in one line each.
+            DecanterError: an error of the engine, in one line.
         """
         logger = logging.getLogger("decanter.events")
         logger.addFilter(warn)
@@ -125,7 +125,7 @@ def on_this_machine(url: str) -> Target:
     """Return the stage of a running gateway.
 
     Raises:
-        DecanterError: no gateway answers there.
+        DecanterError: no gateway answers at this address.
     """
     about = ask(url, "/_gateway/info", {"management_url"})
     try:
@@ -152,10 +152,10 @@ def on_this_machine(url: str) -> Target:
 
 
 def on_aws(args: argparse.Namespace) -> Target:
-    """Return a stage on AWS, from its stack, or from what `chalice deploy` recorded.
+    """Return a stage on AWS, from the stack, or from the record of `chalice deploy`.
 
     Raises:
-        DecanterError: the stage is not on AWS, or AWS's answer does not name it.
+        DecanterError: the stage is not on AWS, or AWS's answer does not have the stage.
     """
     project = Project.load(args.project_dir, args.stage)
     name = f"stage {args.stage}"
@@ -185,7 +185,7 @@ def on_aws(args: argparse.Namespace) -> Target:
 
 
 def queue_url(project: Project, app: Declaration, stack: Stack | None) -> str | None:
-    """Return the URL of a stage's queue: its stack's, or that of its configuration, or None."""
+    """Return the URL of a stage's queue, from the stack or the configuration, or None."""
     if app.queue is None:
         return None
     if stack is None:
@@ -194,7 +194,7 @@ def queue_url(project: Project, app: Declaration, stack: Stack | None) -> str | 
 
 
 def websocket_url(project: Project) -> str | None:
-    """Return the URL that `chalice deploy` recorded; None if it never ran."""
+    """Return the URL that `chalice deploy` recorded; None without a record."""
     urls = (it["websocket_api_url"] for it in deployed(project) if "websocket_api_url" in it)
     return next(urls, None)
 
@@ -205,7 +205,7 @@ def table_name(
     """Return the name or ARN of a stage's connection table.
 
     Raises:
-        DecanterError: the stack and the project do not name it.
+        DecanterError: the stack and the project do not have the table's name.
     """
     if table.existing and table.existing.startswith(SSM):
         parameter = table.existing.removeprefix(SSM).rstrip("}").partition(":")[0]
@@ -226,11 +226,11 @@ def table_name(
 
 
 IN_THE_REPORT = {"left_over", "multicast_incomplete"}
-"""The engine's warnings that only repeat a report's counts."""
+"""The names of the engine's warnings that only repeat a report's counts."""
 
 
 def warn(record: logging.LogRecord) -> bool:
-    """Print a warning of the engine for the user; return False, so its log line is not written."""
+    """Print a warning of the engine for the user. Return False, so no log line is written."""
     line = json.loads(record.getMessage())
     event, _ = line.pop("event"), line.pop("level")
     is_known = event in IN_THE_REPORT or line.get("result") == "refused"  # raised, too

@@ -1,6 +1,7 @@
 """Queues: messages that boto3 sends run functions; failed ones end in the dead-letter queue."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,14 @@ def partly(event):
     print("partly", sorted(each.body for each in event))
     return {"batchItemFailures": [{"itemIdentifier": each} for each in failed]}
 
+@app.on_sqs_message(queue="steps.fifo", batch_size=1)
+def step(event):
+    (record,) = event.to_dict()["Records"]
+    attributes = record["attributes"]
+    if record["body"] == "a1" and attributes["ApproximateReceiveCount"] == "1":
+        raise ValueError("first attempt")
+    print("step", record["body"], attributes["MessageGroupId"], attributes["SequenceNumber"])
+
 @app.route("/send/{body}")
 def send(body):
     url = early.get_queue_url(QueueName="pour-jobs")["QueueUrl"]
@@ -57,6 +66,15 @@ TEMPLATE = {
                     "deadLetterTargetArn": {"Fn::GetAtt": ["Dead", "Arn"]},
                     "maxReceiveCount": 2,
                 },
+            },
+        },
+        "Steps": {
+            "Type": "AWS::SQS::Queue",
+            "Properties": {
+                "QueueName": "steps.fifo",
+                "FifoQueue": True,
+                "ContentBasedDeduplication": True,
+                "VisibilityTimeout": 1,
             },
         },
         "Dead": {"Type": "AWS::SQS::Queue"},
@@ -138,6 +156,18 @@ def test_only_the_messages_that_failed_stay(running: Running, sqs: Any) -> None:
         return (other["visible"], other["inFlight"]) == (0, 1)
 
     wait_until(one_is_left, "only the bad message is in the queue")
+
+
+def test_a_group_of_a_fifo_queue_keeps_its_order(running: Running, sqs: Any) -> None:
+    """The group of a failed message waits for it, and other groups do not."""
+    for body in ("a1", "a2", "b1", "a2", "a3"):
+        sqs.send_message(QueueUrl="steps.fifo", MessageBody=body, MessageGroupId=body[0])
+    running.wait_for_line("step a3 a ")
+    steps = re.findall(r"step (\w+) (\w) (\d+)$", "\n".join(running.lines), re.MULTILINE)
+    assert [body for body, group, _ in steps if group == "a"] == ["a1", "a2", "a3"]
+    assert steps[0][:2] == ("b1", "b")
+    numbers = [number for _, group, number in steps if group == "a"]
+    assert numbers == sorted(numbers)
 
 
 def test_a_changed_function_gets_the_next_message(

@@ -1,8 +1,10 @@
 """A router's queue on this machine, under enforced rights: who sends to it, and who receives."""
 
 import json
+import os
 import urllib.request
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 from urllib.error import HTTPError
 
@@ -13,12 +15,14 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from websockets.sync.client import ClientConnection
 
+from tests.chaos.swarm import Swarm
 from tests.field_cases.apps import run
 from tests.support.clients import call, receive
 from tests.support.gateways import Running, gateway, wait_until
 from tests.support.projects import CONFIG, write_project
 from tests.support.queued import APP
 
+MESSAGES = int(os.environ.get("QUEUE_MESSAGES", "50"))
 Three = list[ClientConnection]
 
 APP_WITH_SENDERS = (
@@ -42,6 +46,13 @@ def foreign(event, context):
     boto3.client("sqs").send_message(
         QueueUrl=os.environ["DECANTER_QUEUE_URL"], MessageBody=json.dumps(message)
     )
+
+
+@app.lambda_function()
+@uses(sends=True)
+def durable(event, context):
+    reports = [router.broadcast("durable", durable=True, context=context) for _ in "12345"]
+    return [each.milliseconds for each in reports]
 
 
 @app.lambda_function()
@@ -85,11 +96,38 @@ def post(running: Running, message: Any, **headers: str) -> tuple[int, Any]:
         return error.code, json.load(error)
 
 
+def left(running: Running) -> dict[str, int]:
+    """Return the number of messages in each queue."""
+    queues = json.loads(call(running, "GET", "/_gateway/queues")[2])["queues"]
+    return {each["name"]: each["visible"] + each["delayed"] + each["inFlight"] for each in queues}
+
+
 def signed(running: Running, message: Any) -> dict[str, str]:
     """Return the headers of a request that botocore signs."""
     asked = AWSRequest("POST", f"{running.origin}/v1/publish", data=json.dumps(message).encode())
     SigV4Auth(Credentials("key", "secret"), "execute-api", "us-east-1").add_auth(asked)
     return dict(asked.headers.items())
+
+
+def test_each_of_many_messages_arrives_once(running: Running, about: dict[str, Any]) -> None:
+    """No other connection is open, because its reader would have to read all of them."""
+    keys = {"aws_access_key_id": "key", "aws_secret_access_key": "secret"}
+    sqs = boto3.client("sqs", "us-east-1", endpoint_url=about["sqs_url"], **keys)
+    numbers = range(MESSAGES)
+    bodies = ['{"method":"everyone","payload":{"data":%d}}' % each for each in numbers]  # noqa: UP031
+    with Swarm(running.url) as swarm:
+        swarm.gather(20)
+        for start in range(0, MESSAGES, 10):
+            ten = [{"Id": str(n), "MessageBody": bodies[n]} for n in numbers[start : start + 10]]
+            sqs.send_message_batch(QueueUrl=about["queue_url"], Entries=ten)
+        for client in swarm.clients:
+            client.expected += map(str, numbers)
+        for _ in range(MESSAGES // 50):
+            with suppress(AssertionError):  # more messages need more time
+                wait_until(lambda: not any(left(running).values()), "the queues are empty")
+        swarm.settle()
+        assert [client.tally().lost for client in swarm.clients] == [0] * 20
+        assert [len(client.received) for client in swarm.clients] == [MESSAGES] * 20
 
 
 def test_a_script_with_boto3_alone_reaches_all(
@@ -110,6 +148,13 @@ def test_a_function_with_only_the_right_to_send_reaches_all(running: Running, th
     refused = run("invoke", "stranger", "--url", running.origin)
     assert refused.status == 1
     assert "is not authorized to perform: sqs:SendMessage" in refused.err
+
+
+def test_a_durable_broadcast_returns_within_100_ms(running: Running, three: Three) -> None:
+    """The first call of a process makes the client of SQS, so the fastest of five counts."""
+    done = run("invoke", "durable", "--url", running.origin)
+    assert min(json.loads(done.out)) <= 100
+    assert [[receive(each) for each in three] for _ in "12345"] == [["durable"] * 3] * 5
 
 
 def test_the_command_goes_through_the_queue(running: Running, three: Three) -> None:
@@ -152,8 +197,4 @@ def test_a_poison_message_is_a_dead_letter(running: Running, about: dict[str, An
     sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "1"})
     sqs.send_message(QueueUrl=url, MessageBody="poison")
 
-    def dead() -> int:
-        queues = json.loads(call(running, "GET", "/_gateway/queues")[2])["queues"]
-        return int(next(each["visible"] for each in queues if each["name"].endswith("-dead")))
-
-    wait_until(lambda: dead() == 1, "a dead letter")
+    wait_until(lambda: left(running)["pour-dev-broadcasts-dead"] == 1, "a dead letter")

@@ -1,41 +1,135 @@
-"""moto's SQS without a server, and with its queues of its own.
+"""moto's SQS without a server, and with its own queues.
 
-`service.py` loads this file by its path when the first call comes: moto's SQS takes 0.2 s to load.
+The file `service.py` loads this file by its path at the first call, because moto's SQS takes 0.2 s
+to load.
 """
 
 import json
+import time
+from collections.abc import Iterator
 from io import BytesIO
 from typing import Any
 from wsgiref.util import setup_testing_defaults
 
 from moto.core.request import Request
-from moto.core.utils import unix_time_millis
-from moto.sqs.exceptions import QueueDoesNotExist, SQSException
-from moto.sqs.models import Queue, SQSBackend
+from moto.sqs import models
+from moto.sqs.exceptions import QueueDoesNotExist, ReceiptHandleIsInvalid, SQSException
 from moto.sqs.responses import SQSResponse
 
 ACCOUNT = "123456789012"
 REDRIVE = "RedrivePolicy"
 
+DEPTHS = tuple(each for each in models.Queue.BASE_ATTRIBUTES if each.startswith("Approximate"))
+"""The attributes that count messages: visible, delayed, in flight."""
+
+DEDUPLICATION_MS = 300_000
+
 Answer = tuple[int, dict[str, str], bytes]
 
 
-class Backend(SQSBackend):
+def now_ms() -> float:
+    """Return the epoch milliseconds. moto's function takes 20 times as long."""
+    return time.time() * 1000
+
+
+class Queue(models.Queue):
+    """A queue that is fast with thousands of messages, and more like AWS's FIFO queues.
+
+    moto reads the time for each message, and counts all messages when a message is sent. With 1,000
+    messages, a send takes 55 ms and a receive takes 300 ms.
+    """
+
+    __module__ = models.__name__  # moto derives the service from it
+
+    BASE_ATTRIBUTES = [each for each in models.Queue.BASE_ATTRIBUTES if each not in DEPTHS]  # noqa: RUF012
+
+    def __init__(self, *args: Any, **attributes: Any) -> None:
+        super().__init__(*args, **attributes)
+        self._sent: dict[str, float] = {}
+        self._numbers = 0
+
+    @property
+    def messages(self) -> Iterator[models.Message]:  # type: ignore[override]
+        """The visible messages, of which a receiver takes only the first."""
+        now = now_ms()
+        return (m for m in self._messages if now > m.visible_at and now >= m.delayed_until)
+
+    def depths(self) -> dict[str, int]:
+        """Return the attributes that count messages."""
+        now = now_ms()
+        delayed = sum(now < each.delayed_until for each in self._messages)
+        visible = sum(1 for _ in self.messages)
+        counts = (visible, delayed, len(self._messages) - visible - delayed)
+        return dict(zip(DEPTHS, counts, strict=True))
+
+    def add_message(self, message: models.Message) -> None:
+        """Add a message.
+
+        A FIFO queue drops a message with the same deduplication id as a message of the last five
+        minutes. moto forgets the ids of deleted messages, and has random sequence numbers.
+        """
+        if self.fifo_queue:
+            now, name = now_ms(), str(message.deduplication_id)
+            if now - self._sent.get(name, 0) < DEDUPLICATION_MS:
+                return
+            self._sent[name] = now
+            self._numbers += 1
+            message.sequence_number = f"{self._numbers:020}"
+        self._messages.append(message)
+
+    def delete_message(self, receipt_handle: str) -> None:
+        """Delete the message of a receipt handle, which may be an older receipt handle."""
+        if receipt_handle in self.deleted_messages:
+            return
+        for message in (*self.pending_messages, *self._messages):
+            if message.had_receipt_handle(receipt_handle):
+                self.pending_messages.discard(message)
+                self._messages.remove(message)
+                self.deleted_messages.update(map(str, message.all_receipt_handles))
+                return
+        raise ReceiptHandleIsInvalid
+
+    def age(self, seconds: float) -> None:
+        """Let time pass for every message."""
+        milliseconds = round(seconds * 1000)
+        self._sent = {name: sent - milliseconds for name, sent in self._sent.items()}
+        for each in self._messages:
+            message: Any = each
+            message.visible_at -= milliseconds
+            message.delayed_until -= milliseconds
+            message.sent_timestamp -= milliseconds
+
+
+class Backend(models.SQSBackend):
     """Queues that `moto.mock_aws` cannot see or empty."""
 
-    def create_queue(self, name: str, tags: Any = None, **attributes: Any) -> Queue:
-        """Create a queue. moto would look for the dead-letter queue among those of mock_aws."""
+    queues: dict[str, Queue]  # type: ignore[assignment]
+
+    def create_queue(self, name: str, tags: Any = None, **attributes: Any) -> models.Queue:
+        """Create a queue. moto would search the dead-letter queue among the queues of mock_aws."""
         policy = attributes.pop(REDRIVE, None)
+        if name not in self.queues:
+            given = {key: value for key, value in attributes.items() if key != "region"}
+            make: Any = Queue  # moto's class has abstract attributes
+            self.queues[name] = make(name, self.region_name, self.account_id, **given)
         queue = super().create_queue(name, tags, **attributes)
         self._redrive(queue, policy)
         return queue
 
-    def set_queue_attributes(self, queue_name: str, attributes: Any) -> Queue:
-        """Change a queue, likewise."""
+    def set_queue_attributes(self, queue_name: str, attributes: Any) -> models.Queue:
+        """Change a queue, with its own queues as possible dead-letter queues."""
         policy = attributes.pop(REDRIVE, None)
         queue = super().set_queue_attributes(queue_name, attributes)
         self._redrive(queue, policy)
         return queue
+
+    def get_queue_attributes(self, queue_name: str, attribute_names: list[str]) -> dict[str, Any]:
+        """Return attributes. Messages are counted only if the caller asks for these counts."""
+        others = [each for each in attribute_names if each not in DEPTHS]
+        found = super().get_queue_attributes(queue_name, others)
+        asked = DEPTHS if "All" in others else {*DEPTHS}.intersection(attribute_names)
+        counts = self.queues[queue_name].depths() if asked else {}
+        return found | {name: counts[name] for name in asked}
 
     def _redrive(self, queue: Any, policy: str | None) -> None:
         if policy is None:
@@ -53,21 +147,21 @@ class Backend(SQSBackend):
 
 
 class Handler(SQSResponse):
-    """Answers one call; it accepts any signer and any region."""
+    """Answers one call of any signer and any region."""
 
     queues: Backend
 
     @property
-    def sqs_backend(self) -> SQSBackend:
+    def sqs_backend(self) -> models.SQSBackend:
         """The backend with the queues."""
         return self.queues
 
     def _authenticate_and_authorize_normal_action(self, resource: str = "*") -> None:
-        """Accept every caller, as moto does by default, but without loading IAM."""
+        """Accept every caller, like moto by default, but do not load IAM."""
 
 
 class Moto:
-    """moto's SQS as a function. Its callers take turns.
+    """moto's SQS as a function. Callers take turns.
 
     Args:
         region: the region in the queues' ARNs.
@@ -80,7 +174,7 @@ class Moto:
         self._signature = f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0"
 
     def call(self, operation: str, call: dict[str, Any], host: str) -> Answer:
-        """Answer a call; the host is that of the queues' URLs."""
+        """Answer a call. The queues' URLs have this host."""
         body = json.dumps(call).encode()
         environ: dict[str, Any] = {
             "REQUEST_METHOD": "POST",
@@ -98,7 +192,7 @@ class Moto:
         return status, {name: str(value) for name, value in headers.items()}, content
 
     def wait_seconds(self, name: str) -> int:
-        """Return how long a queue lets a receiver wait that does not say it."""
+        """Return the time that a queue lets a receiver wait by default."""
         try:
             queue: Any = self._backend.get_queue(name)
         except QueueDoesNotExist:
@@ -106,12 +200,12 @@ class Moto:
         return int(queue.receive_message_wait_time_seconds)
 
     def counts(self) -> dict[str, int]:
-        """Return the number of messages of each queue, visible or not."""
+        """Return the number of visible and invisible messages of each queue."""
         return {name: len(queue._messages) for name, queue in self._backend.queues.items()}
 
     def due(self) -> float:
         """Return the seconds until the next hidden message becomes visible, at most 60."""
-        now = unix_time_millis()
+        now = now_ms()
         times = [
             max(each.visible_at, each.delayed_until)
             for queue in self._backend.queues.values()
@@ -122,26 +216,22 @@ class Moto:
     def age(self, seconds: float) -> None:
         """Let time pass for every message."""
         for queue in self._backend.queues.values():
-            for each in queue._messages:
-                message: Any = each
-                message.visible_at -= seconds * 1000
-                message.delayed_until -= seconds * 1000
-                message.sent_timestamp -= round(seconds * 1000)
+            queue.age(seconds)
 
     def describe(self) -> list[dict[str, Any]]:
-        """Return the depth of each queue, and the age of its oldest message in seconds."""
+        """Return the number of messages in each queue, and the age in seconds of the oldest one."""
         return [self._describe(queue) for queue in self._backend.queues.values()]
 
-    def _describe(self, queue: Any) -> dict[str, Any]:
-        messages = queue._messages
-        delayed = sum(each.delayed for each in messages)
-        dead = queue.dead_letter_queue
+    def _describe(self, queue: Queue) -> dict[str, Any]:
+        visible, delayed, in_flight = queue.depths().values()
+        messages: list[Any] = queue._messages
         sent = min((each.sent_timestamp for each in messages), default=None)
+        dead = queue.dead_letter_queue
         return {
             "name": queue.name,
-            "visible": len(queue.messages),
+            "visible": visible,
             "delayed": delayed,
-            "inFlight": len(messages) - len(queue.messages) - delayed,
-            "oldestSeconds": sent and round((unix_time_millis() - sent) / 1000, 1),
+            "inFlight": in_flight,
+            "oldestSeconds": sent and round((now_ms() - sent) / 1000, 1),
             "deadLetterQueue": dead and dead.name,
         }

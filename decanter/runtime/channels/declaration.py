@@ -20,7 +20,8 @@ from decanter.runtime.channels.codes import PERMISSION_DENIED, UNKNOWN_CHANNEL, 
 from decanter.runtime.channels.pattern import MOST_CHARACTERS, OF_IDENTITY, Pattern
 from decanter.runtime.errors import DeclarationError, MissingData
 from decanter.runtime.jsontext import Json
-from decanter.runtime.payload import Read, type_reader
+from decanter.runtime.payload import type_reader
+from decanter.runtime.payload_readers import Read
 
 T = TypeVar("T")
 
@@ -229,7 +230,7 @@ def _payload_of(function: Callable[..., Any], parameter: str) -> Read | None:
         raise DeclarationError(
             f"{where}: annotate {parameter!r} as Publication or Publication[…], not {kind}"
         )
-    return type_reader(typing.get_args(kind)[0], f"{where}: {parameter}", {})
+    return type_reader(typing.get_args(kind)[0], f"{where}: {parameter}", {}).read
 
 
 def _place(function: Callable[..., Any]) -> str:

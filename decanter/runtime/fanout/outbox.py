@@ -1,4 +1,4 @@
-"""The outbox of an event, which sends, and the state that a process keeps for it."""
+"""The outbox of an event, which sends messages, and the state that a process keeps for outboxes."""
 
 import logging
 import os
@@ -30,11 +30,11 @@ from decanter.runtime.transports.base import Method, Outcome, Reach, Result, Tra
 
 
 class Rest(Protocol):
-    """Takes what a broadcast does not post itself: the router's queue.
+    """The router's queue, which gets the connections that a broadcast does not post to.
 
     Attributes:
-        inline: a broadcast posts to this many connections itself.
-        segments: how many functions can post the rest at the same time.
+        inline: the number of connections that a broadcast posts to before it uses the queue.
+        segments: the number of functions that can post the rest at the same time.
     """
 
     inline: int
@@ -47,8 +47,8 @@ class Rest(Protocol):
             The item's id.
 
         Raises:
-            QueueError: SQS does not take it.
-            TooLarge: it is too large for SQS.
+            QueueError: SQS does not accept the item.
+            TooLarge: the item is too large for SQS.
         """
         ...
 
@@ -58,18 +58,18 @@ class Outbox:
     """Sends for one event.
 
     Attributes:
-        transport: returns the transport; called only to send.
+        transport: returns the transport; called only if a message is sent.
         connections: the table.
         deadline: the event's deadline.
         clock: the clock.
-        workers: work on the table in parallel with the posts.
+        workers: the threads that use the table in parallel with the posts.
         backoff: the pauses between attempts.
-        reports: the broadcasts so far, without those of disconnect hooks.
+        reports: the reports of the broadcasts so far, without the broadcasts of disconnect hooks.
         hooks: the application's disconnect hooks; None if there are none.
         max_broadcast_bytes: larger frames can only be sent to one connection.
-        metrics_namespace: CloudWatch's namespace for metrics; None: no metrics.
-        rest: returns the router's queue; None if it has none.
-        wire: the form of its frames, and the members of its channels.
+        metrics_namespace: CloudWatch's namespace for metrics; None for no metrics.
+        rest: returns the router's queue; None if the router has no queue.
+        wire: the form of the frames, and the members of channels.
     """
 
     transport: Callable[[], Transport]
@@ -89,14 +89,14 @@ class Outbox:
         """Send a text message to one connection; log a failure.
 
         Raises:
-            TooLarge: it is larger than API Gateway accepts.
+            TooLarge: the message is larger than API Gateway accepts.
         """
         data = _encode(text, MAX_MESSAGE_BYTES)
         outcome = self.transport().call("POST", connection_id, data, self.deadline.posts)
         return _noted("post_failed", connection_id, outcome)
 
     def close(self, connection_id: str) -> Outcome:
-        """Close a connection; log a failure. Its `$disconnect` event follows."""
+        """Close a connection; log a failure. The connection's `$disconnect` event follows."""
         outcome = self.transport().call("DELETE", connection_id, b"", self.deadline.posts)
         return _noted("close_failed", connection_id, outcome)
 
@@ -117,7 +117,7 @@ class Outbox:
         return report
 
     def close_all(self, connection_ids: str | Iterable[str]) -> Report:
-        """Close connections. The rows of those that are gone are deleted.
+        """Close connections, and delete the rows of gone connections.
 
         Raises:
             PostingRefusedError: this function may not close connections.
@@ -143,14 +143,14 @@ class Outbox:
             text: the frame.
             after: the cursor of an incomplete report; the broadcast continues there.
             exclude: the connection ids to skip.
-            durable: True to post nothing here: the queue gets everything.
+            durable: True to give the whole broadcast to the queue and to post nothing here.
             channel: the channel; empty for every connection.
 
         Raises:
             TooLarge: it is larger than API Gateway accepts; nothing is sent.
             PostingRefusedError: this function may not post.
             StoreError, ConfigurationError: the table cannot be read, or there is no queue.
-            QueueError: SQS does not take a durable message.
+            QueueError: SQS does not accept a durable message.
         """
         data = _encode(text, self.max_broadcast_bytes)
         rest = self.rest() if self.rest else None
@@ -214,10 +214,10 @@ class Outbox:
         )
 
     def _remove(self, connection_ids: Iterable[str]) -> None:
-        """Delete the rows of connections that a send has found gone.
+        """Delete the rows of connections that are gone, after a send.
 
-        The caller names the connections, so their rows may be young. Until this process has reached
-        a connection, the endpoint may be wrong, and all rows are kept.
+        The caller names the connections, so their rows may be young. If this process has not
+        reached a connection yet, the endpoint may be wrong, so all rows are kept.
         """
         reach = self.transport().reach
         if not reach.reached:
@@ -255,7 +255,7 @@ class Outbox:
 def _queue_rest(
     rest: Rest, text: str, report: Report, exclude: Collection[str], channel: str
 ) -> Report:
-    """Queue what a broadcast has not posted. Without SQS it is left over, and the cursor stays."""
+    """Queue the rest of a broadcast. If SQS fails, the rest is left over, and the cursor stays."""
     try:
         queued = rest.put(text, report.cursor or BEGINNING, exclude, channel)
     except (QueueError, TooLarge) as error:
@@ -266,7 +266,7 @@ def _queue_rest(
 
 
 def _noted(event: str, connection_id: str, outcome: Outcome) -> Outcome:
-    """Log an outcome unless it is OK or the connection is gone; return it."""
+    """Log an outcome unless it is OK or the connection is gone. Return the outcome."""
     if outcome.result not in (Result.OK, Result.GONE):
         log(
             event,
@@ -289,14 +289,14 @@ def _encode(text: str, limit: int) -> bytes:
 OpenTransport = Callable[[str, Settings], Transport]
 
 FoundGone = Callable[[Mapping[str, Any], object, Outbox], CallHooks | None]
-"""Takes an event, its context and its outbox; returns a caller of the hooks, or None."""
+"""Takes an event, a context and an outbox; returns a function that calls the hooks, or None."""
 
 
 class Outboxes:
-    """Makes the outbox of each event, and keeps a process's state between events.
+    """Creates the outbox of each event, and keeps a process's state between events.
 
     Args:
-        open_transport: makes a transport from an endpoint and the settings.
+        open_transport: creates a transport from an endpoint and the settings.
         connections: the table.
         clock: the clock.
         backoff: the pauses before a page of the table is read again.
@@ -328,7 +328,7 @@ class Outboxes:
         forget_at_fork(self)
 
     def after_fork(self) -> None:
-        """Open transports of this process at the next event."""
+        """Forget the parent's transports, so that the next event opens new transports."""
         self._transports.clear()
         self._opening = Lock()
 
@@ -379,9 +379,9 @@ class Outboxes:
         return outbox
 
     def transport(self, endpoint: str, settings: Settings) -> Transport:
-        """Return the transport for an endpoint and settings; it is kept for the process's life.
+        """Return the transport for an endpoint and settings. The process keeps this transport.
 
-        All transports to one endpoint share what is known about it.
+        All transports to one endpoint share the knowledge about this endpoint.
         """
         key = endpoint, settings
         with self._opening:
@@ -394,6 +394,6 @@ class Outboxes:
 
 
 def _shut_down(transports: Mapping[Any, Transport]) -> None:
-    """Close the sockets; otherwise Python reports them as left open."""
+    """Close the sockets, because otherwise Python reports unclosed sockets."""
     for transport in transports.values():
         transport.shutdown()

@@ -3,20 +3,21 @@
     router.authenticate(WebTokens())
 
 Variable                      Accepted
-DECANTER_JWT_ISSUER           the claim `iss`, exactly
-DECANTER_JWT_AUDIENCE         one of the claim `aud`
+DECANTER_JWT_ISSUER           the exact claim `iss`
+DECANTER_JWT_AUDIENCE         a value in the claim `aud`
 DECANTER_JWT_SECRET           for HS256: a secret of 32 bytes or more
 DECANTER_JWT_JWKS_URL         for RS256 and ES256: the http(s) URL of a key set; instead of a secret
 DECANTER_JWT_LEEWAY_SECONDS   allowed clock difference, 0 to 300; 30 if not set
 
-A browser cannot set headers on a WebSocket. So the token is the subprotocol after `decanter.token`:
-`new WebSocket(url, ["decanter.token", token])`. The connection then uses `decanter.token`, unless
-another hook selects a subprotocol. Or the token is the query parameter `token`; it should be
-short-lived, because URLs are stored in more places. In an app with channels, the token stands in
-the client's connect command; the claim `info` is shown to other members, and `channels` names the
-channels that the server subscribes the client to. A token for one subscription has the claim
-`channel`, and is not valid for anything else. The secret or the key determines the algorithm;
-the token never does. A token must have `iss`, `aud`, `exp` and `sub`; `sub` is the identity.
+A browser cannot set headers on a WebSocket. Therefore the token is the subprotocol after
+`decanter.token`, as in `new WebSocket(url, ["decanter.token", token])`. The connection then uses
+the subprotocol `decanter.token`, unless another hook selects a subprotocol. The token can also be
+the query parameter `token`. Such a token should be short-lived, because URLs are stored in more
+places than headers. In an app with channels, the token is in the client's connect command. The
+other members of a channel see the claim `info`. The claim `channels` has the channels that the
+server subscribes the client to. A token for one subscription has the claim `channel`, and is valid
+only for this subscription. The secret or the key determines the algorithm, and never the token. A
+token must have `iss`, `aud`, `exp` and `sub`. The claim `sub` is the identity.
 """
 
 import json
@@ -40,13 +41,13 @@ if TYPE_CHECKING:
 
 LIFETIME_SECONDS = 600
 STALE_SECONDS = 86_400
-"""How long a key set is used if no newer one can be read."""
+"""The time that a key set is used if no newer key set can be read."""
 
 PAUSE_SECONDS = 30
-"""Pause between two fetches, so tokens with invented key ids cannot cause one fetch each."""
+"""The pause between two fetches. Without it, each token with an invented key id causes a fetch."""
 
 SHORT_PAUSE_SECONDS = 2
-"""The pause while no set is valid: each refused client waits for it."""
+"""The pause while no key set is valid. Clients are refused during this pause."""
 
 TIMEOUT_SECONDS = 2.0
 MAX_BYTES = 262_144
@@ -59,34 +60,34 @@ _ALGORITHMS: Mapping[tuple[object, object], str] = {
 _UNREADABLE = (OSError, HTTPException, ValueError, LookupError, TypeError, AttributeError)
 
 Fetch = Callable[[str], Any]
-"""Takes a URL and returns its JSON; raises OSError, HTTPException or ValueError."""
+"""Takes a URL and returns the JSON at this URL; raises OSError, HTTPException or ValueError."""
 
 
 def fetch_json(url: str) -> Any:
-    """Return the JSON at a URL, which the deployment sets and no client."""
+    """Return the JSON at a URL. The deployment sets this URL, and a client cannot change it."""
     with urlopen(url, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310 - http(s), as settings check
         return json.loads(answer.read(MAX_BYTES))
 
 
 class SigningKey(NamedTuple):
-    """A key of a set, and the one algorithm that it verifies."""
+    """A key of a key set, and the one algorithm that the key verifies."""
 
     jwk: Mapping[str, Any]
     algorithm: str
 
 
 class KeySet:
-    """The keys that an issuer signs with, by their ids.
+    """The signing keys of an issuer, by key id.
 
-    A set is fresh for ten minutes. An unknown key id causes a new fetch, because the issuer may
-    have changed keys. If no newer set can be read, the old one is used for a day. After that, no
-    client is accepted. The wall clock decides, because the monotonic clock of a frozen process may
-    have stopped.
+    A key set is fresh for ten minutes. An unknown key id causes a new fetch, because the issuer may
+    have changed its keys. If no newer key set can be read, the old key set is used for a day. After
+    that, no client is accepted. The age is measured with the wall clock, because the monotonic
+    clock of a frozen process may have stopped.
 
     Args:
-        url: the URL of the set.
+        url: the URL of the key set.
         fetch: reads the URL.
-        clock: used for the set's age.
+        clock: measures the age of the key set.
     """
 
     def __init__(self, url: str, fetch: Fetch, clock: Clock) -> None:
@@ -98,10 +99,10 @@ class KeySet:
         self._tried_ms: int | None = None
 
     def key(self, key_id: object) -> SigningKey:
-        """Return the key of this id.
+        """Return the key with this id.
 
         Raises:
-            Refused: 401, the key is unknown; 503, the key set cannot be read.
+            Refused: status 401 if the key is unknown; status 503 if the key set cannot be read.
         """
         if not isinstance(key_id, str):
             raise Refused(401, "token: unknown key")
@@ -128,15 +129,15 @@ class KeySet:
 
 
 def _age(since_ms: int | None, now_ms: int) -> float:
-    """Return the seconds since a time; infinity if it is None or in the future."""
+    """Return the seconds since a time; infinity if the time is None or in the future."""
     return inf if since_ms is None or now_ms < since_ms else (now_ms - since_ms) / 1000
 
 
 def _usable(keys: list[Any]) -> dict[str, SigningKey]:
-    """Return the keys that verify signatures (RFC 7517, section 4), by their ids.
+    """Return the keys that verify signatures (RFC 7517, section 4), by key id.
 
     Raises:
-        ValueError: there are keys, but none that can be used.
+        ValueError: the key set has keys, but none of them is usable.
     """
     usable = {}
     for jwk in keys:
@@ -159,7 +160,7 @@ MAX_TOKEN_BYTES = 4096
 """A longer token does not fit into a URL that API Gateway accepts."""
 
 LEAST_SECRET_BYTES = 32
-"""HS256's key is at least as long as its hash (RFC 7518, section 3.2)."""
+"""The key of HS256 must be at least as long as the hash (RFC 7518, section 3.2)."""
 
 LEEWAY_SECONDS = 30
 MAX_LEEWAY_SECONDS = 300
@@ -179,16 +180,17 @@ class _Terms:
 class WebTokens:
     """Refuses clients without a valid token, and stores the identity of accepted clients.
 
-    The row's `identity` is the token's `sub`, its `identity_expires_at` is `exp`. The connection
-    table must be an `IdentifiedModel`. The log has the reason for a refusal, but never the token.
+    The row's `identity` is the token's `sub`. The row's `identity_expires_at` is the token's `exp`.
+    The connection table must be an `IdentifiedModel`. The log has the reason for a refusal, but
+    never the token.
 
     Args:
         environ: the environment, read at the first handshake.
         fetch: reads the key set.
-        clock: used for the token's expiry and the key set's age.
+        clock: the clock for the token's expiry and the key set's age.
 
     Attributes:
-        settings: the variables that it needs: one of each group.
+        settings: groups of variables; a stage must set one variable of each group.
     """
 
     settings = (
@@ -286,7 +288,7 @@ class WebTokens:
         return claims
 
     def _key(self, jwt: Any, header: Mapping[str, Any], terms: _Terms) -> tuple[Any, str]:
-        """Return the key, and the algorithm that it is for."""
+        """Return the key, and the algorithm of the key."""
         if self._keys is None:
             return terms.secret, "HS256"
         jwk, algorithm = self._keys.key(header.get("kid"))
@@ -294,10 +296,10 @@ class WebTokens:
 
 
 def _check(claims: Mapping[str, Any], terms: _Terms) -> None:
-    """Compare whole values: some versions of PyJWT accept a part of the issuer (CVE-2024-53861).
+    """Compare whole values, because some PyJWT versions accept a part of `iss` (CVE-2024-53861).
 
     Raises:
-        Refused: a claim is not the required one.
+        Refused: a claim does not have the required value.
     """
     audience = claims["aud"]
     if claims["iss"] != terms.issuer:

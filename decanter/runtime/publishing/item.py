@@ -4,13 +4,14 @@ r"""The items of the queue: messages for many connections, as JSON.
     {"method": "send", "payload": {"connection_ids": ["…"], "data": "hello"}}
     {"method": "publish", "payload": {"channel": "chat:42", "data": {"n": 1}}}
 
-Any program with the right to send to the queue may write these. A client gets the exact JSON text
-of `data`: `1.0` stays `1.0`. `text` instead of `data` is a string, and a client gets its
-characters. A further member, `idempotency_key`, lets a message start only once, however often it is
-sent. Unknown members are ignored.
+Any program with the right to send to the queue may send such messages. A client gets the exact JSON
+text of `data`, so `1.0` stays `1.0`. If the message has `text` instead of `data`, a client gets the
+characters of this string. With the member `idempotency_key`, a message starts only one broadcast,
+even if a program sends the message several times. Unknown members are ignored.
 
-The framework's own items have further members, which say where the work continues. They are ASCII:
-SQS refuses some characters, such as U+FFFE and most control characters, so these are escaped.
+The framework's own items have further members, which say where the work continues. These items are
+ASCII. SQS refuses some characters, such as U+FFFE and most control characters, so these characters
+are escaped.
 """
 
 import hashlib
@@ -35,16 +36,17 @@ class Item(NamedTuple):
     """A frame and the connections that get it.
 
     Attributes:
-        job: the id of the message that it began with.
+        job: the id of the first message of this job.
         text: the frame.
         ids: the connections; None for every connection.
         exclude: the connections to skip.
-        cursor: where the work begins: in the table, or the number of an id.
-        part: which part of the job it is; empty until it is split.
-        attempt: how often its posts were tried before.
-        hops: how many functions have worked on it before.
-        key: the idempotency key; None if it has none.
-        channel: the channel whose members get it; empty for the connections above.
+        cursor: the place where the work starts, which is a place in the table or the number of an
+            id.
+        part: the name of this part of the job; empty before the job is split.
+        attempt: the number of past attempts of the posts.
+        hops: the number of functions that have worked on this item before.
+        key: the idempotency key; None if there is no key.
+        channel: the channel whose members get the text; empty for the connections above.
         foreign: the name of the member, `data` or `text`, that another program has written; empty
             if the text is a frame already.
     """
@@ -63,11 +65,11 @@ class Item(NamedTuple):
 
     @property
     def row(self) -> str:
-        """The key of its row in the job table."""
+        """The key of the item's row in the job table."""
         return f"{self.job}/{self.part}"
 
     def body(self) -> str:
-        """Return its JSON, in ASCII."""
+        """Return the JSON of the item, in ASCII."""
         is_data = self.foreign == "data"
         payload: dict[str, Any] = (
             {"data": json.loads(self.text)} if is_data else {"text": self.text}
@@ -95,11 +97,11 @@ class Item(NamedTuple):
         """Read a message of the queue.
 
         Args:
-            body: its text.
-            message_id: SQS's id, which names a job that has no name yet.
+            body: the text of the message.
+            message_id: SQS's id, which becomes the id of a new job.
 
         Raises:
-            PoisonError: it is not an item.
+            PoisonError: the message is not an item.
         """
         document, payload = parts_of(body)
         method = document.get("method")
@@ -162,11 +164,11 @@ def parts_of(body: str) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 _PROGRESS = ("job", "cursor", "part", "attempt", "hops")
-"""Members of the framework's own items."""
+"""The further members of the framework's own items."""
 
 
 def _job(key: str | None, message_id: str) -> str:
-    """Return the same name for the same key, or for the same message of SQS."""
+    """Return the job's id, which is the same for the same key or for the same message of SQS."""
     return message_id if key is None else f"key-{hashlib.sha256(key.encode()).hexdigest()[:32]}"
 
 
@@ -185,7 +187,7 @@ def _frame(body: str, payload: Mapping[str, Any]) -> str:
 
 
 def _ids(payload: Mapping[str, Any], name: str) -> tuple[str, ...]:
-    """Return different connection ids, in their order."""
+    """Return the connection ids without duplicates, in the same order."""
     ids = payload.get(name)
     if not isinstance(ids, list) or not all(isinstance(each, str) and each for each in ids):
         raise PoisonError(f"{name} is not a list of connection ids")

@@ -1,7 +1,7 @@
-"""Sending from outside of the app: `decanter publish` has a stage's endpoint and its table.
+"""Send from outside the app, with the endpoint and the table of a stage, for `decanter publish`.
 
-It uses the functions' own engine, so pace, retries, damaged rows and gone connections are handled
-in the same way. No function on AWS imports this file.
+This module uses the same code as the functions, so rate limit, retries, damaged rows and gone
+connections are handled in the same way. No function on AWS imports this file.
 """
 
 from collections.abc import Iterator, Mapping
@@ -47,7 +47,7 @@ __all__ = [
 ]
 
 SECONDS = "900"
-"""The time limit of a message, unless `DECANTER_DEADLINE_SECONDS` sets another."""
+"""The time limit of a message, unless `DECANTER_DEADLINE_SECONDS` sets another time limit."""
 
 
 @dataclass(frozen=True)
@@ -57,14 +57,14 @@ class Stage:
     Attributes:
         endpoint: the URL of @connections, with the stage.
         region: the region of the API and of the table.
-        table: the connection table's name or ARN; "" if the app has none.
+        table: the connection table's name or ARN; "" if the app has no connection table.
         subscriptions: the subscription table's name or ARN; "" for a raw app.
-        key: the name of its hash key.
-        keeps_rows: True to delete no row. An app's disconnect hooks run where a row is deleted, so
-            only its own functions may delete it.
+        key: the name of the connection table's hash key.
+        keeps_rows: True to delete no row. The function that deletes a row runs the app's disconnect
+            hooks, so only the app's own functions may delete rows.
         dynamodb: the URL of a DynamoDB other than AWS's.
-        keys: an access key and its secret; by default, botocore finds them.
-        profile: the profile of the AWS configuration; None for the environment's.
+        keys: an access key id and a secret access key; by default, botocore finds the credentials.
+        profile: the profile of the AWS configuration; None for the profile of the environment.
     """
 
     endpoint: str
@@ -89,7 +89,7 @@ def publishing(
     Args:
         stage: the stage.
         environ: the environment variables, which have the other settings.
-        open_transport: makes a transport from an endpoint and the settings.
+        open_transport: creates a transport from an endpoint and the settings.
 
     Raises:
         SettingError: a setting has an invalid value.
@@ -178,7 +178,7 @@ def model_of(stage: Stage) -> type[ConnectionModel]:
 
 
 class _Meta(TableMeta):
-    """A table whose name, region and endpoint are given."""
+    """The `Meta` of a table with a given name, region and endpoint."""
 
     def __init__(self, stage: Stage) -> None:
         super().__init__("the stage", Billing())

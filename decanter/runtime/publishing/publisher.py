@@ -1,6 +1,7 @@
 """The publisher sends from functions without an event of a connection.
 
-Such functions are HTTP routes, schedules, queues, streams, and Lambda functions of their own.
+Such functions are HTTP routes, functions of schedules, queues and streams, and pure Lambda
+functions.
 """
 
 import logging
@@ -22,10 +23,10 @@ if TYPE_CHECKING:
 
 
 class Publisher:
-    """Sends with the settings and the transports of a process.
+    """Sends messages with the settings and the transports of a process.
 
     Args:
-        outboxes: makes an outbox for each call.
+        outboxes: creates an outbox for each call.
     """
 
     def __init__(self, outboxes: Outboxes) -> None:
@@ -40,7 +41,7 @@ class Publisher:
         *,
         durable: bool = False,
     ) -> Report:
-        """Send a frame to every connection, as described at `Router.broadcast`."""
+        """Send a frame to every connection. `Router.broadcast` has the details."""
         outbox = self.outbox(context)
         text, others = outbox.wire.text_of(frame), ids(exclude)
         with _translated():
@@ -67,22 +68,22 @@ class Publisher:
         return _noted("publish", report)
 
     def send(self, connection_ids: str | Iterable[str], frame: Frame, context: object) -> Report:
-        """Send a frame to one connection, or to several, as described at `Router.send`."""
+        """Send a frame to one connection, or to several. `Router.send` has the details."""
         outbox = self.outbox(context)
         return _noted("send", outbox.wire.send(outbox, connection_ids, frame))
 
     def close(self, connection_ids: str | Iterable[str], context: object) -> Report:
-        """Close one connection, or several, as described at `Router.close`."""
+        """Close one connection, or several. `Router.close` has the details."""
         return _noted("close", self.outbox(context).close_all(connection_ids))
 
     def accept(self, message: str, context: object) -> dict[str, Any]:
         """Publish a message that another program has written for the queue.
 
         Returns:
-            The id in the queue, as `{"queued": id}`; the report if there is no queue.
+            `{"queued": id}` with the id of the queued item; the report if there is no queue.
 
         Raises:
-            PoisonError: it is not such a message, or it needs a queue.
+            PoisonError: the message is invalid, or it needs a queue.
         """
         from decanter.runtime.publishing.item import Item
         from decanter.runtime.publishing.orders import give, is_order
@@ -110,10 +111,10 @@ class Publisher:
         return _noted("publish" if item.channel else "broadcast", report)
 
     def outbox(self, context: object) -> Outbox:
-        """Return an outbox that is limited by the function's time, or without it by the setting.
+        """Return an outbox whose time limit is the function's time, or else the setting.
 
         Args:
-            context: Lambda's context, or an object that has it, such as an event of Chalice.
+            context: Lambda's context, or an object with this context, such as an event of Chalice.
         """
         event = {"requestContext": dict[str, str]()}
         return self._outboxes.of(event, getattr(context, "context", context), most_seconds=inf)
@@ -129,6 +130,6 @@ def _translated() -> Iterator[None]:
 
 
 def _noted(kind: str, report: Report) -> Report:
-    """Log a report, and return it."""
+    """Log a report, and return the report."""
     log("published", logging.INFO, kind=kind, **report.as_fields())
     return report

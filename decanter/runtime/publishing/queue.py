@@ -1,4 +1,4 @@
-"""The queue of a router: SQS keeps what a broadcast has not posted, and a function posts it.
+"""The queue of a router: SQS keeps the rest of a broadcast, and a function posts this rest.
 
 router = Router(…, queue=Queue("broadcasts"))
 
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from decanter.runtime.errors import ConfigurationError, DeclarationError, SettingError
+from decanter.runtime.transports.throttle import share_of
 
 if TYPE_CHECKING:
     from decanter.runtime.publishing.item import Item
@@ -21,8 +22,12 @@ if TYPE_CHECKING:
     from decanter.runtime.settings import Settings
     from decanter.runtime.store.jobs import JobModel
 
+LEAST_WORKERS = 2
 MOST_WORKERS = 1000
-"""Lambda's largest MaximumConcurrency of an SQS event source."""
+"""Lambda's smallest and largest MaximumConcurrency of an SQS event source."""
+
+LEAST_POSTS = 2
+"""The lowest share of the rate limit for one function, in posts per second."""
 
 MOST_DELAY_SECONDS = 900
 """SQS's longest delay."""
@@ -31,13 +36,14 @@ NAME = re.compile(r"[A-Za-z0-9_-]{1,80}", re.ASCII)
 
 
 class Queue:
-    """A queue for broadcasts. The template makes it, and `DECANTER_QUEUE_URL` is its URL.
+    """A queue for broadcasts. The template declares it, and `DECANTER_QUEUE_URL` has its URL.
 
     Args:
-        name: its name in the template and in `@app.on_sqs_message`.
-        jobs: the model of the job table; by default the one with `@job_table`.
-        concurrency: how many functions post at the same time. All together keep the account's pace.
-            AWS accepts 2 or more: with 1, two broadcasts at the same time exceed the pace.
+        name: the queue's name in the template and in `@app.on_sqs_message`.
+        jobs: the model of the job table; by default the model with `@job_table`.
+        concurrency: the highest number of function instances that post at the same time, 2 or more.
+            Each instance has a share of `DECANTER_POSTS_PER_SECOND`, so all instances together
+            never exceed this limit.
 
     Raises:
         DeclarationError: an argument is invalid.
@@ -50,9 +56,10 @@ class Queue:
             raise DeclarationError(
                 f"Queue({name!r}): a name has 1 to 80 letters, digits, hyphens and underscores"
             )
-        if not 1 <= concurrency <= MOST_WORKERS:
+        if not LEAST_WORKERS <= concurrency <= MOST_WORKERS:
             raise DeclarationError(
-                f"Queue({name!r}): concurrency={concurrency!r} is not from 1 to {MOST_WORKERS}"
+                f"Queue({name!r}): concurrency={concurrency!r} is not from {LEAST_WORKERS} to "
+                f"{MOST_WORKERS}, which Lambda allows"
             )
         self.name = name
         self.jobs = jobs
@@ -63,7 +70,7 @@ def job_table_of(queue: Queue) -> "type[JobModel]":
     """Return the model of the job table.
 
     Raises:
-        ConfigurationError: the app has none.
+        ConfigurationError: the app has no job table.
     """
     from decanter.runtime.store.jobs import JobModel
     from decanter.runtime.store.tables import declared
@@ -91,16 +98,17 @@ class Sender:
     """Puts items into the router's queue.
 
     Args:
-        settings: have the queue's URL.
+        settings: the settings, with the queue's URL.
         send: sends a message to SQS.
         segments: how many functions can post at the same time.
 
     Attributes:
-        inline: a broadcast posts to this many connections itself.
-        segments: how many functions can post the rest at the same time.
+        inline: the number of connections that a broadcast posts to before it uses the queue.
+        segments: the number of functions that can post the rest at the same time.
+        share: the number of posts that each of these functions may start in a second.
 
     Raises:
-        SettingError: the URL is not set.
+        SettingError: the URL is not set, or the rate limit is too low for the number of functions.
     """
 
     def __init__(self, settings: "Settings", send: "Send", segments: int) -> None:
@@ -110,6 +118,15 @@ class Sender:
                 None,
                 "set it to the queue's URL. `decanter package` sets it for an app with a Queue",
             )
+        pace = settings.posts_per_second
+        if pace < LEAST_POSTS * segments:
+            raise SettingError(
+                "DECANTER_POSTS_PER_SECOND",
+                f"{pace:g}",
+                f"set it to {LEAST_POSTS * segments} or more, because {segments} functions of the "
+                "queue share it, or lower the concurrency of the Queue",
+            )
+        self.share = share_of(pace, segments)
         self.inline = settings.inline_recipients
         self.segments = segments
         self._url = settings.queue_url
@@ -126,11 +143,11 @@ class Sender:
         return job
 
     def queue(self, item: "Item", delay_seconds: int = 0) -> None:
-        """Queue an item, with a delay of 15 minutes at most."""
+        """Queue an item with a delay of at most 15 minutes."""
         self._send(self._url, item.body(), min(delay_seconds, MOST_DELAY_SECONDS))
 
     def bury(self, item: "Item") -> bool:
-        """Send an item to the dead-letter queue; return False if its URL is not set."""
+        """Send an item to the dead-letter queue. Return False if the queue's URL is not set."""
         if self._dead_letters_url is None:
             return False
         self._send(self._dead_letters_url, item.body())

@@ -1,4 +1,4 @@
-"""One function's work on one part of a job."""
+"""The work of one function on one part of a job."""
 
 import logging
 from contextlib import suppress
@@ -28,15 +28,17 @@ from decanter.runtime.publishing.checkpoint import (
 from decanter.runtime.publishing.item import Item
 from decanter.runtime.publishing.part import Listed, Part, Source, remover
 from decanter.runtime.publishing.queue import Sender
-from decanter.runtime.recipients import Connections
+from decanter.runtime.recipients import BEGINNING, Connections, Page
 from decanter.runtime.transports.base import Transport
-from decanter.runtime.transports.fast.throttle import SAVED_SECONDS
 
 MOST_ATTEMPTS = 5
-"""Delayed items for posts that failed."""
+"""The number of delayed items for failed posts."""
 
 DELAY_SECONDS = 5
-"""Before the second attempt; each further delay is four times as long, up to SQS's 15 minutes."""
+"""The delay before the second attempt.
+
+Each further delay is four times as long, up to 15 minutes.
+"""
 
 TOTALS = ("posted", "handed_on", "repeated", "dead", "gone", "failed")
 
@@ -48,9 +50,9 @@ class Tools(NamedTuple):
         outboxes: the settings, the transports, and the threads for the tables.
         connections: the connection table.
         jobs: the job table.
-        sender: puts items into the queue.
+        sender: sends items to the queue.
         clock: the clock.
-        backoff: the pauses before the job table is written again.
+        backoff: the pauses before another attempt to write the job table.
     """
 
     outboxes: Outboxes
@@ -61,13 +63,9 @@ class Tools(NamedTuple):
     backoff: Backoff
 
     def transport(self) -> Transport:
-        """Return the transport with one function's share of the pace.
-
-        The tokens that its bucket saves for a tenth of a second come on top of its rate.
-        """
+        """Return the transport with one function's share of the rate limit."""
         settings = self.outboxes.settings
-        share = settings.posts_per_second / (1 + SAVED_SECONDS) / self.sender.segments
-        settings = replace(settings, posts_per_second=max(1, int(share)), starts_empty=True)
+        settings = replace(settings, posts_per_second=self.sender.share, starts_empty=True)
         return self.outboxes.transport(management_endpoint({}, settings), settings)
 
 
@@ -79,10 +77,19 @@ class Run:
         item: the part.
         context: Lambda's context.
         totals: the counts of the function, which the run increases.
+        page: the first page of the table, if it has been read.
     """
 
-    def __init__(self, tools: Tools, item: Item, context: object, totals: dict[str, int]) -> None:
+    def __init__(
+        self,
+        tools: Tools,
+        item: Item,
+        context: object,
+        totals: dict[str, int],
+        page: Page | None = None,
+    ) -> None:
         self._tools = tools
+        self._page = page
         self._clock = tools.clock
         self._item = item
         wire = tools.outboxes.wire
@@ -92,10 +99,10 @@ class Run:
         self._outbox: Outbox = tools.outboxes.of({"requestContext": {}}, context, most_seconds=inf)
 
     def work(self) -> None:
-        """Do it.
+        """Post the part.
 
         Raises:
-            DecanterError: the work cannot continue now; the row says where it is.
+            DecanterError: the work cannot continue now; the row has the progress.
         """
         tools, item, now_ms = self._tools, self._item, self._clock.time_ms()
         state, owner = Checkpoint.read(tools.jobs, item.row, item.cursor)
@@ -121,7 +128,7 @@ class Run:
                 self._totals[name] += count - before[name]
 
     def _post(self, checkpoint: Checkpoint, unsure: int) -> None:
-        """Post, and then hand on what is left."""
+        """Post, and then queue the rest."""
         tools, item, hooks = self._tools, self._item, self._outbox.hooks
         transport, deadline = tools.transport(), self._outbox.deadline
         remove = remover(self._connections, self._clock)
@@ -160,7 +167,7 @@ class Run:
             raise PostingRefusedError(part.refusal.reason)
 
     def _end(self, part: Part) -> None:
-        """Mark the part as done, or hand it on."""
+        """Mark the part as done, or queue the rest."""
         state = part.snapshot()
         if state.cursor is None and not state.unended:
             if state.again:
@@ -183,19 +190,19 @@ class Run:
         self._totals["handed_on"] += 1
 
     def _give_back(self, part: Part) -> None:
-        """Write the row for a later run."""
+        """Write the row, so that a later run can continue."""
         part.state.until = 0
         with suppress(StoreBusyError):  # the row that was written before is good, too
             part.checkpoint.write(part.snapshot())
 
     def _wait(self, milliseconds: int) -> None:
-        """Continue when the function that owns the row has ended."""
+        """Queue the item again, for the time when the function that owns the row has ended."""
         item, seconds = self._item, ceil(milliseconds / 1000) + 1
         self._tools.sender.queue(item._replace(hops=item.hops + 1), seconds)
         log("fan_out", job=item.job, part=item.part, outcome="waits", seconds=seconds)
 
     def _queue_again(self, part: Part) -> None:
-        """Queue the connections to try again, exactly as the row lists them."""
+        """Queue an item with the connections to try again, which the row also lists."""
         state, item = part.snapshot(), self._item
         part.checkpoint.write(state)
         again = item._replace(
@@ -231,6 +238,7 @@ class Run:
             *(self._connections, self._clock, outbox.workers, outbox.backoff),
             *(outbox.deadline, state.cursor),
             Extent(one_segment=True),
+            self._page if state.cursor == BEGINNING else None,
         )
 
     def _left_ms(self) -> int:

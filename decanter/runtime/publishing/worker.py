@@ -1,15 +1,17 @@
-"""The function of the queue: it posts what the items say.
+"""The work of the queue's function, which posts the frames of the items.
 
-An item for every connection is split into parts, one for each function that may run at the same
-time. A part is a segment of the table, with its own row in the job table and its share of the pace.
-A message of the queue is only the order to continue with a row: a second copy finds it done, or
-waits until the first has ended. Near its deadline, a function hands the rest on as a new message.
-Posts that may succeed later become an item that is delayed; after `MOST_ATTEMPTS` of them, the
-connections go to the dead-letter queue.
+An item for every connection is split into parts, one part for each function that may run at the
+same time. A part is a segment of the table, with its own row in the job table and its share of the
+rate limit. A message in the queue only says which row to continue with. If SQS delivers the message
+twice, the second function finds that the part is done, or waits until the first function has ended.
+Near its deadline, a function queues the rest as a new message. Posts that may succeed later become
+a delayed item. After `MOST_ATTEMPTS` such items, the dead-letter queue gets an item with the
+connections.
 """
 
 import logging
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from math import inf
 from typing import Any
 
@@ -20,10 +22,10 @@ from decanter.runtime.logs import error_fields, log
 from decanter.runtime.publishing.item import Item
 from decanter.runtime.publishing.orders import give, is_order
 from decanter.runtime.publishing.run import TOTALS, Run, Tools
-from decanter.runtime.recipients import BEGINNING, Place
+from decanter.runtime.recipients import BEGINNING, Page, Place
 
 UNSPLIT = "all"
-"""The part of a job that is not split."""
+"""The name of the only part of a job that is not split."""
 
 
 class Worker:
@@ -44,7 +46,8 @@ class Worker:
             context: Lambda's context; not needed with Chalice's event, which contains it.
 
         Raises:
-            DecanterError: SQS delivers the messages again, and then to the dead-letter queue.
+            DecanterError: SQS delivers the messages again, and finally moves them to the
+                dead-letter queue.
         """
         if hasattr(event, "to_dict"):
             event, context = event.to_dict(), event.context
@@ -63,7 +66,7 @@ class Worker:
         return totals
 
     def _message(self, record: Mapping[str, Any], context: object, totals: dict[str, int]) -> None:
-        tools, message_id = self._tools, record["messageId"]
+        tools, message_id, page = self._tools, record["messageId"], None
         if is_order(record["body"]):
             outbox = tools.outboxes.of({"requestContext": {}}, context, most_seconds=inf)
             give(record["body"], message_id, outbox, tools.sender.queue)
@@ -73,25 +76,25 @@ class Worker:
             if item.key and not self._is_first(item, message_id):
                 log("repeated_message", job=item.job)
                 return
-            item, *others = self._parts(item)
+            page = self._page(item)
+            item, *others = self._parts(item, page)
             if others:  # each is a message, so SQS counts the attempts of each
                 for part in (item, *others):
                     self._tools.sender.queue(part)
                 return
-        Run(self._tools, item, context, totals).work()
+        Run(self._tools, item, context, totals, page).work()
 
     def _is_first(self, item: Item, message_id: str) -> bool:
-        """Note the message that an idempotency key belongs to; True if it is this one."""
+        """Store the first message with an idempotency key. Return True if it is this message."""
         now_ms = self._tools.clock.time_ms()
         return self._tools.jobs.write(f"{item.job}/", message_id, {}, now_ms, ())
 
-    def _parts(self, item: Item) -> list[Item]:
+    def _parts(self, item: Item, page: Page | None) -> list[Item]:
         """Return the parts of a job, which are the same for a message that is delivered again."""
         place = Place.of(item.cursor)
-        segments = self._tools.sender.segments
         is_everyone = item.ids is None and not item.channel
-        if is_everyone and item.cursor == BEGINNING and segments > 1 and self._is_large(item):
-            place = Place(BEGINNING, 0, segments)
+        if is_everyone and item.cursor == BEGINNING and self._is_large(item, page):
+            place = Place(BEGINNING, 0, self._tools.sender.segments)
         if place.segments == 1:
             return [item._replace(part=UNSPLIT, key=None)]
         following = range(place.segment + 1, place.segments)
@@ -101,14 +104,23 @@ class Worker:
             for each in places
         ]
 
-    def _is_large(self, item: Item) -> bool:
-        """True if the table has several pages, and had when the job began."""
+    def _page(self, item: Item) -> Page | None:
+        """Return the first page of the table for a new item; None if the table is busy."""
+        if item.ids is not None or item.channel or item.cursor != BEGINNING:
+            return None
         tools = self._tools
-        try:
-            page = tools.connections.page(BEGINNING, tools.clock.time_ms(), FIRST_ROWS)
-        except StoreBusyError:
-            return True
-        return page.last is not None and tools.jobs.read(f"{item.job}/{UNSPLIT}") is None
+        with suppress(StoreBusyError):
+            return tools.connections.page(BEGINNING, tools.clock.time_ms(), FIRST_ROWS)
+        return None
+
+    def _is_large(self, item: Item, page: Page | None) -> bool:
+        """True if the table has several pages or is busy.
+
+        The value stays the same for the whole job.
+        """
+        if page is not None and page.last is None:
+            return False
+        return page is None or self._tools.jobs.read(f"{item.job}/{UNSPLIT}") is None
 
 
 def _records(event: Any) -> Sequence[Mapping[str, Any]]:

@@ -4,14 +4,14 @@ from typing import Any
 
 Response = dict[str, Any]
 Result = str | Response | None
-"""A route's return value: None, the handler's body, or a whole response with `statusCode`."""
+"""The return value of a route: None, the handler's body, or a whole response with `statusCode`."""
 
 
 def response_of(returned: object) -> Response:
     """Return the handler's response for a function's return value.
 
     Raises:
-        TypeError: API Gateway would not accept it.
+        TypeError: API Gateway would not accept the value.
     """
     if returned is None:
         return {"statusCode": 200}

@@ -1,8 +1,8 @@
 """The router calls the application's functions for API Gateway's events.
 
-Chalice declares only `$connect`, `$default` and `$disconnect`. So the router evaluates the route
-selection expression itself in `$default`, and every route works wherever the app is deployed. If
-API Gateway has already selected a route with the same expression, the router uses that route.
+Chalice declares only `$connect`, `$default` and `$disconnect`. Therefore the router evaluates the
+route selection expression itself in `$default`, and every route works after every deployment. If
+API Gateway has already selected a route with the same expression, the router uses it.
 """
 
 from collections.abc import Callable, Mapping
@@ -42,14 +42,14 @@ A = TypeVar("A", bound=Authenticate)
 
 
 class Router(Sending):
-    """Handles the events of a WebSocket API. A client's message never makes it raise.
+    """Handles the events of a WebSocket API. A client's message never causes an exception.
 
     Args:
         expression: the route selection expression.
         connections: the connection table.
-        queue: gets what a broadcast leaves over; None if broadcasts end with their function.
+        queue: gets the rest of a broadcast; None if a broadcast ends with its function.
         subscriptions: the subscription table, if the app has channels; by default, one on demand.
-        open_transport: makes a transport from an endpoint and the settings.
+        open_transport: creates a transport from an endpoint and the settings.
         clock: the clock.
         backoff: the pauses before a page of the table is read again.
 
@@ -79,14 +79,14 @@ class Router(Sending):
     def handle(self, event: Any, context: object = None) -> Response:
         """Handle a `$connect`, message or `$disconnect` event.
 
-        The event contains its own `eventType`, so all three handlers call this.
+        The event contains its own `eventType`, so all three handlers call this method.
 
         Args:
             event: Chalice's `WebsocketEvent`, or API Gateway's event as a dict.
             context: Lambda's context; not needed with Chalice's event, which contains it.
 
         Raises:
-            TypeError: it is not an event of a WebSocket API.
+            TypeError: the event is not an event of a WebSocket API.
         """
         if hasattr(event, "to_dict"):
             event, context = event.to_dict(), event.context
@@ -101,14 +101,14 @@ class Router(Sending):
         return handle(event, context)
 
     def authenticate(self, hook: A) -> A:
-        """Declare the hook that identifies a client after all connect hooks have accepted it.
+        """Declare the hook that identifies a client. The hook runs after the connect hooks.
 
         The hook sets `identity` and `expires_at` of its `Hello`, or raises `Refused`. The
-        connection table must be an `IdentifiedModel`, which stores both.
+        connection table must be an `IdentifiedModel`, which stores both values.
 
         Raises:
-            DeclarationError: a hook exists already, the table stores no identity, or it is too
-                late.
+            DeclarationError: an authenticate hook exists already, the table stores no identity, or
+                the declaration is too late.
         """
         what = f"authenticate hook {place(hook)}"
         self._check_open(what)
@@ -124,7 +124,7 @@ class Router(Sending):
         return hook
 
     def _connect(self, event: Event, context: object) -> Response:
-        """Record a connection. API Gateway refuses the client if the status is not 200."""
+        """Write a connection's row. If the status is not 200, API Gateway refuses the client."""
         return self._logged(event, lambda: self._admit(event))
 
     def _admit(self, event: Event) -> Response:
@@ -140,7 +140,7 @@ class Router(Sending):
         return handshake.response
 
     def _disconnect(self, event: Event, context: object) -> Response:
-        """Delete the row and call the hooks; without a row, they were called before."""
+        """Delete the row and call the hooks. If there is no row, the hooks were called before."""
 
         def forget() -> Response:
             outbox = self.outboxes.of(event, context) if self._has_endings else None
@@ -175,7 +175,7 @@ class Router(Sending):
         return bool(self.disconnect_hooks or (self.wire and self.wire.channels.announce))
 
     def _message(self, event: Event, context: object) -> Response:
-        """Pass a message to its route; send an error frame to its sender for a mistake."""
+        """Pass a message to its route. Send an error frame if the message has a mistake."""
         line = self._begin(event)
         try:
             request = Request(event, context, self.outboxes.of(event, context))
@@ -262,7 +262,7 @@ class Router(Sending):
         """Return the route of a message.
 
         Raises:
-            BadJson, NotAnObject, UnknownRoute: it has none.
+            BadJson, NotAnObject, UnknownRoute: the message selects no route.
         """
         chosen = self.declared.get(request.event["requestContext"].get("routeKey", DEFAULT))
         if chosen is not None and chosen.route_key != DEFAULT:
@@ -283,7 +283,7 @@ class Router(Sending):
 
 
 def declaration_of(router: Router) -> dict[str, Any]:
-    """Return the declaration that the tool reads. Its code is loaded only for the tool."""
+    """Return the declaration for the tool. Only the tool loads the code of the declaration."""
     from decanter.runtime.routing.declaration import declaration
 
     return declaration(router, router.expression.source, router.authenticator)
@@ -294,7 +294,7 @@ def _failed(error: MessageError) -> tuple[Response, str]:
 
 
 def _tell(request: Request, error: MessageError) -> dict[str, str]:
-    """Send the error frame or close the connection; return the result for the log."""
+    """Send the error frame or close the connection. Return the result for the log."""
     did = "closed" if error.closes else "frame"
     try:
         if error.closes:

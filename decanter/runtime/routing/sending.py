@@ -146,15 +146,16 @@ class Sending(Routes):
         return self.wire
 
     def sweep(self, context: object = None) -> dict[str, Any]:
-        """Delete stale rows, and close connections whose client's identity has expired.
+        """Delete rows of gone connections, and close connections with an expired identity.
 
-        Call it from a scheduled function with the name `sweep`: its rights depend on this name.
+        Call this method from a scheduled function with the name `sweep`, because the function's
+        rights depend on this name.
 
         Args:
             context: Lambda's context; the sweep ends before its deadline.
 
         Returns:
-            The fields of the log line. Problems are included and not raised.
+            The fields of the log line. They describe problems, and no exception is raised.
         """
         return self._sweeper.run(context)
 
@@ -169,22 +170,23 @@ class Sending(Routes):
     ) -> Report:
         """Send a frame to every connection, from any function that has `@uses(sends=True)`.
 
-        With a queue, it posts to the first `DECANTER_INLINE_RECIPIENTS` connections itself, and the
-        queue's function to all others.
+        If the router has a queue, this method posts to the first `DECANTER_INLINE_RECIPIENTS`
+        connections, and the queue's function posts to all other connections.
 
         Args:
             frame: a string is sent unchanged, anything else as its JSON text.
             after: the cursor of an incomplete report; the broadcast continues there.
-            exclude: one connection id or several to leave out.
-            context: Lambda's context, or Chalice's event: it ends before the function's timeout.
-                Without it, it ends after `DECANTER_DEADLINE_SECONDS`.
-            durable: True to post nothing here: the queue gets everything.
+            exclude: one connection id or several to exclude.
+            context: Lambda's context, or Chalice's event. With a context, the broadcast ends before
+                the function's timeout. Without a context, it ends after
+                `DECANTER_DEADLINE_SECONDS`.
+            durable: True to give the whole broadcast to the queue and to post nothing here.
 
         Raises:
             TooLarge: it has more than 131,072 bytes; nothing is sent.
             PostingRefusedError: this function may not send.
-            ConfigurationError: it is durable, and the router has no queue.
-            QueueError: SQS does not take a durable message.
+            ConfigurationError: `durable` is True, but the router has no queue.
+            QueueError: SQS does not accept a durable message.
         """
         return self._publisher.broadcast(frame, after, exclude, context, durable=durable)
 
@@ -195,11 +197,11 @@ class Sending(Routes):
         return self._publisher.send(connection_ids, frame, context)
 
     def close(self, connection_ids: str | Iterable[str], *, context: object = None) -> Report:
-        """Close one connection, or several; the report counts closed connections as `sent`."""
+        """Close one connection, or several. The report counts closed connections as `sent`."""
         return self._publisher.close(connection_ids, context)
 
     def fan_out(self, event: Any, context: object = None) -> dict[str, int]:
-        """Post what the messages of the queue say, in the function with the queue's messages.
+        """Post the frames of the queue's messages. Call this method in the queue's function.
 
         Args:
             event: Chalice's event of SQS, or Lambda's as a dict.
@@ -209,20 +211,27 @@ class Sending(Routes):
             The counts of the log line.
 
         Raises:
-            DecanterError: SQS delivers the message again, and then to the dead-letter queue.
+            DecanterError: SQS delivers the message again, and finally moves it to the dead-letter
+                queue.
         """
         return self._worker.run(event, context)
 
     @cached_property
     def _publisher(self) -> "Publisher":
-        """Imported on first use: most functions send only for an event of a connection."""
+        """The publisher, imported at the first use.
+
+        Most functions send only for events of connections.
+        """
         from decanter.runtime.publishing.publisher import Publisher
 
         return Publisher(self.outboxes)
 
     @cached_property
     def _sender(self) -> "Sender":
-        """Imported on first use: an app without a queue does not need it."""
+        """The queue's sender, imported at the first use.
+
+        An app without a queue does not need it.
+        """
         from decanter.runtime.publishing.queue import Sender
         from decanter.runtime.publishing.sqs import Sqs
 
@@ -232,7 +241,7 @@ class Sending(Routes):
 
     @cached_property
     def _worker(self) -> "Worker":
-        """Imported on first use: only the queue's own function needs it."""
+        """The queue's worker, imported at the first use. Only the queue's function needs it."""
         from decanter.runtime.publishing.queue import job_table_of
         from decanter.runtime.publishing.run import Tools
         from decanter.runtime.publishing.worker import Worker
@@ -245,7 +254,7 @@ class Sending(Routes):
 
     @cached_property
     def _sweeper(self) -> "Sweeper":
-        """Imported on first use: only the sweep's own function needs it."""
+        """The sweeper, imported at the first use. Only the sweep's function needs it."""
         from decanter.runtime.fanout.sweep import Sweeper
 
         rows = self.wire.all_rows if self.wire else self.connections

@@ -1,13 +1,15 @@
 """A router's queue in the template: its resources, its function's event source and its rights."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from decanter.aws import alarms, queue
 from decanter.aws.describe import diagram
-from decanter.aws.template import build
+from decanter.aws.template import build, render
 from decanter.errors import ProjectError
 from decanter.project.config import Project
 from decanter.project.declaration import Declaration
@@ -17,6 +19,7 @@ from decanter.project.stack import Stack
 from decanter.project.template import Template
 from tests.support.projects import CONFIG, write_project
 from tests.support.queued import APP, JOBS, WORKER, queued
+from tests.support.senders import senders
 
 TIMEOUT = {"fan_out": {"lambda_timeout": 100}}
 STACK = Stack("pour", "dev", api_stage="v1")
@@ -70,6 +73,17 @@ def test_the_queue_and_its_dead_letter_queue_carry_the_names_of_app_and_stage(
         "SqsManagedSseEnabled": True,
         "MessageRetentionPeriod": 1209600,
     }
+
+
+def test_a_timeout_of_the_overrides_changes_the_visibility_timeout(tmp_path: Path) -> None:
+    project = project_of(tmp_path / "p")
+    overrides = {"Resources": {"FanOut": {"Properties": {"Timeout": 150}}}}
+    (project.directory / ".chalice" / "overrides.json").write_text(json.dumps(overrides))
+    resources = build(project, describe(project))["Resources"]
+    assert resources["BroadcastsQueue"]["Properties"]["VisibilityTimeout"] == 900
+    template = Template(overrides, STACK)
+    assert project.timeout("fan_out", template) == 150
+    assert project.timeout("websocket_message", template) == 60
 
 
 def test_chalices_event_source_gets_the_queue_one_message_and_the_concurrency(
@@ -198,3 +212,20 @@ def _refusal(tmp_path: Path) -> Refusal:
 )
 def test_an_incomplete_queue_is_refused(app: str, expected: str, refusal: Refusal) -> None:
     assert refusal(app).startswith(expected)
+
+
+def test_the_template_of_an_app_without_a_queue_has_no_part_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is the same, byte for byte, if nothing adds the parts of queues."""
+    project = Project.load(senders(tmp_path / "p"))
+    declared = describe(project)
+    before = render(project, declared)
+    for module in (queue, alarms):
+        for name in ("resources", "function", "variables", "outputs", "parameters", "conditions"):
+            monkeypatch.setattr(module, name, lambda *_: {}, raising=False)
+    assert render(project, declared) == before
+    for word in ("AWS::SQS", "DECANTER_QUEUE", "DECANTER_DEAD", "Alarm", "MetricFilter", "Jobs"):
+        assert word not in before
+    (project.directory / "app.py").write_text(APP)
+    assert render(project, describe(project)) != before

@@ -48,6 +48,16 @@ names = sorted(type(each).__name__ for each in made)
 print(json.dumps([answer["statusCode"], "boto3" in sys.modules, names]))
 """
 
+SENDS = """
+import json, sys
+import app
+app.router.handle(json.loads(sys.argv[1]))
+report = app.router.broadcast("x")
+app.router.send("id=", "x")
+wanted = ("decanter.runtime.publishing.", "decanter.runtime.store.")
+print(json.dumps([report.sent, sorted(name for name in sys.modules if name.startswith(wanted))]))
+"""
+
 
 def last_line(source: str, *arguments: str) -> object:
     done = subprocess.run(
@@ -88,3 +98,14 @@ def test_a_broadcast_makes_one_session_and_only_the_tables_client(
         event = json.dumps(message_event('{"message": "sendmessage", "data": 1}'))
         assert last_line(BROADCAST, event) == [200, False, ["DynamoDB", "Session"]]
         assert dict(management.received) == {"Sender0000DoECA=": [b"1"]}
+
+
+def test_without_a_queue_sending_imports_no_module_of_the_queue(
+    table: type[Connection], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table.record(connect_event(connectedAt=int(time.time() * 1000)))
+    with run_management() as management:
+        monkeypatch.setenv("DECANTER_MANAGEMENT_ENDPOINT", management.endpoint)
+        event = json.dumps(message_event('{"message": "sendmessage", "data": 1}'))
+        modules = ("publishing.publisher", "store.connections", "store.tables")
+        assert last_line(SENDS, event) == [1, [f"decanter.runtime.{each}" for each in modules]]

@@ -7,6 +7,7 @@ import { find, pause } from "./dom.js";
 import { Gateway } from "./gateway.js";
 import { Handshakes } from "./identity.js";
 import { Invoker } from "./invoker.js";
+import { Queues } from "./queues.js";
 import { Roster } from "./roster.js";
 
 const MOST_CONNECTIONS = 12;
@@ -22,6 +23,7 @@ class Console {
     this.composer = new Composer(find("#composer"), this.gateway);
     this.activity = new Activity(find("#activity"), this.gateway);
     this.invoker = new Invoker(find("#functions"), this.gateway);
+    this.queues = new Queues(find("#queues"), this.gateway);
     this.roster = new Roster(find("#roster"), this.gateway, (id) => this.nameOf(id));
     find("#add").addEventListener("click", () => this.addAndFocus());
     find("#try").addEventListener("click", () => this.gateway.tryNow());
@@ -97,6 +99,7 @@ class Console {
     this.composer.serve(info);
     this.roster.refresh();
     this.invoker.refresh();
+    this.queues.refresh();
     const { websocketUrl } = this.gateway;
     for (const { url } of this.connections) url.value ||= websocketUrl;
     const due = ({ state, url }) => state === "waiting" || (isFirst && url.value === websocketUrl);
@@ -117,7 +120,10 @@ class Console {
   entry(entry) {
     if (entry.kind === "connect") this.handshakes.saw(entry);
     if (CHANGES_ROSTER.includes(entry.kind)) this.roster.refresh();
-    if (entry.kind === "reload") this.invoker.refresh();
+    if (entry.kind === "reload") {
+      this.invoker.refresh();
+      this.queues.refresh();
+    }
     this.activity.add(entry);
   }
 }

@@ -71,6 +71,10 @@ export class Gateway {
     return (await getJson("_gateway/functions")).functions;
   }
 
+  async queues() {
+    return (await getJson("_gateway/queues")).queues;
+  }
+
   // Runs a function with an event, and returns its result, its error or the gateway's message.
   async run(name, body) {
     const path = `_gateway/functions/${encodeURIComponent(name)}`;

@@ -109,7 +109,7 @@ def test_a_row_keeps_the_session(tables: Tables) -> None:
     assert tables.identify(ME) == "ann"
 
 
-def test_who_has_ended_cannot_be_greeted_or_join(tables: Tables) -> None:
+def test_a_connection_that_has_ended_cannot_be_greeted_or_join(tables: Tables) -> None:
     session = greeted(tables)
     tables.remove(ME)
     assert tables.read(ME) is None

@@ -6,10 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from decanter.runtime.errors import DeclarationError, SettingError
+from decanter.runtime.publishing.queue import Queue
 from decanter.runtime.settings import Settings
 from decanter.runtime.transports import Delivery
 from decanter.runtime.transports.base import Method, Recipients
-from decanter.runtime.transports.fast.throttle import TokenBucket
+from decanter.runtime.transports.throttle import TokenBucket
 from tests.support.fakes import OK, FakeClock, FakeTransport
 from tests.support.queues import QueueStage, ids
 
@@ -78,6 +80,33 @@ def test_the_workers_share_the_pace(workers: int) -> None:
     busiest = max(bisect_left(times, at + 1) - number for number, at in enumerate(times))
     assert busiest <= PACE
     assert times[-1] - times[0] <= 1.15 * RECIPIENTS / PACE
+
+
+def test_two_broadcasts_together_keep_the_pace() -> None:
+    """An item that is not split has the share of one function, too."""
+    stage = QueueStage(ids(10), segments=2, DECANTER_POSTS_PER_SECOND="100")
+    assert 2 * stage.worker._tools.sender.share <= 100 / 1.1
+
+
+@pytest.mark.parametrize("concurrency", [0, 1, 1001])
+def test_lambda_allows_two_functions_or_more(concurrency: int) -> None:
+    with pytest.raises(DeclarationError, match=f"concurrency={concurrency} is not from 2 to 1000"):
+        Queue("broadcasts", concurrency=concurrency)
+
+
+def test_a_pace_too_slow_for_the_functions_is_refused() -> None:
+    with pytest.raises(SettingError, match=r"'9'.*set it to 10 or more, because 5 functions"):
+        QueueStage([], segments=5, DECANTER_POSTS_PER_SECOND="9")
+
+
+def test_a_caller_returns_after_its_own_5000_posts() -> None:
+    """The time for the others does not count, however many there are."""
+    times: list[float] = []
+    stage = QueueStage(ids(RECIPIENTS), page_size=2000, DECANTER_POSTS_PER_SECOND=str(PACE))
+    stage.outboxes.open_transport = lambda _, settings: Paced(stage.clock, settings, times)
+    report = stage.broadcast("x")
+    assert (report.sent, len(times), bool(report.queued)) == (5000, 5000, True)
+    assert stage.clock.elapsed == pytest.approx(5000 / PACE, rel=0.1)
 
 
 def test_a_durable_broadcast_posts_nothing_and_reads_nothing() -> None:

@@ -150,7 +150,7 @@ def test_routes_answer_calls(client: WebSocketClient) -> None:
     assert ann.socket.unread == []
 
 
-def test_who_is_there(client: WebSocketClient) -> None:
+def test_presence_lists_the_members(client: WebSocketClient) -> None:
     ann, bob = member(client, "ann"), member(client, "bob")
     assert [it["join"]["info"]["user"] for it in ann.heard()] == ["bob"]
     seen = ann.ask("presence", channel="chat:1")["presence"]

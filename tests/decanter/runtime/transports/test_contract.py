@@ -90,6 +90,23 @@ def test_a_permanent_error_is_not_retried(
     assert management.attempts(ID) == 1
 
 
+@pytest.mark.parametrize("name", sorted(TRANSPORTS))
+def test_posts_and_retries_respect_the_rate_limit(
+    name: str, management: Management, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    settings = Settings(region="eu-west-1", transport=name, posts_per_second=50, starts_empty=True)
+    transport = open_transport(management.endpoint, settings, Clock(), lambda _: 0.0)
+    management.script("c0", 503, 503, 200)
+    began = time.monotonic()
+    outcomes = post_all(transport, *(f"c{number}" for number in range(18)))
+    took = time.monotonic() - began
+    transport.shutdown()
+    assert {each.result for each in outcomes.values()} == {Result.OK}
+    assert took >= 19 / 50  # 20 attempts
+
+
 def call(transport: Transport, method: Method) -> Outcome:
     """Post to a connection, ask about it or close it."""
     return transport.call(method, ID, b"x" if method == "POST" else b"", soon())

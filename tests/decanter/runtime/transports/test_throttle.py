@@ -1,6 +1,8 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from decanter.runtime.transports.fast.throttle import LEAST_ANSWERS, TokenBucket
+from decanter.runtime.transports.throttle import LEAST_ANSWERS, TokenBucket, share_of
 
 
 def begin(bucket: TokenBucket, now: float) -> int:
@@ -72,3 +74,23 @@ def test_the_rate_recovers_by_a_quarter_each_window_up_to_the_setting() -> None:
     assert rates[0] == pytest.approx(12.5)
     assert rates == sorted(rates)
     assert rates[-1] == 1000
+
+
+@given(
+    workers=st.integers(2, 50),
+    per_worker=st.floats(2, 500),
+    pauses=st.lists(st.floats(0.001, 3), max_size=60),
+)
+def test_workers_together_never_exceed_the_pace(
+    workers: int, per_worker: float, pauses: list[float]
+) -> None:
+    """Each posts whenever it may, at the same moments, which is the worst case for any second."""
+    pace = workers * per_worker
+    bucket = TokenBucket(share_of(pace, workers), now=0)
+    bucket.tokens = 0.0
+    now, begun = 0.0, list[tuple[float, int]]()
+    for pause in pauses:
+        now += pause
+        begun.append((now, workers * begin(bucket, now)))
+    for start, _ in begun:
+        assert sum(count for at, count in begun if start <= at < start + 1) <= pace

@@ -1,0 +1,109 @@
+"""The rate limit of posts: a token bucket that slows down when many posts are throttled."""
+
+from decanter.runtime.settings import Settings
+
+WINDOW_SECONDS = 0.02
+LEAST_ANSWERS = 16
+MANY = 0.2
+SAVED_SECONDS = 0.1
+SLOWEST = 0.01
+RECOVERY = 1.25
+
+
+class TokenBucket:
+    """Gives one token for each post, at a fixed rate. Tokens are saved for a tenth of a second.
+
+    Tokens are saved because a small Lambda function runs in time slices. The function may send
+    posts later that it could not send while another function used the processor.
+
+    If a few of many posts are throttled, their clients read slowly, and these posts are retried. If
+    a fifth of the answers in a window are 429, the account has used its quota. In this case, the
+    rate falls to the number of accepted posts in this window, and no tokens are saved. After each
+    window without so many 429s, the rate rises by a quarter. Answers to posts that were sent before
+    the rate fell are ignored.
+
+    Args:
+        rate: the highest number of posts per second.
+        now: the current time in monotonic seconds.
+
+    Attributes:
+        rate: the current number of posts per second.
+        tokens: the number of posts that may start; the caller takes one token for each post.
+    """
+
+    def __init__(self, rate: float, now: float) -> None:
+        self._most = rate
+        self.rate = rate
+        self.tokens = rate * SAVED_SECONDS
+        self._filled = now
+        self._fell = now
+        self._moment = now
+        self._judged_at = now
+        self._accepted = 0
+        self._throttled = 0
+
+    @classmethod
+    def of(cls, settings: Settings, now: float) -> "TokenBucket":
+        """Return a bucket with the settings' rate."""
+        bucket = cls(settings.posts_per_second, now)
+        if settings.starts_empty:
+            bucket.tokens = 0.0
+        return bucket
+
+    def fill(self, now: float) -> None:
+        """Add the tokens since the last call."""
+        slowed = self.rate < self._most
+        room = max(1.0, 0.0 if slowed else self.rate * SAVED_SECONDS)
+        self.tokens = min(room, self.tokens + (now - self._filled) * self.rate)
+        self._filled = now
+
+    def ready_at(self, now: float) -> float:
+        """Return the time when the next token is available."""
+        return now + (1 - self.tokens) / self.rate
+
+    def learn(self, sent_at: float, now: float, *, throttled: bool = False) -> None:
+        """Adapt to the answer of a post.
+
+        Args:
+            sent_at: the time when the post was sent, in monotonic seconds.
+            now: the current time in monotonic seconds.
+            throttled: True if the answer was 429.
+        """
+        if sent_at < self._fell:
+            return
+        if throttled:
+            self._throttled += 1
+        else:
+            self._accepted += 1
+        if now >= self._judged_at:
+            self._judge(now)
+
+    def _judge(self, now: float) -> None:
+        """Adapt the rate at the end of a window, which ends after enough time and answers."""
+        answers = self._accepted + self._throttled
+        if answers == 1:
+            self._moment = now
+            self._judged_at = now + WINDOW_SECONDS
+        elif answers > LEAST_ANSWERS:
+            self._adjust(now)
+            self._judged_at = now
+
+    def _adjust(self, now: float) -> None:
+        if self._throttled >= MANY * (self._throttled + self._accepted):
+            accepted = self._accepted / (now - self._moment)
+            self.rate = max(SLOWEST * self._most, min(self.rate, accepted))
+            self.tokens = 0.0
+            self._fell = now
+        else:
+            self.rate = min(self._most, self.rate * RECOVERY)
+        self._accepted = self._throttled = 0
+
+
+def share_of(pace: float, workers: int) -> float:
+    """Return the rate of each of several buckets that start empty and share one rate limit.
+
+    In one second, a bucket gives its rate and its saved tokens, at least one token. With the
+    returned rate, all buckets together never give more than `pace` tokens in any second.
+    """
+    share = pace / workers
+    return min(share / (1 + SAVED_SECONDS), share - 1)
