@@ -236,9 +236,7 @@ class RouterDeclaration:
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         """Read the answer of the router's `__decanter__`."""
         members = ("route_key", "operation_name", "function", "example")
-        routes = tuple(
-            RouteDeclaration(*(route.get(name) for name in members)) for route in data["routes"]
-        )
+        routes = tuple(RouteDeclaration(*map(each.get, members)) for each in data["routes"])
         return cls(
             data["expression"],
             routes,
@@ -326,8 +324,8 @@ class Declaration:
         """Return the declaration, with the problems of its queue and its channels."""
         queues = [router.queue for router in self.routers if router.queue]
         fault = problem(queues, self.workers, has_jobs=any(it.is_jobs for it in self.tables))
-        if any(router.channels for router in self.routers):
-            fault = fault or missing_sweep(self.schedules)
+        if not fault and any(router.channels for router in self.routers):
+            fault = missing_sweep(self.schedules)
         return replace(self.warned([fault]), refusal=self.refusal or fault) if fault else self
 
     @property

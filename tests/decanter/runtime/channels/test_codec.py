@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from decanter.runtime import jsontext
@@ -108,6 +108,7 @@ def test_replies_leave_out_what_is_zero() -> None:
     assert temporary["error"]["temporary"] is True
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(data=JSON, channel=st.text(min_size=1, max_size=20))
 def test_every_value_comes_through_a_publication(data: Any, channel: str) -> None:
     text = codec.publication(channel, codec.text_of(data))
@@ -121,6 +122,7 @@ def test_a_text_with_line_breaks_stays_on_one_line() -> None:
     assert json.loads(text)["push"]["message"]["data"] == {"a": "x\ny"}
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(st.lists(st.integers(1, 60_000), max_size=12))
 def test_replies_of_one_frame_are_split(sizes: list[int]) -> None:
     replies = [(number + 1, "x" * size) for number, size in enumerate(sizes)]
@@ -135,6 +137,7 @@ def test_a_reply_that_fits_no_frame_becomes_an_error() -> None:
     assert second == "{}"
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(st.text(max_size=200))
 def test_any_text_leads_to_commands_or_to_the_end(text: str) -> None:
     try:
@@ -144,6 +147,7 @@ def test_any_text_leads_to_commands_or_to_the_end(text: str) -> None:
     assert all(each.error or each.method in codec.METHODS for each in found)
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(document=st.dictionaries(st.sampled_from(["id", *codec.METHODS]), JSON, max_size=4))
 def test_any_object_leads_to_a_command_or_to_the_end(document: dict[str, Any]) -> None:
     try:

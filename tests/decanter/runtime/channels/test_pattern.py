@@ -1,7 +1,7 @@
 """Patterns: which names match, and that no name matches two."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from decanter.runtime.channels.pattern import Pattern, identity_key
@@ -28,6 +28,7 @@ def test_a_name_matches_in_one_way_only(channel: str, values: dict[str, str] | N
     assert Pattern("chat:{room}").match(channel) == values
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(value=st.text(min_size=1, max_size=30))
 def test_a_filled_name_gives_the_value_back(value: str) -> None:
     """An identity such as `a:b` or `%` claims only its own channel."""
@@ -37,6 +38,7 @@ def test_a_filled_name_gives_the_value_back(value: str) -> None:
     assert pattern.match(channel) == {"identity": value}
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(one=st.text(min_size=1, max_size=5), other=st.text(min_size=1, max_size=5))
 def test_two_identities_never_share_a_key(one: str, other: str) -> None:
     assert (identity_key(one) == identity_key(other)) is (one == other)
@@ -76,6 +78,7 @@ def test_patterns_that_share_a_name_are_found(one: str, other: str, overlap: boo
 PIECES = st.lists(st.sampled_from(["a", "b", ":", "{x}", "-"]), min_size=1, max_size=5)
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(
     one=PIECES, other=PIECES, names=st.lists(st.text("ab:-", min_size=1, max_size=6), max_size=9)
 )
