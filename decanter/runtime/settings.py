@@ -56,8 +56,8 @@ class Settings:
         dead_letter_queue_url: the URL of its dead-letter queue, for the recipients that no retry
             has reached; None: SQS moves their item there.
         inline_recipients: with a queue, a broadcast posts to this many connections itself.
-        starts_empty: True if a transport has saved no tokens before its first post: then the
-            functions that follow each other keep one rate. The environment does not set it.
+        shares_pace: True if the rate is a share of a pace: then a transport never exceeds it in any
+            second, and processes that follow each other do not. The environment does not set it.
     """
 
     management_endpoint: str | None = None
@@ -73,7 +73,7 @@ class Settings:
     queue_url: str | None = None
     dead_letter_queue_url: str | None = None
     inline_recipients: int = 5000
-    starts_empty: bool = False
+    shares_pace: bool = False
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> "Settings":

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from decanter.runtime.errors import ConfigurationError, DeclarationError, SettingError
-from decanter.runtime.transports.throttle import share_of
 
 if TYPE_CHECKING:
     from decanter.runtime.publishing.item import Item
@@ -25,9 +24,6 @@ if TYPE_CHECKING:
 LEAST_WORKERS = 2
 MOST_WORKERS = 1000
 """Lambda's smallest and largest MaximumConcurrency of an SQS event source."""
-
-LEAST_POSTS = 2
-"""A function of the queue may post at least this often in a second, or never."""
 
 MOST_DELAY_SECONDS = 900
 """SQS's longest delay."""
@@ -118,14 +114,14 @@ class Sender:
                 "set it to the queue's URL. `decanter package` sets it for an app with a Queue",
             )
         pace = settings.posts_per_second
-        if pace < LEAST_POSTS * segments:
+        if pace < segments:
             raise SettingError(
                 "DECANTER_POSTS_PER_SECOND",
                 f"{pace:g}",
-                f"set it to {LEAST_POSTS * segments} or more, because {segments} functions of the "
-                "queue share it, or lower the concurrency of the Queue",
+                f"set it to {segments} or more, because {segments} functions of the queue share "
+                "it, or lower the concurrency of the Queue",
             )
-        self.share = share_of(pace, segments)
+        self.share = pace // segments
         self.inline = settings.inline_recipients
         self.segments = segments
         self._url = settings.queue_url

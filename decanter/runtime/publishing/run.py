@@ -62,7 +62,7 @@ class Tools(NamedTuple):
     def transport(self) -> Transport:
         """Return the transport with one function's share of the pace."""
         settings = self.outboxes.settings
-        settings = replace(settings, posts_per_second=self.sender.share, starts_empty=True)
+        settings = replace(settings, posts_per_second=self.sender.share, shares_pace=True)
         return self.outboxes.transport(management_endpoint({}, settings), settings)
 
 
