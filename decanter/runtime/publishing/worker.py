@@ -8,6 +8,7 @@ Posts that may succeed later become an item that is delayed; after `MOST_ATTEMPT
 connections go to the dead-letter queue.
 """
 
+import hashlib
 import logging
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -64,39 +65,41 @@ class Worker:
     def _message(self, record: Mapping[str, Any], context: object, totals: dict[str, int]) -> None:
         item, page = Item.of(record["body"], record["messageId"]), None
         if not item.part:
-            if item.key and not self._is_first(item, record["messageId"]):
-                log("repeated_message", job=item.job)
-                return
             page = self._page(item)
-            item, *others = self._parts(item, page)
+            segments = self._tools.sender.segments if self._is_large(item, page) else 1
+            if item.key and not (segments := self._begun(item, segments, record["messageId"])):
+                return
+            item, *others = _parts(item, segments)
             if others:  # each is a message, so SQS counts the attempts of each
                 for part in (item, *others):
                     self._tools.sender.queue(part)
                 return
         Run(self._tools, item, context, totals, page).work()
 
-    def _is_first(self, item: Item, message_id: str) -> bool:
-        """Note the message that an idempotency key belongs to; True if it is this one."""
-        now_ms = self._tools.clock.time_ms()
-        return self._tools.jobs.write(f"{item.job}/", message_id, {}, now_ms, ())
+    def _begun(self, item: Item, segments: int, message_id: str) -> int:
+        """Begin the job of an idempotency key, or continue it, and return the number of segments.
 
-    def _parts(self, item: Item, page: Page | None) -> list[Item]:
-        """Return the parts of a job, which are the same for a message that is delivered again."""
-        place = Place.of(item.cursor)
-        if item.ids is None and item.cursor == BEGINNING and self._is_large(item, page):
-            place = Place(BEGINNING, 0, self._tools.sender.segments)
-        if place.segments == 1:
-            return [item._replace(part=UNSPLIT, key=None)]
-        following = range(place.segment + 1, place.segments)
-        places = [place, *(Place(BEGINNING, each, place.segments) for each in following)]
-        return [
-            item._replace(part=str(each.segment), cursor=each.prefix + each.after, key=None)
-            for each in places
-        ]
+        A later message with the key finds the parts done, or continues them: the first one may be a
+        dead letter that is sent again. Return 0 for a message with another frame.
+        """
+        row, digest = f"{item.job}/", hashlib.sha256(item.text.encode()).hexdigest()
+        jobs, state = self._tools.jobs, {"segments": segments, "frame": digest}
+        found = jobs.read(row)
+        if found is None:
+            if jobs.write(row, message_id, state, self._tools.clock.time_ms(), ()):
+                return segments
+            found = jobs.read(row)
+        if found is None:
+            raise StoreBusyError("another function begins the job")
+        is_same = found.state["frame"] == digest
+        if found.owner != message_id:
+            level = logging.INFO if is_same else logging.ERROR
+            log("repeated_message", level, job=item.job, same_frame=is_same)
+        return int(found.state["segments"]) if is_same else 0
 
     def _page(self, item: Item) -> Page | None:
         """Return the first page of the table for an item that begins there; None if it is busy."""
-        if item.ids is not None or item.cursor != BEGINNING:
+        if not _begins(item):
             return None
         tools = self._tools
         with suppress(StoreBusyError):
@@ -105,9 +108,34 @@ class Worker:
 
     def _is_large(self, item: Item, page: Page | None) -> bool:
         """True if the table has several pages or is busy, and was when the job began."""
+        if not _begins(item):
+            return False
         if page is not None and page.last is None:
             return False
         return page is None or self._tools.jobs.read(f"{item.job}/{UNSPLIT}") is None
+
+
+def _begins(item: Item) -> bool:
+    """True if it is for every connection, from the beginning of the table."""
+    return item.ids is None and item.cursor == BEGINNING
+
+
+def _parts(item: Item, segments: int) -> list[Item]:
+    """Return the parts of a job, which are the same for a message that is delivered again.
+
+    Args:
+        item: the job; its cursor may be in a segment.
+        segments: how many parts it has if it begins at the beginning of the table.
+    """
+    place = Place(BEGINNING, 0, segments) if segments > 1 else Place.of(item.cursor)
+    if place.segments == 1:
+        return [item._replace(part=UNSPLIT, key=None)]
+    following = range(place.segment + 1, place.segments)
+    places = [place, *(Place(BEGINNING, each, place.segments) for each in following)]
+    return [
+        item._replace(part=str(each.segment), cursor=each.prefix + each.after, key=None)
+        for each in places
+    ]
 
 
 def _records(event: Any) -> Sequence[Mapping[str, Any]]:
