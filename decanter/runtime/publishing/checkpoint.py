@@ -61,6 +61,8 @@ class State:
         gone: API Gateway answers that the connection does not exist.
         failed: posts that no retry can help.
         repeated: posts that may be duplicates; at most this many frames are.
+        unsure: how many of the next posts may be duplicates too. While a function runs, `repeated`
+            includes them.
         dead: the connections that no retry has reached.
     """
 
@@ -75,6 +77,7 @@ class State:
     failed: int = 0
     repeated: int = 0
     dead: int = 0
+    unsure: int = 0
 
     def counts(self) -> dict[str, int]:
         """Return the counts of connections and posts."""
@@ -141,6 +144,7 @@ class Checkpoint:
         """
         self.state.until = until_ms
         self.state.repeated += unsure
+        self.state.unsure = 0
         self._owners = [owner] if owner else []
         draft = self._draft(self.state)
         owns = self._write(draft)

@@ -110,7 +110,7 @@ class Run:
             *(tools.jobs, item.row, state, self._clock, self._outbox.workers, self._pause)
         )
         # A run that did not end in order may have begun posts after its last row.
-        unsure = MOST_UNSURE if state.until else len(state.unended)
+        unsure = MOST_UNSURE if state.until else len(state.unended) + state.unsure
         before = state.counts()
         end_ms = now_ms + self._left_ms()
         if state.until > now_ms or not checkpoint.take(end_ms, owner, unsure):
@@ -186,7 +186,10 @@ class Run:
 
     def _give_back(self, part: Part) -> None:
         """Write the row for a later run."""
-        part.state.until = 0
+        state, unsure = part.state, part.unsure
+        state.until, part.unsure = 0, 0
+        state.unsure += unsure
+        state.repeated -= unsure
         with suppress(StoreBusyError):  # the row that was written before is good, too
             part.checkpoint.write(part.snapshot())
 
