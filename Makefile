@@ -42,6 +42,15 @@ TESTS := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses 2 --dis
 test: .venv ## run the tests
 	$(TESTS) -m "not open_row and not thorough" $(ARGS)
 
+# npm takes exactly the versions in package-lock.json, checks their hashes and runs no script of them.
+NODE := tests/support/node
+.PHONY: node
+node: $(NODE)/node_modules/.package-lock.json ## install the clients for Node and browsers, for the tests
+
+$(NODE)/node_modules/.package-lock.json: $(NODE)/package.json $(NODE)/package-lock.json
+	npm ci --prefix $(NODE) --ignore-scripts --no-fund --no-audit --loglevel=error
+	@touch $@
+
 .PHONY: thorough
 thorough: .venv ## run the slow variants, which `make test` leaves out
 	$(TESTS) -m "thorough" $(ARGS)

@@ -3,7 +3,7 @@
     python -m bench [--rounds 5] [--json FILE] [PART ...]
 
 Parts: posts, quota, faults, broadcast, cold, gateway, processes, package,
-rights. Without a part, all run.
+rights, scans. Without a part, all run.
 Tables are printed as Markdown. All traffic stays on loopback.
 """
 
@@ -36,6 +36,7 @@ SCRIPTS = {
     "processes": "processes.py",
     "package": "package_import.py",
     "rights": "rights.py",
+    "scans": "scans.py",
 }
 """The parts that print their own figures."""
 

@@ -2,9 +2,9 @@
 
     from decanter import ConnectionModel, Router, connection_table
 
-The import reads no environment variable and makes no network call. Each name is imported on its
-first use, so an application pays only for the parts that it uses, and the command line pays for
-none of them.
+The import reads no environment variable and makes no network call. Each name is imported at its
+first use, so an application loads only the parts that it uses, and the command line loads none of
+these parts.
 """
 
 from importlib import import_module
@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.2.0.dev0"
 
 if TYPE_CHECKING:
+    from decanter.runtime.channels.codes import Disconnect, ReplyError
+    from decanter.runtime.channels.declaration import Channel, Publication, Subscription
+    from decanter.runtime.channels.memberships import SubscriptionModel, subscription_table
     from decanter.runtime.errors import (
         Flooding,
         Forbidden,
@@ -33,10 +36,12 @@ if TYPE_CHECKING:
         Handshake,
         Hello,
         Refused,
+        TokenExpired,
     )
     from decanter.runtime.routing.request import Request
+    from decanter.runtime.routing.response import Response
     from decanter.runtime.routing.router import Router
-    from decanter.runtime.routing.routes import GetResponse, Response, Routes
+    from decanter.runtime.routing.routes import GetResponse, Routes
     from decanter.runtime.routing.scheduled_sweep import scheduled_sweep
     from decanter.runtime.store.connections import (
         ConnectionModel,
@@ -47,6 +52,9 @@ if TYPE_CHECKING:
     from decanter.runtime.store.tables import table
 
 _ROOMS = {
+    "channels.codes": ("Disconnect", "ReplyError"),
+    "channels.declaration": ("Channel", "Publication", "Subscription"),
+    "channels.memberships": ("SubscriptionModel", "subscription_table"),
     "errors": ("MessageError", "Flooding", "Forbidden", "InvalidPayload", "RateLimited"),
     "fanout.report": ("Report",),
     "hooks.origins": ("AllowedOrigins",),
@@ -61,23 +69,27 @@ _ROOMS = {
         "Handshake",
         "Hello",
         "Refused",
+        "TokenExpired",
     ),
     "routing.request": ("Request",),
     "routing.router": ("Router",),
-    "routing.routes": ("GetResponse", "Response", "Routes"),
+    "routing.response": ("Response",),
+    "routing.routes": ("GetResponse", "Routes"),
     "routing.scheduled_sweep": ("scheduled_sweep",),
     "store.connections": ("ConnectionModel", "IdentifiedModel", "connection_table"),
     "store.jobs": ("JobModel", "job_table"),
     "store.tables": ("table",),
 }
-"""Public names, by the module of `decanter.runtime` that defines them."""
+"""The public names, by the module of `decanter.runtime` that defines them."""
 
 _MODULES = {name: module for module, names in _ROOMS.items() for name in names}
 
 __all__ = [
     "AllowedOrigins",
+    "Channel",
     "ConnectionEvent",
     "ConnectionModel",
+    "Disconnect",
     "Disconnection",
     "Flooding",
     "Forbidden",
@@ -88,21 +100,27 @@ __all__ = [
     "InvalidPayload",
     "JobModel",
     "MessageError",
+    "Publication",
     "Queue",
     "RateLimit",
     "RateLimited",
     "RateLimitedModel",
     "Refused",
+    "ReplyError",
     "Report",
     "Request",
     "Response",
     "Router",
     "Routes",
+    "Subscription",
+    "SubscriptionModel",
+    "TokenExpired",
     "WebTokens",
     "connection_table",
     "job_table",
     "publish_route",
     "scheduled_sweep",
+    "subscription_table",
     "table",
     "uses",
 ]

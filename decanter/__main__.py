@@ -1,4 +1,4 @@
-"""`python -m decanter`."""
+"""The program of `python -m decanter`."""
 
 import sys
 

@@ -12,7 +12,7 @@ def add_project_arguments(
     """Declare the arguments for the project and its stage.
 
     Args:
-        parser: gets them.
+        parser: the parser, which gets the arguments.
         others: a group of the parser whose arguments exclude the stage.
     """
     parser.add_argument(
@@ -46,9 +46,9 @@ def add_stack_arguments(
 
 
 def add_adopt_argument(parser: argparse.ArgumentParser, kind: str) -> None:
-    """Declare the argument that claims an unmarked stack or table."""
+    """Declare the argument that accepts an unmarked stack or table."""
     parser.add_argument(
         "--adopt",
         metavar="NAME",
-        help=f"use the {kind} of this name for this stage, although it has no mark of the stage",
+        help=f"use the {kind} with this name for this stage, even without the stage's mark",
     )

@@ -34,7 +34,7 @@ CREDENTIALS = tuple(map(ip_network, ("169.254.170.0/24", "fd00:ec2::23/128")))
 
 
 def normal(host: str | bytes | bytearray) -> str:
-    """Return a host in its normal form: lower case, ASCII, without a trailing dot."""
+    """Return a host in its normal form, which is lower-case ASCII without a dot at the end."""
     name = host if isinstance(host, str) else host.decode(errors="replace")
     if not name.isascii():
         with suppress(UnicodeError):
@@ -60,7 +60,7 @@ def is_local_url(url: str) -> bool:
 
 
 def is_aws(host: str | bytes | bytearray) -> bool:
-    """True for a name of AWS, and for an address of a credential service."""
+    """True if the host is a name of AWS, or an address of a credential service."""
     name = normal(host)
     return (
         any(f".{name}".endswith(f".{domain}") for domain in AWS_DOMAINS)
@@ -75,13 +75,13 @@ def is_instance_metadata(host: str) -> bool:
 
 
 def is_dynamodb(host: str) -> bool:
-    """True for AWS's own DynamoDB, of any region or account."""
+    """True if the host is AWS's own DynamoDB, in any region or account."""
     labels = normal(host).split(".")
     return is_aws(host) and any(each == "ddb" or each.startswith("dynamodb") for each in labels)
 
 
 def reached(event: str, arguments: tuple[Any, ...]) -> Iterator[str]:
-    """Yield the hosts that a call would reach, in their normal form.
+    """Yield the hosts that a call would reach, in the normal form.
 
     Args:
         event: one of Python's audit events in `REACHING`.

@@ -25,12 +25,15 @@ UNREAD = 128 + 13
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser that accepts option values with a first `-`: one in 64 connection ids has it."""
+    """A parser that accepts option values that start with `-`, like one in 64 connection ids."""
 
     def parse_known_args(  # type: ignore[override]
         self, args: Sequence[str] | None = None, namespace: Any = None
     ) -> tuple[Any, list[str]]:
-        """Parse arguments. The word after an option is its value, unless it is an option too."""
+        """Parse arguments.
+
+        The word after an option is the value, unless this word is an option too.
+        """
         return super().parse_known_args(
             self._joined(sys.argv[1:] if args is None else args), namespace
         )
@@ -53,7 +56,7 @@ class Parser(argparse.ArgumentParser):
 
 @dataclass(frozen=True)
 class Command:
-    """One command: its name, its module, its help and an example."""
+    """A command, with the name, the module, the help text and an example."""
 
     name: str
     module: str
@@ -65,13 +68,13 @@ COMMANDS = (
     Command(
         "new",
         "decanter.new",
-        "make a new project, ready to run, test and package",
+        "create a new project, ready to run, test and package",
         "decanter new hello",
     ),
     Command(
         "vendor",
         "decanter.vendor",
-        "copy the framework into vendor/, so that plain `chalice deploy` ships it",
+        "copy the framework into vendor/, so that plain `chalice deploy` packages it",
         "decanter vendor --project-dir chat",
     ),
     Command(
@@ -83,7 +86,7 @@ COMMANDS = (
     Command(
         "client",
         "decanter.client",
-        "connect to a WebSocket: each line typed is sent, each message received is printed",
+        "connect to a WebSocket, send each typed line and print each received message",
         "decanter client ws://127.0.0.1:8000/v1",
     ),
     Command(
@@ -95,7 +98,7 @@ COMMANDS = (
     Command(
         "rights",
         "decanter.rights",
-        "show what each function that `decanter local` serves may do, what it did, and its @uses",
+        "show the rights, the calls and the @uses of each function of a running `decanter local`",
         "decanter rights --format json",
     ),
     Command(
@@ -107,7 +110,7 @@ COMMANDS = (
     Command(
         "connections",
         "decanter.publish.connections",
-        "list the connections of a stage, or of a running `decanter local`; or close some",
+        "list or close connections of a stage, or of a running `decanter local`",
         "decanter connections --stage prod",
     ),
     Command(
@@ -131,7 +134,7 @@ COMMANDS = (
     Command(
         "status",
         "decanter.aws.status",
-        "show a stage on AWS: stack, functions, API, tables, URLs",
+        "show the stack, the functions, the API, the tables and the URLs of a stage on AWS",
         "decanter status --stage dev --redact",
     ),
     Command(
@@ -165,7 +168,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command.
 
     Args:
-        argv: the arguments after the program's name; by default, those of the process.
+        argv: the arguments after the program's name; by default, the arguments of the process.
 
     Returns:
         The exit status: the command's status, 2 for a user's mistake, 130 after Ctrl-C, 141 if
@@ -194,7 +197,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _is_unread() -> bool:
-    """True if standard output has no reader. Then discard the rest of the output."""
+    """Return True if standard output has no reader.
+
+    In this case, discard the rest of the output.
+    """
     output = select.poll()
     output.register(sys.stdout, 0)  # errors are always reported
     if not output.poll(0):

@@ -1,8 +1,8 @@
 """`decanter client URL`: send each typed line as a text frame, and print each received frame.
 
-On a terminal, received frames begin with `< `, the line being typed stays intact, and an empty line
-sends nothing. Without a terminal, each line of standard input is sent, an empty one as an empty
-frame. Standard output has only the frames, one per line; notes and errors go to stderr.
+On a terminal, received frames start with `< `, the user's unfinished line stays intact, and an
+empty line sends nothing. Without a terminal, each line of standard input is sent, and an empty line
+is an empty frame. Standard output has only the frames. Notes and errors go to standard error.
 """
 
 import argparse
@@ -35,14 +35,14 @@ TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 
 
 class ClientError(DecanterError):
-    """An argument is not valid."""
+    """An argument is invalid."""
 
 
 def check_url(url: str) -> bool:
-    """Check the URL; return True if its host is this machine.
+    """Check the URL. Return True if the URL's host is this machine.
 
     Raises:
-        ClientError: it is not a WebSocket URL.
+        ClientError: the URL is not a WebSocket URL.
     """
     try:
         return parse_uri(url).host in LOOPBACK
@@ -67,7 +67,7 @@ def likely_url(url: str) -> str:
 
 
 def without_secrets(url: str) -> str:
-    """Return the URL without its query and user, which may be a token and a password."""
+    """Return the URL without query and user, which may contain a token and a password."""
     scheme, _, rest = url.partition("?")[0].partition("://")
     host, slash, path = rest.partition("/")
     return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
@@ -77,7 +77,7 @@ def check_subprotocol(name: str) -> Subprotocol:
     """Return the name of a subprotocol.
 
     Raises:
-        ClientError: it is not a valid name.
+        ClientError: the name is invalid.
     """
     if not TOKEN.fullmatch(name):
         raise ClientError(
@@ -116,7 +116,7 @@ class Screen(Protocol):
     """Standard input and output, as a conversation uses them."""
 
     def lines(self) -> Iterator[str]:
-        """Give the lines to send until the input ends."""
+        """Yield the lines to send until the input ends."""
 
     def frame(self, text: str) -> None:
         """Show one received frame."""
@@ -125,17 +125,17 @@ class Screen(Protocol):
         """Show a text that is not a frame."""
 
     def left(self) -> None:
-        """End the output: this side has closed the connection."""
+        """End the output, because this side has closed the connection."""
 
 
 class Pipe:
-    """Not a terminal: standard output gets only the frames."""
+    """Standard input and output without a terminal. Standard output gets only the frames."""
 
     def lines(self) -> Iterator[str]:
-        """Give the lines of standard input without using `sys.stdin`.
+        """Yield the lines of standard input without `sys.stdin`.
 
-        A thread may still wait here when the process ends. Python aborts if that thread holds the
-        lock of `sys.stdin` then.
+        A thread may still wait in this method when the process ends. If this thread holds the lock
+        of `sys.stdin` at that time, Python aborts.
         """
         stdin = os.fdopen(
             sys.stdin.fileno(), encoding="utf-8", errors="replace", newline="\n", closefd=False
@@ -146,7 +146,7 @@ class Pipe:
         """Print the frame unchanged.
 
         Raises:
-            BrokenPipeError: the reader of standard output has gone.
+            BrokenPipeError: the reader of standard output has ended.
         """
         try:
             print(text, flush=True)
@@ -164,10 +164,10 @@ class Pipe:
 
 
 class Terminal:
-    """A terminal: a prompt with history, and the frames above it.
+    """A terminal with a prompt and a history, and with the frames above the prompt.
 
-    A context manager that restores the terminal's settings: a thread may still edit a line when
-    the process ends.
+    The context manager restores the terminal's settings, because a thread may still edit a line
+    when the process ends.
     """
 
     prompt = "> "
@@ -187,22 +187,22 @@ class Terminal:
         termios.tcsetattr(sys.stdin, termios.TCSADRAIN, self._settings)
 
     def lines(self) -> Iterator[str]:
-        """Give the typed lines until Ctrl-D, without empty lines."""
+        """Yield the typed lines until Ctrl-D, without empty lines."""
         with contextlib.suppress(EOFError):
             while True:
                 if line := input(self.prompt):  # Enter alone sends nothing
                     yield line
 
     def frame(self, text: str) -> None:
-        """Replace the prompt by the frame, then print the prompt and the typed text again."""
+        """Replace the prompt with the frame, and then print the prompt and the typed text again."""
         self._write(f"{CLEAR_LINE}< {printable(text)}\n{self.prompt}{self._typed()}")
 
     def note(self, text: str) -> None:
-        """Replace the prompt by the text."""
+        """Replace the prompt with the text."""
         self._write(f"{CLEAR_LINE}{text}\n")
 
     def left(self) -> None:
-        """End the line of the prompt, so that the shell's prompt gets its own."""
+        """End the line of the prompt, so that the shell's prompt gets its own line."""
         self._write("\n")
 
     def _write(self, text: str) -> None:
@@ -219,7 +219,7 @@ SHOWN_BODY_CHARACTERS = 300
 
 
 class Conversation:
-    """An open connection: a thread sends the lines, the caller's thread prints the frames."""
+    """An open connection. A thread sends the lines, and the caller's thread prints the frames."""
 
     def __init__(self, connection: ClientConnection, screen: Screen, wait: float) -> None:
         self._connection = connection
@@ -232,7 +232,7 @@ class Conversation:
         """Send and receive until either side closes.
 
         Returns:
-            The exit status: 0 if this side closed or the server closed normally, else 1.
+            The exit status, 0 if this side closed or the server closed normally, otherwise 1.
         """
         threading.Thread(target=self._send_lines, daemon=True).start()
         try:
@@ -275,7 +275,7 @@ class Conversation:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `decanter client`."""
-    parser.add_argument("url", metavar="URL", help="such as ws://127.0.0.1:8000/v1")
+    parser.add_argument("url", metavar="URL", help="the URL, such as ws://127.0.0.1:8000/v1")
     parser.add_argument(
         "--subprotocol",
         action="append",
@@ -294,7 +294,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--wait",
         type=seconds,
         metavar="SECONDS",
-        help="continue to receive for this time after the last line (0 on a terminal, else 1)",
+        help="the time to receive frames after the last line (0 on a terminal, otherwise 1)",
     )
 
 
@@ -305,10 +305,10 @@ def run(args: argparse.Namespace) -> int:
         args: the arguments of `add_arguments`.
 
     Returns:
-        0 after a normal end; 1 if the connection failed, was refused or was lost.
+        The exit status: 0 after a normal end; 1 if the connection failed, was refused or was lost.
 
     Raises:
-        ClientError: the URL, a header or a subprotocol is not valid.
+        ClientError: the URL, a header or a subprotocol is invalid.
     """
     headers = [split_header(header) for header in args.header]
     loopback = check_url(args.url)
@@ -354,7 +354,7 @@ def served_routes(url: str) -> dict[str, str | None] | None:
 
 
 def converse(connection: ClientConnection, url: str, wait: float | None, *, is_local: bool) -> int:
-    """Run the conversation on a terminal, or else on standard input and output."""
+    """Run the conversation on a terminal, or on standard input and output without a terminal."""
     where = without_secrets(url)
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         default = 0.0 if sys.stdin.isatty() else 1.0
@@ -369,7 +369,7 @@ def converse(connection: ClientConnection, url: str, wait: float | None, *, is_l
 
 
 def refusal(response: Response) -> str:
-    """Return an HTTP response to the handshake in one line: status, reason and body."""
+    """Return an HTTP response to the handshake in one line, with status, reason and body."""
     body = (response.body or b"").decode("utf-8", "replace").strip()
     line = f"HTTP {response.status_code} {response.reason_phrase}".rstrip()
     return printable(f"{line}: {body[:SHOWN_BODY_CHARACTERS]}" if body else line)
@@ -385,7 +385,7 @@ def remedy(exc: Exception, where: str) -> str:
 
 
 def reason(exc: Exception) -> str:
-    """Return why the connection failed, in one line."""
+    """Return the reason why the connection failed, in one line."""
     strerror = exc.strerror if isinstance(exc, OSError) else None
     return printable(strerror or str(exc) or type(exc).__name__)
 

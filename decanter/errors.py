@@ -5,7 +5,7 @@ DecanterError
  ├─ ServiceError    a service that the local gateway needs, such as the embedded DynamoDB
  └─ AWSError        a call to AWS: the operation, its target and the remedy
 
-Each message is one line that names the value and the remedy; `decanter.cli` prints it.
+Each message is one line with the value and the remedy. The module `decanter.cli` prints this line.
 """
 
 

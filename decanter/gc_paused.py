@@ -7,9 +7,10 @@ from contextlib import contextmanager
 
 @contextmanager
 def gc_paused() -> Iterator[None]:
-    """Pause the collector: it is slow to search new modules or trees, and finds no garbage in them.
+    """Pause the collector, which searches new modules or trees slowly and finds no garbage there.
 
-    Afterwards all objects are in the oldest generation, which only a full collection searches.
+    After the block, all objects are in the oldest generation, which only a full collection
+    searches.
     """
     was_enabled = gc.isenabled()
     gc.disable()

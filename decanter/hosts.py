@@ -1,8 +1,8 @@
 """The values of the `Host` header that a server on this machine accepts.
 
-DNS rebinding: the owner of a web page can point the page's name at this machine. The page can then
-send requests here and read the answers, but `Host` still has the page's name. An IP address cannot
-be rebound.
+The owner of a web page can point the page's name at this machine (DNS rebinding). The page can then
+send requests to this machine and read the answers, but `Host` still has the page's name. Nobody can
+rebind an IP address.
 
 `dynamodb/server.py` loads this file by its path, so it must not import other modules of Decanter.
 """
@@ -24,7 +24,7 @@ class Hosts:
     """The hosts that a server accepts in requests.
 
     Args:
-        names: the server's names and addresses; each is accepted with the server's port.
+        names: the server's names and addresses; each name is accepted with the server's port.
         port: the port that the server listens on.
         allowed: further hosts; a host without a port is accepted with any port.
         any_address: True to accept every IP address, with any port.
@@ -47,11 +47,11 @@ class Hosts:
         """Return the hosts of a server that listens.
 
         If other machines can reach the server, it accepts every IP address and this machine's usual
-        names: a router or a container's published port can change the address.
+        names, because a router or a container's published port can change the address.
 
         Args:
             host: the name or address that the user gave to listen on.
-            address: the IP address and the port of its socket.
+            address: the IP address and the port of the server's socket.
             allowed: further hosts from the user.
         """
         ip, port = address
@@ -101,3 +101,10 @@ def is_address(name: str) -> bool:
 def is_loopback(ip: str) -> bool:
     """True if only this machine can reach the address."""
     return ip_address(ip.partition("%")[0]).is_loopback
+
+
+def shown_host(host: str) -> str:
+    """Return the host in a URL for this machine, for a server that listens on an address."""
+    if host in ("0.0.0.0", "::"):  # noqa: S104 - compared, not bound
+        return "127.0.0.1"
+    return f"[{host}]" if ":" in host else host

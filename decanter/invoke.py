@@ -12,11 +12,11 @@ from decanter.running_gateway import URL, ask
 from decanter.terminal import printable
 
 SECONDS = 910
-"""A function of Lambda runs up to 900 seconds."""
+"""The longest time that a Lambda function runs, in seconds."""
 
 
 class InvokeError(DecanterError):
-    """The event is not valid."""
+    """The event is invalid."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,21 +28,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "event",
         nargs="?",
         metavar="EVENT.json",
-        help="a file with the event, or - for standard input; without it, an example is sent",
+        help="a file with the event, or - for standard input (default: an example event)",
     )
     which.add_argument(
         "--body",
         metavar="TEXT",
-        help="the text of the example's message, record or request; for a bucket, the key",
+        help="the text of the example's message, record or request, or the key for a bucket",
     )
     add("--url", default=URL, help="the address of `decanter local` (%(default)s)")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the function, and print its result as JSON, or its traceback.
+    """Run the function, and print the function's result as JSON, or the traceback.
 
     Returns:
-        0 if the function returned, 1 if it failed.
+        The exit status: 0 if the function returned, 1 if the function failed.
 
     Raises:
         DecanterError: the function was not run.
@@ -62,7 +62,7 @@ def read_event(name: str) -> bytes:
     """Return the event in a file, or on standard input.
 
     Raises:
-        InvokeError: it cannot be read, or is not JSON.
+        InvokeError: the event cannot be read, or is not JSON.
     """
     try:
         text = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
@@ -79,7 +79,7 @@ def ask_to_run(url: str, name: str, event: bytes | None, body: str | None) -> di
     """Ask a gateway to run a function, and return its answer.
 
     Raises:
-        DecanterError: no gateway answers there, or it has no such function.
+        DecanterError: no gateway answers at this address, or the gateway has no such function.
     """
     query = "" if body is None else f"?{urlencode({'body': body})}"
     path = f"/_gateway/functions/{quote(name, safe='')}{query}"

@@ -1,4 +1,4 @@
-"""`decanter new`: make a new project, ready to run, test and package."""
+"""`decanter new`: create a new project, ready to run, test and package."""
 
 import argparse
 import json
@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Make the project in the current folder and print the next steps."""
+    """Create the project in the current folder and print the next steps."""
     folder = create(args.name, Path.cwd(), requirement())
     print(f"made {folder}. Now:\n")
     print(f"  cd {args.name}")
@@ -49,12 +49,12 @@ def run(args: argparse.Namespace) -> int:
 
 
 def create(name: str, parent: Path, line: str | None = None) -> Path:
-    """Make a project's folder.
+    """Create a project's folder.
 
     Args:
         name: the app's name.
-        parent: the folder to make it in.
-        line: the result of `requirement`. None copies the framework into `vendor/`.
+        parent: the folder in which the project's folder is created.
+        line: the result of `requirement`; if it is None, the framework is copied into `vendor/`.
 
     Raises:
         ProjectError: the name is invalid or already in use.
@@ -83,12 +83,13 @@ def create(name: str, parent: Path, line: str | None = None) -> Path:
 def requirement(distributions: Iterable[Distribution] | None = None) -> str | None:
     """Return the requirement that installs this framework on other machines, or None.
 
-    It is None for a framework from a local path, which other machines do not have. The bare name is
-    used only if this framework came from an index: otherwise, an index may have another project of
-    that name.
+    The result is None for a framework from a local path, because other machines do not have this
+    path. The bare name is used only if this framework came from an index, because otherwise an
+    index may have another project with this name.
 
     Args:
-        distributions: the distributions of its name; Python imports the first one's code.
+        distributions: the distributions with Decanter's name; Python imports the code of the first
+            distribution.
     """
     found = metadata.distributions(name=DISTRIBUTION) if distributions is None else distributions
     installed = next(filter(_is_running, found), None)
@@ -108,14 +109,14 @@ def requirement(distributions: Iterable[Distribution] | None = None) -> str | No
 def _is_running(distribution: Distribution) -> bool:
     """True if the running code was installed from a wheel of this distribution.
 
-    A checkout has metadata too, but its metadata does not have the origin.
+    A checkout has metadata too, but this metadata does not have the origin.
     """
     place = Path(str(distribution.locate_file("decanter")))
     return distribution.read_text("WHEEL") is not None and place.resolve() == INSTALLED.resolve()
 
 
 def _blanks(line: str | None) -> dict[str, str]:
-    """Return the texts about the framework in the files; they depend on its origin."""
+    """Return the texts about the framework in the files, which depend on the framework's origin."""
     if line is None:
         return {
             "ships": "# The framework ships from vendor/decanter.",

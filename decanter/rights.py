@@ -1,4 +1,4 @@
-"""`decanter rights`: what the functions of a local gateway's app may do, and what they did."""
+"""`decanter rights`: show the rights and the calls of the functions of a local gateway's app."""
 
 import argparse
 import json
@@ -50,7 +50,8 @@ def _lines(name: str, facts: Facts) -> Iterator[str]:
         yield f"  never used  {each}"
     for line in facts["uses"].splitlines():
         yield f"  exactly     {line}"
-    yield f"  in          {facts['place']}"
+    if facts["place"]:
+        yield f"  in          {facts['place']}"
 
 
 def _listed(value: Any) -> str:

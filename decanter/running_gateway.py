@@ -4,34 +4,34 @@ import json
 from http.client import HTTPException
 from typing import Any
 from urllib.error import HTTPError
-from urllib.parse import urlsplit
 from urllib.request import ProxyHandler, Request, build_opener
 
 from decanter.errors import DecanterError, ServiceError
+from decanter.urls import is_http_url
 
 URL = "http://127.0.0.1:8000"
 
 
 class GatewayError(DecanterError):
-    """The address is not valid, or the gateway refuses."""
+    """The address is invalid, or the gateway refuses the request."""
 
 
 def ask(
     url: str, path: str, keys: set[str], *, body: bytes | None = None, seconds: float = 30
 ) -> dict[str, Any]:
-    """Return a gateway's answer: a JSON object with one of these keys.
+    """Return a gateway's answer, which is a JSON object with one of these keys.
 
     Args:
         url: the address of `decanter local`.
-        path: the path of the request, which begins with `/_gateway/`.
-        keys: an answer of `decanter local` has one of these keys.
+        path: the path of the request, which starts with `/_gateway/`.
+        keys: the keys of the answer; an answer of `decanter local` has one of these keys.
         body: the JSON to post; by default, the request is a GET.
         seconds: the timeout.
 
     Raises:
-        DecanterError: no gateway answers there, or it refuses.
+        DecanterError: no gateway answers at this address, or the gateway refuses the request.
     """
-    if urlsplit(url).scheme != "http":
+    if not is_http_url(url) or not url.startswith("http://"):
         raise GatewayError(f"{url} is not an address such as {URL}")
     headers = {} if body is None else {"Content-Type": "application/json"}
     request = Request(f"{url.rstrip('/')}{path}", body, headers)  # noqa: S310

@@ -3,7 +3,7 @@
 import re
 
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-"""Control characters can control a terminal; surrogates cannot be encoded."""
+"""The characters to escape. Control characters control a terminal. Surrogates have no encoding."""
 
 
 def printable(text: str) -> str:

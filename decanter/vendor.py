@@ -1,7 +1,7 @@
 """`decanter vendor`: copy the framework into a project's `vendor/`, for plain `chalice deploy`.
 
 Chalice 1.34 installs requirements from an index or a repository, but silently ignores a local path.
-If the tool was installed from a folder, the project ships the framework in `vendor/`.
+If the tool was installed from a folder, the project has the framework in `vendor/`.
 """
 
 import argparse
@@ -25,14 +25,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Write the copy and print its version."""
+    """Write the copy, and print the version of the framework."""
     target = vendor(args.project_dir)
     print(f"wrote {target}: the framework of Decanter {__version__}")
     return 0
 
 
 def vendor(project: Path) -> Path:
-    """Write or replace the framework in a project's `vendor/`. Return its folder.
+    """Write or replace the framework in a project's `vendor/`. Return the folder.
 
     Raises:
         ProjectError: the folder is not a Chalice project, or `vendor/decanter` is not the

@@ -18,6 +18,9 @@ SHARING = {"aws", "chaos", "console", "contract", "end_to_end"}
 SMALL = Path(__file__).parent / "decanter"
 """These files are short. They run last, so that all workers finish at about the same time."""
 
+LONG = SMALL / "verify"
+"""These wait for half a minute."""
+
 
 class Scheduling(LoadFileScheduling):  # type: ignore[misc]  # xdist has no annotations
     """Give a worker one file at a time, or a whole folder if its files share something."""
@@ -34,7 +37,11 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Schedulin
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: item.path.is_relative_to(SMALL))
+    items.sort(key=lambda item: _is_small(item.path))
+
+
+def _is_small(path: Path) -> bool:
+    return path.is_relative_to(SMALL) and not path.is_relative_to(LONG)
 
 
 parse_once()

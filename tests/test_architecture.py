@@ -105,7 +105,7 @@ def test_an_imported_test_module_is_found(source: str) -> None:
 def test_relative_imports_of_a_package_start_at_itself() -> None:
     """`from .errors import X` in decanter/__init__.py is decanter.errors."""
     package = Module("decanter", "from .errors import X", is_package=True)
-    assert [imported.target for imported in package.imports()] == ["decanter.errors.X"]
+    assert [imported.target for imported in package.imports] == ["decanter.errors.X"]
 
 
 def test_a_cycle_is_found() -> None:

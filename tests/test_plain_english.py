@@ -4,6 +4,7 @@ Each banned turn has an example, and the plain sentence to write instead.
 """
 
 import re
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -244,6 +245,7 @@ TURNS = (
 _COMPILED = [(re.compile(turn.pattern, re.IGNORECASE), turn) for turn in TURNS]
 
 
+@cache
 def hits(text: str) -> list[str]:
     """Return the hits in a text, each with the example of its turn."""
     found = ((pattern.search(text), turn) for pattern, turn in _COMPILED)

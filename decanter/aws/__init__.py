@@ -1,1 +1,1 @@
-"""AWS: the project's template, package, tables and stack."""
+"""The project's template, package, tables and stack on AWS."""

@@ -1,9 +1,10 @@
 """The permissions of each function on AWS, as roles or as Chalice's policy files.
 
 A function may make the calls that its app's objects declare, and write its own log. The template
-refers to the stack's own resources. Chalice's policy files are literal and can only use what is
-known in advance: the table's configured name in any region of the account, and the API's stage but
-not its id. Source of the ARNs' shapes: AWS's Service Authorization Reference.
+refers to the stack's own resources. Chalice's policy files are literal, so they can only use names
+that are known in advance. These are the table's configured name in any region of the account, and
+the API's stage without the API's id. The form of the ARNs is from AWS's Service Authorization
+Reference.
 """
 
 import json
@@ -45,7 +46,7 @@ class StackNames:
         return {"Fn::Sub": f"${{{table.logical_id}.Arn}}/index/*"}
 
     def connections(self, method: str) -> Json:
-        """Return this API's stage, by its name, because a reference would be circular."""
+        """Return this API's stage by name, because a reference would be circular."""
         api = (
             "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:"
             f"${{{WEBSOCKET_API}}}"
@@ -61,12 +62,12 @@ class StackNames:
         return {"Fn::GetAtt": [dead_letters_id(queue), "Arn"]}
 
     def log_group(self, function: str) -> Json:
-        """Return the declared group; its `Arn` attribute ends with the `:*` that IAM needs."""
+        """Return the declared log group. The `Arn` attribute ends with the `:*` that IAM needs."""
         return {"Fn::GetAtt": [log_group_id(function), "Arn"]}
 
 
 class LiteralNames:
-    """The resources before there is a stack: `chalice deploy` sends a policy as it is written."""
+    """The resources before the stack exists, because `chalice deploy` sends a policy unchanged."""
 
     # Lambda creates the log group with this role if `chalice deploy` created none.
     log_actions: tuple[str, ...] = ("logs:CreateLogGroup", *rights.STREAM_ACTIONS)
@@ -98,7 +99,7 @@ class LiteralNames:
         return existing if existing.startswith("arn:") else f"arn:*:dynamodb:*:*:table/{existing}"
 
     def connections(self, method: str) -> Json:
-        """Return every API with a stage of this name: this API's id is not known yet."""
+        """Return every API with a stage of this name, because this API's id is not known yet."""
         return f"arn:*:execute-api:*:*:*/{self._project.api_stage}/{method}/@connections/*"
 
     def queue(self, queue: QueueDeclaration) -> Json:
@@ -106,7 +107,7 @@ class LiteralNames:
         return f"arn:*:sqs:*:*:{queue.name}"
 
     def dead_letters(self, queue: QueueDeclaration) -> Json:
-        """Return the queue of the same name with its ending."""
+        """Return the queue with the same name and the ending for dead-letter queues."""
         return f"arn:*:sqs:*:*:{queue.dead_letters}"
 
     def log_group(self, function: str) -> Json:
@@ -118,8 +119,9 @@ class LiteralNames:
 def roles(project: Project, declaration: Declaration) -> Section:
     """Return a role for each function that declares its calls, by logical id.
 
-    Each role is complete. Chalice makes a role for each function only if its configuration names a
-    policy file for each. Otherwise all functions share one role, and these roles replace it.
+    Each role is complete. Chalice creates a role for each function only if its configuration names
+    a policy file for every function. Without such policy files, all functions share one role, and
+    the returned roles replace this role.
     """
     names = StackNames(project)
     return {
@@ -139,8 +141,8 @@ def role_references(project: Project, declaration: Declaration) -> dict[str, Jso
 def policy_files(project: Project, declaration: Declaration) -> dict[str, str]:
     """Return the policy files for `chalice deploy` at the project's stage, by name.
 
-    Only files that the stage's configuration names as `policy-STAGE-FUNCTION.json`: any other file
-    belongs to the user.
+    The result has only files that the stage's configuration names as `policy-STAGE-FUNCTION.json`.
+    Any other file belongs to the user.
     """
     names = LiteralNames(project, declaration)
     files = {}
@@ -158,7 +160,7 @@ def existing_arn(existing: str) -> str:
     """Return the ARN of a table that is not part of the stack, for `Fn::Sub`.
 
     Args:
-        existing: its name, or its ARN, or a dynamic reference to its name.
+        existing: the table's name, the table's ARN, or a dynamic reference to the table's name.
     """
     if existing.startswith("arn:"):
         return existing

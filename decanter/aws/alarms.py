@@ -1,8 +1,8 @@
-"""Alarms and a dashboard for an app with a queue, if the stack's parameters ask for them.
+"""Alarms and a dashboard for an app with a queue, if the stack's parameters enable them.
 
 Sources: Amazon SQS Developer Guide, "Available CloudWatch metrics for Amazon SQS"; Lambda Developer
 Guide, "Types of metrics for Lambda functions"; CloudWatch User Guide, "Dashboard body structure".
-The metrics of broadcasts are those of the framework's log lines.
+The metrics of broadcasts are in the framework's log lines.
 """
 
 import json
@@ -25,7 +25,7 @@ NAMESPACE = "DECANTER_METRICS_NAMESPACE"
 OWN_NAMESPACE = {"Ref": "AWS::StackName"}
 
 OLD_SECONDS = 900
-"""The longest delay of a message; an older one is not worked on."""
+"""The longest delay of a message. If a message is older, no function works on it."""
 
 BROADCASTS = ("sent", "gone", "pending", "failed", "left_over")
 WORK = ("queued", "posted", "handed_on", "repeated", "dead")
@@ -33,13 +33,13 @@ FILTERS = {
     "incomplete": '{ ($.event = "left_over") || ($.event = "not_queued") }',
     "refused": '{ $.result = "refused" }',
 }
-"""Metrics of log lines: broadcasts that did not try every connection, and refused posts."""
+"""The metrics of log lines, for incomplete broadcasts and for refused posts."""
 
 Section = dict[str, Any]
 
 
 def parameters(declaration: Declaration) -> Section:
-    """Return the parameters; none without a queue."""
+    """Return the parameters; an empty result for an app without a queue."""
     if declaration.queue is None:
         return {}
     return {
@@ -58,7 +58,10 @@ def parameters(declaration: Declaration) -> Section:
 
 
 def conditions(declaration: Declaration) -> Section:
-    """Return the conditions that read them. Both need the metrics, which CloudWatch bills."""
+    """Return the conditions that read the parameters.
+
+    CloudWatch bills the metrics of both conditions.
+    """
     if declaration.queue is None:
         return {}
     asked = [{"Condition": ALARMS_CONDITION}, {"Condition": DASHBOARD_CONDITION}]
@@ -70,7 +73,7 @@ def conditions(declaration: Declaration) -> Section:
 
 
 def variables(project: Project, declaration: Declaration, function: str) -> Section:
-    """Return the variable that turns the metrics on, unless the configuration sets it."""
+    """Return the variable that enables the metrics, unless the configuration sets this variable."""
     if declaration.queue is None or project.environment(function).get(NAMESPACE):
         return {}
     return {NAMESPACE: {"Fn::If": [METRICS_CONDITION, OWN_NAMESPACE, {"Ref": "AWS::NoValue"}]}}

@@ -79,7 +79,7 @@ def parameters() -> Section:
 
 
 def conditions() -> Section:
-    """Return the condition for access logs, and a false one for unused resources of Chalice."""
+    """Return the condition for access logs, and a false one for Chalice's unused resources."""
     return {
         ACCESS_LOGS_CONDITION: {"Fn::Equals": [{"Ref": ACCESS_LOGS_PARAMETER}, "true"]},
         NEVER_CONDITION: {"Fn::Equals": [{"Ref": "AWS::StackName"}, ""]},
@@ -91,7 +91,7 @@ def resources(project: Project, declaration: Declaration, retention: Section) ->
 
     Args:
         project: the project with the API.
-        declaration: what its app declares.
+        declaration: the app's declarations.
         retention: a log group's `RetentionInDays`.
 
     Raises:
@@ -130,7 +130,7 @@ def outputs(project: Project) -> Section:
 
 
 def management_endpoint(project: Project) -> Section:
-    """Return the URL of @connections, built from the API's id: not every function gets an event."""
+    """Return the URL of @connections from the API's id. Not every function gets an event."""
     return {"Fn::Sub": f"https://{_host()}/{project.api_stage}"}
 
 
@@ -139,7 +139,7 @@ def _host() -> str:
 
 
 def _expression(project: Project, declaration: Declaration) -> str | None:
-    """Return the routers' selection expression; None to keep that of Chalice."""
+    """Return the routers' selection expression; None to keep Chalice's expression."""
     expressions = sorted({router.expression for router in declaration.routers})
     if len(expressions) > 1:
         raise ProjectError(
@@ -150,7 +150,7 @@ def _expression(project: Project, declaration: Declaration) -> str | None:
 
 
 def _routes(declaration: Declaration) -> Section:
-    """Return Chalice's routes with operation names, and the routers' if messages are handled."""
+    """Return Chalice's routes with operation names, and the routers' routes."""
     routes: Section = {}
     for route_key in declaration.websocket:
         part, operation_name = _CHALICES.get(route_key) or _own_route(route_key)
@@ -177,7 +177,7 @@ def _own_route(route_key: str) -> tuple[str, str]:
 
 
 def route_id(route_key: str) -> str:
-    """Return a route's logical id, which differs for each key.
+    """Return a route's logical id, which is different for each key.
 
     Logical ids contain only letters and digits. A digest distinguishes keys that would otherwise
     become equal.

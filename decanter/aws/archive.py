@@ -1,10 +1,14 @@
-"""Byte code and zip files that depend on their content alone, not on the time of the build."""
+"""Create byte code and zip files that depend only on their content, not on the build's time."""
 
 import hashlib
+import os
 import subprocess
 import sys
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
+
+from decanter.aws.cache import Cache, digest
 
 # The folder where Lambda unpacks a function's code. Byte code contains the path of its source: with
 # this path, byte code is the same wherever it is made, and an import on Lambda corrects nothing.
@@ -14,27 +18,52 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 _REGULAR_FILE = 0o100644 << 16
 
 
-def compile_all(root: Path, *folders: Path) -> None:
+def compile_all(root: Path, folder: Path, cache: Cache) -> None:
     """Write byte code next to the sources; Python uses it without checking the sources.
 
     Lambda's file system is read-only, so without byte code every cold start compiles every module
     again. The zip does not keep time stamps, and a checked hash would read each source.
 
-    Runs in its own process, because `marshal` output depends on other references to a constant.
-
     Args:
         root: the folder that becomes the task's root on Lambda.
-        folders: the folders in `root` to compile; files that do not compile are left unchanged.
+        folder: the folder in `root` to compile; files that do not compile are left unchanged.
+        cache: has byte code of earlier packages.
+    """
+    missing = {}
+    for source in sorted(filter(Path.is_file, folder.rglob("*.py"))):
+        name = os.fsencode(source.relative_to(root))
+        key = digest(b"byte code", sys.version.encode(), name, source.read_bytes())
+        if (code := cache.get(key)) is None:
+            missing[source] = key
+        else:
+            _byte_code(source).parent.mkdir(exist_ok=True)
+            _byte_code(source).write_bytes(code)
+    _compile(root, missing)
+    for source, key in missing.items():
+        if _byte_code(source).is_file():
+            cache.put(key, _byte_code(source).read_bytes())
+
+
+def _compile(root: Path, sources: Iterable[Path]) -> None:
+    """Compile in a separate process. Output of `marshal` depends on other references to constants.
+
+    The output for a source does not depend on the other sources.
     """
     command = [
-        *(sys.executable, "-I", "-m", "compileall", "-q", "-f"),
+        *(sys.executable, "-I", "-m", "compileall", "-q", "-f", "-i", "-"),
         *("--invalidation-mode", "unchecked-hash", "-s", str(root), "-p", TASK_ROOT),
     ]
-    subprocess.run([*command, *map(str, folders)], capture_output=True, check=False)
+    lines = "".join(f"{source}\n" for source in sources)
+    if lines:
+        subprocess.run(command, input=lines, text=True, capture_output=True, check=False)
+
+
+def _byte_code(source: Path) -> Path:
+    return source.parent / "__pycache__" / f"{source.stem}.{sys.implementation.cache_tag}.pyc"
 
 
 def normalise(path: Path) -> None:
-    """Rewrite a zip file: sorted, with a fixed date, readable by all, with maximum compression."""
+    """Rewrite a zip file with sorted entries, a fixed date, read rights and maximum compression."""
     with zipfile.ZipFile(path) as old:
         contents = {name: old.read(name) for name in old.namelist()}
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as new:

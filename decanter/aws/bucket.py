@@ -25,7 +25,8 @@ class Bucket:
     Args:
         client: botocore's S3 client.
         name: the bucket's name.
-        region: the region that it must be in: Lambda takes code only from its own region.
+        region: the region in which the bucket must be, because Lambda reads code only from its own
+            region.
         suffix: the region's domain, such as `amazonaws.com`.
     """
 
@@ -39,7 +40,7 @@ class Bucket:
         """Check that the bucket exists and is in the right region.
 
         Raises:
-            AWSError: it does not exist, or is in another region.
+            AWSError: the bucket does not exist, or is in another region.
         """
         with explained(f"look at bucket {self.name}"):
             try:
@@ -66,7 +67,10 @@ class Bucket:
         return f"{prefix(stack)}{digest}{content.suffix}"
 
     def upload(self, key: str, content: Path) -> bool:
-        """Upload a file if it is not there yet. Return False if it was there already."""
+        """Upload a file if the bucket does not have it yet.
+
+        Return False if the bucket already had it.
+        """
         with explained(f"upload {content.name} to s3://{self.name}/{key}"):
             if self._has(key):
                 return False
@@ -79,7 +83,7 @@ class Bucket:
         return f"https://{self.name}.s3.{self._region}.{self._suffix}/{key}"
 
     def empty(self, stack: str) -> int:
-        """Delete only what was uploaded for a stack. Return the number of objects."""
+        """Delete only the objects that were uploaded for a stack. Return the number of objects."""
         with explained(f"delete s3://{self.name}/{prefix(stack)}"):
             try:
                 return sum(map(self._delete, self._pages(prefix(stack))))

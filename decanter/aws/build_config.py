@@ -1,9 +1,10 @@
 """The configuration with which `chalice package` runs in the build folder.
 
-It gives the same functions as the project's configuration, with three differences. The merge
-template replaces the policy of each function whose role Decanter writes, so Chalice reads a
-placeholder for it: its policy analyzer does not run for that function, and no policy file must
-exist. The dependencies are in the zip, not in a layer. No profile is used, as nothing calls AWS.
+This configuration gives the same functions as the project's configuration, with three differences.
+If Decanter writes the role of a function, the merge template replaces the function's policy, so
+Chalice reads a placeholder policy. Chalice's policy analyzer does not run for this function, and
+the function needs no policy file. The dependencies are in the zip, not in a layer. No profile is
+used, because nothing calls AWS.
 """
 
 import copy
@@ -42,7 +43,7 @@ def build_config(project: Project, declaration: Declaration) -> Section:
 
 
 def analysed(project: Project, declaration: Declaration) -> list[str]:
-    """Return the functions whose whole policy is the result of Chalice's analyzer."""
+    """Return the functions whose policy is only the result of Chalice's analyzer."""
     scopes = {function: project.scope(function) for function in _left(project, declaration)}
     return [
         function
@@ -52,7 +53,7 @@ def analysed(project: Project, declaration: Declaration) -> list[str]:
 
 
 def _left(project: Project, declaration: Declaration) -> list[str]:
-    """Return the functions whose role is left to Chalice."""
+    """Return the functions whose role Chalice creates."""
     managed = rights.managed(project, declaration)
     return [function for function in declaration.functions if function not in managed]
 
@@ -77,7 +78,7 @@ def _policies(project: Project, declaration: Declaration) -> dict[str, Section]:
 
 
 def _policy_file(project: Project, name: str, owner: str) -> str:
-    """Return the absolute path of a policy file: the build folder has no copy."""
+    """Return the absolute path of a policy file. The build folder has no copy of this file."""
     path: Path = project.config_path.parent / name
     if not path.is_file():
         raise ProjectError(

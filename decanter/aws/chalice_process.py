@@ -1,10 +1,11 @@
 """Run `chalice package` in the current folder: `python -m decanter.aws.chalice_process STAGE OUT`.
 
-Differences from Chalice's own command:
+This module differs from Chalice's own command in three ways:
 
 - Chalice checks the app and its configuration as for `chalice deploy`.
 - If the app cannot be imported, or if Chalice refuses it, the reason is one line on standard error
   and the exit status is `REFUSED`.
+- The zip is not compressed: `decanter package` writes it again.
 - If Chalice's policy analyzer fails, the policy has only the rights that Chalice adds for the
   functions' events, logs and network.
 """
@@ -12,6 +13,7 @@ Differences from Chalice's own command:
 import os
 import sys
 from typing import Any
+from zipfile import ZIP_STORED
 
 from chalice import policy
 from chalice.cli.factory import CLIFactory
@@ -19,6 +21,7 @@ from chalice.config import Config
 from chalice.deploy.appgraph import ChaliceBuildError
 from chalice.deploy.validate import ExperimentalFeatureError, validate_configuration
 from chalice.package import DuplicateResourceNameError, UnsupportedFeatureError
+from chalice.utils import OSUtils
 
 from decanter.aws.chalice_answers import REFUSED
 from decanter.project.template import TEMPLATE
@@ -38,7 +41,10 @@ _analyse = policy.policy_from_source_code
 
 
 def analyse(source_code: str) -> dict[str, Any]:
-    """Return the policy for the calls in a source, without rights if Chalice cannot read it."""
+    """Return the policy for the calls in a source.
+
+    If Chalice cannot read it, the policy is empty.
+    """
     try:
         document: dict[str, Any] = _analyse(source_code)
     except Exception:  # noqa: BLE001 - the analyzer may raise any type
@@ -49,6 +55,7 @@ def analyse(source_code: str) -> dict[str, Any]:
 def main(stage: str, out: str) -> int:
     """Package a stage of the current folder's project into a folder. Return the exit status."""
     policy.policy_from_source_code = analyse
+    OSUtils.ZIP_DEFLATED = ZIP_STORED
     os.environ["AWS_CHALICE_CLI_MODE"] = "true"  # as Chalice's command does
     factory = CLIFactory(os.getcwd(), environ=os.environ)  # noqa: PTH109 - Chalice wants a string
     config = factory.create_config_obj(stage)
@@ -67,7 +74,7 @@ def main(stage: str, out: str) -> int:
 
 
 def _import_fault(config: Config) -> str | None:
-    """Import the app. Return the reason of a failure in one line, or None."""
+    """Import the app. Return the reason of a failure in one line; None after a success."""
     try:
         _ = config.chalice_app
     except ModuleNotFoundError as error:

@@ -18,7 +18,7 @@ Section = dict[str, Any]
 
 
 def chalice_resources(project: Project, declaration: Declaration) -> dict[str, Section]:
-    """Return each resource, with the parts from which SAM makes further resources."""
+    """Return each resource, with the parts from which SAM creates further resources."""
     found: dict[str, Section] = {}
     for function, declared in declaration.lambdas.items():
         name = logical_id(function)

@@ -1,4 +1,4 @@
-"""Change sets: the changes of a stack's update, computed before the update."""
+"""Change sets, which have the changes of a stack's update before the update."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -27,7 +27,8 @@ class Change:
     Attributes:
         template_url: the template's URL in S3.
         parameters: the values to set.
-        kept: the parameters that keep the stack's value; others get the template's default.
+        kept: the parameters that keep the stack's value; other parameters get the template's
+            default.
     """
 
     template_url: str
@@ -40,11 +41,11 @@ class ChangeSet:
     """A change set that can be executed.
 
     Attributes:
-        id: its ARN.
+        id: the ARN of the change set.
         stack_id: the stack's ARN.
         creates: True if the stack is new.
-        resources: the number of resources that it changes.
-        losses: the resources with data that it removes or replaces.
+        resources: the number of resources that the change set changes.
+        losses: the resources with data that the change set removes or replaces.
     """
 
     id: str
@@ -67,15 +68,15 @@ class ChangeSets:
         self._clock = clock
 
     def propose(self, name: str, existing: Stack | None, change: Change) -> ChangeSet | None:
-        """Create a change set. If nothing changes, return None and leave no trace of it.
+        """Create a change set. If nothing changes, delete the change set and return None.
 
         Args:
             name: the stack's name.
-            existing: the stack, if it exists.
+            existing: the stack, if the stack exists.
             change: the wanted change.
 
         Raises:
-            AWSError: CloudFormation cannot create it.
+            AWSError: CloudFormation cannot create the change set.
         """
         updating = existing is not None and existing.exists
         if existing is not None:
@@ -111,7 +112,7 @@ class ChangeSets:
             self._client.delete_change_set(ChangeSetName=change_set.id)
 
     def names(self, stack: Stack) -> list[str]:
-        """Return the names of a stack's change sets, of any origin."""
+        """Return the names of all change sets of a stack."""
         with explained(f"list the change sets of stack {stack.name}"):
             pages = self._client.get_paginator("list_change_sets").paginate(StackName=stack.id)
             return [it["ChangeSetName"] for page in pages for it in page["Summaries"]]
@@ -128,7 +129,10 @@ class ChangeSets:
         return as_template(answer["TemplateBody"])
 
     def _wait(self, change_set: str) -> str | None:
-        """Wait until it can be executed. Return None, or the reason why it cannot be executed."""
+        """Wait until a change set can be executed.
+
+        Return None, or the reason why it cannot be executed.
+        """
         for _ in range(POLLS):
             description = self._client.describe_change_set(ChangeSetName=change_set)
             if description["Status"] == "CREATE_COMPLETE":
@@ -150,7 +154,7 @@ class ChangeSets:
             self._client.delete_stack(StackName=made["StackId"])
 
     def _drop_old(self, stack: Stack) -> None:
-        """Delete the change set of an earlier run that was interrupted before executing it."""
+        """Delete the change set of an earlier run that was interrupted before the execution."""
         with explained(f"delete the old change set of stack {stack.name}"):
             for summary in self._client.list_change_sets(StackName=stack.id)["Summaries"]:
                 if summary["ChangeSetName"] == NAME:
@@ -158,7 +162,7 @@ class ChangeSets:
 
 
 def takes_updates(stack: Stack | None) -> TypeGuard[Stack]:
-    """True if there is a stack to update; the remains of a failed creation cannot be updated."""
+    """True if the stack can be updated. The remains of a failed creation cannot be updated."""
     return stack is not None and stack.exists and stack.status != "ROLLBACK_COMPLETE"
 
 
@@ -183,7 +187,7 @@ def refuse_busy(stack: Stack) -> None:
 
 
 def _parameters(change: Change) -> list[dict[str, Any]]:
-    """Return a change set's parameters: given values, and previous values for the others."""
+    """Return a change set's parameters, with given values, or else with previous values."""
     return [
         *({"ParameterKey": k, "ParameterValue": v} for k, v in change.parameters.items()),
         *({"ParameterKey": name, "UsePreviousValue": True} for name in change.kept),

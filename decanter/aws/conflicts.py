@@ -1,8 +1,9 @@
-"""The two ways to deploy: each refuses a stage that was deployed by the other.
+"""The two ways to deploy. Each way refuses a stage that was deployed in the other way.
 
 `chalice deploy` records its resources in `.chalice/deployed/STAGE.json` and uses a table that
 `decanter table create` created. `decanter provision` keeps everything in one CloudFormation stack.
-Each would create its own table and functions for the stage, and ignore those of the other.
+Each way would create its own table and functions for the stage, and would ignore the table and
+functions of the other way.
 """
 
 from collections.abc import Mapping
@@ -42,7 +43,7 @@ def refuse_chalices_stage(
     """Refuse to create a stack if `chalice deploy` or `decanter table` was used for the stage.
 
     Raises:
-        AWSError: one of them was.
+        AWSError: one of the two commands was used for the stage.
     """
     stage = project.chalice_stage
     if deployed(project):
@@ -69,10 +70,11 @@ def refuse_chalices_stage(
 
 
 def refuse_provisioned_stage(project: Project, aws: AWS, report: Report) -> None:
-    """Refuse to create a table for `chalice deploy` if the stage's stack has its own.
+    """Refuse to create a table for `chalice deploy` if the stage's stack has its own table.
 
     Raises:
-        AWSError: there is such a stack. An unmarked stack counts too: Decanter 0.1 wrote no marks.
+        AWSError: there is such a stack. An unmarked stack counts too, because Decanter 0.1 wrote no
+            marks.
     """
     stage, name = project.chalice_stage, stack_name(project)
     stacks = Stacks(aws.client("cloudformation"))
@@ -92,7 +94,7 @@ def refuse_provisioned_stage(project: Project, aws: AWS, report: Report) -> None
 
 
 def configured_tables(project: Project, declaration: Declaration) -> list[str]:
-    """Return the configured names of the app's own tables; tables without one are left out."""
+    """Return the configured names of the app's own tables. Tables without a name are omitted."""
     names = []
     for table in declaration.tables:
         if table.existing:

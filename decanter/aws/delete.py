@@ -1,4 +1,4 @@
-"""`decanter delete`: delete the stage's stack and the code that was uploaded for it."""
+"""`decanter delete`: delete the stage's stack and the code that was uploaded for this stack."""
 
 import argparse
 import json
@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `decanter delete`."""
     add_stack_arguments(parser)
     parser.add_argument(
-        "--keep-table", action="store_true", help="keep the tables, outside any stack"
+        "--keep-table", action="store_true", help="keep the tables, which then belong to no stack"
     )
     parser.add_argument(
         "--s3-bucket",
@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the bucket of a first `provision` that was interrupted before it created a stack",
     )
     add_adopt_argument(parser, "stack")
-    parser.add_argument("--yes", action="store_true", help="do not ask")
+    parser.add_argument("--yes", action="store_true", help="delete without confirmation")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -91,10 +91,10 @@ class Deletion:
         self._told = self._secrets.hiding(report)
 
     def find(self) -> Stack | None:
-        """Return the stack, if there is one.
+        """Return the stack, or None.
 
         Raises:
-            AWSError: it belongs to another stage.
+            AWSError: the stack belongs to another stage.
         """
         self._claim.check_name(self._name)
         stack = self._stacks.find(self._name)
@@ -104,10 +104,10 @@ class Deletion:
         return stack
 
     def nothing(self, bucket: str | None) -> None:
-        """Report that there is no stack, and delete what an interrupted run left in S3.
+        """Report that there is no stack, and delete the S3 objects of an interrupted run.
 
         Args:
-            bucket: a bucket to clean up, in addition to that of the last deleted stack.
+            bucket: a bucket to clean up, in addition to the bucket of the last deleted stack.
         """
         self._report(f"there is no stack {self._name}")
         deleted = self._stacks.last_deleted(self._name)
@@ -129,7 +129,7 @@ class Deletion:
         return f"Delete stack {stack.name} and everything in it{kept}?"
 
     def run(self, stack: Stack, *, keep_tables: bool) -> int:
-        """Delete the stack, wait until it is gone, then delete what was uploaded for it."""
+        """Delete the stack, wait until it is gone, and then delete the stack's uploads."""
         with self._secrets.hidden():
             return self._run(stack, keep_tables=keep_tables)
 
@@ -162,7 +162,7 @@ class Deletion:
         return [it for it in resources(self._client, stack) if it.kind == TABLE]
 
     def _staying(self, stack: Stack, *, all_tables: bool) -> list[Resource]:
-        """Return the tables that outlive the stack."""
+        """Return the tables that stay after the deletion of the stack."""
         retained = {
             name
             for name, resource in self._template.get("Resources", {}).items()
@@ -173,7 +173,7 @@ class Deletion:
         return [it for it in self._tables(stack) if all_tables or it.logical_id in retained]
 
     def _tell_what_stays(self, stack: Stack, *, all_tables: bool) -> None:
-        """Name the tables that outlive the stack, and those that it does not own."""
+        """Report the tables that stay after the deletion, and the tables of other owners."""
         for table in self._staying(stack, all_tables=all_tables):
             if name := table.physical_id:
                 self._report(f"keeping table {name}: {how_to_delete(name)}")
@@ -184,7 +184,8 @@ class Deletion:
         """Update the stack so that its deletion keeps the tables.
 
         CloudFormation accepts a changed deletion policy only together with a change of the
-        resource. A change of its metadata is enough (User Guide, "Update behaviors of stack
+        resource. A change of the resource's metadata is enough (User Guide, "Update behaviors of
+        stack
         resources").
         """
         if not self._tables(stack):
@@ -210,10 +211,10 @@ class Deletion:
 
 
 def retain_tables(template: Template) -> bool:
-    """Change a template so that its tables outlive their stack.
+    """Change a template so that the tables stay after the deletion of their stack.
 
     Returns:
-        False if no table needs the change, for example after an interrupted deletion:
+        False if no table needs the change, for example after an interrupted deletion.
         CloudFormation refuses an update without changes.
     """
     tables = [it for it in template["Resources"].values() if it["Type"] == TABLE]

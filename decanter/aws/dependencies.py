@@ -1,7 +1,7 @@
-"""The app's dependencies for Lambda: wheels for its platform, without unused parts.
+"""The app's dependencies for Lambda: wheels for Lambda's platform, without unused parts.
 
 The package contains the packages of requirements.txt and their dependencies, in the versions that
-are installed here. So Lambda runs the versions that were tested. Wheels are kept in
+are installed on this machine. Lambda therefore runs the tested versions. Wheels are kept in
 `build/wheels/`, and pip runs again only if the requirements, the versions or the runtime change.
 """
 
@@ -21,6 +21,7 @@ from pathlib import Path
 from botocore.loaders import Loader
 
 from decanter.aws import sdk
+from decanter.aws.cache import Cache
 from decanter.aws.requirements import Requirements
 from decanter.aws.services import imports, services_of
 from decanter.errors import ProjectError
@@ -42,7 +43,7 @@ class Runtime:
 
     Attributes:
         version: the Python version, as in `(3, 13)`.
-        architecture: Lambda's name of the processor: `x86_64` or `arm64`.
+        architecture: Lambda's name of the processor, `x86_64` or `arm64`.
     """
 
     version: tuple[int, int]
@@ -55,11 +56,12 @@ class Runtime:
         """Return the runtime that Chalice chooses: the version of the Python that runs Chalice.
 
         Args:
-            project: its configuration names the processor.
+            project: the project, whose configuration names the processor.
             version: the interpreter's version.
 
         Raises:
-            ProjectError: Lambda does not offer it; Chalice would silently take another.
+            ProjectError: Lambda does not offer this version; Chalice would silently use another
+                version.
         """
         runtime = cls(version, project.config.lambda_architecture)
         offered = Loader().load_service_model("lambda", "service-2")["shapes"]["Runtime"]["enum"]
@@ -79,7 +81,7 @@ class Runtime:
 
     @property
     def name(self) -> str:
-        """Return Lambda's name of it, as in `python3.13`."""
+        """Return Lambda's name of the runtime, such as `python3.13`."""
         return f"python{self.version[0]}.{self.version[1]}"
 
     @property
@@ -98,7 +100,7 @@ class Runtime:
         )
 
     def pip_arguments(self) -> list[str]:
-        """Return pip's options to choose wheels for it, on any machine."""
+        """Return pip's options that select wheels for this runtime, on any machine."""
         machine = _MACHINES[self.architecture]
         newest = _GLIBC_MINOR_OF_2 if self._is_old else _GLIBC_MINOR_OF_2023
         # The newest first: pip prefers them in this order.
@@ -142,7 +144,7 @@ _SHOWN = 3
 
 
 def install(project: Project, runtime: Runtime, vendor: Path, report: Report) -> None:
-    """Fill a folder with the project's dependencies, including its own `vendor/`.
+    """Fill a folder with the project's dependencies, including the project's own `vendor/`.
 
     Args:
         project: the project with `requirements.txt`.
@@ -151,7 +153,7 @@ def install(project: Project, runtime: Runtime, vendor: Path, report: Report) ->
         report: called with a line for each step.
 
     Raises:
-        ProjectError: pip cannot install them, or a requirements file is missing.
+        ProjectError: pip cannot install the dependencies, or a requirements file is missing.
     """
     wheels = _wheels(project, runtime, report)
     if wheels is not None:
@@ -163,10 +165,10 @@ def install(project: Project, runtime: Runtime, vendor: Path, report: Report) ->
 
 
 def add_framework(vendor: Path, code: Path, report: Report) -> None:
-    """Add the installed framework, in place of any copy from requirements.txt or `vendor/`.
+    """Add the installed framework, which replaces any copy from requirements.txt or `vendor/`.
 
-    The installed framework is the one that was tested. No other part of Decanter is packaged, and
-    no part at all for an app that does not import it.
+    The installed framework is the tested framework. No other part of Decanter is packaged. If the
+    app does not import the framework, no part of Decanter is packaged.
     """
     for folder in (vendor / "decanter", *vendor.glob("chalice_decanter-*.dist-info")):
         shutil.rmtree(folder, ignore_errors=True)
@@ -183,9 +185,9 @@ def add_framework(vendor: Path, code: Path, report: Report) -> None:
 
 
 def leave_out_boto3(vendor: Path, code: Path, report: Report) -> None:
-    """Leave boto3 out if nothing imports it: the framework only needs botocore.
+    """Remove boto3 if no code imports it, because the framework only needs botocore.
 
-    If the name of a module is only known at run time, Lambda's own boto3 is used.
+    If the code computes the name of a module at run time, it gets Lambda's own boto3.
     """
     left_out = ("boto3", "s3transfer")
     sources = _sources(vendor, code, without=(*left_out, "botocore"))
@@ -199,24 +201,25 @@ def leave_out_boto3(vendor: Path, code: Path, report: Report) -> None:
     report("boto3 is left out: it is not imported")
 
 
-def prune_sdk(vendor: Path, code: Path, report: Report) -> None:
+def prune_sdk(vendor: Path, code: Path, cache: Cache, report: Report) -> None:
     """Keep only the SDK's services that the code may use, without documentation.
 
     Args:
         vendor: the folder that `install` filled.
-        code: the app's own folder; it may contain `vendor`.
-        report: called with a line that lists the services that are kept, or the reason to keep all.
+        code: the app's own folder, which may contain `vendor`.
+        cache: has the facts about files of earlier packages.
+        report: called with a line that lists the kept services, or the reason to keep all services.
 
     Raises:
-        ProjectError: botocore cannot read a file of a service that is kept.
+        ProjectError: botocore cannot read a file of a kept service.
     """
     data = vendor / "botocore" / "data"
     if not data.is_dir():
         return
     known = sdk.names(data)
-    services = services_of(_sources(vendor, code, without=_SDK), known)
+    services = services_of(_sources(vendor, code, without=_SDK), known, cache)
     own = (file for name in _SDK_BY_ITSELF for file in (vendor / name).rglob("*.py"))
-    kept = known & (services.names | services_of(own, known).names | _IMPLIED)
+    kept = known & (services.names | services_of(own, known, cache).names | _IMPLIED)
     if services.unclear:
         sdk.compact(data)
         more = sdk.compressed_bytes(data, known - kept) / 1e6
@@ -238,7 +241,7 @@ def _first(places: Sequence[str], code: Path) -> str:
 
 
 def _sources(vendor: Path, code: Path, without: Sequence[str]) -> list[Path]:
-    """Return the files of the code and of its dependencies that may import something."""
+    """Return the files of the code and of the dependencies that may import modules."""
     left_out = {str(vendor), *(str(vendor / name) for name in without)}  # vendor may be in code
     files: list[Path] = []
     for top in (vendor, code):
@@ -254,7 +257,7 @@ def _ignored(folder: str, names: list[str]) -> set[str]:
 
 
 def _wheels(project: Project, runtime: Runtime, report: Report) -> Path | None:
-    """Return the folder with the unpacked wheels, reused if still valid; None if there are none."""
+    """Return the folder with the unpacked wheels, new or still valid; None without dependencies."""
     requirements = Requirements.of(project.directory)
     if not requirements.lines:
         return None
@@ -285,7 +288,7 @@ def _install(
     folder: Path,
     report: Report,
 ) -> None:
-    """Run pip to install into `folder/target`; write its requirements files into `folder`."""
+    """Run pip to install into `folder/target`. Write pip's requirements files into `folder`."""
     files = (("requirement", requirements.lines), ("constraint", requirements.constraints))
     command = [
         *(sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet", "install"),
@@ -312,7 +315,7 @@ def _write(path: Path, lines: list[str]) -> Path:
 
 
 def _pip(project: Project, command: list[str]) -> subprocess.CompletedProcess[str]:
-    """Run pip in the project's folder: requirements contain paths relative to it."""
+    """Run pip in the project's folder. Requirements contain paths relative to this folder."""
     return subprocess.run(
         command, cwd=project.directory, capture_output=True, text=True, check=False
     )
@@ -320,9 +323,10 @@ def _pip(project: Project, command: list[str]) -> subprocess.CompletedProcess[st
 
 def _installed() -> list[str]:
     """Return the installed versions as constraints; local builds have no wheels."""
+    headers = [each.metadata for each in metadata.distributions()]  # each reads a file
     versions = {
-        (name.lower().replace("_", "-"), each.version)
-        for each in metadata.distributions()
-        if (name := each.metadata["Name"]) and "+" not in each.version
+        (name.lower().replace("_", "-"), each["Version"])
+        for each in headers
+        if (name := each["Name"]) and "+" not in each["Version"]
     }
     return [f"{name}=={version}" for name, version in sorted(versions)]

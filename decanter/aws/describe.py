@@ -1,6 +1,7 @@
-"""`decanter describe`: the template's routes, functions, tables, queues and policies, as Mermaid.
+"""`decanter describe`: draw the template's routes, functions, tables, queues and policies.
 
-Only the merge template is read. There is no request to AWS, and the app is not imported.
+There is no request to AWS. A template of `decanter template` has everything, so the app is not
+imported. A file that the user wrote has only a part: the rest comes from the app's declarations.
 """
 
 import argparse
@@ -10,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from decanter.arguments import add_project_arguments
+from decanter.aws.overrides import described
 from decanter.aws.ownership import SOURCES, mark_of
+from decanter.aws.template import build
 from decanter.errors import ProjectError
 from decanter.project.config import Project
 from decanter.project.declaration import HTTP_FUNCTION
-from decanter.project.document import read_template
-from decanter.project.stack import WEBSOCKET_API, logical_id, role_id
+from decanter.project.document import merged, read_template
+from decanter.project.stack import WEBSOCKET_API, Stack, logical_id, role_id
 from decanter.project.template import (
     CHALICE_ROUTES,
     POLICIES,
@@ -23,13 +26,14 @@ from decanter.project.template import (
     TABLE,
     TEMPLATE,
     Route,
+    Template,
     is_attached,
 )
 
 Section = Mapping[str, Any]
 
 SHAPES = {TABLE: '[("{}")]', QUEUE: '[["{}"]]'}
-"""The node of a resource, by its type."""
+"""The form of a resource's node, by the resource's type."""
 
 # Every function has these rights, so the diagram leaves them out.
 LOGS = "logs:"
@@ -43,27 +47,38 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--template",
         type=Path,
         metavar="FILE",
-        help=f"the template to read (default: the project's {TEMPLATE})",
+        help=f"read only this template (default: the project's {TEMPLATE}; if `decanter template` "
+        "did not write it, with what the app declares)",
     )
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the diagram."""
     project = Project.load(args.project_dir, args.stage)
-    paths = [args.template] if args.template else project.own_templates[:1]
-    template = project.template(paths)
-    if template is None:
-        path = project.directory / TEMPLATE
-        raise ProjectError(f"{path} does not exist: write it with `decanter template`")
-    document = read_template(paths[0])
+    document = read_template(args.template) if args.template else _document(project)
+    stack = Stack(project.app_name, project.chalice_stage, api_stage=project.api_stage)
+    template = Template(document, stack, str(args.template or TEMPLATE))
     sources = mark_of(document).get(SOURCES, {})
     for line in diagram(template.routes() or _chalices_routes(), document["Resources"], sources):
         print(line)
     return 0
 
 
+def _document(project: Project) -> Section:
+    """Return the project's template, complete.
+
+    Raises:
+        ProjectError: it does not exist, or the app cannot be imported.
+    """
+    path = project.directory / TEMPLATE
+    if not project.own_templates:
+        raise ProjectError(f"{path} does not exist: write it with `decanter template`")
+    own = read_template(path) if path.is_file() else {}
+    return own if mark_of(own) else merged(own, build(project, described(project)))
+
+
 def diagram(routes: Sequence[Route], resources: Section, sources: Section) -> Iterator[str]:
-    """Return a flowchart: route → function → the resources that its policy allows.
+    """Return a flowchart: route → function → the resources that the function's policy allows.
 
     Args:
         routes: the API's routes.
@@ -116,7 +131,7 @@ def _without_routes(resources: Section) -> list[str]:
 
 
 def _reach(function: str, resources: Section) -> Iterator[str]:
-    """Yield an edge for each statement of a function's role: the action and its resource."""
+    """Yield an edge for each action and resource in the statements of a function's role."""
     for statement in _statements(function, resources):
         actions = [a for a in _list(statement.get("Action", [])) if not a.startswith(LOGS)]
         actions += [f"all but {a}" for a in _list(statement.get("NotAction", []))]
@@ -182,5 +197,5 @@ def _label(resource: Any) -> str:
 
 
 def _id(text: str) -> str:
-    """Return a node's name in Mermaid: letters and digits, different for different texts."""
+    """Return a node's name in Mermaid, with letters and digits, different for different texts."""
     return "n" + "".join(c if c.isascii() and c.isalnum() else f"_{ord(c):x}_" for c in text)

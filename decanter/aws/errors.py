@@ -1,4 +1,4 @@
-"""AWS errors in one line each: what failed, on what, and what to do."""
+"""AWS's errors in one line each, with the operation, its object and the remedy."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -72,13 +72,13 @@ _CODES = {
 
 @contextmanager
 def explained(action: str) -> Iterator[None]:
-    """Turn botocore's errors into one line each.
+    """Convert each of botocore's errors into an error of one line.
 
     Args:
-        action: the action with its object, such as `create table decanter-dev-connections`.
+        action: the action and its object, such as `create table decanter-dev-connections`.
 
     Raises:
-        AWSError: in place of botocore's error.
+        AWSError: the error that replaces botocore's error.
     """
     try:
         yield

@@ -1,7 +1,7 @@
-"""The files that `decanter template` may overwrite: its own files, if they are unchanged.
+"""The files that `decanter template` may overwrite, which are its own unchanged files.
 
-A template has the digest of its content in `Metadata.Decanter`. IAM policies have no place for it,
-so the policies' digests are in `.chalice/generated.json`.
+A template has the digest of its content in `Metadata.Decanter`. IAM policies have no place for a
+digest, so the policies' digests are in `.chalice/generated.json`.
 """
 
 import json
@@ -19,7 +19,7 @@ Document = Mapping[str, Any]
 
 
 def signed(template: Document) -> dict[str, Any]:
-    """Return a template with the digest of its own content in its mark."""
+    """Return a template whose mark has the digest of the template's content."""
     mark = {**mark_of(template), DIGEST: digest(_unsigned(template))}
     return {**template, "Metadata": {**template.get("Metadata", {}), "Decanter": mark}}
 
@@ -32,7 +32,8 @@ def refuse_foreign(path: Path, text: str) -> None:
         text: the text to write.
 
     Raises:
-        ProjectError: `decanter template` did not write it, or it was changed since.
+        ProjectError: `decanter template` did not write the file, or the file was changed since
+            then.
     """
     if path.is_file() and not is_generated(path, text):
         raise ProjectError(
@@ -46,7 +47,7 @@ def is_generated(path: Path, text: str) -> bool:
 
     Args:
         path: the file.
-        text: the text that would be written now: Decanter 0.1 wrote the same, without a mark.
+        text: the text that would be written now; Decanter 0.1 wrote the same text without a mark.
     """
     found = _read(path)
     if found is None:
@@ -89,7 +90,7 @@ def _with_mark(template: Document, mark: Document) -> dict[str, Any]:
 
 
 def _read(path: Path) -> dict[str, Any] | None:
-    """Return a file's JSON object; None if it has none."""
+    """Return a file's JSON object; None if the file has no JSON object."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -1,6 +1,7 @@
-"""A stack's resources as the services describe them: a line or two for each.
+"""A stack's resources as the services describe them, with one or two lines for each resource.
 
-If permission for a resource is denied, its line says so, and the others are still shown.
+If AWS denies the permission for a resource, the resource's line says so, and the other resources
+are still shown.
 """
 
 from collections.abc import Callable, Iterator
@@ -25,12 +26,12 @@ MOST_ALARMS = 100
 """DescribeAlarms takes at most this many names."""
 
 AGE_MINUTES = 10
-"""CloudWatch's newest value of a queue's age may be some minutes old."""
+"""The period for a queue's age, because CloudWatch's newest value may be some minutes old."""
 
 
 @dataclass(frozen=True)
 class Resource:
-    """A resource of a stack: its logical id, its type, and its own name."""
+    """A resource of a stack, with the logical id, the type and the name on AWS."""
 
     logical_id: str
     kind: str
@@ -38,7 +39,7 @@ class Resource:
 
 
 def resources(client: Any, stack: Stack) -> list[Resource]:
-    """Return a stack's resources, without those that a rollback or an update has deleted."""
+    """Return a stack's resources, without resources that a rollback or an update has deleted."""
     with explained(f"list the resources of stack {stack.name}"):
         pages = client.get_paginator("list_stack_resources").paginate(StackName=stack.id)
         return [
@@ -85,7 +86,7 @@ class Inventory:
             yield from self._looked_at("alarms", alarms, lambda _: self.alarms(names))
 
     def api(self, api_id: str, stages: list[str]) -> str:
-        """Describe an API: its selection expression, its stages, its routes."""
+        """Describe an API's selection expression, stages and routes."""
         client = self._aws.client("apigatewayv2")
         expression = client.get_api(ApiId=api_id)["RouteSelectionExpression"]
         pages = client.get_paginator("get_routes").paginate(ApiId=api_id)
@@ -94,7 +95,7 @@ class Inventory:
         return f"{stage}{expression} selects among {', '.join(routes)}"
 
     def function(self, name: str) -> str:
-        """Describe a function: its runtime, and the result of its last change."""
+        """Describe a function's runtime, and the result of the function's last change."""
         facts = self._aws.client("lambda").get_function_configuration(FunctionName=name)
         states = [facts.get("State"), facts.get("LastUpdateStatus")]
         unwell = [state for state in states if state not in {None, "Active", "Successful"}]
@@ -109,7 +110,7 @@ class Inventory:
         )
 
     def table(self, name: str) -> str:
-        """Describe a table: its state, its expiry, its number of items."""
+        """Describe a table's state, expiry and number of items."""
         client = self._aws.client("dynamodb")
         description = tables.find(client, name)
         if description is None:
@@ -123,7 +124,7 @@ class Inventory:
         return f"{description['TableStatus']}, {items}, {expiry}"
 
     def queue(self, url: str, name: str) -> str:
-        """Describe a queue: its messages, and the age of the oldest one."""
+        """Describe a queue's number of messages, and the age of the oldest message."""
         attributes = self._aws.client("sqs").get_queue_attributes(
             QueueUrl=url, AttributeNames=["All"]
         )["Attributes"]
@@ -133,7 +134,7 @@ class Inventory:
         return ", ".join([*counts, *self._age(name)])
 
     def alarms(self, names: list[str]) -> str:
-        """Name the alarms that are raised."""
+        """Describe the raised alarms."""
         client = self._aws.client("cloudwatch")
         found = client.describe_alarms(AlarmNames=names[:MOST_ALARMS])["MetricAlarms"]
         raised = sorted(it["AlarmName"] for it in found if it["StateValue"] == "ALARM")

@@ -1,4 +1,4 @@
-"""Data that a change of a stack may lose: the resources with data that it removes or replaces.
+"""The resources with data that a change of a stack removes or replaces.
 
 Source: AWS CloudFormation API reference, "ResourceChange".
 """
@@ -61,9 +61,9 @@ class Loss:
     """A resource that a stack may lose.
 
     Attributes:
-        logical_id: its name in the template.
-        kind: its type.
-        change: what happens to it.
+        logical_id: the resource's name in the template.
+        kind: the resource's type.
+        change: the effect on the resource.
     """
 
     logical_id: str
@@ -72,7 +72,7 @@ class Loss:
 
     @classmethod
     def read(cls, answer: Mapping[str, Any]) -> "Loss | None":
-        """Read one change of a change set; None if it loses nothing."""
+        """Return the loss of one change of a change set; None if the change loses no data."""
         kind, action = answer["ResourceType"], answer["Action"]
         if not holds_data(kind) or not (change := _change(kind, action, answer)):
             return None
@@ -88,7 +88,7 @@ class Loss:
 
 
 def how_to_delete(table: str) -> str:
-    """Return the command that deletes a table without a stack, as a part of a sentence."""
+    """Return a part of a sentence with the command that deletes a table without a stack."""
     return f"`aws dynamodb delete-table --table-name {table}` deletes it"
 
 
@@ -98,7 +98,7 @@ def holds_data(kind: str) -> bool:
 
 
 def removed(deployed: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterator[Loss]:
-    """Return the losses that two templates show; only a change set shows replacements."""
+    """Return the losses that two templates show. Only a change set shows replacements."""
     kept = wanted.get("Resources") or {}
     for name, resource in (deployed.get("Resources") or {}).items():
         if name not in kept and holds_data(kind := resource["Type"]):
@@ -111,7 +111,7 @@ def flags(losses: Sequence[Loss]) -> str:
 
 
 def _change(kind: str, action: str, answer: Mapping[str, Any]) -> str:
-    """Return the change of a resource; empty if it stays unchanged."""
+    """Return the change of a resource; empty if the resource stays unchanged."""
     if action in {"Add", "Import"}:
         return ""
     if action == "Remove":

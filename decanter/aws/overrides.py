@@ -19,7 +19,7 @@ Section = dict[str, Any]
 
 
 def overrides(project: Project) -> Section:
-    """Return the document that is merged over the generated template; it may be empty.
+    """Return the document that is merged over the generated template. This document may be empty.
 
     Raises:
         ProjectError: a file cannot be read.
@@ -32,9 +32,10 @@ def overrides(project: Project) -> Section:
 
 
 def variables(project: Project) -> dict[str, str]:
-    """Return the environment variables that the overrides set: an app may read them at import.
+    """Return the environment variables of the overrides, because an app may read them at import.
 
-    A variable whose value is not known on this machine has its own name as its value.
+    If the value of a variable is not known on this machine, the variable's name is used as the
+    value.
     """
     found = Template(overrides(project), project.stack).variables()
     return {name: name if value is None else value for name, value in found.items()}
@@ -69,7 +70,7 @@ def _root_template(project: Project) -> Section:
 
 
 def _needs_chalices(template: Section) -> bool:
-    """True for a template with parts of resources, or with references to resources it lacks."""
+    """True if a template has parts of resources, or references to missing resources."""
     resources = template.get("Resources", {})
     is_partial = any("Type" not in resource for resource in resources.values())
     shared = "Globals" in template and "Transform" not in template

@@ -1,8 +1,8 @@
 """The owner of a stack: `Metadata.Decanter` of its template names the app and the stage.
 
-The mark is in the template, so a stack has it whichever tool created it from that template. Names
-are not enough: app `chat` at stage `eu-dev` and app `chat-eu` at stage `dev` have the same default
-stack name.
+The mark is in the template, so every tool that creates a stack from the template gives the stack
+this mark. Names are not enough, because app `chat` at stage `eu-dev` and app `chat-eu` at stage
+`dev` have the same default stack name.
 """
 
 from collections.abc import Mapping
@@ -41,7 +41,7 @@ class Owner:
 
     @classmethod
     def marked(cls, template: Template) -> "Owner | None":
-        """Return the stage that a template names; None if it names none."""
+        """Return the stage that a template names; None if the template names no stage."""
         mark = mark_of(template)
         app, stage = mark.get("App"), mark.get("Stage")
         return cls(app, stage) if isinstance(app, str) and isinstance(stage, str) else None
@@ -56,7 +56,7 @@ class Owner:
 
 
 def mark_of(template: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return `Metadata.Decanter` of a template; empty if it has none."""
+    """Return `Metadata.Decanter` of a template; empty if the template has no such metadata."""
     metadata = template.get("Metadata")
     mark = metadata.get("Decanter") if isinstance(metadata, dict) else None
     return mark if isinstance(mark, dict) else {}
@@ -88,13 +88,13 @@ class Claim:
             )
 
     def check(self, stack: Stack) -> Template:
-        """Refuse a stack that belongs to another stage. Reads only.
+        """Refuse a stack that belongs to another stage. This method only reads.
 
         Returns:
-            The stack's template; empty if only a change set of it was created.
+            The stack's template; empty if the stack has only a change set.
 
         Raises:
-            AWSError: it belongs to another stage, or is unmarked and not adopted.
+            AWSError: the stack belongs to another stage, or is unmarked and not adopted.
         """
         self.check_name(stack.name)
         if stack.status == "REVIEW_IN_PROGRESS":
@@ -122,7 +122,10 @@ class Claim:
         )
 
     def _check_change_sets(self, stack: Stack) -> Template:
-        """Refuse a stack with a foreign change set; one without any change set has no owner."""
+        """Refuse a stack with another tool's change set.
+
+        A stack without any change set has no owner.
+        """
         change_sets = ChangeSets(self.client, Clock())
         names = change_sets.names(stack)
         if others := [name for name in names if name != NAME]:

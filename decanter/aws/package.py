@@ -1,7 +1,7 @@
 """Package a stage for Lambda: a small zip, and the SAM template that refers to it.
 
-Chalice's own command makes the package, from a build folder that has everything that Chalice would
-otherwise gather: the app, its dependencies in `vendor/`, no requirements, and a fresh template.
+Chalice's own command builds the package from a build folder. This folder has the app, the
+dependencies in `vendor/`, no requirements, and a new template.
 """
 
 import json
@@ -15,8 +15,9 @@ from pathlib import Path
 
 import chalice
 
-from decanter.aws import archive, chalice_answers, dependencies
+from decanter.aws import archive, cache, chalice_answers, dependencies
 from decanter.aws.build_config import PLACEHOLDER, PLACEHOLDER_POLICY, build_config
+from decanter.aws.cache import Cache
 from decanter.aws.dependencies import MARK, Runtime
 from decanter.aws.overrides import described, variables, warn_of_root_template
 from decanter.aws.references import refuse_dangling
@@ -27,7 +28,7 @@ from decanter.project.credentials import DEFAULT_REGION
 from decanter.project.declaration import Declaration
 from decanter.project.document import read_json
 from decanter.project.framework import framework_in_use
-from decanter.project.template import TEMPLATE
+from decanter.project.template import OVERRIDES, TEMPLATE
 
 # A name: Chalice's commands take half a second to load.
 _CHALICE_PROCESS = "decanter.aws.chalice_process"
@@ -41,10 +42,10 @@ class Package:
     """The result of `package`.
 
     Attributes:
-        zip_path: the code, as Lambda takes it.
-        template_path: the SAM template, in JSON, whose `CodeUri` is that file, as `./NAME.zip`.
+        zip_path: the zip with the code for Lambda.
+        template_path: the SAM template in JSON, whose `CodeUri` is the zip, as `./NAME.zip`.
         sha256: the zip's digest, in hexadecimal; equal content has an equal digest.
-        runtime: Lambda's name of the Python version, as in `python3.13`.
+        runtime: Lambda's name of the Python version, such as `python3.13`.
         bytes: the zip's size.
     """
 
@@ -58,28 +59,27 @@ class Package:
 def package(
     project: Project, out: Path, *, region: str | None = None, report: Callable[[str], None]
 ) -> Package:
-    """Make the package.
+    """Build the package.
 
     Args:
         project: the project and its stage.
-        out: the folder for the package; created if it does not exist.
-        region: the region that it will run in.
+        out: the folder for the package, which is created if it does not exist.
+        region: the region in which the app will run.
         report: called with a line for each step.
 
     Raises:
-        ProjectError: Lambda does not offer this Python, the app cannot be packaged, or its template
-            refers to something that does not exist.
+        ProjectError: Lambda does not offer this Python version, the app cannot be packaged, or the
+            template refers to something that does not exist.
     """
-    runtime = Runtime.of(project)
-    report(f"packaging for {runtime.name} on {runtime.architecture}, as {sys.executable} is")
-    if runtime.warning:
-        report(runtime.warning)
+    runtime = _runtime(project, report)
     declaration = described(project)
+    _refuse_buckets(declaration)
     source, result = _folders(out.resolve())
     _copy_app(project, declaration, source, report)
-    _fill_vendor(project, runtime, source, report)
-    report("compiling")
-    _compile(source)
+    with cache.opened() as kept:
+        _fill_vendor(project, runtime, source, kept, report)
+        report("compiling")
+        _compile(source, kept)
     report("running `chalice package`")
     _run_chalice(project, source, result, region)
     refuse_dangling(read_json(result / "sam.json"), project.chalice_stage)
@@ -96,11 +96,36 @@ def package(
     return made
 
 
+def _runtime(project: Project, report: Callable[[str], None]) -> Runtime:
+    runtime = Runtime.of(project)
+    report(f"packaging for {runtime.name} on {runtime.architecture}, as {sys.executable} is")
+    if runtime.warning:
+        report(runtime.warning)
+    return runtime
+
+
+def _refuse_buckets(declaration: Declaration) -> None:
+    """Refuse functions of existing buckets, which Chalice would refuse at the end of its work.
+
+    Raises:
+        ProjectError: the app has such a function.
+    """
+    for function in declaration.lambdas.values():
+        if function.kind == "s3":
+            raise ProjectError(
+                f"@app.on_s3_event of {function.name} cannot be packaged, because CloudFormation "
+                f"does not change the notifications of an existing bucket, {function.source}: turn "
+                "on the bucket's notifications to EventBridge and use @app.on_cw_event; or create "
+                f"the bucket in {OVERRIDES}, and give a @app.lambda_function its event there; or "
+                "deploy with `chalice deploy`"
+            )
+
+
 def _folders(out: Path) -> tuple[Path, Path]:
     """Return an empty build folder, and the folder for the result.
 
     Raises:
-        ProjectError: the folder contains something else.
+        ProjectError: the folder contains other files.
     """
     mark = out / ".gitignore"
     is_ours = mark.is_file() and mark.read_text(encoding="utf-8") == MARK
@@ -119,7 +144,7 @@ def _folders(out: Path) -> tuple[Path, Path]:
 def _copy_app(
     project: Project, declaration: Declaration, source: Path, report: Callable[[str], None]
 ) -> None:
-    """Copy the app's own files. Write the template that it declares now, and a configuration."""
+    """Copy the app's own files. Write the app's current template, and a configuration."""
     directory = project.directory
     for warning in declaration.warnings:
         if warning != declaration.refusal:
@@ -145,12 +170,12 @@ def _copy_app(
 
 
 def _fill_vendor(
-    project: Project, runtime: Runtime, source: Path, report: Callable[[str], None]
+    project: Project, runtime: Runtime, source: Path, kept: Cache, report: Callable[[str], None]
 ) -> None:
-    """Add the dependencies and the framework, without their unused parts.
+    """Add the dependencies and the framework, without unused parts.
 
     Raises:
-        ProjectError: pip cannot install them.
+        ProjectError: pip cannot install the dependencies.
     """
     if project.config.automatic_layer:
         report("automatic_layer: the dependencies are in the zip, not in a layer of their own")
@@ -158,15 +183,15 @@ def _fill_vendor(
     dependencies.install(project, runtime, vendor, report)
     dependencies.add_framework(vendor, source, report)
     dependencies.leave_out_boto3(vendor, source, report)
-    dependencies.prune_sdk(vendor, source, report)
+    dependencies.prune_sdk(vendor, source, kept, report)
 
 
-def _compile(source: Path) -> None:
+def _compile(source: Path, kept: Cache) -> None:
     """Compile everything that will be in the zip.
 
     Chalice adds its own two files and app.py without byte code, and puts the content of `vendor/`
-    into the zip's root. So their byte code goes to `vendor/`; their sources are there only to be
-    compiled.
+    into the zip's root. Therefore this function puts the byte code of these three files into
+    `vendor/`, and copies their sources there only to compile them.
     """
     root = source / "vendor"
     (root / "chalice").mkdir(exist_ok=True)
@@ -175,21 +200,21 @@ def _compile(source: Path) -> None:
     for name in _CHALICES_OWN:
         shutil.copy(Path(chalice.__file__).with_name(name), root / "chalice")
         own.append(root / "chalice" / name)
-    archive.compile_all(root, root)
+    archive.compile_all(root, root, kept)
     for file in own:
         file.unlink()
     if (source / "chalicelib").is_dir():
-        archive.compile_all(source, source / "chalicelib")
+        archive.compile_all(source, source / "chalicelib", kept)
 
 
 def _run_chalice(project: Project, source: Path, result: Path, region: str | None) -> None:
     """Run `chalice package` as a user would.
 
     Raises:
-        ProjectError: it failed. The error has its output, or Chalice's reason in one line.
+        ProjectError: the command failed. The error has the output, or Chalice's reason in one line.
     """
     where = region or os.environ.get("AWS_REGION") or DEFAULT_REGION
-    own = {"AWS_DEFAULT_REGION": where, "PYTHONDONTWRITEBYTECODE": "1"}
+    own = {"AWS_REGION": where, "AWS_DEFAULT_REGION": where, "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(
         [sys.executable, "-m", _CHALICE_PROCESS, project.chalice_stage, str(result)],
         cwd=source,

@@ -1,4 +1,4 @@
-"""`decanter package`: make the zip and the template, without any change on AWS."""
+"""`decanter package`: build the zip and the template, without any change on AWS."""
 
 import argparse
 from pathlib import Path
@@ -18,11 +18,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FOLDER",
         help="the folder for the result (default: the project's build/package/STAGE)",
     )
-    parser.add_argument("--region", help="the region that it will run in (default: AWS_REGION)")
+    parser.add_argument(
+        "--region", help="the region in which the app will run (default: AWS_REGION)"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Make the package, with a line for each step."""
+    """Build the package, and print a line for each step."""
     project = Project.load(args.project_dir, args.stage)
     with Secrets(project.config.config_from_disk).hidden():
         made = package(project, args.out or out_folder(project), region=args.region, report=print)

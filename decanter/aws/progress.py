@@ -1,4 +1,4 @@
-"""Follow an operation on a stack: its events as they happen, failures, and durations."""
+"""Follow an operation on a stack: report events when they happen, failures, and durations."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -43,12 +43,12 @@ class StackEvent:
 
     @property
     def failed(self) -> bool:
-        """True if it reports a failure."""
+        """True if the event reports a failure."""
         return self.status.endswith("_FAILED")
 
     @property
     def is_cause(self) -> bool:
-        """True if it reports a failure that is not the consequence of another."""
+        """True if the event reports a failure that is not the consequence of another failure."""
         return self.failed and self.kind != STACK and CANCELLED not in self.reason.lower()
 
     def __str__(self) -> str:
@@ -69,12 +69,12 @@ class Operation:
     events: list[StackEvent] = field(default_factory=list)
 
     def causes(self) -> list[str]:
-        """Return why it failed, oldest first; one line each."""
+        """Return the causes of the failure, one line each, with the oldest cause first."""
         found = [str(event) for event in self.events if event.is_cause]
         return found or [f"{self.stack.status}: {self.stack.reason or 'no reason given'}"]
 
     def durations(self) -> list[tuple[float, str, str]]:
-        """Return each resource's seconds, with its logical id and type; slowest first."""
+        """Return the seconds, the logical id and the type of each resource, slowest first."""
         begun: dict[str, datetime] = {}
         took: dict[str, tuple[float, str, str]] = {}
         for event in self.events:
@@ -93,7 +93,7 @@ class Watch:
 
     Args:
         client: botocore's CloudFormation client.
-        stack_id: the stack's ARN, which is valid after its deletion too.
+        stack_id: the stack's ARN, which is also valid after the stack's deletion.
         clock: time and waiting.
         report: called with each event's line.
     """
@@ -130,7 +130,7 @@ class Watch:
             self._clock.sleep(POLL_SECONDS)
 
     def _report_all(self, events: Sequence[StackEvent]) -> None:
-        """Report new events; failures with a cause come first."""
+        """Report new events. Events with the cause of a failure come first."""
         for event in sorted(events, key=lambda event: not event.is_cause):
             self._report(f"  {event}")
 
@@ -146,7 +146,7 @@ class Watch:
         return new[::-1]
 
     def _events(self) -> Iterable[StackEvent]:
-        """Yield the stack's events, newest first; pages are read as needed."""
+        """Yield the stack's events, newest first. Pages are read when they are needed."""
         paginator = self._client.get_paginator("describe_stack_events")
         with explained(f"read the events of stack {self._stack_id.split('/')[1]}"):
             for page in paginator.paginate(StackName=self._stack_id):
@@ -156,8 +156,8 @@ class Watch:
 def _ended(stack: Stack, seen: Sequence[StackEvent]) -> bool:
     """True if the operation has ended.
 
-    The status alone is not enough: it can still be the status from before the operation. So an
-    event of the stack must have the same status.
+    The stack's status is not enough, because it can still be the status from before the operation.
+    Therefore an event of the stack must have the same status.
     """
     own = {event.status for event in seen if event.logical_id == stack.name}
     return stack.status == "DELETE_COMPLETE" or (not stack.busy and stack.status in own)

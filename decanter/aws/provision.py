@@ -48,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="set a parameter of the template; the stack keeps its other values",
+        help="set a parameter of the template; other parameters keep their values",
     )
     parser.add_argument(
         "--noop",
@@ -69,7 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Provision; 1 if CloudFormation fails and rolls back."""
+    """Provision the stage. Return 1 if CloudFormation fails and rolls back."""
     project = Project.load(args.project_dir, args.stage)
     with explained(f"provision stage {args.stage}"):
         aws = AWS.of(project, args.region)
@@ -94,8 +94,8 @@ class Order:
         bucket: the S3 bucket for code and template.
         stack: the stack's name.
         out: the folder for the package.
-        parameters: the template's parameters, each `NAME=VALUE`.
-        wait: True to follow the stack to the end.
+        parameters: the template's parameters, each as `NAME=VALUE`.
+        wait: True to wait for the end of the operation.
         adopt: the name of an unmarked stack that belongs to the stage, or None.
         allow_loss: the logical ids of resources with data that may be removed or replaced.
     """
@@ -114,12 +114,12 @@ class Provision:
 
     Args:
         project: the project with the stage.
-        declaration: what its app declares.
-        order: what to provision.
+        declaration: the app's declarations.
+        order: the arguments of the run.
         aws: the account and region.
         report: called with each line.
         clock: time and waiting.
-        packager: makes the package.
+        packager: builds the package.
     """
 
     def __init__(
@@ -149,12 +149,15 @@ class Provision:
         self._told = self._secrets.hiding(report)
 
     def run(self) -> int:
-        """Package, upload, change and follow. Return the exit status."""
+        """Build the package, upload it, change the stack and follow the change.
+
+        Return the exit status.
+        """
         with self._secrets.hidden():
             return self._run()
 
     def preview(self) -> int:
-        """Report what `run` would change. Reads only."""
+        """Report the changes that `run` would make. This method only reads."""
         with self._secrets.hidden():
             return self._preview()
 
@@ -228,7 +231,7 @@ class Provision:
         return made
 
     def _submission(self, made: Package, existing: Stack | None) -> Submission:
-        """Return the template with the code's URL, also written next to the package."""
+        """Return the template with the code's URL, and write it next to the package."""
         packaged = read_json(made.template_path)
         parameters = given(self._order.parameters, packaged)
         keeps: list[str] = []
@@ -248,7 +251,7 @@ class Provision:
         return wanted
 
     def _upload(self, made: Package, wanted: Submission) -> str:
-        """Upload what S3 does not have yet. Return the template's key."""
+        """Upload the files that S3 does not have yet. Return the template's key."""
         template_path = self._order.out / TEMPLATE_NAME
         with self._steps.step("upload") as step:
             code = self._bucket.key(self._order.stack, made.zip_path)
@@ -259,7 +262,7 @@ class Provision:
         return template
 
     def _clear(self, existing: Stack | None) -> Stack | None:
-        """Delete the remains of a failed first creation: such a stack cannot be updated."""
+        """Delete the remains of a failed first creation, because such a stack cannot be updated."""
         if existing is None or existing.status != "ROLLBACK_COMPLETE":
             return existing
         self._report(
@@ -288,7 +291,7 @@ class Provision:
         return 1
 
     def _refuse_losses(self, change_sets: ChangeSets, proposed: ChangeSet) -> None:
-        """Drop the change set if it loses data and no option accepts that."""
+        """Delete the change set if it loses data and no option allows the loss."""
         lost = [it for it in proposed.losses if it.logical_id not in self._order.allow_loss]
         if not lost:
             for loss in proposed.losses:
@@ -301,7 +304,7 @@ class Provision:
         )
 
     def _unchanged(self) -> int:
-        """Report that nothing changed. A new mark alone is not a change for CloudFormation."""
+        """Report that nothing changed. CloudFormation does not treat a new mark as a change."""
         status = self._end(self._stacks.find(self._order.stack), "nothing to change")
         if Owner.marked(self._deployed) is None:
             self._report(
@@ -311,7 +314,7 @@ class Provision:
         return status
 
     def _end(self, stack: Stack | None, outcome: str) -> int:
-        """Report the end; after a success, the URL comes first."""
+        """Report the end. After a success, the URL comes first."""
         if stack is not None and stack.url:
             self._report(stack.url)
         self._report(f"stack {self._order.stack}: {outcome}")

@@ -1,4 +1,4 @@
-"""A router's queue in the template, its dead-letter queue, and its function's event source."""
+"""A router's queue in the template, the dead-letter queue, and the function's event source."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from decanter.project.template import QUEUE, Template
 
 LONGEST_NAME = 80
 KEPT_SECONDS = 4 * 24 * 3600
-"""The default of SQS. An item whose function keeps failing is a dead letter long before."""
+"""The default retention of SQS. After repeated failures, an item is a dead letter much earlier."""
 
 DEAD_KEPT_SECONDS = 14 * 24 * 3600
 """The longest retention of SQS."""
@@ -29,12 +29,12 @@ def queue_id(queue: QueueDeclaration) -> str:
 
 
 def dead_letters_id(queue: QueueDeclaration) -> str:
-    """Return the logical id of its dead-letter queue."""
+    """Return the logical id of a queue's dead-letter queue."""
     return f"{to_cfn_resource_name(queue.name)}DeadLetters"
 
 
 def resources(project: Project, declaration: Declaration) -> Section:
-    """Return the queue and its dead-letter queue, by logical id; none without a queue.
+    """Return the queue and its dead-letter queue, by logical id; empty for an app without a queue.
 
     Raises:
         ProjectError: a name is too long for SQS.
@@ -56,9 +56,10 @@ def resources(project: Project, declaration: Declaration) -> Section:
 
 
 def function(declaration: Declaration, name: str) -> Section:
-    """Return the properties of the queue's function, to merge into Chalice's; none for others.
+    """Return the properties to merge into the queue's function; empty for other functions.
 
-    Chalice has the queue as `Fn::Sub`, and a merged `Fn::GetAtt` would not replace it.
+    Chalice's template has the queue as `Fn::Sub`, and a merged `Fn::GetAtt` would not replace
+    `Fn::Sub`.
     """
     queue = declaration.queue
     if queue is None or name not in declaration.workers:
@@ -80,7 +81,7 @@ def variables(declaration: Declaration) -> Section:
 
 
 def outputs(declaration: Declaration) -> Section:
-    """Return the URLs of the queues; `decanter publish` and other senders use the first."""
+    """Return the URLs of the queues. `decanter publish` and other senders use the first URL."""
     queue = declaration.queue
     if queue is None:
         return {}
@@ -91,7 +92,7 @@ def outputs(declaration: Declaration) -> Section:
 
 
 def _queue(name: str, properties: Section, kept_seconds: int) -> Section:
-    """Return a queue with a name that other senders know before the stack exists."""
+    """Return a queue whose name other senders know before the stack exists."""
     return {
         "Type": QUEUE,
         "DeletionPolicy": "Delete",

@@ -1,7 +1,8 @@
-"""Keep secrets out of the output: values of environment variables and of NoEcho parameters.
+"""Hide secrets in the output: the values of environment variables and of NoEcho parameters.
 
-Templates are redacted by structure. Text from AWS is redacted by the known values, as an error of
-AWS may quote one. Names are shown, and the fact that a value changed; the values never are.
+In templates, the structure shows which values are secret. In texts of AWS, the known values are
+replaced, because an error of AWS may quote a value. The output shows names, and shows that a value
+changed, but never shows the values.
 """
 
 import json
@@ -31,7 +32,7 @@ Template = Mapping[str, Any]
 
 
 def redacted(old: Template, new: Template) -> tuple[Template, Template]:
-    """Return two templates to compare, without their secrets; a word marks a difference."""
+    """Return two templates without secrets for a comparison. A word marks each difference."""
     names = secret_names(old) | secret_names(new)
     before, after = (dict(_secrets(it, names)) for it in (old, new))
     differs = {path for path in after if path in before and before[path] != after[path]}
@@ -44,7 +45,8 @@ def redacted(old: Template, new: Template) -> tuple[Template, Template]:
 def secret_names(template: Template) -> set[str]:
     """Return the parameters and mappings with secret values.
 
-    A value is secret if it is NoEcho, if its name says so, or if a secret refers to it.
+    A value is secret if its parameter is NoEcho, if its name looks secret, or if a secret refers to
+    it.
     """
     parameters = _section(template, "Parameters")
     referring = json.dumps([value for _, value in _secrets(template, set())], default=str)
@@ -91,11 +93,11 @@ class Secrets:
         return text
 
     def output(self, name: str, value: str) -> str:
-        """Return a stack's output; hidden if it contains a secret parameter's value."""
+        """Return a stack's output. If the output contains a secret parameter's value, hide it."""
         return HIDDEN if name in self._outputs else self.hide(value)
 
     def hiding(self, report: Report) -> Report:
-        """Return a report that prints each line without the values."""
+        """Return a report function that prints each line without the values."""
         return lambda line: report(self.hide(line))
 
     @contextmanager
@@ -103,7 +105,7 @@ class Secrets:
         """Keep the values out of errors.
 
         Raises:
-            DecanterError: replaces the original error, and has the same type.
+            DecanterError: the error that replaces the original error and has the same type.
         """
         try:
             yield
@@ -112,7 +114,7 @@ class Secrets:
             raise type(error)(self.hide(str(error)), detail=detail) from error.__cause__
 
     def _add(self, value: object) -> None:
-        """Add all forms of a value: unchanged, on one line, as JSON text, and each of its lines."""
+        """Add the forms of a value: unchanged, on one line, as JSON text, and as single lines."""
         text = str(value)
         parts = _REFERENCE.split(text)
         forms = [text, " ".join(text.split()), json.dumps(text)[1:-1], *parts, *text.splitlines()]
@@ -120,7 +122,7 @@ class Secrets:
 
 
 def _is_telling(text: str) -> bool:
-    """True if a text can be a secret. Short ones, such as `true` or `5`, occur in any text."""
+    """True if a text can be a secret. Short texts, such as `true` or `5`, occur in any text."""
     return len(text.strip()) >= 8 or (len(text.strip()) >= 4 and not text.strip().isalpha())
 
 
@@ -156,7 +158,7 @@ def _leaves(node: object, path: Path = ()) -> Iterator[tuple[Path, object]]:
 
 
 def _masked(node: Any, words: Mapping[Path, str], path: Path = ()) -> Any:
-    """Return a document in which words replace some values."""
+    """Return a document in which a word replaces each of these values."""
     if isinstance(node, Mapping):
         return {key: _masked(value, words, (*path, key)) for key, value in node.items()}
     if isinstance(node, list):

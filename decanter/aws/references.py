@@ -1,8 +1,8 @@
-"""References in a template to resources, parameters and conditions that it does not have.
+"""Find references in a template to missing resources, parameters and conditions.
 
 CloudFormation refuses such a template. An override may refer to a resource that Chalice creates
-only in another stage, such as `DefaultRole`. A property with an unknown name or a wrong type is not
-found here: that needs CloudFormation's schemas, as in cfn-lint.
+only in another stage, such as `DefaultRole`. This module does not find properties with an unknown
+name or a wrong type. Such a check needs CloudFormation's schemas, as in cfn-lint.
 """
 
 import difflib
@@ -29,9 +29,9 @@ class Reference(NamedTuple):
     """A reference.
 
     Attributes:
-        where: its place in the template.
+        where: the place of the reference in the template.
         kind: `resource`, `condition`, or `name` for a resource or a parameter.
-        name: the name that it refers to.
+        name: the name of the referenced object.
     """
 
     where: str
@@ -46,11 +46,11 @@ def refuse_dangling(
 
     Args:
         template: the template.
-        stage: its stage, for the message.
-        others: resources that it will be merged with.
+        stage: the template's stage, for the message.
+        others: resources of the template into which this template is merged.
 
     Raises:
-        ProjectError: names the place and the name.
+        ProjectError: a reference is dangling; the error has the place and the name.
     """
     resources = merged(template.get("Resources", {}), {**others})
     for where, kind, name in dangling(template, resources):
@@ -65,7 +65,8 @@ def refuse_dangling(
 def dangling(template: Document, resources: Mapping[str, Document]) -> Iterator[Reference]:
     """Yield the references to something that does not exist.
 
-    A macro other than SAM's may create anything, so nothing is yielded for a template with one.
+    A macro other than SAM's may create any resource. For a template with such a macro, nothing is
+    yielded.
     """
     if template.get("Transform") not in (None, SAM, [SAM]):
         return
@@ -138,7 +139,7 @@ def _is_generated(name: str, resources: Mapping[str, Document]) -> bool:
 
 
 def _generates(resource: Document, rest: str) -> bool:
-    """True if SAM creates, for this resource, one whose logical id has this end."""
+    """True if SAM creates, for this resource, a resource whose logical id has this ending."""
     kind, properties = resource.get("Type", ""), resource.get("Properties", {})
     if kind != FUNCTION:
         return str(kind).startswith("AWS::Serverless::")

@@ -1,7 +1,7 @@
-"""requirements.txt as one list, with the framework's requirements in place of Decanter's own line.
+"""Read requirements.txt as one list. The framework's requirements replace Decanter's own line.
 
-The package gets the installed framework. A line that names Decanter would also bring the tool, or
-make pip fail if no index has that name. So pip never reads such a line.
+The package gets the installed framework. A line with Decanter's name would also install the tool,
+or pip would fail if no index has this name. Therefore pip never reads such a line.
 """
 
 import json
@@ -30,7 +30,7 @@ class Requirements:
 
     Attributes:
         lines: the lines of requirements.txt and of the files that it includes.
-        constraints: the lines of the constraints files that they name.
+        constraints: the lines of the constraints files that these files name.
         files: all of these files.
     """
 
@@ -40,10 +40,10 @@ class Requirements:
 
     @classmethod
     def of(cls, project: Path) -> "Requirements":
-        """Read a project's requirements.txt; empty if there is none.
+        """Read a project's requirements.txt; empty if the file does not exist.
 
         Raises:
-            ProjectError: it includes a file that does not exist.
+            ProjectError: requirements.txt includes a file that does not exist.
         """
         found = cls()
         path = project / "requirements.txt"
@@ -78,7 +78,7 @@ class Requirements:
 
 
 def extras_of_decanter(line: str, project: Path) -> frozenset[str] | None:
-    """Return a line's extras of Decanter; None if it requires something else.
+    """Return a line's extras of Decanter; None if the line requires another package.
 
     Args:
         line: a line of requirements.txt, without a comment.

@@ -1,9 +1,9 @@
 """botocore's and boto3's data without the services that the app does not use.
 
-botocore has models of about 400 services; a function needs a few. They are most of the size of a
-plain package, and parsing `endpoints.json` takes a good part of a cold start. A service that is
-kept keeps all its files, in all API versions: its model, endpoint rules, paginators, waiters,
-examples, and corrections of these (`.sdk-extras.json`). Only documentation is removed. Source:
+botocore has models of about 400 services, but a function needs only a few. These models are most of
+the size of a plain package, and the parser needs a large part of a cold start for `endpoints.json`.
+For a kept service, all files of all API versions are kept: the model, endpoint rules, paginators,
+waiters, examples, and corrections (`.sdk-extras.json`). Only the documentation is removed. Source:
 botocore's `loaders.py`, `session.py` and `regions.py`.
 """
 
@@ -72,7 +72,7 @@ def _endpoint_prefix(model: Path) -> set[str]:
 
 
 def _of_prefixes(endpoints: _Document, prefixes: set[str]) -> _Document:
-    """Keep `s3-object-lambda` for `s3` too: a client asks for endpoints of related services."""
+    """Keep `s3-object-lambda` for `s3` too, because a client uses endpoints of related services."""
     for partition in endpoints["partitions"]:
         partition["services"] = {
             name: service
@@ -89,7 +89,7 @@ def _undocumented(document: _Document) -> _Document:
 
 
 def _without_texts(value: Any) -> Any:
-    """Return a value without documentation texts; a member of that name is not a text and stays."""
+    """Return a value without documentation texts. A model's member named `documentation` stays."""
     if isinstance(value, list):
         return [_without_texts(item) for item in value]
     if not isinstance(value, dict):

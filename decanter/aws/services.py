@@ -1,19 +1,24 @@
 """Find the AWS services that the code may use, by the names that are written in it.
 
-A text names a client's service: `boto3.client("s3")`. However that text reaches boto3, it is
-written somewhere, so every text that is a service's name counts, wherever it is. The exception is a
-name that is made at run time, from an event or the environment. So each call that makes a client is
-checked too. It is clear if it names its service by a text, or by a name that only stands for texts.
-Any other call is unclear and may make a client of any service.
+A text names a client's service, as in `boto3.client("s3")`. This text is in the code, so every text
+that is a service's name counts, wherever it is. The exception is a name that the code computes at
+run time, from an event or the environment. Therefore each call that creates a client is checked
+too. A call is clear if it names the service with a text, or with a variable that only has texts as
+values. Any other call is unclear, and may create a client of any service.
 """
 
 import ast
+import json
 import re
+import sys
+import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
+from decanter.aws.cache import Cache, digest
 from decanter.gc_paused import gc_paused
 
 # Factories of clients and resources. Other libraries use these names for other purposes.
@@ -33,6 +38,10 @@ _PATH = re.compile(r"(aio)?boto3[.:](.*[.:])?(client|resource)")
 _INNER = {"__call__", "__dict__", "__get__", "__getattribute__", "__wrapped__"}
 # Only a file with one of these is examined in detail.
 _SUSPECT = re.compile(rb"boto|client|resource|session|service|_regions|_model", re.IGNORECASE)
+# A text that can be botocore's name of a service.
+_SERVICE = re.compile(r"[\w.-]{1,80}")
+# Facts that other code has found are not reused.
+_OWN_CODE = Path(__file__).read_bytes()
 
 
 @dataclass(frozen=True)
@@ -41,31 +50,35 @@ class Services:
 
     Attributes:
         names: botocore's names of the services.
-        unclear: the places that may make a client of any other service, as `FILE:LINE`.
+        unclear: the places that may create a client of any other service, as `FILE:LINE`.
     """
 
     names: frozenset[str]
     unclear: tuple[str, ...]
 
 
-def services_of(files: Iterable[Path], known: Iterable[str]) -> Services:
+def services_of(files: Iterable[Path], known: Iterable[str], cache: Cache) -> Services:
     """Return the services that these files may use.
 
     Args:
         files: Python source and compiled modules.
         known: botocore's names of all services.
+        cache: has the facts about files that were examined before.
     """
-    sources = [_Source(file) for file in files]
-    with gc_paused():  # all syntax trees stay until the end: this takes a third less time
-        texts = {text for source in sources for text in source.texts}
-        constants = _Constants(sources)
-        unclear = tuple(place for source in sources for place in source.unclear_places(constants))
-    return Services(frozenset(texts.intersection(known)), unclear)
+    read = [(file, _facts(file.read_bytes(), file.suffix, cache)) for file in files]
+    texts = {text for _, facts in read for text in facts["texts"]}
+    constant = {name for _, facts in read for name in facts["constant"]}
+    constant -= {name for _, facts in read for name in facts["varying"]}
+    unclear = []
+    for file, facts in read:
+        lines = {line for line, name in facts["doubts"] if name not in constant}
+        unclear += [f"{file}:{line}" if line else str(file) for line in sorted(lines)]
+    return Services(frozenset(texts.intersection(known)), tuple(unclear))
 
 
 def imports(file: Path, package: str) -> bool:
     """True if a source file imports a package, or has a string that names one of its modules."""
-    source = _Source(file)
+    source = _Source(file.read_bytes())
     names: list[str] = []
     for node in source.nodes if package.encode() in source.content else []:
         if isinstance(node, ast.Import):
@@ -77,49 +90,90 @@ def imports(file: Path, package: str) -> bool:
     return any(re.match(rf"{package}([.:]|$)", name) for name in names)
 
 
+def _facts(content: bytes, suffix: str, cache: Cache) -> dict[str, Any]:
+    """Return the facts about a file that `services_of` needs, as a JSON object.
+
+    It has these members:
+
+    - `texts`: its literals that may be the name of a service.
+    - `constant`, `varying`: the names that it binds to texts only, and those that it binds to
+      other values.
+    - `doubts`: pairs of a line and a name: the line may make a client of any service, unless the
+      name is a constant. The name is empty if no constant can be meant.
+    """
+    if suffix != ".py":
+        doubts = [(0, "")] if b"boto" in content else []
+        return {"texts": [], "constant": [], "varying": [], "doubts": doubts}
+    key = digest(b"services", _OWN_CODE, sys.version.encode(), content)
+    if (kept := cache.get(key)) is not None:
+        found: dict[str, Any] = json.loads(kept)
+        return found
+    with gc_paused():  # all nodes of a syntax tree stay until the end
+        found = _Source(content).facts()
+    cache.put(key, json.dumps(found, separators=(",", ":")).encode())
+    return found
+
+
 class _Source:
-    """A file, and the calls in it that make clients.
+    """A source file's content, and the calls in it that make clients.
 
     Attributes:
-        content: its bytes.
+        content: the bytes of the file.
     """
 
-    def __init__(self, file: Path) -> None:
-        self._file = file
-        self.content = file.read_bytes()
+    def __init__(self, content: bytes) -> None:
+        self.content = content
 
     @cached_property
     def nodes(self) -> list[ast.AST]:
         """The nodes of its syntax tree, outer ones first; none if Python cannot import it."""
-        try:
-            return list(ast.walk(ast.parse(self.content, str(self._file))))
-        except (SyntaxError, ValueError):
-            return []
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a warning about the code is not an error in it
+            try:
+                return list(ast.walk(ast.parse(self.content)))
+            except (SyntaxError, ValueError):
+                return []
 
     @cached_property
     def bindings(self) -> list[tuple[str, ast.expr | None]]:
-        """Each bound name, with the expression that it stands for; None if it varies."""
+        """Each bound name, with the expression of its value; None if the value varies."""
         return list(_bindings(self.nodes))
 
-    @property
-    def texts(self) -> set[str]:
-        """The string literals of the code."""
-        return {text for node in self.nodes if (text := _text(node))}
+    def facts(self) -> dict[str, Any]:
+        """Return the facts about this file, as `_facts` describes them."""
+        texts = {text for node in self.nodes if (text := _text(node))}
+        varying = {name for name, value in self.bindings if value is None or _text(value) is None}
+        return {
+            "texts": sorted(text for text in texts if _SERVICE.fullmatch(text)),
+            "constant": sorted({name for name, _ in self.bindings} - varying),
+            "varying": sorted(varying),
+            "doubts": sorted(self._doubts()),
+        }
 
-    def unclear_places(self, constants: "_Constants") -> list[str]:
-        """Return the nodes that may make a client of a service that is not named there."""
-        if self._file.suffix != ".py":
-            return [str(self._file)] if b"boto" in self.content else []
+    def _doubts(self) -> set[tuple[int, str]]:
+        """Return the lines that may make a client of a service that is not named there."""
         if not _SUSPECT.search(self.content):
-            return []
+            return set()
         nodes = (node for node in self.nodes if isinstance(node, ast.stmt | ast.expr))
-        lines = {node.lineno for node in nodes if self._is_unclear(node, constants)}
-        return [f"{self._file}:{line}" for line in sorted(lines)]
+        return {(node.lineno, name) for node in nodes for name in self._doubts_about(node)}
 
-    def _is_unclear(self, node: ast.stmt | ast.expr, constants: "_Constants") -> bool:
+    def _doubts_about(self, node: ast.stmt | ast.expr) -> Iterable[str]:
+        """Return the names that must be constants; an empty name if this is not enough."""
+        if isinstance(node, ast.Call) and self._makes_client(node):
+            services = _service(node)
+            return [_name(each) or "" for each in services if _text(each) is None]
+        return [""] if self._is_unclear(node) else []
+
+    def _makes_client(self, call: ast.Call) -> bool:
+        name = _name(call.func)
+        return (
+            name in _FACTORIES if isinstance(call.func, ast.Attribute) else name in self._imported
+        )
+
+    def _is_unclear(self, node: ast.stmt | ast.expr) -> bool:
         match node:
             case ast.Call():
-                return self._is_unclear_call(node, constants)
+                return self._is_unclear_call(node)
             case ast.Attribute(ctx=ast.Load()) | ast.Name(ctx=ast.Load()):
                 return node not in self._used and self._is_factory(node)
             case ast.ImportFrom() if _is_boto(node.module):
@@ -127,10 +181,8 @@ class _Source:
                 return any(alias.asname or alias.name == "*" for alias in names)
         return _PATH.fullmatch(_text(node) or "") is not None
 
-    def _is_unclear_call(self, call: ast.Call, constants: "_Constants") -> bool:
+    def _is_unclear_call(self, call: ast.Call) -> bool:
         name = _name(call.func)
-        if name in _FACTORIES if isinstance(call.func, ast.Attribute) else name in self._imported:
-            return any(service not in constants for service in _service(call))
         if name in {"attrgetter", "methodcaller"}:
             return any((_text(path) or "").split(".")[-1] in _FACTORIES for path in call.args)
         if name in {"getattr", "__getattribute__"} and len(call.args) > 1:
@@ -141,7 +193,7 @@ class _Source:
         return name in _OPAQUE
 
     def _is_factory(self, node: ast.Attribute | ast.Name) -> bool:
-        """True for a factory, and for a module that has one."""
+        """True for a factory, and for a module that has a factory."""
         if isinstance(node, ast.Name):
             return node.id in self._factories
         if node.attr in _COMMON:  # `table.meta.client` is a client
@@ -150,7 +202,10 @@ class _Source:
 
     @cached_property
     def _used(self) -> set[ast.AST]:
-        """Nodes that are called, or whose attribute is read: neither passes a factory on."""
+        """The nodes that are called, or whose attribute is read.
+
+        Such nodes do not pass on a factory.
+        """
         return {
             node.func if isinstance(node, ast.Call) else node.value
             for node in self.nodes
@@ -160,7 +215,7 @@ class _Source:
 
     @cached_property
     def _imported(self) -> set[str]:
-        """Imported names that may be a factory, from any module."""
+        """The imported names that may be a factory, from any module."""
         imported = (node.names for node in self.nodes if isinstance(node, ast.ImportFrom))
         return {
             alias.asname or alias.name
@@ -183,7 +238,7 @@ class _Source:
 
     @cached_property
     def _sdk_names(self) -> set[str]:
-        """The names in this file that stand for the SDK or a session of it."""
+        """The names in this file for the SDK or a session of the SDK."""
         names: set[str] = set()
         if b"boto" not in self.content:
             return names
@@ -191,26 +246,6 @@ class _Source:
         while found := {name for name, value in bindings if _mentions(value, names)} - names:
             names |= found
         return names
-
-
-class _Constants:
-    """The expressions with a known text: literals, and names that have only literals as values."""
-
-    def __init__(self, sources: Iterable[_Source]) -> None:
-        self._sources = list(sources)
-        self._known: dict[str, bool] = {}
-
-    def __contains__(self, node: ast.expr) -> bool:
-        if (name := _name(node)) is None:
-            return _text(node) is not None
-        if name not in self._known:
-            self._known[name] = self._is_constant(name)
-        return self._known[name]
-
-    def _is_constant(self, name: str) -> bool:
-        sources = [source for source in self._sources if name.encode() in source.content]
-        values = [value for source in sources for bound, value in source.bindings if bound == name]
-        return bool(values) and all(value and _text(value) is not None for value in values)
 
 
 def _service(call: ast.Call) -> list[ast.expr]:
@@ -268,7 +303,7 @@ def _targets(node: ast.expr) -> list[ast.expr]:
 
 
 def _mentions(node: ast.expr, names: set[str]) -> bool:
-    """True if an expression is the SDK, a session, or an object that one of them makes."""
+    """True if an expression is the SDK, a session, or an object that one of these creates."""
     match node:
         case ast.Name() | ast.Attribute() | ast.Constant():
             word = _text(node) or _name(node) or ""

@@ -11,6 +11,7 @@ from decanter.aws_hosts import is_local_url
 from decanter.errors import ProjectError
 from decanter.project.config import Project
 from decanter.project.credentials import local_credentials, local_region
+from decanter.urls import is_http_url, refusal
 
 # For one call, not for the whole command.
 CONNECT_TIMEOUT_SECONDS = 5
@@ -18,7 +19,7 @@ READ_TIMEOUT_SECONDS = 20
 
 
 class AWS:
-    """botocore's clients, each created at its first use.
+    """botocore's clients. Each client is created at its first use.
 
     Args:
         profile: the profile of the AWS configuration, or None for the environment's.
@@ -42,7 +43,7 @@ class AWS:
 
     @classmethod
     def of(cls, project: Project, region: str | None, endpoint_url: str | None = None) -> "AWS":
-        """Return AWS with the profile that the project's configuration names, if any.
+        """Return AWS with the profile in the project's configuration, or without a profile.
 
         A service on this machine gets the keys that handlers use in `decanter local`.
         """
@@ -52,7 +53,10 @@ class AWS:
 
     @classmethod
     def here(cls, region: str | None, endpoint_url: str) -> "AWS":
-        """Return the services of this machine. They need no account, so the keys may be dummies."""
+        """Return the services of this machine.
+
+        Local services need no account, so dummy keys are enough.
+        """
         session = Session()
         session.set_credentials(*local_credentials().values())
         return cls(None, region or local_region(), endpoint_url, session)
@@ -80,8 +84,8 @@ class AWS:
 
         Args:
             service: the service.
-            endpoint_url: its endpoint, if it depends on a resource, such as the endpoint of
-                @connections.
+            endpoint_url: the endpoint, if the endpoint depends on a resource, such as the endpoint
+                of @connections.
 
         Raises:
             BotoCoreError: no region is configured, or the profile does not exist.
@@ -89,7 +93,7 @@ class AWS:
         """
         if service not in self._clients:
             try:
-                self._clients[service] = self._session.create_client(
+                client = self._session.create_client(
                     service,
                     region_name=self._region,
                     endpoint_url=endpoint_url or self._endpoint_url,
@@ -101,4 +105,7 @@ class AWS:
                 )
             except ValueError as error:
                 raise ProjectError(f"{error}: write it as http://HOST:PORT") from error
+            if not is_http_url(client.meta.endpoint_url):  # botocore fails only when it signs
+                raise ProjectError(refusal(client.meta.endpoint_url))
+            self._clients[service] = client
         return self._clients[service]

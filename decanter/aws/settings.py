@@ -1,4 +1,4 @@
-"""Warnings about a stage: variables that a hook needs, secrets in plain text, lost rights."""
+"""Warnings about a stage, for missing variables, secrets in plain text and lost rights."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -9,11 +9,14 @@ from decanter.project.declaration import Declaration
 from decanter.project.secrets import is_plain_secret, is_secure_parameter
 from decanter.project.stack import logical_id
 
+OWN = "DECANTER_"
+"""The prefix of Decanter's settings."""
+
 
 def missing_settings(
     project: Project, declaration: Declaration, overrides: Mapping[str, Any]
 ) -> Iterator[str]:
-    """Yield a warning for each function with hooks whose variables are not set.
+    """Yield a warning for each function whose hooks need variables that are not set.
 
     Args:
         project: the project and its stage.
@@ -34,10 +37,40 @@ def missing_settings(
                 )
 
 
+def set_elsewhere(
+    project: Project, declaration: Declaration, overrides: Mapping[str, Any]
+) -> Iterator[str]:
+    """Yield a warning for the variables that another stage sets and this stage does not set.
+
+    Decanter's own settings have defaults, and the template sets the names of declared tables.
+
+    Args:
+        project: the project and its stage.
+        declaration: what its app declares.
+        overrides: the content of `.chalice/overrides.json`, which may set variables too.
+    """
+    known = {table.environment for table in declaration.tables} | _names(project, declaration)
+    for function in declaration.functions:
+        known |= {*_variables(overrides, function)}
+    found: dict[str, list[str]] = {}
+    for stage in project.stages:
+        other = Project.load(project.directory, stage)
+        for name in sorted(_names(other, declaration) - known):
+            if not name.startswith(OWN):
+                found.setdefault(name, []).append(stage)
+    if found:
+        shown = ", ".join(f"{name} ({', '.join(stages)})" for name, stages in found.items())
+        yield (
+            f"warning: stage {project.chalice_stage} does not set variables that other stages set: "
+            f"{shown}. If its functions need them, add them to environment_variables in "
+            ".chalice/config.json"
+        )
+
+
 def exposed_secrets(
     project: Project, declaration: Declaration, overrides: Mapping[str, Any]
 ) -> Iterator[str]:
-    """Yield a warning for each variable with a secret in plain text; its value is not shown.
+    """Yield a warning for each variable with a secret in plain text. The value is not shown.
 
     Args:
         project: the project and its stage.
@@ -57,7 +90,7 @@ def exposed_secrets(
 
 
 def lost_rights(project: Project, declaration: Declaration) -> Iterator[str]:
-    """Yield a warning if Chalice's policy analyzer fails, and so finds no rights."""
+    """Yield a warning if Chalice's policy analyzer fails and therefore finds no rights."""
     functions = rights.with_analysis(project, declaration)
     if functions and (failure := rights.Analysis.of(project).failure):
         yield (
@@ -83,6 +116,12 @@ def _exposed(name: str, value: str, file: str) -> str | None:
             f"and {remedy}. For the name of a secret, use a variable such as {name}_NAME"
         )
     return None
+
+
+def _names(project: Project, declaration: Declaration) -> set[str]:
+    """Return the names of all variables that a stage's configuration sets for its functions."""
+    scopes = map(project.scope, declaration.functions)
+    return {name for scope in scopes for name in scope.environment_variables}
 
 
 def _variables(overrides: Mapping[str, Any], function: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""CloudFormation stacks: their state, and operations on them.
+"""The state of CloudFormation stacks, and operations on stacks.
 
 Source: AWS CloudFormation API reference; User Guide, "Updating stacks using change sets".
 """
@@ -21,12 +21,12 @@ class Stack:
     """A stack as DescribeStacks reports it.
 
     Attributes:
-        id: its ARN, which stays unique after its deletion.
-        status: its status, such as UPDATE_COMPLETE.
-        reason: the reason for that status, or "".
-        parameters: their values by name.
-        outputs: their values by name.
-        changed: when it was last created or updated, as ISO 8601.
+        id: the stack's ARN, which stays unique after the stack's deletion.
+        status: the stack's status, such as UPDATE_COMPLETE.
+        reason: the reason for this status, or "".
+        parameters: the values of the parameters by name.
+        outputs: the values of the outputs by name.
+        changed: the time of the creation or the last update, in ISO 8601.
     """
 
     id: str
@@ -39,7 +39,7 @@ class Stack:
 
     @classmethod
     def read(cls, answer: Mapping[str, Any]) -> "Stack":
-        """Read one stack of the answer."""
+        """Read one stack of DescribeStacks' answer."""
         changed = answer.get("LastUpdatedTime") or answer["CreationTime"]
         return cls(
             id=answer["StackId"],
@@ -55,17 +55,20 @@ class Stack:
 
     @property
     def exists(self) -> bool:
-        """True if it has, or may have, resources. A stack with only a change set has none."""
+        """True if the stack has, or may have, resources.
+
+        A stack with only a change set has no resources.
+        """
         return self.status not in {"REVIEW_IN_PROGRESS", "DELETE_COMPLETE"}
 
     @property
     def busy(self) -> bool:
-        """True if an operation on it is in progress."""
+        """True if an operation on the stack is in progress."""
         return self.status.endswith("_IN_PROGRESS") and self.status != "REVIEW_IN_PROGRESS"
 
     @property
     def url(self) -> str | None:
-        """The WebSocket URL in its outputs, from Decanter's output or Chalice's."""
+        """The WebSocket URL in the stack's outputs, from Decanter's output or Chalice's output."""
         own = self.outputs.get("APIGatewayURL")
         return own or next((v for v in self.outputs.values() if v.startswith("wss://")), None)
 
@@ -81,7 +84,7 @@ class Stacks:
         self._client = client
 
     def find(self, name: str) -> Stack | None:
-        """Return the stack with a name or ARN; None if there is none."""
+        """Return the stack with a name or ARN; None if there is no such stack."""
         with explained(f"describe stack {short_name(name)}"):
             try:
                 answer = self._client.describe_stacks(StackName=name)
@@ -115,10 +118,10 @@ class Stacks:
 
 
 def as_template(body: Any) -> Template:
-    """Return GetTemplate's template as a dict: botocore parses some JSON, and no YAML."""
+    """Return GetTemplate's template as a dict, because botocore parses some JSON, but no YAML."""
     return parse_template(body if isinstance(body, str) else json.dumps(body))
 
 
 def short_name(name: str) -> str:
-    """Return a stack's or change set's name, from its ARN or name."""
+    """Return the name of a stack or change set, from an ARN or a name."""
     return name.split("/")[1] if name.startswith("arn:") else name

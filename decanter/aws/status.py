@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `decanter status`."""
     add_stack_arguments(parser)
     parser.add_argument(
-        "--count", action="store_true", help="count the tables' items now; this reads all of them"
+        "--count", action="store_true", help="count the tables' items now, which reads all items"
     )
     parser.add_argument(
         "--redact", action="store_true", help="hide account ids and ARNs, to share the output"
@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the state; 1 if there is nothing."""
+    """Print the stage's state. Return 1 if the stage is not on AWS."""
     project = Project.load(args.project_dir, args.stage)
     report = redacted(say) if args.redact else say
     with explained(f"describe stage {args.stage}"):
@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
 def tell_stack(
     project: Project, stack: Stack, aws: AWS, inventory: Inventory, report: Report
 ) -> int:
-    """Report a stage's stack; secrets that AWS quotes are hidden."""
+    """Report a stage's stack. Secrets in AWS's texts are hidden."""
     client = aws.client("cloudformation")
     template = Stacks(client).template(stack)
     secrets = Secrets(project.config.config_from_disk)
@@ -67,7 +67,7 @@ def tell_stack(
 
 
 def _chalices(project: Project, aws: AWS, inventory: Inventory, report: Report) -> int:
-    """Report what `chalice deploy` and `decanter table create` created, if anything."""
+    """Report the resources that `chalice deploy` and `decanter table create` have created."""
     stage, made = project.chalice_stage, deployed(project)
     found = [Resource(it["name"], FUNCTION, it["lambda_arn"]) for it in made if "lambda_arn" in it]
     names = configured_tables(project, described(project))

@@ -1,4 +1,4 @@
-"""A command's output for its user: lines, questions, steps and their time."""
+"""A command's output for the user: lines, questions, steps and their durations."""
 
 import sys
 import time
@@ -15,7 +15,7 @@ Ask = Callable[[str], str]
 
 
 def say(line: str) -> None:
-    """Print a line immediately, even into a pipe: the user should see what a command waits for."""
+    """Print a line immediately, even into a pipe, so that the user sees the progress."""
     print(line, flush=True)
 
 
@@ -39,7 +39,7 @@ def agreed(question: str, ask: Ask) -> bool:
 
 @dataclass(frozen=True)
 class Clock:
-    """Time and waiting; tests use their own."""
+    """The time and pauses. Tests use their own clock."""
 
     now: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
@@ -50,9 +50,9 @@ class Step:
     """One step.
 
     Attributes:
-        name: its name, for the summary.
-        result: its result, for the summary.
-        seconds: its duration.
+        name: the step's name, for the summary.
+        result: the step's result, for the summary.
+        seconds: the step's duration.
     """
 
     name: str
@@ -70,7 +70,7 @@ class Steps:
 
     @contextmanager
     def step(self, name: str) -> Iterator[Step]:
-        """Time a step, and report its start."""
+        """Measure the duration of a step, and report the step's start."""
         self.report(f"{name} …")
         begun, step = self.clock.now(), Step(name)
         yield step

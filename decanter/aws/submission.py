@@ -42,7 +42,7 @@ class Submission:
             yield name, resource["Type"]
 
     def difference(self, stack: Stack, deployed: Mapping[str, Any]) -> list[str]:
-        """Return the difference to the deployed one: a unified diff, then each parameter."""
+        """Return the difference to the deployed template: a unified diff, then each parameter."""
         shown = redacted(without_stamp(deployed), without_stamp(self.template))
         old, new = (as_text(it).splitlines() for it in shown)
         lines = list(unified_diff(old, new, f"{stack.name}, deployed", "this project", lineterm=""))
@@ -60,7 +60,7 @@ def completed(packaged: Template, code: str, commit: str | None, owner: Owner) -
     """Return the packaged template with the code's URL, the stage's mark and the commit.
 
     Args:
-        packaged: the SAM template; the code of its functions is a local file.
+        packaged: the SAM template, in which the code of the functions is a local file.
         code: the code's URL in S3.
         commit: the project's commit, or None.
         owner: the stage.
@@ -75,11 +75,11 @@ def completed(packaged: Template, code: str, commit: str | None, owner: Owner) -
 
 
 def kept(stack: Stack, deployed: Template, wanted: Template) -> list[str]:
-    """Return the parameters that were set on the stack; the others follow the template's default.
+    """Return the parameters that were set on the stack. Others have the template's default.
 
     Args:
         stack: the current stack.
-        deployed: its template.
+        deployed: the stack's template.
         wanted: the new template.
     """
     declared = deployed.get("Parameters") or {}
@@ -95,7 +95,7 @@ def given(arguments: Iterable[str], packaged: Template) -> dict[str, str]:
     """Return the command line's parameters, each `NAME=VALUE`.
 
     Raises:
-        ProjectError: one is not of that form, or the template has no such parameter.
+        ProjectError: a parameter does not have this form, or the template has no such parameter.
     """
     known = packaged.get("Parameters", {})
     parameters = {}
@@ -111,7 +111,7 @@ def given(arguments: Iterable[str], packaged: Template) -> dict[str, str]:
 
 
 def commit(directory: Path) -> str | None:
-    """Return the commit's short id, with `-dirty` if files differ from it; None outside git."""
+    """Return the commit's short id, with `-dirty` if files have changes; None outside of git."""
     git = shutil.which("git")
     if git is None:
         return None
@@ -129,7 +129,7 @@ def commit(directory: Path) -> str | None:
 
 
 def commit_of(template: Template) -> str | None:
-    """Return the commit that a template was made from."""
+    """Return the commit in a template's metadata."""
     commit: str | None = mark_of(template).get("Commit")
     return commit
 
@@ -145,12 +145,12 @@ def artifacts(template: Template) -> set[str]:
 
 
 def without_stamp(template: Mapping[str, Any]) -> Template:
-    """Return a template without its metadata: CloudFormation does not count it as a change."""
+    """Return a template without metadata, because CloudFormation does not treat it as a change."""
     return {key: value for key, value in template.items() if key != "Metadata"}
 
 
 def as_text(template: Mapping[str, Any]) -> str:
-    """Return a template as text that depends on its content alone."""
+    """Return a template as text that depends only on the template's content."""
     # YAML has dates, such as its AWSTemplateFormatVersion.
     return json.dumps(template, indent=2, sort_keys=True, ensure_ascii=False, default=str) + "\n"
 

@@ -1,13 +1,14 @@
 """`decanter table`: create, delete or show the tables that the app declares.
 
-The keys, the indexes and the TTL come from the model class, the name from the stage's
+The keys, the indexes and the TTL come from the model class. The name comes from the stage's
 configuration. In Chalice's default stage, `dev`, a table has the capacity that its class declares.
-In every other stage it is on-demand. `--billing-mode` overrides this, except for a class with a
-`billing_mode`.
+In every other stage the table is on demand. The option `--billing-mode` overrides this default,
+except for a class with a `billing_mode`.
 
 A table with `existing=` does not belong to the app, so the command does not change it.
 
-`--table` creates one table that no app declares, in a DynamoDB on this machine.
+The option `--table` creates one table in a DynamoDB on this machine, even if no app declares the
+table.
 """
 
 import argparse
@@ -35,7 +36,7 @@ PROVISIONED = "provisioned"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `decanter table`."""
-    parser.add_argument("action", choices=sorted(ACTIONS), help="what to do with the tables")
+    parser.add_argument("action", choices=sorted(ACTIONS), help="the action for the tables")
     add_project_arguments(parser)
     add_region_argument(parser)
     parser.add_argument(
@@ -55,7 +56,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _add_local_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     form = "NAME[:TYPE]"
-    add("--table", metavar="NAME", help="create this table, declared or not, on this machine")
+    add(
+        "--table",
+        metavar="NAME",
+        help="create this table on this machine, even if the app does not declare it",
+    )
     add("--key", metavar=form, type=attribute, help="the partition key of --table; S, N or B (S)")
     add("--sort-key", metavar=form, type=attribute, help="the sort key of --table")
 
@@ -95,7 +100,7 @@ def attribute(text: str) -> tuple[str, str]:
 
 
 def create_here(args: argparse.Namespace) -> int:
-    """Create the table of `--table` in a DynamoDB on this machine, such as the embedded one.
+    """Create the table of `--table` in a DynamoDB on this machine, such as the embedded DynamoDB.
 
     Raises:
         ProjectError: an option is missing, or the DynamoDB is on another machine.
@@ -124,7 +129,7 @@ def _question(tables: Sequence[Table]) -> str:
 
 
 def existing(declaration: Declaration) -> list[str]:
-    """Return a line for each table that the app uses and does not own."""
+    """Return a line for each table that the app uses but does not own."""
     return [
         f"table {table.existing} is not this app's: {table.model} only uses it (existing=)"
         for table in declaration.tables
@@ -148,11 +153,11 @@ def claimed(
     Args:
         action: create, delete or status.
         aws: the account and region.
-        tables: those that the app declares.
+        tables: the tables that the app declares.
         adopt: the name of an untagged table that belongs to the stage, or None.
 
     Raises:
-        DecanterError: one belongs to another stage, or may not be deleted.
+        DecanterError: a table belongs to another stage, or may not be deleted.
     """
     names = [table.name for table in tables]
     if adopt is not None and adopt not in names:
@@ -171,7 +176,7 @@ def claimed(
 def _check(
     action: str, client: Any, table: Table, description: Mapping[str, Any], *, adopted: bool
 ) -> None:
-    """Refuse a table of another stage, or one that is protected from the action."""
+    """Refuse a table of another stage, or a table that is protected from the action."""
     check_key(table, description)
     tags = tags_of(client, description)
     owner = {key: tags[key] for key in table.tags if key in tags}

@@ -1,9 +1,10 @@
 """`decanter template`: the merge template and the policies for an app's declarations.
 
-`chalice package --merge-template` merges the template into the one that Chalice generates. It adds
-the tables, a queue, the routers' routes and a deployment whose id follows its content. It also sets
-each function's role, log group and environment. Anything else goes into the project's own
-`.chalice/overrides.json`, which is merged by the same rules.
+The command `chalice package --merge-template` merges this template into the template that Chalice
+generates. The template adds the tables, a queue, the routers' routes and a deployment whose id
+depends on its content. The template also sets each function's role, log group and environment. All
+other resources go into the project's own `.chalice/overrides.json`, which is merged by the same
+rules.
 """
 
 import argparse
@@ -22,7 +23,7 @@ from decanter.aws.overrides import described, overrides
 from decanter.aws.ownership import EXISTING, SOURCES, Owner
 from decanter.aws.redaction import redacted
 from decanter.aws.references import refuse_dangling
-from decanter.aws.settings import exposed_secrets, lost_rights, missing_settings
+from decanter.aws.settings import exposed_secrets, lost_rights, missing_settings, set_elsewhere
 from decanter.errors import ProjectError
 from decanter.project import rights
 from decanter.project.config import Project
@@ -60,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--check",
         action="store_true",
-        help="write nothing: print the differences and exit with 1 if there are any",
+        help="write nothing, print the differences, and exit with 1 if there are differences",
     )
     parser.add_argument(
         "--force",
@@ -70,7 +71,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Write or check; 1 if a checked file differs."""
+    """Write or check the files. Return 1 if a checked file differs."""
     project = Project.load(args.project_dir, args.stage)
     texts = _texts(project, Path(args.output) if args.output else None, _warn)
     if args.check:
@@ -93,9 +94,10 @@ def _warn(line: str) -> None:
 
 
 def _texts(project: Project, output: Path | None, report: Callable[[str], None]) -> dict[Path, str]:
-    """Return each file's text: the template for the stage, and the policies of every stage.
+    """Return the texts of the template for the stage and of the policies of every stage.
 
-    An app's declarations may depend on the stage's variables: one stage may have its own schedule.
+    An app's declarations may depend on the stage's variables. For example, one stage may have its
+    own schedule.
     """
     declaration = described(project)
     template = render(project, declaration)
@@ -141,7 +143,7 @@ def _difference(path: Path, found: str, text: str) -> list[str]:
 
 
 def render(project: Project, declaration: Declaration) -> str:
-    """Return the template as text: sorted, so that it depends on the project alone."""
+    """Return the template as sorted text, which depends only on the project."""
     template = signed(build(project, declaration))
     return json.dumps(template, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
@@ -150,8 +152,8 @@ def build(project: Project, declaration: Declaration) -> Section:
     """Return the template of the project's stage, without empty sections.
 
     Raises:
-        ProjectError: Chalice would refuse the app, its routers disagree, or the overrides cannot
-            be read or refer to something that does not exist.
+        ProjectError: Chalice would refuse the app, the routers have different expressions, or the
+            overrides cannot be read or refer to something that does not exist.
     """
     if declaration.refusal:
         raise ProjectError(declaration.refusal)
@@ -186,13 +188,13 @@ def _source(function: LambdaFunction, declaration: Declaration) -> str:
 
 
 def _existing(declaration: Declaration) -> Section:
-    """Return the tables that the app uses and the stack does not make."""
+    """Return the tables that the app uses but the stack does not create."""
     found = [table.existing for table in declaration.tables if table.existing]
     return {EXISTING: found} if found else {}
 
 
 def warn_of_own_template(project: Project, text: str, report: Callable[[str], None]) -> None:
-    """Warn about a template of the user's own: a package takes its template from the app.
+    """Warn about a user's own template, because the package takes the template from the app.
 
     Args:
         project: the project with the file.
@@ -210,10 +212,11 @@ def warn_of_own_template(project: Project, text: str, report: Callable[[str], No
 def warn_of_settings(
     project: Project, declaration: Declaration, report: Callable[[str], None]
 ) -> None:
-    """Warn about variables that a hook needs and the stage does not set, secrets, lost rights."""
+    """Warn about missing variables of the stage, secrets and lost rights."""
     own = overrides(project)
     for warning in (
         *missing_settings(project, declaration, own),
+        *set_elsewhere(project, declaration, own),
         *exposed_secrets(project, declaration, own),
         *lost_rights(project, declaration),
     ):
@@ -221,13 +224,13 @@ def warn_of_settings(
 
 
 def public_variables(declaration: Declaration) -> frozenset[str]:
-    """Return the variables that contain a name or an address and no secret."""
+    """Return the variables that contain a name or an address, but no secret."""
     names = {table.environment for table in declaration.tables} | {*queue.variables(declaration)}
     return frozenset(names | {MANAGEMENT_ENDPOINT, alarms.NAMESPACE})
 
 
 def parameters(project: Project, declaration: Declaration) -> Section:
-    """Return the parameters, each with the default of the project's stage."""
+    """Return the parameters with the defaults for the project's stage."""
     found: Section = {}
     if _is_billed_by_parameter(declaration):
         found[BILLING_PARAMETER] = {
@@ -298,9 +301,10 @@ def outputs(project: Project, declaration: Declaration) -> Section:
 
 
 def _variables(project: Project, declaration: Declaration, function: str) -> Section:
-    """Return the tables' names and the queues' URLs, and @connections for functions that may post.
+    """Return the variables with the tables' names, the queues' URLs, and the URL of @connections.
 
-    The functions without a WebSocket event get it too: their events do not contain it.
+    Functions that may post get the URL of @connections. Functions without a WebSocket event get the
+    URL too, because their events do not contain it.
     """
     variables: Section = {
         table.environment: table.existing or {"Ref": table.logical_id}
@@ -315,10 +319,10 @@ def _variables(project: Project, declaration: Declaration, function: str) -> Sec
 
 
 def _log_group(function: str) -> Section:
-    """Return a log group whose name depends on the stack's name alone.
+    """Return a log group whose name depends only on the stack's name.
 
-    The default name contains the function's name. A role that names it would need the function,
-    which needs the role.
+    The default name contains the function's name. A role with this name would need the function,
+    and the function needs the role.
     """
     return {
         "Type": "AWS::Logs::LogGroup",
@@ -334,8 +338,8 @@ def _log_group(function: str) -> Section:
 def _table(table: TableDeclaration) -> Section:
     """Return a table without a fixed name, so that CloudFormation can replace it.
 
-    The rows of connections and jobs are useless once their API is gone, so these tables are deleted
-    with their stack. Other tables have data, so they stay.
+    The rows of connections and jobs are useless without their API, so these tables are deleted with
+    their stack. Other tables have data, so they stay.
     """
     properties: Section = {**table.schema(), "SSESpecification": {"SSEEnabled": True}}
     properties |= table.throughput(None if table.billing_mode == ON_DEMAND else _capacity(table))
@@ -345,7 +349,8 @@ def _table(table: TableDeclaration) -> Section:
             "AttributeName": table.ttl_attribute,
             "Enabled": True,
         }
-    policy = "Delete" if table.is_connections or table.is_jobs else "Retain"
+    is_ours = table.is_connections or table.is_jobs or table.is_subscriptions
+    policy = "Delete" if is_ours else "Retain"
     return {
         "Type": TABLE,
         "DeletionPolicy": policy,
@@ -355,7 +360,10 @@ def _table(table: TableDeclaration) -> Section:
 
 
 def _capacity(table: TableDeclaration) -> Callable[[Section], Section]:
-    """Return a function that writes a capacity, which may depend on the stack's parameter."""
+    """Return a function that writes a capacity.
+
+    The capacity may depend on the stack's parameter.
+    """
 
     def written(capacity: Section) -> Section:
         if table.billing_mode:
@@ -370,5 +378,5 @@ def _is_billed_by_parameter(declaration: Declaration) -> bool:
 
 
 def _own(declaration: Declaration) -> list[TableDeclaration]:
-    """Return the tables that the stack makes."""
+    """Return the tables that the stack creates."""
     return [table for table in declaration.tables if not table.existing]

@@ -1,1 +1,1 @@
-"""API Gateway's rules for WebSocket APIs, without a socket."""
+"""API Gateway's rules for WebSocket APIs, without sockets."""

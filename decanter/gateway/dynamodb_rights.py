@@ -1,4 +1,4 @@
-"""The rights that a call to DynamoDB needs: pairs of an IAM action and the ARN of its resource.
+"""The rights that a call to DynamoDB needs, as pairs of an IAM action and a resource's ARN.
 
 `local/dynamodb/server.py` loads this file by its path, so it imports only the standard library.
 Source: AWS's Service Authorization Reference, "Actions, resources, and condition keys for Amazon
@@ -15,7 +15,7 @@ Rule = Callable[[str, Mapping[str, Any]], str | None]
 """Takes an operation and its JSON. Returns AWS's message if the role does not allow the call."""
 
 ANY = "*"
-"""The resource for an operation that names none, and for a call that cannot be read."""
+"""The resource of an operation without a table, and of a call that cannot be parsed."""
 
 _TRANSACTED = {
     "ConditionCheck": "ConditionCheckItem",
@@ -59,9 +59,9 @@ def rule(
 
     Args:
         guard: the guard with the roles.
-        function: its configuration key.
-        trace: the trace id of the event that it handles.
-        needed: returns the rights that a call needs, as `pairs` does, which is the default.
+        function: the function's configuration key.
+        trace: the trace id of the event that the function handles.
+        needed: returns the rights that a call needs; by default, `pairs`.
     """
     rights = needed or pairs
 
@@ -75,12 +75,12 @@ def rule(
 
 
 def pairs(operation: str, call: Mapping[str, Any], place: str) -> list[Pair]:
-    """Return the rights that a call needs, each once. All of them must be allowed.
+    """Return the rights that a call needs, without duplicates. The role must allow all of them.
 
     Args:
-        operation: its name, such as `GetItem`.
-        call: its JSON.
-        place: the start of its tables' ARNs, such as `arn:aws:dynamodb:us-east-1:123456789012:`.
+        operation: the name of the operation, such as `GetItem`.
+        call: the JSON of the call.
+        place: the start of the tables' ARNs, such as `arn:aws:dynamodb:us-east-1:123456789012:`.
     """
     try:
         found = [*_found(operation, call, place)]
@@ -134,9 +134,9 @@ def _of_statements(operation: str, call: Mapping[str, Any], place: str) -> Itera
 
 
 def statement_pairs(statement: str, place: str) -> Iterator[Pair]:
-    """Yield the right for a PartiQL statement; for one that cannot be read, rights on all tables.
+    """Yield the right for a PartiQL statement. An unreadable statement needs rights on all tables.
 
-    Only the verb and the name of the table and its index are read.
+    Only the verb, the table's name and the index's name are read.
     """
     verb = _VERB.match(statement)
     if verb is None:
@@ -153,10 +153,10 @@ def statement_pairs(statement: str, place: str) -> Iterator[Pair]:
 
 
 def arn(name: str, place: str) -> str:
-    """Return the ARN of a table that a call names by its name or its ARN.
+    """Return the ARN of a table, which a call names with a name or an ARN.
 
     Raises:
-        ValueError: it is not a name.
+        ValueError: the value is not a name.
     """
     return name if _text(name).startswith("arn:") else f"{place}table/{name}"
 

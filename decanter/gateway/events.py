@@ -35,14 +35,14 @@ def milliseconds(seconds: float) -> int:
 
 
 def clf_time(epoch_milliseconds: int) -> str:
-    """Return the instant in the format of `requestTime`, in UTC: `19/Feb/2024:07:21:46 +0000`."""
+    """Return a time in the format of `requestTime`, in UTC: `19/Feb/2024:07:21:46 +0000`."""
     moment = time.gmtime(epoch_milliseconds // 1000)
     month = MONTHS[3 * moment.tm_mon - 3 : 3 * moment.tm_mon]
     return time.strftime(f"%d/{month}/%Y:%H:%M:%S +0000", moment)
 
 
 def iso_time(epoch_milliseconds: int) -> str:
-    """Return the instant in the format of GET @connections: `2024-02-19T07:21:46.123Z`."""
+    """Return a time in the format of GET @connections: `2024-02-19T07:21:46.123Z`."""
     seconds, rest = divmod(epoch_milliseconds, 1000)
     return time.strftime(f"%Y-%m-%dT%H:%M:%S.{rest:03d}Z", time.gmtime(seconds))
 
@@ -52,11 +52,12 @@ class Handshake:
     """A client's request to open a connection.
 
     Attributes:
-        headers: names and values in order; names in the client's own letter case.
+        headers: the names and values in order; names have the client's letter case.
         query: the raw query string, without the question mark.
         host: the value of the `Host` header.
         source_ip: the peer's address.
         port: the port that the gateway listens on.
+        path: the path of the URL, without slashes at both ends.
     """
 
     headers: tuple[tuple[str, str], ...] = ()
@@ -64,9 +65,10 @@ class Handshake:
     host: str = "127.0.0.1"
     source_ip: str = "127.0.0.1"
     port: int = 80
+    path: str = ""
 
     def header(self, name: str) -> str | None:
-        """Return the last value of a header; letter case is ignored."""
+        """Return the last value of a header. The letter case of the name is ignored."""
         values = [value for key, value in self.headers if key.lower() == name.lower()]
         return values[-1] if values else None
 
@@ -79,7 +81,7 @@ class Identity:
     user_agent: str | None = None
 
     def to_dict(self) -> dict[str, str]:
-        """Return it as in an event; without `userAgent` if the client sent none."""
+        """Return the identity as in an event, without `userAgent` if the client sent none."""
         agent = {} if self.user_agent is None else {"userAgent": self.user_agent}
         return {**agent, "sourceIp": self.source_ip}
 
@@ -99,7 +101,7 @@ def last(values: dict[str, list[str]]) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionContext:
-    """The facts in all events of one connection; `connected_at` is epoch milliseconds."""
+    """The values in all events of one connection. `connected_at` is in epoch milliseconds."""
 
     connection_id: str
     connected_at: int
@@ -108,17 +110,32 @@ class ConnectionContext:
 
 @dataclass(slots=True)
 class EventMaker:
-    """Makes the events of one API stage."""
+    """Creates the events of one API stage.
+
+    Attributes:
+        mapping: the API mapping key of a custom domain, which is a second path of the socket; empty
+            without such a domain. As on AWS, if the key has several levels, header names are in
+            lower case ("Map API stages to a custom domain name for WebSocket APIs").
+    """
 
     stage: str
     domain_name: str
     clock: Clock = time.time
     make_id: MakeId = new_id
     api_id: str = API_ID
+    mapping: str = ""
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The paths of the socket, without slashes at both ends."""
+        return (self.stage, self.mapping) if self.mapping else (self.stage,)
 
     def connect(self, context: ConnectionContext, handshake: Handshake) -> Event:
         """Return the CONNECT event, with the handshake's headers and query."""
-        headers = multi(self._headers(handshake))
+        sent = self._headers(handshake)
+        if handshake.path == self.mapping and "/" in self.mapping:
+            sent = [(name.lower(), value) for name, value in sent]
+        headers = multi(sent)
         query = multi(parse_qsl(handshake.query, keep_blank_values=True))
         with_query = (
             {"queryStringParameters": last(query), "multiValueQueryStringParameters": query}
@@ -134,13 +151,13 @@ class EventMaker:
         }
 
     def message(self, context: ConnectionContext, route_key: str, body: str) -> Event:
-        """Return the MESSAGE event: the body unchanged, no headers."""
+        """Return the MESSAGE event, with the unchanged body and without headers."""
         request_context = self._request_context(context, "MESSAGE", route_key)
         request_context["messageId"] = self.make_id()
         return {"requestContext": request_context, "body": body, "isBase64Encoded": False}
 
     def disconnect(self, context: ConnectionContext, code: int, reason: str) -> Event:
-        """Return the DISCONNECT event, with the four headers that API Gateway adds to it."""
+        """Return the DISCONNECT event, with the four headers that API Gateway adds."""
         headers = {
             "Host": self.domain_name,
             "x-api-key": "",

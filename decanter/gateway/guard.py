@@ -1,6 +1,6 @@
-"""Refuses the calls that a function's role does not allow, and reports all of its calls.
+"""The guard refuses calls that a function's role does not allow, and reports all calls.
 
-The gateway has a guard for @connections, and the process of the embedded DynamoDB has one for
+The gateway has a guard for @connections, and the process of the embedded DynamoDB has a guard for
 DynamoDB. `local/dynamodb/server.py` loads this file by its path, so it imports only the standard
 library.
 """
@@ -17,12 +17,12 @@ MODES = (ENFORCE, WARN, OFF)
 
 ALLOWED = "allowed"
 UNKNOWN = "unknown"
-"""The role's statements are not known: the call is allowed."""
+"""The role's statements are not known, so the call is allowed."""
 
 EXPLICIT = "denied"
 
 EARLY = "early"
-"""The trace of a call that was made before the first roles: it was allowed."""
+"""The trace of a call before the first roles arrived. Such a call is allowed."""
 
 MOST_DECISIONS = 20_000
 MOST_EARLY_CALLS = 1_000
@@ -38,7 +38,7 @@ class Denial:
     """A right that a function lacks.
 
     Attributes:
-        principal: the ARN of its session.
+        principal: the ARN of the function's session.
         action: the IAM action.
         resource: the ARN of the resource.
         explicit: True if a statement denies it.
@@ -64,7 +64,7 @@ _UNDECIDED = Denial("", "", "", explicit=False)
 
 @dataclass(frozen=True, slots=True)
 class _Roles:
-    """The current roles, and the decisions made with them."""
+    """The current roles, and the decisions with these roles."""
 
     mode: str
     principals: Mapping[str, str]
@@ -77,8 +77,9 @@ class Guard:
     """Decides calls by the current roles. Before the first roles arrive, it allows every call.
 
     Args:
-        make_policy: makes an `iam.Policy` from statements and a function that takes notes.
-        report: called once for each function, action and resource; again under new roles.
+        make_policy: creates an `iam.Policy` from statements and a function that takes notes.
+        report: called once for each function, action and resource, and again after new roles
+            arrive.
     """
 
     def __init__(self, make_policy: Callable[..., Any], report: Callable[[Report], object]) -> None:
@@ -95,11 +96,11 @@ class Guard:
         return self._roles is None or self._roles.mode != OFF
 
     def obey(self, rights: Mapping[str, Any]) -> None:
-        """Replace all roles. Calls that were made before the first roles are reported now.
+        """Replace all roles. Report the calls that were made before the first roles arrived.
 
         Args:
-            rights: `mode`; `place`, the start of the ARNs of tables; `roles`, by function, each
-                with `principal`, `statements` and `known`.
+            rights: an object with `mode`, with `place` (the start of the ARNs of tables), and with
+                `roles` by function; each role has `principal`, `statements` and `known`.
         """
         roles = rights["roles"]
         self.place = rights["place"]
@@ -120,12 +121,12 @@ class Guard:
     def refusal(
         self, function: str, pairs: Iterable[tuple[str, str]], trace: str = ""
     ) -> Denial | None:
-        """Return the first right that the function lacks for a call; None if the call may be made.
+        """Return the first missing right of the function for a call; None if the call is allowed.
 
         Args:
-            function: its configuration key.
+            function: the function's configuration key.
             pairs: the actions and resources that the call needs.
-            trace: the trace id of the event that it handles, for the report.
+            trace: the trace id of the event that the function handles, for the report.
         """
         roles = self._roles
         if roles is None:

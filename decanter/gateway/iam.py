@@ -1,6 +1,7 @@
 """The policies of a function's role, as IAM evaluates them.
 
-An explicit Deny wins over every Allow. A call that no statement allows is denied. Other kinds of
+An explicit Deny overrides every Allow. If no statement allows a call, the call is denied. Other
+kinds of
 policies are not evaluated: permission boundaries, session policies and policies of resources.
 `local/dynamodb/server.py` loads this file by its path, so it imports only the standard library.
 Source: AWS IAM User Guide, "Policy evaluation logic" and "IAM JSON policy elements".
@@ -34,9 +35,11 @@ class Decision(enum.Enum):
 class Policy:
     """The statements of all policies of one role.
 
-    Conditions, and policy variables in resources, cannot be evaluated on this machine. A statement
-    with one applies if it is an Allow, and does not apply if it is a Deny. A statement that AWS
-    would refuse allows nothing. If its effect is Deny, it denies everything.
+    Conditions, and policy variables in resources, cannot be evaluated on this machine. If an Allow
+    statement has a condition or a variable, the statement applies. If a Deny statement has a
+    condition or a variable, the statement does not apply. If AWS would refuse a statement, the
+    statement allows nothing. If the effect of such a
+    statement is Deny, it denies everything.
 
     Args:
         statements: the statements, as in a policy's `Statement`.
@@ -50,7 +53,7 @@ class Policy:
             self._add(statement, note)
 
     def decide(self, action: str, resource: str) -> Decision:
-        """Return the decision about an action, such as `dynamodb:GetItem`, on an ARN or `*`."""
+        """Return the decision for an action, such as `dynamodb:GetItem`, on an ARN or `*`."""
         if any(acts(action) and concerns(resource) for acts, concerns in self._denies):
             return Decision.DENIED
         if any(acts(action) and concerns(resource) for acts, concerns in self._allows):
@@ -79,7 +82,7 @@ def _entry(statement: Any) -> tuple[Matches, Matches]:
     """Return the matchers of a statement's actions and resources.
 
     Raises:
-        ValueError: it is not a statement of an identity-based policy.
+        ValueError: the value is not a statement of an identity-based policy.
     """
     if not isinstance(statement, Mapping):
         raise ValueError("it is not an object")  # noqa: TRY004 - each fault is a ValueError
@@ -112,7 +115,7 @@ def _expression(pattern: str) -> str:
 
 
 def _without_value(statement: Mapping[str, Any]) -> str | None:
-    """Return the part of a statement that cannot be evaluated here; None if there is none."""
+    """Return the part of a statement that cannot be evaluated locally; None without such a part."""
     if statement.get("Condition"):
         return "Condition"
     resources = json.dumps([statement.get("Resource"), statement.get("NotResource")])

@@ -14,7 +14,7 @@ from decanter.gateway.rules import Gateway
 
 
 def error(status: int, kind: str, message: str) -> Response:
-    """Return an error for botocore, which finds the exception's name in the header."""
+    """Return an error for botocore, which reads the exception's name from the header."""
     return json_response(status, {"message": message}, ("x-amzn-ErrorType", kind))
 
 
@@ -25,7 +25,7 @@ CALLERS = "/_roles/"
 """The start of a function's own path: `/_roles/{function}/{stage}/@connections/…`."""
 
 Authorize = Callable[[str, str], Response | None]
-"""Takes a method and a connection id; returns the refusal, or None if the role allows the call."""
+"""Takes a method and a connection id. Returns the refusal; None if the role allows the call."""
 
 GONE = error(410, "GoneException", "Gone")
 FORBIDDEN = error(403, "ForbiddenException", "Forbidden")
@@ -36,7 +36,7 @@ FAILED = error(500, "InternalServerErrorException", "Internal server error")
 
 
 def split_caller(path: str) -> tuple[str | None, str]:
-    """Return the function that calls, and the path without it; None if no function calls."""
+    """Return the calling function, and the path without the function; None without a function."""
     if not path.startswith(CALLERS):
         return None, path
     caller, _, rest = path.removeprefix(CALLERS).partition("/")
@@ -46,13 +46,13 @@ def split_caller(path: str) -> tuple[str | None, str]:
 def authorizer(guard: Guard, arn: str, caller: str, trace: str = "") -> Authorize:
     """Return the rule for the calls of a function.
 
-    API Gateway's message hides the account and names no connection, as seen on AWS.
+    As seen on AWS, API Gateway's message hides the account and does not name the connection.
 
     Args:
-        guard: has the roles.
+        guard: the guard with the roles.
         arn: the ARN of the API's stage.
         caller: the configuration key of the function.
-        trace: the trace id of the event that it handles.
+        trace: the trace id of the event that the function handles.
     """
 
     def refusal(method: str, connection_id: str) -> Response | None:
@@ -71,7 +71,7 @@ def authorizer(guard: Guard, arn: str, caller: str, trace: str = "") -> Authoriz
 
 
 def is_management_path(path: str) -> bool:
-    """True if a path, with or without a stage, means @connections (the Go SDK sends `%40`)."""
+    """True if a path is a path of @connections, with or without a stage. The Go SDK sends `%40`."""
     return any(part in ("@connections", "%40connections") for part in path.lower().split("/")[1:3])
 
 
@@ -84,7 +84,7 @@ def connection_id_in(path: str, stage: str) -> str | None:
 
 
 def of_a_page(origin: str) -> str:
-    """Return why a call with an `Origin` is refused, in one line: only browsers send one."""
+    """Return one line that says why a call with an `Origin` is refused. Only browsers send it."""
     return f"a page from {origin[:100]} may not call @connections"
 
 
@@ -102,10 +102,10 @@ def answer(
         gateway: the connections.
         method: POST sends, GET describes, DELETE closes.
         path: the path of the request line, without the query.
-        authorization: the header's value; only its presence and kind are checked, not its
+        authorization: the value of the header; only the presence and the kind are checked, not the
             signature.
         body: the message to send.
-        refusal: refuses what the caller's role does not allow.
+        refusal: refuses calls that the caller's role does not allow.
     """
     connection_id = connection_id_in(path, gateway.api.stage)
     if connection_id is None or not authorization.startswith("AWS4-"):

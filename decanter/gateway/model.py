@@ -10,20 +10,20 @@ from decanter.gateway.events import ConnectionContext, Event
 
 MAX_FRAME_BYTES = 32 * 1024
 MAX_MESSAGE_BYTES = 128 * 1024
-"""Limits of one frame and of one message in either direction (quotas page)."""
+"""The limits of a frame and of a message in either direction (quotas page)."""
 
 CONNECTION_ID = re.compile(r"[A-Za-z0-9_-]{15}=")
 
 
 class Outlet(Protocol):
-    """The connection to one client, provided by the shell."""
+    """The connection to one client, which the shell provides."""
 
     @property
     def is_clogged(self) -> bool:
         """True if most of the buffer still waits for the client to read."""
 
     def send(self, data: bytes) -> bool:
-        """Send one text message. If the client's buffer is full, send nothing and return False."""
+        """Send a text message. If the client's buffer is full, send nothing and return False."""
 
     def close(self, code: int, reason: str) -> None:
         """Start the closing handshake."""
@@ -37,9 +37,10 @@ class Route:
     """A route.
 
     Attributes:
-        function: its function's configuration key.
+        function: the configuration key of the route's function.
         two_way: True if a route response returns the function's result.
-        authorizer: the name of its authorizer, which a client needs to connect; None without one.
+        authorizer: the name of the route's authorizer, which must accept a client; None without an
+            authorizer.
     """
 
     function: str
@@ -56,7 +57,7 @@ class Api:
         routes: the routes, by route key.
         selection_expression: the expression that selects a message's route key.
         http_routes: the paths of the same app's HTTP routes.
-        http_stage: the stage's name in their URLs.
+        http_stage: the stage's name in the URLs of HTTP routes.
     """
 
     stage: str
@@ -80,15 +81,18 @@ class Phase(enum.Enum):
     """A connection's phase of life."""
 
     CONNECTING = "connecting"
-    """The connect handler runs; the client is not open, and @connections answers 410."""
+    """The connect handler runs. The connection is not open yet, and @connections answers 410."""
     OPEN = "open"
     CLOSED = "closed"
-    """Closing or closed: unknown to @connections."""
+    """The connection is closing or closed, and unknown to @connections."""
 
 
 @dataclass(eq=False, slots=True)
 class Connection:
-    """One client's connection. Monotonic times in seconds, `last_active_at` in epoch ms."""
+    """A client's connection.
+
+    Times are monotonic seconds; `last_active_at` is epoch milliseconds.
+    """
 
     context: ConnectionContext
     opened: float
@@ -107,7 +111,7 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class Invocation:
-    """An event for a function, and the connection and route that its outcome affects."""
+    """An event for a function, with the connection and the route that the outcome affects."""
 
     function: str
     route_key: str
@@ -127,7 +131,7 @@ class Invocation:
 
 @dataclass(frozen=True, slots=True)
 class Accept:
-    """Answer the handshake with 101, and with this subprotocol if it is not None."""
+    """Answer the handshake with 101, and with the subprotocol if it is not None."""
 
     subprotocol: str | None = None
 

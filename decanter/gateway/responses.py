@@ -10,7 +10,7 @@ Headers = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """An HTTP response; its length is added when it is written."""
+    """An HTTP response. The content length is added when the response is written."""
 
     status: int
     body: bytes = b""
@@ -29,7 +29,7 @@ def message(status: int, text: str) -> Response:
 
 
 def phrase(status: int) -> str:
-    """Return the standard phrase of a status; empty if there is none."""
+    """Return the standard phrase of a status; empty for an unknown status."""
     try:
         return http.HTTPStatus(status).phrase
     except ValueError:

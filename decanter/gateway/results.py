@@ -15,16 +15,16 @@ class Failure(enum.Enum):
     """How an invocation can end without a result."""
 
     RAISED = enum.auto()
-    """The handler raised, or its result could not be marshalled."""
+    """The handler raised an exception, or the result could not be serialized."""
     DIED = enum.auto()
     """The process ended while the handler ran."""
     TIMED_OUT = enum.auto()
-    """The integration timeout passed; the handler may still be running."""
+    """The integration timeout has passed. The handler may still be running."""
 
 
 @dataclass(frozen=True, slots=True)
 class Returned:
-    """A handler's result, any JSON value."""
+    """The result of a handler, which is any JSON value."""
 
     value: Any
 
@@ -33,7 +33,7 @@ Outcome = Returned | Failure
 
 
 def is_proxy_result(value: Any) -> bool:
-    """True if API Gateway accepts it as a Lambda proxy result: no unknown keys, a status."""
+    """True if API Gateway accepts a value as a Lambda proxy result: a status and known keys."""
     if not isinstance(value, dict) or not value.keys() <= PROXY_RESULT_KEYS:
         return False
     status = value.get("statusCode")
@@ -59,7 +59,7 @@ def connect_status(outcome: Outcome) -> int:
 
 
 def header(outcome: Outcome, name: str) -> str | None:
-    """Return a response header of a result, from either header map, in any letter case."""
+    """Return a response header of a result from either header map, in any letter case."""
     if not isinstance(outcome, Returned):
         return None
     single = outcome.value.get("headers") or {}

@@ -1,8 +1,8 @@
 """API Gateway's rules for a WebSocket API, without a socket.
 
-The gateway decides which handler gets which event, and what its outcome does. A shell (the sockets
-of `decanter.local`, or a unit test's own process) reports handshakes, messages and the end of
-sockets, runs the handlers, and provides an `Outlet` for each connection.
+The gateway decides which handler gets which event, and what the handler's outcome does. A shell
+reports handshakes, messages and the end of sockets, runs the handlers, and provides an `Outlet` for
+each connection. The shell is the sockets of `decanter.local`, or a unit test's own process.
 """
 
 import time
@@ -35,13 +35,13 @@ REFUSALS = {403: "Forbidden", 502: "Internal server error", 504: "Endpoint reque
 
 
 def error_frame(message: str, connection_id: str, request_id: str) -> str:
-    """Return an error frame, with the same spaces as in published transcripts."""
+    """Return an error frame with the same spaces as in published transcripts."""
     ids = f'"connectionId":"{connection_id}", "requestId":"{request_id}"'
     return f'{{"message": "{message}", {ids}}}'
 
 
 def refusal(status: int, connection_id: str, request_id: str) -> dict[str, str]:
-    """Return the JSON body of a refused handshake (our choice: none is published)."""
+    """Return the JSON body of a refused handshake. AWS's body is not published."""
     text = REFUSALS.get(status) or phrase(status)
     return {"message": text, "connectionId": connection_id, "requestId": request_id}
 
@@ -56,7 +56,7 @@ def authorizer_refusal(authorizer: str) -> str:
 
 @dataclass(slots=True)
 class Gateway:
-    """The connections of one API stage, and their rules."""
+    """The connections of one API stage, and the rules for these connections."""
 
     api: Api
     events: EventMaker
@@ -65,7 +65,7 @@ class Gateway:
     monotonic: Clock = time.monotonic
     connections: dict[str, Connection] = field(default_factory=dict)
     authorizers: bool = False
-    """True if clients are refused where an authorizer would have to accept them."""
+    """True if clients are refused because an authorizer would have to accept them."""
     _select: Callable[[Any], str] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -73,14 +73,14 @@ class Gateway:
         self._select = compile_expression(self.api.selection_expression)
 
     def deploy(self, api: Api, *, authorizers: bool = False) -> None:
-        """Replace the API. Open connections stay open and use its routes.
+        """Replace the API. Open connections stay open and use the new routes.
 
         Args:
             api: the new API.
             authorizers: True to refuse clients that an authorizer would have to accept.
 
         Raises:
-            ValueError: its selection expression is invalid; the API is unchanged.
+            ValueError: the selection expression is invalid; the API is unchanged.
         """
         self._select = compile_expression(api.selection_expression)
         self.api = api
@@ -89,9 +89,9 @@ class Gateway:
     # -- connecting -------------------------------------------------------------------------
 
     def unauthorized(self) -> str | None:
-        """Return why no client may connect, for the log; None if clients may connect.
+        """Return the reason why no client may connect, for the log; None if clients may connect.
 
-        Authorizers do not run here, so clients that need one are refused.
+        The gateway does not run authorizers, so clients that need an authorizer are refused.
         """
         route = self.api.routes.get("$connect")
         if not self.authorizers or route is None or route.authorizer is None:
@@ -99,7 +99,7 @@ class Gateway:
         return authorizer_refusal(route.authorizer)
 
     def connect(self, handshake: Handshake) -> tuple[Connection, Invocation | None]:
-        """Handle a handshake. Without a connect handler, call `connected` next."""
+        """Handle a handshake. If there is no connect handler, call `connected` next."""
         identity = Identity(handshake.source_ip, handshake.header("user-agent"))
         now = milliseconds(self.clock())
         context = ConnectionContext(self.events.make_id(), now, identity)
@@ -127,7 +127,7 @@ class Gateway:
     # -- messages ---------------------------------------------------------------------------
 
     def message(self, connection: Connection, body: str) -> Invocation | None:
-        """Return the invocation of a message's route, or None after sending the Forbidden frame."""
+        """Return the invocation of a message's route; None after the Forbidden frame was sent."""
         self._touch(connection)
         key = self._route_key(body)
         route = self.api.routes.get(key)
@@ -138,7 +138,7 @@ class Gateway:
         return Invocation(route.function, key, event, two_way=route.two_way)
 
     def answered(self, connection: Connection, invocation: Invocation, outcome: Outcome) -> None:
-        """Send the client the outcome of a message's handler, if API Gateway does."""
+        """Send the client the outcome of a message's handler, if API Gateway would send it."""
         if outcome is Failure.TIMED_OUT:
             text = "Endpoint request timed out"
         elif not isinstance(outcome, Returned) or not is_proxy_result(outcome.value):
@@ -161,7 +161,7 @@ class Gateway:
     # -- the end ----------------------------------------------------------------------------
 
     def close(self, connection: Connection, code: int, reason: str) -> None:
-        """Close from our side; @connections forgets it immediately."""
+        """Close a connection from the gateway's side. @connections forgets it immediately."""
         if connection.phase is not Phase.OPEN:
             return
         connection.ended_by_us = (code, reason)
@@ -170,7 +170,7 @@ class Gateway:
             connection.outlet.close(code, reason)
 
     def closed(self, connection: Connection, code: int, reason: str) -> Invocation | None:
-        """Return the disconnect handler's event, after the socket of a connection has closed."""
+        """Return the disconnect handler's event after the socket of a connection has closed."""
         self.forget(connection)
         route = self.api.routes.get("$disconnect")
         if route is None:
@@ -180,7 +180,7 @@ class Gateway:
         return Invocation(route.function, "$disconnect", event)
 
     def sweep(self) -> float:
-        """Close idle and old connections, drop stalled ones.
+        """Close idle and old connections, and drop stalled connections.
 
         Returns:
             The seconds until the next check.
@@ -216,7 +216,7 @@ class Gateway:
             connection.outlet.abort()
 
     def forget(self, connection: Connection) -> None:
-        """Remove a connection. Without a call of `closed`, it has no disconnect event."""
+        """Remove a connection. If `closed` is not called, there is no disconnect event."""
         connection.phase = Phase.CLOSED
         self.connections.pop(connection.id, None)
 
@@ -228,7 +228,7 @@ class Gateway:
         return connection if connection and connection.phase is Phase.OPEN else None
 
     def send(self, connection: Connection, data: bytes) -> bool:
-        """Send a text message; False if the client does not read and its buffer is full."""
+        """Send a text message. Return False if the client does not read and the buffer is full."""
         if connection.outlet is not None and connection.outlet.send(data):
             self._touch(connection)
             connection.stalled_since = None

@@ -32,7 +32,8 @@ def parse(text: str) -> Any:
     """Parse the message as JSON.
 
     Raises:
-        NotJsonError: it is not valid, has NaN, is nested too deep, or has too long an integer.
+        NotJsonError: the message is invalid, has NaN, is nested too deep, or has an integer that is
+            too long.
     """
     try:
         return json.loads(text, parse_constant=_refuse_constant)
@@ -73,7 +74,10 @@ def _look_up(body: Any, names: list[str]) -> Any:
 
 
 def _as_text(value: Any) -> str:
-    """Return a value as text: AWS documents `[item1, item2]` for arrays, not objects."""
+    """Return a value as text.
+
+    AWS documents `[item1, item2]` for arrays, but no form for objects.
+    """
     if isinstance(value, list):
         return f"[{', '.join(map(_as_text, value))}]"
     return value if isinstance(value, str) else json.dumps(value)

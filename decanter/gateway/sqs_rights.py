@@ -1,4 +1,4 @@
-"""The rights that a call to SQS needs: pairs of an IAM action and the ARN of the queue.
+"""The rights that a call to SQS needs, as pairs of an IAM action and the queue's ARN.
 
 `local/dynamodb/server.py` loads this file by its path, so it imports only the standard library.
 Source: AWS's Service Authorization Reference, "Actions, resources, and condition keys for Amazon
@@ -16,7 +16,7 @@ def pairs(operation: str, call: Mapping[str, Any], place: str) -> list[tuple[str
 
     Args:
         operation: the name of the operation, such as `SendMessageBatch`.
-        call: its JSON.
+        call: the JSON of the call.
         place: the start of the ARNs of the stack's tables: its queues are at the same place.
     """
     action = f"sqs:{operation.removesuffix('Batch')}"

@@ -24,7 +24,7 @@ EVENT_SOURCES = {
     "sns": "SNS topic",
     "sqs": "SQS queue",
 }
-"""The event sources of functions, in words, by kind. Routes and schedules have their own lines."""
+"""The event sources of functions in words, by kind. Routes and schedules have their own lines."""
 
 
 def api_facts(api: Api, declared: Declaration) -> dict[str, Any]:
@@ -51,17 +51,18 @@ def api_facts(api: Api, declared: Declaration) -> dict[str, Any]:
 
 
 def banner(about: dict[str, Any]) -> str:
-    """Return the facts as labelled lines. The last one is a command that connects."""
+    """Return the facts as labelled lines. The last line is a command that connects a client."""
     app = f"{about['app_name']}, stage {about['stage']}, {about['project']}"
     tables = ", ".join(about["tables"]) or "no table declared"
     if about["dynamodb_is_embedded"]:
-        tables += " (in memory, for up to about a thousand rows)"
+        tables += " (in memory, for up to about 10,000 rows)"
     processes = f"at most {about['concurrency']} of each function"
     lines = [
         ("Decanter", f"{__version__}: {app}"),
         ("Python", about["python"]),
         ("Framework", about["framework"] or "none: the app does not use it"),
         ("WebSocket", about["websocket_url"]),
+        *(("Mapping", url) for url in [about.get("mapped_url")] if url),
         ("@connections", f"{about['management_url']}/@connections/{{connectionId}}"),
         ("Console", about["console_url"]),
         *(("HTTP", f"{about['http_url']}{path}") for path in about["http_routes"]),
@@ -88,7 +89,7 @@ RIGHTS = {
 
 
 def rights(about: dict[str, Any]) -> str:
-    """Describe what happens to a call that the role of a function does not allow."""
+    """Describe the effect on a call that the role of a function does not allow."""
     text = RIGHTS[about["iam"]]
     if about["dynamodb_is_embedded"] or about["iam"] == "off":
         return text
@@ -96,7 +97,7 @@ def rights(about: dict[str, Any]) -> str:
 
 
 def no_template(about: dict[str, Any]) -> str:
-    """Say that the stage has no merge template, without which AWS has no table for the app."""
+    """Say that the stage has no merge template. Without it, AWS has no table for the app."""
     return (
         "none: on AWS the app needs one, which `decanter template` writes"
         if about["tables"]
@@ -130,14 +131,14 @@ def aws_text(access: str | None, *, has_queues: bool) -> str:
 
 
 def tool() -> str:
-    """Return the command that runs this tool, even if it is not on the shell's path."""
+    """Return the command that runs this tool, even if the tool is not on the shell's path."""
     if shutil.which("decanter"):
         return "decanter"
     return f"{os.path.relpath(sys.executable)} -m decanter"
 
 
 def routes(about: dict[str, Any]) -> list[tuple[str, str]]:
-    """Return a line for the selection expression and one for each route."""
+    """Return a line for the selection expression and a line for each route."""
     width = max((len(key) for key in about["routes"]), default=0)
     lines = [("Routes", f"by {about['selection_expression']}")]
     for key, route in about["routes"].items():

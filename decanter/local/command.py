@@ -10,6 +10,7 @@ from decanter.hosts import is_address
 from decanter.local.fault_injection import Fault, FaultError
 from decanter.local.serve import Options, serve
 from decanter.project.config import Project
+from decanter.urls import http_url
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,7 +21,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--stage", default="dev", help="a stage of .chalice/config.json (dev)")
     add("--python", metavar="PATH", help="run the handlers in this Python or virtual environment")
     _add_address(parser, defaults)
-    add("--dynamodb-endpoint", metavar="URL", help="use this DynamoDB, not the embedded one")
     for name, default in (
         ("--integration-timeout", defaults.integration_timeout),
         ("--idle-timeout", defaults.idle_timeout),
@@ -33,12 +33,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=count,
         default=defaults.concurrency,
         metavar="N",
-        help="maximum processes of one function; fewer if memory is short (%(default)s)",
+        help="the limit of processes per function; fewer if memory is low (%(default)s)",
     )
     _add_templates(parser)
-    add("--iam", choices=MODES, default=defaults.iam, help="the functions' roles (%(default)s)")
+    add("--iam", choices=MODES, default=defaults.iam, help="the check of roles (%(default)s)")
     add("--log-format", choices=["text", "json"], default="text", help="(%(default)s)")
-    add("--verbose", action="store_true", help="show the events given to handlers")
+    add("--verbose", action="store_true", help="show the events of handlers")
     add(
         "--fault",
         type=fault,
@@ -54,7 +54,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _add_address(parser: argparse.ArgumentParser, defaults: Options) -> None:
     add = parser.add_argument
     add("--host", default=defaults.host, help=f"address to listen on ({defaults.host})")
-    add("--port", type=port, default=defaults.port, help="0 takes a free one (%(default)s)")
+    add(
+        "--port",
+        type=port,
+        default=defaults.port,
+        help="the port; 0 selects a free port (%(default)s)",
+    )
+    add(
+        "--path",
+        type=mapping,
+        default=defaults.path,
+        metavar="PATH",
+        help="serve the socket under this path too, as a custom domain's API mapping does",
+    )
     add(
         "--allow-host",
         type=host,
@@ -63,15 +75,21 @@ def _add_address(parser: argparse.ArgumentParser, defaults: Options) -> None:
         metavar="NAME",
         help="also answer requests for this host, as NAME or NAME:PORT; may be repeated",
     )
+    parser.add_argument(
+        "--dynamodb-endpoint",
+        type=http_url,
+        metavar="URL",
+        help="use this DynamoDB, not the embedded one",
+    )
 
 
 def _add_switches(parser: argparse.ArgumentParser) -> None:
     for name, text in (
         ("--no-reload", "do not reload changed code"),
         ("--no-schedules", "run scheduled functions only on request"),
-        ("--no-queues", "make no SQS queues and run no function for their messages"),
-        ("--no-authorizers", "accept clients although no authorizer runs"),
-        ("--no-fork", "start processes without fork: slower"),
+        ("--no-queues", "create no SQS queues, and run no functions for messages"),
+        ("--no-authorizers", "accept clients, although authorizers do not run"),
+        ("--no-fork", "start processes without fork, which is slower"),
     ):
         parser.add_argument(name, action="store_true", help=text)
 
@@ -84,7 +102,7 @@ def _add_templates(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="FILE",
-        help="merge template (.chalice/resources.json and resources.json); may be repeated",
+        help="a merge template (default: the project's resources.json files); may be repeated",
     )
     which.add_argument("--no-template", action="store_true", help="use no merge template")
 
@@ -100,7 +118,7 @@ def _add_debuggers(parser: argparse.ArgumentParser) -> None:
         "--debugpy",
         type=debugpy_port,
         metavar="PORT",
-        help="the same for an editor's debugger; each further function has the next port",
+        help="listen for an editor's debugger here; each further function has the next port",
     )
 
 
@@ -136,11 +154,12 @@ def options_of(args: argparse.Namespace) -> Options:
         debugpy=args.debugpy,
         python=args.python,
         iam=args.iam,
+        path=args.path,
     )
 
 
 def fault(text: str) -> Fault:
-    """Return the fault that the words describe."""
+    """Return the fault that the words of an option describe."""
     try:
         return Fault.parse(text)
     except FaultError as error:
@@ -157,13 +176,26 @@ def host(text: str) -> str:
     return text
 
 
+def mapping(text: str) -> str:
+    """Return an API mapping key without slashes at both ends. AWS allows only these characters."""
+    key = text.strip("/")
+    if not re.fullmatch(r"[\w$.+!*'()-]+(/[\w$.+!*'()-]+)*", key, re.ASCII) or len(key) > 300:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a path: write letters, digits and $-_.+!*'() between slashes, at most"
+            " 300 characters, as in connection/websocket"
+        )
+    if key.partition("/")[0] in ("_gateway", "_roles"):
+        raise argparse.ArgumentTypeError(f"{text!r} is a path of the local gateway: take another")
+    return key
+
+
 def port(text: str) -> int:
     """Return a TCP port, 0 to 65535."""
     return _number(text, 0, 65535)
 
 
 def debugpy_port(text: str) -> int:
-    """Return a TCP port, 1 to 65000; the debuggers of further functions use higher ports."""
+    """Return a TCP port, 1 to 65000. The debuggers of further functions use higher ports."""
     return _number(text, 1, 65000)
 
 

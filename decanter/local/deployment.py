@@ -1,4 +1,4 @@
-"""Puts a version of the project in service: its processes, its API, its tables."""
+"""Puts the processes, the API and the tables of a version of the project in service."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -7,16 +7,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from decanter.errors import ProjectError
-from decanter.gateway.model import Api, Route
-from decanter.gateway.rules import Gateway, authorizer_refusal
-from decanter.gateway.selection import CHALICE_EXPRESSION, compile_expression
+from decanter.gateway.rules import Gateway
+from decanter.local.api import additions, api_of, authorizer_warnings, http_stage_of
 from decanter.local.dynamodb.database import Database
 from decanter.local.functions.functions import Functions
 from decanter.local.functions.pool import Function
 from decanter.local.rights import Rights
 from decanter.project.config import Project
-from decanter.project.declaration import Declaration
+from decanter.project.declaration import Declaration, TableDeclaration
 from decanter.project.framework import framework_in_use
 from decanter.project.grants import Grants
 from decanter.project.modules import warnings_about_modules
@@ -33,13 +31,13 @@ class Deployment:
     """The version of the project in service.
 
     Attributes:
-        declared: its app's declarations.
-        warnings: for the user, one line each.
-        api_stage: the stage of its API; a change needs a restart.
-        tables: the tables that were created for it or existed already.
-        environments: the variables of its functions.
-        queues: its queues.
-        sqs_url: the URL of the local SQS that holds the queues; None if there are none.
+        declared: the app's declarations.
+        warnings: warnings for the user, one line each.
+        api_stage: the stage of the API; a change needs a restart.
+        tables: the tables that were created for this version or existed already.
+        environments: the variables of the functions.
+        queues: the app's queues.
+        sqs_url: the URL of the local SQS with the queues; None without queues.
     """
 
     declared: Declaration
@@ -56,15 +54,19 @@ class Deployment:
         table = self.declared.connection_table
         if table is None:
             return None
-        named = (each.get(table.environment) for each in self.environments)
         return {
-            "name": next(filter(None, named), None),
+            "name": self._name_of(table),
             "key": table.key[0],
             "has_disconnect_hooks": has_disconnect_hooks(self.declared),
+            "subscriptions": self._name_of(self.declared.subscription_table),
         }
 
+    def _name_of(self, table: TableDeclaration | None) -> str | None:
+        named = (each.get(table.environment) for each in self.environments if table)
+        return next(filter(None, named), None)
+
     def queue_url(self, stack: Stack) -> str | None:
-        """Return the URL of the routers' queue; None if there is none."""
+        """Return the URL of the routers' queue; None if the routers have no queue."""
         queue = self.declared.queue
         if queue is None or self.sqs_url is None:
             return None
@@ -83,14 +85,14 @@ class Deployer:
         gateway: gets the project's API.
         functions: gets new processes.
         stack: the names and ids of the emulated stack; fixed while the gateway runs.
-        environment: makes the functions of a project and its template.
-        database: has its tables; they are created only in the embedded DynamoDB.
-        rights: enforces the roles of its functions.
+        environment: creates the functions of a project and its template.
+        database: the DynamoDB with the tables, which are created only in the embedded DynamoDB.
+        rights: enforces the roles of the functions.
         templates: replace the project's merge templates.
         use_template: False to serve only the parts that Chalice creates.
-        authorizers: False to accept clients although an authorizer would have to accept them.
+        authorizers: False to accept all clients, even if the template has an authorizer.
         is_own_python: False if the app runs in a Python other than the tool's.
-        has_sqs: False to make no queues.
+        has_sqs: False to create no queues.
     """
 
     gateway: Gateway
@@ -106,11 +108,11 @@ class Deployer:
     has_sqs: bool = True
 
     async def deploy(self, project: Project) -> Deployment:
-        """Load the project and put it in service: processes and routes change together.
+        """Load the project and put it in service. Processes and routes change together.
 
         Raises:
-            DecanterError: the project cannot be served; one line. The previous version stays in
-                service, except if a table could not be created.
+            DecanterError: the project cannot be served; the message is one line. The previous
+                version stays in service, except if a table could not be created.
         """
         template = self._read_template(project)
         added = additions(template)
@@ -163,56 +165,6 @@ class Deployer:
 def environments_of(
     declared: Declaration, functions: Callable[[str], Function]
 ) -> dict[str, Mapping[str, str]]:
-    """Return the variables of each function, with those that name its tables."""
+    """Return the variables of each function, including the variables with the tables' names."""
     launches = {name: functions(name).launch for name in declared.lambdas}
     return {name: {**each.environment, **each.names(declared)} for name, each in launches.items()}
-
-
-def additions(template: Template | None) -> tuple[dict[str, Route], str]:
-    """Return the template's routes and the selection expression.
-
-    Raises:
-        ProjectError: the expression is invalid.
-    """
-    routes = {}
-    expression = None
-    if template is not None:
-        for route in template.routes():
-            routes[route.route_key] = Route(
-                route.function, two_way=route.route_response, authorizer=route.authorizer
-            )
-        expression = template.selection_expression()
-    expression = expression or CHALICE_EXPRESSION
-    try:
-        compile_expression(expression)
-    except ValueError as error:
-        raise ProjectError(f"the merge template's {error}") from error
-    return routes, expression
-
-
-def authorizer_warnings(api: Api, *, enforced: bool) -> list[str]:
-    """Return a warning for an authorizer, which does not run on this machine."""
-    route = api.routes.get("$connect")
-    if route is None or route.authorizer is None:
-        return []
-    if enforced:
-        return [f"every client is refused: {authorizer_refusal(route.authorizer)}"]
-    without = f"without {route.authorizer}, the authorizer of $connect, and its context"
-    return [f"every client is accepted, {without} (--no-authorizers)"]
-
-
-def http_stage_of(project: Project, template: Template | None) -> str:
-    """Return the stage in the URLs of the app's HTTP routes."""
-    return template.http_stage(project.api_stage) if template else project.api_stage
-
-
-def api_of(
-    stage: str,
-    declared: Declaration,
-    added: dict[str, Route],
-    expression: str,
-    http_stage: str = "",
-) -> Api:
-    """Return the API of a deployment: Chalice's routes and the template's routes."""
-    own = {key: Route(handler.function) for key, handler in declared.websocket.items()}
-    return Api(stage, own | added, expression, declared.http_routes, http_stage)

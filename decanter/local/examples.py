@@ -1,4 +1,4 @@
-"""Example messages for routes, which the console and the client suggest."""
+"""Create example messages for routes, which the console and the client suggest."""
 
 import json
 import re
@@ -17,12 +17,12 @@ def examples(declared: Declaration, expression: str, routes: list[str]) -> dict[
     """Return a message for each of the routes.
 
     Args:
-        declared: the app; its routers know the payloads.
+        declared: the declarations of the app, whose routers know the payloads.
         expression: the API's route selection expression.
         routes: route keys.
 
     Returns:
-        JSON texts; None if no message selects the route.
+        JSON texts by route key; None if no message selects the route.
     """
     payloads = {
         route.route_key: route.example for router in declared.routers for route in router.routes
@@ -34,7 +34,7 @@ def examples(declared: Declaration, expression: str, routes: list[str]) -> dict[
 
 
 def _only_in_a_router(declared: Declaration, routes: list[str]) -> str | None:
-    """Return a message for a router's route that the API does not have; `$default` gets it."""
+    """Return a message for a router's route that the API does not have. `$default` gets it."""
     for router in declared.routers:
         for route in router.routes:
             if route.route_key not in routes:
@@ -43,7 +43,7 @@ def _only_in_a_router(declared: Declaration, routes: list[str]) -> str | None:
 
 
 def message(expression: str, route_key: str, payload: Any = None) -> str | None:
-    """Return a message for one route; its payload may be None."""
+    """Return a message for one route. The payload may be None."""
     body = payload if isinstance(payload, dict) else UNTYPED
     if route_key in ("$connect", "$disconnect"):
         return None
@@ -56,7 +56,7 @@ def message(expression: str, route_key: str, payload: Any = None) -> str | None:
 
 
 def with_member(body: Any, path: list[str], value: str) -> dict[str, Any]:
-    """Return the object with this value at the path; its member comes first."""
+    """Return the object with this value at the path. The member with the value comes first."""
     name, *rest = path
     members = body if isinstance(body, dict) else {}
     inner = with_member(members.get(name), rest, value) if rest else value

@@ -1,10 +1,11 @@
 """Faults on demand in @connections and in the embedded DynamoDB.
 
-`--fault` takes words: `connections 429 calls=3`, `connections late milliseconds=2500`,
-`dynamodb throttle share=0.1 seed=7`. `POST /_gateway/faults` takes the same as JSON:
-`{"target": "connections", "action": "429", "calls": 3}`.
+The option `--fault` takes words, such as `connections 429 calls=3`, `connections late
+milliseconds=2500` or `dynamodb throttle share=0.1 seed=7`. `POST /_gateway/faults` takes the same
+values as JSON, such as `{"target": "connections", "action": "429", "calls": 3}`.
 
-This file imports no module of Decanter: the embedded DynamoDB loads it by path in its own process.
+This file imports no module of Decanter, because the embedded DynamoDB loads it by path in its own
+process.
 """
 
 import json
@@ -31,11 +32,11 @@ class Fault:
     Attributes:
         target: `connections` (@connections) or `dynamodb` (the embedded DynamoDB).
         action: the effect; see `ACTIONS`.
-        connection: only for calls about this connection id.
-        calls: at most this many calls.
-        share: the probability for each call, above 0, at most 1.
-        seed: makes the random choice repeatable.
-        milliseconds: the delay; only for `late`.
+        connection: the connection id of the affected calls; None for all connections.
+        calls: the highest number of affected calls; None for no limit.
+        share: the probability for each call, above 0 and at most 1.
+        seed: the seed that makes the random choice repeatable.
+        milliseconds: the delay, only for `late`.
     """
 
     target: str
@@ -89,7 +90,7 @@ FIELDS = tuple(Fault.__dataclass_fields__)
 
 @dataclass(slots=True)
 class ActiveFault:
-    """A fault that is set, and the number of calls that it has hit."""
+    """A fault that is set, and the number of affected calls so far."""
 
     id: int
     fault: Fault
@@ -101,11 +102,11 @@ class ActiveFault:
         self.chance = random.Random(self.fault.seed)  # noqa: S311 - for tests, not for secrets
 
     def to_json(self) -> dict[str, Any]:
-        """Return the fault as JSON, with its number and its hits."""
+        """Return the fault as JSON, with the fault's number and hits."""
         return {"id": self.id, "hits": self.hits, **self.fault.to_json()}
 
     def strikes(self, target: str, connection: str) -> bool:
-        """Return True and count a hit if the fault applies to this call."""
+        """Return True and count a hit if the fault applies to a call."""
         fault = self.fault
         if fault.target != target or fault.connection not in (None, connection):
             return False
@@ -118,10 +119,10 @@ class ActiveFault:
 
 
 class Faults:
-    """The faults that are set. If several match a call, the oldest applies.
+    """The faults that are set. If several faults match a call, the oldest fault applies.
 
     Attributes:
-        relay: sends changes to the process of the embedded DynamoDB; None if there is none.
+        relay: sends changes to the process of the embedded DynamoDB; None without this process.
     """
 
     def __init__(self) -> None:
@@ -133,7 +134,8 @@ class Faults:
         """Set a fault.
 
         Raises:
-            FaultError: it is for the embedded DynamoDB, which does not run.
+            FaultError: the fault is for the embedded DynamoDB, but the embedded DynamoDB does not
+                run.
         """
         self._last_id = self._last_id + 1 if fault_id is None else fault_id
         if fault.target == "dynamodb" and fault_id is None:
@@ -161,14 +163,14 @@ class Faults:
             self._active[fault_id].hits += 1
 
     def obey(self, command: dict[str, Any]) -> None:
-        """Apply a change that the gateway's process has sent by `relay`."""
+        """Apply a change that the gateway's process has sent with `relay`."""
         if "clear" in command:
             self._active.clear()
         else:
             self.add(Fault.from_json(command["fault"]), command["id"])
 
     def to_json(self) -> list[dict[str, Any]]:
-        """Return all faults as JSON, including those with no calls left."""
+        """Return all faults as JSON, including faults with no calls left."""
         return [active.to_json() for active in self._active.values()]
 
 

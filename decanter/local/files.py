@@ -1,4 +1,4 @@
-"""The limit of open files: each connection is one; usual limits are a few hundred to 1000."""
+"""The limit of open files. Each connection is an open file, and usual limits are 256 to 1024."""
 
 import asyncio
 import errno
@@ -25,7 +25,7 @@ def allow_many() -> None:
 
 
 def watch_exhaustion(say: Say, loop: asyncio.AbstractEventLoop) -> None:
-    """Report in a line, at most every 10 s, that no connection can be accepted."""
+    """Report in a line, at most every 10 s, that the gateway cannot accept connections."""
     said = -SAY_AGAIN_SECONDS
 
     def handle(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Runs any function of the app by hand, with the user's event or an example."""
+"""Runs any function of the app on request, with the user's event or an example."""
 
 import time
 import uuid
@@ -19,9 +19,9 @@ class Invoker:
     """Runs the functions of the current version of the app.
 
     Args:
-        functions: runs them, each in its own processes.
-        stack: the stack that example events name.
-        events: makes the example events of WebSocket functions.
+        functions: runs the functions, each in its own processes.
+        stack: the stack in the example events.
+        events: creates the example events of WebSocket functions.
         journal: gets a line for each run.
     """
 
@@ -45,7 +45,7 @@ class Invoker:
 
         Args:
             name: the function's name.
-            body: the text of its message, record or request.
+            body: the text of the event's message, record or request.
         """
         function = self.declared[name]
         if function.kind != "websocket":
@@ -59,7 +59,7 @@ class Invoker:
         return self._events.message(context, "$default", TEXT if body is None else body)
 
     async def run(self, name: str, event: Any) -> dict[str, Any]:
-        """Run a function now, and return its `result` or its `error`."""
+        """Run a function now, and return the `result` or the `error`."""
         request_id = str(uuid.uuid4())
         self._journal.given_alone(event, request_id)
         run = await self._functions.run(name, event, request_id)

@@ -20,20 +20,20 @@ from decanter.local.output import Output
 from decanter.terminal import printable
 
 POSTS_SECONDS = 0.25
-"""An invocation's calls to @connections are logged together, at its end or after this time."""
+"""The longest time before an invocation's calls to @connections are logged together."""
 
 DRAIN_SECONDS = 0.5
-"""Time limit for the reader of the output to take the last lines."""
+"""The time limit for the reader of the output to read the last lines."""
 
 KEPT_INVOCATIONS = 500
-"""The number of last invocations whose event and response are kept for the console."""
+"""The number of the last invocations whose event and response are kept for the console."""
 
 COLOURS = {"connect": 32, "disconnect": 33, "message": 36, "posts": 35, "error": 31, "log": 90}
 LABEL_WIDTH = 10
 CLOCK_WIDTH = 12
 
 NO_ID = "-" * 16
-"""Replaces a connection or request id, which has 16 characters, where there is none."""
+"""The text for a missing connection or request id, with the same 16 characters."""
 
 Entry = dict[str, Any]
 
@@ -42,9 +42,9 @@ class Journal:
     """Writes entries to a stream and to its followers.
 
     Args:
-        out: gets the lines; with colours if it is a terminal.
-        as_json: write each entry as a line of JSON instead of text.
-        verbose: also write whole events.
+        out: the stream for the lines, with colours if the stream is a terminal.
+        as_json: True to write each entry as a line of JSON instead of text.
+        verbose: True to also write whole events.
     """
 
     def __init__(self, out: TextIO = sys.stdout, *, as_json: bool, verbose: bool) -> None:
@@ -59,7 +59,7 @@ class Journal:
         self._is_held = False
 
     def hold(self) -> None:
-        """Keep further lines in memory: a debugger uses the terminal."""
+        """Keep further lines in memory while a debugger uses the terminal."""
         self._write()
         self._out.drain(DRAIN_SECONDS)
         self._is_held = True
@@ -70,13 +70,13 @@ class Journal:
         self._write()
 
     def close(self) -> None:
-        """Write the last lines, unless their reader is too slow."""
+        """Write the last lines, unless the reader of the output is too slow."""
         self.release()
         self._out.drain(DRAIN_SECONDS)
 
     @contextmanager
     def follow(self, most: int = 1000) -> Iterator[asyncio.Queue[Entry]]:
-        """Yield a queue of all further entries; a slow reader loses the oldest ones."""
+        """Yield a queue of all further entries. A slow reader loses the oldest entries."""
         queue: asyncio.Queue[Entry] = asyncio.Queue(most)
         self._followers.add(queue)
         try:
@@ -110,11 +110,11 @@ class Journal:
         return self._invocations.get(request_id)
 
     def given(self, invocation: Invocation) -> None:
-        """Keep an event that its handler is about to get; write it only if verbose."""
+        """Keep an event before its handler gets the event. Write the event only if verbose."""
         self.given_alone(invocation.event, invocation.request_id)
 
     def given_alone(self, event: Any, request_id: str) -> None:
-        """Keep an event of a function without a route; write it only if verbose."""
+        """Keep an event of a function without a route. Write the event only if verbose."""
         self._invocations[request_id] = {"event": event, "response": None}
         if len(self._invocations) > KEPT_INVOCATIONS:
             del self._invocations[next(iter(self._invocations))]
@@ -122,7 +122,7 @@ class Journal:
             self._tell("event", json.dumps(event), event=event)
 
     def ran(self, invocation: Invocation | None, run: Run) -> None:
-        """Report the end of an invocation; an HTTP request has no `invocation`."""
+        """Report the end of an invocation. An HTTP request has no `invocation`."""
         outcome = outcome_text(run.outcome)
         milliseconds = round(run.seconds * 1000)
         route = invocation.route_key if invocation else "http"
@@ -148,8 +148,8 @@ class Journal:
         """Report the end of a function without a route.
 
         Args:
-            run: its result.
-            request_id: its event's id.
+            run: the result of the run.
+            request_id: the id of the event.
             route: the cause of the run, which is logged instead of a route.
         """
         self._keep_response(request_id, run.outcome)
@@ -171,7 +171,7 @@ class Journal:
         )
 
     def management(self, method: str, status: int, size: int, request_id: str = "") -> None:
-        """Count an answered call to @connections for its invocation."""
+        """Count an answered call to @connections for the invocation that made the call."""
         posts = self._posts.get(request_id)
         if posts is None:
             posts = self._posts[request_id] = Counter()
@@ -181,12 +181,15 @@ class Journal:
         posts["bytes"] += size
 
     def refused(self, method: str, path: str, status: int, why: str) -> None:
-        """Report a request for an unknown path, or one that is not allowed."""
+        """Report a request for an unknown path, or a request that is not allowed."""
         text = f"{method} {path} {status}: {why}"
         self._tell("refused", text, error=True, method=method, path=path, status=status, why=why)
 
     def log(self, function: str, request_id: str, line: str) -> None:
-        """Report a line that a handler printed; a traceback in JSON is shown below it as text."""
+        """Report a line that a handler printed.
+
+        A traceback in JSON is shown below the line as text.
+        """
         shown, trace = split_traceback(line)
         text = f"{function} {request_id or NO_ID} | {shown}"
         facts = {"function": function, "request": request_id, "line": line}
@@ -195,12 +198,15 @@ class Journal:
         self._tell("log", text, trace.splitlines(), error=bool(trace), **facts)
 
     def note(self, text: str, *, error: bool = False, detail: str = "") -> None:
-        """Report a fact about the gateway; a detail, such as a traceback, is shown below it."""
+        """Report a fact about the gateway.
+
+        A detail, such as a traceback, is shown below the fact.
+        """
         facts = {"detail": detail} if detail else {}
         self._tell("note", text, detail.rstrip().splitlines(), error=error, note=text, **facts)
 
     def hello(self, about: dict[str, Any], text: str) -> None:
-        """Report that the gateway serves: the facts as JSON, or the text."""
+        """Report that the gateway serves, with the facts as JSON, or with the text."""
         if self._as_json:
             self._tell("serving", "", **about)
         else:
@@ -223,7 +229,7 @@ class Journal:
     # -- output -----------------------------------------------------------------------------
 
     def _tell_posts_of(self, request_id: str, only: Counter[str] | None = None) -> None:
-        """Write the counts of an invocation; with `only`, write them only if they are these."""
+        """Write the counts of an invocation. With `only`, write only these counts."""
         posts = self._posts.get(request_id)
         if posts is None or (only is not None and only is not posts):
             return
@@ -290,7 +296,7 @@ class Journal:
 
 
 def has_failed(outcome: Outcome) -> bool:
-    """Return True if there is no result, or if its status is 500 or above."""
+    """Return True if there is no result, or if the status is 500 or above."""
     if isinstance(outcome, Failure):
         return True
     status = outcome.value.get("statusCode") if isinstance(outcome.value, dict) else None
@@ -298,7 +304,7 @@ def has_failed(outcome: Outcome) -> bool:
 
 
 def split_traceback(line: str) -> tuple[str, str]:
-    """Return a log line without its member `traceback`, and the traceback; "" if it has none."""
+    """Return a log line without the member `traceback`, and the traceback; "" without one."""
     if '"traceback"' not in line:
         return line, ""
     try:
@@ -312,7 +318,7 @@ def split_traceback(line: str) -> tuple[str, str]:
 
 
 def outcome_text(outcome: Outcome) -> str:
-    """Return an outcome as a short text: the status or the failure."""
+    """Return a short text for an outcome, which is the status or the failure."""
     if isinstance(outcome, Returned):
         value = outcome.value
         return str(value.get("statusCode", "no status") if isinstance(value, dict) else "no status")

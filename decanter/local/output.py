@@ -1,4 +1,7 @@
-"""Lines for a stream whose reader may be slow or gone. Serving never waits for it."""
+"""Lines for a stream whose reader may be slow or may have ended.
+
+The gateway never waits for the reader.
+"""
 
 import io
 import os
@@ -10,19 +13,19 @@ from threading import Condition, Thread
 from typing import TextIO
 
 MOST_WAITING = 10_000
-"""Further lines are lost while this many wait for the reader."""
+"""The highest number of lines that wait for the reader. Further lines are lost."""
 
 
 class Output:
     """Writes texts in order, in a thread.
 
-    A stream without a file descriptor, such as one in memory, is not buffered. After the reader
-    has gone, as after `| head`, texts are ignored.
+    A stream without a file descriptor, such as a stream in memory, is not buffered. After the
+    reader has ended, for example after `| head`, texts are ignored.
 
     Args:
-        stream: gets the texts, each with a line end.
+        stream: the stream for the texts, which get a line end.
         lost: returns the text that reports a number of lost lines.
-        most: maximum number of waiting texts.
+        most: the highest number of waiting texts.
     """
 
     def __init__(
@@ -39,7 +42,7 @@ class Output:
         self._writer: Thread | None = None
 
     def write(self, text: str) -> None:
-        """Queue a text for writing, or drop it if the queue is full."""
+        """Queue a text, or drop the text if the queue is full."""
         if self._descriptor is None:
             with suppress(BrokenPipeError):
                 print(text, file=self._stream, flush=True)
@@ -55,7 +58,7 @@ class Output:
             self._writer.start()
 
     def drain(self, seconds: float) -> None:
-        """Wait until all texts are written, at most for this time."""
+        """Wait until all texts are written, but not longer than this time."""
         with self._changed:
             self._changed.wait_for(lambda: not self._waiting, seconds)
 

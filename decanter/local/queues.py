@@ -1,8 +1,9 @@
-"""Invokes the functions of queues as Lambda's event source mappings do.
+"""Invokes the functions of queues by the rules of Lambda's event source mappings.
 
-A mapping receives messages by long polling, up to the size of its batch and within its window, and
-runs the function with them. It deletes them after success. After a failure they become visible
-again when their visibility timeout ends, and SQS moves them to the dead-letter queue.
+A mapping receives messages by long polling, up to the batch size and within the batching window,
+and runs the function with these messages. After a success, the mapping deletes the messages. After
+a failure, the messages become visible again when their visibility timeout ends. After too many
+failures, SQS moves the messages to the dead-letter queue.
 """
 
 import asyncio
@@ -24,7 +25,7 @@ POLL_SECONDS = 20
 RETRY_SECONDS = 1.0
 
 RunFunction = Callable[[str, dict[str, Any], str], Awaitable[Run]]
-"""Runs a function, by its name, with an event and a request id."""
+"""Runs the function with a name, with an event and a request id."""
 
 
 class Queues:
@@ -44,7 +45,7 @@ class Queues:
         self._runs: set[asyncio.Task[None]] = set()
 
     def follow(self, declared: Declared, endpoint: str | None) -> None:
-        """Replace the mappings; the poller of one that stays continues.
+        """Replace the mappings. The poller of an unchanged mapping continues.
 
         Args:
             declared: the queues of the app.
@@ -58,7 +59,7 @@ class Queues:
             self._pollers[key] = asyncio.create_task(self._poll(key))
 
     async def to_json(self) -> list[dict[str, Any]]:
-        """Return the depth of each queue and the age of its oldest message."""
+        """Return the number of messages in each queue and the age of the oldest message."""
         if self._calls is None:
             return []
         found: list[dict[str, Any]] = (await self._calls.call("DecanterDescribe"))["queues"]
@@ -92,9 +93,10 @@ class Queues:
                     task.add_done_callback(kept.discard)
 
     async def _messages(self, source: Source, free: int) -> list[Message]:
-        """Return the messages of one batch, or of several if they come together.
+        """Return the messages of one batch, or of several batches if they arrive together.
 
-        The messages of a FIFO queue's group are not processed in parallel, so they are one batch.
+        The messages of a group in a FIFO queue must not be processed in parallel, so they are one
+        batch.
         """
         batches = 1 if source.queue.endswith(FIFO) else free
         found = await self._receive(source, source.batch_size * batches, POLL_SECONDS)
@@ -111,7 +113,7 @@ class Queues:
         return {each["MessageId"]: each for each in answer.get("Messages", ())}
 
     async def _deliver(self, source: Source, messages: list[Message]) -> None:
-        """Run the function with a batch, and delete what it has processed."""
+        """Run the function with a batch, and delete the processed messages."""
         request_id = str(uuid.uuid4())
         event = sqs_event(source, messages)
         self._journal.given_alone(event, request_id)

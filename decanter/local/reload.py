@@ -1,7 +1,7 @@
 """Detects changes of a project's code and configuration on disk.
 
-It watches the files of a deployment: the modules in the folder of `app.py`, `chalicelib/`,
-`vendor/`, `.chalice/config.json`, the policy files and the merge templates.
+This module watches the files of a deployment, which are the modules in the folder of `app.py`,
+`chalicelib/`, `vendor/`, `.chalice/config.json`, the policy files and the merge templates.
 """
 
 import os
@@ -15,16 +15,16 @@ CACHES = {"__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache"}
 COMPILED = {".pyc", ".pyo"}
 
 STEP_MILLISECONDS = 25
-"""A burst of changes, such as a checkout, ends after this long without a change."""
+"""The time without a change after which a burst of changes, such as a checkout, has ended."""
 
 BURST_MILLISECONDS = 250
 """The maximum duration of a burst of changes."""
 
 LOOK_MILLISECONDS = 1000
-"""Interval to check the files anyway: some file systems do not report changes."""
+"""The interval of checks, because some file systems do not report changes."""
 
 Snapshot = dict[Path, tuple[int, int, int]]
-"""Each file's modification time in nanoseconds, size and inode."""
+"""The modification time in nanoseconds, the size and the inode of each file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +32,8 @@ class Sources:
     """The files of a project whose changes cause a reload.
 
     Attributes:
-        project: its folder.
-        templates: the paths of the merge templates; they need not exist.
+        project: the project's folder.
+        templates: the paths of the merge templates, which may not exist.
     """
 
     project: Path
@@ -77,10 +77,10 @@ class Sources:
 async def changes(sources: Sources, seen: Snapshot) -> AsyncIterator[list[str]]:
     """Yield the names of the changed files after each burst of changes, until cancelled.
 
-    Changes during the caller's work on one item are in the next item.
+    The next item has the changes during the caller's work on an item.
 
     Args:
-        sources: what to watch.
+        sources: the files to watch.
         seen: the snapshot before the project was first loaded.
 
     Raises:
@@ -114,5 +114,5 @@ def differing(before: Snapshot, after: Snapshot) -> list[Path]:
 
 
 def name_in(project: Path, path: Path) -> str:
-    """Return a path relative to the project, if it is in the project."""
+    """Return a path relative to the project, if the path is in the project."""
     return str(path.relative_to(project)) if path.is_relative_to(project) else str(path)

@@ -1,4 +1,4 @@
-"""The roles of the running functions. Enforces them, reports denials, records used rights."""
+"""Enforce the roles of the running functions, report denials, and record used rights."""
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
@@ -15,7 +15,7 @@ from decanter.project.roles import Role
 from decanter.project.stack import Stack
 
 MOST_PAIRS = 1_000
-"""Maximum number of pairs of action and resource that are recorded for a function."""
+"""The highest number of pairs of action and resource that are recorded for a function."""
 
 Note = Callable[..., object]
 """Takes a line, and the keyword arguments `error` and `detail`, the text below the line."""
@@ -23,7 +23,7 @@ Note = Callable[..., object]
 
 @dataclass(slots=True)
 class Used:
-    """The rights that a function used since the start, and those that it lacked."""
+    """The rights that a function used since the start, and the rights that it did not have."""
 
     used: dict[Pair, None] = field(default_factory=dict)
     denied: dict[Pair, None] = field(default_factory=dict)
@@ -35,12 +35,12 @@ class Rights:
     Args:
         mode: `enforce`, `warn` or `off`.
         stack: the emulated stack.
-        note: called with a line for each right that a function lacks.
-        event_of: returns the event that has a trace id; None if it is not known.
+        note: called with a line for each missing right of a function.
+        event_of: returns the event with a trace id; None if the event is not known.
 
     Attributes:
         guard: decides the calls to @connections.
-        relay: sends the roles to the process of the embedded DynamoDB; None without one.
+        relay: sends the roles to the process of the embedded DynamoDB; None without this process.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class Rights:
         return self._stack.api_arn
 
     def deploy(self, roles: Mapping[str, Role], grants: Grants) -> None:
-        """Replace the roles, here and in the process of the embedded DynamoDB."""
+        """Replace the roles in the gateway and in the process of the embedded DynamoDB."""
         self._roles = roles
         self._grants = grants
         self._policies = {name: Policy(role.statements) for name, role in roles.items()}
@@ -83,7 +83,7 @@ class Rights:
             self.relay({"rights": rights})
 
     def take(self, report: Report) -> None:
-        """Record a guard's report, and note a right that the function lacks."""
+        """Record a guard's report, and report a missing right of the function."""
         function = report["function"]
         if "note" in report:
             self._note(f"the role of {function}: {report['note']}", error=True)
@@ -100,14 +100,14 @@ class Rights:
             self._note_denial(function, *pair, outcome, report["trace"])
 
     def to_json(self) -> dict[str, Any]:
-        """Return the rights of each function: granted, and used and denied since the start."""
+        """Return each function's granted rights, and the rights used and denied since the start."""
         usage = self.usage()
         names = sorted({*self._roles, *self._uses})
         functions = {name: self._function(name, usage) for name in names}
         return {"iam": self.mode, "functions": functions}
 
     def usage(self) -> Usage:
-        """Return the use of the functions' rights: the calls that were not refused."""
+        """Return the use of the functions' rights, which are the calls that were not refused."""
         assert self._grants is not None
         calls = {
             function: {*each.used, *(each.denied if self.mode != ENFORCE else ())}
@@ -165,12 +165,12 @@ class Rights:
 
 
 def route_of(event: Any, routers: Iterable[RouterDeclaration]) -> str:
-    """Return the key of the route, or the path of the HTTP route, that handles an event.
+    """Return the key of the route that handles an event, or the path of an HTTP request.
 
-    It is empty if it is not known.
+    The result is empty if the route is not known.
 
-    API Gateway selects `$default` for the routes of an app without a merge template. Then the
-    router selects one.
+    For an app without a merge template, API Gateway selects `$default`, and the router then selects
+    the route.
     """
     if not isinstance(event, dict) or not isinstance(event.get("requestContext"), dict):
         return ""

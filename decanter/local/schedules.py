@@ -1,8 +1,8 @@
-"""Runs the app's scheduled functions, at their rate or on request.
+"""Runs the app's scheduled functions at their rate or on request.
 
 As in EventBridge, the first run is one interval after the start, and a run does not wait for the
-end of the previous one. EventBridge also retries a failed run twice. The gateway does not: a
-developer wants to see the failure.
+end of the previous run. EventBridge also retries a failed run twice. The gateway does not retry,
+because a developer wants to see the failure.
 Source: EventBridge User Guide, "Creating a rule that runs on a schedule" and "Rate expressions".
 """
 
@@ -23,12 +23,12 @@ _RATE = re.compile(r"rate\((\d+) (minute|hour|day)s?\)")
 _SECONDS = {"minute": 60, "hour": 3600, "day": 86400}
 
 RunFunction = Callable[[str, dict[str, Any]], Awaitable[Run]]
-"""Runs a function, by its name, with an event."""
+"""Runs the function with a name, with an event."""
 
 
 @dataclass(slots=True)
 class _Timer:
-    """A function's schedule, and the task that repeats it; None if it runs only on request."""
+    """A function's schedule, and the task that repeats it; None for a function without a rate."""
 
     expression: str
     task: asyncio.Task[None] | None = None
@@ -41,7 +41,7 @@ class Schedules:
         run_function: runs a function.
         stack: the stack that the events name.
         journal: gets a line for each run.
-        minute: its length in seconds; shorter in tests.
+        minute: the length of a minute in seconds, which is shorter in tests.
         enabled: False to run the functions only on request.
     """
 
@@ -66,7 +66,7 @@ class Schedules:
         """Replace the scheduled functions. The timer of an unchanged function continues.
 
         Args:
-            declared: each function's schedule expression.
+            declared: the schedule expression of each function.
         """
         for name, timer in [*self._timers.items()]:
             if declared.get(name) != timer.expression:
@@ -75,7 +75,7 @@ class Schedules:
             self._timers[name] = self._start(name, declared[name])
 
     def to_json(self) -> list[dict[str, Any]]:
-        """Return the functions; `runs` is True if the gateway runs it at its rate."""
+        """Return the functions. `runs` is True if the gateway runs the function at its rate."""
         return [
             {"function": name, "schedule": timer.expression, "runs": timer.task is not None}
             for name, timer in sorted(self._timers.items())
@@ -86,7 +86,7 @@ class Schedules:
         return name in self._timers
 
     async def run(self, name: str) -> dict[str, Any]:
-        """Run a function now and return its outcome and its result."""
+        """Run a function now. Return the outcome and the result."""
         event = scheduled_event(self._stack, name, time.time())
         run = await self._run_function(name, event)
         self._journal.ran_alone(run, event["id"], "schedule")

@@ -19,7 +19,7 @@ from decanter.gateway.guard import ENFORCE
 from decanter.gateway.model import Api, Limits
 from decanter.gateway.rules import Gateway
 from decanter.gateway.selection import CHALICE_EXPRESSION
-from decanter.hosts import LOOPBACK, Hosts
+from decanter.hosts import LOOPBACK, Hosts, shown_host
 from decanter.local import files
 from decanter.local.banner import api_facts, aws_text, banner, tool
 from decanter.local.console.control import Control
@@ -46,12 +46,12 @@ from decanter.project.stack import Stack
 from decanter.project.template import OWN_TEMPLATES, Template
 
 GOODBYE_SECONDS = 1.0
-"""Time limit for disconnect handlers after a stop signal."""
+"""The time limit for disconnect handlers after a stop signal."""
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The options of `decanter local`; times in seconds."""
+    """The options of `decanter local`. Times are in seconds."""
 
     host: str = "127.0.0.1"
     port: int = 8000
@@ -76,6 +76,7 @@ class Options:
     debugpy: int | None = None
     python: str | None = None
     iam: str = ENFORCE
+    path: str | None = None
 
     @property
     def debugs(self) -> bool:
@@ -84,7 +85,7 @@ class Options:
 
     @property
     def debugger(self) -> str | None:
-        """The debugger, for the text at start; None without one."""
+        """The debugger, for the text at start; None without a debugger."""
         if self.debug:
             return "pdb on this terminal, without time limits"
         return f"debugpy from port {self.debugpy}, without time limits" if self.debugpy else None
@@ -101,14 +102,14 @@ class Options:
         )
 
     def template_paths(self, project: Project) -> list[Path]:
-        """Return the paths of the merge templates, which need not exist."""
+        """Return the paths of the merge templates, which may not exist."""
         if not self.use_template:
             return []
         own = [project.directory / path for path in OWN_TEMPLATES]
         return [path.resolve() for path in self.templates or own]
 
     def template_text(self, project: Project) -> str | None:
-        """Return the merge templates in use, for the text at start; None without one."""
+        """Return the merge templates in use, for the text at start; None without a template."""
         paths = (self.templates or project.own_templates) if self.use_template else ()
         return ", ".join(str(path.resolve()) for path in paths) or None
 
@@ -119,10 +120,10 @@ class Options:
 
 
 async def serve(project: Project, options: Options) -> None:
-    """Serve the project's API until SIGINT, SIGTERM or SIGHUP; a second signal shortens the stop.
+    """Serve the project's API until SIGINT, SIGTERM or SIGHUP. A second signal shortens the stop.
 
     Raises:
-        DecanterError: the project cannot be served; one line.
+        DecanterError: the project cannot be served; the message is one line.
     """
     if options.debugs:
         options = options.for_debugging()
@@ -140,7 +141,7 @@ async def serve(project: Project, options: Options) -> None:
 
 
 def stop_signals() -> list[signal.Signals]:
-    """Return the signals that stop the gateway; without SIGHUP under `nohup`."""
+    """Return the signals that stop the gateway, without SIGHUP under `nohup`."""
     signals = [signal.SIGINT, signal.SIGTERM]
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
         signals.append(signal.SIGHUP)
@@ -148,7 +149,7 @@ def stop_signals() -> list[signal.Signals]:
 
 
 class _Service:
-    """One run of the gateway, with its parts."""
+    """One run of the gateway, with all parts."""
 
     def __init__(
         self, project: Project, options: Options, sock: socket.socket, python: Interpreter
@@ -179,7 +180,7 @@ class _Service:
         self._queues = Queues(self._functions.run, self._journal)
         self._gateway = Gateway(
             Api(self._stack.api_stage, {}, CHALICE_EXPRESSION),
-            EventMaker(self._stack.api_stage, f"{shown_host(options.host)}:{self._port}"),
+            self._events(),
             Limits(options.idle_timeout, options.max_age),
         )
         self._invoker = Invoker(self._functions, self._stack, self._gateway.events, self._journal)
@@ -187,6 +188,10 @@ class _Service:
         self._rights = Rights(options.iam, self._stack, self._journal.note, self._event_of)
         self._terminal = Terminal(open_terminal(), self._journal) if options.debug else None
         self._ports = Ports(options.debugpy, self._journal.note) if options.debugpy else None
+
+    def _events(self) -> EventMaker:
+        domain = f"{shown_host(self._options.host)}:{self._port}"
+        return EventMaker(self._stack.api_stage, domain, mapping=self._options.path or "")
 
     async def run(self) -> None:
         """Start, serve until cancelled, and stop."""
@@ -337,6 +342,7 @@ class _Service:
             "stage": self._stack.stage,
             "project": str(self._project.directory),
             "websocket_url": self._url("ws"),
+            "mapped_url": self._options.path and self._url("ws", self._options.path),
             "management_url": self._url("http"),
             "http_url": self._url("http", self._gateway.api.http_stage),
             "console_url": f"http://{shown_host(self._options.host)}:{self._port}/",
@@ -363,15 +369,17 @@ class _Service:
         }
 
     def _event_of(self, trace_id: str) -> Any:
+        if path := self._functions.path_of(trace_id):
+            return {"requestContext": {"resourcePath": path}}
         kept = self._journal.invocation(self._functions.request_of(trace_id))
         return kept and kept["event"]
 
     def _warn(self, text: str) -> None:
         self._journal.note(text, error=True)
 
-    def _url(self, scheme: str, stage: str | None = None) -> str:
+    def _url(self, scheme: str, path: str | None = None) -> str:
         host = shown_host(self._options.host)
-        return f"{scheme}://{host}:{self._port}/{stage or self._stack.api_stage}"
+        return f"{scheme}://{host}:{self._port}/{path or self._stack.api_stage}"
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -388,10 +396,3 @@ def bind(host: str, port: int) -> socket.socket:
             remedy = f"take another with --port, as in --port {port + 1 if port < 65535 else 0}"
             raise ServiceError(f"port {port} of {host} is taken: {remedy}") from error
         raise ServiceError(f"cannot listen on {host} port {port}: {error.strerror}") from error
-
-
-def shown_host(host: str) -> str:
-    """Return the host for a URL on this machine."""
-    if host in ("0.0.0.0", "::"):  # noqa: S104 - compared, not bound
-        return "127.0.0.1"
-    return f"[{host}]" if ":" in host else host

@@ -1,4 +1,4 @@
-"""The use of the functions' rights, as arguments of `@uses`."""
+"""Describe the use of the functions' rights as arguments of `@uses`."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
@@ -29,7 +29,7 @@ Pair = tuple[str, str]
 Statement = Mapping[str, Any]
 
 _SEEN = ("*", "dynamodb:", "execute-api:")
-"""The actions whose calls are seen on this machine start with these."""
+"""The prefixes of the actions whose calls Decanter sees on this machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +47,11 @@ class Usage:
     calls: Mapping[str, Collection[Pair]]
 
     def used(self, function: str) -> set[Right]:
-        """Return the arguments of `@uses` for a function's calls, without the router's own."""
+        """Return the arguments of `@uses` for a function's calls, except for the router's calls."""
         return {right for pair in self._own(function) for right in self.grants.rights_for(*pair)}
 
     def unused(self, function: str) -> list[str]:
-        """Return the rights that were not used: as arguments of `@uses`, or as statements.
+        """Return the unused rights, as arguments of `@uses`, or as statements.
 
         A right of a hook is used if one of the functions that run the hook uses it.
         """
@@ -66,20 +66,25 @@ class Usage:
     def grant(self, function: str) -> Grant:
         """Return the line that grants exactly a function's calls, and a description of its place.
 
-        Calls to other services are not seen, so their statements stay.
+        Decanter does not see calls to other services, so the statements for these services stay.
+        The grant is empty for a handler that has only the rights of its router, because such a
+        handler needs no `@uses`.
         """
         further = self._further(function)
         if not self.grants.has_uses:
             return Grant(self.grants.policy(function), "\n".join(map(as_python, further)))
+        used = self.used(function)
+        if not (self._declared(function) or used or further):
+            return Grant("")
         places = dict.fromkeys(in_file(each.place) for each in self._declared(function))
         place = ", ".join(places) or self.grants.handler(function)
-        return Grant(place, uses_line(self.used(function), further))
+        return Grant(place, uses_line(used, further))
 
     def _declared(self, function: str) -> tuple[Uses, ...]:
         return self.grants.declaration.uses.get(function, ())
 
     def granted_by(self, uses: Uses) -> set[Right]:
-        """Return the arguments of one `@uses`; without one, those of the default."""
+        """Return the arguments of a `@uses`; without `@uses`, return the default arguments."""
         names = {it.environment: model_name(it) for it in self.grants.declaration.tables}
         everything = tuple(names) if uses.is_default else ()
         found = {("reads", names[each]) for each in (*uses.reads, *everything)}
@@ -92,7 +97,7 @@ class Usage:
         return {it for each in functions if uses in self._declared(each) for it in self.used(each)}
 
     def _own(self, function: str) -> list[Pair]:
-        """Return a function's calls without those that it may make in any case."""
+        """Return a function's calls, without the calls that are always allowed."""
         free = {*self._needs(function)}
         calls = [it for it in self.calls.get(function, ()) if (it[0], table_of(it[1])) not in free]
         if any(SENDS in self.grants.rights_for(*each) for each in calls):
@@ -146,7 +151,7 @@ class Usage:
 
 
 def _is_seen(statement: Statement) -> bool:
-    """True if it allows calls that are seen on this machine."""
+    """True if a statement allows calls that Decanter sees on this machine."""
     actions = statement.get("Action", [])
     listed = [actions] if isinstance(actions, str) else actions
     return statement.get("Effect") == "Allow" and any(

@@ -1,1 +1,1 @@
-"""A Chalice project: its configuration, its app, its template."""
+"""A Chalice project, with the configuration, the app and the template."""

@@ -1,8 +1,8 @@
 """Load a Chalice project's app and report its declarations, in a process for that purpose.
 
 This file is run by path, `python -P app_process.py describe PROJECT --fd N`, in the project's own
-environment, and loaded by path by the local gateway's workers. So it imports only the standard
-library and no other module of Decanter: the project must see its own modules and no others.
+environment, and the local gateway's workers load it by path. Therefore this file imports only the
+standard library and no other module of Decanter. The project must see only its own modules.
 """
 
 from __future__ import annotations
@@ -28,9 +28,12 @@ NO_FLAG = (
     'app.experimental_feature_flags.update(["WEBSOCKETS"]) after the line that creates the app.'
 )
 
+READS_VARIABLE = type(os.environ).__getitem__.__code__
+"""The code object of `os.environ[name]`."""
+
 
 def load_script(path: Path) -> Any:
-    """Load a file of Decanter by its path: it is not on the project's `sys.path`."""
+    """Load a file of Decanter by its path, because Decanter is not on the project's `sys.path`."""
     spec = importlib.util.spec_from_file_location(f"decanter_{path.stem}", path)
     assert spec is not None
     assert spec.loader is not None
@@ -47,30 +50,35 @@ class LoadError(Exception):
     """The project's app could not be loaded.
 
     Attributes:
-        kind: `missing_app_py`, `syntax_error`, `import_error` or `no_app_object`.
-        message: one line: the error and its place.
-        detail: the traceback, from the project's first line on; empty if it adds nothing.
+        kind: `missing_app_py`, `syntax_error`, `import_error`, `missing_variable`,
+            `declaration_error` or `no_app_object`.
+        message: one line with the error and its place; only the place for `missing_variable`.
+        detail: the traceback from the project's first line on; empty if the traceback adds no
+            information.
+        variable: the missing environment variable, or "".
     """
 
-    def __init__(self, kind: str, message: str, detail: str = "") -> None:
+    def __init__(self, kind: str, message: str, detail: str = "", variable: str = "") -> None:
         super().__init__(message)
         self.kind = kind
         self.message = message
         self.detail = detail
+        self.variable = variable
 
     def report(self) -> dict[str, Any]:
         """Return the failure as the JSON object that `describe` writes."""
-        return {"ok": False, "kind": self.kind, "message": self.message, "detail": self.detail}
+        names = ("kind", "message", "detail", "variable")
+        return {"ok": False, **{name: getattr(self, name) for name in names}}
 
 
 def load(project: Path) -> tuple[ModuleType, Any]:
-    """Import the project's `app.py` as Chalice does. The caller must have called `enter`.
+    """Import the project's `app.py` like Chalice. The caller must have called `enter`.
 
     Returns:
         The module, and its `app` object.
 
     Raises:
-        LoadError: with a one-line message.
+        LoadError: the app could not be loaded; the message is one line.
     """
     source = project / "app.py"
     if not source.is_file():
@@ -82,6 +90,8 @@ def load(project: Path) -> tuple[ModuleType, Any]:
         caret = "".join(traceback.format_exception_only(type(error), error))
         raise LoadError("syntax_error", f"{where}: {error.msg}", caret) from error
     except BaseException as error:
+        if (lacking := missing_variable(error, project)) is not None:
+            raise LoadError("missing_variable", *lacking) from error
         text = f"importing {source} failed: {type(error).__name__}: {first_line(str(error))}"
         raise LoadError("import_error", text, project_traceback(error)) from error
     app = getattr(module, "app", None)
@@ -90,8 +100,25 @@ def load(project: Path) -> tuple[ModuleType, Any]:
     return module, app
 
 
+def missing_variable(error: BaseException, project: Path) -> tuple[str, str, str] | None:
+    """Find a missing variable that a module of the project reads at import.
+
+    Returns:
+        The place that reads the variable, "", and the variable's name; None for any other error.
+    """
+    frames = [*traceback.walk_tb(error.__traceback__)]
+    if not isinstance(error, KeyError) or frames[-1][0].f_code is not READS_VARIABLE:
+        return None
+    codes = [(frame.f_code.co_filename, line, frame.f_code.co_name) for frame, line in frames]
+    own = [each for each in codes if is_in_project(each[0], project)]
+    if not any(name == "<module>" for _, _, name in own):
+        return None
+    file, line, _ = own[-1]
+    return f"{Path(file).relative_to(project)}:{line}", "", os.fsdecode(error.args[0])
+
+
 def enter(project: Path) -> None:
-    """Make imports search the project: its root first, `vendor/` last."""
+    """Make imports search the project, with the root first and `vendor/` last."""
     os.chdir(project)
     sys.path.insert(0, str(project))
     vendor = project / "vendor"
@@ -105,7 +132,7 @@ def first_line(text: str) -> str:
 
 
 def project_traceback(error: BaseException) -> str:
-    """Return the traceback without our own frames and those of the import system."""
+    """Return the traceback without the frames of this file and of the import system."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [f for f in frames if f.filename != __file__ and "importlib" not in f.filename]
     return "".join(traceback.format_list(own) + traceback.format_exception_only(type(error), error))
@@ -115,7 +142,7 @@ def declaration(module: ModuleType, app: Any, *, is_alone: bool = True) -> dict[
     """Return the app's declarations, as the JSON object that `describe` writes.
 
     Args:
-        module: its module.
+        module: the module of the app.
         app: the Chalice object.
         is_alone: False if this process may have imported other apps too.
     """
@@ -138,7 +165,7 @@ def declaration(module: ModuleType, app: Any, *, is_alone: bool = True) -> dict[
 
 
 def framework() -> str | None:
-    """Return the folder of the framework that the app imported; None if it uses none."""
+    """Return the folder of the framework that the app imported; None without the framework."""
     runtime = getattr(sys.modules.get("decanter.runtime"), "__file__", None)
     return str(Path(runtime).parents[1]) if runtime else None
 
@@ -146,7 +173,7 @@ def framework() -> str | None:
 def rights_of(app: Any) -> dict[str, list[dict[str, Any]]]:
     """Return the rights that each function's own code adds, by the function's name.
 
-    It is empty for an app without the framework.
+    The result is empty for an app without the framework.
     """
     rights = framework_rights()
     if rights is None:
@@ -158,7 +185,7 @@ def rights_of(app: Any) -> dict[str, list[dict[str, Any]]]:
 
 
 def framework_rights() -> Any:
-    """Return the framework's module of rights; None for an app that does not use it."""
+    """Return the framework's module of rights; None for an app without the framework."""
     if "decanter.runtime" not in sys.modules:
         return None
     try:
@@ -170,7 +197,7 @@ def framework_rights() -> Any:
 def unused_rights(
     rights: Mapping[str, Any], declared: Sequence[Mapping[str, Any]]
 ) -> Iterator[Any]:
-    """Yield a fault for each `@uses` of a function that the app never runs."""
+    """Yield a fault for each `@uses` on a function that the app never runs."""
     if framework_rights() is None:
         return
     groups = [rights, *(each.get("uses", {}) for each in declared)]
@@ -191,7 +218,7 @@ def unused_rights(
 
 
 def websocket_handlers(app: Any) -> dict[str, dict[str, str]]:
-    """Return each handler's name in Chalice and its function's configuration key, by route key."""
+    """Return the name in Chalice and the configuration key of each handler, by route key."""
     return {
         route_key: {"name": handler.name, "function": handlers.function_of_route(route_key)}
         for route_key, handler in sorted(app.websocket_handlers.items())
@@ -199,13 +226,13 @@ def websocket_handlers(app: Any) -> dict[str, dict[str, str]]:
 
 
 def functions(app: Any) -> list[dict[str, Any]]:
-    """Return every Lambda function that Chalice makes for the app."""
-    keys = ("name", "kind", "source", "handler", "mapping")
+    """Return every Lambda function that Chalice creates for the app."""
+    keys = ("name", "kind", "source", "handler", "mapping", "objects")
     return [{key: getattr(each, key) for key in keys} for each in handlers.registered(app)]
 
 
 def schedules(app: Any) -> dict[str, str]:
-    """Return the schedule of each scheduled function, by its name: its configuration key."""
+    """Return the schedule of each scheduled function, by the function's configuration key."""
     return {each.name: each.source for each in handlers.registered(app) if each.kind == "schedule"}
 
 
@@ -216,7 +243,7 @@ def warnings_about(app: Any, faults: Sequence[Any]) -> list[str]:
 
 
 def refusal(app: Any, faults: Sequence[Any]) -> str | None:
-    """Return why the app must not be packaged; None if it may be."""
+    """Return the reason why the app must not be packaged; None without such a reason."""
     if lacks_flag(app):
         return NO_FLAG
     return next((each.text for each in faults if each.certain), None)
@@ -228,10 +255,10 @@ def lacks_flag(app: Any) -> bool:
 
 
 def declarations(module: ModuleType) -> list[dict[str, Any]]:
-    """Return the answers of the app's objects to `__decanter__()`, each once.
+    """Return the answers of the app's objects to `__decanter__()`, without duplicates.
 
     Raises:
-        LoadError: one has no answer, such as a model whose table DynamoDB would refuse.
+        LoadError: an object has no answer, such as a model whose table DynamoDB would refuse.
     """
     seen: list[dict[str, Any]] = []
     for declare in (*declaring(vars(module), set()), *declared_models(module)):
@@ -246,10 +273,10 @@ def declarations(module: ModuleType) -> list[dict[str, Any]]:
 
 
 def declaring(names: Mapping[str, object], visited: set[int]) -> Iterator[Callable[[], Any]]:
-    """Yield the `__decanter__` of each object that app.py names or reaches.
+    """Yield the `__decanter__` of each object that app.py names or refers to indirectly.
 
-    A project may keep its router and its tables in `chalicelib/`: app.py may name a module of that
-    folder, or only a router that refers to its table.
+    A project may keep its router and its tables in `chalicelib/`. In this case, app.py may name
+    only a module of this folder, or only a router that refers to its table.
     """
     for value in names.values():
         if id(value) in visited:
@@ -263,15 +290,15 @@ def declaring(names: Mapping[str, object], visited: set[int]) -> Iterator[Callab
 
 
 def is_of_chalicelib(value: object) -> bool:
-    """True for a module of the project's `chalicelib/`."""
+    """True if a module is in the project's `chalicelib/`."""
     return isinstance(value, ModuleType) and value.__name__.partition(".")[0] == "chalicelib"
 
 
 def declared_models(module: ModuleType) -> Iterator[Callable[[], Any]]:
     """Yield the `__decanter__` of each model that a module of the project defines or names.
 
-    The framework's list has all models of the process, even those of tests and other apps. A
-    reloaded module has made its models again: the last one counts.
+    The framework's list has all models of the process, even models of tests and other apps. A
+    reloaded module has created its models again, so the last model counts.
     """
     store = sys.modules.get("decanter.runtime.store.tables")
     own = own_modules(module)
@@ -284,22 +311,23 @@ def declared_models(module: ModuleType) -> Iterator[Callable[[], Any]]:
 
 
 def own_modules(module: ModuleType) -> dict[int, ModuleType]:
-    """Return the imported modules of an app's project, by id; without a project, the app's."""
+    """Return the imported modules of an app's project, by id; without a project, one module."""
     root = Path(getattr(module, "__file__", None) or "").parent
     if not (root / ".chalice" / "config.json").is_file():
         return {id(module): module}
     modules = [*sys.modules.values()]
     # Not by an attribute: a module may import others when it is asked for one.
     files = ((each, getattr(each, "__dict__", {}).get("__file__")) for each in modules)
-    own = [it for it, file in files if isinstance(file, str) and is_in_project(Path(file), root)]
+    own = [it for it, file in files if isinstance(file, str) and is_in_project(file, root)]
     return {id(each): each for each in (module, *own)}
 
 
-def is_in_project(file: Path, root: Path) -> bool:
-    """True for a module of the project, not of its environment, its tests or a nested project."""
-    if not file.is_relative_to(root):
+def is_in_project(file: str, root: Path) -> bool:
+    """True for a module of the project, but not of its environment, tests or nested projects."""
+    # Only few of a thousand modules are in the project, and it takes long to make all paths.
+    if not file.startswith(f"{root}{os.sep}"):
         return False
-    *folders, name = file.relative_to(root).parts
+    *folders, name = Path(file).relative_to(root).parts
     return not (
         {"site-packages", "dist-packages", "tests"} & {*folders}
         or name.startswith(("conftest.", "test_"))
@@ -319,7 +347,7 @@ def describe(project: Path) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Write the report to the given file descriptor: the app may print to the others."""
+    """Write the report to the given file descriptor, because the app may print to the others."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("verb", choices=["describe"])
     parser.add_argument("project", type=Path)

@@ -1,4 +1,4 @@
-"""A Chalice project: its folder, a stage of its configuration, its template."""
+"""A Chalice project, with the folder, a stage of the configuration, and the template."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from decanter.project.stack import Stack
 from decanter.project.tables import Table
 from decanter.project.template import Template, own_templates
 
-"""Chalice's tutorial has its merge template in the project's root."""
+"""The merge template in the project's root, as in Chalice's tutorial."""
 
 # JSON's names of the types of its values.
 KINDS = {bool: "a boolean", int: "a number", float: "a number", list: "an array", dict: "an object"}
@@ -30,12 +30,12 @@ KINDS = {bool: "a boolean", int: "a number", float: "a number", list: "an array"
 
 @dataclass(frozen=True)
 class Project:
-    """A Chalice project, at one of its stages.
+    """A Chalice project at one stage.
 
     Attributes:
-        directory: the project's folder, absolute.
+        directory: the absolute path of the project's folder.
         chalice_stage: the stage in `.chalice/config.json`.
-        config: Chalice's own reading of that file.
+        config: Chalice's own configuration object.
     """
 
     directory: Path
@@ -44,7 +44,7 @@ class Project:
 
     @classmethod
     def load(cls, directory: Path, stage: str = DEFAULT_STAGE_NAME) -> Self:
-        """Read a project's configuration; its app is not imported.
+        """Read a project's configuration. The project's app is not imported.
 
         Raises:
             ProjectError: the folder is not a Chalice project, or has no such stage.
@@ -83,10 +83,10 @@ class Project:
         return stage
 
     def environment(self, function: str) -> dict[str, str]:
-        """Return a function's environment variables, merged as Chalice merges them.
+        """Return a function's environment variables, merged by Chalice's rules.
 
         Args:
-            function: its configuration key, such as `websocket_connect`.
+            function: the function's configuration key, such as `websocket_connect`.
 
         Raises:
             ProjectError: a value is not a string.
@@ -95,7 +95,7 @@ class Project:
 
     @property
     def stage_environment(self) -> dict[str, str]:
-        """The stage's environment variables, without those of single functions.
+        """The stage's environment variables, without the variables of single functions.
 
         Raises:
             ProjectError: a value is not a string.
@@ -132,7 +132,7 @@ class Project:
 
     @property
     def own_templates(self) -> list[Path]:
-        """The project's own merge templates; a file in its root may be something else."""
+        """The project's own merge templates. A file in the project's root may be something else."""
         return own_templates(self.directory)
 
     def template(
@@ -141,15 +141,16 @@ class Project:
         """Return the project's merge template, read for this machine.
 
         Args:
-            paths: files other than the project's own. Each is merged into the previous ones.
-            region: the region of its resources.
+            paths: files other than the project's own files. Each file is merged into the previous
+                files.
+            region: the region of the template's resources.
             api_id: the WebSocket API's id.
 
         Returns:
-            None if no path is given and the project has none.
+            The template; None if no path is given and the project has no template.
 
         Raises:
-            ProjectError: one cannot be read.
+            ProjectError: a file cannot be read.
         """
         paths = paths or self.own_templates
         if not paths:
@@ -174,10 +175,10 @@ class Project:
         Args:
             table: the table.
             declaration: what the app declares.
-            other_remedy: what else to do if it has none.
+            other_remedy: another remedy if the table has no name.
 
         Raises:
-            ProjectError: it has none, or different ones for different functions.
+            ProjectError: the table has no name, or different names for different functions.
         """
         variable = table.environment
         named = {
@@ -198,17 +199,18 @@ class Project:
         return next(iter(named.values()))
 
     def declared_tables(self, declaration: Declaration, *, on_demand: bool = False) -> list[Table]:
-        """Return the app's own declared tables, with their configured names.
+        """Return the app's own declared tables with the configured names.
 
         Args:
             declaration: what the app declares.
-            on_demand: bill tables by request if the deployment decides their billing.
+            on_demand: True to bill tables by request if the deployment decides the billing.
         """
-        return [
+        tables = [
             _table(table, self.table_name(table, declaration), on_demand=on_demand)
             for table in declaration.tables
             if not table.existing
         ]
+        return [each.encrypted() for each in tables]
 
     def tables(
         self,
@@ -216,7 +218,7 @@ class Project:
         template: Template | None,
         inherited: Mapping[str, str] = MappingProxyType({}),
     ) -> list[Table]:
-        """Return the tables on this machine: the template's and all that the app declares.
+        """Return the tables on this machine, which are the tables of the template and of the app.
 
         The app may have changed since the template was written.
 
@@ -238,9 +240,9 @@ class Project:
         template: Template | None,
         inherited: Mapping[str, str] = MappingProxyType({}),
     ) -> dict[str, dict[str, str]]:
-        """Return each function's variables that name declared tables on this machine.
+        """Return each function's variables with the names of declared tables on this machine.
 
-        A table without a name in the configuration and the template gets its default name.
+        A table without a name in the configuration and the template gets the default name.
 
         Args:
             declaration: what the app declares.
@@ -268,22 +270,21 @@ class Project:
 
     @property
     def stages(self) -> tuple[str, ...]:
-        """The stages of the configuration; Chalice's default stage if there are none."""
+        """The stages of the configuration; Chalice's default stage if there are no stages."""
         return tuple(self.config.config_from_disk.get("stages") or (DEFAULT_STAGE_NAME,))
 
     @property
     def for_development(self) -> bool:
-        """True for Chalice's default stage, `dev`: its tables are provisioned."""
+        """True for Chalice's default stage, `dev`, whose tables are provisioned."""
         return self.chalice_stage == DEFAULT_STAGE_NAME
 
     def scope(self, function: str) -> Config:
-        """Return Chalice's view of the configuration for one function, by its configuration key."""
+        """Return Chalice's view of the configuration for one function, by the configuration key."""
         return self.config.scope(self.chalice_stage, function)
 
 
 def _table(table: TableDeclaration, name: str, *, on_demand: bool = False) -> Table:
-    arguments = table.arguments(name, on_demand=on_demand)
-    return Table({**arguments, "SSESpecification": {"Enabled": True}}, table.ttl_attribute)
+    return Table(table.arguments(name, on_demand=on_demand), table.ttl_attribute)
 
 
 def _check_folder(directory: Path) -> None:

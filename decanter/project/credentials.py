@@ -11,7 +11,7 @@ DEFAULT_REGION = "us-east-1"
 
 
 def local_region(environ: Mapping[str, str] = os.environ) -> str:
-    """Return the region of local resources: that of the environment, or of its profile.
+    """Return the region of local resources, from the environment or from the profile.
 
     Raises:
         ServiceError: the profile does not exist.
@@ -21,9 +21,9 @@ def local_region(environ: Mapping[str, str] = os.environ) -> str:
 
 
 def local_credentials(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Return the variables for calls to local services: the user's own credentials if set.
+    """Return the variables for calls to local services, with the user's own credentials if set.
 
-    A DynamoDB that keeps tables by access key must see the same key from all callers.
+    If a DynamoDB keeps tables by access key, it must see the same key from all callers.
     """
     if not has_keys(environ):
         return DUMMY_CREDENTIALS.copy()
@@ -36,13 +36,13 @@ def has_keys(environ: Mapping[str, str] = os.environ) -> bool:
 
 
 def profile(environ: Mapping[str, str] = os.environ) -> str | None:
-    """Return the profile that the variables name; None if they have keys, which come first."""
+    """Return the profile in the variables; None if the variables have keys, which come first."""
     named = environ.get("AWS_PROFILE") or environ.get("AWS_DEFAULT_PROFILE")
     return None if has_keys(environ) else named or None
 
 
 def access(environ: Mapping[str, str] = os.environ) -> str | None:
-    """Return the user's own credentials for AWS in a few words; None if there are none."""
+    """Describe the user's own credentials for AWS in a few words; None without credentials."""
     if has_keys(environ):
         return "the keys of AWS_ACCESS_KEY_ID"
     name = profile(environ)

@@ -1,4 +1,4 @@
-"""A Chalice app's declarations, as reported by the process that imported it (`app_process`)."""
+"""A Chalice app's declarations, from the report of the process that imported the app."""
 
 import json
 import re
@@ -6,10 +6,11 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from decanter.errors import ProjectError
 from decanter.project import handlers
+from decanter.project.declared_channels import ChannelsDeclaration, missing_sweep
 from decanter.project.declared_queue import QueueDeclaration, problem
 from decanter.project.uses import Uses, all_uses
 
@@ -24,12 +25,11 @@ SSM = "{{resolve:ssm:"
 """The start of CloudFormation's reference to a parameter."""
 
 _EXISTING = re.compile(r"(?:arn:.*:table/)?(?P<name>[^:/{]+)")
-"""A table's name or ARN, but not the parameter that names it."""
+"""The pattern of a table's name or ARN, but not of a parameter with the table's name."""
 
 
-@dataclass(frozen=True)
-class Handler:
-    """A WebSocket handler: its name in Chalice, and its function's configuration key."""
+class Handler(NamedTuple):
+    """A WebSocket handler, with the name in Chalice and the function's configuration key."""
 
     name: str
     function: str
@@ -37,16 +37,17 @@ class Handler:
 
 @dataclass(frozen=True)
 class LambdaFunction:
-    """A Lambda function that Chalice makes for the app.
+    """A Lambda function that Chalice creates for the app.
 
     Attributes:
-        name: its configuration key, such as `websocket_connect`, `api_handler` or the name of a
-            queue's function.
-        kind: `websocket`, `http`, `lambda`, `authorizer`, `schedule`, or its service (`sqs`, …).
-        source: what sends its events: a queue, topic, bucket, stream, schedule, event pattern as
-            JSON, route keys, or an HTTP method and path; empty if there is none.
-        handler: its handler string, such as `app.work`: a module and an attribute of it.
+        name: the function's configuration key, such as `websocket_connect` or `api_handler`.
+        kind: `websocket`, `http`, `lambda`, `authorizer`, `schedule`, or the service of the events
+            (`sqs`, …).
+        source: the source of the events, which is a queue, topic, bucket, stream, schedule, event
+            pattern as JSON, route keys, or an HTTP method and path; empty without a source.
+        handler: the handler string, such as `app.work`, with a module and an attribute.
         mapping: the settings of a queue's event source mapping, as CloudFormation names them.
+        objects: the objects of a bucket and their events: `events`, `prefix`, `suffix`.
     """
 
     name: str
@@ -54,6 +55,7 @@ class LambdaFunction:
     source: str
     handler: str
     mapping: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    objects: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True)
@@ -61,22 +63,24 @@ class TableDeclaration:
     """A table that a model class declares.
 
     Attributes:
-        environment: the environment variable that names the table.
-        logical_id: its logical id in a template.
-        key: the name of the partition key's attribute; then that of the sort key, if any.
+        environment: the environment variable with the table's name.
+        logical_id: the table's logical id in a template.
+        key: the name of the partition key's attribute, and then the name of the sort key's
+            attribute, if any.
         attributes: the type, `S`, `N` or `B`, of each attribute in a key of the table or an index.
         ttl_attribute: the attribute with the expiry, or None.
-        read_capacity_units: the provisioned read capacity, if the table is provisioned.
-        write_capacity_units: the same for writes.
+        read_capacity_units: the read capacity, if the table is provisioned.
+        write_capacity_units: the write capacity, if the table is provisioned.
         billing_mode: `PROVISIONED` or `PAY_PER_REQUEST`; None if the deployment decides.
         global_indexes: the global secondary indexes, as CreateTable takes them.
         local_indexes: the local secondary indexes.
         existing: the name or ARN of a table that does not belong to the app, or CloudFormation's
-            reference `{{resolve:ssm:…}}` to its name; None for a table of the app.
+            reference `{{resolve:ssm:…}}` to this name; None for a table of the app.
         is_connections: True for the connection table.
         is_jobs: True for the job table of a queue.
+        is_subscriptions: True for the table of a router's channels.
         model: the full name of the class.
-        actions: the IAM actions that each function calls on it; empty if the model does not say.
+        actions: the IAM actions of each function on the table; empty if they are not declared.
     """
 
     environment: str
@@ -92,12 +96,13 @@ class TableDeclaration:
     existing: str | None = None
     is_connections: bool = True
     is_jobs: bool = False
+    is_subscriptions: bool = False
     model: str = "a model"
     actions: Needs = field(default_factory=dict)
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """Read what the model's `__decanter__` returns, in the form of this version or of 0.1."""
+        """Read the answer of the model's `__decanter__`, in the form of this version or of 0.1."""
         key = [each for each in (data["hash_key"], data.get("range_key")) if each]
         return cls(
             environment=data["environment"],
@@ -113,13 +118,14 @@ class TableDeclaration:
             existing=data.get("existing"),
             is_connections=data.get("is_connections", True),
             is_jobs=data.get("is_jobs", False),
+            is_subscriptions=data.get("is_subscriptions", False),
             model=data.get("model", "a model"),
             actions=_needs(data.get("actions", {})),
         )
 
     @property
     def has_indexes(self) -> bool:
-        """True if it has a secondary index."""
+        """True if the table has a secondary index."""
         return bool(self.global_indexes or self.local_indexes)
 
     def schema(self) -> dict[str, Any]:
@@ -163,7 +169,7 @@ class TableDeclaration:
 
         Args:
             name: the table's name.
-            on_demand: bill a table by request if the deployment decides its billing.
+            on_demand: True to bill a table by request if the deployment decides the billing.
         """
         mode = self.billing_mode or (ON_DEMAND if on_demand else PROVISIONED)
         billing = {"BillingMode": ON_DEMAND} if mode == ON_DEMAND else {}
@@ -175,8 +181,8 @@ class TableDeclaration:
 
         Args:
             stack: the name of the stack.
-            named: the values of its variable in functions' configuration, or None; the first is
-                preferred.
+            named: the values of the table's variable in the configuration of functions, or None;
+                the first value is preferred.
         """
         if self.existing and (match := _EXISTING.fullmatch(self.existing)):
             return match["name"]
@@ -184,21 +190,20 @@ class TableDeclaration:
         return next(given, f"{stack}-{self.logical_id}")
 
 
-@dataclass(frozen=True)
-class RouteDeclaration:
+class RouteDeclaration(NamedTuple):
     """A route of a router.
 
     Attributes:
-        route_key: its key.
-        operation_name: its operation's name on AWS.
-        function: the name of the function behind it.
-        example: a payload, if it declares the type of its payloads.
+        route_key: the route's key.
+        operation_name: the operation's name on AWS.
+        function: the name of the route's function.
+        example: an example payload, if the route declares a payload type.
     """
 
     route_key: str
     operation_name: str | None
     function: str
-    example: Any = field(default=None, hash=False)
+    example: Any = None
 
 
 @dataclass(frozen=True)
@@ -206,14 +211,15 @@ class RouterDeclaration:
     """A router.
 
     Attributes:
-        expression: its route selection expression.
-        routes: its routes except `$default`.
-        default: True if it declares `$default`.
+        expression: the router's route selection expression.
+        routes: the router's routes except `$default`.
+        default: True if the router declares `$default`.
         posts: the HTTP methods that each function calls on @connections.
-        settings: the variables that each function's hooks need: one of each group.
-        uses: what its routes and hooks add to the rights of each function.
-        where_rows_are_deleted: what its hooks add to the rights of every function that sends.
-        queue: its queue; None if it has none.
+        settings: the groups of variables of each function's hooks; a stage sets one per group.
+        uses: the rights that the routes and hooks add to each function.
+        where_rows_are_deleted: the rights that the hooks add to every function that sends.
+        queue: the router's queue; None if the router has no queue.
+        channels: the router's channels; None if the router has no channels.
     """
 
     expression: str
@@ -224,18 +230,14 @@ class RouterDeclaration:
     uses: Mapping[str, tuple[Uses, ...]] = field(default_factory=dict)
     where_rows_are_deleted: tuple[Uses, ...] = ()
     queue: QueueDeclaration | None = None
+    channels: ChannelsDeclaration | None = None
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """Read what the router's `__decanter__` returns."""
+        """Read the answer of the router's `__decanter__`."""
+        members = ("route_key", "operation_name", "function", "example")
         routes = tuple(
-            RouteDeclaration(
-                route["route_key"],
-                route.get("operation_name"),
-                route["function"],
-                route.get("example"),
-            )
-            for route in data["routes"]
+            RouteDeclaration(*(route.get(name) for name in members)) for route in data["routes"]
         )
         return cls(
             data["expression"],
@@ -246,6 +248,7 @@ class RouterDeclaration:
             {function: all_uses(each) for function, each in data.get("uses", {}).items()},
             all_uses(data.get("where_rows_are_deleted", ())),
             QueueDeclaration.from_json(data.get("queue")),
+            ChannelsDeclaration.from_json(data.get("channels")),
         )
 
 
@@ -256,15 +259,15 @@ class Declaration:
     Attributes:
         app_name: the Chalice object's `app_name`.
         websocket: the handlers by route key: `$connect`, `$default`, `$disconnect`.
-        http_routes: the paths of its HTTP routes.
-        schedules: each scheduled function's `rate(…)` or `cron(…)`, by its name.
+        http_routes: the paths of the app's HTTP routes.
+        schedules: each scheduled function's `rate(…)` or `cron(…)`, by the function's name.
         warnings: warnings about the app for the user, one line each.
-        refusal: why the app must not be packaged, in one line; None if it may be.
+        refusal: one line with the reason not to package the app; None without such a reason.
         tables: the tables, in the order of `app.py`.
         routers: the routers, in the order of `app.py`.
-        lambdas: every Lambda function, by its name, in Chalice's order.
-        framework: the folder of the framework that it imported; None if it uses none.
-        uses: what the app's code adds to the rights of each function, by the function's name.
+        lambdas: every Lambda function by name, in Chalice's order.
+        framework: the folder of the framework that the app imported; None without the framework.
+        uses: the rights that the app's code adds to each function, by the function's name.
     """
 
     app_name: str
@@ -298,10 +301,7 @@ class Declaration:
             ) from error
         found = cls(
             app_name=report["app_name"],
-            websocket={
-                key: Handler(handler["name"], handler["function"])
-                for key, handler in report["websocket"].items()
-            },
+            websocket={key: Handler(**handler) for key, handler in report["websocket"].items()},
             http_routes=tuple(report["http_routes"]),
             schedules=report["schedules"],
             warnings=tuple(report["warnings"]),
@@ -323,25 +323,31 @@ class Declaration:
         return replace(self, warnings=(*self.warnings, *warnings))
 
     def _checked(self) -> Self:
-        """Return the declaration, with what is wrong with its queue."""
+        """Return the declaration, with the problems of its queue and its channels."""
         queues = [router.queue for router in self.routers if router.queue]
-        has_jobs = any(table.is_jobs for table in self.tables)
-        fault = problem(queues, self.workers, has_jobs=has_jobs)
+        fault = problem(queues, self.workers, has_jobs=any(it.is_jobs for it in self.tables))
+        if any(router.channels for router in self.routers):
+            fault = fault or missing_sweep(self.schedules)
         return replace(self.warned([fault]), refusal=self.refusal or fault) if fault else self
 
     @property
     def connection_table(self) -> TableDeclaration | None:
-        """The connection table; None if the app has none."""
+        """The connection table; None if the app has no connection table."""
         return next((table for table in self.tables if table.is_connections), None)
 
     @property
+    def subscription_table(self) -> TableDeclaration | None:
+        """The table of its channels; None for a raw app."""
+        return next((table for table in self.tables if table.is_subscriptions), None)
+
+    @property
     def queue(self) -> QueueDeclaration | None:
-        """The queue of its routers; None if they have none."""
+        """The queue of the app's routers; None if the routers have no queue."""
         return next((it.queue for it in self.routers if it.queue), None)
 
     @property
     def workers(self) -> tuple[str, ...]:
-        """The configuration keys of the functions of that queue: one, in a complete app."""
+        """The configuration keys of the queue's functions. A complete app has one such function."""
         return tuple(
             key for key, it in self.lambdas.items() if _works(it.kind, it.source, self.queue)
         )
@@ -357,10 +363,10 @@ def _uses_of(
     own: Mapping[str, Sequence[Mapping[str, Any]]],
     routers: Sequence[RouterDeclaration],
 ) -> tuple[Uses, ...]:
-    """Return the rights of all code that may run in a function: its own, routes, and hooks.
+    """Return the rights of all code that may run in a function, such as routes and hooks.
 
-    A WebSocket handler, like the function of a router's queue, passes its events to the router, so
-    it adds nothing without `@uses`.
+    A WebSocket handler passes its events to the router, so a handler without `@uses` adds no
+    rights. This also applies to the function of a router's queue.
     """
     name = function["name"]
     found = [*all_uses(own.get(name, ()))]
@@ -375,7 +381,7 @@ def _uses_of(
 
 
 def _works(kind: str, source: str, queue: QueueDeclaration | None) -> bool:
-    """True if a function of this kind and this source gets the messages of the queue."""
+    """True if a function with this kind and this source gets the messages of the queue."""
     return queue is not None and (kind, source) == ("sqs", queue.name)
 
 
@@ -384,7 +390,7 @@ def _needs(data: Mapping[str, Sequence[str]]) -> Needs:
 
 
 def _distinct(tables: Sequence[TableDeclaration]) -> tuple[TableDeclaration, ...]:
-    """Return the tables; refuse equal logical ids."""
+    """Return the tables, and refuse equal logical ids."""
     models = defaultdict(list)
     for table in tables:
         models[table.logical_id].append(table.model)

@@ -1,7 +1,7 @@
 """The queue that a router declares: `Router(…, queue=Queue("broadcasts"))`.
 
-The template makes it, with a dead-letter queue, and the event source mapping of its function. Only
-its name in app.py is known to `chalice deploy`.
+The template declares this queue, a dead-letter queue, and the event source mapping of the queue's
+function. `chalice deploy` knows only the queue's name in app.py.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -9,11 +9,13 @@ from dataclasses import dataclass, replace
 from typing import Any, Self
 
 RECEIVES = 3
-"""SQS moves a message to the dead-letter queue after this many receives."""
+"""The number of receives after which SQS moves a message to the dead-letter queue."""
 
 TIMEOUTS = 6
-"""The visibility timeout is this many times the function's (Lambda Developer Guide, "Using Lambda
-with Amazon SQS")."""
+"""The ratio of the visibility timeout to the function's timeout.
+
+The source is the Lambda Developer Guide, "Using Lambda with Amazon SQS".
+"""
 
 
 @dataclass(frozen=True)
@@ -21,10 +23,10 @@ class QueueDeclaration:
     """A queue.
 
     Attributes:
-        name: its name: in app.py, or on AWS.
-        environment: the environment variable that has its URL.
-        dead_letter_environment: that of its dead-letter queue.
-        concurrency: how many events its function handles at the same time.
+        name: the queue's name in app.py, or on AWS.
+        environment: the environment variable with the queue's URL.
+        dead_letter_environment: the environment variable with the URL of the dead-letter queue.
+        concurrency: the number of events that the queue's function handles at the same time.
     """
 
     name: str
@@ -34,38 +36,38 @@ class QueueDeclaration:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any] | None) -> Self | None:
-        """Read a member of a router's declaration; None if it has no queue."""
+        """Read a member of a router's declaration. Return None if the router has no queue."""
         return cls(**data) if data else None
 
     @property
     def dead_letters(self) -> str:
-        """The name of its dead-letter queue."""
+        """The name of the queue's dead-letter queue."""
         return f"{self.name}-dead"
 
     def variables(self, url_of: Callable[[str], str]) -> dict[str, str]:
-        """Return the environment variables of the functions: the URLs of the queues.
+        """Return the environment variables of the functions with the URLs of the queues.
 
         Args:
-            url_of: returns the URL of a queue by its name.
+            url_of: returns the URL of a queue by the queue's name.
         """
         names = {self.environment: self.name, self.dead_letter_environment: self.dead_letters}
         return {variable: url_of(name) for variable, name in names.items()}
 
     def in_stack(self, stack: str) -> Self:
-        """Return the queue with its name on AWS, which carries the name of the stack."""
+        """Return the queue with the name on AWS, which contains the name of the stack."""
         return replace(self, name=f"{stack}-{self.name}")
 
     @property
     def mapping(self) -> dict[str, Any]:
-        """The settings of the event source mapping, as CloudFormation names them."""
+        """The settings of the event source mapping, with CloudFormation's names."""
         return {"BatchSize": 1, "ScalingConfig": {"MaximumConcurrency": self.concurrency}}
 
     def properties(self, timeout: float, dead_letters_arn: Any) -> dict[str, Any]:
         """Return the properties of the queue that matter for behaviour.
 
         Args:
-            timeout: the timeout of its function in seconds.
-            dead_letters_arn: the ARN of its dead-letter queue.
+            timeout: the timeout of the queue's function in seconds.
+            dead_letters_arn: the ARN of the dead-letter queue.
         """
         redrive = {"deadLetterTargetArn": dead_letters_arn, "maxReceiveCount": RECEIVES}
         return {"VisibilityTimeout": round(TIMEOUTS * timeout), "RedrivePolicy": redrive}
@@ -74,11 +76,11 @@ class QueueDeclaration:
 def problem(
     queues: Sequence[QueueDeclaration], workers: Sequence[str], *, has_jobs: bool
 ) -> str | None:
-    """Return why the queues of an app cannot be packaged, in one line; None if they can.
+    """Return one line with the reason not to package the queues of an app; None without one.
 
     Args:
-        queues: those of its routers.
-        workers: the functions of the first.
+        queues: the queues of the app's routers.
+        workers: the functions of the first queue.
         has_jobs: True if the app has a job table.
     """
     if not queues:

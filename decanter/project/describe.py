@@ -1,4 +1,4 @@
-"""Ask a Chalice project's app for its declarations, in a process of its own."""
+"""Ask a Chalice project's app for its declarations, in a separate process."""
 
 import json
 import os
@@ -13,6 +13,7 @@ from decanter.errors import ProjectError
 from decanter.project.config import Project
 from decanter.project.credentials import DEFAULT_REGION
 from decanter.project.declaration import Declaration
+from decanter.project.import_failure import import_failure
 from decanter.project.modules import warnings_about_modules
 
 APP_PROCESS = Path(__file__).with_name("app_process.py")
@@ -21,39 +22,41 @@ APP_PROCESS = Path(__file__).with_name("app_process.py")
 def describe(
     project: Project, environment: Mapping[str, str] | None = None, timeout: float = 60
 ) -> Declaration:
-    """Import the project's app in a process of its own. Return its declarations.
+    """Import the project's app in a separate process. Return the app's declarations.
 
     Args:
         project: the project with the app.
-        environment: that process's complete environment; by default this process's, with the
-            stage's variables and, as in Lambda, a region.
-        timeout: the limit of the import, in seconds.
+        environment: the complete environment of the separate process; by default this process's
+            environment with the stage's variables and, like on Lambda, a region.
+        timeout: the time limit of the import, in seconds.
 
     Raises:
-        ProjectError: the app cannot be imported; its `detail` has the traceback.
+        ProjectError: the app cannot be imported; the error's `detail` has the traceback.
     """
     report = _report(
         project, own_environment(project) if environment is None else environment, timeout
     )
     if not report["ok"]:
-        raise ProjectError(report["message"], detail=report["detail"])
+        raise import_failure(report, project.chalice_stage)
     return Declaration.from_json(report).warned(warnings_about_modules(project.directory))
 
 
 def own_environment(project: Project) -> dict[str, str]:
-    """Return this process's environment with the stage's variables and, as in Lambda, a region.
+    """Return this process's environment with the stage's variables and, like on Lambda, a region.
 
     Raises:
         ProjectError: a variable is not a string.
     """
-    region = {"AWS_DEFAULT_REGION": os.environ.get("AWS_REGION", DEFAULT_REGION)}
-    return region | os.environ | project.stage_environment
+    names = ("AWS_REGION", "AWS_DEFAULT_REGION")
+    region = next(filter(None, map(os.environ.get, names)), DEFAULT_REGION)
+    return dict.fromkeys(names, region) | os.environ | project.stage_environment
 
 
 def _report(project: Project, environment: Mapping[str, str], timeout: float) -> dict[str, Any]:
-    """Run `app_process.py describe` and return its report.
+    """Run `app_process.py describe`, and return the report.
 
-    It uses files, not pipes: a process that the app started may keep a pipe open forever.
+    The report uses files and not pipes, because a process that the app started may keep a pipe open
+    forever.
     """
     app = project.directory / "app.py"
     with tempfile.TemporaryFile() as answer, tempfile.TemporaryFile() as output:

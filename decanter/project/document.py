@@ -1,4 +1,4 @@
-"""A template's text: JSON, or YAML with CloudFormation's short tags; and atomic writes of files."""
+"""Read templates (JSON, or YAML with CloudFormation's short tags), and write files atomically."""
 
 import json
 import os
@@ -13,7 +13,10 @@ from decanter.errors import ProjectError
 
 
 class _Loader(yaml.SafeLoader):
-    """A loader for CloudFormation's YAML; a separate class, because tags belong to a class."""
+    """A loader for CloudFormation's YAML.
+
+    This is a separate class, because tags belong to a class.
+    """
 
 
 def _short_tag(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> dict[str, Any]:
@@ -38,10 +41,11 @@ def read_json(path: Path, *, unique: bool = False) -> dict[str, Any]:
 
     Args:
         path: the file.
-        unique: True to refuse an object that has a key twice: the last value would win.
+        unique: True to refuse an object that has a key twice, because only the last value would
+            count.
 
     Raises:
-        ProjectError: the file does not exist, or contains something else.
+        ProjectError: the file does not exist, or does not contain a JSON object.
     """
 
     def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -74,9 +78,9 @@ def read_template(path: Path) -> dict[str, Any]:
 
 
 def merged(over: Mapping[str, Any], under: Mapping[str, Any]) -> dict[str, Any]:
-    """Merge a template over another, as Chalice's `TemplateDeepMerger` does.
+    """Merge a template over another template, like Chalice's `TemplateDeepMerger`.
 
-    Chalice's module also has all of its packaging, and takes a third of a second to load.
+    Chalice's own module also loads all of Chalice's packaging, which takes a third of a second.
     """
     return {**under, **{name: _over(value, under.get(name)) for name, value in over.items()}}
 
@@ -87,7 +91,7 @@ def _over(value: Any, under: Any) -> Any:
 
 
 def parse_template(text: str) -> dict[str, Any]:
-    """Parse a template's text, JSON or YAML; empty if it is neither."""
+    """Parse a template's text as JSON or YAML. The result is empty for any other text."""
     try:
         # JSON is YAML too, but parsing YAML is slow. The loader derives from SafeLoader.
         document = json.loads(text) if text.startswith("{") else yaml.load(text, Loader=_Loader)  # noqa: S506
@@ -100,7 +104,7 @@ def write_text(path: Path, text: str) -> None:
     """Write a file completely or not at all.
 
     Raises:
-        ProjectError: it cannot be written.
+        ProjectError: the file cannot be written.
     """
     try:
         if path.exists() and not path.is_file():  # such as /dev/stdout, which cannot be replaced
@@ -112,7 +116,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def _replace(path: Path, text: str) -> None:
-    """Replace the old file with a new one that has the old one's mode."""
+    """Replace the old file with a new file that has the mode of the old file."""
     mode = path.stat().st_mode if path.is_file() else 0o666 & ~_umask()
     with tempfile.NamedTemporaryFile(
         "w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}.", delete=False
@@ -129,7 +133,7 @@ def _replace(path: Path, text: str) -> None:
 
 
 def _umask() -> int:
-    """Return the process's umask, which can only be read by setting it."""
+    """Return the process's umask. The umask must be set to read it."""
     umask = os.umask(0o077)
     os.umask(umask)
     return umask

@@ -1,4 +1,4 @@
-"""An example event for each kind of function, as its source sends it.
+"""Create an example event for each kind of function, in the form of the event's source.
 
 Sources: Lambda Developer Guide, one chapter for each service; EventBridge User Guide, "AWS service
 events", under `aws.events`; API Gateway Developer Guide, "Input to a Lambda authorizer".
@@ -10,6 +10,7 @@ import time
 import uuid
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote_plus
 
 from decanter.project.declaration import LambdaFunction
 from decanter.project.stack import Stack
@@ -17,20 +18,29 @@ from decanter.project.stack import Stack
 Event = dict[str, Any]
 
 TEXT = "hello world !"
-"""The body of a message, if the user gives none."""
+"""The default body of a message."""
+
+_S3_EVENTS = {
+    "ObjectCreated:*": "ObjectCreated:Put",
+    "ObjectRemoved:*": "ObjectRemoved:Delete",
+    "ObjectRestore:*": "ObjectRestore:Completed",
+    "ObjectTagging:*": "ObjectTagging:Put",
+    "LifecycleExpiration:*": "LifecycleExpiration:Delete",
+}
+"""The kind of event in an example, by the function's pattern of events."""
 
 
 def example_event(function: LambdaFunction, stack: Stack, body: str | None = None) -> Event:
     """Return an event that a function may get.
 
     Args:
-        function: the function; its source is named in the event.
-        stack: the stack that the event names.
+        function: the function, whose source is in the event.
+        stack: the stack, whose names are in the event.
         body: the text of a queue's or a topic's message, of a stream's record or of a request; the
             key of a bucket's object; the token of an authorizer.
 
     Raises:
-        ValueError: events of this kind have no such text.
+        ValueError: events of this kind do not have such a text.
     """
     if body is not None and function.kind not in _WITH_BODY:
         raise ValueError(
@@ -62,7 +72,7 @@ def scheduled_event(stack: Stack, name: str, now: float) -> Event:
 
 
 def _builders() -> Any:
-    """Return Chalice's builders of events; its test module takes long to import."""
+    """Return Chalice's builders of events. The import of Chalice's test module is slow."""
     from chalice.test import TestEventsClient
 
     return TestEventsClient(None)  # type: ignore[arg-type]  # the builders use no app
@@ -107,7 +117,20 @@ def _sns(function: LambdaFunction, stack: Stack, body: str | None) -> Event:
 
 
 def _s3(function: LambdaFunction, stack: Stack, body: str | None) -> Event:
-    event: Event = _builders().generate_s3_event(function.source, body or "example.txt")
+    """Return an event of the first kind for which the bucket calls the function.
+
+    The key is URL-encoded, and the event of a removal has no size and no ETag (Amazon S3 User
+    Guide, "Event message structure").
+    """
+    objects = function.objects
+    prefix, suffix = objects.get("prefix", ""), objects.get("suffix") or ".txt"
+    key = quote_plus(body or f"{prefix}example{suffix}", safe="/")
+    event: Event = _builders().generate_s3_event(function.source, key)
+    (record,) = event["Records"]
+    name = next(iter(objects.get("events", ())), "s3:ObjectCreated:*").removeprefix("s3:")
+    record["eventName"] = _S3_EVENTS.get(name, name)
+    if name.startswith("ObjectRemoved:"):
+        del record["s3"]["object"]["size"], record["s3"]["object"]["eTag"]
     return _here(event, stack)
 
 
@@ -148,7 +171,7 @@ def _authorizer(_: LambdaFunction, stack: Stack, body: str | None) -> Event:
 
 
 def _http(function: LambdaFunction, _: Stack, body: str | None) -> Event:
-    """Return a request for a path of the app; each of its parameters has its own name as value."""
+    """Return a request for a path of the app. The value of each path parameter is its own name."""
     from chalice.local import LambdaEventConverter, RouteMatcher
 
     method, path = function.source.split(" ", 1)
@@ -168,7 +191,7 @@ def _arn(source: str, stack: Stack, service: str) -> str:
 
 
 def _here(event: Event, stack: Stack, **members: str) -> Event:
-    """Return an event of Chalice's builders whose records have these members and the region."""
+    """Return an event of Chalice's builders, whose records have these members and the region."""
     for record in event["Records"]:
         record.update(members)
         if "awsRegion" in record:

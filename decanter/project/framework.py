@@ -1,4 +1,4 @@
-"""The framework: the installed one, the one that an app uses, and copies for packages."""
+"""The installed framework, the framework that an app uses, and copies for packages."""
 
 import re
 import shutil
@@ -13,7 +13,7 @@ REQUIRES = {
     "": ("botocore>=1.36,<2", "pynamodb>=6.1,<7"),
     "jwt": ("PyJWT[crypto]>=2.10.1,<3",),
 }
-"""The framework's requirements, and those of an extra; as in pyproject.toml."""
+"""The requirements of the framework and of an extra, as in pyproject.toml."""
 
 INSTALLED = Path(decanter.__file__).parent
 IGNORED = ("__pycache__", "*.pyc")
@@ -22,24 +22,24 @@ _VERSION = re.compile(r'^__version__ = "(.+)"$', re.MULTILINE)
 
 @dataclass(frozen=True)
 class Framework:
-    """A framework, by its folder, which is named `decanter`."""
+    """A framework in a folder with the name `decanter`."""
 
     folder: Path
 
     @property
     def version(self) -> str:
-        """The version in its source."""
+        """The version in the framework's source."""
         found = _VERSION.search((self.folder / "__init__.py").read_text(encoding="utf-8"))
         return found[1] if found else "without a version"
 
     @property
     def content(self) -> dict[str, bytes]:
-        """Every source file, by its path in the folder."""
+        """Every source file, by the path in the folder."""
         files = [self.folder / "__init__.py", *(self.folder / "runtime").rglob("*.py")]
         return {str(file.relative_to(self.folder)): file.read_bytes() for file in files}
 
     def is_same(self, other: "Framework") -> bool:
-        """True for the same files, even through links, and for a copy."""
+        """True if the other framework has the same files, even through links, or is a copy."""
         parts = ("__init__.py", "runtime")
         if all((self.folder / part).samefile(other.folder / part) for part in parts):
             return True
@@ -50,10 +50,11 @@ class Framework:
 
 
 def framework_in_use(project: Path, used: Path | None, *, is_own: bool = True) -> Framework | None:
-    """Return the framework that a project's app uses; None if it uses none.
+    """Return the framework that a project's app uses; None for an app without the framework.
 
-    `vendor/` comes after site-packages on the path and before an editable install, and plain
-    Chalice packages it. So if the two differ, one would run here and the other on Lambda.
+    Python searches `vendor/` after site-packages and before an editable install, and plain Chalice
+    packages `vendor/`. If two frameworks differ, one of them would run on this machine and the
+    other on Lambda.
 
     Args:
         project: the Chalice project's folder.
@@ -61,8 +62,8 @@ def framework_in_use(project: Path, used: Path | None, *, is_own: bool = True) -
         is_own: False if the app ran in a Python other than the tool's, with its own framework.
 
     Raises:
-        ProjectError: the used framework, the installed one and the one in `vendor/` are not all
-            equal.
+        ProjectError: the used framework, the installed framework and the framework in `vendor/` are
+            not all equal.
     """
     if used is None:
         return None

@@ -1,4 +1,4 @@
-"""The text that grants a right which a function lacks, to be pasted into the project."""
+"""Write the text that grants a missing right, which the user pastes into the project."""
 
 import ast
 import json
@@ -14,17 +14,17 @@ from decanter.project.stack import Stack, role_id
 from decanter.project.template import Template
 
 ROWS = {"reads": READS, "writes": WRITES}
-"""The actions on a table behind the arguments of `@uses`."""
+"""The actions on a table for the arguments of `@uses`."""
 
 MANAGE = "execute-api:ManageConnections"
 
 SENDS = ("sends", "")
 
 Right = tuple[str, str]
-"""`reads` or `writes` with the name of a model, or `SENDS`."""
+"""An argument of `@uses`: `reads` or `writes` with the name of a model, or `SENDS`."""
 
 Allows = Callable[[str, str], bool]
-"""Takes an action and an ARN. Returns True if the function's role allows it already."""
+"""Takes an action and an ARN. Returns True if the function's role already allows the action."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +32,8 @@ class Grant:
     """How to grant a right.
 
     Attributes:
-        what: what to do, in words.
-        line: the line to paste; empty if there is none.
+        what: the instruction in words.
+        line: the line to paste; empty without such a line.
     """
 
     what: str
@@ -46,10 +46,10 @@ class Grants:
 
     Attributes:
         declaration: what the app declares.
-        tables: the declared tables, by their ARNs.
+        tables: the declared tables by ARN.
         stack: the names on this machine.
-        project: the project; None if the app has none.
-        template: its merge template, if it is used.
+        project: the project; None for an app without a project.
+        template: the project's merge template, if it is used.
     """
 
     declaration: Declaration
@@ -67,7 +67,7 @@ class Grants:
         project: Project | None,
         template: Template | None,
     ) -> Self:
-        """Return the grants of an app, whose functions have these environments."""
+        """Return the grants of an app. The app's functions have these environments."""
         tables = {
             stack.arn("dynamodb", f"table/{name}"): table
             for environment in environments
@@ -91,8 +91,8 @@ class Grants:
             action: the IAM action.
             resource: the ARN of the resource, or `*`.
             allows: the rights of the function's role, which the grant keeps.
-            route: what handles the event: the key of a route, or the path of an HTTP route; empty
-                if it is not known.
+            route: the key of the route, or the path of the HTTP request, that caused the event;
+                empty if it is not known.
         """
         statement = self.statement(function, [action], resource)
         if not self.has_uses:
@@ -104,7 +104,7 @@ class Grants:
         return Grant(f"write this {self._place(function, route)}", line)
 
     def rights_for(self, action: str, resource: str) -> set[Right]:
-        """Return the arguments of `@uses` that grant a right; empty if only `also` does."""
+        """Return the arguments of `@uses` that grant a right; empty if only `also` grants it."""
         table = self.tables.get(table_of(resource))
         found = {(word, model_name(table)) for word, it in ROWS.items() if table and action in it}
         to_connections = action == MANAGE and resource in self._sends
@@ -113,7 +113,7 @@ class Grants:
 
     @property
     def to_queue(self) -> tuple[str, str] | None:
-        """The call with which a function that sends uses the routers' queue; None without one."""
+        """The call to the routers' queue of a function that sends; None without a queue."""
         queue = self.declaration.queue
         if queue is None:
             return None
@@ -125,7 +125,7 @@ class Grants:
         return {"Effect": "Allow", "Action": actions, "Resource": [named]}
 
     def _portable(self, function: str, resource: str) -> Any:
-        """Return a declared table by its logical id: CloudFormation makes its name."""
+        """Return a reference to a declared table by logical id. CloudFormation sets the name."""
         table = self.tables.get(table_of(resource))
         has_file = self.project is not None and has_generated_file(self.project, function)
         if table is None or table.existing or has_file:  # a policy file has no logical ids
@@ -140,12 +140,12 @@ class Grants:
         return [self.stack.connections_arn(method) for method in METHODS]
 
     def resolved(self, statement: Mapping[str, Any]) -> Any:
-        """Return a statement of `also` with this machine's names; None if one is not known."""
+        """Return a statement of `also` with this machine's names; None if a name is not known."""
         names = {it.logical_id: arn.partition("/")[2] for arn, it in self.tables.items()}
         return resolver(self.stack, names, self.template)(statement)
 
     def _kept(self, allows: Allows) -> Iterator[Right]:
-        """Yield the arguments of `@uses` for the rights that the role has already."""
+        """Yield the arguments of `@uses` for the rights that the role already has."""
         for word, actions in ROWS.items():
             for arn, table in self.tables.items():
                 if all(allows(each, arn) for each in actions):
@@ -158,8 +158,8 @@ class Grants:
         if function == "websocket_message" and route in routes:
             return f'below @router.route("{route}")'
         if function == HTTP_FUNCTION:
-            named = f" {route}" if route in self.declaration.http_routes else ""
-            return f"below the decorator of the HTTP route{named}"
+            named = matching(route, self.declaration.http_routes)
+            return f"below the decorator of the HTTP route{f' {named}' if named else ''}"
         if not function.startswith("websocket_"):
             return f"below the decorator of {self.handler(function)}"
         hooks = [*dict.fromkeys(it.place for it in self.declaration.uses.get(function, ()))]
@@ -178,6 +178,14 @@ class Grants:
             return f"the role of {function} in the merge template"
         if self.project is None:
             return f"the policy of {function}"
+        config = self.project.scope(function)
+        if not config.manage_iam_role:
+            return f"the role of {function}, {config.iam_role_arn}"
+        if config.autogen_policy:
+            return (
+                f'a new policy file for {function}, with "autogen_policy": false and its name as '
+                '"iam_policy_file" in .chalice/config.json'
+            )
         return f".chalice/{policy_file_name(self.project, function)}"
 
 
@@ -206,6 +214,18 @@ def as_python(statement: Mapping[str, Any]) -> str:
     return text
 
 
+def matching(path: str, routes: Iterable[str]) -> str:
+    """Return the HTTP route of a path; a literal part is preferred to a parameter. "" if none."""
+    parts = path.strip("/").split("/")
+
+    def fits(route: str) -> bool:
+        wanted = route.strip("/").split("/")
+        pairs = zip(wanted, parts, strict=False)
+        return len(wanted) == len(parts) and all(a == b or a[:1] == "{" for a, b in pairs)
+
+    return min(filter(fits, routes), key=lambda route: route.count("{"), default="")
+
+
 def in_file(place: str) -> str:
     """Return a function's place in words: `app.work` → `work in app.py`."""
     module, _, name = place.rpartition(".")
@@ -218,12 +238,12 @@ def model_name(table: TableDeclaration) -> str:
 
 
 def table_of(resource: str) -> str:
-    """Return the table's ARN for an index's ARN; return any other ARN unchanged."""
+    """Return the table's ARN for an index's ARN. Return any other ARN unchanged."""
     return resource.partition("/index/")[0]
 
 
 def portable(resource: str) -> str:
-    """Return the ARN with `*` for the parts that differ on AWS: region, account and API."""
+    """Return the ARN with `*` for the region, the account and the API, which differ on AWS."""
     parts = resource.split(":", 5)
     if len(parts) < 6:
         return resource

@@ -1,10 +1,11 @@
 """Every Lambda function of a Chalice app, and the object that Lambda finds for it.
 
-Chalice packages a function with a handler string: `app` or the Blueprint's module, and the name of
-the decorated function, whatever `name=` says. Lambda imports the module and calls the attribute.
+Chalice packages a function with a handler string. This string has `app` or the Blueprint's module,
+and the name of the decorated function, whatever `name=` says. Lambda imports the module and calls
+the attribute.
 Source: Chalice 1.34, `app.py`, `deploy/appgraph.py`.
 
-This file is loaded by path in the project's own environment, like `app_process`: it imports only
+Like `app_process`, this file is loaded by path in the project's own environment, so it imports only
 the standard library and the project's Chalice.
 """
 
@@ -40,25 +41,28 @@ SOURCES: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "KinesisEventConfig": ("kinesis", lambda source: source.stream),
     "DynamoDBEventConfig": ("dynamodb", lambda source: source.stream_arn),
 }
-"""Chalice's class of an event source: its kind, and how to read its source."""
+"""The kind, and a function that reads the source, for each Chalice class of an event source."""
 
 WINDOW = "maximum_batching_window_in_seconds"
 
 MOST_OBJECTS = 2000
-"""The search for a function in the object that Lambda finds ends after this many objects."""
+"""The number of objects after which the search for a function in Lambda's object ends."""
 
 
 class HandlerNotFound(Exception):
-    """Lambda would not find a handler. It has Lambda's message; its cause is an import error."""
+    """Lambda would not find a handler.
+
+    The error has Lambda's message; the cause is an import error.
+    """
 
 
 class Finding(enum.Enum):
-    """How the object that Lambda finds is related to a function."""
+    """The relation between the object that Lambda finds and a function."""
 
     WRAPPED = enum.auto()
-    """It runs Chalice's wrapper of the function, as far as its references show."""
+    """The object runs Chalice's wrapper of the function, as far as its references show."""
     BARE = enum.auto()
-    """It runs the function itself."""
+    """The object runs the function itself."""
     OTHER = enum.auto()
 
 
@@ -67,13 +71,15 @@ class Registered:
     """A Lambda function that Chalice makes for the app.
 
     Attributes:
-        name: its configuration key, such as `websocket_connect` or a queue function's name.
+        name: the function's configuration key, such as `websocket_connect` or a queue function's
+            name.
         kind: `websocket`, `http`, `lambda`, `authorizer`, or a kind of SOURCES.
-        source: what sends its events, such as a queue's name or the route keys; may be empty.
-        handler: its handler string.
-        label: its name in app.py, for texts.
-        function: the decorated function; None if it is not known.
+        source: the source of the events, such as a queue's name or the route keys; may be empty.
+        handler: the handler string.
+        label: the function's name in app.py, for texts.
+        function: the decorated function; None if the function is not known.
         mapping: the settings of a queue's event source mapping, as CloudFormation names them.
+        objects: the objects of a bucket and their events: `events`, `prefix`, `suffix`.
     """
 
     name: str
@@ -83,6 +89,7 @@ class Registered:
     label: str
     function: Callable[..., Any] | None = None
     mapping: dict[str, Any] = field(default_factory=dict)
+    objects: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -90,7 +97,7 @@ class Fault:
     """A reason why a function does not run on AWS, in one line.
 
     Attributes:
-        text: for the user.
+        text: the text for the user.
         certain: False if the function may still run as intended.
     """
 
@@ -99,7 +106,7 @@ class Fault:
 
 
 def registered(app: Any) -> list[Registered]:
-    """Return the functions that Chalice makes for the app, in its order."""
+    """Return the functions that Chalice creates for the app, in Chalice's order."""
     found = [*websocket_functions(app)]
     if app.routes:
         found.append(Registered(HTTP_FUNCTION, "http", first_route(app), "app.app", "app"))
@@ -120,7 +127,7 @@ def registered(app: Any) -> list[Registered]:
 
 
 def websocket_functions(app: Any) -> Iterator[Registered]:
-    """Yield at most three functions: the first message handler gets all messages."""
+    """Yield at most three functions, because the first message handler gets all messages."""
     routes: dict[str, list[Any]] = {}
     for key, handler in app.websocket_handlers.items():
         routes.setdefault(function_of_route(key), []).append(handler)
@@ -145,17 +152,27 @@ def event_function(app: Any, source: Any) -> Registered:
     handler = source.handler_string
     function = decorated(app, source)
     text, mapping = str(read(source)), mapping_of(source) if kind == "sqs" else {}
-    return Registered(source.name, kind, text, handler, source.name, function, mapping)
+    objects = objects_of(source) if kind == "s3" else {}
+    return Registered(source.name, kind, text, handler, source.name, function, mapping, objects)
 
 
 def mapping_of(source: Any) -> dict[str, Any]:
-    """Return the settings of the event source mapping that Chalice makes for a queue's handler."""
+    """Return the settings of the event source mapping that Chalice creates for a queue."""
     found = {
         "BatchSize": source.batch_size,
         "MaximumBatchingWindowInSeconds": getattr(source, WINDOW, None),
         "MaximumConcurrency": getattr(source, "maximum_concurrency", None),
     }
     return {name: value for name, value in found.items() if value is not None}
+
+
+def objects_of(source: Any) -> dict[str, Any]:
+    """Return the objects, and their events, for which a bucket calls a function."""
+    return {
+        "events": [*source.events],
+        "prefix": source.prefix or "",
+        "suffix": source.suffix or "",
+    }
 
 
 def functions_of(app: Any, each: Registered) -> list[Any]:
@@ -177,14 +194,14 @@ def first_route(app: Any) -> str:
 
 
 def decorated(app: Any, config: Any) -> Any:
-    """Return the function of a registration; None if another function has its name."""
+    """Return the function of a registration; None if another function has the same name."""
     function = inner(app.handler_map.get(config.name))
     name = getattr(function, "__name__", None)
     return function if name == config.handler_string.rpartition(".")[2] else None
 
 
 def inner(wrapper: Any) -> Any:
-    """Return the function in one of Chalice's wrappers; None for another object."""
+    """Return the function in one of Chalice's wrappers; None if the object is not a wrapper."""
     from chalice.app import ChaliceAuthorizer, EventSourceHandler, PureLambdaWrapper
 
     if not isinstance(wrapper, (EventSourceHandler, ChaliceAuthorizer)):
@@ -201,10 +218,10 @@ def find(handler: str, module: ModuleType) -> Callable[..., Any]:
 
     Args:
         handler: the handler string, such as `app.message`.
-        module: the app's module; its `__name__` may differ from the one in `handler`.
+        module: the app's module, whose `__name__` may differ from the name in `handler`.
 
     Raises:
-        HandlerNotFound: there is none.
+        HandlerNotFound: there is no such object.
     """
     name, _, attribute = handler.rpartition(".")
     try:
@@ -258,7 +275,7 @@ def unused_messages(app: Any) -> Iterator[Fault]:
 def fault_of(
     each: Registered, functions: list[Registered], app: Any, module: ModuleType
 ) -> Fault | None:
-    """Return the fault of one function; None if Lambda runs what the app registers."""
+    """Return the fault of one function; None if Lambda runs the function that the app registers."""
     if each.kind == "http":
         return None
     try:
@@ -287,7 +304,7 @@ def elsewhere(each: Registered, found: object, functions: list[Registered]) -> F
 
 
 def missing(each: Registered, module: ModuleType, error: HandlerNotFound) -> str:
-    """Return why there is no such handler, and the remedy."""
+    """Return the reason why there is no such handler, and the remedy."""
     place, _, name = each.handler.rpartition(".")
     if error.__cause__ is not None:
         return f"its handler string is {each.handler}, but importing {place} fails: {error}"
@@ -346,8 +363,8 @@ def named(found: object) -> str:
 def leads_to(found: object, function: object, app: object) -> Finding:
     """Return how an object calls a function.
 
-    A decorator keeps the wrapped function in a closure or in an attribute. An object with too many
-    of them counts as wrapped.
+    A decorator keeps the wrapped function in a closure or in an attribute. If an object has too
+    many references, it counts as wrapped.
     """
     finding, seen, waiting = Finding.OTHER, {id(app)}, [found]
     for current in waiting:
@@ -363,7 +380,7 @@ def leads_to(found: object, function: object, app: object) -> Finding:
 
 
 def is_shared(value: object) -> bool:
-    """Return True for a module, its names or a class: all code refers to them."""
+    """Return True for a module, its names or a class. All code refers to such objects."""
     return isinstance(value, (ModuleType, type)) or (
         isinstance(value, dict) and "__spec__" in value
     )

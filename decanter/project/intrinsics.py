@@ -1,8 +1,9 @@
-"""CloudFormation's intrinsic functions, as far as they can be evaluated locally.
+"""Evaluate the intrinsic functions of CloudFormation that can be evaluated locally.
 
 `Resolver` evaluates Ref, Fn::GetAtt, Fn::Sub, Fn::Join, Fn::Select, Fn::Split, Fn::If,
-Fn::FindInMap and the condition functions. Any other function in a value is an error that names its
-place. Values that are not requested are never evaluated. Source: AWS CloudFormation User Guide,
+Fn::FindInMap and the condition functions. Any other function in a value is an error with the place
+of the function. Values that are not requested are never evaluated. Source: AWS CloudFormation User
+Guide,
 "Intrinsic function reference".
 """
 
@@ -29,8 +30,10 @@ class Resolver:
 
     Args:
         document: the template.
-        references: returns Ref's value for a name that is not a parameter; None if unknown.
-        attributes: returns Fn::GetAtt's value for a logical id and an attribute; None if unknown.
+        references: returns Ref's value for a name that is not a parameter; None if the value is not
+            known.
+        attributes: returns Fn::GetAtt's value for a logical id and an attribute; None if the value
+            is not known.
     """
 
     def __init__(
@@ -62,14 +65,15 @@ class Resolver:
         self._testing: list[str] = []
 
     def resolve(self, value: Operand, where: str) -> Resolved:
-        """Return the value with every intrinsic function in it evaluated.
+        """Return the value, in which every intrinsic function is evaluated.
 
         Args:
             value: any value of the template.
-            where: its place, for errors: `Resources.ConnectionsTable.Properties.TableName`.
+            where: the place of the value for errors, such as
+                `Resources.ConnectionsTable.Properties.TableName`.
 
         Raises:
-            ProjectError: a function in it cannot be evaluated, or is malformed.
+            ProjectError: a function in the value cannot be evaluated, or is malformed.
         """
         if isinstance(value, list):
             items = [self.resolve(item, f"{where}[{index}]") for index, item in enumerate(value)]
@@ -85,7 +89,7 @@ class Resolver:
         """Evaluate one of the template's conditions.
 
         Raises:
-            ProjectError: it does not exist, or depends on itself.
+            ProjectError: the condition does not exist, or depends on itself.
         """
         conditions = self._document.get("Conditions", {})
         if name not in conditions:
@@ -204,10 +208,10 @@ class Resolver:
 
 
 def as_text(value: object) -> str:
-    """Return a scalar as CloudFormation writes it into a string.
+    """Return a scalar in the form that CloudFormation writes into a string.
 
     Raises:
-        TypeError: it is not a scalar.
+        TypeError: the value is not a scalar.
     """
     if isinstance(value, bool):
         return "true" if value else "false"
@@ -217,7 +221,7 @@ def as_text(value: object) -> str:
 
 
 def _function_name(value: Mapping[str, Any]) -> str | None:
-    """Return the name of the intrinsic function that the object calls, if any."""
+    """Return the name of the intrinsic function that the object calls, or None."""
     if len(value) != 1:
         return None
     (key,) = value

@@ -1,10 +1,10 @@
-"""The modules that a project's app imports, but that Chalice does not package.
+"""Find modules that a project's app imports but Chalice does not package.
 
 Chalice packages app.py, `chalicelib/`, the content of `vendor/`, and the requirements. On this
-machine, a module next to app.py can be imported too.
+machine, an app can also import a module next to app.py.
 
-The sources are only parsed: an import inside a function counts, an import under `TYPE_CHECKING` or
-`if __name__ == "__main__"` does not.
+The sources are only parsed. An import inside a function counts. An import under `TYPE_CHECKING` or
+`if __name__ == "__main__"` does not count.
 """
 
 import ast
@@ -19,7 +19,7 @@ _NEVER_ON_LAMBDA = re.compile(r"(typing\.)?TYPE_CHECKING|__name__ == '__main__'"
 
 
 def warnings_about_modules(project: Path) -> list[str]:
-    """Return one line that names the imported modules that Lambda will not find, if any.
+    """Return one line with the imported modules that Lambda will not find, if any.
 
     Args:
         project: the project's folder.
@@ -33,7 +33,7 @@ def warnings_about_modules(project: Path) -> list[str]:
 
 
 def unpackaged(project: Path) -> dict[str, str]:
-    """Return the place of the first import of each module, by its file or folder in the project."""
+    """Return the place of the first import of each module, by the module's file or folder."""
     found: dict[str, str] = {}
     seen: set[Path] = set()
     waiting = [project / f"{APP}.py"]
@@ -53,7 +53,7 @@ def unpackaged(project: Path) -> dict[str, str]:
 
 
 def imported(project: Path, source: Path) -> Iterator[tuple[str, int]]:
-    """Yield the full names that a source file may import, parents first, and their lines."""
+    """Yield the full names that a source file may import, parents first, and the line numbers."""
     try:
         tree = ast.parse(source.read_bytes())
     except (OSError, SyntaxError, ValueError):  # a folder, or the import itself reports it
@@ -67,7 +67,7 @@ def imported(project: Path, source: Path) -> Iterator[tuple[str, int]]:
 
 
 def source_of(project: Path, name: str) -> Path | None:
-    """Return the file of a module of the project, or the folder of a package without one."""
+    """Return the file of a project's module, or the folder of a package without a file."""
     path = project.joinpath(*name.split("."))
     for file in (path / "__init__.py", path.with_name(f"{path.name}.py")):
         if file.is_file():
@@ -87,7 +87,7 @@ def _nodes(node: ast.AST) -> Iterator[ast.Import | ast.ImportFrom | ast.Call]:
 
 
 def _names(node: ast.Import | ast.ImportFrom | ast.Call, package: tuple[str, ...]) -> list[str]:
-    """Return the names that a node imports; the last part of some may not be a module."""
+    """Return the names that a node imports. The last part of a name may not be a module."""
     if isinstance(node, ast.Import):
         return [alias.name for alias in node.names]
     if isinstance(node, ast.Call):

@@ -1,4 +1,4 @@
-"""The SQS queues of an app, and the event source mappings between them and its functions.
+"""The SQS queues of an app, and the event source mappings between queues and functions.
 
 Sources: Lambda Developer Guide, "Using Lambda with Amazon SQS"; CloudFormation, `AWS::SQS::Queue`
 and `AWS::Lambda::EventSourceMapping`; SAM, `SQS`.
@@ -20,7 +20,7 @@ REDRIVE = "RedrivePolicy"
 FIFO = ".fifo"
 DEFAULT_BATCH_SIZE = 10
 DEFAULT_CONCURRENCY = 5
-"""Lambda starts with this many batches at a time."""
+"""The number of batches that Lambda processes at a time at the start."""
 
 ATTRIBUTES = (
     "ContentBasedDeduplication",
@@ -34,12 +34,12 @@ ATTRIBUTES = (
     REDRIVE,
     VISIBILITY,
 )
-"""The attributes that matter for behaviour; encryption and tags have no effect on this machine."""
+"""The attributes that affect behaviour. Encryption and tags have no effect on this machine."""
 
 
 @dataclass(frozen=True)
 class Queue:
-    """A queue, with its attributes as CreateQueue takes them."""
+    """A queue, with attributes in the form of CreateQueue."""
 
     name: str
     attributes: Mapping[str, str] = field(default_factory=dict, hash=False)
@@ -52,26 +52,26 @@ class Queue:
 
     @property
     def creation(self) -> dict[str, Any]:
-        """CreateQueue's arguments; only `changeable` names the dead-letter queue."""
+        """The arguments of CreateQueue. Only `changeable` has the dead-letter queue."""
         given = {key: value for key, value in self.attributes.items() if key != REDRIVE}
         return {"QueueName": self.name, "Attributes": given}
 
     @property
     def changeable(self) -> dict[str, str]:
-        """SetQueueAttributes' attributes."""
+        """The attributes for SetQueueAttributes."""
         given = {key: value for key, value in self.attributes.items() if key != "FifoQueue"}
         return {VISIBILITY: str(DEFAULT_VISIBILITY), "DelaySeconds": "0", REDRIVE: "", **given}
 
     @property
     def dead_letters(self) -> str | None:
-        """The ARN of its dead-letter queue, if it has one."""
+        """The ARN of the queue's dead-letter queue, if any."""
         policy = json.loads(self.attributes.get(REDRIVE, "{}"))
         arn = policy.get("deadLetterTargetArn")
         return None if arn is None else str(arn)
 
     @property
     def visibility(self) -> int:
-        """Its visibility timeout in seconds."""
+        """The queue's visibility timeout in seconds."""
         return int(self.attributes.get(VISIBILITY, DEFAULT_VISIBILITY))
 
 
@@ -80,12 +80,12 @@ class Source:
     """An event source mapping: the queue whose messages a function gets.
 
     Attributes:
-        function: its configuration key.
+        function: the function's configuration key.
         arn: the queue's ARN.
-        batch_size: the most messages of an event.
-        window_seconds: how long Lambda waits for a full batch.
-        concurrency: the most events at a time.
-        partial: True if the function's result names the messages that failed.
+        batch_size: the highest number of messages in an event.
+        window_seconds: the time that Lambda waits for a full batch.
+        concurrency: the highest number of events at a time.
+        partial: True if the function's result names the failed messages.
     """
 
     function: str
@@ -97,7 +97,7 @@ class Source:
 
     @classmethod
     def of_settings(cls, function: str, arn: str, settings: Mapping[str, Any]) -> Self:
-        """Read the settings, as CloudFormation names them."""
+        """Read the settings with CloudFormation's names."""
         scaling = settings.get("ScalingConfig") or settings
         return cls(
             function,
@@ -119,9 +119,9 @@ class Queues:
     """The queues of an app and the functions that they invoke.
 
     Attributes:
-        queues: those of the merge template, of the functions, and their dead-letter queues.
+        queues: the queues of the merge template and of the functions, and the dead-letter queues.
         sources: the event source mappings.
-        warnings: why AWS refuses a mapping, one line each.
+        warnings: the reasons why AWS refuses a mapping, one line each.
     """
 
     queues: tuple[Queue, ...] = ()
@@ -138,14 +138,15 @@ class Queues:
     ) -> Self:
         """Return the queues of an app.
 
-        A queue that the template does not declare is another stack's. Here it keeps a message
-        invisible for at least the function's timeout, as AWS demands of it.
+        If the template does not declare a queue, the queue belongs to another stack. On this
+        machine, such a queue keeps a message invisible for at least the function's timeout, as AWS
+        requires.
 
         Args:
             declared: what the app declares.
             template: the project's merge template; None if it is not used.
             stack: the stack of the queues.
-            timeout: returns a function's timeout in seconds, by its configuration key.
+            timeout: returns a function's timeout in seconds, by the configuration key.
         """
         sources = tuple(_sources(declared, template, stack))
         own = dict(template.queues(ATTRIBUTES)) if template else {}
@@ -170,7 +171,7 @@ class Queues:
 
 
 def has_queues(declared: Declaration, template: Template | None) -> bool:
-    """True if the app has a queue or a function of one, or the template a queue."""
+    """True if the app has a queue or a queue's function, or if the template has a queue."""
     is_handled = declared.queue is not None or any(
         each.kind == "sqs" for each in declared.lambdas.values()
     )
@@ -178,14 +179,14 @@ def has_queues(declared: Declaration, template: Template | None) -> bool:
 
 
 def name_of(arn: str) -> str:
-    """Return the name of a queue by its ARN."""
+    """Return the name of the queue with an ARN."""
     return arn.rpartition(":")[2]
 
 
 def _declared(
     declared: Declaration, stack: Stack, timeout: Callable[[str], float]
 ) -> dict[str, Mapping[str, Any]]:
-    """Return the properties of the routers' queue and of its dead-letter queue, by name."""
+    """Return the properties of the routers' queue and of the dead-letter queue, by name."""
     if declared.queue is None:
         return {}
     queue = declared.queue.in_stack(stack.name)
@@ -217,7 +218,7 @@ def _fifo(name: str) -> dict[str, Any]:
 
 
 def _text(value: Any) -> str:
-    """Return an attribute's value as CreateQueue takes it."""
+    """Return an attribute's value in the form of CreateQueue."""
     if isinstance(value, Mapping):
         return json.dumps(value)
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,6 +1,6 @@
 """`.chalice/generated.json`: the digests of the policy files that Decanter wrote.
 
-A digest is made from the parsed content, so line ends and layout do not change it.
+A digest depends on the parsed content, so line ends and layout do not change the digest.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ def digest(document: object) -> str:
 
 
 def canonical(document: object) -> str:
-    """Return a document as text that is the same for the same content."""
+    """Return a document as text. The same content always has the same text."""
     return json.dumps(document, sort_keys=True)
 
 
@@ -25,7 +25,7 @@ def record(texts: Mapping[Path, str]) -> str:
     """Return the text of `.chalice/generated.json`.
 
     Args:
-        texts: each policy file's text.
+        texts: the text of each policy file.
     """
     digests = {path.name: digest(json.loads(text)) for path, text in texts.items()}
     return json.dumps(digests, indent=2, sort_keys=True) + "\n"

@@ -1,8 +1,8 @@
-"""The rights of each Lambda function: one model for the template, policy files, and this machine.
+"""The rights of each Lambda function, for the template, for policy files and for this machine.
 
-The router and the connection table declare their own calls. `@uses` declares those of the app's
+The router and the connection table declare their own calls. `@uses` declares the calls of the app's
 own code. Without `@uses`, the app's code may read and write every declared table, and has the
-rights of its policy file, or those that Chalice's analysis of app.py finds.
+rights of its policy file, or the rights that Chalice's analysis of app.py finds.
 """
 
 from collections import defaultdict
@@ -30,13 +30,16 @@ WRITES = (
     "dynamodb:UpdateItem",
 )
 SENDS = ("dynamodb:DeleteItem", "dynamodb:Scan")
-"""The calls on the connection table of a function that sends: it deletes gone connections."""
+"""The calls of a sending function on the connection table.
+
+A sending function deletes rows of gone connections.
+"""
 
 JOBS = ("dynamodb:GetItem", "dynamodb:PutItem")
 """The calls of a queue's function on the job table."""
 
 RECEIVES = ("sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage")
-"""The calls with which Lambda takes a queue's messages for the function."""
+"""The calls with which Lambda receives a queue's messages for the function."""
 
 ON_INDEXES = {"dynamodb:Query", "dynamodb:Scan"}
 
@@ -54,7 +57,7 @@ _XRAY_ACTIONS = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"]
 
 
 class Names(Protocol):
-    """How a policy names the resources that it covers."""
+    """The names of the resources in a policy."""
 
     log_actions: tuple[str, ...]
 
@@ -75,16 +78,19 @@ class Names(Protocol):
         ...
 
     def dead_letters(self, queue: QueueDeclaration) -> Json:
-        """Return the ARN of its dead-letter queue."""
+        """Return the ARN of the dead-letter queue of a router's queue."""
         ...
 
     def log_group(self, function: str) -> Json:
-        """Return the ARN of a function's log group and all its streams."""
+        """Return the ARN of a function's log group and all streams of the group."""
         ...
 
 
 def is_declared(declaration: Declaration, function: str) -> bool:
-    """True if the app declares the function's rights. Otherwise Chalice makes its policy."""
+    """True if the app declares the function's rights.
+
+    Without such a declaration, Chalice creates the policy.
+    """
     needs = [*(t.actions for t in declaration.tables), *(r.posts for r in declaration.routers)]
     return any(function in need for need in needs) or any(
         declaration.tables or not each.is_default for each in declaration.uses.get(function, ())
@@ -107,13 +113,13 @@ def sends(declaration: Declaration, function: str) -> bool:
 
 
 def posts(declaration: Declaration, function: str) -> bool:
-    """True if the function may post to connections, and not only ask about them or close them."""
+    """True if the function may post to connections, and not only look up or close connections."""
     return "POST" in _methods(declaration, function)
 
 
 def has_disconnect_hooks(declaration: Declaration) -> bool:
-    """True if code of the app runs wherever a connection's row is deleted."""
-    return any(router.where_rows_are_deleted for router in declaration.routers)
+    """True if something follows wherever a connection's row is deleted."""
+    return any(it.where_rows_are_deleted or it.channels for it in declaration.routers)
 
 
 def policy(
@@ -155,6 +161,10 @@ def _actions(declaration: Declaration, function: str) -> dict[str, set[str]]:
             found[variable].update(SENDS)
         if table.is_jobs and function in declaration.workers:
             found[variable].update(JOBS)
+        sends = any(e.sends for e in declaration.uses.get(function, ()))
+        for channels in (it.channels for it in declaration.routers if it.channels):
+            kinds = {name: getattr(table, name) for name in ("is_connections", "is_subscriptions")}
+            found[variable].update(channels.actions(function, sends=sends, **kinds))
     for each in declaration.uses.get(function, ()):
         everything = tuple(tables) if each.is_default else ()
         for variables, actions in ((each.reads, READS), (each.writes, WRITES)):
@@ -210,10 +220,10 @@ def _further(project: Project | None, declaration: Declaration, function: str) -
 
 
 def kept(project: Project | None, declaration: Declaration, function: str) -> list[Section]:
-    """Return the statements of a function's policy file, or those of Chalice's analysis.
+    """Return the statements of a function's policy file, or the statements of Chalice's analysis.
 
     Raises:
-        ProjectError: its policy file cannot be read.
+        ProjectError: the policy file cannot be read.
     """
     if project is None:
         return []
@@ -232,7 +242,7 @@ def kept(project: Project | None, declaration: Declaration, function: str) -> li
 
 
 def statements_of(document: Section) -> list[Section]:
-    """Return the statements of a policy document, which may be a single one."""
+    """Return the statements of a policy document. A document may have a single statement."""
     statements = document.get("Statement", [])
     return statements if isinstance(statements, list) else [statements]
 
@@ -244,7 +254,7 @@ def policy_file_name(project: Project, function: str) -> str:
 
 
 def has_generated_file(project: Project, function: str) -> bool:
-    """True if a function's policy file has the name of those that Decanter writes.
+    """True if a function's policy file has a name that Decanter uses for policy files.
 
     Any other file belongs to the user.
     """
@@ -253,7 +263,7 @@ def has_generated_file(project: Project, function: str) -> bool:
 
 
 def with_analysis(project: Project, declaration: Declaration) -> list[str]:
-    """Return the functions whose policy has what Chalice's analyzer finds."""
+    """Return the functions whose policy has the statements of Chalice's analyzer."""
     own = {*managed(project, declaration)}
     return [
         function
@@ -265,7 +275,7 @@ def with_analysis(project: Project, declaration: Declaration) -> list[str]:
 
 
 class Analysis(NamedTuple):
-    """The statements that Chalice's analyzer finds in app.py, or why it fails."""
+    """The statements that Chalice's analyzer finds in app.py, or the reason why it fails."""
 
     statements: tuple[Section, ...]
     failure: str | None = None
@@ -315,7 +325,7 @@ def _statement(sid: str, actions: Iterable[str], resources: list[Json]) -> Secti
 
 
 def _with_own_ids(statements: Iterable[Section]) -> Iterator[Section]:
-    """Yield each statement once, and leave out repeated ids: IAM refuses them."""
+    """Yield each statement once, and omit repeated ids, because IAM refuses repeated ids."""
     seen: list[Section] = []
     ids = set()
     for statement in statements:

@@ -1,4 +1,4 @@
-"""The role of each function on this machine: its rights on AWS, with this machine's names."""
+"""The role of each function on this machine, with the rights on AWS and this machine's names."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -23,8 +23,8 @@ class Role:
     Attributes:
         name: the role's name.
         statements: the statements of its policies.
-        known: False if some of its rights are not known before a deployment, such as those that
-            Chalice generates by analysing app.py.
+        known: False if some rights of the role are not known before a deployment, such as the
+            rights that Chalice generates from an analysis of app.py.
     """
 
     name: str
@@ -42,7 +42,7 @@ class LocalNames:
         self._tables = tables
 
     def own(self, declaration: Declaration) -> dict[str, str]:
-        """Return the names of the tables that the stack makes, by logical id."""
+        """Return the names of the tables that the stack creates, by logical id."""
         return {
             table.logical_id: name
             for table in declaration.tables
@@ -66,11 +66,11 @@ class LocalNames:
         return self._stack.arn("sqs", queue.in_stack(self._stack.name).name)
 
     def dead_letters(self, queue: QueueDeclaration) -> str:
-        """Return the ARN of its dead-letter queue."""
+        """Return the ARN of the dead-letter queue of a router's queue."""
         return self._stack.arn("sqs", queue.in_stack(self._stack.name).dead_letters)
 
     def log_group(self, function: str) -> str:
-        """Return the ARN of a function's log group and all its streams."""
+        """Return the ARN of a function's log group and all streams of the group."""
         return self._stack.arn("logs", f"log-group:/aws/lambda/{self._stack.name}/{function}:*")
 
 
@@ -84,11 +84,11 @@ def roles(
     """Return the role of each function, by the function's configuration key.
 
     Args:
-        project: the project; None if the app has none.
-        declaration: what its app declares.
-        template: its merge template; None if it is not used.
+        project: the project; None for an app without a project.
+        declaration: the app's declarations.
+        template: the project's merge template; None if it is not used.
         stack: the names on this machine.
-        environments: the variables of each function, which name the tables.
+        environments: the variables of each function, which have the tables' names.
 
     Raises:
         ProjectError: a function declares rights on something that the app does not have.
@@ -108,14 +108,15 @@ def roles(
 def resolver(
     stack: Stack, tables: Mapping[str, str], template: Template | None
 ) -> Callable[[Mapping[str, Any]], Any]:
-    """Return a function that takes a statement of a policy, as in `also=` of `@uses`.
+    """Return a function that takes a policy statement, as in `also=` of `@uses`.
 
-    It returns the statement with the values of CloudFormation's functions; None if a value is not
-    known.
+    The returned function returns the statement with the values of CloudFormation's functions; None
+    if a value is not known.
 
     Args:
         stack: the names on this machine.
-        tables: the names of the declared tables, by logical id. The template need not contain them.
+        tables: the names of the declared tables, by logical id. The template may not contain these
+            tables.
         template: the merge template; None if it is not used.
     """
     declared = {
@@ -134,7 +135,7 @@ def resolver(
 def _own(
     project: Project | None, declaration: Declaration, function: str, names: LocalNames
 ) -> list[dict[str, Any]]:
-    """Return the statements of the role that Decanter writes, or of Chalice's."""
+    """Return the statements of the role that Decanter writes, or of Chalice's role."""
     if not _is_managed(project, function):
         return []
     if rights.is_declared(declaration, function):
@@ -143,7 +144,7 @@ def _own(
 
 
 def _is_known(project: Project | None, declaration: Declaration, function: str) -> bool:
-    """True if Decanter writes the role, or if it has a policy file."""
+    """True if Decanter writes the role, or if the role has a policy file."""
     is_analysed = project is None or bool(project.scope(function).autogen_policy)
     is_declared = rights.is_declared(declaration, function)
     return _is_managed(project, function) and (is_declared or not is_analysed)
@@ -154,7 +155,7 @@ def _is_managed(project: Project | None, function: str) -> bool:
 
 
 def _with_template(role: Role, function: str, template: Template) -> Role:
-    """Return the role with the policies that the merge template attaches to it."""
+    """Return the role with the policies that the merge template attaches to the role."""
     usual = role_id(function)
     try:
         name = template.role(function) or usual

@@ -1,4 +1,4 @@
-"""Secrets in environment variables: references to a store, and values in plain text."""
+"""Secrets in environment variables, as references to a store, and as values in plain text."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -38,7 +38,7 @@ def is_plain_secret(name: str, value: str) -> bool:
 
 
 def is_reference(value: str) -> bool:
-    """True if CloudFormation has to resolve a part of the value."""
+    """True if CloudFormation must resolve a part of the value."""
     return _REFERENCE.search(value) is not None
 
 
@@ -48,13 +48,15 @@ def is_secure_parameter(value: str) -> bool:
 
 
 def with_own(variables: Mapping[str, str], environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables; the user's own environment replaces references."""
+    """Return the variables. The user's own environment replaces references."""
     own = {name for name, value in variables.items() if is_reference(value) and name in environ}
     return {**variables, **{name: environ[name] for name in own}}
 
 
 def unresolved(environments: Iterable[Mapping[str, str]], *, remedy: bool = True) -> Iterator[str]:
-    """Yield a warning that names the variables with references: nothing here resolves them.
+    """Yield a warning with the names of variables that have references.
+
+    Decanter does not resolve references.
 
     Args:
         environments: the environments of the functions.

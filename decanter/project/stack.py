@@ -1,4 +1,4 @@
-"""The stack that a template is read for: local values of names and pseudo parameters."""
+"""The stack of a template on this machine, with values of names and pseudo parameters."""
 
 from dataclasses import dataclass
 
@@ -36,7 +36,7 @@ class Stack:
         app_name: the Chalice app's name.
         stage: Chalice's stage, which differs from API Gateway's.
         region: the stack's region.
-        account_id: its account; by default the one in AWS's documentation.
+        account_id: the stack's account id; by default the account id in AWS's documentation.
         api_id: the WebSocket API's id.
         api_stage: API Gateway's stage.
     """
@@ -50,7 +50,7 @@ class Stack:
 
     @property
     def name(self) -> str:
-        """The stack's name, which its resources' names start with."""
+        """The stack's name, which is the start of the resources' names."""
         return f"{self.app_name}-{self.stage}"
 
     @property
@@ -67,15 +67,15 @@ class Stack:
         return "amazonaws.com.cn" if self.partition == "aws-cn" else "amazonaws.com"
 
     def queue_url(self, name: str, endpoint: str | None = None) -> str:
-        """Return the URL of an SQS queue: on AWS, or at the endpoint of another SQS."""
+        """Return the URL of an SQS queue on AWS, or at the endpoint of another SQS."""
         endpoint = endpoint or f"https://sqs.{self.region}.{self.url_suffix}"
         return f"{endpoint}/{self.account_id}/{name}"
 
     def references(self) -> dict[str, str]:
         """Return Ref's values for the pseudo parameters and for Chalice's own resources.
 
-        The reference of a route or an integration is its logical id: on this machine, nothing else
-        uses it.
+        The reference of a route or an integration is the logical id, because nothing on this
+        machine uses the reference.
         """
         answers = {
             "AWS::AccountId": self.account_id,

@@ -1,4 +1,4 @@
-"""DynamoDB tables, on AWS or for the local gateway: create, delete, describe.
+"""Create, delete and describe DynamoDB tables, on AWS or for the local gateway.
 
 Each function takes a botocore client and passes errors that do not concern the table to its caller.
 """
@@ -43,7 +43,7 @@ class Table:
 
     @property
     def tags(self) -> dict[str, str]:
-        """The tags that name the table's owner."""
+        """The tags with the table's owner."""
         return {tag["Key"]: tag["Value"] for tag in self.arguments.get("Tags", ())}
 
     def tagged(self, tags: Mapping[str, str]) -> "Table":
@@ -51,14 +51,19 @@ class Table:
         pairs = [{"Key": key, "Value": value} for key, value in tags.items()]
         return Table({**self.arguments, "Tags": pairs}, self.ttl_attribute)
 
+    def encrypted(self) -> "Table":
+        """Return the table with encryption by the account's key, which matters only on AWS."""
+        encryption = {"SSESpecification": {"Enabled": True}}
+        return Table({**self.arguments, **encryption}, self.ttl_attribute)
+
     def is_outdated_by(self, other: "Table") -> bool:
-        """True if the other has this name, and another key or other indexes."""
+        """True if the other table has the same name, but another key or other indexes."""
         return self.name == other.name and any(
             self.arguments.get(part) != other.arguments.get(part) for part in SCHEMA
         )
 
     def with_indexes_of(self, other: "Table") -> "Table":
-        """Return the table with the further indexes of another, such as those of overrides."""
+        """Return the table with the further indexes of another table, such as one of overrides."""
         arguments = {**self.arguments}
         known = {each["AttributeName"] for each in arguments["AttributeDefinitions"]}
         for kind in INDEXES:
@@ -85,11 +90,11 @@ def create(client: Any, table: Table, sleep: Sleep = time.sleep) -> bool:
     """Create the table, wait until it is active, and enable its TTL.
 
     Returns:
-        True if it was created, False if it existed with the same key.
+        True if the table was created, False if a table with the same key existed.
 
     Raises:
-        DecanterError: a table of that name has another key or TTL attribute, or it does not become
-            active.
+        DecanterError: a table with this name has another key or TTL attribute, or the table does
+            not become active.
     """
     try:
         _create(client, table.arguments)
@@ -105,7 +110,7 @@ def create(client: Any, table: Table, sleep: Sleep = time.sleep) -> bool:
 
 
 def delete(client: Any, name: str, sleep: Sleep = time.sleep) -> bool:
-    """Delete the table and wait until it is gone; False if there is none."""
+    """Delete the table and wait until it is gone. Return False if there is no table."""
     try:
         client.delete_table(TableName=name)
     except ClientError as error:
@@ -122,7 +127,7 @@ def delete(client: Any, name: str, sleep: Sleep = time.sleep) -> bool:
 
 
 def find(client: Any, name: str) -> dict[str, Any] | None:
-    """Return DescribeTable's description of the table; None if there is none."""
+    """Return DescribeTable's description of the table; None if there is no table."""
     try:
         description: dict[str, Any] = client.describe_table(TableName=name)["Table"]
     except ClientError as error:
@@ -153,7 +158,7 @@ def _wait_until_active(client: Any, name: str, sleep: Sleep) -> dict[str, Any]:
 
 
 def tags_of(client: Any, description: Mapping[str, Any]) -> dict[str, str]:
-    """Return a table's tags; none for a DynamoDB without tags."""
+    """Return a table's tags; empty for a DynamoDB without tags."""
     try:
         pages = client.get_paginator("list_tags_of_resource").paginate(
             ResourceArn=description["TableArn"]
@@ -186,7 +191,7 @@ def check_key(table: Table, description: Mapping[str, Any]) -> None:
     """Check that the existing table has the key that the app declares.
 
     Raises:
-        DecanterError: it has another.
+        DecanterError: the table has another key.
     """
     there, asked = _key(description), _key(table.arguments)
     if there != asked:

@@ -1,4 +1,4 @@
-"""Read a merge template: the local form of its resources.
+"""Read a merge template, and return the local form of the template's resources.
 
 A merge template (`chalice package --merge-template`) is merged into the template that Chalice
 generates, so it may contain parts of Chalice's own resources. Their logical ids are a contract.
@@ -58,7 +58,7 @@ _INDEX_ARGUMENTS = ("IndexName", "KeySchema", "Projection", "ProvisionedThroughp
 TEMPLATE = Path(".chalice/resources.json")
 ROOT_TEMPLATE = Path("resources.json")
 OVERRIDES = Path(".chalice/overrides.json")
-"""Merged into the template that Decanter generates; read directly until that template exists."""
+"""The file that is merged into the generated template, or read if no such template exists."""
 
 OWN_TEMPLATES = (TEMPLATE, OVERRIDES, ROOT_TEMPLATE)
 
@@ -68,12 +68,12 @@ class Route:
     """A route of the WebSocket API.
 
     Attributes:
-        route_key: the value of the route selection expression that selects it.
+        route_key: the value of the route selection expression that selects the route.
         operation_name: the route's name in metrics and SDKs, or None.
-        function: its function's configuration key, such as `websocket_message`.
+        function: the configuration key of the route's function, such as `websocket_message`.
         route_response: True if the function's result is returned to the client.
-        authorizer: the logical id of its authorizer, or its type, such as `AWS_IAM`; None if it
-            needs none.
+        authorizer: the logical id or the type of the route's authorizer, such as `AWS_IAM`; None
+            without an authorizer.
     """
 
     route_key: str
@@ -88,8 +88,8 @@ class Template:
 
     Args:
         document: the template.
-        stack: the stack that its references are resolved for.
-        source: its name in errors.
+        stack: the stack for which references are resolved.
+        source: the template's name in errors.
     """
 
     def __init__(self, document: Mapping[str, Any], stack: Stack, source: str = "template") -> None:
@@ -102,12 +102,12 @@ class Template:
 
     @classmethod
     def read(cls, paths: Sequence[Path], stack: Stack) -> Self:
-        """Read templates: YAML if a file's name says so, otherwise JSON.
+        """Read templates as YAML if a file's name says so, otherwise as JSON.
 
-        Each is merged into those before it, as Chalice does.
+        Each template is merged into the previous templates, by Chalice's rules.
 
         Raises:
-            ProjectError: one cannot be read, or is not a template.
+            ProjectError: a file cannot be read, or is not a template.
         """
         document, *others = map(read_template, paths)
         for other in others:
@@ -116,11 +116,11 @@ class Template:
 
     @property
     def api_stage(self) -> str:
-        """The stage of the WebSocket API: the template's, or else the configuration's."""
+        """The stage of the WebSocket API, from the template or else from the configuration."""
         return self._stack.api_stage
 
     def http_stage(self, configured: str) -> str:
-        """Return the stage of the HTTP routes: the template's, or else the configuration's."""
+        """Return the stage of the HTTP routes, from the template or else from the configuration."""
         return self._stage_name("RestAPI", configured)
 
     def tables(self) -> "list[Table]":
@@ -153,7 +153,7 @@ class Template:
         return {name: as_text(value) for name, value in (shared | own).items()}
 
     def variables(self) -> dict[str, str | None]:
-        """Return the environment variables of all functions; None if unknown on this machine."""
+        """Return the environment variables of all functions; None if they are not known locally."""
         path = ("Environment", "Variables")
         found = {**(_dig(self._globals, "Function", *path) or {})}
         for resource in self._resources.values():
@@ -161,10 +161,10 @@ class Template:
         return {name: self._text(name, value) for name, value in found.items()}
 
     def role(self, function: str) -> str | None:
-        """Return the logical id of the role that the template gives a function, if it does.
+        """Return the logical id of the role that the template gives a function, or None.
 
         Raises:
-            ProjectError: it is another stack's role.
+            ProjectError: the role belongs to another stack.
         """
         role = _dig(self._resources, logical_id(function), "Properties", "Role")
         if role is None:
@@ -177,8 +177,8 @@ class Template:
     def policies(self, role: str) -> Iterator[tuple[str, Any]]:
         """Yield the name and the document of each policy of a role.
 
-        The document is None if the template does not contain it, or if it contains something that
-        is not known on this machine.
+        The document is None if the template does not contain the document, or if the document has a
+        value that is not known on this machine.
         """
         own = _dig(self._resources, role, "Properties") or {}
         for arn in own.get("ManagedPolicyArns", ()):
@@ -193,14 +193,14 @@ class Template:
             yield str(policy.get("PolicyName")), self.resolved(policy.get("PolicyDocument"), role)
 
     def resolved(self, value: Any, where: str) -> Any:
-        """Return a value without functions of CloudFormation; None if one is not known here."""
+        """Return a value without functions of CloudFormation; None for an unknown value."""
         try:
             return self._resolve(value, where)
         except ProjectError:
             return None
 
     def queues(self, keys: Sequence[str] = ()) -> Iterator[tuple[str, Mapping[str, Any]]]:
-        """Yield the name of each SQS queue, and those of its properties that have these keys."""
+        """Yield the name of each SQS queue, and the queue's properties with these keys."""
         for name in self._of_type(QUEUE):
             yield self._queue_name(name), self._properties(name, keys)
 
@@ -210,7 +210,7 @@ class Template:
         return int(given) if str(given).isdecimal() else None
 
     def event_sources(self, function: str) -> Iterator[Mapping[str, Any]]:
-        """Yield what the template says of the SQS event source mappings of a function.
+        """Yield the settings of a function's SQS event source mappings in the template.
 
         A part of Chalice's own mapping has no `Queue`.
         """
@@ -226,7 +226,7 @@ class Template:
                 yield {**resolved, "Queue": resolved.get("EventSourceArn")}
 
     def text(self, text: str) -> str:
-        """Return a text whose `${…}` are replaced, as by Fn::Sub; unchanged if one is unknown."""
+        """Return a text with replaced `${…}`, like Fn::Sub; unchanged if a value is not known."""
         return str(self.resolved({"Fn::Sub": text}, text) or text) if "${" in text else text
 
     def _queue_name(self, name: str) -> str:
@@ -241,7 +241,7 @@ class Template:
         return configured if stage is None else as_text(stage)
 
     def _of_type(self, kind: str) -> Iterator[str]:
-        """Return the logical ids of a type's resources whose condition, if any, is true."""
+        """Return the logical ids of a type's resources, without those with a false condition."""
         for name, resource in self._resources.items():
             if resource.get("Type") == kind and self._holds(name, resource):
                 yield name
@@ -308,7 +308,7 @@ class Template:
         return name if kind == ROUTE else self._stack.references().get(name)
 
     def _attribute(self, name: str, attribute: str) -> str | None:
-        """Return Fn::GetAtt's value: the ARNs of tables, queues and of Chalice's functions."""
+        """Return Fn::GetAtt's value, for the ARNs of tables, queues and Chalice's functions."""
         if self._resources.get(name, {}).get("Type") == QUEUE:
             queue = self._queue_name(name)
             values = {"Arn": self._stack.arn("sqs", queue), "QueueName": queue}
@@ -322,12 +322,12 @@ class Template:
         return self._stack.arn("lambda", f"function:{reference}") if is_function else None
 
     def _properties(self, name: str, keys: Sequence[str]) -> dict[str, Any]:
-        """Return these properties of a resource, resolved, if it has them."""
+        """Return these properties of a resource with resolved values."""
         values = {key: self._value(name, "Properties", key) for key in keys}
         return {key: value for key, value in values.items() if value is not None}
 
     def _value(self, name: str, *path: str) -> Any:
-        """Return a resource's value at a path, resolved; None if it has none."""
+        """Return a resource's resolved value at a path; None without such a value."""
         return self._resolve(
             _dig(self._resources, name, *path), ".".join(("Resources", name, *path))
         )
@@ -347,9 +347,9 @@ class Template:
 
 
 def own_templates(project: Path) -> list[Path]:
-    """Return a project's own merge templates; a file in its root may be something else.
+    """Return a project's own merge templates. A file in the root may be something else.
 
-    Each is one of `OWN_TEMPLATES`.
+    Each of these files is one of `OWN_TEMPLATES`.
     """
     root = project / ROOT_TEMPLATE
     is_one = root.is_file() and b'"Resources"' in root.read_bytes()
@@ -358,7 +358,7 @@ def own_templates(project: Path) -> list[Path]:
 
 
 def is_attached(policy: Mapping[str, Any], role: str) -> bool:
-    """True if the properties of a policy's resource attach it to a role of the template."""
+    """True if a policy's properties attach the policy to a role of the template."""
     return {"Ref": role} in (policy.get("RoleName"), *(policy.get("Roles") or ()))
 
 
@@ -374,7 +374,7 @@ def _only(keys: Sequence[str], members: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _with_numbers(value: Any) -> Any:
-    """Return it with integer capacity units: CloudFormation accepts `"5"`, CreateTable does not."""
+    """Return capacity units as integers. CloudFormation accepts `"5"`, but CreateTable does not."""
     if isinstance(value, list):
         return [_with_numbers(item) for item in value]
     if not isinstance(value, dict):

@@ -7,14 +7,15 @@ from typing import Any, Self
 
 @dataclass(frozen=True)
 class Uses:
-    """The rights that one function of the app adds to those of a Lambda function.
+    """The rights that a function of the app adds to the rights of a Lambda function.
 
     Attributes:
-        place: its module and name.
-        is_default: True if it has no `@uses`: it may read and write every declared table.
-        reads: the variables of the tables that it reads.
-        writes: the variables of the tables that it writes.
-        sends: True if it may send to connections and close them.
+        place: the function's module and name.
+        is_default: True if the function has no `@uses`, so it may read and write every declared
+            table.
+        reads: the variables of the tables that the function reads.
+        writes: the variables of the tables that the function writes.
+        sends: True if the function may send to connections and close them.
         also: further statements of an IAM policy.
     """
 

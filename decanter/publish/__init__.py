@@ -1,1 +1,1 @@
-"""`decanter publish` and `decanter connections`: a stage's connections, from the command line."""
+"""`decanter publish` and `decanter connections`: use a stage's connections on the command line."""

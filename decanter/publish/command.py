@@ -10,7 +10,7 @@ from decanter.errors import DecanterError
 from decanter.publish.queue import QueuePublisher
 from decanter.publish.target import add_arguments as add_target_arguments
 from decanter.publish.target import target
-from decanter.runtime.publishing.outside import BEGINNING, Publisher, Report, TooLarge
+from decanter.runtime.publishing.outside import BEGINNING, BadJson, Publisher, Report, TooLarge
 
 STANDARD_INPUT = "-"
 
@@ -23,14 +23,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--to",
         action="append",
         metavar="ID",
-        help="send to this connection, not to all; may be repeated",
+        help="send only to this connection; may be repeated",
     )
     whom.add_argument(
         "--exclude",
         action="append",
         default=[],
         metavar="ID",
-        help="leave this connection out; may be repeated",
+        help="exclude this connection; may be repeated",
+    )
+    whom.add_argument(
+        "--channel", metavar="NAME", help="publish to this channel of an app with channels"
     )
     parser.add_argument("--file", metavar="FILE", help="send each line of this file")
     parser.add_argument("--format", choices=("text", "json"), default="text", help="(text)")
@@ -38,22 +41,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "messages",
         nargs="*",
         metavar="MESSAGE",
-        help="a message, sent exactly as it is; - sends each line of standard input",
+        help="a message, which is sent unchanged; - sends each line of standard input. An app with "
+        "channels accepts only JSON",
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Send each message, and print its report in a line.
+    """Send each message, and print the report in a line.
 
     Returns:
-        1 if a message did not reach a connection that may be open.
+        The exit status, which is 1 if a message did not reach a connection that may be open.
 
     Raises:
-        DecanterError: a message, or the stage, is not valid.
+        DecanterError: a message or the stage is invalid.
     """
     if not (args.messages or args.file):
         raise DecanterError("no message is given: write it after the options, or use --file or -")
     there = target(args)
+    if args.channel and not there.stage.subscriptions:
+        raise DecanterError(f"the app of {there.name} has no channels: send without --channel")
     if not (args.to or there.queue_url):
         there.check_table()
     complete = True
@@ -68,25 +74,31 @@ def run(args: argparse.Namespace) -> int:
 def sent(
     publisher: Publisher | QueuePublisher, args: argparse.Namespace, where: str, data: bytes
 ) -> Report:
-    """Send one message, or put it into the queue.
+    """Send a message, or queue the message.
 
     Raises:
-        DecanterError: it is not text, or too large.
+        DecanterError: the message is not text, or is too large.
     """
     try:
         text = data.decode()
         if args.to:
             ids = args.to[0] if len(args.to) == 1 else args.to
             return publisher.send(ids, text, None)
+        if args.channel:
+            return publisher.publish_text(args.channel, text)
         return publisher.broadcast(text, BEGINNING, args.exclude, None)
     except UnicodeDecodeError as error:
         raise DecanterError(f"{where} is not UTF-8 at byte {error.start + 1}: encode it") from error
+    except BadJson as error:
+        raise DecanterError(
+            f"""{where}: {error}: an app with channels sends JSON, such as '"hello"'"""
+        ) from error
     except TooLarge as error:
         raise DecanterError(f"{where} is too large: {error}: split it") from error
 
 
 def messages(given: Iterable[str], file: str | None) -> Iterator[tuple[str, bytes]]:
-    """Yield the messages, each with its place.
+    """Yield the messages and their places.
 
     Raises:
         DecanterError: the file cannot be read.

@@ -19,7 +19,7 @@ from decanter.runtime.publishing.outside import Report
 from decanter.terminal import printable
 
 READERS = 16
-"""Maximum concurrent calls to @connections, which share a quota with messages to clients."""
+"""The limit of parallel calls to @connections, which share a quota with messages to clients."""
 
 GONE = "gone"
 
@@ -31,9 +31,10 @@ class Row:
     Attributes:
         connection_id: the id that API Gateway assigned.
         connected_at: epoch milliseconds; None if the row has no valid time.
-        age_seconds: None if the row has no valid time.
-        identity: the client's identity, if the app stores it.
-        source: the client's address; `gone` if the connection is closed; None if it is not known.
+        age_seconds: the age in seconds; None if the row has no valid time.
+        identity: the client's identity, if the app stores identities.
+        source: the client's address; `gone` if the connection is closed; None if the address is not
+            known.
     """
 
     connection_id: str
@@ -44,7 +45,10 @@ class Row:
 
     @classmethod
     def read(cls, item: Mapping[str, Any], key: str, now: float) -> "Row":
-        """Read an item of a scan. Other programs may have written it, so any value is possible."""
+        """Read an item of a scan.
+
+        Other programs may have written the item, so any value is possible.
+        """
         at = None
         with suppress(KeyError, ValueError, OverflowError):
             at = int(float(item["connected_at"]["N"]))
@@ -59,19 +63,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--close",
         action="append",
         metavar="ID",
-        help="close this connection, and list none; may be repeated",
+        help="close this connection instead of listing connections; may be repeated",
     )
     parser.add_argument("--format", choices=("text", "json"), default="text", help="(text)")
 
 
 def run(args: argparse.Namespace) -> int:
-    """List the connections, oldest first; or close some.
+    """List the connections, oldest first, or close connections.
 
     Returns:
-        1 if a connection could not be closed.
+        The exit status, which is 1 if a connection could not be closed.
 
     Raises:
-        DecanterError: there is no such stage, or its table cannot be read.
+        DecanterError: there is no such stage, or the stage's table cannot be read.
     """
     there = target(args)
     if args.close:
@@ -84,7 +88,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def close(there: Target, ids: list[str], form: str) -> int:
-    """Close connections; print what happened to each."""
+    """Close connections, and print the result for each connection."""
     with there.publishing() as publisher:
         report = publisher.close(ids, None)
     for connection_id in ids:
@@ -118,7 +122,7 @@ def rows(there: Target) -> Iterator[Row]:
 
 
 def with_sources(there: Target, found: list[Row]) -> list[Row]:
-    """Return the rows with the clients' addresses, if the caller may ask for them."""
+    """Return the rows with the clients' addresses, if the caller has the right to read them."""
     with explained(f"ask for the connections of {there.name}"):
         client = there.management()
     refused = False
@@ -162,7 +166,7 @@ def lines(found: list[Row]) -> Iterator[str]:
 
 
 def age(seconds: int | None) -> str:
-    """Return an age as text for people."""
+    """Return an age as a text for the user."""
     if seconds is None:
         return "?"
     minutes, rest = divmod(seconds, 60)

@@ -1,4 +1,4 @@
-"""Messages through the queue of a stage, which its function posts."""
+"""Send messages through the queue of a stage. The queue's function posts these messages."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -6,20 +6,22 @@ from typing import Any
 
 from decanter.aws.errors import explained
 from decanter.runtime.publishing.item import Item
-from decanter.runtime.publishing.outside import LIMIT, Report, TooLarge
+from decanter.runtime.publishing.outside import LIMIT, Report, TooLarge, checked
 
 
 @dataclass(frozen=True)
 class QueuePublisher:
-    """Puts messages into a queue. The reports have their ids.
+    """Puts messages into a queue. The reports have the ids of the messages.
 
     Attributes:
         sqs: botocore's client.
         url: the queue's URL.
+        has_channels: True if messages are JSON texts.
     """
 
     sqs: Any
     url: str
+    has_channels: bool = False
 
     def broadcast(
         self, frame: str, after: str, exclude: Collection[str], context: object
@@ -32,7 +34,14 @@ class QueuePublisher:
         ids = [connection_ids] if isinstance(connection_ids, str) else connection_ids
         return self._queue(Item("", frame, tuple(ids)))
 
+    def publish_text(self, channel: str, text: str) -> Report:
+        """Queue a JSON text for the members of a channel."""
+        return self._queue(Item("", text, channel=channel))
+
     def _queue(self, item: Item) -> Report:
+        if self.has_channels:
+            checked(item.text)
+            item = item._replace(foreign="data")
         if (size := len(item.text.encode())) > LIMIT:
             raise TooLarge(size, LIMIT)
         with explained(f"send to the queue {self.url}"):

@@ -1,4 +1,4 @@
-"""The stage whose connections a command uses: on AWS, or in a running `decanter local`."""
+"""The stage whose connections a command uses, on AWS or in a running `decanter local`."""
 
 import argparse
 import json
@@ -35,11 +35,11 @@ class Target:
     """A stage and the way to it.
 
     Attributes:
-        name: its name for messages.
+        name: the stage's name in messages.
         stage: the facts that the engine needs.
-        aws: its services.
-        queue_url: the URL of the queue for its messages; None without one.
-        sqs_url: the URL of SQS, if it is not AWS's.
+        aws: the services of the stage.
+        queue_url: the URL of the queue for messages; None without a queue.
+        sqs_url: the URL of an SQS other than AWS's.
     """
 
     name: str
@@ -52,7 +52,7 @@ class Target:
         """Check that the connections are in a table.
 
         Raises:
-            ProjectError: the app declares none.
+            ProjectError: the app declares no connection table.
         """
         if not self.stage.table:
             raise ProjectError(
@@ -71,14 +71,15 @@ class Target:
         Raises:
             DecanterError: SQS refuses a message or does not answer.
         """
-        yield QueuePublisher(self.aws.client("sqs", self.sqs_url), self.queue_url or "")
+        sqs, has_channels = self.aws.client("sqs", self.sqs_url), bool(self.stage.subscriptions)
+        yield QueuePublisher(sqs, self.queue_url or "", has_channels)
 
     @contextmanager
     def publishing(self) -> Iterator[outside.Publisher]:
-        """Yield a publisher. Its warnings are lines on standard error.
+        """Yield a publisher. The publisher's warnings are lines on standard error.
 
         Raises:
-            DecanterError: the engine's errors, in one line each.
+            DecanterError: an error of the engine, in one line.
         """
         logger = logging.getLogger("decanter.events")
         logger.addFilter(warn)
@@ -124,7 +125,7 @@ def on_this_machine(url: str) -> Target:
     """Return the stage of a running gateway.
 
     Raises:
-        DecanterError: no gateway answers there.
+        DecanterError: no gateway answers at this address.
     """
     about = ask(url, "/_gateway/info", {"management_url"})
     try:
@@ -144,16 +145,17 @@ def on_this_machine(url: str) -> Target:
         keeps_rows=table is None or table["has_disconnect_hooks"],
         dynamodb=database,
         keys=(key, secret),
+        subscriptions=(table and table.get("subscriptions")) or "",
     )
     queue_url, sqs_url = about.get("queue_url"), about.get("sqs_url")
     return Target(url, found, AWS.here(region, database), queue_url, sqs_url)
 
 
 def on_aws(args: argparse.Namespace) -> Target:
-    """Return a stage on AWS, from its stack, or from what `chalice deploy` recorded.
+    """Return a stage on AWS, from the stack, or from the record of `chalice deploy`.
 
     Raises:
-        DecanterError: the stage is not on AWS, or AWS's answer does not name it.
+        DecanterError: the stage is not on AWS, or AWS's answer does not have the stage.
     """
     project = Project.load(args.project_dir, args.stage)
     name = f"stage {args.stage}"
@@ -169,7 +171,7 @@ def on_aws(args: argparse.Namespace) -> Target:
             f"--stage {args.stage}`, or name another with --stage, --stack-name or --region"
         )
     app = described(project)
-    declared = app.connection_table
+    declared, channels = app.connection_table, app.subscription_table
     found = outside.Stage(
         os.environ.get(ENDPOINT) or url.rstrip("/").replace("wss://", "https://", 1),
         region,
@@ -177,12 +179,13 @@ def on_aws(args: argparse.Namespace) -> Target:
         key=declared.key[0] if declared else "",
         keeps_rows=declared is None or has_disconnect_hooks(app),
         profile=project.config.profile,
+        subscriptions=table_name(project, app, channels, there, aws) if channels else "",
     )
     return Target(name, found, aws, queue_url(project, app, there))
 
 
 def queue_url(project: Project, app: Declaration, stack: Stack | None) -> str | None:
-    """Return the URL of a stage's queue: its stack's, or that of its configuration, or None."""
+    """Return the URL of a stage's queue, from the stack or the configuration, or None."""
     if app.queue is None:
         return None
     if stack is None:
@@ -191,7 +194,7 @@ def queue_url(project: Project, app: Declaration, stack: Stack | None) -> str | 
 
 
 def websocket_url(project: Project) -> str | None:
-    """Return the URL that `chalice deploy` recorded; None if it never ran."""
+    """Return the URL that `chalice deploy` recorded; None without a record."""
     urls = (it["websocket_api_url"] for it in deployed(project) if "websocket_api_url" in it)
     return next(urls, None)
 
@@ -202,7 +205,7 @@ def table_name(
     """Return the name or ARN of a stage's connection table.
 
     Raises:
-        DecanterError: the stack and the project do not name it.
+        DecanterError: the stack and the project do not have the table's name.
     """
     if table.existing and table.existing.startswith(SSM):
         parameter = table.existing.removeprefix(SSM).rstrip("}").partition(":")[0]
@@ -223,11 +226,11 @@ def table_name(
 
 
 IN_THE_REPORT = {"left_over", "multicast_incomplete"}
-"""The engine's warnings that only repeat a report's counts."""
+"""The names of the engine's warnings that only repeat a report's counts."""
 
 
 def warn(record: logging.LogRecord) -> bool:
-    """Print a warning of the engine for the user; return False, so its log line is not written."""
+    """Print a warning of the engine for the user. Return False, so no log line is written."""
     line = json.loads(record.getMessage())
     event, _ = line.pop("event"), line.pop("level")
     is_known = event in IN_THE_REPORT or line.get("result") == "refused"  # raised, too

@@ -1,1 +1,1 @@
-"""The framework, which ships to Lambda with an application."""
+"""The framework, which is packaged for Lambda with an application."""

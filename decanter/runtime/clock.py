@@ -1,4 +1,4 @@
-"""Clock and backoff. Tests inject their own."""
+"""The clock and the backoff. Tests pass their own clock and backoff."""
 
 import random
 import time
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import ClassVar
 
 Backoff = Callable[[int], float]
-"""Takes the number of attempts made (1 or more), returns the seconds to wait before the next one.
+"""Takes the number of past attempts (1 or more), and returns the pause before the next, in seconds.
 """
 
 BASE_SECONDS = 0.1
@@ -17,20 +17,20 @@ _chance = random.SystemRandom()
 
 
 class Clock:
-    """The machine's clocks. `decanter.testing` can put all of this process's clocks forward.
+    """The machine's clocks. `decanter.testing` can advance all clocks of this process.
 
     Attributes:
-        ahead: how far the wall clock is ahead of the machine's, in seconds.
+        ahead: the difference between this wall clock and the machine's wall clock, in seconds.
     """
 
     ahead: ClassVar[float] = 0.0
 
     def time_ms(self) -> int:
-        """Milliseconds since the epoch, as API Gateway writes `connectedAt`."""
+        """Return the milliseconds since the epoch, the unit of API Gateway's `connectedAt`."""
         return int((time.time() + Clock.ahead) * 1000)
 
     monotonic = staticmethod(time.monotonic)
-    """Seconds on the clock that all deadlines use. It is read for every post."""
+    """Seconds on the clock that all deadlines use. Every post reads this clock."""
 
     def sleep(self, seconds: float) -> None:
         """Block the calling thread."""
@@ -41,7 +41,8 @@ def full_jitter(attempt: int) -> float:
     """Return a random pause between zero and a limit that doubles with each attempt.
 
     The pause is random over the whole interval, so callers that were throttled together do not
-    retry together. A seed that the application sets on Python's own generator does not change this.
+    retry together. A seed that the application sets for Python's random generator does not change
+    the pause.
     """
     most = min(MOST_SECONDS, BASE_SECONDS * 2**attempt)
     return _chance.uniform(0, most)

@@ -1,4 +1,4 @@
-"""All errors of the framework, including those that a client causes.
+"""All errors of the framework, including errors that a client causes.
 
 DecanterError
 ├── DeclarationError      invalid declaration in app.py; raised at import
@@ -27,8 +27,8 @@ DecanterError
     │   └── Flooding        rate_limited     429   closes the connection, sends no frame
     └── Internal            internal         500   temporary; the only server error
 
-The client gets an error frame for its mistake, and the handler returns a 4xx status. Any other
-exception in a route is logged with the request's id and becomes `internal`.
+For a client's mistake, the client gets an error frame, and the handler returns a 4xx status. Any
+other exception in a route is logged with the request's id, and the client gets `internal`.
 """
 
 from collections.abc import Sequence
@@ -36,7 +36,7 @@ from typing import Any, ClassVar
 
 
 class DecanterError(Exception):
-    """Base of every error that the framework raises."""
+    """Base class of every error that the framework raises."""
 
 
 class DeclarationError(DecanterError):
@@ -51,9 +51,9 @@ class SettingError(ConfigurationError):
     """An environment variable is missing or has an invalid value.
 
     Attributes:
-        variable: its name.
-        value: its current value; None if it is not set.
-        remedy: an accepted value, or the command that sets it.
+        variable: the variable's name.
+        value: the variable's current value; None if the variable is not set.
+        remedy: an accepted value, or the command that sets the variable.
     """
 
     def __init__(self, variable: str, value: str | None, remedy: str) -> None:
@@ -71,8 +71,8 @@ class MissingTableError(ConfigurationError):
     """The connection table does not exist.
 
     Attributes:
-        table: its name.
-        variable: the environment variable that contains the name.
+        table: the table's name.
+        variable: the environment variable that contains the table's name.
     """
 
     def __init__(self, table: str, variable: str) -> None:
@@ -107,9 +107,9 @@ class PostingRefusedError(ConfigurationError):
 
 
 class NobodyReachedError(ConfigurationError):
-    """Many connections are reported gone, and this process has never reached one.
+    """Many connections are reported gone, and this process has never reached a connection.
 
-    No row is deleted in this case: the endpoint may belong to another API or stage.
+    No row is deleted in this case, because the endpoint may belong to another API or stage.
 
     Attributes:
         gone: the number of connections that are reported gone.
@@ -153,7 +153,7 @@ class StoreBusyError(StoreError):
 
 
 class QueueError(DecanterError):
-    """SQS did not take a message, or the queue's work cannot continue now."""
+    """SQS did not accept a message, or the queue's work cannot continue now."""
 
 
 class PoisonError(QueueError):
@@ -164,7 +164,7 @@ class UndeliveredError(QueueError):
     """No retry has reached some recipients.
 
     Attributes:
-        count: how many.
+        count: the number of these recipients.
     """
 
     def __init__(self, count: int) -> None:
@@ -176,11 +176,13 @@ class UndeliveredError(QueueError):
 
 
 class OutOfTimeError(DecanterError):
-    """An operation exceeded its time limit. It may still be running."""
+    """An operation exceeded its time limit. The operation may still be running."""
 
 
 class MessageError(DecanterError):
-    """A client's mistake: ends the handling of its message, usually with an error frame to it.
+    """A client's mistake.
+
+    The mistake ends the handling of the message, usually with an error frame.
 
     Attributes:
         code: the frame's stable code.
@@ -203,7 +205,7 @@ class BadJson(MessageError):
     """The message is not valid JSON (RFC 8259), or it is nested too deep.
 
     Attributes:
-        reason: the problem and its position; it never quotes the message.
+        reason: the problem and its position; this text never quotes the message.
     """
 
     code = "bad_json"
@@ -230,7 +232,7 @@ class FieldError(MessageError):
 
     Attributes:
         field: the member's name.
-        reason: the requirement that it does not meet.
+        reason: the requirement that the member does not meet.
     """
 
     def __init__(self, field: str, reason: str) -> None:
@@ -247,7 +249,7 @@ class FieldError(MessageError):
 
 
 class MissingData(FieldError):
-    """The message lacks a member that its route needs; null counts as present."""
+    """The message does not have a member that its route needs. A null member counts as present."""
 
     code = "missing_data"
 
@@ -256,13 +258,13 @@ class MissingData(FieldError):
 
 
 class InvalidPayload(FieldError):
-    """A member has a value that its route does not accept. Routes raise it."""
+    """A member has a value that the route does not accept. Routes raise this error."""
 
     code = "invalid_payload"
 
 
 class Forbidden(MessageError):
-    """The sender may not use this route. Routes raise it, or the route's `allow` returns False."""
+    """The sender may not use this route. A route raises this error, or `allow` returns False."""
 
     code = "forbidden"
     status = 403
@@ -309,7 +311,7 @@ class TooLarge(MessageError):
 
 
 class RateLimited(MessageError):
-    """The connection sends faster than a route allows. Routes raise it."""
+    """The connection sends faster than a route allows. Routes raise this error."""
 
     code = "rate_limited"
     status = 429
@@ -320,7 +322,7 @@ class RateLimited(MessageError):
 
 
 class Flooding(RateLimited):
-    """The connection keeps sending after it was rate limited. Message hooks raise it."""
+    """The connection continues to send above the rate limit. Message hooks raise this error."""
 
     closes = True
 
@@ -329,7 +331,7 @@ class Flooding(RateLimited):
 
 
 class Internal(MessageError):
-    """A server error. Its log line has the request's id."""
+    """A server error. The error's log line has the request's id."""
 
     code = "internal"
     status = 500

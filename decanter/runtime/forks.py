@@ -1,4 +1,4 @@
-"""A forked process has copies of its parent's sockets, threads and locks, and must not use them."""
+"""Forks: a child process must not use the copies of its parent's sockets, threads and locks."""
 
 import os
 from typing import Protocol
@@ -6,10 +6,10 @@ from weakref import WeakSet
 
 
 class Owner(Protocol):
-    """An object with something that only its own process can use."""
+    """An object with sockets, threads or locks that only its own process can use."""
 
     def after_fork(self) -> None:
-        """Forget it, in the child, without closing what the parent still uses."""
+        """Forget the parent's objects in the child, but close no socket that the parent uses."""
         ...
 
 
@@ -17,7 +17,7 @@ _owners: WeakSet[Owner] = WeakSet()
 
 
 def forget_at_fork(owner: Owner) -> None:
-    """Call the owner's `after_fork` in each child, as long as the owner exists."""
+    """Call the owner's `after_fork` in each child process, as long as the owner exists."""
     _owners.add(owner)
 
 

@@ -1,8 +1,9 @@
-"""One JSON line for each event, on standard output, which Lambda forwards to CloudWatch.
+"""Write one JSON line for each event to standard output, which Lambda forwards to CloudWatch.
 
 The logger does not propagate to Lambda's root handler, or to the handler that Chalice adds to the
-logger with the app's name. So each line appears once, in Lambda and elsewhere, without a prefix, as
-CloudWatch Logs Insights expects. A line never contains a message's payload or a query string.
+logger with the app's name. Each line therefore appears once and without a prefix, on Lambda and
+elsewhere, as CloudWatch Logs Insights expects. A line never contains a message's payload or a query
+string.
 """
 
 import json
@@ -18,7 +19,7 @@ from decanter.runtime.errors import DecanterError
 
 
 class _StandardOutput(logging.StreamHandler[TextIO]):
-    """Writes to the current `sys.stdout`, even after it was replaced."""
+    """Writes to the current `sys.stdout`, even after `sys.stdout` was replaced."""
 
     def emit(self, record: logging.LogRecord) -> None:
         self.stream = sys.stdout
@@ -27,7 +28,7 @@ class _StandardOutput(logging.StreamHandler[TextIO]):
 
 @cache
 def _logger() -> logging.Logger:
-    """Return the logger; it is set up by the first line, not at import."""
+    """Return the logger. The first line sets up the logger, not the import."""
     logger = logging.getLogger("decanter.events")
     logger.addHandler(_StandardOutput())
     logger.setLevel(logging.INFO)
@@ -39,10 +40,10 @@ def log(event: str, level: int = logging.INFO, **fields: Any) -> None:
     """Write one line.
 
     Args:
-        event: what happened, in one word.
+        event: the name of the event, in one word.
         level: a level of `logging`.
-        fields: JSON values; None is left out. The exception `raised` is not written: it is for
-            other handlers of the logger.
+        fields: JSON values; None is omitted. The exception `raised` is not written, because it is
+            only for other handlers of the logger.
     """
     raised = fields.pop("raised", None)
     line = {"level": logging.getLevelName(level), "event": event}
@@ -53,11 +54,12 @@ def log(event: str, level: int = logging.INFO, **fields: Any) -> None:
 def directive(
     metrics: Mapping[str, str], dimensions: list[str], namespace: str, now_ms: int
 ) -> dict[str, Any]:
-    """Return the `_aws` member, which turns a line's members into metrics.
+    """Return the `_aws` member, which makes CloudWatch convert a line's members into metrics.
 
     Args:
-        metrics: their names and units.
-        dimensions: the members that distinguish these metrics from others with the same names.
+        metrics: the names and units of the metrics.
+        dimensions: the members that distinguish these metrics from other metrics with the same
+            names.
         namespace: CloudWatch's namespace, one for each stage.
         now_ms: epoch milliseconds.
     """
@@ -79,7 +81,7 @@ def error_fields(error: Exception) -> dict[str, str]:
 
 
 class EventLine:
-    """The log line of one WebSocket event; fields are added while the event is handled.
+    """The log line of one WebSocket event. Fields are added while the event is handled.
 
     Args:
         event: the event, as API Gateway sent it.
@@ -104,7 +106,7 @@ class EventLine:
         self._fields |= fields
 
     def add_error(self, error: Exception) -> None:
-        """Add the error, and its traceback if it is unexpected."""
+        """Add the error, and the traceback if the error is unexpected."""
         self._raised = error
         self.add(**error_fields(error))
 

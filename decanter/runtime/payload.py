@@ -1,220 +1,40 @@
 """Validate a JSON value against a route's declared payload type.
 
 `payload_reader` returns a function for a type. The function returns the value, or raises
-`InvalidPayload` with the path of the problem, such as `points[0].x`. Unsupported types are refused
-when the application is imported.
+`InvalidPayload`. Unsupported types are refused when the application is imported.
 """
 
 import dataclasses
 import inspect
-import math
 import types
 import typing
-from collections.abc import Callable, Container, Mapping, Sequence
-from types import NoneType
+from collections.abc import Callable
 from typing import Any
 
-from decanter.runtime.errors import DeclarationError, InvalidPayload, NotAnObject
-
-Read = Callable[[Any], Any]
-_MUST_BE = "must be "
-JSON_TYPES = (dict, list, str, int, float, bool, NoneType)
-
-
-def scalar(expects: str, accepts: Callable[[Any], bool]) -> Read:
-    """Return a reader that accepts a value unchanged or refuses it."""
-
-    def read(value: Any) -> Any:
-        if not accepts(value):
-            raise InvalidPayload("", _MUST_BE + expects)
-        return value
-
-    return read
-
-
-def read_float(value: Any) -> float:
-    """Return a finite number as a float."""
-    try:
-        number = math.nan if isinstance(value, bool | str) else float(value)
-    except (TypeError, OverflowError):
-        number = math.nan
-    if not math.isfinite(number):
-        raise InvalidPayload("", _MUST_BE + "a number")
-    return number
-
-
-def literal(choices: tuple[Any, ...]) -> Read:
-    """Return a reader of these values. The type counts too: true is not 1."""
-    kinds = [(type(choice), choice) for choice in choices]
-    return scalar(" or ".join(map(repr, choices)), lambda value: (type(value), value) in kinds)
-
-
-def list_of(item: Read) -> Read:
-    """Return a reader of a list whose items have one type."""
-
-    def read(value: Any) -> list[Any]:
-        READ_LIST(value)
-        items: list[Any] = []
-        try:
-            for each in value:
-                items.append(item(each))  # noqa: PERF401 - their number is the index of a bad one
-        except InvalidPayload as error:
-            raise _inside(f"[{len(items)}]", error) from None
-        return items
-
-    return read
-
-
-def dict_of(member: Read) -> Read:
-    """Return a reader of an object with any names, whose values have one type."""
-
-    def read(value: Any) -> dict[str, Any]:
-        READ_OBJECT(value)
-        return {name: _member(member, each, name) for name, each in value.items()}
-
-    return read
-
-
-def structure(make: Callable[..., Any], members: Mapping[str, Read], required: set[str]) -> Read:
-    """Return a reader of an object with these members. Unknown members are ignored.
-
-    Args:
-        make: called with the members that are present, as keyword arguments.
-        members: the reader of each; may be filled later, for a recursive type.
-        required: the members that must be present.
-    """
-
-    def read(value: Any) -> Any:
-        READ_OBJECT(value)
-        for name in members:
-            if name in required and name not in value:
-                raise InvalidPayload(name, "is missing")
-        arguments: dict[str, Any] = {}
-        name = ""
-        try:
-            for name, member in members.items():
-                if name in value:
-                    arguments[name] = member(value[name])
-        except InvalidPayload as error:
-            raise _inside(name, error) from None
-        return make(**arguments)
-
-    return read
-
-
-def tagged(name: str, choices: Mapping[Any, Read]) -> Read:
-    """Return a reader of one of several structures, which the value of a member names."""
-    tag = literal(tuple(choices))
-
-    def read(value: Any) -> Any:
-        READ_OBJECT(value)
-        if name not in value:
-            raise InvalidPayload(name, "is missing")
-        return choices[_member(tag, value[name], name)](value)
-
-    return read
-
-
-def one_of(choices: list[Read], takes: Sequence[Container[type]] = ()) -> Read:
-    """Return a reader that tries each choice and returns the first success.
-
-    At most one choice may be a structure, and one a list. Otherwise the time doubles with each
-    level of a type that contains itself. Choices that take the value's type are tried first.
-    """
-    usual = range(len(choices))
-    orders = {
-        kind: sorted(usual, key=[kind not in taken for taken in takes].__getitem__)
-        for kind in (JSON_TYPES if takes else ())
-    }
-
-    def read(value: Any) -> Any:
-        errors: dict[int, InvalidPayload] = {}
-        for index in orders.get(type(value), usual):
-            try:
-                return choices[index](value)
-            except InvalidPayload as error:
-                errors[index] = error
-        raise _closest([errors[index] for index in usual])
-
-    return read
-
-
-def _closest(errors: list[InvalidPayload]) -> InvalidPayload:
-    """Return one error that covers the errors of all choices."""
-    # If exactly one choice failed inside a member, the client probably meant that choice.
-    inner = [error for error in errors if error.field]
-    if len(inner) == 1:
-        return inner[0]
-    expected = [error.reason.removeprefix(_MUST_BE) for error in errors if not error.field]
-    return InvalidPayload("", _MUST_BE + " or ".join(expected or ["of another type"]))
-
-
-def model(kind: Any) -> Read:
-    """Return a reader of a pydantic model, without an import of pydantic."""
-
-    def read(value: Any) -> Any:
-        try:
-            return kind.model_validate(value)
-        except ValueError as error:
-            if not hasattr(error, "errors"):
-                raise
-            first = error.errors()[0]
-            raise InvalidPayload(_path(first["loc"]), f"is refused: {first['msg']}") from None
-
-    return read
-
-
-READ_LIST = scalar("a list", lambda value: isinstance(value, list))
-READ_OBJECT = scalar("an object", lambda value: isinstance(value, dict))
-
-SIMPLE: Mapping[Any, Read] = {
-    str: scalar("a string", lambda value: isinstance(value, str)),
-    bool: scalar("true or false", lambda value: isinstance(value, bool)),
-    int: scalar(
-        "a whole number", lambda value: isinstance(value, int) and not isinstance(value, bool)
-    ),
-    float: read_float,
-    NoneType: scalar("null", lambda value: value is None),
-    None: scalar("null", lambda value: value is None),
-    Any: lambda value: value,
-    object: lambda value: value,
-    list: READ_LIST,
-    dict: READ_OBJECT,
-}
-"""The types without parameters."""
-
-
-def _member(read: Read, value: Any, name: str) -> Any:
-    try:
-        return read(value)
-    except InvalidPayload as error:
-        raise _inside(name, error) from None
-
-
-def _inside(name: str, error: InvalidPayload) -> InvalidPayload:
-    return InvalidPayload(_joined(name, error.field), error.reason)
-
-
-def _joined(outer: str, inner: str) -> str:
-    return f"{outer}{inner}" if not inner or inner.startswith("[") else f"{outer}.{inner}"
-
-
-def _path(parts: tuple[int | str, ...]) -> str:
-    path = ""
-    for part in reversed(parts):
-        path = _joined(f"[{part}]" if isinstance(part, int) else part, path)
-    return path
-
+from decanter.runtime.errors import DeclarationError, NotAnObject
+from decanter.runtime.payload_readers import (
+    JSON_TYPES,
+    SIMPLE,
+    Read,
+    Reader,
+    dict_of,
+    list_of,
+    literal,
+    model,
+    one_of,
+    structure,
+    tagged,
+)
 
 READABLE = (
     "str, int, float, bool, None, Any, list[…], dict[str, …], Literal[…], a union of these, "
     "a dataclass, a TypedDict or a pydantic model"
 )
 
-_Known = dict[Any, Read]
+_Known = dict[Any, Reader]
 
 
-def structure_reader(declared: Any, name: str, where: str) -> Read:
+def structure_reader(declared: Any, name: str, where: str) -> Reader:
     """Return the reader of a parameter's type.
 
     Args:
@@ -231,10 +51,10 @@ def structure_reader(declared: Any, name: str, where: str) -> Read:
             f"{where}: annotate {name!r} with the type of its payload: "
             "a dataclass, a TypedDict or a pydantic model"
         )
-    return _read(kind, f"{where}: {name}", {})
+    return type_reader(kind, f"{where}: {name}", {})
 
 
-def _read(kind: Any, where: str, known: _Known) -> Read:
+def type_reader(kind: Any, where: str, known: _Known) -> Reader:
     """Return the reader of a type.
 
     Args:
@@ -242,7 +62,10 @@ def _read(kind: Any, where: str, known: _Known) -> Read:
         where: its place, for the error.
         known: the readers of the enclosing structures; a recursive type refers to one of them.
     """
-    if read := _parametrized(typing.get_origin(kind), typing.get_args(kind), where, known):
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin in (list, dict) and not arguments:
+        kind = origin  # of typing.List or typing.Dict
+    elif read := _parametrized(origin, arguments, where, known):
         return read
     if isinstance(kind, type | None) or kind is Any:
         if kind in SIMPLE:
@@ -257,17 +80,29 @@ def _read(kind: Any, where: str, known: _Known) -> Read:
 
 def _parametrized(
     origin: Any, arguments: tuple[Any, ...], where: str, known: _Known
-) -> Read | None:
+) -> Reader | None:
     if origin is list:
-        return list_of(_read(arguments[0], f"{where}[]", known))
+        return list_of(type_reader(arguments[0], f"{where}[]", known))
     if origin is dict and arguments[0] is str:
-        return dict_of(_read(arguments[1], f"{where}[]", known))
+        return dict_of(type_reader(arguments[1], f"{where}[]", known))
     if origin in (typing.Union, types.UnionType):
         return _union(arguments, where, known)
-    return literal(arguments) if origin is typing.Literal else None
+    if origin is typing.Literal:
+        return _literal(arguments, where)
+    return None
 
 
-def _union(choices: tuple[Any, ...], where: str, known: _Known) -> Read:
+def _literal(values: tuple[Any, ...], where: str) -> Reader:
+    for value in values:
+        if type(value) not in JSON_TYPES:
+            raise DeclarationError(
+                f"{where} has the literal {value!r}, which JSON does not have: use a string, a "
+                "whole number, true, false or null"
+            )
+    return literal(values)
+
+
+def _union(choices: tuple[Any, ...], where: str, known: _Known) -> Reader:
     """Return the reader of a union; its structures must be distinguishable by one member."""
     structures = [each for each in choices if _is_structure(each) or _is_model(each)]
     objects = [each for each in choices if each is dict or typing.get_origin(each) is dict]
@@ -282,31 +117,19 @@ def _union(choices: tuple[Any, ...], where: str, known: _Known) -> Read:
     readers = [
         _tagged(structures, where, known)
         if len(structures) > 1 and each is structures[0]
-        else _read(each, where, known)
+        else type_reader(each, where, known)
         for each in choices
     ]
-    return one_of(readers, [*map(_takes, choices)]) if len(readers) > 1 else readers[0]
+    return one_of(readers) if len(readers) > 1 else readers[0]
 
 
-def _takes(kind: Any) -> Container[type]:
-    """Return the types of JSON values that a type may accept."""
-    origin = typing.get_origin(kind) or kind
-    if origin is typing.Literal:
-        return {type(value) for value in typing.get_args(kind)}
-    if origin is float:
-        return {int, float}
-    if origin in JSON_TYPES:
-        return {origin}
-    return {dict} if _is_structure(kind) else JSON_TYPES
-
-
-def _tagged(structures: list[Any], where: str, known: _Known) -> Read:
+def _tagged(structures: list[Any], where: str, known: _Known) -> Reader:
     if not any(map(_is_model, structures)):
         hints = [_hints(each, where) for each in structures]
         for name in hints[0]:
             tags = [_tags(each.get(name)) for each in hints]
             if all(tags) and len({tag for some in tags for tag in some}) == sum(map(len, tags)):
-                readers = [_read(each, where, known) for each in structures]
+                readers = [type_reader(each, where, known) for each in structures]
                 pairs = zip(tags, readers, strict=True)
                 return tagged(name, {tag: read for some, read in pairs for tag in some})
     names = " and ".join(each.__name__ for each in structures)
@@ -322,12 +145,13 @@ def _tags(kind: Any) -> tuple[str, ...]:
     return values if all(isinstance(value, str) for value in values) else ()
 
 
-def _structure(kind: Any, where: str, known: _Known) -> Read:
-    members: dict[str, Read] = {}
+def _structure(kind: Any, where: str, known: _Known) -> Reader:
+    members: dict[str, Reader] = {}
     hints = _hints(kind, where)
     names, required = _members(kind, where)
-    known[kind] = structure(kind, members, required)
-    members |= {name: _read(hints[name], f"{where}.{name}", known) for name in names}
+    make = None if typing.is_typeddict(kind) else kind
+    known[kind] = structure(make, members, [name for name in names if name in required])
+    members |= {name: type_reader(hints[name], f"{where}.{name}", known) for name in names}
     return known[kind]
 
 
@@ -371,7 +195,7 @@ def _is_model(kind: Any) -> bool:
 def _hints(declared: Any, where: str) -> dict[str, Any]:
     try:
         return typing.get_type_hints(declared)
-    except NameError as error:
+    except (NameError, SyntaxError, AttributeError, TypeError) as error:
         raise DeclarationError(f"{where}: an annotation cannot be read: {error}") from error
 
 
@@ -388,7 +212,7 @@ def payload_reader(function: Callable[..., Any]) -> Read | None:
         raise DeclarationError(f"{where} must take a request, or a request and a payload")
     if len(required) == 1:
         return None
-    read_object = structure_reader(function, required[1].name, where)
+    read_object = structure_reader(function, required[1].name, where).read
 
     def read(document: Any) -> Any:
         if not isinstance(document, dict):

@@ -1,4 +1,7 @@
-"""An example of a route's payload, for the console and the client; only the tool imports this."""
+"""Examples of routes' payloads, for the console and the client.
+
+Only the tool imports this module.
+"""
 
 import contextlib
 import dataclasses
@@ -40,7 +43,7 @@ def payload_example(function: Callable[..., Any], read: Callable[[Any], Any]) ->
         read: validates a payload of the route.
 
     Returns:
-        None if no valid example can be made: `read` refuses it.
+        The example; None if `read` refuses the example.
     """
     name = [*inspect.signature(function).parameters][1]
     try:
@@ -56,7 +59,7 @@ def example_of(kind: Any, around: tuple[Any, ...] = ()) -> Any:
 
     Args:
         kind: the type.
-        around: the enclosing structures; a list of one of them is empty.
+        around: the enclosing structures; a list of such a structure is empty.
 
     Raises:
         _EndlessError: the type is one of the enclosing structures.
@@ -79,7 +82,7 @@ def example_of(kind: Any, around: tuple[Any, ...] = ()) -> Any:
 
 
 def _or_empty(choices: Sequence[Any], make: Callable[[Any], Any], empty: Any) -> Any:
-    """Return an example of the first choice that has an end."""
+    """Return an example of the first choice that has a finite example."""
     for choice in choices:
         with contextlib.suppress(_EndlessError):
             return make(choice)
@@ -101,14 +104,14 @@ def _structure(kind: Any, around: tuple[Any, ...]) -> dict[str, Any]:
 
 
 class Schemas:
-    """Examples for the JSON schema of a pydantic model."""
+    """Creates examples for the JSON schema of a pydantic model."""
 
     def __init__(self, schema: Mapping[str, Any]) -> None:
         self._schema = schema
         self._known = schema.get("$defs", {})
 
     def example(self) -> Any:
-        """Return an example; it may be invalid, because some keywords are ignored."""
+        """Return an example. The example may be invalid, because some keywords are ignored."""
         return self._of(self._schema, ())
 
     def _of(self, schema: Mapping[str, Any], around: tuple[str, ...]) -> Any:

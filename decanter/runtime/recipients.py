@@ -1,20 +1,24 @@
-"""Recipients: the part of a connection's row that a broadcast needs."""
+"""Recipients: the attributes of a connection's row that a broadcast needs."""
 
 import re
 from collections.abc import Callable, Mapping
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
 BEGINNING = ""
 """The cursor before the first connection."""
 
-_SEGMENT = re.compile(r"(\d+)/(\d+):(.*)", re.DOTALL)  # a connection id has no colon
+MOST_SEGMENTS = 1000
+"""Lambda's largest MaximumConcurrency of an SQS event source: each function reads a segment."""
+
+_SEGMENT = re.compile(r"([0-9]{1,4})/([0-9]{1,4}):(.*)", re.DOTALL)
 
 MAX_AGE_MS = (2 * 60 + 10) * 60 * 1000
 """API Gateway closes a connection after two hours, so older rows are stale."""
 
 SWEEP = "sweep"
-"""The name of the scheduled function that sweeps, in app.py and so in Chalice."""
+"""The name of the scheduled function that sweeps, in app.py and in Chalice."""
 
 
 class Recipient(NamedTuple):
@@ -23,10 +27,10 @@ class Recipient(NamedTuple):
     Attributes:
         connection_id: the id that API Gateway assigned.
         connected_at: epoch milliseconds; 0 if the row has no valid time.
-        identity_expires_at: when the client's identity expires, epoch seconds; 0 if the row has no
-            valid number.
-        stored: a damaged `connected_at` as DynamoDB stores it, such as `{"S": "yesterday"}`; None
-            if the row is good.
+        identity_expires_at: the time when the client's identity expires, in epoch seconds; 0 if the
+            row has no valid number.
+        stored: the damaged `connected_at` in DynamoDB's form, such as `{"S": "yesterday"}`; None if
+            the row is not damaged.
     """
 
     connection_id: str
@@ -36,7 +40,7 @@ class Recipient(NamedTuple):
 
 
 class Place(NamedTuple):
-    """The place that a cursor names: `ID` in the whole table, `0/4:ID` in a part of it.
+    """The place of a cursor: `ID` in the whole table, or `0/4:ID` in a segment of the table.
 
     DynamoDB reads a table in segments that several functions can read at the same time.
 
@@ -53,22 +57,34 @@ class Place(NamedTuple):
     @classmethod
     def of(cls, cursor: str) -> "Place":
         """Return the place of a cursor."""
-        match = _SEGMENT.fullmatch(cursor)
-        return cls(match[3], int(match[1]), int(match[2])) if match else cls(cursor)
+        if match := _SEGMENT.fullmatch(cursor):
+            place = cls(match[3], int(match[1]), int(match[2]))
+            if place.segment < place.segments <= MOST_SEGMENTS:
+                return place
+        return cls(cursor)
 
     @property
     def prefix(self) -> str:
         """The part of a cursor before the connection id."""
         return f"{self.segment}/{self.segments}:" if self.segments > 1 else ""
 
+    @property
+    def cursor(self) -> str:
+        """The cursor that names the place.
+
+        A row of another program may have an id that looks like a cursor, which gets a prefix too.
+        """
+        is_ambiguous = self.segments == 1 and _SEGMENT.fullmatch(self.after)
+        return f"0/1:{self.after}" if is_ambiguous else self.prefix + self.after
+
     def then(self, last: str | None) -> str | None:
-        """Return the cursor after a page: of this segment, or of the next one; or None.
+        """Return the cursor after a page, in this segment or in the next segment; None at the end.
 
         Args:
             last: the connection id where the page ended; None at the segment's end.
         """
         if last is not None:
-            return self.prefix + last
+            return self._replace(after=last).cursor
         following = self.segment + 1
         return f"{following}/{self.segments}:" if following < self.segments else None
 
@@ -77,23 +93,32 @@ class Removed:
     """The deleted row of a connection that has ended.
 
     Args:
-        read: reads the attributes from the row; called on first use.
+        read: reads the attributes from the row; called at the first use.
+        row: the row, as DynamoDB stores it.
 
     Attributes:
         connection_id: the id that API Gateway assigned.
-        connected_at: epoch milliseconds; 0 if the row lacks it.
+        connected_at: epoch milliseconds; 0 if the row does not have this attribute.
+        row: the row, as DynamoDB stores it.
+        left: each channel that the connection has left thereby, and its membership.
     """
 
     def __init__(
-        self, connection_id: str, connected_at: int, read: Callable[[], Mapping[str, Any]]
+        self,
+        connection_id: str,
+        connected_at: int,
+        read: Callable[[], Mapping[str, Any]],
+        row: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
         self.connection_id = connection_id
         self.connected_at = connected_at
         self._read = read
+        self.row = row
+        self.left: list[tuple[str, Any]] = []
 
     @cached_property
     def attributes(self) -> Mapping[str, Any]:
-        """The application's own attributes, by their names in the model."""
+        """The application's own attributes, by the names in the model."""
         return self._read()
 
 
@@ -102,7 +127,7 @@ class Page(NamedTuple):
 
     Attributes:
         recipients: the connections that can still be open.
-        last: the cursor after which the next page begins; None at the table's end.
+        last: the cursor after which the next page starts; None at the end of the table.
     """
 
     recipients: list[Recipient]
@@ -114,7 +139,7 @@ class Count(NamedTuple):
 
     Attributes:
         recipients: the number of connections that can still be open.
-        last: the cursor after which the next part begins; None at the table's end.
+        last: the cursor after which the next part starts; None at the end of the table.
     """
 
     recipients: int
@@ -122,16 +147,16 @@ class Count(NamedTuple):
 
 
 class Connections(Protocol):
-    """The connection table, as the router uses it. The model's class implements this.
+    """The connection table, as the router uses it. The model's class implements this protocol.
 
     Raises:
         StoreBusyError: DynamoDB throttles or does not answer.
         StoreError: DynamoDB refuses.
-        ConfigurationError: the table or the variable that names it is missing.
+        ConfigurationError: the table, or the variable with the table's name, is missing.
     """
 
     def record(self, event: Mapping[str, Any], **attributes: Any) -> None:
-        """Write the row of a CONNECT event. A repeated event writes the same row."""
+        """Write the row of a CONNECT event. If the event is repeated, the same row is written."""
         ...
 
     def remove(self, connection_id: str) -> Removed | None:
@@ -155,7 +180,7 @@ class Connections(Protocol):
         ...
 
     def identity_end(self) -> str:
-        """Return the name of the attribute with the identity's expiry; "" if there is none."""
+        """Return the name of the attribute with the identity's expiry; "" without one."""
         ...
 
     def page(self, after: str, now_ms: int, limit: int | None = None) -> Page:
@@ -163,11 +188,11 @@ class Connections(Protocol):
 
         Args:
             after: the cursor (`Place`), or `BEGINNING`.
-            now_ms: epoch milliseconds; decides which rows are stale.
+            now_ms: the current time in epoch milliseconds, which decides which rows are stale.
             limit: maximum number of rows; None for DynamoDB's own limit of 1 MB.
         """
         ...
 
     def count_after(self, after: str, now_ms: int) -> Count:
-        """Count the next part of the table without transferring it."""
+        """Count the rows of the next part of the table, without a transfer of the rows."""
         ...

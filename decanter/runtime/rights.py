@@ -4,8 +4,8 @@
     @uses(reads=[Score])
     def scores(): ...
 
-Decanter writes the functions' IAM policies from it. The local gateway and the test client refuse
-calls that these policies do not allow. On AWS, `@uses` itself does nothing.
+Decanter writes the functions' IAM policies from these declarations. The local gateway and the test
+client refuse calls that the policies do not allow. On AWS, `@uses` itself does nothing.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -24,9 +24,9 @@ class Uses(NamedTuple):
 
     Attributes:
         place: the function's module and name.
-        reads: the variables of the tables that it reads.
-        writes: the variables of the tables that it writes.
-        sends: True if it sends messages and closes connections.
+        reads: the variables of the tables that the function reads.
+        writes: the variables of the tables that the function writes.
+        sends: True if the function sends messages and closes connections.
         also: further statements of an IAM policy.
     """
 
@@ -38,7 +38,7 @@ class Uses(NamedTuple):
 
 
 declared: list[Uses] = []
-"""All declarations of this process. Decanter refuses those of functions that the app never runs."""
+"""All declarations. Decanter refuses a declaration on a function that the app never runs."""
 
 
 def uses(
@@ -48,19 +48,17 @@ def uses(
     sends: bool = False,
     also: Sequence[Mapping[str, Any]] = (),
 ) -> Callable[[F], F]:
-    """Declare what a Lambda function, an HTTP route, or a route or hook of a router does on AWS.
+    """Declare the calls of a Lambda function, HTTP route, or route or hook of a router on AWS.
 
-    A Lambda function that runs several routes and hooks has the rights of all. Code without `@uses`
-    may read and write every declared table, and has the rights of the function's policy file or of
-    Chalice's analysis. The router's
-    own rights, such as those to record a connection, need no declaration.
+    If a Lambda function runs several routes and hooks, it has the rights of all of them. Code
+    without `@uses` may use every declared table, and has its policy file or Chalice's analysis.
 
     Args:
-        reads: models whose items it reads: GetItem, BatchGetItem, Query, Scan, with all indexes.
-        writes: models whose items it writes: PutItem, UpdateItem, DeleteItem, BatchWriteItem.
+        reads: models to read with GetItem, BatchGetItem, Query or Scan, with all indexes.
+        writes: models to write with PutItem, UpdateItem, DeleteItem or BatchWriteItem.
         sends: True to send messages to connections and to close them.
-        also: statements of an IAM policy, for other services. They may contain functions of
-            CloudFormation, but then `chalice deploy` cannot use them.
+        also: statements of an IAM policy for other services. `chalice deploy` cannot use functions
+            of CloudFormation.
 
     Raises:
         DeclarationError: a model has no `@table` or `@connection_table`, a statement is invalid, or
@@ -84,10 +82,10 @@ def uses(
 
 
 def contributions(functions: Iterable[Any], *, sends: bool = False) -> list[dict[str, Any]]:
-    """Return the rights that each of the functions adds, for the tool.
+    """Return the rights that each of these functions adds, for the tool.
 
-    The framework's own hooks without `@uses` add nothing: the models and the router declare their
-    calls.
+    The framework's own hooks without `@uses` add no rights, because the models and the router
+    declare the calls of these hooks.
 
     Args:
         functions: Lambda functions, routes or hooks.
@@ -101,7 +99,7 @@ def contributions(functions: Iterable[Any], *, sends: bool = False) -> list[dict
 
 
 def place_of(function: Any) -> str:
-    """Return a function's module and name, or those of an object's class."""
+    """Return the module and name of a function, or of an object's class."""
     name = getattr(function, "__qualname__", None) or type(function).__qualname__
     return f"{_module(function)}.{name}"
 

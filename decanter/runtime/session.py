@@ -1,7 +1,7 @@
 """One botocore session and one TLS context for each process.
 
-Each further session would read AWS's service models again at each cold start, and each further
-context the certificates.
+Each further session would read AWS's service models again at each cold start. Each further context
+would read the certificates again.
 """
 
 import os
@@ -15,7 +15,7 @@ import botocore.session
 
 @cache
 def session() -> botocore.session.Session:
-    """Return the session. The first call creates it, so importing the app needs no AWS."""
+    """Return the session. The first call creates the session, so the app's import needs no AWS."""
     return botocore.session.Session()
 
 
@@ -23,14 +23,14 @@ os.register_at_fork(after_in_child=session.cache_clear)
 
 
 class SharedContext(ssl.SSLContext):
-    """A context that always verifies every peer and its host name, even if its users disable that.
+    """A context that always verifies every peer and host name, even if its users disable the check.
 
     Args:
         authorities: the file of trusted certificate authorities.
     """
 
     def __new__(cls, authorities: str) -> "SharedContext":  # noqa: ARG004 - `__init__` reads it
-        """Create a client context, which verifies by default."""
+        """Create a client context, which verifies peers by default."""
         return super().__new__(cls, ssl.PROTOCOL_TLS_CLIENT)
 
     def __init__(self, authorities: str) -> None:
@@ -45,7 +45,7 @@ class SharedContext(ssl.SSLContext):
 
     @property
     def check_hostname(self) -> bool:
-        """Always True, so Python refuses a weaker `verify_mode`."""
+        """The value is always True, so Python refuses a weaker `verify_mode`."""
         return True
 
     @check_hostname.setter
@@ -68,10 +68,11 @@ def ca_bundle() -> str:
 
 
 def share_with(client: Any) -> None:
-    """Make botocore's client use the shared context, if it uses TLS.
+    """Make botocore's client use the shared context, if the client uses TLS.
 
-    Botocore has no option for this. If a later botocore keeps its connections elsewhere, the client
-    reads the authorities itself, as other clients do. If the file is missing, botocore reports it.
+    Botocore has no option for this. If a later version of botocore changes the attribute of its
+    connections, the client reads the authorities itself, like other clients. If the file is
+    missing, botocore reports the error.
     """
     with suppress(AttributeError, OSError):
         options = client._endpoint.http_session._manager.connection_pool_kw

@@ -1,4 +1,4 @@
-"""The environment, read once into one frozen object.
+"""The settings from the environment, which are read once into one frozen object.
 
 Variable                                  Accepted                       Default
 DECANTER_MANAGEMENT_ENDPOINT              http(s) URL with the stage     from the event
@@ -29,7 +29,7 @@ from decanter.runtime.errors import SettingError
 N = TypeVar("N", int, float)
 
 MAX_MESSAGE_BYTES = 131_072
-"""API Gateway answers 413 to larger posts (quota: 128 KB a message)."""
+"""API Gateway answers 413 to larger posts (the quota is 128 KB per message)."""
 
 _KINDS: dict[type, str] = {int: "whole number", float: "number"}
 
@@ -39,25 +39,27 @@ class Settings:
     """The settings that the environment controls.
 
     Attributes:
-        management_endpoint: the URL of @connections with the stage; None: derived from the event.
+        management_endpoint: the URL of @connections with the stage; None if the event has the URL.
         region: the region of the API and of the table.
         transport: the name of the transport.
-        concurrency: maximum number of posts in flight; None: the transport's default.
-        post_timeout_seconds: time limit of one attempt to connect or to get an answer.
-        deadline_seconds: time limit of a broadcast without a Lambda context.
-        posts_per_second: the rate limit of posts. API Gateway's quota of 10,000 requests a
-            second is shared by everything in the account and region.
+        concurrency: the highest number of posts in flight; None for the transport's default.
+        post_timeout_seconds: the time limit of one attempt to connect or to get an answer.
+        deadline_seconds: the time limit of a broadcast without a Lambda context.
+        posts_per_second: the rate limit of posts. All APIs in the account and region share API
+            Gateway's quota of 10,000 requests per second.
         max_broadcast_bytes: larger frames can only be sent to one connection. API Gateway bills a
             post for each 32 KB.
-        metrics_namespace: CloudWatch's namespace for broadcast metrics; None: no metrics.
-        sweep_per_second: the connections that a sweep checks in one second. It is low because
-            broadcasts share the same quota.
+        metrics_namespace: CloudWatch's namespace for broadcast metrics; None for no metrics.
+        sweep_per_second: the number of connections that a sweep checks in one second. The default
+            is low because broadcasts share the same quota.
         queue_url: the URL of the router's queue.
-        dead_letter_queue_url: the URL of its dead-letter queue, for the recipients that no retry
-            has reached; None: SQS moves their item there.
-        inline_recipients: with a queue, a broadcast posts to this many connections itself.
-        shares_pace: True if the rate is a share of a pace: then a transport never exceeds it in any
-            second, and processes that follow each other do not. The environment does not set it.
+        dead_letter_queue_url: the URL of the queue's dead-letter queue, for the recipients that no
+            retry has reached; None if only SQS moves items there.
+        inline_recipients: the number of connections that a broadcast posts to before it uses the
+            queue.
+        shares_pace: True if the rate is a share of a rate limit. Then a transport does not exceed
+            it in any second, and functions that follow each other do not exceed it together. The
+            environment does not set this field.
     """
 
     management_endpoint: str | None = None
@@ -80,8 +82,8 @@ class Settings:
         """Read the settings. An empty variable counts as not set.
 
         Raises:
-            SettingError: a value is invalid; the error names the variable, its value and what is
-                accepted.
+            SettingError: a value is invalid; the error names the variable, the value and the
+                accepted values.
         """
         return cls(
             management_endpoint=(
@@ -116,7 +118,7 @@ class Settings:
 
 
 def _queue(environ: Mapping[str, str]) -> dict[str, Any]:
-    """Return the settings of the queue. 0 recipients are a number, and not the default."""
+    """Return the settings of the queue. The value 0 is a valid number of recipients."""
     remedy = "the queue's URL; `decanter package` sets it for an app with a Queue"
     most = number(environ, "DECANTER_INLINE_RECIPIENTS", int, 0, 1_000_000)
     return {
@@ -127,12 +129,12 @@ def _queue(environ: Mapping[str, str]) -> dict[str, Any]:
 
 
 def sweep_minutes(environ: Mapping[str, str]) -> int | None:
-    """Return the sweep's interval, for the schedule that app.py declares; None: no sweep.
+    """Return the sweep's interval for the schedule in app.py; None for no sweep.
 
     A connection lives at most two hours, so a longer interval makes no sense.
 
     Raises:
-        SettingError: it is not a whole number of minutes from 1 to 120; 0 means no sweep.
+        SettingError: the value is not 0 (no sweep) and not a whole number of minutes from 1 to 120.
     """
     if environ.get("DECANTER_SWEEP_MINUTES") == "0":
         return None
@@ -163,18 +165,27 @@ def table_name(environ: Mapping[str, str], variable: str) -> str:
 def url_of(
     environ: Mapping[str, str], variable: str, remedy: str = "a URL such as https://host/stage"
 ) -> str | None:
-    """Return an http(s) URL without a slash at its end; None if the variable is not set.
+    """Return an http or https URL without a slash at the end; None if the variable is not set.
 
     Raises:
-        SettingError: the value is not such a URL; `remedy` names an accepted value.
+        SettingError: the value is not such a URL; `remedy` has an accepted value.
     """
     value = environ.get(variable)
     if not value:
         return None
-    parts = urlsplit(value)
-    if parts.scheme not in {"http", "https"} or not parts.netloc:
+    if not _is_url(value):
         raise SettingError(variable, value, f"set it to {remedy}")
     return value.rstrip("/")
+
+
+def _is_url(value: str) -> bool:
+    try:
+        parts = urlsplit(value)
+        port = parts.port
+    except ValueError:  # of the port or of an IPv6 address
+        return False
+    readable = value.isascii() and value.isprintable() and " " not in value
+    return readable and parts.scheme in {"http", "https"} and bool(parts.hostname) and port != 0
 
 
 def number(

@@ -1,4 +1,4 @@
-"""WebSocket tests of a Chalice app, in the process of the test, with the local gateway's rules.
+"""Test the WebSockets of a Chalice app in the test's process, with the local gateway's rules.
 
     from decanter.testing import WebSocketClient
 
@@ -7,11 +7,13 @@
         alice.send_json({"action": "echo", "text": "hi"})
         assert alice.receive_json() == "hi"
 
-It works with any Chalice app, together with `chalice.test.Client`. It starts no process and does
-not wait: when `connect`, `send` or `close` returns, the handler has run and its frames are there.
+The test client works with any Chalice app, together with `chalice.test.Client`. The test client
+starts no process and does not wait. When `connect`, `send` or `close` returns, the handler has run
+and its
+frames have arrived.
 
-While a client is open, it receives every call to @connections, for any endpoint. No call to AWS
-leaves this machine, except within `aws_allowed`.
+While a test client is open, it receives every call to @connections, for any endpoint. No call to
+AWS leaves this machine, except within `aws_allowed`.
 """
 
 from importlib import import_module
@@ -50,7 +52,7 @@ _MODULES = {"WebSocket": "client", "WebSocketClient": "client", "aws_allowed": "
 
 
 def __getattr__(name: str) -> Any:
-    """Load a name at its first use: pytest loads the plugin even in projects that do not use it."""
+    """Load a name at its first use, because pytest loads the plugin in every project."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     module = _MODULES.get(name) or ("events" if name.endswith("_event") else "errors")

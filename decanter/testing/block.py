@@ -1,8 +1,8 @@
 """Block calls to AWS while a test runs.
 
-While the block is on, botocore's clients can reach only this machine (`redirect` checks it here),
-and no library in this process can connect to a host of AWS. Connections to other hosts are not
-checked: tests may use their own database or queue.
+While the block is on, botocore's clients can reach only this machine (the module `redirect` checks
+this), and no library in this process can connect to a host of AWS. Connections to other hosts are
+not checked, because tests may use their own database or queue.
 
 The block does not see other processes, or code that opens its sockets outside of Python (pycurl,
 uvloop, AWS's Common Runtime).
@@ -26,9 +26,9 @@ _NO_PROXY = ("localhost", "127.0.0.1", "::1", *(f".{domain}" for domain in AWS_D
 
 
 class Block:
-    """A block that is on while at least one caller keeps it on, except for allowed hosts.
+    """A block of calls, which is on while at least one caller needs it, except for allowed hosts.
 
-    It applies to the whole process, because an app's threads do not know their caller.
+    The block applies to the whole process, because an app's threads do not know their caller.
     """
 
     def __init__(self) -> None:
@@ -39,7 +39,7 @@ class Block:
 
     @property
     def is_on(self) -> bool:
-        """True if it refuses some hosts."""
+        """True if the block refuses some hosts."""
         return bool(self._keepers) and ("*",) not in self._allowed
 
     @contextmanager
@@ -56,7 +56,7 @@ class Block:
             yield
 
     def allows(self, host: str | bytes | bytearray) -> bool:
-        """True if calls to this host are allowed. The host is not this machine."""
+        """True if calls to a host are allowed. The host is not this machine."""
         name = normal(host)
         patterns = [pattern for hosts in self._allowed for pattern in hosts]
         return not self.is_on or any(fnmatchcase(name, pattern) for pattern in patterns)
@@ -86,7 +86,7 @@ BLOCK = Block()
 
 @contextmanager
 def aws_allowed(*hosts: str) -> Iterator[None]:
-    """Allow calls to leave this machine, for a test that calls AWS intentionally.
+    """Allow calls to AWS, for a test that calls AWS intentionally.
 
     An open `WebSocketClient` still answers calls to @connections and the app's tables, and the
     credentials in the environment are still dummies.

@@ -1,4 +1,7 @@
-"""Chalice's test client for the functions without sockets. Its import is slow."""
+"""Chalice's test client for the functions without sockets.
+
+The import of Chalice's module is slow.
+"""
 
 from typing import Any
 
@@ -34,6 +37,8 @@ def http_client(app: Any, deployed: Deployment, functions: Functions) -> "HTTPCl
     config = Config.create(
         environment_variables=functions.environment(HTTP_FUNCTION) if has_routes else {},
         lambda_timeout=deployed.timeouts.get(HTTP_FUNCTION),
+        # Lambda's context has it as a string.
+        lambda_memory_size=str(deployed.memory(HTTP_FUNCTION)) if has_routes else None,
     )
     return HTTPClient(app, config, functions)
 
@@ -53,9 +58,9 @@ class HTTPClient(TestHTTPClient):
 
     @property
     def signed(self) -> TestHTTPClient:
-        """This client with AWS's signature on its requests, as from a caller that AWS knows.
+        """This client with AWS's signature on each request, like a caller with AWS credentials.
 
-        It has dummy keys, and the signature is not checked.
+        The signature uses dummy keys, and is not checked.
         """
         return HTTPClient(self._app, self._config, self._functions, signs=True)
 
@@ -93,16 +98,16 @@ class Events(TestEventsClient):
         self._clock = clock
 
     def example(self, name: str, body: str | None = None) -> Event:
-        """Return an event as its source would send it to a function.
+        """Return an event in the form of the source that sends it to a function.
 
         Args:
             name: the function's name, as for `WebSocketClient.invoke`.
             body: the text of a queue's or a topic's message, of a stream's record or of a request;
-                the key of a bucket's object. WebSocket handlers and schedules ignore it.
+                the key of a bucket's object. WebSocket handlers and schedules ignore this text.
 
         Raises:
             LookupError: the app has no such function.
-            ValueError: events of its kind have no such text.
+            ValueError: events of this kind do not have such a text.
         """
         function = self._deployed.function(name)
         if function.kind == "websocket":

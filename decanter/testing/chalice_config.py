@@ -1,7 +1,7 @@
 """Complete Chalice's own reading of a configuration.
 
-`chalice.test.Client` sets the variables of config.json around each call. They would replace those
-of the merge template, which functions get on AWS.
+`chalice.test.Client` sets the variables of config.json around each call. These variables would
+replace the variables of the merge template, which functions get on AWS.
 """
 
 from collections.abc import Iterator, Mapping
@@ -14,7 +14,7 @@ from chalice.config import Config
 from decanter.project.config import Project
 
 Environments = Mapping[str, Mapping[str, str]]
-"""A function's name → its environment variables."""
+"""The environment variables of each function, by the function's name."""
 
 _completed: list[tuple[Project, Environments]] = []
 _variables: Any = Config.environment_variables

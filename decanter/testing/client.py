@@ -1,4 +1,4 @@
-"""API Gateway and Lambda for a test: connect clients to an app that the test imports."""
+"""API Gateway and Lambda for a test, which connects clients to an imported app."""
 
 import json
 import threading
@@ -47,7 +47,7 @@ TOO_LARGE = 1009
 
 
 class WebSocket:
-    """A client's side of a connection.
+    """The client's side of a connection.
 
     Attributes:
         connection_id: API Gateway's id of the connection.
@@ -75,10 +75,10 @@ class WebSocket:
         return [*self.inbox.frames]
 
     def send(self, message: str | bytes) -> None:
-        """Send a message in one frame. When this returns, the handler has run.
+        """Send a message in one frame. When this method returns, the handler has run.
 
-        As in API Gateway, an invalid message closes the connection: bytes with 1003, a frame above
-        32 KB with 1009.
+        As in API Gateway, an invalid message closes the connection. Bytes close it with 1003, and a
+        frame above 32 KB closes it with 1009.
 
         Raises:
             ConnectionClosed: the connection is already closed.
@@ -101,7 +101,7 @@ class WebSocket:
         """Return the next frame.
 
         Raises:
-            NoFrame: there is no frame. None will come later, because every handler has run.
+            NoFrame: there is no frame, and no further frame will arrive.
             ConnectionClosed: there is no frame, and the connection is closed.
         """
         __tracebackhide__ = True
@@ -115,17 +115,17 @@ class WebSocket:
         """Return the next frame's JSON value.
 
         Raises:
-            NoFrame, ConnectionClosed: as for `receive`.
+            NoFrame, ConnectionClosed: for the same reasons as in `receive`.
         """
         return json.loads(self.receive())
 
     def close(self, code: int = 1000, reason: str = "") -> None:
-        """Close the connection. When this returns, the disconnect handler has run."""
+        """Close the connection. When this method returns, the disconnect handler has run."""
         self.inbox.close(code, reason)
         self._client.run_pending()
 
     def vanish(self) -> None:
-        """End the connection without a disconnect event: API Gateway may not send one."""
+        """End the connection without a disconnect event, which API Gateway may not send."""
         self._client.vanished(self)
 
     def _check_open(self) -> None:
@@ -135,12 +135,12 @@ class WebSocket:
 
 
 class WebSocketClient:
-    """Runs the functions of a Chalice app. It is a context manager for one test.
+    """A context manager for one test, which runs the functions of a Chalice app.
 
-    While it is open:
+    While the test client is open:
 
-    - The stage's environment variables are set. Each function gets its own.
-    - The tables of the project's merge template, or of the app's models, exist. They start empty.
+    - The stage's environment variables are set. Each function gets its own variables.
+    - The tables of the merge template, or of the app's models, exist. They start empty.
     - The SQS queues of the template and of the app's functions exist. They start empty.
     - This process answers AWS clients' calls to @connections, DynamoDB and, for an app with
       queues, SQS. No other call to AWS leaves this machine.
@@ -152,10 +152,9 @@ class WebSocketClient:
         app: the Chalice object.
         stage_name: the stage in `.chalice/config.json`.
         project_dir: the Chalice project; by default, the folder of the app's module.
-        strict: True to raise an exception in `errors` at the end if no client got an answer about
-            it, such as that of a disconnect handler.
+        strict: True to raise an exception in `errors` at the end if no client got an answer.
         iam: `enforce` refuses calls to DynamoDB and @connections that the role of the running
-            function does not allow, `warn` only logs them, `off` does not check them.
+            function does not allow, `warn` only logs such calls, `off` checks no calls.
 
     Attributes:
         app: the Chalice object.
@@ -200,7 +199,7 @@ class WebSocketClient:
 
     @property
     def last_error(self) -> BaseException | None:
-        """The exception of the last event; None if it raised none."""
+        """The exception of the last event; None if the last event raised no exception."""
         return self._exceptions.last
 
     @property
@@ -216,11 +215,11 @@ class WebSocketClient:
         headers: Headers | None = None,
         subprotocols: Sequence[str] = (),
     ) -> WebSocket:
-        """Connect a client. When this returns, the connect handler has run.
+        """Connect a client. When this method returns, the connect handler has run.
 
         Args:
             query: the query string, as text or as a mapping from a name to one or more values.
-            headers: sent in addition to the headers of every client.
+            headers: headers in addition to the headers of every client.
             subprotocols: the subprotocols that the client offers.
 
         Raises:
@@ -248,12 +247,12 @@ class WebSocketClient:
         return websocket
 
     def invoke(self, name: str, event: Any = None) -> Any:
-        """Run a function and return its result.
+        """Run a function and return the function's result.
 
         Args:
-            name: its name in the configuration, such as a schedule's or a queue's function, or a
-                WebSocket handler's name.
-            event: a JSON value; by default, an example of its source's events.
+            name: the function's name in the configuration, such as a schedule's or a queue's
+                function, or a WebSocket handler's name.
+            event: a JSON value; by default, an example event of the function's source.
 
         Raises:
             LookupError: the app has no such function.
@@ -269,9 +268,10 @@ class WebSocketClient:
         return value
 
     def drain(self) -> int:
-        """Run the functions of queues until no message is visible; return the number of events.
+        """Run the functions of queues until no message is visible. Return the number of events.
 
-        An exception is in `errors`. Its messages are visible after their visibility timeout.
+        If a function raises an exception, the exception is in `errors`, and the event's messages
+        are visible again after their visibility timeout.
         """
         self._check_open()
         self.run_pending()
@@ -294,13 +294,13 @@ class WebSocketClient:
 
     @cached_property
     def events(self) -> "Events":
-        """Builders of events, for `invoke`."""
+        """The builders of events, for `invoke`."""
         from decanter.testing.chalice_client import Events
 
         return Events(self.app, self._deployed, self.clock)
 
     def message(self, websocket: WebSocket, text: str) -> None:
-        """Run the handler of a message. Called by `WebSocket.send`."""
+        """Run the handler of a message. `WebSocket.send` calls this method."""
         with self._lock:
             invocation = self._gateway.message(websocket.connection, text)
         if invocation is not None:
@@ -309,11 +309,11 @@ class WebSocketClient:
                 self._gateway.answered(websocket.connection, invocation, outcome)
 
     def ended(self, websocket: WebSocket, code: int, reason: str) -> None:
-        """Record that a connection is closed. `run_pending` runs its disconnect handler."""
+        """Record that a connection is closed. `run_pending` runs the disconnect handler."""
         self._ended.append((websocket, code, reason))
 
     def vanished(self, websocket: WebSocket) -> None:
-        """End a connection without a disconnect event. Called by `WebSocket.vanish`."""
+        """End a connection without a disconnect event. `WebSocket.vanish` calls this method."""
         self.run_pending()
         websocket.inbox.vanish()
         with self._lock:
@@ -373,7 +373,7 @@ class WebSocketClient:
             )
 
     def _act(self) -> float:
-        """Do what is due now. Return the seconds until something else may be due."""
+        """Do all actions that are due now. Return the seconds until the next action may be due."""
         self._check_open()
         with self._lock:
             seconds = self._gateway.sweep()
@@ -383,7 +383,7 @@ class WebSocketClient:
         return seconds
 
     def _answer(self, method: str, path: str, authorization: str, body: bytes) -> Response | None:
-        """Answer a call to @connections. None if it is for another stage."""
+        """Answer a call to @connections. Return None if the call is for another stage."""
         connection_id = management.connection_id_in(path, self._deployed.api.stage)
         if connection_id is None:
             return None
@@ -392,7 +392,7 @@ class WebSocketClient:
             return management.answer(self._gateway, method, path, authorization, body, rule)
 
     def _run(self, invocation: Invocation, websocket: WebSocket) -> Outcome:
-        """Run the function of a client's event. A closed client gets no answer."""
+        """Run the function of a client's event. After a close, the client gets no answer."""
         before = len(self.errors)
         outcome = self._functions.run(invocation)
         if websocket.closed is not None:

@@ -1,4 +1,4 @@
-"""The time of a test: API Gateway's, DynamoDB's and the framework's clock."""
+"""The time of a test, for API Gateway, DynamoDB and the framework."""
 
 import sys
 import time
@@ -9,12 +9,12 @@ SHORTEST_STEP = 0.001
 
 
 class Clock:
-    """The machine's clocks, put forward by `advance`.
+    """The machine's clocks, which `advance` can advance.
 
     Python's own clocks, such as `time.time()` in the app, do not change.
 
     Args:
-        act: does everything that is due, and returns the seconds until something else is due.
+        act: does all actions that are due, and returns the seconds until the next action is due.
     """
 
     _framework_ahead: ClassVar[float] = 0.0  # of its monotonic clock, which is never put back
@@ -28,16 +28,16 @@ class Clock:
         return time.time() + self._ahead
 
     def monotonic(self) -> float:
-        """Return the seconds on a clock that only time and `advance` change."""
+        """Return the seconds on a clock that only real time and `advance` change."""
         return time.monotonic() + self._ahead
 
     @property
     def ahead(self) -> float:
-        """The seconds by which `advance` has put the clock forward."""
+        """The number of seconds by which `advance` has advanced the clock."""
         return self._ahead
 
     def advance(self, seconds: float) -> None:
-        """Let time pass without waiting. When this returns, everything that was due is done.
+        """Advance the clock without a wait. When this method returns, all due actions are done.
 
         Raises:
             ValueError: the number is negative.
@@ -52,9 +52,10 @@ class Clock:
         self._act()
 
     def reset(self) -> None:
-        """Put the framework's wall clock back, at the end of the test.
+        """Reset the framework's wall clock at the end of the test.
 
-        Its monotonic clock stays ahead: objects of the app that outlive the test use it.
+        The framework's monotonic clock stays ahead, because objects of the app that exist after the
+        test use it.
         """
         self._put_forward(-self._ahead, 0)
 

@@ -1,4 +1,4 @@
-"""The API, the tables and the variables that a deployment of an imported app would have."""
+"""The API, the tables and the variables of an imported app, like after a deployment."""
 
 import inspect
 import logging
@@ -14,7 +14,7 @@ from typing import Any, Self
 from decanter.errors import ProjectError
 from decanter.gateway.events import API_ID
 from decanter.gateway.model import Api
-from decanter.local.deployment import additions, api_of
+from decanter.local.api import additions, api_of
 from decanter.project import app_process as inside
 from decanter.project.config import Project
 from decanter.project.declaration import Declaration, LambdaFunction
@@ -31,11 +31,14 @@ from decanter.testing.chalice_config import completed
 from decanter.testing.environ import REGION
 
 STAGE = "api"
+TIMEOUT_SECONDS = 60.0
+MEMORY_MB = 128
+"""Chalice's defaults, for an app without a project."""
 
 logger = logging.getLogger(__name__)
 
 Handler = Callable[[Any, Any], Any]
-"""Takes an event and a context."""
+"""A function that takes an event and a context."""
 
 
 @dataclass(frozen=True)
@@ -43,19 +46,19 @@ class Deployment:
     """An app at one stage of its project.
 
     Attributes:
-        api: the routes of its WebSocket API.
-        functions: its Lambda functions, by their configuration keys.
-        handlers: a function's configuration key → the object that Lambda calls.
-        names: a WebSocket handler's name in Chalice → its function's configuration key.
-        tables: the tables that its template or its models declare.
-        environments: a function's configuration key → its environment variables.
-        timeouts: a function's configuration key → its timeout in seconds.
-        stack: the stack that its events name.
-        project: its project; None if it has none.
-        roles: a function's configuration key → its role.
+        api: the WebSocket API with the routes.
+        functions: the app's Lambda functions, by configuration key.
+        handlers: the objects that Lambda calls, by the function's configuration key.
+        names: the configuration keys of functions, by the WebSocket handler's name in Chalice.
+        tables: the tables that the template or the models declare.
+        environments: the environment variables of each function, by configuration key.
+        timeouts: the timeout of each function in seconds, by configuration key.
+        stack: the stack in the app's events.
+        project: the app's project; None for an app without a project.
+        roles: the role of each function, by configuration key.
         grants: writes the grants of missing rights.
-        queues: the SQS queues of its template and its functions.
-        queue: the queue of its routers; None if they have none.
+        queues: the SQS queues of the template and of the functions.
+        queue: the queue of the routers; None if the routers have no queue.
     """
 
     api: Api
@@ -82,8 +85,8 @@ class Deployment:
 
         Args:
             app: the Chalice object.
-            stage: the stage in the project's configuration; not used without a project.
-            project_dir: the project; by default, the folder of the app's file, if it is one.
+            stage: the stage in the project's configuration.
+            project_dir: the project's folder; by default, that of the app's file.
 
         Raises:
             ProjectError: the project is invalid.
@@ -95,16 +98,15 @@ class Deployment:
         template = project.template(api_id=API_ID) if project else None
         api_stage = deployed.api_stage if (deployed := template or project) else STAGE
         stack = Stack(declared.app_name, stage, REGION, api_id=API_ID, api_stage=api_stage)
-        named = project.table_variables(declared, template) if project else {}
         names = {it.environment: it.local_name(stack.name, ()) for it in declared.tables}
-        environments = {
-            each: _environment(each, project, template) | named.get(each, names)
-            for each in declared.lambdas
+        environments = _environments(declared, project, template, names)
+        lambdas = declared.lambdas
+        timeouts = {
+            f: project.timeout(f, template) if project else TIMEOUT_SECONDS for f in lambdas
         }
-        timeouts = {f: project.timeout(f, template) if project else 60.0 for f in declared.lambdas}
         return cls(
             api_of(api_stage, declared, *additions(template)),
-            declared.lambdas,
+            lambdas,
             handlers_of(app, module, project),
             {each.name: each.function for each in declared.websocket.values()},
             project.tables(declared, template) if project else _tables(declared, names),
@@ -117,6 +119,10 @@ class Deployment:
             Queues.of(declared, template, stack, timeouts.__getitem__),
             declared.queue and declared.queue.in_stack(stack.name),
         )
+
+    def memory(self, function: str) -> int:
+        """Return a function's memory in MB."""
+        return self.project.memory(function) if self.project else MEMORY_MB
 
     @property
     def environment(self) -> dict[str, str]:
@@ -132,10 +138,10 @@ class Deployment:
         return self.queue.variables(url_of) if self.queue else {}
 
     def function(self, name: str) -> LambdaFunction:
-        """Return a function by its configuration key, or by a WebSocket handler's name in Chalice.
+        """Return the function with a configuration key or a WebSocket handler's name in Chalice.
 
         Raises:
-            LookupError: there is none.
+            LookupError: there is no such function.
         """
         found = self.functions.get(name) or self.functions.get(self.names.get(name, ""))
         if found is None:
@@ -164,7 +170,7 @@ def declaration_of(app: Any, module: ModuleType) -> Declaration:
     """Return the declarations of an app that this process has imported.
 
     Raises:
-        ProjectError: one is invalid.
+        ProjectError: a declaration is invalid.
     """
     try:
         return Declaration.from_json(inside.declaration(module, app, is_alone=False))
@@ -175,8 +181,8 @@ def declaration_of(app: Any, module: ModuleType) -> Declaration:
 def handlers_of(app: Any, module: ModuleType, project: Project | None) -> dict[str, Handler]:
     """Return the object that Lambda calls for each function of the app.
 
-    The handler strings of an app that is not in a project's app.py, such as one in a test, name no
-    module. Its functions are those that it registers.
+    If an app is not in a project's app.py, such as an app in a test, its handler strings name no
+    module. The functions of such an app are the functions that it registers.
     """
     file = _file(module)
     is_packaged = project and file and file.resolve() == project.directory / "app.py"
@@ -187,7 +193,7 @@ def handlers_of(app: Any, module: ModuleType, project: Project | None) -> dict[s
 
 
 def _found(handler_string: str, module: ModuleType) -> Handler:
-    """Return a function that finds its handler when it is called, as Lambda does."""
+    """Return a function that searches its handler at each call, like Lambda."""
 
     def handler(event: Any, context: Any) -> Any:
         return inside.handlers.find(handler_string, module)(event, context)
@@ -196,7 +202,7 @@ def _found(handler_string: str, module: ModuleType) -> Handler:
 
 
 def registered(app: Any, function: Any) -> Handler:
-    """Return Chalice's wrapper of a function, whatever the function's name in its module."""
+    """Return Chalice's wrapper of a function, whatever the function's name in the module is."""
     handler: Handler = app.handler_map.get(function.label, app)
     if function.kind == "websocket" and inside.handlers.inner(handler) is not function.function:
         # Another handler has the same name=. Chalice keeps the last one.
@@ -205,7 +211,7 @@ def registered(app: Any, function: Any) -> Handler:
 
 
 def module_of(app: Any) -> ModuleType:
-    """Return the module that has the app: a project's app.py, or the module of its handlers."""
+    """Return the module with the app, which is a project's app.py, or the handlers' module."""
     for module in [*sys.modules.values()]:
         if getattr(module, "__dict__", {}).get("app") is app:
             file = _file(module)
@@ -224,7 +230,7 @@ def _file(module: ModuleType) -> Path | None:
 
 
 def find_project(module: ModuleType, stage: str, project_dir: Path | None) -> Project | None:
-    """Return the project of an app's module. None if the module is not in a project."""
+    """Return the project of an app's module; None if the module is not in a project."""
     if project_dir is not None:
         return Project.load(project_dir, stage)
     if (file := _file(module)) is None:
@@ -242,8 +248,19 @@ def _tables(declared: Declaration, names: Mapping[str, str]) -> list[Table]:
     ]
 
 
-def _environment(
-    function: str, project: Project | None, template: Template | None
-) -> dict[str, str]:
-    own = project.environment(function) if project else {}
-    return own | (template.environment(function) if template else {})
+def _environments(
+    declared: Declaration,
+    project: Project | None,
+    template: Template | None,
+    tables: dict[str, str],
+) -> dict[str, dict[str, str]]:
+    """Return the variables of each function, with the names of the tables."""
+    if project is None:
+        return {function: dict(tables) for function in declared.lambdas}
+    named = project.table_variables(declared, template)
+    return {
+        function: project.environment(function)
+        | (template.environment(function) if template else {})
+        | named.get(function, tables)
+        for function in declared.lambdas
+    }

@@ -1,6 +1,6 @@
 """moto's DynamoDB in this process, if possible without a socket.
 
-With a socket and a second thread, a call of a botocore client would take about twice as long.
+With a socket and a second thread, a call of a botocore client would need about twice the time.
 """
 
 import json
@@ -18,14 +18,14 @@ from decanter.project.template import TEMPLATE
 from decanter.testing.environ import REGION
 
 FIVE_YEARS = 5 * 365 * 86400
-"""DynamoDB does not delete items whose expiry is longer ago than this, in seconds."""
+"""The age of an expiry, in seconds, after which DynamoDB no longer deletes an item."""
 
 logger = logging.getLogger(__name__)
 
 
 @cache
 def application() -> Any:
-    """Load moto, which is slow, and return its DynamoDB."""
+    """Load moto, which is slow, and return moto's DynamoDB."""
     with gc_paused():
         return load(REGION)
 
@@ -38,7 +38,7 @@ def moto() -> Moto:
 
 
 def respond(target: str, body: bytes, refusal: Refusal | None = None) -> Answer:
-    """Answer a call as `Moto.answer` does."""
+    """Answer a call, like `Moto.answer`."""
     return moto().answer(target, body, refusal)
 
 
@@ -47,7 +47,7 @@ def _tell(line: str, detail: str) -> None:
 
 
 def call_dynamodb(operation: str, **arguments: Any) -> Any:
-    """Call DynamoDB without a client, because making a client takes longer than the call.
+    """Call DynamoDB without a client, because the creation of a client takes longer than the call.
 
     Raises:
         ServiceError: DynamoDB refuses the call.
@@ -59,7 +59,7 @@ def call_dynamodb(operation: str, **arguments: Any) -> Any:
 
 
 def expire(table: Table, now: float) -> None:
-    """Delete the items of a table that DynamoDB may delete by their expiry.
+    """Delete the expired items of a table that DynamoDB may delete.
 
     Args:
         table: the table.

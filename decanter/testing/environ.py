@@ -32,7 +32,7 @@ NO_ACCOUNT = {
     "AWS_DEFAULT_REGION": REGION,
     "AWS_EC2_METADATA_DISABLED": "true",
 }
-"""A region and dummy keys; no profile of the developer can be read."""
+"""A region, dummy keys, and no access to the developer's profiles."""
 
 
 def local(
@@ -51,7 +51,7 @@ def local(
 
 @contextmanager
 def environment(variables: Mapping[str, str], dropped: tuple[str, ...] = ()) -> Iterator[None]:
-    """Set and unset variables, and restore them at the end."""
+    """Set and unset variables, and restore the old variables at the end."""
     before = {name: os.environ.get(name) for name in (*variables, *dropped)}
     for name in dropped:
         os.environ.pop(name, None)

@@ -1,4 +1,4 @@
-"""Errors that a test gets when its expectation is wrong.
+"""The errors for wrong expectations of a test.
 
 AssertionError
  ├─ ConnectRefused    the handshake's status is not 101
@@ -51,7 +51,7 @@ class ConnectionClosed(AssertionError):
 
 
 class NoFrame(AssertionError):
-    """There is no frame to receive. None will come later, because every handler has run."""
+    """There is no frame to receive. No frame will arrive later, because every handler has run."""
 
     def __init__(self, who: str, raised: str) -> None:
         super().__init__(who, raised)
@@ -73,7 +73,7 @@ _MOCK = "Mock it with moto's mock_aws or botocore's Stubber"
 
 
 class CallRefused(AssertionError):
-    """A call to AWS would have left this machine. It was not sent.
+    """A call to AWS would have left this machine. The call was not sent.
 
     Attributes:
         call: the service and the operation, if known.
@@ -105,7 +105,7 @@ class UnreadFrames(AssertionError):
     """The test did not receive all frames that arrived.
 
     Attributes:
-        frames: a client's name → its frames.
+        frames: the frames of each client, by the client's name.
     """
 
     def __init__(self, frames: Mapping[str, list[str]]) -> None:
@@ -123,12 +123,12 @@ def report(
     unread: Mapping[str, list[str]],
     raised: Sequence[BaseException],
 ) -> None:
-    """Report at the end of a test what it has not seen, or add it to the test's own error.
+    """Report unseen exceptions and unread frames at the end of a test, or add them to its error.
 
     Args:
         error: the test's own error, if it failed.
         unseen: exceptions that must not stay unseen.
-        unread: a client's name → its frames that the test did not receive.
+        unread: the frames that the test did not receive, by the client's name.
         raised: all exceptions of the app's functions.
     """
     __tracebackhide__ = True

@@ -1,4 +1,4 @@
-"""Events for tests that call handlers directly, as `chalice.test.Client` does."""
+"""Create events for tests that call handlers directly, for example with `chalice.test.Client`."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -24,9 +24,9 @@ def connect_event(
     """Return an event of `$connect`.
 
     Args:
-        query: as text, or as a mapping from a name to one or more values.
-        headers: sent in addition to the headers of every client.
-        subprotocols: the client's offer.
+        query: the query string as text, or a mapping from a name to one or more values.
+        headers: headers in addition to the headers of every client.
+        subprotocols: the subprotocols that the client offers.
         context: members of `requestContext` to set, such as connectionId.
     """
     made = _maker().connect(_connection(), handshake(query, headers, subprotocols, DOMAIN))

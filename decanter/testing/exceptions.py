@@ -1,4 +1,4 @@
-"""The exceptions of an app's functions, including those that become answers to a client."""
+"""The exceptions of an app's functions, including exceptions that become answers to a client."""
 
 import logging
 from collections.abc import Iterator
@@ -15,11 +15,11 @@ logger = logging.getLogger(__name__)
 
 
 class Exceptions(logging.Handler):
-    """Collects exceptions, and those in the log records of Chalice and of the framework.
+    """Collects exceptions, including exceptions in log records of Chalice and the framework.
 
     Attributes:
         all: the exceptions, in the order in which they were raised; the test may change the list.
-        last: the exception of the last event; None if it raised none.
+        last: the exception of the last event; None if the last event raised no exception.
     """
 
     def __init__(self) -> None:
@@ -28,7 +28,7 @@ class Exceptions(logging.Handler):
         self.last: BaseException | None = None
 
     def add(self, error: BaseException, raised_by: str) -> None:
-        """Collect an exception. Log it too, because pytest shows the log of a test that fails."""
+        """Collect and log an exception, because pytest shows the log of a failed test."""
         self._collect(error)
         logger.error("%s raised", raised_by, exc_info=error)
 
@@ -45,7 +45,7 @@ class Exceptions(logging.Handler):
                 each.removeHandler(self)
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Collect the exception of a log record, if it has one."""
+        """Collect the exception of a log record, if the record has an exception."""
         if (error := getattr(record, "raised", None)) is not None:
             self.add(error, "the app")
         elif record.msg == CHALICES and record.exc_info and record.exc_info[1]:

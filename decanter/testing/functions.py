@@ -1,4 +1,4 @@
-"""The app's Lambda functions, run in the process of the test."""
+"""Run the app's Lambda functions in the process of the test."""
 
 import json
 import uuid
@@ -20,13 +20,13 @@ class Functions:
     """Runs the functions of an app, each with its own environment and its own role.
 
     Args:
-        deployed: the app's functions.
-        rights: enforces their roles.
+        deployed: the deployment with the app's functions.
+        rights: enforces the roles of the functions.
 
     Attributes:
         exceptions: the exceptions of all functions.
         event: the last event.
-        variables: environment variables that replace those of the stage.
+        variables: environment variables that replace the variables of the stage.
     """
 
     def __init__(self, deployed: Deployment, rights: Rights) -> None:
@@ -52,7 +52,7 @@ class Functions:
         """Return a function's result. As in Lambda, the event and the result are JSON.
 
         Raises:
-            Exception: the function's.
+            Exception: the exception of the function.
         """
         __tracebackhide__ = True
         deployed = self._deployed
@@ -74,5 +74,8 @@ class Functions:
 
     def environment(self, function: str) -> dict[str, str]:
         """Return a function's environment variables."""
-        name = {"AWS_LAMBDA_FUNCTION_NAME": f"{self._deployed.stack.name}-{function}"}
-        return {**self._deployed.environments[function], **name, **self.variables}
+        of_lambda = {
+            "AWS_LAMBDA_FUNCTION_NAME": f"{self._deployed.stack.name}-{function}",
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(self._deployed.memory(function)),
+        }
+        return {**self._deployed.environments[function], **of_lambda, **self.variables}

@@ -1,4 +1,4 @@
-"""Act before a package is imported for the first time."""
+"""Call functions before a package is imported for the first time."""
 
 import sys
 from collections.abc import Callable
@@ -9,7 +9,7 @@ _actions: dict[str, Callable[[], None]] = {}
 
 
 def before_import(package: str, act: Callable[[], None]) -> None:
-    """Call a function before a package's first import; now if it is imported already.
+    """Call a function before a package's first import, or now if the package is already imported.
 
     The function may import the package.
     """

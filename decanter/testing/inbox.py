@@ -5,10 +5,10 @@ from collections.abc import Callable
 
 
 class Inbox:
-    """The `Outlet` of a client: it keeps the gateway's frames until the test receives them.
+    """The `Outlet` of a client, which keeps the gateway's frames until the test receives them.
 
     Args:
-        on_close: called once, with code and reason, after either side closes.
+        on_close: called once with the code and the reason, after either side closes.
     """
 
     is_clogged = False
@@ -19,7 +19,7 @@ class Inbox:
         self._on_close = on_close
 
     def send(self, data: bytes) -> bool:
-        """Keep a frame. False if the connection is closed."""
+        """Keep a frame. Return False if the connection is closed."""
         if self.closed is None:
             self.frames.append(data.decode())
         return self.closed is None
@@ -31,7 +31,7 @@ class Inbox:
             self._on_close(code, reason)
 
     def abort(self) -> None:
-        """Close the connection without a close frame: 1006."""
+        """Close the connection without a close frame, with the code 1006."""
         self.close(1006, "")
 
     def vanish(self) -> None:

@@ -1,7 +1,7 @@
-"""The servers on the loopback interface while tests run: @connections and a DynamoDB.
+"""The servers for @connections and DynamoDB on the loopback interface while tests run.
 
 Each server starts at its first use, on a free port, and runs until the process ends, because apps
-keep AWS clients with their endpoints from one test to the next.
+keep AWS clients with their endpoints between tests.
 """
 
 import atexit
@@ -19,11 +19,11 @@ from decanter.testing.dynamodb import application, moto
 from decanter.testing.environ import REGION
 
 Answer = Callable[[str, str, str, bytes], Response | None]
-"""Method, path, Authorization and body → an answer. None if the call is for another client."""
+"""Takes method, path, Authorization and body. Returns an answer; None for another client's call."""
 
 
 class ManagementServer(ThreadingHTTPServer):
-    """@connections of all open test clients."""
+    """The @connections server of all open test clients."""
 
     daemon_threads = True
 
@@ -38,7 +38,7 @@ class ManagementServer(ThreadingHTTPServer):
         return f"127.0.0.1:{self.server_port}"
 
     def refusal(self, headers: Message) -> Response | None:
-        """Return the refusal of a request that a web page can have sent; None for others."""
+        """Return the refusal of a request that a web page may have sent, or None."""
         host = ", ".join(headers.get_all("Host", []))
         if not self._hosts.serve(host):
             return error(403, "ForbiddenException", f"Host {host} is not served")
@@ -47,7 +47,7 @@ class ManagementServer(ThreadingHTTPServer):
         return None
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Log nothing: a lost client is not an error of the test."""
+        """Log nothing, because a lost client is not an error of the test."""
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -1,4 +1,4 @@
-"""The pytest plugin. It is active in every environment with Decanter.
+"""The pytest plugin. The plugin is active in every environment with Decanter.
 
     def test_echo(websocket_client):
         alice = websocket_client.connect()
@@ -8,18 +8,19 @@
 The app is `app` in the project's app.py. Define your own fixture `chalice_app` to test another app.
 
 In a Chalice project, no call to AWS leaves the machine while pytest runs, and the environment of
-the stage is set. Both begin before a conftest.py or a test can import the app. Nothing slow is
-loaded until the app or a test needs it. In other projects, the plugin does nothing until a test
-uses a fixture.
+the stage is set. The plugin does both before a conftest.py or a test can import the app. Slow
+modules are loaded only when the app or a test needs them. In other projects, the plugin does
+nothing until a test uses a fixture.
 """
 
 import importlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from _pytest.config import ConftestImportFailure
 
 from decanter.extras import missing_extra
 
@@ -46,19 +47,27 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini(IAM, meaning, default="enforce")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
-    """Set up before a conftest.py is imported."""
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None]:
+    """Set up the run before a conftest.py is imported."""
     _set_up(early_config)
+    try:
+        return (yield)
+    except ConftestImportFailure as failure:
+        if (
+            line := _one_line(failure, early_config, early_config.stash.get(_default, None))
+        ) is None:
+            raise
+        raise pytest.UsageError(line) from None
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Set up if a conftest.py loads this plugin."""
+    """Set up the run if a conftest.py loads this plugin."""
     _set_up(config)
 
 
 def pytest_collectstart(collector: pytest.Collector) -> None:
-    """Enter the project of a file or of a folder's conftest.py before it is imported."""
+    """Enter the project of a file or of a folder's conftest.py before the import."""
     if isinstance(collector, pytest.File | pytest.Directory):
         _enter(collector)
 
@@ -67,6 +76,27 @@ def pytest_collectstart(collector: pytest.Collector) -> None:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Enter the project of a test."""
     _enter(item)
+
+
+def pytest_exception_interact(
+    node: pytest.Item | pytest.Collector,
+    call: pytest.CallInfo[Any],
+    report: pytest.CollectReport | pytest.TestReport,
+) -> None:
+    """Replace the traceback of an import without a variable of the stage with one line."""
+    if call.excinfo is not None:
+        line = _one_line(call.excinfo.value, node.config, _project_of(node))
+        report.longrepr = line or report.longrepr
+
+
+def _one_line(error: BaseException, config: pytest.Config, project: Path | None) -> str | None:
+    if isinstance(error, ConftestImportFailure):
+        error = error.cause
+    if project is None or not isinstance(error, KeyError):
+        return None
+    from decanter.testing.failures import one_line
+
+    return one_line(error, project, config.getini(STAGE) or DEFAULT_STAGE)
 
 
 def _set_up(config: pytest.Config) -> None:
@@ -112,17 +142,19 @@ def _block_botocore() -> None:
 
 
 def _enter(node: pytest.Collector | pytest.Item) -> None:
+    if (project := _project_of(node)) is not None:
+        (node.config.stash.get(_projects, None) or _start(node.config)).enter(project)
+
+
+def _project_of(node: pytest.Collector | pytest.Item) -> Path | None:
     from decanter.testing.stage import project_at
 
-    stash = node.config.stash
-    project = project_at(node.path) or stash.get(_default, None)
-    if project is not None:
-        (stash.get(_projects, None) or _start(node.config)).enter(project)
+    return project_at(node.path) or node.config.stash.get(_default, None)
 
 
 @contextmanager
 def _extra_required() -> Iterator[None]:
-    """Fail the test with one line if a module of the extra is missing."""
+    """Fail the test with a one-line error if a module of the extra is missing."""
     try:
         yield
     except ModuleNotFoundError as error:

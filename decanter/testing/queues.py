@@ -15,17 +15,17 @@ from decanter.testing.functions import Functions
 from decanter.testing.running import sqs_rule
 
 MOST_EVENTS = 10_000
-"""A function that sends to its own queue would otherwise run without end."""
+"""The limit of events in a call of `drain`, for a function that sends to its own queue."""
 
 
 class Queues:
-    """The queues of an app, which start empty, and the functions of their messages.
+    """The queues of an app, which are empty at the start, and the functions for the messages.
 
     Args:
-        deployed: has the queues.
+        deployed: the deployment with the queues.
         functions: runs the functions.
-        clock: delays and visibility timeouts end by it.
-        netloc: host and port of the queues' URLs.
+        clock: the clock for delays and visibility timeouts.
+        netloc: the host and port in the queues' URLs.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class Queues:
         """Run the functions until no message is visible. Return the number of events.
 
         Raises:
-            RuntimeError: there is no end.
+            RuntimeError: the functions run without end.
         """
         __tracebackhide__ = True
         count = 0
@@ -74,7 +74,7 @@ class Queues:
         self._aged = ahead
 
     def _deliver(self, source: Source) -> int:
-        """Run one event of a mapping; return 0 if no message is visible."""
+        """Run one event of a mapping. Return 0 if no message is visible."""
         self._let_time_pass()
         messages: list[Any] = []
         while more := self._receive(source, source.batch_size - len(messages)):

@@ -1,11 +1,12 @@
 """Redirect botocore's calls while a test client is open or the block is on.
 
-The import wraps three methods of botocore's classes, so this applies to every botocore client, even
-to one that was made earlier. Without an open client and the block, they work as before.
+The import wraps three methods of botocore's classes, so the redirection applies to every botocore
+client, even to a client that was created earlier. Without an open test client and without the
+block, these methods work as before.
 
-Chalice's `app.websocket_api` and many apps give AWS's own endpoint, which overrides
-AWS_ENDPOINT_URL_…, and keep their client. So the target is chosen at each call. botocore's Stubber
-and moto's mock_aws answer a call before this module gets it.
+Chalice's `app.websocket_api` and many apps set AWS's own endpoint, which overrides
+AWS_ENDPOINT_URL_…, and keep their client. Therefore this module selects the target at each call.
+botocore's Stubber and moto's mock_aws answer a call before this module gets the call.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -26,7 +27,7 @@ from decanter.testing.block import BLOCK
 from decanter.testing.errors import CallRefused
 
 Sqs = Callable[[str, bytes], tuple[int, Mapping[str, str], bytes]]
-"""Takes the `X-Amz-Target` and the body of a call, and returns its answer."""
+"""Takes the `X-Amz-Target` and the body of a call, and returns the answer."""
 
 _targets: list[tuple[str, str | None, Sqs | None]] = []
 _operation: ContextVar[Any] = ContextVar("operation", default=None)
@@ -37,10 +38,10 @@ def redirected(management: str, dynamodb: str | None, sqs: Sqs | None = None) ->
     """Redirect calls to @connections, DynamoDB and SQS, and block other calls to AWS.
 
     Args:
-        management: host and port of @connections.
-        dynamodb: host and port of the embedded DynamoDB. None if the app declares no tables: then
-            mock_aws can answer, and the embedded DynamoDB answers the other calls.
-        sqs: answers the calls to SQS. None if the app has no queues.
+        management: the host and port of @connections.
+        dynamodb: the host and port of the embedded DynamoDB; None if the app declares no tables. In
+            this case mock_aws can answer, and the embedded DynamoDB answers the other calls.
+        sqs: answers the calls to SQS; None if the app has no queues.
     """
     target = (management, dynamodb, sqs)
     with blocked():
@@ -72,7 +73,7 @@ def _make_request(
 
 
 def _redirect(service: Any, address: str) -> str:
-    """Return the URL in the open test client. Another DynamoDB on this machine keeps its URL."""
+    """Return the URL at the open test client. Another DynamoDB on this machine keeps its URL."""
     management, dynamodb, sqs = _targets[-1]
     url = urlsplit(address)
     if service.service_name == "apigatewaymanagementapi":

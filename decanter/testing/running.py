@@ -1,8 +1,8 @@
-"""The function that runs now, whose role its calls need.
+"""The function that runs now, whose role decides about calls.
 
-A function's threads do not know who started them, so while a function runs, every call of this
-process counts as a call of the function. At any other time a call is the test's own, which needs no
-right.
+A function's threads do not know which function started them. Therefore, while a function runs,
+every call of this process counts as a call of the function. At any other time, a call is the test's
+own call, which needs no right.
 """
 
 import logging
@@ -56,7 +56,7 @@ def connections_rule() -> Authorize | None:
 
 
 class OfRunning:
-    """The rights of callers that reach the DynamoDB server through its socket."""
+    """The rights of callers that reach the DynamoDB server through a socket."""
 
     def rule_for(self, path: str, headers: Any) -> Any:
         """Return the rule for a call."""
@@ -64,6 +64,6 @@ class OfRunning:
 
 
 def log(line: str, *, error: bool = False, detail: str = "") -> None:
-    """Log a line about rights, for the report of a test that fails."""
+    """Log a line about rights, for the report of a failed test."""
     level = logging.ERROR if error else logging.WARNING
     logger.log(level, "%s\n%s" if detail else "%s%s", line, detail)

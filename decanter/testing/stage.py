@@ -1,6 +1,7 @@
 """A project's folder and the environment of its stage, read before the app is imported.
 
-The plugin needs it in every run, so it does not import Chalice or botocore, which are slow.
+The plugin needs this module in every run, so this module does not import Chalice or botocore, which
+are slow.
 """
 
 import json
@@ -29,8 +30,9 @@ def stage_environment(project: Path, stage: str) -> dict[str, str]:
     """Return the environment variables of all functions of a stage.
 
     A function of the stage can have another value for a variable. Variables of the merge template
-    replace those of the configuration. A variable whose value is not known on this machine is left
-    out. When a test client opens, it reports each mistake that is ignored here.
+    replace variables of the configuration. If the value of a variable is not known on this machine,
+    the variable is omitted. When a test client opens, it reports each mistake that this function
+    ignores.
     """
     document = _read(project / CONFIG)
     merged: dict[str, str] = {}
@@ -41,7 +43,7 @@ def stage_environment(project: Path, stage: str) -> dict[str, str]:
 
 
 def _scopes(document: Mapping[str, Any], stage: str) -> Iterator[Mapping[str, Any]]:
-    """Yield what Chalice merges: the document, the stage, and each function of the stage."""
+    """Yield the parts that Chalice merges: the document, the stage, and each function."""
     here = _object(_object(document, "stages"), stage)
     functions = _object(here, "lambda_functions")
     yield from (document, here, *(_object(functions, name) for name in sorted(functions)))

@@ -1,7 +1,8 @@
 """`decanter verify`: check an endpoint against the rules that a client can observe.
 
-It opens about forty connections, one after the other, sends a message to each route of the app, and
-about a megabyte in total. Use it only with your own endpoint: your app handles the messages.
+The command opens about forty connections, one after the other, and sends a message to each route of
+the app, about a megabyte in total. Use the command only with your own endpoint, because your app
+handles the messages.
 """
 
 import argparse
@@ -21,6 +22,7 @@ from decanter.cli import INTERRUPTED
 from decanter.client import check_subprotocol, check_url, split_header
 from decanter.errors import DecanterError
 from decanter.hosts import LOOPBACK
+from decanter.urls import is_http_url
 from decanter.verify import gateway, management, service
 from decanter.verify.endpoint import Endpoint, reach, with_token
 from decanter.verify.facts import command as facts
@@ -40,7 +42,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "url", nargs="?", metavar="URL", help="your endpoint: ws://HOST/STAGE or wss://HOST/STAGE"
     )
-    parser.add_argument("--url", dest="url_option", metavar="URL", help="the same")
+    parser.add_argument(
+        "--url", dest="url_option", metavar="URL", help="your endpoint, like the argument URL"
+    )
     _add_client(parser)
     add_project_arguments(parser)
     parser.add_argument(
@@ -69,7 +73,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=5.0,
         metavar="SECONDS",
-        help="how long to wait for an expected frame or answer (default: %(default)g)",
+        help="the time to wait for an expected frame or answer (default: %(default)g)",
     )
     facts.add_arguments(parser)
 
@@ -125,7 +129,7 @@ def _endpoint(args: argparse.Namespace) -> Endpoint:
     """Return the endpoint that the arguments describe.
 
     Raises:
-        DecanterError: an argument is not valid.
+        DecanterError: an argument is invalid.
     """
     urls = [url for url in (args.url, args.url_option) if url is not None]
     if len(urls) != 1:
@@ -163,7 +167,10 @@ def _rules(endpoint: Endpoint, known: Routes | None, messages: Sequence[str]) ->
 
 
 def _without_token(endpoint: Endpoint) -> Rule:
-    """Return the rule that a client needs the token. An app may also accept clients without it."""
+    """Return the rule that a client needs the token.
+
+    An app may also accept clients without a token.
+    """
     refused = gateway.refusal(lambda it: it.url)
     return Rule(
         (), "a client without the token", "refused", lambda _: refused(endpoint), doubt="^HTTP 101"
@@ -173,7 +180,7 @@ def _without_token(endpoint: Endpoint) -> Rule:
 def _checkable(
     rules: Sequence[Rule], endpoint: Endpoint, known: Routes | None, report: Report, *, works: bool
 ) -> list[Rule]:
-    """Return the rules that can be checked on this app; report the others as omitted."""
+    """Return the rules that can be checked on this app. Report the other rules as omitted."""
     if not works:
         kept, reason = list(rules[:1]), NO_CLIENT
     elif (known is None or "sendmessage" in known.messages) and service.speaks(endpoint):
@@ -190,13 +197,13 @@ def _client(url: str) -> Any:
     Raises:
         DecanterError: the endpoint is not a URL.
     """
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
+    if not is_http_url(url):
         raise DecanterError(f"--management-endpoint {url!r}: write it as https://HOST/STAGE")
+    host = urlsplit(url).hostname or ""
     session = Session()
-    labels = parts.hostname.split(".")
+    labels = host.split(".")
     with explained(f"use {url}"):
-        if parts.hostname in LOOPBACK and session.get_credentials() is None:
+        if host in LOOPBACK and session.get_credentials() is None:
             session.set_credentials("local", "local")
         return session.create_client(
             "apigatewaymanagementapi",

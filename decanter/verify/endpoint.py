@@ -1,4 +1,4 @@
-"""The endpoint that is checked, and the actions of a client on it."""
+"""The checked endpoint, and the actions of a client on this endpoint."""
 
 import http.client
 import json
@@ -44,8 +44,8 @@ class Endpoint:
 
     Attributes:
         url: the URL that clients connect to.
-        seconds: how long to wait for an expected frame or answer.
-        management: botocore's client of its @connections, or None.
+        seconds: the time to wait for an expected frame or answer.
+        management: botocore's client of the endpoint's @connections, or None.
         management_url: the URL of @connections, or "".
         headers: the headers of each handshake.
         subprotocols: the subprotocols that each handshake offers.
@@ -78,7 +78,7 @@ class Endpoint:
         )
 
     def handshake(self, url: str | None = None, **options: Any) -> int:
-        """Return the HTTP status of an attempt to connect; 101 if it succeeds."""
+        """Return the HTTP status of an attempt to connect, which is 101 after a success."""
         try:
             with self.connect(url, **options):
                 return 101
@@ -116,7 +116,7 @@ class Endpoint:
 
 
 def mark() -> str:
-    """Return a unique text, to recognize the check's own messages."""
+    """Return a unique text that identifies the check's own messages."""
     return f"verify-{secrets.token_hex(8)}"
 
 
@@ -166,7 +166,7 @@ def is_error(frame: str) -> bool:
 
 
 def ending(client: ClientConnection, seconds: float) -> str:
-    """Return how the server ends the connection, such as `close 1003`, or that it does not."""
+    """Describe how the server ends the connection, such as `close 1003`, or that it stays open."""
     deadline = time.monotonic() + seconds
     try:
         while True:
@@ -180,7 +180,7 @@ def ending(client: ClientConnection, seconds: float) -> str:
 
 
 def stays_open(client: ClientConnection, seconds: float) -> str:
-    """Return `stays open` if the server answers a ping, or how it ended the connection."""
+    """Return `stays open` if the server answers a ping, or a description of the end."""
     try:
         if client.ping().wait(seconds):
             return "stays open"
@@ -193,10 +193,10 @@ def reach(endpoint: Endpoint) -> int:
     """Connect and disconnect.
 
     Returns:
-        The status of the handshake: 101, or 500 and above if the app fails.
+        The status of the handshake, which is 101, or 500 and above if the app fails.
 
     Raises:
-        DecanterError: the endpoint is not reachable, or it refuses the client.
+        DecanterError: the endpoint is not reachable, or the endpoint refuses the client.
     """
     where = without_secrets(endpoint.url)
     try:
@@ -216,10 +216,10 @@ def reach(endpoint: Endpoint) -> int:
 def with_token(endpoint: Endpoint, token: str) -> tuple[Endpoint, str]:
     """Return the endpoint for clients with a token, and the accepted place of the token.
 
-    A header does not appear in logs of URLs, so it is tried first.
+    A header does not appear in logs of URLs, so the header is tried first.
 
     Raises:
-        DecanterError: the endpoint is not reachable, or it accepts the token in no place.
+        DecanterError: the endpoint is not reachable, or does not accept the token in any place.
     """
     places = {"the header Authorization": _with_header(endpoint, token)}
     if TOKEN.fullmatch(token):

@@ -1,4 +1,4 @@
-"""The gateway's own rules: handshake, frames, limits, closing."""
+"""The gateway's own rules for handshakes, frames, limits and the close of connections."""
 
 from collections.abc import Callable
 
@@ -15,12 +15,12 @@ URL_BYTES = 4096
 
 
 def handshake(url: Callable[[Endpoint], str]) -> Callable[[Endpoint], str]:
-    """Return a `look` function: which status does another URL get?"""
+    """Return a `look` function that returns the status of another URL."""
     return lambda endpoint: f"HTTP {endpoint.handshake(url(endpoint))}"
 
 
 def refusal(url: Callable[[Endpoint], str]) -> Callable[[Endpoint], str]:
-    """Return a `look` function: is another URL refused?"""
+    """Return a `look` function that shows if another URL is refused."""
 
     def look(endpoint: Endpoint) -> str:
         status = endpoint.handshake(url(endpoint))
@@ -30,14 +30,17 @@ def refusal(url: Callable[[Endpoint], str]) -> Callable[[Endpoint], str]:
 
 
 def long_url(endpoint: Endpoint) -> str:
-    """AWS does not document the status for a URL that is too long."""
+    """Check a URL that is too long. AWS does not document the status for such a URL."""
     joint = "&" if "?" in endpoint.url else "?"
     status = endpoint.handshake(f"{endpoint.url}{joint}a=".ljust(URL_BYTES * 2, "x"))
     return "refused" if status >= 400 else f"HTTP {status}"
 
 
 def subprotocol(endpoint: Endpoint) -> str:
-    """The gateway selects no subprotocol unless the app does, which may also refuse the client."""
+    """The gateway selects no subprotocol.
+
+    Only the app can select a subprotocol or refuse the client.
+    """
     offered = [*endpoint.subprotocols, Subprotocol("verify.none")]
     try:
         with endpoint.connect(subprotocols=offered) as client:
@@ -69,9 +72,9 @@ def compression(endpoint: Endpoint) -> str:
 
 
 def closes(*messages: str | bytes | list[str]) -> Callable[[Endpoint], str]:
-    """Return a `look` function: how does a connection end after messages?
+    """Return a `look` function that shows how a connection ends after messages.
 
-    A list is one message in several frames.
+    A list in the arguments is one message in several frames.
     """
 
     def look(endpoint: Endpoint) -> str:
@@ -87,7 +90,7 @@ def closes(*messages: str | bytes | list[str]) -> Callable[[Endpoint], str]:
 
 
 def closes_raw(data: bytes) -> Callable[[Endpoint], str]:
-    """Return a `look` function: how does a connection end after invalid bytes?"""
+    """Return a `look` function that shows how a connection ends after invalid bytes."""
 
     def look(endpoint: Endpoint) -> str:
         with endpoint.connect() as client:
@@ -98,7 +101,7 @@ def closes_raw(data: bytes) -> Callable[[Endpoint], str]:
 
 
 def delivered(size: int, frames: int = 1) -> Callable[[Endpoint], str]:
-    """Return a `look` function: is a message of this size broadcast completely?"""
+    """Return a `look` function that shows if a message of this size is broadcast completely."""
 
     def look(endpoint: Endpoint) -> str:
         token = mark()
@@ -157,7 +160,7 @@ STAGES = (
     ),
     Rule((2,), "no stage", "refused", refusal(lambda it: it.elsewhere("/")), doubt=NEVER),
 )
-"""The rules of stages; the URL of a custom domain may have no stage."""
+"""The rules about stages. The URL of a custom domain may have no stage."""
 
 RULES = (
     Rule((1,), "a slash after the stage", "HTTP 101", handshake(lambda it: it.below("/"))),

@@ -14,7 +14,7 @@ MESSAGE_BYTES = 128 * 1024
 
 
 def posted(endpoint: Endpoint) -> str:
-    """A post arrives as one message with the same bytes."""
+    """Check that a post arrives as one message with the same bytes."""
     text = f'{mark()} "é😀"'
     with endpoint.connect() as client:
         status = _call(endpoint, "post_to_connection", identity(client, endpoint), text.encode())
@@ -23,28 +23,28 @@ def posted(endpoint: Endpoint) -> str:
 
 
 def too_large(endpoint: Endpoint) -> str:
-    """A post above 128 KB."""
+    """Check a post above 128 KB."""
     with endpoint.connect() as client:
         data = b"x" * (MESSAGE_BYTES + 1)
         return _call(endpoint, "post_to_connection", identity(client, endpoint), data)
 
 
 def gone(endpoint: Endpoint) -> str:
-    """A post to a closed connection."""
+    """Check a post to a closed connection."""
     with endpoint.connect() as client:
         connection = identity(client, endpoint)
     return _call(endpoint, "post_to_connection", connection, b"x")
 
 
 def information(endpoint: Endpoint) -> str:
-    """The members of GET's answer for a connection."""
+    """Check the members of GET's answer for a connection."""
     with endpoint.connect() as client, explained("get a connection"):
         answer = endpoint.management.get_connection(ConnectionId=identity(client, endpoint))
     return ", ".join(sorted(set(answer) - {"ResponseMetadata"}))
 
 
 def deleted(endpoint: Endpoint) -> str:
-    """DELETE closes the connection. After that, the connection is gone."""
+    """Check that DELETE closes the connection, and that the connection is then gone."""
     with endpoint.connect() as client:
         connection = identity(client, endpoint)
         first = _call(endpoint, "delete_connection", connection)
@@ -53,7 +53,7 @@ def deleted(endpoint: Endpoint) -> str:
 
 
 def unsigned(path: Callable[[Endpoint], str]) -> Callable[[Endpoint], str]:
-    """Return a `look` function: which status does an unsigned POST get?"""
+    """Return a `look` function that returns the status of an unsigned POST."""
     return lambda endpoint: f"HTTP {endpoint.http_status(path(endpoint), 'POST')}"
 
 
@@ -64,7 +64,7 @@ def identity(client: Any, endpoint: Endpoint) -> str:
 
 
 def _call(endpoint: Endpoint, name: str, connection: str, data: bytes | None = None) -> str:
-    """Return a call's status and its error code."""
+    """Return the status and the error code of a call."""
     arguments: dict[str, Any] = {"ConnectionId": connection}
     if data is not None:
         arguments["Data"] = data

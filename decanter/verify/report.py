@@ -1,4 +1,4 @@
-"""The report: text for a terminal, Markdown for an issue, JSON for a program."""
+"""The report, as text for a terminal, as Markdown for an issue, and as JSON for a program."""
 
 import json
 import re
@@ -16,7 +16,7 @@ _API_ID = re.compile(r"//[^./]+(?=\.execute-api\.)")
 
 
 Show = Callable[[str], None]
-"""Takes one line for the user."""
+"""A function that takes one line for the user."""
 
 
 @dataclass(frozen=True)
@@ -25,10 +25,10 @@ class Report:
 
     Attributes:
         url: the endpoint's URL.
-        when: the time of the check: ISO 8601, UTC.
+        when: the time of the check, in ISO 8601 and UTC.
         gaps: the rules that the command does not check.
-        findings: one for each checked rule.
-        omissions: one for each rule that was left out of this check.
+        findings: a finding for each checked rule.
+        omissions: an omission for each rule that this check omitted.
     """
 
     url: str
@@ -39,12 +39,12 @@ class Report:
 
     @property
     def place(self) -> str:
-        """The endpoint's URL without secrets: without the API's id and without a query."""
+        """The endpoint's URL without the API's id and without a query, which may be secret."""
         return _API_ID.sub("//…", self.url.partition("?")[0])
 
     @property
     def verdict(self) -> str:
-        """The numbers of rules that hold, that are in doubt and that were left out."""
+        """The numbers of rules that hold, that are in doubt and that were omitted."""
         holding = sum(finding.holds for finding in self.findings)
         doubtful = len(self.findings) - holding - len(self.failed())
         doubts = [f"{doubtful} in doubt"] if doubtful else []
@@ -66,7 +66,7 @@ class Report:
 
 
 def look(rules: Sequence[Rule], endpoint: Endpoint, report: Report, show: Show) -> None:
-    """Check the rules in turn; stop after Ctrl-C."""
+    """Check the rules one after the other. Stop after Ctrl-C."""
     left = list(rules)
     try:
         while left:
@@ -79,7 +79,7 @@ def look(rules: Sequence[Rule], endpoint: Endpoint, report: Report, show: Show) 
 
 
 def head(report: Report) -> str:
-    """Return the first line: endpoint, time and version."""
+    """Return the first line, with the endpoint, the time and the version."""
     return f"{report.place} at {report.when}, decanter {__version__}"
 
 

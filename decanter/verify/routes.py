@@ -1,4 +1,4 @@
-"""The app's own routes: does each handle a message?"""
+"""Check that each of the app's own routes handles a message."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Set
@@ -11,7 +11,7 @@ from websockets.sync.client import ClientConnection
 
 from decanter.aws.overrides import described
 from decanter.client import served_routes
-from decanter.local.deployment import additions, api_of
+from decanter.local.api import additions, api_of
 from decanter.local.examples import UNTYPED, examples, message
 from decanter.project.config import Project
 from decanter.project.declaration import Declaration
@@ -30,8 +30,8 @@ class Routes:
     """The routes of an app, each with an example message.
 
     Attributes:
-        origin: where they come from, for the user.
-        messages: route key → JSON text; None if no message selects the route.
+        origin: the origin of the routes, for the user.
+        messages: a JSON text for each route key; None if no message selects the route.
     """
 
     origin: str
@@ -51,11 +51,11 @@ class Routes:
 
 
 def known_routes(url: str, directory: Path, stage: str) -> Routes | None:
-    """Return the routes of a local gateway, or else those of the project, or None.
+    """Return the routes of a local gateway, or else the routes of the project, or None.
 
     Args:
         url: the endpoint's URL.
-        directory: the folder; the current folder need not be a project.
+        directory: the folder of the project. The current folder may be no project.
         stage: the stage in the project's configuration.
 
     Raises:
@@ -94,14 +94,15 @@ def is_guess(text: str) -> bool:
 def rule(title: str, text: str, failures: Set[str] = FAILURES, *, is_guess: bool = False) -> Rule:
     """Return the rule that the app handles a message.
 
-    An app that raises for a guessed message may still handle the messages of its clients.
+    If an app raises an exception for a guessed message, it may still handle the messages of its
+    clients.
     """
     doubt = "|".join(f"fails: {word}$" for word in RAISED) if is_guess else NEVER
     return Rule((), title, "handled", handled(text, failures), doubt=doubt)
 
 
 def handled(text: str, failures: Set[str]) -> Callable[[Endpoint], str]:
-    """Return a `look` function: how does the app answer a message?"""
+    """Return a `look` function that describes the app's answer to a message."""
 
     def look(endpoint: Endpoint) -> str:
         with endpoint.connect() as client:
@@ -119,7 +120,7 @@ def handled(text: str, failures: Set[str]) -> Callable[[Endpoint], str]:
 
 
 def stays_open_after(text: str) -> Callable[[Endpoint], str]:
-    """Return a `look` function: does the connection stay open after a message?"""
+    """Return a `look` function that shows if the connection stays open after a message."""
 
     def look(endpoint: Endpoint) -> str:
         with endpoint.connect() as client:
@@ -132,7 +133,7 @@ def stays_open_after(text: str) -> Callable[[Endpoint], str]:
 
 
 def _answers(client: ClientConnection, seconds: float) -> Iterator[str]:
-    """Yield a word for each frame until no further one arrives."""
+    """Yield a word for each frame until no further frame arrives."""
     try:
         yield _word(client.recv(timeout=seconds))
         while True:
@@ -142,7 +143,7 @@ def _answers(client: ClientConnection, seconds: float) -> Iterator[str]:
 
 
 def _word(frame: str | bytes) -> str:
-    """Return the code or the text of an error frame; another frame is an answer."""
+    """Return the code or the text of an error frame. Any other frame is an answer."""
     try:
         document: Any = json.loads(frame)
     except ValueError:
@@ -170,4 +171,4 @@ ERRORS = (
         doubt="close 1000",
     ),
 )
-"""Mistakes of a client. An app may close the connection itself."""
+"""The rules about mistakes of a client. An app may close the connection itself."""

@@ -1,4 +1,4 @@
-"""Rules, their check, and the rules that this command does not check."""
+"""The rules, the check of a rule, and the rules that this command does not check."""
 
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -48,13 +48,13 @@ class Rule:
     """One checkable behaviour.
 
     Attributes:
-        numbers: the rules of `docs/reference/gateway.md` that it covers; none for a service rule.
+        numbers: the covered rules of `docs/reference/gateway.md`; empty for a service rule.
         title: the behaviour in a few words.
         expected: the result of `look` if the rule holds; details may follow after a colon.
         look: returns a description of the endpoint's behaviour.
-        needs_app: True if the check needs an app like this framework's own: `service.speaks`.
+        needs_app: True if the check needs an app for which `service.speaks` is True.
         doubt: the pattern of results that differ but do not prove an error. By default, each
-            difference is an error, except from rules that AWS does not document.
+            difference is an error, except for rules that AWS does not document.
     """
 
     numbers: tuple[int, ...]
@@ -66,7 +66,7 @@ class Rule:
 
     @property
     def label(self) -> str:
-        """The numbers as text, each with a question mark if AWS does not document the rule."""
+        """The rules' numbers as text. Rules that AWS does not document have a question mark."""
         numbers = (f"{n}{'?' if n in INFERRED else ''}" for n in self.numbers)
         return ", ".join(numbers) or "service"
 
@@ -85,7 +85,7 @@ class Finding:
 
     @property
     def failed(self) -> bool:
-        """True if the endpoint has an error; a difference alone may not prove one."""
+        """True if the endpoint has an error. A difference alone may not prove an error."""
         return not self.holds and not self._in_doubt
 
     @property
@@ -97,14 +97,14 @@ class Finding:
 
 @dataclass(frozen=True)
 class Omission:
-    """A rule that was left out, and the reason."""
+    """An omitted rule, and the reason."""
 
     rule: Rule
     reason: str
 
 
 def check(rule: Rule, endpoint: Endpoint) -> Finding:
-    """Check a rule. An error of the connection and an unexpected answer are results too."""
+    """Check a rule. Connection errors and unexpected answers are results too."""
     try:
         seen = rule.look(endpoint)
     except (OSError, WebSocketException, HTTPException, AWSError, *UNEXPECTED) as error:

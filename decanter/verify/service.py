@@ -1,4 +1,4 @@
-"""The service's rules: all clients get a broadcast, and only its sender gets an error frame."""
+"""The service's rules for broadcasts to all clients, and for error frames to one sender."""
 
 import json
 from collections.abc import Callable
@@ -13,7 +13,7 @@ QUIET_SECONDS = 1.0
 
 
 def speaks(endpoint: Endpoint) -> bool:
-    """True if the app has the broadcast and the error frames of this framework's own service."""
+    """True if the app has the same broadcast and error frames as this repository's service."""
     texts = _texts(token := mark())
     with endpoint.connect() as client:
         client.send("no JSON")
@@ -27,7 +27,7 @@ def speaks(endpoint: Endpoint) -> bool:
 
 
 def broadcast(endpoint: Endpoint) -> str:
-    """Each text reaches each client, including the sender, without a change."""
+    """Check that each text reaches each client unchanged, including the sender."""
     texts, got = _texts(token := mark()), [0] * CLIENTS
     with ExitStack() as stack:
         clients = [stack.enter_context(endpoint.connect()) for _ in range(CLIENTS)]
@@ -40,7 +40,7 @@ def broadcast(endpoint: Endpoint) -> str:
 
 
 def _texts(token: str) -> list[str]:
-    """Return JSON texts that re-encoding would change: numbers, duplicates, spaces, escapes."""
+    """Return JSON texts with numbers, duplicates, spaces and escapes, which an encoder changes."""
     return [
         f'"{token} hello world !"',
         f'{{"n": 1.0, "n": 1e5, "z":0,"a" : "{token}"}}',
@@ -55,7 +55,7 @@ def _count(got: list[int], texts: int) -> str:
 
 
 def departed(endpoint: Endpoint) -> str:
-    """A disconnected client does not affect others."""
+    """Check that a disconnected client does not affect other clients."""
     token = mark()
     with endpoint.connect() as sender:
         with endpoint.connect():
@@ -66,7 +66,7 @@ def departed(endpoint: Endpoint) -> str:
 
 
 def one_way(endpoint: Endpoint) -> str:
-    """The return value of the route's function is not sent."""
+    """Check that the return value of the route's function is not sent."""
     tokens = [mark(), mark()]
     with endpoint.connect() as sender:
         seen: list[str] = []
@@ -83,7 +83,7 @@ def one_way(endpoint: Endpoint) -> str:
 
 
 def mistake(text: str) -> Callable[[Endpoint], str]:
-    """Return a `look` function: which error does a message cause, and does the socket stay open?"""
+    """Return a `look` function that shows the error for a message, and if the socket stays open."""
 
     def look(endpoint: Endpoint) -> str:
         token = mark()
@@ -98,7 +98,7 @@ def mistake(text: str) -> Callable[[Endpoint], str]:
 
 
 def alone(endpoint: Endpoint) -> str:
-    """An error frame echoes its message's `ref`, and only its sender gets it."""
+    """Check that only the sender gets an error frame, and that it has the message's `ref`."""
     token = mark()
     with endpoint.connect() as sender, endpoint.connect() as other:
         sender.send(json.dumps({"message": "verify-none", "ref": token}))

@@ -1,26 +1,24 @@
-"""Auctions: typed bids, watchers in rooms, a back office over HTTP, and a schedule that closes.
+"""Auctions: typed bids, a channel for each, a back office over HTTP, and a schedule that closes.
 
-Clients connect with a JSON Web Token, whose subject is the bidder.
+Clients connect with a JSON Web Token, whose subject is the bidder. A bid is the rpc `bid`.
 """
 
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from chalice.app import Chalice, CloudWatchEvent, IAMAuthorizer, NotFoundError, WebsocketEvent
 from pynamodb.attributes import BooleanAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.exceptions import DoesNotExist, UpdateError
-from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 from pynamodb.models import Model
 
 from decanter import (
-    Disconnection,
     IdentifiedModel,
     InvalidPayload,
     MessageError,
     Request,
     Router,
+    Subscription,
     WebTokens,
     connection_table,
     scheduled_sweep,
@@ -53,32 +51,9 @@ class Bid(Model):
     bidder = UnicodeAttribute()
 
 
-class ByConnection(GlobalSecondaryIndex["Watcher"]):  # type: ignore[no-untyped-call]
-    class Meta:
-        index_name = "by_connection"
-        projection = KeysOnlyProjection()
-
-    connection_id = UnicodeAttribute(hash_key=True)
-
-
-@table(env="WATCHERS_TABLE")
-class Watcher(Model):
-    auction = UnicodeAttribute(hash_key=True)
-    connection_id = UnicodeAttribute(range_key=True)
-    by_connection = ByConnection()
-
-    @classmethod
-    def of(cls, auction: str) -> Iterator[str]:
-        return (each.connection_id for each in cls.query(auction))
-
-
 @dataclass
-class Watch:
+class Offer:
     auction: str
-
-
-@dataclass
-class Offer(Watch):
     amount: int
 
     def __post_init__(self) -> None:
@@ -88,7 +63,7 @@ class Offer(Watch):
 
 class TooLow(MessageError):
     code = "too_low"
-    status = 409
+    number = 409
 
 
 router = Router("$request.body.action", connections=Connection)
@@ -111,14 +86,18 @@ def disconnect(event: WebsocketEvent) -> dict[str, Any]:
     return router.handle(event)
 
 
-@router.route("watch")
-@uses(writes=[Watcher])
-def watch(request: Request, payload: Watch) -> None:
-    Watcher(payload.auction, request.connection_id).save()
+@router.channel("auction:{name}", presence=True)
+@uses(reads=[Auction])
+def watch(subscription: Subscription, name: str) -> bool:
+    try:
+        subscription.data = {"price": Auction.get(name).price}
+    except DoesNotExist:
+        return False
+    return True
 
 
 @router.route("bid")
-@uses(reads=[Watcher], writes=[Auction, Bid])
+@uses(writes=[Auction, Bid], sends=True)
 def bid(request: Request, payload: Offer) -> None:
     raised = (Auction.price < payload.amount) & (Auction.ends_at > time.time())
     leader = request.identity or ""
@@ -129,14 +108,7 @@ def bid(request: Request, payload: Offer) -> None:
     except UpdateError:
         raise TooLow(f"{payload.auction} is closed, or has a higher bid") from None
     Bid(payload.auction, payload.amount, bidder=leader).save()
-    request.send(Watcher.of(payload.auction), {"bid": payload.amount, "by": leader})
-
-
-@router.on_disconnect
-@uses(reads=[Watcher], writes=[Watcher])
-def leave(gone: Disconnection) -> None:
-    for watcher in Watcher.by_connection.query(gone.connection_id):
-        watcher.delete()
+    router.publish(f"auction:{payload.auction}", {"bid": payload.amount, "by": leader})
 
 
 @app.route("/auctions", methods=["POST"], authorizer=IAMAuthorizer())
@@ -157,9 +129,9 @@ def show(name: str) -> dict[str, Any]:
 
 
 @app.schedule("rate(1 minute)")
-@uses(reads=[Auction, Watcher], writes=[Auction], sends=True)
+@uses(reads=[Auction], writes=[Auction], sends=True)
 def close(event: CloudWatchEvent) -> None:
     for auction in Auction.scan((Auction.ends_at <= time.time()) & (Auction.closed == False)):  # noqa: E712
         auction.update([Auction.closed.set(True)])
         sold = {"sold": auction.name, "to": auction.leader, "for": auction.price}
-        router.send(Watcher.of(auction.name), sold, context=event)
+        router.publish(f"auction:{auction.name}", sold, context=event)

@@ -24,6 +24,9 @@ from tests.support.marks import THOROUGH
 from tests.support.projects import APP, TABLE, decanter_here, write_project
 from tests.support.queued import APP as QUEUED
 
+HERE = ("eu-west-1",)
+"""The region for documents that depend on no partition."""
+
 
 @THOROUGH
 def test_no_findings_before_and_after_translation(tmp_path: Path) -> None:
@@ -39,10 +42,11 @@ def test_no_findings_with_a_sweep(tmp_path: Path) -> None:
         "Schedule": "rate(5 minutes)"
     }
     assert findings(template) == []
-    assert findings(json.loads(translate(json.dumps(template)))) == []
+    assert findings(json.loads(translate(json.dumps(template))), HERE) == []
     files = sorted((project / ".chalice").glob("policy-*.json"))
     assert len(files) == 8
-    assert findings(managed_policies(*(json.loads(file.read_text()) for file in files))) == []
+    policies = managed_policies(*(json.loads(file.read_text()) for file in files))
+    assert findings(policies, HERE) == []
 
 
 def test_no_findings_with_the_documented_overrides(tmp_path: Path) -> None:
@@ -55,7 +59,7 @@ def test_no_findings_with_the_documented_overrides(tmp_path: Path) -> None:
     text = json.dumps({"Resources": resources})
     (project / ".chalice" / "overrides.json").write_text(text)
     assert decanter_here("template", "--project-dir", project).returncode == 0
-    assert findings(packaged(project, tmp_path / "out")) == []
+    assert findings(packaged(project, tmp_path / "out"), HERE) == []
 
 
 def test_no_findings_with_a_queue(tmp_path: Path) -> None:
@@ -65,7 +69,7 @@ def test_no_findings_with_a_queue(tmp_path: Path) -> None:
     template = packaged(project, tmp_path / "out")
     assert findings(template) == []
     translated = json.loads(translate(json.dumps(template)))
-    assert findings(translated) == []
+    assert findings(translated, HERE) == []
     (mapping,) = (
         each["Properties"]
         for each in translated["Resources"].values()
@@ -185,7 +189,7 @@ def test_no_findings_in_any_policy() -> None:
     templates = [ROOT / TEMPLATE, *(ROOT / "examples").glob(f"*/{TEMPLATE}")]
     roles = [policy for file in templates for policy in template_policies(file)]
     assert len(roles) >= 3 * len(templates)
-    assert findings(managed_policies(*policy_files(), *roles)) == []
+    assert findings(managed_policies(*policy_files(), *roles), HERE) == []
     assert parliament(*policy_files(), *roles) == []
 
 
@@ -195,7 +199,7 @@ def test_a_wrong_action_and_a_wrong_resource_are_found() -> None:
         {"Effect": "Allow", "Action": ["dynamodb:Scan"], "Resource": ["arn:aws:s3:::it"]},
     ]
     policies = [{"Version": "2012-10-17", "Statement": [statement]} for statement in statements]
-    found = findings(managed_policies(*policies))
+    found = findings(managed_policies(*policies), HERE)
     assert sorted(re.findall(r"\[([WI]\d{4})", " ".join(found))) == ["I3510", "W3037"]
     unknown, mismatch = parliament(policies[0]), parliament(policies[1])
     assert ("UNKNOWN_ACTION" in unknown[0], "RESOURCE_MISMATCH" in mismatch[0]) == (True, True)

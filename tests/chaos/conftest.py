@@ -22,6 +22,9 @@ SEEDS = [int(word) for word in os.environ.get("CHAOS_SEED", "1").split(",")]
 FULL = "CHAOS_CLIENTS" in os.environ
 CLIENTS = int(os.environ.get("CHAOS_CLIENTS", "20"))
 
+FEW_PROCESSES = () if FULL else ("--concurrency", "2")
+"""Each process of a function imports the application, which takes more time than a scenario."""
+
 NEVER_IDLE = ("--idle-timeout", "7200")
 """The clients of a gateway stay connected during other scenarios, perhaps longer than API Gateway's
 ten minutes.
@@ -54,12 +57,17 @@ def _places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., 
             if name not in places:
                 folder = copy_project(tmp_path_factory.mktemp(name), **project)
                 running = stack.enter_context(
-                    gateway(folder, *NEVER_IDLE, "--no-reload", environment=environment)
+                    gateway(
+                        folder,
+                        *FEW_PROCESSES,
+                        *NEVER_IDLE,
+                        "--no-reload",
+                        environment=environment,
+                    )
                 )
                 places[name] = running, stack.enter_context(Swarm(running.url))
-                stack.callback(
-                    Stage(*places[name], seed=0, size=0).leave
-                )  # one after the other, not in parallel
+                if FULL:  # one after the other, not in parallel
+                    stack.callback(Stage(*places[name], seed=0, size=0).leave)
             return places[name]
 
         yield find

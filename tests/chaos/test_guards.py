@@ -20,6 +20,11 @@ JWT = {
     "DECANTER_JWT_SECRET": SECRET,
 }
 CLAIMS = {"iss": "issuer", "aud": "audience", "sub": "ann", "exp": 4_000_000_000}
+GUARDS = {
+    "DECANTER_ALLOWED_ORIGINS": ALLOWED,
+    "DECANTER_MESSAGES_PER_SECOND": "2",
+    "DECANTER_CLOSE_AFTER_MESSAGES": "20",
+}
 ELSEWHERE = [
     "https://example.com.evil.net",
     "https://evilexample.com",
@@ -33,7 +38,7 @@ ELSEWHERE = [
 
 @pytest.mark.case(28)
 def test_a_page_of_another_origin_is_refused_and_allowed_ones_are_served(open_stage: Open) -> None:
-    stage = open_stage("guarded", {"DECANTER_ALLOWED_ORIGINS": ALLOWED})
+    stage = open_stage("guarded", GUARDS)
     clients = stage.join()
     ours = stage.swarm.join(3, origin=ALLOWED)
     for origin in ELSEWHERE:
@@ -94,8 +99,7 @@ def test_a_flood_is_limited_and_others_are_served_meanwhile(open_stage: Open) ->
 
 @pytest.mark.case(30)
 def test_a_continued_flood_is_closed_and_others_are_served_meanwhile(open_stage: Open) -> None:
-    limits = {"DECANTER_MESSAGES_PER_SECOND": "2", "DECANTER_CLOSE_AFTER_MESSAGES": "20"}
-    stage = open_stage("closing", limits)
+    stage = open_stage("guarded", GUARDS)
     clients = stage.join()
     flood, other = clients[:2]
     for client in (flood, other):

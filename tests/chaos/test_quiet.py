@@ -5,7 +5,7 @@ import pytest
 from tests.chaos.conftest import FULL, Open
 from tests.chaos.stage import Stage
 
-SHAPES = [(500, 200, 1), (50, 2000, 10)] if FULL else [(50, 20, 10)]
+SHAPES = [(500, 200, 1), (50, 2000, 10)] if FULL else [(20, 20, 10)]
 """Clients, messages, and broadcasts at the same time."""
 
 PATIENT = {"DECANTER_POST_TIMEOUT_SECONDS": "20"}

@@ -9,6 +9,9 @@ import pytest
 from tests.support.apps import NO_DATABASE
 from tests.support.gateways import PROJECTS, Running, gateway, read_json_when_there
 
+MAPPING = "connection/websocket"
+"""The path of the probe under a custom domain: the default of Centrifugo's clients."""
+
 
 @pytest.fixture(scope="session", name="events_folder")
 def _events_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -17,7 +20,8 @@ def _events_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session", name="probe")
 def _probe(events_folder: Path) -> Iterator[Running]:
-    with gateway(PROJECTS / "probe", environment={"PROBE_EVENTS": str(events_folder)}) as it:
+    environment = {"PROBE_EVENTS": str(events_folder)}
+    with gateway(PROJECTS / "probe", "--path", MAPPING, environment=environment) as it:
         yield it
 
 
@@ -45,6 +49,10 @@ class Events:
     def was_gone(self, connection_id: str) -> bool:
         """Return True if @connections answered 410 to the disconnect handler."""
         return (self.folder / f"gone-{connection_id}").exists()
+
+    def outlived(self, connection_id: str) -> bool:
+        """Return True if a message handler ran until after the disconnect handler."""
+        return (self.folder / f"outlived-{connection_id}").exists()
 
     def count(self, kind: str) -> int:
         """Return the number of events of this kind."""

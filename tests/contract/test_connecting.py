@@ -9,7 +9,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from tests.contract.conftest import Events
+from tests.contract.conftest import MAPPING, Events
 from tests.support.apps import NO_DATABASE
 from tests.support.clients import ask, connection_id, handshake, own_event, receive
 from tests.support.gateways import PROJECTS, SECONDS, Running, gateway, wait_until
@@ -34,8 +34,37 @@ def test_the_socket_is_at_the_stage(probe: Running, slash: str) -> None:
         assert ask(client, send="here") == "here"
 
 
+@pytest.mark.rule(94)
+@pytest.mark.parametrize("slash", ["", "/"])
+def test_the_socket_is_also_at_the_mapping_of_a_custom_domain(probe: Running, slash: str) -> None:
+    """Events and @connections still have the stage."""
+    url = probe.banner("Mapping") + slash
+    assert urlsplit(url).path == f"/{MAPPING}{slash}"
+    with connect(url, open_timeout=SECONDS) as client:
+        event = own_event(client)
+        assert event["requestContext"]["stage"] == "api"
+        probe.management().post_to_connection(
+            ConnectionId=event["requestContext"]["connectionId"], Data=b"posted"
+        )
+        assert receive(client) == "posted"
+
+
+@pytest.mark.rule(94)
+def test_at_a_mapping_of_several_levels_header_names_are_in_lower_case(
+    probe: Running, events: Events
+) -> None:
+    url = probe.banner("Mapping")
+    with connect(url, additional_headers={"X-Mine": "1"}, open_timeout=SECONDS) as client:
+        seen = events.of("CONNECT", connection_id(client))
+    assert seen["headers"]["x-mine"] == "1"
+    assert {*seen["headers"]} == {*seen["multiValueHeaders"]}
+    assert all(name == name.lower() for name in seen["headers"])
+
+
 @pytest.mark.rule(2, 3)
-@pytest.mark.parametrize("path", ["/", "/other", "/api/more", "/apix", "/API", "//api"])
+@pytest.mark.parametrize(
+    "path", ["/", "/other", "/api/more", "/apix", "/API", "//api", f"/{MAPPING}/more"]
+)
 def test_another_path_is_forbidden(probe: Running, path: str) -> None:
     parts = urlsplit(probe.url)
     with pytest.raises(InvalidStatus) as refusal:

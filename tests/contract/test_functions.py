@@ -122,6 +122,7 @@ def test_the_functions_are_listed_with_kind_source_and_example(running: Running)
     found = {each.pop("name"): each for each in json.loads(body)["functions"]}
     assert found["work"].pop("example")["Records"][0]["body"] == "hello world !"
     assert found["work"].pop("mapping")["BatchSize"] == 1
+    assert found["work"].pop("objects") == {}
     assert found["work"] == {"kind": "sqs", "source": "jobs", "handler": "app.work"}
     assert {name: each["kind"] for name, each in found.items()} == {
         "websocket_message": "websocket",

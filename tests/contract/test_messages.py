@@ -24,7 +24,7 @@ from tests.support.clients import (
     receive,
     seen_by,
 )
-from tests.support.gateways import PROJECTS, SECONDS, Running, gateway
+from tests.support.gateways import PROJECTS, SECONDS, Running, gateway, wait_until
 
 
 def chosen(client: ClientConnection, text: str) -> str:
@@ -208,6 +208,18 @@ def test_two_messages_of_one_connection_may_be_handled_concurrently(probe: Runni
         client.send('{"sleep": 1.5}')
         client.send('{"send": "second"}')
         assert [receive(client), receive(client)] == ["second", "slept"]
+
+
+@pytest.mark.rule(32)
+def test_a_disconnect_handler_does_not_wait_for_a_message_handler(
+    probe: Running, events: Events
+) -> None:
+    with probe.connect() as client:
+        mine = connection_id(client)
+        client.send(json.dumps({"outlive": SECONDS}))
+    wait_until(
+        lambda: events.outlived(mine), "the message handler saw the disconnect handler's end"
+    )
 
 
 @pytest.mark.rule(33, 34, 35, 90)

@@ -30,10 +30,20 @@ SENDING = {
 }
 """The rights of `@uses(sends=True)`."""
 
+DENIED = """
+@app.route("/tables/{name}")
+@uses()
+def describe(name):
+    return Connection.describe_table()["TableName"]
+"""
+"""It lacks the right to DescribeTable."""
+
 
 @pytest.fixture(name="running", scope="module")
 def _running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     project = senders(tmp_path_factory.mktemp("senders") / "pour")
+    with (project / "app.py").open("a") as app:
+        app.write(DENIED)
     with gateway(project, environment={"AWS_DEFAULT_REGION": "us-east-1"}) as running:
         yield running
 
@@ -220,3 +230,11 @@ def test_ctrl_c_ends_it_without_a_traceback(running: Running, three: Three) -> N
         _, err = process.communicate(timeout=SECONDS)
     assert (process.returncode, err) == (130, b"")
     assert [receive(each) for each in three] == ["first"] * 3
+
+
+def test_the_line_for_a_missing_right_names_the_http_route(running: Running) -> None:
+    assert call(running, "GET", "/v1/tables/first?a=1")[0] == 500
+    running.wait_for_line(
+        r"no right to dynamodb:DescribeTable .* below the decorator of the HTTP route "
+        r"/tables/\{name\}:"
+    )

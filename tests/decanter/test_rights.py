@@ -42,7 +42,7 @@ def test_each_function_has_the_line_for_its_calls(recorded: dict[str, Any]) -> N
     assert {name: (each["uses"], each["place"]) for name, each in functions.items()} == {
         "api_handler": ("@uses(reads=[Connection])", "online in docs_rights_command.py"),
         "report": (f"@uses(also=[{json.dumps(ses)}])", "report in docs_rights_command.py"),
-        "websocket_connect": ("@uses()", "connect in app.py"),
+        "websocket_connect": ("", ""),
         "websocket_disconnect": ("@uses(sends=True)", "farewell in docs_rights_command.py"),
         "websocket_message": (
             "@uses(writes=[Connection])",

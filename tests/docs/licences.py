@@ -6,6 +6,7 @@ writes the page. A package that is not installed here, because it is for another
 line.
 """
 
+import json
 import re
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, metadata
@@ -16,13 +17,16 @@ PAGE = ROOT / "docs" / "reference" / "licences.md"
 USES = {"ship": "ships to Lambda", "run": "the tool", "develop": "tests and checks"}
 HEAD = """# Licences
 
-Decanter has the Apache License 2.0. These are the licences of the packages that it uses, as the
-packages state them. `locks/` has their versions and hashes. An app with `WebTokens` also ships
-PyJWT, cryptography, cffi and pycparser. `python -m tests.docs.licences` writes this page.
+Decanter has the Apache License 2.0. This page lists the licences of the packages that Decanter
+uses, as the packages state their licences. The folder `locks/` has the versions and hashes of
+Python packages, and `tests/support/node` has those of npm packages. An app with `WebTokens` also
+ships PyJWT, cryptography, cffi and pycparser. The command `python -m tests.docs.licences` writes
+this page.
 
 | Package | Licence | Used by |
 |---|---|---|
 """
+NODE = ROOT / "tests" / "support" / "node" / "package-lock.json"
 _PINNED = re.compile(r"^([a-z0-9.-]+)==", re.MULTILINE)
 _LINE = re.compile(r"^\| `([^`]+)` \| (.+) \| (.+) \|$", re.MULTILINE)
 
@@ -33,11 +37,24 @@ def packages() -> dict[str, str]:
     for lock, use in USES.items():
         for name in _PINNED.findall((ROOT / "locks" / f"{lock}.txt").read_text()):
             used.setdefault(name, use)
+    used |= dict.fromkeys(of_node(), USES["develop"])
     return dict(sorted(used.items()))
+
+
+def of_node() -> dict[str, str]:
+    """Return npm's packages of the tests with their licences."""
+    locked = json.loads(NODE.read_text())["packages"]
+    return {
+        f"npm:{path.rpartition('node_modules/')[2]}": about["license"]
+        for path, about in locked.items()
+        if path
+    }
 
 
 def licence(name: str) -> str | None:
     """Return the licence that a package states; None if it is not installed."""
+    if name.startswith("npm:"):
+        return of_node().get(name)
     try:
         about = metadata(name)
     except PackageNotFoundError:

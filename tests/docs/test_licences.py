@@ -1,5 +1,6 @@
 """Each package in locks/ is pinned by hashes, and its licence is listed."""
 
+import json
 import re
 import tomllib
 from importlib.metadata import PackageNotFoundError, version
@@ -8,7 +9,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from tests.docs.licences import USES, licence, listed, packages
+from tests.docs.licences import NODE, USES, licence, listed, packages
 from tests.support.gateways import ROOT
 
 FREE = re.compile(r"Apache|MIT|BSD|ISC|PSF|Python Software|Mozilla|MPL|Unlicense|0BSD|Zlib|CC0")
@@ -45,6 +46,15 @@ def test_every_version_has_hashes_and_no_lock_names_a_machine(lock: str) -> None
     assert not re.search(r"://|file:|^-|/", text, re.MULTILINE)
 
 
+def test_npms_lock_has_exact_versions_with_hashes_and_names_no_registry() -> None:
+    wanted = json.loads(NODE.with_name("package.json").read_text())["dependencies"]
+    own, *locked = json.loads(NODE.read_text())["packages"].values()
+    assert own["dependencies"] == wanted
+    assert all(re.fullmatch(r"\d+\.\d+\.\d+", exact) for exact in wanted.values())
+    assert all(each["integrity"].startswith("sha512-") for each in locked)
+    assert not re.search(r"://|resolved", NODE.read_text())
+
+
 def test_the_locks_agree() -> None:
     develop = pinned("develop")
     for lock in ("ship", "run"):
@@ -76,7 +86,7 @@ def test_every_package_has_its_licence_and_its_use() -> None:
     shown = listed()
     assert {name: use for name, (_, use) in shown.items()} == packages()
     for name, (stated, _) in shown.items():
-        if installed(name) in pinned("develop")[name]:
+        if name.startswith("npm:") or installed(name) in pinned("develop")[name]:
             assert licence(name) == stated, name
 
 

@@ -7,13 +7,16 @@ import pytest
 from tests.support.connection_table import Table
 from tests.support.gateways import ROOT, Running, gateway
 
+FEW_PROCESSES = ("--concurrency", "4")
+"""Two hundred clients would start hundreds of processes, and each imports the application."""
+
 PATIENT = {"DECANTER_POST_TIMEOUT_SECONDS": "15"}
 """A post that a busy machine answers late is not retried, so there are no duplicates."""
 
 
 @pytest.fixture(scope="session", name="service")
 def _service() -> Iterator[Running]:
-    with gateway(ROOT, "--no-reload", environment=PATIENT) as running:
+    with gateway(ROOT, "--no-reload", *FEW_PROCESSES, environment=PATIENT) as running:
         yield running
 
 

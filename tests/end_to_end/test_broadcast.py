@@ -18,10 +18,10 @@ from websockets.asyncio.client import connect as connect_async
 from websockets.sync.client import ClientConnection
 
 from tests.support.connection_table import Table
-from tests.support.gateways import ROOT, SECONDS, Running, wait_until
+from tests.support.gateways import NODE, ROOT, SECONDS, Running, wait_until
 
 HELLO = '{"message":"sendmessage","data":"hello world !"}'
-WSCAT = ROOT / "node_modules" / ".bin" / "wscat"
+WSCAT = NODE / "node_modules" / ".bin" / "wscat"
 
 
 def receive(client: ClientConnection) -> str:
@@ -48,7 +48,7 @@ def test_a_message_reaches_every_client_the_sender_included(service: Running, ta
     table.wait_for(0)
 
 
-@pytest.mark.skipif(not WSCAT.exists(), reason="wscat is not installed: npm install wscat")
+@pytest.mark.skipif(not WSCAT.exists(), reason="wscat is not installed: make node")
 def test_with_npms_wscat(service: Running, table: Table) -> None:
     command = [str(WSCAT), "--no-color", "--connect", service.url, "--execute", HELLO]
     with (

@@ -10,7 +10,21 @@ from decanter.runtime.recipients import MAX_AGE_MS
 from tests.field_cases.servers import Answer, Asked
 
 Row = dict[str, Any]
-NAMES = ["L0SM9cOFvHcCIhw=", "a/b", "é", "x y", "%2F", "😀", '"', "..=", "\u2028", "z" * 500]
+NAMES = [
+    "L0SM9cOFvHcCIhw=",
+    "1/3:",
+    "-",
+    "0/1:",
+    "a/b",
+    "é",
+    "x y",
+    "%2F",
+    "😀",
+    '"',
+    "..=",
+    "\u2028",
+    "z" * 500,
+]
 DAMAGED: list[Row] = [
     *({"S": text} for text in ("", "yesterday", "1700000000000", "NaN", "😀")),
     *({"B": "AAEC"}, {"BOOL": True}, {"NULL": True}, {"L": []}, {"M": {}}, {"SS": ["a"]}),

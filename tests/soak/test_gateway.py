@@ -23,8 +23,8 @@ from tests.support.fakes import FakeConnections
 from tests.support.inside import Inside, Socket, errors_of
 from tests.support.peer import OK, Peer, Play, run_peer
 
-FRAMES, REQUESTS = size(90_000, 900), size(110_000, 1500)
-DISPATCHES = {"fast": size(40_000, 300), "botocore": size(10_000, 150)}
+FRAMES, REQUESTS = size(90_000, 450), size(110_000, 750)
+DISPATCHES = {"fast": size(40_000, 150), "botocore": size(10_000, 75)}
 MOST_GROWTH_BYTES = 512 * 1024
 MOST_KEPT = 8
 """Connections of the transports, and the threads of the peer and the table for them."""

@@ -155,7 +155,7 @@ def test_every_loss_and_every_repetition_is_counted(seed: int, name: str, signed
     totals = Counter[str]()
     with run_hostile_peer() as (hostile, url):
         service = Service(name, hostile, url)
-        for number in range(size(10_000, 40)):
+        for number in range(size(10_000, 20)):
             run = Run(f"{seed}/{number}", service)
             settled(run)
             if run.report:

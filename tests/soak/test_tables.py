@@ -102,7 +102,7 @@ def sweep(service: Service) -> int:
 def test_each_healthy_row_gets_each_message_once(seed: int, table: Table) -> None:
     """No broadcast or sweep ends early."""
     rows = sent = swept = 0
-    for number in range(size(10_000, 25)):
+    for number in range(size(10_000, 12)):
         chance = random.Random(f"{seed}/{number}")
         service = Service(table, chance)
         rows += len(table.rows)

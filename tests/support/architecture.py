@@ -14,7 +14,10 @@ import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache, cached_property
 from pathlib import Path
+
+from decanter.gc_paused import gc_paused
 
 ROOT = Path(__file__).resolve().parents[2]
 HOUSES = ("app", "chalicelib", "decanter")
@@ -25,10 +28,11 @@ OF_CHALICE = f"{RUNTIME}.publishing.http"
 
 RUNTIME_FLOORS = (
     ("clock", "errors", "forks", "gc_paused", "recipients"),
-    ("jsontext", "logs", "payload", "payload_example", "rights", "settings"),
+    ("jsontext", "logs", "payload", "payload_example", "payload_readers", "rights", "settings"),
     ("session",),
     ("store", "transports"),
     ("fanout",),
+    ("channels",),
     ("publishing",),
     ("routing",),
     ("hooks",),
@@ -43,6 +47,7 @@ TOOL_FLOORS = (
         "hosts",
         "running_gateway",
         "terminal",
+        "urls",
     ),
     ("gateway", "project"),
     ("aws", "cli", "client", "invoke", "local", "new", "rights", "vendor"),
@@ -103,6 +108,15 @@ class Import:
 
 
 @dataclass(frozen=True)
+class Function:
+    """A function's name, its first line and its number of lines."""
+
+    name: str
+    line: int
+    lines: int
+
+
+@dataclass(frozen=True)
 class Module:
     """One source file: its name, and True if it is a package's `__init__.py`."""
 
@@ -118,21 +132,31 @@ class Module:
     def package(self) -> str:
         return self.name if self.is_package else self.name.rpartition(".")[0]
 
-    def tree(self) -> ast.Module:
-        return ast.parse(self.source, self.name)
+    @cached_property
+    def imports(self) -> list[Import]:
+        """Every import, including those inside functions and `if TYPE_CHECKING`."""
+        return [imported for node in self._nodes for imported in self._imports(node)]
 
-    def imports(self) -> Iterator[Import]:
-        """Yield every import, including those inside functions and `if TYPE_CHECKING`."""
-        for node in ast.walk(self.tree()):
-            if isinstance(node, ast.Import):
-                for alias in node.names:
-                    yield Import(alias.name, relative=False, line=node.lineno)
-            elif isinstance(node, ast.ImportFrom):
-                base = self._base(node)
-                names = [alias.name for alias in node.names] if self._names_modules(base) else [""]
-                for name in names:
-                    target = f"{base}.{name}".strip(".")
-                    yield Import(target, relative=node.level > 0, line=node.lineno)
+    @cached_property
+    def functions(self) -> list[Function]:
+        return [each for each in self._nodes if isinstance(each, Function)]
+
+    @cached_property
+    def _nodes(self) -> list[ast.Import | ast.ImportFrom | Function]:
+        """The statements that a rule is about; the syntax tree is not kept."""
+        with gc_paused():
+            return [each for node in ast.walk(ast.parse(self.source)) for each in kept(node)]
+
+    def _imports(self, node: ast.Import | ast.ImportFrom | Function) -> Iterator[Import]:
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield Import(alias.name, relative=False, line=node.lineno)
+        elif isinstance(node, ast.ImportFrom):
+            base = self._base(node)
+            names = [alias.name for alias in node.names] if self._names_modules(base) else [""]
+            for name in names:
+                target = f"{base}.{name}".strip(".")
+                yield Import(target, relative=node.level > 0, line=node.lineno)
 
     def _base(self, node: ast.ImportFrom) -> str:
         """Return the absolute name of the module after `from`."""
@@ -148,6 +172,14 @@ class Module:
         return base.partition(".")[0] in (*HOUSES, "tests")
 
 
+def kept(node: ast.AST) -> Iterator[ast.Import | ast.ImportFrom | Function]:
+    if isinstance(node, ast.Import | ast.ImportFrom):
+        yield node
+    elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        yield Function(node.name, node.lineno, (node.end_lineno or node.lineno) - node.lineno + 1)
+
+
+@cache
 def modules(root: Path = ROOT) -> list[Module]:
     """Return the modules of the houses under `root`."""
     files = [*root.glob("app.py"), *(f for house in HOUSES for f in root.glob(f"{house}/**/*.py"))]
@@ -210,7 +242,7 @@ def import_faults(found: list[Module]) -> list[str]:
     return [
         f"{module.name}:{imported.line} imports {imported.target}: {reason}"
         for module in found
-        for imported in module.imports()
+        for imported in module.imports
         if (reason := forbidden(module, imported))
     ]
 
@@ -226,7 +258,7 @@ def shared_test_faults(found: list[Module]) -> list[str]:
     return [
         f"{module.name}:{imported.line} imports {imported.target}: share it in tests/support"
         for module in found
-        for imported in module.imports()
+        for imported in module.imports
         if imported.house == "tests" and re.search(r"\.test_", imported.target)
     ]
 
@@ -239,11 +271,9 @@ def _size_faults(module: Module) -> Iterator[str]:
     lines = len(module.source.splitlines())
     if lines > MAX_FILE_LINES:
         yield f"{module.name} has {lines} lines, at most {MAX_FILE_LINES}"
-    for node in ast.walk(module.tree()):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            lines = (node.end_lineno or node.lineno) - node.lineno + 1
-            if lines > MAX_FUNCTION_LINES:
-                yield f"{module.name}:{node.lineno} {node.name} has {lines} lines"
+    for function in module.functions:
+        if function.lines > MAX_FUNCTION_LINES:
+            yield f"{module.name}:{function.line} {function.name} has {function.lines} lines"
 
 
 def cycles(found: list[Module]) -> list[str]:
@@ -255,7 +285,7 @@ def cycles(found: list[Module]) -> list[str]:
 
 def dependencies(module: Module, names: set[str]) -> set[str]:
     """Return the project's modules that it imports, directly or by a name inside them."""
-    targets = {imported.target for imported in module.imports()}
+    targets = {imported.target for imported in module.imports}
     found = {target if target in names else target.rpartition(".")[0] for target in targets}
     return (found & names) - {module.name}
 

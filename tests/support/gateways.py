@@ -20,6 +20,7 @@ from websockets.sync.client import ClientConnection, connect
 
 ROOT = Path(__file__).parents[2]
 PROJECTS = ROOT / "tests" / "projects"
+NODE = ROOT / "tests" / "support" / "node"
 SECONDS = float(os.environ.get("TEST_SECONDS", "20"))
 """The time limit of a test's waits. A slow machine may set a longer one."""
 
@@ -149,11 +150,14 @@ def read_json_when_there(path: Path) -> Any:
 def wait_until(condition: Callable[[], bool], what: str) -> None:
     """Wait for a condition that no event announces.
 
+    A check may be expensive, so the pause between two checks grows with the time that has passed.
+
     Raises:
         AssertionError: it is not true within the tests' time limit.
     """
-    deadline = time.monotonic() + SECONDS
+    began = time.monotonic()
     pause = threading.Event()
     while not condition():
-        assert time.monotonic() < deadline, f"still not true: {what}"
-        pause.wait(0.01)
+        passed = time.monotonic() - began
+        assert passed < SECONDS, f"still not true: {what}"
+        pause.wait(min(0.01 + passed / 5, 0.1))

@@ -1,9 +1,13 @@
 """cfn-lint's findings in a template."""
 
 import json
+from functools import cache
 from typing import Any
 
-from cfnlint.api import ManualArgs, lint
+from cfnlint.api import ManualArgs
+from cfnlint.config import ConfigMixIn
+from cfnlint.decode.decode import decode_str
+from cfnlint.runner import Runner
 
 from tests.support.moto_server import untraced
 
@@ -11,9 +15,19 @@ PARTITIONS = ("eu-west-1", "cn-north-1", "us-gov-west-1")
 
 
 def findings(template: dict[str, Any], regions: tuple[str, ...] = PARTITIONS) -> list[str]:
-    """Return cfn-lint's findings in these regions.
+    """Return cfn-lint's findings in these regions."""
+    return untraced(_findings)(json.dumps(template), regions)
+
+
+def _findings(text: str, regions: tuple[str, ...]) -> list[str]:
+    template, errors = decode_str(text)
+    return [str(match) for match in errors or _runner(regions).validate_template(template)]
+
+
+@cache
+def _runner(regions: tuple[str, ...]) -> Runner:
+    """Return cfn-lint with its rules, which take most of the time of a short run to load.
 
     Informational rules are on: one of them checks that actions fit the resources of a statement.
     """
-    config = ManualArgs(regions=[*regions], include_checks=["I"])
-    return [str(match) for match in untraced(lint)(json.dumps(template), config=config)]
+    return Runner(ConfigMixIn(**ManualArgs(regions=[*regions], include_checks=["I"])))

@@ -1,10 +1,8 @@
 """The prose of a source tree: comments, docstrings, messages, names of tests, Markdown."""
 
 import ast
-import io
 import os
 import re
-import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -14,6 +12,10 @@ SUFFIXES = {".c", ".css", ".html", ".ini", ".js", ".md", ".py", ".toml", ".txt"}
 NAMES = {"Makefile", "run"}
 SKIPPED = {".git", ".venv", "__pycache__", "build", "node_modules", "out"}
 
+_STRING_OR_COMMENT = re.compile(
+    r"""("{3}|'{3})(?:\\.|[^\\])*?\1|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|\#(?P<text>[^\n]*)""",
+    re.DOTALL,
+)
 _CODE = re.compile(r"`+[^`]+`+|<!--.*?-->|\]\([^)]*\)")
 _FENCED = re.compile(r"^( *```).*?^\1", re.DOTALL | re.MULTILINE)
 _RELEASED = re.compile(r"^## \[?\d.*", re.DOTALL | re.MULTILINE)
@@ -77,14 +79,14 @@ def _comments(source: str) -> Iterator[tuple[int, str]]:
     """Comments; lines that follow each other are one."""
     block: list[str] = []
     start = last = 0
-    for token in tokenize.generate_tokens(io.StringIO(source).readline):
-        if token.type == tokenize.COMMENT:
-            line = token.start[0]
+    for match in _STRING_OR_COMMENT.finditer(source):
+        if match["text"] is not None:
+            line = source.count("\n", 0, match.start()) + 1
             if block and line != last + 1:
                 yield start, _without_code(" ".join(block))
                 block = []
             start = start if block else line
-            block.append(token.string.lstrip("#: "))
+            block.append(match["text"].lstrip("#: "))
             last = line
     if block:
         yield start, _without_code(" ".join(block))

@@ -1,8 +1,8 @@
 """Serves the console at `/` and its interface under `/_gateway/`, on the gateway's port.
 
-Only the developer may use them. The server checks `Host` first. A request from a web page must come
-from the gateway's page (`Origin`). A request that changes something must be JSON or have the header
-`X-Decanter`: a form can send neither.
+Only the developer may use the console and the interface. The server checks `Host` first. A request
+from a web page must come from the gateway's page (`Origin`). A request that changes something must
+be JSON or have the header `X-Decanter`, because a form cannot send such requests.
 """
 
 import asyncio
@@ -45,7 +45,7 @@ INVOCATIONS = "/_gateway/invocations/"
 FUNCTIONS = "/_gateway/functions/"
 PROTOCOLS = "sec-websocket-protocol"
 MARKER = "decanter.token"
-"""In the framework's `WebTokens`, the subprotocol after this one is the token."""
+"""The subprotocol before the token, as in the framework's `WebTokens`."""
 
 NOT_FOUND = message(404, "Not Found")
 NOT_ALLOWED = message(405, "Method Not Allowed")
@@ -53,22 +53,22 @@ NOT_JSON = message(415, "send Content-Type: application/json, or the header X-De
 
 
 async def no_queues() -> list[dict[str, Any]]:
-    """Return the queues of an app without queues."""
+    """Return an empty list, for an app without queues."""
     return []
 
 
 @dataclass(slots=True)
 class Control:
-    """Answers `/`, the console's files and `/_gateway/…`.
+    """Answers requests for `/`, the console's files and `/_gateway/…`.
 
     Attributes:
         gateway: the connections.
         journal: the source of `/_gateway/events`.
-        faults: set by `/_gateway/faults`.
-        about: makes the answer of `/_gateway/info`.
-        schedules: listed and run by `/_gateway/schedules`.
+        faults: the faults, which `/_gateway/faults` sets.
+        about: creates the answer of `/_gateway/info`.
+        schedules: the schedules, which `/_gateway/schedules` lists and runs.
         invoker: lists and runs functions for `/_gateway/functions`.
-        rights: makes the answer of `/_gateway/rights`.
+        rights: creates the answer of `/_gateway/rights`.
         queues: returns the queues for `/_gateway/queues`.
     """
 
@@ -86,7 +86,7 @@ class Control:
         return path in PAGES or path.startswith("/_gateway/")
 
     async def answer(self, request: Request, http: HttpConnection) -> Response | None:
-        """Answer a request for a path of the console; None for a stream that stays open."""
+        """Answer a request for a path of the console. Return None for a stream that stays open."""
         if not is_ours(request):
             why = f"a page of {request.header('origin')[:100] or 'another site'} sent the request"
             self.journal.refused(request.method, request.path, 403, why)
@@ -157,7 +157,7 @@ class Control:
         return json_response(200, await self.schedules.run(name))
 
     async def _invoke(self, name: str, request: Request) -> Response:
-        """Run a function with the body as event, or with an example."""
+        """Run a function with the body as event, or with an example event."""
         declared = self.invoker.declared
         if name not in declared:
             names = ", ".join(sorted(declared)) or "none"
@@ -211,19 +211,19 @@ def is_ours(request: Request) -> bool:
 
 
 def may_change(request: Request) -> bool:
-    """Return True if a page of another origin cannot send such a request without CORS."""
+    """Return True if a page of another origin cannot send this request without CORS."""
     kind = request.header("content-type").partition(";")[0].strip().lower()
     return kind == "application/json" or request.header("x-decanter") != ""
 
 
 def without_tokens(kept: dict[str, Any]) -> dict[str, Any]:
-    """Return an invocation's event and response without its client's tokens, wherever they are."""
+    """Return an invocation's event and response, without the tokens of the client."""
     tokens = tokens_of(kept["event"])
     return {name: masked(value, tokens) for name, value in kept.items()}
 
 
 def masked(value: Any, tokens: Sequence[str]) -> Any:
-    """Return a JSON value with its texts masked; names of members stay."""
+    """Return a JSON value with masked texts. The names of members stay."""
     if isinstance(value, dict):
         return {name: masked(each, tokens) for name, each in value.items()}
     if isinstance(value, list):
@@ -247,7 +247,7 @@ def tokens_of(event: Mapping[str, Any]) -> list[str]:
 
 
 def summary(connection: Connection, now: float) -> dict[str, Any]:
-    """Return a connection's facts for the live view; ages in seconds."""
+    """Return a connection's facts for the live view, with ages in seconds."""
     return {
         "connectionId": connection.id,
         "phase": connection.phase.value,

@@ -9,7 +9,7 @@ def application(region: str) -> Any:
     """Load moto, which takes half a second, and return a DynamoDB without tables.
 
     Args:
-        region: the region in its tables' ARNs.
+        region: the region in the tables' ARNs.
     """
     _run("scans")["install"]()
     try:

@@ -1,6 +1,7 @@
 """Calls to the embedded DynamoDB without an SDK.
 
-botocore takes half a second to load, and the local gateway needs it for nothing else.
+The import of botocore takes half a second, and the local gateway needs botocore only for these
+calls.
 """
 
 import json
@@ -16,10 +17,10 @@ SECONDS = 10.0
 
 
 class Calls:
-    """botocore's client for DynamoDB, with the operations that `project/tables.py` needs.
+    """A replacement for botocore's DynamoDB client, with the operations for `project/tables.py`.
 
     Args:
-        endpoint: the DynamoDB's URL; it must not check signatures.
+        endpoint: the URL of a DynamoDB that does not check signatures.
     """
 
     def __init__(self, endpoint: str) -> None:
@@ -39,11 +40,11 @@ class Calls:
         return self._call("DescribeTable", arguments)
 
     def describe_time_to_live(self, **arguments: Any) -> Any:
-        """Return how a table's items expire."""
+        """Return the TTL settings of a table."""
         return self._call("DescribeTimeToLive", arguments)
 
     def update_time_to_live(self, **arguments: Any) -> Any:
-        """Set how a table's items expire."""
+        """Set the TTL settings of a table."""
         return self._call("UpdateTimeToLive", arguments)
 
     def _call(self, operation: str, arguments: dict[str, Any]) -> Any:

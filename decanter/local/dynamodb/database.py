@@ -1,4 +1,4 @@
-"""The DynamoDB for the handlers, the embedded one or one that the user runs, and the SQS."""
+"""The DynamoDB for the handlers (the embedded DynamoDB or the user's own), and the SQS."""
 
 import asyncio
 import json
@@ -21,11 +21,11 @@ class Database:
     """A DynamoDB, and the embedded SQS; a context manager.
 
     Args:
-        region: the region of its tables.
-        given: the URL of the user's own DynamoDB; None starts the embedded one.
-        faults: the faults of the embedded one.
-        rights: the rights of the functions that call the embedded one.
-        allow_hosts: the hosts that the embedded one accepts besides its own.
+        region: the region of the tables.
+        given: the URL of the user's own DynamoDB; None to start the embedded DynamoDB.
+        faults: the faults of the embedded DynamoDB.
+        rights: the rights of the functions that call the embedded DynamoDB.
+        allow_hosts: the hosts that the embedded DynamoDB accepts, in addition to its own host.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class Database:
         self._follow: Callable[[], None] = lambda: None
 
     def __enter__(self) -> Self:
-        """Start it; it may not answer yet."""
+        """Start the embedded DynamoDB, which may not answer yet."""
         if self.is_embedded:
             self._start()
         return self
@@ -64,17 +64,17 @@ class Database:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Stop the embedded one."""
+        """Stop the embedded DynamoDB."""
         self._stack.close()
 
     @property
     def is_embedded(self) -> bool:
-        """True for the embedded one."""
+        """True if this is the embedded DynamoDB."""
         return self._given is None
 
     @property
     def url(self) -> str:
-        """Return its URL. The embedded one already listens, and callers wait until it answers.
+        """Return the URL. The embedded DynamoDB already listens, and callers wait until it answers.
 
         Raises:
             ServiceError: it does not start.
@@ -83,7 +83,7 @@ class Database:
 
     @property
     def sqs_url(self) -> str:
-        """Return the URL of the embedded SQS, which starts if it does not run.
+        """Return the URL of the embedded SQS. Start the embedded SQS if it does not run.
 
         Raises:
             ServiceError: it does not start.
@@ -92,10 +92,10 @@ class Database:
         return self._embedded.address
 
     async def create_queues(self, queues: Sequence[Queue]) -> str | None:
-        """Create the missing queues; earlier ones keep their messages.
+        """Create the missing queues. Existing queues keep their messages.
 
         Returns:
-            The URL of the SQS; None without queues.
+            The URL of the SQS; None if there are no queues.
 
         Raises:
             ServiceError: SQS does not start, or refuses a queue.
@@ -109,15 +109,15 @@ class Database:
         return url
 
     async def create_tables(self, tables: Iterable[Table]) -> list[str]:
-        """Wait until it answers, and create the missing tables; earlier ones are kept.
+        """Wait until the DynamoDB answers, and create the missing tables. Existing tables are kept.
 
-        A table whose key or indexes have changed is created again, empty.
+        If the key or indexes of a table have changed, the table is created again without rows.
 
         Returns:
             The tables' names.
 
         Raises:
-            ServiceError: it does not start, or refuses a table.
+            ServiceError: the DynamoDB does not start, or refuses a table.
         """
         url = await asyncio.to_thread(lambda: self._embedded.endpoint)
         wanted = list(tables)
@@ -137,7 +137,7 @@ class Database:
 
         Args:
             note: called with the text, and with the keyword arguments `error` and `detail`.
-            missing: called with a table that a call lacks, and its probable key.
+            missing: called with a missing table of a call, and the table's probable key.
         """
         loop = asyncio.get_running_loop()
         unread = b""

@@ -26,14 +26,14 @@ STOP_SECONDS = 1
 
 
 class EmbeddedDynamoDB:
-    """moto's DynamoDB in a process of its own; a context manager.
+    """moto's DynamoDB in its own process, as a context manager.
 
-    It has the same tables for every region and account, and is fast enough for about a thousand
-    rows. It ends with this process, however this process ends.
+    The embedded DynamoDB has the same tables for every region and account, and is fast enough for
+    about 10,000 rows. The embedded DynamoDB always ends when this process ends.
 
     Args:
-        region: the region in its tables' ARNs.
-        allow_hosts: the hosts that it accepts besides its own.
+        region: the region in the tables' ARNs.
+        allow_hosts: the hosts that the server accepts, in addition to its own host.
     """
 
     def __init__(self, region: str = "us-east-1", allow_hosts: Iterable[str] = ()) -> None:
@@ -53,7 +53,7 @@ class EmbeddedDynamoDB:
 
     @cached_property
     def address(self) -> str:
-        """Return its URL once it listens; calls wait until it answers.
+        """Return the URL when the server listens. Calls wait until the server answers.
 
         Raises:
             ServiceError: it does not start.
@@ -62,7 +62,7 @@ class EmbeddedDynamoDB:
 
     @cached_property
     def endpoint(self) -> str:
-        """Return its URL once it answers.
+        """Return the URL when the server answers.
 
         Raises:
             ServiceError: it does not start.
@@ -73,14 +73,14 @@ class EmbeddedDynamoDB:
 
     @property
     def reports(self) -> IO[bytes]:
-        """Return its reports, one JSON object per line, once it answers; reading does not block."""
+        """Return the server's reports, one JSON object per line, when the server answers."""
         assert self._process is not None
         assert self._process.stdout is not None
         os.set_blocking(self._process.stdout.fileno(), False)
         return self._process.stdout
 
     def tell(self, command: Mapping[str, Any]) -> None:
-        """Send a command to the process: faults or roles."""
+        """Send a command with faults or roles to the process."""
         if self._process is not None and self._process.stdin is not None:
             with suppress(BrokenPipeError):  # it has ended, and its callers get errors
                 self._process.stdin.write(json.dumps(command).encode() + b"\n")
@@ -99,7 +99,7 @@ class EmbeddedDynamoDB:
         return line
 
     def stop(self) -> None:
-        """End the process, within a second; a second call does nothing."""
+        """End the process within a second. A second call does nothing."""
         process, self._process = self._process, None
         if process is None:
             return
@@ -132,8 +132,8 @@ def create_tables(
 
     Args:
         endpoint: the embedded DynamoDB's URL.
-        tables: the tables of the template; without a template, the declared tables.
-        outdated: tables to delete first.
+        tables: the tables of the template, or the declared tables if there is no template.
+        outdated: the tables to delete first.
 
     Returns:
         The names of all tables.

@@ -1,4 +1,4 @@
-"""moto's DynamoDB, without the slow parts that its callers here do not need.
+"""moto's DynamoDB, without the slow parts that the local gateway does not need.
 
 Flask would route only one path. Measured without Flask: half the time until the first answer, and
 half the time for each call. In plain moto, the first call reads the regions of all AWS services,
@@ -23,7 +23,7 @@ StartResponse = Callable[..., Any]
 
 
 def application(region: str) -> Callable[[dict[str, Any], StartResponse], Iterable[bytes]]:
-    """Return a DynamoDB without tables as a WSGI application; the region is in their ARNs."""
+    """Return a DynamoDB without tables as a WSGI application. ARNs of tables have this region."""
     handler = handler_of(DynamoDBBackend(region, ACCOUNT))
 
     def answer(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
@@ -36,20 +36,20 @@ def application(region: str) -> Callable[[dict[str, Any], StartResponse], Iterab
 
 
 def handler_of(backend: DynamoDBBackend) -> "type[Handler]":
-    """Return the handler of a backend's calls; moto makes an object of it for each."""
+    """Return the class that handles a backend's calls. moto creates an object for each call."""
     return type("Handler", (Handler,), {"tables": backend})
 
 
 class Handler(DynamoHandler):
-    """Answers one call. It accepts any signer and any region.
+    """Answers one call of any signer and any region.
 
-    Its tables are separate: `moto.mock_aws` cannot see or empty them.
+    The tables are separate, so `moto.mock_aws` cannot see or empty them.
     """
 
     tables: DynamoDBBackend
 
     def setup_class(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Set the attributes that DynamoDB's operations read, and delay the others."""
+        """Set the attributes that DynamoDB's operations read. Other attributes are set later."""
         self._set_up_wholly = partial(super().setup_class, request, *args, **kwargs)
         self.headers = request.headers
         self.response_headers: dict[str, str] = {}
@@ -58,7 +58,7 @@ class Handler(DynamoHandler):
         self.parse_parameters(request)
 
     def __getattr__(self, name: str) -> Any:
-        """Run moto's own set-up when its code first reads another attribute."""
+        """Run moto's own set-up when moto's code first reads another attribute."""
         try:
             set_up_wholly = self.__dict__.pop("_set_up_wholly")
         except KeyError:
@@ -72,8 +72,8 @@ class Handler(DynamoHandler):
         return self.tables
 
     def _determine_resource(self) -> str:
-        """Exists because moto looks for it: if it were missing, `__getattr__` would run."""
+        """Do nothing. moto looks for this method, and without it `__getattr__` would run."""
         return "*"
 
     def _authenticate_and_authorize_normal_action(self, resource: str = "*") -> None:
-        """Accept every caller, as moto does by default, but without loading IAM."""
+        """Accept every caller, like moto by default, but do not load IAM."""

@@ -1,4 +1,4 @@
-"""A call to a missing table: the names of its tables, their keys, and the line for the user.
+"""A call to a missing table: the tables' names, the probable keys, and the line for the user.
 
 `server.py` loads this file by its path, so it must not import other modules of Decanter.
 """
@@ -20,7 +20,7 @@ ON_ROWS = {
     "TransactWriteItems",
     "UpdateItem",
 }
-"""Operations on a table's rows. Others, such as DescribeTable, may ask if a table exists."""
+"""The operations on a table's rows. Others, such as DescribeTable, may check if a table exists."""
 
 GUESS = "id:S"
 _COMMON = ("pk", "id")
@@ -29,13 +29,13 @@ _EQUALS = re.compile(r"([#\w.]+)\s*=\s*(:\w+)")
 
 
 def table_names(call: Mapping[str, Any]) -> list[str]:
-    """Return the tables that a call names, including its batch or transaction."""
+    """Return the tables that a call names, also in a batch or transaction."""
     named = [each["TableName"] for each in _parts(call) if "TableName" in each]
     return sorted({*named, *call.get("RequestItems", ())})
 
 
 def key_of(call: Mapping[str, Any], table: str) -> list[str]:
-    """Return the key that a call shows, such as `["PK:S", "SK:S"]`; `GUESS` if it shows none."""
+    """Return the key in a call, such as `["PK:S", "SK:S"]`; `GUESS` if the call has no key."""
     for part in _parts_of(call, table):
         if isinstance(key := part.get("Key"), dict) and key:
             return [*map(_attribute, key, key.values())][:2]
@@ -53,8 +53,8 @@ def line(table: str, key: Sequence[str], variables: Sequence[str], url: str, too
 
     Args:
         table: the table that does not exist.
-        key: its key, from `key_of`.
-        variables: the environment variables with its name.
+        key: the table's key, from `key_of`.
+        variables: the environment variables with the table's name.
         url: the DynamoDB.
         tool: the command that runs Decanter.
     """
@@ -70,7 +70,7 @@ def line(table: str, key: Sequence[str], variables: Sequence[str], url: str, too
 
 
 def _parts(call: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Return a call and the actions of its transaction."""
+    """Return a call and the actions of the call's transaction."""
     return [call, *(action for each in call.get("TransactItems", ()) for action in each.values())]
 
 
@@ -85,7 +85,7 @@ def _parts_of(call: Mapping[str, Any], table: str) -> Iterator[Mapping[str, Any]
 
 
 def _key_in(item: Mapping[str, Any]) -> list[str]:
-    """Guess the key of a new row: by a common name, or its first attribute that can be a key."""
+    """Guess the key of a new row, by a common name or by the first attribute that can be a key."""
     by_name = {name.lower(): name for name in reversed([*item]) if _type(item[name])}
     names = [*_COMMON, *(name for name in reversed(by_name) if name.endswith("id")), *by_name]
     first = next((by_name[name] for name in names if name in by_name), None)
@@ -104,6 +104,6 @@ def _attribute(name: str, value: Any) -> str:
 
 
 def _type(value: Any) -> str | None:
-    """Return the type of a value if a key can have it."""
+    """Return the type of a value if a key can have this type."""
     kinds: Iterable[str] = value if isinstance(value, dict) else ()
     return next((kind for kind in kinds if kind in ("S", "N", "B")), None)

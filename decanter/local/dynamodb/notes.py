@@ -7,10 +7,10 @@ MOST_NOTES = 100
 
 
 class Notes:
-    """Forwards notes, each once: a client may repeat its mistake many times.
+    """Forwards each note once, because a client may repeat a mistake many times.
 
     Args:
-        tell: called with a line, and with details below it, such as a traceback.
+        tell: called with a line, and with details, such as a traceback.
     """
 
     def __init__(self, tell: Callable[[str, str], object]) -> None:
@@ -19,7 +19,7 @@ class Notes:
         self._lock = threading.Lock()
 
     def once(self, key: str, line: str, detail: str = "") -> None:
-        """Forward a note, unless one with this key was forwarded before."""
+        """Forward a note, unless a note with this key was forwarded before."""
         with self._lock:
             if key not in self._seen and len(self._seen) < MOST_NOTES:
                 self._seen.add(key)

@@ -17,7 +17,7 @@ class Parent:
 
     Args:
         descriptor: the pipe's file descriptor.
-        server: its `faults` and its `rights` obey the messages.
+        server: the server, whose `faults` and `rights` get the messages.
     """
 
     def __init__(self, descriptor: int, server: Any) -> None:
@@ -28,13 +28,13 @@ class Parent:
         self._reading = threading.Lock()
 
     def follow(self) -> None:
-        """Read messages as they arrive."""
+        """Read messages when they arrive."""
         while True:
             select.select([self._descriptor], [], [])
             self.hear()
 
     def hear(self) -> None:
-        """Obey each message that has arrived, so that it applies to the next call."""
+        """Apply each message that has arrived, so that it affects the next call."""
         with self._reading:
             while select.select([self._descriptor], [], [], 0)[0]:
                 data = os.read(self._descriptor, READ_BYTES)

@@ -1,7 +1,7 @@
 """The rights of the functions that call the embedded DynamoDB and SQS.
 
-A function's calls have a path of their own, `/_roles/{function}`. Any other path is that of a
-caller without a role, such as the developer. `server.py` loads this file by its path.
+The paths of a function's calls start with `/_roles/{function}`. Calls with any other path come from
+a caller without a role, such as the developer. `server.py` loads this file by its path.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,7 +19,7 @@ class Rights:
 
     Attributes:
         guard: the guard with the roles.
-        before: called before each decision, so that roles that have arrived apply to it.
+        before: called before each decision, so that new roles apply to the decision.
         report: called with the guard's reports; the gateway's own guard notes faulty statements.
     """
 
@@ -31,7 +31,7 @@ class Rights:
         self.report: Callable[[Any], object] = lambda _: None
 
     def rule_for(self, path: str, headers: Mapping[str, str]) -> Any:
-        """Return the rule for a request; None if it is not a function's request."""
+        """Return the rule for a request; None if the request is not from a function."""
         if not path.startswith(CALLERS):
             return None
         self.before()

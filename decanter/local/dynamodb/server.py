@@ -1,13 +1,13 @@
-"""The embedded DynamoDB and SQS: moto in a process of its own, which ends when its parent ends.
+"""The embedded DynamoDB and SQS: moto in its own process, which ends when the parent ends.
 
-This file is run by path, `python -P server.py REGION [HOST …]`. To standard output it writes its
-port as soon as it listens, `ready` once it answers, and then one JSON object per line: a fault that
-was applied, a table that a call lacks, a right that a function used or lacks, or a note for the
-developer. From standard input it reads faults and roles, one JSON object per line. It ends at the
-end of standard input: if the parent dies, the system closes the pipe.
+This file is run by path, `python -P server.py REGION [HOST …]`. The process writes its port to
+standard output when it listens, `ready` when it answers, and then one JSON object per line. Such an
+object is an applied fault, a missing table of a call, a used or missing right of a function, or a
+note for the developer. From standard input the process reads faults and roles, one JSON object per
+line. The process ends at the end of standard input. If the parent dies, the system closes the pipe.
 
-Requests of web pages are refused. They always have `Origin`, or, if the page has rebound its own
-name to this machine, that name in `Host`.
+Requests of web pages are refused. Such requests always have `Origin`, or a foreign name in `Host`
+if the page has rebound its own name to this machine.
 """
 
 import importlib.util
@@ -30,7 +30,7 @@ from typing import Any
 from wsgiref.util import setup_testing_defaults
 
 Answer = tuple[int, Mapping[str, str], bytes]
-"""An answer's status, headers and body."""
+"""The status, the headers and the body of an answer."""
 
 Refusal = Callable[[str, Mapping[str, Any]], str | None]
 """Takes an operation and its JSON. Returns AWS's message if the caller's role does not allow it."""
@@ -39,14 +39,14 @@ MAX_BODY_BYTES = 16 * 1024 * 1024
 """The largest request that DynamoDB accepts."""
 
 BODY_SECONDS = 10.0
-"""The limit for a client to send the body that it has announced, in seconds."""
+"""The time limit for a client to send a request's body, in seconds."""
 
 LINGER_SECONDS = 2.0
-"""The limit for a client to continue sending after its request was refused, in seconds."""
+"""The time that a client may continue to send after its request was refused, in seconds."""
 
 SHOWN_CHARACTERS = 500
 SHOWN_FRAMES = 6
-"""The frames of a traceback that are shown; earlier ones belong to the server."""
+"""The number of shown frames of a traceback. Earlier frames belong to the server."""
 
 INTERNAL = "com.amazonaws.dynamodb.v20120810#InternalServerError"
 THROTTLED = "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException"
@@ -76,12 +76,13 @@ def error(status: int, kind: str, message: str) -> Answer:
 class Moto:
     """moto's DynamoDB as a function.
 
-    moto keeps tables by the region that a call is signed for. Here each call is forwarded with the
-    same signature, so that there is one set of tables for all. Calls take turns: moto's writes are
-    not atomic, and a read during a deletion leaves an empty item, on which all later scans fail.
+    moto keeps tables by the region in a call's signature. This class forwards each call with the
+    same signature, so all callers see the same tables. Calls take turns, because moto's writes are
+    not atomic. A read during a deletion leaves an empty item, and all later scans fail on this
+    item.
 
     Args:
-        application: moto's DynamoDB, a WSGI application; None until it is loaded.
+        application: moto's DynamoDB, a WSGI application; None until moto is loaded.
         region: the region in the tables' ARNs.
         notes: `Notes`, which records operations that moto does not support.
         hint: the end of the error about a missing table, after "There is no table NAME".
@@ -102,9 +103,9 @@ class Moto:
         """Answer a call.
 
         Args:
-            target: its `X-Amz-Target`, as `DynamoDB_20120810.PutItem`.
-            body: its JSON.
-            refusal: refuses what the caller's role does not allow.
+            target: the call's `X-Amz-Target`, such as `DynamoDB_20120810.PutItem`.
+            body: the call's JSON.
+            refusal: refuses calls that the caller's role does not allow.
         """
         if (call := read_object(body)) is None:
             return error(400, MALFORMED, "the request's body is not a JSON object")
@@ -131,7 +132,10 @@ class Moto:
         return status, headers, answer
 
     def _missing(self, operation: str, call: Mapping[str, Any]) -> list[str]:
-        """Return the missing tables of a call. Report each once, if the call needs its rows."""
+        """Return the missing tables of a call.
+
+        Report each table once, if the call needs its rows.
+        """
         named = self._missing_tables.table_names(call)
         names = [name for name in named if not self._has_table(name)]
         if operation in self._missing_tables.ON_ROWS:
@@ -164,7 +168,7 @@ class Moto:
         return int(status.partition(" ")[0]), kept, answered
 
     def _cannot(self, operation: str, cause: str) -> Answer:
-        """Answer immediately, with an error that SDKs do not retry."""
+        """Answer a call that moto cannot do with an error that SDKs do not retry."""
         line = f"the embedded DynamoDB cannot do {operation[:SHOWN_CHARACTERS]}: {cause}; {REMEDY}"
         self.notes.once(operation, line)
         return error(400, UNKNOWN, line)
@@ -182,9 +186,9 @@ class Server(ThreadingHTTPServer):
     """A server with a thread for each connection, on a free port of the loopback interface.
 
     Args:
-        application: moto's DynamoDB; None until it is loaded: earlier callers wait.
+        application: moto's DynamoDB; None until moto is loaded. Until then, callers wait.
         region: the region of the tables.
-        allow_hosts: the values of `Host` that it accepts besides its own.
+        allow_hosts: the values of `Host` that the server accepts, in addition to its own host.
     """
 
     request_queue_size = 128
@@ -206,7 +210,7 @@ class Server(ThreadingHTTPServer):
         self._striking = threading.Lock()
 
     def refusal(self, headers: Any) -> Answer | None:
-        """Refuse a request that no SDK sends; None for an SDK's request."""
+        """Return the refusal of a request that no SDK sends; None for an SDK's request."""
         host = ", ".join(headers.get_all("Host", []))
         if not self._hosts.serve(host):
             return self._denied(host, self._hosts.refusal(host))
@@ -233,13 +237,13 @@ class Server(ThreadingHTTPServer):
             return active.fault
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Report an error, unless the client has just disconnected."""
+        """Report an error, unless the client has disconnected."""
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
 
 
 class Handler(BaseHTTPRequestHandler):
-    """HTTP/1.1 with keep-alive in front of moto, only for POST.
+    """Handles HTTP/1.1 requests with keep-alive for moto. Only POST is supported.
 
     Werkzeug's own server closes the connection after each response. With open connections, a
     PutItem took a fifth less time, and calls of eight parallel clients a third less (measured).
@@ -280,7 +284,7 @@ class Handler(BaseHTTPRequestHandler):
         """Read the body.
 
         Raises:
-            ValueError: it does not match the headers, or DynamoDB does not accept it.
+            ValueError: the body does not match the headers, or DynamoDB does not accept the body.
         """
         if "Transfer-Encoding" in self.headers:
             raise ValueError("a request needs a Content-Length, not a Transfer-Encoding")
@@ -301,7 +305,7 @@ class Handler(BaseHTTPRequestHandler):
         return body
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """Refuse a request that http.server cannot read, or whose method it does not have."""
+        """Refuse a request that http.server cannot read, or whose method is not supported."""
         self._end(error(code, MALFORMED, message or self.responses[code][0]))
 
     def _end(self, answer: Answer) -> None:
@@ -333,7 +337,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def read_object(body: bytes) -> dict[str, Any] | None:
-    """Return the JSON object; None for anything else."""
+    """Return the JSON object in a text; None if the text is not a JSON object."""
     with suppress(ValueError, RecursionError):
         if isinstance(call := json.loads(body), dict):
             return call
@@ -341,7 +345,7 @@ def read_object(body: bytes) -> dict[str, Any] | None:
 
 
 def load(name: str) -> ModuleType:
-    """Load a file of `decanter` by its path: it is not on a script's `sys.path`."""
+    """Load a file of `decanter` by its path, because `decanter` is not on a script's `sys.path`."""
     path = Path(__file__).parents[2] / f"{name}.py"
     spec = importlib.util.spec_from_file_location(f"decanter_{path.stem}", path)
     assert spec is not None
@@ -352,7 +356,7 @@ def load(name: str) -> ModuleType:
 
 
 def main() -> None:
-    """Serve until the parent has gone."""
+    """Serve until the parent has ended."""
     region, *allow_hosts = sys.argv[1:]
     server = Server(None, region, allow_hosts)
     server.rights = load("local/dynamodb/rights").Rights(load)

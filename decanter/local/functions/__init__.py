@@ -1,1 +1,1 @@
-"""Lambda: processes that run the handlers."""
+"""The local Lambda: processes that run the handlers."""

@@ -1,4 +1,4 @@
-"""The gateway's side of debugging: its terminal, lent to one stopped process at a time."""
+"""The gateway's side of debugging, which lends the terminal to one stopped process at a time."""
 
 import asyncio
 import os
@@ -14,10 +14,10 @@ class Output(Protocol):
     """Other output on the terminal."""
 
     def hold(self) -> None:
-        """Keep further lines."""
+        """Keep further lines in memory."""
 
     def release(self) -> None:
-        """Write the lines that were kept."""
+        """Write the lines in memory."""
 
 
 class Terminal:
@@ -25,7 +25,7 @@ class Terminal:
 
     Args:
         descriptor: the terminal, open for reading and writing.
-        output: held while a process has the terminal.
+        output: the other output, which waits while a process has the terminal.
     """
 
     def __init__(self, descriptor: int, output: Output) -> None:
@@ -35,7 +35,7 @@ class Terminal:
 
     @asynccontextmanager
     async def lent(self) -> AsyncIterator[None]:
-        """Wait for the terminal, and keep it until the block ends."""
+        """Wait for the terminal, and hold the terminal until the block ends."""
         async with self._lock:
             self._output.hold()
             try:
@@ -48,7 +48,7 @@ class Ports:
     """The ports on which the functions' processes wait for an editor's debugger.
 
     Args:
-        first: the port of the first function that asks; the next one has the next port.
+        first: the port of the first function; each further function has the next port.
         note: called with a line for the user.
     """
 
@@ -58,7 +58,7 @@ class Ports:
         self._ports: dict[str, int] = {}
 
     def of(self, function: str) -> int:
-        """Return a function's port, the same one after each reload."""
+        """Return a function's port, which stays the same after each reload."""
         if function not in self._ports:
             self._ports[function] = self._first + len(self._ports)
             self._note(f"debugpy: {function} on 127.0.0.1:{self._ports[function]}")

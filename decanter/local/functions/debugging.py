@@ -17,13 +17,13 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 SKIPPED = ["__main__", "chalice.*", "decanter.*", "decanter_*"]
-"""Modules in which pdb does not stop while it steps: the worker, Chalice and the framework."""
+"""The modules into which pdb does not step: the worker, Chalice and the framework."""
 
 LISTEN_SECONDS = 0.05
 
 
 class TerminalPdb(pdb.Pdb):
-    """A pdb that borrows the gateway's terminal each time it stops."""
+    """A pdb that borrows the gateway's terminal each time the program stops."""
 
     terminal: ClassVar[tuple[io.TextIOBase, io.TextIOBase]]
     borrow: ClassVar[Callable[[], None]]
@@ -37,7 +37,7 @@ class TerminalPdb(pdb.Pdb):
         TerminalPdb.latest = self
 
     def interaction(self, *args: Any, **options: Any) -> None:
-        """Read commands until one of them lets the program run."""
+        """Read commands until a command continues the program."""
         TerminalPdb.borrow()
         try:
             super().interaction(*args, **options)
@@ -50,7 +50,7 @@ def use_terminal(borrow: Callable[[], None], give_back: Callable[[], None]) -> N
     """Let every pdb of this process use the terminal, which is standard input.
 
     Args:
-        borrow: returns when the terminal is lent to this process.
+        borrow: waits until the terminal is lent to this process.
         give_back: returns the terminal to the gateway.
     """
     terminal = os.dup(0)
@@ -63,13 +63,13 @@ def use_terminal(borrow: Callable[[], None], give_back: Callable[[], None]) -> N
 
 
 def stop_stepping() -> None:
-    """End the steps of an event that was handled; breakpoints stay."""
+    """End the steps after an event was handled. Breakpoints stay."""
     if TerminalPdb.latest is not None:
         TerminalPdb.latest.set_continue()
 
 
 def use_debugpy(port: int) -> None:
-    """Listen for an editor's debugger; `breakpoint()` waits until one is attached."""
+    """Listen for an editor's debugger. `breakpoint()` waits until a debugger is attached."""
     os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")  # it warns of frozen modules
     debugpy: Any = importlib.import_module("debugpy")  # the user installs it
     importlib.import_module("debugpy.server.api")  # replaces sys.breakpointhook

@@ -1,4 +1,4 @@
-"""The environment that the functions' processes get, as Lambda and the stage would give it."""
+"""The environment of the functions' processes, like the environment on Lambda."""
 
 import os
 from collections.abc import Callable
@@ -37,18 +37,19 @@ DEBUG_SECONDS = 24 * 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Maker:
-    """Makes the app's functions: their processes' environment, their limits.
+    """Creates the app's functions, with the processes' environment and the functions' limits.
 
     Attributes:
         project: the project with the functions.
-        template: its merge template, if it is used.
+        template: the project's merge template, if this template is used.
         stack: the emulated stack of the functions.
         management_endpoint: the URL of @connections.
         dynamodb_endpoint: the URL of the DynamoDB with the tables.
         is_embedded: True for the embedded DynamoDB, which knows its callers.
-        sqs_endpoint: returns the URL of the SQS with the queues; None if SQS is not here.
+        sqs_endpoint: returns the URL of the SQS with the queues; None if SQS is not on this
+            machine.
         log: called with a function's name, a request id or "", and a line that was printed.
-        python: the Python that runs them.
+        python: the Python that runs the functions.
         is_current: returns True until the project's files change.
         terminal: for the pdb of a stopped handler; None without `--debug`.
         ports: the ports of the functions' debugpy; None without `--debugpy`.
@@ -68,7 +69,7 @@ class Maker:
     sqs_endpoint: Callable[[], str] | None = None
 
     def __call__(self, name: str) -> Function:
-        """The function whose configuration has this name."""
+        """Return the function whose configuration has this name."""
         full_name = f"{self.stack.app_name}-{self.stack.stage}-{name}"
         arn = f"arn:aws:lambda:{self.stack.region}:{self.stack.account_id}:function:{full_name}"
 
@@ -86,13 +87,14 @@ class Maker:
             terminal=self.terminal,
             debugpy_port=self.ports.of(name) if self.ports else None,
             names=partial(self._names, name),
+            stage=self.project.chalice_stage,
         )
         debugs = self.terminal or self.ports
         seconds = DEBUG_SECONDS if debugs else self.project.timeout(name, self.template)
         return Function(name, launch, seconds, arn)
 
     def _names(self, name: str, declared: Declaration) -> dict[str, str]:
-        """Return the variables of a function that name what the app declares: tables, SQS."""
+        """Return a function's variables with the declared tables' names and the URL of SQS."""
         named = self.project.table_variables(declared, self.template, os.environ).get(name, {})
         queue = declared.queue and declared.queue.in_stack(self.stack.name)
         if self.sqs_endpoint is None or not has_queues(declared, self.template):
@@ -125,7 +127,7 @@ class Maker:
         }
 
     def _of_lambda(self, name: str, full_name: str) -> dict[str, str]:
-        """Lambda's own variables (Developer Guide, "Defined runtime environment variables")."""
+        """Return Lambda's variables (Developer Guide, "Defined runtime environment variables")."""
         python = ".".join(map(str, self.python.version[:2]))
         return {
             "AWS_REGION": self.stack.region,
@@ -143,6 +145,6 @@ class Maker:
 
 
 def of_caller(endpoint: str, function: str) -> str:
-    """Return the URL by which the service knows the function that calls it."""
+    """Return the URL for a function, so that the service knows which function calls."""
     url = urlsplit(endpoint)
     return url._replace(path=f"{CALLERS}{function}{url.path}").geturl()

@@ -1,7 +1,7 @@
-"""Start workers: forked from a prepared process if that is safe, otherwise spawned.
+"""Start workers, forked from a prepared process if a fork is safe, otherwise spawned.
 
-A forked worker skips most of its start and shares most of its memory. `forkserver.py` runs in the
-prepared process; this is the gateway's side of it.
+A forked worker skips most of the start and shares most of the memory. The file `forkserver.py` runs
+in the prepared process. This module is the gateway's side.
 """
 
 import asyncio
@@ -27,27 +27,28 @@ READY_SECONDS = 20.0
 STOP_SECONDS = 2.0
 
 INTERPRETERS = ("PYTHON", "LD_", "LC_", "LANG", "MALLOC_", "GLIBC_", "OPENSSL_")
-"""Variables with these prefixes are read by the interpreter and its C libraries at their start."""
+"""The prefixes of variables that the interpreter and its C libraries read at the start."""
 
 PLACES = ("HOME", "PATH", "TMPDIR", "TZ", "VIRTUAL_ENV")
-"""The other variables for a fork server. All others are unset while it imports."""
+"""The other variables for a fork server. All other variables are unset during its imports."""
 
 REPLY_BYTES = 64 * 1024
 
 
 class RefusedError(Exception):
-    """The fork server does not fork for this launch; the text says why."""
+    """The fork server does not fork for this launch. The text has the reason."""
 
 
 class ReplacedError(Exception):
-    """This fork server does not fork any more; a new one does."""
+    """This fork server no longer forks. A new fork server must fork."""
 
 
 class Forks:
     """Starts the workers of all functions.
 
     Args:
-        note: called with a line for the user: why workers are spawned, or that a fork server died.
+        note: called with a line for the user, with the reason why workers are spawned, or with the
+            death of a fork server.
         enabled: False to spawn every worker.
         most_deaths: the number of dead fork servers after which workers are spawned.
     """
@@ -64,14 +65,14 @@ class Forks:
 
     @property
     def pids(self) -> list[int]:
-        """The process ids of the fork servers: the current one, and older ones with children."""
+        """The process ids of the current fork server, and of older fork servers with children."""
         return [server.pid for server in self._servers if not server.has_ended]
 
     async def start(self, launch: Launch) -> Worker:
         """Start a worker and wait until it has loaded the app.
 
         Raises:
-            ProjectError: it cannot be loaded; the message is one line.
+            ProjectError: the app cannot be loaded; the message is one line.
         """
         return await Worker.start(launch, self._begin)
 
@@ -95,7 +96,7 @@ class Forks:
         return await spawn(launch, channel, output)
 
     async def _current(self, launch: Launch) -> "ForkServer | None":
-        """Return the current fork server; start one if there is none."""
+        """Return the current fork server. Start a fork server if none runs."""
         for server in self._servers:
             if server.is_open:
                 return server
@@ -136,9 +137,9 @@ class ForkServer:
 
     Args:
         process: the process.
-        connection: the socket to it; its messages are answered in order.
-        environment: its variables.
-        on_death: called with the cause if it ends unexpectedly after it could fork.
+        connection: the socket to the process, which answers messages in order.
+        environment: the variables of the process.
+        on_death: called with the cause if the process ends unexpectedly after it could fork.
     """
 
     def __init__(
@@ -164,7 +165,7 @@ class ForkServer:
 
     @classmethod
     async def start(cls, launch: Launch, on_death: Callable[[str], None]) -> Self:
-        """Start the process; `prepare` waits until it can fork."""
+        """Start the process. `prepare` waits until the process can fork."""
         environment = {
             name: value
             for name, value in launch.environment.items()
@@ -190,19 +191,19 @@ class ForkServer:
 
     @property
     def pid(self) -> int:
-        """The process's id."""
+        """The id of the process."""
         return self._process.pid
 
     @property
     def has_ended(self) -> bool:
-        """True once the process is gone."""
+        """True after the process has ended."""
         return self._end.done()
 
     async def prepare(self) -> None:
-        """Wait until it has imported the shared modules.
+        """Wait until the process has imported the shared modules.
 
         Raises:
-            RefusedError: forking it is not safe, or it does not start.
+            RefusedError: a fork of the process is not safe, or the process does not start.
         """
         try:
             async with asyncio.timeout(READY_SECONDS):
@@ -221,13 +222,13 @@ class ForkServer:
         """Fork a process that continues like a spawned worker.
 
         Args:
-            launch: its project and its environment.
-            channel: the descriptor of its end of the socket to the gateway.
-            output: the descriptor of its standard output and error.
+            launch: the project and the environment of the new process.
+            channel: the descriptor of the new process's end of the socket to the gateway.
+            output: the descriptor for the standard output and error of the new process.
 
         Raises:
             RefusedError: the result would differ from a spawned process.
-            ReplacedError: the server has ended, or its packages have changed.
+            ReplacedError: the fork server has ended, or the packages have changed.
         """
         self._check(launch.environment)
         request = {"project": str(launch.project), "environment": dict(launch.environment)}
@@ -246,7 +247,7 @@ class ForkServer:
         raise RefusedError(answer["why"])
 
     async def stop(self) -> None:
-        """End it with all its children; a second call does nothing."""
+        """End the fork server and all its children. A second call does nothing."""
         self._may_end = True
         self._close()
         done, _ = await asyncio.wait({self._end}, timeout=STOP_SECONDS)
@@ -314,7 +315,7 @@ class ForkServer:
 
 
 class Forked:
-    """A process forked by a fork server, which reports its end."""
+    """A process that a fork server has forked. The fork server reports the end of the process."""
 
     def __init__(self, pid: int) -> None:
         self.pid = pid
@@ -322,18 +323,18 @@ class Forked:
         self._ended = asyncio.Event()
 
     async def wait(self) -> int:
-        """Wait for its end. Return its exit status."""
+        """Wait for the end of the process. Return the exit status."""
         await self._ended.wait()
         assert self.returncode is not None
         return self.returncode
 
     def end(self, code: int) -> None:
-        """Record its end."""
+        """Record the end of the process."""
         self.returncode = code
         self._ended.set()
 
     def watch(self) -> None:
-        """Watch for its end without its server, which ended first."""
+        """Watch for the end of the process after the fork server has ended."""
         try:
             descriptor = os.pidfd_open(self.pid)
         except OSError:

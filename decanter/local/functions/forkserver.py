@@ -1,9 +1,10 @@
-"""A process that has imported the modules that most apps share, and forks the functions' processes.
+"""The fork server, which has imported the modules of most apps and forks functions' processes.
 
 `worker.py --forks` loads this file by its path. The gateway sends one request for each process,
-with two descriptors: the process's channel and the pipe for its output. `serve` returns in each new
-process, which then continues like a spawned worker. The server imports nothing of the project and
-has none of a function's variables: each process imports its app as at a cold start.
+with two descriptors: the channel of the process and the pipe for the output. The function `serve`
+returns in each new process, which then continues like a spawned worker. The fork server imports no
+module of the project and has no variables of a function. Each process imports its app as at a cold
+start.
 """
 
 from __future__ import annotations
@@ -38,16 +39,16 @@ SHARED = (
 )
 
 REQUEST_BYTES = 256 * 1024
-"""A size above the system's maximum for one message."""
+"""The size of a read, which is above the system's maximum for one message."""
 
 ANY_NAME = "*"
-"""Stands for every variable: a module has iterated over all of them."""
+"""The name for every variable, because a module has iterated over all variables."""
 
 Stamp = tuple[int, int, int]
 
 
 class UnsafeError(Exception):
-    """Forking this process is not safe; the text says why."""
+    """A fork of this process is not safe. The text has the reason."""
 
 
 def serve(control: socket.socket, known: frozenset[str]) -> int | None:
@@ -58,7 +59,8 @@ def serve(control: socket.socket, known: frozenset[str]) -> int | None:
         known: the modules that a spawned worker has too, before it loads the app.
 
     Returns:
-        In each new process, the descriptor of its channel. In the server itself, None at its end.
+        In each new process, the descriptor of the channel. In the fork server itself, None at its
+        end.
     """
     server = Server(control)
     server.prepare(known)
@@ -70,7 +72,7 @@ def serve(control: socket.socket, known: frozenset[str]) -> int | None:
 
 
 class Server:
-    """The server's state: its children and its imports."""
+    """The state of the fork server, with the children and the imports."""
 
     def __init__(self, control: socket.socket) -> None:
         self._control = control
@@ -80,7 +82,10 @@ class Server:
         self._is_stale = False
 
     def prepare(self, known: frozenset[str]) -> None:
-        """Import the shared modules. Send the gateway the names of the variables that they read."""
+        """Import the shared modules.
+
+        Send the gateway the names of the variables that these modules read.
+        """
         try:
             reads = import_shared()
         except UnsafeError as error:
@@ -95,7 +100,10 @@ class Server:
         self._send("ready", reads=sorted(reads))
 
     def run(self) -> int | None:
-        """Answer requests and report ends; returns as `serve` does."""
+        """Answer requests and report the ends of children.
+
+        The result is like the result of `serve`.
+        """
         while not self._is_stale or self._children:
             poll = select.poll()
             for descriptor in (self._control.fileno(), *self._children):
@@ -114,7 +122,7 @@ class Server:
         return None
 
     def end(self) -> None:
-        """Kill the children, with all processes that they started."""
+        """Kill the children, and all processes that the children have started."""
         for pid in self._children.values():
             kill_group(pid)
         for pid in self._children.values():
@@ -128,7 +136,7 @@ class Server:
         self._send("ended", pid=pid, code=code)
 
     def _answer(self, request: Mapping[str, Any], passed: list[int]) -> int | None:
-        """Fork. Return the channel in the new process, None in this one."""
+        """Fork. Return the channel in the new process, and None in this process."""
         try:
             self._check(request["project"])
             pid, descriptor = fork()
@@ -144,10 +152,10 @@ class Server:
         return None
 
     def _check(self, project: str) -> None:
-        """Check that a forked process would import the same modules as a spawned one.
+        """Check that a forked process would import the same modules as a spawned process.
 
         Raises:
-            UnsafeError: it would not.
+            UnsafeError: the forked process would import other modules.
             OSError: the project's folder cannot be read.
         """
         changed = [path for path, before in self._files.items() if stamp(path) != before]
@@ -158,7 +166,10 @@ class Server:
             raise UnsafeError(f"the project has a module {min(shadowed)} of its own")
 
     def _become_worker(self, request: Mapping[str, Any], channel: int, output: int) -> int:
-        """Continue as a spawned worker; after any failure, end: there must be no second server."""
+        """Continue as a spawned worker.
+
+        End after any failure, so that no second fork server runs.
+        """
         try:
             os.dup2(output, 1)
             os.dup2(output, 2)
@@ -179,13 +190,14 @@ class Server:
 
 
 def fork() -> tuple[int, int]:
-    """Fork. Return after the child has started its own session, so that its group can be killed.
+    """Fork. Return after the child has started its own session, so that the group can be killed.
 
     Returns:
-        The child's id and a descriptor that is readable at its end; 0 and 0 in the child.
+        The child's id and a descriptor that is readable after the child's end; 0 and 0 in the
+        child.
 
     Raises:
-        OSError: the system allows no more processes, or no descriptor to watch for its end.
+        OSError: the system allows no more processes, or no descriptor that watches the child.
     """
     waits, told = os.pipe()
     try:
@@ -204,7 +216,10 @@ def fork() -> tuple[int, int]:
 
 
 def watch(pid: int) -> int:
-    """Return a descriptor that is readable at a child's end; if there is none, kill the child."""
+    """Return a descriptor that is readable at a child's end.
+
+    If the system has none, kill the child.
+    """
     try:
         return os.pidfd_open(pid)
     except OSError:
@@ -239,7 +254,7 @@ def import_shared() -> set[str]:
 
 @contextlib.contextmanager
 def recorded_reads() -> Iterator[set[str]]:
-    """Collect the names of the environment variables that are read within the block."""
+    """Collect the names of the environment variables that code reads within the block."""
     reads: set[str] = set()
     kind: Any = type(os.environ)
     get, iterate = kind.__getitem__, kind.__iter__
@@ -260,7 +275,7 @@ def recorded_reads() -> Iterator[set[str]]:
 
 
 def become_environment(environment: Mapping[str, str]) -> None:
-    """Set these variables, and the one that Python itself sets if no locale is configured."""
+    """Set these variables, and the variable that Python itself sets if no locale is configured."""
     coerced = {name: os.environ[name] for name in ("LC_CTYPE",) if name in os.environ}
     os.environ.clear()
     os.environ.update({**coerced, **environment})
@@ -290,6 +305,6 @@ def stamp(path: Path) -> Stamp | None:
 
 
 def kill_group(pid: int) -> None:
-    """Kill a process group; it may have members after its first process has ended."""
+    """Kill a process group, which may have members after its first process has ended."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(pid, signal.SIGKILL)

@@ -1,7 +1,8 @@
-"""Lambda: processes that run the handlers, each one event at a time.
+"""The local Lambda: processes that run the handlers. Each process runs one event at a time.
 
-Each function has its own pool: on AWS it has its own environment and memory. An event waits for a
-free worker. A pool starts more workers while events wait, up to its limits, and ends idle ones.
+Each function has its own pool, because on AWS each function has its own environment and memory. An
+event waits for a free worker. While events wait, a pool starts more workers, up to its limits. A
+pool ends idle workers.
 """
 
 import asyncio
@@ -20,10 +21,10 @@ from decanter.local.functions.process import Worker
 from decanter.project.declaration import HTTP_FUNCTION, Declaration
 
 FIRST_FUNCTION = "websocket_message"
-"""The function whose first process reports the app's declarations; nearly every app has it."""
+"""The function whose first process reports the app's declarations. Nearly every app has it."""
 
 KEPT_TRACES = 10_000
-"""Calls to @connections are attributed to this many of the last events."""
+"""The number of the last events to which calls to @connections can be attributed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +32,11 @@ class Run:
     """The result of one invocation, for the operator.
 
     Attributes:
-        function: its configuration key.
-        outcome: its result, or how it failed.
-        seconds: how long it ran.
-        cold: True if it was the first event of its process.
-        error: Lambda's error object, with the traceback as lines, if it failed.
+        function: the function's configuration key.
+        outcome: the result, or the kind of the failure.
+        seconds: the duration.
+        cold: True if the event was the first event of its process.
+        error: Lambda's error object after a failure, with the traceback as lines.
     """
 
     function: str
@@ -46,7 +47,7 @@ class Run:
 
 
 class Observer(Protocol):
-    """Is called for each event and each run; an HTTP request has no invocation."""
+    """Is called for each event and each run. An HTTP request has no invocation."""
 
     def given(self, invocation: Invocation) -> None:
         """Called before an event is passed to its handler."""
@@ -56,11 +57,11 @@ class Observer(Protocol):
 
 
 class Functions:
-    """The functions of the app, with an integration's time limit.
+    """The functions of the app, with the time limit of an integration.
 
     Args:
-        scaling: how many processes a function may have.
-        integration_seconds: how long an event waits for its outcome, once it has a process.
+        scaling: the limits of a function's processes.
+        integration_seconds: the time that an event with a process waits for the outcome.
         observer: called for each event and each run.
         start: starts a process.
     """
@@ -81,7 +82,7 @@ class Functions:
         self._make: Callable[[str], Function] | None = None
         self._handlers: dict[str, str] = {}
         self._late: set[asyncio.Task[Outcome]] = set()
-        self._traces: dict[str, str] = {}
+        self._traces: dict[str, tuple[str, str]] = {}
 
     async def start(
         self,
@@ -89,12 +90,12 @@ class Functions:
         accept: Callable[[Declaration], object] = lambda _: None,
         adopt: Callable[[Declaration], object] = lambda _: None,
     ) -> Declaration:
-        """Start the first worker of each function, or replace them all after a change.
+        """Start the first worker of each function, or replace all workers after a change.
 
         Args:
             make: returns a function of the app by its configuration key.
             accept: raises a DecanterError if the app's declarations must not be served.
-            adopt: called when every worker is ready, just before they get events.
+            adopt: called when every worker is ready, before the workers get events.
 
         Returns:
             The app's declarations.
@@ -146,11 +147,11 @@ class Functions:
         """Answer an HTTP request to the app's own routes. The app must have HTTP routes.
 
         Args:
-            method: the request's.
-            path: its path and query.
-            headers: its headers.
-            body: its body.
-            authorizers: False to accept the request without the signature that the route demands.
+            method: the method of the request.
+            path: the path and the query of the request.
+            headers: the headers of the request.
+            body: the body of the request.
+            authorizers: False to accept the request without the signature that the route requires.
         """
         request = {
             "method": method,
@@ -159,7 +160,7 @@ class Functions:
             "body": base64.b64encode(body).decode(),
             "authorizers": authorizers,
         }
-        call = self._call(HTTP_FUNCTION, str(uuid.uuid4()), {"http": request})
+        call = self._call(HTTP_FUNCTION, str(uuid.uuid4()), {"http": request}, path)
         return await self._integrate(HTTP_FUNCTION, call, None)
 
     async def scheduled(self, name: str, event: dict[str, Any]) -> Run:
@@ -167,9 +168,9 @@ class Functions:
         return await self.run(name, event, event["id"])
 
     async def run(self, name: str, event: Any, request_id: str) -> Run:
-        """Run an event of any function of the app; only Lambda's own timeout ends it.
+        """Run an event of any function of the app. Only Lambda's own timeout ends the run.
 
-        A function without a route and a schedule gets its first process now.
+        A function without a route and without a schedule gets its first process at the first run.
         """
         if name not in self._pools and self._make is not None:
             self._pools[name] = Pool(self._make(name), self._scaling, self._start)
@@ -185,7 +186,11 @@ class Functions:
 
     def request_of(self, trace_id: str) -> str:
         """Return the request id of the event that has this trace id; "" if it is not known."""
-        return self._traces.get(trace_id.partition(";")[0], "")
+        return self._traces.get(trace_id.partition(";")[0], ("", ""))[0]
+
+    def path_of(self, trace_id: str) -> str:
+        """Return the path of the HTTP request that has this trace id; "" if there is none."""
+        return self._traces.get(trace_id.partition(";")[0], ("", ""))[1].partition("?")[0]
 
     @property
     def processes(self) -> int:
@@ -195,7 +200,7 @@ class Functions:
     async def _prepare(
         self, make: Callable[[str], Function], names: Iterable[str]
     ) -> dict[str, tuple[Function, Worker]]:
-        """Return a new worker for each function. All or none: functions must not mix versions."""
+        """Return new workers for all functions or for none. Functions must not mix versions."""
         functions = [make(name) for name in sorted(names)]
         started = await asyncio.gather(
             *(self._start(function.launch) for function in functions), return_exceptions=True
@@ -208,10 +213,10 @@ class Functions:
             raise errors[0]
         return ready
 
-    def _call(self, function: str, request_id: str, fields: dict[str, Any]) -> Call:
+    def _call(self, function: str, request_id: str, fields: dict[str, Any], path: str = "") -> Call:
         settings = self._pools[function].function
         trace_id = f"Root=1-{int(time.time()):08x}-{os.urandom(12).hex()}"
-        self._traces[trace_id] = request_id
+        self._traces[trace_id] = request_id, path
         if len(self._traces) > KEPT_TRACES:
             del self._traces[next(iter(self._traces))]
         message = {
@@ -239,7 +244,7 @@ class Functions:
 
 
 def in_modules(make: Callable[[str], Function], declared: Declaration) -> Callable[[str], Function]:
-    """Return a maker of functions that import only the module of their handler string.
+    """Return a maker of functions that import only the module in their handler string.
 
     Their environments name the tables that the app declares.
     """

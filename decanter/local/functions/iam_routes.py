@@ -1,7 +1,7 @@
-"""The HTTP routes with Chalice's `IAMAuthorizer`, which API Gateway keeps from unsigned requests.
+"""The HTTP routes with Chalice's `IAMAuthorizer`, which refuse unsigned requests.
 
-As everywhere on this machine, the signature itself is not checked: only AWS has the keys. The
-app's own process loads this file by its path. Source: API Gateway Developer Guide, "Control access
+The signature itself is not checked on this machine, because only AWS has the keys. The app's own
+process loads this file by its path. Source: API Gateway Developer Guide, "Control access
 to a REST API with IAM permissions"; IAM User Guide, "Elements of an AWS API request signature".
 """
 
@@ -32,13 +32,13 @@ SIGNED = re.compile(
 
 
 def is_refused(app: Any, method: str, path: str, headers: Mapping[str, str]) -> bool:
-    """Return True for an unsigned request to a route that demands a signature.
+    """Return True for an unsigned request to a route that requires a signature.
 
     Args:
         app: the Chalice object.
-        method: the request's.
-        path: its path and query.
-        headers: its headers; a presigned URL has the signature in its query.
+        method: the method of the request.
+        path: the path and the query of the request.
+        headers: the headers of the request; a presigned URL has the signature in the query.
     """
     try:
         found = RouteMatcher([*app.routes]).match_route(path)
@@ -54,7 +54,7 @@ def is_refused(app: Any, method: str, path: str, headers: Mapping[str, str]) -> 
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keep Chalice from warning that it lets every request pass."""
+    """Disable Chalice's warning that Chalice accepts every request."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "IAMAuthorizer is not a supported in local mode")
         yield

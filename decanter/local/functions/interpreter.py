@@ -1,4 +1,4 @@
-"""The Python that runs the handlers: this one, or the app's own."""
+"""The Python that runs the handlers, which is the tool's Python or the app's own Python."""
 
 import json
 import os
@@ -25,9 +25,9 @@ class Interpreter:
     """A Python with the app's packages.
 
     Attributes:
-        path: its program, as an absolute path.
-        version: its version, such as (3, 12, 1).
-        packages: versions of its packages that matter; None for a missing one.
+        path: the absolute path of the program.
+        version: the Python version, such as (3, 12, 1).
+        packages: the versions of the important packages; None for a missing package.
     """
 
     path: str
@@ -37,7 +37,7 @@ class Interpreter:
     @classmethod
     @cache
     def own(cls) -> Self:
-        """Return this Python, which runs the tool."""
+        """Return the Python that runs the tool."""
         return cls._of(sys.executable, probe.facts())
 
     @classmethod
@@ -48,7 +48,7 @@ class Interpreter:
             given: a program, the folder of a virtual environment, or a command.
 
         Raises:
-            ServiceError: it cannot run handlers; one line.
+            ServiceError: this Python cannot run handlers; the message is one line.
         """
         found = cls._of(*_probed(given))
         if found.version < OLDEST:
@@ -66,13 +66,15 @@ class Interpreter:
 
     @property
     def facts(self) -> str:
-        """Return its version, its packages and its path, for the text at start."""
+        """Return the version, the packages and the path, for the text at start."""
         names = ("chalice", "botocore")
         packages = ", ".join(f"{name} {self.packages[name]}" for name in names)
         return f"{self}, {packages}: {self.path}"
 
     def script(self, file: Path, *arguments: str) -> list[str]:
-        """Return the command that runs a file, whose folder is not searched for modules.
+        """Return the command that runs a file.
+
+        Python does not search the file's folder for modules.
 
         Before Python 3.11, the file itself must remove the folder.
         """
@@ -83,7 +85,7 @@ class Interpreter:
         """Check that debugpy can be imported.
 
         Raises:
-            ServiceError: it is not installed.
+            ServiceError: debugpy is not installed.
         """
         if self.packages["debugpy"] is None:
             raise ServiceError(f"--debugpy needs debugpy: {self.path} -m pip install debugpy")
@@ -109,10 +111,12 @@ def _probed(given: str) -> tuple[str, dict[str, Any]]:
 
 
 def program(given: str) -> Path:
-    """Return the path of the user's Python. Do not resolve a link: it selects the environment.
+    """Return the path of the user's Python.
+
+    A link is not resolved, because it selects the environment.
 
     Raises:
-        ServiceError: there is none.
+        ServiceError: there is no such Python.
     """
     path = Path(given).expanduser().absolute()
     if path.is_dir():

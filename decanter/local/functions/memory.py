@@ -7,22 +7,22 @@ from pathlib import Path
 MEGABYTE = 1024 * 1024
 
 RESERVE_BYTES = 256 * MEGABYTE
-"""Reserved for everything else on the machine."""
+"""The memory that is reserved for everything else on the machine."""
 
 PROCESS_BYTES = 32 * MEGABYTE
-"""The assumed minimum memory of a process: one botocore client takes ten megabytes."""
+"""The assumed minimum memory of a process. One botocore client needs ten megabytes."""
 
 CGROUPS = Path("/sys/fs/cgroup")
 
 
 def available_bytes(proc: Path = Path("/proc"), cgroups: Path = CGROUPS) -> int | None:
-    """Return the memory left on the machine and in this container; None if unknown."""
+    """Return the free memory of the machine and of this container; None if it is not known."""
     found = [*_machine_bytes(proc), *_container_bytes(proc, cgroups)]
     return min(found, default=None)
 
 
 def used_bytes(pid: int, proc: Path = Path("/proc")) -> int:
-    """Return a process's memory, with its part of shared memory; 0 if unknown."""
+    """Return a process's memory, with a part of the shared memory; 0 if it is not known."""
     with suppress(OSError):
         return _field(proc / str(pid) / "smaps_rollup", "Pss:") * 1024
     return 0
@@ -34,7 +34,10 @@ def _machine_bytes(proc: Path) -> Iterator[int]:
 
 
 def _container_bytes(proc: Path, cgroups: Path) -> Iterator[int]:
-    """Yield the bytes left by each limit of this process (cgroup v2); page cache counts as free."""
+    """Yield the free bytes under each limit of this process (cgroup v2).
+
+    Page cache counts as free.
+    """
     with suppress(OSError):
         lines = (proc / "self" / "cgroup").read_text().splitlines()
         own = next((line[3:] for line in lines if line.startswith("0::")), "/")
@@ -52,11 +55,11 @@ def _field(path: Path, name: str) -> int:
 
 
 class Memory:
-    """Decides if another process fits.
+    """Decides if another process fits into the memory.
 
     Args:
         available: returns the bytes that are left for processes; None if unknown.
-        used: returns the bytes of a process, with its part of shared memory.
+        used: returns the bytes of a process, with a part of the shared memory.
     """
 
     def __init__(
@@ -68,7 +71,7 @@ class Memory:
         self._used = used
 
     def fits(self, alike: int | None, starting: int) -> bool:
-        """True if one more process like `alike` fits, in addition to the `starting` ones."""
+        """True if one more process like `alike` fits, in addition to the `starting` processes."""
         available = self._available()
         if available is None:
             return True

@@ -1,17 +1,17 @@
-"""An app's calls to AWS: redirected to this machine, refused, or sent with the user's own keys.
+"""An app's calls to AWS, which are redirected, refused, or sent with the user's own keys.
 
 `worker.py` loads this file by its path, before it imports the app.
 
 - A botocore client's calls to DynamoDB and @connections go to this machine, even if the client has
-  an endpoint of its own: the URL is replaced before it is signed. Calls of libraries on top of
-  botocore, such as boto3 and PynamoDB, go there too. Their path names the function, whose role
-  applies.
-- Its calls to SQS go there too, if the app has queues.
-- Its calls to other services of AWS are sent only if the user's own environment has a profile or
-  keys. Otherwise they are refused before the host is looked up.
-- No other client in this process reaches AWS's DynamoDB or @connections.
+  its own endpoint. The URL is replaced before the signature is made. Calls of libraries that use
+  botocore, such as boto3 and PynamoDB, go to this machine too. The path of such a call names the
+  function, whose role applies.
+- A botocore client's calls to SQS go to this machine too, if the app has queues.
+- A botocore client's calls to other services of AWS are sent only if the user's own environment has
+  a profile or keys. Otherwise these calls are refused before the name of the host is resolved.
+- Other clients in this process cannot reach AWS's DynamoDB or @connections.
 
-Hosts that are not AWS's are not checked: an app may use its own database or queue.
+Hosts outside of AWS are not checked, because an app may use its own database or queue.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Outgoing:
         self._said: set[str] = set()
 
     def keep_here(self) -> None:
-        """Apply the rules to every client that this process makes from now on."""
+        """Apply the rules to every further client of this process."""
         from botocore import handlers
         from botocore.httpsession import ProxyConfiguration, URLLib3Session
         from botocore.session import Session
@@ -84,7 +84,7 @@ class Outgoing:
             use_dummy_keys(facts["request_signer"])
 
     def _is_embedded(self, url: str) -> bool:
-        """True for a DynamoDB that is not the user's own one on this machine."""
+        """True if a DynamoDB is not the user's own DynamoDB on this machine."""
         is_local = self._hosts.is_local(host_of(url))
         return not is_local or urlsplit(url).port == urlsplit(os.environ[HERE["dynamodb"]]).port
 
@@ -99,7 +99,7 @@ class Outgoing:
         raise self._refusal(host, f"there are no keys for AWS: {NO_KEYS}")
 
     def _refusal(self, host: str, why: str) -> Exception:
-        """Print a line for the user. Return the error for the app, which is one of botocore's."""
+        """Print a line for the user. Return one of botocore's errors for the app."""
         from botocore.exceptions import BotoCoreError
 
         line = self._say(f"{_operation.get()} to {host} is blocked: {why}")
@@ -108,7 +108,7 @@ class Outgoing:
         return error
 
     def _proxy_url_for(self, original: Any, configuration: Any, url: str) -> Any:
-        """Use no proxy for this machine: an app's own endpoint may have had one."""
+        """Use no proxy for this machine. The app's own endpoint may have used a proxy."""
         return None if self._hosts.is_local(host_of(url)) else original(configuration, url)
 
     def _audit(self, event: str, arguments: tuple[Any, ...]) -> None:
@@ -125,7 +125,7 @@ class Outgoing:
                 raise ConnectionError(self._say(f"a request to {host} is blocked: {CONNECTIONS}"))
 
     def _say(self, line: str) -> str:
-        """Print each line once, because the app may hide the error."""
+        """Print a line once, because the app may hide the error."""
         if line not in self._said:
             self._said.add(line)
             print(line)
@@ -138,7 +138,7 @@ def host_of(url: str) -> str:
 
 
 def moved(address: str, variable: str) -> str:
-    """Return a URL with the host of the endpoint in a variable, and with the function it names."""
+    """Return a URL with the host and the function of the endpoint in a variable."""
     target, url = urlsplit(os.environ[variable]), urlsplit(address)
     caller = None if CALLER.match(url.path) else CALLER.match(target.path)
     path = (caller[0] if caller else "") + url.path
@@ -146,7 +146,7 @@ def moved(address: str, variable: str) -> str:
 
 
 def credentials_of_profile(get: Any, session: Any) -> Any:
-    """Return a profile's credentials; dummies for the framework's posts to this machine."""
+    """Return a profile's credentials. The framework's posts to this machine get dummy keys."""
     caller = sys._getframe(2).f_globals.get("__name__", "")
     return dummy_keys() if caller.startswith("decanter.runtime.") else LateCredentials(get, session)
 
@@ -154,7 +154,8 @@ def credentials_of_profile(get: Any, session: Any) -> Any:
 class LateCredentials:
     """A profile's credentials, which are read at their first use.
 
-    Reading them may need a program, AWS or a person; calls to this machine do not need them.
+    To read the credentials may need a program, AWS or a person. Calls to this machine do not need
+    the credentials.
     """
 
     method = "late"  # botocore reads it for each client
@@ -172,7 +173,7 @@ class LateCredentials:
         return getattr(credentials, name)
 
     def get_deferred_property(self, name: str) -> Any:
-        """Return a function that returns None: an account's own endpoint is optional."""
+        """Return a function that returns None, because an account's own endpoint is optional."""
         return lambda: None
 
 
@@ -206,7 +207,7 @@ def unreachable(url: str) -> Exception:
 
 
 def wrap(owner: type, name: str, around: Any) -> None:
-    """Replace a method by a function that gets the original first, then the arguments."""
+    """Replace a method with a function that gets the original method first, then the arguments."""
     original = getattr(owner, name)
 
     @wraps(original)

@@ -1,4 +1,4 @@
-"""The processes of one function: an event waits for a free one, more start while events wait."""
+"""The processes of one function. Events wait for free processes, and more processes start then."""
 
 import asyncio
 import os
@@ -18,18 +18,18 @@ Start = Callable[[Launch], Awaitable[Worker]]
 CHANGED = "the files have changed since the running code was loaded"
 
 KEPT = 1
-"""This number of processes of a function is kept, however long they are idle."""
+"""The number of processes of a function that are kept, even if they are idle."""
 
 STARTS_AT_ONCE = max(4, 2 * (os.cpu_count() or 1))
-"""The limit of parallel starts. More would not be ready sooner: the queue is empty by then."""
+"""The limit of parallel starts. With more starts, the processes would not be ready sooner."""
 
 START_SECONDS = 0.5
-"""A start that takes longer is not waiting for the processor; others may start."""
+"""The time after which a start does not wait for the processor, so other processes may start."""
 
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """A Lambda function: how its processes are started, and its timeout in seconds."""
+    """A Lambda function, with the launch of the processes and the timeout in seconds."""
 
     name: str
     launch: Launch
@@ -42,11 +42,11 @@ class Call:
     """An event in a pool.
 
     Attributes:
-        message: for the process.
+        message: the message for the process.
         request_id: the event's id in the log.
-        assigned: set once it has a process, or will never get one.
-        cold: True if it is the first event of its process.
-        error: Lambda's error object, with the traceback as lines, if there is no result.
+        assigned: set when the event has a process, or will never get a process.
+        cold: True if the event is the first event of its process.
+        error: Lambda's error object without a result, with the traceback as lines.
     """
 
     message: dict[str, Any]
@@ -61,9 +61,9 @@ class Scaling:
     """The limits of a function's processes.
 
     Attributes:
-        concurrency: their maximum.
-        idle_seconds: how long an idle one is kept.
-        memory: decides if another one fits.
+        concurrency: the highest number of processes.
+        idle_seconds: the time that an idle process is kept.
+        memory: decides if another process fits.
     """
 
     concurrency: int
@@ -72,7 +72,7 @@ class Scaling:
 
 
 class Pool:
-    """The workers of one function, all with the same code; older ones only finish their event."""
+    """The workers of one function with the same code. Older workers only finish their event."""
 
     def __init__(self, function: Function, scaling: Scaling, start: Start) -> None:
         self.function = function
@@ -91,11 +91,11 @@ class Pool:
 
     @property
     def size(self) -> int:
-        """The number of its processes, including older ones."""
+        """The number of processes, including older processes."""
         return len(self._workers | self._retired)
 
     def adopt(self, worker: Worker, function: Function) -> None:
-        """Use a prepared worker and its function; older workers leave."""
+        """Use a prepared worker and its function. Older workers leave the pool."""
         self._retire_all()
         self.function = function
         self._workers.add(worker)
@@ -103,7 +103,10 @@ class Pool:
         self._grow()  # for waiting events: older starts may have been cancelled
 
     def retire(self) -> None:
-        """The app no longer has the function: workers finish their event, waiting events fail."""
+        """Retire the pool of a removed function.
+
+        Workers finish their event, and waiting events fail.
+        """
         self._retire_all()
         self._give_up(ProjectError("the app no longer has a handler for this function"))
 
@@ -137,7 +140,7 @@ class Pool:
         return Failure.RAISED
 
     async def stop(self) -> None:
-        """Kill every process and wait until they are gone."""
+        """Kill all processes and wait until they have ended."""
         self._waiting.clear()
         for task in self._starting:
             task.cancel()
@@ -168,10 +171,10 @@ class Pool:
         self._idle.clear()
 
     async def _acquire(self) -> Worker:
-        """Return a free worker, marked busy.
+        """Return a free worker, and mark this worker as busy.
 
         Raises:
-            DecanterError: there is none, and none can be started.
+            DecanterError: there is no free worker, and none can be started.
         """
         while self._idle:
             worker = self._idle.pop()
@@ -190,7 +193,7 @@ class Pool:
             raise
 
     def _offer(self, worker: Worker) -> None:
-        """Give a worker to the event that has waited longest, or keep it for the next one."""
+        """Give a worker to the event that has waited longest, or keep it for the next event."""
         while self._waiting:
             waiter = self._waiting.popleft()
             if not waiter.done():
@@ -214,7 +217,7 @@ class Pool:
             self._grow()
 
     def _end_idle(self) -> None:
-        """End the processes that have been idle too long, now and when the next one is due."""
+        """End the processes that have been idle too long, now and at the time of the next end."""
         loop = asyncio.get_running_loop()
         self._ending = None
         while self._idle and len(self._workers) > KEPT:
@@ -276,10 +279,10 @@ class Pool:
         self._grow()
 
     async def _start_current(self) -> Worker:
-        """Start a process with the running code, and return it once it has loaded the app.
+        """Start a process with the running code. Return the process when it has loaded the app.
 
         Raises:
-            DecanterError: it cannot be started.
+            DecanterError: the process cannot be started.
         """
         while True:
             generation = self._generation
@@ -301,11 +304,11 @@ class Pool:
         self._slots -= {task}
 
     async def _start_alike(self) -> Worker:
-        """Start another process with the same code as the others.
+        """Start another process with the same code as the other processes.
 
         Raises:
-            ProjectError: the files have changed since, or cannot be loaded. If no other process is
-                left, changed files are accepted.
+            ProjectError: the files have changed since the first start, or cannot be loaded. If no
+                other process is left, changed files are accepted.
         """
         launch = self.function.launch
         if self._workers and not launch.is_current():

@@ -1,4 +1,4 @@
-"""Facts about the Python that runs this file, by its path: its version and its packages."""
+"""Report the version and the packages of the Python that runs this file by its path."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ PACKAGES = ("chalice", "botocore", "debugpy")
 
 
 def facts() -> dict[str, object]:
-    """Return the version of this Python, and those of its packages; None for a missing one."""
+    """Return the versions of this Python and of the packages; None for a missing package."""
     return {"version": sys.version_info[:3], "packages": {name: version(name) for name in PACKAGES}}
 
 
 def version(name: str) -> str | None:
-    """Return a package's version; None if it cannot be imported."""
+    """Return a package's version; None if the package cannot be imported."""
     if util.find_spec(name) is None:
         return None
     try:

@@ -1,4 +1,4 @@
-"""One worker process from the gateway's side: start it, send it events, read its output."""
+"""One worker process from the gateway's side: the start, the events and the output."""
 
 import asyncio
 import json
@@ -17,22 +17,23 @@ from decanter.local.functions.debugger import Terminal
 from decanter.local.functions.forkserver import kill_group
 from decanter.local.functions.interpreter import Interpreter
 from decanter.project.declaration import Declaration
+from decanter.project.import_failure import import_failure
 
 LENGTH = struct.Struct("!I")
 WORKER = Path(__file__).with_name("worker.py")
 
 LAST_WORDS_SECONDS = 0.5
-"""Time limit to read the rest of a process's output after its end."""
+"""The time limit to read the rest of a process's output after the end of the process."""
 
 UNSEEN = 256
-"""Replaces an exit status that is not known."""
+"""The value for an unknown exit status."""
 
 LogLine = Callable[[str, str], None]
-"""Takes a line that the process printed and the request id that it belongs to, or ""."""
+"""Takes a line that the process printed, and the line's request id, or ""."""
 
 
 class WorkerGoneError(Exception):
-    """The process ended; the text says how."""
+    """The process has ended. The text describes how it ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +42,19 @@ class Launch:
 
     Attributes:
         project: the folder of the app.
-        environment: the processes' whole environment.
-        log: called with each line that they print.
-        init_seconds: how long importing the app may take.
-        has_keys: True if they may call AWS, because the user's own environment has keys for it.
-        is_current: returns True if the project's files are those of this version.
+        environment: the complete environment of the processes.
+        log: called with each printed line.
+        init_seconds: the time limit of the app's import.
+        has_keys: True if the processes may call AWS, because the user's own environment has keys
+            for AWS.
+        is_current: returns True if the project's files still have this version.
         terminal: for the pdb of a stopped handler; None without `--debug`.
-        python: the Python that runs them.
-        debugpy_port: the port of debugpy; None without it.
+        python: the Python that runs the processes.
+        debugpy_port: the port of debugpy; None without debugpy.
         module: the module of the function's handler string, the only one that Lambda imports.
-        names: returns the variables that name the declared tables: the environment is made before
-            the app is imported.
+        stage: the stage whose variables are in the environment, for errors.
+        names: returns the variables with the names of the declared tables, because the environment
+            is created before the app is imported.
     """
 
     project: Path
@@ -64,6 +67,7 @@ class Launch:
     terminal: Terminal | None = None
     debugpy_port: int | None = None
     module: str = "app"
+    stage: str = "dev"
     names: Callable[[Declaration], Mapping[str, str]] = lambda _: {}
 
     def script(self, descriptor: int) -> list[str]:
@@ -79,7 +83,7 @@ class Launch:
 
 
 class Process(Protocol):
-    """A process that may have been spawned or forked; its id is also that of its group."""
+    """A spawned or forked process. The id of the process is also the id of the process group."""
 
     @property
     def pid(self) -> int:
@@ -87,14 +91,14 @@ class Process(Protocol):
 
     @property
     def returncode(self) -> int | None:
-        """The exit status, negative for a signal; None while it runs."""
+        """The exit status, which is negative for a signal; None while the process runs."""
 
     async def wait(self) -> int:
-        """Wait for its end and return its exit status."""
+        """Wait for the end of the process. Return the exit status."""
 
 
 Begin = Callable[[Launch, int, int], Awaitable[Process]]
-"""Starts a process with the descriptors of its channel and its output."""
+"""Starts a process with the descriptors of the channel and the output."""
 
 
 async def spawn(launch: Launch, channel: int, output: int) -> Process:
@@ -112,7 +116,7 @@ async def spawn(launch: Launch, channel: int, output: int) -> Process:
 
 
 class Worker:
-    """A process that takes one event at a time, once it has loaded the app."""
+    """A process that has loaded the app and takes one event at a time."""
 
     def __init__(self, process: Process, launch: Launch) -> None:
         self._process = process
@@ -135,7 +139,7 @@ class Worker:
         """Start a process and wait until it has loaded the app.
 
         Raises:
-            ProjectError: it cannot be loaded; the message is one line.
+            ProjectError: the app cannot be loaded; the message is one line.
             ServiceError: the system cannot start another process.
         """
         try:
@@ -168,7 +172,7 @@ class Worker:
 
     @property
     def pid(self) -> int:
-        """The process's id."""
+        """The id of the process."""
         return self._process.pid
 
     @property
@@ -177,7 +181,7 @@ class Worker:
         return self._process.returncode is None and not self._tasks[0].done()
 
     async def call(self, message: dict[str, Any]) -> dict[str, Any]:
-        """Send an event to the process and return its `result` or `error`.
+        """Send an event to the process. Return the `result` or the `error`.
 
         Raises:
             WorkerGoneError: the process ended before it answered.
@@ -187,14 +191,15 @@ class Worker:
         return await self._ask(message)
 
     def kill(self) -> None:
-        """Kill the process and all processes that it started."""
+        """Kill the process and all processes that it has started."""
         if self._process.returncode is None:
             kill_group(self._process.pid)
 
     async def wait(self) -> None:
-        """Wait until the process has ended and its output is read.
+        """Wait until the process has ended and the output is read.
 
-        The wait is limited: a child in another process group can keep the output open.
+        The wait has a time limit, because a child in another process group can keep the output
+        open.
         """
         await self._process.wait()
         await asyncio.wait(self._tasks, timeout=LAST_WORDS_SECONDS)
@@ -222,9 +227,7 @@ class Worker:
         except WorkerGoneError as gone:
             raise ProjectError(f"the process that imports app.py ended ({gone})") from None
         if message["type"] == "failed":
-            raise ProjectError(
-                message["declaration"]["message"], detail=message["declaration"]["detail"]
-            )
+            raise import_failure(message["declaration"], launch.stage)
         if message["declaration"]:  # only app.py declares
             self.declared = Declaration.from_json(message["declaration"])
             names = {**launch.names(self.declared)}
@@ -276,7 +279,7 @@ class Worker:
             self._request_id = ""
 
     async def _lend(self) -> None:
-        """Lend the terminal to the process until it returns it or ends."""
+        """Lend the terminal to the process until the process returns it or ends."""
         if self._terminal is None:
             return
         async with self._terminal.lent():
@@ -284,7 +287,7 @@ class Worker:
             await self._returned.wait()
 
     async def _read_output(self, output: asyncio.StreamReader) -> None:
-        """Log output that bypasses Python's streams, such as that of a subprocess or a crash."""
+        """Log output that bypasses Python's streams, such as output of a subprocess or a crash."""
         pending = b""
         while chunk := await output.read(65536):
             *lines, pending = (pending + chunk).split(b"\n")
@@ -295,7 +298,7 @@ class Worker:
 
 
 def how_it_ended(code: int) -> str:
-    """A process's end in words."""
+    """Describe the end of a process in words."""
     if code == UNSEEN:
         return "unknown exit status"
     if code >= 0:

@@ -1,11 +1,12 @@
 """A Lambda execution environment on this machine: one process, one function, one event at a time.
 
-Run by path, `python -P worker.py PROJECT --fd N`; N is a socket to the gateway. Both sides send a
-four-byte length and a JSON object. At `load`, it sends the app's declarations. It answers each
-`invoke` with one `result` or `error`, and sends each printed line.
+This file is run by path, `python -P worker.py PROJECT --fd N`, where N is a socket to the gateway.
+Both sides send a four-byte length and a JSON object. After `load`, the worker sends the app's
+declarations. The worker answers each `invoke` with one `result` or `error`, and sends each printed
+line.
 
-With `--forks` it is a fork server, see `forkserver.py`: each of its children continues in `main`
-like a spawned worker.
+With `--forks`, this file is a fork server (see `forkserver.py`). Each child of the fork server
+continues in `main` like a spawned worker.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ LENGTH = struct.Struct("!I")
 
 
 class Channel:
-    """Length-prefixed JSON objects over the socket to the gateway."""
+    """Sends and receives length-prefixed JSON objects over the socket to the gateway."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._reader = connection.makefile("rb")
@@ -52,7 +53,7 @@ class Channel:
             self._socket.sendall(LENGTH.pack(len(body)) + body)
 
     def receive(self) -> dict[str, Any] | None:
-        """Return the next object; None if the gateway has gone."""
+        """Return the next object; None if the gateway has ended."""
         head = self._reader.read(LENGTH.size)
         if len(head) < LENGTH.size:
             return None
@@ -61,7 +62,7 @@ class Channel:
         return message
 
     def start_receiving(self) -> None:
-        """Queue the gateway's messages; end the process when the gateway has gone."""
+        """Queue the gateway's messages. End the process when the gateway has ended."""
 
         def receive() -> None:
             try:
@@ -76,7 +77,7 @@ class Channel:
         threading.Thread(target=receive, daemon=True).start()
 
     def borrow_terminal(self) -> None:
-        """Wait until the gateway lends its terminal."""
+        """Wait until the gateway lends the terminal."""
         self.send({"type": "borrow"})
         self._lent.get()
 
@@ -86,7 +87,7 @@ class Channel:
 
 
 class LineStream(io.TextIOBase):
-    """A standard stream that sends its lines to the gateway, which adds the request id."""
+    """A standard stream that sends lines to the gateway. The gateway adds the request id."""
 
     encoding = "utf-8"
     errors = "backslashreplace"
@@ -98,7 +99,7 @@ class LineStream(io.TextIOBase):
 
     @property
     def buffer(self) -> Any:
-        """The process's own stream, which bypasses this one; the gateway reads it too."""
+        """The process's own stream, which bypasses this stream. The gateway reads it too."""
         assert sys.__stdout__ is not None
         return sys.__stdout__.buffer
 
@@ -108,11 +109,11 @@ class LineStream(io.TextIOBase):
         return descriptor
 
     def writable(self) -> bool:
-        """Return True: the stream accepts text."""
+        """Return True, because the stream accepts text."""
         return True
 
     def write(self, text: str) -> int:
-        """Send each complete line; keep the rest."""
+        """Send each complete line, and keep the rest."""
         with self._writing:
             *ends, rest = text.split("\n")
             for end in ends:
@@ -128,7 +129,7 @@ class LineStream(io.TextIOBase):
 
 
 class LambdaContext:
-    """The `context` of a handler, with the attributes of Lambda's own for Python.
+    """The `context` of a handler, with the attributes of Lambda's context for Python.
 
     Source: AWS Lambda Developer Guide, "Using the Lambda context object to retrieve Python
     function information". Times are milliseconds.
@@ -158,7 +159,7 @@ class Loaded:
     Attributes:
         app: the Chalice object; None if the function belongs to a Blueprint in another module.
         find: returns the object that Lambda finds by a handler string.
-        not_found: the error that `find` raises.
+        not_found: the class of the error that `find` raises.
     """
 
     def __init__(self, inside: Any, module: Any, app: Any) -> None:
@@ -168,19 +169,19 @@ class Loaded:
 
 
 def call_handler(loaded: Loaded, message: dict[str, Any]) -> Any:
-    """Run a function as Lambda does: by its handler string, with all its decorators."""
+    """Run a function by the handler string, with all decorators of the function, like Lambda."""
     return loaded.find(message["handler"])(message["event"], LambdaContext(message))
 
 
 def call_http(loaded: Loaded, message: dict[str, Any]) -> Any:
-    """Answer an HTTP request as `chalice local` does, but refuse what IAM does not know."""
+    """Answer an HTTP request like `chalice local`, but refuse unsigned requests to IAM routes."""
     from chalice.local import LocalGateway, LocalGatewayException
 
     iam = load_script(Path(__file__).with_name("iam_routes.py"))
     config: Any = SimpleNamespace(
         lambda_timeout=message["timeout_ms"] / 1000,
         function_name=os.environ.get("AWS_LAMBDA_FUNCTION_NAME", ""),
-        lambda_memory_size=int(os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")),
+        lambda_memory_size=os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128"),
     )
     request = message["http"]
     asked = (request["method"], request["path"], request["headers"])
@@ -196,7 +197,7 @@ def call_http(loaded: Loaded, message: dict[str, Any]) -> Any:
 
 
 def invoke(loaded: Loaded, message: dict[str, Any]) -> dict[str, Any]:
-    """Return an event's outcome: a result that is JSON, or the error as Lambda reports it."""
+    """Return an event's outcome, which is a JSON result, or the error in Lambda's form."""
     os.environ["_X_AMZN_TRACE_ID"] = message.get("trace_id", "")
     try:
         value = (call_http if "http" in message else call_handler)(loaded, message)
@@ -211,7 +212,10 @@ def invoke(loaded: Loaded, message: dict[str, Any]) -> dict[str, Any]:
 
 
 def own_trace(error: BaseException) -> str:
-    """Return the traceback after this file's frames; for a blocked call, the app's frames."""
+    """Return the traceback after this file's frames.
+
+    For a blocked call, return the app's frames.
+    """
     begin = error.__traceback__
     while begin is not None and begin.tb_frame.f_code.co_filename == __file__:
         begin = begin.tb_next
@@ -222,7 +226,10 @@ def own_trace(error: BaseException) -> str:
 
 
 def serve(loaded: Loaded, channel: Channel, out: LineStream, after: Callable[[], None]) -> None:
-    """Answer events until the gateway has ended; then exit, even while a handler runs."""
+    """Answer events until the gateway has ended.
+
+    Then exit the process, even while a handler runs.
+    """
     channel.start_receiving()
     while True:
         outcome = invoke(loaded, channel.events.get())
@@ -233,7 +240,7 @@ def serve(loaded: Loaded, channel: Channel, out: LineStream, after: Callable[[],
 
 @cache
 def load_script(path: Path) -> Any:
-    """Load a file of Decanter by its path: it is not on the project's `sys.path`."""
+    """Load a file of Decanter by its path, because Decanter is not on the project's `sys.path`."""
     spec = importlib.util.spec_from_file_location(f"decanter_{path.stem}", path)
     assert spec is not None
     assert spec.loader is not None
@@ -243,14 +250,14 @@ def load_script(path: Path) -> Any:
 
 
 def configure_logging(out: LineStream) -> None:
-    """Give the root logger one handler, as Lambda does before it imports the function."""
+    """Give the root logger one handler, like Lambda before the import of the function."""
     handler = logging.StreamHandler(out)
     handler.setFormatter(logging.Formatter("[%(levelname)s]\t%(message)s"))
     logging.getLogger().addHandler(handler)
 
 
 def main() -> None:
-    """Connect to the gateway, load the app, serve."""
+    """Connect to the gateway, load the app, and serve."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("project", type=Path)
     parser.add_argument("--fd", type=int, required=True)
@@ -277,7 +284,7 @@ def main() -> None:
 
 
 def choose_debugger(arguments: argparse.Namespace, channel: Channel) -> Callable[[], None]:
-    """Prepare for `breakpoint()`; return a function to call after each event."""
+    """Prepare for `breakpoint()`. Return a function to call after each event."""
     if not (arguments.terminal or arguments.debugpy):
         if "PYTHONBREAKPOINT" not in os.environ:
             sys.breakpointhook = refuse_to_stop
@@ -295,7 +302,7 @@ def refuse_to_stop(*_: Any, **__: Any) -> None:
     """Replace `breakpoint()` if there is no debugger.
 
     Raises:
-        RuntimeError: always; the text names the remedy.
+        RuntimeError: this error is always raised; the text has the remedy.
     """
     raise RuntimeError(
         "breakpoint() needs a debugger: start the gateway with decanter local --debug"

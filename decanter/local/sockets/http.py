@@ -1,4 +1,4 @@
-"""HTTP/1.1 requests of one TCP connection, in order, until it becomes a WebSocket."""
+"""Handle HTTP/1.1 requests of a TCP connection in order, until it becomes a WebSocket."""
 
 import asyncio
 import logging
@@ -22,10 +22,10 @@ MAX_TARGET_BYTES = 4096
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
 HEAD_SECONDS = 30.0
-"""Time limit to send a request, and for the pause between two requests."""
+"""The time limit to send a request, and for the pause between two requests."""
 
 MAX_UNREAD_BYTES = 1024 * 1024
-"""A stream is dropped if more bytes than this are unread."""
+"""The highest number of unread bytes of a stream. Above this number, the stream is dropped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class Request:
 
 
 Answer = Callable[[Request, "HttpConnection"], Awaitable[Response | None]]
-"""Answers a request; None if it has taken over the socket."""
+"""Answers a request. Returns None if it has taken over the socket."""
 
 
 class HttpConnection(Reader):
@@ -80,7 +80,7 @@ class HttpConnection(Reader):
         self.lost = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Start to read: a client has connected."""
+        """Start to read, because a client has connected."""
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
         self._open.add(self)
@@ -106,7 +106,7 @@ class HttpConnection(Reader):
         return busy and not self._ends_with_client
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Clean up: the socket is closed."""
+        """Clean up after the socket was closed."""
         self.lost = True
         self._timer.cancel()
         self._open.discard(self)
@@ -124,7 +124,7 @@ class HttpConnection(Reader):
         self.transport.abort()
 
     def release(self) -> bytes:
-        """Give up the socket to the WebSocket; return the bytes received after the request."""
+        """Pass the socket to the WebSocket. Return the bytes that arrived after the request."""
         self._timer.cancel()
         self._open.discard(self)
         return self._h11.trailing_data[0] + bytes(self._late)
@@ -146,7 +146,7 @@ class HttpConnection(Reader):
         self._write(h11.Response(status_code=200, headers=list(headers)))
 
     def stream(self, data: bytes) -> None:
-        """Write a part of a stream; drop a client that does not read it."""
+        """Write a part of a stream. Disconnect a client that does not read the stream."""
         self._write(h11.Data(data=data))
         if self.transport.get_write_buffer_size() > MAX_UNREAD_BYTES:
             self.transport.abort()
@@ -231,7 +231,7 @@ class HttpConnection(Reader):
             self._close()
 
     def _read_on(self) -> None:
-        """Read the bytes received during the last answer."""
+        """Read the bytes that arrived during the last answer."""
         self._task = None
         late, self._late = bytes(self._late), bytearray()
         if not self.transport.is_closing():
@@ -257,7 +257,7 @@ class HttpConnection(Reader):
 
 
 def declared_length(event: h11.Request) -> int:
-    """Return a request's Content-Length, which h11 has checked; 0 if it has none."""
+    """Return a request's Content-Length, which h11 has checked; 0 without this header."""
     return next((int(value) for name, value in event.headers if name == b"content-length"), 0)
 
 

@@ -1,6 +1,6 @@
-"""The app's HTTP routes, below the stage. They behave as in `chalice local`.
+"""The app's HTTP routes, below the stage. The routes behave as in `chalice local`.
 
-Only API Gateway's check of IAM is added: a route with an `IAMAuthorizer` needs a signature.
+Only API Gateway's check of IAM is added. A route with an `IAMAuthorizer` needs a signature.
 """
 
 import base64
@@ -25,7 +25,7 @@ async def answer(
         functions: the functions of the app.
         stage: the stage of the HTTP routes.
         request: the request.
-        authorizers: False to accept the request without the signature that the route demands.
+        authorizers: False to accept the request without the signature that the route requires.
     """
     path = request.target.removeprefix(f"/{stage}")
     path = path if path.startswith("/") else f"/{path}"

@@ -3,10 +3,10 @@
 import asyncio
 
 READ_BYTES = 32 * 1024
-"""Maximum bytes read from a socket at a time: many tiny frames in them take time."""
+"""The maximum number of bytes per read of a socket. Many tiny frames take time."""
 
 _buffer = memoryview(bytearray(READ_BYTES))
-"""Shared by all sockets: bytes are handed over before the next read."""
+"""The buffer of all sockets. Bytes are handed over before the next read."""
 
 
 class Reader(asyncio.BufferedProtocol):
@@ -17,7 +17,7 @@ class Reader(asyncio.BufferedProtocol):
         return _buffer
 
     def buffer_updated(self, nbytes: int) -> None:
-        """Hand over the bytes read into the buffer."""
+        """Hand over the bytes in the buffer."""
         self.data_received(bytes(_buffer[:nbytes]))
 
     def data_received(self, data: bytes) -> None:

@@ -35,7 +35,7 @@ from decanter.local.sockets.websocket import ABNORMAL, WebSocket
 
 SWITCHING = 101
 SWEEP_SECONDS = 0.05
-"""Minimum time between two checks for expired connections: many expire together."""
+"""The shortest time between two checks for expired connections, because many expire together."""
 
 FAILURES = {
     "403": management.FORBIDDEN,
@@ -115,7 +115,7 @@ class Server:
         if self._control.serves(request.path):
             return await self._control.answer(request, http)
         api = self._gateway.api
-        at_socket = request.path in (f"/{api.stage}", f"/{api.stage}/")
+        at_socket = self._socket_path(request) is not None
         if api.http_routes and f"{request.path}/".startswith(f"/{api.http_stage}/"):
             response = await http_routes.answer(
                 self._functions,
@@ -128,14 +128,14 @@ class Server:
         return UPGRADE_REQUIRED if at_socket else self._elsewhere(request)
 
     def _elsewhere(self, request: Request) -> Response:
-        """Answer an unknown path with 403, as AWS does, and a hint to the API's URL."""
+        """Answer an unknown path with 403, like AWS, and with a hint that has the API's URL."""
         where = f"{self._gateway.events.domain_name}/{self._gateway.api.stage}"
         hint = f"the WebSocket API is at ws://{where}"
         self._journal.refused(request.method, request.path, 403, hint)
         return json_response(403, {"message": "Forbidden", "hint": hint})
 
     def _refuse(self, request: Request, why: str) -> Response:
-        """Refuse a request that a web page may have sent; log the reason."""
+        """Refuse a request that a web page may have sent, and log the reason."""
         self._journal.refused(request.method, request.path, 403, why)
         return management.error(403, "ForbiddenException", why)
 
@@ -160,7 +160,7 @@ class Server:
         return response
 
     def _rule(self, caller: str | None, trace: str) -> management.Authorize | None:
-        """Return the rule for a function's call; None for any other caller."""
+        """Return the rule for a function's call; None if the caller is not a function."""
         if caller is None or self._rights is None:
             return None
         return management.authorizer(self._rights.guard, self._rights.api, caller, trace)
@@ -168,8 +168,8 @@ class Server:
     # -- the life of a WebSocket ------------------------------------------------------------
 
     async def _upgrade(self, request: Request, http: HttpConnection) -> Response | None:
-        stage = self._gateway.api.stage
-        if request.path not in (f"/{stage}", f"/{stage}/"):
+        path = self._socket_path(request)
+        if path is None:
             return self._elsewhere(request)
         try:
             headers = Headers(request.headers)
@@ -179,7 +179,7 @@ class Server:
         accepted = ServerProtocol().accept(wire_request)
         if accepted.status_code != SWITCHING:
             return message(accepted.status_code, accepted.reason_phrase)
-        handshake = self._handshake(request, http)
+        handshake = self._handshake(request, http, path)
         connection, invocation = self._gateway.connect(handshake)
         outcome: Outcome = Returned({"statusCode": 200})
         if why := self._gateway.unauthorized():
@@ -200,10 +200,17 @@ class Server:
         self._open(connection, http)
         return None
 
-    def _handshake(self, request: Request, http: HttpConnection) -> Handshake:
+    def _socket_path(self, request: Request) -> str | None:
+        """Return the path of a request for the socket; None if the path is another path."""
+        for path in self._gateway.events.paths:
+            if request.path in (f"/{path}", f"/{path}/"):
+                return path
+        return None
+
+    def _handshake(self, request: Request, http: HttpConnection, path: str) -> Handshake:
         port = http.transport.get_extra_info("sockname")[1]
         host = request.header("host")
-        return Handshake(request.headers, request.query, host, request.source_ip, port)
+        return Handshake(request.headers, request.query, host, request.source_ip, port, path)
 
     def _open(self, connection: Connection, http: HttpConnection) -> None:
         def on_message(body: str) -> None:
@@ -256,7 +263,7 @@ class Server:
 
 
 async def fail(fault: Fault, http: HttpConnection) -> Response | None:
-    """Apply a fault to a call; None for a fault that does not set the response."""
+    """Apply a fault to a call. Return None for a fault that does not set the response."""
     if fault.action == "late":
         await asyncio.sleep((fault.milliseconds or 0) / 1000)
     elif fault.action == "hang":

@@ -13,13 +13,13 @@ from decanter.gateway.model import MAX_FRAME_BYTES, MAX_MESSAGE_BYTES
 from decanter.local.sockets.reading import Reader
 
 CLOSE_SECONDS = 2.0
-"""Time limit for the client to finish the close handshake."""
+"""The time limit for the client to finish the close handshake."""
 
 MAX_UNSENT_BYTES = 1024 * 1024
-"""Maximum unsent bytes for a client that does not read; then posts get 429 (our choice)."""
+"""The limit of unsent bytes for a client that does not read. Above it, posts get 429."""
 
 MAX_UNANSWERED = 16
-"""Maximum messages of a connection in flight to handlers; further ones wait."""
+"""The limit of messages in flight from one connection to handlers. Further messages wait."""
 
 NO_STATUS = "Client-side close frame status not set"
 ABNORMAL = "Connection closed abnormally"
@@ -36,10 +36,10 @@ class _Protocol(ServerProtocol):
 
 
 class WebSocket(Reader):
-    """The WebSocket protocol on a transport. It is the gateway's `Outlet` to the client.
+    """The WebSocket protocol on a transport. This class is the gateway's `Outlet` to the client.
 
     Args:
-        on_message: called with each whole text message.
+        on_message: called with each complete text message.
         on_end: called once, with the close code and reason, when the connection has ended.
     """
 
@@ -63,7 +63,7 @@ class WebSocket(Reader):
     # -- called by asyncio ------------------------------------------------------------------
 
     def take_over(self, transport: asyncio.Transport, received: bytes) -> None:
-        """Take over the socket from HTTP, with the bytes received after the request."""
+        """Take over the socket from HTTP, with the bytes that arrived after the request."""
         self._transport = transport
         transport.set_protocol(self)
         transport.resume_reading()
@@ -79,13 +79,13 @@ class WebSocket(Reader):
         self._flush()
 
     def eof_received(self) -> bool:
-        """End the connection: the client has closed its side."""
+        """End the connection after the client has closed its side."""
         self._protocol.receive_eof()
         self._flush()
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Clean up: the socket is closed."""
+        """Clean up after the socket was closed."""
         self._transport = None
         if self._closing is not None:  # it would keep the transport alive
             self._closing.cancel()
@@ -130,7 +130,7 @@ class WebSocket(Reader):
             self._transport.abort()
 
     def answered(self) -> None:
-        """Note that a message was answered; hand over the next one, or continue to read."""
+        """Note that a message was answered. Hand over the next message, or continue to read."""
         self._unanswered -= 1
         if self._waiting and not self._is_closed_by_us:
             self._hand_over(self._waiting.popleft())
@@ -170,7 +170,7 @@ class WebSocket(Reader):
 
     @property
     def _is_closed_by_us(self) -> bool:
-        """True if the gateway closed first: further messages are ignored."""
+        """True if the gateway closed the connection first, so that further messages are ignored."""
         protocol = self._protocol
         return protocol.close_sent is not None and not protocol.close_rcvd_then_sent
 

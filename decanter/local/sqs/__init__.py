@@ -1,1 +1,1 @@
-"""SQS on this machine: its service, and the events for the functions."""
+"""The local SQS, with the service and the events for the functions."""

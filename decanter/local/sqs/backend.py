@@ -1,6 +1,7 @@
-"""moto's SQS without a server, and with its queues of its own.
+"""moto's SQS without a server, and with its own queues.
 
-`service.py` loads this file by its path when the first call comes: moto's SQS takes 0.2 s to load.
+The file `service.py` loads this file by its path at the first call, because moto's SQS takes 0.2 s
+to load.
 """
 
 import json
@@ -34,8 +35,8 @@ def now_ms() -> float:
 class Queue(models.Queue):
     """A queue that is fast with thousands of messages, and more like AWS's FIFO queues.
 
-    moto asks for the time for each message and counts all messages when one is sent: with 1,000
-    messages, a send takes 55 ms and a receive 300 ms.
+    moto reads the time for each message, and counts all messages when a message is sent. With 1,000
+    messages, a send takes 55 ms and a receive takes 300 ms.
     """
 
     __module__ = models.__name__  # moto derives the service from it
@@ -64,8 +65,8 @@ class Queue(models.Queue):
     def add_message(self, message: models.Message) -> None:
         """Add a message.
 
-        A FIFO queue drops one whose deduplication id is that of a message of the last five minutes.
-        moto forgets this of a message that is deleted, and has random sequence numbers.
+        A FIFO queue drops a message with the same deduplication id as a message of the last five
+        minutes. moto forgets the ids of deleted messages, and has random sequence numbers.
         """
         if self.fifo_queue:
             now, name = now_ms(), str(message.deduplication_id)
@@ -77,7 +78,7 @@ class Queue(models.Queue):
         self._messages.append(message)
 
     def delete_message(self, receipt_handle: str) -> None:
-        """Delete the message of a receipt handle, which may be an older one."""
+        """Delete the message of a receipt handle, which may be an older receipt handle."""
         if receipt_handle in self.deleted_messages:
             return
         for message in (*self.pending_messages, *self._messages):
@@ -105,7 +106,7 @@ class Backend(models.SQSBackend):
     queues: dict[str, Queue]  # type: ignore[assignment]
 
     def create_queue(self, name: str, tags: Any = None, **attributes: Any) -> models.Queue:
-        """Create a queue. moto would look for the dead-letter queue among those of mock_aws."""
+        """Create a queue. moto would search the dead-letter queue among the queues of mock_aws."""
         policy = attributes.pop(REDRIVE, None)
         if name not in self.queues:
             given = {key: value for key, value in attributes.items() if key != "region"}
@@ -116,14 +117,14 @@ class Backend(models.SQSBackend):
         return queue
 
     def set_queue_attributes(self, queue_name: str, attributes: Any) -> models.Queue:
-        """Change a queue, likewise."""
+        """Change a queue, with its own queues as possible dead-letter queues."""
         policy = attributes.pop(REDRIVE, None)
         queue = super().set_queue_attributes(queue_name, attributes)
         self._redrive(queue, policy)
         return queue
 
     def get_queue_attributes(self, queue_name: str, attribute_names: list[str]) -> dict[str, Any]:
-        """Return attributes. Messages are counted only if it is asked for."""
+        """Return attributes. Messages are counted only if the caller asks for these counts."""
         others = [each for each in attribute_names if each not in DEPTHS]
         found = super().get_queue_attributes(queue_name, others)
         asked = DEPTHS if "All" in others else {*DEPTHS}.intersection(attribute_names)
@@ -146,7 +147,7 @@ class Backend(models.SQSBackend):
 
 
 class Handler(SQSResponse):
-    """Answers one call; it accepts any signer and any region."""
+    """Answers one call of any signer and any region."""
 
     queues: Backend
 
@@ -156,11 +157,11 @@ class Handler(SQSResponse):
         return self.queues
 
     def _authenticate_and_authorize_normal_action(self, resource: str = "*") -> None:
-        """Accept every caller, as moto does by default, but without loading IAM."""
+        """Accept every caller, like moto by default, but do not load IAM."""
 
 
 class Moto:
-    """moto's SQS as a function. Its callers take turns.
+    """moto's SQS as a function. Callers take turns.
 
     Args:
         region: the region in the queues' ARNs.
@@ -173,7 +174,7 @@ class Moto:
         self._signature = f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0"
 
     def call(self, operation: str, call: dict[str, Any], host: str) -> Answer:
-        """Answer a call; the host is that of the queues' URLs."""
+        """Answer a call. The queues' URLs have this host."""
         body = json.dumps(call).encode()
         environ: dict[str, Any] = {
             "REQUEST_METHOD": "POST",
@@ -191,7 +192,7 @@ class Moto:
         return status, {name: str(value) for name, value in headers.items()}, content
 
     def wait_seconds(self, name: str) -> int:
-        """Return how long a queue lets a receiver wait that does not say it."""
+        """Return the time that a queue lets a receiver wait by default."""
         try:
             queue: Any = self._backend.get_queue(name)
         except QueueDoesNotExist:
@@ -199,7 +200,7 @@ class Moto:
         return int(queue.receive_message_wait_time_seconds)
 
     def counts(self) -> dict[str, int]:
-        """Return the number of messages of each queue, visible or not."""
+        """Return the number of visible and invisible messages of each queue."""
         return {name: len(queue._messages) for name, queue in self._backend.queues.items()}
 
     def due(self) -> float:
@@ -218,7 +219,7 @@ class Moto:
             queue.age(seconds)
 
     def describe(self) -> list[dict[str, Any]]:
-        """Return the depth of each queue, and the age of its oldest message in seconds."""
+        """Return the number of messages in each queue, and the age in seconds of the oldest one."""
         return [self._describe(queue) for queue in self._backend.queues.values()]
 
     def _describe(self, queue: Queue) -> dict[str, Any]:

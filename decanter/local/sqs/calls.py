@@ -14,14 +14,14 @@ class Calls:
     """A client of the embedded SQS.
 
     Args:
-        endpoint: its URL.
+        endpoint: the URL of the embedded SQS.
     """
 
     def __init__(self, endpoint: str) -> None:
         self._url = urlsplit(endpoint)
 
     async def call(self, operation: str, **arguments: Any) -> Any:
-        """Call an operation and return its answer.
+        """Call an operation and return the answer.
 
         Raises:
             ServiceError: SQS refuses the call or does not answer.
@@ -36,7 +36,7 @@ class Calls:
         return data
 
     async def create_queues(self, queues: Iterable[Queue]) -> None:
-        """Create the queues that do not exist yet, and set the attributes of all.
+        """Create the queues that do not exist yet, and set the attributes of all queues.
 
         Raises:
             ServiceError: SQS refuses a queue.

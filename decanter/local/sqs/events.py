@@ -1,4 +1,4 @@
-"""The request, the event and the deletions of Lambda for a queue's messages.
+"""Lambda's request, event and deletions for the messages of a queue.
 
 Source: Lambda Developer Guide, "Using Lambda with Amazon SQS" and "Handling errors for an SQS event
 source in Lambda".
@@ -68,7 +68,7 @@ def _record(source: Source, message: Message) -> dict[str, Any]:
 
 
 def _attribute(attribute: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a message attribute in Lambda's form; a binary value stays in base64."""
+    """Return a message attribute in Lambda's form. A binary value stays in base64."""
     value = {
         name[0].lower() + name[1:]: attribute[name]
         for name in ("StringValue", "BinaryValue")

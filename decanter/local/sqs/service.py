@@ -1,6 +1,6 @@
-"""The embedded SQS: moto's, with long polling and SQS's own checks.
+"""The embedded SQS: moto's SQS with long polling and SQS's own checks.
 
-moto's calls take turns. A receiver that waits sleeps until a message is sent or becomes visible.
+moto's calls take turns. A waiting receiver sleeps until a message is sent or becomes visible.
 `local/dynamodb/server.py` loads this file by its path.
 """
 
@@ -17,7 +17,7 @@ Refusal = Callable[[str, Mapping[str, Any]], str | None]
 
 TARGET = re.compile(r"AmazonSQS\.(\w+)")
 DESCRIBE = "DecanterDescribe"
-"""An operation of this service alone: the depth of each queue, for the console."""
+"""An operation of only this service: the number of messages in each queue, for the console."""
 
 BAD_TEXT = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """Characters that SQS refuses in a message (API Reference, SendMessage)."""
@@ -42,8 +42,8 @@ class Sqs:
     """Answers calls in SQS's JSON protocol.
 
     Args:
-        make: loads moto's SQS; called at the first call.
-        host: host and port of the queues' URLs.
+        make: loads moto's SQS at the first call.
+        host: the host and port in the queues' URLs.
         waits: False to answer a receiver without waiting for messages.
     """
 
@@ -58,9 +58,9 @@ class Sqs:
         """Answer a call.
 
         Args:
-            target: its `X-Amz-Target`, as `AmazonSQS.SendMessage`.
-            body: its JSON.
-            refusal: refuses what the caller's role does not allow.
+            target: the call's `X-Amz-Target`, such as `AmazonSQS.SendMessage`.
+            body: the call's JSON.
+            refusal: refuses calls that the caller's role does not allow.
         """
         match, call = TARGET.fullmatch(target), _object(body)
         if match is None or call is None:
@@ -87,7 +87,7 @@ class Sqs:
 
     @property
     def moto(self) -> Any:
-        """Moto's SQS, loaded at its first use."""
+        """Moto's SQS, which is loaded at the first use."""
         if self._moto is None:
             self._moto = self._make()
         return self._moto

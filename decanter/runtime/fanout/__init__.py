@@ -1,1 +1,1 @@
-"""Fan-out: one message, many posts, a report."""
+"""Send one message to many connections, and report the result."""

@@ -1,4 +1,4 @@
-"""The recipients of a broadcast: an iterator with a cursor at which another one can continue."""
+"""The recipients of a broadcast: an iterator with a cursor. Another iterator can continue there."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -14,11 +14,12 @@ from decanter.runtime.fanout.workers import Workers
 from decanter.runtime.recipients import BEGINNING, Connections, Page, Place, Recipient
 
 FIRST_ROWS = 200
-"""The first posts wait for the first page, so it is small. The second is read while they run."""
+"""The size of the first page, which is small because the first posts wait for this page."""
 
 PAGE_ROWS = 2000
-"""DynamoDB's own page of 1 MB has five times as many rows. Reading it would delay the posts and
-take ten times the memory.
+"""DynamoDB's own page of 1 MB has five times as many rows.
+
+A read of such a page would delay the posts and need ten times the memory.
 """
 
 
@@ -26,9 +27,9 @@ class Extent(NamedTuple):
     """The part of the table that an audience covers.
 
     Attributes:
-        most: after this many recipients it ends, and others follow; None for no limit.
-        segments: a table of more than one page is read in this many segments, one after the other,
-            so that others can read the following ones at the same time.
+        most: the highest number of recipients, after which others can follow; None for no limit.
+        segments: the number of segments in which a table of more than one page is read, one after
+            the other; other functions can read the following segments at the same time.
         one_segment: True to end with the segment of the cursor.
     """
 
@@ -43,22 +44,23 @@ WHOLE = Extent()
 class Everyone(Iterator[Recipient | None]):
     """Every connection in the table, read page by page.
 
-    Only one page is read ahead, so two are in memory, whatever the size of the table. A throttled
-    page is read again after a pause, so none is skipped. At the deadline the iterator ends early,
-    and `cursor` marks the place. It never waits, so posts in flight are not delayed by a page.
+    Only one page is read ahead, so at most two pages are in memory, whatever the size of the table.
+    If the read of a page is throttled, the page is read again after a pause, so no page is skipped.
+    At the deadline the iterator ends early, and `cursor` marks the place. The iterator never waits,
+    so the read of a page does not delay posts in flight.
 
     Args:
         connections: the table.
         clock: decides which rows are stale.
-        workers: the threads that read pages; they stop at the deadline.
+        workers: the threads that read pages until the deadline.
         backoff: the pauses before a page is read again.
         deadline: the time when reading ends.
         after: another audience's `cursor`.
-        extent: the part of the table that it covers.
-        page: the first page, if it has been read.
+        extent: the part of the table to read.
+        page: the first page, if the caller has already read it.
 
     Attributes:
-        damage: the damaged rows so far.
+        damage: the damaged rows that were read so far.
     """
 
     def __init__(
@@ -94,15 +96,15 @@ class Everyone(Iterator[Recipient | None]):
 
     @property
     def cursor(self) -> str | None:
-        """Where to continue; None if all recipients were returned."""
+        """The cursor at which to continue; None if all recipients were returned."""
         return self._cursor if self._read or self._unread is not None else None
 
     def __next__(self) -> Recipient | None:
-        """Return the next recipient, or None while its page is being read.
+        """Return the next recipient, or None while the recipient's page is being read.
 
         Raises:
             StopIteration: no recipient is left, or the time is over.
-            StoreBusyError: not one page could be read in time.
+            StoreBusyError: no page could be read in time.
             StoreError, ConfigurationError: the table cannot be read.
         """
         if self._taken == self._extent.most:
@@ -120,9 +122,9 @@ class Everyone(Iterator[Recipient | None]):
         return recipient
 
     def left_over(self) -> tuple[int, bool]:
-        """Return how many recipients are left, and True if there was time to count all of them.
+        """Return the number of recipients left, and True if there was time to count all of them.
 
-        With a limit none is left: others follow.
+        If the extent has a limit, the number is 0, because others follow.
         """
         if self._extent.most is not None:
             return 0, True
@@ -138,7 +140,7 @@ class Everyone(Iterator[Recipient | None]):
         return total, True
 
     def _take(self, page: Page, after: str) -> None:
-        """Make a page's recipients the next ones, and start reading the page after it."""
+        """Make a page's recipients the next recipients, and start to read the following page."""
         if self._first_segment and after == BEGINNING and page.last is not None:
             self._cursor = self._unread = self._first_segment
             return
@@ -152,7 +154,7 @@ class Everyone(Iterator[Recipient | None]):
         self._ahead = None if page.last is None else self._begin(page.last)
 
     def _page(self, after: str) -> Page | None:
-        """Return the page if it has been read, else None.
+        """Return the page if it has been read, otherwise None.
 
         Raises:
             StopIteration, StoreBusyError: the time is over, or ends before the next attempt.

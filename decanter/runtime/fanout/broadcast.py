@@ -1,9 +1,10 @@
-"""Broadcast: an audience, the posts to it, a report.
+"""A broadcast posts a message to an audience, and reports the result.
 
-A broadcast deletes the row of a connection that is gone, but not at the first 410 if the row is
-young. `$connect` writes the row before API Gateway opens the connection, and a post in between is
-answered 410. So a row younger than `GRACE_MS` is tried once more after all others. If it is still
-410, it is kept, and a later broadcast deletes it. `cleanup` lists the other reasons to keep a row.
+A broadcast deletes the row of a connection that is gone, but not after the first 410 if the row is
+young. `$connect` writes the row before API Gateway opens the connection, and a post between the two
+events is answered with 410. If a row is younger than `GRACE_MS`, its connection is therefore tried
+again after all others. If the answer is still 410, the row is kept, and a later broadcast deletes
+it. The module `cleanup` lists the other reasons to keep a row.
 """
 
 import logging
@@ -29,7 +30,10 @@ RETRY_YOUNG_AFTER_SECONDS = 1.5
 
 
 class _Tally:
-    """Collects deliveries by outcome: counted only, retried, or cleaned up."""
+    """Collects deliveries by outcome.
+
+    Some are only counted, some are retried, some are cleaned up.
+    """
 
     def __init__(self, clock: Clock, cleanup: Cleanup) -> None:
         self.clock = clock
@@ -42,7 +46,7 @@ class _Tally:
         self.refusal: Outcome | None = None
 
     def count(self, *, unproven: bool) -> int:
-        """Count the failures that report a connection as gone without proof, or all others."""
+        """Count the failures that report gone connections without proof, or all other failures."""
         kinds = self.failures.items()
         return sum(failures.count for kind, failures in kinds if kind.unproven is unproven)
 
@@ -73,10 +77,10 @@ class Broadcast(NamedTuple):
     """One message to one audience.
 
     Attributes:
-        transport: posts.
+        transport: sends the posts.
         connections: the table, from which the rows of gone connections are deleted.
-        clock: used for ages and pauses.
-        workers: delete rows in parallel with the posts.
+        clock: the clock for ages and pauses.
+        workers: the threads that delete rows in parallel with the posts.
         hooks: the application's disconnect hooks; None if there are none.
     """
 
@@ -95,10 +99,10 @@ class Broadcast(NamedTuple):
             audience: the recipients.
             data: the message.
             deadline: when to stop.
-            exclude: the connection ids to skip; the number left over includes them.
+            exclude: the connection ids to skip; the number of left-over connections includes them.
 
         Raises:
-            PostingRefusedError: this function may not post; no row is deleted because of this.
+            PostingRefusedError: this function may not post; no row is deleted in this case.
             StoreError, ConfigurationError: the audience cannot be read.
         """
         began = self.clock.monotonic()
@@ -128,7 +132,7 @@ class Broadcast(NamedTuple):
         return report
 
     def _retry_young(self, tally: _Tally, data: bytes, deadline: Deadline) -> int:
-        """Retry the young rows that answered 410, and return how many still do."""
+        """Retry the connections with young rows after a 410. Return how many still get a 410."""
         young, tally.young = tally.young, []
         due = tally.young_since + RETRY_YOUNG_AFTER_SECONDS
         if not young or tally.refusal is not None or due >= deadline.posts:
@@ -161,7 +165,7 @@ def _wanted(
 
 
 def _log_problems(tally: _Tally, report: Report, damage: Damage) -> None:
-    """Log each kind of failure with some of its connections, and the recipients not tried."""
+    """Log each kind of failure with some connections, and the number of untried recipients."""
     damage.log()
     if tally.cleanup.doubt:
         log("nobody_reached", logging.ERROR, **tally.cleanup.doubt.as_fields())

@@ -1,8 +1,8 @@
 """Cleanup: delete the rows of gone connections in batches, in parallel with the posts.
 
 No row is deleted until this process has reached a connection through the endpoint. The endpoint may
-belong to another API, which reports every connection as gone. If none was reached by the end, the
-rows are deleted only if there are fewer than ten (`Reach.doubt`).
+belong to another API, which reports every connection as gone. If no connection was reached by the
+end, the rows are deleted only if there are fewer than ten rows (`Reach.doubt`).
 """
 
 import logging
@@ -23,7 +23,7 @@ from decanter.runtime.transports.base import Reach
 BATCH = 25
 BATCHES_AT_ONCE = 4
 MOST_WAITING = 5_000
-"""About a megabyte. Further rows are kept for a later run."""
+"""The most rows that wait for deletion, about a megabyte. Further rows are kept for a later run."""
 
 Remove = Callable[[Recipient], Removed | None]
 """Deletes a row under its condition; returns None if the condition no longer holds."""
@@ -34,7 +34,7 @@ class _Batch(NamedTuple):
 
     Attributes:
         removed: the deleted rows.
-        problems: why other rows were not deleted, counted.
+        problems: the reasons why other rows were not deleted, with counts.
     """
 
     removed: list[Removed]
@@ -44,26 +44,26 @@ class _Batch(NamedTuple):
 class Cleanup:
     """Collects recipients that are gone, and deletes their rows.
 
-    A row is deleted only if it has not changed since it was read. Of DynamoDB's batch operations
-    only the transaction supports conditions; it costs twice as much and fails as a whole. So a
-    batch is the work of one worker. Few batches run together, and reading the table never waits for
-    them.
+    A row is deleted only if it has not changed since it was read. Among DynamoDB's batch
+    operations, only the transaction supports conditions. A transaction costs twice as much and
+    fails as a whole. Therefore one worker deletes the rows of a batch one by one. Few batches run
+    in parallel, and reads of the table never wait for batches.
 
     If the application has disconnect hooks, rows are deleted after the posts, and only while there
     is time for their hooks.
 
     Args:
         connections: the table.
-        workers: delete.
-        reach: knows if a connection was reached.
+        workers: the threads that delete rows.
+        reach: knows if this process has reached a connection.
         hooks: the application's disconnect hooks; None if there are none.
-        remove: deletes a row; by default if it has not changed.
+        remove: deletes a row; by default only if the row has not changed.
 
     Attributes:
         count: the number of rows that are deleted or wait for deletion.
-        kept: the rows of gone connections (as API Gateway itself answers) that are kept.
+        kept: the number of kept rows of connections that API Gateway itself reports as gone.
         unproven: the number of further connections that are reported gone without proof.
-        doubt: after `finish`, why no row was deleted; None without doubt.
+        doubt: after `finish`, the reason why no row was deleted; None if there is no such reason.
     """
 
     def __init__(
@@ -86,7 +86,10 @@ class Cleanup:
         self.doubt: NobodyReachedError | None = None
 
     def add(self, recipient: Recipient) -> None:
-        """Add a recipient. Its row is deleted before `finish` returns, if there is time."""
+        """Add a recipient.
+
+        The recipient's row is deleted before `finish` returns, if there is time.
+        """
         if self._hooks:
             self._hooks.gone.add(recipient.connection_id)
         if len(self._waiting) >= MOST_WAITING or (self._hooks and self._hooks.running):
@@ -100,15 +103,19 @@ class Cleanup:
                 self._begin(BATCH)
 
     def delete_and_tell(self, deadline: Deadline) -> None:
-        """Delete rows and call their hooks while there is time for both.
+        """Delete rows and call the disconnect hooks for them while there is time for both.
 
-        Until a connection was reached, nothing happens: `finish` decides then.
+        If this process has not reached a connection yet, this method does nothing, and `finish`
+        decides.
         """
         if self._hooks and self._reach.reached:
             self._tell(self._hooks, deadline)
 
     def finish(self, deadline: Deadline) -> None:
-        """Delete the rest, and wait. The next broadcast finds rows left for lack of time."""
+        """Delete the remaining rows, and wait.
+
+        The next broadcast finds rows for which no time was left.
+        """
         said = self.count + self.kept + self.unproven
         self.doubt = self._reach.doubt(said, self._connections)
         if self._hooks and not self.doubt:

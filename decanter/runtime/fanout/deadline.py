@@ -5,7 +5,10 @@ from typing import NamedTuple
 from decanter.runtime.clock import Clock
 
 INTEGRATION_SECONDS = 29.0
-"""API Gateway's integration timeout (its quotas page): after it, the client gets an error."""
+"""API Gateway's integration timeout (its quotas page).
+
+After this time, the client gets an error.
+"""
 
 LEAST_MARGIN_SECONDS = 0.5
 MARGIN = 0.05
@@ -15,8 +18,8 @@ class Deadline(NamedTuple):
     """Two points on the monotonic clock, in seconds.
 
     Attributes:
-        posts: after this, no post starts and none is waited for.
-        work: after this, nothing else is waited for: deleting rows, counting rows.
+        posts: after this time, no post starts, and the framework waits for no post.
+        work: after this time, the framework waits for no other work, such as the deletion of rows.
     """
 
     posts: float
@@ -31,14 +34,16 @@ def deadline_of(
 ) -> Deadline:
     """Return the deadline of an event that starts now.
 
-    The margin is half a second or five per cent, whichever is larger: half of it for the rows, half
-    for the response.
+    The margin is half a second or five per cent, whichever is larger. Half of the margin is for the
+    rows, and half for the response.
 
     Args:
-        context: Lambda's context; the default applies if it is None or lacks the remaining time.
+        context: Lambda's context; the default applies if the context is None or does not have the
+            remaining time.
         clock: the clock.
-        default_seconds: the total time without a context.
-        most_seconds: the limit of the caller that waits for the response; a schedule has none.
+        default_seconds: the total time if there is no context.
+        most_seconds: the time limit of the caller that waits for the response; a schedule has no
+            such limit.
     """
     now = clock.monotonic()
     tell = getattr(context, "get_remaining_time_in_millis", None)

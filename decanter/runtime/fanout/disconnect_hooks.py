@@ -1,12 +1,12 @@
-"""The application's disconnect hooks, for connections that are found gone.
+"""The application's disconnect hooks, for gone connections.
 
-The event that deletes a connection's row calls the hooks: `$disconnect`, a broadcast, a send or a
-sweep. So each hook is called at most once for a connection. Hooks run in the event's own thread,
-after the posts of the broadcast that found the connection gone. A row is deleted only while there
-is time for its hooks. The other rows are kept and found again later.
+The event that deletes a connection's row calls the hooks. This event is `$disconnect`, a broadcast,
+a send or a sweep. Each hook is therefore called at most once for a connection. Hooks run in the
+event's own thread, after the posts of the broadcast. A row is deleted only while there is time for
+its hooks. The other rows are kept, and a later broadcast or sweep tries them again.
 
-A send in a hook deletes no rows, so hooks do not call each other. A broadcast in a hook skips
-connections that are known to be gone.
+A send in a hook deletes no rows, so a hook never causes calls of other hooks. A broadcast in a hook
+skips connections that are known to be gone.
 """
 
 import logging
@@ -17,10 +17,13 @@ from decanter.runtime.logs import error_fields, log
 from decanter.runtime.recipients import Removed
 
 CallHooks = Callable[[Removed], Sequence[Exception]]
-"""Calls all hooks for a connection, and returns the exceptions of those that failed."""
+"""Calls all hooks for a connection, and returns the exceptions of the failed hooks."""
 
 MOST_AT_ONCE = 100
-"""Rows that are deleted before their hooks are called. A crash in between loses that many calls."""
+"""The number of rows that are deleted before their hooks are called.
+
+A crash can lose these calls.
+"""
 
 
 class DisconnectHooks:
@@ -28,11 +31,11 @@ class DisconnectHooks:
 
     Args:
         call: calls the hooks for a connection.
-        clock: measures their duration.
+        clock: measures the duration of the hooks.
 
     Attributes:
         running: True while hooks run.
-        gone: the connection ids that this event has found gone so far.
+        gone: the ids of the gone connections of this event so far.
     """
 
     def __init__(self, call: CallHooks, clock: Clock) -> None:
@@ -43,13 +46,13 @@ class DisconnectHooks:
         self.gone: set[str] = set()
 
     def room(self, until: float) -> int:
-        """Return how many rows may be deleted now; 0 if there is no time for even one row's hooks.
+        """Return the number of rows that may be deleted now; 0 if no time is left for the hooks.
 
-        The first row's hooks are measured. Each further row may take as long as the slowest so far.
-        The same time is reserved for the work after them.
+        This object measures the hooks of the first row. The estimate for each further row is the
+        duration of the slowest row so far. The same time is reserved for the work after the hooks.
 
         Args:
-            until: monotonic seconds; nothing can be sent later.
+            until: the time after which nothing can be sent, in monotonic seconds.
         """
         left = until - self._clock.monotonic()
         if left <= 0:
@@ -64,7 +67,7 @@ class DisconnectHooks:
         """Call the hooks for a connection whose row this event has deleted.
 
         Returns:
-            The exceptions of the hooks that failed.
+            The exceptions of the failed hooks.
         """
         began, self.running = self._clock.monotonic(), True
         try:

@@ -10,17 +10,17 @@ from decanter.runtime.settings import Settings
 
 
 def management_endpoint(request_context: Mapping[str, Any], settings: Settings) -> str:
-    """Return the URL with the stage, without a slash at its end.
+    """Return the URL of @connections with the stage, without a slash at the end.
 
-    Behind a custom domain, @connections does not answer at `domainName`, but at the API's own host.
+    If clients use a custom domain, @connections answers at the API's own host, not at `domainName`.
 
     Args:
         request_context: `requestContext` of a WebSocket event.
-        settings: its `management_endpoint` takes precedence; the region is needed behind a custom
-            domain.
+        settings: `management_endpoint` takes precedence over the event; the region is needed behind
+            a custom domain.
 
     Raises:
-        SettingError: the event has no endpoint, or the region is needed and unknown.
+        SettingError: the event has no endpoint, or the region is needed but unknown.
     """
     if settings.management_endpoint:
         return settings.management_endpoint

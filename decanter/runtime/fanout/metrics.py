@@ -1,9 +1,9 @@
-"""Metrics of broadcasts, as log lines that CloudWatch turns into metrics.
+"""Metrics of broadcasts, in log lines that CloudWatch converts into metrics.
 
-The lines use the Embedded Metric Format: the values are members of the line, and `_aws` lists the
-metrics (CloudWatch User Guide, "Specification: Embedded metric format"). So there is no API call,
-and no right is needed. CloudWatch bills six custom metrics for each namespace. Without a namespace
-no line is written. The queue's metrics are five more.
+The lines use the Embedded Metric Format. The values are members of the line, and `_aws` lists the
+metrics (CloudWatch User Guide, "Specification: Embedded metric format"). The function therefore
+calls no API for metrics and needs no right. CloudWatch bills six custom metrics for each namespace,
+and five more for the queue. If no namespace is set, no line is written.
 """
 
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ METRICS = {
 """The members of a report that become metrics, with CloudWatch's units."""
 
 QUEUE_METRICS = ("queued", "posted", "handed_on", "repeated", "dead")
-"""Items that broadcasts queue; then what the queue's function counts."""
+"""The number of items that broadcasts queue, and the counts of the queue's function."""
 
 
 def measure(report: Report, namespace: str | None, now_ms: int) -> None:

@@ -1,4 +1,4 @@
-"""The outbox of an event, which sends, and the state that a process keeps for it."""
+"""The outbox of an event, which sends messages, and the state that a process keeps for outboxes."""
 
 import logging
 import os
@@ -19,6 +19,7 @@ from decanter.runtime.fanout.disconnect_hooks import CallHooks, DisconnectHooks
 from decanter.runtime.fanout.endpoint import management_endpoint
 from decanter.runtime.fanout.metrics import measure, measure_queue
 from decanter.runtime.fanout.report import Report
+from decanter.runtime.fanout.wire import Wire
 from decanter.runtime.fanout.workers import Workers
 from decanter.runtime.forks import forget_at_fork
 from decanter.runtime.gc_paused import gc_paused
@@ -29,22 +30,25 @@ from decanter.runtime.transports.base import Method, Outcome, Reach, Result, Tra
 
 
 class Rest(Protocol):
-    """Takes what a broadcast does not post itself: the router's queue.
+    """The router's queue, which gets the connections that a broadcast does not post to.
 
     Attributes:
-        inline: a broadcast posts to this many connections itself.
-        segments: how many functions can post the rest at the same time.
+        inline: the number of connections that a broadcast posts to before it uses the queue.
+        segments: the number of functions that can post the rest at the same time.
     """
 
     inline: int
     segments: int
 
-    def put(self, text: str, after: str, exclude: Collection[str]) -> str:
-        """Queue a frame for all connections after a cursor; return the item's id.
+    def put(self, text: str, after: str, exclude: Collection[str], channel: str = "") -> str:
+        """Queue a frame for all connections after a cursor, or for those of a channel.
+
+        Returns:
+            The item's id.
 
         Raises:
-            QueueError: SQS does not take it.
-            TooLarge: it is too large for SQS.
+            QueueError: SQS does not accept the item.
+            TooLarge: the item is too large for SQS.
         """
         ...
 
@@ -54,17 +58,18 @@ class Outbox:
     """Sends for one event.
 
     Attributes:
-        transport: returns the transport; called only to send.
+        transport: returns the transport; called only if a message is sent.
         connections: the table.
         deadline: the event's deadline.
         clock: the clock.
-        workers: work on the table in parallel with the posts.
+        workers: the threads that use the table in parallel with the posts.
         backoff: the pauses between attempts.
-        reports: the broadcasts so far, without those of disconnect hooks.
+        reports: the reports of the broadcasts so far, without the broadcasts of disconnect hooks.
         hooks: the application's disconnect hooks; None if there are none.
         max_broadcast_bytes: larger frames can only be sent to one connection.
-        metrics_namespace: CloudWatch's namespace for metrics; None: no metrics.
-        rest: returns the router's queue; None if it has none.
+        metrics_namespace: CloudWatch's namespace for metrics; None for no metrics.
+        rest: returns the router's queue; None if the router has no queue.
+        wire: the form of the frames, and the members of channels.
     """
 
     transport: Callable[[], Transport]
@@ -78,19 +83,20 @@ class Outbox:
     max_broadcast_bytes: int = MAX_MESSAGE_BYTES
     metrics_namespace: str | None = None
     rest: Callable[[], Rest] | None = None
+    wire: Wire = field(default_factory=Wire)
 
     def post(self, connection_id: str, text: str) -> Outcome:
         """Send a text message to one connection; log a failure.
 
         Raises:
-            TooLarge: it is larger than API Gateway accepts.
+            TooLarge: the message is larger than API Gateway accepts.
         """
         data = _encode(text, MAX_MESSAGE_BYTES)
         outcome = self.transport().call("POST", connection_id, data, self.deadline.posts)
         return _noted("post_failed", connection_id, outcome)
 
     def close(self, connection_id: str) -> Outcome:
-        """Close a connection; log a failure. Its `$disconnect` event follows."""
+        """Close a connection; log a failure. The connection's `$disconnect` event follows."""
         outcome = self.transport().call("DELETE", connection_id, b"", self.deadline.posts)
         return _noted("close_failed", connection_id, outcome)
 
@@ -111,7 +117,7 @@ class Outbox:
         return report
 
     def close_all(self, connection_ids: str | Iterable[str]) -> Report:
-        """Close connections. The rows of those that are gone are deleted.
+        """Close connections, and delete the rows of gone connections.
 
         Raises:
             PostingRefusedError: this function may not close connections.
@@ -129,29 +135,31 @@ class Outbox:
         exclude: Collection[str] = (),
         *,
         durable: bool = False,
+        channel: str = "",
     ) -> Report:
-        """Send a text message to every connection.
+        """Send a text message to every connection, or to the members of a channel.
 
         Args:
             text: the frame.
             after: the cursor of an incomplete report; the broadcast continues there.
             exclude: the connection ids to skip.
-            durable: True to post nothing here: the queue gets everything.
+            durable: True to give the whole broadcast to the queue and to post nothing here.
+            channel: the channel; empty for every connection.
 
         Raises:
             TooLarge: it is larger than API Gateway accepts; nothing is sent.
             PostingRefusedError: this function may not post.
             StoreError, ConfigurationError: the table cannot be read, or there is no queue.
-            QueueError: SQS does not take a durable message.
+            QueueError: SQS does not accept a durable message.
         """
         data = _encode(text, self.max_broadcast_bytes)
         rest = self.rest() if self.rest else None
         if durable:
-            report = self._queue_all(rest, text, after, exclude)
+            report = self._queue_all(rest, text, after, exclude, channel)
         else:
-            report = self._broadcast(data, after, exclude, rest)
+            report = self._broadcast(data, after, exclude, rest, channel)
             if rest and report.cursor is not None:
-                report = _queue_rest(rest, text, report, exclude)
+                report = _queue_rest(rest, text, report, exclude, channel)
         if not (self.hooks and self.hooks.running):
             self.reports.append(report)
         measure(report, self.metrics_namespace, self.clock.time_ms())
@@ -160,30 +168,40 @@ class Outbox:
         return report
 
     def _broadcast(
-        self, data: bytes, after: str, exclude: Collection[str], rest: Rest | None
+        self,
+        data: bytes,
+        after: str,
+        exclude: Collection[str],
+        rest: Rest | None,
+        channel: str,
     ) -> Report:
-        extent = Extent(rest.inline, rest.segments) if rest else WHOLE
+        connections = self.wire.members(channel) if channel else self.connections
+        segments = 1 if channel or not rest else rest.segments
+        extent = Extent(rest.inline, segments) if rest else WHOLE
         audience = Everyone(
-            *(self.connections, self.clock, self.workers, self.backoff, self.deadline),
+            *(connections, self.clock, self.workers, self.backoff, self.deadline),
             after,
             extent,
         )
         if self.hooks and self.hooks.running:
             exclude = self.hooks.gone.union(exclude)
-        broadcast = Broadcast(
-            self.transport(), self.connections, self.clock, self.workers, self.hooks
-        )
+        broadcast = Broadcast(self.transport(), connections, self.clock, self.workers, self.hooks)
         return broadcast.run(audience, data, self.deadline, exclude)
 
     def _queue_all(
-        self, rest: Rest | None, text: str, after: str, exclude: Collection[str]
+        self,
+        rest: Rest | None,
+        text: str,
+        after: str,
+        exclude: Collection[str],
+        channel: str,
     ) -> Report:
         if rest is None:
             raise ConfigurationError(
                 'durable=True needs a queue: declare one, as Router(…, queue=Queue("broadcasts"))'
             )
         began = self.clock.monotonic()
-        queued = rest.put(text, after, exclude)
+        queued = rest.put(text, after, exclude, channel)
         milliseconds = round((self.clock.monotonic() - began) * 1000)
         return Report(milliseconds=milliseconds, queued=queued)
 
@@ -196,10 +214,10 @@ class Outbox:
         )
 
     def _remove(self, connection_ids: Iterable[str]) -> None:
-        """Delete the rows of connections that a send has found gone.
+        """Delete the rows of connections that are gone, after a send.
 
-        The caller names the connections, so their rows may be young. Until this process has reached
-        a connection, the endpoint may be wrong, and all rows are kept.
+        The caller names the connections, so their rows may be young. If this process has not
+        reached a connection yet, the endpoint may be wrong, so all rows are kept.
         """
         reach = self.transport().reach
         if not reach.reached:
@@ -234,10 +252,12 @@ class Outbox:
         )
 
 
-def _queue_rest(rest: Rest, text: str, report: Report, exclude: Collection[str]) -> Report:
-    """Queue what a broadcast has not posted. Without SQS it is left over, and the cursor stays."""
+def _queue_rest(
+    rest: Rest, text: str, report: Report, exclude: Collection[str], channel: str
+) -> Report:
+    """Queue the rest of a broadcast. If SQS fails, the rest is left over, and the cursor stays."""
     try:
-        queued = rest.put(text, report.cursor or BEGINNING, exclude)
+        queued = rest.put(text, report.cursor or BEGINNING, exclude, channel)
     except (QueueError, TooLarge) as error:
         report = report._replace(left_over_exact=False)
         log("not_queued", logging.ERROR, **error_fields(error), **report.as_fields())
@@ -246,7 +266,7 @@ def _queue_rest(rest: Rest, text: str, report: Report, exclude: Collection[str])
 
 
 def _noted(event: str, connection_id: str, outcome: Outcome) -> Outcome:
-    """Log an outcome unless it is OK or the connection is gone; return it."""
+    """Log an outcome unless it is OK or the connection is gone. Return the outcome."""
     if outcome.result not in (Result.OK, Result.GONE):
         log(
             event,
@@ -269,14 +289,14 @@ def _encode(text: str, limit: int) -> bytes:
 OpenTransport = Callable[[str, Settings], Transport]
 
 FoundGone = Callable[[Mapping[str, Any], object, Outbox], CallHooks | None]
-"""Takes an event, its context and its outbox; returns a caller of the hooks, or None."""
+"""Takes an event, a context and an outbox; returns a function that calls the hooks, or None."""
 
 
 class Outboxes:
-    """Makes the outbox of each event, and keeps a process's state between events.
+    """Creates the outbox of each event, and keeps a process's state between events.
 
     Args:
-        open_transport: makes a transport from an endpoint and the settings.
+        open_transport: creates a transport from an endpoint and the settings.
         connections: the table.
         clock: the clock.
         backoff: the pauses before a page of the table is read again.
@@ -294,11 +314,12 @@ class Outboxes:
         rest: Callable[[], Rest] | None = None,
     ) -> None:
         self.open_transport = open_transport
-        self._connections = connections
+        self.connections = connections
         self._clock = clock
         self._backoff = backoff
         self._found_gone = found_gone
         self._rest = rest
+        self.wire = Wire()
         self._workers = Workers(clock)
         self._transports: dict[tuple[str, Settings], Transport] = {}
         self._reaches: dict[str, Reach] = {}
@@ -307,7 +328,7 @@ class Outboxes:
         forget_at_fork(self)
 
     def after_fork(self) -> None:
-        """Open transports of this process at the next event."""
+        """Forget the parent's transports, so that the next event opens new transports."""
         self._transports.clear()
         self._opening = Lock()
 
@@ -343,7 +364,7 @@ class Outboxes:
 
         outbox = Outbox(
             transport=transport,
-            connections=self._connections,
+            connections=self.connections,
             deadline=deadline_of(context, self._clock, settings.deadline_seconds, most_seconds),
             clock=self._clock,
             workers=self._workers,
@@ -351,15 +372,16 @@ class Outboxes:
             max_broadcast_bytes=settings.max_broadcast_bytes,
             metrics_namespace=settings.metrics_namespace,
             rest=self._rest,
+            wire=self.wire,
         )
         if self._found_gone and (call := self._found_gone(event, context, outbox)):
             outbox.hooks = DisconnectHooks(call, self._clock)
         return outbox
 
     def transport(self, endpoint: str, settings: Settings) -> Transport:
-        """Return the transport for an endpoint and settings; it is kept for the process's life.
+        """Return the transport for an endpoint and settings. The process keeps this transport.
 
-        All transports to one endpoint share what is known about it.
+        All transports to one endpoint share the knowledge about this endpoint.
         """
         key = endpoint, settings
         with self._opening:
@@ -372,6 +394,6 @@ class Outboxes:
 
 
 def _shut_down(transports: Mapping[Any, Transport]) -> None:
-    """Close the sockets; otherwise Python reports them as left open."""
+    """Close the sockets, because otherwise Python reports unclosed sockets."""
     for transport in transports.values():
         transport.shutdown()

@@ -1,29 +1,33 @@
-"""The result of a message to several connections."""
+"""The result of a broadcast or a send."""
 
 from typing import Any, NamedTuple
 
 
 class Report(NamedTuple):
-    """The result of a broadcast or a send. The counts add up to the number of connections.
+    """The result of a broadcast or a send. The sum of the counts is the number of connections.
 
     Attributes:
-        sent: API Gateway accepted the message.
-        gone: API Gateway answers that the connection does not exist. It also answers so while a
-            `$connect` handler still runs. A broadcast deletes these rows.
-        pending: reported gone, but the connection may be about to open, or the answer is not API
-            Gateway's own, or no connection was reached. These rows are kept.
-        failed: tried without success, and logged by reason; the connections may still be open.
-        left_over: not tried, because the time was over or posting is refused.
-        left_over_exact: False if the rest could not be counted in time, so there are more.
-        cursor: where another broadcast can continue; None if no recipient is left.
-        milliseconds: from the first read to the last count.
-        repeated: posts that were retried because no answer came; at most this many frames are
-            duplicates.
+        sent: connections for which API Gateway accepted the message.
+        gone: connections that do not exist, as API Gateway itself answers. API Gateway also answers
+            so while a `$connect` handler still runs. A broadcast deletes these rows.
+        pending: connections that are reported gone, but that may be about to open, or for which the
+            answer is not API Gateway's own, or for which this process has reached no connection
+            yet. These rows are kept.
+        failed: connections that were tried without success. The log has the reasons. These
+            connections may still be open.
+        left_over: connections that were not tried, because the time was over or posting is refused.
+        left_over_exact: False if there was no time to count all untried connections, so there are
+            more.
+        cursor: the place where another broadcast can continue; None if no recipient is left.
+        milliseconds: the time from the first read to the last count.
+        repeated: posts that were retried because no answer arrived; the clients get at most this
+            number of duplicate frames.
         gone_ids: the connection ids, passed to `send`, that are gone. A broadcast may have a
-            hundred thousand, so it only counts. The same applies to the next two.
-        failed_ids: the failed and the pending ids.
-        left_over_ids: the ids that were not tried.
-        queued: the id of the item that the queue has for all others; None if nothing was queued.
+            hundred thousand ids, so it only counts them. This also applies to the next two fields.
+        failed_ids: the ids of failed and of pending connections.
+        left_over_ids: the ids of connections that were not tried.
+        queued: the id of the item in the queue for all other connections; None if nothing was
+            queued.
     """
 
     sent: int = 0
@@ -41,7 +45,7 @@ class Report(NamedTuple):
     queued: str | None = None
 
     def as_fields(self) -> dict[str, Any]:
-        """Return the fields of the log line; it has no connection ids."""
+        """Return the fields of the log line, without connection ids."""
         fields = {name: it for name, it in self._asdict().items() if not name.endswith("_ids")}
         if self.queued is None:
             del fields["queued"]

@@ -10,7 +10,7 @@ LOGGED_IDS = 20
 
 
 class Sample:
-    """Connections of one kind: all are counted, some are named in the log."""
+    """Connections of one kind. All of them are counted, and the log has some of their ids."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -24,16 +24,16 @@ class Sample:
 
 
 class Damage(Sample):
-    """The rows whose `connected_at` cannot be read as a time."""
+    """The rows whose `connected_at` is not a valid time."""
 
     def note(self, recipients: Iterable[Recipient]) -> None:
-        """Count the damaged rows among these."""
+        """Count the damaged rows among these recipients."""
         for recipient in recipients:
             if recipient.stored:
                 self.add(recipient.connection_id)
 
     def log(self) -> None:
-        """Write one line if there are any."""
+        """Write one log line if there are damaged rows."""
         if self.count:
             log(
                 "damaged_rows",

@@ -1,4 +1,4 @@
-"""Send one message to given connections, such as a room's members; or close them."""
+"""Send one message to given connections, such as a room's members, or close connections."""
 
 import logging
 from collections.abc import Iterable
@@ -24,7 +24,7 @@ class _Tally:
     failed: list[str] = field(default_factory=list)
 
     def add(self, delivery: Delivery) -> None:
-        """Add one.
+        """Add a delivery.
 
         Raises:
             PostingRefusedError: this function may not post.
@@ -51,7 +51,7 @@ def call_each(
     deadline: Deadline,
     clock: Clock,
 ) -> Report:
-    """Call each connection until the deadline; log problems.
+    """Make a call for each connection until the deadline; log problems.
 
     Raises:
         PostingRefusedError: this function may not post.

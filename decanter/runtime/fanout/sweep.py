@@ -2,17 +2,20 @@
 
     sweep = scheduled_sweep(app, router)
 
-It goes through the table and asks @connections about each row, at a limited rate. It deletes a row
-under the same conditions as a broadcast: API Gateway itself answers that the connection is gone
-(410) or its id invalid (400), the row is older than the grace period and unchanged, and the
-endpoint is not in doubt (`cleanup`). Any other answer ends the run and deletes nothing, because
-broadcasts may need the same capacity. A connection whose identity has expired
-(`identity_expires_at`) is closed. Its `$disconnect` removes the row; if not, the next sweep does.
+A sweep reads the table and asks @connections about each row, at a limited rate. A sweep deletes a
+row under the same conditions as a broadcast. API Gateway itself must answer that the connection is
+gone
+(410) or that the id is invalid (400). The row must be older than the grace period and unchanged,
+and the endpoint must be right (`cleanup`). Any other answer ends the run, and nothing more is
+deleted, because broadcasts may need the same capacity. A connection whose identity has expired
+(`identity_expires_at`) is closed. The `$disconnect` handler then deletes the row. If the handler
+does not run, the next sweep deletes the row.
 
-No state is stored between runs. Each run continues where the process's last run stopped. A
-process's first run starts at a random key, so every row is checked sooner or later even if no run
-reaches all rows. DynamoDB reads a table in the order of the keys' hashes, and continues after
-any key, even one without a row (DynamoDB Developer Guide, "Scanning tables": `ExclusiveStartKey`).
+No state is stored outside the process. Each run continues at the key at which the last run of the
+process stopped. The first run of a process starts at a random key, so every row is checked sooner
+or later, even if no run reaches all rows. DynamoDB reads a table in the order of the keys' hashes,
+and continues after any key, even after a key without a row (DynamoDB Developer Guide, "Scanning
+tables": `ExclusiveStartKey`).
 """
 
 import base64
@@ -38,6 +41,7 @@ from decanter.runtime.fanout.deadline import Deadline
 from decanter.runtime.fanout.endpoint import management_endpoint
 from decanter.runtime.fanout.outbox import Outboxes
 from decanter.runtime.fanout.sample import Damage
+from decanter.runtime.fanout.wire import Wire
 from decanter.runtime.fanout.workers import Workers
 from decanter.runtime.logs import directive, log
 from decanter.runtime.recipients import BEGINNING, Connections, Page, Recipient
@@ -46,20 +50,22 @@ from decanter.runtime.transports.base import Method, Outcome, Result, Transport
 
 
 class UnansweredError(DecanterError):
-    """@connections did not answer if a connection exists. A later call may succeed."""
+    """@connections did not answer whether a connection exists. A later call may succeed."""
 
 
 @dataclass
 class Sweep:
-    """The result of a run. In the log, the sum of the first three is `swept`.
+    """The result of a run. In the log, the sum of `gone`, `closed` and `kept` is `swept`.
 
     Attributes:
-        gone: connections that are gone; their rows are deleted.
-        closed: connections that were closed because the client's identity had expired.
-        kept: open, or too young, or without an answer, or reported gone without proof.
-        complete: True if it covered the whole table; otherwise the next run continues.
-        problem: why it ended early; None if it only ran out of time.
-        milliseconds: from the first read to the last row deleted.
+        gone: the number of gone connections, whose rows are deleted.
+        closed: the number of connections that were closed because the client's identity had
+            expired.
+        kept: the number of rows whose connection is open, too young, without an answer, or reported
+            gone without proof.
+        complete: True if the run covered the whole table; otherwise the next run continues.
+        problem: the reason why the run ended early; None if only the time was over.
+        milliseconds: the time from the first read to the last deleted row.
     """
 
     gone: int = 0
@@ -71,7 +77,7 @@ class Sweep:
 
     @property
     def level(self) -> int:
-        """Log level. ERROR if a later run cannot fix the problem."""
+        """The log level, which is ERROR if a later run cannot fix the problem."""
         if self.problem is None:
             return logging.INFO
         passing = isinstance(self.problem, StoreBusyError | UnansweredError)
@@ -89,8 +95,8 @@ class Survey:
     """Checks rows, and acts on each result.
 
     Attributes:
-        seen: the connections so far; if one appears again, the round is complete.
-        damage: the damaged rows so far.
+        seen: the connections that were checked; if one appears again, the round is complete.
+        damage: the damaged rows that were read so far.
     """
 
     transport: Transport
@@ -98,6 +104,7 @@ class Survey:
     cleanup: Cleanup
     deadline: Deadline
     sweep: Sweep
+    wire: Wire
     seen: set[str] = field(default_factory=set)
     damage: Damage = field(default_factory=Damage)
 
@@ -107,11 +114,11 @@ class Survey:
         return self.sweep.problem is not None or self.clock.monotonic() >= self.deadline.posts
 
     def unseen(self, rows: Iterable[Recipient]) -> list[Recipient]:
-        """Return the rows before the first one already seen."""
+        """Return the rows before the first row that was already checked."""
         return [*takewhile(lambda row: row.connection_id not in self.seen, rows)]
 
     def look_at(self, rows: Sequence[Recipient]) -> None:
-        """Check these rows. A young row's connection need not be open yet."""
+        """Check these rows. The connection of a young row may not be open yet."""
         self.seen.update(row.connection_id for row in rows)
         self.damage.note(rows)
         now_ms = self.clock.time_ms()
@@ -123,8 +130,19 @@ class Survey:
                 expired.append(row)
             else:
                 unknown.append(row)
+        self._say_farewell(expired)
         self._call("DELETE", expired, self._close)
         self._call("GET", unknown, self._keep)
+
+    def _say_farewell(self, rows: Sequence[Recipient]) -> None:
+        """Tell clients why their connections are closed, if the wire can tell it."""
+        groups: dict[bytes, list[Recipient]] = {}
+        for row in rows:
+            if message := self.wire.farewell(row):
+                groups.setdefault(message, []).append(row)
+        for message, group in groups.items():
+            for _ in self.transport.call_all("POST", group, message, self.deadline.posts):
+                pass
 
     def _call(self, method: Method, rows: Iterable[Recipient], succeed: Callable[[], None]) -> None:
         untried = takewhile(lambda _: self.sweep.problem is None, rows)
@@ -146,7 +164,7 @@ class Survey:
 
 
 def problem_of(outcome: Outcome) -> DecanterError:
-    """Return the problem for an answer other than yes or no."""
+    """Return the problem if an answer does not say whether the connection exists."""
     if outcome.result is Result.REFUSED:
         return ConfigurationError(
             f"asking about connections is refused ({outcome.reason}): grant "
@@ -158,7 +176,7 @@ def problem_of(outcome: Outcome) -> DecanterError:
 
 
 CONCURRENCY = 16
-"""Maximum calls in flight. One second's calls start together and must not become a burst."""
+"""The most calls in flight. The calls of one second start together, and must not become a burst."""
 
 METRICS = {
     "swept": "Count",
@@ -171,14 +189,14 @@ METRICS = {
 
 
 class Sweeper:
-    """Sweeps the table, one part in each run. Each process has one instance.
+    """Sweeps the table in parts, one part in each run. Each process has one sweeper.
 
     Args:
-        outboxes: the settings and the transports.
+        outboxes: has the settings and the transports.
         connections: the table.
         clock: the clock.
         workers: the threads that read and delete rows.
-        anywhere: returns the key after which the process's first run starts.
+        anywhere: returns the key after which the first run of the process starts.
     """
 
     def __init__(
@@ -198,7 +216,7 @@ class Sweeper:
         self._begun = False
 
     def run(self, context: object) -> dict[str, Any]:
-        """Sweep until shortly before the function's timeout, and log one line.
+        """Sweep until shortly before the function's timeout, and write one log line.
 
         Args:
             context: Lambda's context, with the remaining time.
@@ -227,7 +245,7 @@ class Sweeper:
         transport = self._outboxes.transport(management_endpoint({}, settings), few)
         deadline = outbox.deadline
         cleanup = Cleanup(self._connections, self._workers, transport.reach, outbox.hooks)
-        this = Survey(transport, self._clock, cleanup, deadline, sweep)
+        this = Survey(transport, self._clock, cleanup, deadline, sweep, self._outboxes.wire)
         try:
             self._go_round(this, settings.sweep_per_second)
         finally:
@@ -273,5 +291,5 @@ class Sweeper:
 
 
 def _any_key() -> str:
-    """Return a random string of a connection id's form."""
+    """Return a random string with the form of a connection id."""
     return base64.urlsafe_b64encode(os.urandom(11)).decode()

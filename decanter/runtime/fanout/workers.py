@@ -1,21 +1,23 @@
 """Work on the table in parallel with the posts, with a time limit."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from functools import partial
 from typing import TypeVar
 
 from decanter.runtime.clock import Clock
 from decanter.runtime.errors import OutOfTimeError
 from decanter.runtime.forks import forget_at_fork
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 
 class Workers:
-    """A few threads, started when there is work.
+    """A few threads, which start when there is work.
 
-    Work that exceeds its time limit is abandoned and not interrupted. The work's own timeouts end
-    its thread after a few seconds, and nothing waits for it.
+    If work exceeds its time limit, the caller no longer waits for the work, but the work is not
+    interrupted. The work's own timeouts end the thread after a few seconds.
     """
 
     def __init__(self, clock: Clock, threads: int = 8) -> None:
@@ -25,22 +27,30 @@ class Workers:
         forget_at_fork(self)
 
     def after_fork(self) -> None:
-        """Replace the parent's threads by this process's own."""
+        """Replace the parent's threads with threads of this process."""
         self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="decanter-table")
 
     def start(self, work: Callable[[], T]) -> "Future[T]":
-        """Start work; its result can be waited for later."""
+        """Start work. The caller can wait for the result later."""
         return self._pool.submit(work)
+
+    def each(self, work: Callable[[S], T], items: Sequence[S]) -> list[T]:
+        """Call a function with each item and return the results. The first item is not queued.
+
+        Work of a worker must not call this: it could wait for itself.
+        """
+        begun = [self.start(partial(work, item)) for item in items[1:]]
+        return [*map(work, items[:1]), *(future.result() for future in begun)]
 
     def result(self, begun: "Future[T]", until: float) -> T:
         """Wait for work and return its result.
 
         Args:
-            begun: returned by `start`.
-            until: monotonic seconds.
+            begun: the value that `start` returned.
+            until: the time limit, in monotonic seconds.
 
         Raises:
-            OutOfTimeError: it did not end in time.
+            OutOfTimeError: the work did not end in time.
         """
         try:
             return begun.result(timeout=self._left(until))
@@ -49,7 +59,7 @@ class Workers:
             raise OutOfTimeError from None
 
     def ended(self, begun: "Iterable[Future[T]]", until: float) -> list["Future[T]"]:
-        """Wait for several, and return those that ended in time."""
+        """Wait for several pieces of work, and return the pieces that ended in time."""
         ended, unfinished = wait(begun, timeout=self._left(until))
         for future in unfinished:
             future.cancel()

@@ -2,16 +2,16 @@
 
     router.on_connect(AllowedOrigins())
 
-A browser opens a WebSocket to any server for any page, with the user's cookies and address. The
-header `Origin` names the page's origin (RFC 6454, RFC 6455 section 10.2).
-`DECANTER_ALLOWED_ORIGINS` lists the allowed ones, separated by commas:
-`https://example.com,http://127.0.0.1:8000`. The whole origin is compared: scheme, host and port.
-Only a scheme's default port may be omitted. So a longer host, another port, or `http` for `https`
-is another origin.
+Any page can open a WebSocket to any server from a user's browser, with the user's cookies and
+address. The header `Origin` names the page's origin (RFC 6454, RFC 6455 section 10.2). The variable
+`DECANTER_ALLOWED_ORIGINS` lists the allowed origins, separated by commas, such as
+`https://example.com,http://127.0.0.1:8000`. The hook compares the scheme, the host and the port.
+Only a scheme's default port may be omitted. An origin with a longer host, another port, or `http`
+instead of `https` is therefore another origin.
 
 Sandboxed frames, files and some redirects send `null`, which is refused unless the variable lists
-it. Clients without an `Origin` header are accepted: they are not browsers and could fake the header
-anyway.
+`null`. Clients without an `Origin` header are accepted, because they are not browsers and could
+fake the header anyway.
 """
 
 import logging
@@ -35,7 +35,10 @@ _ORIGIN = re.compile(
 
 
 class Origin(NamedTuple):
-    """A page's origin. The port is None if it is not given and the scheme has no default."""
+    """A page's origin.
+
+    The port is None if the origin has no port and the scheme has no default port.
+    """
 
     scheme: str
     host: str
@@ -45,8 +48,8 @@ class Origin(NamedTuple):
 class AllowedOrigins:
     """Refuses pages whose origin is not allowed, with status 403.
 
-    The variable is read at the first handshake. If it is not set or empty, every page may connect,
-    and the log says so once for each process.
+    The hook reads the variable at the first handshake. If the variable is not set or empty, every
+    page may connect, and each process logs one line about this.
 
     Args:
         environ: the environment.
@@ -61,7 +64,7 @@ class AllowedOrigins:
 
         Raises:
             Refused: status 403.
-            SettingError: the variable has a value without an origin, or with an invalid one.
+            SettingError: the variable has a value without an origin, or with an invalid origin.
         """
         if self._allowed is None:
             self._allowed = _allowed(self._environ.get(VARIABLE, ""))
@@ -83,7 +86,7 @@ def parse(text: str) -> Origin | None:
 
 
 def _allowed(value: str) -> frozenset[Origin | str]:
-    """Return the variable's origins; empty if it is not set."""
+    """Return the origins in the variable; an empty set if the variable is not set."""
     words = value.replace(",", " ").split()
     allowed = {NULL if word == NULL else parse(word) for word in words}
     if None in allowed or (value and not words):
@@ -99,7 +102,10 @@ def _allowed(value: str) -> frozenset[Origin | str]:
 
 
 def _claims(handshake: Handshake) -> list[str]:
-    """Return all Origin headers of the client. Normally there is one; several are suspicious."""
+    """Return all Origin headers of the client.
+
+    Normally there is one header; several are suspicious.
+    """
     several: Mapping[str, list[str]] = handshake.event.get("multiValueHeaders") or {}
     claims = [
         value for name, values in several.items() if name.lower() == "origin" for value in values

@@ -5,17 +5,18 @@
 
     router.on_message(RateLimit(Connection))
 
-`DECANTER_MESSAGES_PER_SECOND` is the rate limit for one connection, and also the largest burst. If
-it is not set, there is no limit. Further messages are answered with `rate_limited` and reach no
-route. This also applies to messages that select no route.
+The variable `DECANTER_MESSAGES_PER_SECOND` is the rate limit for one connection, and also the
+largest burst. If the variable is not set, there is no limit. Further messages get the answer
+`rate_limited` and reach no route. The limit also counts messages that select no route.
 
-`DECANTER_CLOSE_AFTER_MESSAGES` closes a connection that keeps sending. Refused messages then count
-too. A message that exceeds the limit by that many gets no answer: it closes the connection.
-A client that waits recovers at the allowed rate. `$disconnect` deletes the row.
+If `DECANTER_CLOSE_AFTER_MESSAGES` is set, a connection that continues to send is closed. In this
+case, refused messages count too. When the connection is this number of messages above the limit,
+the next message gets no answer, and the connection is closed. If a client waits, its count falls at
+the allowed rate. The `$disconnect` handler deletes the row.
 
-The count is kept in the connection's row, because the next event may run in another process. It
-costs one conditional write for a message, and two if messages follow each other faster than the
-limit's interval. No write creates a row.
+The count is stored in the connection's row, because the next event may run in another process. Each
+message costs one conditional write, or two if messages arrive faster than the limit allows. No
+write creates a row.
 """
 
 import os
@@ -39,14 +40,19 @@ MOST_PER_SECOND = 1000
 MOST_AHEAD = 100_000
 
 BURST_MS = 1000
-"""How far a connection may be ahead of its rate limit: a burst of one second's messages."""
+"""The time that a connection may be ahead of its rate limit, for a burst of one second."""
+
+SKEW_MS = 60_000
+"""More than the clocks of two functions differ. A later `free_at` is damaged, and counts as none:
+otherwise a clock that was once an hour ahead would silence a connection for an hour."""
 
 
 class RateLimitedModel(ConnectionModel):
-    """Base of connections with a rate limit; `@connection_table` completes it.
+    """Base class for connections with a rate limit. `@connection_table` completes a subclass.
 
     Attributes:
-        free_at: when the messages so far are within the rate limit again, epoch milliseconds.
+        free_at: the time when the messages so far are within the rate limit again, in epoch
+            milliseconds.
     """
 
     table_actions: ClassVar[Actions] = {"websocket_message": ("dynamodb:UpdateItem",)}
@@ -56,12 +62,14 @@ class RateLimitedModel(ConnectionModel):
     def count_message(
         cls, connection_id: str, now_ms: int, interval_ms: float, most_ms: float
     ) -> float | None:
-        """Count a message, and return how many milliseconds the connection is ahead of its limit.
+        """Count a message, and return the time that the connection is ahead of its limit.
 
         Returns:
-            None if it is not counted: it would exceed `most_ms`, or there is no row.
+            The time in milliseconds. None if the message is not counted, because the time would
+            exceed `most_ms`, or because there is no row.
         """
-        idle = cls.free_at.does_not_exist() | (cls.free_at <= now_ms)
+        is_number = cls.free_at.is_type()  # type: ignore[no-untyped-call]
+        idle = ~is_number | (cls.free_at <= now_ms) | (cls.free_at > now_ms + most_ms + SKEW_MS)
         free_at = cls._set(connection_id, cls.free_at.set(now_ms + interval_ms), idle)
         if free_at is None:
             room = cls.free_at <= now_ms + most_ms - interval_ms
@@ -70,7 +78,10 @@ class RateLimitedModel(ConnectionModel):
 
     @classmethod
     def _set(cls, connection_id: str, action: Action, condition: Condition) -> float | None:
-        """Change `free_at` of an existing row; return the new value, None if it may not change."""
+        """Change `free_at` of an existing row.
+
+        Return the new value; None if the change is not allowed.
+        """
         try:
             with translated(cls.Meta):
                 answer = cls._get_connection().update_item(
@@ -85,7 +96,7 @@ class RateLimitedModel(ConnectionModel):
 
 
 class _Limits(NamedTuple):
-    """The limits: messages a second, and the excess that closes a connection (None: never)."""
+    """The messages per second, and the excess that closes a connection (None to close none)."""
 
     per_second: int
     close_after: int | None
@@ -112,7 +123,7 @@ class RateLimit:
 
     @property
     def closes(self) -> bool:
-        """True if it may close connections, for which the function needs a right."""
+        """True if this hook may close connections, for which the function needs a right."""
         return bool(self._environ.get(CLOSE_VARIABLE))
 
     def __call__(self, request: Request) -> None:
@@ -120,7 +131,7 @@ class RateLimit:
 
         Raises:
             RateLimited: the connection has to wait.
-            Flooding: the connection did not wait, and is closed.
+            Flooding: the connection did not wait and is closed.
             SettingError: a variable is not a number in its range.
         """
         limits = _limits(self._environ)

@@ -3,44 +3,52 @@
     router.authenticate(WebTokens())
 
 Variable                      Accepted
-DECANTER_JWT_ISSUER           the claim `iss`, exactly
-DECANTER_JWT_AUDIENCE         one of the claim `aud`
+DECANTER_JWT_ISSUER           the exact claim `iss`
+DECANTER_JWT_AUDIENCE         a value in the claim `aud`
 DECANTER_JWT_SECRET           for HS256: a secret of 32 bytes or more
 DECANTER_JWT_JWKS_URL         for RS256 and ES256: the http(s) URL of a key set; instead of a secret
 DECANTER_JWT_LEEWAY_SECONDS   allowed clock difference, 0 to 300; 30 if not set
 
-A browser cannot set headers on a WebSocket. So the token is the subprotocol after `decanter.token`:
-`new WebSocket(url, ["decanter.token", token])`. The connection then uses `decanter.token`, unless
-another hook selects a subprotocol. Or the token is the query parameter `token`; it should be
-short-lived, because URLs are stored in more places. The secret or the key determines the algorithm;
-the token never does. A token must have `iss`, `aud`, `exp` and `sub`; `sub` is the identity.
+A browser cannot set headers on a WebSocket. Therefore the token is the subprotocol after
+`decanter.token`, as in `new WebSocket(url, ["decanter.token", token])`. The connection then uses
+the subprotocol `decanter.token`, unless another hook selects a subprotocol. The token can also be
+the query parameter `token`. Such a token should be short-lived, because URLs are stored in more
+places than headers. In an app with channels, the token is in the client's connect command. The
+other members of a channel see the claim `info`. The claim `channels` has the channels that the
+server subscribes the client to. A token for one subscription has the claim `channel`, and is valid
+only for this subscription. The secret or the key determines the algorithm, and never the token. A
+token must have `iss`, `aud`, `exp` and `sub`. The claim `sub` is the identity.
 """
 
 import json
 import logging
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http.client import HTTPException
 from math import inf
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.request import urlopen
 
 from decanter.runtime.clock import Clock
 from decanter.runtime.errors import ConfigurationError, SettingError
 from decanter.runtime.logs import log
-from decanter.runtime.routing.connection_event import Handshake, Hello, Refused
+from decanter.runtime.routing.connection_event import Handshake, Hello, Refused, TokenExpired
 from decanter.runtime.settings import number, url_of
+
+if TYPE_CHECKING:
+    from decanter.runtime.channels.declaration import Subscription
 
 LIFETIME_SECONDS = 600
 STALE_SECONDS = 86_400
-"""How long a key set is used if no newer one can be read."""
+"""The time that a key set is used if no newer key set can be read."""
 
 PAUSE_SECONDS = 30
-"""Pause between two fetches, so tokens with invented key ids cannot cause one fetch each."""
+"""The pause between two fetches. Without it, each token with an invented key id causes a fetch."""
 
 SHORT_PAUSE_SECONDS = 2
-"""The pause while no set is valid: each refused client waits for it."""
+"""The pause while no key set is valid. Clients are refused during this pause."""
 
 TIMEOUT_SECONDS = 2.0
 MAX_BYTES = 262_144
@@ -50,37 +58,38 @@ _ALGORITHMS: Mapping[tuple[object, object], str] = {
     ("RSA", None): "RS256",
     ("EC", "P-256"): "ES256",
 }
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _UNREADABLE = (OSError, HTTPException, ValueError, LookupError, TypeError, AttributeError)
 
 Fetch = Callable[[str], Any]
-"""Takes a URL and returns its JSON; raises OSError, HTTPException or ValueError."""
+"""Takes a URL and returns the JSON at this URL; raises OSError, HTTPException or ValueError."""
 
 
 def fetch_json(url: str) -> Any:
-    """Return the JSON at a URL, which the deployment sets and no client."""
+    """Return the JSON at a URL. The deployment sets this URL, and a client cannot change it."""
     with urlopen(url, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310 - http(s), as settings check
         return json.loads(answer.read(MAX_BYTES))
 
 
 class SigningKey(NamedTuple):
-    """A key of a set, and the one algorithm that it verifies."""
+    """A key of a key set, and the one algorithm that the key verifies."""
 
     jwk: Mapping[str, Any]
     algorithm: str
 
 
 class KeySet:
-    """The keys that an issuer signs with, by their ids.
+    """The signing keys of an issuer, by key id.
 
-    A set is fresh for ten minutes. An unknown key id causes a new fetch, because the issuer may
-    have changed keys. If no newer set can be read, the old one is used for a day. After that, no
-    client is accepted. The wall clock decides, because the monotonic clock of a frozen process may
-    have stopped.
+    A key set is fresh for ten minutes. An unknown key id causes a new fetch, because the issuer may
+    have changed its keys. If no newer key set can be read, the old key set is used for a day. After
+    that, no client is accepted. The age is measured with the wall clock, because the monotonic
+    clock of a frozen process may have stopped.
 
     Args:
-        url: the URL of the set.
+        url: the URL of the key set.
         fetch: reads the URL.
-        clock: used for the set's age.
+        clock: measures the age of the key set.
     """
 
     def __init__(self, url: str, fetch: Fetch, clock: Clock) -> None:
@@ -92,10 +101,10 @@ class KeySet:
         self._tried_ms: int | None = None
 
     def key(self, key_id: object) -> SigningKey:
-        """Return the key of this id.
+        """Return the key with this id.
 
         Raises:
-            Refused: 401, the key is unknown; 503, the key set cannot be read.
+            Refused: status 401 if the key is unknown; status 503 if the key set cannot be read.
         """
         if not isinstance(key_id, str):
             raise Refused(401, "token: unknown key")
@@ -122,15 +131,15 @@ class KeySet:
 
 
 def _age(since_ms: int | None, now_ms: int) -> float:
-    """Return the seconds since a time; infinity if it is None or in the future."""
+    """Return the seconds since a time; infinity if the time is None or in the future."""
     return inf if since_ms is None or now_ms < since_ms else (now_ms - since_ms) / 1000
 
 
 def _usable(keys: list[Any]) -> dict[str, SigningKey]:
-    """Return the keys that verify signatures (RFC 7517, section 4), by their ids.
+    """Return the keys that verify signatures (RFC 7517, section 4), by key id.
 
     Raises:
-        ValueError: there are keys, but none that can be used.
+        ValueError: the key set has keys, but none of them is usable.
     """
     usable = {}
     for jwk in keys:
@@ -153,7 +162,7 @@ MAX_TOKEN_BYTES = 4096
 """A longer token does not fit into a URL that API Gateway accepts."""
 
 LEAST_SECRET_BYTES = 32
-"""HS256's key is at least as long as its hash (RFC 7518, section 3.2)."""
+"""The key of HS256 must be at least as long as the hash (RFC 7518, section 3.2)."""
 
 LEEWAY_SECONDS = 30
 MAX_LEEWAY_SECONDS = 300
@@ -173,16 +182,17 @@ class _Terms:
 class WebTokens:
     """Refuses clients without a valid token, and stores the identity of accepted clients.
 
-    The row's `identity` is the token's `sub`, its `identity_expires_at` is `exp`. The connection
-    table must be an `IdentifiedModel`. The log has the reason for a refusal, but never the token.
+    The row's `identity` is the token's `sub`. The row's `identity_expires_at` is the token's `exp`.
+    The connection table must be an `IdentifiedModel`. The log has the reason for a refusal, but
+    never the token.
 
     Args:
         environ: the environment, read at the first handshake.
         fetch: reads the key set.
-        clock: used for the token's expiry and the key set's age.
+        clock: the clock for the token's expiry and the key set's age.
 
     Attributes:
-        settings: the variables that it needs: one of each group.
+        settings: groups of variables; a stage must set one variable of each group.
     """
 
     settings = (
@@ -207,20 +217,51 @@ class WebTokens:
         """Authenticate a client.
 
         Raises:
+            TokenExpired: the token was valid.
             Refused: status 401; status 503 if the key set cannot be read.
             ConfigurationError: a variable or PyJWT is missing.
         """
+        handshake = hello.handshake
+        claims = self._claims(_token(handshake) if hello.token is None else hello.token)
+        if "channel" in claims:
+            raise Refused(401, "token: it is for a channel")
+        channels = [] if hello.token is None else _channels(claims)
+        hello.identity, hello.expires_at = claims["sub"], int(claims["exp"])
+        if hello.token is not None:
+            hello.info = claims.get("info")
+            hello.subscriptions += [(name, {}) for name in channels]
+        elif MARKER in handshake.subprotocols and handshake.subprotocol is None:
+            handshake.subprotocol = MARKER
+
+    def check_subscription(self, subscription: "Subscription") -> None:
+        """Check a subscription's token; set `has_token`, `expires_at` and `info`.
+
+        Raises:
+            TokenExpired: the token was valid.
+            Refused: status 401; status 503 if the key set cannot be read.
+            ConfigurationError: a variable or PyJWT is missing.
+        """
+        claims = self._claims(subscription.token)
+        if claims.get("channel") != subscription.channel:
+            raise Refused(401, "token: another channel")
+        if claims["sub"] != subscription.identity:
+            raise Refused(401, "token: another identity")
+        subscription.has_token, subscription.info = True, claims.get("info")
+        subscription.expires_at = int(claims["exp"])
+
+    def _claims(self, token: str) -> Mapping[str, Any]:
+        """Return the claims of a valid token."""
+        if not token:
+            raise Refused(401, "token: none")
+        if not token.isascii() or len(token) > MAX_TOKEN_BYTES:
+            raise Refused(401, "token: too long, or not ASCII")
         if self._terms is None:
             self._terms = _terms(self._environ)
             if self._terms.jwks_url:
                 self._keys = KeySet(self._terms.jwks_url, self._fetch, self._clock)
-        handshake = hello.handshake
-        claims = self._claims(_token(handshake), self._terms)
-        hello.identity, hello.expires_at = claims["sub"], int(claims["exp"])
-        if MARKER in handshake.subprotocols and handshake.subprotocol is None:
-            handshake.subprotocol = MARKER
+        return self._decoded(token, self._terms)
 
-    def _claims(self, token: str, terms: _Terms) -> Mapping[str, Any]:
+    def _decoded(self, token: str, terms: _Terms) -> Mapping[str, Any]:
         jwt = _library()
         now = self._clock.time_ms() / 1000
         try:
@@ -238,15 +279,18 @@ class WebTokens:
                 leeway=terms.leeway_seconds + self._clock.ahead,
                 options={"require": ["iss", "aud", "exp", "sub"]},
             )
-            if int(claims["exp"]) <= now - terms.leeway_seconds:
-                raise jwt.ExpiredSignatureError
+            is_expired = int(claims["exp"]) <= now - terms.leeway_seconds
+        except jwt.ExpiredSignatureError:
+            raise TokenExpired from None
         except (jwt.PyJWTError, ValueError, RecursionError) as error:
             raise Refused(401, f"token: {type(error).__name__}") from None
+        if is_expired:
+            raise TokenExpired
         _check(claims, terms)
         return claims
 
     def _key(self, jwt: Any, header: Mapping[str, Any], terms: _Terms) -> tuple[Any, str]:
-        """Return the key, and the algorithm that it is for."""
+        """Return the key, and the algorithm of the key."""
         if self._keys is None:
             return terms.secret, "HS256"
         jwk, algorithm = self._keys.key(header.get("kid"))
@@ -254,34 +298,41 @@ class WebTokens:
 
 
 def _check(claims: Mapping[str, Any], terms: _Terms) -> None:
-    """Compare whole values: some versions of PyJWT accept a part of the issuer (CVE-2024-53861).
+    """Compare whole values, because some PyJWT versions accept a part of `iss` (CVE-2024-53861).
 
     Raises:
-        Refused: a claim is not the required one.
+        Refused: a claim does not have the required value.
     """
     audience = claims["aud"]
     if claims["iss"] != terms.issuer:
         raise Refused(401, "token: another issuer")
     if terms.audience not in ([audience] if isinstance(audience, str) else audience):
         raise Refused(401, "token: another audience")
-    if not claims["sub"] or not isinstance(claims["sub"], str):
-        raise Refused(401, "token: sub is empty")
+    subject = claims["sub"]
+    if not isinstance(subject, str) or not subject or _SURROGATE.search(subject):
+        raise Refused(401, "token: sub is empty, or not Unicode")
+
+
+def _channels(claims: Mapping[str, Any]) -> list[str]:
+    """Return the channels that a token names.
+
+    Raises:
+        Refused: they are not a list of names.
+    """
+    names = claims.get("channels", [])
+    if not isinstance(names, list) or not all(
+        isinstance(it, str) and "{" not in it for it in names
+    ):
+        raise Refused(401, "token: channels is not a list of names")
+    return names
 
 
 def _token(handshake: Handshake) -> str:
-    """Return the client's token.
-
-    Raises:
-        Refused: the client has none, or it is too long.
-    """
+    """Return the token in a client's `$connect` request; empty without one."""
     offers = handshake.subprotocols
     token = handshake.query.get("token", "")
     if MARKER in offers:
         token = next(iter(offers[offers.index(MARKER) + 1 :]), "")
-    if not token:
-        raise Refused(401, "token: none")
-    if len(token.encode()) > MAX_TOKEN_BYTES:
-        raise Refused(401, "token: too long")
     return token
 
 

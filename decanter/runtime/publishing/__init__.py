@@ -1,1 +1,1 @@
-"""Sending from any function of an app, not only for an event of a connection."""
+"""Send from any function of an app, not only for an event of a connection."""

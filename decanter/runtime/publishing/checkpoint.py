@@ -1,12 +1,13 @@
-"""Checkpoints: how far a part of a job has come, in the job table.
+"""Checkpoints: the progress of a part of a job, in the job table.
 
-A row has the cursor behind the last connection whose post has begun, the connections before it
-whose post has not ended, and those that need another attempt. No post begins more than
-`MOST_UNSURE` beyond the last written row. So a run that is killed loses nothing, and its successor
-repeats at most that many posts.
+A row has the cursor after the last connection whose post has started. A row also has the
+connections before the cursor whose posts have not ended, and the connections that need another
+attempt. At most
+`MOST_UNSURE` posts start before the row is written again. If a run is killed, no post is lost, and
+the next run repeats at most `MOST_UNSURE` posts.
 
-A run owns its row until the time in `until`, which is the end of its function. A copy of its
-message waits until then: SQS may deliver a message twice.
+A run owns its row until the time in `until`, which is the end of the run's function. SQS may
+deliver a message twice. The second delivery waits until this time.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -23,17 +24,20 @@ from decanter.runtime.fanout.workers import Workers
 from decanter.runtime.store.jobs import Row
 
 MOST_UNSURE = 512
-"""Posts that the last written row does not know to have ended."""
+"""The maximum number of posts that may have ended without a note in the last written row."""
 
 FRESH = 128
-"""Posts after which a row is written, while the others continue."""
+"""The number of posts after which the row is written, while other posts continue."""
 
 ATTEMPTS = 4
-"""Writes of a row that a run cannot do without."""
+"""The attempts to write a row that must be written."""
 
 
 class Jobs(Protocol):
-    """The job table, as the queue's work uses it. The model's class implements this."""
+    """The job table, as the queue's function uses it.
+
+    The model's class implements this protocol.
+    """
 
     def read(self, job_id: str) -> Row | None:
         """Return a row; None if there is none."""
@@ -42,7 +46,7 @@ class Jobs(Protocol):
     def write(
         self, job_id: str, owner: str, state: Mapping[str, Any], now_ms: int, before: Sequence[str]
     ) -> bool:
-        """Write a row if its owner is one of those `before`, or if there is no row and no owner."""
+        """Write a row if its owner is in `before`, or if `before` is empty and there is no row."""
         ...
 
 
@@ -51,18 +55,20 @@ class State:
     """The state of a part of a job.
 
     Attributes:
-        cursor: where the next connection is; None if there is none.
-        unended: the connections before the cursor whose post has not ended.
+        cursor: the place of the next connection; None if no connection is left.
+        unended: the connections before the cursor whose posts have not ended.
         again: the connections that need another attempt.
-        flushes: how many items with connections to try again have been queued.
-        until: when the running function ends, epoch milliseconds; 0 if none runs.
+        flushes: the number of queued items with connections to try again.
+        until: the time when the running function ends, in epoch milliseconds; 0 if no function
+            runs.
         done: True if nothing is left.
-        posted: API Gateway accepted the frame.
-        gone: API Gateway answers that the connection does not exist.
-        failed: posts that no retry can help.
-        repeated: posts that may be duplicates; at most this many frames are.
-        unsure: how many of the next posts may be duplicates too. While a function runs, `repeated`
-            includes them.
+        posted: the number of posts that API Gateway accepted.
+        gone: the number of connections that do not exist, as API Gateway answers.
+        failed: the number of posts for which a retry does not help.
+        repeated: the number of posts that may be duplicates; the clients get at most this number of
+            duplicate frames.
+        unsure: the number of the next posts that may be duplicates too. While a function runs,
+            `repeated` includes them.
         dead: the connections that no retry has reached.
     """
 
@@ -100,10 +106,10 @@ class Checkpoint:
     Args:
         jobs: the table.
         row: the row's key.
-        state: what the row says; the run changes it.
+        state: the state in the row, which the run changes.
         clock: the clock.
-        workers: write the row while posts continue.
-        pause: waits before the next attempt to write a row, after a number of attempts.
+        workers: the threads that write the row while posts continue.
+        pause: waits before the next attempt to write a row; takes the number of past attempts.
     """
 
     def __init__(
@@ -130,17 +136,21 @@ class Checkpoint:
 
     @classmethod
     def read(cls, jobs: Jobs, row: str, cursor: str) -> tuple[State, str | None]:
-        """Return a row's state and its owner; a state at the cursor without a row."""
+        """Return the state and the owner of a row.
+
+        Without a row, return a new state at the cursor.
+        """
         found = jobs.read(row)
         return (State(**found.state), found.owner) if found else (State(cursor), None)
 
     def take(self, until_ms: int, owner: str | None, unsure: int) -> bool:
-        """Take the row from its last owner; return False if another run was faster.
+        """Take the row from its last owner. Return False if another run was faster.
 
         Args:
             until_ms: the end of the run.
-            owner: the last owner; None without a row.
-            unsure: how many posts this run may repeat. The row counts them before it does.
+            owner: the last owner; None if there is no row.
+            unsure: the number of posts that this run may repeat. The row counts these posts before
+                the run repeats them.
         """
         self.state.until = until_ms
         self.state.repeated += unsure
@@ -153,7 +163,7 @@ class Checkpoint:
         return owns
 
     def begin(self) -> None:
-        """Note that a post begins."""
+        """Note that a post starts."""
         self._begun += 1
 
     def end(self) -> None:
@@ -162,11 +172,11 @@ class Checkpoint:
 
     @property
     def room(self) -> int:
-        """How many posts may begin before the next row is written."""
+        """The number of posts that may start before the row is written again."""
         return MOST_UNSURE - self._written.unended - (self._begun - self._written.begun)
 
     def keep_up(self, snapshot: Callable[[], State]) -> None:
-        """Write the row if it is due, and do not wait for it.
+        """Start to write the row if this is necessary, and do not wait for the end of the write.
 
         Args:
             snapshot: completes and returns the state.
@@ -186,7 +196,7 @@ class Checkpoint:
             self._writing = draft, self._workers.start(partial(self._write, draft))
 
     def write(self, state: State) -> None:
-        """Write the row and wait for it. A busy table is tried again.
+        """Write the row and wait for the end of the write. If the table is busy, try again.
 
         Raises:
             SupersededError: another run owns the row.
@@ -223,7 +233,10 @@ class Checkpoint:
         self._written, self._owners = draft, [draft.owner]
 
     def _draft(self, state: State) -> "_Draft":
-        """Return a row to write. Its owner is new, so an older row that arrives late is refused."""
+        """Return a row to write.
+
+        The row's owner is new, so an older row that arrives late is refused.
+        """
         owner, before = f"{self._run}:{next(self._numbers)}", tuple(self._owners)
         self._owners.append(owner)
         return _Draft(*(owner, before, asdict(state), self._begun, self._ended), len(state.unended))
@@ -238,12 +251,12 @@ class _Draft:
     """A row to write.
 
     Attributes:
-        owner: its owner.
-        before: the owners whose row it may replace.
+        owner: the row's owner.
+        before: the owners whose row this row may replace.
         content: the state.
-        begun: the posts of this run that have begun.
-        ended: those that have ended.
-        unended: how many it lists as not ended.
+        begun: the number of posts of this run that have started.
+        ended: the number of posts of this run that have ended.
+        unended: the number of posts that the row lists as not ended.
     """
 
     owner: str = ""

@@ -3,7 +3,7 @@
     app.register_blueprint(publish_route(router))
 
 A program with the right `execute-api:Invoke` on the route posts the same JSON that it would send to
-the queue. API Gateway refuses everybody else.
+the queue. API Gateway refuses all other callers.
 """
 
 from typing import Any, Protocol
@@ -27,10 +27,10 @@ class Sends(Protocol):
 
 
 def publish_route(router: Sends) -> Blueprint:
-    """Return a Blueprint with `POST /publish` for callers that AWS knows.
+    """Return a Blueprint with `POST /publish` for callers with a valid AWS signature.
 
-    The answer is 202 and `{"queued": id}` for a router with a queue; without one, 200 and the
-    report. A body that is not such a message gets 400.
+    If the router has a queue, the answer is 202 and `{"queued": id}`. If the router has no queue,
+    the answer is 200 and the report. If the body is not a valid message, the answer is 400.
 
     Args:
         router: the router to send with.

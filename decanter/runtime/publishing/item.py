@@ -2,43 +2,55 @@ r"""The items of the queue: messages for many connections, as JSON.
 
     {"method": "everyone", "payload": {"data": {"n": 1}}}
     {"method": "send", "payload": {"connection_ids": ["…"], "data": "hello"}}
+    {"method": "publish", "payload": {"channel": "chat:42", "data": {"n": 1}}}
 
-Any program with the right to send to the queue may write these. A client gets the exact JSON text
-of `data`: `1.0` stays `1.0`. `text` instead of `data` is a string, and a client gets its
-characters. A further member, `idempotency_key`, lets a message start only once, however often it is
-sent. Unknown members are ignored.
+Any program with the right to send to the queue may send such messages. A client gets the exact JSON
+text of `data`, so `1.0` stays `1.0`. If the message has `text` instead of `data`, a client gets the
+characters of this string. With the member `idempotency_key`, a message starts only one broadcast,
+even if a program sends the message several times. Unknown members are ignored.
 
-The framework's own items have further members, which say where the work continues. They are ASCII:
-SQS refuses some characters, such as U+FFFE and most control characters, so these are escaped.
+The framework's own items have further members, which say where the work continues. These items are
+ASCII. SQS refuses some characters, such as U+FFFE and most control characters, so these characters
+are escaped.
 """
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from decanter.runtime import jsontext
-from decanter.runtime.errors import BadJson, PoisonError
+from decanter.runtime.errors import BadJson, ConfigurationError, PoisonError
+from decanter.runtime.fanout.wire import Wire
+from decanter.runtime.jsontext import Json
 from decanter.runtime.recipients import BEGINNING
 from decanter.runtime.settings import MAX_MESSAGE_BYTES
 
 EVERYONE = "everyone"
 SEND = "send"
+PUBLISH = "publish"
+METHODS = (EVERYONE, SEND, PUBLISH)
+_NUMBER = re.compile("[0-9]{0,9}")
 
 
 class Item(NamedTuple):
     """A frame and the connections that get it.
 
     Attributes:
-        job: the id of the message that it began with.
+        job: the id of the first message of this job.
         text: the frame.
         ids: the connections; None for every connection.
         exclude: the connections to skip.
-        cursor: where the work begins: in the table, or the number of an id.
-        part: which part of the job it is; empty until it is split.
-        attempt: how often its posts were tried before.
-        hops: how many functions have worked on it before.
-        key: the idempotency key; None if it has none.
+        cursor: the place where the work starts, which is a place in the table or the number of an
+            id.
+        part: the name of this part of the job; empty before the job is split.
+        attempt: the number of past attempts of the posts.
+        hops: the number of functions that have worked on this item before.
+        key: the idempotency key; None if there is no key.
+        channel: the channel whose members get the text; empty for the connections above.
+        foreign: the name of the member, `data` or `text`, that another program has written; empty
+            if the text is a frame already.
     """
 
     job: str
@@ -50,15 +62,23 @@ class Item(NamedTuple):
     attempt: int = 0
     hops: int = 0
     key: str | None = None
+    channel: str = ""
+    foreign: str = ""
 
     @property
     def row(self) -> str:
-        """The key of its row in the job table."""
+        """The key of the item's row in the job table."""
         return f"{self.job}/{self.part}"
 
     def body(self) -> str:
-        """Return its JSON, in ASCII."""
-        payload: dict[str, Any] = {"text": self.text}
+        """Return the JSON of the item, in ASCII."""
+        is_data = self.foreign == "data"
+        payload: dict[str, Any] = (
+            {"data": json.loads(self.text)} if is_data else {"text": self.text}
+        )
+        method = EVERYONE if self.ids is None else SEND
+        if self.channel:
+            method, payload["channel"] = PUBLISH, self.channel
         if self.ids is not None:
             payload["connection_ids"] = self.ids
         if self.exclude:
@@ -66,7 +86,7 @@ class Item(NamedTuple):
         others = {name: getattr(self, name) for name in _PROGRESS}
         return json.dumps(
             {
-                "method": EVERYONE if self.ids is None else SEND,
+                "method": method,
                 "payload": payload,
                 **{name: value for name, value in others.items() if value},
                 **({"idempotency_key": self.key} if self.key else {}),
@@ -79,43 +99,80 @@ class Item(NamedTuple):
         """Read a message of the queue.
 
         Args:
-            body: its text.
-            message_id: SQS's id, which names a job that has no name yet.
+            body: the text of the message.
+            message_id: SQS's id, which becomes the id of a new job.
 
         Raises:
-            PoisonError: it is not an item.
+            PoisonError: the message is not an item.
         """
-        try:
-            document = jsontext.parse(body)
-        except BadJson as error:
-            raise PoisonError(str(error)) from None
-        if not isinstance(document, dict):
-            raise PoisonError("the message is not a JSON object")
-        method, payload = document.get("method"), document.get("payload")
-        if method not in (EVERYONE, SEND):
-            raise PoisonError(f"the method {_short(method)} is not {EVERYONE} or {SEND}")
-        if not isinstance(payload, dict):
-            raise PoisonError("payload is not an object")
-        key = _text(document, "idempotency_key") or None
+        document, payload = parts_of(body)
+        method = document.get("method")
+        if method not in METHODS:
+            raise PoisonError(f"the method {_short(method)} is not one of {', '.join(METHODS)}")
+        channel = text_in(payload, "channel") if method == PUBLISH else ""
+        if method == PUBLISH and not channel:
+            raise PoisonError("payload needs a channel")
+        job, cursor = text_in(document, "job"), text_in(document, "cursor")
+        key = text_in(document, "idempotency_key") or None
+        if method == SEND and not _NUMBER.fullmatch(cursor):
+            raise PoisonError("cursor is not the number of a connection")
         return cls(
-            job=_text(document, "job") or _job(key, message_id),
+            job=job or _job(key, message_id),
             text=_frame(body, payload),
             ids=_ids(payload, "connection_ids") if method == SEND else None,
             exclude=_ids(payload, "exclude") if "exclude" in payload else (),
-            cursor=_text(document, "cursor"),
-            part=_text(document, "part"),
+            cursor=cursor,
+            part=text_in(document, "part"),
             attempt=_number(document, "attempt"),
             hops=_number(document, "hops"),
             key=key,
+            channel=channel,
+            foreign="" if job else ("data" if "data" in payload else "text"),
         )
+
+    def framed(self, wire: Wire) -> "Item":
+        """Return the item with its frame in the form of the app's wire.
+
+        Raises:
+            PoisonError: the frame is too large, or the app has no such channel.
+        """
+        if not self.foreign:
+            return self
+        try:
+            text = wire.frame_of(
+                Json(self.text) if self.foreign == "data" else self.text, self.channel
+            )
+        except ConfigurationError as error:
+            raise PoisonError(str(error)) from error
+        if (size := len(text.encode())) > MAX_MESSAGE_BYTES:
+            raise PoisonError(f"its frame has {size} bytes, more than {MAX_MESSAGE_BYTES}")
+        return self._replace(text=text, foreign="")
+
+
+def parts_of(body: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return a message of the queue, and its payload.
+
+    Raises:
+        PoisonError: it is not a JSON object with a payload.
+    """
+    try:
+        document = jsontext.parse(body)
+    except BadJson as error:
+        raise PoisonError(str(error)) from None
+    if not isinstance(document, dict):
+        raise PoisonError("the message is not a JSON object")
+    payload = document.get("payload")
+    if not isinstance(payload, dict):
+        raise PoisonError("payload is not an object")
+    return document, payload
 
 
 _PROGRESS = ("job", "cursor", "part", "attempt", "hops")
-"""Members of the framework's own items."""
+"""The further members of the framework's own items."""
 
 
 def _job(key: str | None, message_id: str) -> str:
-    """Return the same name for the same key, or for the same message of SQS."""
+    """Return the job's id, which is the same for the same key or for the same message of SQS."""
     return message_id if key is None else f"key-{hashlib.sha256(key.encode()).hexdigest()[:32]}"
 
 
@@ -134,14 +191,19 @@ def _frame(body: str, payload: Mapping[str, Any]) -> str:
 
 
 def _ids(payload: Mapping[str, Any], name: str) -> tuple[str, ...]:
-    """Return different connection ids, in their order."""
+    """Return the connection ids without duplicates, in the same order."""
     ids = payload.get(name)
     if not isinstance(ids, list) or not all(isinstance(each, str) and each for each in ids):
         raise PoisonError(f"{name} is not a list of connection ids")
     return tuple(dict.fromkeys(ids))
 
 
-def _text(document: Mapping[str, Any], name: str) -> str:
+def text_in(document: Mapping[str, Any], name: str) -> str:
+    """Return a string; empty if it is absent.
+
+    Raises:
+        PoisonError: it is not a string.
+    """
     value = document.get(name, "")
     if not isinstance(value, str):
         raise PoisonError(f"{name} is not a string")

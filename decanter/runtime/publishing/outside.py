@@ -1,42 +1,53 @@
-"""Sending from outside of the app: `decanter publish` has a stage's endpoint and its table.
+"""Send from outside the app, with the endpoint and the table of a stage, for `decanter publish`.
 
-It uses the functions' own engine, so pace, retries, damaged rows and gone connections are handled
-in the same way. No function on AWS imports this file.
+This module uses the same code as the functions, so rate limit, retries, damaged rows and gone
+connections are handled in the same way. No function on AWS imports this file.
 """
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from pynamodb.attributes import UnicodeAttribute
 
+from decanter.runtime import jsontext
+from decanter.runtime.channels import codec
+from decanter.runtime.channels.memberships import Memberships, SubscriptionModel
+from decanter.runtime.channels.tables import Listeners, Tables
 from decanter.runtime.clock import Clock, full_jitter
-from decanter.runtime.errors import DecanterError, PostingRefusedError, TooLarge
+from decanter.runtime.errors import BadJson, DecanterError, PostingRefusedError, TooLarge
+from decanter.runtime.fanout.frame import Frame
 from decanter.runtime.fanout.outbox import OpenTransport, Outboxes
 from decanter.runtime.fanout.report import Report
+from decanter.runtime.fanout.wire import Wire
+from decanter.runtime.fanout.workers import Workers
+from decanter.runtime.jsontext import Json
 from decanter.runtime.publishing.publisher import Publisher
 from decanter.runtime.recipients import BEGINNING, Recipient, Removed
 from decanter.runtime.session import session
 from decanter.runtime.settings import MAX_MESSAGE_BYTES as LIMIT
 from decanter.runtime.settings import Settings
-from decanter.runtime.store.connections import ConnectionModel
+from decanter.runtime.store.connections import ConnectionModel, IdentifiedModel
 from decanter.runtime.store.tables import Billing, TableMeta
 from decanter.runtime.transports import open_transport
 
 __all__ = [
     "BEGINNING",
     "LIMIT",
+    "BadJson",
     "DecanterError",
     "PostingRefusedError",
     "Publisher",
     "Report",
     "Stage",
     "TooLarge",
+    "checked",
     "publishing",
 ]
 
 SECONDS = "900"
-"""The time limit of a message, unless `DECANTER_DEADLINE_SECONDS` sets another."""
+"""The time limit of a message, unless `DECANTER_DEADLINE_SECONDS` sets another time limit."""
 
 
 @dataclass(frozen=True)
@@ -46,13 +57,14 @@ class Stage:
     Attributes:
         endpoint: the URL of @connections, with the stage.
         region: the region of the API and of the table.
-        table: the connection table's name or ARN; "" if the app has none.
-        key: the name of its hash key.
-        keeps_rows: True to delete no row. An app's disconnect hooks run where a row is deleted, so
-            only its own functions may delete it.
+        table: the connection table's name or ARN; "" if the app has no connection table.
+        subscriptions: the subscription table's name or ARN; "" for a raw app.
+        key: the name of the connection table's hash key.
+        keeps_rows: True to delete no row. The function that deletes a row runs the app's disconnect
+            hooks, so only the app's own functions may delete rows.
         dynamodb: the URL of a DynamoDB other than AWS's.
-        keys: an access key and its secret; by default, botocore finds them.
-        profile: the profile of the AWS configuration; None for the environment's.
+        keys: an access key id and a secret access key; by default, botocore finds the credentials.
+        profile: the profile of the AWS configuration; None for the profile of the environment.
     """
 
     endpoint: str
@@ -63,6 +75,7 @@ class Stage:
     dynamodb: str | None = None
     keys: tuple[str, str] | None = None
     profile: str | None = None
+    subscriptions: str = ""
 
 
 @contextmanager
@@ -76,7 +89,7 @@ def publishing(
     Args:
         stage: the stage.
         environ: the environment variables, which have the other settings.
-        open_transport: makes a transport from an endpoint and the settings.
+        open_transport: creates a transport from an endpoint and the settings.
 
     Raises:
         SettingError: a setting has an invalid value.
@@ -90,16 +103,64 @@ def publishing(
         session().set_config_variable("profile", stage.profile)
     outboxes = Outboxes(open_transport, model_of(stage), Clock(), full_jitter)
     outboxes.settings = Settings.from_env(limits | {**environ} | given)
+    if stage.subscriptions:
+        outboxes.wire = OutsideWire(stage, outboxes.connections)
+        outboxes.connections = outboxes.wire.tables
     try:
         yield Publisher(outboxes)
     finally:
         session.cache_clear()
 
 
+class OutsideWire(Wire):
+    """The wire of an app with channels, for messages that are JSON texts.
+
+    Args:
+        stage: the stage.
+        connections: the model of its connection table.
+    """
+
+    def __init__(self, stage: Stage, connections: Any) -> None:
+        class Subscriptions(SubscriptionModel):
+            """The subscriptions of the stage."""
+
+        Subscriptions.Meta = _Meta(replace(stage, table=stage.subscriptions))  # type: ignore[assignment]
+        clock = Clock()
+        memberships = Memberships(Subscriptions, clock.time_ms)
+        self.tables = Tables(connections, memberships, Workers(clock).each)
+
+    def text_of(self, frame: Frame) -> str:
+        """Return the push of a message.
+
+        Raises:
+            BadJson: the message is not a JSON text.
+        """
+        return codec.message(checked(frame))
+
+    def frame_of(self, value: Frame, channel: str = "") -> str:
+        """Return the push of a publication, or of a message without a channel."""
+        return codec.publication(channel, checked(value)) if channel else self.text_of(value)
+
+    def members(self, channel: str) -> Listeners:
+        """Return the connections that listen to a channel."""
+        return Listeners(self.tables, channel)
+
+
+def checked(text: Frame) -> Json:
+    """Return a message as JSON.
+
+    Raises:
+        BadJson: it is not a JSON text.
+    """
+    jsontext.parse(str(text))
+    return codec.text_of(Json(text))
+
+
 def model_of(stage: Stage) -> type[ConnectionModel]:
     """Return a model of the stage's table."""
+    base: Any = IdentifiedModel if stage.subscriptions else ConnectionModel
 
-    class Row(ConnectionModel):
+    class Row(base):  # type: ignore[misc]  # a stage decides it
         connection_id = UnicodeAttribute(hash_key=True, attr_name=stage.key)
 
     class Kept(Row):
@@ -112,12 +173,12 @@ def model_of(stage: Stage) -> type[ConnectionModel]:
             return None
 
     model = Kept if stage.keeps_rows else Row
-    model.Meta = _Meta(stage)  # type: ignore[assignment]  # an instance works like the class
+    model.Meta = _Meta(stage)
     return model
 
 
 class _Meta(TableMeta):
-    """A table whose name, region and endpoint are given."""
+    """The `Meta` of a table with a given name, region and endpoint."""
 
     def __init__(self, stage: Stage) -> None:
         super().__init__("the stage", Billing())

@@ -13,14 +13,14 @@ from decanter.runtime.recipients import Connections, Recipient, Removed
 from decanter.runtime.transports.base import Delivery, Outcome, Result, Transport
 
 MOST_AGAIN = 500
-"""Connections to try again that a row may list. More become an item of their own."""
+"""The maximum number of connections that a row tries again. Further ones go into a new item."""
 
 
 class Source(Protocol):
-    """The connections of a part. None says that the next one is not known yet.
+    """The connections of a part. None means that the next connection is not known yet.
 
     Attributes:
-        cursor: where another source continues; None if no connection is left.
+        cursor: the place where another source continues; None if no connection is left.
     """
 
     @property
@@ -30,11 +30,11 @@ class Source(Protocol):
 
 
 class Listed:
-    """Given connections.
+    """A source with given connections.
 
     Args:
         ids: the connections.
-        cursor: the number of the next one; empty for the first.
+        cursor: the number of the next connection; empty for the first connection.
     """
 
     def __init__(self, ids: Sequence[str], cursor: str) -> None:
@@ -43,7 +43,7 @@ class Listed:
 
     @property
     def cursor(self) -> str | None:
-        """The number of the next connection; None if there is none."""
+        """The number of the next connection; None if no connection is left."""
         return str(self._next) if self._next < len(self._ids) else None
 
     def __next__(self) -> Recipient:
@@ -64,7 +64,7 @@ class Part:
         cleanup: deletes the rows of connections that are gone.
         clock: the clock.
         exclude: the connections to skip.
-        unsure: how many of the next posts may be duplicates; the state counts all of them.
+        unsure: the number of the next posts that may be duplicates; the state counts all of them.
     """
 
     source: Source
@@ -84,17 +84,17 @@ class Part:
 
     @property
     def state(self) -> State:
-        """The counts so far; `snapshot` completes it."""
+        """The state with the counts so far. `snapshot` completes this state."""
         return self.checkpoint.state
 
     def post(self, transport: Transport, data: bytes, stop_at: float, until: float) -> None:
         """Post until no connection is left or until `stop_at`, and then wait for the answers.
 
         Args:
-            transport: posts.
+            transport: sends the posts.
             data: the frame.
-            stop_at: no post begins after it, monotonic seconds.
-            until: no answer is waited for after it.
+            stop_at: the time after which no post starts, in monotonic seconds.
+            until: the time after which the function waits for no answer.
         """
         for delivery in transport.call_all("POST", self._recipients(stop_at), data, until):
             self._end(delivery)
@@ -150,13 +150,16 @@ class Part:
             self.failures[Outcome(outcome.result, outcome.status, outcome.reason)] += 1
 
     def _keep(self, connection_id: str, outcome: Outcome) -> None:
-        """Keep a connection for another attempt. A post without an answer may have arrived."""
+        """Keep a connection for another attempt.
+
+        If a post had no answer, the frame may have arrived.
+        """
         self.state.again.append(connection_id)
         self.state.repeated += outcome.result is Result.FAILED and outcome.status is None
         self.is_full = len(self.state.again) >= MOST_AGAIN
 
     def _is_young(self, recipient: Recipient, outcome: Outcome) -> bool:
-        """True if the connection may be about to open: the row is older than the connection."""
+        """True if the connection may be about to open. The row is written before it opens."""
         age = self.clock.time_ms() - recipient.connected_at
         return outcome.result is Result.GONE and age < GRACE_MS
 

@@ -1,29 +1,32 @@
 """The publisher sends from functions without an event of a connection.
 
-Such functions are HTTP routes, schedules, queues, streams, and Lambda functions of their own.
+Such functions are HTTP routes, functions of schedules, queues and streams, and pure Lambda
+functions.
 """
 
 import logging
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from math import inf
 from typing import TYPE_CHECKING, Any, cast
 from uuid import uuid4
 
 from decanter.runtime.errors import PoisonError, PostingRefusedError, StoreRefusedError
+from decanter.runtime.fanout.frame import Frame, ids
 from decanter.runtime.fanout.outbox import Outbox, Outboxes
 from decanter.runtime.fanout.report import Report
 from decanter.runtime.logs import log
-from decanter.runtime.publishing.frame import Frame, ids, text_of
 
 if TYPE_CHECKING:
+    from decanter.runtime.publishing.item import Item
     from decanter.runtime.publishing.queue import Sender
 
 
 class Publisher:
-    """Sends with the settings and the transports of a process.
+    """Sends messages with the settings and the transports of a process.
 
     Args:
-        outboxes: makes an outbox for each call.
+        outboxes: creates an outbox for each call.
     """
 
     def __init__(self, outboxes: Outboxes) -> None:
@@ -38,56 +41,93 @@ class Publisher:
         *,
         durable: bool = False,
     ) -> Report:
-        """Send a frame to every connection, as described at `Router.broadcast`."""
-        outbox = self._outbox(context)
-        try:
-            report = outbox.broadcast(text_of(frame), after, ids(exclude), durable=durable)
-        except StoreRefusedError as refused:
-            raise PostingRefusedError(str(refused)) from refused
+        """Send a frame to every connection. `Router.broadcast` has the details."""
+        outbox = self.outbox(context)
+        text, others = outbox.wire.text_of(frame), ids(exclude)
+        with _translated():
+            report = outbox.broadcast(text, after, others, durable=durable)
         return _noted("broadcast", report)
 
+    def publish_text(self, channel: str, text: str) -> Report:
+        """Publish a JSON text to a channel."""
+        return self.publish(channel, self.outbox(None).wire.frame_of(text, channel), (), None)
+
+    def publish(
+        self,
+        channel: str,
+        push: str,
+        exclude: str | Collection[str],
+        context: object,
+        *,
+        durable: bool = False,
+    ) -> Report:
+        """Send a push to the members of a channel, as described at `Router.publish`."""
+        outbox, others = self.outbox(context), ids(exclude)
+        with _translated():
+            report = outbox.broadcast(push, exclude=others, durable=durable, channel=channel)
+        return _noted("publish", report)
+
     def send(self, connection_ids: str | Iterable[str], frame: Frame, context: object) -> Report:
-        """Send a frame to one connection, or to several, as described at `Router.send`."""
-        return _noted("send", self._outbox(context).send(connection_ids, text_of(frame)))
+        """Send a frame to one connection, or to several. `Router.send` has the details."""
+        outbox = self.outbox(context)
+        return _noted("send", outbox.send(connection_ids, outbox.wire.text_of(frame)))
 
     def close(self, connection_ids: str | Iterable[str], context: object) -> Report:
-        """Close one connection, or several, as described at `Router.close`."""
-        return _noted("close", self._outbox(context).close_all(connection_ids))
+        """Close one connection, or several. `Router.close` has the details."""
+        return _noted("close", self.outbox(context).close_all(connection_ids))
 
     def accept(self, message: str, context: object) -> dict[str, Any]:
         """Publish a message that another program has written for the queue.
 
         Returns:
-            The id in the queue, as `{"queued": id}`; the report if there is no queue.
+            `{"queued": id}` with the id of the queued item; the report if there is no queue.
 
         Raises:
-            PoisonError: it is not such a message, or it needs a queue.
+            PoisonError: the message is invalid, or it needs a queue.
         """
         from decanter.runtime.publishing.item import Item
+        from decanter.runtime.publishing.orders import give, is_order
 
-        item = Item.of(message, uuid4().hex)
-        if rest := self._outbox(context).rest:
-            cast("Sender", rest()).queue(item)
+        outbox = self.outbox(context)
+        if is_order(message):
+            give(message, uuid4().hex, outbox, lambda item: self._post(item, outbox))
+            return {}
+        item = Item.of(message, uuid4().hex).framed(outbox.wire)
+        if outbox.rest:
+            cast("Sender", outbox.rest()).queue(item)
             return {"queued": item.job}
         if item.key is not None:
             raise PoisonError("idempotency_key needs a router with a Queue")
-        if item.ids is None:
-            report = self.broadcast(item.text, item.cursor, item.exclude, context)
-        else:
-            report = self.send(item.ids, item.text, context)
-        return report._asdict()
+        return self._post(item, outbox)._asdict()
 
-    def _outbox(self, context: object) -> Outbox:
-        """Return an outbox that is limited by the function's time, or without it by the setting.
+    def _post(self, item: "Item", outbox: Outbox) -> Report:
+        """Post an item here, or the first part of it if there is a queue."""
+        if item.ids is not None:
+            return _noted("send", outbox.send(item.ids, item.text))
+        with _translated():
+            report = outbox.broadcast(item.text, item.cursor, item.exclude, channel=item.channel)
+        return _noted("publish" if item.channel else "broadcast", report)
+
+    def outbox(self, context: object) -> Outbox:
+        """Return an outbox whose time limit is the function's time, or else the setting.
 
         Args:
-            context: Lambda's context, or an object that has it, such as an event of Chalice.
+            context: Lambda's context, or an object with this context, such as an event of Chalice.
         """
         event = {"requestContext": dict[str, str]()}
         return self._outboxes.of(event, getattr(context, "context", context), most_seconds=inf)
 
 
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Translate a refused read of a table: this function may not send."""
+    try:
+        yield
+    except StoreRefusedError as refused:
+        raise PostingRefusedError(str(refused)) from refused
+
+
 def _noted(kind: str, report: Report) -> Report:
-    """Log a report, and return it."""
+    """Log a report, and return the report."""
     log("published", logging.INFO, kind=kind, **report.as_fields())
     return report

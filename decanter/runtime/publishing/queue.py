@@ -1,4 +1,4 @@
-"""The queue of a router: SQS keeps what a broadcast has not posted, and a function posts it.
+"""The queue of a router: SQS keeps the rest of a broadcast, and a function posts this rest.
 
 router = Router(…, queue=Queue("broadcasts"))
 
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from decanter.runtime.errors import ConfigurationError, DeclarationError, SettingError
+from decanter.runtime.recipients import MOST_SEGMENTS
 
 if TYPE_CHECKING:
     from decanter.runtime.publishing.item import Item
@@ -22,8 +23,7 @@ if TYPE_CHECKING:
     from decanter.runtime.store.jobs import JobModel
 
 LEAST_WORKERS = 2
-MOST_WORKERS = 1000
-"""Lambda's smallest and largest MaximumConcurrency of an SQS event source."""
+"""Lambda's smallest MaximumConcurrency of an SQS event source."""
 
 MOST_DELAY_SECONDS = 900
 """SQS's longest delay."""
@@ -32,13 +32,14 @@ NAME = re.compile(r"[A-Za-z0-9_-]{1,80}", re.ASCII)
 
 
 class Queue:
-    """A queue for broadcasts. The template makes it, and `DECANTER_QUEUE_URL` is its URL.
+    """A queue for broadcasts. The template declares it, and `DECANTER_QUEUE_URL` has its URL.
 
     Args:
-        name: its name in the template and in `@app.on_sqs_message`.
-        jobs: the model of the job table; by default the one with `@job_table`.
-        concurrency: the most functions that post at the same time, 2 or more. Each has its share of
-            `DECANTER_POSTS_PER_SECOND`, so all together never exceed it.
+        name: the queue's name in the template and in `@app.on_sqs_message`.
+        jobs: the model of the job table; by default the model with `@job_table`.
+        concurrency: the highest number of function instances that post at the same time, 2 or more.
+            Each instance has a share of `DECANTER_POSTS_PER_SECOND`, so all instances together
+            never exceed this limit.
 
     Raises:
         DeclarationError: an argument is invalid.
@@ -51,10 +52,10 @@ class Queue:
             raise DeclarationError(
                 f"Queue({name!r}): a name has 1 to 80 letters, digits, hyphens and underscores"
             )
-        if not LEAST_WORKERS <= concurrency <= MOST_WORKERS:
+        if not LEAST_WORKERS <= concurrency <= MOST_SEGMENTS:
             raise DeclarationError(
                 f"Queue({name!r}): concurrency={concurrency!r} is not from {LEAST_WORKERS} to "
-                f"{MOST_WORKERS}, which Lambda allows"
+                f"{MOST_SEGMENTS}, which Lambda allows"
             )
         self.name = name
         self.jobs = jobs
@@ -65,7 +66,7 @@ def job_table_of(queue: Queue) -> "type[JobModel]":
     """Return the model of the job table.
 
     Raises:
-        ConfigurationError: the app has none.
+        ConfigurationError: the app has no job table.
     """
     from decanter.runtime.store.jobs import JobModel
     from decanter.runtime.store.tables import declared
@@ -93,17 +94,17 @@ class Sender:
     """Puts items into the router's queue.
 
     Args:
-        settings: have the queue's URL.
+        settings: the settings, with the queue's URL.
         send: sends a message to SQS.
         segments: how many functions can post at the same time.
 
     Attributes:
-        inline: a broadcast posts to this many connections itself.
-        segments: how many functions can post the rest at the same time.
-        share: how many posts each of them may begin in a second.
+        inline: the number of connections that a broadcast posts to before it uses the queue.
+        segments: the number of functions that can post the rest at the same time.
+        share: the number of posts that each of these functions may start in a second.
 
     Raises:
-        SettingError: the URL is not set, or the pace is too slow for so many functions.
+        SettingError: the URL is not set, or the rate limit is too low for the number of functions.
     """
 
     def __init__(self, settings: "Settings", send: "Send", segments: int) -> None:
@@ -128,20 +129,21 @@ class Sender:
         self._dead_letters_url = settings.dead_letter_queue_url
         self._send = send
 
-    def put(self, text: str, after: str, exclude: Collection[str]) -> str:
+    def put(self, text: str, after: str, exclude: Collection[str], channel: str = "") -> str:
         """Queue a frame for all connections after a cursor; return the item's id."""
         from decanter.runtime.publishing.item import Item
 
         job = uuid4().hex
-        self.queue(Item(job, text, exclude=tuple(sorted(exclude)), cursor=after))
+        others = tuple(sorted(exclude))
+        self.queue(Item(job, text, exclude=others, cursor=after, channel=channel))
         return job
 
     def queue(self, item: "Item", delay_seconds: int = 0) -> None:
-        """Queue an item, with a delay of 15 minutes at most."""
+        """Queue an item with a delay of at most 15 minutes."""
         self._send(self._url, item.body(), min(delay_seconds, MOST_DELAY_SECONDS))
 
     def bury(self, item: "Item") -> bool:
-        """Send an item to the dead-letter queue; return False if its URL is not set."""
+        """Send an item to the dead-letter queue. Return False if the queue's URL is not set."""
         if self._dead_letters_url is None:
             return False
         self._send(self._dead_letters_url, item.body())

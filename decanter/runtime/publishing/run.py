@@ -1,4 +1,4 @@
-"""One function's work on one part of a job."""
+"""The work of one function on one part of a job."""
 
 import logging
 from contextlib import suppress
@@ -32,10 +32,13 @@ from decanter.runtime.recipients import BEGINNING, Connections, Page
 from decanter.runtime.transports.base import Transport
 
 MOST_ATTEMPTS = 5
-"""Delayed items for posts that failed."""
+"""The number of delayed items for failed posts."""
 
 DELAY_SECONDS = 5
-"""Before the second attempt; each further delay is four times as long, up to SQS's 15 minutes."""
+"""The delay before the second attempt.
+
+Each further delay is four times as long, up to 15 minutes.
+"""
 
 TOTALS = ("posted", "handed_on", "repeated", "dead", "gone", "failed")
 
@@ -47,9 +50,9 @@ class Tools(NamedTuple):
         outboxes: the settings, the transports, and the threads for the tables.
         connections: the connection table.
         jobs: the job table.
-        sender: puts items into the queue.
+        sender: sends items to the queue.
         clock: the clock.
-        backoff: the pauses before the job table is written again.
+        backoff: the pauses before another attempt to write the job table.
     """
 
     outboxes: Outboxes
@@ -60,7 +63,7 @@ class Tools(NamedTuple):
     backoff: Backoff
 
     def transport(self) -> Transport:
-        """Return the transport with one function's share of the pace."""
+        """Return the transport with one function's share of the rate limit."""
         settings = self.outboxes.settings
         settings = replace(settings, posts_per_second=self.sender.share, shares_pace=True)
         return self.outboxes.transport(management_endpoint({}, settings), settings)
@@ -89,15 +92,17 @@ class Run:
         self._page = page
         self._clock = tools.clock
         self._item = item
+        wire = tools.outboxes.wire
+        self._connections = wire.members(item.channel) if item.channel else tools.connections
         self._totals = totals
         self._began = tools.clock.monotonic()
         self._outbox: Outbox = tools.outboxes.of({"requestContext": {}}, context, most_seconds=inf)
 
     def work(self) -> None:
-        """Do it.
+        """Post the part.
 
         Raises:
-            DecanterError: the work cannot continue now; the row says where it is.
+            DecanterError: the work cannot continue now; the row has the progress.
         """
         tools, item, now_ms = self._tools, self._item, self._clock.time_ms()
         state, owner = Checkpoint.read(tools.jobs, item.row, item.cursor)
@@ -123,12 +128,12 @@ class Run:
                 self._totals[name] += count - before[name]
 
     def _post(self, checkpoint: Checkpoint, unsure: int) -> None:
-        """Post, and then hand on what is left."""
+        """Post, and then queue the rest."""
         tools, item, hooks = self._tools, self._item, self._outbox.hooks
         transport, deadline = tools.transport(), self._outbox.deadline
-        remove = remover(tools.connections, self._clock)
+        remove = remover(self._connections, self._clock)
         cleanup = Cleanup(
-            *(tools.connections, self._outbox.workers, transport.reach, hooks, remove)
+            *(self._connections, self._outbox.workers, transport.reach, hooks, remove)
         )
         part = Part(
             *(self._source(checkpoint.state), checkpoint, cleanup, self._clock),
@@ -162,7 +167,7 @@ class Run:
             raise PostingRefusedError(part.refusal.reason)
 
     def _end(self, part: Part) -> None:
-        """Mark the part as done, or hand it on."""
+        """Mark the part as done, or queue the rest."""
         state = part.snapshot()
         if state.cursor is None and not state.unended:
             if state.again:
@@ -194,13 +199,13 @@ class Run:
             part.checkpoint.write(part.snapshot())
 
     def _wait(self, milliseconds: int) -> None:
-        """Continue when the function that owns the row has ended."""
+        """Queue the item again, for the time when the function that owns the row has ended."""
         item, seconds = self._item, ceil(milliseconds / 1000) + 1
         self._tools.sender.queue(item._replace(hops=item.hops + 1), seconds)
         log("fan_out", job=item.job, part=item.part, outcome="waits", seconds=seconds)
 
     def _queue_again(self, part: Part) -> None:
-        """Queue the connections to try again, exactly as the row lists them."""
+        """Queue an item with the connections to try again, which the row also lists."""
         state, item = part.snapshot(), self._item
         part.checkpoint.write(state)
         again = item._replace(
@@ -231,9 +236,9 @@ class Run:
             return Listed(ids, state.cursor if state.cursor is not None else str(len(ids)))
         if state.cursor is None:
             return Listed((), "")
-        tools, outbox = self._tools, self._outbox
+        outbox = self._outbox
         return Everyone(
-            *(tools.connections, self._clock, outbox.workers, outbox.backoff),
+            *(self._connections, self._clock, outbox.workers, outbox.backoff),
             *(outbox.deadline, state.cursor),
             Extent(one_segment=True),
             self._page if state.cursor == BEGINNING else None,

@@ -1,4 +1,4 @@
-"""Sending to SQS, through botocore's client, which is made at its first use."""
+"""Send to SQS with botocore's client, which is created at the first use."""
 
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -19,21 +19,21 @@ class Send(Protocol):
     """Sends a message to a queue.
 
     Raises:
-        QueueError: SQS refuses it or does not answer.
-        TooLarge: it has more than 1 MiB.
+        QueueError: SQS refuses the message or does not answer.
+        TooLarge: the message has more than 1 MiB.
     """
 
     def __call__(self, url: str, body: str, delay_seconds: int = 0) -> None:
-        """Send it; it becomes visible after the delay."""
+        """Send a message, which becomes visible after the delay."""
         ...
 
 
 class Sqs:
-    """SQS, with one client for a process.
+    """Sends messages to SQS with one client for the process.
 
     Args:
-        region: the queues' region; None for botocore's own search.
-        make: makes the client.
+        region: the region of the queues; None if botocore must find the region.
+        make: creates the client.
     """
 
     def __init__(self, region: str | None, make: Callable[[str | None], Any] | None = None) -> None:
@@ -43,11 +43,11 @@ class Sqs:
         forget_at_fork(self)
 
     def after_fork(self) -> None:
-        """Make a client of this process."""
+        """Forget the parent's client, so that this process creates its own client."""
         self._client = None
 
     def __call__(self, url: str, body: str, delay_seconds: int = 0) -> None:
-        """Send a message, whose text is ASCII."""
+        """Send a message with an ASCII text."""
         if len(body) > MOST_BYTES:
             raise TooLarge(len(body), MOST_BYTES)
         delay = {"DelaySeconds": delay_seconds} if delay_seconds else {}

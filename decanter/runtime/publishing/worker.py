@@ -1,17 +1,19 @@
-"""The function of the queue: it posts what the items say.
+"""The work of the queue's function, which posts the frames of the items.
 
-An item for every connection is split into parts, one for each function that may run at the same
-time. A part is a segment of the table, with its own row in the job table and its share of the pace.
-A message of the queue is only the order to continue with a row: a second copy finds it done, or
-waits until the first has ended. Near its deadline, a function hands the rest on as a new message.
-Posts that may succeed later become an item that is delayed; after `MOST_ATTEMPTS` of them, the
-connections go to the dead-letter queue.
+An item for every connection is split into parts, one part for each function that may run at the
+same time. A part is a segment of the table, with its own row in the job table and its share of the
+rate limit. A message in the queue only says which row to continue with. If SQS delivers the message
+twice, the second function finds that the part is done, or waits until the first function has ended.
+Near its deadline, a function queues the rest as a new message. Posts that may succeed later become
+a delayed item. After `MOST_ATTEMPTS` such items, the dead-letter queue gets an item with the
+connections.
 """
 
 import hashlib
 import logging
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from math import inf
 from typing import Any
 
 from decanter.runtime.errors import DecanterError, PoisonError, StoreBusyError
@@ -19,11 +21,12 @@ from decanter.runtime.fanout.audience import FIRST_ROWS
 from decanter.runtime.fanout.metrics import measure_queue
 from decanter.runtime.logs import error_fields, log
 from decanter.runtime.publishing.item import Item
+from decanter.runtime.publishing.orders import give, is_order
 from decanter.runtime.publishing.run import TOTALS, Run, Tools
 from decanter.runtime.recipients import BEGINNING, Page, Place
 
 UNSPLIT = "all"
-"""The part of a job that is not split."""
+"""The name of the only part of a job that is not split."""
 
 
 class Worker:
@@ -44,7 +47,8 @@ class Worker:
             context: Lambda's context; not needed with Chalice's event, which contains it.
 
         Raises:
-            DecanterError: SQS delivers the messages again, and then to the dead-letter queue.
+            DecanterError: SQS delivers the messages again, and finally moves them to the
+                dead-letter queue.
         """
         if hasattr(event, "to_dict"):
             event, context = event.to_dict(), event.context
@@ -63,11 +67,16 @@ class Worker:
         return totals
 
     def _message(self, record: Mapping[str, Any], context: object, totals: dict[str, int]) -> None:
-        item, page = Item.of(record["body"], record["messageId"]), None
+        tools, message_id, page = self._tools, record["messageId"], None
+        if is_order(record["body"]):
+            outbox = tools.outboxes.of({"requestContext": {}}, context, most_seconds=inf)
+            give(record["body"], message_id, outbox, tools.sender.queue)
+            return
+        item = Item.of(record["body"], message_id).framed(tools.outboxes.wire)
         if not item.part:
             page = self._page(item)
             segments = self._tools.sender.segments if self._is_large(item, page) else 1
-            if item.key and not (segments := self._begun(item, segments, record["messageId"])):
+            if item.key and not (segments := self._begun(item, segments, message_id)):
                 return
             item, *others = _parts(item, segments)
             if others:  # each is a message, so SQS counts the attempts of each
@@ -117,7 +126,7 @@ class Worker:
 
 def _begins(item: Item) -> bool:
     """True if it is for every connection, from the beginning of the table."""
-    return item.ids is None and item.cursor == BEGINNING
+    return item.ids is None and not item.channel and item.cursor == BEGINNING
 
 
 def _parts(item: Item, segments: int) -> list[Item]:
@@ -132,10 +141,7 @@ def _parts(item: Item, segments: int) -> list[Item]:
         return [item._replace(part=UNSPLIT, key=None)]
     following = range(place.segment + 1, place.segments)
     places = [place, *(Place(BEGINNING, each, place.segments) for each in following)]
-    return [
-        item._replace(part=str(each.segment), cursor=each.prefix + each.after, key=None)
-        for each in places
-    ]
+    return [item._replace(part=str(each.segment), cursor=each.cursor, key=None) for each in places]
 
 
 def _records(event: Any) -> Sequence[Mapping[str, Any]]:

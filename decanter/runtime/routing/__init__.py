@@ -1,1 +1,1 @@
-"""Routing: select the function that handles an event."""
+"""Select the function that handles an event."""

@@ -1,24 +1,24 @@
-"""The events of a connection ($connect, message, $disconnect), and sending from them."""
+"""The events of a connection ($connect, message, $disconnect), with methods to send messages."""
 
 from collections.abc import Collection, Iterable, Mapping
 from functools import cached_property
 from typing import Any
 
 from decanter.runtime.errors import DecanterError
+from decanter.runtime.fanout.frame import Frame, ids
 from decanter.runtime.fanout.outbox import Outbox
 from decanter.runtime.fanout.report import Report
-from decanter.runtime.publishing.frame import Frame, ids, text_of
 from decanter.runtime.recipients import BEGINNING, Removed
 
 _SUBPROTOCOL = "Sec-WebSocket-Protocol"
 
 
 class Refused(DecanterError):
-    """A connect hook raises this: the client gets the HTTP status and is not connected.
+    """A connect hook raises this error to refuse a client. The client gets the HTTP status.
 
     Attributes:
         status: 400 to 599.
-        reason: for the log only; API Gateway does not send it.
+        reason: the reason for the log; API Gateway does not send this reason to the client.
     """
 
     def __init__(self, status: int = 403, reason: str = "") -> None:
@@ -32,19 +32,26 @@ class Refused(DecanterError):
         return self.reason or f"status {self.status}"
 
 
+class TokenExpired(Refused):
+    """An authenticate hook raises this for a token that was valid: the client gets a new one."""
+
+    def __init__(self, reason: str = "token: expired") -> None:
+        super().__init__(401, reason)
+
+
 class Handshake:
     """A client's request to connect.
 
-    Nothing can be sent to the client yet: API Gateway answers posts with 410 until the handler
-    returns.
+    The handler cannot send messages to the client yet. API Gateway answers posts with 410 until the
+    handler returns.
 
     Attributes:
         event: the `$connect` event, as API Gateway sent it.
         connection_id: the id of the new connection.
-        headers: the last value of each header, by its name in lower case.
+        headers: the last value of each header, by the header's name in lower case.
         query: the last value of each query parameter.
         source_ip: the client's address.
-        subprotocols: the subprotocols that the client offers, in its order of preference.
+        subprotocols: the subprotocols that the client offers, in the client's order of preference.
         attributes: the application's own attributes for the connection's row.
     """
 
@@ -64,15 +71,15 @@ class Handshake:
 
     @property
     def subprotocol(self) -> str | None:
-        """The subprotocol that the server selects; None for none."""
+        """The subprotocol that the server selects; None if the server selects no subprotocol."""
         return self._subprotocol
 
     @subprotocol.setter
     def subprotocol(self, chosen: str | None) -> None:
-        """Select one.
+        """Select a subprotocol.
 
         Raises:
-            ValueError: the client did not offer it, and would close the connection.
+            ValueError: the client did not offer this subprotocol, and would close the connection.
         """
         if chosen is not None and chosen not in self.subprotocols:
             raise ValueError(f"the client did not offer subprotocol {chosen!r}")
@@ -86,7 +93,7 @@ class Handshake:
         return {"statusCode": 200, "headers": {_SUBPROTOCOL: self._subprotocol}}
 
     def _offered(self) -> list[str]:
-        """Read all headers of that name: a client may send one for each subprotocol."""
+        """Read all headers with this name. A client may send one header for each subprotocol."""
         several: Mapping[str, list[str]] = self.event.get("multiValueHeaders") or {}
         lines = [
             line
@@ -98,22 +105,45 @@ class Handshake:
 
 
 class Hello:
-    """A connecting client, for the hook that authenticates it.
+    """A client that connects, for the authenticate hook.
+
+    A raw app authenticates at `$connect`. An app with channels authenticates at the client's
+    connect command, and again when the client refreshes its token.
 
     Attributes:
-        handshake: the client's request: headers, query, address.
+        handshake: the client's request, with headers, query and address. A refresh has only the
+            address.
+        token: the token in the client's command; None in a raw app.
+        data: the JSON value in the client's connect command; None without a value.
         identity: the client's identity; None for an anonymous client.
-        expires_at: when the identity expires, epoch seconds; None for never.
+        info: the JSON value that other members of a channel see of the client.
+        expires_at: the time when the identity expires, in epoch seconds; None if it never expires.
+        reply: the JSON value that the client gets in return.
+        subscriptions: the channels that the server subscribes the client to, with their values.
     """
 
-    def __init__(self, handshake: Handshake) -> None:
+    def __init__(self, handshake: Handshake, token: str | None = None, data: Any = None) -> None:
         self.handshake = handshake
+        self.token = token
+        self.data = data
         self.identity: str | None = None
+        self.info: Any = None
         self.expires_at: int | None = None
+        self.reply: Any = None
+        self.subscriptions: list[tuple[str, Mapping[str, str]]] = []
+
+    def subscribe(self, channel: str, **values: str) -> None:
+        """Subscribe the client to a channel, without asking the channel's function.
+
+        Args:
+            channel: a name, or a pattern such as `user:{identity}`.
+            values: the further values of the pattern: `identity` is known.
+        """
+        self.subscriptions.append((channel, values))
 
 
 class ConnectionEvent:
-    """An event of a connection, with methods to send while it is handled.
+    """An event of a connection, with methods to send messages.
 
     Attributes:
         event: the event, as API Gateway sent it.
@@ -121,7 +151,7 @@ class ConnectionEvent:
         outbox: sends the event's messages.
         connection_id: the connection's id.
         request_id: the event's id, as in the log and in API Gateway's own frames.
-        connected_at: when the client connected, epoch milliseconds.
+        connected_at: the time when the client connected, in epoch milliseconds.
     """
 
     def __init__(self, event: Mapping[str, Any], context: object, outbox: Outbox) -> None:
@@ -135,7 +165,7 @@ class ConnectionEvent:
 
     @cached_property
     def identity(self) -> str | None:
-        """The client's identity, as the authenticate hook recorded it. Reads the table once.
+        """The client's identity from the authenticate hook. The first access reads the table.
 
         Raises:
             StoreError, ConfigurationError: the table cannot be read.
@@ -153,7 +183,7 @@ class ConnectionEvent:
             TooLarge: it has more than 131,072 bytes; nothing is sent.
             PostingRefusedError: this function may not post.
         """
-        return self.outbox.send(connection_ids, text_of(frame))
+        return self.outbox.send(connection_ids, self.outbox.wire.text_of(frame))
 
     def broadcast(
         self,
@@ -168,20 +198,22 @@ class ConnectionEvent:
         Args:
             frame: a string is sent unchanged, anything else as its JSON text.
             after: the cursor of an incomplete report; the broadcast continues there.
-            exclude: one connection id or several to leave out.
-            durable: True to post nothing here: the router's queue gets everything.
+            exclude: one connection id or several to exclude.
+            durable: True to give the whole broadcast to the router's queue and to post nothing
+                here.
 
         Raises:
             TooLarge: it has more than 131,072 bytes; nothing is sent.
-            ConfigurationError: it is durable, and the router has no queue.
-            QueueError: SQS does not take a durable message.
+            ConfigurationError: `durable` is True, but the router has no queue.
+            QueueError: SQS does not accept a durable message.
         """
-        return self.outbox.broadcast(text_of(frame), after, ids(exclude), durable=durable)
+        text = self.outbox.wire.text_of(frame)
+        return self.outbox.broadcast(text, after, ids(exclude), durable=durable)
 
     def close(self, connection_ids: str | Iterable[str]) -> Report:
         """Close one connection, or several. Their `$disconnect` events follow.
 
-        A route may do this only if it has `@uses(sends=True)`.
+        A route may call this method only if it has `@uses(sends=True)`.
 
         Returns:
             A report that counts closed connections as `sent`.
@@ -193,18 +225,22 @@ class ConnectionEvent:
 
 
 class Disconnection(ConnectionEvent):
-    """A recorded connection that has ended. Its row is already deleted.
+    """A connection that has ended and whose row is already deleted.
 
-    The end is known from `$disconnect`, or because a broadcast, a send or a sweep finds the
-    connection gone. API Gateway delivers `$disconnect` best effort.
+    The end is known from `$disconnect`, or because a broadcast, a send or a sweep finds that the
+    connection is gone. API Gateway delivers `$disconnect` on a best-effort basis.
 
     Attributes:
-        event: `$disconnect`, or the event in which the connection was found gone.
+        event: the `$disconnect` event, or the event whose broadcast or send found the connection
+            gone.
         connection_id: the id of the ended connection.
-        connected_at: when the client connected, epoch milliseconds; 0 if the row lacks it.
-        code: the WebSocket close code, 1006 if there was none; None if found gone.
-        reason: the client's close reason, or API Gateway's; empty if found gone.
-        attributes: the application's own attributes of the row, by the model's names.
+        connected_at: the time when the client connected, in epoch milliseconds; 0 if the row does
+            not have this time.
+        code: the WebSocket close code, 1006 without a close frame; None if there was no
+            `$disconnect` event.
+        reason: the close reason of the client or of API Gateway; empty if there was no
+            `$disconnect` event.
+        attributes: the application's own attributes in the row, by the names in the model.
     """
 
     def __init__(

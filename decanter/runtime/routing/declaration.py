@@ -1,4 +1,4 @@
-"""The declaration of a router that the tool reads. On AWS, nothing imports this file."""
+"""The declaration of a router, for the tool. On AWS, no code imports this file."""
 
 from typing import Any
 
@@ -8,20 +8,20 @@ from decanter.runtime.publishing.queue import declaration_of as queue_declaratio
 from decanter.runtime.recipients import SWEEP
 from decanter.runtime.rights import contributions
 from decanter.runtime.routing.routes import DEFAULT, Route, Routes
+from decanter.runtime.routing.sending import Sending
 
 
-def declaration(
-    router: Routes, expression: str, authenticator: object, queue: Queue | None = None
-) -> dict[str, Any]:
+def declaration(router: Sending, expression: str, authenticator: object) -> dict[str, Any]:
     """Return the declaration that the tool reads.
 
     Args:
-        router: its routes and hooks.
-        expression: its route selection expression.
-        authenticator: its authenticate hook; None if it has none.
-        queue: its queue; None if it has none.
+        router: the router, with routes, hooks, channels and the queue.
+        expression: the router's route selection expression.
+        authenticator: the authenticate hook; None if the router has no authenticate hook.
     """
-    connecting = [*router.connect_hooks, *filter(None, [authenticator])]
+    queue: Queue | None = router.queue
+    authenticating = [*filter(None, [authenticator])]
+    connecting = [*router.connect_hooks, *(() if router.wire else authenticating)]
     routes = [
         {
             "route_key": route.route_key,
@@ -32,7 +32,7 @@ def declaration(
         for route in router.declared.values()
         if route.route_key != DEFAULT
     ]
-    return {
+    found: dict[str, Any] = {
         "kind": "router",
         "expression": expression,
         "routes": routes,
@@ -42,13 +42,18 @@ def declaration(
         **_uses(router, connecting),
         **({"queue": queue_declaration(queue)} if queue else {}),
     }
+    if router.wire:
+        from decanter.runtime.routing.channel_declaration import with_channels
+
+        return with_channels(found, router.wire, authenticating)
+    return found
 
 
 def _uses(router: Routes, connecting: list[Any]) -> dict[str, Any]:
     """Return the rights that the routes and hooks of each function add.
 
-    Disconnect hooks run wherever rows are deleted. They get a method to broadcast, so one
-    without `@uses` may send.
+    Every function that deletes rows runs the disconnect hooks. These hooks have a method to
+    broadcast, so a disconnect hook without `@uses` may send.
     """
     ended = contributions(router.disconnect_hooks, sends=True)
     messages = [*router.message_hooks, *router.around, *router.error_handlers.values()]
@@ -66,7 +71,10 @@ def _uses(router: Routes, connecting: list[Any]) -> dict[str, Any]:
 
 
 def _settings(router: Routes, connecting: list[Any]) -> dict[str, list[list[str]]]:
-    """Return the variables that the hooks of each function need: one of each group."""
+    """Return the groups of variables for each function's hooks.
+
+    A stage sets one variable per group.
+    """
     hooks: dict[str, list[object]] = {
         "websocket_connect": connecting,
         "websocket_message": [*router.message_hooks],
@@ -79,13 +87,16 @@ def _settings(router: Routes, connecting: list[Any]) -> dict[str, list[list[str]
 
 
 def _methods(router: Routes) -> list[str]:
-    """Return the calls of the message function: it posts, and a hook may close connections."""
+    """Return the calls of the message function.
+
+    This function posts, and a hook may close connections.
+    """
     closes = any(getattr(hook, "closes", False) for hook in router.message_hooks)
     return ["DELETE", "POST"] if closes else ["POST"]
 
 
 def _example(route: Route) -> dict[str, Any]:
-    """Return an example of the payload, if its type is declared."""
+    """Return an example of the payload, if the route declares the payload's type."""
     if route.read_payload is None:
         return {}
     return {"example": payload_example(route.function, route.read_payload)}

@@ -1,10 +1,11 @@
-"""The request, which a route's function gets, and the error frame for a client's mistake.
+"""The request for a route's function, and the error frame for a client's mistake.
 
     {"error": {"code": "unknown_route", "message": "…", "temporary": false, "known_routes": […],
      "ref": …}, "connectionId": "…", "requestId": "…"}
 
-The codes are stable and listed in `errors`. The message is for people and may change. `ref` repeats
-the JSON text of the client's own `ref`, if it has at most `MAX_REF_BYTES`.
+The codes are stable, and the module `errors` lists them. The text of `message` is for people and
+may change. The member `ref` repeats the JSON text of the client's own `ref`, if this text has at
+most `MAX_REF_BYTES`.
 """
 
 import json
@@ -14,24 +15,26 @@ from typing import Any
 from uuid import uuid4
 
 from decanter.runtime import jsontext
-from decanter.runtime.errors import MessageError, MissingData, NotAnObject
+from decanter.runtime.errors import BadJson, MessageError, MissingData, NotAnObject
+from decanter.runtime.fanout.frame import Frame
 from decanter.runtime.fanout.outbox import Outbox
 from decanter.runtime.fanout.report import Report
-from decanter.runtime.publishing.frame import Frame
+from decanter.runtime.gc_paused import gc_paused_for
 from decanter.runtime.routing.connection_event import ConnectionEvent
+from decanter.runtime.routing.response import Response, response_of
 
 MAX_REF_BYTES = 256
 MAX_TEXT_CHARACTERS = 1000
-"""Longer texts of an error are cut, so that its frame always fits into a message."""
+"""The longest text of an error. Longer texts are cut, so that the frame fits into a message."""
 
 
 class Request(ConnectionEvent):
-    """One message from a client, with methods to answer it.
+    """A message from a client, with methods to answer the client.
 
     Attributes:
         route_key: the key of the selected route; None before the selection.
         message_id: the message's id.
-        body: the message's text; may be empty.
+        body: the message's text, which may be empty.
     """
 
     def __init__(self, event: Mapping[str, Any], context: object, outbox: Outbox) -> None:
@@ -47,7 +50,19 @@ class Request(ConnectionEvent):
         Raises:
             BadJson: the message is not valid JSON.
         """
-        return jsontext.parse(self.body)
+        parsed = self._parsed
+        if isinstance(parsed, BadJson):
+            raise parsed
+        return parsed
+
+    @cached_property
+    def _parsed(self) -> Any:
+        """The parsed message, or the error, which is kept because an error frame needs it again."""
+        try:
+            with gc_paused_for(self.body):
+                return jsontext.parse(self.body)
+        except BadJson as error:
+            return error
 
     @cached_property
     def texts(self) -> dict[str, str]:
@@ -59,13 +74,14 @@ class Request(ConnectionEvent):
         """
         if not isinstance(self.json, dict):
             raise NotAnObject
-        return jsontext.member_texts(self.body)
+        with gc_paused_for(self.body):
+            return jsontext.member_texts(self.body)
 
     def raw(self, name: str) -> str:
-        """Return a member's exact JSON text: `1.0` stays `1.0`, a string keeps its quotes.
+        """Return a member's exact JSON text. `1.0` stays `1.0`, and a string keeps its quotes.
 
         Raises:
-            MissingData: the member is missing; null counts as present.
+            MissingData: the member is missing; a null member counts as present.
             BadJson, NotAnObject: the message is not a JSON object.
         """
         text = self.texts.get(name)
@@ -73,13 +89,21 @@ class Request(ConnectionEvent):
             raise MissingData(name)
         return text
 
+    def response_of(self, returned: object) -> Response:
+        """Return the handler's response for the value that a route returns.
+
+        Raises:
+            TypeError: API Gateway would not accept it.
+        """
+        return response_of(returned)
+
     def reply(self, frame: Frame) -> Report:
         """Send a frame to the sender, like `send`."""
         return self.send(self.connection_id, frame)
 
 
 def error_frame(request: Request, error: MessageError) -> str:
-    """Return the frame for an error. It is ASCII, except for the client's own `ref`."""
+    """Return the frame for an error. The frame is ASCII, except for the client's own `ref`."""
     told = {"code": error.code, "message": str(error), "temporary": error.temporary}
     members = {name: json.dumps(_cut(value)) for name, value in (told | error.details()).items()}
     if (ref := _ref(request)) is not None:
@@ -94,7 +118,7 @@ def error_frame(request: Request, error: MessageError) -> str:
 
 
 def _cut(value: Any) -> Any:
-    """Return a text of an error, which may quote a client's long name, at a limited length."""
+    """Return an error's text with a limited length, because it may quote a client's long name."""
     if isinstance(value, str) and len(value) > MAX_TEXT_CHARACTERS:
         return f"{value[:MAX_TEXT_CHARACTERS]}…"
     return value

@@ -1,18 +1,17 @@
 """The router calls the application's functions for API Gateway's events.
 
-Chalice declares only `$connect`, `$default` and `$disconnect`. So the router evaluates the route
-selection expression itself in `$default`, and every route works wherever the app is deployed. If
-API Gateway has already selected a route with the same expression, the router uses that route.
+Chalice declares only `$connect`, `$default` and `$disconnect`. Therefore the router evaluates the
+route selection expression itself in `$default`, and every route works after every deployment. If
+API Gateway has already selected a route with the same expression, the router uses it.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping
-from functools import cached_property, partial
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from decanter.runtime.clock import Backoff, Clock, full_jitter
 from decanter.runtime.errors import (
     BadJson,
-    ConfigurationError,
     DeclarationError,
     Internal,
     MessageError,
@@ -21,22 +20,20 @@ from decanter.runtime.errors import (
     UnknownRoute,
 )
 from decanter.runtime.fanout.disconnect_hooks import CallHooks, log_failures
-from decanter.runtime.fanout.outbox import OpenTransport, Outbox, Outboxes
-from decanter.runtime.fanout.report import Report
+from decanter.runtime.fanout.outbox import OpenTransport, Outbox
 from decanter.runtime.logs import EventLine
-from decanter.runtime.publishing.frame import Frame
-from decanter.runtime.recipients import BEGINNING, Connections, Removed
+from decanter.runtime.recipients import Connections, Removed
 from decanter.runtime.routing.connection_event import Disconnection, Handshake, Hello, Refused
 from decanter.runtime.routing.request import Request, error_frame
-from decanter.runtime.routing.routes import DEFAULT, Response, Route, Routes, place, response_of
+from decanter.runtime.routing.response import Response
+from decanter.runtime.routing.routes import DEFAULT, Route, place
 from decanter.runtime.routing.selection import SelectionExpression
+from decanter.runtime.routing.sending import Sending
 from decanter.runtime.transports import open_transport
 
 if TYPE_CHECKING:
-    from decanter.runtime.fanout.sweep import Sweeper
-    from decanter.runtime.publishing.publisher import Publisher
-    from decanter.runtime.publishing.queue import Queue, Sender
-    from decanter.runtime.publishing.worker import Worker
+    from decanter.runtime.channels.memberships import SubscriptionModel
+    from decanter.runtime.publishing.queue import Queue
 
 Event = Mapping[str, Any]
 
@@ -44,14 +41,15 @@ Authenticate = Callable[[Hello], None]
 A = TypeVar("A", bound=Authenticate)
 
 
-class Router(Routes):
-    """Handles the events of a WebSocket API. A client's message never makes it raise.
+class Router(Sending):
+    """Handles the events of a WebSocket API. A client's message never causes an exception.
 
     Args:
         expression: the route selection expression.
         connections: the connection table.
-        queue: gets what a broadcast leaves over; None if broadcasts end with their function.
-        open_transport: makes a transport from an endpoint and the settings.
+        queue: gets the rest of a broadcast; None if a broadcast ends with its function.
+        subscriptions: the subscription table, if the app has channels; by default, one on demand.
+        open_transport: creates a transport from an endpoint and the settings.
         clock: the clock.
         backoff: the pauses before a page of the table is read again.
 
@@ -65,20 +63,13 @@ class Router(Routes):
         *,
         connections: Connections,
         queue: "Queue | None" = None,
+        subscriptions: "type[SubscriptionModel] | None" = None,
         open_transport: OpenTransport = open_transport,
         clock: Clock | None = None,
         backoff: Backoff = full_jitter,
     ) -> None:
-        super().__init__()
+        super().__init__(connections, queue, subscriptions, open_transport, clock, backoff)
         self.expression = SelectionExpression.parse(expression)
-        self._connections = connections
-        self.queue = queue
-        self._clock = clock or Clock()
-        self._backoff = backoff
-        rest = None if queue is None else lambda: self._sender
-        self.outboxes = Outboxes(
-            open_transport, connections, self._clock, backoff, self._found_gone, rest
-        )
         self.authenticator: Authenticate | None = None
         self._cold = True
         # Set on the instance: the tool reads it from every object in app.py, including imported
@@ -88,14 +79,14 @@ class Router(Routes):
     def handle(self, event: Any, context: object = None) -> Response:
         """Handle a `$connect`, message or `$disconnect` event.
 
-        The event contains its own `eventType`, so all three handlers call this.
+        The event contains its own `eventType`, so all three handlers call this method.
 
         Args:
             event: Chalice's `WebsocketEvent`, or API Gateway's event as a dict.
             context: Lambda's context; not needed with Chalice's event, which contains it.
 
         Raises:
-            TypeError: it is not an event of a WebSocket API.
+            TypeError: the event is not an event of a WebSocket API.
         """
         if hasattr(event, "to_dict"):
             event, context = event.to_dict(), event.context
@@ -110,14 +101,14 @@ class Router(Routes):
         return handle(event, context)
 
     def authenticate(self, hook: A) -> A:
-        """Declare the hook that identifies a client after all connect hooks have accepted it.
+        """Declare the hook that identifies a client. The hook runs after the connect hooks.
 
         The hook sets `identity` and `expires_at` of its `Hello`, or raises `Refused`. The
-        connection table must be an `IdentifiedModel`, which stores both.
+        connection table must be an `IdentifiedModel`, which stores both values.
 
         Raises:
-            DeclarationError: a hook exists already, the table stores no identity, or it is too
-                late.
+            DeclarationError: an authenticate hook exists already, the table stores no identity, or
+                the declaration is too late.
         """
         what = f"authenticate hook {place(hook)}"
         self._check_open(what)
@@ -125,140 +116,35 @@ class Router(Routes):
             raise DeclarationError(
                 f"{what}: {place(self.authenticator)} is already declared, and only one is allowed"
             )
-        if not self._connections.identity_end():
+        if not self.connections.identity_end():
             raise DeclarationError(
                 f"{what}: the connection table stores no identity: derive it from IdentifiedModel"
             )
         self.authenticator = hook
         return hook
 
-    def sweep(self, context: object = None) -> dict[str, Any]:
-        """Delete stale rows, and close connections whose client's identity has expired.
-
-        Call it from a scheduled function with the name `sweep`: its rights depend on this name.
-
-        Args:
-            context: Lambda's context; the sweep ends before its deadline.
-
-        Returns:
-            The fields of the log line. Problems are included and not raised.
-        """
-        return self._sweeper.run(context)
-
-    def broadcast(
-        self,
-        frame: Frame,
-        after: str = BEGINNING,
-        exclude: str | Collection[str] = (),
-        *,
-        context: object = None,
-        durable: bool = False,
-    ) -> Report:
-        """Send a frame to every connection, from any function that has `@uses(sends=True)`.
-
-        With a queue, it posts to the first `DECANTER_INLINE_RECIPIENTS` connections itself, and the
-        queue's function to all others.
-
-        Args:
-            frame: a string is sent unchanged, anything else as its JSON text.
-            after: the cursor of an incomplete report; the broadcast continues there.
-            exclude: one connection id or several to leave out.
-            context: Lambda's context, or Chalice's event: it ends before the function's timeout.
-                Without it, it ends after `DECANTER_DEADLINE_SECONDS`.
-            durable: True to post nothing here: the queue gets everything.
-
-        Raises:
-            TooLarge: it has more than 131,072 bytes; nothing is sent.
-            PostingRefusedError: this function may not send.
-            ConfigurationError: it is durable, and the router has no queue.
-            QueueError: SQS does not take a durable message.
-        """
-        return self._publisher.broadcast(frame, after, exclude, context, durable=durable)
-
-    def send(
-        self, connection_ids: str | Iterable[str], frame: Frame, *, context: object = None
-    ) -> Report:
-        """Send a frame to one connection, or to several, like `broadcast`."""
-        return self._publisher.send(connection_ids, frame, context)
-
-    def close(self, connection_ids: str | Iterable[str], *, context: object = None) -> Report:
-        """Close one connection, or several; the report counts closed connections as `sent`."""
-        return self._publisher.close(connection_ids, context)
-
-    def fan_out(self, event: Any, context: object = None) -> dict[str, int]:
-        """Post what the messages of the queue say, in the function with the queue's messages.
-
-        Args:
-            event: Chalice's event of SQS, or Lambda's as a dict.
-            context: Lambda's context; not needed with Chalice's event, which contains it.
-
-        Returns:
-            The counts of the log line.
-
-        Raises:
-            DecanterError: SQS delivers the message again, and then to the dead-letter queue.
-        """
-        return self._worker.run(event, context)
-
-    @cached_property
-    def _publisher(self) -> "Publisher":
-        """Imported on first use: most functions send only for an event of a connection."""
-        from decanter.runtime.publishing.publisher import Publisher
-
-        return Publisher(self.outboxes)
-
-    @cached_property
-    def _sender(self) -> "Sender":
-        """Imported on first use: an app without a queue does not need it."""
-        from decanter.runtime.publishing.queue import Sender
-        from decanter.runtime.publishing.sqs import Sqs
-
-        settings = self.outboxes.settings
-        segments = self.queue.concurrency if self.queue else 1
-        return Sender(settings, Sqs(settings.region), segments)
-
-    @cached_property
-    def _worker(self) -> "Worker":
-        """Imported on first use: only the queue's own function needs it."""
-        from decanter.runtime.publishing.queue import job_table_of
-        from decanter.runtime.publishing.run import Tools
-        from decanter.runtime.publishing.worker import Worker
-
-        if self.queue is None:
-            raise ConfigurationError('the router has no queue: declare one, as Queue("broadcasts")')
-        jobs = job_table_of(self.queue)
-        tools = (self.outboxes, self._connections, jobs, self._sender, self._clock, self._backoff)
-        return Worker(Tools(*tools))
-
-    @cached_property
-    def _sweeper(self) -> "Sweeper":
-        """Imported on first use: only the sweep's own function needs it."""
-        from decanter.runtime.fanout.sweep import Sweeper
-
-        return Sweeper(self.outboxes, self._connections, self._clock)
-
     def _connect(self, event: Event, context: object) -> Response:
-        """Record a connection. API Gateway refuses the client if the status is not 200."""
+        """Write a connection's row. If the status is not 200, API Gateway refuses the client."""
         return self._logged(event, lambda: self._admit(event))
 
     def _admit(self, event: Event) -> Response:
         handshake = Handshake(event)
         for hook in self.connect_hooks:
             hook(handshake)
-        if self.authenticator is not None:
+        if self.wire is None and self.authenticator is not None:
             hello = Hello(handshake)
             self.authenticator(hello)
             handshake.attributes["identity"] = hello.identity
             handshake.attributes["identity_expires_at"] = hello.expires_at
-        self._connections.record(event, **handshake.attributes)
+        self.connections.record(event, **handshake.attributes)
         return handshake.response
 
     def _disconnect(self, event: Event, context: object) -> Response:
-        """Delete the row and call the hooks; without a row, they were called before."""
+        """Delete the row and call the hooks. If there is no row, the hooks were called before."""
 
         def forget() -> Response:
-            outbox = self.outboxes.of(event, context) if self.disconnect_hooks else None
-            removed = self._connections.remove(event["requestContext"]["connectionId"])
+            outbox = self.outboxes.of(event, context) if self._has_endings else None
+            removed = self.connections.remove(event["requestContext"]["connectionId"])
             if outbox and outbox.hooks and removed and (errors := outbox.hooks.call(removed)):
                 log_failures(removed, errors[1:])
                 raise errors[0]
@@ -268,12 +154,12 @@ class Router(Routes):
 
     def _found_gone(self, event: Event, context: object, outbox: Outbox) -> CallHooks | None:
         """Return a function that calls the disconnect hooks; None if there are no hooks."""
-        if not self.disconnect_hooks:
+        if not self._has_endings:
             return None
 
         def call(removed: Removed) -> list[Exception]:
             ended = Disconnection(event, context, outbox, removed)
-            errors = []
+            errors = self.wire.leave(removed, outbox) if self.wire else []
             for hook in self.disconnect_hooks:
                 try:
                     hook(ended)
@@ -283,16 +169,22 @@ class Router(Routes):
 
         return call
 
+    @property
+    def _has_endings(self) -> bool:
+        """True if something follows the end of a connection."""
+        return bool(self.disconnect_hooks or (self.wire and self.wire.channels.announce))
+
     def _message(self, event: Event, context: object) -> Response:
-        """Pass a message to its route; send an error frame to its sender for a mistake."""
+        """Pass a message to its route. Send an error frame if the message has a mistake."""
         line = self._begin(event)
         try:
             request = Request(event, context, self.outboxes.of(event, context))
+            run = self.wire.run if self.wire else self._run
         except Exception as error:  # noqa: BLE001 - without settings, nothing can be sent
             line.add_error(error)
             response, outcome = _failed(Internal())
         else:
-            response, outcome = self._run(request, line)
+            response, outcome = run(request, line)
         line.write(outcome, response["statusCode"])
         return response
 
@@ -311,18 +203,39 @@ class Router(Routes):
             line.add(broadcasts=[report.as_fields() for report in request.outbox.reports] or None)
 
     def _answer(self, request: Request, line: EventLine) -> Response:
-        try:
+        def work() -> Response:
             for hook in self.message_hooks:
                 hook(request)
-            route = self._select(request)
-            request.route_key = route.route_key
-            return route.answer(request, self.around)
+            return self._answer_by(self._select(request), request)
+
+        return self._handled(work, request, line)
+
+    def answer(self, request: Request, line: EventLine, route: Route | None = None) -> Response:
+        """Run a route, and the handlers of its errors, for an app with channels.
+
+        Args:
+            request: the message.
+            line: the event's log line.
+            route: the route; None if the message selects it.
+        """
+        return self._handled(
+            lambda: self._answer_by(route or self._select(request), request), request, line
+        )
+
+    def _answer_by(self, route: Route, request: Request) -> Response:
+        request.route_key = route.route_key
+        return route.answer(request, self.around)
+
+    def _handled(self, work: Callable[[], Response], request: Request, line: EventLine) -> Response:
+        """Do work; call the application's handler of its error."""
+        try:
+            return work()
         except Exception as error:
             kinds = [kind for kind in type(error).__mro__ if kind in self.error_handlers]
             if not kinds:
                 raise
             line.add(answered=type(error).__name__)
-            return response_of(self.error_handlers[kinds[0]](request, error))
+            return request.response_of(self.error_handlers[kinds[0]](request, error))
 
     def _logged(self, event: Event, work: Callable[[], Response]) -> Response:
         """Handle a `$connect` or `$disconnect` event and log it, even if `work` raises."""
@@ -343,13 +256,13 @@ class Router(Routes):
     def _begin(self, event: Event) -> EventLine:
         self.seal("the first event: declare routes where app.py is imported")
         cold, self._cold = self._cold, False
-        return EventLine(event, self._clock, cold=cold)
+        return EventLine(event, self.clock, cold=cold)
 
     def _select(self, request: Request) -> Route:
         """Return the route of a message.
 
         Raises:
-            BadJson, NotAnObject, UnknownRoute: it has none.
+            BadJson, NotAnObject, UnknownRoute: the message selects no route.
         """
         chosen = self.declared.get(request.event["requestContext"].get("routeKey", DEFAULT))
         if chosen is not None and chosen.route_key != DEFAULT:
@@ -370,10 +283,10 @@ class Router(Routes):
 
 
 def declaration_of(router: Router) -> dict[str, Any]:
-    """Return the declaration that the tool reads. Its code is loaded only for the tool."""
+    """Return the declaration for the tool. Only the tool loads the code of the declaration."""
     from decanter.runtime.routing.declaration import declaration
 
-    return declaration(router, router.expression.source, router.authenticator, router.queue)
+    return declaration(router, router.expression.source, router.authenticator)
 
 
 def _failed(error: MessageError) -> tuple[Response, str]:
@@ -381,7 +294,7 @@ def _failed(error: MessageError) -> tuple[Response, str]:
 
 
 def _tell(request: Request, error: MessageError) -> dict[str, str]:
-    """Send the error frame or close the connection; return the result for the log."""
+    """Send the error frame or close the connection. Return the result for the log."""
     did = "closed" if error.closes else "frame"
     try:
         if error.closes:

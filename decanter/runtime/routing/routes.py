@@ -1,29 +1,27 @@
-"""Routes: their declaration, and the call from a request to a response."""
+"""The declaration of routes, and the call of a route from a request to a response."""
 
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from decanter.runtime.errors import DeclarationError, Forbidden
+from decanter.runtime.gc_paused import gc_paused_for
 from decanter.runtime.payload import payload_reader
 from decanter.runtime.routing.connection_event import Disconnection, Handshake
 from decanter.runtime.routing.request import Request
+from decanter.runtime.routing.response import Response, Result
 
 if TYPE_CHECKING:
-    from decanter.runtime.payload import Read
-
-Response = dict[str, Any]
-Result = str | Response | None
-"""A route's return value: None, the handler's body, or a whole response with `statusCode`."""
+    from decanter.runtime.payload_readers import Read
 
 RouteFunction = Callable[..., Result]
-"""Takes the request, and the payload if it declares one."""
+"""The function of a route. The function takes the request, and the payload if it declares one."""
 
 GetResponse = Callable[[Request], Response]
 Middleware = Callable[[Request, GetResponse], Result]
 
 
 Allow = Callable[[Request], bool]
-"""Returns True if the request's sender may use a route."""
+"""A function that returns True if the request's sender may use the route."""
 
 
 class Route(NamedTuple):
@@ -31,11 +29,11 @@ class Route(NamedTuple):
 
     Attributes:
         route_key: the value of the expression that selects this route.
-        function: handles the message.
+        function: the function that handles the message.
         operation_name: the route's name in the API, for its documentation and metrics.
-        read_payload: validates the message's payload; None if the function takes none.
-        allow: returns True if the sender may use the route; None: every sender may.
-        middleware: the route's own middleware, the outermost first.
+        read_payload: validates the message's payload; None if the function takes no payload.
+        allow: returns True if the sender may use the route; None if every sender may use the route.
+        middleware: the route's own middleware, with the outermost middleware first.
     """
 
     route_key: str
@@ -51,11 +49,11 @@ class Route(NamedTuple):
         return place(self.function)
 
     def answer(self, request: Request, around: Iterable[Middleware] = ()) -> Response:
-        """Handle a message. Exceptions of the function are passed on.
+        """Handle a message. Exceptions of the route's function are not caught.
 
         Args:
             request: the message.
-            around: middleware outside of the route's own.
+            around: middleware that wraps the route's own middleware.
 
         Raises:
             MessageError: the sender may not use the route, or the payload is invalid.
@@ -70,8 +68,10 @@ class Route(NamedTuple):
         if self.allow is not None and not self.allow(request):
             raise Forbidden
         if self.read_payload is None:
-            return response_of(self.function(request))
-        return response_of(self.function(request, self.read_payload(request.json)))
+            return request.response_of(self.function(request))
+        with gc_paused_for(request.body):
+            payload = self.read_payload(request.json)
+        return request.response_of(self.function(request, payload))
 
 
 def place(function: Callable[..., Any]) -> str:
@@ -79,23 +79,8 @@ def place(function: Callable[..., Any]) -> str:
     return f"{getattr(function, '__name__', function)} ({function.__module__})"
 
 
-def response_of(returned: object) -> Response:
-    """Return the handler's response for a function's return value.
-
-    Raises:
-        TypeError: API Gateway would not accept it.
-    """
-    if returned is None:
-        return {"statusCode": 200}
-    if isinstance(returned, str):
-        return {"statusCode": 200, "body": returned}
-    if isinstance(returned, dict) and isinstance(returned.get("statusCode"), int):
-        return returned
-    raise TypeError("a route returns None, a string, or a dict with an integer statusCode")
-
-
 def _wrapped(around: Middleware, inner: GetResponse) -> GetResponse:
-    return lambda request: response_of(around(request, inner))
+    return lambda request: request.response_of(around(request, inner))
 
 
 DEFAULT = "$default"
@@ -116,7 +101,7 @@ E = TypeVar("E", bound=ErrorHandler)
 class Routes:
     """The routes and hooks of one module, for `router.include`.
 
-    Everything must be declared before it is included; a later declaration raises an error.
+    Declare all routes and hooks before `include`. A later declaration raises an error.
     """
 
     def __init__(self) -> None:
@@ -139,8 +124,8 @@ class Routes:
             allow: returns True if the sender may use the route; other senders get `forbidden`.
 
         Raises:
-            DeclarationError: the key is reserved or taken, the payload's type is not supported, or
-                it is too late.
+            DeclarationError: the key is reserved or already used, the payload's type is not
+                supported, or the declaration is too late.
         """
 
         def declare(function: R) -> R:
@@ -155,7 +140,7 @@ class Routes:
         return self.route(DEFAULT)(function)
 
     def on_connect(self, hook: C) -> C:
-        """Declare a hook that runs before a client is connected, and may refuse it."""
+        """Declare a hook that runs before a client is connected. The hook may refuse the client."""
         self._check_open(f"connect hook {place(hook)}")
         self.connect_hooks.append(hook)
         return hook
@@ -163,25 +148,26 @@ class Routes:
     def on_disconnect(self, hook: D) -> D:
         """Declare a hook that runs after a connection has ended.
 
-        API Gateway delivers `$disconnect` best effort. Without it, the hook runs when the
-        connection is found gone.
+        API Gateway delivers `$disconnect` on a best-effort basis. If this event is missing, the
+        hook runs when a broadcast, a send or a sweep finds that the connection is gone.
         """
         self._check_open(f"disconnect hook {place(hook)}")
         self.disconnect_hooks.append(hook)
         return hook
 
     def on_message(self, hook: H) -> H:
-        """Declare a hook that gets every message before its route is selected, even invalid JSON.
+        """Declare a hook that gets every message before a route is selected, even invalid JSON.
 
-        A hook refuses a message by raising a MessageError. A hook that raises `Flooding` needs an
-        attribute `closes` that is true: it grants the function the right to close connections.
+        To refuse a message, the hook raises a MessageError. If the hook raises `Flooding`, it needs
+        an attribute `closes` with the value True. This attribute grants the function the right to
+        close connections.
         """
         self._check_open(f"message hook {place(hook)}")
         self.message_hooks.append(hook)
         return hook
 
     def middleware(self, function: M) -> M:
-        """Declare a function to call around every route: `function(request, get_response)`."""
+        """Declare a function that wraps every route: `function(request, get_response)`."""
         self._check_open(f"middleware {place(function)}")
         self.around.append(function)
         return function
@@ -189,12 +175,12 @@ class Routes:
     def on_error(self, kind: type[Exception]) -> Callable[[E], E]:
         """Declare the handler for an exception of a route: `function(request, error)`.
 
-        If several handlers match, the one for the nearest base class is called. Its return value is
-        treated like that of a route. If it raises a MessageError, the client gets that error's
-        frame.
+        If several handlers match, the handler for the nearest base class is called. The handler's
+        return value is treated like the return value of a route. If the handler raises a
+        MessageError, the client gets the frame of this error.
 
         Raises:
-            DeclarationError: the exception has a handler already, or it is too late.
+            DeclarationError: the exception already has a handler, or the declaration is too late.
         """
 
         def declare(function: E) -> E:
@@ -204,10 +190,13 @@ class Routes:
         return declare
 
     def include(self, routes: "Routes") -> None:
-        """Add the declarations of another module. Its middleware still applies only to its routes.
+        """Add another module's declarations.
+
+        Middleware of that module applies only to its own routes.
 
         Raises:
-            DeclarationError: a route or an exception is declared twice, or it is too late.
+            DeclarationError: a route or an exception is declared twice, or the declaration is too
+                late.
         """
         for route in routes.declared.values():
             self._add(route._replace(middleware=(*routes.around, *route.middleware)))

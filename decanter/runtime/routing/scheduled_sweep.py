@@ -13,20 +13,21 @@ def scheduled_sweep(app: Any, router: Router, environ: Mapping[str, str] = os.en
 
     Write in app.py: `sweep = scheduled_sweep(app, router)`.
 
-    `DECANTER_SWEEP_MINUTES` sets the interval for each stage: Chalice loads app.py with the stage's
-    variables for deploying and packaging. In app.py the result must be assigned to `sweep`: Lambda
-    finds the function by this name, and the name grants its rights.
+    The variable `DECANTER_SWEEP_MINUTES` sets the interval for each stage, because Chalice loads
+    app.py with the stage's variables when it deploys or packages. In app.py, the result must be
+    assigned to the name `sweep`. Lambda finds the function by this name, and the function's rights
+    depend on the name.
 
     Args:
         app: the Chalice app.
-        router: its router.
+        router: the app's router.
         environ: the environment.
 
     Returns:
-        Chalice's handler; None if the variable is not set, so there is no sweep.
+        Chalice's handler; None if the variable is not set, because then there is no sweep.
 
     Raises:
-        SettingError: the variable is not a whole number of minutes from 1 to 120; 0 means never.
+        SettingError: the variable is not 0 and not a whole number of minutes from 1 to 120.
     """
     minutes = sweep_minutes(environ)
     if minutes is None:

@@ -2,17 +2,17 @@ r"""The route selection expression, as API Gateway evaluates it.
 
     $request.body.message                                the value at a path
     ${request.body.message}                              the same
-    ${request.body.service}/${request.body.action}       several, joined by other text
+    ${request.body.service}/${request.body.action}       several values, joined by other text
     sendmessage                                          always the same route key
     \$default                                            a dollar sign without a variable
 
-The value of a missing path is the empty string: `${request.body.a}-${request.body.b}` is `x-` if
-only `a` is present. A string is used unchanged, an array becomes `[item1, item2]`, anything else
-becomes its JSON text. Values are not evaluated again.
+The value of a missing path is the empty string. For example, `${request.body.a}-${request.body.b}`
+is `x-` if the message has only `a`. A string is used unchanged, an array becomes `[item1, item2]`,
+and any other value becomes its JSON text. Values are not evaluated again.
 
 Source: API Gateway Developer Guide, "Create routes for WebSocket APIs" and "WebSocket selection
-expressions". For array items and objects the guide has only one example, so their form is our
-choice. The guide also allows JSONPath; here a path consists only of names.
+expressions". For array items and objects the guide has only one example, so we chose their form.
+The guide also allows JSONPath, but here a path has only names.
 """
 
 import json
@@ -33,12 +33,15 @@ _PIECE = re.compile(
 
 Path = tuple[str, ...]
 
+MAX_ROUTE_KEY = 1000
+"""No route key has more characters. The text of a longer array is not completed."""
+
 
 class SelectionExpression(NamedTuple):
     """A checked expression.
 
     Attributes:
-        source: its text.
+        source: the text of the expression.
         pieces: literal text, and paths into the message.
     """
 
@@ -50,7 +53,7 @@ class SelectionExpression(NamedTuple):
         """Check an expression.
 
         Raises:
-            DeclarationError: it is invalid; the error gives the position.
+            DeclarationError: the expression is invalid; the error has the position.
         """
         pieces: list[str | Path] = []
         position = 0
@@ -90,6 +93,15 @@ def _look_up(document: object, path: Path) -> object:
 def _text(value: Any) -> str:
     if isinstance(value, str):
         return value
-    if isinstance(value, list):
-        return f"[{', '.join(map(_text, value))}]"
-    return json.dumps(value, default=str)
+    return _list_text(value) if isinstance(value, list) else json.dumps(value)
+
+
+def _list_text(items: list[Any]) -> str:
+    texts: list[str] = []
+    size = 0
+    for each in items:
+        texts.append(_text(each))
+        size += len(texts[-1]) + len(", ")
+        if size > MAX_ROUTE_KEY:
+            break  # it selects no route, and a client's list may have 65,000 items
+    return f"[{', '.join(texts)}]"

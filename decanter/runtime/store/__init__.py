@@ -1,1 +1,1 @@
-"""The tables, through PynamoDB."""
+"""Access the tables through PynamoDB."""

@@ -5,8 +5,9 @@
         connection_id = UnicodeAttribute(hash_key=True, attr_name="connectionID")
         nickname = UnicodeAttribute(null=True)
 
-The class is the only source of names: reads, writes, table creation and the template all use it.
-Nothing is read at import; the table's name and the region are read when they are used.
+The model is the only source of names. Reads, writes, the creation of the table and the template use
+the model. The import reads no variables. The table's name and the region are read when they are
+used.
 """
 
 from collections import defaultdict
@@ -15,9 +16,9 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
-from pynamodb.attributes import Attribute, NumberAttribute, TTLAttribute, UnicodeAttribute
+from pynamodb.attributes import NumberAttribute, TTLAttribute, UnicodeAttribute
 from pynamodb.connection.table import TableConnection
 from pynamodb.expressions.condition import Condition
 from pynamodb.models import Model
@@ -49,16 +50,18 @@ Actions = Mapping[str, Sequence[str]]
 
 
 class ConnectionModel(Model):
-    """Base of an application's connections; `@connection_table` completes it.
+    """Base class for the model of an application's connections.
+
+    `@connection_table` completes a subclass.
 
     Attributes:
-        connected_at: epoch milliseconds, from the event.
-        expires_at: when DynamoDB may delete the row, 2 h 10 min later. DynamoDB may be days late,
-            so readers skip stale rows.
-        table_actions: the DynamoDB actions that each function may use. `$connect` calls `record`;
-            a message calls `page`, `count_after` and the conditional `remove`s; `$disconnect`
-            calls `remove`; a sweep calls `page` and `remove_if_unchanged`. A subclass lists
-            only its additional actions.
+        connected_at: the time of the event, in epoch milliseconds.
+        expires_at: the time after which DynamoDB may delete the row, 2 h 10 min later. DynamoDB may
+            be days late, so readers skip stale rows.
+        table_actions: the DynamoDB actions that each function may use. The function for `$connect`
+            calls `record`. The function for messages calls `page`, `count_after` and the
+            conditional `remove` methods. The function for `$disconnect` calls `remove`. A sweep
+            calls `page` and `remove_if_unchanged`. A subclass lists only its additional actions.
     """
 
     table_actions: ClassVar[Actions] = {
@@ -72,17 +75,22 @@ class ConnectionModel(Model):
 
     @classmethod
     def record(cls, event: Mapping[str, Any], **attributes: Any) -> None:
-        """Write the row of a CONNECT event. A repeated event writes the same row."""
+        """Write the row of a CONNECT event. If the event is repeated, the same row is written."""
+        row = cls.made_from(event, **attributes)
+        with translated(cls.Meta):
+            row.save()
+
+    @classmethod
+    def made_from(cls, event: Mapping[str, Any], **attributes: Any) -> Self:
+        """Return the row of a CONNECT event, which is not written yet."""
         context = event["requestContext"]
         expires_ms = context["connectedAt"] + MAX_AGE_MS
-        row = cls(
+        return cls(
             hash_key=context["connectionId"],
             connected_at=context["connectedAt"],
             expires_at=datetime.fromtimestamp(expires_ms // 1000, UTC),
             **attributes,
         )
-        with translated(cls.Meta):
-            row.save()
 
     @classmethod
     def remove(cls, connection_id: str) -> Removed | None:
@@ -113,8 +121,8 @@ class ConnectionModel(Model):
         row = answer.get("Attributes")
         if not row:
             return None
-        connected_at = _number(row.get(cls.connected_at.attr_name))
-        return Removed(connection_id, connected_at, partial(_own_attributes, cls, row))
+        connected_at = number_of(row.get(cls.connected_at.attr_name))
+        return Removed(connection_id, connected_at, partial(_own_attributes, cls, row), row)
 
     @classmethod
     def where(cls) -> str:
@@ -123,24 +131,25 @@ class ConnectionModel(Model):
 
     @classmethod
     def identify(cls, connection_id: str) -> str | None:  # noqa: ARG003 - its subclass reads it
-        """None here; `IdentifiedModel` overrides it."""
+        """Return None. `IdentifiedModel` overrides this method."""
         return None
 
     @classmethod
     def identity_end(cls) -> str:
-        """Return the name of the attribute with the identity's expiry; "" if there is none."""
+        """Return the name of the attribute with the identity's expiry; "" without one."""
         return ""
 
     @classmethod
     def page(cls, after: str, now_ms: int, limit: int | None = None) -> Page:
-        """Read the next part of the table: at most 1 MB, and only the recipient's attributes.
+        """Read the next part of the table, at most 1 MB, with only the recipients' attributes.
 
         Args:
-            after: a cursor (`Place`), whose row need not exist any more; or `BEGINNING`.
-            now_ms: epoch milliseconds; rows older than `MAX_AGE_MS` are skipped.
-            limit: maximum number of rows to read.
+            after: a cursor (`Place`), whose row may be deleted; or `BEGINNING`.
+            now_ms: the current time in epoch milliseconds; rows older than `MAX_AGE_MS` are
+                skipped.
+            limit: the highest number of rows to read.
         """
-        key, connected_at = _hash_key(cls).attr_name, cls.connected_at.attr_name
+        key, connected_at = key_of(cls), cls.connected_at.attr_name
         end, place = cls.identity_end(), Place.of(after)
         with translated(cls.Meta):
             answer = _table(cls).scan(
@@ -160,8 +169,8 @@ class ConnectionModel(Model):
 
     @classmethod
     def count_after(cls, after: str, now_ms: int) -> Count:
-        """Count the next part of the table, like `page` without transferring it."""
-        key, connected_at = _hash_key(cls).attr_name, cls.connected_at.attr_name
+        """Count the rows of the next part of the table, without a transfer of the rows."""
+        key, connected_at = key_of(cls), cls.connected_at.attr_name
         question: dict[str, Any] = {
             "TableName": cls.Meta.table_name,
             "Select": "COUNT",
@@ -185,12 +194,12 @@ class ConnectionModel(Model):
 
     @classmethod
     def _get_connection(cls) -> TableConnection:
-        """Return PynamoDB's connection to the table, also used by PynamoDB's own methods."""
+        """Return PynamoDB's connection to the table, which PynamoDB's own methods also use."""
         return on_one_session(super()._get_connection())
 
     @classmethod
     def __decanter__(cls) -> dict[str, Any] | None:
-        """Return the declaration that the tool reads; None for a class without the decorator."""
+        """Return the declaration for the tool; None if the class does not have the decorator."""
         found = declaration(cls)
         return found and {**found, "is_connections": True, "actions": _actions(cls)}
 
@@ -208,12 +217,12 @@ def connection_table(
     """Make a model the application's connection table.
 
     Args:
-        env: the environment variable that names the table.
-        existing: a table that exists already and is never created or deleted: its name, its ARN, or
-            the SSM parameter with its name, as `ssm:/PATH`.
-        read_capacity_units: the number of strongly consistent 4 KB reads per second, if
-            provisioned.
-        write_capacity_units: the number of 1 KB writes per second, if provisioned.
+        env: the environment variable with the table's name.
+        existing: the name or ARN of a table that exists already and is never created or deleted, or
+            `ssm:/PATH` for an SSM parameter with the table's name.
+        read_capacity_units: the number of strongly consistent 4 KB reads per second, if the table
+            is provisioned.
+        write_capacity_units: the number of 1 KB writes per second, if the table is provisioned.
 
     Raises:
         DeclarationError: an argument or the model's key is invalid.
@@ -248,7 +257,7 @@ def _check(model: type[ConnectionModel], problem: str | None) -> None:
 
 
 def _actions(model: type[ConnectionModel]) -> dict[str, list[str]]:
-    """Return the DynamoDB actions of the model and all its bases."""
+    """Return the DynamoDB actions of the model and all its base classes."""
     actions: dict[str, set[str]] = defaultdict(set)
     for base in model.__mro__:
         for function, calls in vars(base).get("table_actions", {}).items():
@@ -257,20 +266,25 @@ def _actions(model: type[ConnectionModel]) -> dict[str, list[str]]:
 
 
 def _table(model: type[ConnectionModel]) -> TableConnection:
-    """Return PynamoDB's lower layer: a plain row costs a tenth of a model's instance."""
+    """Return PynamoDB's lower layer.
+
+    A plain row needs a tenth of the time of a model's instance.
+    """
     return model._get_connection()
 
 
-def _hash_key(model: type[ConnectionModel]) -> Attribute[Any]:
-    return next(each for each in model.get_attributes().values() if each.is_hash_key)
+def key_of(model: type[ConnectionModel]) -> str:
+    """Return the name of the key's attribute."""
+    keys = (each.attr_name for each in model.get_attributes().values() if each.is_hash_key)
+    return str(next(keys))
 
 
 def _own_attributes(model: type[ConnectionModel], row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the application's attributes of a row, without those that cannot be read.
+    """Return the application's attributes of a row, without unreadable attributes.
 
-    PynamoDB would make an instance, and fail at the first attribute that it cannot read.
+    PynamoDB would create an instance, and would fail at the first unreadable attribute.
     """
-    ours = (_hash_key(model).attr_name, *(model.connected_at.attr_name, model.expires_at.attr_name))
+    ours = (key_of(model), *(model.connected_at.attr_name, model.expires_at.attr_name))
     own: dict[str, Any] = {}
     for name, attribute in model.get_attributes().items():
         stored = row.get(attribute.attr_name)
@@ -282,7 +296,7 @@ def _own_attributes(model: type[ConnectionModel], row: Mapping[str, Any]) -> dic
 
 
 FIRST_MS = 1_500_000_000_000
-"""July 2017: API Gateway had no WebSocket APIs yet, so an earlier time has another unit."""
+"""July 2017, when API Gateway had no WebSocket APIs yet. An earlier time has another unit."""
 
 CLOCKS_DIFFER_MS = 300_000
 
@@ -290,8 +304,8 @@ CLOCKS_DIFFER_MS = 300_000
 class _Times:
     """Reads the times of rows. Other programs may have written them, so any value is possible.
 
-    A row with a damaged `connected_at` counts as old, but not as stale: it gets messages, and it
-    can be deleted as long as the value is the same.
+    A row with a damaged `connected_at` counts as old, but not as stale. Its connection gets
+    messages, and the row can be deleted if the value is still the same.
     """
 
     def __init__(self, now_ms: int) -> None:
@@ -299,15 +313,15 @@ class _Times:
         self._latest = now_ms + CLOCKS_DIFFER_MS
 
     def recipient(self, connection_id: str, connected_at: Any, end: object) -> Recipient:
-        at = _number(connected_at)
+        at = number_of(connected_at)
         if not FIRST_MS <= at <= self._latest:
             at = 0
         good = connected_at is None or (at and connected_at["N"].isdigit())
-        return Recipient(connection_id, at, _number(end), None if good else connected_at)
+        return Recipient(connection_id, at, number_of(end), None if good else connected_at)
 
 
-def _number(stored: Any) -> int:
-    """Return a stored number without its fraction; 0 for anything else."""
+def number_of(stored: Any) -> int:
+    """Return a stored number without its fraction; 0 for any other value."""
     text = stored.get("N") if stored else None
     if text is None:
         return 0
@@ -320,12 +334,12 @@ def _last(answer: Mapping[str, Any], key: str) -> str | None:
 
 
 class IdentifiedModel(ConnectionModel):
-    """Base of connections with an identity; `@connection_table` completes it.
+    """Base class for connections with an identity. `@connection_table` completes a subclass.
 
     Attributes:
         identity: the client's identity.
-        identity_expires_at: when the identity expires, epoch seconds; a sweep then closes the
-            connection.
+        identity_expires_at: the time when the identity expires, in epoch seconds; after this time,
+            a sweep closes the connection.
     """
 
     table_actions: ClassVar[Actions] = {"websocket_message": ("dynamodb:GetItem",)}
@@ -334,9 +348,10 @@ class IdentifiedModel(ConnectionModel):
 
     @classmethod
     def identify(cls, connection_id: str) -> str | None:
-        """Return the recorded identity of a connection's client; None if it is unknown.
+        """Return the stored identity of a connection's client; None if the identity is unknown.
 
-        The read is strongly consistent: the first message may follow `$connect` immediately.
+        The read is strongly consistent, because the first message may follow `$connect`
+        immediately.
         """
         name = cls.identity.attr_name
         with translated(cls.Meta):

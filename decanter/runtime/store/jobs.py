@@ -1,9 +1,9 @@
-"""The job table: how far the queue's work has come, and the idempotency keys.
+"""The job table: the progress of the queue's work, and the idempotency keys.
 
     @job_table(env="JOBS_TABLE")
     class Job(JobModel): ...
 
-A row is written only by its owner, and another owner takes it over only from a known state.
+Only the owner of a row writes this row. Another owner takes over a row only from a known state.
 """
 
 import json
@@ -18,15 +18,15 @@ from decanter.runtime.errors import DeclarationError
 from decanter.runtime.store.tables import ChangedError, declaration, table, translated
 
 KEPT_SECONDS = 14 * 24 * 3600
-"""A message is not older: SQS keeps it for at most 14 days."""
+"""The longest age of a message, because SQS keeps a message for at most 14 days."""
 
 
 class Row(NamedTuple):
     """A row of the table.
 
     Attributes:
-        owner: who has written it.
-        state: how far the work has come.
+        owner: the run or the message that has written the row.
+        state: the progress of the work.
     """
 
     owner: str
@@ -34,13 +34,13 @@ class Row(NamedTuple):
 
 
 class JobModel(Model):
-    """Base of an application's job table; `@job_table` completes it.
+    """Base class for the model of an application's job table. `@job_table` completes a subclass.
 
     Attributes:
         job_id: the key.
         owner: the run or the message that has written the row.
-        state: how far the work has come, as JSON.
-        expires_at: when DynamoDB may delete the row.
+        state: the progress of the work, as JSON.
+        expires_at: the time after which DynamoDB may delete the row.
     """
 
     job_id = UnicodeAttribute(hash_key=True, attr_name="jobID")
@@ -65,12 +65,12 @@ class JobModel(Model):
     def write(
         cls, job_id: str, owner: str, state: Mapping[str, Any], now_ms: int, before: Sequence[str]
     ) -> bool:
-        """Write a row if its owner is one of those `before`, or if there is no row and no owner.
+        """Write a row if its owner is in `before`, or if `before` is empty and there is no row.
 
-        A second attempt to write the same row succeeds.
+        If the same row is written again, the second attempt succeeds too.
 
         Returns:
-            False if somebody else has written it.
+            False if another owner has written the row.
         """
         row = cls(
             job_id,
@@ -94,9 +94,9 @@ def job_table(*, env: str = "JOBS_TABLE", existing: str | None = None) -> Callab
     """Make a model the application's job table, which a router with a `Queue` needs.
 
     Args:
-        env: the environment variable that names the table.
-        existing: a table that exists already and is never created or deleted: its name, its ARN, or
-            the SSM parameter with its name, as `ssm:/PATH`.
+        env: the environment variable with the table's name.
+        existing: the name or ARN of a table that exists already and is never created or deleted, or
+            `ssm:/PATH` for an SSM parameter with the table's name.
 
     Raises:
         DeclarationError: an argument is invalid, or the model is not a `JobModel`.
@@ -113,6 +113,6 @@ def job_table(*, env: str = "JOBS_TABLE", existing: str | None = None) -> Callab
 
 
 def _declaration(model: type[Model]) -> dict[str, Any] | None:
-    """Return the declaration that the tool reads: the functions of the queue need this table."""
+    """Return the declaration for the tool. The queue's functions need this table."""
     found = declaration(model)
     return found and {**found, "is_jobs": True}

@@ -1,6 +1,6 @@
-"""A table as its model declares it, for the tool. Lambda does not import this file.
+"""The declaration of a table by its model, for the tool. Lambda does not import this file.
 
-Keys and indexes have the form that CreateTable and CloudFormation share.
+Keys and indexes have the form that CreateTable and CloudFormation use.
 """
 
 from collections.abc import Iterable
@@ -51,7 +51,10 @@ def schema(model: type[Model]) -> dict[str, Any]:
 
 
 def _key(model: type[Model], owner: str, parts: Iterable[Any]) -> list[str]:
-    """Return the attributes of a key, the hash key first. PynamoDB sorts them by their names."""
+    """Return the attributes of a key, with the hash key first.
+
+    PynamoDB sorts attributes by name.
+    """
     found = sorted((it["KeyType"], it["AttributeName"]) for it in parts)
     if [kind for kind, _ in found] not in (["HASH"], ["HASH", "RANGE"]):
         raise _error(model, f"{owner} needs one hash key, and at most one range key")

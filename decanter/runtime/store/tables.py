@@ -4,8 +4,8 @@
     class Membership(Model):
         room = UnicodeAttribute(hash_key=True)
 
-The model declares the table: its key, indexes and TTL attribute. Nothing is read at import.
-PynamoDB's errors are translated to the framework's errors here.
+The model declares the table's key, indexes and TTL attribute. The import reads no variables. This
+module translates PynamoDB's errors to the framework's errors.
 """
 
 import os
@@ -56,14 +56,14 @@ _EXISTING = (
     r"|ssm:[\w./-]+"
     r"|\{\{resolve:ssm:[\w./-]+(:\d+)?\}\}"
 )
-"""The pattern of `existing`: a table's name, its ARN, or an SSM parameter. Compiled at its use."""
+"""The pattern of `existing`: a table's name, a table's ARN, or an SSM parameter."""
 
 declared: list[tuple[type[Model], ModuleType | None]] = []
-"""Each model with a table, and its module. Decanter finds the app's tables here."""
+"""All models with a table, and their modules. Decanter finds the app's tables in this list."""
 
 
 class Billing(NamedTuple):
-    """How a table is billed.
+    """The billing of a table.
 
     Attributes:
         billing_mode: `PROVISIONED` or `PAY_PER_REQUEST`; None if the deployment decides.
@@ -90,14 +90,14 @@ class Billing(NamedTuple):
 
 
 class TableMeta:
-    """A model's `Meta`, which reads the environment each time PynamoDB needs a name.
+    """A model's `Meta`, which reads the environment each time PynamoDB needs the table's name.
 
     PynamoDB's own timeouts, 15 s to connect and 30 s to read, are longer than API Gateway's 29 s.
 
     Attributes:
-        variable: the environment variable that names the table.
+        variable: the environment variable with the table's name.
         billing: the billing that the model declares.
-        existing: the name, ARN or SSM parameter of a table that the app does not make; or None.
+        existing: the name, ARN or SSM parameter of a table that the app does not create; or None.
         billing_mode: the billing mode for PynamoDB's `create_table`.
         read_capacity_units: the read capacity, if the table is provisioned.
         write_capacity_units: the write capacity, if the table is provisioned.
@@ -126,7 +126,7 @@ class TableMeta:
 
     @property
     def table_name(self) -> str:
-        """The table's name; a SettingError if the variable is not set."""
+        """The table's name. If the variable is not set, the access raises a SettingError."""
         return table_name(os.environ, self.variable)
 
     @property
@@ -136,11 +136,11 @@ class TableMeta:
 
 
 class ChangedError(StoreError):
-    """The row has changed since it was read, or no longer exists."""
+    """The row has changed since it was read, or the row no longer exists."""
 
 
 class _Clients:
-    """Makes the clients of PynamoDB's connections, one at a time."""
+    """Creates the clients of PynamoDB's connections, one client at a time."""
 
     def __init__(self) -> None:
         self._connections: WeakSet[Any] = WeakSet()
@@ -148,7 +148,7 @@ class _Clients:
         forget_at_fork(self)
 
     def after_fork(self) -> None:
-        """Make new clients: the sockets of the present clients belong to the parent."""
+        """Forget the clients, because the sockets of these clients belong to the parent."""
         self._making = Lock()
         for connection in self._connections:
             connection._client = None
@@ -164,10 +164,10 @@ _clients = _Clients()
 
 
 def on_one_session(table: TableConnection) -> TableConnection:
-    """Give PynamoDB's connection a client of the process's one botocore session.
+    """Give PynamoDB's connection a client of the process's botocore session.
 
-    By default PynamoDB creates one session for each thread, and each reads AWS's service models
-    again. Clients must be created in one thread at a time.
+    By default, PynamoDB creates one session for each thread, and each session reads AWS's service
+    models again. Only one thread at a time may create a client.
     """
     _clients.make(table.connection)
     return table
@@ -178,7 +178,7 @@ def translated(meta: Any) -> Iterator[None]:
     """Translate PynamoDB's errors to the framework's.
 
     Args:
-        meta: the model's `TableMeta`, which names the table and its variable.
+        meta: the model's `TableMeta`, with the table's name and variable.
     """
     try:
         yield
@@ -214,19 +214,19 @@ def table(
     read_capacity_units: int | None = None,
     write_capacity_units: int | None = None,
 ) -> Callable[[M], M]:
-    """Declare a model's table. At each use, its name is read from an environment variable.
+    """Declare a model's table. Each use reads the table's name from an environment variable.
 
-    The billing may be in the model's `Meta` instead. By default, the table is on demand. With
-    capacities and no mode, the deployment decides if it is provisioned.
+    The billing may be in the model's `Meta` instead. By default, the table is on demand. If
+    capacities are given without a mode, the deployment decides if the table is provisioned.
 
     Args:
-        env: the variable.
-        existing: a table that exists already and is never created or deleted: its name, its ARN, or
-            the SSM parameter with its name, as `ssm:/PATH`.
+        env: the environment variable with the table's name.
+        existing: the name or ARN of a table that exists already and is never created or deleted, or
+            `ssm:/PATH` for an SSM parameter with the table's name.
         billing_mode: `PROVISIONED` or `PAY_PER_REQUEST`.
-        read_capacity_units: the number of strongly consistent 4 KB reads per second, if
-            provisioned.
-        write_capacity_units: the number of 1 KB writes per second, if provisioned.
+        read_capacity_units: the number of strongly consistent 4 KB reads per second, if the table
+            is provisioned.
+        write_capacity_units: the number of 1 KB writes per second, if the table is provisioned.
 
     Raises:
         DeclarationError: an argument or the model's Meta is invalid.
@@ -248,13 +248,13 @@ def table(
 
 
 def declare(model: type[Model], meta: TableMeta) -> None:
-    """Give a model its table."""
+    """Add a table to a model."""
     model.Meta = meta  # type: ignore[assignment]  # an instance works like the class
     declared.append((model, sys.modules.get(model.__module__)))
 
 
 def problem_with(env: str, existing: str | None) -> str | None:
-    """Return the problem with the arguments; None if they are valid."""
+    """Return the problem with the arguments; None if the arguments are valid."""
     if not (env.isidentifier() and env.isascii()):
         return "env must name an environment variable"
     if existing is not None and not re.fullmatch(_EXISTING, existing, re.ASCII):
@@ -266,9 +266,9 @@ def problem_with(env: str, existing: str | None) -> str | None:
 
 
 def declaration(model: type[Model]) -> dict[str, Any] | None:
-    """Return the declaration that the tool reads; None for a class without a decorator.
+    """Return the declaration for the tool; None if the class does not have a decorator.
 
-    A subclass without its own decorator has its base's table.
+    A subclass without its own decorator has the table of its base class.
     """
     for base in model.__mro__:
         if isinstance(vars(base).get("Meta"), TableMeta):
@@ -279,7 +279,7 @@ def declaration(model: type[Model]) -> dict[str, Any] | None:
 
 
 def _billing(model: type[Model], given: Billing) -> tuple[Billing, str | None]:
-    """Return the billing of the arguments and of the model's Meta, and the problem with it."""
+    """Return the billing of the arguments and the model's Meta, and a problem with the billing."""
     meta = getattr(model, "Meta", None)
     if meta is None or isinstance(meta, TableMeta):
         return given, None
@@ -295,5 +295,5 @@ def _billing(model: type[Model], given: Billing) -> tuple[Billing, str | None]:
 
 
 def _connection(model: type[Model]) -> TableConnection:
-    """Return PynamoDB's connection to the table, used by all of the model's methods."""
+    """Return PynamoDB's connection to the table, which all methods of the model use."""
     return on_one_session(Model._get_connection.__func__(model))  # type: ignore[attr-defined]

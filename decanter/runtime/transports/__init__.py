@@ -1,4 +1,4 @@
-"""Transports to @connections; `DECANTER_TRANSPORT` names one."""
+"""The transports to @connections. The variable `DECANTER_TRANSPORT` selects a transport."""
 
 from collections.abc import Callable
 
@@ -39,7 +39,7 @@ TRANSPORTS: dict[str, Callable[[str, Settings, Clock, Backoff], Transport]] = {
     "botocore": _botocore,
     "fast": _fast,
 }
-"""Each imports its modules only when it is used."""
+"""The transports by name. Each transport imports its modules only when it is used."""
 
 
 def open_transport(
@@ -53,7 +53,7 @@ def open_transport(
     Args:
         endpoint: the URL of @connections, with the stage.
         settings: the transport's name, and its limits.
-        clock: used for deadlines and pauses.
+        clock: the clock for deadlines and pauses.
         backoff: the pauses between the attempts of one post.
 
     Raises:

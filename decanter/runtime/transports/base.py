@@ -1,11 +1,13 @@
-"""The transport protocol: post to connections, with outcomes instead of exceptions.
+"""The protocol of transports, which post to connections and return outcomes, not exceptions.
 
-A transport retries a post after a 429, a 5xx, a reset or a timeout: at most `RETRIES` times for one
-recipient, after a jittered pause, and not after the deadline. A post that timed out may have
-arrived, so a recipient can get duplicates.
+A transport retries a post after a 429, a 5xx, a reset or a timeout. A transport retries at most
+`RETRIES` times for one recipient, after a random pause, and not after the deadline. A post that
+timed out may
+have arrived, so a recipient can get duplicates.
 
-A connection is gone only if API Gateway's answer has its own error type. A proxy, another server or
-another API can also answer 400, 404 or 410. This proves nothing.
+A connection counts as gone only if the answer has an error type of API Gateway. A proxy, another
+server or another API can also answer 400, 404 or 410. Such an answer does not prove that the
+connection is gone.
 """
 
 import json
@@ -26,11 +28,11 @@ Method = Literal["POST", "GET", "DELETE"]
 RETRIES = 2
 
 MANY_GONE = 10
-"""If this many connections are reported gone and none was reached, the answers prove nothing."""
+"""If this number of connections is reported gone and none was reached, the endpoint is doubtful."""
 
 
 class Result(Enum):
-    """The kind of an outcome."""
+    """The kind of an outcome of a call."""
 
     OK = "ok"
     """API Gateway accepted the call."""
@@ -42,13 +44,13 @@ class Result(Enum):
     """400 `BadRequestException`: no connection can have this id."""
 
     REFUSED = "refused"
-    """403, or no credentials: this function may not call, for any recipient."""
+    """403, or no credentials: this function may not call @connections for any recipient."""
 
     TOO_LARGE = "too_large"
     """413: more than 131,072 bytes."""
 
     THROTTLED = "throttled"
-    """429, even after retries: the account's quota is used up, or this client reads too slowly."""
+    """429, even after retries: the account has used its quota, or this client reads too slowly."""
 
     FAILED = "failed"
     """Another status or error type, no connection to the endpoint, or no answer in time."""
@@ -70,12 +72,14 @@ class Outcome(NamedTuple):
     """The outcome of a call after its retries.
 
     Attributes:
-        result: the kind.
-        status: the last HTTP status; None without an answer.
-        reason: the error's type, or else its status, for the log; empty for success.
+        result: the kind of the outcome.
+        status: the last HTTP status; None if there was no answer.
+        reason: the type of the error for the log, or the status if there is no type; empty after a
+            success.
         attempts: the number of attempts.
-        throttled: True if any attempt was answered 429.
-        repeated: the number of requests sent again although the first may have arrived.
+        throttled: True if the answer to any attempt was 429.
+        repeated: the number of requests that were sent again although the first request may have
+            arrived.
     """
 
     result: Result
@@ -94,12 +98,12 @@ class Outcome(NamedTuple):
 
     @property
     def gone(self) -> bool:
-        """True if API Gateway itself answers that the connection does not or cannot exist."""
+        """True if API Gateway itself answers that the connection does not exist or cannot exist."""
         return self.result in (Result.GONE, Result.MALFORMED)
 
     @property
     def unproven(self) -> bool:
-        """True for a 410 that is not API Gateway's own answer."""
+        """True after a 410 that is not API Gateway's own answer."""
         return self.status == HTTPStatus.GONE and self.result is Result.FAILED
 
 
@@ -113,11 +117,12 @@ def outcome_of(status: int, error_type: str = "") -> Outcome:
 
 
 def error_type(header: str | None, body: bytes) -> str:
-    """Return an error's type as botocore does; empty if the answer has none.
+    """Return an error's type like botocore; empty if the answer has no type.
 
     Args:
-        header: the value of `x-amzn-ErrorType`, such as `GoneException:http://…`; None without it.
-        body: may be JSON with `code` or `__type`; it counts only without the header.
+        header: the value of `x-amzn-ErrorType`, such as `GoneException:http://…`; None without this
+            header.
+        body: the body, which may be JSON with `code` or `__type`; used only if there is no header.
     """
     named = _type_in(body) if header is None else header
     return named.partition(":")[0].rpartition("#")[2].strip()
@@ -140,7 +145,7 @@ def _document(body: bytes) -> dict[str, Any]:
 
 
 def _describes_a_connection(body: bytes) -> bool:
-    """True for GetConnection's answer: its times in ISO 8601, and the client's address."""
+    """True if the body has ISO 8601 times and the client's address, like a GetConnection answer."""
     told = _document(body)
     try:
         datetime.fromisoformat(told["connectedAt"])
@@ -156,14 +161,17 @@ def broken_off(error: Exception, result: Result = Result.FAILED) -> Outcome:
 
 
 Recipients = Iterable[Recipient | None]
-"""None means that the next recipient is not known yet: the table is being read."""
+"""Recipients.
+
+None means that the next recipient is not known yet, because the table is being read.
+"""
 
 WAIT_SECONDS = 0.001
-"""Pause before asking again for a recipient that was not known yet."""
+"""The pause before the next request for a recipient that was not known yet."""
 
 
 def patient(recipients: Recipients, clock: Clock) -> Iterator[Recipient]:
-    """Yield the recipients, and sleep while the next one is not known."""
+    """Yield the recipients, and sleep while the next recipient is not known."""
     for recipient in recipients:
         if recipient is None:
             clock.sleep(WAIT_SECONDS)
@@ -176,7 +184,7 @@ UNANSWERED = Outcome(Result.FAILED, reason="no answer before the deadline")
 
 
 class Delivery(NamedTuple):
-    """The outcome of a call about one recipient."""
+    """The outcome of a call for one recipient."""
 
     recipient: Recipient
     outcome: Outcome
@@ -184,12 +192,12 @@ class Delivery(NamedTuple):
 
 @dataclass(slots=True)
 class Reach:
-    """A process's knowledge of an endpoint; shared by all its transports to it.
+    """The knowledge of a process about an endpoint. All transports to this endpoint share it.
 
     Attributes:
         endpoint: the URL of @connections, with the stage.
-        reached: True after API Gateway has answered a call about any connection with a 2xx.
-        handed_over: True if botocore's transport replaces the fast one.
+        reached: True after API Gateway has answered a call for any connection with a 2xx.
+        handed_over: True if botocore's transport replaces the fast transport.
     """
 
     endpoint: str
@@ -197,10 +205,10 @@ class Reach:
     handed_over: bool = False
 
     def read(self, method: Method, status: int, error_type: str, body: bytes) -> Outcome:
-        """Return the outcome of an answer. Note a success in API Gateway's own form.
+        """Return the outcome of an answer. Set `reached` after a success in API Gateway's own form.
 
-        API Gateway answers GET with the connection's times and address, and POST and DELETE without
-        a body. A proxy's page has another form.
+        API Gateway answers a GET with the connection's times and address, and a POST or DELETE
+        without a body. The page of a proxy has another form.
         """
         outcome = outcome_of(status, error_type)
         if outcome.result is not Result.OK:
@@ -209,11 +217,11 @@ class Reach:
         return outcome
 
     def doubt(self, gone: int, connections: Connections) -> NobodyReachedError | None:
-        """Return the reason to doubt that connections are gone; None if there is none.
+        """Return the reason to doubt that connections are gone; None without such a reason.
 
         Args:
-            gone: the number of connections reported gone, with or without proof.
-            connections: the table, which the error names.
+            gone: the number of connections that are reported gone, with or without proof.
+            connections: the table, for the error text.
         """
         if self.reached or gone < MANY_GONE:
             return None
@@ -221,32 +229,34 @@ class Reach:
 
 
 class Transport(Protocol):
-    """A transport to @connections. It can be kept between events, for one event at a time.
+    """A transport to @connections. A process can keep it between events, for one event at a time.
 
-    POST sends a text message, GET asks about a connection. DELETE closes it, and then its
-    `$disconnect` handler runs. Deadlines are seconds on the monotonic clock.
+    POST sends a text message, and GET returns information about a connection. DELETE closes a
+    connection, and then the connection's `$disconnect` handler runs. Deadlines are seconds on the
+    monotonic clock.
 
     Attributes:
-        reach: updated by every call.
+        reach: the knowledge about the endpoint, which every call updates.
     """
 
     reach: Reach
 
     def call(self, method: Method, connection_id: str, data: bytes, deadline: float) -> Outcome:
-        """Make one call about one connection; one attempt is made even after the deadline."""
+        """Make one call for one connection. One attempt is made even after the deadline."""
         ...
 
     def call_all(
         self, method: Method, recipients: Recipients, data: bytes, deadline: float
     ) -> Iterator[Delivery]:
-        """Make the same call about many connections, yielding each delivery when it is known.
+        """Make the same call for many connections. Yield each delivery when it is known.
 
-        A recipient is taken from the iterable only when its call can start, and none after the
-        deadline. Each recipient taken is yielded once, in any order. A call without an answer at
-        the deadline is yielded as failed: it may have arrived.
+        The transport takes a recipient from the iterable only when the call can start, and takes no
+        recipient after the deadline. The transport yields each of these recipients once, in any
+        order. If a
+        call has no answer at the deadline, it is yielded as failed, although it may have arrived.
         """
         ...
 
     def shutdown(self) -> None:
-        """Close sockets and threads. The transport must not be used again."""
+        """Close sockets and end threads. The transport must not be used again."""
         ...

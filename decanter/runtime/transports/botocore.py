@@ -1,8 +1,9 @@
-"""The plain transport: botocore's own client in a limited pool of threads.
+"""The simple transport: botocore's own client in a limited pool of threads.
 
-botocore's retries are off. A post may be tried at most three times, and within a deadline that
-botocore does not know: its default is five attempts, up to 13 seconds. The rate limit is the fast
-transport's (`Rate`). While the account is throttled, fewer posts are in flight (`Pace`).
+botocore's retries are off, because a post may be tried at most three times, within a deadline that
+botocore does not know. botocore's default is five attempts in up to 13 seconds. The rate limit is
+the same as in the fast transport (`Rate`). While the account is throttled, fewer posts are in
+flight (`Pace`).
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -52,7 +53,7 @@ class Rate:
         self._lock = Lock()
 
     def wait(self, until: float) -> bool:
-        """Wait until a post may begin; return False if that is later than `until`."""
+        """Wait until a post may start. Return False if it may only start after `until`."""
         while True:
             with self._lock:
                 now = self._clock.monotonic()
@@ -67,10 +68,10 @@ class Rate:
 
 
 class Pace:
-    """The number of posts in flight: halved after a throttled post, plus one after any other.
+    """The number of posts in flight, halved after a throttled post and raised by one after others.
 
-    So one slow reader does not slow the others down for long, and an account at its quota does not
-    get more load.
+    With this rule, one slow reader does not slow down the other posts for long, and an account at
+    its quota does not get more load.
     """
 
     def __init__(self, most: int) -> None:
@@ -79,7 +80,7 @@ class Pace:
 
     @property
     def allowed(self) -> int:
-        """The maximum number of posts in flight now; 1 or more."""
+        """The highest number of posts in flight now, 1 or more."""
         return self._allowed
 
     def learn(self, outcome: Outcome) -> None:
@@ -97,19 +98,19 @@ OPERATIONS: Mapping[Method, str] = {
     "DELETE": "delete_connection",
 }
 NEVER_SENT = {"ConnectTimeoutError", "EndpointConnectionError"}
-"""botocore's errors for a request without a connection."""
+"""botocore's errors for a request that got no connection."""
 
 OUTCOME = "Outcome"
-"""The member of an answer that carries its outcome."""
+"""The member of an answer that has the outcome."""
 
 
 class BotocoreTransport:
-    """Posts through `PostToConnection`, several in parallel.
+    """Posts with `PostToConnection`, several posts in parallel.
 
     Args:
         endpoint: the URL of @connections, with the stage.
-        settings: region, concurrency and timeout.
-        clock: used for deadlines and pauses.
+        settings: the settings, with region, concurrency and timeout.
+        clock: the clock for deadlines and pauses.
         backoff: the pauses between attempts.
 
     Raises:
@@ -134,14 +135,14 @@ class BotocoreTransport:
         self._pool = ThreadPoolExecutor(self._concurrency, thread_name_prefix="decanter-post")
 
     def call(self, method: Method, connection_id: str, data: bytes, deadline: float) -> Outcome:
-        """Make one call about one connection."""
+        """Make one call for one connection."""
         self._rate.wait(deadline)
         return self._call(_Flight(Recipient(connection_id, 0)), method, data, deadline)
 
     def call_all(
         self, method: Method, recipients: Recipients, data: bytes, deadline: float
     ) -> Iterator[Delivery]:
-        """Make the same call about many connections, in the pool's threads."""
+        """Make the same call for many connections, in the pool's threads."""
         source = patient(recipients, self._clock)
         pace = Pace(self._concurrency)
         landed: SimpleQueue[tuple[_Flight, Outcome]] = SimpleQueue()
@@ -166,7 +167,7 @@ class BotocoreTransport:
             yield Delivery(flight.recipient, UNANSWERED._replace(repeated=flight.repeated))
 
     def shutdown(self) -> None:
-        """Close sockets and threads."""
+        """Close sockets and end threads."""
         self._pool.shutdown(wait=False, cancel_futures=True)
         self._client.close()
 
@@ -177,7 +178,7 @@ class BotocoreTransport:
         customized_response_dict: dict[str, Any],
         **_: object,
     ) -> None:
-        """Read an answer instead of botocore's parser, which gets an empty one."""
+        """Read an answer. This method replaces botocore's parser, which gets an empty answer."""
         body = response_dict["body"]
         customized_response_dict[OUTCOME] = self.reach.read(
             operation_model.http["method"],
@@ -188,7 +189,7 @@ class BotocoreTransport:
         response_dict["body"] = b"{}"
 
     def _take(self, source: Iterator[Recipient], deadline: float) -> Recipient | None:
-        """Return the next recipient, when its post may begin; None if there is none in time."""
+        """Return the next recipient when its post may start; None if there is none in time."""
         return next(source, None) if self._left(deadline) and self._rate.wait(deadline) else None
 
     def _left(self, deadline: float) -> float:
@@ -202,7 +203,7 @@ class BotocoreTransport:
         deadline: float,
         landed: "SimpleQueue[tuple[_Flight, Outcome]]",
     ) -> None:
-        """Make a call in a pool's thread. An exception here would lose the recipient."""
+        """Make a call in a pool's thread. An exception in this method would lose the recipient."""
         try:
             outcome = self._call(flight, method, data, deadline)
         except Exception as error:  # noqa: BLE001 - becomes this recipient's outcome
@@ -236,8 +237,9 @@ class _Flight:
 
     Attributes:
         recipient: the connection.
-        repeated: the number of requests sent again although the first may have arrived.
-        over: True if the run has ended and counted it, so it must not be sent again.
+        repeated: the number of requests that were sent again although the first request may have
+            arrived.
+        over: True if the run has ended and counted this call, so the call must not be sent again.
     """
 
     def __init__(self, recipient: Recipient) -> None:

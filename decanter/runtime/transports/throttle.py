@@ -1,4 +1,4 @@
-"""The rate limit of posts: a token bucket that slows down when many are throttled."""
+"""The rate limit of posts: a token bucket that slows down when many posts are throttled."""
 
 from collections import deque
 
@@ -13,15 +13,16 @@ RECOVERY = 1.25
 
 
 class TokenBucket:
-    """One token for each post, at a fixed rate; unused tokens are saved for a tenth of a second.
+    """Gives one token for each post, at a fixed rate. Tokens are saved for a tenth of a second.
 
-    They are saved because a small Lambda function runs in time slices: it may send later what it
-    could not send while another function had the processor.
+    Tokens are saved because a small Lambda function runs in time slices. The function may send
+    posts later that it could not send while another function used the processor.
 
-    A few throttled posts among many are slow readers; these posts are retried. If a fifth of the
-    answers in a window are 429, the account's quota is used up. Then the rate falls to what was
-    accepted in that window, and no tokens are saved. The rate rises by a quarter after each window
-    without this. Answers to posts that were sent before the fall are ignored.
+    If a few of many posts are throttled, their clients read slowly, and these posts are retried. If
+    a fifth of the answers in a window are 429, the account has used its quota. In this case, the
+    rate falls to the number of accepted posts in this window, and no tokens are saved. After each
+    window without so many 429s, the rate rises by a quarter. Answers to posts that were sent before
+    the rate fell are ignored.
 
     The functions of a queue share a pace that all together must never exceed. Their buckets are
     strict: they also count the posts of the last second, because saved tokens, or tokens that are
@@ -29,13 +30,13 @@ class TokenBucket:
     may have used its saved tokens just before.
 
     Args:
-        rate: maximum posts a second.
-        now: monotonic seconds.
-        is_strict: True if it gives at most `rate` tokens in any second.
+        rate: the highest number of posts per second.
+        now: the current time in monotonic seconds.
+        is_strict: True if the bucket gives at most `rate` tokens in any second.
 
     Attributes:
-        rate: current posts a second.
-        tokens: how many posts may start; the caller takes one for each.
+        rate: the current number of posts per second.
+        tokens: the number of posts that may start; the caller takes one token for each post.
     """
 
     def __init__(self, rate: float, now: float, *, is_strict: bool = False) -> None:
@@ -81,16 +82,16 @@ class TokenBucket:
             self._recently -= recent.popleft()[1]
 
     def ready_at(self, now: float) -> float:
-        """Return when the next token is available."""
+        """Return the time when the next token is available."""
         return now + (1 - self.tokens) / self.rate
 
     def learn(self, sent_at: float, now: float, *, throttled: bool = False) -> None:
         """Adapt to the answer of a post.
 
         Args:
-            sent_at: when it was sent, monotonic seconds.
-            now: monotonic seconds.
-            throttled: True if it was answered 429.
+            sent_at: the time when the post was sent, in monotonic seconds.
+            now: the current time in monotonic seconds.
+            throttled: True if the answer was 429.
         """
         if sent_at < self._fell:
             return
@@ -102,7 +103,7 @@ class TokenBucket:
             self._judge(now)
 
     def _judge(self, now: float) -> None:
-        """A window starts with its first answer, and ends after enough time and answers."""
+        """Adapt the rate at the end of a window, which ends after enough time and answers."""
         answers = self._accepted + self._throttled
         if answers == 1:
             self._moment = now

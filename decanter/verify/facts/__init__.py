@@ -1,5 +1,5 @@
-"""Facts about API Gateway that nobody has published, each with a probe that asks AWS.
+"""Unpublished facts about API Gateway. Each fact has a probe that tests it on AWS.
 
-Each probe uses the app in `app/` and returns its observation. The expected one is the behaviour of
-the local gateway.
+Each probe uses the app in `app/` and returns an observation. The expected observation is the
+behaviour of the local gateway.
 """

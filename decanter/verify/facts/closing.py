@@ -1,4 +1,4 @@
-"""Facts about the end of connections: what the client sees, and the disconnect event."""
+"""Facts about the end of connections, for the client and for the disconnect event."""
 
 from collections.abc import Callable
 
@@ -13,7 +13,7 @@ from decanter.verify.rules import Rule
 
 
 def closed_by(*messages: str | bytes | list[str]) -> Look:
-    """Return a probe: the closing code of the client and of the disconnect event."""
+    """Return a probe of the close codes at the client and in the disconnect event."""
 
     def look(endpoint: Endpoint) -> str:
         with client(endpoint) as connection:
@@ -30,7 +30,7 @@ def closed_by(*messages: str | bytes | list[str]) -> Look:
 
 
 def closed_raw(*data: bytes) -> Look:
-    """Return a probe: the closing code of the client and of the event after raw bytes."""
+    """Return a probe of the close codes at the client and in the event after raw bytes."""
 
     def look(endpoint: Endpoint) -> str:
         with client(endpoint) as connection:
@@ -44,7 +44,7 @@ def closed_raw(*data: bytes) -> Look:
 
 
 def closed(end: Callable[[ClientConnection], None]) -> Look:
-    """Return a probe: the disconnect event after the client's end of a connection."""
+    """Return a probe of the disconnect event after the client has ended a connection."""
 
     def look(endpoint: Endpoint) -> str:
         with client(endpoint) as connection:
@@ -72,14 +72,14 @@ def close_with_a_reason(connection: ClientConnection) -> None:
 
 
 def gone_in_disconnect(endpoint: Endpoint) -> str:
-    """A post by the disconnect handler to its own connection."""
+    """Probe a post by the disconnect handler to its own connection."""
     with client(endpoint) as connection:
         key = identity(connection, endpoint.seconds)
     return str(kept(endpoint, key, "outcome"))
 
 
 def deleted(endpoint: Endpoint) -> str:
-    """DELETE, the client's closing code, the event, and a second DELETE."""
+    """Probe a DELETE, the client's close code, the event, and a second DELETE."""
     with client(endpoint) as observer, client(endpoint) as connection:
         key = identity(connection, endpoint.seconds)
         order = {"action": "use", "call": "delete_connection", "to": key}

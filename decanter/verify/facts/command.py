@@ -1,4 +1,4 @@
-"""`decanter verify --facts`: ask AWS, or `decanter local`, for the facts, and write a report."""
+"""`decanter verify --facts`: test the facts on AWS or with `decanter local`, and write a report."""
 
 import argparse
 import sys
@@ -40,11 +40,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "this purpose: with --s3-bucket on AWS, with --local on this machine, or at a URL that "
         "already has it",
     )
-    group.add_argument("--local", action="store_true", help="probe `decanter local`")
+    group.add_argument("--local", action="store_true", help="run the probes with `decanter local`")
     group.add_argument(
         "--s3-bucket",
         metavar="NAME",
-        help="probe AWS: deploy the app with this bucket, and delete it at the end",
+        help="run the probes on AWS; deploy the app with this bucket, and delete it at the end",
     )
     group.add_argument("--region", help="the AWS region (default: AWS_REGION, or the profile's)")
     group.add_argument(
@@ -54,7 +54,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the name of the app's stack (default: %(default)s)",
     )
     group.add_argument("--yes", action="store_true", help="deploy without confirmation")
-    group.add_argument("--quick", action="store_true", help="leave out the idle timer: 13 minutes")
+    group.add_argument(
+        "--quick",
+        action="store_true",
+        help="skip the probe of the idle timeout, which takes 13 minutes",
+    )
 
 
 def run(args: argparse.Namespace, endpoint: Endpoint | None) -> int:
@@ -65,7 +69,7 @@ def run(args: argparse.Namespace, endpoint: Endpoint | None) -> int:
         endpoint: the endpoint of a URL that already has the app, or None.
 
     Raises:
-        DecanterError: the arguments name no place or several, or the app cannot be deployed.
+        DecanterError: the arguments name no place or several places, or the app cannot be deployed.
     """
     if [args.local, args.s3_bucket is not None, endpoint is not None].count(True) != 1:
         raise DecanterError("--facts needs one place: --s3-bucket NAME for AWS, --local, or a URL")
@@ -82,10 +86,10 @@ def run(args: argparse.Namespace, endpoint: Endpoint | None) -> int:
 
 
 def await_app(endpoint: Endpoint, seconds: float) -> None:
-    """Wait until the endpoint answers: the name of a new API may be unknown at first.
+    """Wait until the endpoint answers. The name of a new API may be unknown at first.
 
     Raises:
-        DecanterError: it does not answer in time, or it has another app.
+        DecanterError: the endpoint does not answer in time, or has another app.
     """
     deadline = time.monotonic() + seconds
     while True:
@@ -115,7 +119,7 @@ def probe(endpoint: Endpoint, limits: Limits, show: Show, *, quick: bool = False
 
 
 def facts(limits: Limits, *, quick: bool = False) -> list[Rule]:
-    """Return all facts, the slow ones last."""
+    """Return all facts, with the slow facts last."""
     slow = [] if quick else idle(limits)
     return [*connecting(limits), *messages(limits), *CLOSING, *POSTING, *slow]
 
@@ -123,7 +127,7 @@ def facts(limits: Limits, *, quick: bool = False) -> list[Rule]:
 def _place(
     args: argparse.Namespace, endpoint: Endpoint | None, folder: Path, show: Show
 ) -> AbstractContextManager[str]:
-    """Return the place of the app; its context is the app's URL."""
+    """Return the place of the app as a context manager with the app's URL."""
     if endpoint is not None:
         return nullcontext(endpoint.url)
     project = write_app(folder / "facts")

@@ -13,7 +13,7 @@ from decanter.verify.rules import Rule
 
 
 def status(query: str, seconds: float = 0) -> Look:
-    """Return a probe: the status of a handshake with a query."""
+    """Return a probe of the status of a handshake with a query."""
 
     def look(endpoint: Endpoint) -> str:
         try:
@@ -26,12 +26,12 @@ def status(query: str, seconds: float = 0) -> Look:
 
 
 def elsewhere(url: Callable[[Endpoint], str]) -> Look:
-    """Return a probe: the status of a handshake at another URL."""
+    """Return a probe of the status of a handshake at another URL."""
     return lambda endpoint: f"HTTP {endpoint.handshake(url(endpoint))}"
 
 
 def refusal_body(endpoint: Endpoint) -> str:
-    """The members of a refusal's body."""
+    """Probe the members of a refusal's body."""
     try:
         with client(endpoint, "status=403"):
             return "HTTP 101"
@@ -44,7 +44,7 @@ def refusal_body(endpoint: Endpoint) -> str:
 
 
 def handshake_extras(endpoint: Endpoint) -> str:
-    """The extras of a handshake that reach the client: subprotocol, compression, headers."""
+    """Probe which of subprotocol, compression and headers reach the client in a handshake."""
     with client(endpoint, subprotocols=[Subprotocol("facts")], compression="deflate") as connection:
         assert connection.response is not None
         names = ("Sec-WebSocket-Protocol", "Sec-WebSocket-Extensions", "X-Facts")
@@ -53,7 +53,7 @@ def handshake_extras(endpoint: Endpoint) -> str:
 
 
 def refused_leaves(endpoint: Endpoint) -> str:
-    """A refused handshake has no disconnect event."""
+    """Probe that a refused handshake has no disconnect event."""
     tag = mark()
     status(f"status=403&tag={tag}")(endpoint)
     connection = kept(endpoint, tag, "refused")
@@ -64,7 +64,7 @@ def refused_leaves(endpoint: Endpoint) -> str:
 
 
 def at_connect(query: str) -> Look:
-    """Return a probe: the outcome of a call by the connect handler."""
+    """Return a probe of the outcome of a call by the connect handler."""
 
     def look(endpoint: Endpoint) -> str:
         with client(endpoint) as other:
@@ -77,7 +77,7 @@ def at_connect(query: str) -> Look:
 
 
 def repeated(endpoint: Endpoint) -> str:
-    """A repeated query parameter in the connect event."""
+    """Probe a repeated query parameter in the connect event."""
     with client(endpoint, "a=1&a=2") as connection:
         event = kept(endpoint, identity(connection, endpoint.seconds), "CONNECT") or {}
     last = event.get("queryStringParameters", {}).get("a")
@@ -90,7 +90,7 @@ def _long_url(endpoint: Endpoint) -> str:
 
 
 def connecting(limits: Limits) -> list[Rule]:
-    """Return the facts."""
+    """Return the facts about handshakes."""
     slow = status(f"do=sleep&seconds={limits.integration + 1}", limits.integration)
     gone, denied = "HTTP 410 GoneException", "HTTP 403 AccessDeniedException"
     return [

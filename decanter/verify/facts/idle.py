@@ -1,6 +1,6 @@
-"""Facts about the idle timer: which traffic restarts it?
+"""Facts about the traffic that restarts the idle timer.
 
-All connections are opened together, so all facts take one and a quarter of the timer.
+All connections are opened together, so all facts together take one and a quarter of the timer.
 """
 
 import time
@@ -31,7 +31,7 @@ def _send(_: Endpoint, connection: ClientConnection, __: str) -> None:
 
 
 def _post(endpoint: Endpoint, _: ClientConnection, key: str) -> None:
-    """Post to the connection, from a handler of another one."""
+    """Post to the connection, from a handler of another connection."""
     with client(endpoint) as observer:
         ask(observer, endpoint.seconds, action="use", call="post_to_connection", to=key, size=1)
 
@@ -76,7 +76,7 @@ def _outcome(kind: str, limit: float) -> Look:
 
 
 def idle(limits: Limits) -> list[Rule]:
-    """Return the facts."""
+    """Return the facts about the idle timer."""
     expected = {
         "nothing": ((46,), "close 1001"),
         "a ping of the client": ((47,), "close 1001"),

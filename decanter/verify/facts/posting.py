@@ -12,7 +12,7 @@ from decanter.verify.rules import Rule
 
 
 def used(call: str, to: str | None = None, size: int | None = None) -> Look:
-    """Return a probe: the outcome of a call, by default for another client."""
+    """Return a probe of the outcome of a call, by default for another client."""
 
     def look(endpoint: Endpoint) -> str:
         order: Document = {"action": "use", "call": call}
@@ -29,13 +29,13 @@ def used(call: str, to: str | None = None, size: int | None = None) -> Look:
 
 
 def _received(connection: ClientConnection) -> str:
-    """Return the next message's length, and the length of its longest frame."""
+    """Return the length of the next message, and the length of the message's longest frame."""
     lengths = [len(part) for part in connection.recv_streaming()]
     return f"{sum(lengths)} bytes in frames of at most {max(lengths)}"
 
 
 def moves(endpoint: Endpoint) -> str:
-    """LastActiveAt moves with traffic."""
+    """Probe that `lastActiveAt` changes with traffic."""
     with client(endpoint) as observer, client(endpoint) as other:
         order = {"action": "use", "call": "get_connection", "to": identity(other, endpoint.seconds)}
         first = ask(observer, endpoint.seconds, **order)
@@ -47,7 +47,7 @@ def moves(endpoint: Endpoint) -> str:
 
 
 def in_order(endpoint: Endpoint) -> str:
-    """Twenty posts of one handler, one after the other."""
+    """Probe the order of twenty posts of one handler, one after the other."""
     with client(endpoint) as connection:
         connection.send(json.dumps({"action": "burst", "count": 20}))
         got = [connection.recv(timeout=endpoint.seconds) for _ in range(20)]

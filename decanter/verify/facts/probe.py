@@ -1,4 +1,4 @@
-"""A client of the app in `app/`: it sends orders and reads the stored events."""
+"""A client of the app in `app/`, which sends orders and reads the stored events."""
 
 import json
 import time
@@ -21,7 +21,7 @@ Document = dict[str, Any]
 
 @dataclass(frozen=True)
 class Limits:
-    """API Gateway's limits in seconds; `decanter local` may have shorter ones."""
+    """API Gateway's limits in seconds. `decanter local` may have shorter limits."""
 
     integration: float = 29
     idle: float = 600
@@ -35,7 +35,7 @@ def client(endpoint: Endpoint, query: str = "", **options: Any) -> Iterator[Clie
 
 
 def ask(connection: ClientConnection, seconds: float, /, **order: Any) -> Document:
-    """Send an order; return the next answer, or an empty object."""
+    """Send an order. Return the next answer, or an empty object."""
     connection.send(json.dumps(order))
     return answer(connection, seconds)
 
@@ -62,7 +62,7 @@ def identity(connection: ClientConnection, seconds: float) -> str:
 
 
 def kept(endpoint: Endpoint, key: str, name: str, seconds: float | None = None) -> Any:
-    """Return a value that the app keeps under a key and a name, or None after the time."""
+    """Return a value that the app stores under a key and a name; None after the time limit."""
     deadline = time.monotonic() + (endpoint.seconds if seconds is None else seconds)
     with client(endpoint) as observer:
         while True:

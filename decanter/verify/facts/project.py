@@ -1,4 +1,4 @@
-"""The project of the app that is probed."""
+"""The project of the app for the probes."""
 
 import shutil
 from pathlib import Path
@@ -12,7 +12,7 @@ APP = Path(__file__).with_name("app")
 
 
 def write_app(folder: Path) -> Project:
-    """Write the project into a new folder, with its template. Return it."""
+    """Write the project and its template into a new folder. Return the project."""
     folder.mkdir()
     shutil.copy(APP / "app.py", folder)
     shutil.copytree(APP / "chalice", folder / ".chalice")

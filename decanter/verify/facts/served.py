@@ -17,10 +17,10 @@ STOP_SECONDS = 10
 
 @contextmanager
 def served(project: Project) -> Iterator[str]:
-    """Serve the project until the block ends; yield its URL.
+    """Serve the project until the block ends. Yield the project's URL.
 
     Raises:
-        ServiceError: it does not start.
+        ServiceError: the gateway does not start.
     """
     limits = ("--integration-timeout", str(LIMITS.integration), "--idle-timeout", str(LIMITS.idle))
     command = (sys.executable, "-m", "decanter", "local", "--port", "0", "--no-reload", *limits)

@@ -1,4 +1,4 @@
-"""The app on AWS: deployed for the probes, and deleted after them, whatever happens."""
+"""The app on AWS, which is deployed for the probes and always deleted after them."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -27,7 +27,7 @@ class Order:
     Attributes:
         bucket: the S3 bucket for code and template.
         stack: the stack's name.
-        region: the region, or None for the configured one.
+        region: the region, or None for the configured region.
         yes: True to deploy without a question.
     """
 
@@ -39,7 +39,7 @@ class Order:
 
 @dataclass(frozen=True)
 class Means:
-    """The means of a deployment; tests use their own."""
+    """The clock, the packager and the question of a deployment. Tests use their own."""
 
     aws: AWS | None = None
     clock: Clock = field(default_factory=Clock)
@@ -52,11 +52,11 @@ class Means:
 def deployed(
     project: Project, order: Order, show: Report, means: Means | None = None
 ) -> Iterator[str]:
-    """Deploy the project until the block ends; yield its URL.
+    """Deploy the project until the block ends. Yield the project's URL.
 
     Raises:
-        DecanterError: it cannot be deployed or deleted, the user declines, or the stack belongs to
-            another app.
+        DecanterError: the project cannot be deployed or deleted, the user declines, or the stack
+            belongs to another app.
     """
     means = means or Means()
     with explained(f"probe stack {order.stack}"):
@@ -92,7 +92,7 @@ class Stage:
         self._deletion = Deletion(aws, project, order.stack, show, means.clock)
 
     def check(self) -> None:
-        """Refuse another app's stack; ask the user.
+        """Refuse another app's stack, and ask the user.
 
         Raises:
             DecanterError: the stack belongs to another app, or the user declines.
@@ -105,7 +105,7 @@ class Stage:
             raise DecanterError("nothing was deployed")
 
     def create(self) -> str:
-        """Deploy the app as `decanter provision` does. Return its URL.
+        """Deploy the app like `decanter provision`. Return the app's URL.
 
         Raises:
             AWSError: CloudFormation fails.
@@ -124,10 +124,10 @@ class Stage:
         return stack.url
 
     def delete(self) -> None:
-        """Delete the stack as `decanter delete` does, or say what is left.
+        """Delete the stack like `decanter delete`, or report the remaining resources.
 
         Raises:
-            AWSError: it cannot be deleted.
+            AWSError: the stack cannot be deleted.
         """
         complete = False
         try:
@@ -143,7 +143,7 @@ class Stage:
             raise AWSError(f"stack {self._order.stack} is not deleted: see the lines above")
 
     def _wait(self) -> None:
-        """Wait for the end of an interrupted creation: a busy stack cannot be deleted."""
+        """Wait for the end of an interrupted creation, because a busy stack cannot be deleted."""
         while (stack := self._stacks.find(self._order.stack)) is not None and stack.busy:
             self._show(f"stack {stack.name} is {stack.status}: waiting for its end to delete it")
             self._means.clock.sleep(POLL_SECONDS)

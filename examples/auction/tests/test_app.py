@@ -3,16 +3,30 @@ import os
 from typing import Any
 
 import jwt
-import pytest
 
-from decanter.testing import ConnectRefused, WebSocket, WebSocketClient
+from decanter.testing import WebSocket, WebSocketClient
 
 
 def connect(client: WebSocketClient, name: str) -> WebSocket:
     claims: dict[str, Any] = {"sub": name, "iss": "https://login.example.com", "aud": "auction"}
     claims |= {"exp": client.clock.time() + 3600}
     token = jwt.encode(claims, os.environ["DECANTER_JWT_SECRET"], "HS256")
-    return client.connect(query={"token": token})
+    websocket = client.connect()
+    assert ask(websocket, "connect", token=token)["expires"]
+    return websocket
+
+
+def ask(websocket: WebSocket, command: str, **fields: Any) -> Any:
+    """Send a command and return its reply, or the error; it must be the next frame."""
+    websocket.send_json({"id": 1, command: fields})
+    reply = websocket.receive_json()
+    end = reply.get("push", {}).get("disconnect")
+    return end or reply.get("error") or reply[command]
+
+
+def push(websocket: WebSocket) -> Any:
+    (kind, body), *_ = reversed(websocket.receive_json()["push"].items())
+    return body["data"] if kind in ("pub", "message") else body
 
 
 def begin(client: WebSocketClient, name: str, seconds: int) -> Any:
@@ -24,13 +38,15 @@ def begin(client: WebSocketClient, name: str, seconds: int) -> Any:
 def test_a_lot_is_opened_raised_and_sold(websocket_client: WebSocketClient) -> None:
     ann, bob = connect(websocket_client, "ann"), connect(websocket_client, "bob")
     assert begin(websocket_client, "clock", 60) == {"announced": 2}
-    assert ann.receive_json() == bob.receive_json() == {"opened": "clock"}
+    assert push(ann) == push(bob) == {"opened": "clock"}
     for each in (ann, bob):
-        each.send_json({"action": "watch", "auction": "clock"})
-    ann.send_json({"action": "bid", "auction": "clock", "amount": 5})
-    assert ann.receive_json() == bob.receive_json() == {"bid": 5, "by": "ann"}
-    bob.send_json({"action": "bid", "auction": "clock", "amount": 5})
-    assert bob.receive_json()["error"]["code"] == "too_low"
+        assert ask(each, "subscribe", channel="auction:clock") == {"data": {"price": 0}}
+    ann.send_json({"id": 3, "rpc": {"method": "bid", "data": {"auction": "clock", "amount": 5}}})
+    assert push(ann) == push(bob) == {"bid": 5, "by": "ann"}
+    assert ann.receive_json()["rpc"] == {"data": None}
+    for amount, code in ((5, 409), (0, 107)):
+        offer = {"auction": "clock", "amount": amount}
+        assert ask(bob, "rpc", method="bid", data=offer)["code"] == code
     assert websocket_client.http.signed.get("/auctions/clock").json_body == {
         "leader": "ann",
         "bids": [5],
@@ -43,15 +59,17 @@ def test_a_lot_is_opened_raised_and_sold(websocket_client: WebSocketClient) -> N
 def test_an_ended_auction_is_sold_once(websocket_client: WebSocketClient) -> None:
     ann = connect(websocket_client, "ann")
     begin(websocket_client, "vase", 0)
-    assert ann.receive_json() == {"opened": "vase"}
-    ann.send_json({"action": "watch", "auction": "vase"})
+    assert push(ann) == {"opened": "vase"}
+    ask(ann, "subscribe", channel="auction:vase")
     websocket_client.invoke("close")
     websocket_client.invoke("close")
-    assert ann.receive_json() == {"sold": "vase", "to": None, "for": 0}
+    assert push(ann) == {"sold": "vase", "to": None, "for": 0}
     assert ann.unread == []
 
 
 def test_a_missing_auction_and_a_bad_token(websocket_client: WebSocketClient) -> None:
     assert websocket_client.http.signed.get("/auctions/none").status_code == 404
-    with pytest.raises(ConnectRefused):
-        websocket_client.connect(query={"token": "x"})
+    ann = connect(websocket_client, "ann")
+    assert ask(ann, "subscribe", channel="auction:none")["code"] == 103
+    stranger = websocket_client.connect()
+    assert ask(stranger, "connect", token="x" * 3) == {"code": 3500, "reason": "invalid token"}

@@ -1,59 +1,67 @@
+from typing import Any
+
 import pytest
 
-from app import Membership
-from decanter.testing import ConnectRefused, WebSocket, WebSocketClient
+from decanter.testing import WebSocket, WebSocketClient
 
 
-@pytest.fixture(name="alice")
-def _alice(websocket_client: WebSocketClient) -> WebSocket:
-    return joined(websocket_client, "alice")
+class Member:
+    """A client that speaks the protocol by hand."""
+
+    def __init__(self, client: WebSocketClient, nickname: object) -> None:
+        self.websocket: WebSocket = client.connect()
+        self.pushes: list[Any] = []
+        self.number = 0
+        self.hello = self.ask("connect", data=nickname)
+
+    def ask(self, command: str, **fields: Any) -> Any:
+        self.number += 1
+        self.websocket.send_json({"id": self.number, command: fields})
+        while "push" in (frame := self.websocket.receive_json()):
+            self.pushes.append(frame["push"])
+        return frame
+
+    @property
+    def push(self) -> Any:
+        return self.pushes.pop(0) if self.pushes else self.websocket.receive_json()["push"]
 
 
-@pytest.fixture(name="bob")
-def _bob(websocket_client: WebSocketClient, alice: WebSocket) -> WebSocket:
-    bob = joined(websocket_client, "bob")
-    assert alice.receive_json() == {"room": "tea", "joined": "bob"}
-    return bob
-
-
-def joined(client: WebSocketClient, nickname: str) -> WebSocket:
-    websocket = client.connect(query={"nickname": nickname})
-    websocket.send_json({"action": "join", "room": "tea"})
-    assert websocket.receive_json() == {"room": "tea", "joined": nickname}
-    return websocket
+@pytest.fixture(name="members")
+def _members(websocket_client: WebSocketClient) -> list[Member]:
+    members = [Member(websocket_client, name) for name in ("alice", "bob")]
+    for member in members:
+        assert member.ask("subscribe", channel="room:tea") == {"id": 2, "subscribe": {}}
+    users = [member.push["join"]["info"]["user"] for member in (members[0], *members)]
+    assert users == ["alice", "bob", "bob"]
+    return members
 
 
 def test_a_line_reaches_only_the_room(
-    websocket_client: WebSocketClient, alice: WebSocket, bob: WebSocket
+    websocket_client: WebSocketClient, members: list[Member]
 ) -> None:
-    carol = websocket_client.connect(query={"nickname": "carol"})
-    alice.send_json({"action": "say", "room": "tea", "text": "milk?"})
-    for client in (alice, bob):
-        assert client.receive_json() == {"room": "tea", "from": "alice", "text": "milk?"}
-    assert carol.unread == []
+    carol = Member(websocket_client, "carol")
+    alice = members[0]
+    assert alice.ask("publish", channel="room:tea", data="milk?")["publish"] == {}
+    for member in members:
+        assert member.push["pub"]["data"] == {"from": "alice", "text": "milk?"}
+    assert carol.ask("publish", channel="room:tea", data="x")["error"]["code"] == 103
+    assert alice.ask("publish", channel="room:tea", data=7)["error"]["code"] == 107
+    assert carol.websocket.unread == []
 
 
 @pytest.mark.parametrize("how", ["leave", "close"])
-def test_a_leaving_member_is_announced_and_removed(
-    alice: WebSocket, bob: WebSocket, how: str
-) -> None:
-    bob.close() if how == "close" else bob.send_json({"action": "leave", "room": "tea"})
-    assert alice.receive_json() == {"room": "tea", "left": "bob"}
-    assert [each.connection_id for each in Membership.members("tea")] == [alice.connection_id]
-    assert bob.closed or bob.receive_json() == {"room": "tea", "left": "bob"}
+def test_a_leave_is_announced(members: list[Member], how: str) -> None:
+    alice, bob = members
+    bob.websocket.close() if how == "close" else bob.ask("unsubscribe", channel="room:tea")
+    assert alice.push["leave"]["info"]["user"] == "bob"
+    assert len(alice.ask("presence", channel="room:tea")["presence"]["presence"]) == 1
 
 
-@pytest.mark.parametrize("query", ["", "nickname=", f"nickname={'x' * 33}"])
+@pytest.mark.parametrize("nickname", ["", None, "x" * 33])
 def test_a_client_without_a_nickname_is_refused(
-    websocket_client: WebSocketClient, query: str
+    websocket_client: WebSocketClient, nickname: object
 ) -> None:
-    with pytest.raises(ConnectRefused, match="400"):
-        websocket_client.connect(query=query)
-
-
-def test_the_sender_gets_an_error_frame(alice: WebSocket, bob: WebSocket) -> None:
-    alice.send_json({"action": "say", "room": "cellar", "text": "anyone?"})
-    assert alice.receive_json()["error"]["code"] == "not_a_member"
-    alice.send_json({"action": "say", "room": "tea"})
-    error = alice.receive_json()["error"]
-    assert (error["code"], error["field"]) == ("invalid_payload", "text")
+    websocket = websocket_client.connect()
+    websocket.send_json({"id": 1, "connect": {"data": nickname}})
+    assert websocket.receive_json()["push"]["disconnect"]["code"] == 3500
+    assert websocket.closed

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from decanter.aws import archive
+from decanter.aws.cache import Cache
 
 SOURCE = 'def f():\n    raise ValueError("it")\n'
 
@@ -19,7 +20,7 @@ def _root(tmp_path: Path) -> Path:
     root = tmp_path / "root"
     root.mkdir()
     (root / "module.py").write_text(SOURCE)
-    archive.compile_all(root, root)
+    archive.compile_all(root, root, Cache())
     return root
 
 
@@ -53,7 +54,7 @@ def test_byte_code_does_not_depend_on_the_machine(root: Path) -> None:
 def test_files_that_do_not_compile_are_left(root: Path) -> None:
     (root / "two.py").write_text("print 'two'")
     (root / "more.py").write_text("")
-    archive.compile_all(root, root)
+    archive.compile_all(root, root, Cache())
     compiled = {file.name.partition(".")[0] for file in root.glob("__pycache__/*.pyc")}
     assert compiled == {"module", "more"}
 

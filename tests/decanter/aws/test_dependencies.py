@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from decanter.aws import dependencies as vendor
+from decanter.aws.cache import Cache
 from decanter.aws.dependencies import Runtime
 from decanter.errors import ProjectError
 from decanter.project.config import Project
@@ -165,7 +166,7 @@ def prune(code: Path, files: dict[str, str]) -> tuple[set[str], str]:
         model.parent.mkdir(parents=True)
         model.write_text('{"metadata":{"endpointPrefix":"it"},"documentation":"long"}')
     said: list[str] = []
-    vendor.prune_sdk(code / "vendor", code, said.append)
+    vendor.prune_sdk(code / "vendor", code, Cache(), said.append)
     left = {folder.name for folder in botocore.iterdir()}
     assert {folder.name for folder in boto3.iterdir()} == left
     assert not any("documentation" in file.read_text() for file in botocore.rglob("*.json"))
@@ -194,7 +195,7 @@ def test_services_that_the_code_names_are_kept(
 
 def test_without_botocore_there_is_nothing_to_prune(tmp_path: Path) -> None:
     said: list[str] = []
-    vendor.prune_sdk(tmp_path / "vendor", tmp_path, said.append)
+    vendor.prune_sdk(tmp_path / "vendor", tmp_path, Cache(), said.append)
     assert said == []
 
 

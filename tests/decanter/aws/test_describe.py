@@ -1,4 +1,4 @@
-"""`decanter describe`: a diagram of the template, without AWS and without the app."""
+"""`decanter describe`: a diagram of the template, without AWS."""
 
 from pathlib import Path
 
@@ -41,13 +41,23 @@ def test_the_diagram_of_this_repositorys_app_is_complete() -> None:
 
 
 def test_a_template_without_routes_has_chalices_routes(tmp_path: Path) -> None:
-    done = decanter_here(
-        "describe", "--project-dir", write_project(tmp_path / "p", "", template=TEMPLATE)
-    )
+    folder = write_project(tmp_path / "p", "", template=TEMPLATE)
+    path = folder / ".chalice" / "resources.json"
+    done = decanter_here("describe", "--project-dir", folder, "--template", path)
     assert 'n_24_default{{"$default"}} --> websocket_message' in done.stdout
     assert 'websocket_message -->|"dynamodb:Query"| Rooms' in done.stdout
     assert '["arn:aws:s3:::b/*"]' in done.stdout
     assert "logs:" not in done.stdout
+
+
+def test_a_template_of_the_users_is_drawn_with_what_the_app_declares(tmp_path: Path) -> None:
+    folder = write_project(tmp_path / "p", template=TEMPLATE)
+    done = decanter_here("describe", "--project-dir", folder)
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = [line.strip() for line in done.stdout.splitlines()]
+    assert 'Rooms[("Rooms")]' in lines
+    assert 'ConnectionsTable[("ConnectionsTable")]' in lines
+    assert 'websocket_connect["websocket_connect"]' in lines
 
 
 def test_without_a_template_the_error_says_how_to_write_it(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from decanter.aws.cache import Cache
 from decanter.aws.services import Services, imports, services_of
 
 KNOWN = ["dynamodb", "s3", "sqs"]
@@ -15,7 +16,7 @@ def found(folder: Path, *sources: str) -> Services:
     files = [folder / f"{number}.py" for number in range(len(sources))]
     for file, source in zip(files, sources, strict=True):
         file.write_text(source)
-    return services_of(files, KNOWN)
+    return services_of(files, KNOWN, Cache())
 
 
 @pytest.mark.parametrize(
@@ -175,7 +176,7 @@ def test_a_compiled_module_that_names_boto3_is_not_clear(tmp_path: Path) -> None
     for name, content in (("a.so", b"\0boto3\0"), ("b.so", b"\0else\0")):
         (tmp_path / name).write_bytes(content)
     files = [tmp_path / "a.so", tmp_path / "b.so"]
-    assert services_of(files, KNOWN) == Services(frozenset(), (str(files[0]),))
+    assert services_of(files, KNOWN, Cache()) == Services(frozenset(), (str(files[0]),))
 
 
 @pytest.mark.parametrize(

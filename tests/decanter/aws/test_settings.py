@@ -1,14 +1,14 @@
-"""Variables that hooks need and a stage does not set are named; so are secrets in plain text."""
+"""Variables that a stage lacks are named; so are secrets in plain text."""
 
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from decanter.aws.settings import exposed_secrets, missing_settings
+from decanter.aws.settings import exposed_secrets, missing_settings, set_elsewhere
 from decanter.project.config import Project
 from tests.support.declarations import ROUTER, declaration
-from tests.support.projects import write_project
+from tests.support.projects import TABLE, write_project
 
 NEEDED = [["ISSUER"], ["SECRET", "KEYS_URL"]]
 DECLARED = declaration({**ROUTER, "settings": {"websocket_connect": NEEDED, "gone": [["OTHER"]]}})
@@ -42,6 +42,40 @@ def test_overrides_may_set_them(tmp_path: Path) -> None:
     own = {"Properties": {"Environment": {"Variables": {"SECRET": {"Ref": "Secret"}}}}}
     overrides = {"Globals": shared, "Resources": {"WebsocketConnect": own}}
     assert warnings(tmp_path, overrides) == []
+
+
+STAGES = {
+    "dev": {
+        "environment_variables": {"LIMIT": "5", "HOST": "here", "DECANTER_SWEEP_MINUTES": "5"},
+        "lambda_functions": {"websocket_message": {"environment_variables": {"PAGE": "2"}}},
+    },
+    "beta": {"environment_variables": {"LIMIT": "7", "CONNECTIONS_TABLE": "rows"}},
+    "prod": {"environment_variables": {"HOST": "there"}},
+}
+
+
+@pytest.mark.parametrize(
+    ("of_stage", "named"),
+    [("prod", "LIMIT (dev, beta), PAGE (dev)"), ("beta", "HOST (dev, prod), PAGE (dev)")],
+)
+def test_variables_that_only_other_stages_set_are_named(
+    of_stage: str, named: str, tmp_path: Path
+) -> None:
+    config = {"app_name": "pour", "environment_variables": {"ALL": "x"}, "stages": STAGES}
+    project = Project.load(write_project(tmp_path / "p", config=config), of_stage)
+    declared = declaration(TABLE, ROUTER)
+    (line,) = set_elsewhere(project, declared, {})
+    assert line.startswith(
+        f"warning: stage {of_stage} does not set variables that other stages set: {named}. "
+    )
+    own = {"LIMIT": "9", "HOST": "x", "PAGE": {"Ref": "Page"}}
+    overrides = {"Globals": {"Function": {"Environment": {"Variables": own}}}}
+    assert [*set_elsewhere(project, declared, overrides)] == []
+
+
+def test_a_stage_that_sets_all_has_no_warning(tmp_path: Path) -> None:
+    project = Project.load(write_project(tmp_path / "p", config={"app_name": "pour"}))
+    assert [*set_elsewhere(project, DECLARED, {})] == []
 
 
 def exposed(folder: Path, overrides: dict[str, Any], **variables: str) -> list[str]:

@@ -35,6 +35,10 @@ class Command:
         """Run it in a process, as a user does."""
         return decanter("table", *arguments, *self.arguments, **variables)
 
+    def here(self, *arguments: str, **variables: str) -> Done:
+        """Run it in this process, with these variables."""
+        return decanter_here("table", *arguments, *self.arguments, **variables)
+
     def __call__(self, *arguments: str) -> int:
         """Run it in this process, which saves a second."""
         return main(["table", *arguments, *self.arguments])
@@ -99,7 +103,7 @@ def test_a_second_delete_is_not_an_error(
 
 def test_delete_asks_and_needs_a_terminal(table: Command, dynamodb: Database) -> None:
     table("create")
-    done = table.typed("delete", **KEYS)
+    done = table.here("delete", **KEYS)
     line = "cannot ask without a terminal: use --yes to continue without confirmation"
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == f"decanter: error: {line}\n"
@@ -276,7 +280,7 @@ def test_a_table_with_another_key_is_not_touched(
 def test_missing_aws_settings_are_named_in_one_line(
     variables: dict[str, str], line: str, project: Path
 ) -> None:
-    done = decanter("table", "create", "--project-dir", project, **variables)
+    done = decanter_here("table", "create", "--project-dir", project, **variables)
     assert done.returncode == 2
     assert done.stderr.startswith(f"decanter: error: {line}")
     assert done.stderr.count("\n") == 1
@@ -287,17 +291,18 @@ def test_missing_aws_settings_are_named_in_one_line(
     [
         ("http://127.0.0.1:1", 'Could not connect to the endpoint URL: "http://127.0.0.1:1/": che'),
         ("nonsense", "Invalid endpoint: nonsense: write it as http://HOST:PORT"),
+        ("http://host:x", "'http://host:x' is not a URL: write it as http://HOST:PORT"),
     ],
 )
 def test_an_invalid_endpoint_is_a_one_line_error(endpoint: str, line: str, project: Path) -> None:
-    done = Command(project, endpoint).typed("delete", **KEYS)
+    done = Command(project, endpoint).here("delete", **KEYS)
     assert done.returncode == 2
     assert line in done.stderr
     assert done.stderr.count("\n") == 1
 
 
 def test_a_dynamodb_on_this_machine_needs_no_account(table: Command, dynamodb: Database) -> None:
-    assert table.typed("create").returncode == 0
+    assert table.here("create").returncode == 0
     assert describe(dynamodb)["TableName"] == NAME
 
 
@@ -357,7 +362,7 @@ def test_an_invalid_key_is_refused(text: str) -> None:
 def test_an_app_without_tables_is_an_error(tmp_path: Path) -> None:
     app = "from chalice import Chalice\napp = Chalice(app_name='pour')\n"
     folder = write_project(tmp_path / "bare", app, CONFIG)
-    done = decanter("table", "create", "--project-dir", folder)
+    done = decanter_here("table", "create", "--project-dir", folder)
     expected = f"decanter: error: {folder / 'app.py'} declares no table\n"
     assert (done.returncode, done.stderr) == (2, expected)
 

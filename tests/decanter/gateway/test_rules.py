@@ -34,6 +34,20 @@ def _gateway(clock: FakeClock) -> Gateway:
     return Gateway(api, events, Limits(60, 600, 10), clock, clock)
 
 
+@pytest.mark.rule(94)
+@pytest.mark.parametrize(("mapping", "name"), [("ws", "X-Mine"), ("v1/ws", "x-mine")])
+def test_a_mapping_of_one_level_keeps_header_names(mapping: str, name: str) -> None:
+    events = EventMaker("api", "local:1", mapping=mapping)
+    gateway = Gateway(Api("api", ROUTES, "$request.body.action"), events)
+    sent = (("X-Mine", "1"),)
+    _, invocation = gateway.connect(Handshake(sent, path=mapping))
+    _, at_stage = gateway.connect(Handshake(sent, path="api"))
+    assert invocation is not None
+    assert at_stage is not None
+    assert name in invocation.event["headers"]
+    assert "X-Mine" in at_stage.event["headers"]
+
+
 def opened(gateway: Gateway) -> tuple[Connection, FakeOutlet]:
     connection, invocation = gateway.connect(Handshake())
     assert isinstance(gateway.connected(connection, invocation, OK), Accept)

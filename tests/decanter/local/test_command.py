@@ -4,7 +4,7 @@ import argparse
 
 import pytest
 
-from decanter.local.command import add_arguments, host
+from decanter.local.command import add_arguments, host, mapping
 
 
 @pytest.mark.parametrize(
@@ -51,3 +51,31 @@ def test_several_hosts_may_be_allowed() -> None:
     arguments = parser.parse_args(["--allow-host", "a", "--allow-host", "b:1"])
     assert arguments.allow_host == ["a", "b:1"]
     assert parser.parse_args([]).allow_host == []
+
+
+@pytest.mark.parametrize(
+    "text", ["connection/websocket", "/connection/websocket/", "ws", "v1.2/$a"]
+)
+def test_a_path_loses_the_slashes_at_its_ends(text: str) -> None:
+    assert mapping(text) == text.strip("/")
+
+
+@pytest.mark.parametrize("text", ["", "/", "a//b", "a b", "a?b", "a%20b", "é", "a" * 301, "a\n"])
+def test_a_path_that_no_api_mapping_can_have_is_refused(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match="is not a path: write letters"):
+        mapping(text)
+
+
+@pytest.mark.parametrize("text", ["_gateway", "/_roles/any"])
+def test_a_path_of_the_gateway_itself_is_refused(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match="take another"):
+        mapping(text)
+
+
+@pytest.mark.parametrize("url", ["127.0.0.1:8001", "http://[", "http://host:x", "http://host:0"])
+def test_the_dynamodb_endpoint_is_a_url(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    with pytest.raises(SystemExit):
+        parser.parse_args(["--dynamodb-endpoint", url])
+    assert f"{url!r} is not a URL: write it as http://HOST:PORT" in capsys.readouterr().err

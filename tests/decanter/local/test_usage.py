@@ -57,8 +57,6 @@ def usage(uses: dict[str, list[Any]], **calls: list[Pair]) -> Usage:
 @pytest.mark.parametrize(
     ("function", "calls", "expected"),
     [
-        (MESSAGE, [], "@uses()"),
-        (MESSAGE, [row("Scan", CONNECTIONS), row("DeleteItem", CONNECTIONS), POST], "@uses()"),
         (MESSAGE, [row("GetItem", CONNECTIONS)], "@uses(reads=[Connection])"),
         (MESSAGE, [row("Query", f"{SCORES}/index/i")], "@uses(reads=[Score])"),
         (MESSAGE, [row("PutItem"), row("Scan")], "@uses(reads=[Score], writes=[Score])"),
@@ -85,7 +83,16 @@ def test_the_line_grants_the_calls_that_are_not_the_routers(
 def test_the_place_is_each_function_of_the_app_that_runs() -> None:
     found = usage({MESSAGE: [own("app.a"), own("chalicelib.rooms.b")]})
     assert found.grant(MESSAGE).what == "a in app.py, b in chalicelib/rooms.py"
-    assert found.grant(CONNECT).what == "websocket_connect in app.py"
+    called = usage({}, websocket_connect=[row("GetItem")])
+    assert called.grant(CONNECT).what == "websocket_connect in app.py"
+
+
+@pytest.mark.parametrize(
+    "calls", [[], [row("Scan", CONNECTIONS), row("DeleteItem", CONNECTIONS), POST]]
+)
+def test_a_handler_with_the_routers_calls_alone_needs_no_line(calls: list[Pair]) -> None:
+    grant = usage({}, websocket_message=calls).grant(MESSAGE)
+    assert (grant.what, grant.line) == ("", "")
 
 
 def test_a_right_that_no_call_needs_is_unused() -> None:

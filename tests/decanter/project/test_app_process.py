@@ -156,3 +156,42 @@ def test_without_a_handler_the_warning_says_how_to_add_one(small: SmallProject) 
     (warning,) = warnings(small)
     assert warning.startswith("app.py has no WebSocket handler")
     assert "@app.on_ws_message()" in warning
+
+
+READS = "import os\ndef variable(name):\n    return os.environ[name]\nTABLE = variable('TABLE')\n"
+
+
+def test_a_variable_that_the_stage_lacks_at_import_is_one_line(small: SmallProject) -> None:
+    (small.folder / "chalicelib" / "settings.py").write_text(READS)
+    small.write(f"import chalicelib.settings\n{HEAD}")
+    with pytest.raises(ProjectError) as refused:
+        describe(Project.load(small.folder))
+    assert str(refused.value) == (
+        "chalicelib/settings.py:3 reads the environment variable TABLE at import, and stage dev "
+        'does not set it: add "TABLE" to environment_variables of stage dev in .chalice/config.json'
+    )
+    assert refused.value.detail == ""
+    small.configure(TABLE="orders")
+    describe(Project.load(small.folder))
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{}['TABLE']",
+        "raise KeyError('TABLE')",
+    ],
+)
+def test_another_error_of_a_key_keeps_its_traceback(small: SmallProject, source: str) -> None:
+    small.write(f"{source}\n{HEAD}")
+    with pytest.raises(ProjectError, match=r"importing .* failed: KeyError") as refused:
+        describe(Project.load(small.folder))
+    assert "app.py" in refused.value.detail
+
+
+def test_a_variable_that_only_lambda_sets_has_another_remedy(small: SmallProject) -> None:
+    small.write(f"import os\nos.environ['AWS_LAMBDA_FUNCTION_NAME']\n{HEAD}")
+    with pytest.raises(ProjectError, match="AWS_LAMBDA_FUNCTION_NAME at import, which only Lambda"):
+        describe(Project.load(small.folder))
+    small.write(f"import os\nos.environ['AWS_REGION']\n{HEAD}")
+    describe(Project.load(small.folder))

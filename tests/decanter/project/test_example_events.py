@@ -112,3 +112,32 @@ def test_a_body_is_refused_where_no_event_has_one(kind: str) -> None:
 
 def test_a_pure_functions_example_is_empty() -> None:
     assert example_event(LambdaFunction("pure", "lambda", "", "app.pure"), STACK) == {}
+
+
+@pytest.mark.parametrize(
+    ("options", "name", "key"),
+    [
+        ({}, "ObjectCreated:Put", "example.txt"),
+        ({"prefix": "my pictures/"}, "ObjectCreated:Put", "my pictures/example.txt"),
+        ({"prefix": "in/", "suffix": "+.png"}, "ObjectCreated:Put", "in/example+.png"),
+        ({"events": ["s3:ObjectRemoved:*"]}, "ObjectRemoved:Delete", "example.txt"),
+        ({"events": ["s3:ObjectCreated:Copy"]}, "ObjectCreated:Copy", "example.txt"),
+    ],
+)
+def test_the_event_of_a_bucket_is_one_that_the_function_asks_for(
+    options: dict[str, Any], name: str, key: str
+) -> None:
+    app, read = Chalice("pour"), []
+
+    @app.on_s3_event("pictures", **options)
+    def added(event: Any) -> None:
+        read.append(event)
+
+    (found,) = handlers.registered(app)
+    function = LambdaFunction(found.name, "s3", found.source, found.handler, {}, found.objects)
+    event = example_event(function, STACK)
+    app.handler_map[found.name](event, None)
+    assert read[0].key == key
+    assert event["Records"][0]["eventName"] == name
+    assert ("size" in event["Records"][0]["s3"]["object"]) is not name.startswith("ObjectRemoved")
+    assert example_event(function, STACK, "a b")["Records"][0]["s3"]["object"]["key"] == "a+b"

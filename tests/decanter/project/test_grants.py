@@ -8,7 +8,7 @@ import pytest
 
 from decanter.gateway.iam import Decision, Policy
 from decanter.project.config import Project
-from decanter.project.grants import MANAGE, Grants, portable
+from decanter.project.grants import MANAGE, Grants, matching, portable
 from decanter.project.roles import resolver
 from decanter.project.stack import Stack
 from decanter.project.template import Template
@@ -119,7 +119,7 @@ def test_the_place_of_uses_is_the_only_hook_or_the_http_route() -> None:
     router = {**ROUTER, "uses": {"websocket_connect": [{"place": "chalicelib.a.hook", **NO_USES}]}}
     app = declaration(router, *MODELS, http_routes=("/scores/{name}",))
     named = Grants.of(app, [NAMES], STACK, None, None)
-    calls = {"websocket_connect": "$connect", "api_handler": "/scores/{name}"}
+    calls = {"websocket_connect": "$connect", "api_handler": "/scores/bob"}
     assert [
         named.grant(function, "dynamodb:GetItem", SCORES, lambda *_: False, route).what
         for function, route in calls.items()
@@ -127,6 +127,21 @@ def test_the_place_of_uses_is_the_only_hook_or_the_http_route() -> None:
         "write this below the decorator of hook in chalicelib/a.py",
         "write this below the decorator of the HTTP route /scores/{name}",
     ]
+
+
+@pytest.mark.parametrize(
+    ("path", "route"),
+    [
+        ("/", "/"),
+        ("/scores/top", "/scores/top"),
+        ("/scores/bob/", "/scores/{name}"),
+        ("/scores/{name}", "/scores/{name}"),
+        ("/scores/bob/games", ""),
+        ("/scores", ""),
+    ],
+)
+def test_a_path_leads_to_its_http_route(path: str, route: str) -> None:
+    assert matching(path, ["/", "/scores/{name}", "/scores/top"]) == route
 
 
 def test_a_policy_file_has_the_literal_name_of_a_table(tmp_path: Path) -> None:
@@ -157,7 +172,15 @@ ROLE = {
 def test_other_apps_get_a_statement_for_their_policy(tmp_path: Path) -> None:
     config = json.loads(json.dumps(CONFIG))
     own = {"iam_policy_file": "policy-dev-message.json"}
-    config["stages"]["dev"]["lambda_functions"] = {"websocket_message": own}
+    arn = "arn:aws:iam::123456789012:role/web"
+    config["stages"]["dev"] |= {
+        "autogen_policy": False,
+        "lambda_functions": {
+            "websocket_message": own,
+            "api_handler": {"manage_iam_role": False, "iam_role_arn": arn},
+            "nightly": {"autogen_policy": True},
+        },
+    }
     project = Project.load(write_project(tmp_path / "p", APP, config))
     template = Template({"Resources": {"WebsocketConnectRole": ROLE}}, STACK)
     plain = grants(project=project, template=template)
@@ -165,6 +188,9 @@ def test_other_apps_get_a_statement_for_their_policy(tmp_path: Path) -> None:
         "websocket_message": ".chalice/policy-dev-message.json",
         "websocket_disconnect": ".chalice/policy-dev.json",
         "websocket_connect": "the role of websocket_connect in the merge template",
+        "api_handler": f"the role of api_handler, {arn}",
+        "nightly": 'a new policy file for nightly, with "autogen_policy": false and its name as '
+        '"iam_policy_file" in .chalice/config.json',
     }
     for function, place in places.items():
         grant = plain.grant(function, "dynamodb:GetItem", SCORES, lambda *_: False)

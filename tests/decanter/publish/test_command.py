@@ -54,6 +54,8 @@ def test_an_app_without_a_table_has_no_known_connections() -> None:
         (("--stage", "prod", "--local", "x"), "not allowed with"),
         (("--local", "--url", "http://127.0.0.1:1", "x"), "not allowed with"),
         (("--to", "a", "--exclude", "b", "x"), "not allowed with"),
+        (("--url", "http://[", "x"), "http://[ is not an address such as http://127.0.0.1:8000"),
+        (("--url", "http://127.0.0.1:99999", "x"), "http://127.0.0.1:99999 is not an address"),
         (("--project-dir", "/nonexistent", "x"), "/nonexistent"),
     ],
 )

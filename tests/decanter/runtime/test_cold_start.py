@@ -21,6 +21,7 @@ NEEDLESS += ["decanter.runtime.fanout.sweep", "decanter.runtime.fanout.send"]
 NEEDLESS += ["decanter.runtime.store.schema"]
 NEEDLESS += ["decanter.runtime.publishing.queue", "decanter.runtime.publishing.worker"]
 NEEDLESS += ["decanter.runtime.store.jobs"]
+NEEDLESS += ["decanter.runtime.channels", "decanter.runtime.routing.channel_wire"]
 NEEDLESS += ["decanter.runtime.hooks.tokens", "decanter.runtime.hooks.rate_limit"]
 
 IMPORT = """

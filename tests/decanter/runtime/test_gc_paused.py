@@ -1,6 +1,8 @@
 import gc
+import os
 import weakref
 from collections.abc import Iterator
+from threading import Event, Thread
 
 import pytest
 
@@ -55,4 +57,39 @@ def test_a_nested_pause_does_not_end_the_outer_one() -> None:
         with gc_paused():
             pass
         assert not gc.isenabled()
+    assert gc.isenabled()
+
+
+def test_objects_of_a_short_pause_stay_young() -> None:
+    with gc_paused(lasting=False):
+        made = Cycle()
+    assert not any(each is made for each in gc.get_objects(generation=2))
+
+
+def test_a_pause_ends_with_the_last_thread_that_pauses() -> None:
+    began, may_end = Event(), Event()
+
+    def pause() -> None:
+        with gc_paused():
+            began.set()
+            may_end.wait(10)
+
+    other = Thread(target=pause)
+    with gc_paused():
+        other.start()
+        assert began.wait(10)
+    assert not gc.isenabled()
+    may_end.set()
+    other.join()
+    assert gc.isenabled()
+
+
+def test_a_forked_process_ends_the_pauses_of_other_threads() -> None:
+    with gc_paused():
+        child = os.fork()
+        if not child:
+            os._exit(0 if gc.isenabled() else 1)
+        _, status = os.waitpid(child, 0)
+        assert not gc.isenabled()
+    assert status == 0
     assert gc.isenabled()

@@ -3,7 +3,17 @@
 import datetime as dt
 import json
 from dataclasses import InitVar, dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, NotRequired, Required, TypedDict
+from enum import Enum
+from typing import (  # noqa: UP035 - List and Dict are tested
+    TYPE_CHECKING,
+    Any,
+    Dict,
+    List,
+    Literal,
+    NotRequired,
+    Required,
+    TypedDict,
+)
 
 import pytest
 from pydantic import BaseModel, Field
@@ -37,6 +47,10 @@ class Draw:
     extra: dict[str, int | str] = field(default_factory=dict)
     note: Any = None
     computed: str = field(init=False, default="computed")
+
+
+class Color(Enum):
+    RED = "red"
 
 
 @dataclass
@@ -340,6 +354,52 @@ def nested(request: Request, payload: Nested) -> None: ...
 def keyed(request: Request, payload: Keyed) -> None: ...
 
 
+@dataclass
+class Binary:
+    kind: Literal["a", b"b"]
+
+
+@dataclass
+class Painted:
+    color: Literal[Color.RED] | None = None
+
+
+@dataclass
+class Broken:
+    one: "list["  # type: ignore[valid-type] # noqa: F722
+    other: int
+
+
+@dataclass
+class Absent:
+    when: "dt.nothing"  # type: ignore[name-defined]
+
+
+@dataclass
+class Bare:
+    items: List  # type: ignore[type-arg] # noqa: UP006
+    table: Dict | None = None  # type: ignore[type-arg] # noqa: UP006
+
+
+def bare(request: Request, payload: Bare) -> None: ...
+
+
+def binary(request: Request, payload: Binary) -> None: ...
+
+
+def painted(request: Request, payload: Painted) -> None: ...
+
+
+def broken(request: Request, payload: Broken) -> None: ...
+
+
+def absent(request: Request, payload: Absent) -> None: ...
+
+
+def test_a_list_or_a_dict_of_typing_may_have_no_parameters() -> None:
+    assert read(bare, '{"items": [1, "a"], "table": {"b": null}}') == Bare([1, "a"], {"b": None})
+
+
 def hidden(request: Request, payload: "Decimal") -> None: ...
 
 
@@ -370,6 +430,10 @@ def nothing() -> None: ...
         (anything, "payload.one is a union of types that look alike in JSON"),
         (scaled, "Scaled is not made from its fields alone: remove its InitVar"),
         (own, "Own is not made from its fields alone"),
+        (binary, "payload.kind has the literal b'b', which JSON does not have: use a string"),
+        (painted, "payload.color has the literal <Color.RED: 'red'>, which JSON does not have"),
+        (broken, "an annotation cannot be read: Forward reference must be an expression"),
+        (absent, "an annotation cannot be read: module 'datetime' has no attribute 'nothing'"),
         (hidden, "an annotation cannot be read: name 'Decimal' is not defined"),
         *((each, "annotate 'payload' with the type of its payload: a dataclass")
           for each in (unnamed, number, listed)),

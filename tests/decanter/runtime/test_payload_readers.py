@@ -3,14 +3,15 @@
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
-from decanter.runtime import payload as readers
+from decanter.runtime import payload_readers as readers
 from decanter.runtime.errors import InvalidPayload
 
 
 @pytest.mark.parametrize(("value", "is_one"), [(1, True), (True, False), ("a", True), (None, True)])
 def test_a_literal_compares_the_type_too(value: Any, is_one: bool) -> None:
-    read = readers.literal((1, "a", None))
+    read = readers.literal((1, "a", None)).read
     if is_one:
         assert read(value) == value
     else:
@@ -21,17 +22,17 @@ def test_a_literal_compares_the_type_too(value: Any, is_one: bool) -> None:
 def test_any_accepts_every_value() -> None:
     values = [None, True, 1.5, "a", [1], {"a": 1}]
     for kind in (Any, object):
-        assert [readers.SIMPLE[kind](value) for value in values] == values
+        assert [readers.SIMPLE[kind].read(value) for value in values] == values
 
 
 def test_a_union_reports_the_error_of_the_closest_structure() -> None:
-    one = readers.structure(dict, {"kind": readers.literal(("one",))}, {"kind"})
-    other = readers.structure(dict, {"kind": readers.literal(("other",))}, {"kind"})
-    read = readers.one_of([one, readers.SIMPLE[str]])
+    one = readers.structure(dict, {"kind": readers.literal(("one",))}, ["kind"])
+    other = readers.structure(dict, {"kind": readers.literal(("other",))}, ["kind"])
+    read = readers.one_of([one, readers.SIMPLE[str]]).read
     with pytest.raises(InvalidPayload, match="'kind' must be 'one'"):
         read({"kind": "two"})
     with pytest.raises(InvalidPayload, match="'' must be of another type"):
-        readers.one_of([one, other])({"kind": "two"})
+        readers.one_of([one, other]).read({"kind": "two"})
 
 
 def test_another_error_of_a_model_is_an_internal_error() -> None:
@@ -41,4 +42,30 @@ def test_another_error_of_a_model_is_an_internal_error() -> None:
             raise ValueError("no errors to show")
 
     with pytest.raises(ValueError, match="no errors to show"):
-        readers.model(Model)({})
+        readers.model(Model).read({})
+
+
+def test_the_error_of_a_union_names_the_expected_value() -> None:
+    read = readers.one_of([readers.literal(("no",)), readers.number(), readers.SIMPLE[None]]).read
+    assert [read(value) for value in ("no", 1, None)] == ["no", 1.0, None]
+    wrongs: list[Any] = ["yes", 10**400, True, []]
+    for wrong in wrongs:
+        with pytest.raises(InvalidPayload, match="must be 'no' or a number or null"):
+            read(wrong)
+
+
+def test_a_union_prefers_its_first_choice() -> None:
+    numbers, whole = readers.number(), readers.SIMPLE[int]
+    assert isinstance(readers.one_of([whole, numbers]).read(1), int)
+    assert isinstance(readers.one_of([numbers, whole]).read(1), float)
+    assert readers.one_of([numbers, whole]).read(10**400) == 10**400
+
+
+def test_a_refused_model_in_a_union_is_named() -> None:
+    class Order(BaseModel):
+        amount: int
+
+    read = readers.one_of([readers.model(Order), readers.SIMPLE[None]]).read
+    assert read(None) is None
+    with pytest.raises(InvalidPayload, match="must be a valid Order or null"):
+        read(3)

@@ -105,6 +105,16 @@ def pure(event, context):
 
 
 @app.lambda_function()
+def measure(event, context):
+    return [context.memory_limit_in_mb, os.environ["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"]]
+
+
+@app.route("/memory")
+def memory():
+    return measure(None, app.lambda_context)
+
+
+@app.lambda_function()
 def not_json(event, context):
     return {1, 2}
 
@@ -134,7 +144,9 @@ CONFIG = {
     "stages": {
         "dev": {
             "environment_variables": {"TABLE": "the-configurations", "OWN": "all"},
+            "lambda_memory_size": 256,
             "lambda_functions": {
+                "measure": {"lambda_memory_size": 1024},
                 "hourly": {"environment_variables": {"OWN": "hourly"}},
                 "api_handler": {"environment_variables": {"OWN": "http"}},
             },
@@ -227,6 +239,21 @@ def test_each_function_has_its_own_environment(client: WebSocketClient, seen: An
         "http": ("orders", "http"),
         "hourly": ("the-configurations", "hourly"),
     }
+
+
+def test_each_function_has_its_configured_memory(
+    client: WebSocketClient, app: Any, project: Path
+) -> None:
+    assert client.invoke("measure") == ["1024", "1024"]
+    assert client.http.get("/memory").json_body == ["256", "256"]
+    with Client(app, "dev", str(project)) as other:
+        assert other.lambda_.invoke("measure").payload == [1024, "1024"]
+
+
+def test_a_stage_without_a_memory_has_chalices_default(app: Any, project: Path) -> None:
+    with WebSocketClient(app, "prod", project) as production:
+        assert production.invoke("measure") == ["128", "128"]
+        assert production.http.get("/memory").json_body == ["128", "128"]
 
 
 def test_http_routes_are_called_as_with_chalices_client(client: WebSocketClient) -> None:

@@ -1,5 +1,6 @@
 """The pytest fixtures, in a separate project."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -70,3 +71,40 @@ def test_a_wrong_mode_of_roles_names_the_setting(tmp_path: Path) -> None:
     (tmp_path / "test_bare.py").write_text(TESTS.format(fixture="", answer="bare got x"))
     output = run_pytest(tmp_path, "--rootdir", ".", "-o", "decanter_iam=on").stdout
     assert "iam is one of enforce, warn, off, not 'on' (pytest's setting decanter_iam)" in output
+
+
+APP = """
+import os
+from chalice import Chalice
+app = Chalice(app_name="lacking")
+TABLE = os.environ["TABLE"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("file", "source"),
+    [
+        ("tests/test_it.py", "def test_it(chalice_app):\n    pass\n"),
+        ("tests/test_it.py", "import app\n\ndef test_it():\n    pass\n"),
+        ("tests/conftest.py", "import app\n"),
+    ],
+)
+def test_a_variable_that_the_stage_lacks_at_import_is_one_line(
+    tmp_path: Path, file: str, source: str
+) -> None:
+    for folder in (".chalice", "tests"):
+        (tmp_path / folder).mkdir()
+    stages = {"dev": {}, "prod": {"environment_variables": {"TABLE": "orders"}}}
+    config = {"version": "2.0", "app_name": "lacking", "stages": stages}
+    (tmp_path / ".chalice" / "config.json").write_text(json.dumps(config))
+    (tmp_path / "app.py").write_text(APP)
+    (tmp_path / file).write_text(source)
+    done = run_pytest(tmp_path, "--rootdir", ".", "--tb=long", "tests")
+    assert (
+        "app.py:5 reads the environment variable TABLE at import, and stage dev does not set it"
+        in done.stdout + done.stderr
+    )
+    assert "KeyError" not in done.stdout + done.stderr
+    done = run_pytest(tmp_path, "--rootdir", ".", "-o", "decanter_stage=prod", "tests")
+    assert "KeyError" not in done.stdout + done.stderr
+    assert "error" not in done.stdout

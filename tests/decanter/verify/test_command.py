@@ -15,6 +15,7 @@ from decanter.verify.command import NO_CLIENT, OTHER_APP
 from decanter.verify.endpoint import MARKER, Endpoint
 from decanter.verify.report import Report, as_json, as_markdown, look
 from decanter.verify.rules import ALL, Rule, gaps
+from tests.support.apps import NO_DATABASE
 from tests.support.gateways import ROOT, SECONDS
 from tests.support.gateways import gateway as running_gateway
 from tests.support.websocket_servers import websocket_server
@@ -46,6 +47,16 @@ def test_every_rule_holds_for_the_local_gateway_with_this_app(capsys: Captured) 
     every = (*service.RULES, *gateway.STAGES, *gateway.RULES, *management.RULES)
     assert titles >= {rule.title for rule in every}
     assert {"a client connects", "route sendmessage"} <= titles
+
+
+def test_every_rule_holds_for_an_app_without_decanter(capsys: Captured) -> None:
+    probe = ROOT / "tests" / "projects" / "probe"
+    with running_gateway(probe, "--no-reload", *NO_DATABASE) as it:
+        status = verify("--url", it.url, "--project-dir", str(probe), "--format", "json")
+    report = json.loads(capsys.readouterr().out)
+    assert [rule for rule in report["rules"] if rule["failed"]] == []
+    assert (status, report["holds"]) == (0, True)
+    assert "a client connects" in {rule["title"] for rule in report["rules"]}
 
 
 def test_an_echo_server_fails_only_the_expected_rules(echo: str, capsys: Captured) -> None:

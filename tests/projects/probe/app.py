@@ -1,7 +1,7 @@
 """A plain Chalice app, without Decanter, that follows the commands of a test's client.
 
 The connect handler follows the query string, the message handler the message. Each handler writes
-its event to a file, so a test can read an event that no client sees.
+its event to a file in the folder PROBE_EVENTS, so a test can read an event that no client sees.
 """
 
 import json
@@ -16,7 +16,7 @@ from chalice import Chalice, Response, WebsocketDisconnectedError
 app = Chalice(app_name="probe")
 app.experimental_feature_flags.update(["WEBSOCKETS"])
 app.websocket_api.session = boto3.session.Session()
-EVENTS = pathlib.Path(os.environ.get("PROBE_EVENTS", "/nonexistent"))
+EVENTS = os.environ.get("PROBE_EVENTS")
 
 
 @app.middleware("all")
@@ -27,9 +27,11 @@ def stamp(event, get_response):
 
 
 def keep(event):
-    """Write the event to the test's file, atomically."""
+    """Write the event to the test's file, atomically, if the test has a folder for it."""
+    if EVENTS is None:
+        return
     context = event.to_dict()["requestContext"]
-    path = EVENTS / f"{context['eventType']}-{context['connectionId']}.json"
+    path = pathlib.Path(EVENTS) / f"{context['eventType']}-{context['connectionId']}.json"
     path.with_suffix(".part").write_text(json.dumps(event.to_dict()))
     path.with_suffix(".part").rename(path)
 
@@ -82,6 +84,16 @@ def sleep(event, seconds):
     """Sleep, then answer."""
     time.sleep(seconds)
     app.websocket_api.send(event.connection_id, "slept")
+
+
+def outlive(event, seconds):
+    """Wait until the connection's disconnect handler has run, then write a file."""
+    deadline = time.monotonic() + seconds
+    while not (EVENTS / f"DISCONNECT-{event.connection_id}.json").exists():
+        if time.monotonic() > deadline:
+            raise TimeoutError("no disconnect event")
+        time.sleep(0.01)
+    (EVENTS / f"outlived-{event.connection_id}").touch()
 
 
 def give(event, value):
@@ -146,7 +158,8 @@ def write(event, text):
 
 
 ORDERS = {
-    each.__name__: each for each in (send, fail, sleep, give, leave, show, info, close, post, write)
+    each.__name__: each
+    for each in (send, fail, sleep, outlive, give, leave, show, info, close, post, write)
 }
 
 
@@ -158,7 +171,8 @@ def depart(event):
     try:
         app.websocket_api.info(event.connection_id)
     except WebsocketDisconnectedError:
-        (EVENTS / f"gone-{event.connection_id}").touch()
+        if EVENTS is not None:
+            (pathlib.Path(EVENTS) / f"gone-{event.connection_id}").touch()
     keep(event)
     raise RuntimeError("nobody uses a disconnect handler's outcome")
 

@@ -1,1 +1,1 @@
-"""Posts to @connections over sockets of its own, in one loop."""
+"""The fast transport, which posts to @connections over its own sockets, in one loop."""

@@ -1,4 +1,4 @@
-"""The posts of a fan-out that wait: for a retry, or for their first attempt."""
+"""The posts of a fan-out that wait for a retry, or for their first attempt."""
 
 import heapq
 from collections.abc import Iterator
@@ -27,12 +27,12 @@ class Post:
     Attributes:
         outcome: the last attempt's outcome.
         attempts: the number of attempts that have ended.
-        throttled: True if any attempt was answered 429.
-        repeated: the number of requests sent again although the peer may have read them.
-        arrived: True if the last request was sent whole and got no answer.
-        sent_at: when the last attempt started, monotonic seconds.
-        replayed: True if it was sent again because a kept connection was dead.
-        signed_again: True if it was sent again because its signature was refused.
+        throttled: True if the answer to any attempt was 429.
+        repeated: the number of requests that were sent again although the peer may have read them.
+        arrived: True if the last request was sent completely and got no answer.
+        sent_at: the time when the last attempt started, in monotonic seconds.
+        replayed: True if the request was sent again because a kept connection was dead.
+        signed_again: True if the request was sent again because its signature was refused.
     """
 
     outcome = UNANSWERED
@@ -48,7 +48,7 @@ class Post:
         self.recipient = recipient
 
     def end_attempt(self, outcome: Outcome) -> bool:
-        """Note an attempt's outcome; return True if another attempt is due."""
+        """Store an attempt's outcome. Return True if another attempt is necessary."""
         self.outcome = outcome
         self.attempts += 1
         if outcome.result is _OK:
@@ -80,10 +80,10 @@ class Post:
 
 
 class Backlog:
-    """Posts to retry, now or later, and recipients without an attempt.
+    """Posts to retry now or later, and recipients whose posts have not been tried.
 
     Args:
-        recipients: each is taken when its post can start.
+        recipients: the recipients; a recipient is taken when its post can start.
     """
 
     def __init__(self, recipients: Iterator[Recipient | None]) -> None:
@@ -96,16 +96,16 @@ class Backlog:
 
     @property
     def empty(self) -> bool:
-        """True if nothing is left. This is known only after `first` has found no recipient."""
+        """True if nothing is left. The value is right only after `first` has found no recipient."""
         return self._taken_all and not (self._at_once or self._later)
 
     @property
     def due(self) -> float:
-        """The time of the next retry in monotonic seconds; infinity if there is none."""
+        """The time of the next retry in monotonic seconds; infinity if there is no retry."""
         return self._later[0][0] if self._later else inf
 
     def ready_at(self, now: float) -> float:
-        """Return when to ask again, after `first` and `again` had no post."""
+        """Return the time to call `first` and `again` again, after both had no post."""
         return min(self.due, now + WAIT_SECONDS) if self._waits else self.due
 
     def take_no_more(self) -> None:
@@ -113,7 +113,7 @@ class Backlog:
         self._recipients = iter(())
 
     def first(self, now: float) -> Post | None:
-        """Return the next recipient's post; None if none is ready or a retry is due first."""
+        """Return the next recipient's post; None if none is ready or a retry comes first."""
         if self._at_once or (self._later and self._later[0][0] <= now):
             return None
         for recipient in self._recipients:
@@ -123,7 +123,7 @@ class Backlog:
         return None
 
     def again(self, now: float) -> Post | None:
-        """Return a post that has to be retried now."""
+        """Return a post that must be retried now."""
         if self._at_once:
             post = self._at_once.pop()
         elif self.due <= now:
@@ -139,7 +139,7 @@ class Backlog:
         self._at_once.append(post)
 
     def later(self, post: Post, due: float) -> None:
-        """Retry a post at a given time, monotonic seconds."""
+        """Retry a post at a given time, in monotonic seconds."""
         heapq.heappush(self._later, (due, next(self._tickets), post))
 
     def unsent(self) -> Iterator[Post]:

@@ -10,29 +10,30 @@ from typing import Any
 from decanter.runtime.transports.fast.http1 import Answer, read_answer
 
 RECEIVE_BYTES = 479
-"""Twice the usual answer, and small enough for Python's own allocator."""
+"""The size of a read, which is twice the usual answer and fits Python's own allocator."""
 
 _WANTS_READ = (ssl.SSLWantReadError, BlockingIOError)
 _WANTS_WRITE = (ssl.SSLWantWriteError, BlockingIOError)
 
 Address = tuple[int, int, int, str, Any]
-"""An address of `socket.getaddrinfo`."""
+"""An address in the form of `socket.getaddrinfo`."""
 
 
 class Connection:
-    """Sends a request, receives its answer, then accepts the next request.
+    """Sends a request, receives the answer, and then accepts the next request.
 
-    A request may be passed before the connection is open. It is sent as soon as the connection is
-    open.
+    A caller may start a request before the connection is open. The request is sent as soon as the
+    connection is open.
 
     Args:
         address: the address to connect to.
-        tls: the context that verifies the peer; None: plain TCP.
+        tls: the context that verifies the peer; None for plain TCP.
         server_name: the host name that TLS verifies.
 
     Attributes:
-        descriptor: the socket's file descriptor; it never changes.
-        open: True if requests can be sent: TCP is connected and the TLS handshake complete.
+        descriptor: the socket's file descriptor, which never changes.
+        open: True if requests can be sent, because TCP is connected and the TLS handshake is
+            complete.
         wants: the selector's events after which `proceed` must be called.
         watched: the events that are registered with the selector.
         answers: the number of answers received.
@@ -97,7 +98,7 @@ class Connection:
             self._flush()
 
     def proceed(self) -> Answer | None:
-        """Read and write as much as the socket allows; return the answer when it is complete.
+        """Read and write as much as the socket allows. Return the answer when it is complete.
 
         Raises:
             OSError: the connection is dead, or the certificate does not match the peer.
@@ -125,7 +126,7 @@ class Connection:
                 return answer._replace(reusable=False) if self._unsent else answer
 
     def still_open(self) -> bool:
-        """True if an idle connection is still open. Reads TLS's own messages."""
+        """Return True if an idle connection is still open. This method reads TLS's own messages."""
         try:
             self._socket.recv(RECEIVE_BYTES)
         except _WANTS_READ:
@@ -135,11 +136,11 @@ class Connection:
         return False  # closed, or an answer without a request
 
     def close(self) -> None:
-        """Close the socket without a TLS goodbye, which could block."""
+        """Close the socket without a TLS close message, which could block."""
         self._socket.close()
 
     def _advance(self) -> bool:
-        """Continue to open the connection; return True if it is open."""
+        """Continue to open the connection. Return True if the connection is open."""
         if self._secured is None:
             code = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
             if code:

@@ -1,8 +1,9 @@
-"""The handover to botocore's transport after failures that only the fast one has.
+"""The handover to botocore's transport after failures that only the fast transport has.
 
-The fast transport signs and reads HTTP with code of its own. So a refused signature, or an answer
-that it cannot read, may be its own fault. Then botocore's transport makes the same call. If this
-call succeeds, botocore's transport makes all further calls of this process to the endpoint.
+The fast transport signs requests and reads HTTP with its own code. A refused signature, or an
+unreadable answer, may therefore be a fault of the fast transport. In this case, botocore's
+transport makes the same call. If this call succeeds, botocore's transport makes all further calls
+of this process to the endpoint.
 """
 
 import logging
@@ -13,11 +14,11 @@ from decanter.runtime.transports.fast.http1 import BadAnswerError
 
 
 def may_be_ours(outcome: Outcome) -> bool:
-    """Return True if a failure may be the fault of this transport.
+    """Return True if a failure may be a fault of the fast transport.
 
     API Gateway refuses a malformed signature as `InvalidSignatureException`,
-    `IncompleteSignatureException` or `MissingAuthenticationTokenException`. A missing right has
-    another type.
+    `IncompleteSignatureException` or `MissingAuthenticationTokenException`. The answer for a
+    missing right has another error type.
     """
     reason = outcome.reason
     if outcome.result is Result.REFUSED:
@@ -26,7 +27,7 @@ def may_be_ours(outcome: Outcome) -> bool:
 
 
 def log_handover(endpoint: str, outcome: Outcome, namespace: str | None, now_ms: int) -> None:
-    """Log the handover. The line is also a metric if there is a namespace."""
+    """Log the handover. If a namespace is set, the log line is also a metric."""
     metrics = {"handovers": "Count"}
     log(
         "transport_handover",

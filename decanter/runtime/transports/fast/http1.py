@@ -1,6 +1,6 @@
 """The part of HTTP/1.1 that a client of @connections needs, without I/O.
 
-A connection has one request at a time, so its buffer holds one answer or the beginning of one (RFC
+A connection has one request at a time, so the buffer has one answer or the start of an answer (RFC
 9112, sections 6 and 9).
 """
 
@@ -22,8 +22,10 @@ _USUAL = rb"(?:[^CTct\r][^\r]*+\r\n|[Cc]ontent-[Tt]ype:[^\r]*+\r\n|[Cc]onnection
 _PLAIN = re.compile(
     rb"HTTP/1\.1 200 [^\r]*+\r\n" + _USUAL + rb"[Cc]ontent-[Ll]ength: 0\r\n" + _USUAL + rb"\r\n"
 )
-"""Matches nearly every answer: success, no body, keep the connection. It runs for every post, so it
-is one expression. The full parser reads each field that starts like an important one.
+"""Matches nearly every answer, which is a success without a body that keeps the connection.
+
+The match runs for every post, so it is one expression. The full parser reads each field that starts
+like an important field.
 """
 
 
@@ -34,8 +36,8 @@ class Endpoint(NamedTuple):
         secure: True for TLS.
         host: a name or an address.
         port: the port.
-        authority: the value of the `Host` header; it contains the port unless it is the default.
-        path: the stage's path, without a slash at its end.
+        authority: the value of the `Host` header, with the port unless the port is the default.
+        path: the stage's path, without a slash at the end.
     """
 
     secure: bool
@@ -61,7 +63,7 @@ class Answer(NamedTuple):
 
     Attributes:
         status: the status code.
-        error: the error's type, as botocore names it; empty if the answer has none.
+        error: the error's type, as botocore names it; empty if the answer has no error type.
         body: the content.
         reusable: True if the connection accepts another request.
     """
@@ -76,7 +78,7 @@ PLAIN = Answer(200, "", b"", reusable=True)
 
 
 class BadAnswerError(Exception):
-    """The bytes are not an HTTP/1.1 response, or it is too large or ended too early."""
+    """The bytes are not an HTTP/1.1 response, or the response is too large or incomplete."""
 
 
 def read_answer(data: bytes, *, ended: bool = False) -> Answer | None:
@@ -87,10 +89,10 @@ def read_answer(data: bytes, *, ended: bool = False) -> Answer | None:
         ended: True if the peer sends no more.
 
     Returns:
-        The answer; None if it is incomplete.
+        The answer; None if the answer is incomplete.
 
     Raises:
-        BadAnswerError: further bytes cannot make it valid.
+        BadAnswerError: further bytes cannot make the answer valid.
     """
     if _PLAIN.fullmatch(data) and not ended:
         return PLAIN
@@ -114,7 +116,7 @@ def read_answer(data: bytes, *, ended: bool = False) -> Answer | None:
 
 
 def _answer(data: bytes, start: int, end: int, status: int, *, ended: bool) -> Answer | None:
-    """Return the answer whose head is from `start` to `end`; None if its body is incomplete."""
+    """Return the answer whose head is from `start` to `end`; None if the body is incomplete."""
     head = data[start : end + 2]
     lower = head.lower()
     content = _content(lower, status, data, end + len(_HEAD_END), ended=ended)
@@ -127,7 +129,7 @@ def _answer(data: bytes, start: int, end: int, status: int, *, ended: bool) -> A
 
 
 def _field(head: bytes, lower: bytes, name: bytes) -> bytes:
-    """Return a field's value, or empty. `name` is lower case, between line end and colon."""
+    """Return a field's value, or empty. `name` is in lower case, with a line end and a colon."""
     start = lower.find(name)
     if start < 0:
         return b""
@@ -138,7 +140,7 @@ def _field(head: bytes, lower: bytes, name: bytes) -> bytes:
 def _content(
     head: bytes, status: int, data: bytes, start: int, *, ended: bool
 ) -> tuple[bytes, int] | None:
-    """Return the body and its end; None if it is incomplete."""
+    """Return the body and the position of its end; None if the body is incomplete."""
     if status in _BODILESS:
         return b"", start
     if coding := _field(head, head, b"\r\ntransfer-encoding:"):
@@ -168,7 +170,7 @@ def _chunks(data: bytes, at: int) -> tuple[bytes, int] | None:
 
 
 def _trailers(body: bytes, data: bytes, at: int) -> tuple[bytes, int] | None:
-    """Return a chunked body after the empty line that ends it; None if that is missing."""
+    """Return a chunked body; None if the empty line that ends the body is missing."""
     while (line_end := data.find(b"\r\n", at)) >= 0:
         if line_end == at:
             return body, at + 2

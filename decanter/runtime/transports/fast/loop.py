@@ -30,32 +30,33 @@ from decanter.runtime.transports.throttle import TokenBucket
 SIGNED_FOR_SECONDS = 60.0
 TICKS_PER_TIMEOUT = 10
 SPARE_SECONDS = 0.0002
-"""After this long without an event, the processor is not the limit, and another connection helps.
+"""After this time without an event, the processor is not the limit, so another connection helps.
 """
 
 Sign = Callable[[], SignedRequests]
-"""Returns requests signed now; raises one of NO_CREDENTIALS."""
+"""Returns requests with a current signature; raises an exception of NO_CREDENTIALS."""
 
 NO_CREDENTIALS = (BotoCoreError, ClientError)
-"""There are no credentials, or STS has refused them."""
+"""The exceptions for missing credentials, and for credentials that STS has refused."""
 
 
 class Fanout:
-    """One message to many recipients, on a pool and a token bucket that outlive it.
+    """Sends one message to many recipients. The pool and the token bucket exist longer.
 
     Args:
         pool: the connections.
         bucket: limits the rate of requests.
         clock: the clock.
         backoff: the pauses between attempts.
-        timeout: time limit of an attempt, seconds.
+        timeout: the time limit of an attempt, in seconds.
         sign: returns signed requests.
         method: the requests' method.
         reach: reads the answers.
 
     Attributes:
-        doubted: posts that may have failed because of this transport itself; after the first one,
-            no further recipient is taken. None: they are yielded like the others.
+        doubted: posts that may have failed because of the fast transport itself; after the first
+            such post, no further recipient is taken. None if such posts are yielded like other
+            posts.
     """
 
     def __init__(
@@ -86,12 +87,13 @@ class Fanout:
     def run(
         self, recipients: Iterator[Recipient | None], retry_until: float, until: float
     ) -> Iterator[Delivery]:
-        """Post to the recipients, yielding each delivery when it is known.
+        """Post to the recipients. Yield each delivery when it is known.
 
         Args:
-            recipients: each is taken when its post can start.
-            retry_until: no retry starts after this, monotonic seconds.
-            until: nothing starts and nothing is waited for after this, monotonic seconds.
+            recipients: the recipients; a recipient is taken when its post can start.
+            retry_until: the time after which no retry starts, in monotonic seconds.
+            until: the time after which no post starts and the loop waits for no answer, in
+                monotonic seconds.
         """
         self._backlog = Backlog(recipients)
         self._retry_until = retry_until
@@ -110,7 +112,7 @@ class Fanout:
             self._pool.rest(self._flying)
 
     def _loop(self, until: float) -> Iterator[list[Delivery]]:
-        """In each round: start posts, wait, read answers; yield the round's deliveries."""
+        """Run rounds. In each round, start posts, wait, read answers, and yield the deliveries."""
         while (now := self._clock.monotonic()) < until:
             self._keep_watch(now)
             patience = self._timeout / TICKS_PER_TIMEOUT if self._spare else SPARE_SECONDS
@@ -127,9 +129,9 @@ class Fanout:
             self._landed.clear()
 
     def _begin(self, now: float) -> float:
-        """Start as many posts as the limits allow. Return when the next one may start.
+        """Start as many posts as the limits allow. Return the time when the next post may start.
 
-        A nested run always gets one connection, even if the outer run holds all others.
+        A nested run always gets one connection, even if the outer run uses all other connections.
         """
         self._bucket.fill(now)
         while not self._flying or self._pool.has_room(may_open=self._spare):
@@ -192,9 +194,9 @@ class Fanout:
         self._answer(post, outcome, now)
 
     def _feed(self, connection: Connection, now: float) -> None:
-        """Send the next post on a connection that has just finished one.
+        """Send the next post on a connection that has just finished a post.
 
-        It is sent immediately, while the connection's data is in the processor's caches.
+        The post is sent immediately, while the connection's data is in the processor's caches.
         """
         if self._bucket.tokens >= 1 and (post := self._backlog.first(now)):
             self._bucket.tokens -= 1
@@ -207,7 +209,7 @@ class Fanout:
         self._pool.keep(connection)
 
     def _lose(self, connection: Connection, error: Exception) -> None:
-        """Handle a dead connection; a kept one may have died before its request was sent."""
+        """Handle a dead connection. A kept connection may have died before its request was sent."""
         post = self._take_back(connection)
         if connection.answers and connection.silent and not post.replayed:
             post.replayed = True
@@ -232,7 +234,7 @@ class Fanout:
         self._settle(post, outcome)
 
     def _settle(self, post: Post, outcome: Outcome) -> None:
-        """Note the end of an attempt: schedule another one, or deliver the outcome."""
+        """Handle the end of an attempt. Schedule another attempt, or deliver the outcome."""
         if post.end_attempt(outcome):
             due = self._clock.monotonic() + self._backoff(post.attempts)
             if due < self._retry_until:
@@ -245,7 +247,7 @@ class Fanout:
             self._landed.append(post.delivery())
 
     def _keep_watch(self, now: float) -> None:
-        """Give up attempts that took too long; sign again before signatures are too old."""
+        """Stop attempts that take too long. Sign again before the signatures are too old."""
         if now - self._checked_at >= self._timeout / TICKS_PER_TIMEOUT:
             self._checked_at = now
             too_old = now - self._timeout
@@ -264,7 +266,7 @@ class Fanout:
         return True
 
     def _unfinished(self) -> Iterator[Delivery]:
-        """Yield the last deliveries, then the posts that are still unanswered."""
+        """Yield the last deliveries, and then the posts that still have no answer."""
         yield from self._landed
         for post in self._flying.values():
             post.outcome = UNANSWERED
@@ -274,7 +276,7 @@ class Fanout:
     def _refuse_all(
         self, recipients: Iterator[Recipient], error: Exception, until: float
     ) -> Iterator[Delivery]:
-        """Yield every recipient as refused: without credentials no post can start."""
+        """Yield every recipient as refused, because no post can start without credentials."""
         refusal = broken_off(error, Result.REFUSED)
         while self._clock.monotonic() < until and (recipient := next(recipients, None)):
             yield Delivery(recipient, refusal)

@@ -1,4 +1,4 @@
-"""The connections to one endpoint: open ones and those being opened."""
+"""The connections to one endpoint, both open connections and connections that are being opened."""
 
 import os
 import select
@@ -26,8 +26,8 @@ class Pool:
 
     Args:
         endpoint: the endpoint.
-        most: maximum number of connections.
-        clock: used for their idle time.
+        most: the highest number of connections.
+        clock: measures the idle time of connections.
         resolve: returns the addresses of a host and a port.
     """
 
@@ -48,11 +48,14 @@ class Pool:
         self._resolved_ms = 0
 
     def wake(self) -> None:
-        """Prepare for a broadcast: drop connections that were closed since the last one, or may be.
+        """Prepare for a broadcast.
 
-        Lambda freezes a process between events. Then the state of a connection is unknown until it
-        is used, so connections that were idle for half a minute are not tried. The wall clock
-        decides, because the monotonic clock of a frozen process may have stopped.
+        Drop connections that may have been closed since the last broadcast.
+
+        Lambda freezes a process between events. After that, the state of a connection is unknown
+        until it is used. Connections that were idle for half a minute are therefore not tried. The
+        idle time is measured with the wall clock, because the monotonic clock of a frozen process
+        may have stopped.
         """
         if self._clock.time_ms() - self._rested_ms > KEPT_MS:
             aged, self._idle = self._idle, []
@@ -65,8 +68,8 @@ class Pool:
         """End a broadcast.
 
         Args:
-            unfinished: connections still in use; they are dropped, because a late answer would
-                confuse the next request.
+            unfinished: connections that are still in use. These connections are dropped, because a
+                late answer would look like the answer to the next request.
         """
         self._rested_ms = self._clock.time_ms()
         for connection in unfinished:
@@ -76,7 +79,7 @@ class Pool:
         """True if another request can start.
 
         Args:
-            may_open: True if a new connection may be opened for it.
+            may_open: True if a new connection may be opened for the request.
         """
         if self._idle or not may_open:
             return bool(self._idle)
@@ -84,10 +87,10 @@ class Pool:
         return len(self._all) < self._most and len(self._opening) < OPENING_AT_ONCE
 
     def get(self, *, new: bool = False) -> Connection:
-        """Return a connection for a request: an idle one, or one that is being opened.
+        """Return a connection for a request, which is an idle or a new connection.
 
         Args:
-            new: True if it must never have been used.
+            new: True if the connection must be a new connection.
 
         Raises:
             OSError: no connection can be opened.
@@ -122,7 +125,7 @@ class Pool:
             self.drop(connection)
 
     def poll(self, seconds: float) -> list[Connection]:
-        """Wait at most this long, and return the connections that can proceed."""
+        """Wait at most for the given time, and return the connections that can proceed."""
         if self._epoll is None:
             return [self._all[key.fd] for key, _ in self._selector.select(seconds)]
         return [self._all[descriptor] for descriptor, _ in self._epoll.poll(seconds)]
@@ -140,7 +143,7 @@ class Pool:
         return tls_context(ca_bundle()) if self._endpoint.secure else None
 
     def _open(self) -> Connection:
-        """Open a connection; the name's addresses take turns."""
+        """Open a connection. The addresses of the host take turns."""
         self._look_up()
         problem = OSError("the name has no address")
         for _ in range(len(self._addresses)):
@@ -168,9 +171,10 @@ def _addresses(host: str, port: int) -> Iterable[Address]:
 
 
 def _epoll_of(selector: BaseSelector) -> "select.epoll | None":
-    """Return the selector's epoll object if it has one: polling it directly takes half the time.
+    """Return the selector's epoll object, or the selector. A direct poll takes half the time.
 
-    The selector creates a key for each ready descriptor, and here there are very many.
+    The selector creates a key for each ready descriptor, and this loop has very many ready
+    descriptors.
     """
     if isinstance(selector, EpollSelector):
         return select.epoll.fromfd(os.dup(selector.fileno()))

@@ -1,7 +1,8 @@
 """AWS Signature Version 4 for requests to @connections, without I/O.
 
-Only the connection id differs between recipients. The rest is rendered once, so each recipient
-costs one SHA-256 and one HMAC. The steps follow "Create a signed AWS API request" in AWS's IAM User
+Only the connection id differs between the requests to recipients. The rest of a request is created
+once, so each recipient needs one SHA-256 and one HMAC. The steps follow "Create a signed AWS API
+request" in AWS's IAM User
 Guide. Tests compare the bytes with botocore's `SigV4Auth`.
 """
 
@@ -25,7 +26,7 @@ _BASE64 = re.compile("[A-Za-z0-9_-]*=*")
 
 
 class Credentials(NamedTuple):
-    """The signing keys, and the session's token if they are temporary."""
+    """The signing keys, and the session's token if the keys are temporary."""
 
     access_key: str
     secret_key: str
@@ -33,9 +34,9 @@ class Credentials(NamedTuple):
 
 
 class SignedRequests:
-    """Requests of one method and one body to any connection, signed at one moment.
+    """Requests with one method and one body to any connection, signed at one time.
 
-    API Gateway accepts them for five minutes after that moment.
+    API Gateway accepts these requests for five minutes after this time.
 
     Args:
         method: POST, GET or DELETE.
@@ -43,8 +44,8 @@ class SignedRequests:
         body: the message; empty for GET and DELETE.
         credentials: the signing keys.
         region: the API's region.
-        moment_ms: epoch milliseconds.
-        trace_id: of the event that is handled; sent unsigned, as botocore sends it.
+        moment_ms: the time of the signature, in epoch milliseconds.
+        trace_id: the trace id of the event; it is sent unsigned, like botocore sends it.
     """
 
     def __init__(
@@ -89,8 +90,8 @@ class SignedRequests:
     def render(self, connection_id: str) -> bytes:
         """Return the whole request to one connection.
 
-        The path contains the percent-encoded id. The canonical request encodes that path once more,
-        as for every service except S3.
+        The path contains the percent-encoded id. The canonical request encodes this path again, as
+        for every service except S3.
         """
         once = _encode(connection_id)
         canonical, inner, outer = self._canonical.copy(), self._inner.copy(), self._outer.copy()
@@ -102,7 +103,7 @@ class SignedRequests:
 
 
 def _encode(connection_id: str) -> bytes:
-    """Percent-encode an id; API Gateway's own are base64, where only `=` needs it."""
+    """Percent-encode an id. API Gateway's ids are base64, in which only `=` is encoded."""
     if _BASE64.fullmatch(connection_id):
         return connection_id.encode().replace(b"=", b"%3D")
     return quote(connection_id, safe="", errors="replace").encode()

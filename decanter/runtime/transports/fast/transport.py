@@ -1,9 +1,9 @@
 """The fast transport: one thread, one selector, non-blocking sockets.
 
-A post costs little more than signing, TLS and the kernel. `sigv4` renders a request from parts that
-are the same for all, and `http1` reads its answer from the bytes. `loop` serves all connections
-(`pool`, `connection`) that are ready, within the rate limit (`transports/throttle`).
-docs/explanation/performance.md has the figures.
+A post needs little more time than the signature, TLS and the kernel. The module `sigv4` creates a
+request from parts that are the same for all requests, and `http1` reads the answer from the bytes.
+The module `loop` serves all ready connections (`pool`, `connection`) within the rate limit
+(`transports/throttle`). The page docs/explanation/performance.md has the figures.
 """
 
 import os
@@ -40,19 +40,21 @@ from decanter.runtime.transports.throttle import TokenBucket
 MOST_CONNECTIONS = 512
 
 TRACE_ID = "_X_AMZN_TRACE_ID"
-"""Lambda sets this environment variable before each event."""
+"""The environment variable with the trace id, which Lambda sets before each event."""
 
 
 class FastTransport:
-    """Posts over up to 512 connections. A new one is opened if a post may start and none is idle.
+    """Posts over up to 512 connections.
 
-    So their number follows from the rate and the observed latency. A stuck recipient does not delay
-    the others.
+    If a post may start and no connection is idle, one is opened.
+
+    The number of connections therefore depends on the rate and the observed latency. A slow
+    recipient does not delay the other recipients.
 
     Args:
         endpoint: the URL of @connections, with the stage.
-        settings: region, limits and rate.
-        clock: used for deadlines and pauses.
+        settings: the settings, with region, limits and rate.
+        clock: the clock for deadlines and pauses.
         backoff: the pauses between the attempts of one post.
 
     Raises:
@@ -74,7 +76,7 @@ class FastTransport:
         self._bucket = TokenBucket.of(settings, clock.monotonic())
 
     def call(self, method: Method, connection_id: str, data: bytes, deadline: float) -> Outcome:
-        """Make one call about one connection."""
+        """Make one call for one connection."""
         only = iter([Recipient(connection_id, 0)])
         until = max(deadline, self._clock.monotonic() + self._timeout)
         deliveries = [*self._run(method, data, only, deadline, until)]
@@ -83,7 +85,7 @@ class FastTransport:
     def call_all(
         self, method: Method, recipients: Recipients, data: bytes, deadline: float
     ) -> Iterator[Delivery]:
-        """Make the same call about many connections, yielding each delivery when it is known."""
+        """Make the same call for many connections. Yield each delivery when it is known."""
         return self._run(method, data, iter(recipients), deadline, deadline)
 
     def shutdown(self) -> None:
@@ -100,7 +102,7 @@ class FastTransport:
         retry_until: float,
         until: float,
     ) -> Iterator[Delivery]:
-        """Run a fan-out, by botocore's transport if this one has handed over to it."""
+        """Run a fan-out. After a handover, botocore's transport runs it."""
         doubted: list[Post] = []
         if not self.reach.handed_over:
             yield from self._in_turn(doubted, method, data, recipients, retry_until, until)
@@ -116,7 +118,7 @@ class FastTransport:
         retry_until: float,
         until: float,
     ) -> Iterator[Delivery]:
-        """Run a fan-out. Threads take turns, because all runs use the same connections."""
+        """Run a fan-out. Threads take turns, because all fan-outs use the same connections."""
         if not self._turn.acquire(timeout=max(0.0, until - self._clock.monotonic())):
             return
         try:
@@ -132,7 +134,7 @@ class FastTransport:
             self._turn.release()
 
     def _second_opinion(self, post: Post, method: Method, data: bytes, until: float) -> Delivery:
-        """Make the call of a doubted post by botocore's transport; hand over if that succeeds."""
+        """Make the call of a doubted post with botocore's transport. After a success, hand over."""
         if self._clock.monotonic() >= until:
             return post.delivery()
         only_one_attempt = 0.0
@@ -153,7 +155,7 @@ class FastTransport:
         recipients: Iterator[Recipient | None],
         until: float,
     ) -> Iterator[Delivery]:
-        """Make the calls of the doubted posts and about the other recipients."""
+        """Make the calls of the doubted posts and the calls for the other recipients."""
         again = {id(post.recipient): post for post in doubted}
         rest = chain([post.recipient for post in doubted], recipients)
         for delivery in self._plain.call_all(method, rest, data, until):
@@ -182,7 +184,7 @@ class FastTransport:
         )
 
     def _sign(self, method: Method, data: bytes) -> SignedRequests:
-        """Return requests signed now, with botocore's current credentials.
+        """Return requests that are signed now with botocore's current credentials.
 
         Raises:
             BotoCoreError, ClientError: there are no credentials.

@@ -1,8 +1,8 @@
-"""The app that `decanter verify --facts` probes: it follows a client's orders and stores events.
+"""The app for `decanter verify --facts`, which follows a client's orders and stores events.
 
-The connect handler takes its order from the query, the others from the message. The table stores
-what no client sees: each connection's CONNECT and DISCONNECT events, and the outcomes of calls in
-these handlers.
+The connect handler reads its order from the query, and the other handlers read it from the message.
+The table stores the data that no client sees, which are each connection's CONNECT and DISCONNECT
+events, and the outcomes of calls in these handlers.
 """
 
 import json
@@ -41,7 +41,7 @@ class Events:
 
 
 class Routes:
-    """One route in addition to Chalice's own. The connect handler may POST, but not GET."""
+    """A route in addition to Chalice's own routes. The connect handler may POST, but not GET."""
 
     @classmethod
     def __decanter__(cls):
@@ -75,7 +75,7 @@ def keep(key, name, value):
 
 
 def call(event, name, connection_id, **arguments):
-    """Call @connections; return its status, its error code, and its answer's members."""
+    """Call @connections. Return the status, the error code, and the members of the answer."""
     context = event.to_dict()["requestContext"]
     client = connections(f"https://{context['domainName']}/{context['stage']}")
     try:
@@ -132,7 +132,7 @@ def parsed(body):
 
 
 def show(event, order):
-    """Answer with the event. Only the start and the length of a long body are sent."""
+    """Answer with the event. If the body is long, send only the start and the length."""
     document = event.to_dict()
     document["length"] = len(document.get("body") or "")
     document["body"] = (document.get("body") or "")[:100]

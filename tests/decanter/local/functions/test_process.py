@@ -6,6 +6,9 @@ import signal
 import time
 from pathlib import Path
 
+import pytest
+
+from decanter.errors import ProjectError
 from decanter.local.functions.process import Launch, Worker
 from tests.support.apps import SmallProject
 from tests.support.projects import clean_environment
@@ -37,3 +40,15 @@ def test_the_end_of_a_process_is_detected_whatever_it_left_running(tmp_path: Pat
         assert asyncio.run(run()) < 30
     finally:
         os.kill(int((tmp_path / "child").read_text()), signal.SIGKILL)
+
+
+def test_a_variable_that_the_stage_lacks_at_import_is_one_line(tmp_path: Path) -> None:
+    SmallProject(tmp_path).write("import os\nTABLE = os.environ['TABLE']\n")
+    environment = clean_environment() | ENDPOINT
+    launch = Launch(tmp_path, environment, lambda line, request_id: None, stage="beta")
+    with pytest.raises(ProjectError) as refused:
+        asyncio.run(Worker.start(launch))
+    assert "app.py:2 reads the environment variable TABLE at import, and stage beta" in str(
+        refused.value
+    )
+    assert refused.value.detail == ""

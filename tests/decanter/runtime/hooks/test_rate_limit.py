@@ -72,6 +72,31 @@ def test_nothing_is_refused_at_the_allowed_rate() -> None:
 
 
 @pytest.mark.usefixtures("table")
+def test_a_clock_that_was_ahead_silences_no_connection() -> None:
+    clock = FakeClock()
+    router, _ = service({PACE_VARIABLE: "5", CLOSE_VARIABLE: "6"}, clock)
+    Connection.record(connect_event())
+    clock.elapsed += 3600
+    assert say(router) == 200
+    clock.elapsed -= 3600
+    assert [say(router) for _ in range(7)] == [200] * 5 + [429] * 2
+
+
+@pytest.mark.usefixtures("table")
+@pytest.mark.parametrize("value", [{"S": "soon"}, {"NULL": True}, {"L": []}, {"N": "1E+40"}])
+def test_a_damaged_time_counts_as_none(value: dict[str, Any]) -> None:
+    router, _ = service({PACE_VARIABLE: "5"}, FakeClock())
+    Connection.record(connect_event())
+    Connection._get_connection().connection.client.update_item(
+        TableName=Connection.Meta.table_name,
+        Key={"connectionID": {"S": NAME}},
+        UpdateExpression="SET free_at = :value",
+        ExpressionAttributeValues={":value": value},
+    )
+    assert [say(router) for _ in range(7)] == [200] * 5 + [429] * 2
+
+
+@pytest.mark.usefixtures("table")
 def test_mistakes_that_select_no_route_count_too() -> None:
     router, _ = service({PACE_VARIABLE: "3"}, FakeClock())
     Connection.record(connect_event())

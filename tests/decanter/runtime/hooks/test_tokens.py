@@ -13,9 +13,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from jwt.algorithms import ECAlgorithm
 
 from decanter import Router
+from decanter.runtime.channels.declaration import Subscription
 from decanter.runtime.errors import ConfigurationError
 from decanter.runtime.hooks.tokens import MARKER, WebTokens, fetch_json
-from decanter.runtime.routing.connection_event import Hello, Refused
+from decanter.runtime.routing.connection_event import Hello, Refused, TokenExpired
 from tests.support.fakes import FakeClock, FakeConnections
 from tests.support.fixtures import LogLines
 from tests.support.tokens import (
@@ -180,6 +181,9 @@ FORGED = {
     "no object": (HS256, signed_texts(SECRET.encode(), '{"alg": "HS256"}', "[]")),
     "several issuers": (HS256, by_hand(iss=["https://issuer", "https://other"])),
     "a subject that is not a string": (HS256, by_hand(sub=7)),
+    "a subject with a lone surrogate": (HS256, by_hand(sub="\ud800")),
+    "a text with a lone surrogate": (HS256, "\udc80.x.y"),
+    "letters of another alphabet": (HS256, "é.é.é"),
     "a demand": (HS256, signed_by_hand(SECRET.encode(), {"alg": "HS256", "crit": ["b64"]})),
     "truncated": (HS256, hs256()[:-8]),
     "without its signature": (HS256, hs256().rpartition(".")[0] + "."),
@@ -370,3 +374,81 @@ def test_a_router_declares_the_settings_of_its_hook() -> None:
     router.authenticate(WebTokens({}))
     declared = router.__decanter__()["settings"]["websocket_connect"]
     assert declared == [list(group) for group in WebTokens.settings]
+
+
+def in_command(token: str) -> Hello:
+    """Return the hello of an app with channels, whose token stands in the connect command."""
+    shown = hello(None)
+    shown.token = token
+    return shown
+
+
+def test_a_connect_command_has_its_own_token() -> None:
+    shown = in_command(hs256(info={"name": "Ann"}, channels=["chat:1"]))
+    hook(HS256)(shown)
+    assert (shown.identity, shown.expires_at) == ("ann", LATER)
+    assert (shown.info, shown.subscriptions) == ({"name": "Ann"}, [("chat:1", {})])
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        "",
+        hs256(channel="chat:1"),
+        hs256(channels="chat:1"),
+        hs256(channels=["user:{identity}"]),
+        hs256(channels=[7]),
+        hs256(sub=""),
+        hs256(iss="https://issuer.evil.net"),
+        jwt.encode(claims(), SECRET[::-1], "HS256"),
+        jwt.encode(claims(), "", "none"),
+        "x" * 5000,
+    ],
+)
+def test_a_foreign_token_of_a_connect_command_is_refused(token: str) -> None:
+    shown = in_command(token)
+    shown.handshake.query = {"token": hs256()}
+    error = refusal(HS256, shown)
+    assert (error.status, type(error)) == (401, Refused)
+    assert (shown.identity, shown.subscriptions) == (None, [])
+
+
+def test_an_expired_token_asks_for_a_new_one() -> None:
+    assert type(refusal(HS256, in_command(hs256(exp=NOW - 60)))) is TokenExpired
+
+
+def subscribing(token: str, **changes: Any) -> Subscription:
+    given = {"channel": "chat:1", "identity": "ann", "client": "c", **changes}
+    return Subscription(**given, token=token)
+
+
+def test_a_subscription_has_a_token_of_its_own() -> None:
+    subscription = subscribing(hs256(channel="chat:1", info=[1]))
+    hook(HS256).check_subscription(subscription)
+    assert subscription.has_token
+    assert (subscription.expires_at, subscription.info) == (LATER, [1])
+
+
+@pytest.mark.parametrize(
+    ("token", "changes"),
+    [
+        (hs256(), {}),
+        (hs256(channel="chat:2"), {}),
+        (hs256(channel=["chat:1"]), {}),
+        (hs256(channel="chat:1", sub="bob"), {}),
+        (hs256(channel="chat:1"), {"identity": None}),
+        (hs256(channel="chat:1", aud="other"), {}),
+        (jwt.encode(claims(channel="chat:1"), SECRET[::-1], "HS256"), {}),
+        (jwt.encode(claims(channel="chat:1"), "", "none"), {}),
+    ],
+)
+def test_a_foreign_token_of_a_subscription_is_refused(token: str, changes: dict[str, Any]) -> None:
+    subscription = subscribing(token, **changes)
+    with pytest.raises(Refused):
+        hook(HS256).check_subscription(subscription)
+    assert not subscription.has_token
+
+
+def test_an_expired_token_of_a_subscription_asks_for_a_new_one() -> None:
+    with pytest.raises(TokenExpired):
+        hook(HS256).check_subscription(subscribing(hs256(channel="chat:1", exp=NOW - 60)))

@@ -108,7 +108,7 @@ def test_a_key_lets_a_message_start_only_once(opened: Open) -> None:
     [
         (b"not json", "the message is not JSON"),
         (b"\xff", "can't decode byte 0xff"),
-        (b'{"method":"publish","payload":{}}', 'the method "publish" is not everyone or send'),
+        (b'{"method":"rename","payload":{}}', 'the method "rename" is not one of everyone'),
         (b'{"method":"everyone","payload":{}}', "payload needs either data or text"),
         (
             b'{"method":"everyone","payload":{"data":1},"idempotency_key":"a"}',

@@ -97,13 +97,20 @@ def test_a_young_connection_is_tried_again_later() -> None:
     [
         ("", "not JSON"),
         ("[]", "not a JSON object"),
-        ('{"method":"publish","payload":{}}', '"publish" is not everyone or send'),
+        ('{"method":"rename","payload":{}}', '"rename" is not one of everyone, send'),
         ('{"method":"everyone"}', "payload is not an object"),
         ('{"method":"everyone","payload":{}}', "either data or text"),
         ('{"method":"everyone","payload":{"text":"a","data":1}}', "either data or text"),
         ('{"method":"everyone","payload":{"text":1}}', "text is not a string"),
         ('{"method":"send","payload":{"data":1}}', "connection_ids is not a list"),
         ('{"method":"send","payload":{"data":1,"connection_ids":[1]}}', "connection_ids is not"),
+        *(
+            (
+                f'{{"method":"send","payload":{{"data":1,"connection_ids":["a"]}},"cursor":"{it}"}}',
+                "cursor is not the number of a connection",
+            )
+            for it in ("x", "-5", "9" * 5000, "\u00b2", "0/2:a")
+        ),
         ('{"method":"everyone","payload":{"data":1},"attempt":-1}', "attempt is not a whole"),
         ('{"method":"everyone","payload":{"data":1},"idempotency_key":7}', "idempotency_key is"),
         ('{"method":"everyone","payload":{"data":NaN}}', "NaN"),

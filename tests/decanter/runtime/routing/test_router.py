@@ -17,8 +17,9 @@ from decanter.runtime.errors import (
 )
 from decanter.runtime.routing.connection_event import Disconnection, Handshake, Hello, Refused
 from decanter.runtime.routing.request import Request
+from decanter.runtime.routing.response import Response
 from decanter.runtime.routing.router import Router
-from decanter.runtime.routing.routes import GetResponse, Response, Routes
+from decanter.runtime.routing.routes import GetResponse, Routes
 from decanter.runtime.routing.scheduled_sweep import scheduled_sweep
 from decanter.runtime.settings import Settings
 from decanter.runtime.transports import Outcome, Transport, outcome_of

@@ -5,7 +5,8 @@ import pytest
 
 from decanter.runtime.errors import DeclarationError
 from decanter.runtime.routing.request import Request
-from decanter.runtime.routing.routes import GetResponse, Response, Route, Routes, response_of
+from decanter.runtime.routing.response import Response, response_of
+from decanter.runtime.routing.routes import GetResponse, Route, Routes
 from tests.support.events import message_event
 
 

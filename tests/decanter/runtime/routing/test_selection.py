@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from decanter.runtime.errors import DeclarationError
-from decanter.runtime.routing.selection import SelectionExpression
+from decanter.runtime.routing.selection import MAX_ROUTE_KEY, SelectionExpression
 
 MESSAGE = {
     "service": "chat",
@@ -85,3 +85,10 @@ def test_every_text_is_either_valid_or_refused(source: str) -> None:
         SelectionExpression.parse(source).evaluate({"a": 1})
     except DeclarationError:
         return
+
+
+@pytest.mark.parametrize("item", [1, {}, "", ["a"], [[[]]]])
+def test_the_text_of_a_long_array_is_not_completed(item: Any) -> None:
+    """No route key is as long, and a client may send 65,000 items."""
+    text = SelectionExpression.parse("$request.body.a").evaluate({"a": [item] * 40_000})
+    assert MAX_ROUTE_KEY < len(text) < 2 * MAX_ROUTE_KEY

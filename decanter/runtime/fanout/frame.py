@@ -5,11 +5,11 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 Frame = str | Mapping[str, Any] | Sequence[Any]
-"""A frame to send: a string is sent unchanged, anything else as its JSON text."""
+"""A frame to send. A string is sent unchanged, and any other value is sent as JSON text."""
 
 
 def text_of(frame: Frame) -> str:
-    """Return a frame's text. Non-ASCII is escaped in JSON: a lone surrogate has no UTF-8 form."""
+    """Return a frame's text. JSON escapes non-ASCII, because a lone surrogate has no UTF-8 form."""
     return frame if isinstance(frame, str) else json.dumps(frame, separators=(",", ":"))
 
 

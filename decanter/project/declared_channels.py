@@ -1,0 +1,65 @@
+"""The channels that a router declares: `@router.channel("chat:{room}")`."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+SWEEP = "sweep"
+
+
+@dataclass(frozen=True)
+class ChannelsDeclaration:
+    """The channels of a router, and the calls on the tables that they need.
+
+    Attributes:
+        patterns: the patterns of their names.
+        connections: each function's further calls on the connection table.
+        subscriptions: each function's calls on the subscription table.
+        of_senders: the calls of a function that sends, on each of the two tables.
+    """
+
+    patterns: tuple[str, ...]
+    connections: Mapping[str, Sequence[str]]
+    subscriptions: Mapping[str, Sequence[str]]
+    of_senders: Mapping[str, Sequence[str]]
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any] | None) -> Self | None:
+        """Read a member of a router's declaration; None for a raw app."""
+        if data is None:
+            return None
+        return cls(
+            tuple(data["patterns"]), data["connections"], data["subscriptions"], data["senders"]
+        )
+
+    def actions(
+        self, function: str, *, sends: bool, is_connections: bool, is_subscriptions: bool
+    ) -> list[str]:
+        """Return a function's calls on a table.
+
+        Args:
+            function: its configuration key.
+            sends: True if it sends messages.
+            is_connections: True for the connection table.
+            is_subscriptions: True for the subscription table.
+        """
+        found: list[str] = []
+        for name, is_this in (
+            ("connections", is_connections),
+            ("subscriptions", is_subscriptions),
+        ):
+            if is_this:
+                found += getattr(self, name).get(function, ())
+                found += self.of_senders[name] if sends else ()
+        return found
+
+
+def missing_sweep(schedules: Mapping[str, str]) -> str | None:
+    """Return why an app with channels cannot be packaged, in one line; None if it can."""
+    if SWEEP in schedules:
+        return None
+    return (
+        "the app has channels and no sweep, so nothing closes connections without a connect "
+        "command or past their expiry: add sweep = scheduled_sweep(app, router) to app.py, and "
+        'set DECANTER_SWEEP_MINUTES in .chalice/config.json, for example to "5"'
+    )

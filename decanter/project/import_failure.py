@@ -1,0 +1,41 @@
+"""Convert the failure of an app's import into an error of one line."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from decanter.errors import ProjectError
+
+RESERVED = ("AWS_", "LAMBDA_", "_")
+"""The prefixes of variables that only Lambda may set."""
+
+
+def import_failure(report: Mapping[str, Any], stage: str) -> ProjectError:
+    """Return the error for a `LoadError.report()` of `app_process.py`.
+
+    Args:
+        report: the report.
+        stage: the stage whose variables the app had.
+    """
+    if report["variable"]:
+        return ProjectError(missing_variable(report["variable"], report["message"], stage))
+    return ProjectError(report["message"], detail=report["detail"])
+
+
+def missing_variable(variable: str, place: str, stage: str) -> str:
+    """Return the error for a variable that an app reads at import but the stage does not set.
+
+    Args:
+        variable: the variable's name.
+        place: the place that reads the variable, as `FILE:LINE`.
+        stage: the stage in `.chalice/config.json`.
+    """
+    if variable.startswith(RESERVED):
+        return (
+            f"{place} reads the environment variable {variable} at import, which only Lambda sets: "
+            f'read it when a function runs, or with os.environ.get("{variable}")'
+        )
+    return (
+        f"{place} reads the environment variable {variable} at import, and stage {stage} does not "
+        f'set it: add "{variable}" to environment_variables of stage {stage} in '
+        ".chalice/config.json"
+    )

@@ -1,0 +1,1 @@
+"""Channels in Centrifugo's JSON client protocol."""

@@ -1,0 +1,277 @@
+"""Frames of Centrifugo's JSON client protocol: commands in; replies and pushes out.
+
+    {"id": 1, "connect": {"token": "…"}}          a command, one in a line
+    {"id": 1, "connect": {"client": "…"}}         its reply
+    {"push": {"channel": "chat:42", "pub": {"data": …}}}
+
+A command has an id (1 to 4,294,967,295) and one method, whose value is an object; `send` needs no
+id. Unknown members are ignored. An object without a method and without an id is a pong and is
+ignored. Members that are zero are left out of replies. `data` is any JSON value: its text stays as
+the sender wrote it.
+
+Source: Centrifugo's documentation, "Client protocol", and its protocol repository,
+`definitions/client.proto`.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from decanter.runtime import jsontext
+from decanter.runtime.channels.codes import (
+    BAD_FRAME,
+    BAD_REQUEST,
+    LIMIT_EXCEEDED,
+    METHOD_NOT_FOUND,
+    REASONS,
+    TOO_MANY_REQUESTS,
+    Disconnect,
+    ReplyError,
+)
+from decanter.runtime.errors import BadJson
+from decanter.runtime.jsontext import Json
+
+MAX_ID = 2**32 - 1
+
+MAX_COMMANDS = 256
+"""Further commands of a frame are answered 111 and not run. A client that subscribes again after a
+reconnect sends all its subscribes in one frame: at most 128."""
+
+MAX_FRAME_BYTES = 131_000
+"""Replies of one frame are split below this size."""
+
+_TEXT, _FLAG, _NUMBER, _OBJECT, _ANY = (str,), (bool,), (int,), (dict,), (object,)
+_FIELDS: Mapping[str, Mapping[str, tuple[type, ...]]] = {
+    "connect": {"token": _TEXT, "data": _ANY, "subs": _OBJECT, "name": _TEXT, "version": _TEXT},
+    "subscribe": {
+        "channel": _TEXT,
+        "token": _TEXT,
+        "data": _ANY,
+        "recover": _FLAG,
+        "epoch": _TEXT,
+        "offset": _NUMBER,
+        "positioned": _FLAG,
+        "recoverable": _FLAG,
+        "join_leave": _FLAG,
+    },
+    "unsubscribe": {"channel": _TEXT},
+    "publish": {"channel": _TEXT, "data": _ANY},
+    "presence": {"channel": _TEXT},
+    "presence_stats": {"channel": _TEXT},
+    "history": {"channel": _TEXT},
+    "send": {"data": _ANY},
+    "rpc": {"method": _TEXT, "data": _ANY},
+    "refresh": {"token": _TEXT},
+    "sub_refresh": {"channel": _TEXT, "token": _TEXT},
+}
+"""The members of each method's object, and their types. All are optional in the protocol."""
+
+METHODS = tuple(_FIELDS)
+
+
+class Command(NamedTuple):
+    """A client's command.
+
+    Attributes:
+        id: answers have it; 0 for `send`.
+        method: what to do.
+        fields: the members of its object that the protocol names.
+        error: the answer instead of doing it; None if it is well formed.
+    """
+
+    id: int
+    method: str = ""
+    fields: Mapping[str, Any] = {}
+    error: ReplyError | None = None
+
+    def text(self, name: str) -> str:
+        """Return a string; empty if it is absent."""
+        value: str = self.fields.get(name, "")
+        return value
+
+    @property
+    def data(self) -> Json | None:
+        """The exact text of `data`; None if it is absent."""
+        return self.fields.get("data")
+
+
+def commands(frame: str) -> Iterator[Command]:
+    """Yield the commands of a frame.
+
+    Raises:
+        Disconnect: 3501, a line is not a command that can be answered.
+    """
+    found = 0
+    for line in frame.split("\n"):
+        if line.strip() and (command := _command(line, found)):
+            found += 1
+            yield command
+    if not frame.strip():
+        raise Disconnect(BAD_FRAME, "empty frame")
+
+
+def _command(line: str, found: int) -> Command | None:
+    try:
+        document = jsontext.parse(line)
+    except BadJson as error:
+        raise Disconnect(BAD_FRAME, f"not a command: {error.reason}") from None
+    if not isinstance(document, dict):
+        raise Disconnect(BAD_FRAME, "not a command: no object")
+    if not document:
+        return None
+    members = jsontext.members(line)
+    methods = [name for name, _ in members if name in _FIELDS]
+    ids = [name for name, _ in members if name == "id"]
+    number = document.get("id", 0)
+    if type(number) is not int or not 0 <= number <= MAX_ID or len(ids) > 1:
+        raise Disconnect(BAD_FRAME, "not a command: its id is not from 1 to 4294967295")
+    if number == 0 and methods != ["send"]:
+        raise Disconnect(BAD_FRAME, "not a command: it has no id")
+    if found >= MAX_COMMANDS:
+        return Command(number, error=ReplyError(TOO_MANY_REQUESTS))
+    if not methods:
+        return Command(number, error=ReplyError(METHOD_NOT_FOUND))
+    if len(methods) > 1:
+        return _bad(number, "it has several methods")
+    return _well_formed(number, methods[0], document[methods[0]], dict(members)[methods[0]])
+
+
+def _well_formed(number: int, method: str, body: Any, text: str) -> Command:
+    if not isinstance(body, dict):
+        return _bad(number, f"{method} is not an object")
+    known, texts = _FIELDS[method], jsontext.members(text)
+    names = [name for name, _ in texts if name in known]
+    if len(names) > len({*names}):
+        return _bad(number, f"{method} has a member twice")
+    fields = {name: body[name] for name in names if body[name] is not None or name == "data"}
+    for name, value in fields.items():
+        kind = known[name]
+        if kind != _ANY and (not isinstance(value, kind) or (kind == _NUMBER) != _is_number(value)):
+            return _bad(number, f"{method}.{name} is not {_KINDS[kind]}")
+    if "data" in fields:
+        fields["data"] = Json(dict(texts)["data"].replace("\r", " "))
+    return Command(number, method, fields)
+
+
+_KINDS: Mapping[tuple[type, ...], str] = {
+    _TEXT: "a string",
+    _FLAG: "true or false",
+    _NUMBER: "a whole number",
+    _OBJECT: "an object",
+}
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _bad(number: int, reason: str) -> Command:
+    return Command(number, error=ReplyError(BAD_REQUEST, f"bad request: {reason}"))
+
+
+def text_of(value: Any) -> Json:
+    """Return a value's JSON text. `Json` stays as it is, but on one line.
+
+    Raises:
+        TypeError, ValueError: it has no JSON form.
+    """
+    if isinstance(value, Json):
+        # Line breaks of JSON stand between its tokens only, and separate replies of a frame.
+        return Json(value.replace("\n", " ").replace("\r", " ")) if _has_breaks(value) else value
+    if isinstance(value, dict) and any(isinstance(each, Json | dict) for each in value.values()):
+        return _object(value)
+    return Json(json.dumps(value, separators=(",", ":"), allow_nan=False))
+
+
+def _has_breaks(text: str) -> bool:
+    return "\n" in text or "\r" in text
+
+
+def _object(members: Mapping[str, Any]) -> Json:
+    parts = [f"{json.dumps(str(name))}:{text_of(value)}" for name, value in members.items()]
+    return Json(f"{{{','.join(parts)}}}")
+
+
+def filled(**members: Any) -> dict[str, Any]:
+    """Return the members that are not zero: the protocol leaves them out."""
+    return {
+        name: value
+        for name, value in members.items()
+        if isinstance(value, Json) or value not in (None, 0, "", False)
+    }
+
+
+def reply(number: int, method: str, body: Mapping[str, Any]) -> str:
+    """Return the reply to a command."""
+    return _object({"id": number, method: _object(body)})
+
+
+def error_reply(number: int, error: ReplyError) -> str:
+    """Return the error that answers a command."""
+    body = filled(code=error.code, message=error.text[:1000], temporary=error.temporary)
+    return _object({"id": number, "error": body})
+
+
+def push(kind: str, body: Mapping[str, Any], channel: str = "") -> str:
+    """Return a push.
+
+    Args:
+        kind: `pub`, `join`, `leave`, `subscribe`, `unsubscribe`, `message` or `disconnect`.
+        body: its members.
+        channel: its channel; empty for a push about the connection.
+    """
+    return _object({"push": {**filled(channel=channel), kind: _object(body)}})
+
+
+def publication(channel: str, data: Json, info: Mapping[str, Any] | None = None) -> str:
+    """Return the push of a publication, the same for all subscribers.
+
+    Args:
+        channel: its channel.
+        data: the text of its JSON value.
+        info: the client that published; None for a server.
+    """
+    return push("pub", {"data": data, **({"info": _object(info)} if info else {})}, channel)
+
+
+def message(data: Json) -> str:
+    """Return the push of a message that belongs to no channel."""
+    return push("message", {"data": data})
+
+
+def unsubscribe(channel: str, code: int) -> str:
+    """Return the push that ends a subscription."""
+    return push("unsubscribe", {"code": code, "reason": REASONS.get(code, "")}, channel)
+
+
+def disconnect(end: Disconnect) -> str:
+    """Return the push that tells a client why its connection ends, and if it may come back."""
+    return push("disconnect", {"code": end.code, "reason": end.reason[:100]})
+
+
+def client_info(
+    client: str, user: str | None, info: Json | None, channel_info: Json | None
+) -> dict[str, Any]:
+    """Return a client's info, as other members of a channel get it."""
+    return filled(user=user, client=client, conn_info=info, chan_info=channel_info)
+
+
+def frames(replies: Iterable[tuple[int, str]]) -> list[str]:
+    """Join replies to frames below `MAX_FRAME_BYTES`.
+
+    Args:
+        replies: the id of its command, 0 for a push, and its text. A reply that is too large for a
+            frame becomes error 106.
+    """
+    joined: list[list[str]] = []
+    room = 0
+    for number, reply_text in replies:
+        fits = len(reply_text.encode()) < MAX_FRAME_BYTES
+        text = reply_text if fits else error_reply(number, ReplyError(LIMIT_EXCEEDED))
+        size = len(text.encode()) + 1
+        if size > room:
+            joined.append([])
+            room = MAX_FRAME_BYTES
+        joined[-1].append(text)
+        room -= size
+    return ["\n".join(each) for each in joined]

@@ -1,0 +1,237 @@
+"""The channels of an application, as it declares them.
+
+@router.channel("chat:{room}", presence=True, join_leave=True)
+def chat(subscription, room):
+    return room in rooms_of(subscription.identity)
+
+@chat.on_publish
+def say(publication: Publication[Line], room):
+    return {"by": publication.identity, "text": publication.data.text}
+"""
+
+import inspect
+import typing
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from decanter.runtime import jsontext
+from decanter.runtime.channels.codes import PERMISSION_DENIED, UNKNOWN_CHANNEL, ReplyError
+from decanter.runtime.channels.pattern import MOST_CHARACTERS, OF_IDENTITY, Pattern
+from decanter.runtime.errors import DeclarationError, MissingData
+from decanter.runtime.jsontext import Json
+from decanter.runtime.payload import type_reader
+from decanter.runtime.payload_readers import Read
+
+T = TypeVar("T")
+
+
+@dataclass
+class Subscription:
+    """A client that asks to listen to a channel, for the channel's function.
+
+    Attributes:
+        channel: the channel's name.
+        identity: the client's identity; None for an anonymous client.
+        client: the client's connection id.
+        token: the subscription token; empty if the client sent none.
+        has_token: True if the token is valid for this channel and this identity. The router's
+            authenticator checks it, if it can (`WebTokens`).
+        request: the value that the client sent with its request; None without one.
+        info: what other members see of this client in this channel: a JSON value.
+        data: the channel's initial data for the client, a JSON value.
+        expires_at: when the subscription expires, epoch seconds; None for never.
+    """
+
+    channel: str
+    identity: str | None
+    client: str
+    token: str = ""
+    has_token: bool = False
+    request: Any = None
+    info: Any = None
+    data: Any = None
+    expires_at: int | None = None
+
+
+@dataclass
+class Publication(Generic[T]):
+    """A client's publication, for the function that accepts it.
+
+    Attributes:
+        channel: the channel's name.
+        identity: the client's identity; None for an anonymous client.
+        client: the client's connection id.
+        data: the value, of the type in `Publication[…]`; any JSON value without one.
+        raw: the exact text of the value that the client sent.
+    """
+
+    channel: str
+    identity: str | None
+    client: str
+    data: T
+    raw: Json = field(default=Json("null"), repr=False)
+
+
+Authorize = Callable[..., Any]
+"""Takes a Subscription and values of the pattern; the client may listen only if it returns True."""
+
+Publish = Callable[..., Any]
+"""Takes a Publication and values of the pattern; returns what is published, None for nothing."""
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Channel:
+    """The channels of one pattern.
+
+    Args:
+        pattern: the pattern of their names.
+        authorize: decides who may listen.
+        presence: True if members may ask who is there.
+        join_leave: True to announce who joins and leaves, below 100 members.
+
+    Attributes:
+        publish: the function that accepts clients' publications; None: they may not publish.
+
+    Raises:
+        DeclarationError: the pattern or the function is invalid.
+    """
+
+    def __init__(
+        self,
+        pattern: str,
+        authorize: Authorize,
+        *,
+        presence: bool = False,
+        join_leave: bool = False,
+    ) -> None:
+        self.pattern = Pattern(pattern)
+        self.authorize = authorize
+        self.presence = presence
+        self.join_leave = join_leave
+        self.publish: Publish | None = None
+        self._read: Read | None = None
+        _, self._asked = _parameters(authorize, self.pattern)
+        self._taken: list[str] = []
+
+    def on_publish(self, function: F) -> F:
+        """Declare the function that accepts clients' publications, of members only.
+
+        Its return value is published, with the client's identity and info. None publishes nothing.
+
+        Raises:
+            DeclarationError: there is one already, or it takes other values than the pattern's.
+        """
+        if self.publish is not None:
+            raise DeclarationError(
+                f"channel {self.pattern.source!r} has two functions for publications: "
+                f"{_place(self.publish)} and {_place(function)}"
+            )
+        first, self._taken = _parameters(function, self.pattern)
+        self._read = _payload_of(function, first)
+        self.publish = function
+        return function
+
+    def may_listen(self, subscription: Subscription, values: dict[str, str]) -> bool:
+        """True if the function returns True itself, and nothing that only counts as true."""
+        return self.authorize(subscription, **{name: values[name] for name in self._asked}) is True
+
+    def accept(
+        self, publication: Publication[Any], text: Json | None, values: dict[str, str]
+    ) -> object:
+        """Return the value to publish for a client's publication; None to publish nothing.
+
+        Raises:
+            ReplyError: clients may not publish here.
+            MessageError: the data is invalid, or the function refuses it.
+        """
+        if self.publish is None:
+            raise ReplyError(PERMISSION_DENIED)
+        if text is None:
+            raise MissingData("data")
+        publication.raw, publication.data = text, jsontext.parse(text)
+        if self._read is not None:
+            publication.data = self._read(publication.data)
+        taken = {name: values[name] for name in self._taken}
+        result: object = self.publish(publication, **taken)
+        return result
+
+
+class Channels:
+    """All channels of an application."""
+
+    def __init__(self) -> None:
+        self.declared: list[Channel] = []
+
+    def __iter__(self) -> Iterator[Channel]:
+        """Iterate over the declarations."""
+        return iter(self.declared)
+
+    def add(self, channel: Channel) -> None:
+        """Add a declaration.
+
+        Raises:
+            DeclarationError: a channel's name can match it and another one.
+        """
+        for other in self.declared:
+            if channel.pattern.overlaps(other.pattern):
+                raise DeclarationError(
+                    f"channel {channel.pattern.source!r} of {_place(channel.authorize)}: a name "
+                    f"can match this pattern and {other.pattern.source!r} of "
+                    f"{_place(other.authorize)}: begin them differently"
+                )
+        self.declared.append(channel)
+
+    def find(self, name: str) -> tuple[Channel, dict[str, str]]:
+        """Return a channel's declaration and the values in its name.
+
+        Raises:
+            ReplyError: 102, no pattern matches.
+        """
+        if 0 < len(name) <= MOST_CHARACTERS and not name.startswith(OF_IDENTITY):
+            for channel in self.declared:
+                if (values := channel.pattern.match(name)) is not None:
+                    return channel, values
+        raise ReplyError(UNKNOWN_CHANNEL)
+
+    @property
+    def announce(self) -> bool:
+        """True if a channel announces who joins and leaves."""
+        return any(channel.join_leave for channel in self.declared)
+
+
+def _parameters(function: Callable[..., Any], pattern: Pattern) -> tuple[str, list[str]]:
+    """Return the name of the first parameter, and the others.
+
+    Raises:
+        DeclarationError: the others are not variables of the pattern.
+    """
+    first, *others = [*inspect.signature(function).parameters] or [""]
+    if not first or not {*others} <= {*pattern.variables}:
+        wanted = ", ".join(["subscription", *pattern.variables])
+        raise DeclarationError(
+            f"channel {pattern.source!r}: {_place(function)} must take ({wanted}): an object and "
+            "variables of the pattern"
+        )
+    return first, others
+
+
+def _payload_of(function: Callable[..., Any], parameter: str) -> Read | None:
+    """Return the reader of `Publication[…]`; None without a type."""
+    where = _place(function)
+    try:
+        kind = typing.get_type_hints(function).get(parameter)
+    except NameError as error:
+        raise DeclarationError(f"{where}: an annotation cannot be read: {error}") from error
+    if kind in (None, Publication, Any):
+        return None
+    if typing.get_origin(kind) is not Publication:
+        raise DeclarationError(
+            f"{where}: annotate {parameter!r} as Publication or Publication[…], not {kind}"
+        )
+    return type_reader(typing.get_args(kind)[0], f"{where}: {parameter}", {}).read
+
+
+def _place(function: Callable[..., Any]) -> str:
+    return f"{getattr(function, '__name__', function)} ({function.__module__})"

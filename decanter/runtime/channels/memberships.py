@@ -1,0 +1,336 @@
+"""The subscription table: the channels that each client listens to.
+
+    @subscription_table(env="SUBSCRIPTIONS_TABLE")
+    class Subscription(SubscriptionModel): ...
+
+A router with channels declares it by default. Rows of a channel have its name as the hash key. The
+key `$identity:NAME` finds all connections of an identity.
+
+A row has `seq`, the id of the client's last command about it. A command with a lower id comes late
+and changes nothing: API Gateway may run the handlers of one connection in any order. The row of an
+ended subscription stays for an hour, so that a late subscribe cannot renew it.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from pynamodb.attributes import NumberAttribute, TTLAttribute, UnicodeAttribute
+from pynamodb.connection.table import TableConnection
+from pynamodb.models import Model
+
+from decanter.runtime.channels.interfaces import Grant, Member, Session
+from decanter.runtime.errors import DeclarationError
+from decanter.runtime.jsontext import Json
+from decanter.runtime.recipients import MAX_AGE_MS, Recipient
+from decanter.runtime.store.connections import number_of
+from decanter.runtime.store.tables import (
+    ChangedError,
+    declaration,
+    on_one_session,
+    table,
+    translated,
+)
+
+Item = Mapping[str, Any]
+
+TOMBSTONE_SECONDS = 3600
+"""How long an ended subscription stays in the table. A handler runs for 15 minutes at most."""
+
+_LIVE = "attribute_not_exists(#left)"
+
+
+class SubscriptionModel(Model):
+    """Base of an application's subscriptions; `@subscription_table` completes it.
+
+    Attributes:
+        channel: the channel's name, or the key of an identity.
+        connection_id: the connection.
+        connected_at: epoch milliseconds, as in the connection's row.
+        expires_at: when DynamoDB may delete the row.
+        identity: the client's identity.
+        info: what others see of the client, as JSON.
+        channel_info: what others see of it in this channel, as JSON.
+        seq: the id of the client's last command; 0 if only the server has acted.
+        identity_until: when the client's identity expires, epoch seconds.
+        until: when the subscription expires, epoch seconds.
+        left: present if the subscription has ended.
+    """
+
+    channel = UnicodeAttribute(hash_key=True)
+    connection_id = UnicodeAttribute(range_key=True, attr_name="connectionID")
+    connected_at = NumberAttribute()
+    expires_at = TTLAttribute()
+    identity = UnicodeAttribute(null=True)
+    info = UnicodeAttribute(null=True)
+    channel_info = UnicodeAttribute(null=True)
+    seq = NumberAttribute()
+    identity_until = NumberAttribute(null=True)
+    until = NumberAttribute(null=True)
+    left = NumberAttribute(null=True)
+
+    @classmethod
+    def _get_connection(cls) -> TableConnection:
+        """Return PynamoDB's connection to the table, also used by PynamoDB's own methods."""
+        return on_one_session(super()._get_connection())
+
+
+S = TypeVar("S", bound=type[SubscriptionModel])
+
+
+def subscription_table(
+    *, env: str = "SUBSCRIPTIONS_TABLE", existing: str | None = None
+) -> Callable[[S], S]:
+    """Make a model the table of a router's subscriptions.
+
+    Args:
+        env: the environment variable that names the table.
+        existing: a table that exists already and is never created or deleted: its name, its ARN, or
+            the SSM parameter with its name, as `ssm:/PATH`.
+
+    Raises:
+        DeclarationError: an argument is invalid, or the model is not a `SubscriptionModel`.
+    """
+
+    def complete(model: S) -> S:
+        if not issubclass(model, SubscriptionModel):
+            raise DeclarationError(
+                f"@subscription_table of {model.__name__}: derive it from SubscriptionModel"
+            )
+        model = table(env=env, existing=existing)(model)
+        model.__decanter__ = classmethod(_declaration)  # type: ignore[attr-defined]
+        return model
+
+    return complete
+
+
+def _declaration(model: type[Model]) -> dict[str, Any] | None:
+    """Return the declaration that the tool reads: functions that publish need this table."""
+    found = declaration(model)
+    return found and {**found, "is_subscriptions": True}
+
+
+def default_table() -> type[SubscriptionModel]:
+    """Return a model for a router that declares none."""
+
+    @subscription_table()
+    class Subscriptions(SubscriptionModel):
+        """The subscriptions of all clients."""
+
+    return Subscriptions
+
+
+class Memberships:
+    """Operations on the rows.
+
+    Args:
+        model: the table's model.
+        time_ms: returns epoch milliseconds.
+
+    Every method raises a StoreError or a ConfigurationError if DynamoDB does not do it.
+    """
+
+    def __init__(self, model: type[SubscriptionModel], time_ms: Callable[[], int]) -> None:
+        self.model = model
+        self.time_ms = time_ms
+
+    def put(self, session: Session, channel: str, grant: Grant) -> bool:
+        """Make a connection a member; False if a later command of the client came first."""
+        model = self.model
+        row = model(
+            channel,
+            session.connection_id,
+            connected_at=session.connected_at,
+            expires_at=datetime.fromtimestamp((session.connected_at + MAX_AGE_MS) // 1000, UTC),
+            identity=session.identity,
+            info=session.info,
+            channel_info=grant.info,
+            seq=grant.seq or 0,
+            identity_until=session.expires_at or None,
+            until=grant.until or None,
+        )
+        try:
+            with translated(model.Meta):
+                if grant.seq is None:
+                    self._merge(row)
+                else:
+                    row.save(condition=model.seq.does_not_exist() | (model.seq < grant.seq))
+        except ChangedError:
+            return False
+        return True
+
+    def _merge(self, row: SubscriptionModel) -> None:
+        """Write a row with the stored `seq`: the server does not know the client's ids."""
+        model = self.model
+        kept = {"channel", "connection_id", "seq"}
+        actions: list[Any] = [model.seq.set(model.seq | 0)]
+        for name, attribute in model.get_attributes().items():
+            if name not in kept:
+                value = getattr(row, name)
+                actions.append(attribute.remove() if value is None else attribute.set(value))
+        row.update(actions=actions)
+
+    def end(self, channel: str, connection_id: str, seq: int | None) -> Member | None:
+        """End a subscription; return it if it was live and no later command has renewed it.
+
+        Args:
+            channel: the channel.
+            connection_id: the connection.
+            seq: the id of the client's command; None for the server's own.
+        """
+        now_ms = self.time_ms()
+        expires = str(now_ms // 1000 + TOMBSTONE_SECONDS)
+        values = {":one": {"N": "1"}, ":expires": {"N": expires}}
+        changes = "SET #left = :one, #expires = :expires"
+        condition = "attribute_exists(#seq)"
+        if seq is not None:
+            values |= {":seq": {"N": str(seq)}, ":at": {"N": str(now_ms)}}
+            changes += ", #seq = :seq, #at = if_not_exists(#at, :at)"
+            condition = "attribute_not_exists(#seq) OR #seq < :seq"
+        try:
+            old = self._update(channel, connection_id, changes, condition, values)
+        except ChangedError:
+            return None
+        return self.live(old, now_ms)
+
+    def set_until(self, channel: str, connection_id: str, attribute: str, until: int) -> None:
+        """Set when a subscription, or its client's identity, expires; 0 for never."""
+        change = "SET #until = :until" if until else "REMOVE #until"
+        values = {":until": {"N": str(until)}} if until else {}
+        exists = f"attribute_exists(#seq) AND {_LIVE}"
+        try:
+            self._update(channel, connection_id, change, exists, values, until=attribute)
+        except ChangedError:
+            return
+
+    def delete(self, channel: str, connection_id: str) -> Member | None:
+        """Delete a row of a connection that has ended; return it if it was live."""
+        with translated(self.model.Meta):
+            answer = self._dispatch(
+                "DeleteItem", Key=self._key(channel, connection_id), ReturnValues="ALL_OLD"
+            )
+        return self.live(answer.get("Attributes"), self.time_ms())
+
+    def get(self, channel: str, connection_id: str) -> Member | None:
+        """Return a membership that counts now; None if there is none."""
+        with translated(self.model.Meta):
+            answer = self._dispatch(
+                "GetItem", Key=self._key(channel, connection_id), ConsistentRead=True
+            )
+        return self.live(answer.get("Item"), self.time_ms())
+
+    def page(
+        self, channel: str, after: str, limit: int | None, *, lean: bool = False
+    ) -> dict[str, Any]:
+        """Return DynamoDB's answer for the next part of a channel, without ended subscriptions.
+
+        The read is consistent: a client with the reply to its subscribe gets the next publication.
+
+        Args:
+            channel: the channel.
+            after: the connection id after which it begins; empty for the beginning.
+            limit: maximum number of rows.
+            lean: True for the attributes of `recipients` only.
+        """
+        model = self.model
+        names = {"#channel": model.channel.attr_name, "#left": model.left.attr_name}
+        needed = (model.connection_id, model.connected_at, model.identity_until, model.until)
+        if lean:
+            attributes: tuple[Any, ...] = needed
+            names |= {f"#{number}": each.attr_name for number, each in enumerate(attributes)}
+        question: dict[str, Any] = {
+            "KeyConditionExpression": "#channel = :channel",
+            "FilterExpression": _LIVE,
+            "ExpressionAttributeNames": names,
+            "ExpressionAttributeValues": {":channel": {"S": channel}},
+            "ConsistentRead": True,
+            **({"ProjectionExpression": "#0, #1, #2, #3"} if lean else {}),
+            **({"Limit": limit} if limit else {}),
+            **({"ExclusiveStartKey": self._key(channel, after)} if after else {}),
+        }
+        with translated(model.Meta):
+            return self._dispatch("Query", **question)
+
+    def last(self, answer: Item) -> str | None:
+        """Return the connection id after which the next part begins; None at the end."""
+        last = answer.get("LastEvaluatedKey")
+        return last[self.model.connection_id.attr_name]["S"] if last else None
+
+    def recipients(self, answer: Item, now_ms: int) -> list[Recipient]:
+        """Return the connections of a part of a channel that get its publications now."""
+        model = self.model
+        key, at = model.connection_id.attr_name, model.connected_at.attr_name
+        ends = model.identity_until.attr_name, model.until.attr_name
+        oldest, found = now_ms - MAX_AGE_MS, []
+        for item in answer["Items"]:
+            recipient = Recipient(item[key]["S"], number_of(item.get(at)))
+            if recipient.connected_at > oldest and not any(
+                end in item and number_of(item[end]) * 1000 <= now_ms for end in ends
+            ):
+                found.append(recipient)
+        return found
+
+    def live(self, item: Item | None, now_ms: int) -> Member | None:
+        """Return the membership of a row; None if it does not count now."""
+        model = self.model
+        if not item or model.left.attr_name in item:
+            return None
+        if not (recipients := self.recipients({"Items": [item]}, now_ms)):
+            return None
+        info, channel_info = (
+            _text(item.get(each.attr_name)) for each in (model.info, model.channel_info)
+        )
+        return Member(
+            *recipients[0][:2],
+            _text(item.get(model.identity.attr_name)),
+            Json(info) if info else None,
+            Json(channel_info) if channel_info else None,
+        )
+
+    def _update(
+        self,
+        channel: str,
+        connection_id: str,
+        changes: str,
+        condition: str,
+        values: Item,
+        until: str = "until",
+    ) -> Item | None:
+        model = self.model
+        names = {
+            "#left": model.left.attr_name,
+            "#seq": model.seq.attr_name,
+            "#expires": model.expires_at.attr_name,
+            "#at": model.connected_at.attr_name,
+            "#until": str(getattr(model, until).attr_name),
+        }
+        used = {name: it for name, it in names.items() if name in f"{changes} {condition}"}
+        with translated(model.Meta):
+            answer = self._dispatch(
+                "UpdateItem",
+                Key=self._key(channel, connection_id),
+                UpdateExpression=changes,
+                ConditionExpression=condition,
+                ExpressionAttributeNames=used,
+                **({"ExpressionAttributeValues": values} if values else {}),
+                ReturnValues="ALL_OLD",
+            )
+        return answer.get("Attributes")
+
+    def _key(self, channel: str, connection_id: str) -> dict[str, Any]:
+        model = self.model
+        return {
+            model.channel.attr_name: {"S": channel},
+            model.connection_id.attr_name: {"S": connection_id},
+        }
+
+    def _dispatch(self, call: str, **arguments: Any) -> dict[str, Any]:
+        table = self.model._get_connection()
+        answer: dict[str, Any] = table.connection.dispatch(
+            call, {"TableName": self.model.Meta.table_name, **arguments}
+        )
+        return answer
+
+
+def _text(stored: Any) -> str | None:
+    return stored.get("S") if stored else None

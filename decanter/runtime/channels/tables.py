@@ -1,0 +1,371 @@
+"""The connection table and the subscription table of an app with channels.
+
+The connection's row has the names of its channels, so that one `DeleteItem` that returns the row
+names the subscriptions to end. A subscribe first writes the subscription and then the name. If the
+row is gone by then, the subscription is deleted again. So a connection that has ended has none,
+whatever the order of its handlers.
+
+`$connect` writes a row whose identity has expired. The connect command sets the real expiry. So a
+client that has not said hello gets nothing, and the sweep closes it.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from decanter.runtime.channels.codec import text_of
+from decanter.runtime.channels.interfaces import Grant, Member, Session, Welcome
+from decanter.runtime.channels.memberships import Memberships
+from decanter.runtime.channels.pattern import OF_IDENTITY, identity_key
+from decanter.runtime.jsontext import Json
+from decanter.runtime.recipients import Count, Page, Recipient, Removed
+from decanter.runtime.store.connections import IdentifiedModel, key_of, number_of
+from decanter.runtime.store.tables import ChangedError, translated
+
+NAMES_AT_ONCE = 20
+"""Names that one update adds: its expression may have 4 KB."""
+
+UNGREETED = 1
+"""The expiry, in epoch seconds, of a client that has not said hello."""
+
+GREETED, CHANNELS, INFO, HANDSHAKE = "$greeted", "$channels", "$info", "$handshake"
+"""The framework's attributes of a connection's row."""
+
+
+InParallel = Callable[[Callable[[str], Any], list[str]], Iterable[Any]]
+
+
+class Tables:
+    """Both tables: `Connections` of the broadcasts, and `Store` of the sessions.
+
+    Args:
+        connections: the connection table's model.
+        memberships: the subscription table.
+        in_parallel: calls a function with each item, and returns the results.
+    """
+
+    def __init__(
+        self,
+        connections: type[IdentifiedModel],
+        memberships: Memberships,
+        in_parallel: InParallel,
+    ) -> None:
+        self.connections = connections
+        self.memberships = memberships
+        self.in_parallel = in_parallel
+        self._time_ms = memberships.time_ms
+
+    def record(self, event: Mapping[str, Any], **attributes: Any) -> None:
+        """Write the row of a CONNECT event, with its request for the connect command."""
+        model = self.connections
+        row = model.made_from(event, identity_expires_at=UNGREETED, **attributes)
+        request = {name: event.get(name) or {} for name in ("headers", "queryStringParameters")}
+        item = {**row.serialize(), HANDSHAKE: {"S": json.dumps(request)}}
+        with translated(model.Meta):
+            self._dispatch("PutItem", Item=item)
+
+    def remove(self, connection_id: str) -> Removed | None:
+        """Delete a row and its subscriptions."""
+        return self._without_channels(self.connections.remove(connection_id))
+
+    def remove_if_unchanged(self, recipient: Recipient) -> Removed | None:
+        """Delete a row and its subscriptions, unless the row has changed."""
+        return self._without_channels(self.connections.remove_if_unchanged(recipient))
+
+    def remove_if_older(self, connection_id: str, than_ms: int) -> Removed | None:
+        """Delete a row and its subscriptions, if the client connected before."""
+        return self._without_channels(self.connections.remove_if_older(connection_id, than_ms))
+
+    def where(self) -> str:
+        """Return the connection table's name, for an error message."""
+        return self.connections.where()
+
+    def identify(self, connection_id: str) -> str | None:
+        """Return the identity of a connection's client; None if it is unknown."""
+        return self.connections.identify(connection_id)
+
+    def identity_end(self) -> str:
+        """Return the name of the attribute with the identity's expiry."""
+        return self.connections.identity_end()
+
+    def page(self, after: str, now_ms: int, limit: int | None = None) -> Page:
+        """Read the next part of the table, without clients that must get nothing."""
+        page = self.connections.page(after, now_ms, limit)
+        listening = [row for row in page.recipients if not _is_over(row, now_ms)]
+        return page._replace(recipients=listening)
+
+    def count_after(self, after: str, now_ms: int) -> Count:
+        """Count the next part of the table."""
+        return self.connections.count_after(after, now_ms)
+
+    def read(self, connection_id: str) -> Session | None:
+        """Return a connection's row; None if the connection has ended."""
+        model = self.connections
+        with translated(model.Meta):
+            answer = self._dispatch("GetItem", Key=self._key(connection_id), ConsistentRead=True)
+        row = answer.get("Item")
+        if not row:
+            return None
+        names = model.connected_at, model.identity_expires_at
+        connected_at, expires_at = (number_of(row.get(each.attr_name)) for each in names)
+        is_greeted = GREETED in row
+        info = row.get(INFO, {}).get("S")
+        return Session(
+            connection_id,
+            connected_at,
+            is_greeted,
+            row.get(model.identity.attr_name, {}).get("S"),
+            Json(info) if info else None,
+            expires_at if is_greeted else 0,
+            row.get(CHANNELS, {}).get("M", {}).keys(),
+            row.get(HANDSHAKE, {}).get("S", ""),
+        )
+
+    def greet(self, session: Session, welcome: Welcome) -> bool:
+        """Complete a row; False if the connection has ended or is greeted already."""
+        model, identity = self.connections, welcome.identity
+        if identity is not None:
+            named = session._replace(identity=identity, expires_at=0)
+            self.memberships.put(named, identity_key(identity), Grant())
+        names = {
+            "#identity": model.identity.attr_name,
+            "#until": model.identity_expires_at.attr_name,
+        }
+        values: dict[str, Any] = {
+            ":greeted": {"N": str(self._time_ms())},
+            ":none": {"M": {}},
+            **({":identity": {"S": identity}} if identity is not None else {}),
+            **({":until": {"N": str(welcome.expires_at)}} if welcome.expires_at else {}),
+            **({":info": {"S": text_of(welcome.info)}} if welcome.info is not None else {}),
+        }
+        changes = {"#greeted": ":greeted", "#channels": ":none"}
+        changes |= {f"#{name[1:]}": name for name in (":identity", ":until", ":info")}
+        try:
+            self._update(
+                session.connection_id,
+                {name: it for name, it in changes.items() if it in values},
+                "attribute_not_exists(#greeted)",
+                values,
+                removed=["#handshake", *(name for name, it in changes.items() if it not in values)],
+                names=names,
+            )
+        except ChangedError:
+            row = self.read(session.connection_id)
+            if identity is not None and (row is None or row.identity != identity):
+                self.memberships.delete(identity_key(identity), session.connection_id)
+            return False
+        return True
+
+    def extend(self, session: Session, expires_at: int) -> None:
+        """Set a new expiry of the identity, of the row and of all its subscriptions."""
+        end = self.connections.identity_expires_at.attr_name
+        values = {":until": {"N": str(expires_at)}} if expires_at else {}
+        try:
+            row = self._update(
+                session.connection_id,
+                {"#until": ":until"} if expires_at else {},
+                "attribute_exists(#greeted)",
+                values,
+                removed=[] if expires_at else ["#until"],
+                names={"#until": end},
+            )
+        except ChangedError:
+            return
+        for channel in row.get(CHANNELS, {}).get("M", {}):
+            self._extend_identity(channel, session.connection_id, expires_at)
+
+    def join(self, session: Session, grants: Mapping[str, Grant]) -> bool:
+        """Make a connection a member of channels; False if the connection has ended."""
+
+        def put(channel: str) -> bool:
+            return self.memberships.put(session, channel, grants[channel])
+
+        written = self.in_parallel(put, [*grants])
+        fresh = [name for name, is_fresh in zip(grants, written, strict=True) if is_fresh]
+        for part in range(0, len(fresh), NAMES_AT_ONCE):
+            seqs = {name: grants[name].seq for name in fresh[part : part + NAMES_AT_ONCE]}
+            row = self._add_names(session.connection_id, seqs)
+            if row is None:
+                for name in fresh:
+                    self.memberships.delete(name, session.connection_id)
+                return False
+            until = number_of(row.get(self.connections.identity_expires_at.attr_name))
+            if until != session.expires_at:  # a refresh came between
+                for name in seqs:
+                    self._extend_identity(name, session.connection_id, until)
+        return True
+
+    def leave(self, session: Session, channel: str, seq: int | None) -> Member | None:
+        """End a membership; return it if it was one, and no later command has renewed it."""
+        member = self.memberships.end(channel, session.connection_id, seq)
+        if seq is not None:
+            self._remove_name(session.connection_id, channel, seq)
+        return member
+
+    def extend_membership(self, session: Session, channel: str, expires_at: int) -> None:
+        """Set a new expiry of a membership."""
+        self.memberships.set_until(channel, session.connection_id, "until", expires_at)
+
+    def member(self, channel: str, connection_id: str) -> Member | None:
+        """Return a membership that counts now; None if there is none."""
+        return self.memberships.get(channel, connection_id)
+
+    def members(self, channel: str) -> Iterator[Member]:
+        """Yield the memberships that count now."""
+        after: str | None = ""
+        while after is not None:
+            answer = self.memberships.page(channel, after, None)
+            after = self.memberships.last(answer)
+            now_ms = self._time_ms()
+            for item in answer["Items"]:
+                if member := self.memberships.live(item, now_ms):
+                    yield member
+
+    def _extend_identity(self, channel: str, connection_id: str, until: int) -> None:
+        self.memberships.set_until(channel, connection_id, "identity_until", until)
+
+    def _add_names(
+        self, connection_id: str, seqs: Mapping[str, int | None]
+    ) -> Mapping[str, Any] | None:
+        """Add channels' names to the row and return the row; None if the connection has ended."""
+        changes, values, names = dict[str, str](), dict[str, Any](), dict[str, str]()
+        condition = "attribute_exists(#channels)"
+        for number, (channel, seq) in enumerate(seqs.items()):
+            place, value = f"#channels.#n{number}_", f":s{number}_"
+            names[f"#n{number}_"], values[value] = channel, {"N": str(seq or 0)}
+            changes[place] = value if seq is not None else f"if_not_exists({place}, {value})"
+            if seq is not None:
+                condition += f" AND (attribute_not_exists({place}) OR {place} < {value})"
+        try:
+            return self._update(connection_id, changes, condition, values, names=names)
+        except ChangedError:  # a later command has added one, or the row is gone
+            if len(seqs) > 1:
+                rows = [self._add_names(connection_id, {name: seqs[name]}) for name in seqs]
+                return rows[-1]
+            with translated(self.connections.Meta):
+                answer = self._dispatch(
+                    "GetItem", Key=self._key(connection_id), ConsistentRead=True
+                )
+            return answer.get("Item")
+
+    def _remove_name(self, connection_id: str, channel: str, seq: int) -> None:
+        """Remove a channel's name from the row, unless a later subscribe has added it again."""
+        names, values = {"#name": channel}, {":seq": {"N": str(seq)}}
+        condition = "#channels.#name < :seq"
+        removed = ["#channels.#name"]
+        try:
+            self._update(connection_id, {}, condition, values, removed=removed, names=names)
+        except ChangedError:
+            return
+
+    def _without_channels(self, removed: Removed | None) -> Removed | None:
+        """Delete the subscriptions of a deleted row, and note those that were live."""
+        if removed is None:
+            return None
+        row = removed.row
+        identity = row.get(self.connections.identity.attr_name, {}).get("S")
+        names = [*row.get(CHANNELS, {}).get("M", {})]
+        if identity is not None:
+            names.append(identity_key(identity))
+        for name in names:
+            member = self.memberships.delete(name, removed.connection_id)
+            if member and not name.startswith(OF_IDENTITY):
+                removed.left.append((name, member))
+        return removed
+
+    def _update(
+        self,
+        connection_id: str,
+        changes: Mapping[str, str],
+        condition: str,
+        values: Mapping[str, Any],
+        removed: Iterable[str] = (),
+        names: Mapping[str, str] | None = None,
+    ) -> Mapping[str, Any]:
+        """Change a row and return it.
+
+        Raises:
+            ChangedError: the condition does not hold.
+        """
+        given = {
+            "#greeted": GREETED,
+            "#channels": CHANNELS,
+            "#info": INFO,
+            "#handshake": HANDSHAKE,
+            "#key": key_of(self.connections),
+            **(names or {}),
+        }
+        sets = ", ".join(f"{name} = {value}" for name, value in changes.items())
+        removes = ", ".join(removed)
+        text = f"{f'SET {sets} ' if sets else ''}{f'REMOVE {removes}' if removes else ''}"
+        full = f"attribute_exists(#key) AND ({condition})"
+        used = {name: it for name, it in given.items() if name in f"{text} {full}"}
+        with translated(self.connections.Meta):
+            answer = self._dispatch(
+                "UpdateItem",
+                Key=self._key(connection_id),
+                UpdateExpression=text,
+                ConditionExpression=full,
+                ExpressionAttributeNames=used,
+                **({"ExpressionAttributeValues": values} if values else {}),
+                ReturnValues="ALL_NEW",
+            )
+        row: Mapping[str, Any] = answer["Attributes"]
+        return row
+
+    def _key(self, connection_id: str) -> dict[str, Any]:
+        return {key_of(self.connections): {"S": connection_id}}
+
+    def _dispatch(self, call: str, **arguments: Any) -> dict[str, Any]:
+        table = self.connections._get_connection()
+        answer: dict[str, Any] = table.connection.dispatch(
+            call, {"TableName": self.connections.Meta.table_name, **arguments}
+        )
+        return answer
+
+
+def _is_over(row: Recipient, now_ms: int) -> bool:
+    """True if a client has not said hello, or if its identity has expired."""
+    return 0 < row.identity_expires_at * 1000 <= now_ms
+
+
+class AllRows(Tables):
+    """The tables as the sweep reads them: with the clients that get nothing."""
+
+    def page(self, after: str, now_ms: int, limit: int | None = None) -> Page:
+        """Read the next part of the connection table."""
+        return self.connections.page(after, now_ms, limit)
+
+
+class Listeners(Tables):
+    """The members of one channel, as a broadcast reads its recipients.
+
+    Args:
+        tables: both tables.
+        channel: the channel.
+    """
+
+    def __init__(self, tables: Tables, channel: str) -> None:
+        super().__init__(tables.connections, tables.memberships, tables.in_parallel)
+        self._channel = channel
+
+    def page(self, after: str, now_ms: int, limit: int | None = None) -> Page:
+        """Read the next part of the channel's subscriptions."""
+        answer = self.memberships.page(self._channel, after, limit, lean=True)
+        return Page(self.memberships.recipients(answer, now_ms), self.memberships.last(answer))
+
+    def count_after(self, after: str, now_ms: int) -> Count:
+        """Count the next part of the channel's subscriptions."""
+        answer = self.memberships.page(self._channel, after, None, lean=True)
+        count = len(self.memberships.recipients(answer, now_ms))
+        return Count(count, self.memberships.last(answer))
+
+    def remove_if_unchanged(self, recipient: Recipient) -> Removed | None:
+        """Delete the row of a connection that is gone, and its subscriptions.
+
+        Without a row, only this subscription is left.
+        """
+        removed = super().remove_if_unchanged(recipient)
+        if removed is None and self.read(recipient.connection_id) is None:
+            self.memberships.delete(self._channel, recipient.connection_id)
+        return removed

@@ -1,0 +1,251 @@
+"""Readers of JSON values. A reader returns a value of one type, or raises `InvalidPayload`.
+
+The error has the path of the problem, such as `points[0].x`.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from types import NoneType
+from typing import Any, NoReturn
+
+from decanter.runtime.errors import InvalidPayload
+
+Read = Callable[[Any], Any]
+_MUST_BE = "must be "
+JSON_TYPES = (dict, list, str, int, float, bool, NoneType)
+
+
+class Reader(dict[type, Read | None]):
+    """A reader with a table of functions by JSON type, because a call for each value is slow.
+
+    The table has the function that reads the values of each type; None if the values are accepted
+    unchanged. Other types are refused.
+
+    Args:
+        expects: names the accepted values, for the error.
+        reads: the accepted types.
+    """
+
+    def __init__(self, expects: str, reads: Mapping[type, Read | None]) -> None:
+        super().__init__(reads)
+        self.expects = expects
+
+    def __missing__(self, kind: type) -> Read:
+        return self.refuse
+
+    def refuse(self, value: Any) -> NoReturn:
+        """Raise the error for a value that is not accepted."""
+        raise InvalidPayload("", _MUST_BE + self.expects)
+
+    def read(self, value: Any) -> Any:
+        """Return a value, or raise InvalidPayload."""
+        read = self[type(value)]
+        return value if read is None else read(value)
+
+
+def unchanged(expects: str, *kinds: type) -> Reader:
+    """Return a reader that accepts all values of some JSON types."""
+    return Reader(expects, dict.fromkeys(kinds))
+
+
+def number() -> Reader:
+    """Return a reader of finite numbers, as floats."""
+
+    def read(value: Any) -> float:
+        try:
+            result = float(value)
+        except OverflowError:
+            result = math.inf
+        return result if math.isfinite(result) else reader.refuse(value)
+
+    reader = Reader("a number", {int: read, float: read})
+    return reader
+
+
+def literal(choices: tuple[Any, ...]) -> Reader:
+    """Return a reader of these values. The types must match too, so true is not 1."""
+
+    def among(accepted: frozenset[Any]) -> Read:
+        return lambda value: value if value in accepted else reader.refuse(value)
+
+    kinds = {type(choice) for choice in choices}
+    of_each = {kind: frozenset(each for each in choices if type(each) is kind) for kind in kinds}
+    reader = Reader(
+        " or ".join(map(repr, choices)), {kind: among(each) for kind, each in of_each.items()}
+    )
+    return reader
+
+
+def list_of(item: Reader) -> Reader:
+    """Return a reader of a list whose items have one type."""
+
+    def read(value: list[Any]) -> list[Any]:
+        items: list[Any] = []
+        try:
+            for each in value:
+                read_item = item[type(each)]
+                items.append(each if read_item is None else read_item(each))
+        except InvalidPayload as error:
+            raise _inside(f"[{len(items)}]", error) from None
+        return items
+
+    return Reader(READ_LIST.expects, {list: read})
+
+
+def dict_of(member: Reader) -> Reader:
+    """Return a reader of an object with any names, whose values have one type."""
+
+    def read(value: dict[str, Any]) -> dict[str, Any]:
+        members: dict[str, Any] = {}
+        name = ""
+        try:
+            for name, each in value.items():
+                read_member = member[type(each)]
+                members[name] = each if read_member is None else read_member(each)
+        except InvalidPayload as error:
+            raise _inside(name, error) from None
+        return members
+
+    return Reader(READ_OBJECT.expects, {dict: read})
+
+
+def structure(
+    make: Callable[..., Any] | None, members: Mapping[str, Reader], required: Sequence[str]
+) -> Reader:
+    """Return a reader of an object with these members. Unknown members are ignored.
+
+    Args:
+        make: is called with the present members as keyword arguments; None for a dict.
+        members: the reader of each member; for a recursive type, the caller adds readers later.
+        required: the members that must be present.
+    """
+
+    def read(value: dict[str, Any]) -> Any:
+        if not value and not required:  # a message may have 43,000 of these
+            return make() if make else {}
+        for name in required:
+            if name not in value:
+                raise InvalidPayload(name, "is missing")
+        arguments: dict[str, Any] = {}
+        name = ""
+        try:
+            for name, each in value.items():
+                if (member := members.get(name)) is not None:
+                    read_member = member[type(each)]
+                    arguments[name] = each if read_member is None else read_member(each)
+        except InvalidPayload as error:
+            raise _inside(name, error) from None
+        return make(**arguments) if make else arguments
+
+    return Reader(READ_OBJECT.expects, {dict: read})
+
+
+def tagged(name: str, choices: Mapping[str, Reader]) -> Reader:
+    """Return a reader of several structures. The value of a member selects the structure."""
+    tag = literal(tuple(choices))
+    reads = {each: choice[dict] for each, choice in choices.items()}
+
+    def read(value: dict[str, Any]) -> Any:
+        if name not in value:
+            raise InvalidPayload(name, "is missing")
+        try:
+            read_choice = reads[tag.read(value[name])]
+        except InvalidPayload as error:
+            raise _inside(name, error) from None
+        return read_choice(value) if read_choice else value
+
+    return Reader(READ_OBJECT.expects, {dict: read})
+
+
+def one_of(choices: list[Reader]) -> Reader:
+    """Return a reader that uses the first choice that accepts the value.
+
+    At most one choice may be a structure, and at most one choice may be a list. Otherwise the time
+    doubles with each
+    level of a type that contains itself.
+    """
+    expects = " or ".join(each.expects for each in choices)
+    return Reader(expects, {kind: _choice(choices, kind) for each in choices for kind in each})
+
+
+def _choice(choices: list[Reader], kind: type) -> Read | None:
+    """Return the function with which a union reads the values of one type."""
+    takers = [(index, each[kind]) for index, each in enumerate(choices) if kind in each]
+    first = takers[0][1]
+    if first is None or (len(takers) == 1 and kind in (dict, list)):
+        return first
+
+    def read(value: Any) -> Any:
+        errors: tuple[tuple[int, InvalidPayload], ...] = ()
+        for index, read_choice in takers:
+            try:
+                return value if read_choice is None else read_choice(value)
+            except InvalidPayload as error:
+                errors += ((index, error),)
+        raise _closest(choices, dict(errors))
+
+    return read
+
+
+def _closest(choices: list[Reader], errors: Mapping[int, InvalidPayload]) -> InvalidPayload:
+    """Return one error for the errors of all choices."""
+    # If exactly one choice failed inside a member, the client probably meant that choice.
+    inner = [error for error in errors.values() if error.field]
+    if len(inner) == 1:
+        return inner[0]
+    expected = [
+        each.expects
+        for number, each in enumerate(choices)
+        if number not in errors or not errors[number].field
+    ]
+    return InvalidPayload("", _MUST_BE + " or ".join(expected or ["of another type"]))
+
+
+def model(kind: Any) -> Reader:
+    """Return a reader of a pydantic model. This function does not import pydantic."""
+
+    def read(value: Any) -> Any:
+        try:
+            return kind.model_validate(value)
+        except ValueError as error:
+            if not hasattr(error, "errors"):
+                raise
+            # Without these, the list of all errors takes half the time.
+            first = error.errors(include_url=False, include_context=False)[0]
+            raise InvalidPayload(_path(first["loc"]), f"is refused: {first['msg']}") from None
+
+    return Reader(f"a valid {kind.__name__}", dict.fromkeys(JSON_TYPES, read))
+
+
+READ_LIST = unchanged("a list", list)
+READ_OBJECT = unchanged("an object", dict)
+ANYTHING = unchanged("any value", *JSON_TYPES)
+
+SIMPLE: Mapping[Any, Reader] = {
+    str: unchanged("a string", str),
+    bool: unchanged("true or false", bool),
+    int: unchanged("a whole number", int),
+    float: number(),
+    NoneType: unchanged("null", NoneType),
+    None: unchanged("null", NoneType),
+    Any: ANYTHING,
+    object: ANYTHING,
+    list: READ_LIST,
+    dict: READ_OBJECT,
+}
+"""The types without parameters."""
+
+
+def _inside(name: str, error: InvalidPayload) -> InvalidPayload:
+    return InvalidPayload(_joined(name, error.field), error.reason)
+
+
+def _joined(outer: str, inner: str) -> str:
+    return f"{outer}{inner}" if not inner or inner.startswith("[") else f"{outer}.{inner}"
+
+
+def _path(parts: tuple[int | str, ...]) -> str:
+    path = ""
+    for part in reversed(parts):
+        path = _joined(f"[{part}]" if isinstance(part, int) else part, path)
+    return path

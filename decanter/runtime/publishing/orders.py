@@ -1,0 +1,72 @@
+"""Requests of other programs to an app with channels, named as in Centrifugo's server API.
+
+    {"method": "broadcast", "payload": {"channels": ["chat:1", "chat:2"], "data": {"n": 1}}}
+    {"method": "subscribe", "payload": {"user": "ann", "channel": "chat:42"}}
+    {"method": "unsubscribe", "payload": {"user": "ann", "channel": "chat:42"}}
+    {"method": "disconnect", "payload": {"user": "ann", "code": 3503, "reason": ""}}
+
+A further method, `publish`, is an item of the queue.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from decanter.runtime import jsontext
+from decanter.runtime.errors import BadJson, ConfigurationError, PoisonError
+from decanter.runtime.fanout.outbox import Outbox
+from decanter.runtime.publishing.item import Item, parts_of, text_in
+
+METHODS = ("broadcast", "subscribe", "unsubscribe", "disconnect")
+
+
+def is_order(body: str) -> bool:
+    """True if a message is such a request."""
+    try:
+        document = jsontext.parse(body)
+    except BadJson:
+        return False
+    return isinstance(document, dict) and document.get("method") in METHODS
+
+
+def give(body: str, message_id: str, outbox: Outbox, queue: Callable[[Item], object]) -> None:
+    """Do what a message asks.
+
+    Args:
+        body: its text.
+        message_id: names the publications of a `broadcast`, so that a second copy starts none.
+        outbox: sends.
+        queue: takes the publications of a `broadcast`.
+
+    Raises:
+        PoisonError: the request is invalid, or the app has no such channel.
+    """
+    document, payload = parts_of(body)
+    method = document["method"]
+    try:
+        if method == "broadcast":
+            for item in publications(body, payload, message_id):
+                queue(item.framed(outbox.wire))
+            return
+        if not text_in(payload, "user"):
+            raise PoisonError("payload needs a user")
+        outbox.wire.order(method, payload, outbox)
+    except (ConfigurationError, ValueError) as error:
+        raise PoisonError(str(error)) from error
+
+
+def publications(body: str, payload: dict[str, Any], message_id: str) -> list[Item]:
+    """Return the publications of a `broadcast`, one for each channel.
+
+    Raises:
+        PoisonError: the request is invalid.
+    """
+    channels = payload.get("channels")
+    if not isinstance(channels, list) or not all(isinstance(it, str) and it for it in channels):
+        raise PoisonError("channels is not a list of channels")
+    if "data" not in payload:
+        raise PoisonError("payload needs data")
+    texts = jsontext.member_texts(jsontext.member_texts(body)["payload"])
+    return [
+        Item(f"{message_id}.{number}", texts["data"], channel=channel, foreign="data")
+        for number, channel in enumerate(dict.fromkeys(channels))
+    ]

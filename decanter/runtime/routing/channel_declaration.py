@@ -1,0 +1,49 @@
+"""The part of a router's declaration that its channels add. On AWS, nothing imports this file."""
+
+from typing import Any
+
+from decanter.runtime.recipients import SWEEP
+from decanter.runtime.rights import contributions
+from decanter.runtime.routing.channel_wire import ChannelWire
+
+MESSAGE, DISCONNECT = "websocket_message", "websocket_disconnect"
+_DELETE, _GET, _PUT, _QUERY, _UPDATE = (
+    f"dynamodb:{call}Item" if call != "Query" else "dynamodb:Query"
+    for call in ("Delete", "Get", "Put", "Query", "Update")
+)
+
+
+def with_channels(
+    found: dict[str, Any], wire: ChannelWire, authenticating: list[Any]
+) -> dict[str, Any]:
+    """Return a router's declaration with its channels.
+
+    A handler of messages reads and writes both tables. Wherever a connection's row is deleted, its
+    subscriptions are deleted too, and its channels may hear of it.
+
+    Args:
+        found: the declaration without them.
+        wire: the channels.
+        authenticating: the authenticate hook, if there is one.
+    """
+    announce = wire.channels.announce
+    functions = [it for each in wire.channels for it in (each.authorize, each.publish) if it]
+    ended = [_DELETE, *([_QUERY] if announce else [])]
+    everything = [_DELETE, _GET, _PUT, _QUERY, _UPDATE]
+    found["posts"] |= {
+        MESSAGE: ["DELETE", "POST"],
+        SWEEP: ["DELETE", "GET", "POST"],
+        **({DISCONNECT: ["POST"]} if announce else {}),
+    }
+    found["uses"][MESSAGE] += contributions([*authenticating, *functions])
+    if settings := [[*group] for it in authenticating for group in getattr(it, "settings", ())]:
+        found["settings"].setdefault(MESSAGE, []).extend(settings)
+    return {
+        **found,
+        "channels": {
+            "patterns": [each.pattern.source for each in wire.channels],
+            "connections": {MESSAGE: [_GET, _UPDATE]},
+            "subscriptions": {MESSAGE: everything, DISCONNECT: ended, SWEEP: ended},
+            "senders": {"connections": [_GET, _UPDATE], "subscriptions": everything},
+        },
+    }

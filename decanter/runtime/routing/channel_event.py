@@ -1,0 +1,163 @@
+"""The application behind the commands of one frame: the router's hooks and its routes."""
+
+import json
+from typing import Any
+
+from decanter.runtime import jsontext
+from decanter.runtime.channels import codec
+from decanter.runtime.channels.codec import Command
+from decanter.runtime.channels.codes import (
+    INTERNAL,
+    INVALID_TOKEN,
+    LEAST_OWN,
+    PERMISSION_DENIED,
+    TOKEN_EXPIRED,
+    Disconnect,
+    ReplyError,
+)
+from decanter.runtime.channels.declaration import Subscription
+from decanter.runtime.channels.interfaces import Member, Session, Welcome
+from decanter.runtime.errors import UnknownRoute
+from decanter.runtime.fanout.frame import Frame
+from decanter.runtime.fanout.report import Report
+from decanter.runtime.jsontext import Json
+from decanter.runtime.logs import EventLine
+from decanter.runtime.routing.connection_event import Handshake, Hello, Refused, TokenExpired
+from decanter.runtime.routing.request import Request
+from decanter.runtime.routing.response import Response, response_of
+from decanter.runtime.routing.routes import DEFAULT
+
+SERVER_ERROR = 500
+
+
+class Call(Request):
+    """A client's rpc. Its payload is the value of the call, and its answer has a value.
+
+    Attributes:
+        answer: the frame that the route replied first; None if it has not replied.
+    """
+
+    answer: Frame | None = None
+
+    def reply(self, frame: Frame) -> Report:
+        """Answer the call; a further reply is sent as a message."""
+        if self.answer is not None:
+            return super().reply(frame)
+        self.answer = frame
+        return Report(sent=1)
+
+    def response_of(self, returned: object) -> Response:
+        """Return a response that has the value that a route returns."""
+        if returned is None or (isinstance(returned, dict) and "statusCode" in returned):
+            return response_of(returned)
+        return {"statusCode": 200, "data": returned}
+
+
+class ChannelEvent:
+    """The application, as the commands of one frame use it.
+
+    Args:
+        router: the router.
+        wire: its `ChannelWire`.
+        request: the frame.
+        line: the event's log line.
+
+    Attributes:
+        errors: the exceptions so far that are not a client's mistake.
+    """
+
+    def __init__(self, router: Any, wire: Any, request: Request, line: EventLine) -> None:
+        self._router = router
+        self._wire = wire
+        self._request = request
+        self._line = line
+        self.errors: list[Exception] = []
+
+    def admit(self) -> None:
+        """Run the message hooks for the frame."""
+        for hook in self._router.message_hooks:
+            hook(self._request)
+
+    def authenticate(self, session: Session, command: Command) -> Welcome:
+        """Ask the authenticate hook; without one, every client is welcome."""
+        if self._router.authenticator is None:
+            return Welcome()
+        data = None if command.data is None else jsontext.parse(command.data)
+        hello = Hello(self._handshake(session), command.text("token"), data)
+        try:
+            self._router.authenticator(hello)
+        except TokenExpired:
+            raise ReplyError(TOKEN_EXPIRED) from None
+        except Refused as refusal:
+            self._line.add(reason=str(refusal))
+            if refusal.status >= SERVER_ERROR:
+                raise ReplyError(INTERNAL) from None
+            raise Disconnect(INVALID_TOKEN) from None
+        channels = [
+            self._wire.name_of(pattern, {"identity": hello.identity, **values})
+            for pattern, values in hello.subscriptions
+        ]
+        return Welcome(
+            hello.identity, hello.info, hello.expires_at, hello.reply, [*dict.fromkeys(channels)]
+        )
+
+    def _handshake(self, session: Session) -> Handshake:
+        """Return the client's `$connect` request, which its row has until the connect command."""
+        request = json.loads(session.handshake) if session.handshake else {}
+        return Handshake({**request, "requestContext": self._request.event["requestContext"]})
+
+    def check_token(self, subscription: Subscription) -> None:
+        """Ask the authenticate hook about a subscription's token, if it can check them."""
+        check = getattr(self._router.authenticator, "check_subscription", None)
+        if check is None:
+            return
+        try:
+            check(subscription)
+        except TokenExpired:
+            raise ReplyError(TOKEN_EXPIRED) from None
+        except Refused as refusal:
+            self._line.add(reason=str(refusal))
+            raise ReplyError(
+                INTERNAL if refusal.status >= SERVER_ERROR else PERMISSION_DENIED
+            ) from None
+
+    def call(self, session: Session, method: str, data: Json | None) -> Json:
+        """Run the route of this name."""
+        route = self._router.declared.get(method)
+        if route is None or method == DEFAULT:
+            raise UnknownRoute([key for key in self._router.declared if key != DEFAULT])
+        call = self._made(Call, data)
+        response = self._router.answer(call, self._line, route)
+        if call.answer is not None:
+            return codec.text_of(call.answer)
+        status = response["statusCode"]
+        if status >= LEAST_OWN:
+            raise ReplyError(status, str(response.get("body", "")))
+        return codec.text_of(response.get("data", response.get("body")))
+
+    def receive(self, session: Session, data: Json | None) -> None:
+        """Run the route that the message selects."""
+        self._router.answer(self._made(Request, data), self._line)
+
+    def publish(self, channel: str, push: str) -> None:
+        """Post a push to the members of a channel."""
+        self._request.outbox.broadcast(push, channel=channel)
+
+    def tell(self, channel: str, kind: str, member: Member) -> None:
+        """Announce who has joined or left."""
+        self._wire.tell(channel, kind, member, self._request.outbox)
+
+    def statistics(self, channel: str) -> dict[str, int]:
+        """Return the numbers of clients and users."""
+        counts: dict[str, int] = self._wire.statistics(channel)
+        return counts
+
+    def failed(self, error: Exception) -> None:
+        """Log an exception."""
+        self.errors.append(error)
+        self._line.add_error(error)
+
+    def _made(self, kind: Any, data: Json | None) -> Any:
+        request = self._request
+        event = {**request.event, "body": data or "null"}
+        return kind(event, request.context, request.outbox)

@@ -1,0 +1,262 @@
+"""The wire of an app with channels: events of API Gateway in, Centrifugo's protocol out.
+
+It gives the sessions their application: the router's hooks and routes, and the outbox of the event.
+Only an app that declares a channel imports this file.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from itertools import islice
+from typing import Any
+
+from decanter.runtime.channels import codec
+from decanter.runtime.channels.codes import (
+    CONNECTION_EXPIRED,
+    FORCE_DISCONNECT,
+    STALE,
+    UNSUBSCRIBED,
+    Disconnect,
+    ReplyError,
+)
+from decanter.runtime.channels.declaration import Authorize, Channel, Channels
+from decanter.runtime.channels.interfaces import Grant, Member
+from decanter.runtime.channels.memberships import Memberships, SubscriptionModel, default_table
+from decanter.runtime.channels.pattern import Pattern, identity_key
+from decanter.runtime.channels.session import Frame
+from decanter.runtime.channels.tables import UNGREETED, AllRows, Listeners, Tables
+from decanter.runtime.clock import Clock
+from decanter.runtime.errors import ConfigurationError, DeclarationError
+from decanter.runtime.fanout.outbox import Outbox
+from decanter.runtime.fanout.report import Report
+from decanter.runtime.fanout.wire import Wire
+from decanter.runtime.fanout.workers import Workers
+from decanter.runtime.logs import EventLine
+from decanter.runtime.recipients import Recipient, Removed
+from decanter.runtime.routing.channel_event import ChannelEvent
+from decanter.runtime.routing.request import Request
+from decanter.runtime.routing.response import Response
+from decanter.runtime.store.connections import IdentifiedModel
+
+MOST_TOLD = 100
+"""A join or a leave is announced to fewer members than this."""
+
+STATISTICS_SECONDS = 5.0
+MOST_STATISTICS = 1000
+
+VERSION = "decanter"
+"""The server's version in replies, which clients show."""
+
+
+class ChannelWire(Wire):
+    """The channels of a router, its tables, and the form of its frames.
+
+    Args:
+        router: the router.
+        clock: the clock.
+        connections: the connection table's model.
+        subscriptions: the subscription table's model; None for one on demand.
+
+    Raises:
+        DeclarationError: the connection table stores no identity.
+    """
+
+    def __init__(
+        self,
+        router: Any,
+        clock: Clock,
+        connections: Any,
+        subscriptions: type[SubscriptionModel] | None,
+    ) -> None:
+        if not (isinstance(connections, type) and issubclass(connections, IdentifiedModel)):
+            raise DeclarationError(
+                "@router.channel: the connection table stores no identity: derive it from "
+                "IdentifiedModel"
+            )
+        self._router = router
+        self._clock = clock
+        self.channels = Channels()
+        self.subscriptions = subscriptions or default_table()
+        memberships = Memberships(self.subscriptions, clock.time_ms)
+        tables = connections, memberships, Workers(clock).each
+        self.tables, self.all_rows = Tables(*tables), AllRows(*tables)
+        self._statistics: dict[str, tuple[float, dict[str, int]]] = {}
+
+    def declarer(
+        self, pattern: str, *, presence: bool, join_leave: bool
+    ) -> Callable[[Authorize], Channel]:
+        """Return the decorator that declares channels."""
+
+        def declare(function: Authorize) -> Channel:
+            channel = Channel(pattern, function, presence=presence, join_leave=join_leave)
+            self.channels.add(channel)
+            return channel
+
+        return declare
+
+    def run(self, request: Request, line: EventLine) -> tuple[Response, str]:
+        """Handle a client's frame; return the handler's response and the outcome for the log."""
+        event, outbox = ChannelEvent(self._router, self, request, line), request.outbox
+        frame = Frame(self.channels, self.tables, event, VERSION, self._now)
+        answer = frame.handle(request.connection_id, request.body)
+        line.add(route=" ".join(frame.methods[:20]) or None, message_id=request.message_id)
+        for text in answer.frames:
+            if outbox.post(request.connection_id, text).gone:
+                break
+        if answer.end:
+            line.add(closed=outbox.close(request.connection_id).result.value, end=str(answer.end))
+        for follow in answer.after:
+            try:
+                follow()
+            except Exception as error:  # noqa: BLE001 - the client has its answer
+                event.failed(error)
+        line.add(broadcasts=[report.as_fields() for report in outbox.reports] or None)
+        if event.errors:
+            return {"statusCode": 500}, "internal"
+        return {"statusCode": 200}, "closed" if answer.end else "ok"
+
+    def text_of(self, frame: Any) -> str:
+        """Return the push of a message that belongs to no channel."""
+        return codec.message(codec.text_of(frame))
+
+    def frame_of(self, value: Any, channel: str = "") -> str:
+        """Return the push of a publication, or of a message without a channel."""
+        return self.publication(channel, value) if channel else self.text_of(value)
+
+    def order(self, method: str, payload: Mapping[str, Any], outbox: Outbox) -> None:
+        """Do what another program asks for the connections of an identity.
+
+        Raises:
+            ConfigurationError, ValueError: the request is invalid.
+        """
+        user, channel = payload["user"], payload.get("channel")
+        if method == "disconnect":
+            code, reason = payload.get("code", FORCE_DISCONNECT), payload.get("reason", "")
+            if type(code) is not int or not isinstance(reason, str):
+                raise ConfigurationError("disconnect needs a number as code, a string as reason")
+            self.kick(user, code, reason, outbox)
+            return
+        if not isinstance(channel, str):
+            raise ConfigurationError(f"{method} needs a channel")
+        change = self.subscribe if method == "subscribe" else self.unsubscribe
+        change(user, channel, outbox)
+
+    def members(self, channel: str) -> Listeners:
+        """Return the connections that listen to a channel."""
+        return Listeners(self.tables, channel)
+
+    def farewell(self, recipient: Recipient) -> bytes:
+        """Return the push that tells a client why the sweep closes its connection."""
+        greeted = recipient.identity_expires_at != UNGREETED
+        return codec.disconnect(Disconnect(CONNECTION_EXPIRED if greeted else STALE)).encode()
+
+    def publication(self, channel: str, data: Any) -> str:
+        """Return the push of a server's publication.
+
+        Raises:
+            ConfigurationError: no pattern matches the channel.
+        """
+        self.find(channel)
+        return codec.publication(channel, codec.text_of(data))
+
+    def find(self, channel: str) -> Channel:
+        """Return a channel's declaration.
+
+        Raises:
+            ConfigurationError: no pattern matches the name.
+        """
+        try:
+            return self.channels.find(channel)[0]
+        except ReplyError:
+            patterns = ", ".join(each.pattern.source for each in self.channels)
+            raise ConfigurationError(
+                f"channel {channel!r} matches no declared pattern: {patterns}"
+            ) from None
+
+    def name_of(self, pattern: str, values: dict[str, str | None]) -> str:
+        """Return a channel's name for a pattern and its values.
+
+        Raises:
+            ConfigurationError: a value is missing, or no declared pattern matches.
+        """
+        checked = Pattern(pattern) if "{" in pattern else None
+        if checked is None:
+            name = pattern
+        else:
+            texts = {name: value for name, value in values.items() if value}
+            if missing := [name for name in checked.variables if name not in texts]:
+                raise ConfigurationError(f"channel {pattern!r}: {missing[0]} has no value")
+            name = checked.fill(texts)
+        self.find(name)
+        return name
+
+    def subscribe(self, identity: str, channel: str, outbox: Outbox) -> Report:
+        """Subscribe all connections of an identity, and tell them."""
+        declared, joined = self.find(channel), list[Member]()
+        for each in self._connections_of(identity):
+            session = self.tables.read(each.connection_id)
+            if session and self.tables.join(session, {channel: Grant()}):
+                joined.append(Member(*each[:2], session.identity, session.info))
+        push = codec.push("subscribe", {}, channel)
+        report = outbox.send([each.connection_id for each in joined], push)
+        if declared.join_leave:
+            self._announce(channel, "join", joined, outbox)
+        return report
+
+    def unsubscribe(self, identity: str, channel: str, outbox: Outbox) -> Report:
+        """End the subscriptions of all connections of an identity, and tell them."""
+        declared, left = self.find(channel), list[Member]()
+        for each in self._connections_of(identity):
+            session = self.tables.read(each.connection_id)
+            if session and (member := self.tables.leave(session, channel, None)):
+                left.append(member)
+        push = codec.unsubscribe(channel, UNSUBSCRIBED)
+        report = outbox.send([each.connection_id for each in left], push)
+        if declared.join_leave:
+            self._announce(channel, "leave", left, outbox)
+        return report
+
+    def kick(self, identity: str, code: int, reason: str, outbox: Outbox) -> Report:
+        """Close all connections of an identity, and tell them why."""
+        push = codec.disconnect(Disconnect(code, reason))
+        ids = [each.connection_id for each in self._connections_of(identity)]
+        outbox.send(ids, push)
+        return outbox.close_all(ids)
+
+    def leave(self, removed: Removed, outbox: Outbox) -> list[Exception]:
+        """Announce that a connection has left its channels; return the exceptions."""
+        errors: list[Exception] = []
+        for channel, member in removed.left:
+            try:
+                if self.channels.find(channel)[0].join_leave:
+                    self.tell(channel, "leave", member, outbox)
+            except Exception as error:  # noqa: BLE001 - the other channels still hear of it
+                errors.append(error)
+        return errors
+
+    def tell(self, channel: str, kind: str, member: Member, outbox: Outbox) -> None:
+        """Announce to the members of a channel that one has joined or left, below 100 members."""
+        members = [each.connection_id for each in islice(self.tables.members(channel), MOST_TOLD)]
+        if members and len(members) < MOST_TOLD:
+            outbox.send(members, codec.push(kind, {"info": member.as_seen()}, channel))
+
+    def statistics(self, channel: str) -> dict[str, int]:
+        """Return the numbers of clients and users, which are counted every 5 seconds at most."""
+        now = self._clock.monotonic()
+        at, counts = self._statistics.get(channel, (0.0, {}))
+        if not counts or now - at >= STATISTICS_SECONDS:
+            members = [*self.tables.members(channel)]
+            users = {each.identity or "" for each in members}
+            counts = {"num_clients": len(members), "num_users": len(users)}
+            if len(self._statistics) >= MOST_STATISTICS:
+                self._statistics.clear()
+            self._statistics[channel] = now, counts
+        return counts
+
+    def _announce(self, channel: str, kind: str, members: Iterable[Member], outbox: Outbox) -> None:
+        for member in members:
+            self.tell(channel, kind, member, outbox)
+
+    def _connections_of(self, identity: str) -> list[Member]:
+        return [*self.tables.members(identity_key(identity))]
+
+    def _now(self) -> float:
+        return self._clock.time_ms() / 1000

@@ -1,0 +1,261 @@
+"""The calls of a router for any function of an app: send, publish, sweep, work on the queue."""
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from decanter.runtime.clock import Backoff, Clock
+from decanter.runtime.errors import ConfigurationError
+from decanter.runtime.fanout.disconnect_hooks import CallHooks
+from decanter.runtime.fanout.frame import Frame
+from decanter.runtime.fanout.outbox import OpenTransport, Outbox, Outboxes
+from decanter.runtime.fanout.report import Report
+from decanter.runtime.recipients import BEGINNING, Connections
+from decanter.runtime.routing.routes import Routes
+
+if TYPE_CHECKING:
+    from decanter.runtime.channels.declaration import Authorize, Channel
+    from decanter.runtime.channels.memberships import SubscriptionModel
+    from decanter.runtime.fanout.sweep import Sweeper
+    from decanter.runtime.publishing.publisher import Publisher
+    from decanter.runtime.publishing.queue import Queue, Sender
+    from decanter.runtime.publishing.worker import Worker
+    from decanter.runtime.routing.channel_wire import ChannelWire
+
+
+class Sending(Routes):
+    """The part of a router that needs no event of a connection; `Router` has the arguments."""
+
+    def __init__(
+        self,
+        connections: Connections,
+        queue: "Queue | None",
+        subscriptions: "type[SubscriptionModel] | None",
+        open_transport: OpenTransport,
+        clock: Clock | None,
+        backoff: Backoff,
+    ) -> None:
+        super().__init__()
+        self.connections = connections
+        self.queue = queue
+        self.subscriptions = subscriptions
+        self.clock = clock or Clock()
+        self._backoff = backoff
+        rest = None if queue is None else lambda: self._sender
+        self.outboxes = Outboxes(
+            open_transport, connections, self.clock, backoff, self._found_gone, rest
+        )
+        self.wire: ChannelWire | None = None
+
+    def _found_gone(
+        self, event: Mapping[str, Any], context: object, outbox: Outbox
+    ) -> CallHooks | None:
+        raise NotImplementedError
+
+    def channel(
+        self, pattern: str, *, presence: bool = False, join_leave: bool = False
+    ) -> "Callable[[Authorize], Channel]":
+        """Declare channels: `@router.channel("chat:{room}")`.
+
+        The app then speaks Centrifugo's JSON client protocol on its socket, and nothing else. The
+        function takes a `Subscription` and the pattern's values; a client may listen only if it
+        returns True.
+
+        Args:
+            pattern: the pattern of their names; `{name}` is one or more characters but `:`.
+            presence: True if members may ask who is there.
+            join_leave: True to announce who joins and leaves, below 100 members.
+
+        Raises:
+            DeclarationError: the pattern or the function is invalid, a name can match another
+                pattern too, the connection table stores no identity, or it is too late.
+        """
+        self._check_open(f"channel {pattern!r}")
+        if self.wire is None:
+            from decanter.runtime.routing.channel_wire import ChannelWire
+
+            self.wire = ChannelWire(self, self.clock, self.connections, self.subscriptions)
+            self.subscriptions = self.wire.subscriptions
+            self.connections = self.outboxes.connections = self.wire.tables
+            self.outboxes.wire = self.wire
+        return self.wire.declarer(pattern, presence=presence, join_leave=join_leave)
+
+    def publish(
+        self,
+        channel: str,
+        data: Any,
+        *,
+        exclude: str | Collection[str] = (),
+        context: object = None,
+        durable: bool = False,
+    ) -> Report:
+        """Publish a value to all that listen to a channel, like `broadcast`.
+
+        Args:
+            channel: the channel's name.
+            data: a JSON value.
+            exclude: one connection id or several to leave out.
+            context: Lambda's context, or Chalice's event.
+            durable: True to post nothing here: the queue gets everything.
+
+        Raises:
+            ConfigurationError: the app has no such channel; or it is durable without a queue.
+            TooLarge, PostingRefusedError, QueueError: as for `broadcast`.
+        """
+        text = self._channels.publication(channel, data)
+        return self._publisher.publish(channel, text, exclude, context, durable=durable)
+
+    def subscribe(self, *, identity: str, channel: str, context: object = None) -> Report:
+        """Subscribe all connections of an identity to a channel.
+
+        Returns:
+            A report of the pushes that tell the clients.
+
+        Raises:
+            ConfigurationError: the app has no such channel.
+            PostingRefusedError: this function may not send.
+        """
+        return self._channels.subscribe(identity, channel, self._publisher.outbox(context))
+
+    def unsubscribe(self, *, identity: str, channel: str, context: object = None) -> Report:
+        """End an identity's subscriptions to a channel, of all its connections."""
+        return self._channels.unsubscribe(identity, channel, self._publisher.outbox(context))
+
+    def kick(
+        self, *, identity: str, code: int = 3503, reason: str = "", context: object = None
+    ) -> Report:
+        """Close all connections of an identity.
+
+        Args:
+            identity: the identity.
+            code: 3000 to 4999. From 3000 to 3499 and from 4000 to 4499, the client reconnects.
+            reason: for the client's log.
+            context: Lambda's context, or Chalice's event.
+
+        Raises:
+            ValueError: the code is not from 3000 to 4999.
+            ConfigurationError: the app has no channels.
+            PostingRefusedError: this function may not close connections.
+        """
+        return self._channels.kick(identity, code, reason, self._publisher.outbox(context))
+
+    @property
+    def _channels(self) -> "ChannelWire":
+        if self.wire is None:
+            raise ConfigurationError("the router has no channels: declare one with @router.channel")
+        return self.wire
+
+    def sweep(self, context: object = None) -> dict[str, Any]:
+        """Delete rows of gone connections, and close connections with an expired identity.
+
+        Call this method from a scheduled function with the name `sweep`, because the function's
+        rights depend on this name.
+
+        Args:
+            context: Lambda's context; the sweep ends before its deadline.
+
+        Returns:
+            The fields of the log line. They describe problems, and no exception is raised.
+        """
+        return self._sweeper.run(context)
+
+    def broadcast(
+        self,
+        frame: Frame,
+        after: str = BEGINNING,
+        exclude: str | Collection[str] = (),
+        *,
+        context: object = None,
+        durable: bool = False,
+    ) -> Report:
+        """Send a frame to every connection, from any function that has `@uses(sends=True)`.
+
+        If the router has a queue, this method posts to the first `DECANTER_INLINE_RECIPIENTS`
+        connections, and the queue's function posts to all other connections.
+
+        Args:
+            frame: a string is sent unchanged, anything else as its JSON text.
+            after: the cursor of an incomplete report; the broadcast continues there.
+            exclude: one connection id or several to exclude.
+            context: Lambda's context, or Chalice's event. With a context, the broadcast ends before
+                the function's timeout. Without a context, it ends after
+                `DECANTER_DEADLINE_SECONDS`.
+            durable: True to give the whole broadcast to the queue and to post nothing here.
+
+        Raises:
+            TooLarge: it has more than 131,072 bytes; nothing is sent.
+            PostingRefusedError: this function may not send.
+            ConfigurationError: `durable` is True, but the router has no queue.
+            QueueError: SQS does not accept a durable message.
+        """
+        return self._publisher.broadcast(frame, after, exclude, context, durable=durable)
+
+    def send(
+        self, connection_ids: str | Iterable[str], frame: Frame, *, context: object = None
+    ) -> Report:
+        """Send a frame to one connection, or to several, like `broadcast`."""
+        return self._publisher.send(connection_ids, frame, context)
+
+    def close(self, connection_ids: str | Iterable[str], *, context: object = None) -> Report:
+        """Close one connection, or several. The report counts closed connections as `sent`."""
+        return self._publisher.close(connection_ids, context)
+
+    def fan_out(self, event: Any, context: object = None) -> dict[str, int]:
+        """Post the frames of the queue's messages. Call this method in the queue's function.
+
+        Args:
+            event: Chalice's event of SQS, or Lambda's as a dict.
+            context: Lambda's context; not needed with Chalice's event, which contains it.
+
+        Returns:
+            The counts of the log line.
+
+        Raises:
+            DecanterError: SQS delivers the message again, and finally moves it to the dead-letter
+                queue.
+        """
+        return self._worker.run(event, context)
+
+    @cached_property
+    def _publisher(self) -> "Publisher":
+        """The publisher, imported at the first use.
+
+        Most functions send only for events of connections.
+        """
+        from decanter.runtime.publishing.publisher import Publisher
+
+        return Publisher(self.outboxes)
+
+    @cached_property
+    def _sender(self) -> "Sender":
+        """The queue's sender, imported at the first use.
+
+        An app without a queue does not need it.
+        """
+        from decanter.runtime.publishing.queue import Sender
+        from decanter.runtime.publishing.sqs import Sqs
+
+        settings = self.outboxes.settings
+        segments = self.queue.concurrency if self.queue else 1
+        return Sender(settings, Sqs(settings.region), segments)
+
+    @cached_property
+    def _worker(self) -> "Worker":
+        """The queue's worker, imported at the first use. Only the queue's function needs it."""
+        from decanter.runtime.publishing.queue import job_table_of
+        from decanter.runtime.publishing.run import Tools
+        from decanter.runtime.publishing.worker import Worker
+
+        if self.queue is None:
+            raise ConfigurationError('the router has no queue: declare one, as Queue("broadcasts")')
+        jobs = job_table_of(self.queue)
+        tools = (self.outboxes, self.connections, jobs, self._sender, self.clock, self._backoff)
+        return Worker(Tools(*tools))
+
+    @cached_property
+    def _sweeper(self) -> "Sweeper":
+        """The sweeper, imported at the first use. Only the sweep's function needs it."""
+        from decanter.runtime.fanout.sweep import Sweeper
+
+        rows = self.wire.all_rows if self.wire else self.connections
+        return Sweeper(self.outboxes, rows, self.clock)

@@ -1,0 +1,22 @@
+"""Convert the failure of an import in a test run into one line."""
+
+from pathlib import Path
+
+from decanter.project.app_process import missing_variable
+from decanter.project.import_failure import missing_variable as described
+
+
+def one_line(error: BaseException, project: Path, stage: str) -> str | None:
+    """Return the error for a variable that the project reads at import; None for other errors.
+
+    Args:
+        error: the exception.
+        project: the project's folder.
+        stage: the stage whose variables are set.
+    """
+    if (found := missing_variable(error, project)) is None:
+        return None
+    place, _, variable = found
+    return (
+        f"{described(variable, place, stage)} (pytest's setting decanter_stage chooses the stage)"
+    )

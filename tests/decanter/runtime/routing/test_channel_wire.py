@@ -1,0 +1,283 @@
+"""An app with channels in the test client: API Gateway's rules, its tables, its rights."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from decanter.testing import WebSocket, WebSocketClient
+from tests.field_cases.apps import imported
+from tests.support.channel_app import APP
+from tests.support.projects import write_project
+
+CONFIG = {"version": "2.0", "app_name": "rooms", "stages": {"dev": {"lambda_timeout": 28}}}
+
+
+@pytest.fixture(name="project", scope="module")
+def _project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_project(tmp_path_factory.mktemp("rooms") / "rooms", APP, CONFIG)
+
+
+@pytest.fixture(name="client")
+def _client(project: Path) -> Iterator[WebSocketClient]:
+    with imported(project) as app, WebSocketClient(app, project_dir=project) as client:
+        yield client
+        for peer in app.peers:
+            peer.heard()
+
+
+class Peer:
+    """A client of the protocol."""
+
+    def __init__(self, client: WebSocketClient, token: str = "", data: Any = None) -> None:
+        self.socket: WebSocket = client.connect(headers={"X-From": "home"})
+        self.pushes: list[Any] = []
+        self.number = 0
+        client.app.peers.append(self)
+        self.hello = self.ask("connect", token=token, data=data)
+
+    def ask(self, command: str, /, **fields: Any) -> Any:
+        self.number += 1
+        self.socket.send_json({"id": self.number, command: fields})
+        return self.reply()
+
+    def reply(self) -> Any:
+        """Return the next frame with an id."""
+        while True:
+            frame = self.socket.receive_json()
+            if "id" in frame:
+                return frame.get("error") or next(it for name, it in frame.items() if name != "id")
+            self.pushes.append(frame["push"])
+
+    def heard(self) -> list[Any]:
+        """Return all pushes since the last call."""
+        for frame in self.socket.unread:
+            self.pushes += [json.loads(line)["push"] for line in frame.split("\n")]
+        self.socket.inbox.frames.clear()
+        found, self.pushes = self.pushes, []
+        return found
+
+
+def member(client: WebSocketClient, token: str, channel: str = "chat:1") -> Peer:
+    peer = Peer(client, token)
+    assert "code" not in peer.ask("subscribe", channel=channel)
+    peer.heard()
+    return peer
+
+
+def data_of(pushes: list[Any]) -> list[Any]:
+    return [it["pub"]["data"] for it in pushes if "pub" in it]
+
+
+def test_the_connect_command_authenticates(client: WebSocketClient) -> None:
+    ann = Peer(client, "ann")
+    assert ann.hello == {
+        "client": ann.socket.connection_id,
+        "version": "decanter",
+        "subs": {"user:ann": {}},
+        "data": ["home", "127.0.0.1"],
+    }
+    assert Peer(client, "expired").hello["code"] == 109
+    stranger = client.connect()
+    stranger.send_json({"id": 1, "connect": {"token": "bad"}})
+    assert stranger.receive_json()["push"]["disconnect"]["code"] == 3500
+    assert stranger.closed
+
+
+@pytest.mark.parametrize("frame", ['"hello world !"', '{"action":"echo"}', "hi", "[]"])
+def test_a_raw_frame_ends_the_connection(client: WebSocketClient, frame: str) -> None:
+    ann = Peer(client, "ann")
+    ann.socket.send(frame)
+    assert ann.socket.receive_json()["push"]["disconnect"]["code"] == 3501
+    assert ann.socket.closed
+
+
+def test_members_get_publications_and_strangers_do_not(client: WebSocketClient) -> None:
+    ann, bob, eve = member(client, "ann"), member(client, "bob"), Peer(client, "eve")
+    silent = client.connect()
+    assert ann.ask("publish", channel="chat:1", data={"text": "hi"}) == {}
+    assert data_of(bob.heard()) == [{"by": "ann", "text": "hi"}]
+    assert eve.ask("publish", channel="chat:1", data={"text": "hi"})["code"] == 103
+    report = client.invoke("do", {"call": "publish", "channel": "chat:1", "data": 5})
+    assert report[0] == 2
+    client.invoke("do", {"call": "broadcast", "frame": {"all": True}})
+    assert bob.heard()[1:] == [{"message": {"data": {"all": True}}}]
+    assert eve.heard() == [{"message": {"data": {"all": True}}}]
+    assert silent.unread == []
+    assert ann.ask("unsubscribe", channel="chat:1") == {}
+    client.invoke("do", {"call": "publish", "channel": "chat:1", "data": 6})
+    assert 6 not in data_of(ann.heard())
+
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        ({"subscribe": {"channel": "chat:cellar"}}, 103),
+        ({"subscribe": {"channel": "chat:full"}}, 420),
+        ({"subscribe": {"channel": "user:bob"}}, 103),
+        ({"subscribe": {"channel": "nothing"}}, 102),
+        ({"publish": {"channel": "chat:1", "data": {"text": 7}}}, 107),
+        ({"publish": {"channel": "user:ann", "data": 1}}, 103),
+        ({"rpc": {"method": "nothing", "data": {}}}, 104),
+        ({"rpc": {"method": "$default", "data": {}}}, 104),
+        ({"rpc": {"method": "fails", "data": {}}}, 107),
+        ({"rpc": {"method": "fails", "data": {"text": "x"}}}, 100),
+        ({"history": {"channel": "chat:1"}}, 108),
+        ({"presence": {"channel": "user:ann"}}, 108),
+    ],
+)
+def test_an_error_answers_its_command(
+    client: WebSocketClient, command: dict[str, Any], code: int
+) -> None:
+    ann = member(client, "ann")
+    ((name, fields),) = command.items()
+    assert ann.ask(name, **fields)["code"] == code
+    assert [type(each) for each in client.errors] == [ZeroDivisionError] * (code == 100)
+
+
+def test_routes_answer_calls(client: WebSocketClient) -> None:
+    ann = Peer(client, "ann")
+    assert ann.ask("rpc", method="echo", data={"n": 1.0}) == {"data": {"got": {"n": 1.0}}}
+    assert ann.ask("rpc", method="replies", data=None) == {"data": "first"}
+    assert ann.heard() == [{"message": {"data": "second"}}]
+    ann.socket.send('{"send":{"data":{"action":"shout","data": {"a" : 1.0}}}}')
+    assert ann.socket.receive() == '{"push":{"message":{"data":{"a" : 1.0}}}}'
+    ann.socket.send('{"send":{"data":{"action":"nothing"}}}')
+    assert ann.socket.unread == []
+
+
+def test_presence_lists_the_members(client: WebSocketClient) -> None:
+    ann, bob = member(client, "ann"), member(client, "bob")
+    assert [it["join"]["info"]["user"] for it in ann.heard()] == ["bob"]
+    seen = ann.ask("presence", channel="chat:1")["presence"]
+    assert seen[bob.socket.connection_id] == {
+        "user": "bob",
+        "client": bob.socket.connection_id,
+        "conn_info": {"name": "bob"},
+    }
+    assert ann.ask("presence_stats", channel="chat:1") == {"num_clients": 2, "num_users": 2}
+    bob.socket.close()
+    assert [it["leave"]["info"]["user"] for it in ann.heard()] == ["bob"]
+    assert client.app.ended == [("bob", 1000)]
+
+
+def test_a_member_that_has_vanished_is_cleaned_up(client: WebSocketClient) -> None:
+    ann, bob = member(client, "ann"), member(client, "bob")
+    ann.heard()
+    bob.socket.vanish()
+    client.clock.advance(60)
+    report = client.invoke("do", {"call": "publish", "channel": "chat:1", "data": 1})
+    assert report[:2] == [1, 1]
+    pub, leave = ann.heard()
+    assert (pub["pub"]["data"], leave["leave"]["info"]["user"]) == (1, "bob")
+    assert client.app.ended == [("bob", None)]
+    assert client.invoke("do", {"call": "publish", "channel": "user:bob", "data": 1})[:2] == [0, 0]
+
+
+def test_the_server_subscribes_and_ends_subscriptions(client: WebSocketClient) -> None:
+    ann, phone, bob = Peer(client, "ann"), Peer(client, "ann"), Peer(client, "bob")
+    client.invoke("do", {"call": "subscribe", "identity": "ann", "channel": "raw"})
+    client.invoke("do", {"call": "publish", "channel": "raw", "data": 1})
+    client.invoke("do", {"call": "unsubscribe", "identity": "ann", "channel": "raw"})
+    client.invoke("do", {"call": "publish", "channel": "raw", "data": 2})
+    for each in (ann, phone):
+        kinds = [next(name for name in it if name != "channel") for it in each.heard()]
+        assert kinds == ["subscribe", "pub", "unsubscribe"]
+    client.invoke("do", {"call": "kick", "identity": "ann", "code": 4500, "reason": "late"})
+    assert ann.heard() == [{"disconnect": {"code": 4500, "reason": "late"}}]
+    assert ann.socket.closed
+    assert phone.socket.closed
+    assert (bob.heard(), bob.socket.closed) == ([], None)
+
+
+def test_the_sweep_closes_stale_and_expired_clients(client: WebSocketClient) -> None:
+    end = int(client.clock.time()) + 100
+    ann, silent, bob = Peer(client, "ann", end), client.connect(), Peer(client, "bob")
+    assert ann.hello["expires"] is True
+    client.clock.advance(120)
+    client.invoke("do", {"call": "publish", "channel": "user:ann", "data": 1})
+    client.invoke("do", {"call": "broadcast", "frame": 2})
+    client.invoke("sweep")
+    assert [it["disconnect"]["code"] for it in ann.heard()] == [3005]
+    assert silent.receive_json()["push"]["disconnect"]["code"] == 3502
+    assert (ann.socket.closed, silent.closed) == ((1000, "Connection Closed Normally"),) * 2
+    assert bob.heard() == [{"message": {"data": 2}}]
+
+
+def test_an_expired_client_may_only_refresh(client: WebSocketClient) -> None:
+    ann = Peer(client, "ann", int(client.clock.time()) + 100)
+    client.clock.advance(120)
+    assert ann.ask("refresh", token="ann")["client"] == ann.socket.connection_id
+    assert "data" in ann.ask("rpc", method="echo", data=1)
+
+
+def test_another_program_publishes_through_the_queue(client: WebSocketClient) -> None:
+    ann, bob = member(client, "ann"), member(client, "bob", "raw")
+    for body in (
+        {"method": "publish", "payload": {"channel": "chat:1", "data": {"n": 1.5}}},
+        {"method": "broadcast", "payload": {"channels": ["chat:1", "raw"], "data": "both"}},
+        {"method": "subscribe", "payload": {"user": "bob", "channel": "chat:1"}},
+        {"method": "everyone", "payload": {"text": '"}}}'}},
+    ):
+        answer = client.http.signed.post("/publish", body=json.dumps(body).encode())
+        assert answer.status_code == 202, answer.body
+    client.drain()
+    assert sorted(map(str, data_of(ann.heard()))) == ["both", "{'n': 1.5}"]
+    heard = bob.heard()
+    assert "both" in data_of(heard)
+    assert [it for it in heard if "message" in it] == [{"message": {"data": '"}}}'}}]
+    assert [it["channel"] for it in heard if "subscribe" in it] == ["chat:1"]
+    durable = {"call": "publish", "channel": "chat:1", "data": 3, "durable": True}
+    assert client.invoke("do", durable)[-1]
+    client.drain()
+    assert data_of(ann.heard()) == [3]
+    bad = {"method": "publish", "payload": {"channel": "nothing", "data": 1}}
+    refused = client.http.signed.post("/publish", body=json.dumps(bad).encode())
+    assert refused.status_code == 400
+
+
+HOSTILE: st.SearchStrategy[Any] = st.sampled_from(
+    [
+        {"push": {"disconnect": {"code": 3500, "reason": "x"}}},
+        {"push": {"channel": "user:ann", "pub": {"data": 1}}},
+        {"id": 1, "error": {"code": 109}},
+        {},
+        '{"push":{"disconnect":{"code":3500}}}',
+        '}}}\n{"push":{"disconnect":{"code":3500}}}',
+        "\n",
+        [{"push": {}}],
+        None,
+        "\u2028",
+    ]
+)
+
+
+@settings(
+    max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(values=st.lists(HOSTILE, min_size=1, max_size=5))
+def test_values_that_look_like_pushes_stay_data(client: WebSocketClient, values: list[Any]) -> None:
+    """Whatever a client chooses arrives as the data of a publication, a message or an answer."""
+    ann, bob = member(client, "ann", "raw"), member(client, "bob", "raw")
+    for value in values:
+        assert ann.ask("publish", channel="raw", data=value) == {}
+        assert ann.ask("rpc", method="echo", data=value) == {"data": {"got": value}}
+        ann.socket.send_json({"send": {"data": {"action": "shout", "data": value}}})
+    expected: list[Any] = []
+    for value in values:
+        expected += [("raw", "pub", value), ("", "message", value)]
+    found = [
+        (push.get("channel", ""), kind, push[kind]["data"])
+        for push in bob.heard()
+        for kind in push
+        if kind != "channel"
+    ]
+    assert found == expected
+    assert bob.socket.closed is None
+    ann.heard()
+    for peer in (ann, bob):
+        peer.socket.close()
