@@ -107,5 +107,5 @@ def test_without_a_queue_sending_imports_no_module_of_the_queue(
     with run_management() as management:
         monkeypatch.setenv("DECANTER_MANAGEMENT_ENDPOINT", management.endpoint)
         event = json.dumps(message_event('{"message": "sendmessage", "data": 1}'))
-        modules = ("publishing.frame", "publishing.publisher", "store.connections", "store.tables")
+        modules = ("publishing.publisher", "store.connections", "store.tables")
         assert last_line(SENDS, event) == [1, [f"decanter.runtime.{each}" for each in modules]]
