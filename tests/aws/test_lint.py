@@ -201,5 +201,5 @@ def test_a_wrong_action_and_a_wrong_resource_are_found() -> None:
     policies = [{"Version": "2012-10-17", "Statement": [statement]} for statement in statements]
     found = findings(managed_policies(*policies), HERE)
     assert sorted(re.findall(r"\[([WI]\d{4})", " ".join(found))) == ["I3510", "W3037"]
-    unknown, mismatch = parliament(policies[0]), parliament(policies[1])
-    assert ("UNKNOWN_ACTION" in unknown[0], "RESOURCE_MISMATCH" in mismatch[0]) == (True, True)
+    unknown, mismatch = parliament(*policies)
+    assert ("UNKNOWN_ACTION" in unknown, "RESOURCE_MISMATCH" in mismatch) == (True, True)

@@ -13,6 +13,10 @@ MAPPING = "connection/websocket"
 """The path of the probe under a custom domain: the default of Centrifugo's clients."""
 
 
+FEW_PROCESSES = ("--concurrency", "16")
+"""A flood would start 64, and each imports the application."""
+
+
 @pytest.fixture(scope="session", name="events_folder")
 def _events_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("events")

@@ -14,7 +14,7 @@ from importlib.metadata import PackageNotFoundError, metadata
 from tests.support.gateways import ROOT
 
 PAGE = ROOT / "docs" / "reference" / "licences.md"
-USES = {"ship": "ships to Lambda", "run": "the tool", "develop": "tests and checks"}
+USES = {"ship": "the package for Lambda", "run": "the tool", "develop": "tests and checks"}
 HEAD = """# Licences
 
 Decanter has the Apache License 2.0. This page lists the licences of the packages that Decanter
