@@ -64,7 +64,7 @@ coverage: .venv ## run the tests with branch coverage, which takes longer
 chaos: export CHAOS_SEED ?= 1,2,3
 chaos: export CHAOS_CLIENTS ?= 200
 chaos: export TEST_SECONDS ?= 60
-chaos: .venv ## run the fault scenarios with 200 clients and three seeds, 25 minutes
+chaos: .venv ## run the fault scenarios with 200 clients and three seeds, 40 minutes
 	$(BIN)/python -m pytest --timeout 900 -m chaos tests/chaos tests/aws $(ARGS)
 
 # SOAK_SEED=7 repeats one seed; the seed is in each test's name.

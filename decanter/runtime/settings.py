@@ -57,9 +57,9 @@ class Settings:
             retry has reached; None if only SQS moves items there.
         inline_recipients: the number of connections that a broadcast posts to before it uses the
             queue.
-        starts_empty: True if a transport has no saved tokens before its first post. With this
-            setting, functions that follow each other keep one rate together. The environment does
-            not set this field.
+        shares_pace: True if the rate is a share of a rate limit. Then a transport does not exceed
+            it in any second, and functions that follow each other do not exceed it together. The
+            environment does not set this field.
     """
 
     management_endpoint: str | None = None
@@ -75,7 +75,7 @@ class Settings:
     queue_url: str | None = None
     dead_letter_queue_url: str | None = None
     inline_recipients: int = 5000
-    starts_empty: bool = False
+    shares_pace: bool = False
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> "Settings":

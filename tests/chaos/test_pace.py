@@ -32,8 +32,6 @@ PACE = int(os.environ.get("QUEUE_PACE", "2000"))
 
 RECIPIENTS = 50 * PACE if FULL else 1000
 TIMEOUT = 15 if FULL else 5
-LATE_SECONDS = 0.1
-"""A process may lose the processor for so long between its token and its post."""
 
 
 class Jobs(FakeJobs):
@@ -162,6 +160,6 @@ def test_processes_keep_the_pace_and_use_it(target: Target, workers: int) -> Non
         f"at most {busiest(sent)} begin and {busiest(times)} arrive in a second"
     )
     assert Counter(each for _, each in arrivals) == Counter(ids(RECIPIENTS))
-    assert busiest(sent) <= PACE * (1 + LATE_SECONDS)
+    assert busiest(sent) <= PACE
     if FULL:  # a few posts take less time than the processes need to start
         assert seconds <= 1.15 * RECIPIENTS / PACE

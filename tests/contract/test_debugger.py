@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import boto3
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
@@ -101,6 +102,32 @@ def test_a_change_is_served_while_the_old_handler_has_stopped(
     terminal.expect(r"-> answer = text.title\(\)\r\n\(Pdb\) ")
     terminal.type("c\r")
     assert receive(client) == "New World"
+
+
+def test_a_function_of_a_queue_is_stepped_through(small: SmallProject) -> None:
+    small.write(
+        HEAD
+        + """
+@app.on_sqs_message(queue="jobs")
+def work(event):
+    text = next(iter(event)).body
+    breakpoint()
+    print("worked on", text)
+"""
+    )
+    command = (sys.executable, "-m", "decanter", "local", "--port", "0", "--debug")
+    with Terminal(*command, "--project-dir", str(small.folder)).open() as terminal:
+        keys = {"aws_access_key_id": "key", "aws_secret_access_key": "secret"}
+        url = terminal.expect(r"SQS +(http://\S+)")[1]
+        terminal.expect("Connect +")
+        sqs = boto3.client("sqs", "us-east-1", endpoint_url=url, **keys)
+        sqs.send_message(QueueUrl="jobs", MessageBody="tea")
+        terminal.expect(r"-> print\(.*\r\n\(Pdb\) ")
+        terminal.type("p text\r")
+        terminal.expect(r"'tea'\r\n\(Pdb\) ")
+        terminal.type("c\r")
+        terminal.expect(r"log .*worked on tea\r\n")
+        terminal.expect(r"ran .*work sqs jobs returned")
 
 
 def test_quitting_the_debugger_ends_the_event_with_an_error(

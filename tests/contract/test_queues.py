@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from tests.support.apps import replace
 from tests.support.clients import call
 from tests.support.gateways import Running, gateway, wait_until
+from tests.support.marks import THOROUGH
 from tests.support.projects import write_project
 
 APP = """
@@ -168,6 +170,13 @@ def test_a_group_of_a_fifo_queue_keeps_its_order(running: Running, sqs: Any) -> 
     assert steps[0][:2] == ("b1", "b")
     numbers = [number for _, group, number in steps if group == "a"]
     assert numbers == sorted(numbers)
+
+
+@THOROUGH
+def test_another_python_without_forks(project: Path) -> None:
+    with gateway(project, "--python", sys.executable, "--no-fork") as running:
+        call(running, "GET", "/api/send/three")
+        running.wait_for_line(r"worked on \['three'\]")
 
 
 def test_a_changed_function_gets_the_next_message(

@@ -15,7 +15,7 @@ Play = Callable[[WebSocketClient], object]
 
 GUIDES = [
     section
-    for name in ("rights", "send", "tables", "routes", "authenticate", "test")
+    for name in ("rights", "send", "send-from-anywhere", "tables", "routes", "authenticate", "test")
     for section in sections(ROOT / "docs/guides" / f"{name}.md")
 ]
 APP = next(each for each in GUIDES if each.title == "The app")

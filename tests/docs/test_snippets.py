@@ -22,7 +22,7 @@ from tests.docs import commands
 from tests.docs.snippets import ROOT, Section, load, pages, sections
 from tests.support.pytests import run_pytest
 
-TESTED = ("routes", "tables", "send", "authenticate", "test")
+TESTED = ("routes", "tables", "send", "send-from-anywhere", "authenticate", "test")
 GUIDES = [sections(ROOT / "docs/guides" / f"{name}.md") for name in TESTED]
 APP, *FEATURES = [section for page in GUIDES for section in page if section.code()]
 ALL = [section for page in pages() for section in sections(page)]

@@ -7,7 +7,9 @@ from pathlib import Path
 
 from tests.support.environments import closure
 
-SERVICES = ("apigatewaymanagementapi", "cognito-idp", "dynamodb", "s3", "secretsmanager", "sts")
+SERVICES = (
+    *("apigatewaymanagementapi", "cognito-idp", "dynamodb", "s3", "secretsmanager", "sqs", "sts"),
+)
 """The services that a smaller botocore contains: those that the applications use."""
 
 _NOTES = ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json")

@@ -67,6 +67,8 @@ class State:
         failed: the number of posts for which a retry does not help.
         repeated: the number of posts that may be duplicates; the clients get at most this number of
             duplicate frames.
+        unsure: the number of the next posts that may be duplicates too. While a function runs,
+            `repeated` includes them.
         dead: the connections that no retry has reached.
     """
 
@@ -81,6 +83,7 @@ class State:
     failed: int = 0
     repeated: int = 0
     dead: int = 0
+    unsure: int = 0
 
     def counts(self) -> dict[str, int]:
         """Return the counts of connections and posts."""
@@ -151,6 +154,7 @@ class Checkpoint:
         """
         self.state.until = until_ms
         self.state.repeated += unsure
+        self.state.unsure = 0
         self._owners = [owner] if owner else []
         draft = self._draft(self.state)
         owns = self._write(draft)

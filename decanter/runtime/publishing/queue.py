@@ -15,7 +15,6 @@ from uuid import uuid4
 
 from decanter.runtime.errors import ConfigurationError, DeclarationError, SettingError
 from decanter.runtime.recipients import MOST_SEGMENTS
-from decanter.runtime.transports.throttle import share_of
 
 if TYPE_CHECKING:
     from decanter.runtime.publishing.item import Item
@@ -25,9 +24,6 @@ if TYPE_CHECKING:
 
 LEAST_WORKERS = 2
 """Lambda's smallest MaximumConcurrency of an SQS event source."""
-
-LEAST_POSTS = 2
-"""The lowest share of the rate limit for one function, in posts per second."""
 
 MOST_DELAY_SECONDS = 900
 """SQS's longest delay."""
@@ -119,14 +115,14 @@ class Sender:
                 "set it to the queue's URL. `decanter package` sets it for an app with a Queue",
             )
         pace = settings.posts_per_second
-        if pace < LEAST_POSTS * segments:
+        if pace < segments:
             raise SettingError(
                 "DECANTER_POSTS_PER_SECOND",
                 f"{pace:g}",
-                f"set it to {LEAST_POSTS * segments} or more, because {segments} functions of the "
-                "queue share it, or lower the concurrency of the Queue",
+                f"set it to {segments} or more, because {segments} functions of the queue share "
+                "it, or lower the concurrency of the Queue",
             )
-        self.share = share_of(pace, segments)
+        self.share = pace // segments
         self.inline = settings.inline_recipients
         self.segments = segments
         self._url = settings.queue_url

@@ -65,7 +65,7 @@ class Tools(NamedTuple):
     def transport(self) -> Transport:
         """Return the transport with one function's share of the rate limit."""
         settings = self.outboxes.settings
-        settings = replace(settings, posts_per_second=self.sender.share, starts_empty=True)
+        settings = replace(settings, posts_per_second=self.sender.share, shares_pace=True)
         return self.outboxes.transport(management_endpoint({}, settings), settings)
 
 
@@ -115,7 +115,7 @@ class Run:
             *(tools.jobs, item.row, state, self._clock, self._outbox.workers, self._pause)
         )
         # A run that did not end in order may have begun posts after its last row.
-        unsure = MOST_UNSURE if state.until else len(state.unended)
+        unsure = MOST_UNSURE if state.until else len(state.unended) + state.unsure
         before = state.counts()
         end_ms = now_ms + self._left_ms()
         if state.until > now_ms or not checkpoint.take(end_ms, owner, unsure):
@@ -190,8 +190,11 @@ class Run:
         self._totals["handed_on"] += 1
 
     def _give_back(self, part: Part) -> None:
-        """Write the row, so that a later run can continue."""
-        part.state.until = 0
+        """Write the row for a later run."""
+        state, unsure = part.state, part.unsure
+        state.until, part.unsure = 0, 0
+        state.unsure += unsure
+        state.repeated -= unsure
         with suppress(StoreBusyError):  # the row that was written before is good, too
             part.checkpoint.write(part.snapshot())
 

@@ -9,6 +9,7 @@ a delayed item. After `MOST_ATTEMPTS` such items, the dead-letter queue gets an 
 connections.
 """
 
+import hashlib
 import logging
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -73,39 +74,41 @@ class Worker:
             return
         item = Item.of(record["body"], message_id).framed(tools.outboxes.wire)
         if not item.part:
-            if item.key and not self._is_first(item, message_id):
-                log("repeated_message", job=item.job)
-                return
             page = self._page(item)
-            item, *others = self._parts(item, page)
+            segments = self._tools.sender.segments if self._is_large(item, page) else 1
+            if item.key and not (segments := self._begun(item, segments, message_id)):
+                return
+            item, *others = _parts(item, segments)
             if others:  # each is a message, so SQS counts the attempts of each
                 for part in (item, *others):
                     self._tools.sender.queue(part)
                 return
         Run(self._tools, item, context, totals, page).work()
 
-    def _is_first(self, item: Item, message_id: str) -> bool:
-        """Store the first message with an idempotency key. Return True if it is this message."""
-        now_ms = self._tools.clock.time_ms()
-        return self._tools.jobs.write(f"{item.job}/", message_id, {}, now_ms, ())
+    def _begun(self, item: Item, segments: int, message_id: str) -> int:
+        """Begin the job of an idempotency key, or continue it, and return the number of segments.
 
-    def _parts(self, item: Item, page: Page | None) -> list[Item]:
-        """Return the parts of a job, which are the same for a message that is delivered again."""
-        place = Place.of(item.cursor)
-        is_everyone = item.ids is None and not item.channel
-        if is_everyone and item.cursor == BEGINNING and self._is_large(item, page):
-            place = Place(BEGINNING, 0, self._tools.sender.segments)
-        if place.segments == 1:
-            return [item._replace(part=UNSPLIT, key=None)]
-        following = range(place.segment + 1, place.segments)
-        places = [place, *(Place(BEGINNING, each, place.segments) for each in following)]
-        return [
-            item._replace(part=str(each.segment), cursor=each.cursor, key=None) for each in places
-        ]
+        A later message with the key finds the parts done, or continues them: the first one may be a
+        dead letter that is sent again. Return 0 for a message with another frame.
+        """
+        row, digest = f"{item.job}/", hashlib.sha256(item.text.encode()).hexdigest()
+        jobs, state = self._tools.jobs, {"segments": segments, "frame": digest}
+        found = jobs.read(row)
+        if found is None:
+            if jobs.write(row, message_id, state, self._tools.clock.time_ms(), ()):
+                return segments
+            found = jobs.read(row)
+        if found is None:
+            raise StoreBusyError("another function begins the job")
+        is_same = found.state["frame"] == digest
+        if found.owner != message_id:
+            level = logging.INFO if is_same else logging.ERROR
+            log("repeated_message", level, job=item.job, same_frame=is_same)
+        return int(found.state["segments"]) if is_same else 0
 
     def _page(self, item: Item) -> Page | None:
-        """Return the first page of the table for a new item; None if the table is busy."""
-        if item.ids is not None or item.channel or item.cursor != BEGINNING:
+        """Return the first page of the table for an item that begins there; None if it is busy."""
+        if not _begins(item):
             return None
         tools = self._tools
         with suppress(StoreBusyError):
@@ -113,13 +116,32 @@ class Worker:
         return None
 
     def _is_large(self, item: Item, page: Page | None) -> bool:
-        """True if the table has several pages or is busy.
-
-        The value stays the same for the whole job.
-        """
+        """True if the table has several pages or is busy, and was when the job began."""
+        if not _begins(item):
+            return False
         if page is not None and page.last is None:
             return False
         return page is None or self._tools.jobs.read(f"{item.job}/{UNSPLIT}") is None
+
+
+def _begins(item: Item) -> bool:
+    """True if it is for every connection, from the beginning of the table."""
+    return item.ids is None and not item.channel and item.cursor == BEGINNING
+
+
+def _parts(item: Item, segments: int) -> list[Item]:
+    """Return the parts of a job, which are the same for a message that is delivered again.
+
+    Args:
+        item: the job; its cursor may be in a segment.
+        segments: how many parts it has if it begins at the beginning of the table.
+    """
+    place = Place(BEGINNING, 0, segments) if segments > 1 else Place.of(item.cursor)
+    if place.segments == 1:
+        return [item._replace(part=UNSPLIT, key=None)]
+    following = range(place.segment + 1, place.segments)
+    places = [place, *(Place(BEGINNING, each, place.segments) for each in following)]
+    return [item._replace(part=str(each.segment), cursor=each.cursor, key=None) for each in places]
 
 
 def _records(event: Any) -> Sequence[Mapping[str, Any]]:

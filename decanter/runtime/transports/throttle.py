@@ -1,5 +1,7 @@
 """The rate limit of posts: a token bucket that slows down when many posts are throttled."""
 
+from collections import deque
+
 from decanter.runtime.settings import Settings
 
 WINDOW_SECONDS = 0.02
@@ -22,19 +24,29 @@ class TokenBucket:
     window without so many 429s, the rate rises by a quarter. Answers to posts that were sent before
     the rate fell are ignored.
 
+    The functions of a queue share a pace that all together must never exceed. Their buckets are
+    strict: they also count the posts of the last second, because saved tokens, or tokens that are
+    used late, could exceed the rate in a single second. They start in debt, because another process
+    may have used its saved tokens just before.
+
     Args:
         rate: the highest number of posts per second.
         now: the current time in monotonic seconds.
+        is_strict: True if the bucket gives at most `rate` tokens in any second.
 
     Attributes:
         rate: the current number of posts per second.
         tokens: the number of posts that may start; the caller takes one token for each post.
     """
 
-    def __init__(self, rate: float, now: float) -> None:
+    def __init__(self, rate: float, now: float, *, is_strict: bool = False) -> None:
         self._most = rate
         self.rate = rate
-        self.tokens = rate * SAVED_SECONDS
+        self.tokens = -max(1.0, rate * SAVED_SECONDS) if is_strict else rate * SAVED_SECONDS
+        self._left = self.tokens
+        self._recent: deque[tuple[float, int]] | None = deque() if is_strict else None
+        self._recently = 0
+        self._withheld = 0.0
         self._filled = now
         self._fell = now
         self._moment = now
@@ -45,17 +57,29 @@ class TokenBucket:
     @classmethod
     def of(cls, settings: Settings, now: float) -> "TokenBucket":
         """Return a bucket with the settings' rate."""
-        bucket = cls(settings.posts_per_second, now)
-        if settings.starts_empty:
-            bucket.tokens = 0.0
-        return bucket
+        return cls(settings.posts_per_second, now, is_strict=settings.shares_pace)
 
     def fill(self, now: float) -> None:
         """Add the tokens since the last call."""
+        self._count(now)
         slowed = self.rate < self._most
         room = max(1.0, 0.0 if slowed else self.rate * SAVED_SECONDS)
-        self.tokens = min(room, self.tokens + (now - self._filled) * self.rate)
+        self.tokens = min(room, self.tokens + self._withheld + (now - self._filled) * self.rate)
         self._filled = now
+        if self._recent is not None:
+            self._withheld = max(0.0, self.tokens - self._most + self._recently)
+            self._left = self.tokens = self.tokens - self._withheld
+
+    def _count(self, now: float) -> None:
+        """Count the tokens of the last second, with those that were taken since the last call."""
+        recent = self._recent
+        if recent is None:
+            return
+        if taken := round(self._left - self.tokens):
+            recent.append((now, taken))
+            self._recently += taken
+        while recent and recent[0][0] <= now - 1:
+            self._recently -= recent.popleft()[1]
 
     def ready_at(self, now: float) -> float:
         """Return the time when the next token is available."""
@@ -92,18 +116,9 @@ class TokenBucket:
         if self._throttled >= MANY * (self._throttled + self._accepted):
             accepted = self._accepted / (now - self._moment)
             self.rate = max(SLOWEST * self._most, min(self.rate, accepted))
-            self.tokens = 0.0
+            self._count(now)
+            self.tokens = self._left = self._withheld = 0.0
             self._fell = now
         else:
             self.rate = min(self._most, self.rate * RECOVERY)
         self._accepted = self._throttled = 0
-
-
-def share_of(pace: float, workers: int) -> float:
-    """Return the rate of each of several buckets that start empty and share one rate limit.
-
-    In one second, a bucket gives its rate and its saved tokens, at least one token. With the
-    returned rate, all buckets together never give more than `pace` tokens in any second.
-    """
-    share = pace / workers
-    return min(share / (1 + SAVED_SECONDS), share - 1)

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from decanter.runtime.errors import PoisonError
+from decanter.runtime.transports import outcome_of
 from tests.support.fakes import GONE, OK
 from tests.support.fixtures import LogLines
 from tests.support.queues import QueueStage, ids
@@ -175,7 +176,28 @@ def test_an_idempotency_key_lets_a_message_start_once(log_lines: LogLines) -> No
     stage.drain()
     assert {text for _, text in stage.transport.posts} == {"1"}
     assert set(stage.received().values()) == {1}
-    assert [each["event"] for each in log_lines()].count("repeated_message") == 2
+    repeated = [each for each in log_lines() if each["event"] == "repeated_message"]
+    assert [each["same_frame"] for each in repeated] == [False, True]
+    assert [each["level"] for each in repeated] == ["ERROR", "INFO"]
+
+
+@pytest.mark.parametrize("count", [20, 300])
+def test_a_dead_letter_with_a_key_continues_when_it_is_sent_again(count: int) -> None:
+    """SQS gives it another id. The table may be large the first time, and small the second."""
+    stage = QueueStage(ids(count), seconds=2)
+    stage.connections.busy = 1 if count == 300 else 0
+    stage.transport.answer(sorted(stage.connections.rows)[7], outcome_of(403, "ForbiddenException"))
+    body = '{"method":"everyone","payload":{"data":1},"idempotency_key":"k"}'
+    stage.queue.put(body)
+    stage.drain()
+    assert stage.queue.dead
+    stage.transport.answer(sorted(stage.connections.rows)[7], OK)
+    for each in (*stage.queue.dead, body):
+        stage.queue.put(each)
+    stage.drain()
+    received = stage.received()
+    assert min(received.values()) == 1
+    assert sum(received.values()) - count <= stage.repeated() + 3
 
 
 def test_a_message_that_is_delivered_twice_is_posted_once() -> None:

@@ -96,7 +96,7 @@ def test_posts_and_retries_respect_the_rate_limit(
 ) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    settings = Settings(region="eu-west-1", transport=name, posts_per_second=50, starts_empty=True)
+    settings = Settings(region="eu-west-1", transport=name, posts_per_second=50, shares_pace=True)
     transport = open_transport(management.endpoint, settings, Clock(), lambda _: 0.0)
     management.script("c0", 503, 503, 200)
     began = time.monotonic()

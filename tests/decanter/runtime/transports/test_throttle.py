@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from decanter.runtime.transports.throttle import LEAST_ANSWERS, TokenBucket, share_of
+from decanter.runtime.transports.throttle import LEAST_ANSWERS, TokenBucket
 
 
 def begin(bucket: TokenBucket, now: float) -> int:
@@ -77,20 +77,27 @@ def test_the_rate_recovers_by_a_quarter_each_window_up_to_the_setting() -> None:
 
 
 @given(
-    workers=st.integers(2, 50),
-    per_worker=st.floats(2, 500),
-    pauses=st.lists(st.floats(0.001, 3), max_size=60),
+    rate=st.integers(1, 500),
+    pauses=st.lists(st.tuples(st.floats(0.001, 2), st.floats(0, 0.5)), max_size=60),
+    follows=st.booleans(),
 )
-def test_workers_together_never_exceed_the_pace(
-    workers: int, per_worker: float, pauses: list[float]
+def test_a_strict_bucket_never_exceeds_its_rate_in_any_second(
+    rate: int, pauses: list[tuple[float, float]], follows: bool
 ) -> None:
-    """Each posts whenever it may, at the same moments, which is the worst case for any second."""
-    pace = workers * per_worker
-    bucket = TokenBucket(share_of(pace, workers), now=0)
-    bucket.tokens = 0.0
-    now, begun = 0.0, list[tuple[float, int]]()
-    for pause in pauses:
+    """Its posts begin later than it allows them, and another process may continue."""
+    buckets = [TokenBucket(rate, now=0, is_strict=True)]
+    now, begun = 0.0, list[float]()
+    for number, (pause, late) in enumerate(pauses):
         now += pause
-        begun.append((now, workers * begin(bucket, now)))
-    for start, _ in begun:
-        assert sum(count for at, count in begun if start <= at < start + 1) <= pace
+        if follows and number == len(pauses) // 2:
+            buckets.append(TokenBucket(rate, now, is_strict=True))
+        count = begin(buckets[-1], now)
+        now += late * (not follows)
+        begun += [now] * count
+    for start in begun:
+        assert sum(start <= at < start + 1 for at in begun) <= rate
+
+
+def test_a_strict_bucket_uses_its_whole_rate() -> None:
+    bucket = TokenBucket(100, now=0, is_strict=True)
+    assert sum(begin(bucket, tick / 1000) for tick in range(10_101)) >= 995
