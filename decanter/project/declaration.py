@@ -41,10 +41,9 @@ class LambdaFunction:
 
     Attributes:
         name: the function's configuration key, such as `websocket_connect` or `api_handler`.
-        kind: `websocket`, `http`, `lambda`, `authorizer`, `schedule`, or the service of the events
-            (`sqs`, …).
-        source: the source of the events, which is a queue, topic, bucket, stream, schedule, event
-            pattern as JSON, route keys, or an HTTP method and path; empty without a source.
+        kind: `websocket`, `http`, `lambda`, `authorizer`, `schedule`, or the events' service.
+        source: the queue, topic, bucket, stream, schedule, event pattern as JSON, route keys, or
+            HTTP method and path of the events; empty without a source.
         handler: the handler string, such as `app.work`, with a module and an attribute.
         mapping: the settings of a queue's event source mapping, as CloudFormation names them.
         objects: the objects of a bucket and their events: `events`, `prefix`, `suffix`.
@@ -297,7 +296,7 @@ class Declaration:
             raise ProjectError(
                 f"a __decanter__() of app.py answered without {error}: {json.dumps(declared)}"
             ) from error
-        found = cls(
+        return cls(
             app_name=report["app_name"],
             websocket={key: Handler(**handler) for key, handler in report["websocket"].items()},
             http_routes=tuple(report["http_routes"]),
@@ -313,8 +312,7 @@ class Declaration:
                 for each in report["functions"]
                 if (found := _uses_of(each, report.get("uses", {}), routers))
             },
-        )
-        return found._checked()
+        )._checked()
 
     def warned(self, warnings: Iterable[str]) -> Self:
         """Return the declaration with further warnings."""
@@ -372,7 +370,7 @@ def _uses_of(
     if queues or (routers and function["kind"] == "websocket"):
         found = [each for each in found if not each.is_default]
     found += [Uses(f"the function of the queue {each.name}", sends=True) for each in queues if each]
-    found += [each for router in routers for each in router.uses.get(name, ())]
+    found += [each for router in routers for each in router.uses.get(function["name"], ())]
     if any(each.sends for each in found):
         found += [each for router in routers for each in router.where_rows_are_deleted]
     return tuple(each for number, each in enumerate(found) if each not in found[:number])
