@@ -212,7 +212,7 @@ def test_a_bad_message_is_not_queued(message: bytes, reason: str, tmp_path: Path
     path.write_bytes(message)
     (given,) = messages((), str(path))
     with pytest.raises(DecanterError, match=reason):
-        sent(QueuePublisher(None, "queue"), Namespace(to=None, exclude=()), *given)
+        sent(QueuePublisher(None, "queue"), Namespace(to=None, channel=None, exclude=()), *given)
 
 
 def test_a_stage_that_is_not_there_is_one_line(deployed: Deployed) -> None:
@@ -230,3 +230,9 @@ def test_missing_credentials_are_one_line(deployed: Deployed) -> None:
     done = deployed.run("publish", "x", AWS_ACCESS_KEY_ID="", AWS_SECRET_ACCESS_KEY="")
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert "Unable to locate credentials: set AWS_PROFILE" in done.stderr
+
+
+def test_a_message_for_a_channel_is_json() -> None:
+    given = Namespace(to=None, channel="chat:1", exclude=())
+    with pytest.raises(DecanterError, match="message 1: the message is not JSON"):
+        sent(QueuePublisher(None, "queue", has_channels=True), given, "message 1", b"hello")
