@@ -104,7 +104,7 @@ def is_loopback(ip: str) -> bool:
 
 
 def shown_host(host: str) -> str:
-    """Return the host in a URL for this machine, for a server that listens on an address."""
+    """Return the host for a URL, so that this machine reaches a server at an address."""
     if host in ("0.0.0.0", "::"):  # noqa: S104 - compared, not bound
         return "127.0.0.1"
     return f"[{host}]" if ":" in host else host

@@ -16,7 +16,7 @@ CONNECTION_ID = re.compile(r"[A-Za-z0-9_-]{15}=")
 
 
 class Outlet(Protocol):
-    """The connection to one client, which the shell provides."""
+    """One client's connection. The shell provides this object."""
 
     @property
     def is_clogged(self) -> bool:

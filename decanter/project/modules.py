@@ -53,7 +53,7 @@ def unpackaged(project: Path) -> dict[str, str]:
 
 
 def imported(project: Path, source: Path) -> Iterator[tuple[str, int]]:
-    """Yield the full names that a source file may import, parents first, and the line numbers."""
+    """Yield the full name and the line of each module that a file may import, parents first."""
     try:
         tree = ast.parse(source.read_bytes())
     except (OSError, SyntaxError, ValueError):  # a folder, or the import itself reports it

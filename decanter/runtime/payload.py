@@ -140,7 +140,7 @@ def _tagged(structures: list[Any], where: str, known: _Known) -> Reader:
 
 
 def _tags(kind: Any) -> tuple[str, ...]:
-    """Return the texts of a Literal; empty for any other type."""
+    """Return the strings of a Literal type, or an empty tuple for any other type."""
     values = typing.get_args(kind) if typing.get_origin(kind) is typing.Literal else ()
     return values if all(isinstance(value, str) for value in values) else ()
 

@@ -51,7 +51,7 @@ class Settings:
             post for each 32 KB.
         metrics_namespace: CloudWatch's namespace for broadcast metrics; None for no metrics.
         sweep_per_second: the number of connections that a sweep checks in one second. The default
-            is low because broadcasts share the same quota.
+            is low because broadcasts use the same quota.
         queue_url: the URL of the router's queue.
         dead_letter_queue_url: the URL of the queue's dead-letter queue, for the recipients that no
             retry has reached; None if only SQS moves items there.

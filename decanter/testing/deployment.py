@@ -133,7 +133,7 @@ class Deployment:
         return merged
 
     def queue_variables(self, endpoint: str) -> dict[str, str]:
-        """Return the variables with the URLs of the routers' queue, at the endpoint of SQS."""
+        """Return the environment variables with the URL of the routers' queue at this endpoint."""
         url_of = partial(self.stack.queue_url, endpoint=endpoint)
         return self.queue.variables(url_of) if self.queue else {}
 

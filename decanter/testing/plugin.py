@@ -7,10 +7,10 @@
 
 The app is `app` in the project's app.py. Define your own fixture `chalice_app` to test another app.
 
-In a Chalice project, no call to AWS leaves the machine while pytest runs, and the environment of
-the stage is set. The plugin does both before a conftest.py or a test can import the app. Slow
-modules are loaded only when the app or a test needs them. In other projects, the plugin does
-nothing until a test uses a fixture.
+While pytest runs in a Chalice project, the plugin sets the stage's environment variables and stops
+every call to AWS before it leaves the machine. Both begin before a conftest.py or a test can import
+the app. Slow modules are loaded only when the app or a test needs them. In other projects, the
+plugin does nothing until a test uses a fixture.
 """
 
 import importlib

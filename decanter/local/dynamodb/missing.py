@@ -85,7 +85,7 @@ def _parts_of(call: Mapping[str, Any], table: str) -> Iterator[Mapping[str, Any]
 
 
 def _key_in(item: Mapping[str, Any]) -> list[str]:
-    """Guess the key of a new row, by a common name or by the first attribute that can be a key."""
+    """Guess the key attribute of a new item: one with a common name, or the first possible one."""
     by_name = {name.lower(): name for name in reversed([*item]) if _type(item[name])}
     names = [*_COMMON, *(name for name in reversed(by_name) if name.endswith("id")), *by_name]
     first = next((by_name[name] for name in names if name in by_name), None)

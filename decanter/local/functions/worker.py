@@ -82,7 +82,7 @@ class Channel:
         self._lent.get()
 
     def give_terminal_back(self) -> None:
-        """Return the terminal to the gateway."""
+        """Give the control of the terminal back to the gateway."""
         self.send({"type": "returned"})
 
 

@@ -141,7 +141,7 @@ class Outbox:
 
         Args:
             text: the frame.
-            after: the cursor of an incomplete report; the broadcast continues there.
+            after: the cursor of an incomplete report; the broadcast resumes from this point.
             exclude: the connection ids to skip.
             durable: True to give the whole broadcast to the queue and to post nothing here.
             channel: the channel; empty for every connection.

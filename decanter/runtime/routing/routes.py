@@ -180,7 +180,8 @@ class Routes:
         MessageError, the client gets the frame of this error.
 
         Raises:
-            DeclarationError: the exception already has a handler, or the declaration is too late.
+            DeclarationError: this type of exception already has a handler, or the declaration is
+                too late.
         """
 
         def declare(function: E) -> E:

@@ -12,7 +12,7 @@ and any other value becomes its JSON text. Values are not evaluated again.
 
 Source: API Gateway Developer Guide, "Create routes for WebSocket APIs" and "WebSocket selection
 expressions". For array items and objects the guide has only one example, so we chose their form.
-The guide also allows JSONPath, but here a path has only names.
+The guide also allows JSONPath, but here a path can contain only names.
 """
 
 import json

@@ -118,7 +118,7 @@ class Sending(Routes):
         return self._channels.subscribe(identity, channel, self._publisher.outbox(context))
 
     def unsubscribe(self, *, identity: str, channel: str, context: object = None) -> Report:
-        """End an identity's subscriptions to a channel, of all its connections."""
+        """Unsubscribe all connections of an identity from a channel."""
         return self._channels.unsubscribe(identity, channel, self._publisher.outbox(context))
 
     def kick(
