@@ -88,7 +88,7 @@ class Channel:
     Args:
         pattern: the pattern of their names.
         authorize: decides who may listen.
-        presence: True if members may ask who is there.
+        presence: True if clients that may listen may ask who is there.
         join_leave: True to announce who joins and leaves, below 100 members.
 
     Attributes:
@@ -116,7 +116,7 @@ class Channel:
         self._taken: list[str] = []
 
     def on_publish(self, function: F) -> F:
-        """Declare the function that accepts clients' publications, of members only.
+        """Declare the function that accepts publications of clients that may listen.
 
         Its return value is published, with the client's identity and info. None publishes nothing.
 

@@ -298,7 +298,8 @@ class Frame:
     def _sub_refresh(self, command: Command) -> dict[str, Any]:
         name = command.text("channel")
         channel, values = self._channels.find(name)
-        self._member(name)
+        if self._store.member(name, self._session.connection_id) is None:
+            raise ReplyError(PERMISSION_DENIED, "permission denied: subscribe first")
         try:
             subscription = self._authorized(channel, command, values)
         except ReplyError as error:
@@ -316,7 +317,7 @@ class Frame:
         channel, values = self._channels.find(name)
         if channel.publish is None:
             raise ReplyError(PERMISSION_DENIED)
-        member = self._member(name)
+        member = self._listener(name, channel, values)
         publication = Publication[Any](name, session.identity, session.connection_id, None)
         result = channel.accept(publication, command.data, values)
         if result is not None:
@@ -324,23 +325,27 @@ class Frame:
             self._app.publish(name, push)
         return {}
 
-    def _member(self, name: str) -> Member:
-        """Return the sender's membership.
+    def _listener(self, name: str, channel: Channel, values: dict[str, str]) -> Member:
+        """Return the sender as a member, even without a subscription if it may subscribe.
 
         Raises:
-            ReplyError: 103, it is not a member.
+            ReplyError: 103, the sender may not listen.
         """
-        member = self._store.member(name, self._session.connection_id)
-        if member is None:
-            raise ReplyError(PERMISSION_DENIED, "permission denied: subscribe first")
-        return member
+        session = self._session
+        if (member := self._store.member(name, session.connection_id)) is not None:
+            return member
+        subscription = Subscription(name, session.identity, session.connection_id)
+        if not channel.may_listen(subscription, values):
+            raise ReplyError(PERMISSION_DENIED)
+        info = None if subscription.info is None else codec.text_of(subscription.info)
+        return Member(*session[:2], session.identity, session.info, info)
 
     def _check_presence(self, command: Command) -> str:
         name = command.text("channel")
-        channel, _ = self._channels.find(name)
+        channel, values = self._channels.find(name)
         if not channel.presence:
             raise ReplyError(NOT_AVAILABLE)
-        self._member(name)
+        self._listener(name, channel, values)
         return name
 
     def _presence(self, command: Command) -> dict[str, Any]:

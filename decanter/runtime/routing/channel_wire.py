@@ -251,7 +251,11 @@ class ChannelWire(Wire):
             outbox.send(members, codec.push(kind, {"info": member.as_seen()}, channel))
 
     def statistics(self, channel: str) -> dict[str, int]:
-        """Return the numbers of clients and users, which are counted every 5 seconds at most."""
+        """Return the numbers of clients and users.
+
+        A channel of 100 members or more is counted every 5 seconds at most. A smaller one is one
+        page of the table.
+        """
         now = self._clock.monotonic()
         at, counts = self._statistics.get(channel, (0.0, {}))
         if not counts or now - at >= STATISTICS_SECONDS:
@@ -260,7 +264,8 @@ class ChannelWire(Wire):
             counts = {"num_clients": len(members), "num_users": len(users)}
             if len(self._statistics) >= MOST_STATISTICS:
                 self._statistics.clear()
-            self._statistics[channel] = now, counts
+            if len(members) >= MOST_TOLD:
+                self._statistics[channel] = now, counts
         return counts
 
     def _announce(self, channel: str, kind: str, members: Iterable[Member], outbox: Outbox) -> None:

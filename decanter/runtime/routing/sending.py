@@ -63,7 +63,7 @@ class Sending(Routes):
 
         Args:
             pattern: the pattern of their names; `{name}` is one or more characters but `:`.
-            presence: True if members may ask who is there.
+            presence: True if clients that may listen may ask who is there.
             join_leave: True to announce who joins and leaves, below 100 members.
 
         Raises:

@@ -41,7 +41,7 @@ def test_a_line_reaches_the_room(alice: WebSocket, bob: WebSocket) -> None:
     for client in (alice, bob):
         assert push(client, "pub")["data"] == {"from": "alice", "text": "milk?"}
     assert alice.receive_json() == {"id": 3, "publish": {}}
-    assert ask(bob, "publish", channel="room:two", data="x")["code"] == 103
+    assert ask(bob, "publish", channel="lobby", data="x")["code"] == 102
 
 
 def test_a_member_leaves(alice: WebSocket, bob: WebSocket) -> None:

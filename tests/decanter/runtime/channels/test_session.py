@@ -157,9 +157,18 @@ def test_members_hear_who_comes_and_goes(stage: Stage) -> None:
     assert stage.app.told == [("chat:1", "join", "A"), ("chat:1", "leave", "A")]
 
 
-def test_publications_are_for_members(stage: Stage) -> None:
-    assert sent(stage, 2, "publish", channel="chat:1", data="hi")["error"]["code"] == 103
-    sent(stage, 3, "subscribe", channel="chat:1")
+def test_a_client_that_may_not_listen_can_neither_publish_nor_ask(stage: Stage) -> None:
+    for number, method in enumerate(("publish", "presence", "presence_stats"), 2):
+        error = sent(stage, number, method, channel="chat:cellar", data="hi")["error"]
+        assert error["code"] == 103
+    assert stage.app.published == []
+
+
+@pytest.mark.parametrize("is_member", [True, False])
+def test_a_client_that_may_listen_may_publish(stage: Stage, *, is_member: bool) -> None:
+    """As Centrifugo's `allow_publish_for_client`: the SDKs publish without a subscription too."""
+    if is_member:
+        sent(stage, 3, "subscribe", channel="chat:1")
     assert sent(stage, 4, "publish", channel="chat:1", data={"push": {}})["publish"] == {}
     ((channel, push),) = stage.app.published
     assert channel == "chat:1"
@@ -193,8 +202,8 @@ def test_an_error_that_closes_ends_the_connection(stage: Stage) -> None:
     assert answer.end.code == 3503
 
 
-def test_presence_is_for_members_of_channels_that_declare_it(stage: Stage) -> None:
-    assert sent(stage, 2, "presence", channel="chat:1")["error"]["code"] == 103
+def test_presence_needs_the_right_to_listen_and_a_declaration(stage: Stage) -> None:
+    assert sent(stage, 2, "presence", channel="chat:1")["presence"] == {"presence": {}}
     assert sent(stage, 3, "presence", channel="user:ann")["error"]["code"] == 108
     sent(stage, 4, "subscribe", channel="chat:1")
     assert sent(stage, 5, "presence", channel="chat:1")["presence"] == {

@@ -8,13 +8,23 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pynamodb.attributes import UnicodeAttribute
 
+from decanter.runtime.channels.interfaces import Member
+from decanter.runtime.channels.tables import Tables
+from decanter.runtime.routing.channel_wire import MOST_TOLD, ChannelWire
+from decanter.runtime.store.connections import IdentifiedModel
 from decanter.testing import WebSocket, WebSocketClient
 from tests.field_cases.apps import imported
 from tests.support.channel_app import APP
+from tests.support.fakes import FakeClock
 from tests.support.projects import write_project
 
 CONFIG = {"version": "2.0", "app_name": "rooms", "stages": {"dev": {"lambda_timeout": 28}}}
+
+
+class Connection(IdentifiedModel):
+    connection_id = UnicodeAttribute(hash_key=True)
 
 
 @pytest.fixture(name="project", scope="module")
@@ -101,7 +111,7 @@ def test_members_get_publications_and_strangers_do_not(client: WebSocketClient) 
     silent = client.connect()
     assert ann.ask("publish", channel="chat:1", data={"text": "hi"}) == {}
     assert data_of(bob.heard()) == [{"by": "ann", "text": "hi"}]
-    assert eve.ask("publish", channel="chat:1", data={"text": "hi"})["code"] == 103
+    assert eve.ask("publish", channel="chat:cellar", data={"text": "hi"})["code"] == 103
     report = client.invoke("do", {"call": "publish", "channel": "chat:1", "data": 5})
     assert report[0] == 2
     client.invoke("do", {"call": "broadcast", "frame": {"all": True}})
@@ -288,3 +298,31 @@ def test_values_that_look_like_pushes_stay_data(client: WebSocketClient, values:
     ann.heard()
     for peer in (ann, bob):
         peer.socket.close()
+
+
+def test_the_counts_of_a_small_channel_are_never_old(client: WebSocketClient) -> None:
+    """The SDKs' own suites leave a channel, and ask at once."""
+    ann, bob = member(client, "ann"), member(client, "bob")
+    assert ann.ask("presence_stats", channel="chat:1")["num_clients"] == 2
+    bob.ask("unsubscribe", channel="chat:1")
+    assert bob.ask("presence_stats", channel="chat:1") == {"num_clients": 1, "num_users": 1}
+    assert [*bob.ask("presence", channel="chat:1")["presence"]] == [ann.socket.connection_id]
+
+
+def test_a_large_channel_is_counted_every_five_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = FakeClock()
+    found = [Member(f"{number}=", 1, f"user {number % 9}") for number in range(MOST_TOLD)]
+    reads: list[str] = []
+
+    def members(_: Tables, channel: str) -> list[Member]:
+        reads.append(channel)
+        return found
+
+    monkeypatch.setattr(Tables, "members", members)
+    wire = ChannelWire(None, clock, Connection, None)
+    counts = {"num_clients": MOST_TOLD, "num_users": 9}
+    assert [wire.statistics("chat:1"), wire.statistics("chat:1")] == [counts, counts]
+    assert reads == ["chat:1"]
+    clock.elapsed += 5
+    wire.statistics("chat:1")
+    assert reads == ["chat:1"] * 2
