@@ -150,7 +150,7 @@ class Journal:
         Args:
             run: the result of the run.
             request_id: the id of the event.
-            route: the cause of the run. The log shows the cause in the place of a route.
+            route: the cause of the run. The log shows the cause as the route.
         """
         self._keep_response(request_id, run.outcome)
         failed = isinstance(run.outcome, Failure)

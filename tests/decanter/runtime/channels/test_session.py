@@ -157,7 +157,7 @@ def test_members_hear_who_comes_and_goes(stage: Stage) -> None:
     assert stage.app.told == [("chat:1", "join", "A"), ("chat:1", "leave", "A")]
 
 
-def test_a_client_that_may_not_listen_can_neither_publish_nor_ask(stage: Stage) -> None:
+def test_a_client_that_may_not_listen_cannot_publish_or_ask(stage: Stage) -> None:
     for number, method in enumerate(("publish", "presence", "presence_stats"), 2):
         error = sent(stage, number, method, channel="chat:cellar", data="hi")["error"]
         assert error["code"] == 103

@@ -301,7 +301,7 @@ def test_values_that_look_like_pushes_stay_data(client: WebSocketClient, values:
 
 
 def test_the_counts_of_a_small_channel_are_never_old(client: WebSocketClient) -> None:
-    """The SDKs' own suites leave a channel, and ask at once."""
+    """The SDKs' own suites ask for the presence of a channel that they have just left."""
     ann, bob = member(client, "ann"), member(client, "bob")
     assert ann.ask("presence_stats", channel="chat:1")["num_clients"] == 2
     bob.ask("unsubscribe", channel="chat:1")
