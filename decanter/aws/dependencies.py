@@ -135,6 +135,10 @@ _SDK_BY_ITSELF = _SDK[2:]
 # Chalice's own runtime makes a client of the first, for `app.websocket_api`. botocore makes the
 # others for credentials, if the environment or a profile asks for it.
 _IMPLIED = {"apigatewaymanagementapi", "sts", "sso", "sso-oidc", "signin"}
+# The framework makes these clients.
+_OF_FRAMEWORK = {"apigatewaymanagementapi", "dynamodb", "sqs"}
+# These packages make no other client, but have words that are names of services, such as `connect`.
+_WITHOUT_CLIENTS = ("decanter", "urllib3", "jmespath", "dateutil")
 # A requirement with an index option, or a path.
 _ELSEWHERE = re.compile(r"^[-./]|\bfile:")
 # A `.gitignore` that keeps git out of a folder that Decanter makes.
@@ -217,9 +221,11 @@ def prune_sdk(vendor: Path, code: Path, cache: Cache, report: Report) -> None:
     if not data.is_dir():
         return
     known = sdk.names(data)
-    services = services_of(_sources(vendor, code, without=_SDK), known, cache)
+    services = services_of(_sources(vendor, code, without=(*_SDK, *_WITHOUT_CLIENTS)), known, cache)
     own = (file for name in _SDK_BY_ITSELF for file in (vendor / name).rglob("*.py"))
-    kept = known & (services.names | services_of(own, known, cache).names | _IMPLIED)
+    framework = _OF_FRAMEWORK if (vendor / "decanter").is_dir() else set()
+    found = services.names | services_of(own, known, cache).names
+    kept = known & (found | _IMPLIED | framework)
     if services.unclear:
         sdk.compact(data)
         more = sdk.compressed_bytes(data, known - kept) / 1e6

@@ -73,7 +73,8 @@ def package(
     """
     runtime = _runtime(project, report)
     declaration = described(project)
-    _refuse_buckets(declaration)
+    if not declaration.refusal:  # otherwise, `render` has the error
+        _refuse_buckets(declaration)
     source, result = _folders(out.resolve())
     _copy_app(project, declaration, source, report)
     with cache.opened() as kept:

@@ -107,15 +107,14 @@ def hourly(event):
 
 
 def play_chat(client: WebSocketClient) -> None:
-    everyone = [client.connect(query={"nickname": name}) for name in ("a", "b", "c", "d")]
-    alice, bob, carol, _ = everyone
-    for each in everyone:
-        each.send_json({"action": "join", "room": "tea"})
-    bob.send_json({"action": "leave", "room": "tea"})
-    carol.vanish()
-    alice.send_json({"action": "say", "room": "tea", "text": "hi"})
-    alice.close()
-    drain(*everyone)
+    everyone = [client.connect(token="", data=name) for name in ("a", "b", "c", "d")]
+    first, second, _, last = [each.subscribe("room:tea") for each in everyone]
+    second.unsubscribe()
+    everyone[2].vanish()
+    first.publish("hi")
+    assert first.receive() == last.receive() == {"from": "a", "text": "hi"}
+    assert first.presence()
+    everyone[0].close()
 
 
 def play_shop(client: WebSocketClient) -> None:
@@ -168,12 +167,6 @@ def without(right: str, line: str) -> str:
 
 
 def cases() -> Iterator[Case]:
-    """Routes of one function share their rights, so each right leaves all lines of the chat."""
-    for right in dict.fromkeys(it for line in USES.findall(CHAT) for it in rights(line)):
-        source = CHAT
-        for line in USES.findall(CHAT):
-            source = source.replace(line, without(right, line))
-        yield Case(right, source, play_chat)
     for line in USES.findall(SHOP):
         for right in rights(line):
             yield Case(right, SHOP.replace(line, without(right, line)), play_shop)

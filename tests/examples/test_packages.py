@@ -306,22 +306,32 @@ def test_chat(
 ) -> None:
     with (
         served("chat", decanter_package, tmp_path, python, dynamodb) as running,
-        running.connect("nickname=alice") as alice,
+        running.connect() as alice,
     ):
+        _greet(alice, "room:tea", data="alice")
+        assert _push(alice, "join")["info"]["user"] == "alice"
+        with running.connect() as bob:
+            _greet(bob, "room:tea", data="bob")
+            assert _push(alice, "join")["info"]["user"] == "bob"
+            bob.send('{"id": 3, "publish": {"channel": "room:tea", "data": "milk?"}}')
+            for each in (alice, bob):
+                assert _push(each, "pub")["data"] == {"from": "bob", "text": "milk?"}
+        assert _push(alice, "leave")["info"]["user"] == "bob"
 
-        def hears(who: ClientConnection, **news: str) -> bool:
-            return bool(json.loads(who.recv(timeout=SECONDS)) == {"room": "tea"} | news)
 
-        alice.send('{"action": "join", "room": "tea"}')
-        assert hears(alice, joined="alice")
-        with running.connect("nickname=bob") as bob:
-            bob.send('{"action": "join", "room": "tea"}')
-            assert hears(alice, joined="bob")
-            assert hears(bob, joined="bob")
-            bob.send('{"action": "say", "room": "tea", "text": "milk?"}')
-            for each in (alice, bob):  # a gone member is removed without an announcement
-                assert hears(each, **{"from": "bob"}, text="milk?")
-        assert hears(alice, left="bob")
+def _greet(client: ClientConnection, channel: str, **hello: str) -> None:
+    client.send(json.dumps({"id": 1, "connect": hello}))
+    assert json.loads(client.recv(timeout=SECONDS))["connect"]["client"]
+    client.send(json.dumps({"id": 2, "subscribe": {"channel": channel}}))
+    assert "subscribe" in json.loads(client.recv(timeout=SECONDS))
+
+
+def _push(client: ClientConnection, kind: str) -> Any:
+    """Return the next push of a kind. Other frames may come first."""
+    while True:
+        for line in str(client.recv(timeout=SECONDS)).split("\n"):
+            if kind in (push := json.loads(line).get("push", {})):
+                return push[kind]
 
 
 def http_event(path: str, body: Any = None, **parameters: str) -> dict[str, Any]:
@@ -363,23 +373,19 @@ def test_auction(decanter_package: Pack, tmp_path: Path, python: str) -> None:
             answer = call("api_handler", http_event(path, **event))
             return json.loads(answer["body"])
 
-        with running.connect(f"token={token}") as ann:
-
-            def hears(**news: Any) -> bool:
-                return bool(json.loads(ann.recv(timeout=SECONDS)) == news)
-
-            assert http("/auctions", body={"name": "clock", "seconds": 60}) == {"announced": 1}
-            assert hears(opened="clock")
-            ann.send('{"action": "watch", "auction": "clock"}')
-            ann.send('{"action": "bid", "auction": "clock", "amount": 5}')
-            assert hears(bid=5, by="ann")
+        with running.connect() as ann:
+            http("/auctions", body={"name": "clock", "seconds": 60})
+            _greet(ann, "auction:clock", token=token)
+            offer = {"auction": "clock", "amount": 5}
+            ann.send(json.dumps({"id": 3, "rpc": {"method": "bid", "data": offer}}))
+            assert _push(ann, "pub")["data"] == {"bid": 5, "by": "ann"}
             shown = http("/auctions/{name}", name="clock")
             assert shown == {"leader": "ann", "bids": [5]}
-            http("/auctions", body={"name": "vase", "seconds": 0})
-            assert hears(opened="vase")
-            ann.send('{"action": "watch", "auction": "vase"}')
-            running.wait_for_line('"route": "watch".*"outcome": "ok"')
+            assert http("/auctions", body={"name": "vase", "seconds": 0}) == {"announced": 1}
+            assert _push(ann, "message")["data"] == {"opened": "vase"}
+            ann.send('{"id": 4, "subscribe": {"channel": "auction:vase"}}')
+            assert "subscribe" in json.loads(ann.recv(timeout=SECONDS))
             call("close")
-            assert hears(sold="vase", to=None, **{"for": 0})
+            assert _push(ann, "pub")["data"] == {"sold": "vase", "to": None, "for": 0}
         running.wait_for_line('"event": "disconnect".*"outcome": "ok"')
         assert not any("has no right" in line for line in running.lines)

@@ -13,7 +13,7 @@ from decanter.testing import (
 )
 from tests.support.apps import load_app
 from tests.support.gateways import PROJECTS, ROOT
-from tests.support.tokens import HS256, NOW, hs256
+from tests.support.tokens import HS256, hs256
 
 
 @pytest.fixture(name="client")
@@ -92,16 +92,17 @@ def test_an_exception_of_a_route_is_in_the_errors(client: WebSocketClient) -> No
 
 
 def test_a_connection_token_and_a_subscription_token(client: WebSocketClient) -> None:
-    ann = client.connect(token=hs256(sub="ann", exp=NOW + 3600))
+    now = int(client.clock.time())
+    ann = client.connect(token=hs256(sub="ann", exp=now + 3600))
     assert ann.ttl is not None
     assert 3000 < ann.ttl <= 3600
     assert ann.rpc("whoami", {}) == {"identity": "ann"}
     with pytest.raises(CommandRefused):
         ann.subscribe("private:x")
     private = ann.subscribe("private:x", token=hs256(sub="ann", channel="private:x"))
-    private.refresh(hs256(sub="ann", channel="private:x", exp=NOW + 7200))
+    private.refresh(hs256(sub="ann", channel="private:x", exp=now + 7200))
     assert private.ttl is not None
-    ann.refresh(hs256(sub="ann", exp=NOW + 7200))
+    ann.refresh(hs256(sub="ann", exp=now + 7200))
     assert ann.ttl > 3600
 
 
@@ -154,6 +155,6 @@ def test_publications_that_a_test_has_not_received_are_reported(client: WebSocke
 
 
 def test_an_app_without_channels_has_no_reply(monkeypatch: pytest.MonkeyPatch) -> None:
-    app = load_app(ROOT)
+    app = load_app(ROOT / "examples" / "broadcast")
     with WebSocketClient(app) as client, pytest.raises(NoFrame, match="no reply to connect, but"):
         client.connect(token="x")

@@ -1,5 +1,5 @@
 // A connection's part of the channels' protocol: the ids of commands, and the meaning of replies and
-// pushes. https://centrifugal.dev/docs/transports/client_protocol
+// pushes. Source: Centrifugo's documentation, "Client protocol".
 
 import { parse } from "./json.js";
 

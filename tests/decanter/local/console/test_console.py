@@ -61,9 +61,9 @@ def test_every_control_has_a_label() -> None:
     html, script = source("index.html"), source("connection.js")
     for control in re.findall(r"<(?:select|textarea|input)[^>]*>", html):
         labelled = "aria-label" in control or 'id="message"' in control
-        named_later = re.search(r'class="(url|protocols|token)"', control)
+        named_later = re.search(r'class="(url|protocols|hello|token)"', control)
         if not labelled and not named_later:
             assert "<label" in html.partition(control)[0].rpartition("\n")[2], control
     assert '<label for="message">' in html
-    for name in ("url", "protocols", "token"):
+    for name in ("url", "protocols", "helloData", "token"):
         assert f'this.{name}.setAttribute("aria-label"' in script
