@@ -1,9 +1,9 @@
-"""The program of `python -m decanter`."""
+"""The entry point of `python -m decanter`."""
 
 import sys
 
 if __name__ == "__main__":
-    # pip checks the version of Python; a checkout that is not installed is checked here.
+    # pip checks the version of Python. Nobody checks it for a checkout that is not installed.
     if sys.version_info < (3, 11):  # noqa: UP036
         message = "this needs Python 3.11 or newer, as in `make run PYTHON=python3.13`"
         print(f"decanter: error: {message}", file=sys.stderr)

@@ -13,7 +13,8 @@ def add_project_arguments(
 
     Args:
         parser: the parser, which gets the arguments.
-        others: a group of the parser whose arguments exclude the stage.
+        others: a group of arguments that exclude each other. The argument for the stage joins this
+            group.
     """
     parser.add_argument(
         "--project-dir",

@@ -60,7 +60,7 @@ def is_local_url(url: str) -> bool:
 
 
 def is_aws(host: str | bytes | bytearray) -> bool:
-    """True if the host is a name of AWS, or an address of a credential service."""
+    """True if the host is a name of AWS, or the address of a service that gives out credentials."""
     name = normal(host)
     return (
         any(f".{name}".endswith(f".{domain}") for domain in AWS_DOMAINS)
@@ -70,7 +70,7 @@ def is_aws(host: str | bytes | bytearray) -> bool:
 
 
 def is_instance_metadata(host: str) -> bool:
-    """True for an address of EC2's instance metadata."""
+    """True for an address of EC2's instance metadata service."""
     return _within(host, INSTANCE_METADATA)
 
 
@@ -81,7 +81,7 @@ def is_dynamodb(host: str) -> bool:
 
 
 def reached(event: str, arguments: tuple[Any, ...]) -> Iterator[str]:
-    """Yield the hosts that a call would reach, in the normal form.
+    """Yield the hosts that a call is about to reach, in the form that `normal` returns.
 
     Args:
         event: one of Python's audit events in `REACHING`.
@@ -102,7 +102,7 @@ def _connected(arguments: tuple[Any, ...]) -> list[Any]:
 
 
 def _requested(arguments: tuple[Any, ...]) -> list[Any]:
-    """Return all hosts of a request, which can use an open connection or a proxy."""
+    """Return all hosts of a request. A request can use an open connection or a proxy."""
     connection, data = arguments
     proxied = _PROXIED.match(data) if isinstance(data, bytes) else None
     hosts = [connection.host, getattr(connection, "_tunnel_host", None)]
@@ -126,7 +126,7 @@ def _within(host: str, networks: tuple[IPv4Network | IPv6Network, ...]) -> bool:
 
 
 def _address(name: str) -> IPv4Address | IPv6Address | None:
-    """Return the address in a name, in any notation that the C library reads."""
+    """Return the IP address that a name spells, in any notation that the C library accepts."""
     try:
         address = ip_address(name.strip("[]"))
     except ValueError:

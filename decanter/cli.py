@@ -25,14 +25,14 @@ UNREAD = 128 + 13
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser that accepts option values that start with `-`, like one in 64 connection ids."""
+    """A parser whose options accept values that start with `-`. One in 64 connection ids does."""
 
     def parse_known_args(  # type: ignore[override]
         self, args: Sequence[str] | None = None, namespace: Any = None
     ) -> tuple[Any, list[str]]:
         """Parse arguments.
 
-        The word after an option is the value, unless this word is an option too.
+        The word after an option is the option's value, unless this word is an option too.
         """
         return super().parse_known_args(
             self._joined(sys.argv[1:] if args is None else args), namespace
@@ -199,7 +199,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _is_unread() -> bool:
     """Return True if standard output has no reader.
 
-    In this case, discard the rest of the output.
+    Without a reader, discard the rest of the output.
     """
     output = select.poll()
     output.register(sys.stdout, 0)  # errors are always reported

@@ -67,7 +67,7 @@ def likely_url(url: str) -> str:
 
 
 def without_secrets(url: str) -> str:
-    """Return the URL without query and user, which may contain a token and a password."""
+    """Return the URL without its query and user, because they may contain a token or a password."""
     scheme, _, rest = url.partition("?")[0].partition("://")
     host, slash, path = rest.partition("/")
     return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
@@ -99,7 +99,7 @@ def split_header(header: str) -> tuple[str, str]:
 
 
 def seconds(text: str) -> float:
-    """A number of seconds, 0 or more."""
+    """Return the number of seconds in a text. The number is 0 or more."""
     try:
         value = float(text)
     except ValueError:
@@ -113,7 +113,7 @@ CLEAR_LINE = "\r\x1b[K"
 
 
 class Screen(Protocol):
-    """Standard input and output, as a conversation uses them."""
+    """The input and output that a conversation uses."""
 
     def lines(self) -> Iterator[str]:
         """Yield the lines to send until the input ends."""
@@ -174,7 +174,7 @@ class Terminal:
 
     def __init__(self) -> None:
         self._typed: Callable[[], str] = str
-        with contextlib.suppress(ImportError):  # Python may be built without it
+        with contextlib.suppress(ImportError):  # Python may be built without readline
             import readline  # the import gives input() a history
 
             self._typed = readline.get_line_buffer
@@ -241,7 +241,7 @@ class Conversation:
                 self._screen.frame(frame if isinstance(frame, str) else f"0x{frame.hex()}")
         except ConnectionClosed as closed:
             return self._farewell(closed)
-        except (KeyboardInterrupt, BrokenPipeError):  # or the reader of our output has gone
+        except (KeyboardInterrupt, BrokenPipeError):  # or the reader of the output has ended
             self._leaving = True
             self._connection.close()
             self._screen.left()
@@ -322,7 +322,7 @@ def run(args: argparse.Namespace) -> int:
             proxy=None if loopback else True,
             open_timeout=OPEN_TIMEOUT_SECONDS,
             close_timeout=CLOSE_TIMEOUT_SECONDS,
-            ping_interval=None,  # so that an idle timeout can be observed
+            ping_interval=None,  # pings would prevent the idle timeout
             max_size=MAX_MESSAGE_BYTES,
         )
     except InvalidStatus as exc:
@@ -354,7 +354,7 @@ def served_routes(url: str) -> dict[str, str | None] | None:
 
 
 def converse(connection: ClientConnection, url: str, wait: float | None, *, is_local: bool) -> int:
-    """Run the conversation on a terminal, or on standard input and output without a terminal."""
+    """Run the conversation on the terminal if there is one. Otherwise, use pipes."""
     where = without_secrets(url)
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         default = 0.0 if sys.stdin.isatty() else 1.0
@@ -369,7 +369,7 @@ def converse(connection: ClientConnection, url: str, wait: float | None, *, is_l
 
 
 def refusal(response: Response) -> str:
-    """Return an HTTP response to the handshake in one line, with status, reason and body."""
+    """Return the server's refusal of the handshake as one line with status, reason and body."""
     body = (response.body or b"").decode("utf-8", "replace").strip()
     line = f"HTTP {response.status_code} {response.reason_phrase}".rstrip()
     return printable(f"{line}: {body[:SHOWN_BODY_CHARACTERS]}" if body else line)

@@ -1,4 +1,4 @@
-"""Errors of the tool.
+"""Errors of the command-line tool.
 
 DecanterError
  ├─ ProjectError    the Chalice project: its folder, its configuration, its app, its template

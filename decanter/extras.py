@@ -7,7 +7,7 @@ LOCAL_MODULES = frozenset(
 
 
 def missing_extra(error: ModuleNotFoundError) -> str | None:
-    """Return a line with the extra to install; None if the module is not in the extra."""
+    """Return a line that names the extra to install. Return None if the extra lacks the module."""
     module = (error.name or "").partition(".")[0]
     if module not in LOCAL_MODULES:
         return None

@@ -7,17 +7,17 @@ from contextlib import contextmanager
 
 @contextmanager
 def gc_paused() -> Iterator[None]:
-    """Pause the collector, which searches new modules or trees slowly and finds no garbage there.
+    """Pause the collector within a block that creates modules or trees.
 
-    After the block, all objects are in the oldest generation, which only a full collection
-    searches.
+    The collector would search these objects slowly and find no garbage. After the block, all
+    objects are in the oldest generation. Only a full collection searches the oldest generation.
     """
     was_enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        gc.freeze()  # with the next line, moves all objects to the oldest generation
+        gc.freeze()  # together with the next line, this moves all objects to the oldest generation
         gc.unfreeze()
         if was_enabled:
             gc.enable()

@@ -15,7 +15,7 @@ from typing import Self
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 CONTAINERS = ("host.docker.internal", "host.containers.internal")
-"""A container's names for the machine that it runs on."""
+"""The names by which a container reaches its host machine."""
 
 SHOWN_CHARACTERS = 100
 
@@ -44,7 +44,7 @@ class Hosts:
 
     @classmethod
     def listening(cls, host: str, address: tuple[str, int], allowed: Iterable[str] = ()) -> Self:
-        """Return the hosts of a server that listens.
+        """Return the hosts that a listening server accepts.
 
         If other machines can reach the server, it accepts every IP address and this machine's usual
         names, because a router or a container's published port can change the address.
@@ -90,7 +90,7 @@ def without_port(host: str) -> str:
 
 
 def is_address(name: str) -> bool:
-    """True for an IP address; an IPv6 address may have brackets."""
+    """True for an IP address. An IPv6 address may have brackets."""
     try:
         ip_address(name[1:-1] if name.startswith("[") else name)
     except ValueError:
@@ -104,7 +104,7 @@ def is_loopback(ip: str) -> bool:
 
 
 def shown_host(host: str) -> str:
-    """Return the host for a URL, so that this machine reaches a server at an address."""
+    """Return the host for a URL with which this machine reaches a server that listens on `host`."""
     if host in ("0.0.0.0", "::"):  # noqa: S104 - compared, not bound
         return "127.0.0.1"
     return f"[{host}]" if ":" in host else host

@@ -28,7 +28,7 @@ HOME_IN_VENDOR = """\
 it."""
 HOME_IN_REQUIREMENTS = "The framework ships to Lambda with them, from `requirements.txt`."
 
-# Chalice puts the app's name before those of functions and roles (at most 64 characters).
+# Chalice starts the names of functions and roles with the app's name. AWS allows 64 characters.
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,31}")
 
 
@@ -83,13 +83,13 @@ def create(name: str, parent: Path, line: str | None = None) -> Path:
 def requirement(distributions: Iterable[Distribution] | None = None) -> str | None:
     """Return the requirement that installs this framework on other machines, or None.
 
-    The result is None for a framework from a local path, because other machines do not have this
-    path. The bare name is used only if this framework came from an index, because otherwise an
-    index may have another project with this name.
+    The result is None if the framework came from a local path, because other machines do not have
+    this path. The requirement is a bare name only if the framework came from an index. Otherwise,
+    this name may belong to another project in the index.
 
     Args:
-        distributions: the distributions with Decanter's name; Python imports the code of the first
-            distribution.
+        distributions: the installed distributions with Decanter's name, in the order of the import
+            path.
     """
     found = metadata.distributions(name=DISTRIBUTION) if distributions is None else distributions
     installed = next(filter(_is_running, found), None)
@@ -109,14 +109,14 @@ def requirement(distributions: Iterable[Distribution] | None = None) -> str | No
 def _is_running(distribution: Distribution) -> bool:
     """True if the running code was installed from a wheel of this distribution.
 
-    A checkout has metadata too, but this metadata does not have the origin.
+    A checkout has metadata too, but its metadata does not name the origin.
     """
     place = Path(str(distribution.locate_file("decanter")))
     return distribution.read_text("WHEEL") is not None and place.resolve() == INSTALLED.resolve()
 
 
 def _blanks(line: str | None) -> dict[str, str]:
-    """Return the texts about the framework in the files, which depend on the framework's origin."""
+    """Return the texts for the project's files that depend on the origin of the framework."""
     if line is None:
         return {
             "ships": "# The framework ships from vendor/decanter.",

@@ -1,4 +1,4 @@
-"""`decanter rights`: show the rights and the calls of the functions of a local gateway's app."""
+"""`decanter rights`: show which rights the functions of a running app have and use."""
 
 import argparse
 import json

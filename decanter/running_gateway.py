@@ -19,12 +19,12 @@ class GatewayError(DecanterError):
 def ask(
     url: str, path: str, keys: set[str], *, body: bytes | None = None, seconds: float = 30
 ) -> dict[str, Any]:
-    """Return a gateway's answer, which is a JSON object with one of these keys.
+    """Send a request to a gateway and return the answer, a JSON object.
 
     Args:
         url: the address of `decanter local`.
         path: the path of the request, which starts with `/_gateway/`.
-        keys: the keys of the answer; an answer of `decanter local` has one of these keys.
+        keys: the expected keys. An answer of `decanter local` has at least one of them.
         body: the JSON to post; by default, the request is a GET.
         seconds: the timeout.
 

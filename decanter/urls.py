@@ -1,4 +1,4 @@
-"""The URLs of services that a user gives."""
+"""Check the URLs of services that a user enters."""
 
 from argparse import ArgumentTypeError
 from urllib.parse import urlsplit
@@ -16,7 +16,7 @@ def is_http_url(url: str) -> bool:
 
 
 def refusal(url: str) -> str:
-    """Return the error for a text that is not such a URL."""
+    """Return the error text for a text that is not a valid URL."""
     return f"{url!r} is not a URL: write it as http://HOST:PORT"
 
 

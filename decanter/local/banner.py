@@ -1,4 +1,4 @@
-"""Facts about the served API, for the text at start and for `/_gateway/info`."""
+"""Facts about the served API, for the banner at start and for `/_gateway/info`."""
 
 import os
 import shutil
@@ -24,7 +24,7 @@ EVENT_SOURCES = {
     "sns": "SNS topic",
     "sqs": "SQS queue",
 }
-"""The event sources of functions in words, by kind. Routes and schedules have their own lines."""
+"""A description of each kind of event source. Routes and schedules have their own lines."""
 
 
 def api_facts(api: Api, declared: Declaration) -> dict[str, Any]:
@@ -97,7 +97,7 @@ RIGHTS = {
 
 
 def rights(about: dict[str, Any]) -> str:
-    """Describe the effect on a call that the role of a function does not allow."""
+    """Describe what happens to a call that the role of a function does not allow."""
     text = RIGHTS[about["iam"]]
     if about["dynamodb_is_embedded"] or about["iam"] == "off":
         return text
@@ -105,7 +105,7 @@ def rights(about: dict[str, Any]) -> str:
 
 
 def no_template(about: dict[str, Any]) -> str:
-    """Say that the stage has no merge template. Without it, AWS has no table for the app."""
+    """Warn that the stage has no merge template, because AWS then has no table for the app."""
     return (
         "none: on AWS the app needs one, which `decanter template` writes"
         if about["tables"]
@@ -131,7 +131,7 @@ def functions(about: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def aws_text(access: str | None, *, has_queues: bool) -> str:
-    """Describe the outcome of calls to services of AWS that are not on this machine."""
+    """Describe what happens to calls to AWS services that do not run on this machine."""
     here = "DynamoDB, SQS and @connections" if has_queues else "DynamoDB and @connections"
     if access is None:
         return f"no keys: calls to services other than {here} are blocked"

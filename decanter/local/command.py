@@ -159,7 +159,7 @@ def options_of(args: argparse.Namespace) -> Options:
 
 
 def fault(text: str) -> Fault:
-    """Return the fault that the words of an option describe."""
+    """Return the fault that an option's value describes."""
     try:
         return Fault.parse(text)
     except FaultError as error:
@@ -167,7 +167,7 @@ def fault(text: str) -> Fault:
 
 
 def host(text: str) -> str:
-    """Return a value for the `Host` header: a name or an address, with or without a port."""
+    """Return a valid value of the `Host` header, a name or an address with or without a port."""
     match = re.fullmatch(r"(\[.+\]|[0-9A-Za-z._-]+)(:[0-9]{1,5})?", text)
     if match is None or (text.startswith("[") and not is_address(match[1])):
         raise argparse.ArgumentTypeError(

@@ -1,4 +1,4 @@
-"""Puts the processes, the API and the tables of a version of the project in service."""
+"""Deploys a version of the project on this machine, with its processes, API and tables."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -33,7 +33,7 @@ class Deployment:
     Attributes:
         declared: the app's declarations.
         warnings: warnings for the user, one line each.
-        api_stage: the stage of the API; a change needs a restart.
+        api_stage: the stage of the API. A change of the stage needs a restart.
         tables: the tables that were created for this version or existed already.
         environments: the variables of the functions.
         queues: the app's queues.
@@ -50,7 +50,7 @@ class Deployment:
 
     @property
     def connection_table(self) -> dict[str, Any] | None:
-        """The connection table for senders outside of the app; None if the app has none."""
+        """The connection table for senders outside the app; None if the app has no such table."""
         table = self.declared.connection_table
         if table is None:
             return None
@@ -82,16 +82,16 @@ class Deployer:
     """Deploys a project, again after each change.
 
     Attributes:
-        gateway: gets the project's API.
-        functions: gets new processes.
-        stack: the names and ids of the emulated stack; fixed while the gateway runs.
+        gateway: the gateway that serves the project's API.
+        functions: the local Lambda that runs the project's functions.
+        stack: the names and ids of the emulated stack. They stay the same while the gateway runs.
         environment: creates the functions of a project and its template.
-        database: the DynamoDB with the tables, which are created only in the embedded DynamoDB.
+        database: the DynamoDB with the tables. Tables are created only in the embedded DynamoDB.
         rights: enforces the roles of the functions.
         templates: replace the project's merge templates.
         use_template: False to serve only the parts that Chalice creates.
         authorizers: False to accept all clients, even if the template has an authorizer.
-        is_own_python: False if the app runs in a Python other than the tool's.
+        is_own_python: False if another Python than the tool's Python runs the app.
         has_sqs: False to create no queues.
     """
 
@@ -108,11 +108,11 @@ class Deployer:
     has_sqs: bool = True
 
     async def deploy(self, project: Project) -> Deployment:
-        """Load the project and put it in service. Processes and routes change together.
+        """Load the project and serve it. Processes and routes change at the same time.
 
         Raises:
             DecanterError: the project cannot be served; the message is one line. The previous
-                version stays in service, except if a table could not be created.
+                version is still served, unless a table could not be created.
         """
         template = self._read_template(project)
         added = additions(template)

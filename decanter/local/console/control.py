@@ -1,4 +1,4 @@
-"""Serves the console at `/` and its interface under `/_gateway/`, on the gateway's port.
+"""Serves the console at `/` and its HTTP interface under `/_gateway/`, on the gateway's port.
 
 Only the developer may use the console and the interface. The server checks `Host` first. A request
 from a web page must come from the gateway's page (`Origin`). A request that changes something must
@@ -45,7 +45,7 @@ INVOCATIONS = "/_gateway/invocations/"
 FUNCTIONS = "/_gateway/functions/"
 PROTOCOLS = "sec-websocket-protocol"
 MARKER = "decanter.token"
-"""The subprotocol before the token, as in the framework's `WebTokens`."""
+"""The subprotocol that precedes the token, as in the framework's `WebTokens`."""
 
 NOT_FOUND = message(404, "Not Found")
 NOT_ALLOWED = message(405, "Method Not Allowed")
@@ -64,9 +64,9 @@ class Control:
     Attributes:
         gateway: the connections.
         journal: the source of `/_gateway/events`.
-        faults: the faults, which `/_gateway/faults` sets.
+        faults: the faults that `/_gateway/faults` sets.
         about: creates the answer of `/_gateway/info`.
-        schedules: the schedules, which `/_gateway/schedules` lists and runs.
+        schedules: the schedules that `/_gateway/schedules` lists and runs.
         invoker: lists and runs functions for `/_gateway/functions`.
         rights: creates the answer of `/_gateway/rights`.
         queues: returns the queues for `/_gateway/queues`.
@@ -205,25 +205,25 @@ def is_ours(request: Request) -> bool:
     """Return False if the browser says that a page of another origin sends the request."""
     if request.header("origin") not in ("", f"http://{request.header('host').lower()}"):
         return False
-    # Browsers send this header also for scripts and images. A link to the console is allowed.
+    # Browsers send this header even for scripts and images. A link to the console is allowed.
     from_here = request.header("sec-fetch-site") in ("", "none", "same-origin")
     return from_here or request.path in PAGES
 
 
 def may_change(request: Request) -> bool:
-    """Return True if a page of another origin cannot send this request without CORS."""
+    """Return True if this request needs CORS, so that a page of another origin cannot send it."""
     kind = request.header("content-type").partition(";")[0].strip().lower()
     return kind == "application/json" or request.header("x-decanter") != ""
 
 
 def without_tokens(kept: dict[str, Any]) -> dict[str, Any]:
-    """Return an invocation's event and response, without the tokens of the client."""
+    """Return an invocation's event and response without the client's tokens."""
     tokens = tokens_of(kept["event"])
     return {name: masked(value, tokens) for name, value in kept.items()}
 
 
 def masked(value: Any, tokens: Sequence[str]) -> Any:
-    """Return a JSON value with masked texts. The names of members stay."""
+    """Return a JSON value in which the tokens are masked. The names of members are not changed."""
     if isinstance(value, dict):
         return {name: masked(each, tokens) for name, each in value.items()}
     if isinstance(value, list):

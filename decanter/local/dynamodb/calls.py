@@ -17,7 +17,7 @@ SECONDS = 10.0
 
 
 class Calls:
-    """A replacement for botocore's DynamoDB client, with the operations for `project/tables.py`.
+    """A replacement for botocore's DynamoDB client, with the operations of `project/tables.py`.
 
     Args:
         endpoint: the URL of a DynamoDB that does not check signatures.

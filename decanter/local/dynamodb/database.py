@@ -1,4 +1,4 @@
-"""The DynamoDB for the handlers (the embedded DynamoDB or the user's own), and the SQS."""
+"""The DynamoDB and the SQS that the handlers use. The DynamoDB is embedded or the user's own."""
 
 import asyncio
 import json
@@ -18,7 +18,7 @@ READ_BYTES = 64 * 1024
 
 
 class Database:
-    """A DynamoDB, and the embedded SQS; a context manager.
+    """The DynamoDB and the embedded SQS of the gateway, as a context manager.
 
     Args:
         region: the region of the tables.
@@ -46,7 +46,7 @@ class Database:
         self._follow: Callable[[], None] = lambda: None
 
     def __enter__(self) -> Self:
-        """Start the embedded DynamoDB, which may not answer yet."""
+        """Start the embedded DynamoDB without waiting until it answers."""
         if self.is_embedded:
             self._start()
         return self
@@ -74,7 +74,7 @@ class Database:
 
     @property
     def url(self) -> str:
-        """Return the URL. The embedded DynamoDB already listens, and callers wait until it answers.
+        """Return the URL of the DynamoDB. The embedded DynamoDB listens, but may not answer yet.
 
         Raises:
             ServiceError: it does not start.
@@ -83,7 +83,7 @@ class Database:
 
     @property
     def sqs_url(self) -> str:
-        """Return the URL of the embedded SQS. Start the embedded SQS if it does not run.
+        """Return the URL of the embedded SQS, and start the embedded SQS if necessary.
 
         Raises:
             ServiceError: it does not start.
@@ -111,7 +111,8 @@ class Database:
     async def create_tables(self, tables: Iterable[Table]) -> list[str]:
         """Wait until the DynamoDB answers, and create the missing tables. Existing tables are kept.
 
-        If the key or indexes of a table have changed, the table is created again without rows.
+        If the declared key or indexes of a table have changed, the table is created again without
+        rows.
 
         Returns:
             The tables' names.
@@ -131,13 +132,14 @@ class Database:
     def follow_reports(
         self, note: Callable[..., object], missing: Callable[[str, list[str]], object]
     ) -> None:
-        """Start to handle the reports of the embedded services: faults, rights, notes.
+        """Start to handle the embedded services' reports of faults, rights and notes.
 
         The embedded DynamoDB must already answer.
 
         Args:
-            note: called with the text, and with the keyword arguments `error` and `detail`.
-            missing: called with a missing table of a call, and the table's probable key.
+            note: called with a text for the user, and with the keyword arguments `error` and
+                `detail`.
+            missing: called with the name of a table that a call did not find, and its probable key.
         """
         loop = asyncio.get_running_loop()
         unread = b""
@@ -154,7 +156,7 @@ class Database:
             nonlocal unread
             assert reports is not None
             data = reports.read(READ_BYTES)
-            if not data:  # it has ended
+            if not data:  # the process has ended
                 loop.remove_reader(reports.fileno())
                 return
             *lines, unread = (unread + data).split(b"\n")

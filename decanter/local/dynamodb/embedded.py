@@ -20,7 +20,7 @@ from decanter.project.tables import Table, create, delete
 
 DATABASE = Path(__file__).with_name("server.py")
 
-# Importing moto takes half a second, on a busy machine several.
+# The import of moto takes half a second, or several seconds on a busy machine.
 START_SECONDS = 60
 STOP_SECONDS = 1
 
@@ -28,8 +28,8 @@ STOP_SECONDS = 1
 class EmbeddedDynamoDB:
     """moto's DynamoDB in its own process, as a context manager.
 
-    The embedded DynamoDB has the same tables for every region and account, and is fast enough for
-    about 10,000 rows. The embedded DynamoDB always ends when this process ends.
+    All regions and accounts share the same tables. The embedded DynamoDB is fast enough for about
+    10,000 rows. It always ends when this process ends.
 
     Args:
         region: the region in the tables' ARNs.
@@ -47,13 +47,13 @@ class EmbeddedDynamoDB:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             bufsize=0,  # unbuffered: each line arrives immediately
-            # Ctrl-C ends the handlers first: they may still want to write.
+            # Ctrl-C must end the handlers first, because they may still write.
             start_new_session=True,
         )
 
     @cached_property
     def address(self) -> str:
-        """Return the URL when the server listens. Calls wait until the server answers.
+        """Wait until the server listens, and return its URL. The server answers later.
 
         Raises:
             ServiceError: it does not start.
@@ -62,7 +62,7 @@ class EmbeddedDynamoDB:
 
     @cached_property
     def endpoint(self) -> str:
-        """Return the URL when the server answers.
+        """Wait until the server answers, and return its URL.
 
         Raises:
             ServiceError: it does not start.
@@ -73,16 +73,16 @@ class EmbeddedDynamoDB:
 
     @property
     def reports(self) -> IO[bytes]:
-        """Return the server's reports, one JSON object per line, when the server answers."""
+        """Wait until the server answers, and return its reports, one JSON object per line."""
         assert self._process is not None
         assert self._process.stdout is not None
         os.set_blocking(self._process.stdout.fileno(), False)
         return self._process.stdout
 
     def tell(self, command: Mapping[str, Any]) -> None:
-        """Send a command with faults or roles to the process."""
+        """Send the process a command that sets faults or roles."""
         if self._process is not None and self._process.stdin is not None:
-            with suppress(BrokenPipeError):  # it has ended, and its callers get errors
+            with suppress(BrokenPipeError):  # the process has ended, and its callers get errors
                 self._process.stdin.write(json.dumps(command).encode() + b"\n")
 
     def _line(self, is_expected: Callable[[str], bool]) -> str:
@@ -133,7 +133,7 @@ def create_tables(
     Args:
         endpoint: the embedded DynamoDB's URL.
         tables: the tables of the template, or the declared tables if there is no template.
-        outdated: the tables to delete first.
+        outdated: the names of the tables to delete first.
 
     Returns:
         The names of all tables.

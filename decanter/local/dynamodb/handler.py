@@ -1,9 +1,9 @@
 """moto's DynamoDB, without the slow parts that the local gateway does not need.
 
-Flask would route only one path. Measured without Flask: half the time until the first answer, and
-half the time for each call. In plain moto, the first call reads the regions of all AWS services,
-and loads IAM and S3: 0.15 s instead of 0.06 s for the first call, and a third more for each later
-call. test_handler.py fails for each method here that moto no longer calls.
+Flask would route only one path. Without Flask, the first answer takes half the time, and so does
+each call (measured). In plain moto, the first call reads the regions of all AWS services, and loads
+IAM and S3. It takes 0.15 s instead of 0.06 s, and each later call takes a third longer.
+`test_handler.py` fails if moto no longer calls one of the methods in this file.
 
 `application.py` loads this file by its path.
 """
@@ -23,7 +23,7 @@ StartResponse = Callable[..., Any]
 
 
 def application(region: str) -> Callable[[dict[str, Any], StartResponse], Iterable[bytes]]:
-    """Return a DynamoDB without tables as a WSGI application. ARNs of tables have this region."""
+    """Return a DynamoDB without tables as a WSGI application. The tables' ARNs have this region."""
     handler = handler_of(DynamoDBBackend(region, ACCOUNT))
 
     def answer(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
@@ -36,14 +36,14 @@ def application(region: str) -> Callable[[dict[str, Any], StartResponse], Iterab
 
 
 def handler_of(backend: DynamoDBBackend) -> "type[Handler]":
-    """Return the class that handles a backend's calls. moto creates an object for each call."""
+    """Return the class that handles a backend's calls. moto creates an instance for each call."""
     return type("Handler", (Handler,), {"tables": backend})
 
 
 class Handler(DynamoHandler):
-    """Answers one call of any signer and any region.
+    """Answers one call, with any signature and for any region.
 
-    The tables are separate, so `moto.mock_aws` cannot see or empty them.
+    `moto.mock_aws` cannot see or empty these tables, because they belong to a separate backend.
     """
 
     tables: DynamoDBBackend

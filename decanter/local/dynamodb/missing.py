@@ -1,4 +1,4 @@
-"""A call to a missing table: the tables' names, the probable keys, and the line for the user.
+"""Describe a call to a missing table, with the names, the probable keys and a line for the user.
 
 `server.py` loads this file by its path, so it must not import other modules of Decanter.
 """
@@ -20,7 +20,7 @@ ON_ROWS = {
     "TransactWriteItems",
     "UpdateItem",
 }
-"""The operations on a table's rows. Others, such as DescribeTable, may check if a table exists."""
+"""The operations on a table's rows. Other operations may only check if a table exists."""
 
 GUESS = "id:S"
 _COMMON = ("pk", "id")
@@ -29,7 +29,7 @@ _EQUALS = re.compile(r"([#\w.]+)\s*=\s*(:\w+)")
 
 
 def table_names(call: Mapping[str, Any]) -> list[str]:
-    """Return the tables that a call names, also in a batch or transaction."""
+    """Return the names of the tables in a call. The call may be a batch or a transaction."""
     named = [each["TableName"] for each in _parts(call) if "TableName" in each]
     return sorted({*named, *call.get("RequestItems", ())})
 
@@ -55,7 +55,7 @@ def line(table: str, key: Sequence[str], variables: Sequence[str], url: str, too
         table: the table that does not exist.
         key: the table's key, from `key_of`.
         variables: the environment variables with the table's name.
-        url: the DynamoDB.
+        url: the URL of the DynamoDB.
         tool: the command that runs Decanter.
     """
     named = f", which {' and '.join(variables)} names" if variables else ""
@@ -70,7 +70,7 @@ def line(table: str, key: Sequence[str], variables: Sequence[str], url: str, too
 
 
 def _parts(call: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Return a call and the actions of the call's transaction."""
+    """Return a call, and the actions in the call if it is a transaction."""
     return [call, *(action for each in call.get("TransactItems", ()) for action in each.values())]
 
 
@@ -104,6 +104,6 @@ def _attribute(name: str, value: Any) -> str:
 
 
 def _type(value: Any) -> str | None:
-    """Return the type of a value if a key can have this type."""
+    """Return the DynamoDB type of a value; None if a key cannot have this type."""
     kinds: Iterable[str] = value if isinstance(value, dict) else ()
     return next((kind for kind in kinds if kind in ("S", "N", "B")), None)

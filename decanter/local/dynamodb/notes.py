@@ -1,4 +1,4 @@
-"""Notes for the developer. `server.py` loads this file by its path."""
+"""Notes of the embedded services for the developer. `server.py` loads this file by its path."""
 
 import threading
 from collections.abc import Callable
@@ -7,10 +7,10 @@ MOST_NOTES = 100
 
 
 class Notes:
-    """Forwards each note once, because a client may repeat a mistake many times.
+    """Forwards each note only once, because a client may repeat the same mistake many times.
 
     Args:
-        tell: called with a line, and with details, such as a traceback.
+        tell: called with a line and its details, such as a traceback.
     """
 
     def __init__(self, tell: Callable[[str, str], object]) -> None:

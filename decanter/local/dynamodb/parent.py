@@ -13,11 +13,11 @@ READ_BYTES = 64 * 1024
 
 
 class Parent:
-    """Reads the messages from a pipe, and ends the process as soon as the gateway has ended.
+    """Reads the gateway's messages from a pipe, and ends the process after the gateway has ended.
 
     Args:
         descriptor: the pipe's file descriptor.
-        server: the server, whose `faults` and `rights` get the messages.
+        server: the server with the `faults` and `rights` that the messages change.
     """
 
     def __init__(self, descriptor: int, server: Any) -> None:
@@ -34,7 +34,7 @@ class Parent:
             self.hear()
 
     def hear(self) -> None:
-        """Apply each message that has arrived, so that it affects the next call."""
+        """Apply all messages that have arrived, so that they affect the next call."""
         with self._reading:
             while select.select([self._descriptor], [], [], 0)[0]:
                 data = os.read(self._descriptor, READ_BYTES)

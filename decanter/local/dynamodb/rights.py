@@ -12,15 +12,16 @@ TRACE_HEADER = "X-Amzn-Trace-Id"
 
 
 class Rights:
-    """Decides calls by the roles that the gateway sends.
+    """Allows or denies calls by the roles that the gateway sends.
 
     Args:
         load: loads a file of Decanter by its path.
 
     Attributes:
         guard: the guard with the roles.
-        before: called before each decision, so that new roles apply to the decision.
-        report: called with the guard's reports; the gateway's own guard notes faulty statements.
+        before: called before each decision to apply new roles.
+        report: called with the guard's reports. Only the gateway's own guard reports faulty
+            statements.
     """
 
     def __init__(self, load: Callable[[str], Any]) -> None:

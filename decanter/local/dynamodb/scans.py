@@ -1,10 +1,11 @@
 """Scans and queries that are faster than moto's.
 
-moto copies each row and its values, compares keys through objects, and looks up each attribute of
-each row in the service model. These steps are not needed, because a row is already in DynamoDB's
-own form and is written as JSON before the next call.
+moto copies each row and its values, wraps keys in objects to compare them, and looks up each
+attribute of each row in the service model. These steps are not needed, because moto stores rows in
+DynamoDB's own form, and the answer is written as JSON before the next call.
 
-`application.py` loads this file by its path. `test_scans.py` compares the answers.
+`application.py` loads this file by its path. `test_scans.py` compares the answers with moto's
+answers.
 """
 
 import base64
@@ -17,7 +18,7 @@ from typing import Any
 ROWS = "Items"
 
 ORIGINALS = "originals_of_decanter"
-"""The attribute of `DynamoResult` with moto's own methods, by class and name."""
+"""The attribute of `DynamoResult` that keeps moto's own methods by class and name."""
 
 
 def install() -> None:
@@ -70,7 +71,7 @@ def _with_own_columns(original: Any) -> Any:
         kind: Any = type(self)
         row, attributes = kind.__new__(kind), type(self.attrs)()
         row.hash_key, row.range_key, row.attrs = self.hash_key, self.range_key, attributes
-        # Without the check of the size, as the whole row has passed it.
+        # The size is not checked, because the whole row has passed the check.
         dict.update(attributes, {name: self.attrs[name] for name in names if name in self.attrs})
         return row
 
@@ -119,7 +120,7 @@ def _with_plain_rows(original: Any, converted: Callable[[Any], Any]) -> Any:
 
 
 def _row(row: Mapping[str, Any], converted: Callable[[Any], Any]) -> dict[str, Any]:
-    """Return a row in DynamoDB's form. Only text needs no conversion."""
+    """Return a row in DynamoDB's form. Values are converted, except for texts."""
     return {
         name: {attribute.type: attribute.value}
         if type(getattr(attribute, "value", None)) is str

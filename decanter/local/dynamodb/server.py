@@ -1,13 +1,14 @@
 """The embedded DynamoDB and SQS: moto in its own process, which ends when the parent ends.
 
 This file is run by path, `python -P server.py REGION [HOST …]`. The process writes its port to
-standard output when it listens, `ready` when it answers, and then one JSON object per line. Such an
-object is an applied fault, a missing table of a call, a used or missing right of a function, or a
-note for the developer. From standard input the process reads faults and roles, one JSON object per
-line. The process ends at the end of standard input. If the parent dies, the system closes the pipe.
+standard output when it listens, `ready` when it answers, and then one JSON object per line. Each
+object reports an applied fault, a table that a call did not find, a right that a function used or
+lacked, or a note for the developer. From standard input, the process reads faults and roles, one
+JSON object per line. The process ends at the end of standard input. If the parent dies, the system
+closes the pipe.
 
-Requests of web pages are refused. Such requests always have `Origin`, or a foreign name in `Host`
-if the page has rebound its own name to this machine.
+Requests of web pages are refused. These requests always have `Origin`, or another machine's name in
+`Host` if the page has rebound its own name to this machine.
 """
 
 import importlib.util
@@ -33,7 +34,7 @@ Answer = tuple[int, Mapping[str, str], bytes]
 """The status, the headers and the body of an answer."""
 
 Refusal = Callable[[str, Mapping[str, Any]], str | None]
-"""Takes an operation and its JSON. Returns AWS's message if the caller's role does not allow it."""
+"""Takes an operation and its JSON. Returns AWS's message if the role does not allow the call."""
 
 MAX_BODY_BYTES = 16 * 1024 * 1024
 """The largest request that DynamoDB accepts."""
@@ -42,11 +43,11 @@ BODY_SECONDS = 10.0
 """The time limit for a client to send a request's body, in seconds."""
 
 LINGER_SECONDS = 2.0
-"""The time that a client may continue to send after its request was refused, in seconds."""
+"""The time in seconds during which the server reads and drops the rest of a refused request."""
 
 SHOWN_CHARACTERS = 500
 SHOWN_FRAMES = 6
-"""The number of shown frames of a traceback. Earlier frames belong to the server."""
+"""The number of stack frames that a traceback shows. Earlier frames belong to the server."""
 
 INTERNAL = "com.amazonaws.dynamodb.v20120810#InternalServerError"
 THROTTLED = "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException"
@@ -62,7 +63,7 @@ HINT = (
     "--endpoint-url http://127.0.0.1:{port}`, or use another DynamoDB with --dynamodb-endpoint URL"
 )
 TARGET = re.compile(r"DynamoDB_20120810\.(\w+)")
-# moto's error text for an operation that it does not have.
+# moto's error text for an operation that moto does not support.
 NO_OPERATION = re.compile(r"The \w+ action has not been implemented")
 KEPT_HEADERS = {"content-type", "x-amzn-requestid", "x-amz-crc32"}
 
@@ -77,15 +78,15 @@ class Moto:
     """moto's DynamoDB as a function.
 
     moto keeps tables by the region in a call's signature. This class forwards each call with the
-    same signature, so all callers see the same tables. Calls take turns, because moto's writes are
-    not atomic. A read during a deletion leaves an empty item, and all later scans fail on this
-    item.
+    same signature, so all callers see the same tables. This class runs one call at a time, because
+    moto's writes are not atomic. A read during a deletion would leave an empty item, and all later
+    scans would fail on this item.
 
     Args:
         application: moto's DynamoDB, a WSGI application; None until moto is loaded.
         region: the region in the tables' ARNs.
         notes: `Notes`, which records operations that moto does not support.
-        hint: the end of the error about a missing table, after "There is no table NAME".
+        hint: the text that follows "There is no table NAME" in the error about a missing table.
     """
 
     def __init__(self, application: Any, region: str, notes: Any, hint: str = "here") -> None:
@@ -105,7 +106,7 @@ class Moto:
         Args:
             target: the call's `X-Amz-Target`, such as `DynamoDB_20120810.PutItem`.
             body: the call's JSON.
-            refusal: refuses calls that the caller's role does not allow.
+            refusal: returns AWS's message for a call that the caller's role does not allow.
         """
         if (call := read_object(body)) is None:
             return error(400, MALFORMED, "the request's body is not a JSON object")
@@ -132,9 +133,9 @@ class Moto:
         return status, headers, answer
 
     def _missing(self, operation: str, call: Mapping[str, Any]) -> list[str]:
-        """Return the missing tables of a call.
+        """Return the tables of a call that do not exist.
 
-        Report each table once, if the call needs its rows.
+        If the call needs their rows, report each of these tables once.
         """
         named = self._missing_tables.table_names(call)
         names = [name for name in named if not self._has_table(name)]
@@ -150,8 +151,8 @@ class Moto:
     def _call(self, operation: str, body: bytes) -> Answer:
         environ: dict[str, Any] = {
             "REQUEST_METHOD": "POST",
-            # Without a query string, moto reads the body as one: text in an item could name an
-            # operation.
+            # Without a query string, moto parses the body as a query string. Then a text in an item
+            # could select another operation.
             "QUERY_STRING": f"Action={operation}",
             "HTTP_X_AMZ_TARGET": f"DynamoDB_20120810.{operation}",
             "HTTP_AUTHORIZATION": self._signature,
@@ -168,7 +169,7 @@ class Moto:
         return int(status.partition(" ")[0]), kept, answered
 
     def _cannot(self, operation: str, cause: str) -> Answer:
-        """Answer a call that moto cannot do with an error that SDKs do not retry."""
+        """Return an error that SDKs do not retry, for a call that moto does not support."""
         line = f"the embedded DynamoDB cannot do {operation[:SHOWN_CHARACTERS]}: {cause}; {REMEDY}"
         self.notes.once(operation, line)
         return error(400, UNKNOWN, line)
@@ -186,7 +187,7 @@ class Server(ThreadingHTTPServer):
     """A server with a thread for each connection, on a free port of the loopback interface.
 
     Args:
-        application: moto's DynamoDB; None until moto is loaded. Until then, callers wait.
+        application: moto's DynamoDB; None until moto is loaded. Calls wait until then.
         region: the region of the tables.
         allow_hosts: the values of `Host` that the server accepts, in addition to its own host.
     """
@@ -210,7 +211,7 @@ class Server(ThreadingHTTPServer):
         self._striking = threading.Lock()
 
     def refusal(self, headers: Any) -> Answer | None:
-        """Return the refusal of a request that no SDK sends; None for an SDK's request."""
+        """Return an error for a request that an SDK would not send; None for any other request."""
         host = ", ".join(headers.get_all("Host", []))
         if not self._hosts.serve(host):
             return self._denied(host, self._hosts.refusal(host))
@@ -246,12 +247,14 @@ class Handler(BaseHTTPRequestHandler):
     """Handles HTTP/1.1 requests with keep-alive for moto. Only POST is supported.
 
     Werkzeug's own server closes the connection after each response. With open connections, a
-    PutItem took a fifth less time, and calls of eight parallel clients a third less (measured).
+    PutItem takes a fifth less time, and the calls of eight parallel clients take a third less
+    (measured).
     """
 
     server: Server
     protocol_version = "HTTP/1.1"
-    # Send head and body of a response in one segment, without waiting for an acknowledgement.
+    # Send the head and the body of a response in one TCP segment, without waiting for the client's
+    # acknowledgement.
     disable_nagle_algorithm = True
     wbufsize = -1
 
@@ -309,11 +312,11 @@ class Handler(BaseHTTPRequestHandler):
         self._end(error(code, MALFORMED, message or self.responses[code][0]))
 
     def _end(self, answer: Answer) -> None:
-        """Send the last answer of a connection."""
+        """Send the last answer of a connection, and close the connection."""
         self.close_connection = True
         self._send(*answer)
         self.wfile.flush()
-        # Closing with unread data would reset the connection, and the answer would be lost.
+        # A close with unread data would reset the connection, and the client would lose the answer.
         until = time.monotonic() + LINGER_SECONDS
         with suppress(OSError):
             self.connection.shutdown(socket.SHUT_WR)
@@ -362,7 +365,7 @@ def main() -> None:
     server.rights = load("local/dynamodb/rights").Rights(load)
     parent = load("local/dynamodb/parent").Parent(sys.stdin.fileno(), server)
     threading.Thread(target=parent.follow, daemon=True).start()
-    # Other code's output goes to standard error.
+    # The output of all other code goes to standard error.
     reports = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1)
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     print(server.server_port, file=reports)
