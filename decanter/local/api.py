@@ -35,8 +35,7 @@ def additions(template: Template | None) -> tuple[dict[str, Route], str]:
 
 
 def authorizer_warnings(api: Api, *, enforced: bool) -> list[str]:
-    """Return a warning if the API has an authorizer. Authorizers do not run on this machine.
-    """
+    """Return a warning if the API has an authorizer. Authorizers do not run on this machine."""
     route = api.routes.get("$connect")
     if route is None or route.authorizer is None:
         return []

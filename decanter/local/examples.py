@@ -1,4 +1,4 @@
-"""Create example messages for routes, which the console and the client suggest."""
+"""Create the example messages that the console and the client suggest for each route."""
 
 import json
 import re
@@ -7,17 +7,17 @@ from typing import Any
 from decanter.project.declaration import Declaration
 
 ONE_MEMBER = re.compile(r"\$request\.body\.([\w\-.]+)|\$\{request\.body\.([^{}]+)\}")
-"""A selection expression with one member of the message."""
+"""A selection expression that names one member of the message."""
 
 UNTYPED = {"data": "hello world !"}
 """The payload of a route that declares no type."""
 
 
 def examples(declared: Declaration, expression: str, routes: list[str]) -> dict[str, str | None]:
-    """Return a message for each of the routes.
+    """Return an example message for each route.
 
     Args:
-        declared: the declarations of the app, whose routers know the payloads.
+        declared: the declarations of the app. Its routers know the payloads.
         expression: the API's route selection expression.
         routes: route keys.
 
@@ -34,7 +34,7 @@ def examples(declared: Declaration, expression: str, routes: list[str]) -> dict[
 
 
 def _only_in_a_router(declared: Declaration, routes: list[str]) -> str | None:
-    """Return a message for a router's route that the API does not have. `$default` gets it."""
+    """Return a message for a route that only a router has. The API routes it to `$default`."""
     for router in declared.routers:
         for route in router.routes:
             if route.route_key not in routes:
@@ -43,7 +43,7 @@ def _only_in_a_router(declared: Declaration, routes: list[str]) -> str | None:
 
 
 def message(expression: str, route_key: str, payload: Any = None) -> str | None:
-    """Return a message for one route. The payload may be None."""
+    """Return an example message for one route; None if no message selects the route."""
     body = payload if isinstance(payload, dict) else UNTYPED
     if route_key in ("$connect", "$disconnect"):
         return None
@@ -56,7 +56,7 @@ def message(expression: str, route_key: str, payload: Any = None) -> str | None:
 
 
 def with_member(body: Any, path: list[str], value: str) -> dict[str, Any]:
-    """Return the object with this value at the path. The member with the value comes first."""
+    """Return the object with this value at the path, as the object's first member."""
     name, *rest = path
     members = body if isinstance(body, dict) else {}
     inner = with_member(members.get(name), rest, value) if rest else value

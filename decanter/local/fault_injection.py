@@ -1,11 +1,11 @@
-"""Faults on demand in @connections and in the embedded DynamoDB.
+"""Faults that the developer sets in @connections and in the embedded DynamoDB.
 
 The option `--fault` takes words, such as `connections 429 calls=3`, `connections late
 milliseconds=2500` or `dynamodb throttle share=0.1 seed=7`. `POST /_gateway/faults` takes the same
 values as JSON, such as `{"target": "connections", "action": "429", "calls": 3}`.
 
-This file imports no module of Decanter, because the embedded DynamoDB loads it by path in its own
-process.
+The process of the embedded DynamoDB loads this file by its path, so it must not import other
+modules of Decanter.
 """
 
 import json
@@ -31,10 +31,10 @@ class Fault:
 
     Attributes:
         target: `connections` (@connections) or `dynamodb` (the embedded DynamoDB).
-        action: the effect; see `ACTIONS`.
+        action: the effect on a call, one of `ACTIONS`.
         connection: the connection id of the affected calls; None for all connections.
         calls: the highest number of affected calls; None for no limit.
-        share: the probability for each call, above 0 and at most 1.
+        share: the probability that the fault applies to a call, above 0 and at most 1.
         seed: the seed that makes the random choice repeatable.
         milliseconds: the delay, only for `late`.
     """
@@ -49,7 +49,7 @@ class Fault:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read a fault in words.
+        """Read a fault from the words of `--fault`.
 
         Raises:
             FaultError: the text is not a valid fault.
@@ -90,7 +90,7 @@ FIELDS = tuple(Fault.__dataclass_fields__)
 
 @dataclass(slots=True)
 class ActiveFault:
-    """A fault that is set, and the number of affected calls so far."""
+    """A fault that is set, with the number of calls that it has affected so far."""
 
     id: int
     fault: Fault
@@ -98,11 +98,11 @@ class ActiveFault:
     chance: random.Random = field(init=False)
 
     def __post_init__(self) -> None:
-        """Seed the random choice."""
+        """Create the random generator from the seed."""
         self.chance = random.Random(self.fault.seed)  # noqa: S311 - for tests, not for secrets
 
     def to_json(self) -> dict[str, Any]:
-        """Return the fault as JSON, with the fault's number and hits."""
+        """Return the fault as JSON, with the fault's id and the number of affected calls."""
         return {"id": self.id, "hits": self.hits, **self.fault.to_json()}
 
     def strikes(self, target: str, connection: str) -> bool:
@@ -122,7 +122,7 @@ class Faults:
     """The faults that are set. If several faults match a call, the oldest fault applies.
 
     Attributes:
-        relay: sends changes to the process of the embedded DynamoDB; None without this process.
+        relay: sends changes to the process of the embedded DynamoDB; None if there is no process.
     """
 
     def __init__(self) -> None:
@@ -134,8 +134,7 @@ class Faults:
         """Set a fault.
 
         Raises:
-            FaultError: the fault is for the embedded DynamoDB, but the embedded DynamoDB does not
-                run.
+            FaultError: the fault is for the embedded DynamoDB, which does not run.
         """
         self._last_id = self._last_id + 1 if fault_id is None else fault_id
         if fault.target == "dynamodb" and fault_id is None:
@@ -176,7 +175,7 @@ class Faults:
 
 def _check(fault: Fault) -> None:
     """Raise FaultError for the first invalid value."""
-    if fault.target not in tuple(ACTIONS):  # it may be a list, which a dict cannot look up
+    if fault.target not in tuple(ACTIONS):  # the target may be a list, which is not hashable
         raise FaultError(f"target is one of {', '.join(ACTIONS)}, not {fault.target!r}")
     actions = ACTIONS[fault.target]
     if fault.action not in actions:

@@ -1,4 +1,4 @@
-"""The limit of open files. Each connection is an open file, and usual limits are 256 to 1024."""
+"""Raise the limit of open files. Each connection is an open file, and usual limits are low."""
 
 import asyncio
 import errno
@@ -25,7 +25,7 @@ def allow_many() -> None:
 
 
 def watch_exhaustion(say: Say, loop: asyncio.AbstractEventLoop) -> None:
-    """Report in a line, at most every 10 s, that the gateway cannot accept connections."""
+    """Report, at most every 10 s, that the gateway cannot open more files for new connections."""
     said = -SAY_AGAIN_SECONDS
 
     def handle(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Runs any function of the app on request, with the user's event or an example."""
+"""Runs any function of the app on request, with an event from the user or with an example event."""
 
 import time
 import uuid
@@ -41,7 +41,7 @@ class Invoker:
         ]
 
     def example(self, name: str, body: str | None = None) -> dict[str, Any]:
-        """Return an event that a function may get.
+        """Return an example of an event for a function.
 
         Args:
             name: the function's name.
@@ -59,7 +59,7 @@ class Invoker:
         return self._events.message(context, "$default", TEXT if body is None else body)
 
     async def run(self, name: str, event: Any) -> dict[str, Any]:
-        """Run a function now, and return the `result` or the `error`."""
+        """Run a function now. Return JSON with the `result` or the `error`."""
         request_id = str(uuid.uuid4())
         self._journal.given_alone(event, request_id)
         run = await self._functions.run(name, event, request_id)

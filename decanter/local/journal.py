@@ -1,6 +1,6 @@
-"""The gateway's log, with one line for each entry, and the live feed of the console.
+"""The gateway's log, with one line for each entry, and the console's live view of these entries.
 
-No line contains a payload or a query string, unless `--verbose` adds whole events.
+Only with `--verbose` do lines contain payloads and query strings, because it adds whole events.
 """
 
 import asyncio
@@ -20,20 +20,20 @@ from decanter.local.output import Output
 from decanter.terminal import printable
 
 POSTS_SECONDS = 0.25
-"""The longest time before an invocation's calls to @connections are logged together."""
+"""The seconds after which an invocation's calls to @connections are logged as one line."""
 
 DRAIN_SECONDS = 0.5
-"""The time limit for the reader of the output to read the last lines."""
+"""The seconds in which the reader of the output must read the last lines."""
 
 KEPT_INVOCATIONS = 500
-"""The number of the last invocations whose event and response are kept for the console."""
+"""The number of recent invocations whose event and response are kept for the console."""
 
 COLOURS = {"connect": 32, "disconnect": 33, "message": 36, "posts": 35, "error": 31, "log": 90}
 LABEL_WIDTH = 10
 CLOCK_WIDTH = 12
 
 NO_ID = "-" * 16
-"""The text for a missing connection or request id, with the same 16 characters."""
+"""The text for a missing connection id or request id. It has 16 characters, like these ids."""
 
 Entry = dict[str, Any]
 
@@ -42,7 +42,7 @@ class Journal:
     """Writes entries to a stream and to its followers.
 
     Args:
-        out: the stream for the lines, with colours if the stream is a terminal.
+        out: the stream for the lines. Lines have colours if the stream is a terminal.
         as_json: True to write each entry as a line of JSON instead of text.
         verbose: True to also write whole events.
     """
@@ -65,18 +65,18 @@ class Journal:
         self._is_held = True
 
     def release(self) -> None:
-        """Write the kept lines."""
+        """Write the lines that `hold` kept."""
         self._is_held = False
         self._write()
 
     def close(self) -> None:
-        """Write the last lines, unless the reader of the output is too slow."""
+        """Write the last lines. A slow reader of the output may lose some of them."""
         self.release()
         self._out.drain(DRAIN_SECONDS)
 
     @contextmanager
     def follow(self, most: int = 1000) -> Iterator[asyncio.Queue[Entry]]:
-        """Yield a queue of all further entries. A slow reader loses the oldest entries."""
+        """Yield a queue that gets all further entries. A full queue drops its oldest entry."""
         queue: asyncio.Queue[Entry] = asyncio.Queue(most)
         self._followers.add(queue)
         try:
@@ -106,15 +106,15 @@ class Journal:
         self._tell("disconnect", text, connection=connection.id, code=code, reason=reason)
 
     def invocation(self, request_id: str) -> Entry | None:
-        """Return the `event` and the `response` of one of the last invocations."""
+        """Return the `event` and the `response` of a recent invocation."""
         return self._invocations.get(request_id)
 
     def given(self, invocation: Invocation) -> None:
-        """Keep an event before its handler gets the event. Write the event only if verbose."""
+        """Keep an event before its handler runs. With `--verbose`, also log the event."""
         self.given_alone(invocation.event, invocation.request_id)
 
     def given_alone(self, event: Any, request_id: str) -> None:
-        """Keep an event of a function without a route. Write the event only if verbose."""
+        """Keep an event of a function without a route. With `--verbose`, also log the event."""
         self._invocations[request_id] = {"event": event, "response": None}
         if len(self._invocations) > KEPT_INVOCATIONS:
             del self._invocations[next(iter(self._invocations))]
@@ -150,7 +150,7 @@ class Journal:
         Args:
             run: the result of the run.
             request_id: the id of the event.
-            route: the cause of the run. The log shows the cause as the route.
+            route: the text that the log shows as the route, such as the cause of the run.
         """
         self._keep_response(request_id, run.outcome)
         failed = isinstance(run.outcome, Failure)
@@ -171,7 +171,7 @@ class Journal:
         )
 
     def management(self, method: str, status: int, size: int, request_id: str = "") -> None:
-        """Count an answered call to @connections for the invocation that made the call."""
+        """Count a call to @connections for the invocation that made the call."""
         posts = self._posts.get(request_id)
         if posts is None:
             posts = self._posts[request_id] = Counter()
@@ -188,7 +188,7 @@ class Journal:
     def log(self, function: str, request_id: str, line: str) -> None:
         """Report a line that a handler printed.
 
-        A traceback in JSON is shown below the line as text.
+        If the line is JSON with a traceback, the log shows the traceback as text below the line.
         """
         shown, trace = split_traceback(line)
         text = f"{function} {request_id or NO_ID} | {shown}"
@@ -206,14 +206,14 @@ class Journal:
         self._tell("note", text, detail.rstrip().splitlines(), error=error, note=text, **facts)
 
     def hello(self, about: dict[str, Any], text: str) -> None:
-        """Report that the gateway serves, with the facts as JSON, or with the text."""
+        """Report that the gateway has started. The log shows the text, or the facts as JSON."""
         if self._as_json:
             self._tell("serving", "", **about)
         else:
             self._print(text)
 
     def reloaded(self, changed: list[str], seconds: float) -> None:
-        """Report that the changed project is in service."""
+        """Report that the gateway now serves the changed project."""
         milliseconds = round(seconds * 1000)
         text = f"{', '.join(changed)} changed: in service after {milliseconds} ms"
         self._tell("reload", text, changed=changed, milliseconds=milliseconds)
@@ -229,7 +229,7 @@ class Journal:
     # -- output -----------------------------------------------------------------------------
 
     def _tell_posts_of(self, request_id: str, only: Counter[str] | None = None) -> None:
-        """Write the counts of an invocation. With `only`, write only these counts."""
+        """Write the counts of an invocation's calls. With `only`, write only these counts."""
         posts = self._posts.get(request_id)
         if posts is None or (only is not None and only is not posts):
             return
@@ -269,7 +269,7 @@ class Journal:
         except RuntimeError:
             self._write()
             return
-        if len(self._unwritten) == 1:  # entries of one turn of the loop are written together
+        if len(self._unwritten) == 1:  # the entries of one turn of the loop are one write
             loop.call_soon(self._write)
 
     def _write(self) -> None:
@@ -304,7 +304,7 @@ def has_failed(outcome: Outcome) -> bool:
 
 
 def split_traceback(line: str) -> tuple[str, str]:
-    """Return a log line without the member `traceback`, and the traceback; "" without one."""
+    """Return a log line without its member `traceback`, and this traceback, which may be ""."""
     if '"traceback"' not in line:
         return line, ""
     try:
@@ -318,7 +318,7 @@ def split_traceback(line: str) -> tuple[str, str]:
 
 
 def outcome_text(outcome: Outcome) -> str:
-    """Return a short text for an outcome, which is the status or the failure."""
+    """Return the status or the failure of an outcome as a short text."""
     if isinstance(outcome, Returned):
         value = outcome.value
         return str(value.get("statusCode", "no status") if isinstance(value, dict) else "no status")

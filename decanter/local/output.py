@@ -1,4 +1,4 @@
-"""Lines for a stream whose reader may be slow or may have ended.
+"""Write lines to a stream whose reader may be slow or may have ended.
 
 The gateway never waits for the reader.
 """
@@ -13,18 +13,18 @@ from threading import Condition, Thread
 from typing import TextIO
 
 MOST_WAITING = 10_000
-"""The highest number of lines that wait for the reader. Further lines are lost."""
+"""The highest number of lines that wait for the reader. If more lines come, they are lost."""
 
 
 class Output:
-    """Writes texts in order, in a thread.
+    """Writes texts to a stream in order, in a thread.
 
-    A stream without a file descriptor, such as a stream in memory, is not buffered. After the
-    reader has ended, for example after `| head`, texts are ignored.
+    Texts for a stream without a file descriptor, such as a stream in memory, are written directly.
+    After the reader has ended, for example after `| head`, texts are ignored.
 
     Args:
-        stream: the stream for the texts, which get a line end.
-        lost: returns the text that reports a number of lost lines.
+        stream: the stream for the texts. Each text gets a line end.
+        lost: takes a number of lost lines, and returns the text that reports them.
         most: the highest number of waiting texts.
     """
 
@@ -58,7 +58,7 @@ class Output:
             self._writer.start()
 
     def drain(self, seconds: float) -> None:
-        """Wait until all texts are written, but not longer than this time."""
+        """Wait until all texts are written, but at most this many seconds."""
         with self._changed:
             self._changed.wait_for(lambda: not self._waiting, seconds)
 

@@ -1,9 +1,9 @@
 """Invokes the functions of queues by the rules of Lambda's event source mappings.
 
-A mapping receives messages by long polling, up to the batch size and within the batching window,
-and runs the function with these messages. After a success, the mapping deletes the messages. After
-a failure, the messages become visible again when their visibility timeout ends. After too many
-failures, SQS moves the messages to the dead-letter queue.
+An event source mapping receives messages by long polling, up to the batch size and within the
+batching window. Then it runs the function with these messages. After a success, the mapping deletes
+the messages. After a failure, the messages become visible again when their visibility timeout ends.
+After too many failures, SQS moves the messages to the dead-letter queue.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ POLL_SECONDS = 20
 RETRY_SECONDS = 1.0
 
 RunFunction = Callable[[str, dict[str, Any], str], Awaitable[Run]]
-"""Runs the function with a name, with an event and a request id."""
+"""Runs a function. Takes its name, the event and the request id."""
 
 
 class Queues:
@@ -59,7 +59,7 @@ class Queues:
             self._pollers[key] = asyncio.create_task(self._poll(key))
 
     async def to_json(self) -> list[dict[str, Any]]:
-        """Return the number of messages in each queue and the age of the oldest message."""
+        """Return the number of messages in each queue, and the age of its oldest message."""
         if self._calls is None:
             return []
         found: list[dict[str, Any]] = (await self._calls.call("DecanterDescribe"))["queues"]
@@ -93,16 +93,17 @@ class Queues:
                     task.add_done_callback(kept.discard)
 
     async def _messages(self, source: Source, free: int) -> list[Message]:
-        """Return the messages of one batch, or of several batches if they arrive together.
+        """Return the messages of one batch, or of several batches if many messages are visible.
 
-        The messages of a group in a FIFO queue must not be processed in parallel, so they are one
-        batch.
+        For a FIFO queue, return only one batch, because the messages of a group must not be
+        processed in parallel.
         """
         batches = 1 if source.queue.endswith(FIFO) else free
         found = await self._receive(source, source.batch_size * batches, POLL_SECONDS)
         until = time.monotonic() + source.window_seconds
         while found and len(found) < source.batch_size and (left := until - time.monotonic()) > 0:
-            # A message may become visible again within the window: its last receipt counts.
+            # A message may become visible again within the window. Then its last receipt handle is
+            # valid.
             found |= await self._receive(source, source.batch_size - len(found), left)
         return [*found.values()]
 

@@ -1,6 +1,6 @@
 """Detects changes of a project's code and configuration on disk.
 
-This module watches the files of a deployment, which are the modules in the folder of `app.py`,
+This module watches all files that are deployed: the modules in the folder of `app.py`,
 `chalicelib/`, `vendor/`, `.chalice/config.json`, the policy files and the merge templates.
 """
 
@@ -15,13 +15,13 @@ CACHES = {"__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache"}
 COMPILED = {".pyc", ".pyo"}
 
 STEP_MILLISECONDS = 25
-"""The time without a change after which a burst of changes, such as a checkout, has ended."""
+"""A burst of changes, such as a checkout, has ended after this time without a change."""
 
 BURST_MILLISECONDS = 250
-"""The maximum duration of a burst of changes."""
+"""The maximum duration of a burst of changes in milliseconds."""
 
 LOOK_MILLISECONDS = 1000
-"""The interval of checks, because some file systems do not report changes."""
+"""The interval at which files are checked, because some file systems do not report changes."""
 
 Snapshot = dict[Path, tuple[int, int, int]]
 """The modification time in nanoseconds, the size and the inode of each file."""
@@ -51,7 +51,7 @@ class Sources:
         for path in self._files():
             try:
                 about = path.stat()
-            except OSError:  # removed meanwhile, or missing
+            except OSError:  # the file was just removed, or does not exist
                 continue
             found[path] = (about.st_mtime_ns, about.st_size, about.st_ino)
         return found
@@ -68,7 +68,7 @@ class Sources:
 
     def _shipped(self) -> Iterator[Path]:
         for name in SHIPPED:
-            # For a link, such as an example's to a shared chalicelib, watch its target.
+            # Watch the target of a link, such as the link of an example to a shared chalicelib.
             for folder, names, _ in os.walk((self.project / name).resolve()):
                 names[:] = [each for each in names if each not in CACHES]
                 yield Path(folder)
@@ -77,7 +77,7 @@ class Sources:
 async def changes(sources: Sources, seen: Snapshot) -> AsyncIterator[list[str]]:
     """Yield the names of the changed files after each burst of changes, until cancelled.
 
-    The next item has the changes during the caller's work on an item.
+    Changes are not lost while the caller works on an item. The next item contains them.
 
     Args:
         sources: the files to watch.

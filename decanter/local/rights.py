@@ -15,32 +15,32 @@ from decanter.project.roles import Role
 from decanter.project.stack import Stack
 
 MOST_PAIRS = 1_000
-"""The highest number of pairs of action and resource that are recorded for a function."""
+"""The highest number of used rights (an action and a resource) that are recorded for a function."""
 
 Note = Callable[..., object]
-"""Takes a line, and the keyword arguments `error` and `detail`, the text below the line."""
+"""Takes a line, `error`, and `detail`, which is a text to show below the line."""
 
 
 @dataclass(slots=True)
 class Used:
-    """The rights that a function used since the start, and the rights that it did not have."""
+    """The rights that a function has used since the start, and the rights that it lacked."""
 
     used: dict[Pair, None] = field(default_factory=dict)
     denied: dict[Pair, None] = field(default_factory=dict)
 
 
 class Rights:
-    """The roles of the running functions.
+    """The roles of the running functions, and the use of their rights.
 
     Args:
         mode: `enforce`, `warn` or `off`.
         stack: the emulated stack.
         note: called with a line for each missing right of a function.
-        event_of: returns the event with a trace id; None if the event is not known.
+        event_of: returns the event that has a trace id; None if the event is not known.
 
     Attributes:
         guard: decides the calls to @connections.
-        relay: sends the roles to the process of the embedded DynamoDB; None without this process.
+        relay: sends the roles to the process of the embedded DynamoDB; None if there is no process.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class Rights:
             self.relay({"rights": rights})
 
     def take(self, report: Report) -> None:
-        """Record a guard's report, and report a missing right of the function."""
+        """Record a guard's report, and print a line for a right that the function lacks."""
         function = report["function"]
         if "note" in report:
             self._note(f"the role of {function}: {report['note']}", error=True)
@@ -100,14 +100,14 @@ class Rights:
             self._note_denial(function, *pair, outcome, report["trace"])
 
     def to_json(self) -> dict[str, Any]:
-        """Return each function's granted rights, and the rights used and denied since the start."""
+        """Return the granted, used and denied rights of each function since the start."""
         usage = self.usage()
         names = sorted({*self._roles, *self._uses})
         functions = {name: self._function(name, usage) for name in names}
         return {"iam": self.mode, "functions": functions}
 
     def usage(self) -> Usage:
-        """Return the use of the functions' rights, which are the calls that were not refused."""
+        """Return the calls of each function that were allowed, to suggest the function's rights."""
         assert self._grants is not None
         calls = {
             function: {*each.used, *(each.denied if self.mode != ENFORCE else ())}
@@ -165,9 +165,9 @@ class Rights:
 
 
 def route_of(event: Any, routers: Iterable[RouterDeclaration]) -> str:
-    """Return the key of the route that handles an event, or the path of an HTTP request.
+    """Return the route key of an event, or the path of an HTTP request.
 
-    The result is empty if the route is not known.
+    Return "" if the route is not known.
 
     For an app without a merge template, API Gateway selects `$default`, and the router then selects
     the route.

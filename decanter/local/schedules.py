@@ -1,9 +1,9 @@
 """Runs the app's scheduled functions at their rate or on request.
 
-As in EventBridge, the first run is one interval after the start, and a run does not wait for the
-end of the previous run. EventBridge also retries a failed run twice. The gateway does not retry,
-because a developer wants to see the failure.
-Source: EventBridge User Guide, "Creating a rule that runs on a schedule" and "Rate expressions".
+Like in EventBridge, the first run is one interval after the start, and a run does not wait for the
+end of the previous run. EventBridge retries a failed run twice. The gateway does not retry, so that
+the developer sees each failure. Source: EventBridge User Guide, "Creating a rule that runs on a
+schedule" and "Rate expressions".
 """
 
 import asyncio
@@ -23,12 +23,12 @@ _RATE = re.compile(r"rate\((\d+) (minute|hour|day)s?\)")
 _SECONDS = {"minute": 60, "hour": 3600, "day": 86400}
 
 RunFunction = Callable[[str, dict[str, Any]], Awaitable[Run]]
-"""Runs the function with a name, with an event."""
+"""Runs a function. Takes its name and the event."""
 
 
 @dataclass(slots=True)
 class _Timer:
-    """A function's schedule, and the task that repeats it; None for a function without a rate."""
+    """A function's schedule. The task repeats the function; it is None without a rate."""
 
     expression: str
     task: asyncio.Task[None] | None = None
@@ -39,9 +39,9 @@ class Schedules:
 
     Args:
         run_function: runs a function.
-        stack: the stack that the events name.
+        stack: the emulated stack, whose names are in the events.
         journal: gets a line for each run.
-        minute: the length of a minute in seconds, which is shorter in tests.
+        minute: the length of a minute in seconds. Tests use a shorter minute.
         enabled: False to run the functions only on request.
     """
 
@@ -75,7 +75,7 @@ class Schedules:
             self._timers[name] = self._start(name, declared[name])
 
     def to_json(self) -> list[dict[str, Any]]:
-        """Return the functions. `runs` is True if the gateway runs the function at its rate."""
+        """Return the scheduled functions. `runs` is True for a function that runs at its rate."""
         return [
             {"function": name, "schedule": timer.expression, "runs": timer.task is not None}
             for name, timer in sorted(self._timers.items())

@@ -46,7 +46,7 @@ from decanter.project.stack import Stack
 from decanter.project.template import OWN_TEMPLATES, Template
 
 GOODBYE_SECONDS = 1.0
-"""The time limit for disconnect handlers after a stop signal."""
+"""The seconds in which disconnect handlers must end after a stop signal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ class Options:
 
     @property
     def debugger(self) -> str | None:
-        """The debugger, for the text at start; None without a debugger."""
+        """The name of the debugger for the banner; None without a debugger."""
         if self.debug:
             return "pdb on this terminal, without time limits"
         return f"debugpy from port {self.debugpy}, without time limits" if self.debugpy else None
@@ -109,7 +109,7 @@ class Options:
         return [path.resolve() for path in self.templates or own]
 
     def template_text(self, project: Project) -> str | None:
-        """Return the merge templates in use, for the text at start; None without a template."""
+        """Return the names of the merge templates for the banner; None without a template."""
         paths = (self.templates or project.own_templates) if self.use_template else ()
         return ", ".join(str(path.resolve()) for path in paths) or None
 
@@ -134,7 +134,7 @@ async def serve(project: Project, options: Options) -> None:
     assert this is not None
     for number in stop_signals():
         asyncio.get_running_loop().add_signal_handler(number, this.cancel)
-    if isinstance(sys.stdout, io.TextIOWrapper):  # no text of a client may end the gateway
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a client's text must not end the gateway
         sys.stdout.reconfigure(errors="backslashreplace")
     with bind(options.host, options.port) as sock, suppress(asyncio.CancelledError):
         await _Service(project, options, sock, python).run()
@@ -149,7 +149,7 @@ def stop_signals() -> list[signal.Signals]:
 
 
 class _Service:
-    """One run of the gateway, with all parts."""
+    """One run of the gateway. It creates and connects all parts."""
 
     def __init__(
         self, project: Project, options: Options, sock: socket.socket, python: Interpreter
@@ -320,7 +320,7 @@ class _Service:
         self._queues.follow(self._deployment.queues, self._deployment.sqs_url)
 
     def _note_missing(self, url: str) -> Callable[[str, list[str]], None]:
-        """Return a function that reports a missing table and its probable key."""
+        """Return a function that reports a missing table with the table's probable key."""
 
         def note(table: str, key: list[str]) -> None:
             variables = self._deployment.variables_with(table)

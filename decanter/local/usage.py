@@ -29,17 +29,17 @@ Pair = tuple[str, str]
 Statement = Mapping[str, Any]
 
 _SEEN = ("*", "dynamodb:", "execute-api:")
-"""The prefixes of the actions whose calls Decanter sees on this machine."""
+"""The prefixes of the IAM actions that Decanter can observe on this machine."""
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """The calls of an app's functions, and their rights.
+    """The calls and the rights of an app's functions.
 
     Attributes:
         grants: writes `@uses`.
         roles: the role of each function.
-        calls: the rights that each function needed.
+        calls: the rights that each function's calls needed.
     """
 
     grants: Grants
@@ -47,13 +47,13 @@ class Usage:
     calls: Mapping[str, Collection[Pair]]
 
     def used(self, function: str) -> set[Right]:
-        """Return the arguments of `@uses` for a function's calls, except for the router's calls."""
+        """Return the `@uses` arguments that a function's calls need, without the router's calls."""
         return {right for pair in self._own(function) for right in self.grants.rights_for(*pair)}
 
     def unused(self, function: str) -> list[str]:
-        """Return the unused rights, as arguments of `@uses`, or as statements.
+        """Return a function's unused rights as arguments of `@uses` or as IAM statements.
 
-        A right of a hook is used if one of the functions that run the hook uses it.
+        Several functions may run the same hook. A right of the hook is used if one of them uses it.
         """
         found = {
             right
@@ -64,7 +64,7 @@ class Usage:
         return [*arguments, *(as_python(each) for each in self._idle(function))]
 
     def grant(self, function: str) -> Grant:
-        """Return the line that grants exactly a function's calls, and a description of its place.
+        """Return the line of code that grants exactly a function's calls, and its place.
 
         Decanter does not see calls to other services, so the statements for these services stay.
         The grant is empty for a handler that has only the rights of its router, because such a
@@ -92,7 +92,7 @@ class Usage:
         return found | ({SENDS} if uses.sends else set())
 
     def used_by(self, uses: Uses) -> set[Right]:
-        """Return the rights that are used by the functions that run this code."""
+        """Return the rights that any function with this `@uses` has used."""
         functions = self.grants.declaration.functions
         return {it for each in functions if uses in self._declared(each) for it in self.used(each)}
 
@@ -117,7 +117,7 @@ class Usage:
                     yield self.grants.to_queue
 
     def _further(self, function: str) -> list[Statement]:
-        """Return the statements for the calls that no other argument of `@uses` grants."""
+        """Return the IAM statements for the calls that no other argument of `@uses` grants."""
         calls = [it for it in self._own(function) if not self.grants.rights_for(*it)]
         found = [it for it in self._written(function) if not _is_seen(it)]
         if self.grants.has_uses:
@@ -131,7 +131,7 @@ class Usage:
         return [*found, *new]
 
     def _idle(self, function: str) -> list[Statement]:
-        """Return the statements that no call needed."""
+        """Return the IAM statements that no call needed."""
         written = self._written(function)
         if self.grants.has_uses and any(each.is_default for each in self._declared(function)):
             written += kept(self.grants.project, self.grants.declaration, function)
@@ -139,7 +139,7 @@ class Usage:
         return [it for it in written if _is_seen(it) and not self._allowed(it, calls)]
 
     def _written(self, function: str) -> list[Statement]:
-        """Return the statements that the user wrote for a function."""
+        """Return the IAM statements that the user wrote for a function."""
         if self.grants.has_uses:
             return [it for each in self._declared(function) for it in each.also]
         return [*self.roles[function].statements] if function in self.roles else []
@@ -151,7 +151,7 @@ class Usage:
 
 
 def _is_seen(statement: Statement) -> bool:
-    """True if a statement allows calls that Decanter sees on this machine."""
+    """True if a statement allows calls that Decanter can observe on this machine."""
     actions = statement.get("Action", [])
     listed = [actions] if isinstance(actions, str) else actions
     return statement.get("Effect") == "Allow" and any(

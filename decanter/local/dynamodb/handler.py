@@ -49,7 +49,7 @@ class Handler(DynamoHandler):
     tables: DynamoDBBackend
 
     def setup_class(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Set the attributes that DynamoDB's operations read. Other attributes are set later."""
+        """Set the attributes that all operations read. `__getattr__` sets the other attributes."""
         self._set_up_wholly = partial(super().setup_class, request, *args, **kwargs)
         self.headers = request.headers
         self.response_headers: dict[str, str] = {}

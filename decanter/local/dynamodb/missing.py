@@ -35,7 +35,7 @@ def table_names(call: Mapping[str, Any]) -> list[str]:
 
 
 def key_of(call: Mapping[str, Any], table: str) -> list[str]:
-    """Return the key in a call, such as `["PK:S", "SK:S"]`; `GUESS` if the call has no key."""
+    """Return the key in a call, such as `["PK:S", "SK:S"]`, or `GUESS` if the call has no key."""
     for part in _parts_of(call, table):
         if isinstance(key := part.get("Key"), dict) and key:
             return [*map(_attribute, key, key.values())][:2]
@@ -85,7 +85,7 @@ def _parts_of(call: Mapping[str, Any], table: str) -> Iterator[Mapping[str, Any]
 
 
 def _key_in(item: Mapping[str, Any]) -> list[str]:
-    """Guess the key attribute of a new item: one with a common name, or the first possible one."""
+    """Guess which attributes of a new item are the key, by the names that keys usually have."""
     by_name = {name.lower(): name for name in reversed([*item]) if _type(item[name])}
     names = [*_COMMON, *(name for name in reversed(by_name) if name.endswith("id")), *by_name]
     first = next((by_name[name] for name in names if name in by_name), None)

@@ -22,7 +22,7 @@ ORIGINALS = "originals_of_decanter"
 
 
 def install() -> None:
-    """Make moto read and write rows without copies. An unexpected moto is not changed."""
+    """Make moto read and write rows without copies. Do not change an unexpected moto."""
     with suppress(ImportError, AttributeError):
         from moto.dynamodb.models.dynamo_type import Item
         from moto.dynamodb.models.table import Table
@@ -64,7 +64,7 @@ def _size(row: Any) -> int:
 
 def _with_own_columns(original: Any) -> Any:
     def project(self: Any, expressions: list[list[str]]) -> Any:
-        """Return a row with some attributes. Only parts of attributes need moto's own method."""
+        """Return some attributes of a row. moto's own method returns parts of attributes."""
         names = [name for name, *parts in expressions if not parts and "[" not in name]
         if len(names) < len(expressions):
             return original(self, expressions)
@@ -98,7 +98,7 @@ def _with_text_keys(original: Any) -> Any:
     def comes_before(
         table: Any, row: Any, start: Any, hashes: Any, ranges: Any, forward: Any
     ) -> Any:
-        """Return True for a row of an earlier page. moto compares each such row with the start."""
+        """Return True for a row of an earlier page. Each page compares all earlier rows."""
         name = table.hash_key_attr
         if (hashes, ranges, forward, row.hash_key.type) == ([name], [None], True, "S"):
             return row.hash_key.value <= start[name]["S"]

@@ -1,4 +1,4 @@
-"""The gateway's side of debugging, which lends the terminal to one stopped process at a time."""
+"""The gateway's side of debugging. It lends the terminal to one stopped process at a time."""
 
 import asyncio
 import os
@@ -11,13 +11,13 @@ from decanter.errors import ServiceError
 
 
 class Output(Protocol):
-    """Other output on the terminal."""
+    """The gateway's other output on the terminal, such as the log."""
 
     def hold(self) -> None:
-        """Keep further lines in memory."""
+        """Keep further lines in memory until `release`."""
 
     def release(self) -> None:
-        """Write the lines in memory."""
+        """Write the lines that `hold` kept in memory."""
 
 
 class Terminal:
@@ -25,7 +25,7 @@ class Terminal:
 
     Args:
         descriptor: the terminal, open for reading and writing.
-        output: the other output, which waits while a process has the terminal.
+        output: the gateway's other output. It waits while a process has the terminal.
     """
 
     def __init__(self, descriptor: int, output: Output) -> None:
@@ -58,7 +58,7 @@ class Ports:
         self._ports: dict[str, int] = {}
 
     def of(self, function: str) -> int:
-        """Return a function's port, which stays the same after each reload."""
+        """Return the port of a function. The port stays the same after each reload."""
         if function not in self._ports:
             self._ports[function] = self._first + len(self._ports)
             self._note(f"debugpy: {function} on 127.0.0.1:{self._ports[function]}")

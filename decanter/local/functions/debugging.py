@@ -47,7 +47,7 @@ class TerminalPdb(pdb.Pdb):
 
 
 def use_terminal(borrow: Callable[[], None], give_back: Callable[[], None]) -> None:
-    """Let every pdb of this process use the terminal, which is standard input.
+    """Let every pdb of this process use the terminal that is this process's standard input.
 
     Args:
         borrow: waits until the terminal is lent to this process.
@@ -55,7 +55,7 @@ def use_terminal(borrow: Callable[[], None], give_back: Callable[[], None]) -> N
     """
     terminal = os.dup(0)
     nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)  # the handler's subprocesses do not read what is typed
+    os.dup2(nothing, 0)  # the handler's subprocesses must not read the user's input
     os.close(nothing)
     TerminalPdb.terminal = (os.fdopen(terminal), os.fdopen(os.dup(terminal), "w"))
     TerminalPdb.borrow, TerminalPdb.give_back = staticmethod(borrow), staticmethod(give_back)
@@ -63,20 +63,20 @@ def use_terminal(borrow: Callable[[], None], give_back: Callable[[], None]) -> N
 
 
 def stop_stepping() -> None:
-    """End the steps after an event was handled. Breakpoints stay."""
+    """Stop stepping at the end of an event. Breakpoints stay set."""
     if TerminalPdb.latest is not None:
         TerminalPdb.latest.set_continue()
 
 
 def use_debugpy(port: int) -> None:
     """Listen for an editor's debugger. `breakpoint()` waits until a debugger is attached."""
-    os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")  # it warns of frozen modules
+    os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")  # no warning of frozen modules
     debugpy: Any = importlib.import_module("debugpy")  # the user installs it
     importlib.import_module("debugpy.server.api")  # replaces sys.breakpointhook
     pydevd: Any = importlib.import_module("pydevd")
 
     def listen() -> None:
-        while not is_free(port):  # after a reload, until the process before this one has ended
+        while not is_free(port):  # after a reload, wait until the previous process has ended
             time.sleep(LISTEN_SECONDS)
         debugpy.listen(("127.0.0.1", port))
         listens.set()
@@ -86,7 +86,7 @@ def use_debugpy(port: int) -> None:
         if not debugpy.is_client_connected():
             print(f"breakpoint() waits for a debugger to attach to 127.0.0.1:{port}")
             debugpy.wait_for_client()
-        # Like debugpy.breakpoint(), but it stops in the handler, not in this function.
+        # Like debugpy.breakpoint(), but this line stops in the handler, not in this function.
         pydevd.settrace(
             suspend=True,
             trace_only_current_thread=True,

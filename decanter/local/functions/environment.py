@@ -25,30 +25,32 @@ from decanter.project.secrets import with_own
 from decanter.project.stack import Stack
 from decanter.project.template import Template
 
-# With one of these set, botocore would ignore the endpoints below.
+# If one of these variables were set, botocore would ignore the endpoints below.
 DROPPED = {"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"}
-# An incomplete pair is dropped: with it, botocore would ignore the profile.
+# An incomplete pair of keys is dropped, because botocore would ignore the profile.
 OWN_KEYS = {*DUMMY_CREDENTIALS, "AWS_SESSION_TOKEN"}
 
 
 DEBUG_SECONDS = 24 * 3600.0
-"""The timeout of a function while it is debugged."""
+"""The timeout of a function under `decanter local --debug`, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Maker:
-    """Creates the app's functions, with the processes' environment and the functions' limits.
+    """Creates the app's functions, with their limits and the environment of their processes.
 
     Attributes:
         project: the project with the functions.
-        template: the project's merge template, if this template is used.
+        template: the project's merge template; None if no template is used.
         stack: the emulated stack of the functions.
         management_endpoint: the URL of @connections.
         dynamodb_endpoint: the URL of the DynamoDB with the tables.
-        is_embedded: True for the embedded DynamoDB, which knows its callers.
+        is_embedded: True if the DynamoDB is embedded, so that its URL must name the calling
+            function.
         sqs_endpoint: returns the URL of the SQS with the queues; None if SQS is not on this
             machine.
-        log: called with a function's name, a request id or "", and a line that was printed.
+        log: called with a function's name, a request id or "", and a line that the function
+            printed.
         python: the Python that runs the functions.
         is_current: returns True until the project's files change.
         terminal: for the pdb of a stopped handler; None without `--debug`.
@@ -69,7 +71,7 @@ class Maker:
     sqs_endpoint: Callable[[], str] | None = None
 
     def __call__(self, name: str) -> Function:
-        """Return the function whose configuration has this name."""
+        """Return the function with this name in the configuration."""
         full_name = f"{self.stack.app_name}-{self.stack.stage}-{name}"
         arn = f"arn:aws:lambda:{self.stack.region}:{self.stack.account_id}:function:{full_name}"
 
@@ -94,7 +96,7 @@ class Maker:
         return Function(name, launch, seconds, arn)
 
     def _names(self, name: str, declared: Declaration) -> dict[str, str]:
-        """Return a function's variables with the declared tables' names and the URL of SQS."""
+        """Return a function's variables for the names of declared tables and the URL of SQS."""
         named = self.project.table_variables(declared, self.template, os.environ).get(name, {})
         queue = declared.queue and declared.queue.in_stack(self.stack.name)
         if self.sqs_endpoint is None or not has_queues(declared, self.template):
@@ -145,6 +147,6 @@ class Maker:
 
 
 def of_caller(endpoint: str, function: str) -> str:
-    """Return the URL for a function, so that the service knows which function calls."""
+    """Return a URL whose path names the function, so that the service knows its caller."""
     url = urlsplit(endpoint)
     return url._replace(path=f"{CALLERS}{function}{url.path}").geturl()

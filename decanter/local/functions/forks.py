@@ -1,7 +1,7 @@
-"""Start workers, forked from a prepared process if a fork is safe, otherwise spawned.
+"""Start workers. Fork them from a prepared process if this is safe, otherwise spawn them.
 
-A forked worker skips most of the start and shares most of the memory. The file `forkserver.py` runs
-in the prepared process. This module is the gateway's side.
+A forked worker skips most of the imports and shares most of its memory with other workers. The
+prepared process, called the fork server, runs `forkserver.py`. This module runs in the gateway.
 """
 
 import asyncio
@@ -27,30 +27,29 @@ READY_SECONDS = 20.0
 STOP_SECONDS = 2.0
 
 INTERPRETERS = ("PYTHON", "LD_", "LC_", "LANG", "MALLOC_", "GLIBC_", "OPENSSL_")
-"""The prefixes of variables that the interpreter and its C libraries read at the start."""
+"""The prefixes of the variables that Python and its C libraries read when a process starts."""
 
 PLACES = ("HOME", "PATH", "TMPDIR", "TZ", "VIRTUAL_ENV")
-"""The other variables for a fork server. All other variables are unset during its imports."""
+"""The fork server gets these variables too. No other variable is set during its imports."""
 
 REPLY_BYTES = 64 * 1024
 
 
 class RefusedError(Exception):
-    """The fork server does not fork for this launch. The text has the reason."""
+    """The fork server cannot fork this process. The text is the reason."""
 
 
 class ReplacedError(Exception):
-    """This fork server no longer forks. A new fork server must fork."""
+    """This fork server has ended or is outdated. A new fork server must fork the process."""
 
 
 class Forks:
     """Starts the workers of all functions.
 
     Args:
-        note: called with a line for the user, with the reason why workers are spawned, or with the
-            death of a fork server.
+        note: called with a line for the user if workers are spawned, or if a fork server has died.
         enabled: False to spawn every worker.
-        most_deaths: the number of dead fork servers after which workers are spawned.
+        most_deaths: if this many fork servers have died, all further workers are spawned.
     """
 
     def __init__(
@@ -65,7 +64,7 @@ class Forks:
 
     @property
     def pids(self) -> list[int]:
-        """The process ids of the current fork server, and of older fork servers with children."""
+        """The process ids of the fork server and of older fork servers that still have children."""
         return [server.pid for server in self._servers if not server.has_ended]
 
     async def start(self, launch: Launch) -> Worker:
@@ -137,9 +136,9 @@ class ForkServer:
 
     Args:
         process: the process.
-        connection: the socket to the process, which answers messages in order.
+        connection: the socket to the process. The process answers messages in order.
         environment: the variables of the process.
-        on_death: called with the cause if the process ends unexpectedly after it could fork.
+        on_death: called with the cause if the process ends unexpectedly after `prepare`.
     """
 
     def __init__(
@@ -165,7 +164,7 @@ class ForkServer:
 
     @classmethod
     async def start(cls, launch: Launch, on_death: Callable[[str], None]) -> Self:
-        """Start the process. `prepare` waits until the process can fork."""
+        """Start the process without waiting until it can fork. `prepare` waits."""
         environment = {
             name: value
             for name, value in launch.environment.items()
@@ -223,11 +222,11 @@ class ForkServer:
 
         Args:
             launch: the project and the environment of the new process.
-            channel: the descriptor of the new process's end of the socket to the gateway.
+            channel: the descriptor that the new process uses as its socket to the gateway.
             output: the descriptor for the standard output and error of the new process.
 
         Raises:
-            RefusedError: the result would differ from a spawned process.
+            RefusedError: the forked process would differ from a spawned process.
             ReplacedError: the fork server has ended, or the packages have changed.
         """
         self._check(launch.environment)
@@ -286,7 +285,7 @@ class ForkServer:
         elif message["type"] == "refused" and message["stale"]:
             self.is_open, self._may_end = False, True
         answer = self._answers.popleft()
-        if not answer.done():  # otherwise its caller is gone
+        if not answer.done():  # otherwise nobody waits for the answer
             answer.set_result(message)
 
     def _close(self) -> None:
@@ -315,7 +314,7 @@ class ForkServer:
 
 
 class Forked:
-    """A process that a fork server has forked. The fork server reports the end of the process."""
+    """A process that a fork server has forked. The fork server reports the process's end."""
 
     def __init__(self, pid: int) -> None:
         self.pid = pid
@@ -334,7 +333,7 @@ class Forked:
         self._ended.set()
 
     def watch(self) -> None:
-        """Watch for the end of the process after the fork server has ended."""
+        """Watch for the end of the process without the fork server, which has ended."""
         try:
             descriptor = os.pidfd_open(self.pid)
         except OSError:

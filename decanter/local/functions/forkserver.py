@@ -1,10 +1,10 @@
-"""The fork server, which has imported the modules of most apps and forks functions' processes.
+"""The fork server, a process that has imported common modules and forks functions' processes.
 
 `worker.py --forks` loads this file by its path. The gateway sends one request for each process,
-with two descriptors: the channel of the process and the pipe for the output. The function `serve`
-returns in each new process, which then continues like a spawned worker. The fork server imports no
-module of the project and has no variables of a function. Each process imports its app as at a cold
-start.
+with two descriptors: the channel of the process and the pipe for the output. In each new process,
+the function `serve` returns, and the process then continues like a spawned worker. The fork server
+imports no module of the project and has no variables of a function. Each new process imports its
+app, so it has a cold start like a spawned worker.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from importlib.machinery import all_suffixes
 from pathlib import Path
 from typing import Any
 
-# Importing these takes most of the time and memory of nearly any app's start. Before adding a
-# module, make sure that its import starts no thread, opens nothing, and keeps no variable's value;
-# `prepare` checks this again.
+# For nearly every app, the imports of these modules take most of the start's time and memory.
+# Before you add a module, make sure that its import starts no thread, opens no file, and keeps no
+# value of a variable. `prepare` checks the imports again.
 SHARED = (
     "chalice.app",
     "boto3",
@@ -39,27 +39,27 @@ SHARED = (
 )
 
 REQUEST_BYTES = 256 * 1024
-"""The size of a read, which is above the system's maximum for one message."""
+"""The size of a read in bytes. The system's maximum for one message is smaller."""
 
 ANY_NAME = "*"
-"""The name for every variable, because a module has iterated over all variables."""
+"""The name that stands for all variables, for a module that has iterated over all variables."""
 
 Stamp = tuple[int, int, int]
 
 
 class UnsafeError(Exception):
-    """A fork of this process is not safe. The text has the reason."""
+    """A fork of this process is not safe. The text is the reason."""
 
 
 def serve(control: socket.socket, known: frozenset[str]) -> int | None:
-    """Fork a process for each request, until the gateway closes its end or dies.
+    """Fork a process for each request until the gateway closes the socket or dies.
 
     Args:
         control: the socket to the gateway.
-        known: the modules that a spawned worker has too, before it loads the app.
+        known: the modules that a spawned worker has also imported before it loads the app.
 
     Returns:
-        In each new process, the descriptor of the channel. In the fork server itself, None at its
+        In each new process, the descriptor of the channel. In the fork server, None when it must
         end.
     """
     server = Server(control)
@@ -72,7 +72,7 @@ def serve(control: socket.socket, known: frozenset[str]) -> int | None:
 
 
 class Server:
-    """The state of the fork server, with the children and the imports."""
+    """The state of the fork server: its children and its imports."""
 
     def __init__(self, control: socket.socket) -> None:
         self._control = control
@@ -84,7 +84,7 @@ class Server:
     def prepare(self, known: frozenset[str]) -> None:
         """Import the shared modules.
 
-        Send the gateway the names of the variables that these modules read.
+        Then send the names of the variables that these modules read to the gateway.
         """
         try:
             reads = import_shared()
@@ -100,9 +100,9 @@ class Server:
         self._send("ready", reads=sorted(reads))
 
     def run(self) -> int | None:
-        """Answer requests and report the ends of children.
+        """Answer requests and report each child that has ended.
 
-        The result is like the result of `serve`.
+        Return the result of `serve`.
         """
         while not self._is_stale or self._children:
             poll = select.poll()
@@ -136,7 +136,7 @@ class Server:
         self._send("ended", pid=pid, code=code)
 
     def _answer(self, request: Mapping[str, Any], passed: list[int]) -> int | None:
-        """Fork. Return the channel in the new process, and None in this process."""
+        """Fork a process. Return the channel in the new process, and None in this process."""
         try:
             self._check(request["project"])
             pid, descriptor = fork()
@@ -168,7 +168,7 @@ class Server:
     def _become_worker(self, request: Mapping[str, Any], channel: int, output: int) -> int:
         """Continue as a spawned worker.
 
-        End after any failure, so that no second fork server runs.
+        After any failure, end this process, because it must not continue as a second fork server.
         """
         try:
             os.dup2(output, 1)
@@ -190,14 +190,14 @@ class Server:
 
 
 def fork() -> tuple[int, int]:
-    """Fork. Return after the child has started its own session, so that the group can be killed.
+    """Fork, and wait until the child has its own session, so that its process group can be killed.
 
     Returns:
-        The child's id and a descriptor that is readable after the child's end; 0 and 0 in the
-        child.
+        In this process, the child's id and a descriptor that becomes readable when the child ends.
+        In the child, 0 and 0.
 
     Raises:
-        OSError: the system allows no more processes, or no descriptor that watches the child.
+        OSError: the system allows no more processes, or cannot open a descriptor for the child.
     """
     waits, told = os.pipe()
     try:
@@ -216,9 +216,9 @@ def fork() -> tuple[int, int]:
 
 
 def watch(pid: int) -> int:
-    """Return a descriptor that is readable at a child's end.
+    """Return a descriptor that becomes readable when a child ends.
 
-    If the system has none, kill the child.
+    If the system cannot open this descriptor, kill the child.
     """
     try:
         return os.pidfd_open(pid)
@@ -241,7 +241,7 @@ def import_shared() -> set[str]:
     descriptors = names_in("/proc/self/fd")
     with recorded_reads() as reads:
         for name in SHARED:
-            with contextlib.suppress(ImportError):  # then the app's import reports it
+            with contextlib.suppress(ImportError):  # the import of the app reports it later
                 importlib.import_module(name)
     if len(names_in("/proc/self/task")) > 1:
         raise UnsafeError("importing the shared modules has started a thread")
@@ -275,7 +275,7 @@ def recorded_reads() -> Iterator[set[str]]:
 
 
 def become_environment(environment: Mapping[str, str]) -> None:
-    """Set these variables, and the variable that Python itself sets if no locale is configured."""
+    """Set these variables. Keep the variable that Python itself sets if no locale is configured."""
     coerced = {name: os.environ[name] for name in ("LC_CTYPE",) if name in os.environ}
     os.environ.clear()
     os.environ.update({**coerced, **environment})
@@ -305,6 +305,6 @@ def stamp(path: Path) -> Stamp | None:
 
 
 def kill_group(pid: int) -> None:
-    """Kill a process group, which may have members after its first process has ended."""
+    """Kill a process group. It may have members even after its first process has ended."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(pid, signal.SIGKILL)

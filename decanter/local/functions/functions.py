@@ -21,15 +21,15 @@ from decanter.local.functions.process import Worker
 from decanter.project.declaration import HTTP_FUNCTION, Declaration
 
 FIRST_FUNCTION = "websocket_message"
-"""The function whose first process reports the app's declarations. Nearly every app has it."""
+"""The function whose first process reports the app's declarations, if the app has it."""
 
 KEPT_TRACES = 10_000
-"""The number of the last events to which calls to @connections can be attributed."""
+"""The number of recent events that are kept to find the event that made a call to @connections."""
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """The result of one invocation, for the operator.
+    """The result of one invocation, for the log and the console.
 
     Attributes:
         function: the function's configuration key.
@@ -47,7 +47,7 @@ class Run:
 
 
 class Observer(Protocol):
-    """Is called for each event and each run. An HTTP request has no invocation."""
+    """Gets each event and the result of each run. An HTTP request has no invocation."""
 
     def given(self, invocation: Invocation) -> None:
         """Called before an event is passed to its handler."""
@@ -57,12 +57,13 @@ class Observer(Protocol):
 
 
 class Functions:
-    """The functions of the app, with the time limit of an integration.
+    """The functions of the app.
 
     Args:
         scaling: the limits of a function's processes.
-        integration_seconds: the time that an event with a process waits for the outcome.
-        observer: called for each event and each run.
+        integration_seconds: the time limit of API Gateway for an event's outcome. It starts when
+            the event has a process.
+        observer: gets each event and the result of each run.
         start: starts a process.
     """
 
@@ -101,7 +102,7 @@ class Functions:
             The app's declarations.
 
         Raises:
-            DecanterError: the app cannot be loaded or is not accepted; older workers continue.
+            DecanterError: the app cannot be loaded or is not accepted. Older workers continue.
         """
         ready = await self._prepare(make, set(self._pools) or {FIRST_FUNCTION})
         declared = next(iter(ready.values()))[1].declared
@@ -128,7 +129,7 @@ class Functions:
     async def invoke(self, invocation: Invocation) -> Outcome:
         """Run an event of the gateway."""
         handler = self._handlers.get(invocation.function)
-        if handler is None:  # the app no longer has this function of the template
+        if handler is None:  # the template names a function that the app no longer has
             return Failure.RAISED
         self._observer.given(invocation)
         fields = {"handler": handler, "event": invocation.event}
@@ -168,7 +169,7 @@ class Functions:
         return await self.run(name, event, event["id"])
 
     async def run(self, name: str, event: Any, request_id: str) -> Run:
-        """Run an event of any function of the app. Only Lambda's own timeout ends the run.
+        """Run any function of the app. Only the function's own timeout ends the run.
 
         A function without a route and without a schedule gets its first process at the first run.
         """
@@ -185,11 +186,11 @@ class Functions:
         await asyncio.gather(*(pool.stop() for pool in self._pools.values()))
 
     def request_of(self, trace_id: str) -> str:
-        """Return the request id of the event that has this trace id; "" if it is not known."""
+        """Return the request id of the event with this trace id; "" if this event is not known."""
         return self._traces.get(trace_id.partition(";")[0], ("", ""))[0]
 
     def path_of(self, trace_id: str) -> str:
-        """Return the path of the HTTP request that has this trace id; "" if there is none."""
+        """Return the path of the HTTP request with this trace id; "" if it is not known."""
         return self._traces.get(trace_id.partition(";")[0], ("", ""))[1].partition("?")[0]
 
     @property
@@ -200,7 +201,7 @@ class Functions:
     async def _prepare(
         self, make: Callable[[str], Function], names: Iterable[str]
     ) -> dict[str, tuple[Function, Worker]]:
-        """Return new workers for all functions or for none. Functions must not mix versions."""
+        """Return a new worker for every function, or raise. No function may keep older code."""
         functions = [make(name) for name in sorted(names)]
         started = await asyncio.gather(
             *(self._start(function.launch) for function in functions), return_exceptions=True
@@ -232,11 +233,11 @@ class Functions:
     async def _integrate(self, name: str, call: Call, invocation: Invocation | None) -> Outcome:
         began = time.monotonic()
         task = asyncio.create_task(self._pools[name].run(call))
-        await call.assigned.wait()  # Lambda does not wait here: it always has a process
+        await call.assigned.wait()  # on AWS, this time is zero: Lambda always has a process
         done, _ = await asyncio.wait({task}, timeout=self._integration_seconds)
         outcome = task.result() if done else Failure.TIMED_OUT
         if not done:
-            self._late.add(task)  # it continues, and may still post
+            self._late.add(task)  # the run continues, and may still post
             task.add_done_callback(self._late.discard)
         run = Run(name, outcome, time.monotonic() - began, call.cold)
         self._observer.ran(invocation, run)
@@ -244,9 +245,9 @@ class Functions:
 
 
 def in_modules(make: Callable[[str], Function], declared: Declaration) -> Callable[[str], Function]:
-    """Return a maker of functions that import only the module in their handler string.
+    """Return a `make` for functions that import only the module in their handler string.
 
-    Their environments name the tables that the app declares.
+    The environments of these functions contain the names of the tables that the app declares.
     """
 
     def made(name: str) -> Function:

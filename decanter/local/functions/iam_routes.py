@@ -1,8 +1,8 @@
-"""The HTTP routes with Chalice's `IAMAuthorizer`, which refuse unsigned requests.
+"""Refuse unsigned requests to the HTTP routes that have Chalice's `IAMAuthorizer`.
 
-The signature itself is not checked on this machine, because only AWS has the keys. The app's own
-process loads this file by its path. Source: API Gateway Developer Guide, "Control access
-to a REST API with IAM permissions"; IAM User Guide, "Elements of an AWS API request signature".
+The signature itself is not checked, because only AWS has the keys. The app's own process loads this
+file by its path. Source: API Gateway Developer Guide, "Control access to a REST API with IAM
+permissions"; IAM User Guide, "Elements of an AWS API request signature".
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def is_refused(app: Any, method: str, path: str, headers: Mapping[str, str]) -> 
         app: the Chalice object.
         method: the method of the request.
         path: the path and the query of the request.
-        headers: the headers of the request; a presigned URL has the signature in the query.
+        headers: the headers of the request. A presigned URL has the signature in the query instead.
     """
     try:
         found = RouteMatcher([*app.routes]).match_route(path)
@@ -54,7 +54,7 @@ def is_refused(app: Any, method: str, path: str, headers: Mapping[str, str]) -> 
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Disable Chalice's warning that Chalice accepts every request."""
+    """Disable Chalice's warning that `chalice local` accepts every request."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "IAMAuthorizer is not a supported in local mode")
         yield

@@ -1,4 +1,4 @@
-"""The Python that runs the handlers, which is the tool's Python or the app's own Python."""
+"""The Python that runs the handlers. It is the tool's own Python or the Python of the app."""
 
 import json
 import os
@@ -27,7 +27,7 @@ class Interpreter:
     Attributes:
         path: the absolute path of the program.
         version: the Python version, such as (3, 12, 1).
-        packages: the versions of the important packages; None for a missing package.
+        packages: the versions of the packages that matter; None for a missing package.
     """
 
     path: str
@@ -45,7 +45,7 @@ class Interpreter:
         """Return the Python that the user names.
 
         Args:
-            given: a program, the folder of a virtual environment, or a command.
+            given: the path of a Python, the folder of a virtual environment, or a command.
 
         Raises:
             ServiceError: this Python cannot run handlers; the message is one line.
@@ -66,7 +66,7 @@ class Interpreter:
 
     @property
     def facts(self) -> str:
-        """Return the version, the packages and the path, for the text at start."""
+        """Return the version, the packages and the path for the banner at start."""
         names = ("chalice", "botocore")
         packages = ", ".join(f"{name} {self.packages[name]}" for name in names)
         return f"{self}, {packages}: {self.path}"
@@ -113,7 +113,7 @@ def _probed(given: str) -> tuple[str, dict[str, Any]]:
 def program(given: str) -> Path:
     """Return the path of the user's Python.
 
-    A link is not resolved, because it selects the environment.
+    A symbolic link is not resolved, because its folder selects the virtual environment.
 
     Raises:
         ServiceError: there is no such Python.

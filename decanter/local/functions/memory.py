@@ -1,4 +1,4 @@
-"""The number of processes that fit into the machine's memory, as Linux reports it."""
+"""Decide how many processes fit into the memory of the machine. Only Linux reports this memory."""
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -7,22 +7,22 @@ from pathlib import Path
 MEGABYTE = 1024 * 1024
 
 RESERVE_BYTES = 256 * MEGABYTE
-"""The memory that is reserved for everything else on the machine."""
+"""The memory in bytes that is reserved for everything else on the machine."""
 
 PROCESS_BYTES = 32 * MEGABYTE
-"""The assumed minimum memory of a process. One botocore client needs ten megabytes."""
+"""The assumed minimum memory of a process in bytes. One botocore client needs ten megabytes."""
 
 CGROUPS = Path("/sys/fs/cgroup")
 
 
 def available_bytes(proc: Path = Path("/proc"), cgroups: Path = CGROUPS) -> int | None:
-    """Return the free memory of the machine and of this container; None if it is not known."""
+    """Return the bytes that are free on the machine and in this container; None if not known."""
     found = [*_machine_bytes(proc), *_container_bytes(proc, cgroups)]
     return min(found, default=None)
 
 
 def used_bytes(pid: int, proc: Path = Path("/proc")) -> int:
-    """Return a process's memory, with a part of the shared memory; 0 if it is not known."""
+    """Return the bytes of a process, including its part of shared memory; 0 if not known."""
     with suppress(OSError):
         return _field(proc / str(pid) / "smaps_rollup", "Pss:") * 1024
     return 0
@@ -36,14 +36,14 @@ def _machine_bytes(proc: Path) -> Iterator[int]:
 def _container_bytes(proc: Path, cgroups: Path) -> Iterator[int]:
     """Yield the free bytes under each limit of this process (cgroup v2).
 
-    Page cache counts as free.
+    The inactive page cache counts as free.
     """
     with suppress(OSError):
         lines = (proc / "self" / "cgroup").read_text().splitlines()
         own = next((line[3:] for line in lines if line.startswith("0::")), "/")
         folder = cgroups / own.lstrip("/")
         for each in [folder, *folder.parents]:
-            with suppress(OSError, ValueError):  # the root has no limit, and "max" means none
+            with suppress(OSError, ValueError):  # the root has no file, "max" is no number
                 most = int((each / "memory.max").read_text())
                 cached = _field(each / "memory.stat", "inactive_file")
                 yield most - int((each / "memory.current").read_text()) + cached
@@ -58,8 +58,8 @@ class Memory:
     """Decides if another process fits into the memory.
 
     Args:
-        available: returns the bytes that are left for processes; None if unknown.
-        used: returns the bytes of a process, with a part of the shared memory.
+        available: returns the free bytes of the machine; None if not known.
+        used: returns the bytes of a process, including its part of shared memory.
     """
 
     def __init__(

@@ -1,14 +1,14 @@
-"""An app's calls to AWS, which are redirected, refused, or sent with the user's own keys.
+"""Redirect an app's calls to AWS, refuse them, or send them with the user's own keys.
 
 `worker.py` loads this file by its path, before it imports the app.
 
 - A botocore client's calls to DynamoDB and @connections go to this machine, even if the client has
-  its own endpoint. The URL is replaced before the signature is made. Calls of libraries that use
-  botocore, such as boto3 and PynamoDB, go to this machine too. The path of such a call names the
-  function, whose role applies.
+  its own endpoint. The URL is replaced before the signature is made. This includes the calls of
+  boto3, PynamoDB and other libraries that use botocore. The new path names the function, so that
+  the function's role applies.
 - A botocore client's calls to SQS go to this machine too, if the app has queues.
 - A botocore client's calls to other services of AWS are sent only if the user's own environment has
-  a profile or keys. Otherwise these calls are refused before the name of the host is resolved.
+  a profile or keys. Otherwise, these calls are refused before the name of the host is resolved.
 - Other clients in this process cannot reach AWS's DynamoDB or @connections.
 
 Hosts outside of AWS are not checked, because an app may use its own database or queue.
@@ -24,7 +24,7 @@ from functools import wraps
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-# A service in botocore's events → the variable with its endpoint.
+# The variable with the endpoint of each service, by the service's name in botocore's events.
 HERE = {
     "apigatewaymanagementapi": "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI",
     "dynamodb": "AWS_ENDPOINT_URL_DYNAMODB",
@@ -40,13 +40,13 @@ NO_KEYS = (
 )
 
 CALLER = re.compile(r"/_roles/[^/]+")
-"""The start of the path of an endpoint for one function."""
+"""The start of the path in a URL that names the calling function."""
 
 _operation: ContextVar[str] = ContextVar("operation", default="a call")
 
 
 class Outgoing:
-    """The rules of one worker.
+    """The rules for the outgoing calls of one worker.
 
     Args:
         hosts: the module `aws_hosts`.
@@ -84,7 +84,7 @@ class Outgoing:
             use_dummy_keys(facts["request_signer"])
 
     def _is_embedded(self, url: str) -> bool:
-        """True if a DynamoDB is not the user's own DynamoDB on this machine."""
+        """True if calls to this URL go to the embedded DynamoDB, not to the user's own."""
         is_local = self._hosts.is_local(host_of(url))
         return not is_local or urlsplit(url).port == urlsplit(os.environ[HERE["dynamodb"]]).port
 
@@ -108,7 +108,7 @@ class Outgoing:
         return error
 
     def _proxy_url_for(self, original: Any, configuration: Any, url: str) -> Any:
-        """Use no proxy for this machine. The app's own endpoint may have used a proxy."""
+        """Use no proxy for a URL on this machine, even if the app's own endpoint needs a proxy."""
         return None if self._hosts.is_local(host_of(url)) else original(configuration, url)
 
     def _audit(self, event: str, arguments: tuple[Any, ...]) -> None:
@@ -118,14 +118,14 @@ class Outgoing:
         for host in self._hosts.reached(event, arguments):
             if not self._hosts.is_aws(host):
                 continue
-            own = host_of(os.environ[HERE["dynamodb"]])  # a host of AWS, if the user named it
+            own = host_of(os.environ[HERE["dynamodb"]])  # the user may have named a host of AWS
             if self._hosts.is_dynamodb(host) and host != own:
                 raise ConnectionError(self._say(f"a connection to {host} is blocked: {DYNAMODB}"))
             if event == "http.client.send" and posts_to_connections(host, arguments[1]):
                 raise ConnectionError(self._say(f"a request to {host} is blocked: {CONNECTIONS}"))
 
     def _say(self, line: str) -> str:
-        """Print a line once, because the app may hide the error."""
+        """Print a line only once. It is printed because the app may hide the error."""
         if line not in self._said:
             self._said.add(line)
             print(line)
@@ -138,7 +138,7 @@ def host_of(url: str) -> str:
 
 
 def moved(address: str, variable: str) -> str:
-    """Return a URL with the host and the function of the endpoint in a variable."""
+    """Return a URL in which the host and the function come from the endpoint in a variable."""
     target, url = urlsplit(os.environ[variable]), urlsplit(address)
     caller = None if CALLER.match(url.path) else CALLER.match(target.path)
     path = (caller[0] if caller else "") + url.path
@@ -146,16 +146,16 @@ def moved(address: str, variable: str) -> str:
 
 
 def credentials_of_profile(get: Any, session: Any) -> Any:
-    """Return a profile's credentials. The framework's posts to this machine get dummy keys."""
+    """Return a profile's credentials, or dummy keys for the framework's posts to this machine."""
     caller = sys._getframe(2).f_globals.get("__name__", "")
     return dummy_keys() if caller.startswith("decanter.runtime.") else LateCredentials(get, session)
 
 
 class LateCredentials:
-    """A profile's credentials, which are read at their first use.
+    """The credentials of a profile. They are read at their first use.
 
-    To read the credentials may need a program, AWS or a person. Calls to this machine do not need
-    the credentials.
+    A profile may need a program, a call to AWS or a person's input to get the credentials. Calls to
+    this machine do not need the credentials.
     """
 
     method = "late"  # botocore reads it for each client
@@ -173,7 +173,7 @@ class LateCredentials:
         return getattr(credentials, name)
 
     def get_deferred_property(self, name: str) -> Any:
-        """Return a function that returns None, because an account's own endpoint is optional."""
+        """Return a function that returns None. botocore asks for an optional account endpoint."""
         return lambda: None
 
 

@@ -1,4 +1,4 @@
-"""The processes of one function. Events wait for free processes, and more processes start then."""
+"""The processes of one function. If events wait for a free process, more processes start."""
 
 import asyncio
 import os
@@ -18,18 +18,18 @@ Start = Callable[[Launch], Awaitable[Worker]]
 CHANGED = "the files have changed since the running code was loaded"
 
 KEPT = 1
-"""The number of processes of a function that are kept, even if they are idle."""
+"""The number of idle processes that a function always keeps."""
 
 STARTS_AT_ONCE = max(4, 2 * (os.cpu_count() or 1))
-"""The limit of parallel starts. With more starts, the processes would not be ready sooner."""
+"""The limit of parallel starts. More parallel starts would not make the processes ready sooner."""
 
 START_SECONDS = 0.5
-"""The time after which a start does not wait for the processor, so other processes may start."""
+"""The time in seconds after which a start no longer counts toward the limit of parallel starts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """A Lambda function, with the launch of the processes and the timeout in seconds."""
+    """A Lambda function: how its processes are launched, and its timeout in seconds."""
 
     name: str
     launch: Launch
@@ -39,14 +39,14 @@ class Function:
 
 @dataclass(slots=True)
 class Call:
-    """An event in a pool.
+    """An event that a pool runs, and its state.
 
     Attributes:
         message: the message for the process.
         request_id: the event's id in the log.
         assigned: set when the event has a process, or will never get a process.
         cold: True if the event is the first event of its process.
-        error: Lambda's error object without a result, with the traceback as lines.
+        error: Lambda's error object if there is no result. It has the traceback as lines.
     """
 
     message: dict[str, Any]
@@ -58,11 +58,11 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Scaling:
-    """The limits of a function's processes.
+    """The limits for the number of a function's processes.
 
     Attributes:
         concurrency: the highest number of processes.
-        idle_seconds: the time that an idle process is kept.
+        idle_seconds: the time after which an idle process ends.
         memory: decides if another process fits.
     """
 
@@ -72,7 +72,7 @@ class Scaling:
 
 
 class Pool:
-    """The workers of one function with the same code. Older workers only finish their event."""
+    """The workers of one function with the same code. Older workers finish their last event."""
 
     def __init__(self, function: Function, scaling: Scaling, start: Start) -> None:
         self.function = function
@@ -100,7 +100,7 @@ class Pool:
         self.function = function
         self._workers.add(worker)
         self._offer(worker)
-        self._grow()  # for waiting events: older starts may have been cancelled
+        self._grow()  # events may wait for starts that were cancelled
 
     def retire(self) -> None:
         """Retire the pool of a removed function.
@@ -193,7 +193,7 @@ class Pool:
             raise
 
     def _offer(self, worker: Worker) -> None:
-        """Give a worker to the event that has waited longest, or keep it for the next event."""
+        """Give a worker to the event that has waited longest. Otherwise, the worker is idle."""
         while self._waiting:
             waiter = self._waiting.popleft()
             if not waiter.done():
@@ -208,7 +208,7 @@ class Pool:
     def _release(self, worker: Worker) -> None:
         worker.busy = False
         self._retired.discard(worker)
-        if worker not in self._workers:  # newer code was deployed while it ran
+        if worker not in self._workers:  # newer code was deployed during the run
             worker.kill()
         elif worker.alive:
             self._offer(worker)
@@ -217,7 +217,7 @@ class Pool:
             self._grow()
 
     def _end_idle(self) -> None:
-        """End the processes that have been idle too long, now and at the time of the next end."""
+        """End the processes that have been idle too long, and schedule the next check."""
         loop = asyncio.get_running_loop()
         self._ending = None
         while self._idle and len(self._workers) > KEPT:
@@ -273,13 +273,13 @@ class Pool:
         except DecanterError as error:
             self._cannot_start(error)
             return
-        self._started(asyncio.current_task())  # before it is counted as a worker
+        self._started(asyncio.current_task())  # before the process counts as a worker
         self._workers.add(worker)
         self._offer(worker)
         self._grow()
 
     async def _start_current(self) -> Worker:
-        """Start a process with the running code. Return the process when it has loaded the app.
+        """Start a process with the current code, and wait until the process has loaded the app.
 
         Raises:
             DecanterError: the process cannot be started.
@@ -296,7 +296,7 @@ class Pool:
             self._give_up(error)
         else:
             self._say_once("start", f"cannot start another process: {error}")
-        # The system may allow it later. Different code must be deployed first.
+        # The system may allow a start later. If the code has changed, it must be deployed first.
         self._cannot_grow = self._cannot_grow or isinstance(error, ProjectError)
 
     def _started(self, task: asyncio.Task[None] | None) -> None:
@@ -307,8 +307,8 @@ class Pool:
         """Start another process with the same code as the other processes.
 
         Raises:
-            ProjectError: the files have changed since the first start, or cannot be loaded. If no
-                other process is left, changed files are accepted.
+            ProjectError: the files have changed since the first start, or cannot be loaded. Changed
+                files are accepted if no other process is left.
         """
         launch = self.function.launch
         if self._workers and not launch.is_current():

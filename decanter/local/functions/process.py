@@ -23,13 +23,13 @@ LENGTH = struct.Struct("!I")
 WORKER = Path(__file__).with_name("worker.py")
 
 LAST_WORDS_SECONDS = 0.5
-"""The time limit to read the rest of a process's output after the end of the process."""
+"""The seconds in which the rest of a process's output is read after the process has ended."""
 
 UNSEEN = 256
-"""The value for an unknown exit status."""
+"""The exit status if the real exit status is not known."""
 
 LogLine = Callable[[str, str], None]
-"""Takes a line that the process printed, and the line's request id, or ""."""
+"""Takes a line that the process printed, and the request id of the line, or ""."""
 
 
 class WorkerGoneError(Exception):
@@ -47,14 +47,14 @@ class Launch:
         init_seconds: the time limit of the app's import.
         has_keys: True if the processes may call AWS, because the user's own environment has keys
             for AWS.
-        is_current: returns True if the project's files still have this version.
-        terminal: for the pdb of a stopped handler; None without `--debug`.
+        is_current: returns True if the project's files have not changed since the launch was made.
+        terminal: the terminal that pdb borrows when a handler stops; None without `--debug`.
         python: the Python that runs the processes.
         debugpy_port: the port of debugpy; None without debugpy.
-        module: the module of the function's handler string, the only one that Lambda imports.
-        stage: the stage whose variables are in the environment, for errors.
-        names: returns the variables with the names of the declared tables, because the environment
-            is created before the app is imported.
+        module: the module in the function's handler string. Lambda imports only this module.
+        stage: the stage whose variables are in the environment. Error texts name it.
+        names: returns the variables with the names of the declared tables. They are not in
+            `environment`, because it is created before the app is imported.
     """
 
     project: Path
@@ -71,7 +71,7 @@ class Launch:
     names: Callable[[Declaration], Mapping[str, str]] = lambda _: {}
 
     def script(self, descriptor: int) -> list[str]:
-        """Return the command that runs `worker.py` with the socket to the gateway."""
+        """Return the command that runs `worker.py`. The descriptor is the socket to the gateway."""
         return self.python.script(WORKER, str(self.project), "--fd", str(descriptor))
 
     @property
@@ -83,7 +83,7 @@ class Launch:
 
 
 class Process(Protocol):
-    """A spawned or forked process. The id of the process is also the id of the process group."""
+    """A spawned or forked process. Its id is also the id of its process group."""
 
     @property
     def pid(self) -> int:
@@ -91,7 +91,7 @@ class Process(Protocol):
 
     @property
     def returncode(self) -> int | None:
-        """The exit status, which is negative for a signal; None while the process runs."""
+        """The exit status, or the negative signal number; None while the process runs."""
 
     async def wait(self) -> int:
         """Wait for the end of the process. Return the exit status."""
@@ -111,7 +111,7 @@ async def spawn(launch: Launch, channel: int, output: int) -> Process:
         stdout=output,
         stderr=asyncio.subprocess.STDOUT,
         env=launch.environment,
-        start_new_session=True,  # Ctrl-C in the terminal is the gateway's to handle
+        start_new_session=True,  # only the gateway handles Ctrl-C in the terminal
     )
 
 
@@ -181,7 +181,7 @@ class Worker:
         return self._process.returncode is None and not self._tasks[0].done()
 
     async def call(self, message: dict[str, Any]) -> dict[str, Any]:
-        """Send an event to the process. Return the `result` or the `error`.
+        """Send an event to the process. Return the answer, which has a `result` or an `error`.
 
         Raises:
             WorkerGoneError: the process ended before it answered.
@@ -196,7 +196,7 @@ class Worker:
             kill_group(self._process.pid)
 
     async def wait(self) -> None:
-        """Wait until the process has ended and the output is read.
+        """Wait until the process has ended and its output is read.
 
         The wait has a time limit, because a child in another process group can keep the output
         open.
@@ -209,7 +209,7 @@ class Worker:
     async def _listen(self, connection: socket.socket, output: IO[bytes]) -> None:
         channel, self._writer = await asyncio.open_connection(sock=connection)
         printed = asyncio.StreamReader()
-        # Not the process's own pipe: asyncio takes no process to have ended while that is open.
+        # Not the process's own pipe, because asyncio waits until this pipe is closed.
         self._output, _ = await asyncio.get_running_loop().connect_read_pipe(
             lambda: asyncio.StreamReaderProtocol(printed), output
         )
@@ -258,7 +258,7 @@ class Worker:
 
     async def _see_the_end(self) -> None:
         code = await self._process.wait()
-        kill_group(self._process.pid)  # what it has started ends with it
+        kill_group(self._process.pid)  # also end the processes that it has started
         await asyncio.wait(self._tasks[:1], timeout=LAST_WORDS_SECONDS)
         self._writer.close()
         if self._borrowing is not None:
@@ -287,7 +287,7 @@ class Worker:
             await self._returned.wait()
 
     async def _read_output(self, output: asyncio.StreamReader) -> None:
-        """Log output that bypasses Python's streams, such as output of a subprocess or a crash."""
+        """Log the output that bypasses Python's streams, such as the output of a subprocess."""
         pending = b""
         while chunk := await output.read(65536):
             *lines, pending = (pending + chunk).split(b"\n")

@@ -1,11 +1,11 @@
 """A Lambda execution environment on this machine: one process, one function, one event at a time.
 
 This file is run by path, `python -P worker.py PROJECT --fd N`, where N is a socket to the gateway.
-Both sides send a four-byte length and a JSON object. After `load`, the worker sends the app's
-declarations. The worker answers each `invoke` with one `result` or `error`, and sends each printed
-line.
+Both sides send a four-byte length and a JSON object. The worker answers `load` with the app's
+declarations, and each `invoke` with one `result` or `error`. It also sends each line that the app
+prints.
 
-With `--forks`, this file is a fork server (see `forkserver.py`). Each child of the fork server
+With `--forks`, the process is a fork server (see `forkserver.py`). Each child of the fork server
 continues in `main` like a spawned worker.
 """
 
@@ -67,11 +67,11 @@ class Channel:
         def receive() -> None:
             try:
                 while (message := self.receive()) is not None:
-                    if message["type"] == "environment":  # comes before the first event
+                    if message["type"] == "environment":  # sent before the first event
                         os.environ.update(message["variables"])
                         continue
                     (self._lent if message["type"] == "lent" else self.events).put(message)
-            finally:  # even if the gateway died before it had read everything: a reset
+            finally:  # even after a reset: the gateway died with unread data
                 os._exit(0)
 
         threading.Thread(target=receive, daemon=True).start()
@@ -82,7 +82,7 @@ class Channel:
         self._lent.get()
 
     def give_terminal_back(self) -> None:
-        """Give the control of the terminal back to the gateway."""
+        """Return the terminal to the gateway."""
         self.send({"type": "returned"})
 
 
@@ -94,17 +94,17 @@ class LineStream(io.TextIOBase):
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
-        self._pending: list[str] = []  # joined once: a long line is printed in many pieces
+        self._pending: list[str] = []  # joined once, because a long line has many pieces
         self._writing = threading.RLock()
 
     @property
     def buffer(self) -> Any:
-        """The process's own stream, which bypasses this stream. The gateway reads it too."""
+        """The real stream of the process. It bypasses this object, but the gateway reads it too."""
         assert sys.__stdout__ is not None
         return sys.__stdout__.buffer
 
     def fileno(self) -> int:
-        """Return the descriptor of the process's own stream."""
+        """Return the descriptor of the real stream of the process."""
         descriptor: int = self.buffer.fileno()
         return descriptor
 
@@ -113,7 +113,7 @@ class LineStream(io.TextIOBase):
         return True
 
     def write(self, text: str) -> int:
-        """Send each complete line, and keep the rest."""
+        """Send each complete line, and keep the rest until its line ends."""
         with self._writing:
             *ends, rest = text.split("\n")
             for end in ends:
@@ -123,7 +123,7 @@ class LineStream(io.TextIOBase):
         return len(text)
 
     def drain(self) -> None:
-        """Send the rest as a line, after a handler has returned."""
+        """Send the unfinished line after a handler has returned."""
         if any(self._pending):
             self.write("\n")
 
@@ -158,7 +158,7 @@ class Loaded:
 
     Attributes:
         app: the Chalice object; None if the function belongs to a Blueprint in another module.
-        find: returns the object that Lambda finds by a handler string.
+        find: returns the object that a handler string names, like Lambda.
         not_found: the class of the error that `find` raises.
     """
 
@@ -169,7 +169,7 @@ class Loaded:
 
 
 def call_handler(loaded: Loaded, message: dict[str, Any]) -> Any:
-    """Run a function by the handler string, with all decorators of the function, like Lambda."""
+    """Run the object that the handler string names, like Lambda, so all its decorators apply."""
     return loaded.find(message["handler"])(message["event"], LambdaContext(message))
 
 
@@ -197,11 +197,11 @@ def call_http(loaded: Loaded, message: dict[str, Any]) -> Any:
 
 
 def invoke(loaded: Loaded, message: dict[str, Any]) -> dict[str, Any]:
-    """Return an event's outcome, which is a JSON result, or the error in Lambda's form."""
+    """Return the outcome of an event, which is the result as JSON or the error in Lambda's form."""
     os.environ["_X_AMZN_TRACE_ID"] = message.get("trace_id", "")
     try:
         value = (call_http if "http" in message else call_handler)(loaded, message)
-        json.dumps(value)  # as on Lambda, a result that is not JSON is an error
+        json.dumps(value)  # like on Lambda, a result that is not JSON is an error
     except loaded.not_found as error:
         kind, text = "Runtime.HandlerNotFound", str(error)
         return {"type": "error", "error": kind, "text": text, "trace": f"{kind}: {text}"}
@@ -212,9 +212,9 @@ def invoke(loaded: Loaded, message: dict[str, Any]) -> dict[str, Any]:
 
 
 def own_trace(error: BaseException) -> str:
-    """Return the traceback after this file's frames.
+    """Return the traceback without this file's frames.
 
-    For a blocked call, return the app's frames.
+    For a blocked call, return only the app's frames.
     """
     begin = error.__traceback__
     while begin is not None and begin.tb_frame.f_code.co_filename == __file__:
@@ -226,9 +226,9 @@ def own_trace(error: BaseException) -> str:
 
 
 def serve(loaded: Loaded, channel: Channel, out: LineStream, after: Callable[[], None]) -> None:
-    """Answer events until the gateway has ended.
+    """Run events until the gateway has ended.
 
-    Then exit the process, even while a handler runs.
+    Then exit the process, even if a handler still runs.
     """
     channel.start_receiving()
     while True:
@@ -250,7 +250,7 @@ def load_script(path: Path) -> Any:
 
 
 def configure_logging(out: LineStream) -> None:
-    """Give the root logger one handler, like Lambda before the import of the function."""
+    """Give the root logger one handler before the app is imported, like Lambda."""
     handler = logging.StreamHandler(out)
     handler.setFormatter(logging.Formatter("[%(levelname)s]\t%(message)s"))
     logging.getLogger().addHandler(handler)
@@ -265,8 +265,8 @@ def main() -> None:
     parser.add_argument("--terminal", action="store_true", help="standard input is pdb's")
     parser.add_argument("--debugpy", type=int, metavar="PORT")
     arguments = parser.parse_args()
-    # Python compares size and second of a compiled file with its source. Without this, two edits
-    # in one second would leave the older code in use after a reload.
+    # Python compares a compiled file with the size and the time of its source, in whole seconds.
+    # Without this line, the process could run older code after two edits in one second.
     sys.dont_write_bytecode = True
     here = Path(__file__).parent
     if not getattr(sys.flags, "safe_path", False):  # before Python 3.11 there is no -P
@@ -284,7 +284,7 @@ def main() -> None:
 
 
 def choose_debugger(arguments: argparse.Namespace, channel: Channel) -> Callable[[], None]:
-    """Prepare for `breakpoint()`. Return a function to call after each event."""
+    """Prepare for `breakpoint()`. Return the function that must be called after each event."""
     if not (arguments.terminal or arguments.debugpy):
         if "PYTHONBREAKPOINT" not in os.environ:
             sys.breakpointhook = refuse_to_stop
@@ -302,7 +302,7 @@ def refuse_to_stop(*_: Any, **__: Any) -> None:
     """Replace `breakpoint()` if there is no debugger.
 
     Raises:
-        RuntimeError: this error is always raised; the text has the remedy.
+        RuntimeError: always. The text has the remedy.
     """
     raise RuntimeError(
         "breakpoint() needs a debugger: start the gateway with decanter local --debug"
@@ -328,7 +328,7 @@ def work(arguments: argparse.Namespace, descriptor: int, inside: Any, outgoing: 
         if asked["module"] == "app":
             module, app = inside.load(project)
             declared = inside.declaration(module, app)
-        else:  # a Blueprint's; if it cannot be imported, each event fails, as in Lambda
+        else:  # the module of a Blueprint; if its import fails, each event fails, like on Lambda
             with suppress(Exception):
                 importlib.import_module(asked["module"])
     except inside.LoadError as error:

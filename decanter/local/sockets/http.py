@@ -1,4 +1,4 @@
-"""Handle HTTP/1.1 requests of a TCP connection in order, until it becomes a WebSocket."""
+"""Handle the HTTP/1.1 requests of a TCP connection in order, until one becomes a WebSocket."""
 
 import asyncio
 import logging
@@ -18,14 +18,14 @@ logger = logging.getLogger(__name__)
 
 MAX_HEAD_BYTES = 16 * 1024
 MAX_TARGET_BYTES = 4096
-"""API Gateway refuses a longer request target (quotas page)."""
+"""The maximum bytes of a request target. API Gateway refuses a longer target (quotas page)."""
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
 HEAD_SECONDS = 30.0
-"""The time limit to send a request, and for the pause between two requests."""
+"""The seconds in which a client must send a request, and the longest pause between two requests."""
 
 MAX_UNREAD_BYTES = 1024 * 1024
-"""The highest number of unread bytes of a stream. Above this number, the stream is dropped."""
+"""The maximum bytes of a stream that its client has not read. With more, the stream is dropped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,31 +41,31 @@ class Request:
 
     @property
     def path(self) -> str:
-        """The path as sent, percent-encoded."""
+        """The path as the client sent it, percent-encoded."""
         return self.target.partition("?")[0]
 
     @property
     def query(self) -> str:
-        """The query string as sent."""
+        """The query string as the client sent it."""
         return self.target.partition("?")[2]
 
     def header(self, name: str) -> str:
-        """Return a header's last value; "" if the request does not have it."""
+        """Return the last value of a header; "" if the request does not have this header."""
         values = [value for key, value in self.headers if key.lower() == name]
         return values[-1] if values else ""
 
     @property
     def is_upgrade(self) -> bool:
-        """True for an HTTP/1.1 request to upgrade to WebSocket."""
+        """True if the request asks to upgrade from HTTP/1.1 to WebSocket."""
         return self.version == "1.1" and self.header("upgrade").lower() == "websocket"
 
 
 Answer = Callable[[Request, "HttpConnection"], Awaitable[Response | None]]
-"""Answers a request. Returns None if it has taken over the socket."""
+"""Answers a request. Returns None if a WebSocket or a stream has taken over the socket."""
 
 
 class HttpConnection(Reader):
-    """Reads requests from a socket and writes the responses that `answer` returns."""
+    """Reads requests from a socket, calls `answer`, and writes the responses."""
 
     def __init__(self, answer: Answer, open_connections: set["HttpConnection"]) -> None:
         self._answer = answer
@@ -80,7 +80,7 @@ class HttpConnection(Reader):
         self.lost = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Start to read, because a client has connected."""
+        """Start to read when a client has connected."""
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
         self._open.add(self)
@@ -100,7 +100,7 @@ class HttpConnection(Reader):
         self._advance()
 
     def eof_received(self) -> bool:
-        """Return True, to keep the socket open, if a response must still be sent."""
+        """Return True to keep the socket open if a response must still be sent."""
         self.lost = True
         busy = self._task is not None and not self._task.done()
         return busy and not self._ends_with_client
@@ -114,7 +114,7 @@ class HttpConnection(Reader):
             self._task.cancel()
 
     def end_with_client(self) -> None:
-        """Cancel the current answer when the client disconnects."""
+        """Cancel the current answer as soon as the client disconnects."""
         self._ends_with_client = True
 
     def reset(self) -> None:
@@ -124,7 +124,7 @@ class HttpConnection(Reader):
         self.transport.abort()
 
     def release(self) -> bytes:
-        """Pass the socket to the WebSocket. Return the bytes that arrived after the request."""
+        """Stop reading. Return the bytes that arrived after the request, for the WebSocket."""
         self._timer.cancel()
         self._open.discard(self)
         return self._h11.trailing_data[0] + bytes(self._late)
@@ -133,7 +133,7 @@ class HttpConnection(Reader):
         """Write a whole response, head and body."""
         try:
             head = head_of(response, *extra)
-        except (h11.LocalProtocolError, UnicodeEncodeError):  # the app's response is not valid HTTP
+        except (h11.LocalProtocolError, UnicodeEncodeError):  # the app's response is invalid HTTP
             response, head = MALFORMED, head_of(MALFORMED, *extra)
         is_head = self._request is not None and self._request.method == b"HEAD"
         bodiless = is_head or response.status in (204, 304)
@@ -198,7 +198,7 @@ class HttpConnection(Reader):
             for name, value in event.headers.raw_items()
         )
         target = event.target.decode("latin-1")
-        if not target.startswith("/"):  # absolute form, as for a proxy
+        if not target.startswith("/"):  # an absolute URL, like a request to a proxy
             parts = urlsplit(target)
             if parts.netloc and ("host", parts.netloc) not in [(n.lower(), v) for n, v in headers]:
                 raise ValueError("the target and the Host header name different hosts")
@@ -215,7 +215,7 @@ class HttpConnection(Reader):
     async def _respond(self, request: Request) -> None:
         try:
             response = await self._answer(request, self)
-        except Exception:  # a bug here must not leave the client without a response
+        except Exception:  # even after a bug, the client must get a response
             logger.exception("%s %s could not be answered", request.method, request.path)
             response = INTERNAL_ERROR
         if response is None:
@@ -243,7 +243,7 @@ class HttpConnection(Reader):
     def _refuse(self, status: int) -> None:
         """Answer an invalid request and close the connection."""
         if self._task is not None and not self._task.done():
-            self._refused = True  # the bad bytes follow a complete request; its response closes
+            self._refused = True  # the response to the previous request closes the connection
             return
         if self._h11.our_state in (h11.IDLE, h11.SEND_RESPONSE):
             self.write(Response(status), ("Connection", "close"))
@@ -257,7 +257,7 @@ class HttpConnection(Reader):
 
 
 def declared_length(event: h11.Request) -> int:
-    """Return a request's Content-Length, which h11 has checked; 0 without this header."""
+    """Return the Content-Length of a request; 0 without this header. h11 has checked the value."""
     return next((int(value) for name, value in event.headers if name == b"content-length"), 0)
 
 

@@ -1,6 +1,6 @@
-"""The app's HTTP routes, below the stage. The routes behave as in `chalice local`.
+"""Serve the app's HTTP routes, with the stage in their URLs, like `chalice local`.
 
-Only API Gateway's check of IAM is added. A route with an `IAMAuthorizer` needs a signature.
+Unlike in `chalice local`, a request to a route with an `IAMAuthorizer` needs a signature.
 """
 
 import base64
@@ -12,14 +12,14 @@ from decanter.gateway.results import Failure, Outcome, Returned, is_proxy_result
 from decanter.local.functions.functions import Functions
 from decanter.local.sockets.http import Request
 
-# Only the gateway sets these headers.
+# A response of the app must not set these headers. Only the gateway sets them.
 FRAMING = {"connection", "content-length", "transfer-encoding"}
 
 
 async def answer(
     functions: Functions, stage: str, request: Request, *, authorizers: bool
 ) -> Response:
-    """Return the app's response to a request below the stage.
+    """Return the app's response to a request for a path that starts with the stage.
 
     Args:
         functions: the functions of the app.
@@ -35,7 +35,7 @@ async def answer(
 
 
 def http_response(outcome: Outcome) -> Response:
-    """Return the response for a route's result."""
+    """Return the HTTP response for the outcome of a route's function."""
     if outcome is Failure.TIMED_OUT:
         return TIMED_OUT
     if not isinstance(outcome, Returned) or not is_proxy_result(outcome.value):

@@ -3,10 +3,10 @@
 import asyncio
 
 READ_BYTES = 32 * 1024
-"""The maximum number of bytes per read of a socket. Many tiny frames take time."""
+"""The maximum bytes of one read from a socket. It is small, because many tiny frames take time."""
 
 _buffer = memoryview(bytearray(READ_BYTES))
-"""The buffer of all sockets. Bytes are handed over before the next read."""
+"""The buffer that all sockets share. Its bytes are processed before the next read."""
 
 
 class Reader(asyncio.BufferedProtocol):
@@ -17,7 +17,7 @@ class Reader(asyncio.BufferedProtocol):
         return _buffer
 
     def buffer_updated(self, nbytes: int) -> None:
-        """Hand over the bytes in the buffer."""
+        """Pass the bytes in the buffer to `data_received`."""
         self.data_received(bytes(_buffer[:nbytes]))
 
     def data_received(self, data: bytes) -> None:

@@ -35,7 +35,7 @@ from decanter.local.sockets.websocket import ABNORMAL, WebSocket
 
 SWITCHING = 101
 SWEEP_SECONDS = 0.05
-"""The shortest time between two checks for expired connections, because many expire together."""
+"""The minimum time between two checks for expired connections. Many expire together."""
 
 FAILURES = {
     "403": management.FORBIDDEN,
@@ -123,12 +123,12 @@ class Server:
                 request,
                 authorizers=self._gateway.authorizers,
             )
-            if not (at_socket and response.status == 403):  # there is no such HTTP route
+            if not (at_socket and response.status == 403):  # the app has no HTTP route here
                 return response
         return UPGRADE_REQUIRED if at_socket else self._elsewhere(request)
 
     def _elsewhere(self, request: Request) -> Response:
-        """Answer an unknown path with 403, like AWS, and with a hint that has the API's URL."""
+        """Answer an unknown path with 403, like AWS, and add a hint with the API's URL."""
         where = f"{self._gateway.events.domain_name}/{self._gateway.api.stage}"
         hint = f"the WebSocket API is at ws://{where}"
         self._journal.refused(request.method, request.path, 403, hint)
@@ -173,7 +173,7 @@ class Server:
             return self._elsewhere(request)
         try:
             headers = Headers(request.headers)
-        except InvalidHeader:  # a control character, which h11 accepts
+        except InvalidHeader:  # a control character that h11 accepts
             return BAD_REQUEST
         wire_request = WebSocketRequest(request.target, headers, method=request.method)
         accepted = ServerProtocol().accept(wire_request)
@@ -191,7 +191,7 @@ class Server:
         self._journal.connect(connection, decision)
         if isinstance(decision, Refuse):
             return json_response(decision.status, decision.body)
-        if http.lost:  # the client has disconnected; its row must not stay
+        if http.lost:  # the client has disconnected, so its row must be deleted
             self._run(self._disconnect(connection, 1006, ABNORMAL))
             return None
         if decision.subprotocol is not None:
@@ -201,7 +201,7 @@ class Server:
         return None
 
     def _socket_path(self, request: Request) -> str | None:
-        """Return the path of a request for the socket; None if the path is another path."""
+        """Return the path of the WebSocket URL if the request is for this path; otherwise None."""
         for path in self._gateway.events.paths:
             if request.path in (f"/{path}", f"/{path}/"):
                 return path

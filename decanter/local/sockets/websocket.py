@@ -1,4 +1,4 @@
-"""One client's socket after the handshake: reads frames, reports messages and the close."""
+"""One client's socket after the handshake. It reads frames and reports messages."""
 
 import asyncio
 import codecs
@@ -13,13 +13,13 @@ from decanter.gateway.model import MAX_FRAME_BYTES, MAX_MESSAGE_BYTES
 from decanter.local.sockets.reading import Reader
 
 CLOSE_SECONDS = 2.0
-"""The time limit for the client to finish the close handshake."""
+"""The seconds in which the client must finish the close handshake."""
 
 MAX_UNSENT_BYTES = 1024 * 1024
-"""The limit of unsent bytes for a client that does not read. Above it, posts get 429."""
+"""The maximum unsent bytes for a client that does not read. With more, posts get status 429."""
 
 MAX_UNANSWERED = 16
-"""The limit of messages in flight from one connection to handlers. Further messages wait."""
+"""The maximum messages of one connection that handlers run in parallel. Further messages wait."""
 
 NO_STATUS = "Client-side close frame status not set"
 ABNORMAL = "Connection closed abnormally"
@@ -31,7 +31,7 @@ class _Protocol(ServerProtocol):
     def recv_frame(self, frame: Frame) -> None:
         """Process a frame."""
         if frame.opcode is Opcode.CLOSE:
-            self.current_size = None  # the unfinished message does not count
+            self.current_size = None  # the frame does not belong to the unfinished message
         super().recv_frame(frame)
 
 
@@ -87,7 +87,7 @@ class WebSocket(Reader):
     def connection_lost(self, exc: Exception | None) -> None:
         """Clean up after the socket was closed."""
         self._transport = None
-        if self._closing is not None:  # it would keep the transport alive
+        if self._closing is not None:  # the timer would keep the transport alive
             self._closing.cancel()
         self._end()
 
@@ -125,12 +125,12 @@ class WebSocket(Reader):
             self._flush()
 
     def abort(self) -> None:
-        """Drop the connection without a close handshake."""
+        """Close the connection immediately, without a close handshake."""
         if self._transport is not None:
             self._transport.abort()
 
     def answered(self) -> None:
-        """Note that a message was answered. Hand over the next message, or continue to read."""
+        """Record that a message was answered. Report the next message, or continue to read."""
         self._unanswered -= 1
         if self._waiting and not self._is_closed_by_us:
             self._hand_over(self._waiting.popleft())
@@ -151,7 +151,7 @@ class WebSocket(Reader):
         except UnicodeDecodeError:
             self._protocol.fail(1007)
             return
-        if part:  # the number of empty frames has no limit
+        if part:  # do not store empty frames, because their number has no limit
             self._parts.append(part)
         if not frame.fin:
             return
@@ -159,7 +159,7 @@ class WebSocket(Reader):
         self._parts.clear()
         if self._unanswered < MAX_UNANSWERED:
             self._hand_over(text)
-        else:  # it was read together with the messages before it
+        else:  # earlier messages came in the same read
             self._waiting.append(text)
 
     def _hand_over(self, text: str) -> None:
@@ -170,7 +170,7 @@ class WebSocket(Reader):
 
     @property
     def _is_closed_by_us(self) -> bool:
-        """True if the gateway closed the connection first, so that further messages are ignored."""
+        """True if the gateway has closed the connection. It then ignores further messages."""
         protocol = self._protocol
         return protocol.close_sent is not None and not protocol.close_rcvd_then_sent
 
@@ -209,7 +209,7 @@ class WebSocket(Reader):
 
     def _how(self) -> tuple[int, str]:
         """Return the close code and reason for the disconnect event."""
-        # The first close frame has the code and reason; the second one only answers it.
+        # The first close frame has the code and the reason. The second one only answers the first.
         ours, theirs = self._protocol.close_sent, self._protocol.close_rcvd
         close = ours if self._is_closed_by_us else theirs
         if close is None:

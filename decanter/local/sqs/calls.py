@@ -1,4 +1,4 @@
-"""The gateway's calls to the embedded SQS, without an SDK and without a thread."""
+"""The gateway's own calls to the embedded SQS, without an SDK and without a thread."""
 
 import asyncio
 import json
@@ -47,7 +47,7 @@ class Calls:
             if queue.name not in urls:
                 answer = await self.call("CreateQueue", **queue.creation)
                 urls[queue.name] = answer["QueueUrl"]
-        for queue in queues:  # a dead-letter queue must exist before its source names it
+        for queue in queues:  # a dead-letter queue must exist before another queue names it
             await self.call(
                 "SetQueueAttributes", QueueUrl=urls[queue.name], Attributes=queue.changeable
             )

@@ -1,4 +1,4 @@
-"""Lambda's request, event and deletions for the messages of a queue.
+"""Lambda's request for messages of a queue, the event with them, and the messages to delete.
 
 Source: Lambda Developer Guide, "Using Lambda with Amazon SQS" and "Handling errors for an SQS event
 source in Lambda".
@@ -18,7 +18,7 @@ MOST_RECEIVED = 10
 
 
 def request(source: Source, most: int, **arguments: Any) -> dict[str, Any]:
-    """Return the arguments of ReceiveMessage for up to a number of messages."""
+    """Return the arguments of ReceiveMessage. `most` is the maximum number of messages."""
     return {
         "QueueUrl": source.queue,
         "MaxNumberOfMessages": min(most, MOST_RECEIVED),
@@ -36,7 +36,7 @@ def sqs_event(source: Source, messages: Sequence[Message]) -> dict[str, Any]:
 def done(source: Source, messages: Sequence[Message], result: Any) -> list[Message]:
     """Return the messages that Lambda deletes after the function has returned a result.
 
-    An invalid list of failures means that all messages have failed.
+    If the result has an invalid list of failures, all messages have failed.
     """
     if not source.partial or not result:
         return [*messages]

@@ -1,6 +1,6 @@
 """The embedded SQS: moto's SQS with long polling and SQS's own checks.
 
-moto's calls take turns. A waiting receiver sleeps until a message is sent or becomes visible.
+moto runs one call at a time. A waiting receiver sleeps until a message is sent or becomes visible.
 `local/dynamodb/server.py` loads this file by its path.
 """
 
@@ -17,13 +17,13 @@ Refusal = Callable[[str, Mapping[str, Any]], str | None]
 
 TARGET = re.compile(r"AmazonSQS\.(\w+)")
 DESCRIBE = "DecanterDescribe"
-"""An operation of only this service: the number of messages in each queue, for the console."""
+"""An operation that AWS does not have. It returns the number of messages in each queue."""
 
 BAD_TEXT = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""Characters that SQS refuses in a message (API Reference, SendMessage)."""
+"""The characters that SQS refuses in a message (API Reference, SendMessage)."""
 
 MOST_BYTES = 1024 * 1024
-"""The largest message, and the largest batch."""
+"""The maximum bytes of a message, and of all messages in a batch."""
 
 DENIED = "AccessDenied"
 MALFORMED = "InvalidMessageContents"
@@ -60,7 +60,7 @@ class Sqs:
         Args:
             target: the call's `X-Amz-Target`, such as `AmazonSQS.SendMessage`.
             body: the call's JSON.
-            refusal: refuses calls that the caller's role does not allow.
+            refusal: returns AWS's message for a call that the caller's role does not allow.
         """
         match, call = TARGET.fullmatch(target), _object(body)
         if match is None or call is None:
@@ -76,10 +76,10 @@ class Sqs:
                 return self._call(match[1], call)
             except Exception as failure:  # noqa: BLE001 - moto's; the client must get an answer
                 line = f"the embedded SQS cannot do {match[1]}: {type(failure).__name__}: {failure}"
-                return error(FAILED, line)  # SDKs do not retry it
+                return error(FAILED, line)  # SDKs do not retry this error
 
     def age(self, seconds: float) -> None:
-        """Let time pass for every message, without waiting."""
+        """Change every message as if this many seconds had passed."""
         with self._changed:
             if self._moto is not None:
                 self._moto.age(seconds)
@@ -104,7 +104,7 @@ class Sqs:
         wait = call.get("WaitTimeSeconds")
         is_valid = isinstance(wait, int | float) and 0 <= wait <= 20
         if wait is not None and not is_valid:
-            return self._call("ReceiveMessage", call)  # moto refuses it
+            return self._call("ReceiveMessage", call)  # moto refuses this call
         until = time.monotonic() + (self.moto.wait_seconds(name) if wait is None else wait)
         while True:
             before = self.moto.counts()
@@ -120,7 +120,7 @@ class Sqs:
 
 
 def fault_of(call: Mapping[str, Any]) -> Answer | None:
-    """Return SQS's refusal of a message that moto accepts; None for any other call."""
+    """Return SQS's error for a message that only moto would accept; None for any other call."""
     entries = call.get("Entries")
     messages = [call, *(entries if isinstance(entries, list) else ())]
     bodies = [each.get("MessageBody") for each in messages if isinstance(each, dict)]
