@@ -1,10 +1,10 @@
-"""The permissions of each function on AWS, as roles or as Chalice's policy files.
+"""The rights of each function on AWS, as roles or as Chalice's policy files.
 
-A function may make the calls that its app's objects declare, and write its own log. The template
-refers to the stack's own resources. Chalice's policy files are literal, so they can only use names
-that are known in advance. These are the table's configured name in any region of the account, and
-the API's stage without the API's id. The form of the ARNs is from AWS's Service Authorization
-Reference.
+A function may make the calls that its app's objects declare, and write its own log. The roles in
+the template refer to the stack's resources. Chalice's policy files cannot contain references, so
+they use names that are known before the deployment: the table's configured name, in any region of
+the account, and the stage's name, in any API. The form of the ARNs is from AWS's Service
+Authorization Reference.
 """
 
 import json
@@ -26,7 +26,7 @@ Section = dict[str, Any]
 
 
 class StackNames:
-    """The resources of the stack that contains the policy."""
+    """The names of resources for a policy in the template, which are references."""
 
     log_actions: tuple[str, ...] = rights.STREAM_ACTIONS
 
@@ -58,18 +58,18 @@ class StackNames:
         return {"Fn::GetAtt": [queue_id(queue), "Arn"]}
 
     def dead_letters(self, queue: QueueDeclaration) -> Json:
-        """Return the ARN of its dead-letter queue."""
+        """Return the ARN of the dead-letter queue of a router's queue."""
         return {"Fn::GetAtt": [dead_letters_id(queue), "Arn"]}
 
     def log_group(self, function: str) -> Json:
-        """Return the declared log group. The `Arn` attribute ends with the `:*` that IAM needs."""
+        """Return the ARN of the declared log group. It ends with the `:*` that IAM needs."""
         return {"Fn::GetAtt": [log_group_id(function), "Arn"]}
 
 
 class LiteralNames:
-    """The resources before the stack exists, because `chalice deploy` sends a policy unchanged."""
+    """The names of resources for a policy file. `chalice deploy` sends policy files unchanged."""
 
-    # Lambda creates the log group with this role if `chalice deploy` created none.
+    # If `chalice deploy` created no log group, Lambda creates it with the function's role.
     log_actions: tuple[str, ...] = ("logs:CreateLogGroup", *rights.STREAM_ACTIONS)
 
     def __init__(self, project: Project, declaration: Declaration) -> None:
@@ -77,7 +77,7 @@ class LiteralNames:
         self._declaration = declaration
 
     def table(self, table: TableDeclaration) -> Json:
-        """Return the table with the name in the stage's configuration, in any region."""
+        """Return the ARN of the table with the configured name, in any region."""
         if table.existing is not None:
             return self._existing(table.existing)
         name = self._project.table_name(
@@ -103,11 +103,11 @@ class LiteralNames:
         return f"arn:*:execute-api:*:*:*/{self._project.api_stage}/{method}/@connections/*"
 
     def queue(self, queue: QueueDeclaration) -> Json:
-        """Return the queue that Chalice's event source names, in any region."""
+        """Return the ARN of the queue with the name in Chalice's event source, in any region."""
         return f"arn:*:sqs:*:*:{queue.name}"
 
     def dead_letters(self, queue: QueueDeclaration) -> Json:
-        """Return the queue with the same name and the ending for dead-letter queues."""
+        """Return the ARN of the dead-letter queue, whose name is the queue's name with a suffix."""
         return f"arn:*:sqs:*:*:{queue.dead_letters}"
 
     def log_group(self, function: str) -> Json:
@@ -119,9 +119,9 @@ class LiteralNames:
 def roles(project: Project, declaration: Declaration) -> Section:
     """Return a role for each function that declares its calls, by logical id.
 
-    Each role is complete. Chalice creates a role for each function only if its configuration names
-    a policy file for every function. Without such policy files, all functions share one role, and
-    the returned roles replace this role.
+    Each returned role is complete. Chalice itself creates separate roles only if the configuration
+    names a policy file for every function. Otherwise, all functions share one role, and the
+    returned roles replace it.
     """
     names = StackNames(project)
     return {
@@ -139,10 +139,10 @@ def role_references(project: Project, declaration: Declaration) -> dict[str, Jso
 
 
 def policy_files(project: Project, declaration: Declaration) -> dict[str, str]:
-    """Return the policy files for `chalice deploy` at the project's stage, by name.
+    """Return the texts of the policy files for `chalice deploy` at the project's stage, by name.
 
-    The result has only files that the stage's configuration names as `policy-STAGE-FUNCTION.json`.
-    Any other file belongs to the user.
+    The result contains only files that the stage's configuration names
+    `policy-STAGE-FUNCTION.json`. Any other file belongs to the user.
     """
     names = LiteralNames(project, declaration)
     files = {}
@@ -157,7 +157,7 @@ def policy_files(project: Project, declaration: Declaration) -> dict[str, str]:
 
 
 def existing_arn(existing: str) -> str:
-    """Return the ARN of a table that is not part of the stack, for `Fn::Sub`.
+    """Return the ARN, for `Fn::Sub`, of a table that is not part of the stack.
 
     Args:
         existing: the table's name, the table's ARN, or a dynamic reference to the table's name.

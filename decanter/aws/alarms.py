@@ -1,8 +1,8 @@
-"""Alarms and a dashboard for an app with a queue, if the stack's parameters enable them.
+"""The alarms and the dashboard of an app with a queue. The stack's parameters enable them.
 
 Sources: Amazon SQS Developer Guide, "Available CloudWatch metrics for Amazon SQS"; Lambda Developer
 Guide, "Types of metrics for Lambda functions"; CloudWatch User Guide, "Dashboard body structure".
-The metrics of broadcasts are in the framework's log lines.
+The framework writes the metrics of broadcasts into the log.
 """
 
 import json
@@ -33,13 +33,13 @@ FILTERS = {
     "incomplete": '{ ($.event = "left_over") || ($.event = "not_queued") }',
     "refused": '{ $.result = "refused" }',
 }
-"""The metrics of log lines, for incomplete broadcasts and for refused posts."""
+"""The metrics that filters make from log lines, for incomplete broadcasts and refused posts."""
 
 Section = dict[str, Any]
 
 
 def parameters(declaration: Declaration) -> Section:
-    """Return the parameters; an empty result for an app without a queue."""
+    """Return the parameters of the template; empty for an app without a queue."""
     if declaration.queue is None:
         return {}
     return {
@@ -60,7 +60,7 @@ def parameters(declaration: Declaration) -> Section:
 def conditions(declaration: Declaration) -> Section:
     """Return the conditions that read the parameters.
 
-    CloudWatch bills the metrics of both conditions.
+    The metrics of both conditions cost money on CloudWatch.
     """
     if declaration.queue is None:
         return {}
@@ -73,7 +73,7 @@ def conditions(declaration: Declaration) -> Section:
 
 
 def variables(project: Project, declaration: Declaration, function: str) -> Section:
-    """Return the variable that enables the metrics, unless the configuration sets this variable."""
+    """Return the environment variable that enables metrics, unless the configuration sets it."""
     if declaration.queue is None or project.environment(function).get(NAMESPACE):
         return {}
     return {NAMESPACE: {"Fn::If": [METRICS_CONDITION, OWN_NAMESPACE, {"Ref": "AWS::NoValue"}]}}
@@ -154,7 +154,7 @@ def _alarm(
 
 
 def _filter(function: str, metric: str, namespace: Any) -> Section:
-    """Return a filter that counts the log lines of a function."""
+    """Return a metric filter that counts those log lines of a function that contain the metric."""
     return {
         "Type": "AWS::Logs::MetricFilter",
         "Condition": METRICS_CONDITION,

@@ -1,10 +1,10 @@
-"""The WebSocket API in the merge template: additions to Chalice's own API.
+"""The parts that the merge template adds to Chalice's WebSocket API.
 
-Chalice models three routes, a fixed selection expression, and a deployment whose logical id never
-changes. API Gateway serves the snapshot of the routes that was taken when the deployment was
-created. CloudFormation creates a new deployment only under a new logical id, so with Chalice's
-template, changed routes would never go live. Source: Chalice 1.34, `package.py`; API Gateway
-Developer Guide, "Deploying WebSocket APIs".
+Chalice's template has three routes, a fixed selection expression, and a deployment whose logical id
+never changes. A deployment is a snapshot of the routes, and API Gateway serves this snapshot.
+CloudFormation creates a new deployment only under a new logical id. With Chalice's template, API
+Gateway would never serve changed routes. Source: Chalice 1.34, `package.py`; API Gateway Developer
+Guide, "Deploying WebSocket APIs".
 """
 
 import hashlib
@@ -30,14 +30,14 @@ ACCESS_LOGS_CONDITION = "AccessLogsAreKept"
 ACCESS_LOG_GROUP = "WebsocketAccessLogGroup"
 NEVER_CONDITION = "ChalicesDeploymentIsUsed"
 
-# Chalice's routes by key: the part of their logical ids, and the name of their operation.
+# The part of the logical id and the operation name of each Chalice route, by route key.
 _CHALICES = {
     "$connect": ("Connect", "ConnectRoute"),
     "$default": ("Message", "DefaultRoute"),
     "$disconnect": ("Disconnect", "DisconnectRoute"),
 }
 
-# Without the query string, which may contain a token, and without messages.
+# The format contains no messages and no query string, because it may contain a token.
 _ACCESS_LOG_FIELDS = (
     "requestTime",
     "requestId",
@@ -79,7 +79,7 @@ def parameters() -> Section:
 
 
 def conditions() -> Section:
-    """Return the condition for access logs, and a false one for Chalice's unused resources."""
+    """Return the condition for access logs, and one that is always false, for unused resources."""
     return {
         ACCESS_LOGS_CONDITION: {"Fn::Equals": [{"Ref": ACCESS_LOGS_PARAMETER}, "true"]},
         NEVER_CONDITION: {"Fn::Equals": [{"Ref": "AWS::StackName"}, ""]},
@@ -87,7 +87,7 @@ def conditions() -> Section:
 
 
 def resources(project: Project, declaration: Declaration, retention: Section) -> Section:
-    """Return the parts to merge into Chalice's API, and the resources to add to it.
+    """Return the parts to merge into Chalice's API, and the additional resources.
 
     Args:
         project: the project with the API.
@@ -103,7 +103,7 @@ def resources(project: Project, declaration: Declaration, retention: Section) ->
     found: Section = {
         **routes,
         deployment: _deployment(sorted(routes)),
-        # Nothing refers to Chalice's deployment. With a false condition it is not created at all.
+        # Nothing refers to Chalice's deployment. A false condition prevents its creation.
         DEPLOYMENT: {"Condition": NEVER_CONDITION},
         STAGE: {"Properties": _stage(project, deployment)},
         ACCESS_LOG_GROUP: {
@@ -130,7 +130,7 @@ def outputs(project: Project) -> Section:
 
 
 def management_endpoint(project: Project) -> Section:
-    """Return the URL of @connections from the API's id. Not every function gets an event."""
+    """Return the URL of @connections, for functions whose events do not contain it."""
     return {"Fn::Sub": f"https://{_host()}/{project.api_stage}"}
 
 
@@ -162,7 +162,7 @@ def _routes(declaration: Declaration) -> Section:
 
 
 def _own_route(route_key: str) -> tuple[str, str]:
-    """Return the part of the logical id, and the operation, of a route key registered with Chalice.
+    """Return the part of the logical id and the operation of a route that Chalice creates.
 
     Raises:
         ProjectError: Chalice would write a logical id that CloudFormation refuses.
@@ -177,10 +177,10 @@ def _own_route(route_key: str) -> tuple[str, str]:
 
 
 def route_id(route_key: str) -> str:
-    """Return a route's logical id, which is different for each key.
+    """Return the logical id of a route. Different keys have different ids.
 
-    Logical ids contain only letters and digits. A digest distinguishes keys that would otherwise
-    become equal.
+    Logical ids contain only letters and digits. The id ends with a digest of the key if the key has
+    other characters.
     """
     letters = "".join(c for c in route_key if c.isascii() and c.isalnum())
     exact = letters == route_key and route_key == route_key.lower()
@@ -230,7 +230,7 @@ def _stage(project: Project, deployment: str) -> Section:
 
 
 def _digest(expression: str | None, declaration: Declaration, routes: Section) -> str:
-    """Return a digest of everything in the deployment's snapshot, and of the handlers behind it."""
+    """Return a digest of everything in the deployment's snapshot and of the routes' handlers."""
     handlers = {key: [h.name, h.function] for key, h in declaration.websocket.items()}
     functions = [
         [route.route_key, route.function]

@@ -10,24 +10,25 @@ from pathlib import Path
 
 from decanter.aws.cache import Cache, digest
 
-# The folder where Lambda unpacks a function's code. Byte code contains the path of its source: with
-# this path, byte code is the same wherever it is made, and an import on Lambda corrects nothing.
+# The folder into which Lambda unpacks a function's code. Byte code contains the path of its source.
+# With this path, the byte code is equal on every machine and correct on Lambda.
 TASK_ROOT = "/var/task"
-# The oldest date that a zip file can hold.
+# The oldest date that a zip file can contain.
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _REGULAR_FILE = 0o100644 << 16
 
 
 def compile_all(root: Path, folder: Path, cache: Cache) -> None:
-    """Write byte code next to the sources; Python uses it without checking the sources.
+    """Write byte code next to the sources. Python uses it without a check of the sources.
 
-    Lambda's file system is read-only, so without byte code every cold start compiles every module
-    again. The zip does not keep time stamps, and a checked hash would read each source.
+    Without byte code, every cold start compiles every module again, because Lambda's file system is
+    read-only. Byte code is usually checked by a time stamp or a hash. The zip has no time stamps,
+    and a check of the hash would read each source.
 
     Args:
-        root: the folder that becomes the task's root on Lambda.
-        folder: the folder in `root` to compile; files that do not compile are left unchanged.
-        cache: has byte code of earlier packages.
+        root: the folder whose content Lambda unpacks into `/var/task`.
+        folder: the folder in `root` to compile. Files with syntax errors get no byte code.
+        cache: the cache with the byte code of earlier packages.
     """
     missing = {}
     for source in sorted(filter(Path.is_file, folder.rglob("*.py"))):
@@ -45,9 +46,10 @@ def compile_all(root: Path, folder: Path, cache: Cache) -> None:
 
 
 def _compile(root: Path, sources: Iterable[Path]) -> None:
-    """Compile in a separate process. Output of `marshal` depends on other references to constants.
+    """Compile each source in the same way in a separate process.
 
-    The output for a source does not depend on the other sources.
+    The output of `marshal` depends on other references to a constant. In this process, the byte
+    code of a source would depend on the code that has run before.
     """
     command = [
         *(sys.executable, "-I", "-m", "compileall", "-q", "-f", "-i", "-"),

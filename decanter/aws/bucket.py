@@ -1,4 +1,4 @@
-"""The S3 bucket that passes code and templates to Lambda and CloudFormation."""
+"""The S3 bucket from which Lambda reads code and CloudFormation reads templates."""
 
 import hashlib
 import re
@@ -11,22 +11,22 @@ from botocore.exceptions import ClientError
 from decanter.aws.errors import explained
 from decanter.errors import AWSError
 
-# The limit of DeleteObjects.
+# The maximum keys for one call of DeleteObjects.
 DELETED_AT_ONCE = 1000
-# The pattern of the last part of a key from `Bucket.key`.
+# The pattern of the last part of a key that `Bucket.key` returns.
 _OURS = re.compile(r"[0-9a-f]{64}\.(zip|json)")
 
 
 class Bucket:
-    """A bucket, and the prefix in it that belongs to one stack: `decanter/STACK/`.
+    """A bucket in which the keys of each stack's objects start with `decanter/STACK/`.
 
-    A key contains the content's hash, so an object that exists is never uploaded again.
+    A key contains the hash of the content, so an existing object is never uploaded again.
 
     Args:
         client: botocore's S3 client.
         name: the bucket's name.
-        region: the region in which the bucket must be, because Lambda reads code only from its own
-            region.
+        region: the region of the stack. The bucket must be in this region, because Lambda reads
+            code only from its own region.
         suffix: the region's domain, such as `amazonaws.com`.
     """
 
@@ -62,7 +62,7 @@ class Bucket:
             )
 
     def key(self, stack: str, content: Path) -> str:
-        """Return the key for a file's content."""
+        """Return the key for the content of a file."""
         digest = hashlib.sha256(content.read_bytes()).hexdigest()
         return f"{prefix(stack)}{digest}{content.suffix}"
 
@@ -83,7 +83,7 @@ class Bucket:
         return f"https://{self.name}.s3.{self._region}.{self._suffix}/{key}"
 
     def empty(self, stack: str) -> int:
-        """Delete only the objects that were uploaded for a stack. Return the number of objects."""
+        """Delete the objects that were uploaded for a stack. Return their number."""
         with explained(f"delete s3://{self.name}/{prefix(stack)}"):
             try:
                 return sum(map(self._delete, self._pages(prefix(stack))))
@@ -93,7 +93,7 @@ class Bucket:
                 return 0
 
     def _pages(self, keys: str) -> Iterator[list[dict[str, str]]]:
-        """Yield Decanter's objects with this prefix, in pages that one call can delete."""
+        """Yield the objects that Decanter uploaded with this prefix, in pages for DeleteObjects."""
         paginator = self._client.get_paginator("list_objects_v2")
         size = {"PageSize": DELETED_AT_ONCE}
         for page in paginator.paginate(Bucket=self.name, Prefix=keys, PaginationConfig=size):
@@ -114,7 +114,7 @@ class Bucket:
         try:
             self._client.head_object(Bucket=self.name, Key=key)
         except ClientError as error:
-            # Without s3:ListBucket, S3 answers 403 for a missing object: upload it then.
+            # Without s3:ListBucket, S3 answers 403 for a missing object. It must be uploaded.
             if error.response["Error"]["Code"] in {"403", "404", "NoSuchKey"}:
                 return False
             raise

@@ -1,10 +1,10 @@
-"""The configuration with which `chalice package` runs in the build folder.
+"""The Chalice configuration in the build folder, for `chalice package`.
 
-This configuration gives the same functions as the project's configuration, with three differences.
-If Decanter writes the role of a function, the merge template replaces the function's policy, so
-Chalice reads a placeholder policy. Chalice's policy analyzer does not run for this function, and
-the function needs no policy file. The dependencies are in the zip, not in a layer. No profile is
-used, because nothing calls AWS.
+This configuration results in the same functions as the project's configuration, with three
+differences. If Decanter writes the role of a function, Chalice reads a placeholder policy, because
+the merge template replaces it. Then Chalice's policy analyzer does not run for the function, and
+the function needs no policy file. The dependencies are in the zip, not in a layer. The
+configuration names no profile, because nothing calls AWS.
 """
 
 import copy
@@ -24,7 +24,7 @@ Section = dict[str, Any]
 
 
 def build_config(project: Project, declaration: Declaration) -> Section:
-    """Return the configuration.
+    """Return the content of `.chalice/config.json` for the build folder.
 
     Raises:
         ProjectError: a policy file that a function needs does not exist, or is not JSON.
@@ -59,10 +59,10 @@ def _left(project: Project, declaration: Declaration) -> list[str]:
 
 
 def _policies(project: Project, declaration: Declaration) -> dict[str, Section]:
-    """Return the functions' entries about their policies."""
+    """Return the entries of each function that set its policy."""
     websocket = {handler.function for handler in declaration.websocket.values()}
-    # Chalice adds the right to post to the first WebSocket function only. If it does not analyse
-    # that function, no function gets the right.
+    # Chalice adds the right to post only to the first WebSocket function. If Chalice does not
+    # analyse this function, no function gets the right.
     shared = websocket if websocket & {*analysed(project, declaration)} else ()
     placeholder = {"autogen_policy": False, "iam_policy_file": PLACEHOLDER}
     found: dict[str, Section] = {
@@ -78,7 +78,7 @@ def _policies(project: Project, declaration: Declaration) -> dict[str, Section]:
 
 
 def _policy_file(project: Project, name: str, owner: str) -> str:
-    """Return the absolute path of a policy file. The build folder has no copy of this file."""
+    """Return the absolute path of a policy file, because the build folder has no copy."""
     path: Path = project.config_path.parent / name
     if not path.is_file():
         raise ProjectError(

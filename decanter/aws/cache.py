@@ -1,8 +1,8 @@
-"""A cache of facts about the files of packages, and of their byte code.
+"""A cache for facts about the files of packages, and for their byte code.
 
 The cache is one SQLite file, `decanter/package.sqlite3` in the user's cache folder. Each key is a
-digest of all inputs of the value, so a value is never outdated. The user may delete the cache file
-at any time. If the file cannot be read or written, all values are computed again.
+digest of everything that its value depends on, so a value is never outdated. The user may delete
+the cache file at any time. If the file cannot be read or written, all values are computed again.
 """
 
 import hashlib
@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-# A value that no package has needed for this time is deleted.
+# A value is deleted if no package has needed it for this time.
 _KEPT_SECONDS = 90 * 24 * 3600
-# Another command may be writing.
+# Another command may be writing to the database.
 _BUSY_SECONDS = 10
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS entries (key BLOB PRIMARY KEY, value BLOB NOT NULL, used REAL NOT NULL)
@@ -24,20 +24,20 @@ WITHOUT ROWID
 
 
 def digest(*parts: bytes) -> bytes:
-    """Return a key for a value that depends on these parts, in this order."""
+    """Return a key for a value that depends on these parts. Their order matters."""
     lengths = b"".join(len(part).to_bytes(8) for part in parts)
     return hashlib.sha256(lengths + b"".join(parts)).digest()
 
 
 def default_path() -> Path:
-    """Return the path of the user's cache (XDG Base Directory Specification)."""
+    """Return the path of the user's cache file (XDG Base Directory Specification)."""
     given = os.environ.get("XDG_CACHE_HOME", "")
     folder = Path(given) if Path(given).is_absolute() else Path("~/.cache").expanduser()
     return folder / "decanter" / "package.sqlite3"
 
 
 class Cache:
-    """Values by key. Without a database, the cache is always empty."""
+    """Values by key. Without a database, only new values are in the cache."""
 
     def __init__(self, database: sqlite3.Connection | None = None) -> None:
         self._database = database
@@ -58,7 +58,7 @@ class Cache:
         return None
 
     def put(self, key: bytes, value: bytes) -> None:
-        """Keep a value, which is written at the end."""
+        """Add a value. `save` writes it to the database."""
         self._new[key] = value
 
     def save(self) -> None:
@@ -79,12 +79,12 @@ class Cache:
 
 @contextmanager
 def opened(path: Path | None = None) -> Iterator[Cache]:
-    """Open a cache for one package, by default the user's cache.
+    """Open a cache for the build of one package. The default is the user's cache.
 
-    Save it at the end of the block.
+    The cache is saved at the end of the block.
     """
     database = None
-    with suppress(OSError, RuntimeError, sqlite3.Error):  # RuntimeError: there is no home
+    with suppress(OSError, RuntimeError, sqlite3.Error):  # RuntimeError: no home folder
         database = _connect(path or default_path())
     cache = Cache(database)
     try:

@@ -1,4 +1,4 @@
-"""The exit statuses of `chalice_process`, for a caller that does not load Chalice's commands."""
+"""The exit statuses of `chalice_process`, for callers that must not import Chalice's commands."""
 
 REFUSED = 3
 """The exit status if Chalice refuses the app."""

@@ -2,11 +2,11 @@
 
 This module differs from Chalice's own command in three ways:
 
-- Chalice checks the app and its configuration as for `chalice deploy`.
-- If the app cannot be imported, or if Chalice refuses it, the reason is one line on standard error
+- Chalice makes all the checks of `chalice deploy` on the app and its configuration.
+- If the app cannot be imported or Chalice refuses it, standard error has the reason in one line,
   and the exit status is `REFUSED`.
-- The zip is not compressed: `decanter package` writes it again.
-- If Chalice's policy analyzer fails, the policy has only the rights that Chalice adds for the
+- The zip is not compressed, because `decanter package` writes it again.
+- If Chalice's policy analyzer fails, the policy contains only the rights that Chalice adds for the
   functions' events, logs and network.
 """
 
@@ -26,7 +26,7 @@ from chalice.utils import OSUtils
 from decanter.aws.chalice_answers import REFUSED
 from decanter.project.template import TEMPLATE
 
-# Chalice's exceptions for an app that it does not accept.
+# The exceptions that Chalice raises if it refuses an app.
 _REFUSALS = (
     ChaliceBuildError,
     DuplicateResourceNameError,
@@ -41,9 +41,9 @@ _analyse = policy.policy_from_source_code
 
 
 def analyse(source_code: str) -> dict[str, Any]:
-    """Return the policy for the calls in a source.
+    """Return the policy that Chalice's policy analyzer creates for a source.
 
-    If Chalice cannot read it, the policy is empty.
+    If the analyzer fails, the policy is empty.
     """
     try:
         document: dict[str, Any] = _analyse(source_code)
@@ -53,10 +53,10 @@ def analyse(source_code: str) -> dict[str, Any]:
 
 
 def main(stage: str, out: str) -> int:
-    """Package a stage of the current folder's project into a folder. Return the exit status."""
+    """Package a stage of the project in the current folder. Return the exit status."""
     policy.policy_from_source_code = analyse
     OSUtils.ZIP_DEFLATED = ZIP_STORED
-    os.environ["AWS_CHALICE_CLI_MODE"] = "true"  # as Chalice's command does
+    os.environ["AWS_CHALICE_CLI_MODE"] = "true"  # like Chalice's command
     factory = CLIFactory(os.getcwd(), environ=os.environ)  # noqa: PTH109 - Chalice wants a string
     config = factory.create_config_obj(stage)
     if (fault := _import_fault(config)) is not None:
@@ -74,7 +74,7 @@ def main(stage: str, out: str) -> int:
 
 
 def _import_fault(config: Config) -> str | None:
-    """Import the app. Return the reason of a failure in one line; None after a success."""
+    """Import the app. Return None, or the reason for a failure in one line."""
     try:
         _ = config.chalice_app
     except ModuleNotFoundError as error:

@@ -1,4 +1,4 @@
-"""The resources of Chalice's own template, by logical id, before it generates the template.
+"""Predict the resources of the template that Chalice generates, by logical id.
 
 Source: Chalice 1.34, `package.py` and `deploy/appgraph.py`.
 """
@@ -18,7 +18,7 @@ Section = dict[str, Any]
 
 
 def chalice_resources(project: Project, declaration: Declaration) -> dict[str, Section]:
-    """Return each resource, with the parts from which SAM creates further resources."""
+    """Return the resources, with those parts from which SAM creates additional resources."""
     found: dict[str, Section] = {}
     for function, declared in declaration.lambdas.items():
         name = logical_id(function)

@@ -1,4 +1,4 @@
-"""Change sets, which have the changes of a stack's update before the update."""
+"""Change sets, which show the changes of a stack before its update."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,9 +14,9 @@ from decanter.errors import AWSError
 
 NAME = "decanter-change"
 POLL_SECONDS = 2.0
-# SAM translation and comparison take seconds. After this long, something is wrong.
+# CloudFormation creates a change set within seconds. After this time, something is wrong.
 POLLS = 150
-# CloudFormation's messages for "no change"; the second is used if a macro is involved.
+# CloudFormation's messages for "no change". It uses the second one for templates with macros.
 NOTHING = ("didn't contain changes", "No updates are to be performed")
 
 
@@ -26,9 +26,9 @@ class Change:
 
     Attributes:
         template_url: the template's URL in S3.
-        parameters: the values to set.
-        kept: the parameters that keep the stack's value; other parameters get the template's
-            default.
+        parameters: the values of parameters to set.
+        kept: the parameters that keep their value in the stack. All other parameters get the
+            template's default.
     """
 
     template_url: str
@@ -38,12 +38,12 @@ class Change:
 
 @dataclass(frozen=True)
 class ChangeSet:
-    """A change set that can be executed.
+    """A change set that is ready to be executed.
 
     Attributes:
         id: the ARN of the change set.
         stack_id: the stack's ARN.
-        creates: True if the stack is new.
+        creates: True if the change set creates the stack.
         resources: the number of resources that the change set changes.
         losses: the resources with data that the change set removes or replaces.
     """
@@ -60,7 +60,7 @@ class ChangeSets:
 
     Args:
         client: botocore's CloudFormation client.
-        clock: time and waiting.
+        clock: the time and the pauses.
     """
 
     def __init__(self, client: Any, clock: Clock) -> None:
@@ -72,7 +72,7 @@ class ChangeSets:
 
         Args:
             name: the stack's name.
-            existing: the stack, if the stack exists.
+            existing: the existing stack, or None.
             change: the wanted change.
 
         Raises:
@@ -83,7 +83,7 @@ class ChangeSets:
             self._drop_old(existing)
         with explained(f"create a change set for stack {name}"):
             made = self._client.create_change_set(
-                # By ARN: another stack may have taken the name in the meantime.
+                # The ARN is used, because another stack may have got the same name.
                 StackName=existing.id if existing is not None and updating else name,
                 ChangeSetName=NAME,
                 ChangeSetType="UPDATE" if updating else "CREATE",
@@ -118,7 +118,7 @@ class ChangeSets:
             return [it["ChangeSetName"] for page in pages for it in page["Summaries"]]
 
     def template(self, stack: Stack) -> Template:
-        """Return the template of a change set before its execution; empty without a change set."""
+        """Return the template of a stack's first change set; empty if there is no change set."""
         with explained(f"read the template of the change set of stack {stack.name}"):
             try:
                 answer = self._client.get_template(StackName=stack.id, ChangeSetName=NAME)
@@ -131,7 +131,7 @@ class ChangeSets:
     def _wait(self, change_set: str) -> str | None:
         """Wait until a change set can be executed.
 
-        Return None, or the reason why it cannot be executed.
+        Return None, or the reason why the change set cannot be executed.
         """
         for _ in range(POLLS):
             description = self._client.describe_change_set(ChangeSetName=change_set)
@@ -143,18 +143,18 @@ class ChangeSets:
         raise AWSError(f"change set {change_set} is not ready after {POLLS * POLL_SECONDS:.0f} s")
 
     def _changes(self, change_set: str) -> list[Mapping[str, Any]]:
-        """Return the change of each resource."""
+        """Return the changes of all resources."""
         pages = self._client.get_paginator("describe_change_set").paginate(ChangeSetName=change_set)
         return [it["ResourceChange"] for page in pages for it in page["Changes"]]
 
     def _undo(self, made: Mapping[str, Any], *, creates: bool) -> None:
-        """Delete a failed change set, and the empty stack that was created for it."""
+        """Delete a failed change set, and the empty stack if the change set created one."""
         self._client.delete_change_set(ChangeSetName=made["Id"])
         if creates:
             self._client.delete_stack(StackName=made["StackId"])
 
     def _drop_old(self, stack: Stack) -> None:
-        """Delete the change set of an earlier run that was interrupted before the execution."""
+        """Delete the change set of an earlier run that was interrupted before its execution."""
         with explained(f"delete the old change set of stack {stack.name}"):
             for summary in self._client.list_change_sets(StackName=stack.id)["Summaries"]:
                 if summary["ChangeSetName"] == NAME:
@@ -162,7 +162,7 @@ class ChangeSets:
 
 
 def takes_updates(stack: Stack | None) -> TypeGuard[Stack]:
-    """True if the stack can be updated. The remains of a failed creation cannot be updated."""
+    """True if the stack can be updated. A stack whose creation failed cannot be updated."""
     return stack is not None and stack.exists and stack.status != "ROLLBACK_COMPLETE"
 
 
@@ -170,7 +170,7 @@ def refuse_busy(stack: Stack) -> None:
     """Refuse a stack that cannot be changed now.
 
     Raises:
-        AWSError: an operation is in progress, or needs a manual step first.
+        AWSError: an operation is in progress, or the user must act first.
     """
     if stack.busy:
         raise AWSError(
@@ -187,7 +187,7 @@ def refuse_busy(stack: Stack) -> None:
 
 
 def _parameters(change: Change) -> list[dict[str, Any]]:
-    """Return a change set's parameters, with given values, or else with previous values."""
+    """Return the parameters of a change set, in the form of CreateChangeSet."""
     return [
         *({"ParameterKey": k, "ParameterValue": v} for k, v in change.parameters.items()),
         *({"ParameterKey": name, "UsePreviousValue": True} for name in change.kept),

@@ -1,9 +1,9 @@
-"""The two ways to deploy. Each way refuses a stage that was deployed in the other way.
+"""Refuse to deploy a stage with one tool if it was deployed with the other tool.
 
 `chalice deploy` records its resources in `.chalice/deployed/STAGE.json` and uses a table that
 `decanter table create` created. `decanter provision` keeps everything in one CloudFormation stack.
-Each way would create its own table and functions for the stage, and would ignore the table and
-functions of the other way.
+Each tool would create its own table and functions for the stage, and would ignore those of the
+other tool.
 """
 
 from collections.abc import Mapping
@@ -24,12 +24,12 @@ from decanter.project.tables import find
 
 
 def stack_name(project: Project) -> str:
-    """Return the default name of the stage's stack, without --stack-name."""
+    """Return the name of the stage's stack if `--stack-name` is not given."""
     return f"{project.app_name}-{project.chalice_stage}"
 
 
 def deployed(project: Project) -> list[Mapping[str, Any]]:
-    """Return the resources that `chalice deploy` recorded for the stage; empty if it never ran."""
+    """Return the resources that `chalice deploy` has recorded for the stage; by default, none."""
     path = project.directory / ".chalice" / "deployed" / f"{project.chalice_stage}.json"
     if not path.is_file():
         return []
@@ -73,7 +73,7 @@ def refuse_provisioned_stage(project: Project, aws: AWS, report: Report) -> None
     """Refuse to create a table for `chalice deploy` if the stage's stack has its own table.
 
     Raises:
-        AWSError: there is such a stack. An unmarked stack counts too, because Decanter 0.1 wrote no
+        AWSError: the stage's stack exists. It may have no mark, because Decanter 0.1 wrote no
             marks.
     """
     stage, name = project.chalice_stage, stack_name(project)
@@ -94,7 +94,7 @@ def refuse_provisioned_stage(project: Project, aws: AWS, report: Report) -> None
 
 
 def configured_tables(project: Project, declaration: Declaration) -> list[str]:
-    """Return the configured names of the app's own tables. Tables without a name are omitted."""
+    """Return the configured names of the app's own tables. Omit tables without a name."""
     names = []
     for table in declaration.tables:
         if table.existing:
@@ -102,16 +102,16 @@ def configured_tables(project: Project, declaration: Declaration) -> list[str]:
         try:
             names.append(project.table_name(table, declaration))
         except ProjectError:
-            continue  # the stack's template names its table itself
+            continue  # without a name, the stack's template names the table
     return names
 
 
 def is_there(stack: Stack | None) -> TypeGuard[Stack]:
-    """True if a stack has resources."""
+    """True if the stack exists and has resources."""
     return stack is not None and stack.exists
 
 
 def is_denied(error: AWSError) -> bool:
-    """True if AWS denied permission."""
+    """True if AWS refused the call because a permission is missing."""
     cause = error.__cause__
     return isinstance(cause, ClientError) and cause.response["Error"].get("Code") in DENIED

@@ -1,4 +1,4 @@
-"""`decanter delete`: delete the stage's stack and the code that was uploaded for this stack."""
+"""`decanter delete`: delete the stage's stack and the files that were uploaded for it."""
 
 import argparse
 import json
@@ -66,8 +66,8 @@ class Deletion:
         project: the project with the stage.
         name: the stack's name.
         report: called with each line.
-        clock: time and waiting.
-        adopt: the name of an unmarked stack that belongs to the stage, or None.
+        clock: the time and the pauses.
+        adopt: the name of an unmarked stack that the user assigns to the stage, or None.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class Deletion:
         self._told = self._secrets.hiding(report)
 
     def find(self) -> Stack | None:
-        """Return the stack, or None.
+        """Return the stack; None if it does not exist.
 
         Raises:
             AWSError: the stack belongs to another stage.
@@ -104,10 +104,11 @@ class Deletion:
         return stack
 
     def nothing(self, bucket: str | None) -> None:
-        """Report that there is no stack, and delete the S3 objects of an interrupted run.
+        """Report that the stack does not exist. Delete the S3 objects of an interrupted run.
 
         Args:
-            bucket: a bucket to clean up, in addition to the bucket of the last deleted stack.
+            bucket: a bucket to clean up, in addition to the bucket that the last deleted stack
+                used.
         """
         self._report(f"there is no stack {self._name}")
         deleted = self._stacks.last_deleted(self._name)
@@ -123,13 +124,13 @@ class Deletion:
         self._empty(buckets)
 
     def question(self, stack: Stack, *, keep: bool) -> str:
-        """Return the question to confirm the deletion."""
+        """Return the question that asks the user to confirm the deletion."""
         tables = [it.physical_id for it in self._staying(stack, all_tables=keep)]
         kept = f", but not {', '.join(tables)}" if tables else ""
         return f"Delete stack {stack.name} and everything in it{kept}?"
 
     def run(self, stack: Stack, *, keep_tables: bool) -> int:
-        """Delete the stack, wait until it is gone, and then delete the stack's uploads."""
+        """Delete the stack, wait until it is gone, and then delete its files in S3."""
         with self._secrets.hidden():
             return self._run(stack, keep_tables=keep_tables)
 
@@ -162,7 +163,7 @@ class Deletion:
         return [it for it in resources(self._client, stack) if it.kind == TABLE]
 
     def _staying(self, stack: Stack, *, all_tables: bool) -> list[Resource]:
-        """Return the tables that stay after the deletion of the stack."""
+        """Return the tables that AWS keeps when the stack is deleted."""
         retained = {
             name
             for name, resource in self._template.get("Resources", {}).items()
@@ -173,7 +174,7 @@ class Deletion:
         return [it for it in self._tables(stack) if all_tables or it.logical_id in retained]
 
     def _tell_what_stays(self, stack: Stack, *, all_tables: bool) -> None:
-        """Report the tables that stay after the deletion, and the tables of other owners."""
+        """Report the tables that AWS keeps, and the tables that the stack uses but does not own."""
         for table in self._staying(stack, all_tables=all_tables):
             if name := table.physical_id:
                 self._report(f"keeping table {name}: {how_to_delete(name)}")
@@ -183,13 +184,12 @@ class Deletion:
     def _retain_tables(self, stack: Stack) -> None:
         """Update the stack so that its deletion keeps the tables.
 
-        CloudFormation accepts a changed deletion policy only together with a change of the
-        resource. A change of the resource's metadata is enough (User Guide, "Update behaviors of
-        stack
+        CloudFormation accepts a new deletion policy only together with another change of the
+        resource. A change of its metadata is enough (User Guide, "Update behaviors of stack
         resources").
         """
         if not self._tables(stack):
-            return  # there may be no template either: its creation failed, or never began
+            return  # the stack may have no template: its creation failed or did not start
         template = self._stacks.template(stack, processed=True)
         if retain_tables(template):
             self._update(stack, template)
@@ -211,11 +211,11 @@ class Deletion:
 
 
 def retain_tables(template: Template) -> bool:
-    """Change a template so that the tables stay after the deletion of their stack.
+    """Change a template so that AWS keeps the tables when their stack is deleted.
 
     Returns:
-        False if no table needs the change, for example after an interrupted deletion.
-        CloudFormation refuses an update without changes.
+        False if no table needs the change, for example after an interrupted deletion. Then the
+        stack must not be updated, because CloudFormation refuses an update without changes.
     """
     tables = [it for it in template["Resources"].values() if it["Type"] == TABLE]
     mortal = [it for it in tables if it.get("DeletionPolicy") != "Retain"]

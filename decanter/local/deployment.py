@@ -91,7 +91,7 @@ class Deployer:
         templates: replace the project's merge templates.
         use_template: False to serve only the parts that Chalice creates.
         authorizers: False to accept all clients, even if the template has an authorizer.
-        is_own_python: False if another Python than the tool's Python runs the app.
+        is_own_python: True if the Python of the tool runs the app. False for a Python of the app.
         has_sqs: False to create no queues.
     """
 

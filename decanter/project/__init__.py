@@ -1,1 +1,1 @@
-"""A Chalice project, with the configuration, the app and the template."""
+"""Read a Chalice project: its configuration, its app's declarations and its template."""

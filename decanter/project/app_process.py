@@ -1,8 +1,8 @@
-"""Load a Chalice project's app and report its declarations, in a process for that purpose.
+"""Load a Chalice project's app in a separate process, and report the app's declarations.
 
 This file is run by path, `python -P app_process.py describe PROJECT --fd N`, in the project's own
-environment, and the local gateway's workers load it by path. Therefore this file imports only the
-standard library and no other module of Decanter. The project must see only its own modules.
+environment. The local gateway's workers load it by path too. The project must see only its own
+modules, so this file imports only the standard library and no other module of Decanter.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ NO_FLAG = (
 )
 
 READS_VARIABLE = type(os.environ).__getitem__.__code__
-"""The code object of `os.environ[name]`."""
+"""The code object that `os.environ[name]` runs."""
 
 
 def load_script(path: Path) -> Any:
@@ -52,9 +52,9 @@ class LoadError(Exception):
     Attributes:
         kind: `missing_app_py`, `syntax_error`, `import_error`, `missing_variable`,
             `declaration_error` or `no_app_object`.
-        message: one line with the error and its place; only the place for `missing_variable`.
-        detail: the traceback from the project's first line on; empty if the traceback adds no
-            information.
+        message: one line with the error and its place. For `missing_variable`, only the place.
+        detail: the traceback, which starts at the first frame of the project. It is "" if it adds
+            no information.
         variable: the missing environment variable, or "".
     """
 
@@ -104,7 +104,8 @@ def missing_variable(error: BaseException, project: Path) -> tuple[str, str, str
     """Find a missing variable that a module of the project reads at import.
 
     Returns:
-        The place that reads the variable, "", and the variable's name; None for any other error.
+        The place that reads the variable, "" as the detail, and the variable's name. None for any
+        other error.
     """
     frames = [*traceback.walk_tb(error.__traceback__)]
     if not isinstance(error, KeyError) or frames[-1][0].f_code is not READS_VARIABLE:
@@ -118,7 +119,7 @@ def missing_variable(error: BaseException, project: Path) -> tuple[str, str, str
 
 
 def enter(project: Path) -> None:
-    """Make imports search the project, with the root first and `vendor/` last."""
+    """Make imports search the project. The root is searched first and `vendor/` last."""
     os.chdir(project)
     sys.path.insert(0, str(project))
     vendor = project / "vendor"
@@ -144,7 +145,7 @@ def declaration(module: ModuleType, app: Any, *, is_alone: bool = True) -> dict[
     Args:
         module: the module of the app.
         app: the Chalice object.
-        is_alone: False if this process may have imported other apps too.
+        is_alone: False if this process may have imported other apps too, such as in tests.
     """
     declared = declarations(module)
     rights = rights_of(app)
@@ -171,9 +172,9 @@ def framework() -> str | None:
 
 
 def rights_of(app: Any) -> dict[str, list[dict[str, Any]]]:
-    """Return the rights that each function's own code adds, by the function's name.
+    """Return the rights that the app's code declares for each Lambda function, by its name.
 
-    The result is empty for an app without the framework.
+    An app without the framework declares no rights.
     """
     rights = framework_rights()
     if rights is None:
@@ -185,19 +186,19 @@ def rights_of(app: Any) -> dict[str, list[dict[str, Any]]]:
 
 
 def framework_rights() -> Any:
-    """Return the framework's module of rights; None for an app without the framework."""
+    """Return the framework's module for rights; None for an app without the framework."""
     if "decanter.runtime" not in sys.modules:
         return None
     try:
         return importlib.import_module("decanter.runtime.rights")
-    except ModuleNotFoundError:  # an older framework
+    except ModuleNotFoundError:  # the framework is older than this module
         return None
 
 
 def unused_rights(
     rights: Mapping[str, Any], declared: Sequence[Mapping[str, Any]]
 ) -> Iterator[Any]:
-    """Yield a fault for each `@uses` on a function that the app never runs."""
+    """Yield a fault for each `@uses` on a function that no Lambda function runs."""
     if framework_rights() is None:
         return
     groups = [rights, *(each.get("uses", {}) for each in declared)]
@@ -218,7 +219,7 @@ def unused_rights(
 
 
 def websocket_handlers(app: Any) -> dict[str, dict[str, str]]:
-    """Return the name in Chalice and the configuration key of each handler, by route key."""
+    """Return each handler's name in Chalice and its configuration key, by route key."""
     return {
         route_key: {"name": handler.name, "function": handlers.function_of_route(route_key)}
         for route_key, handler in sorted(app.websocket_handlers.items())
@@ -237,13 +238,13 @@ def schedules(app: Any) -> dict[str, str]:
 
 
 def warnings_about(app: Any, faults: Sequence[Any]) -> list[str]:
-    """Return warnings about errors that Chalice accepts silently and that fail later."""
+    """Return warnings about mistakes in the app that Chalice accepts, but that fail later."""
     first = [NO_HANDLER] if not app.websocket_handlers else [NO_FLAG] if lacks_flag(app) else []
     return [*first, *(fault.text for fault in faults)]
 
 
 def refusal(app: Any, faults: Sequence[Any]) -> str | None:
-    """Return the reason why the app must not be packaged; None without such a reason."""
+    """Return the reason why the app must not be packaged; None if it may be packaged."""
     if lacks_flag(app):
         return NO_FLAG
     return next((each.text for each in faults if each.certain), None)
@@ -255,10 +256,11 @@ def lacks_flag(app: Any) -> bool:
 
 
 def declarations(module: ModuleType) -> list[dict[str, Any]]:
-    """Return the answers of the app's objects to `__decanter__()`, without duplicates.
+    """Return the results of `__decanter__()` of the app's objects, without duplicates.
 
     Raises:
-        LoadError: an object has no answer, such as a model whose table DynamoDB would refuse.
+        LoadError: `__decanter__()` raises, for example because DynamoDB would refuse a model's
+            table.
     """
     seen: list[dict[str, Any]] = []
     for declare in (*declaring(vars(module), set()), *declared_models(module)):
@@ -273,10 +275,10 @@ def declarations(module: ModuleType) -> list[dict[str, Any]]:
 
 
 def declaring(names: Mapping[str, object], visited: set[int]) -> Iterator[Callable[[], Any]]:
-    """Yield the `__decanter__` of each object that app.py names or refers to indirectly.
+    """Yield the `__decanter__` of each object that app.py names or refers to through others.
 
-    A project may keep its router and its tables in `chalicelib/`. In this case, app.py may name
-    only a module of this folder, or only a router that refers to its table.
+    A project may keep its router and its tables in `chalicelib/`. Then app.py may name only a
+    module of this folder, or only a router that refers to its table.
     """
     for value in names.values():
         if id(value) in visited:
@@ -297,8 +299,8 @@ def is_of_chalicelib(value: object) -> bool:
 def declared_models(module: ModuleType) -> Iterator[Callable[[], Any]]:
     """Yield the `__decanter__` of each model that a module of the project defines or names.
 
-    The framework's list has all models of the process, even models of tests and other apps. A
-    reloaded module has created its models again, so the last model counts.
+    The framework's list has all models of the process, even those of tests and other apps. A
+    reloaded module has created its models again, so the last model with a name is used.
     """
     store = sys.modules.get("decanter.runtime.store.tables")
     own = own_modules(module)
@@ -311,20 +313,20 @@ def declared_models(module: ModuleType) -> Iterator[Callable[[], Any]]:
 
 
 def own_modules(module: ModuleType) -> dict[int, ModuleType]:
-    """Return the imported modules of an app's project, by id; without a project, one module."""
+    """Return the imported modules of the app's project by id; without a project, only `module`."""
     root = Path(getattr(module, "__file__", None) or "").parent
     if not (root / ".chalice" / "config.json").is_file():
         return {id(module): module}
     modules = [*sys.modules.values()]
-    # Not by an attribute: a module may import others when it is asked for one.
+    # Do not read attributes, because a module may import others when an attribute is read.
     files = ((each, getattr(each, "__dict__", {}).get("__file__")) for each in modules)
     own = [it for it, file in files if isinstance(file, str) and is_in_project(file, root)]
     return {id(each): each for each in (module, *own)}
 
 
 def is_in_project(file: str, root: Path) -> bool:
-    """True for a module of the project, but not of its environment, tests or nested projects."""
-    # Only few of a thousand modules are in the project, and it takes long to make all paths.
+    """True for a module of the project. False in its environment, tests and nested projects."""
+    # Few of a thousand modules are in the project, and a Path for every module takes long.
     if not file.startswith(f"{root}{os.sep}"):
         return False
     *folders, name = Path(file).relative_to(root).parts
@@ -347,7 +349,7 @@ def describe(project: Path) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Write the report to the given file descriptor, because the app may print to the others."""
+    """Write the report to its own file descriptor, because the app may print to standard output."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("verb", choices=["describe"])
     parser.add_argument("project", type=Path)

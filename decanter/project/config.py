@@ -1,4 +1,4 @@
-"""A Chalice project, with the folder, a stage of the configuration, and the template."""
+"""A Chalice project at one stage, with its folder, its configuration and its template."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,9 +22,9 @@ from decanter.project.stack import Stack
 from decanter.project.tables import Table
 from decanter.project.template import Template, own_templates
 
-"""The merge template in the project's root, as in Chalice's tutorial."""
+"""The name of the merge template in the project's root, from Chalice's tutorial."""
 
-# JSON's names of the types of its values.
+# The names of JSON's types, for errors.
 KINDS = {bool: "a boolean", int: "a number", float: "a number", list: "an array", dict: "an object"}
 
 
@@ -44,7 +44,7 @@ class Project:
 
     @classmethod
     def load(cls, directory: Path, stage: str = DEFAULT_STAGE_NAME) -> Self:
-        """Read a project's configuration. The project's app is not imported.
+        """Read a project's configuration, without an import of the app.
 
         Raises:
             ProjectError: the folder is not a Chalice project, or has no such stage.
@@ -78,7 +78,7 @@ class Project:
 
     @property
     def api_stage(self) -> str:
-        """API Gateway's stage, which differs from Chalice's."""
+        """The stage in API Gateway. Its name may differ from Chalice's stage."""
         stage: str = self.config.api_gateway_stage
         return stage
 
@@ -113,7 +113,7 @@ class Project:
 
     @property
     def stack(self) -> Stack:
-        """The stack of the stage, for references that need no region and no id of an API."""
+        """The stage's stack, for references that need neither the region nor the API's id."""
         return Stack(self.app_name, self.chalice_stage, api_stage=self.api_stage)
 
     def timeout(self, function: str, template: Template | None = None) -> int:
@@ -121,7 +121,7 @@ class Project:
 
         Args:
             function: its configuration key.
-            template: the merge template, whose `Timeout` wins.
+            template: the merge template. Its `Timeout` has priority over the configuration.
         """
         own = template.timeout(function) if template else None
         return own or self.scope(function).lambda_timeout or DEFAULT_LAMBDA_TIMEOUT
@@ -132,17 +132,17 @@ class Project:
 
     @property
     def own_templates(self) -> list[Path]:
-        """The project's own merge templates. A file in the project's root may be something else."""
+        """The project's own merge templates. Each of them is one of `OWN_TEMPLATES`."""
         return own_templates(self.directory)
 
     def template(
         self, paths: Sequence[Path] = (), *, region: str = DEFAULT_REGION, api_id: str = "local"
     ) -> Template | None:
-        """Return the project's merge template, read for this machine.
+        """Return the project's merge template with the values that references have on this machine.
 
         Args:
-            paths: files other than the project's own files. Each file is merged into the previous
-                files.
+            paths: files to read instead of the project's own templates. Each file is merged into
+                the previous files.
             region: the region of the template's resources.
             api_id: the WebSocket API's id.
 
@@ -170,12 +170,12 @@ class Project:
         declaration: Declaration,
         other_remedy: str = ", or run `decanter template`: its template makes and names the table",
     ) -> str:
-        """Return a declared table's name in the stage's configuration.
+        """Return the name that the stage's configuration gives a declared table.
 
         Args:
             table: the table.
             declaration: what the app declares.
-            other_remedy: another remedy if the table has no name.
+            other_remedy: a further remedy for the error about a table without a name.
 
         Raises:
             ProjectError: the table has no name, or different names for different functions.
@@ -199,7 +199,7 @@ class Project:
         return next(iter(named.values()))
 
     def declared_tables(self, declaration: Declaration, *, on_demand: bool = False) -> list[Table]:
-        """Return the app's own declared tables with the configured names.
+        """Return the declared tables that belong to the app, with the configured names.
 
         Args:
             declaration: what the app declares.
@@ -218,9 +218,9 @@ class Project:
         template: Template | None,
         inherited: Mapping[str, str] = MappingProxyType({}),
     ) -> list[Table]:
-        """Return the tables on this machine, which are the tables of the template and of the app.
+        """Return the tables to create on this machine, from the template and from the app.
 
-        The app may have changed since the template was written.
+        The app may declare tables that the template does not have yet.
 
         Args:
             declaration: what the app declares.
@@ -240,9 +240,9 @@ class Project:
         template: Template | None,
         inherited: Mapping[str, str] = MappingProxyType({}),
     ) -> dict[str, dict[str, str]]:
-        """Return each function's variables with the names of declared tables on this machine.
+        """Return each function's variables that contain names of declared tables on this machine.
 
-        A table without a name in the configuration and the template gets the default name.
+        A table gets a default name if neither the configuration nor the template names it.
 
         Args:
             declaration: what the app declares.
@@ -270,16 +270,16 @@ class Project:
 
     @property
     def stages(self) -> tuple[str, ...]:
-        """The stages of the configuration; Chalice's default stage if there are no stages."""
+        """The stages in the configuration, or Chalice's default stage if it has none."""
         return tuple(self.config.config_from_disk.get("stages") or (DEFAULT_STAGE_NAME,))
 
     @property
     def for_development(self) -> bool:
-        """True for Chalice's default stage, `dev`, whose tables are provisioned."""
+        """True for Chalice's default stage, `dev`. Its tables have provisioned capacity."""
         return self.chalice_stage == DEFAULT_STAGE_NAME
 
     def scope(self, function: str) -> Config:
-        """Return Chalice's view of the configuration for one function, by the configuration key."""
+        """Return the part of the configuration that Chalice reads for one function."""
         return self.config.scope(self.chalice_stage, function)
 
 
@@ -302,7 +302,7 @@ def _check_stage(path: Path, document: Mapping[str, Any], stage: str) -> None:
     stages = document.get("stages") or {}
     if not isinstance(stages, dict) or not all(isinstance(s, dict) for s in stages.values()):
         raise ProjectError(f'{path}: "stages" must be an object of objects')
-    # Chalice has its default stage even if none is written.
+    # Chalice has its default stage even if the configuration does not contain it.
     if stage not in stages and not (stage == DEFAULT_STAGE_NAME and not stages):
         known = ", ".join(sorted(stages)) or DEFAULT_STAGE_NAME
         raise ProjectError(f"{path} has no stage {stage!r}; it has {known}")

@@ -1,17 +1,17 @@
-"""The region and the credentials for services on this machine, and the user's own for AWS."""
+"""The region and the credentials for services on this machine and for AWS."""
 
 import os
 from collections.abc import Mapping
 
 from decanter.errors import ServiceError
 
-# Credentials if the user has none: local services check no signature.
+# These credentials are used if the user has none. Local services check no signature.
 DUMMY_CREDENTIALS = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
 DEFAULT_REGION = "us-east-1"
 
 
 def local_region(environ: Mapping[str, str] = os.environ) -> str:
-    """Return the region of local resources, from the environment or from the profile.
+    """Return the region for local resources, from the environment or from the profile.
 
     Raises:
         ServiceError: the profile does not exist.
@@ -21,9 +21,10 @@ def local_region(environ: Mapping[str, str] = os.environ) -> str:
 
 
 def local_credentials(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Return the variables for calls to local services, with the user's own credentials if set.
+    """Return the variables with credentials for local services. Prefer the user's credentials.
 
-    If a DynamoDB keeps tables by access key, it must see the same key from all callers.
+    Some local DynamoDBs have separate tables for each access key, so all callers must use the same
+    access key.
     """
     if not has_keys(environ):
         return DUMMY_CREDENTIALS.copy()
@@ -36,7 +37,7 @@ def has_keys(environ: Mapping[str, str] = os.environ) -> bool:
 
 
 def profile(environ: Mapping[str, str] = os.environ) -> str | None:
-    """Return the profile in the variables; None if the variables have keys, which come first."""
+    """Return the profile in the variables; None if the variables have keys, because they win."""
     named = environ.get("AWS_PROFILE") or environ.get("AWS_DEFAULT_PROFILE")
     return None if has_keys(environ) else named or None
 

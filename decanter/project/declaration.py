@@ -14,7 +14,7 @@ from decanter.project.declared_channels import ChannelsDeclaration, missing_swee
 from decanter.project.declared_queue import QueueDeclaration, problem, works
 from decanter.project.uses import Uses, all_uses
 
-# Each function's rights, by its configuration key.
+# The rights of each function, by the function's configuration key.
 Needs = Mapping[str, tuple[str, ...]]
 
 HTTP_FUNCTION = handlers.HTTP_FUNCTION
@@ -22,14 +22,14 @@ ON_DEMAND = "PAY_PER_REQUEST"
 PROVISIONED = "PROVISIONED"
 
 SSM = "{{resolve:ssm:"
-"""The start of CloudFormation's reference to a parameter."""
+"""The start of a dynamic reference of CloudFormation to an SSM parameter."""
 
 _EXISTING = re.compile(r"(?:arn:.*:table/)?(?P<name>[^:/{]+)")
-"""The pattern of a table's name or ARN, but not of a parameter with the table's name."""
+"""The pattern of a table's name or ARN. A reference to a parameter does not match."""
 
 
 class Handler(NamedTuple):
-    """A WebSocket handler, with the name in Chalice and the function's configuration key."""
+    """A WebSocket handler: its name in Chalice and the configuration key of its function."""
 
     name: str
     function: str
@@ -41,10 +41,11 @@ class LambdaFunction:
 
     Attributes:
         name: the function's configuration key, such as `websocket_connect` or `api_handler`.
-        kind: `websocket`, `http`, `lambda`, `authorizer`, `schedule`, or the events' service.
-        source: the queue, topic, bucket, stream, schedule, event pattern as JSON, route keys, or
-            HTTP method and path of the events; empty without a source.
-        handler: the handler string, such as `app.work`, with a module and an attribute.
+        kind: `websocket`, `http`, `lambda`, `authorizer`, `schedule`, or the service that sends the
+            events.
+        source: the source of the events; "" without a source. It is a queue, a topic, a bucket, a
+            stream, a schedule, an event pattern as JSON, route keys, or an HTTP method and path.
+        handler: the handler string, a module and an attribute, such as `app.work`.
         mapping: the settings of a queue's event source mapping, as CloudFormation names them.
         objects: the objects of a bucket and their events: `events`, `prefix`, `suffix`.
     """
@@ -64,22 +65,22 @@ class TableDeclaration:
     Attributes:
         environment: the environment variable with the table's name.
         logical_id: the table's logical id in a template.
-        key: the name of the partition key's attribute, and then the name of the sort key's
-            attribute, if any.
-        attributes: the type, `S`, `N` or `B`, of each attribute in a key of the table or an index.
-        ttl_attribute: the attribute with the expiry, or None.
+        key: the names of the partition key's attribute and, if any, the sort key's attribute.
+        attributes: the type (`S`, `N` or `B`) of each attribute in a key of the table or of an
+            index.
+        ttl_attribute: the attribute with the expiry time, or None.
         read_capacity_units: the read capacity, if the table is provisioned.
         write_capacity_units: the write capacity, if the table is provisioned.
         billing_mode: `PROVISIONED` or `PAY_PER_REQUEST`; None if the deployment decides.
         global_indexes: the global secondary indexes, as CreateTable takes them.
         local_indexes: the local secondary indexes.
-        existing: the name or ARN of a table that does not belong to the app, or CloudFormation's
-            reference `{{resolve:ssm:…}}` to this name; None for a table of the app.
+        existing: the name or the ARN if the table does not belong to the app, or CloudFormation's
+            reference `{{resolve:ssm:…}}` to the name; None for a table of the app.
         is_connections: True for the connection table.
         is_jobs: True for the job table of a queue.
         is_subscriptions: True for the table of a router's channels.
         model: the full name of the class.
-        actions: the IAM actions of each function on the table; empty if they are not declared.
+        actions: each function's IAM actions on the table; empty if the model does not declare them.
     """
 
     environment: str
@@ -101,7 +102,7 @@ class TableDeclaration:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """Read the answer of the model's `__decanter__`, in the form of this version or of 0.1."""
+        """Read the result of a model's `__decanter__`, in the form of this version or of 0.1."""
         key = [each for each in (data["hash_key"], data.get("range_key")) if each]
         return cls(
             environment=data["environment"],
@@ -128,7 +129,7 @@ class TableDeclaration:
         return bool(self.global_indexes or self.local_indexes)
 
     def schema(self) -> dict[str, Any]:
-        """Return the key and local indexes, for CreateTable and `AWS::DynamoDB::Table`."""
+        """Return the key and the local indexes, for CreateTable and `AWS::DynamoDB::Table`."""
         found: dict[str, Any] = {
             "AttributeDefinitions": [
                 {"AttributeName": name, "AttributeType": kind}
@@ -144,10 +145,11 @@ class TableDeclaration:
         return found
 
     def throughput(self, capacity: Callable[[dict[str, Any]], Any] | None) -> dict[str, Any]:
-        """Return the capacity and global indexes, for CreateTable and CloudFormation.
+        """Return the capacity and the global indexes, for CreateTable and CloudFormation.
 
         Args:
-            capacity: returns the `ProvisionedThroughput` to write; None for a table on demand.
+            capacity: takes a `ProvisionedThroughput` and returns the value to write; None for a
+                table on demand.
         """
         own = {
             "ReadCapacityUnits": self.read_capacity_units,
@@ -180,8 +182,8 @@ class TableDeclaration:
 
         Args:
             stack: the name of the stack.
-            named: the values of the table's variable in the configuration of functions, or None;
-                the first value is preferred.
+            named: the values of the table's variable in each function's configuration, or None. The
+                first value is used.
         """
         if self.existing and (match := _EXISTING.fullmatch(self.existing)):
             return match["name"]
@@ -196,7 +198,7 @@ class RouteDeclaration(NamedTuple):
         route_key: the route's key.
         operation_name: the operation's name on AWS.
         function: the name of the route's function.
-        example: an example payload, if the route declares a payload type.
+        example: an example payload; None if the route declares no payload type.
     """
 
     route_key: str
@@ -207,16 +209,17 @@ class RouteDeclaration(NamedTuple):
 
 @dataclass(frozen=True)
 class RouterDeclaration:
-    """A router.
+    """The declarations of a router.
 
     Attributes:
         expression: the router's route selection expression.
         routes: the router's routes except `$default`.
         default: True if the router declares `$default`.
-        posts: the HTTP methods that each function calls on @connections.
-        settings: the groups of variables of each function's hooks; a stage sets one per group.
-        uses: the rights that the routes and hooks add to each function.
-        where_rows_are_deleted: the rights that the hooks add to every function that sends.
+        posts: the HTTP methods that each function may use on @connections.
+        settings: the groups of environment variables that each function's hooks need. A stage sets
+            one variable of each group.
+        uses: the rights that routes and hooks add to each function.
+        where_rows_are_deleted: the rights that disconnect hooks add to every function that sends.
         queue: the router's queue; None if the router has no queue.
         channels: the router's channels; None if the router has no channels.
     """
@@ -233,7 +236,7 @@ class RouterDeclaration:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """Read the answer of the router's `__decanter__`."""
+        """Read the result of a router's `__decanter__`."""
         members = ("route_key", "operation_name", "function", "example")
         routes = tuple(RouteDeclaration(*map(each.get, members)) for each in data["routes"])
         return cls(
@@ -251,15 +254,15 @@ class RouterDeclaration:
 
 @dataclass(frozen=True)
 class Declaration:
-    """The declarations of one app, for Chalice and for Decanter.
+    """The declarations of one app: its Chalice functions, and its tables, routers and rights.
 
     Attributes:
         app_name: the Chalice object's `app_name`.
         websocket: the handlers by route key: `$connect`, `$default`, `$disconnect`.
         http_routes: the paths of the app's HTTP routes.
-        schedules: each scheduled function's `rate(…)` or `cron(…)`, by the function's name.
+        schedules: the `rate(…)` or `cron(…)` of each scheduled function, by the function's name.
         warnings: warnings about the app for the user, one line each.
-        refusal: one line with the reason not to package the app; None without such a reason.
+        refusal: the reason why the app cannot be packaged, in one line; None if it can.
         tables: the tables, in the order of `app.py`.
         routers: the routers, in the order of `app.py`.
         lambdas: every Lambda function by name, in Chalice's order.
@@ -319,7 +322,7 @@ class Declaration:
         return replace(self, warnings=(*self.warnings, *warnings))
 
     def _checked(self) -> Self:
-        """Return the declaration, with the problems of its queue and its channels."""
+        """Return the declaration with a `refusal` if its queue or its channels are incomplete."""
         queues = [router.queue for router in self.routers if router.queue]
         fault = problem(queues, self.workers, has_jobs=any(it.is_jobs for it in self.tables))
         if not fault and any(router.channels for router in self.routers):
@@ -333,7 +336,7 @@ class Declaration:
 
     @property
     def subscription_table(self) -> TableDeclaration | None:
-        """The table of its channels; None for a raw app."""
+        """The table of the app's channels; None if the app has no channels."""
         return next((table for table in self.tables if table.is_subscriptions), None)
 
     @property
@@ -343,7 +346,7 @@ class Declaration:
 
     @property
     def workers(self) -> tuple[str, ...]:
-        """The configuration keys of the queue's functions. A complete app has one such function."""
+        """The configuration keys of the functions of the routers' queue. A valid app has one."""
         return tuple(
             key for key, it in self.lambdas.items() if works(it.kind, it.source, self.queue)
         )
@@ -359,7 +362,7 @@ def _uses_of(
     own: Mapping[str, Sequence[Mapping[str, Any]]],
     routers: Sequence[RouterDeclaration],
 ) -> tuple[Uses, ...]:
-    """Return the rights of all code that may run in a function, such as routes and hooks.
+    """Return the rights of all code that a Lambda function may run, such as routes and hooks.
 
     A WebSocket handler passes its events to the router, so a handler without `@uses` adds no
     rights. This also applies to the function of a router's queue.
@@ -381,7 +384,7 @@ def _needs(data: Mapping[str, Sequence[str]]) -> Needs:
 
 
 def _distinct(tables: Sequence[TableDeclaration]) -> tuple[TableDeclaration, ...]:
-    """Return the tables, and refuse equal logical ids."""
+    """Return the tables. Raise an error if two tables have the same logical id."""
     models = defaultdict(list)
     for table in tables:
         models[table.logical_id].append(table.model)

@@ -9,13 +9,13 @@ SWEEP = "sweep"
 
 @dataclass(frozen=True)
 class ChannelsDeclaration:
-    """The channels of a router, and the calls on the tables that they need.
+    """The channels of a router, and the calls to tables that these channels need.
 
     Attributes:
-        patterns: the patterns of their names.
-        connections: each function's further calls on the connection table.
-        subscriptions: each function's calls on the subscription table.
-        of_senders: the calls of a function that sends, on each of the two tables.
+        patterns: the patterns of the channels' names.
+        connections: each function's additional calls to the connection table.
+        subscriptions: each function's calls to the subscription table.
+        of_senders: the calls to each of the two tables by a function that sends.
     """
 
     patterns: tuple[str, ...]
@@ -25,7 +25,7 @@ class ChannelsDeclaration:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any] | None) -> Self | None:
-        """Read a member of a router's declaration; None for a raw app."""
+        """Read a member of a router's declaration; None if the router has no channels."""
         if data is None:
             return None
         return cls(
@@ -35,11 +35,11 @@ class ChannelsDeclaration:
     def actions(
         self, function: str, *, sends: bool, is_connections: bool, is_subscriptions: bool
     ) -> list[str]:
-        """Return a function's calls on a table.
+        """Return the calls of a function to a table.
 
         Args:
-            function: its configuration key.
-            sends: True if it sends messages.
+            function: the function's configuration key.
+            sends: True if the function sends messages.
             is_connections: True for the connection table.
             is_subscriptions: True for the subscription table.
         """
@@ -55,7 +55,7 @@ class ChannelsDeclaration:
 
 
 def missing_sweep(schedules: Mapping[str, str]) -> str | None:
-    """Return why an app with channels cannot be packaged, in one line; None if it can."""
+    """Return the reason why an app with channels cannot be packaged; None if it can."""
     if SWEEP in schedules:
         return None
     return (

@@ -1,7 +1,7 @@
 """The queue that a router declares: `Router(…, queue=Queue("broadcasts"))`.
 
 The template declares this queue, a dead-letter queue, and the event source mapping of the queue's
-function. `chalice deploy` knows only the queue's name in app.py.
+function. `chalice deploy` knows only the queue's name, from app.py.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -12,7 +12,7 @@ RECEIVES = 3
 """The number of receives after which SQS moves a message to the dead-letter queue."""
 
 TIMEOUTS = 6
-"""The ratio of the visibility timeout to the function's timeout.
+"""The visibility timeout of a queue, divided by the timeout of its function.
 
 The source is the Lambda Developer Guide, "Using Lambda with Amazon SQS".
 """
@@ -20,10 +20,10 @@ The source is the Lambda Developer Guide, "Using Lambda with Amazon SQS".
 
 @dataclass(frozen=True)
 class QueueDeclaration:
-    """A queue.
+    """The queue of a router.
 
     Attributes:
-        name: the queue's name in app.py, or on AWS.
+        name: the queue's name in app.py. After `in_stack`, the name on AWS.
         environment: the environment variable with the queue's URL.
         dead_letter_environment: the environment variable with the URL of the dead-letter queue.
         concurrency: the number of events that the queue's function handles at the same time.
@@ -36,7 +36,7 @@ class QueueDeclaration:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any] | None) -> Self | None:
-        """Read a member of a router's declaration. Return None if the router has no queue."""
+        """Read a member of a router's declaration; None if the router has no queue."""
         return cls(**data) if data else None
 
     @property
@@ -45,7 +45,7 @@ class QueueDeclaration:
         return f"{self.name}-dead"
 
     def variables(self, url_of: Callable[[str], str]) -> dict[str, str]:
-        """Return the environment variables of the functions with the URLs of the queues.
+        """Return the environment variables that contain the URLs of the queue and its dead letters.
 
         Args:
             url_of: returns the URL of a queue by the queue's name.
@@ -54,7 +54,7 @@ class QueueDeclaration:
         return {variable: url_of(name) for variable, name in names.items()}
 
     def in_stack(self, stack: str) -> Self:
-        """Return the queue with the name on AWS, which contains the name of the stack."""
+        """Return the queue with its name on AWS, which contains the stack's name."""
         return replace(self, name=f"{stack}-{self.name}")
 
     @property
@@ -63,7 +63,7 @@ class QueueDeclaration:
         return {"BatchSize": 1, "ScalingConfig": {"MaximumConcurrency": self.concurrency}}
 
     def properties(self, timeout: float, dead_letters_arn: Any) -> dict[str, Any]:
-        """Return the properties of the queue that matter for behaviour.
+        """Return the properties that affect the queue's behaviour.
 
         Args:
             timeout: the timeout of the queue's function in seconds.
@@ -74,14 +74,14 @@ class QueueDeclaration:
 
 
 def works(kind: str, source: str, queue: QueueDeclaration | None) -> bool:
-    """True if a function with this kind and this source gets the messages of the queue."""
+    """True if a function with this kind and source gets the messages of the queue."""
     return queue is not None and (kind, source) == ("sqs", queue.name)
 
 
 def problem(
     queues: Sequence[QueueDeclaration], workers: Sequence[str], *, has_jobs: bool
 ) -> str | None:
-    """Return one line with the reason not to package the queues of an app; None without one.
+    """Return the reason why an app's queues cannot be packaged, in one line; None if they can.
 
     Args:
         queues: the queues of the app's routers.

@@ -26,8 +26,8 @@ def describe(
 
     Args:
         project: the project with the app.
-        environment: the complete environment of the separate process; by default this process's
-            environment with the stage's variables and, like on Lambda, a region.
+        environment: the complete environment of the separate process. The default is
+            `own_environment`.
         timeout: the time limit of the import, in seconds.
 
     Raises:
@@ -53,10 +53,10 @@ def own_environment(project: Project) -> dict[str, str]:
 
 
 def _report(project: Project, environment: Mapping[str, str], timeout: float) -> dict[str, Any]:
-    """Run `app_process.py describe`, and return the report.
+    """Run `app_process.py describe`, and return its report.
 
-    The report uses files and not pipes, because a process that the app started may keep a pipe open
-    forever.
+    The output goes to files and not to pipes, because a process that the app started may keep a
+    pipe open forever.
     """
     app = project.directory / "app.py"
     with tempfile.TemporaryFile() as answer, tempfile.TemporaryFile() as output:

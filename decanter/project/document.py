@@ -15,12 +15,12 @@ from decanter.errors import ProjectError
 class _Loader(yaml.SafeLoader):
     """A loader for CloudFormation's YAML.
 
-    This is a separate class, because tags belong to a class.
+    The tags are registered on this class, so other users of PyYAML do not see them.
     """
 
 
 def _short_tag(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> dict[str, Any]:
-    """`!Ref X` is `{"Ref": "X"}`, `!Sub X` is `{"Fn::Sub": "X"}`."""
+    """Convert a short tag: `!Ref X` to `{"Ref": "X"}`, and `!Sub X` to `{"Fn::Sub": "X"}`."""
     value: Any
     if isinstance(node, yaml.MappingNode):
         value = loader.construct_mapping(node, deep=True)
@@ -41,8 +41,8 @@ def read_json(path: Path, *, unique: bool = False) -> dict[str, Any]:
 
     Args:
         path: the file.
-        unique: True to refuse an object that has a key twice, because only the last value would
-            count.
+        unique: True to refuse an object with a repeated key, because only the key's last value
+            would be read.
 
     Raises:
         ProjectError: the file does not exist, or does not contain a JSON object.
@@ -64,7 +64,7 @@ def read_json(path: Path, *, unique: bool = False) -> dict[str, Any]:
 
 
 def read_template(path: Path) -> dict[str, Any]:
-    """Read a template: YAML if the file's name says so, otherwise JSON.
+    """Read a template. The file's name decides if it is YAML or JSON.
 
     Raises:
         ProjectError: the file does not exist, is not a template, or has a key twice.
@@ -80,7 +80,8 @@ def read_template(path: Path) -> dict[str, Any]:
 def merged(over: Mapping[str, Any], under: Mapping[str, Any]) -> dict[str, Any]:
     """Merge a template over another template, like Chalice's `TemplateDeepMerger`.
 
-    Chalice's own module also loads all of Chalice's packaging, which takes a third of a second.
+    The import of Chalice's own class takes a third of a second, because it loads all of Chalice's
+    packaging.
     """
     return {**under, **{name: _over(value, under.get(name)) for name, value in over.items()}}
 
@@ -91,9 +92,9 @@ def _over(value: Any, under: Any) -> Any:
 
 
 def parse_template(text: str) -> dict[str, Any]:
-    """Parse a template's text as JSON or YAML. The result is empty for any other text."""
+    """Parse a template's text as JSON or YAML. Return an empty dict for any other text."""
     try:
-        # JSON is YAML too, but parsing YAML is slow. The loader derives from SafeLoader.
+        # JSON is valid YAML, but the YAML parser is slow. The loader derives from SafeLoader.
         document = json.loads(text) if text.startswith("{") else yaml.load(text, Loader=_Loader)  # noqa: S506
     except (ValueError, yaml.YAMLError):
         return {}
@@ -133,7 +134,7 @@ def _replace(path: Path, text: str) -> None:
 
 
 def _umask() -> int:
-    """Return the process's umask. The umask must be set to read it."""
+    """Return the process's umask. The only way to read the umask is to set it."""
     umask = os.umask(0o077)
     os.umask(umask)
     return umask
@@ -141,7 +142,7 @@ def _umask() -> int:
 
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
-        # The loader derives from SafeLoader: it creates no Python objects.
+        # The loader derives from SafeLoader, so it creates only plain values.
         return _object(path, yaml.load(_text(path), Loader=_Loader))  # noqa: S506
     except yaml.YAMLError as error:
         problem = " ".join(str(error).split())

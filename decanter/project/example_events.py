@@ -1,4 +1,4 @@
-"""Create an example event for each kind of function, in the form of the event's source.
+"""Create an example event for each kind of function, in the form that AWS sends.
 
 Sources: Lambda Developer Guide, one chapter for each service; EventBridge User Guide, "AWS service
 events", under `aws.events`; API Gateway Developer Guide, "Input to a Lambda authorizer".
@@ -18,7 +18,7 @@ from decanter.project.stack import Stack
 Event = dict[str, Any]
 
 TEXT = "hello world !"
-"""The default body of a message."""
+"""The default text of a message."""
 
 _S3_EVENTS = {
     "ObjectCreated:*": "ObjectCreated:Put",
@@ -27,20 +27,20 @@ _S3_EVENTS = {
     "ObjectTagging:*": "ObjectTagging:Put",
     "LifecycleExpiration:*": "LifecycleExpiration:Delete",
 }
-"""The kind of event in an example, by the function's pattern of events."""
+"""The event in an example, by the kind of events for which the bucket invokes the function."""
 
 
 def example_event(function: LambdaFunction, stack: Stack, body: str | None = None) -> Event:
-    """Return an event that a function may get.
+    """Return an example of an event that a function may get.
 
     Args:
-        function: the function, whose source is in the event.
-        stack: the stack, whose names are in the event.
-        body: the text of a queue's or a topic's message, of a stream's record or of a request; the
-            key of a bucket's object; the token of an authorizer.
+        function: the function. The event comes from its source.
+        stack: the stack that the names in the event come from.
+        body: a text for the event. It is the text of a message, a record or a request, the key of
+            an object in a bucket, or the token for an authorizer.
 
     Raises:
-        ValueError: events of this kind do not have such a text.
+        ValueError: events of this kind have no place for `body`.
     """
     if body is not None and function.kind not in _WITH_BODY:
         raise ValueError(
@@ -56,7 +56,7 @@ def scheduled_event(stack: Stack, name: str, now: float) -> Event:
     Args:
         stack: the stack of the rule.
         name: the function's name.
-        now: epoch seconds.
+        now: the Unix time in seconds.
     """
     return {
         "version": "0",
@@ -83,7 +83,7 @@ def _schedule(function: LambdaFunction, stack: Stack, _: str | None) -> Event:
 
 
 def _cloudwatch(function: LambdaFunction, stack: Stack, _: str | None) -> Event:
-    """Return an event with the first value of each member of the pattern."""
+    """Return an event in which each member has the first value that the pattern allows."""
     pattern = json.loads(function.source)
     first = {key: _first(value) for key, value in pattern.items()}
     return {
@@ -117,7 +117,7 @@ def _sns(function: LambdaFunction, stack: Stack, body: str | None) -> Event:
 
 
 def _s3(function: LambdaFunction, stack: Stack, body: str | None) -> Event:
-    """Return an event of the first kind for which the bucket calls the function.
+    """Return an event of the first kind that invokes the function.
 
     The key is URL-encoded, and the event of a removal has no size and no ETag (Amazon S3 User
     Guide, "Event message structure").
@@ -171,7 +171,7 @@ def _authorizer(_: LambdaFunction, stack: Stack, body: str | None) -> Event:
 
 
 def _http(function: LambdaFunction, _: Stack, body: str | None) -> Event:
-    """Return a request for a path of the app. The value of each path parameter is its own name."""
+    """Return a request for a path of the app. Each path parameter has its own name as its value."""
     from chalice.local import LambdaEventConverter, RouteMatcher
 
     method, path = function.source.split(" ", 1)
@@ -191,7 +191,7 @@ def _arn(source: str, stack: Stack, service: str) -> str:
 
 
 def _here(event: Event, stack: Stack, **members: str) -> Event:
-    """Return an event of Chalice's builders, whose records have these members and the region."""
+    """Return an event in which each record has the stack's region and these members."""
     for record in event["Records"]:
         record.update(members)
         if "awsRegion" in record:

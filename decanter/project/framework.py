@@ -1,4 +1,4 @@
-"""The installed framework, the framework that an app uses, and copies for packages."""
+"""Find the framework that an app uses, and copy the installed framework."""
 
 import re
 import shutil
@@ -13,7 +13,7 @@ REQUIRES = {
     "": ("botocore>=1.36,<2", "pynamodb>=6.1,<7"),
     "jwt": ("PyJWT[crypto]>=2.10.1,<3",),
 }
-"""The requirements of the framework and of an extra, as in pyproject.toml."""
+"""The requirements of the framework and of an extra. They equal those in pyproject.toml."""
 
 INSTALLED = Path(decanter.__file__).parent
 IGNORED = ("__pycache__", "*.pyc")
@@ -22,7 +22,7 @@ _VERSION = re.compile(r'^__version__ = "(.+)"$', re.MULTILINE)
 
 @dataclass(frozen=True)
 class Framework:
-    """A framework in a folder with the name `decanter`."""
+    """A copy of the framework, in a folder named `decanter`."""
 
     folder: Path
 
@@ -34,12 +34,12 @@ class Framework:
 
     @property
     def content(self) -> dict[str, bytes]:
-        """Every source file, by the path in the folder."""
+        """The content of every source file, by the path in the folder."""
         files = [self.folder / "__init__.py", *(self.folder / "runtime").rglob("*.py")]
         return {str(file.relative_to(self.folder)): file.read_bytes() for file in files}
 
     def is_same(self, other: "Framework") -> bool:
-        """True if the other framework has the same files, even through links, or is a copy."""
+        """True if both are the same folder, even through links, or have the same content."""
         parts = ("__init__.py", "runtime")
         if all((self.folder / part).samefile(other.folder / part) for part in parts):
             return True
@@ -52,18 +52,18 @@ class Framework:
 def framework_in_use(project: Path, used: Path | None, *, is_own: bool = True) -> Framework | None:
     """Return the framework that a project's app uses; None for an app without the framework.
 
-    Python searches `vendor/` after site-packages and before an editable install, and plain Chalice
-    packages `vendor/`. If two frameworks differ, one of them would run on this machine and the
-    other on Lambda.
+    Python searches `vendor/` after site-packages and before an editable install. Plain Chalice
+    packages `vendor/`. If the two frameworks differ, Lambda would run another framework than this
+    machine.
 
     Args:
         project: the Chalice project's folder.
         used: the folder from which the app imported the framework.
-        is_own: False if the app ran in a Python other than the tool's, with its own framework.
+        is_own: False if the app ran in its own Python, which has its own framework.
 
     Raises:
-        ProjectError: the used framework, the installed framework and the framework in `vendor/` are
-            not all equal.
+        ProjectError: the framework that the app used, the installed framework and the framework in
+            `vendor/` are not equal.
     """
     if used is None:
         return None
@@ -91,7 +91,7 @@ def copy_framework(target: Path) -> None:
 
 
 def is_framework(folder: Path) -> bool:
-    """True for a folder with only files that `copy_framework` writes, of any version."""
+    """True if all files in the folder are files that `copy_framework` of any version writes."""
     names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
     return {"__init__.py", "runtime"} <= names <= {"__init__.py", "runtime", "__pycache__"}
 

@@ -14,14 +14,14 @@ from decanter.project.stack import Stack, role_id
 from decanter.project.template import Template
 
 ROWS = {"reads": READS, "writes": WRITES}
-"""The actions on a table for the arguments of `@uses`."""
+"""The IAM actions that the arguments `reads` and `writes` of `@uses` grant on a table."""
 
 MANAGE = "execute-api:ManageConnections"
 
 SENDS = ("sends", "")
 
 Right = tuple[str, str]
-"""An argument of `@uses`: `reads` or `writes` with the name of a model, or `SENDS`."""
+"""An argument of `@uses`, either `reads` or `writes` with a model's name, or `SENDS`."""
 
 Allows = Callable[[str, str], bool]
 """Takes an action and an ARN. Returns True if the function's role already allows the action."""
@@ -29,11 +29,11 @@ Allows = Callable[[str, str], bool]
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """How to grant a right.
+    """An instruction for the user to grant a right.
 
     Attributes:
-        what: the instruction in words.
-        line: the line to paste; empty without such a line.
+        what: an instruction that contains the place of the line, or only this place.
+        line: the line to paste; "" if nothing needs to be pasted.
     """
 
     what: str
@@ -47,9 +47,9 @@ class Grants:
     Attributes:
         declaration: what the app declares.
         tables: the declared tables by ARN.
-        stack: the names on this machine.
+        stack: the stack with the names on this machine.
         project: the project; None for an app without a project.
-        template: the project's merge template, if it is used.
+        template: the project's merge template; None if it is not used.
     """
 
     declaration: Declaration
@@ -67,7 +67,7 @@ class Grants:
         project: Project | None,
         template: Template | None,
     ) -> Self:
-        """Return the grants of an app. The app's functions have these environments."""
+        """Return the grants of an app whose functions have these environments."""
         tables = {
             stack.arn("dynamodb", f"table/{name}"): table
             for environment in environments
@@ -78,7 +78,7 @@ class Grants:
 
     @property
     def has_uses(self) -> bool:
-        """True if the app uses the framework, so that it can have `@uses`."""
+        """True if the app uses the framework, because only then it can have `@uses`."""
         return bool(self.declaration.tables or self.declaration.routers)
 
     def grant(
@@ -90,9 +90,9 @@ class Grants:
             function: the configuration key of the function.
             action: the IAM action.
             resource: the ARN of the resource, or `*`.
-            allows: the rights of the function's role, which the grant keeps.
-            route: the key of the route, or the path of the HTTP request, that caused the event;
-                empty if it is not known.
+            allows: returns True for a right that the function's role has. The grant keeps these
+                rights.
+            route: the route key or the HTTP path of the event; "" if it is not known.
         """
         statement = self.statement(function, [action], resource)
         if not self.has_uses:
@@ -104,7 +104,7 @@ class Grants:
         return Grant(f"write this {self._place(function, route)}", line)
 
     def rights_for(self, action: str, resource: str) -> set[Right]:
-        """Return the arguments of `@uses` that grant a right; empty if only `also` grants it."""
+        """Return the `@uses` arguments that grant a right; empty if only `also` can grant it."""
         table = self.tables.get(table_of(resource))
         found = {(word, model_name(table)) for word, it in ROWS.items() if table and action in it}
         to_connections = action == MANAGE and resource in self._sends
@@ -113,19 +113,19 @@ class Grants:
 
     @property
     def to_queue(self) -> tuple[str, str] | None:
-        """The call to the routers' queue of a function that sends; None without a queue."""
+        """The action and the ARN of a send to the routers' queue; None without a queue."""
         queue = self.declaration.queue
         if queue is None:
             return None
         return "sqs:SendMessage", self.stack.arn("sqs", queue.in_stack(self.stack.name).name)
 
     def statement(self, function: str, actions: list[str], resource: str) -> dict[str, Any]:
-        """Return the IAM statement that grants actions on a resource, on any account."""
+        """Return the IAM statement that grants actions on a resource, in any account."""
         named = self._portable(function, resource)
         return {"Effect": "Allow", "Action": actions, "Resource": [named]}
 
     def _portable(self, function: str, resource: str) -> Any:
-        """Return a reference to a declared table by logical id. CloudFormation sets the name."""
+        """Return a resource for any account. A declared table becomes a reference by logical id."""
         table = self.tables.get(table_of(resource))
         has_file = self.project is not None and has_generated_file(self.project, function)
         if table is None or table.existing or has_file:  # a policy file has no logical ids
@@ -140,12 +140,12 @@ class Grants:
         return [self.stack.connections_arn(method) for method in METHODS]
 
     def resolved(self, statement: Mapping[str, Any]) -> Any:
-        """Return a statement of `also` with this machine's names; None if a name is not known."""
+        """Return a statement of `also` with the names on this machine; None if one is not known."""
         names = {it.logical_id: arn.partition("/")[2] for arn, it in self.tables.items()}
         return resolver(self.stack, names, self.template)(statement)
 
     def _kept(self, allows: Allows) -> Iterator[Right]:
-        """Yield the arguments of `@uses` for the rights that the role already has."""
+        """Yield the `@uses` arguments whose rights the function's role already has."""
         for word, actions in ROWS.items():
             for arn, table in self.tables.items():
                 if all(allows(each, arn) for each in actions):
@@ -190,7 +190,7 @@ class Grants:
 
 
 def uses_line(rights: Iterable[Right], also: Iterable[Mapping[str, Any]]) -> str:
-    """Return `@uses` with these rights and these statements."""
+    """Return the code of `@uses` with these rights and these statements."""
     granted = sorted(rights)
     words = [
         f"{word}=[{', '.join(names)}]"
@@ -205,7 +205,7 @@ def uses_line(rights: Iterable[Right], also: Iterable[Mapping[str, Any]]) -> str
 
 
 def as_python(statement: Mapping[str, Any]) -> str:
-    """Return a statement as JSON that is valid in Python, or else as Python."""
+    """Return a statement as code that is valid in Python, as JSON if possible."""
     text = json.dumps(statement)
     try:
         ast.literal_eval(text)
@@ -215,7 +215,7 @@ def as_python(statement: Mapping[str, Any]) -> str:
 
 
 def matching(path: str, routes: Iterable[str]) -> str:
-    """Return the HTTP route of a path; a literal part is preferred to a parameter. "" if none."""
+    """Return the HTTP route of a path, or "". Literal parts are preferred to parameters."""
     parts = path.strip("/").split("/")
 
     def fits(route: str) -> bool:
@@ -243,7 +243,7 @@ def table_of(resource: str) -> str:
 
 
 def portable(resource: str) -> str:
-    """Return the ARN with `*` for the region, the account and the API, which differ on AWS."""
+    """Return an ARN with `*` for the region, the account and the API, because AWS has others."""
     parts = resource.split(":", 5)
     if len(parts) < 6:
         return resource

@@ -1,12 +1,12 @@
-"""Every Lambda function of a Chalice app, and the object that Lambda finds for it.
+"""The Lambda functions of a Chalice app, and the objects that Lambda finds for them.
 
-Chalice packages a function with a handler string. This string has `app` or the Blueprint's module,
-and the name of the decorated function, whatever `name=` says. Lambda imports the module and calls
-the attribute.
-Source: Chalice 1.34, `app.py`, `deploy/appgraph.py`.
+Chalice packages each function with a handler string, such as `app.message`. Its first part is `app`
+or the Blueprint's module. Its second part is the name of the decorated function, even if the app
+sets another name with `name=`. Lambda imports the module and calls the attribute. Source: Chalice
+1.34, `app.py`, `deploy/appgraph.py`.
 
-Like `app_process`, this file is loaded by path in the project's own environment, so it imports only
-the standard library and the project's Chalice.
+The project's own environment loads this file by its path, like `app_process`. Therefore, this file
+imports only the standard library and the project's Chalice.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
 
-# Chalice accepts a function's configuration only under these names, independent of the handlers'
-# names. All routes other than $connect and $disconnect have one function.
+# Chalice reads a function's configuration only under these keys. They do not depend on the
+# handlers' names. One function runs all routes except $connect and $disconnect.
 FUNCTION_OF_ROUTE = {
     "$connect": "websocket_connect",
     "$default": "websocket_message",
     "$disconnect": "websocket_disconnect",
 }
 HTTP_FUNCTION = "api_handler"
-"""Chalice's name of the function behind all HTTP routes of an app."""
+"""Chalice's name for the function that runs all HTTP routes of an app."""
 
 SOURCES: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "ScheduledEventConfig": ("schedule", lambda source: expression(source.schedule_expression)),
@@ -41,43 +41,43 @@ SOURCES: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "KinesisEventConfig": ("kinesis", lambda source: source.stream),
     "DynamoDBEventConfig": ("dynamodb", lambda source: source.stream_arn),
 }
-"""The kind, and a function that reads the source, for each Chalice class of an event source."""
+"""The kind of each event source class in Chalice, and a function that returns its source."""
 
 WINDOW = "maximum_batching_window_in_seconds"
 
 MOST_OBJECTS = 2000
-"""The number of objects after which the search for a function in Lambda's object ends."""
+"""The maximum objects to examine when `leads_to` searches for a function."""
 
 
 class HandlerNotFound(Exception):
     """Lambda would not find a handler.
 
-    The error has Lambda's message; the cause is an import error.
+    The text is Lambda's message. The cause, if any, is the error of the import.
     """
 
 
 class Finding(enum.Enum):
-    """The relation between the object that Lambda finds and a function."""
+    """How the object that Lambda finds runs a function of the app."""
 
     WRAPPED = enum.auto()
-    """The object runs Chalice's wrapper of the function, as far as its references show."""
+    """The object seems to run Chalice's wrapper of the function."""
     BARE = enum.auto()
-    """The object runs the function itself."""
+    """The object seems to run the function without Chalice's wrapper."""
     OTHER = enum.auto()
 
 
 @dataclass(frozen=True)
 class Registered:
-    """A Lambda function that Chalice makes for the app.
+    """A Lambda function that Chalice creates for the app.
 
     Attributes:
-        name: the function's configuration key, such as `websocket_connect` or a queue function's
-            name.
+        name: the function's configuration key, such as `websocket_connect` or the name of a queue's
+            function.
         kind: `websocket`, `http`, `lambda`, `authorizer`, or a kind of SOURCES.
-        source: the source of the events, such as a queue's name or the route keys; may be empty.
+        source: the source of the events, such as a queue's name or the route keys; it may be "".
         handler: the handler string.
-        label: the function's name in app.py, for texts.
-        function: the decorated function; None if the function is not known.
+        label: the function's name in app.py, for messages.
+        function: the decorated function; None if it is not known.
         mapping: the settings of a queue's event source mapping, as CloudFormation names them.
         objects: the objects of a bucket and their events: `events`, `prefix`, `suffix`.
     """
@@ -94,11 +94,11 @@ class Registered:
 
 @dataclass(frozen=True)
 class Fault:
-    """A reason why a function does not run on AWS, in one line.
+    """A reason why a function does not run on AWS.
 
     Attributes:
-        text: the text for the user.
-        certain: False if the function may still run as intended.
+        text: one line for the user.
+        certain: False if the function may run correctly in spite of this reason.
     """
 
     text: str
@@ -115,7 +115,7 @@ def registered(app: Any) -> list[Registered]:
         for each in app.pure_lambda_functions
     ]
     found += [event_function(app, each) for each in app.event_sources]
-    if app.routes:  # Chalice makes an authorizer's function only with the REST API
+    if app.routes:  # Chalice creates the function of an authorizer only if there is a REST API
         found += [
             Registered(
                 *(each.name, "authorizer", "", each.handler_string, each.name),
@@ -127,7 +127,7 @@ def registered(app: Any) -> list[Registered]:
 
 
 def websocket_functions(app: Any) -> Iterator[Registered]:
-    """Yield at most three functions, because the first message handler gets all messages."""
+    """Yield at most three functions. The first message handler gets all messages."""
     routes: dict[str, list[Any]] = {}
     for key, handler in app.websocket_handlers.items():
         routes.setdefault(function_of_route(key), []).append(handler)
@@ -167,7 +167,7 @@ def mapping_of(source: Any) -> dict[str, Any]:
 
 
 def objects_of(source: Any) -> dict[str, Any]:
-    """Return the objects, and their events, for which a bucket calls a function."""
+    """Return the bucket's events, and the prefix and suffix of keys, that invoke a function."""
     return {
         "events": [*source.events],
         "prefix": source.prefix or "",
@@ -176,7 +176,7 @@ def objects_of(source: Any) -> dict[str, Any]:
 
 
 def functions_of(app: Any, each: Registered) -> list[Any]:
-    """Return the app's own functions that run in a Lambda function."""
+    """Return the app's functions that a Lambda function runs."""
     if each.kind == "http":
         return [entry.view_function for path in app.routes.values() for entry in path.values()]
     return [each.function] if each.function is not None else []
@@ -188,13 +188,13 @@ def expression(schedule: Any) -> str:
 
 
 def first_route(app: Any) -> str:
-    """Return a method and a path of the app's HTTP routes."""
+    """Return the method and the path of an HTTP route of the app."""
     path = min(app.routes)
     return f"{min(app.routes[path])} {path}"
 
 
 def decorated(app: Any, config: Any) -> Any:
-    """Return the function of a registration; None if another function has the same name."""
+    """Return the function of a registration; None if several functions have its name."""
     function = inner(app.handler_map.get(config.name))
     name = getattr(function, "__name__", None)
     return function if name == config.handler_string.rpartition(".")[2] else None
@@ -214,14 +214,14 @@ def inner(wrapper: Any) -> Any:
 
 
 def find(handler: str, module: ModuleType) -> Callable[..., Any]:
-    """Return the object that Lambda finds by a handler string.
+    """Return the object that a handler string names.
 
     Args:
         handler: the handler string, such as `app.message`.
-        module: the app's module, whose `__name__` may differ from the name in `handler`.
+        module: the app's module. Its `__name__` may differ from the name in `handler`.
 
     Raises:
-        HandlerNotFound: there is no such object.
+        HandlerNotFound: the handler string names no object.
     """
     name, _, attribute = handler.rpartition(".")
     try:
@@ -240,7 +240,7 @@ def find(handler: str, module: ModuleType) -> Callable[..., Any]:
 
 
 def faults(app: Any, module: ModuleType) -> list[Fault]:
-    """Return the reasons why Lambda finds no handler, or another object, for a function."""
+    """Return the reasons why Lambda would not run the functions that the app registers."""
     functions = registered(app)
     each_function = (fault_of(each, functions, app, module) for each in functions)
     found = [fault for fault in each_function if fault is not None]
@@ -248,7 +248,7 @@ def faults(app: Any, module: ModuleType) -> list[Fault]:
 
 
 def same_names(functions: list[Registered]) -> Iterator[Fault]:
-    """Yield a fault for each name that several functions have."""
+    """Yield a fault for each name that more than one function has."""
     for name, times in Counter(each.name for each in functions).items():
         if times > 1:
             yield Fault(
@@ -275,7 +275,7 @@ def unused_messages(app: Any) -> Iterator[Fault]:
 def fault_of(
     each: Registered, functions: list[Registered], app: Any, module: ModuleType
 ) -> Fault | None:
-    """Return the fault of one function; None if Lambda runs the function that the app registers."""
+    """Return the fault of one function; None if Lambda runs the registered function."""
     if each.kind == "http":
         return None
     try:
@@ -304,7 +304,7 @@ def elsewhere(each: Registered, found: object, functions: list[Registered]) -> F
 
 
 def missing(each: Registered, module: ModuleType, error: HandlerNotFound) -> str:
-    """Return the reason why there is no such handler, and the remedy."""
+    """Return the reason why Lambda does not find a handler, and the remedy."""
     place, _, name = each.handler.rpartition(".")
     if error.__cause__ is not None:
         return f"its handler string is {each.handler}, but importing {place} fails: {error}"
@@ -327,7 +327,7 @@ def missing(each: Registered, module: ModuleType, error: HandlerNotFound) -> str
 def bare(each: Registered, app: Any) -> Fault | None:
     """Return the fault of a function that Lambda calls without Chalice's wrapper."""
     if each.kind == "lambda":
-        return None  # it takes Lambda's arguments
+        return None  # the function takes Lambda's arguments
     certain = not takes_two(each.function)
     fails = "it fails" if certain else "its event is a plain dict"
     if app.handler_map.get(each.label) is each.function:
@@ -355,7 +355,7 @@ def takes_two(function: Any) -> bool:
 
 
 def named(found: object) -> str:
-    """Return a description of an object for a text."""
+    """Return a description of an object for a message."""
     name = getattr(inner(found) or found, "__qualname__", None)
     return f"another {name}" if name else f"an object of type {type(found).__name__}"
 
@@ -363,15 +363,15 @@ def named(found: object) -> str:
 def leads_to(found: object, function: object, app: object) -> Finding:
     """Return how an object calls a function.
 
-    A decorator keeps the wrapped function in a closure or in an attribute. If an object has too
-    many references, it counts as wrapped.
+    A decorator refers to the wrapped function in a closure or in an attribute, so this function
+    follows the references. If an object has too many references, the result is `WRAPPED`.
     """
     finding, seen, waiting = Finding.OTHER, {id(app)}, [found]
     for current in waiting:
         if len(seen) > MOST_OBJECTS or inner(current) is function:
             return Finding.WRAPPED
         if current is function:
-            # functools.wraps copies a reference to it from Chalice's wrapper.
+            # Continue, because functools.wraps copies this reference from Chalice's wrapper.
             finding = Finding.BARE
         elif id(current) not in seen and inner(current) is None and not is_shared(current):
             seen.add(id(current))
@@ -380,7 +380,7 @@ def leads_to(found: object, function: object, app: object) -> Finding:
 
 
 def is_shared(value: object) -> bool:
-    """Return True for a module, its names or a class. All code refers to such objects."""
+    """Return True for a module, its names or a class, because all code refers to them."""
     return isinstance(value, (ModuleType, type)) or (
         isinstance(value, dict) and "__spec__" in value
     )

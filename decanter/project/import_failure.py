@@ -1,4 +1,4 @@
-"""Convert the failure of an app's import into an error of one line."""
+"""Convert the failure of an app's import into an error with a message of one line."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,7 +14,7 @@ def import_failure(report: Mapping[str, Any], stage: str) -> ProjectError:
 
     Args:
         report: the report.
-        stage: the stage whose variables the app had.
+        stage: the stage whose variables were set during the import.
     """
     if report["variable"]:
         return ProjectError(missing_variable(report["variable"], report["message"], stage))

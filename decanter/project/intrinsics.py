@@ -1,10 +1,9 @@
-"""Evaluate the intrinsic functions of CloudFormation that can be evaluated locally.
+"""Evaluate those intrinsic functions of CloudFormation that need no call to AWS.
 
 `Resolver` evaluates Ref, Fn::GetAtt, Fn::Sub, Fn::Join, Fn::Select, Fn::Split, Fn::If,
-Fn::FindInMap and the condition functions. Any other function in a value is an error with the place
-of the function. Values that are not requested are never evaluated. Source: AWS CloudFormation User
-Guide,
-"Intrinsic function reference".
+Fn::FindInMap and the condition functions. If a value contains any other function, the error names
+the place of the function. Only requested values are evaluated. Source: AWS CloudFormation User
+Guide, "Intrinsic function reference".
 """
 
 import re
@@ -13,11 +12,11 @@ from typing import Any
 
 from decanter.errors import ProjectError
 
-# The value of {"Ref": "AWS::NoValue"}: its property or item is left out.
+# The value of {"Ref": "AWS::NoValue"}. The property or the item with this value is removed.
 NO_VALUE = object()
 _REMEDY = "use a literal, a parameter with a default, or another file with --template"
 
-# Fn::Sub's `${Name}`, `${Resource.Attribute}`, and `${!Literal}` for a literal `${Literal}`.
+# In Fn::Sub: `${Name}`, `${Resource.Attribute}`, and `${!Literal}` for the text `${Literal}`.
 VARIABLE = re.compile(r"\$\{([^{}]*)\}")
 _NAME = re.compile(r"[A-Za-z0-9_.:]+")
 
@@ -30,10 +29,10 @@ class Resolver:
 
     Args:
         document: the template.
-        references: returns Ref's value for a name that is not a parameter; None if the value is not
+        references: returns the value of Ref for a name that is not a parameter; None if it is not
             known.
-        attributes: returns Fn::GetAtt's value for a logical id and an attribute; None if the value
-            is not known.
+        attributes: returns the value of Fn::GetAtt for a logical id and an attribute; None if it is
+            not known.
     """
 
     def __init__(
@@ -65,11 +64,11 @@ class Resolver:
         self._testing: list[str] = []
 
     def resolve(self, value: Operand, where: str) -> Resolved:
-        """Return the value, in which every intrinsic function is evaluated.
+        """Return the value with the results of its intrinsic functions.
 
         Args:
             value: any value of the template.
-            where: the place of the value for errors, such as
+            where: the place of the value, for errors, such as
                 `Resources.ConnectionsTable.Properties.TableName`.
 
         Raises:
@@ -114,7 +113,7 @@ class Resolver:
         try:
             return functions[function](operand, where)
         except (AttributeError, LookupError, TypeError, ValueError) as error:
-            # The argument is not quoted: it may contain a variable's value.
+            # The error does not quote the argument, because it may contain the value of a variable.
             raise ProjectError(f"{where}: {function} is malformed") from error
 
     def _test(self, expression: Operand, where: str) -> bool:
@@ -208,7 +207,7 @@ class Resolver:
 
 
 def as_text(value: object) -> str:
-    """Return a scalar in the form that CloudFormation writes into a string.
+    """Return a scalar as text, in the form that CloudFormation inserts into a string.
 
     Raises:
         TypeError: the value is not a scalar.
@@ -229,7 +228,7 @@ def _function_name(value: Mapping[str, Any]) -> str | None:
 
 
 def _default(name: str, parameter: Mapping[str, Any]) -> Resolved:
-    """Return a parameter's default."""
+    """Return the default value of a parameter."""
     if "Default" not in parameter:
         raise ProjectError(f"Parameters.{name}: add a Default, which is used locally")
     default = parameter["Default"]

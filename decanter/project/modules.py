@@ -1,10 +1,10 @@
-"""Find modules that a project's app imports but Chalice does not package.
+"""Find the modules that an app imports but Chalice does not package.
 
 Chalice packages app.py, `chalicelib/`, the content of `vendor/`, and the requirements. On this
-machine, an app can also import a module next to app.py.
+machine, an app can also import other modules in the folder of app.py.
 
-The sources are only parsed. An import inside a function counts. An import under `TYPE_CHECKING` or
-`if __name__ == "__main__"` does not count.
+The sources are parsed, not run. Imports inside functions are included. Imports under
+`TYPE_CHECKING` or `if __name__ == "__main__"` are not.
 """
 
 import ast
@@ -19,7 +19,7 @@ _NEVER_ON_LAMBDA = re.compile(r"(typing\.)?TYPE_CHECKING|__name__ == '__main__'"
 
 
 def warnings_about_modules(project: Path) -> list[str]:
-    """Return one line with the imported modules that Lambda will not find, if any.
+    """Return a line with the imported modules that Lambda will not find, or an empty list.
 
     Args:
         project: the project's folder.
@@ -33,11 +33,11 @@ def warnings_about_modules(project: Path) -> list[str]:
 
 
 def unpackaged(project: Path) -> dict[str, str]:
-    """Return the place of the first import of each module, by the module's file or folder."""
+    """Return the place where each module is first imported, by the module's file or folder."""
     found: dict[str, str] = {}
     seen: set[Path] = set()
     waiting = [project / f"{APP}.py"]
-    for source in waiting:  # which grows
+    for source in waiting:  # the loop extends the list
         for name, line in imported(project, source):
             path = source_of(project, name)
             top = name.partition(".")[0]
@@ -53,10 +53,10 @@ def unpackaged(project: Path) -> dict[str, str]:
 
 
 def imported(project: Path, source: Path) -> Iterator[tuple[str, int]]:
-    """Yield the full name and the line of each module that a file may import, parents first."""
+    """Yield the full name and the line of each module that a file may import, packages first."""
     try:
         tree = ast.parse(source.read_bytes())
-    except (OSError, SyntaxError, ValueError):  # a folder, or the import itself reports it
+    except (OSError, SyntaxError, ValueError):  # a folder, or an error that the import reports
         return
     parts = source.relative_to(project).with_suffix("").parts
     for node in _nodes(tree):
@@ -67,7 +67,7 @@ def imported(project: Path, source: Path) -> Iterator[tuple[str, int]]:
 
 
 def source_of(project: Path, name: str) -> Path | None:
-    """Return the file of a project's module, or the folder of a package without a file."""
+    """Return the file of a project's module, or the folder of a namespace package."""
     path = project.joinpath(*name.split("."))
     for file in (path / "__init__.py", path.with_name(f"{path.name}.py")):
         if file.is_file():
@@ -87,7 +87,7 @@ def _nodes(node: ast.AST) -> Iterator[ast.Import | ast.ImportFrom | ast.Call]:
 
 
 def _names(node: ast.Import | ast.ImportFrom | ast.Call, package: tuple[str, ...]) -> list[str]:
-    """Return the names that a node imports. The last part of a name may not be a module."""
+    """Return the names that a node imports. The last part may be an attribute of a module."""
     if isinstance(node, ast.Import):
         return [alias.name for alias in node.names]
     if isinstance(node, ast.Call):
@@ -112,7 +112,7 @@ def _is_own(project: Path, top: str) -> bool:
 
 
 def _is_required(project: Path, name: str) -> bool:
-    """True if the requirements name a distribution like this package."""
+    """True if the requirements contain a distribution with the name of this package."""
     try:
         text = (project / "requirements.txt").read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):

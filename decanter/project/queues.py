@@ -1,4 +1,4 @@
-"""The SQS queues of an app, and the event source mappings between queues and functions.
+"""The SQS queues of an app, and the event source mappings that connect them to functions.
 
 Sources: Lambda Developer Guide, "Using Lambda with Amazon SQS"; CloudFormation, `AWS::SQS::Queue`
 and `AWS::Lambda::EventSourceMapping`; SAM, `SQS`.
@@ -20,7 +20,7 @@ REDRIVE = "RedrivePolicy"
 FIFO = ".fifo"
 DEFAULT_BATCH_SIZE = 10
 DEFAULT_CONCURRENCY = 5
-"""The number of batches that Lambda processes at a time at the start."""
+"""The number of batches that Lambda processes in parallel when a mapping starts."""
 
 ATTRIBUTES = (
     "ContentBasedDeduplication",
@@ -39,7 +39,7 @@ ATTRIBUTES = (
 
 @dataclass(frozen=True)
 class Queue:
-    """A queue, with attributes in the form of CreateQueue."""
+    """A queue. Its attributes have the form of CreateQueue."""
 
     name: str
     attributes: Mapping[str, str] = field(default_factory=dict, hash=False)
@@ -52,7 +52,7 @@ class Queue:
 
     @property
     def creation(self) -> dict[str, Any]:
-        """The arguments of CreateQueue. Only `changeable` has the dead-letter queue."""
+        """The arguments of CreateQueue, without the dead-letter queue, which `changeable` has."""
         given = {key: value for key, value in self.attributes.items() if key != REDRIVE}
         return {"QueueName": self.name, "Attributes": given}
 
@@ -77,15 +77,15 @@ class Queue:
 
 @dataclass(frozen=True)
 class Source:
-    """An event source mapping: the queue whose messages a function gets.
+    """An event source mapping, which invokes a function with the messages of a queue.
 
     Attributes:
         function: the function's configuration key.
         arn: the queue's ARN.
         batch_size: the highest number of messages in an event.
-        window_seconds: the time that Lambda waits for a full batch.
-        concurrency: the highest number of events at a time.
-        partial: True if the function's result names the failed messages.
+        window_seconds: the maximum time that Lambda waits until a batch is full.
+        concurrency: the maximum events that the function handles in parallel.
+        partial: True if the function's result lists the failed messages.
     """
 
     function: str
@@ -97,7 +97,7 @@ class Source:
 
     @classmethod
     def of_settings(cls, function: str, arn: str, settings: Mapping[str, Any]) -> Self:
-        """Read the settings with CloudFormation's names."""
+        """Read the settings of a mapping. They have CloudFormation's names."""
         scaling = settings.get("ScalingConfig") or settings
         return cls(
             function,
@@ -119,7 +119,8 @@ class Queues:
     """The queues of an app and the functions that they invoke.
 
     Attributes:
-        queues: the queues of the merge template and of the functions, and the dead-letter queues.
+        queues: the queues in the merge template, the queues of functions, and the dead-letter
+            queues.
         sources: the event source mappings.
         warnings: the reasons why AWS refuses a mapping, one line each.
     """
@@ -138,15 +139,14 @@ class Queues:
     ) -> Self:
         """Return the queues of an app.
 
-        If the template does not declare a queue, the queue belongs to another stack. On this
-        machine, such a queue keeps a message invisible for at least the function's timeout, as AWS
-        requires.
+        A queue that the template does not declare belongs to another stack, so its settings are not
+        known. Its visibility timeout is at least the function's timeout, because AWS requires this.
 
         Args:
             declared: what the app declares.
             template: the project's merge template; None if it is not used.
             stack: the stack of the queues.
-            timeout: returns a function's timeout in seconds, by the configuration key.
+            timeout: returns the timeout in seconds of the function with a configuration key.
         """
         sources = tuple(_sources(declared, template, stack))
         own = dict(template.queues(ATTRIBUTES)) if template else {}
@@ -171,7 +171,7 @@ class Queues:
 
 
 def has_queues(declared: Declaration, template: Template | None) -> bool:
-    """True if the app has a queue or a queue's function, or if the template has a queue."""
+    """True if the app or its template has a queue, or if a queue invokes a function of the app."""
     is_handled = declared.queue is not None or any(
         each.kind == "sqs" for each in declared.lambdas.values()
     )
@@ -186,7 +186,7 @@ def name_of(arn: str) -> str:
 def _declared(
     declared: Declaration, stack: Stack, timeout: Callable[[str], float]
 ) -> dict[str, Mapping[str, Any]]:
-    """Return the properties of the routers' queue and of the dead-letter queue, by name."""
+    """Return the properties of the routers' queue and of its dead-letter queue, by name."""
     if declared.queue is None:
         return {}
     queue = declared.queue.in_stack(stack.name)
@@ -218,7 +218,7 @@ def _fifo(name: str) -> dict[str, Any]:
 
 
 def _text(value: Any) -> str:
-    """Return an attribute's value in the form of CreateQueue."""
+    """Return an attribute's value as the text that CreateQueue expects."""
     if isinstance(value, Mapping):
         return json.dumps(value)
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,6 +1,6 @@
 """`.chalice/generated.json`: the digests of the policy files that Decanter wrote.
 
-A digest depends on the parsed content, so line ends and layout do not change the digest.
+A digest is made from the parsed content, so line ends and layout do not change it.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ def digest(document: object) -> str:
 
 
 def canonical(document: object) -> str:
-    """Return a document as text. The same content always has the same text."""
+    """Return a document as text. Equal documents have equal texts."""
     return json.dumps(document, sort_keys=True)
 
 

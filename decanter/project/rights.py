@@ -1,8 +1,9 @@
-"""The rights of each Lambda function, for the template, for policy files and for this machine.
+"""The rights of each Lambda function, for templates, for policy files and for this machine.
 
 The router and the connection table declare their own calls. `@uses` declares the calls of the app's
-own code. Without `@uses`, the app's code may read and write every declared table, and has the
-rights of its policy file, or the rights that Chalice's analysis of app.py finds.
+code. Without `@uses`, the app's code may read and write every declared table. It also has the
+rights in its policy file or, without a policy file, the rights that Chalice finds by an analysis of
+app.py.
 """
 
 from collections import defaultdict
@@ -30,24 +31,24 @@ WRITES = (
     "dynamodb:UpdateItem",
 )
 SENDS = ("dynamodb:DeleteItem", "dynamodb:Scan")
-"""The calls of a sending function on the connection table.
+"""The calls to the connection table by a function that sends.
 
-A sending function deletes rows of gone connections.
+Such a function deletes the rows of gone connections.
 """
 
 JOBS = ("dynamodb:GetItem", "dynamodb:PutItem")
-"""The calls of a queue's function on the job table."""
+"""The calls to the job table by the function of a queue."""
 
 RECEIVES = ("sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage")
-"""The calls with which Lambda receives a queue's messages for the function."""
+"""The calls that Lambda makes to receive a queue's messages for the function."""
 
 ON_INDEXES = {"dynamodb:Query", "dynamodb:Scan"}
 
 METHODS = ("DELETE", "POST")
-"""The methods of @connections that a function that sends may call."""
+"""The HTTP methods of @connections that a function may use if it sends."""
 
-# Lambda makes these calls with the function's role if the configuration enables them. Their
-# resources cannot be named in advance (AWS Lambda Developer Guide, "VPC" and "X-Ray").
+# Lambda makes these calls with the function's role, if the configuration needs them. Their
+# resources are not known in advance (AWS Lambda Developer Guide, "VPC" and "X-Ray").
 _VPC_ACTIONS = [
     "ec2:CreateNetworkInterface",
     "ec2:DeleteNetworkInterface",
@@ -57,7 +58,7 @@ _XRAY_ACTIONS = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"]
 
 
 class Names(Protocol):
-    """The names of the resources in a policy."""
+    """Returns the names of resources, in the form that a policy needs."""
 
     log_actions: tuple[str, ...]
 
@@ -82,14 +83,14 @@ class Names(Protocol):
         ...
 
     def log_group(self, function: str) -> Json:
-        """Return the ARN of a function's log group and all streams of the group."""
+        """Return the ARN of a function's log group with all its streams."""
         ...
 
 
 def is_declared(declaration: Declaration, function: str) -> bool:
     """True if the app declares the function's rights.
 
-    Without such a declaration, Chalice creates the policy.
+    Otherwise, Chalice creates the policy.
     """
     needs = [*(t.actions for t in declaration.tables), *(r.posts for r in declaration.routers)]
     return any(function in need for need in needs) or any(
@@ -113,12 +114,12 @@ def sends(declaration: Declaration, function: str) -> bool:
 
 
 def posts(declaration: Declaration, function: str) -> bool:
-    """True if the function may post to connections, and not only look up or close connections."""
+    """True if the function may post to connections. Others may only look them up or close them."""
     return "POST" in _methods(declaration, function)
 
 
 def has_disconnect_hooks(declaration: Declaration) -> bool:
-    """True if something follows wherever a connection's row is deleted."""
+    """True if the deletion of a connection's row has consequences for hooks or channels."""
     return any(it.where_rows_are_deleted or it.channels for it in declaration.routers)
 
 
@@ -128,7 +129,7 @@ def policy(
     """Return the function's policy document.
 
     Raises:
-        ProjectError: a function declares rights on something that the app does not have.
+        ProjectError: a function declares a right to a table or a queue that the app does not have.
     """
     statements = [
         *_tables(declaration, function, names),
@@ -152,7 +153,7 @@ def _tables(declaration: Declaration, function: str, names: Names) -> Iterator[S
 
 
 def _actions(declaration: Declaration, function: str) -> dict[str, set[str]]:
-    """Return the actions of a function on each table, by the table's variable."""
+    """Return the actions of a function on each table, by the environment variable of the table."""
     found: dict[str, set[str]] = defaultdict(set)
     tables = {table.environment: table for table in declaration.tables}
     for variable, table in tables.items():
@@ -191,7 +192,7 @@ def _connections(declaration: Declaration, function: str, names: Names) -> Itera
 
 
 def _methods(declaration: Declaration, function: str) -> set[str]:
-    """Return the calls of a function on @connections."""
+    """Return the HTTP methods that a function may use on @connections."""
     methods = {m for router in declaration.routers for m in router.posts.get(function, ())}
     sends = any(each.sends for each in declaration.uses.get(function, ()))
     return methods.union(METHODS if sends else ())
@@ -220,7 +221,7 @@ def _further(project: Project | None, declaration: Declaration, function: str) -
 
 
 def kept(project: Project | None, declaration: Declaration, function: str) -> list[Section]:
-    """Return the statements of a function's policy file, or the statements of Chalice's analysis.
+    """Return the statements of a function's policy file, or the result of Chalice's analysis.
 
     Raises:
         ProjectError: the policy file cannot be read.
@@ -242,19 +243,19 @@ def kept(project: Project | None, declaration: Declaration, function: str) -> li
 
 
 def statements_of(document: Section) -> list[Section]:
-    """Return the statements of a policy document. A document may have a single statement."""
+    """Return the statements of a policy document as a list, even if it has a single statement."""
     statements = document.get("Statement", [])
     return statements if isinstance(statements, list) else [statements]
 
 
 def policy_file_name(project: Project, function: str) -> str:
-    """Return the name of the policy file that Chalice reads for a function without analysis."""
+    """Return the name of the policy file that Chalice reads instead of its analysis."""
     name: str | None = project.scope(function).iam_policy_file
     return name or f"policy-{project.chalice_stage}.json"
 
 
 def has_generated_file(project: Project, function: str) -> bool:
-    """True if a function's policy file has a name that Decanter uses for policy files.
+    """True if the name of a function's policy file is a name that `decanter template` writes.
 
     Any other file belongs to the user.
     """
@@ -263,7 +264,7 @@ def has_generated_file(project: Project, function: str) -> bool:
 
 
 def with_analysis(project: Project, declaration: Declaration) -> list[str]:
-    """Return the functions whose policy has the statements of Chalice's analyzer."""
+    """Return the functions whose policy contains the result of Chalice's policy analyzer."""
     own = {*managed(project, declaration)}
     return [
         function
@@ -275,7 +276,7 @@ def with_analysis(project: Project, declaration: Declaration) -> list[str]:
 
 
 class Analysis(NamedTuple):
-    """The statements that Chalice's analyzer finds in app.py, or the reason why it fails."""
+    """The statements that Chalice's policy analyzer finds, or the reason why it fails."""
 
     statements: tuple[Section, ...]
     failure: str | None = None
@@ -288,7 +289,7 @@ class Analysis(NamedTuple):
     @classmethod
     @cache
     def of_source(cls, source: str) -> Self:
-        """Analyse a source."""
+        """Analyse the source of an app.py."""
         from chalice.policy import policy_from_source_code  # loads botocore's models
 
         try:
@@ -299,7 +300,7 @@ class Analysis(NamedTuple):
 
 
 def _of_event_source(kind: str) -> list[Section]:
-    """Return the rights with which Lambda reads an event source for the function."""
+    """Return the rights that Lambda needs to read an event source for the function."""
     from chalice import constants
 
     policies = {
@@ -325,7 +326,7 @@ def _statement(sid: str, actions: Iterable[str], resources: list[Json]) -> Secti
 
 
 def _with_own_ids(statements: Iterable[Section]) -> Iterator[Section]:
-    """Yield each statement once, and omit repeated ids, because IAM refuses repeated ids."""
+    """Yield each statement once. Remove an id that is repeated, because IAM refuses it."""
     seen: list[Section] = []
     ids = set()
     for statement in statements:

@@ -1,4 +1,4 @@
-"""The role of each function on this machine, with the rights on AWS and this machine's names."""
+"""The role of each function on this machine. It has the same rights as on AWS."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -22,9 +22,9 @@ class Role:
 
     Attributes:
         name: the role's name.
-        statements: the statements of its policies.
-        known: False if some rights of the role are not known before a deployment, such as the
-            rights that Chalice generates from an analysis of app.py.
+        statements: the statements of the role's policies, with the names on this machine.
+        known: False if some rights of the role are known only after a deployment, such as the
+            rights that Chalice finds by an analysis of app.py.
     """
 
     name: str
@@ -33,7 +33,7 @@ class Role:
 
 
 class LocalNames:
-    """The resources of this machine's stack."""
+    """The names of the resources of the stack on this machine."""
 
     log_actions: tuple[str, ...] = rights.STREAM_ACTIONS
 
@@ -42,7 +42,7 @@ class LocalNames:
         self._tables = tables
 
     def own(self, declaration: Declaration) -> dict[str, str]:
-        """Return the names of the tables that the stack creates, by logical id."""
+        """Return the names of the tables that belong to the stack, by logical id."""
         return {
             table.logical_id: name
             for table in declaration.tables
@@ -88,10 +88,10 @@ def roles(
         declaration: the app's declarations.
         template: the project's merge template; None if it is not used.
         stack: the names on this machine.
-        environments: the variables of each function, which have the tables' names.
+        environments: the variables of each function. They contain the tables' names.
 
     Raises:
-        ProjectError: a function declares rights on something that the app does not have.
+        ProjectError: a function declares a right to a table or a queue that the app does not have.
     """
     found = {}
     for function in declaration.functions:
@@ -108,10 +108,10 @@ def roles(
 def resolver(
     stack: Stack, tables: Mapping[str, str], template: Template | None
 ) -> Callable[[Mapping[str, Any]], Any]:
-    """Return a function that takes a policy statement, as in `also=` of `@uses`.
+    """Return a function that evaluates a policy statement, such as one in `also=` of `@uses`.
 
-    The returned function returns the statement with the values of CloudFormation's functions; None
-    if a value is not known.
+    The function replaces CloudFormation's functions in the statement with their values. It returns
+    None if a value is not known.
 
     Args:
         stack: the names on this machine.
@@ -135,7 +135,7 @@ def resolver(
 def _own(
     project: Project | None, declaration: Declaration, function: str, names: LocalNames
 ) -> list[dict[str, Any]]:
-    """Return the statements of the role that Decanter writes, or of Chalice's role."""
+    """Return the statements of a function's role, without those of the merge template."""
     if not _is_managed(project, function):
         return []
     if rights.is_declared(declaration, function):
@@ -164,9 +164,9 @@ def _with_template(role: Role, function: str, template: Template) -> Role:
     documents = [
         document
         for policy, document in template.policies(name)
-        if name != usual or policy != GENERATED  # that one is the role's own
+        if name != usual or policy != GENERATED  # the role's own policy is already known
     ]
     attached = [it for each in documents if each is not None for it in rights.statements_of(each)]
-    # Another role of the template has no other statements than its own.
+    # A role with another name has only the statements in the template.
     own, known = (role.statements, role.known) if name == usual else ((), True)
     return replace(role, statements=(*own, *attached), known=known and None not in documents)

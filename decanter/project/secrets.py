@@ -1,4 +1,4 @@
-"""Secrets in environment variables, as references to a store, and as values in plain text."""
+"""Find secrets in environment variables, as references to a store or in plain text."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,8 +10,8 @@ _NAME = re.compile(
     r"(?i)(^|[^a-z])(secret|token|credential|pass|passphrase|pwd|(api|private|secret|access|signing|"
     r"encryption)_?key)s?$|(password|passwd|secret|apikey)$"
 )
-# Harmless values, whatever the variable's name: a switch, a number, the ARN of a secret,
-# the name of a parameter or of a secret.
+# Values that are harmless under any variable's name: a switch, a number, the ARN of a secret, or
+# the name of a parameter or a secret.
 _HARMLESS = re.compile(
     r"(?i:true|false|none|null|on|off|yes|no)?|\d{1,5}|arn:.*|/[\w./-]*"
     r"|[a-z][a-z0-9._-]*(/[a-z0-9._-]+)+"
@@ -48,19 +48,19 @@ def is_secure_parameter(value: str) -> bool:
 
 
 def with_own(variables: Mapping[str, str], environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables. The user's own environment replaces references."""
+    """Return the variables, with the values in the user's environment for references."""
     own = {name for name, value in variables.items() if is_reference(value) and name in environ}
     return {**variables, **{name: environ[name] for name in own}}
 
 
 def unresolved(environments: Iterable[Mapping[str, str]], *, remedy: bool = True) -> Iterator[str]:
-    """Yield a warning with the names of variables that have references.
+    """Yield a warning that names the variables with references, if there are any.
 
-    Decanter does not resolve references.
+    Decanter cannot resolve references.
 
     Args:
         environments: the environments of the functions.
-        remedy: True to name the remedy of `decanter local`.
+        remedy: True to add the remedy for `decanter local`.
     """
     names = sorted({k for each in environments for k, v in each.items() if is_reference(v)})
     if names:

@@ -1,4 +1,4 @@
-"""The stack of a template on this machine, with values of names and pseudo parameters."""
+"""A stack, with its names and with the values of CloudFormation's pseudo parameters."""
 
 from dataclasses import dataclass
 
@@ -30,13 +30,13 @@ def integration(part: str) -> str:
 
 @dataclass(frozen=True)
 class Stack:
-    """The place and the names of a template's resources.
+    """The account, the region and the names of a template's resources.
 
     Attributes:
         app_name: the Chalice app's name.
-        stage: Chalice's stage, which differs from API Gateway's.
+        stage: Chalice's stage. API Gateway's stage may have another name.
         region: the stack's region.
-        account_id: the stack's account id; by default the account id in AWS's documentation.
+        account_id: the stack's account id. The default is the account id in AWS's documentation.
         api_id: the WebSocket API's id.
         api_stage: API Gateway's stage.
     """
@@ -50,7 +50,7 @@ class Stack:
 
     @property
     def name(self) -> str:
-        """The stack's name, which is the start of the resources' names."""
+        """The stack's name. The names of its resources start with it."""
         return f"{self.app_name}-{self.stage}"
 
     @property
@@ -67,15 +67,15 @@ class Stack:
         return "amazonaws.com.cn" if self.partition == "aws-cn" else "amazonaws.com"
 
     def queue_url(self, name: str, endpoint: str | None = None) -> str:
-        """Return the URL of an SQS queue on AWS, or at the endpoint of another SQS."""
+        """Return the URL of an SQS queue, on AWS or at another endpoint."""
         endpoint = endpoint or f"https://sqs.{self.region}.{self.url_suffix}"
         return f"{endpoint}/{self.account_id}/{name}"
 
     def references(self) -> dict[str, str]:
-        """Return Ref's values for the pseudo parameters and for Chalice's own resources.
+        """Return the values of Ref for the pseudo parameters and for Chalice's own resources.
 
-        The reference of a route or an integration is the logical id, because nothing on this
-        machine uses the reference.
+        The value for a route or an integration is its logical id, because nothing on this machine
+        uses the value.
         """
         answers = {
             "AWS::AccountId": self.account_id,
@@ -90,7 +90,7 @@ class Stack:
         for part in ("Connect", "Message", "Disconnect"):
             answers[f"Websocket{part}"] = f"{self.name}-websocket_{part.lower()}"
             answers |= {own: own for own in (f"Websocket{part}Route", integration(part))}
-        # Chalice names the function behind the HTTP routes after the app alone.
+        # The function of the HTTP routes has no suffix in its name.
         return answers | {logical_id(HTTP_FUNCTION): self.name}
 
     def arn(self, service: str, resource: str) -> str:

@@ -1,6 +1,7 @@
 """Create, delete and describe DynamoDB tables, on AWS or for the local gateway.
 
-Each function takes a botocore client and passes errors that do not concern the table to its caller.
+Each function takes a botocore client. It raises botocore's errors that do not concern the table
+unchanged.
 """
 
 import time
@@ -13,13 +14,13 @@ from botocore.exceptions import ClientError
 from decanter.errors import DecanterError
 
 POLL_SECONDS = 1.0
-# AWS creates and deletes a table within seconds. After this long, something is wrong.
+# AWS creates and deletes a table within seconds. After this time, something is wrong.
 POLLS = 120
 
 INDEXES = ("GlobalSecondaryIndexes", "LocalSecondaryIndexes")
 SCHEMA = ("AttributeDefinitions", "KeySchema", *INDEXES)
 
-# Waits for some seconds; a parameter, so that tests need not wait.
+# Waits for a number of seconds. Tests replace it.
 Sleep = Callable[[float], None]
 
 
@@ -29,7 +30,7 @@ class Table:
 
     Attributes:
         arguments: CreateTable's arguments.
-        ttl_attribute: the attribute by which DynamoDB expires items, or None.
+        ttl_attribute: the attribute that contains the expiry time of items, or None without TTL.
     """
 
     arguments: Mapping[str, Any]
@@ -43,7 +44,7 @@ class Table:
 
     @property
     def tags(self) -> dict[str, str]:
-        """The tags with the table's owner."""
+        """The tags of the table. They name its owner."""
         return {tag["Key"]: tag["Value"] for tag in self.arguments.get("Tags", ())}
 
     def tagged(self, tags: Mapping[str, str]) -> "Table":
@@ -52,18 +53,18 @@ class Table:
         return Table({**self.arguments, "Tags": pairs}, self.ttl_attribute)
 
     def encrypted(self) -> "Table":
-        """Return the table with encryption by the account's key, which matters only on AWS."""
+        """Return the table, encrypted with a KMS key of the account. This matters only on AWS."""
         encryption = {"SSESpecification": {"Enabled": True}}
         return Table({**self.arguments, **encryption}, self.ttl_attribute)
 
     def is_outdated_by(self, other: "Table") -> bool:
-        """True if the other table has the same name, but another key or other indexes."""
+        """True if the other table has this name, but another key or other indexes."""
         return self.name == other.name and any(
             self.arguments.get(part) != other.arguments.get(part) for part in SCHEMA
         )
 
     def with_indexes_of(self, other: "Table") -> "Table":
-        """Return the table with the further indexes of another table, such as one of overrides."""
+        """Return the table with the additional indexes of another table, such as an override."""
         arguments = {**self.arguments}
         known = {each["AttributeName"] for each in arguments["AttributeDefinitions"]}
         for kind in INDEXES:
@@ -90,7 +91,7 @@ def create(client: Any, table: Table, sleep: Sleep = time.sleep) -> bool:
     """Create the table, wait until it is active, and enable its TTL.
 
     Returns:
-        True if the table was created, False if a table with the same key existed.
+        True if the table was created. False if a table with this name and key already existed.
 
     Raises:
         DecanterError: a table with this name has another key or TTL attribute, or the table does
@@ -110,7 +111,7 @@ def create(client: Any, table: Table, sleep: Sleep = time.sleep) -> bool:
 
 
 def delete(client: Any, name: str, sleep: Sleep = time.sleep) -> bool:
-    """Delete the table and wait until it is gone. Return False if there is no table."""
+    """Delete the table and wait until it is gone. Return False if the table does not exist."""
     try:
         client.delete_table(TableName=name)
     except ClientError as error:
@@ -127,7 +128,7 @@ def delete(client: Any, name: str, sleep: Sleep = time.sleep) -> bool:
 
 
 def find(client: Any, name: str) -> dict[str, Any] | None:
-    """Return DescribeTable's description of the table; None if there is no table."""
+    """Return the table's description from DescribeTable; None if the table does not exist."""
     try:
         description: dict[str, Any] = client.describe_table(TableName=name)["Table"]
     except ClientError as error:
@@ -138,7 +139,7 @@ def find(client: Any, name: str) -> dict[str, Any] | None:
 
 
 def ttl_attribute(client: Any, name: str) -> str | None:
-    """Return the attribute by which DynamoDB expires the table's items; None if TTL is off."""
+    """Return the attribute that contains the expiry time of items; None if TTL is off."""
     ttl = client.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
     enabled = ttl.get("TimeToLiveStatus") in {"ENABLED", "ENABLING"}
     return ttl["AttributeName"] if enabled else None
@@ -158,7 +159,7 @@ def _wait_until_active(client: Any, name: str, sleep: Sleep) -> dict[str, Any]:
 
 
 def tags_of(client: Any, description: Mapping[str, Any]) -> dict[str, str]:
-    """Return a table's tags; empty for a DynamoDB without tags."""
+    """Return a table's tags; empty if the DynamoDB does not support tags."""
     try:
         pages = client.get_paginator("list_tags_of_resource").paginate(
             ResourceArn=description["TableArn"]
@@ -180,7 +181,7 @@ def _create(client: Any, arguments: Mapping[str, Any]) -> None:
 
 
 def _has_no_tags(error: ClientError) -> bool:
-    """True for a DynamoDB without tags that refuses the call, such as DynamoDB Local."""
+    """True if the DynamoDB does not support tags, like DynamoDB Local."""
     message = error.response["Error"].get("Message", "").lower()
     return _code(error) == "UnknownOperationException" or (
         _code(error) == "ValidationException" and "tagging" in message
@@ -202,7 +203,7 @@ def check_key(table: Table, description: Mapping[str, Any]) -> None:
 
 
 def _key(table: Mapping[str, Any]) -> str:
-    """Return a table's key, as in `HASH connectionID (S)`."""
+    """Return a table's key as text, such as `HASH connectionID (S)`."""
     types = {a["AttributeName"]: a["AttributeType"] for a in table["AttributeDefinitions"]}
     return ", ".join(
         f"{part['KeyType']} {part['AttributeName']} ({types[part['AttributeName']]})"

@@ -1,8 +1,8 @@
-"""Read a merge template, and return the local form of the template's resources.
+"""Read a merge template, and return its resources with the names on this machine.
 
-A merge template (`chalice package --merge-template`) is merged into the template that Chalice
-generates, so it may contain parts of Chalice's own resources. Their logical ids are a contract.
-Source: Chalice 1.34, `package.py`.
+`chalice package --merge-template` merges a merge template into the template that Chalice generates.
+It may therefore contain parts of Chalice's own resources, under the logical ids that Chalice gives
+them. Source: Chalice 1.34, `package.py`.
 """
 
 import json
@@ -28,7 +28,7 @@ MAPPING = "AWS::Lambda::EventSourceMapping"
 ROUTE = "AWS::ApiGatewayV2::Route"
 ROUTE_RESPONSE = "AWS::ApiGatewayV2::RouteResponse"
 
-# Chalice's own routes: a merge template may add to them without repeating them.
+# Chalice's own routes. A merge template may change them without repeating them.
 CHALICE_ROUTES = {
     f"Websocket{part}Route": {
         "RouteKey": route_key,
@@ -42,7 +42,7 @@ CHALICE_ROUTES = {
 }
 _TARGET = re.compile(r"integrations/Websocket(Connect|Message|Disconnect)APIIntegration")
 
-# CreateTable's arguments that matter for behaviour; encryption, backups, tags and others have no
+# The arguments of CreateTable that affect behaviour. Encryption, backups, tags and others have no
 # effect on this machine.
 _TABLE_ARGUMENTS = (
     "AttributeDefinitions",
@@ -58,7 +58,7 @@ _INDEX_ARGUMENTS = ("IndexName", "KeySchema", "Projection", "ProvisionedThroughp
 TEMPLATE = Path(".chalice/resources.json")
 ROOT_TEMPLATE = Path("resources.json")
 OVERRIDES = Path(".chalice/overrides.json")
-"""The file that is merged into the generated template, or read if no such template exists."""
+"""The file that is merged into the generated template. It is also read without that template."""
 
 OWN_TEMPLATES = (TEMPLATE, OVERRIDES, ROOT_TEMPLATE)
 
@@ -71,9 +71,9 @@ class Route:
         route_key: the value of the route selection expression that selects the route.
         operation_name: the route's name in metrics and SDKs, or None.
         function: the configuration key of the route's function, such as `websocket_message`.
-        route_response: True if the function's result is returned to the client.
-        authorizer: the logical id or the type of the route's authorizer, such as `AWS_IAM`; None
-            without an authorizer.
+        route_response: True if the client gets the function's result.
+        authorizer: the logical id or the type of the authorizer, such as `AWS_IAM`; None without
+            one.
     """
 
     route_key: str
@@ -84,12 +84,12 @@ class Route:
 
 
 class Template:
-    """A merge template, read for one stack.
+    """A merge template, evaluated for one stack.
 
     Args:
         document: the template.
-        stack: the stack for which references are resolved.
-        source: the template's name in errors.
+        stack: the stack that provides the values of references.
+        source: the name of the template in errors.
     """
 
     def __init__(self, document: Mapping[str, Any], stack: Stack, source: str = "template") -> None:
@@ -102,7 +102,7 @@ class Template:
 
     @classmethod
     def read(cls, paths: Sequence[Path], stack: Stack) -> Self:
-        """Read templates as YAML if a file's name says so, otherwise as JSON.
+        """Read one or more templates. The name of each file decides if it is YAML or JSON.
 
         Each template is merged into the previous templates, by Chalice's rules.
 
@@ -116,11 +116,11 @@ class Template:
 
     @property
     def api_stage(self) -> str:
-        """The stage of the WebSocket API, from the template or else from the configuration."""
+        """The stage of the WebSocket API in the template or, without one, in the configuration."""
         return self._stack.api_stage
 
     def http_stage(self, configured: str) -> str:
-        """Return the stage of the HTTP routes, from the template or else from the configuration."""
+        """Return the stage of the HTTP routes in the template; by default, the configured stage."""
         return self._stage_name("RestAPI", configured)
 
     def tables(self) -> "list[Table]":
@@ -128,7 +128,7 @@ class Template:
         return [self._table(name) for name in self._of_type(TABLE)]
 
     def routes(self) -> list[Route]:
-        """Return the WebSocket API's routes that the template adds to Chalice's or changes."""
+        """Return the WebSocket API's routes that the template adds or changes."""
         answered = {
             self._value(name, "Properties", "RouteId") for name in self._of_type(ROUTE_RESPONSE)
         }
@@ -153,7 +153,7 @@ class Template:
         return {name: as_text(value) for name, value in (shared | own).items()}
 
     def variables(self) -> dict[str, str | None]:
-        """Return the environment variables of all functions; None if they are not known locally."""
+        """Return all functions' environment variables. A value is None if it is not known here."""
         path = ("Environment", "Variables")
         found = {**(_dig(self._globals, "Function", *path) or {})}
         for resource in self._resources.values():
@@ -161,7 +161,7 @@ class Template:
         return {name: self._text(name, value) for name, value in found.items()}
 
     def role(self, function: str) -> str | None:
-        """Return the logical id of the role that the template gives a function, or None.
+        """Return the logical id of the role that the template sets for a function, or None.
 
         Raises:
             ProjectError: the role belongs to another stack.
@@ -177,8 +177,8 @@ class Template:
     def policies(self, role: str) -> Iterator[tuple[str, Any]]:
         """Yield the name and the document of each policy of a role.
 
-        The document is None if the template does not contain the document, or if the document has a
-        value that is not known on this machine.
+        The document is None if the template does not contain it, or if a value in it is not known
+        on this machine.
         """
         own = _dig(self._resources, role, "Properties") or {}
         for arn in own.get("ManagedPolicyArns", ()):
@@ -193,26 +193,26 @@ class Template:
             yield str(policy.get("PolicyName")), self.resolved(policy.get("PolicyDocument"), role)
 
     def resolved(self, value: Any, where: str) -> Any:
-        """Return a value without functions of CloudFormation; None for an unknown value."""
+        """Return a value with evaluated intrinsic functions; None if it is not known here."""
         try:
             return self._resolve(value, where)
         except ProjectError:
             return None
 
     def queues(self, keys: Sequence[str] = ()) -> Iterator[tuple[str, Mapping[str, Any]]]:
-        """Yield the name of each SQS queue, and the queue's properties with these keys."""
+        """Yield the name of each SQS queue, and those of its properties that have these keys."""
         for name in self._of_type(QUEUE):
             yield self._queue_name(name), self._properties(name, keys)
 
     def timeout(self, function: str) -> int | None:
-        """Return the function's timeout in seconds; None if it does not set one."""
+        """Return the timeout in seconds that the template sets for a function, or None."""
         given = self._value(logical_id(function), "Properties", "Timeout")
         return int(given) if str(given).isdecimal() else None
 
     def event_sources(self, function: str) -> Iterator[Mapping[str, Any]]:
-        """Yield the settings of a function's SQS event source mappings in the template.
+        """Yield the settings of a function's event source mappings for SQS in the template.
 
-        A part of Chalice's own mapping has no `Queue`.
+        Settings without `Queue` change the mapping that Chalice creates.
         """
         resource = logical_id(function)
         for name, event in (_dig(self._resources, resource, "Properties", "Events") or {}).items():
@@ -226,7 +226,7 @@ class Template:
                 yield {**resolved, "Queue": resolved.get("EventSourceArn")}
 
     def text(self, text: str) -> str:
-        """Return a text with replaced `${…}`, like Fn::Sub; unchanged if a value is not known."""
+        """Replace `${…}` in a text, like Fn::Sub. Return it unchanged if a value is not known."""
         return str(self.resolved({"Fn::Sub": text}, text) or text) if "${" in text else text
 
     def _queue_name(self, name: str) -> str:
@@ -241,7 +241,7 @@ class Template:
         return configured if stage is None else as_text(stage)
 
     def _of_type(self, kind: str) -> Iterator[str]:
-        """Return the logical ids of a type's resources, without those with a false condition."""
+        """Return the logical ids of resources of a type whose condition is not false."""
         for name, resource in self._resources.items():
             if resource.get("Type") == kind and self._holds(name, resource):
                 yield name
@@ -283,7 +283,7 @@ class Template:
         return None if kind == "NONE" else identity or kind
 
     def _function(self, name: str, target: str) -> str:
-        """Return the configuration key of the function behind a route's target."""
+        """Return the configuration key of the function that a route's target invokes."""
         if (match := _TARGET.fullmatch(target)) is None:
             raise ProjectError(
                 f"{self._source}: Resources.{name}.Properties.Target: {target!r} is not one of "
@@ -298,7 +298,7 @@ class Template:
         return properties[key]
 
     def _reference(self, name: str) -> str | None:
-        """Return Ref's value for a name that is not a parameter."""
+        """Return the value of Ref for a name that is not a parameter."""
         kind = self._resources.get(name, {}).get("Type", "")
         if kind == TABLE:
             table_name = self._value(name, "Properties", "TableName")
@@ -308,7 +308,7 @@ class Template:
         return name if kind == ROUTE else self._stack.references().get(name)
 
     def _attribute(self, name: str, attribute: str) -> str | None:
-        """Return Fn::GetAtt's value, for the ARNs of tables, queues and Chalice's functions."""
+        """Return the value of Fn::GetAtt for the ARN of a table, a queue or a Chalice function."""
         if self._resources.get(name, {}).get("Type") == QUEUE:
             queue = self._queue_name(name)
             values = {"Arn": self._stack.arn("sqs", queue), "QueueName": queue}
@@ -322,12 +322,12 @@ class Template:
         return self._stack.arn("lambda", f"function:{reference}") if is_function else None
 
     def _properties(self, name: str, keys: Sequence[str]) -> dict[str, Any]:
-        """Return these properties of a resource with resolved values."""
+        """Return those properties of a resource that have these keys, with resolved values."""
         values = {key: self._value(name, "Properties", key) for key in keys}
         return {key: value for key, value in values.items() if value is not None}
 
     def _value(self, name: str, *path: str) -> Any:
-        """Return a resource's resolved value at a path; None without such a value."""
+        """Return the resolved value at a path in a resource; None without a value."""
         return self._resolve(
             _dig(self._resources, name, *path), ".".join(("Resources", name, *path))
         )
@@ -347,9 +347,10 @@ class Template:
 
 
 def own_templates(project: Path) -> list[Path]:
-    """Return a project's own merge templates. A file in the root may be something else.
+    """Return the paths of a project's own merge templates.
 
-    Each of these files is one of `OWN_TEMPLATES`.
+    A file in the root with the name of a merge template may be something else. It must contain
+    "Resources".
     """
     root = project / ROOT_TEMPLATE
     is_one = root.is_file() and b'"Resources"' in root.read_bytes()
@@ -358,12 +359,12 @@ def own_templates(project: Path) -> list[Path]:
 
 
 def is_attached(policy: Mapping[str, Any], role: str) -> bool:
-    """True if a policy's properties attach the policy to a role of the template."""
+    """True if the properties of a policy attach it to this role of the template."""
     return {"Ref": role} in (policy.get("RoleName"), *(policy.get("Roles") or ()))
 
 
 def _dig(value: Any, *path: str) -> Any:
-    """Return a document's value at a path; None if the path ends before."""
+    """Return the value at a path in a document; None if the path does not exist."""
     for key in path:
         value = value.get(key) if isinstance(value, dict) else None
     return value

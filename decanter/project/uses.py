@@ -7,16 +7,16 @@ from typing import Any, Self
 
 @dataclass(frozen=True)
 class Uses:
-    """The rights that a function of the app adds to the rights of a Lambda function.
+    """The rights that a function of the app needs in each Lambda function that runs it.
 
     Attributes:
         place: the function's module and name.
-        is_default: True if the function has no `@uses`, so it may read and write every declared
+        is_default: True if the function has no `@uses`. It may then read and write every declared
             table.
         reads: the variables of the tables that the function reads.
         writes: the variables of the tables that the function writes.
         sends: True if the function may send to connections and close them.
-        also: further statements of an IAM policy.
+        also: additional statements for the IAM policy.
     """
 
     place: str
@@ -28,7 +28,7 @@ class Uses:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """Read one of the app's contributions."""
+        """Read the rights of one function from the report of `app_process`."""
         own = data["uses"]
         if own is None:
             return cls(data["place"], is_default=True, sends=data["sends"])
@@ -42,5 +42,5 @@ class Uses:
 
 
 def all_uses(data: Sequence[Mapping[str, Any]]) -> tuple[Uses, ...]:
-    """Read several of the app's contributions."""
+    """Read the rights of several functions from the report of `app_process`."""
     return tuple(map(Uses.from_json, data))
