@@ -46,7 +46,7 @@ class StackNames:
         return {"Fn::Sub": f"${{{table.logical_id}.Arn}}/index/*"}
 
     def connections(self, method: str) -> Json:
-        """Return this API's stage by name, because a reference would be circular."""
+        """Return an ARN with the stage's name, because a reference would be circular."""
         api = (
             "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:"
             f"${{{WEBSOCKET_API}}}"
@@ -99,7 +99,7 @@ class LiteralNames:
         return existing if existing.startswith("arn:") else f"arn:*:dynamodb:*:*:table/{existing}"
 
     def connections(self, method: str) -> Json:
-        """Return every API with a stage of this name, because this API's id is not known yet."""
+        """Return an ARN for any API with a stage of this name. The API's id is not known yet."""
         return f"arn:*:execute-api:*:*:*/{self._project.api_stage}/{method}/@connections/*"
 
     def queue(self, queue: QueueDeclaration) -> Json:
@@ -111,7 +111,7 @@ class LiteralNames:
         return f"arn:*:sqs:*:*:{queue.dead_letters}"
 
     def log_group(self, function: str) -> Json:
-        """Return the group that Lambda derives from the name that Chalice gives the function."""
+        """Return the ARN of the log group that Lambda names after the function."""
         name = f"{self._project.app_name}-{self._project.chalice_stage}-{function}"
         return f"arn:*:logs:*:*:log-group:/aws/lambda/{name}:*"
 
@@ -131,7 +131,7 @@ def roles(project: Project, declaration: Declaration) -> Section:
 
 
 def role_references(project: Project, declaration: Declaration) -> dict[str, Json]:
-    """Return the `Role` property of each function with its own role, by configuration key."""
+    """Return the property `Role` of each function with a role in `roles`, by its key."""
     return {
         function: {"Fn::GetAtt": [role_id(function), "Arn"]}
         for function in rights.managed(project, declaration)
@@ -181,7 +181,7 @@ def _refuse_functions(document: Section, function: str) -> None:
 
 
 def log_group_id(function: str) -> str:
-    """Return Chalice's logical id for a function's log group, if a retention is configured."""
+    """Return the logical id of a function's log group, which Chalice may create too."""
     return str(to_cfn_resource_name(f"{function}-log-group"))
 
 

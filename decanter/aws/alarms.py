@@ -25,7 +25,7 @@ NAMESPACE = "DECANTER_METRICS_NAMESPACE"
 OWN_NAMESPACE = {"Ref": "AWS::StackName"}
 
 OLD_SECONDS = 900
-"""The longest delay of a message. If a message is older, no function works on it."""
+"""The age in seconds at which a message is late, because no function has received it."""
 
 BROADCASTS = ("sent", "gone", "pending", "failed", "left_over")
 WORK = ("queued", "posted", "handed_on", "repeated", "dead")
@@ -154,7 +154,7 @@ def _alarm(
 
 
 def _filter(function: str, metric: str, namespace: Any) -> Section:
-    """Return a metric filter that counts those log lines of a function that contain the metric."""
+    """Return a metric filter that counts the log lines of a function for one metric."""
     return {
         "Type": "AWS::Logs::MetricFilter",
         "Condition": METRICS_CONDITION,

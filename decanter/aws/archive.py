@@ -1,4 +1,4 @@
-"""Create byte code and zip files that depend only on their content, not on the build's time."""
+"""Create byte code and zip files that depend only on their content, not on the build time."""
 
 import hashlib
 import os

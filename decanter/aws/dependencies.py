@@ -1,7 +1,7 @@
-"""The app's dependencies for Lambda: wheels for Lambda's platform, without unused parts.
+"""Install an app's dependencies for Lambda, as wheels for its platform, without unused parts.
 
-The package contains the packages of requirements.txt and their dependencies, in the versions that
-are installed on this machine. Lambda therefore runs the tested versions. Wheels are kept in
+The zip contains the packages in requirements.txt and their dependencies. Their versions are those
+that are installed on this machine, so Lambda runs the tested versions. Wheels are kept in
 `build/wheels/`, and pip runs again only if the requirements, the versions or the runtime change.
 """
 
@@ -28,8 +28,8 @@ from decanter.errors import ProjectError
 from decanter.project.config import Project
 from decanter.project.framework import REQUIRES, copy_framework
 
-# The last Python that Lambda runs on Amazon Linux 2; newer ones run on Amazon Linux 2023 (Lambda
-# Developer Guide, "Lambda runtimes"). Each has its own version of glibc.
+# The last Python that Lambda runs on Amazon Linux 2. Newer versions run on Amazon Linux 2023, which
+# has another version of glibc (Lambda Developer Guide, "Lambda runtimes").
 _LAST_ON_AMAZON_LINUX_2 = (3, 11)
 _GLIBC_MINOR_OF_2 = 26
 _GLIBC_MINOR_OF_2023 = 34
@@ -42,8 +42,8 @@ class Runtime:
     """A Lambda runtime.
 
     Attributes:
-        version: the Python version, as in `(3, 13)`.
-        architecture: Lambda's name of the processor, `x86_64` or `arm64`.
+        version: the Python version, such as `(3, 13)`.
+        architecture: the type of the processor, `x86_64` or `arm64`.
     """
 
     version: tuple[int, int]
@@ -53,14 +53,14 @@ class Runtime:
     def of(
         cls, project: Project, version: tuple[int, int] = (sys.version_info[0], sys.version_info[1])
     ) -> "Runtime":
-        """Return the runtime that Chalice chooses: the version of the Python that runs Chalice.
+        """Return the runtime that Chalice chooses, which has the version of its own Python.
 
         Args:
-            project: the project, whose configuration names the processor.
-            version: the interpreter's version.
+            project: the project. Its configuration names the type of the processor.
+            version: the version of the Python that runs Chalice.
 
         Raises:
-            ProjectError: Lambda does not offer this version; Chalice would silently use another
+            ProjectError: Lambda does not offer this version. Chalice would silently use another
                 version.
         """
         runtime = cls(version, project.config.lambda_architecture)
@@ -90,7 +90,7 @@ class Runtime:
 
     @property
     def warning(self) -> str | None:
-        """The reason not to use this runtime, in one line, or None."""
+        """The reason why this runtime should not be used, in one line, or None."""
         if not self._is_old:
             return None
         return (
@@ -103,7 +103,7 @@ class Runtime:
         """Return pip's options that select wheels for this runtime, on any machine."""
         machine = _MACHINES[self.architecture]
         newest = _GLIBC_MINOR_OF_2 if self._is_old else _GLIBC_MINOR_OF_2023
-        # The newest first: pip prefers them in this order.
+        # The newest platform comes first, because pip prefers the first one.
         minors = range(newest, _OLDEST_GLIBC_MINOR - 1, -1)
         platforms = [f"manylinux_2_{minor}_{machine}" for minor in minors]
         return [
@@ -120,35 +120,37 @@ def _minor(runtime: str) -> int:
 
 Report = Callable[[str], None]
 
-# No function imports these: the packages' own tests, type stubs, command lines, C sources.
+# No function imports these files: the tests of packages, type stubs, command lines and C sources.
 _IDLE = shutil.ignore_patterns(
     "__pycache__", "tests", "bin", "*.pyc", "*.pyi", "*.pyx", "*.pxd", "*.c", "*.h"
 )
-# The metadata that `importlib.metadata` serves and that licences require. `direct_url.json` is left
-# out: it has the path of a package that was installed from a folder.
+# The metadata that `importlib.metadata` reads and that licences require. `direct_url.json` is
+# omitted, because it contains the path of a package that was installed from a folder.
 _INSTALLERS = shutil.ignore_patterns(
     "RECORD", "INSTALLER", "REQUESTED", "WHEEL", "direct_url.json", "sboms"
 )
-# These make clients that their callers name; the later ones also make a few clients of their own.
+# The callers of these packages name the service. The last packages also create a few clients
+# themselves.
 _SDK = ("boto3", "botocore", "s3transfer", "aioboto3", "aiobotocore")
 _SDK_BY_ITSELF = _SDK[2:]
-# Chalice's own runtime makes a client of the first, for `app.websocket_api`. botocore makes the
-# others for credentials, if the environment or a profile asks for it.
+# Chalice's runtime creates a client of the first service, for `app.websocket_api`. botocore creates
+# clients of the others to get credentials, if the environment or a profile requires it.
 _IMPLIED = {"apigatewaymanagementapi", "sts", "sso", "sso-oidc", "signin"}
-# The framework makes these clients.
+# The framework creates clients of these services.
 _OF_FRAMEWORK = {"apigatewaymanagementapi", "dynamodb", "sqs"}
-# These packages make no other client, but have words that are names of services, such as `connect`.
+# These packages create no other clients, but they contain words that are also names of services,
+# such as `connect`.
 _WITHOUT_CLIENTS = ("decanter", "urllib3", "jmespath", "dateutil")
 # A requirement with an index option, or a path.
 _ELSEWHERE = re.compile(r"^[-./]|\bfile:")
-# A `.gitignore` that keeps git out of a folder that Decanter makes.
+# The `.gitignore` in folders that Decanter creates. Git ignores the whole folder.
 MARK = "# made by `decanter package`\n*\n"
-# Maximum number of unclear places that the report names.
+# The maximum unclear places that the report names.
 _SHOWN = 3
 
 
 def install(project: Project, runtime: Runtime, vendor: Path, report: Report) -> None:
-    """Fill a folder with the project's dependencies, including the project's own `vendor/`.
+    """Fill a folder with the project's dependencies and the content of its `vendor/`.
 
     Args:
         project: the project with `requirements.txt`.
@@ -169,10 +171,10 @@ def install(project: Project, runtime: Runtime, vendor: Path, report: Report) ->
 
 
 def add_framework(vendor: Path, code: Path, report: Report) -> None:
-    """Add the installed framework, which replaces any copy from requirements.txt or `vendor/`.
+    """Add the installed framework. It replaces a copy from requirements.txt or `vendor/`.
 
-    The installed framework is the tested framework. No other part of Decanter is packaged. If the
-    app does not import the framework, no part of Decanter is packaged.
+    The installed framework is the one that the user has tested. No other part of Decanter is
+    packaged. If the app does not import the framework, the framework is not packaged either.
     """
     for folder in (vendor / "decanter", *vendor.glob("chalice_decanter-*.dist-info")):
         shutil.rmtree(folder, ignore_errors=True)
@@ -189,9 +191,9 @@ def add_framework(vendor: Path, code: Path, report: Report) -> None:
 
 
 def leave_out_boto3(vendor: Path, code: Path, report: Report) -> None:
-    """Remove boto3 if no code imports it, because the framework only needs botocore.
+    """Remove boto3 if no code imports it. The framework needs only botocore.
 
-    If the code computes the name of a module at run time, it gets Lambda's own boto3.
+    If the code computes the name `boto3` at run time, it imports the boto3 that Lambda provides.
     """
     left_out = ("boto3", "s3transfer")
     sources = _sources(vendor, code, without=(*left_out, "botocore"))
@@ -206,13 +208,14 @@ def leave_out_boto3(vendor: Path, code: Path, report: Report) -> None:
 
 
 def prune_sdk(vendor: Path, code: Path, cache: Cache, report: Report) -> None:
-    """Keep only the SDK's services that the code may use, without documentation.
+    """Keep only those services of the SDK that the code may use, without documentation.
 
     Args:
         vendor: the folder that `install` filled.
-        code: the app's own folder, which may contain `vendor`.
-        cache: has the facts about files of earlier packages.
-        report: called with a line that lists the kept services, or the reason to keep all services.
+        code: the app's own folder. It may contain `vendor`.
+        cache: the cache with facts about the files of earlier packages.
+        report: called with a line that lists the kept services, or gives the reason to keep all
+            services.
 
     Raises:
         ProjectError: botocore cannot read a file of a kept service.
@@ -247,8 +250,8 @@ def _first(places: Sequence[str], code: Path) -> str:
 
 
 def _sources(vendor: Path, code: Path, without: Sequence[str]) -> list[Path]:
-    """Return the files of the code and of the dependencies that may import modules."""
-    left_out = {str(vendor), *(str(vendor / name) for name in without)}  # vendor may be in code
+    """Return the Python files of the code and of the dependencies."""
+    left_out = {str(vendor), *(str(vendor / name) for name in without)}  # vendor may be in `code`
     files: list[Path] = []
     for top in (vendor, code):
         for folder, folders, names in os.walk(top):
@@ -263,7 +266,7 @@ def _ignored(folder: str, names: list[str]) -> set[str]:
 
 
 def _wheels(project: Project, runtime: Runtime, report: Report) -> Path | None:
-    """Return the folder with the unpacked wheels, new or still valid; None without dependencies."""
+    """Return the folder with the unpacked wheels; None if the app has no dependencies."""
     requirements = Requirements.of(project.directory)
     if not requirements.lines:
         return None
@@ -272,7 +275,7 @@ def _wheels(project: Project, runtime: Runtime, report: Report) -> Path | None:
     texts = (requirements.lines, requirements.constraints, installed, arguments)
     key = hashlib.sha256(json.dumps(texts).encode()).hexdigest()[:16]
     wheels = project.directory / "build" / "wheels" / key
-    # The content of a folder or of an index is not part of the key.
+    # A requirement from a folder or an index may have new content with the same key.
     if wheels.is_dir() and not any(map(_ELSEWHERE.search, requirements.lines)):
         report(f"using the dependencies in {wheels}")
         return wheels
@@ -328,8 +331,8 @@ def _pip(project: Project, command: list[str]) -> subprocess.CompletedProcess[st
 
 
 def _installed() -> list[str]:
-    """Return the installed versions as constraints; local builds have no wheels."""
-    headers = [each.metadata for each in metadata.distributions()]  # each reads a file
+    """Return the installed versions as constraints. Local versions have no wheels."""
+    headers = [each.metadata for each in metadata.distributions()]  # each access reads a file
     versions = {
         (name.lower().replace("_", "-"), each["Version"])
         for each in headers

@@ -1,7 +1,8 @@
 """`decanter describe`: draw the template's routes, functions, tables, queues and policies.
 
-There is no request to AWS. A template of `decanter template` has everything, so the app is not
-imported. A file that the user wrote has only a part: the rest comes from the app's declarations.
+The command sends no request to AWS. A template from `decanter template` has everything, so the app
+is not imported. A template that the user wrote is incomplete, so the rest comes from the app's
+declarations.
 """
 
 import argparse
@@ -33,9 +34,9 @@ from decanter.project.template import (
 Section = Mapping[str, Any]
 
 SHAPES = {TABLE: '[("{}")]', QUEUE: '[["{}"]]'}
-"""The form of a resource's node, by the resource's type."""
+"""The shape of a resource's node in the diagram, by the type of the resource."""
 
-# Every function has these rights, so the diagram leaves them out.
+# Every function has these rights, so the diagram does not show them.
 LOGS = "logs:"
 FUNCTIONS = ("websocket_connect", "websocket_message", "websocket_disconnect")
 
@@ -65,10 +66,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _document(project: Project) -> Section:
-    """Return the project's template, complete.
+    """Return the complete template of the project.
 
     Raises:
-        ProjectError: it does not exist, or the app cannot be imported.
+        ProjectError: the template does not exist, or the app cannot be imported.
     """
     path = project.directory / TEMPLATE
     if not project.own_templates:
@@ -78,12 +79,12 @@ def _document(project: Project) -> Section:
 
 
 def diagram(routes: Sequence[Route], resources: Section, sources: Section) -> Iterator[str]:
-    """Return a flowchart: route → function → the resources that the function's policy allows.
+    """Return a flowchart from routes to functions, and from functions to the resources they use.
 
     Args:
         routes: the API's routes.
         resources: the template's resources, with the tables and the roles.
-        sources: the kind and the name of each other function's event source, by logical id.
+        sources: the kind and the name of the event source of each other function, by logical id.
     """
     yield "flowchart LR"
     yield '    client(["clients"])'
@@ -131,7 +132,7 @@ def _without_routes(resources: Section) -> list[str]:
 
 
 def _reach(function: str, resources: Section) -> Iterator[str]:
-    """Yield an edge for each action and resource in the statements of a function's role."""
+    """Yield an edge for each resource in the statements of a function's role."""
     for statement in _statements(function, resources):
         actions = [a for a in _list(statement.get("Action", [])) if not a.startswith(LOGS)]
         actions += [f"all but {a}" for a in _list(statement.get("NotAction", []))]
@@ -155,7 +156,7 @@ def _statements(function: str, resources: Section) -> Iterator[Section]:
 
 
 def _targets(statement: Section, resources: Section) -> Iterator[str]:
-    """Return the resources of a statement, by logical id if the template has them."""
+    """Return the resources of a statement, by their logical ids if the template has them."""
     for resource in _list(statement.get("Resource", statement.get("NotResource", "*"))):
         text = json.dumps(resource)
         if named := _named(resource, resources):
@@ -167,7 +168,7 @@ def _targets(statement: Section, resources: Section) -> Iterator[str]:
 
 
 def _named(value: Any, resources: Section) -> list[str]:
-    """Return the logical ids of the tables and queues that a value names."""
+    """Return the logical ids of the tables and queues in a value."""
     text = json.dumps(value)
     shown = [name for name, it in resources.items() if it.get("Type") in SHAPES]
     return [name for name in shown if f'"{name}"' in text or f"${{{name}." in text]
@@ -191,11 +192,11 @@ def _list(value: Any) -> list[Any]:
 
 
 def _label(resource: Any) -> str:
-    """Return a resource as text that is valid in Mermaid's quotes."""
+    """Return the name of a resource as text that is valid between Mermaid's quotes."""
     text = resource if isinstance(resource, str) else json.dumps(resource)
     return text.replace('"', "#quot;")
 
 
 def _id(text: str) -> str:
-    """Return a node's name in Mermaid, with letters and digits, different for different texts."""
+    """Return a node's id in Mermaid. Its letters and digits are different for each text."""
     return "n" + "".join(c if c.isascii() and c.isalnum() else f"_{ord(c):x}_" for c in text)

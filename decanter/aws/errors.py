@@ -1,4 +1,4 @@
-"""AWS's errors in one line each, with the operation, its object and the remedy."""
+"""Describe an error of AWS in one line, with the operation, its target and the remedy."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,7 +23,7 @@ _CREDENTIALS = (
     "(for a DynamoDB on your own machine, any value does)"
 )
 
-# The remedies for errors on the way to AWS; more specific ones first.
+# The remedies for errors before AWS answers. More specific errors come first.
 _REMEDIES: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str], ...] = (
     (NoCredentialsError, _CREDENTIALS),
     (PartialCredentialsError, _CREDENTIALS),
@@ -39,7 +39,7 @@ _REMEDIES: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str], ...]
 
 _DENIED = "grant this identity that permission, or use another: AWS_PROFILE"
 
-# How the services say "access denied"; S3 answers HEAD without a code.
+# The services' codes for "access denied". S3 answers HEAD without a code, so 403 is one of them.
 DENIED = {"AccessDenied", "AccessDeniedException", "403"}
 
 # The remedies for AWS's error codes.
@@ -72,10 +72,10 @@ _CODES = {
 
 @contextmanager
 def explained(action: str) -> Iterator[None]:
-    """Convert each of botocore's errors into an error of one line.
+    """Convert an error of botocore into an error with a message of one line.
 
     Args:
-        action: the action and its object, such as `create table decanter-dev-connections`.
+        action: the action and its target, such as `create table decanter-dev-connections`.
 
     Raises:
         AWSError: the error that replaces botocore's error.

@@ -1,7 +1,7 @@
-"""The files that `decanter template` may overwrite, which are its own unchanged files.
+"""Recognize the files that `decanter template` may overwrite: its own files without changes.
 
-A template has the digest of its content in `Metadata.Decanter`. IAM policies have no place for a
-digest, so the policies' digests are in `.chalice/generated.json`.
+A template contains the digest of its content in `Metadata.Decanter`. An IAM policy has no place for
+a digest, so the digests of policies are in `.chalice/generated.json`.
 """
 
 import json
@@ -19,21 +19,20 @@ Document = Mapping[str, Any]
 
 
 def signed(template: Document) -> dict[str, Any]:
-    """Return a template whose mark has the digest of the template's content."""
+    """Return a template with the digest of its content in its mark."""
     mark = {**mark_of(template), DIGEST: digest(_unsigned(template))}
     return {**template, "Metadata": {**template.get("Metadata", {}), "Decanter": mark}}
 
 
 def refuse_foreign(path: Path, text: str) -> None:
-    """Refuse to overwrite a file that the user wrote or changed.
+    """Raise an error for a file that the user wrote or changed.
 
     Args:
         path: the file.
         text: the text to write.
 
     Raises:
-        ProjectError: `decanter template` did not write the file, or the file was changed since
-            then.
+        ProjectError: `decanter template` did not write the file, or the user has changed the file.
     """
     if path.is_file() and not is_generated(path, text):
         raise ProjectError(
@@ -43,11 +42,11 @@ def refuse_foreign(path: Path, text: str) -> None:
 
 
 def is_generated(path: Path, text: str) -> bool:
-    """True if `decanter template` wrote everything in a file.
+    """True if `decanter template` wrote the whole content of a file.
 
     Args:
         path: the file.
-        text: the text that would be written now; Decanter 0.1 wrote the same text without a mark.
+        text: the text to write. Decanter 0.1 wrote the same text without a mark.
     """
     found = _read(path)
     if found is None:
@@ -90,7 +89,7 @@ def _with_mark(template: Document, mark: Document) -> dict[str, Any]:
 
 
 def _read(path: Path) -> dict[str, Any] | None:
-    """Return a file's JSON object; None if the file has no JSON object."""
+    """Return the JSON object in a file; None if the file contains anything else."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -1,7 +1,6 @@
-"""A stack's resources as the services describe them, with one or two lines for each resource.
+"""Describe the resources of a stack in one or two lines each, with facts from their services.
 
-If AWS denies the permission for a resource, the resource's line says so, and the other resources
-are still shown.
+If AWS denies access to a resource, its line shows this. The other resources are still shown.
 """
 
 from collections.abc import Callable, Iterator
@@ -23,10 +22,10 @@ FUNCTION = "AWS::Lambda::Function"
 ALARM = "AWS::CloudWatch::Alarm"
 
 MOST_ALARMS = 100
-"""DescribeAlarms takes at most this many names."""
+"""The maximum names for one call of DescribeAlarms."""
 
 AGE_MINUTES = 10
-"""The period for a queue's age, because CloudWatch's newest value may be some minutes old."""
+"""The seconds to look back for a queue's age. CloudWatch's newest value is some minutes old."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,7 @@ class Resource:
 
 
 def resources(client: Any, stack: Stack) -> list[Resource]:
-    """Return a stack's resources, without resources that a rollback or an update has deleted."""
+    """Return a stack's resources, without those that a rollback or an update has deleted."""
     with explained(f"list the resources of stack {stack.name}"):
         pages = client.get_paginator("list_stack_resources").paginate(StackName=stack.id)
         return [
@@ -57,7 +56,7 @@ class Inventory:
 
     Args:
         aws: the account and region.
-        count: True to count a table's items, which reads all of them.
+        count: True to count the items of tables. This reads all items.
     """
 
     def __init__(self, aws: AWS, *, count: bool = False) -> None:
@@ -95,7 +94,7 @@ class Inventory:
         return f"{stage}{expression} selects among {', '.join(routes)}"
 
     def function(self, name: str) -> str:
-        """Describe a function's runtime, and the result of the function's last change."""
+        """Describe a function's runtime and the result of its last change."""
         facts = self._aws.client("lambda").get_function_configuration(FunctionName=name)
         states = [facts.get("State"), facts.get("LastUpdateStatus")]
         unwell = [state for state in states if state not in {None, "Active", "Successful"}]
@@ -124,7 +123,7 @@ class Inventory:
         return f"{description['TableStatus']}, {items}, {expiry}"
 
     def queue(self, url: str, name: str) -> str:
-        """Describe a queue's number of messages, and the age of the oldest message."""
+        """Describe the number of messages in a queue, and the age of the oldest message."""
         attributes = self._aws.client("sqs").get_queue_attributes(
             QueueUrl=url, AttributeNames=["All"]
         )["Attributes"]
@@ -134,14 +133,14 @@ class Inventory:
         return ", ".join([*counts, *self._age(name)])
 
     def alarms(self, names: list[str]) -> str:
-        """Describe the raised alarms."""
+        """Describe the alarms that are in the state ALARM."""
         client = self._aws.client("cloudwatch")
         found = client.describe_alarms(AlarmNames=names[:MOST_ALARMS])["MetricAlarms"]
         raised = sorted(it["AlarmName"] for it in found if it["StateValue"] == "ALARM")
         return f"raised: {', '.join(raised)}" if raised else "none is raised"
 
     def _age(self, queue: str) -> Iterator[str]:
-        """Yield the age of a queue's oldest message, if this identity may read metrics."""
+        """Yield the age of a queue's oldest message, if the user may read metrics."""
         now = datetime.now(UTC)
         try:
             with explained(f"read the age of {queue}"):

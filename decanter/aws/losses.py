@@ -1,4 +1,4 @@
-"""The resources with data that a change of a stack removes or replaces.
+"""Find the resources with data that a change of a stack would remove or replace.
 
 Source: AWS CloudFormation API reference, "ResourceChange".
 """
@@ -9,8 +9,9 @@ from typing import Any
 
 from decanter.project.template import TABLE
 
-# The types without data that the next deployment could not restore. Every other type needs a
-# confirmation, unknown ones too: tables, buckets, queues, log groups, keys, user pools, databases.
+# The next deployment can restore resources of these types. The loss of any other type needs a
+# confirmation, even if the type is not known. Examples are tables, buckets, queues, log groups,
+# keys, user pools and databases.
 STATELESS = (
     "AWS::ApiGateway::",
     "AWS::ApiGatewayV2::",
@@ -38,14 +39,14 @@ STATELESS = (
     "AWS::Serverless::HttpApi",
     "AWS::Serverless::LayerVersion",
 )
-# Exceptions: a replacement changes the key that clients have.
+# These types are exceptions, because a replacement would change the key that clients use.
 _KEYS = ("AWS::ApiGateway::ApiKey", "AWS::ApiGateway::ClientCertificate")
-# A change set says that a nested stack changes, but not what changes in it.
+# A change set shows that a nested stack changes, but not which of its resources change.
 NESTED = ("AWS::CloudFormation::Stack", "AWS::Serverless::Application")
 
 STAYS = "left on AWS, outside the stack"
 
-# The end of the existing resource, by the change set's word for it.
+# What happens to the existing resource, by the name of the action in the change set.
 _FATES = {
     "Delete": "deleted",
     "Retain": STAYS,
@@ -63,7 +64,7 @@ class Loss:
     Attributes:
         logical_id: the resource's name in the template.
         kind: the resource's type.
-        change: the effect on the resource.
+        change: what happens to the resource.
     """
 
     logical_id: str
@@ -72,7 +73,7 @@ class Loss:
 
     @classmethod
     def read(cls, answer: Mapping[str, Any]) -> "Loss | None":
-        """Return the loss of one change of a change set; None if the change loses no data."""
+        """Return the loss that one change of a change set causes; None if it causes no loss."""
         kind, action = answer["ResourceType"], answer["Action"]
         if not holds_data(kind) or not (change := _change(kind, action, answer)):
             return None
@@ -88,17 +89,17 @@ class Loss:
 
 
 def how_to_delete(table: str) -> str:
-    """Return a part of a sentence with the command that deletes a table without a stack."""
+    """Return the end of a sentence, with the command that deletes a table outside a stack."""
     return f"`aws dynamodb delete-table --table-name {table}` deletes it"
 
 
 def holds_data(kind: str) -> bool:
-    """True if a resource of this type may have data that no deployment can restore."""
+    """True if a resource of this type may contain data that no deployment can restore."""
     return kind in _KEYS or not kind.startswith(STATELESS)
 
 
 def removed(deployed: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterator[Loss]:
-    """Return the losses that two templates show. Only a change set shows replacements."""
+    """Yield the resources with data that the new template lacks, without replacements."""
     kept = wanted.get("Resources") or {}
     for name, resource in (deployed.get("Resources") or {}).items():
         if name not in kept and holds_data(kind := resource["Type"]):
@@ -106,12 +107,12 @@ def removed(deployed: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterator[
 
 
 def flags(losses: Sequence[Loss]) -> str:
-    """Return the options that accept these losses."""
+    """Return the command-line options that accept these losses."""
     return " ".join(f"--allow-loss {loss.logical_id}" for loss in losses)
 
 
 def _change(kind: str, action: str, answer: Mapping[str, Any]) -> str:
-    """Return the change of a resource; empty if the resource stays unchanged."""
+    """Describe the change of a resource; "" if the resource stays."""
     if action in {"Add", "Import"}:
         return ""
     if action == "Remove":

@@ -1,8 +1,8 @@
 """The project's own parts of the template: `.chalice/overrides.json` and `resources.json`.
 
-Chalice's tutorial has a merge template `resources.json` in the project's root. A file of this name
-may also be the template of another stack, which must not be created twice. Only a template that is
-incomplete without Chalice's own is a merge template.
+In Chalice's tutorial, the project's root has a merge template `resources.json`. A file with this
+name may also be the template of another stack. Then a merge would create its resources twice. A
+template counts as a merge template only if it is incomplete without Chalice's template.
 """
 
 from collections.abc import Callable
@@ -19,7 +19,7 @@ Section = dict[str, Any]
 
 
 def overrides(project: Project) -> Section:
-    """Return the document that is merged over the generated template. This document may be empty.
+    """Return the template that is merged over the generated template. It may be empty.
 
     Raises:
         ProjectError: a file cannot be read.
@@ -32,10 +32,9 @@ def overrides(project: Project) -> Section:
 
 
 def variables(project: Project) -> dict[str, str]:
-    """Return the environment variables of the overrides, because an app may read them at import.
+    """Return the environment variables in the overrides, because an app may read them at import.
 
-    If the value of a variable is not known on this machine, the variable's name is used as the
-    value.
+    If a value is not known on this machine, the variable's own name is its value.
     """
     found = Template(overrides(project), project.stack).variables()
     return {name: name if value is None else value for name, value in found.items()}
@@ -51,7 +50,7 @@ def described(project: Project) -> Declaration:
 
 
 def warn_of_root_template(project: Project, report: Callable[[str], None]) -> None:
-    """Warn about a template in the root that is not merged."""
+    """Warn if the project's root has a template that is not merged."""
     root = _root_template(project)
     if root.get("Resources") and not _needs_chalices(root):
         report(
@@ -70,7 +69,7 @@ def _root_template(project: Project) -> Section:
 
 
 def _needs_chalices(template: Section) -> bool:
-    """True if a template has parts of resources, or references to missing resources."""
+    """True if a template has incomplete resources, or references to resources that it lacks."""
     resources = template.get("Resources", {})
     is_partial = any("Type" not in resource for resource in resources.values())
     shared = "Globals" in template and "Transform" not in template

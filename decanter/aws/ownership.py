@@ -1,8 +1,8 @@
-"""The owner of a stack: `Metadata.Decanter` of its template names the app and the stage.
+"""The owner of a stack. `Metadata.Decanter` in its template, the mark, names the app and stage.
 
-The mark is in the template, so every tool that creates a stack from the template gives the stack
-this mark. Names are not enough, because app `chat` at stage `eu-dev` and app `chat-eu` at stage
-`dev` have the same default stack name.
+Every tool that creates a stack from the template also copies the mark. The name of a stack is not
+enough, because app `chat-eu` at stage `dev` and app `chat` at stage `eu-dev` have the same default
+stack name.
 """
 
 from collections.abc import Mapping
@@ -16,15 +16,15 @@ from decanter.errors import AWSError
 from decanter.project.config import Project
 
 SOURCES = "Sources"
-"""The mark's member with each function's kind and source, by logical id, for a diagram."""
+"""The member of the mark that contains each function's kind and source, for `describe`."""
 
 EXISTING = "Existing"
-"""The mark's member with the tables that the stack uses but does not own."""
+"""The member of the mark that lists the tables that the stack uses but does not own."""
 
 
 @dataclass(frozen=True)
 class Owner:
-    """The stage that a stack belongs to.
+    """The app and the stage that own a stack.
 
     Attributes:
         app: the app's name in `.chalice/config.json`.
@@ -36,19 +36,19 @@ class Owner:
 
     @classmethod
     def of(cls, project: Project) -> "Owner":
-        """Return a project's stage."""
+        """Return the app and the stage of a project."""
         return cls(project.app_name, project.chalice_stage)
 
     @classmethod
     def marked(cls, template: Template) -> "Owner | None":
-        """Return the stage that a template names; None if the template names no stage."""
+        """Return the owner that a template names; None if the template has no mark."""
         mark = mark_of(template)
         app, stage = mark.get("App"), mark.get("Stage")
         return cls(app, stage) if isinstance(app, str) and isinstance(stage, str) else None
 
     @property
     def mark(self) -> dict[str, str]:
-        """Return the content of `Metadata.Decanter`."""
+        """Return the mark, which is the content of `Metadata.Decanter`."""
         return {"App": self.app, "Stage": self.stage}
 
     def __str__(self) -> str:
@@ -64,12 +64,12 @@ def mark_of(template: Mapping[str, Any]) -> Mapping[str, Any]:
 
 @dataclass(frozen=True)
 class Claim:
-    """The right of a stage to change a stack.
+    """Checks that a stage owns a stack, so that a command may change the stack.
 
     Attributes:
         client: botocore's CloudFormation client.
-        owner: the stage.
-        adopt: the name of an unmarked stack that belongs to the stage, or None.
+        owner: the app and the stage.
+        adopt: the name of an unmarked stack that the user assigns to the stage, or None.
     """
 
     client: Any
@@ -77,7 +77,7 @@ class Claim:
     adopt: str | None = None
 
     def check_name(self, name: str) -> None:
-        """Refuse to adopt a stack that the command does not change.
+        """Check that `--adopt`, if it is given, names the stack that the command changes.
 
         Raises:
             AWSError: `--adopt` names another stack.
@@ -88,13 +88,14 @@ class Claim:
             )
 
     def check(self, stack: Stack) -> Template:
-        """Refuse a stack that belongs to another stage. This method only reads.
+        """Check that a stack belongs to the stage, without any change.
 
         Returns:
             The stack's template; empty if the stack has only a change set.
 
         Raises:
-            AWSError: the stack belongs to another stage, or is unmarked and not adopted.
+            AWSError: the stack belongs to another stage, or has no mark and `adopt` does not name
+                it.
         """
         self.check_name(stack.name)
         if stack.status == "REVIEW_IN_PROGRESS":
@@ -104,7 +105,7 @@ class Claim:
         return template
 
     def owns(self, name: str, template: Template) -> bool:
-        """True if a stack's template has the stage's mark, or is unmarked and adopted."""
+        """True if a stack's template has the stage's mark, or has no mark and is adopted."""
         owner = Owner.marked(template)
         return owner == self.owner or (owner is None and self.adopt == name)
 
@@ -122,9 +123,9 @@ class Claim:
         )
 
     def _check_change_sets(self, stack: Stack) -> Template:
-        """Refuse a stack with another tool's change set.
+        """Check a stack that has only change sets. Refuse it if another tool created one of them.
 
-        A stack without any change set has no owner.
+        Without any change set, the stack has no owner.
         """
         change_sets = ChangeSets(self.client, Clock())
         names = change_sets.names(stack)

@@ -1,7 +1,7 @@
 """Package a stage for Lambda: a small zip, and the SAM template that refers to it.
 
-Chalice's own command builds the package from a build folder. This folder has the app, the
-dependencies in `vendor/`, no requirements, and a new template.
+`chalice package` builds the package in a build folder. This folder contains the app, its
+dependencies in `vendor/`, an empty requirements.txt and a new template.
 """
 
 import json
@@ -30,7 +30,7 @@ from decanter.project.document import read_json
 from decanter.project.framework import framework_in_use
 from decanter.project.template import OVERRIDES, TEMPLATE
 
-# A name: Chalice's commands take half a second to load.
+# The module's name. An import would take half a second, because it loads Chalice's commands.
 _CHALICE_PROCESS = "decanter.aws.chalice_process"
 CHALICE = "import sys; from chalice.cli import main; sys.exit(main())"
 # The files that Chalice adds to each package.
@@ -43,10 +43,10 @@ class Package:
 
     Attributes:
         zip_path: the zip with the code for Lambda.
-        template_path: the SAM template in JSON, whose `CodeUri` is the zip, as `./NAME.zip`.
-        sha256: the zip's digest, in hexadecimal; equal content has an equal digest.
-        runtime: Lambda's name of the Python version, such as `python3.13`.
-        bytes: the zip's size.
+        template_path: the SAM template in JSON. Its `CodeUri` is the zip, as `./NAME.zip`.
+        sha256: the zip's digest in hexadecimal. Equal content results in an equal digest.
+        runtime: Lambda's name for the Python version, such as `python3.13`.
+        bytes: the size of the zip in bytes.
     """
 
     zip_path: Path
@@ -63,7 +63,7 @@ def package(
 
     Args:
         project: the project and its stage.
-        out: the folder for the package, which is created if it does not exist.
+        out: the folder for the package. It is created if it does not exist.
         region: the region in which the app will run.
         report: called with a line for each step.
 
@@ -73,7 +73,7 @@ def package(
     """
     runtime = _runtime(project, report)
     declaration = described(project)
-    if not declaration.refusal:  # otherwise, `render` has the error
+    if not declaration.refusal:  # otherwise, `render` raises the error
         _refuse_buckets(declaration)
     source, result = _folders(out.resolve())
     _copy_app(project, declaration, source, report)
@@ -106,7 +106,7 @@ def _runtime(project: Project, report: Callable[[str], None]) -> Runtime:
 
 
 def _refuse_buckets(declaration: Declaration) -> None:
-    """Refuse functions of existing buckets, which Chalice would refuse at the end of its work.
+    """Refuse functions that existing buckets invoke. Chalice refuses them too, but only at the end.
 
     Raises:
         ProjectError: the app has such a function.
@@ -145,7 +145,7 @@ def _folders(out: Path) -> tuple[Path, Path]:
 def _copy_app(
     project: Project, declaration: Declaration, source: Path, report: Callable[[str], None]
 ) -> None:
-    """Copy the app's own files. Write the app's current template, and a configuration."""
+    """Copy the app's own files, and write the current template and the build configuration."""
     directory = project.directory
     for warning in declaration.warnings:
         if warning != declaration.refusal:
@@ -173,7 +173,7 @@ def _copy_app(
 def _fill_vendor(
     project: Project, runtime: Runtime, source: Path, kept: Cache, report: Callable[[str], None]
 ) -> None:
-    """Add the dependencies and the framework, without unused parts.
+    """Add the dependencies and the framework to `vendor/`, without unused parts.
 
     Raises:
         ProjectError: pip cannot install the dependencies.
@@ -188,11 +188,11 @@ def _fill_vendor(
 
 
 def _compile(source: Path, kept: Cache) -> None:
-    """Compile everything that will be in the zip.
+    """Add the byte code of all files that will be in the zip.
 
-    Chalice adds its own two files and app.py without byte code, and puts the content of `vendor/`
-    into the zip's root. Therefore this function puts the byte code of these three files into
-    `vendor/`, and copies their sources there only to compile them.
+    Chalice adds app.py and two files of its own without byte code, and puts the content of
+    `vendor/` into the root of the zip. Therefore, this function puts the byte code of these three
+    files into `vendor/`. It copies their sources there only to compile them.
     """
     root = source / "vendor"
     (root / "chalice").mkdir(exist_ok=True)
@@ -209,10 +209,10 @@ def _compile(source: Path, kept: Cache) -> None:
 
 
 def _run_chalice(project: Project, source: Path, result: Path, region: str | None) -> None:
-    """Run `chalice package` as a user would.
+    """Run `chalice package` in the build folder.
 
     Raises:
-        ProjectError: the command failed. The error has the output, or Chalice's reason in one line.
+        ProjectError: the command failed. The error has its output, or Chalice's reason in one line.
     """
     where = region or os.environ.get("AWS_REGION") or DEFAULT_REGION
     own = {"AWS_REGION": where, "AWS_DEFAULT_REGION": where, "PYTHONDONTWRITEBYTECODE": "1"}

@@ -1,4 +1,4 @@
-"""`decanter package`: build the zip and the template, without any change on AWS."""
+"""`decanter package`: build the zip and the template, without any call to AWS."""
 
 import argparse
 from pathlib import Path
@@ -33,5 +33,5 @@ def run(args: argparse.Namespace) -> int:
 
 
 def out_folder(project: Project) -> Path:
-    """Return the default folder of a stage's package."""
+    """Return the default folder for the package of a stage."""
     return project.directory / "build" / "package" / project.chalice_stage

@@ -1,4 +1,4 @@
-"""Follow an operation on a stack: report events when they happen, failures, and durations."""
+"""Follow an operation on a stack. Report its events, the causes of a failure and the durations."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,9 +11,9 @@ from decanter.aws.steps import Clock, Report
 from decanter.errors import AWSError
 
 POLL_SECONDS = 3.0
-# After this long without an event, report that the operation is still going on.
+# After this time without an event, report that the operation is still in progress.
 QUIET_SECONDS = 15.0
-# CloudFormation cancels parallel work when a resource fails. A cancellation is not the cause.
+# When a resource fails, CloudFormation cancels others. A cancellation is not the cause.
 CANCELLED = "cancelled"
 STACK = "AWS::CloudFormation::Stack"
 
@@ -31,7 +31,7 @@ class StackEvent:
 
     @classmethod
     def read(cls, answer: Mapping[str, Any]) -> "StackEvent":
-        """Read one event from DescribeStackEvents' answer."""
+        """Read one event from the answer of DescribeStackEvents."""
         return cls(
             id=answer["EventId"],
             at=answer["Timestamp"],
@@ -58,10 +58,10 @@ class StackEvent:
 
 @dataclass
 class Operation:
-    """An operation on a stack, after its end.
+    """An operation on a stack that has ended.
 
     Attributes:
-        stack: the stack at the end.
+        stack: the stack at the end of the operation.
         events: the events, oldest first.
     """
 
@@ -69,12 +69,12 @@ class Operation:
     events: list[StackEvent] = field(default_factory=list)
 
     def causes(self) -> list[str]:
-        """Return the causes of the failure, one line each, with the oldest cause first."""
+        """Return the causes of the failure in one line each, oldest first."""
         found = [str(event) for event in self.events if event.is_cause]
         return found or [f"{self.stack.status}: {self.stack.reason or 'no reason given'}"]
 
     def durations(self) -> list[tuple[float, str, str]]:
-        """Return the seconds, the logical id and the type of each resource, slowest first."""
+        """Return the seconds, the logical id and the type of each resource. Slowest first."""
         begun: dict[str, datetime] = {}
         took: dict[str, tuple[float, str, str]] = {}
         for event in self.events:
@@ -89,13 +89,13 @@ class Operation:
 
 
 class Watch:
-    """The events of a stack from now on.
+    """Watches the further events of a stack.
 
     Args:
         client: botocore's CloudFormation client.
-        stack_id: the stack's ARN, which is also valid after the stack's deletion.
+        stack_id: the stack's ARN, which is still valid after the stack's deletion.
         clock: time and waiting.
-        report: called with each event's line.
+        report: called with a line for each event.
     """
 
     def __init__(self, client: Any, stack_id: str, clock: Clock, report: Report) -> None:
@@ -106,15 +106,15 @@ class Watch:
         self._newest = next((event.id for event in self._events()), None)
 
     def until_done(self) -> Operation:
-        """Report events until the operation has ended, including a rollback.
+        """Report events until the operation and its rollback, if any, have ended.
 
         Raises:
-            AWSError: the stack can no longer be seen.
+            AWSError: the stack does not exist any more.
         """
         seen: list[StackEvent] = []
         begun = spoken = self._clock.now()
         while True:
-            # The status comes first: the events that follow then include everything before it.
+            # The status is read first, so that the events include everything that led to it.
             stack = Stacks(self._client).find(self._stack_id)
             if stack is None:
                 raise AWSError(f"stack {self._stack_id} no longer exists")
@@ -130,7 +130,7 @@ class Watch:
             self._clock.sleep(POLL_SECONDS)
 
     def _report_all(self, events: Sequence[StackEvent]) -> None:
-        """Report new events. Events with the cause of a failure come first."""
+        """Report new events. Events that show the cause of a failure come first."""
         for event in sorted(events, key=lambda event: not event.is_cause):
             self._report(f"  {event}")
 
@@ -146,7 +146,7 @@ class Watch:
         return new[::-1]
 
     def _events(self) -> Iterable[StackEvent]:
-        """Yield the stack's events, newest first. Pages are read when they are needed."""
+        """Yield the stack's events, newest first. A page is read when it is needed."""
         paginator = self._client.get_paginator("describe_stack_events")
         with explained(f"read the events of stack {self._stack_id.split('/')[1]}"):
             for page in paginator.paginate(StackName=self._stack_id):
@@ -156,8 +156,8 @@ class Watch:
 def _ended(stack: Stack, seen: Sequence[StackEvent]) -> bool:
     """True if the operation has ended.
 
-    The stack's status is not enough, because it can still be the status from before the operation.
-    Therefore an event of the stack must have the same status.
+    The status of the stack is not enough, because it may still be the status before the operation.
+    Therefore, an event of the stack must have the same status.
     """
     own = {event.status for event in seen if event.logical_id == stack.name}
     return stack.status == "DELETE_COMPLETE" or (not stack.busy and stack.status in own)

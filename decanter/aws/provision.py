@@ -88,15 +88,15 @@ def run(args: argparse.Namespace) -> int:
 
 @dataclass(frozen=True)
 class Order:
-    """The arguments of a provision run.
+    """The arguments of `decanter provision`.
 
     Attributes:
-        bucket: the S3 bucket for code and template.
+        bucket: the S3 bucket for the code and the template.
         stack: the stack's name.
         out: the folder for the package.
         parameters: the template's parameters, each as `NAME=VALUE`.
         wait: True to wait for the end of the operation.
-        adopt: the name of an unmarked stack that belongs to the stage, or None.
+        adopt: the name of an unmarked stack that the user assigns to the stage, or None.
         allow_loss: the logical ids of resources with data that may be removed or replaced.
     """
 
@@ -110,7 +110,7 @@ class Order:
 
 
 class Provision:
-    """One run of the command.
+    """One run of `decanter provision`.
 
     Args:
         project: the project with the stage.
@@ -118,7 +118,7 @@ class Provision:
         order: the arguments of the run.
         aws: the account and region.
         report: called with each line.
-        clock: time and waiting.
+        clock: the time and the pauses.
         packager: builds the package.
     """
 
@@ -157,7 +157,7 @@ class Provision:
             return self._run()
 
     def preview(self) -> int:
-        """Report the changes that `run` would make. This method only reads."""
+        """Report the changes that `run` would make, without any change."""
         with self._secrets.hidden():
             return self._preview()
 
@@ -213,7 +213,7 @@ class Provision:
         return existing
 
     def _claim(self, existing: Stack | None) -> None:
-        """Refuse a stack that does not belong to this stage."""
+        """Check that the stack, if it exists, belongs to this stage."""
         claim = Claim(self._client, self._owner, self._order.adopt)
         claim.check_name(self._order.stack)
         if existing is not None:
@@ -262,7 +262,7 @@ class Provision:
         return template
 
     def _clear(self, existing: Stack | None) -> Stack | None:
-        """Delete the remains of a failed first creation, because such a stack cannot be updated."""
+        """Delete a stack whose creation failed, because it cannot be updated."""
         if existing is None or existing.status != "ROLLBACK_COMPLETE":
             return existing
         self._report(
@@ -291,7 +291,7 @@ class Provision:
         return 1
 
     def _refuse_losses(self, change_sets: ChangeSets, proposed: ChangeSet) -> None:
-        """Delete the change set if it loses data and no option allows the loss."""
+        """Delete the change set if it would lose data without an option that allows the loss."""
         lost = [it for it in proposed.losses if it.logical_id not in self._order.allow_loss]
         if not lost:
             for loss in proposed.losses:
@@ -314,7 +314,7 @@ class Provision:
         return status
 
     def _end(self, stack: Stack | None, outcome: str) -> int:
-        """Report the end. After a success, the URL comes first."""
+        """Report the end of the run. After a success, the first line is the URL."""
         if stack is not None and stack.url:
             self._report(stack.url)
         self._report(f"stack {self._order.stack}: {outcome}")

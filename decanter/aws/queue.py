@@ -1,4 +1,4 @@
-"""A router's queue in the template, the dead-letter queue, and the function's event source."""
+"""The parts of the template for a router's queue, with its dead-letter queue and event source."""
 
 from typing import Any
 
@@ -13,10 +13,10 @@ from decanter.project.template import QUEUE, Template
 
 LONGEST_NAME = 80
 KEPT_SECONDS = 4 * 24 * 3600
-"""The default retention of SQS. After repeated failures, an item is a dead letter much earlier."""
+"""SQS's default retention in seconds. Failed items become dead letters much earlier."""
 
 DEAD_KEPT_SECONDS = 14 * 24 * 3600
-"""The longest retention of SQS."""
+"""The longest retention in seconds that SQS allows."""
 
 STACK_NAME = "${AWS::StackName}"
 
@@ -34,7 +34,7 @@ def dead_letters_id(queue: QueueDeclaration) -> str:
 
 
 def resources(project: Project, declaration: Declaration) -> Section:
-    """Return the queue and its dead-letter queue, by logical id; empty for an app without a queue.
+    """Return the queue and the dead-letter queue by logical id; empty without a queue.
 
     Raises:
         ProjectError: a name is too long for SQS.
@@ -56,10 +56,10 @@ def resources(project: Project, declaration: Declaration) -> Section:
 
 
 def function(declaration: Declaration, name: str) -> Section:
-    """Return the properties to merge into the queue's function; empty for other functions.
+    """Return the properties to merge into the queue's function; empty for any other function.
 
-    Chalice's template has the queue as `Fn::Sub`, and a merged `Fn::GetAtt` would not replace
-    `Fn::Sub`.
+    Chalice's template refers to the queue with `Fn::Sub`. A merge would not replace this with
+    `Fn::GetAtt`, so these properties use `Fn::Sub` too.
     """
     queue = declaration.queue
     if queue is None or name not in declaration.workers:
@@ -70,7 +70,7 @@ def function(declaration: Declaration, name: str) -> Section:
 
 
 def variables(declaration: Declaration) -> Section:
-    """Return the environment variables of every function: the URLs of the queues."""
+    """Return the environment variables with the URLs of the queues. Every function has them."""
     queue = declaration.queue
     if queue is None:
         return {}
@@ -92,7 +92,7 @@ def outputs(declaration: Declaration) -> Section:
 
 
 def _queue(name: str, properties: Section, kept_seconds: int) -> Section:
-    """Return a queue whose name other senders know before the stack exists."""
+    """Return a queue with a fixed name, which other senders know before the stack exists."""
     return {
         "Type": QUEUE,
         "DeletionPolicy": "Delete",

@@ -1,8 +1,8 @@
-"""Hide secrets in the output: the values of environment variables and of NoEcho parameters.
+"""Hide the values of environment variables and of NoEcho parameters in the output.
 
-In templates, the structure shows which values are secret. In texts of AWS, the known values are
-replaced, because an error of AWS may quote a value. The output shows names, and shows that a value
-changed, but never shows the values.
+In a template, the structure shows which values are secret. An error of AWS may quote a value, so
+known values are replaced in AWS's texts. The output shows the names of values and that a value has
+changed, but never the value.
 """
 
 import json
@@ -17,10 +17,10 @@ from decanter.errors import DecanterError
 HIDDEN = "(hidden)"
 CHANGED = "(hidden, changed)"
 
-# The sections whose leaves are variables' values, anywhere in a template.
+# In these sections, anywhere in a template, each leaf is the value of a variable.
 _VARIABLES = {"Environment", "EnvironmentVariables", "Variables", "StageVariables"}
 _SECRET = re.compile(r"(?i)secret|passw|token|credential|api_?key|private_?key")
-# A parameter's members except its value.
+# The members of a parameter that do not contain its value.
 _SHOWN = {"Type", "NoEcho", "Description"}
 # The arguments of these functions are names.
 _NAMING = {"Ref", "Condition", "Fn::GetAtt", "Fn::FindInMap", "Fn::ImportValue"}
@@ -43,7 +43,7 @@ def redacted(old: Template, new: Template) -> tuple[Template, Template]:
 
 
 def secret_names(template: Template) -> set[str]:
-    """Return the parameters and mappings with secret values.
+    """Return the names of the parameters and mappings that have secret values.
 
     A value is secret if its parameter is NoEcho, if its name looks secret, or if a secret refers to
     it.
@@ -62,7 +62,7 @@ class Secrets:
 
     Args:
         config: the project's `.chalice/config.json`.
-        public: variables that contain names, such as the name of a table.
+        public: the variables that contain no secrets, such as the name of a table.
     """
 
     def __init__(self, config: Mapping[str, Any], public: frozenset[str] = frozenset()) -> None:
@@ -74,7 +74,7 @@ class Secrets:
                 self._add(value)
 
     def learn(self, template: Template) -> None:
-        """Learn the secrets of a template."""
+        """Add the secrets in a template to the known values."""
         names = secret_names(template)
         self._outputs |= {k for k, v in _section(template, "Outputs").items() if _cites(v, names)}
         for path, value in _secrets(template, names):
@@ -82,27 +82,27 @@ class Secrets:
                 self._add(value)
 
     def learn_parameters(self, template: Template, values: Mapping[str, str]) -> None:
-        """Learn the values given for a template's secret parameters."""
+        """Add the values of a template's secret parameters to the known values."""
         for name in secret_names(template) & set(values):
             self._add(values[name])
 
     def hide(self, text: str) -> str:
-        """Return the text without the values."""
+        """Return the text without the known values."""
         for value in sorted(self._values, key=len, reverse=True):
             text = text.replace(value, HIDDEN)
         return text
 
     def output(self, name: str, value: str) -> str:
-        """Return a stack's output. If the output contains a secret parameter's value, hide it."""
+        """Return an output of a stack. Hide it if it contains the value of a secret parameter."""
         return HIDDEN if name in self._outputs else self.hide(value)
 
     def hiding(self, report: Report) -> Report:
-        """Return a report function that prints each line without the values."""
+        """Return a report function that prints each line without the known values."""
         return lambda line: report(self.hide(line))
 
     @contextmanager
     def hidden(self) -> Iterator[None]:
-        """Keep the values out of errors.
+        """Replace an error in the block with an error that does not contain the known values.
 
         Raises:
             DecanterError: the error that replaces the original error and has the same type.
@@ -114,7 +114,7 @@ class Secrets:
             raise type(error)(self.hide(str(error)), detail=detail) from error.__cause__
 
     def _add(self, value: object) -> None:
-        """Add the forms of a value: unchanged, on one line, as JSON text, and as single lines."""
+        """Add all forms in which a text may contain a value: unchanged, as JSON, and by lines."""
         text = str(value)
         parts = _REFERENCE.split(text)
         forms = [text, " ".join(text.split()), json.dumps(text)[1:-1], *parts, *text.splitlines()]
@@ -122,12 +122,12 @@ class Secrets:
 
 
 def _is_telling(text: str) -> bool:
-    """True if a text can be a secret. Short texts, such as `true` or `5`, occur in any text."""
+    """True if a text can be a secret. Short texts, such as `true` or `5`, occur everywhere."""
     return len(text.strip()) >= 8 or (len(text.strip()) >= 4 and not text.strip().isalpha())
 
 
 def _secrets(template: Template, names: set[str]) -> Iterator[tuple[Path, object]]:
-    """Yield each secret leaf of a template, with its path."""
+    """Yield the path and the value of each secret leaf in a template."""
     for path, value in _leaves(template):
         if _is_secret(path, names):
             yield path, value
@@ -146,7 +146,7 @@ def _is_secret(path: Path, names: set[str]) -> bool:
 
 
 def _leaves(node: object, path: Path = ()) -> Iterator[tuple[Path, object]]:
-    """Yield each leaf of a document, with its path."""
+    """Yield the path and the value of each leaf in a document."""
     if isinstance(node, Mapping):
         for key, value in node.items():
             yield from _leaves(value, (*path, key))
@@ -158,7 +158,7 @@ def _leaves(node: object, path: Path = ()) -> Iterator[tuple[Path, object]]:
 
 
 def _masked(node: Any, words: Mapping[Path, str], path: Path = ()) -> Any:
-    """Return a document in which a word replaces each of these values."""
+    """Return a document in which words replace the values at these paths."""
     if isinstance(node, Mapping):
         return {key: _masked(value, words, (*path, key)) for key, value in node.items()}
     if isinstance(node, list):

@@ -1,8 +1,9 @@
 """Find references in a template to missing resources, parameters and conditions.
 
-CloudFormation refuses such a template. An override may refer to a resource that Chalice creates
-only in another stage, such as `DefaultRole`. This module does not find properties with an unknown
-name or a wrong type. Such a check needs CloudFormation's schemas, as in cfn-lint.
+CloudFormation refuses a template with such a reference. For example, an override may refer to a
+resource that Chalice creates only in another stage, such as `DefaultRole`. This module does not
+find properties with an unknown name or a wrong type. That check needs CloudFormation's schemas,
+which cfn-lint has.
 """
 
 import difflib
@@ -17,8 +18,8 @@ from decanter.project.intrinsics import VARIABLE
 SAM = "AWS::Serverless-2016-10-31"
 FUNCTION = "AWS::Serverless::Function"
 
-# SAM creates these for a function, by the end of their logical ids (AWS SAM Developer Guide,
-# "Generated CloudFormation resources").
+# The endings of the logical ids of resources that SAM creates for a function (AWS SAM Developer
+# Guide, "Generated CloudFormation resources").
 _OF_FUNCTION = ("Alias", "EventInvokeConfig", "Url", "Version")
 _IMPLICIT_APIS = ("ServerlessHttpApi", "ServerlessRestApi")
 
@@ -26,12 +27,12 @@ Document = Mapping[str, Any]
 
 
 class Reference(NamedTuple):
-    """A reference.
+    """A reference in a template.
 
     Attributes:
         where: the place of the reference in the template.
-        kind: `resource`, `condition`, or `name` for a resource or a parameter.
-        name: the name of the referenced object.
+        kind: `resource`, `condition`, or `name`. A `name` is a resource or a parameter.
+        name: the name of the resource, the condition or the parameter.
     """
 
     where: str
@@ -46,11 +47,11 @@ def refuse_dangling(
 
     Args:
         template: the template.
-        stage: the template's stage, for the message.
-        others: resources of the template into which this template is merged.
+        stage: the template's stage, for the error text.
+        others: the resources of the template into which this template is merged.
 
     Raises:
-        ProjectError: a reference is dangling; the error has the place and the name.
+        ProjectError: a reference is dangling. The text has its place and its name.
     """
     resources = merged(template.get("Resources", {}), {**others})
     for where, kind, name in dangling(template, resources):
@@ -65,8 +66,8 @@ def refuse_dangling(
 def dangling(template: Document, resources: Mapping[str, Document]) -> Iterator[Reference]:
     """Yield the references to something that does not exist.
 
-    A macro other than SAM's may create any resource. For a template with such a macro, nothing is
-    yielded.
+    If the template has a macro other than SAM's, yield nothing, because the macro may create any
+    resource.
     """
     if template.get("Transform") not in (None, SAM, [SAM]):
         return
@@ -112,7 +113,7 @@ def _references(value: Any, where: str) -> Iterator[Reference]:
 
 
 def _called(function: str, operand: Any, where: str) -> Iterator[Reference]:
-    """Yield the references of an intrinsic function itself, without those in its arguments."""
+    """Yield the references that an intrinsic function makes, without those in its arguments."""
     first = operand[0] if isinstance(operand, list) and operand else operand
     if not isinstance(first, str):
         return
@@ -131,7 +132,7 @@ def _called(function: str, operand: Any, where: str) -> Iterator[Reference]:
 
 
 def _is_generated(name: str, resources: Mapping[str, Document]) -> bool:
-    """True for the logical id of a resource that SAM creates for another resource."""
+    """True if SAM creates a resource with this logical id for another resource."""
     return name.startswith(_IMPLICIT_APIS) or any(
         name.startswith(owner) and _generates(resource, name.removeprefix(owner))
         for owner, resource in resources.items()
@@ -139,7 +140,7 @@ def _is_generated(name: str, resources: Mapping[str, Document]) -> bool:
 
 
 def _generates(resource: Document, rest: str) -> bool:
-    """True if SAM creates, for this resource, a resource whose logical id has this ending."""
+    """True if SAM creates a resource for this one, with a logical id that has this ending."""
     kind, properties = resource.get("Type", ""), resource.get("Properties", {})
     if kind != FUNCTION:
         return str(kind).startswith("AWS::Serverless::")

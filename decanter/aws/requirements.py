@@ -1,7 +1,7 @@
-"""Read requirements.txt as one list. The framework's requirements replace Decanter's own line.
+"""Read requirements.txt as one list, in which Decanter is replaced by what it requires.
 
-The package gets the installed framework. A line with Decanter's name would also install the tool,
-or pip would fail if no index has this name. Therefore pip never reads such a line.
+The package contains the installed framework. From a line with Decanter's name, pip would also
+install the tool, or it would fail if no index has this name. Therefore, pip never reads this line.
 """
 
 import json
@@ -26,12 +26,12 @@ _PLACE = re.compile(r"(.*?)(?:\[([^\]]*)\])?(?:#(\S*))?(?:\s+;.*|\s+--.*)?")
 
 @dataclass(frozen=True)
 class Requirements:
-    """The requirements for pip, without Decanter.
+    """The requirements that pip installs, without Decanter.
 
     Attributes:
         lines: the lines of requirements.txt and of the files that it includes.
-        constraints: the lines of the constraints files that these files name.
-        files: all of these files.
+        constraints: the lines of the constraints files that requirements.txt names.
+        files: the paths of all files that were read.
     """
 
     lines: list[str] = field(default_factory=list)
@@ -60,13 +60,13 @@ class Requirements:
                 self._follow(option[1], path, option[2], lines, project)
             elif extras is None:
                 lines.append(line)
-            elif lines is self.lines and "--hash" not in line:  # hashes come with every line
+            elif lines is self.lines and "--hash" not in line:  # with hashes, every line needs one
                 lines += [
                     each for extra in ("", *sorted(extras)) for each in REQUIRES.get(extra, ())
                 ]
 
     def _follow(self, option: str, path: Path, name: str, lines: list[str], project: Path) -> None:
-        """Read a file that a line names, relative to the file with the line."""
+        """Read a file that a line names. Its path is relative to the file with the line."""
         other = path.parent / name
         if option in ("-f", "--find-links"):
             lines.append(f"--find-links {other if other.exists() else name}")
@@ -78,18 +78,18 @@ class Requirements:
 
 
 def extras_of_decanter(line: str, project: Path) -> frozenset[str] | None:
-    """Return a line's extras of Decanter; None if the line requires another package.
+    """Return the extras of Decanter in a line; None if the line requires another package.
 
     Args:
         line: a line of requirements.txt, without a comment.
-        project: the folder that relative paths start from.
+        project: the folder in which relative paths start.
     """
     text = _EDITABLE.sub("", line, count=1).strip("'\"")
     named = _NAMED.fullmatch(text)
     if named and not (text != line and (project / named[1]).is_dir()):
         return _extras(named[2]) if _canonical(named[1]) == DISTRIBUTION else None
     place = _PLACE.fullmatch(text)
-    assert place is not None  # only the first part is always there
+    assert place is not None  # the pattern always matches the first part
     egg = _NAMED.match((place[3] or "").rpartition("egg=")[2])
     if egg and _canonical(egg[1]) == DISTRIBUTION:
         return _extras(place[2] or egg[2])
@@ -107,13 +107,13 @@ def _is_decanter(place: str, project: Path) -> bool:
     names = [_canonical(part) for part in urlsplit(repository).path.split("/")]
     if re.match(rf"{DISTRIBUTION}-v?\d", names[-1]):
         return True
-    if url.netloc and not names[-1].endswith("-whl"):  # as in host/owner/NAME/archive/main.zip
+    if url.netloc and not names[-1].endswith("-whl"):  # such as host/owner/NAME/archive/main.zip
         return DISTRIBUTION in names or repository in _origins()
     return False
 
 
 def _origins() -> set[str]:
-    """Return the URLs that the installed distribution came from, as recorded by pip (PEP 610)."""
+    """Return the URLs from which pip installed Decanter. pip records them (PEP 610)."""
     notes = (
         each.read_text("direct_url.json") for each in metadata.distributions(name=DISTRIBUTION)
     )
@@ -129,7 +129,7 @@ def _project_name(pyproject: Path) -> str:
 
 
 def _logical_lines(path: Path) -> Iterator[str]:
-    """Yield the lines as pip sees them: joined at backslashes, without comments."""
+    """Yield the lines like pip, which joins lines at backslashes and removes comments."""
     text = re.sub(r"(?m)^\s*#.*$", "", path.read_text(encoding="utf-8-sig"))
     for line in re.sub(r"\\\r?\n", " ", text).splitlines():
         if stripped := _COMMENT.sub("", line).strip():

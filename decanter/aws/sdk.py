@@ -1,9 +1,9 @@
-"""botocore's and boto3's data without the services that the app does not use.
+"""Remove the services that an app does not use from the data of botocore and boto3.
 
 botocore has models of about 400 services, but a function needs only a few. These models are most of
-the size of a plain package, and the parser needs a large part of a cold start for `endpoints.json`.
+the size of a package, and botocore spends a large part of a cold start to parse `endpoints.json`.
 For a kept service, all files of all API versions are kept: the model, endpoint rules, paginators,
-waiters, examples, and corrections (`.sdk-extras.json`). Only the documentation is removed. Source:
+waiters, examples and corrections (`.sdk-extras.json`). Only the documentation is removed. Source:
 botocore's `loaders.py`, `session.py` and `regions.py`.
 """
 
@@ -21,7 +21,7 @@ _Document = dict[str, Any]
 
 
 def names(data: Path) -> set[str]:
-    """Return the services that have a model in botocore's `data` folder."""
+    """Return the names of the services in botocore's `data` folder."""
     return {model.parent.parent.name for model in data.glob("*/*/service-2.json*")}
 
 
@@ -39,9 +39,9 @@ def compact(data: Path) -> None:
     """
     for file in sorted(data.glob("*/*/*.json*")):
         if file.suffix == ".gz" and file.with_suffix("").is_file():
-            file.unlink()  # botocore reads the plain file
+            file.unlink()  # botocore also reads the plain file
         else:
-            # Plain instead of gzip: the package is compressed as a whole, and Lambda unpacks it.
+            # The file is not compressed, because the whole package is, and Lambda unpacks it.
             _rewrite(file, file.with_suffix("") if file.suffix == ".gz" else file, _undocumented)
 
 
@@ -58,13 +58,13 @@ def prune_endpoints(data: Path) -> None:
 
 
 def compressed_bytes(data: Path, services: Iterable[str]) -> int:
-    """Return the approximate number of bytes that services add to a zip."""
+    """Return the approximate size in bytes of these services in a zip."""
     files = (file for name in services for file in (data / name).rglob("*") if file.is_file())
     return sum(len(zlib.compress(file.read_bytes())) for file in files)
 
 
 def _endpoint_prefix(model: Path) -> set[str]:
-    """Return a service's name in `endpoints.json`."""
+    """Return the name that a service has in `endpoints.json`."""
     try:
         return {_read(model)["metadata"]["endpointPrefix"]}
     except (KeyError, TypeError) as error:
@@ -83,13 +83,13 @@ def _of_prefixes(endpoints: _Document, prefixes: set[str]) -> _Document:
 
 
 def _undocumented(document: _Document) -> _Document:
-    """Return a model without documentation, except where botocore reads it at each call."""
+    """Return a model without documentation, except for the texts that botocore needs for calls."""
     kept = {key: document[key] for key in ("clientContextParams",) if key in document}
     return {**_without_texts(document), **kept}
 
 
 def _without_texts(value: Any) -> Any:
-    """Return a value without documentation texts. A model's member named `documentation` stays."""
+    """Return a value without texts of documentation. Members named `documentation` stay."""
     if isinstance(value, list):
         return [_without_texts(item) for item in value]
     if not isinstance(value, dict):
