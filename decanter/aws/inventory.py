@@ -114,7 +114,7 @@ class Inventory:
         description = tables.find(client, name)
         if description is None:
             return "does not exist"
-        # DynamoDB counts a table's items about every six hours (DescribeTable, API reference).
+        # DynamoDB updates this number about every six hours (API reference, DescribeTable).
         items = f"{description['ItemCount']} items at the last count"
         if self._count:
             items = f"{_items(client, name)} items"

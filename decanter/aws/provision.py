@@ -199,7 +199,7 @@ class Provision:
         return 0
 
     def _check(self) -> Stack | None:
-        """Return the existing stack. Refuse a run that cannot succeed, before any slow step."""
+        """Return the stack or None. Before any slow step, refuse a run that cannot succeed."""
         with self._steps.step("check") as step:
             refuse_chalices_stage(self._project, self._declaration, self._aws, self._report)
             existing = self._stacks.find(self._order.stack)

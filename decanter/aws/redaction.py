@@ -32,7 +32,7 @@ Template = Mapping[str, Any]
 
 
 def redacted(old: Template, new: Template) -> tuple[Template, Template]:
-    """Return two templates without secrets for a comparison. A word marks each difference."""
+    """Return two templates without secrets, for a comparison. Words mark changed secrets."""
     names = secret_names(old) | secret_names(new)
     before, after = (dict(_secrets(it, names)) for it in (old, new))
     differs = {path for path in after if path in before and before[path] != after[path]}

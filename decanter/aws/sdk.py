@@ -72,7 +72,7 @@ def _endpoint_prefix(model: Path) -> set[str]:
 
 
 def _of_prefixes(endpoints: _Document, prefixes: set[str]) -> _Document:
-    """Keep `s3-object-lambda` for `s3` too, because a client uses endpoints of related services."""
+    """Keep the endpoints of these services and of related ones, like `s3-object-lambda`."""
     for partition in endpoints["partitions"]:
         partition["services"] = {
             name: service

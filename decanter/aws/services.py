@@ -1,10 +1,10 @@
-"""Find the AWS services that the code may use, by the names that are written in it.
+"""Find the AWS services that the code may use, by the names that it contains.
 
-A text names a client's service, as in `boto3.client("s3")`. This text is in the code, so every text
-that is a service's name counts, wherever it is. The exception is a name that the code computes at
-run time, from an event or the environment. Therefore each call that creates a client is checked
-too. A call is clear if it names the service with a text, or with a variable that only has texts as
-values. Any other call is unclear, and may create a client of any service.
+Most calls name a client's service with a string, as in `boto3.client("s3")`. Therefore, every
+string in the code that is the name of a service counts as a used service. The code may also compute
+the name at run time, from an event or the environment. Therefore, each call that creates a client
+is checked too. A call is clear if it names the service with a string, or with a variable that has
+only strings as values. Any other call is unclear, and may create a client of any service.
 """
 
 import ast
@@ -21,36 +21,38 @@ from typing import Any
 from decanter.aws.cache import Cache, digest
 from decanter.gc_paused import gc_paused
 
-# Factories of clients and resources. Other libraries use these names for other purposes.
+# The factories of clients and resources. Other libraries use these names for other purposes.
 _COMMON = {"client", "resource"}
-# Only in botocore: its factory of clients, and functions that read a service's data.
+# The names that only botocore has: its factory of clients, and functions that read the data of a
+# service.
 _OWN = {
     *("create_client", "create_client_class", "load_service_model", "get_available_regions"),
     *("get_service_model", "get_service_data", "get_paginator_model", "get_waiter_model"),
 }
 _FACTORIES = _COMMON | _OWN
-# These take the service as their second argument, or return all services.
+# These functions take the service as their second argument, or return all services.
 _OPAQUE = {"create_nested_client", "get_available_services", "get_available_resources"}
 _SDK = re.compile("boto|session", re.IGNORECASE)
-# A factory as a text, for an import by name: "boto3.client", "boto3.session:Session.client".
+# A string that names a factory, for an import by name: "boto3.client",
+# "boto3.session:Session.client".
 _PATH = re.compile(r"(aio)?boto3[.:](.*[.:])?(client|resource)")
-# Members that give access to a factory without its name, or call it.
+# The members that call a factory, or give access to it without its name.
 _INNER = {"__call__", "__dict__", "__get__", "__getattribute__", "__wrapped__"}
-# Only a file with one of these is examined in detail.
+# A file without any of these words is not examined in detail.
 _SUSPECT = re.compile(rb"boto|client|resource|session|service|_regions|_model", re.IGNORECASE)
-# A text that can be botocore's name of a service.
+# A string that can be botocore's name for a service.
 _SERVICE = re.compile(r"[\w.-]{1,80}")
-# Facts that other code has found are not reused.
+# The cache has no facts from another version of this file.
 _OWN_CODE = Path(__file__).read_bytes()
 
 
 @dataclass(frozen=True)
 class Services:
-    """The services found.
+    """The services that the code may use.
 
     Attributes:
-        names: botocore's names of the services.
-        unclear: the places that may create a client of any other service, as `FILE:LINE`.
+        names: botocore's names for the services.
+        unclear: the places that may create a client of any service, as `FILE:LINE`.
     """
 
     names: frozenset[str]
@@ -61,9 +63,9 @@ def services_of(files: Iterable[Path], known: Iterable[str], cache: Cache) -> Se
     """Return the services that these files may use.
 
     Args:
-        files: Python source and compiled modules.
-        known: botocore's names of all services.
-        cache: has the facts about files that were examined before.
+        files: Python sources and compiled modules.
+        known: botocore's names for all services.
+        cache: the cache with facts about files that were examined before.
     """
     read = [(file, _facts(file.read_bytes(), file.suffix, cache)) for file in files]
     texts = {text for _, facts in read for text in facts["texts"]}
@@ -77,7 +79,7 @@ def services_of(files: Iterable[Path], known: Iterable[str], cache: Cache) -> Se
 
 
 def imports(file: Path, package: str) -> bool:
-    """True if a source file imports a package, or has a string that names one of its modules."""
+    """True if a source file imports a package, or contains the name of one of its modules."""
     source = _Source(file.read_bytes())
     names: list[str] = []
     for node in source.nodes if package.encode() in source.content else []:
@@ -93,13 +95,12 @@ def imports(file: Path, package: str) -> bool:
 def _facts(content: bytes, suffix: str, cache: Cache) -> dict[str, Any]:
     """Return the facts about a file that `services_of` needs, as a JSON object.
 
-    It has these members:
+    The object has these members:
 
-    - `texts`: its literals that may be the name of a service.
-    - `constant`, `varying`: the names that it binds to texts only, and those that it binds to
-      other values.
-    - `doubts`: pairs of a line and a name: the line may make a client of any service, unless the
-      name is a constant. The name is empty if no constant can be meant.
+    - `texts`: the strings that may be the name of a service.
+    - `constant`, `varying`: the names that have only strings as values, and all other names.
+    - `doubts`: the lines that may create a client of any service. Each line has a name. If this
+      name is a constant, the line is clear. An empty name is never a constant.
     """
     if suffix != ".py":
         doubts = [(0, "")] if b"boto" in content else []
@@ -108,14 +109,14 @@ def _facts(content: bytes, suffix: str, cache: Cache) -> dict[str, Any]:
     if (kept := cache.get(key)) is not None:
         found: dict[str, Any] = json.loads(kept)
         return found
-    with gc_paused():  # all nodes of a syntax tree stay until the end
+    with gc_paused():  # all nodes of a syntax tree live until the end
         found = _Source(content).facts()
     cache.put(key, json.dumps(found, separators=(",", ":")).encode())
     return found
 
 
 class _Source:
-    """A source file's content, and the calls in it that make clients.
+    """The content of a source file, and the calls in it that create clients.
 
     Attributes:
         content: the bytes of the file.
@@ -126,9 +127,9 @@ class _Source:
 
     @cached_property
     def nodes(self) -> list[ast.AST]:
-        """The nodes of its syntax tree, outer ones first; none if Python cannot import it."""
+        """The nodes of the syntax tree, outer nodes first; none if the file is not valid Python."""
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # a warning about the code is not an error in it
+            warnings.simplefilter("ignore")  # a warning about the code is not an error
             try:
                 return list(ast.walk(ast.parse(self.content)))
             except (SyntaxError, ValueError):
@@ -136,7 +137,7 @@ class _Source:
 
     @cached_property
     def bindings(self) -> list[tuple[str, ast.expr | None]]:
-        """Each bound name, with the expression of its value; None if the value varies."""
+        """Each name with the expression of its value; None if the value is not an expression."""
         return list(_bindings(self.nodes))
 
     def facts(self) -> dict[str, Any]:
@@ -151,14 +152,14 @@ class _Source:
         }
 
     def _doubts(self) -> set[tuple[int, str]]:
-        """Return the lines that may make a client of a service that is not named there."""
+        """Return the lines that may create a client of a service that they do not name."""
         if not _SUSPECT.search(self.content):
             return set()
         nodes = (node for node in self.nodes if isinstance(node, ast.stmt | ast.expr))
         return {(node.lineno, name) for node in nodes for name in self._doubts_about(node)}
 
     def _doubts_about(self, node: ast.stmt | ast.expr) -> Iterable[str]:
-        """Return the names that must be constants; an empty name if this is not enough."""
+        """Return the names that must be constants, or "" if the node is unclear in any case."""
         if isinstance(node, ast.Call) and self._makes_client(node):
             services = _service(node)
             return [_name(each) or "" for each in services if _text(each) is None]
@@ -193,7 +194,7 @@ class _Source:
         return name in _OPAQUE
 
     def _is_factory(self, node: ast.Attribute | ast.Name) -> bool:
-        """True for a factory, and for a module that has a factory."""
+        """True for a factory or a module that has a factory."""
         if isinstance(node, ast.Name):
             return node.id in self._factories
         if node.attr in _COMMON:  # `table.meta.client` is a client
@@ -202,9 +203,9 @@ class _Source:
 
     @cached_property
     def _used(self) -> set[ast.AST]:
-        """The nodes that are called, or whose attribute is read.
+        """The nodes that are called, or whose attributes are read.
 
-        Such nodes do not pass on a factory.
+        These nodes do not give a factory to other code.
         """
         return {
             node.func if isinstance(node, ast.Call) else node.value
@@ -215,7 +216,7 @@ class _Source:
 
     @cached_property
     def _imported(self) -> set[str]:
-        """The imported names that may be a factory, from any module."""
+        """The imported names that may be factories, from any module."""
         imported = (node.names for node in self.nodes if isinstance(node, ast.ImportFrom))
         return {
             alias.asname or alias.name
@@ -226,7 +227,7 @@ class _Source:
 
     @cached_property
     def _factories(self) -> set[str]:
-        """The names of boto3 itself, and of factories that are imported from it."""
+        """The names of boto3 and of its factories in this file."""
         names: set[str] = set()
         for node in self.nodes:
             if isinstance(node, ast.Import):
@@ -238,7 +239,7 @@ class _Source:
 
     @cached_property
     def _sdk_names(self) -> set[str]:
-        """The names in this file for the SDK or a session of the SDK."""
+        """The names in this file that mean the SDK or a session of the SDK."""
         names: set[str] = set()
         if b"boto" not in self.content:
             return names
@@ -249,7 +250,7 @@ class _Source:
 
 
 def _service(call: ast.Call) -> list[ast.expr]:
-    """Return the node that names the service in a factory's call; None for other calls."""
+    """Return the arguments that name the service in the call of a factory."""
     named = [word.value for word in call.keywords if word.arg == "service_name"]
     spread = [word.value for word in call.keywords if word.arg is None]
     return named or call.args[:1] or spread
@@ -290,7 +291,7 @@ def _declared(node: ast.AST) -> Iterator[tuple[str, ast.expr | None]]:
         case ast.ClassDef():
             yield node.name, None
             yield from ((name, base) for base in node.bases for name in (node.name, "self"))
-            # Dataclasses take such a value as a default.
+            # In a dataclass, this value is a default.
             fields = [each.target for each in node.body if isinstance(each, ast.AnnAssign)]
             yield from ((_name(field) or "", None) for field in fields)
         case ast.alias(asname=str() as name):
@@ -303,7 +304,7 @@ def _targets(node: ast.expr) -> list[ast.expr]:
 
 
 def _mentions(node: ast.expr, names: set[str]) -> bool:
-    """True if an expression is the SDK, a session, or an object that one of these creates."""
+    """True if an expression is the SDK, a session, or an object that one of them creates."""
     match node:
         case ast.Name() | ast.Attribute() | ast.Constant():
             word = _text(node) or _name(node) or ""
@@ -312,7 +313,7 @@ def _mentions(node: ast.expr, names: set[str]) -> bool:
                 or _SDK.search(word) is not None
                 or (isinstance(node, ast.Attribute) and _mentions(node.value, names))
             )
-        case ast.Call():  # a client makes no clients; `import_module("boto3")` gives the SDK
+        case ast.Call():  # a client creates no clients; `import_module("boto3")` returns the SDK
             texts = [argument for argument in node.args if _text(argument)]
             return _name(node.func) not in _FACTORIES and any(
                 _mentions(each, names) for each in (node.func, *texts)
@@ -335,7 +336,7 @@ def _text(node: ast.AST) -> str | None:
 
 
 def _name(node: ast.AST) -> str | None:
-    """Return the last word of a dotted name."""
+    """Return the last part of a dotted name."""
     if isinstance(node, ast.Attribute):
         return node.attr
     return node.id if isinstance(node, ast.Name) else None

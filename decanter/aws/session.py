@@ -1,4 +1,4 @@
-"""AWS clients for one identity and one region."""
+"""The clients of AWS for one identity and one region."""
 
 import os
 from typing import Any
@@ -13,7 +13,7 @@ from decanter.project.config import Project
 from decanter.project.credentials import local_credentials, local_region
 from decanter.urls import is_http_url, refusal
 
-# For one call, not for the whole command.
+# The time limits apply to one call, not to the whole command.
 CONNECT_TIMEOUT_SECONDS = 5
 READ_TIMEOUT_SECONDS = 20
 
@@ -22,10 +22,10 @@ class AWS:
     """botocore's clients. Each client is created at its first use.
 
     Args:
-        profile: the profile of the AWS configuration, or None for the environment's.
-        region: the region; by default AWS_REGION, or botocore's own search. botocore reads
-            AWS_DEFAULT_REGION but not AWS_REGION, which Lambda and other SDKs use.
-        endpoint_url: an endpoint other than AWS's, for every client.
+        profile: the profile in the AWS configuration; None to use the environment.
+        region: the region. The default is AWS_REGION, and then the region that botocore finds.
+            botocore reads AWS_DEFAULT_REGION, but not AWS_REGION, which Lambda and other SDKs use.
+        endpoint_url: an endpoint for every client; None for the endpoints of AWS.
         session: an existing botocore session.
     """
 
@@ -43,9 +43,10 @@ class AWS:
 
     @classmethod
     def of(cls, project: Project, region: str | None, endpoint_url: str | None = None) -> "AWS":
-        """Return AWS with the profile in the project's configuration, or without a profile.
+        """Return the clients for the profile in the project's configuration, if any.
 
-        A service on this machine gets the keys that handlers use in `decanter local`.
+        For an endpoint on this machine, the clients use the same keys as handlers in `decanter
+        local`.
         """
         if endpoint_url is not None and is_local_url(endpoint_url):
             return cls.here(region, endpoint_url)
@@ -53,7 +54,7 @@ class AWS:
 
     @classmethod
     def here(cls, region: str | None, endpoint_url: str) -> "AWS":
-        """Return the services of this machine.
+        """Return the clients of services on this machine.
 
         Local services need no account, so dummy keys are enough.
         """
@@ -83,9 +84,9 @@ class AWS:
         """Return a client of a service.
 
         Args:
-            service: the service.
-            endpoint_url: the endpoint, if the endpoint depends on a resource, such as the endpoint
-                of @connections.
+            service: botocore's name for the service.
+            endpoint_url: the endpoint, if it depends on a resource, such as the endpoint of
+                @connections.
 
         Raises:
             BotoCoreError: no region is configured, or the profile does not exist.
@@ -105,7 +106,7 @@ class AWS:
                 )
             except ValueError as error:
                 raise ProjectError(f"{error}: write it as http://HOST:PORT") from error
-            if not is_http_url(client.meta.endpoint_url):  # botocore fails only when it signs
+            if not is_http_url(client.meta.endpoint_url):  # botocore would fail later
                 raise ProjectError(refusal(client.meta.endpoint_url))
             self._clients[service] = client
         return self._clients[service]

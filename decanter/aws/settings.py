@@ -1,4 +1,4 @@
-"""Warnings about a stage, for missing variables, secrets in plain text and lost rights."""
+"""Warn about missing variables, secrets in plain text and lost rights of a stage."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -16,7 +16,7 @@ OWN = "DECANTER_"
 def missing_settings(
     project: Project, declaration: Declaration, overrides: Mapping[str, Any]
 ) -> Iterator[str]:
-    """Yield a warning for each function whose hooks need variables that are not set.
+    """Yield a warning for each function whose hooks need variables that the stage does not set.
 
     Args:
         project: the project and its stage.
@@ -40,9 +40,10 @@ def missing_settings(
 def set_elsewhere(
     project: Project, declaration: Declaration, overrides: Mapping[str, Any]
 ) -> Iterator[str]:
-    """Yield a warning for the variables that another stage sets and this stage does not set.
+    """Yield a warning for the variables that another stage sets but this stage does not set.
 
-    Decanter's own settings have defaults, and the template sets the names of declared tables.
+    Decanter's own settings are omitted, because they have defaults. The names of declared tables
+    are omitted too, because the template sets them.
 
     Args:
         project: the project and its stage.
@@ -70,7 +71,7 @@ def set_elsewhere(
 def exposed_secrets(
     project: Project, declaration: Declaration, overrides: Mapping[str, Any]
 ) -> Iterator[str]:
-    """Yield a warning for each variable with a secret in plain text. The value is not shown.
+    """Yield a warning for each variable with a secret in plain text, without its value.
 
     Args:
         project: the project and its stage.
@@ -90,7 +91,7 @@ def exposed_secrets(
 
 
 def lost_rights(project: Project, declaration: Declaration) -> Iterator[str]:
-    """Yield a warning if Chalice's policy analyzer fails and therefore finds no rights."""
+    """Yield a warning if Chalice's policy analyzer fails, because it then finds no rights."""
     functions = rights.with_analysis(project, declaration)
     if functions and (failure := rights.Analysis.of(project).failure):
         yield (

@@ -1,4 +1,4 @@
-"""The state of CloudFormation stacks, and operations on stacks.
+"""Read CloudFormation stacks and their templates, and delete stacks.
 
 Source: AWS CloudFormation API reference; User Guide, "Updating stacks using change sets".
 """
@@ -21,7 +21,7 @@ class Stack:
     """A stack as DescribeStacks reports it.
 
     Attributes:
-        id: the stack's ARN, which stays unique after the stack's deletion.
+        id: the stack's ARN. No later stack gets the same ARN.
         status: the stack's status, such as UPDATE_COMPLETE.
         reason: the reason for this status, or "".
         parameters: the values of the parameters by name.
@@ -39,7 +39,7 @@ class Stack:
 
     @classmethod
     def read(cls, answer: Mapping[str, Any]) -> "Stack":
-        """Read one stack of DescribeStacks' answer."""
+        """Read one stack from the answer of DescribeStacks."""
         changed = answer.get("LastUpdatedTime") or answer["CreationTime"]
         return cls(
             id=answer["StackId"],
@@ -55,7 +55,7 @@ class Stack:
 
     @property
     def exists(self) -> bool:
-        """True if the stack has, or may have, resources.
+        """True if the stack may have resources.
 
         A stack with only a change set has no resources.
         """
@@ -68,7 +68,7 @@ class Stack:
 
     @property
     def url(self) -> str | None:
-        """The WebSocket URL in the stack's outputs, from Decanter's output or Chalice's output."""
+        """The WebSocket URL in the stack's outputs, from Decanter or from Chalice."""
         own = self.outputs.get("APIGatewayURL")
         return own or next((v for v in self.outputs.values() if v.startswith("wss://")), None)
 
@@ -95,14 +95,14 @@ class Stacks:
         return Stack.read(answer["Stacks"][0])
 
     def template(self, stack: Stack, *, processed: bool = False) -> Template:
-        """Return the template that was submitted, or the result of its macros."""
+        """Return the submitted template. With `processed`, return the result of its macros."""
         stage = "Processed" if processed else "Original"
         with explained(f"read the template of stack {stack.name}"):
             answer = self._client.get_template(StackName=stack.id, TemplateStage=stage)
         return as_template(answer["TemplateBody"])
 
     def last_deleted(self, name: str) -> str | None:
-        """Return the ARN of the last deleted stack of that name, within AWS's 90 days."""
+        """Return the ARN of the last deleted stack of that name. AWS forgets it after 90 days."""
         with explained(f"look for deleted stacks named {name}"):
             pages = self._client.get_paginator("list_stacks").paginate(
                 StackStatusFilter=["DELETE_COMPLETE"]
@@ -118,10 +118,10 @@ class Stacks:
 
 
 def as_template(body: Any) -> Template:
-    """Return GetTemplate's template as a dict, because botocore parses some JSON, but no YAML."""
+    """Return the template in an answer of GetTemplate as a dict. botocore parses only JSON."""
     return parse_template(body if isinstance(body, str) else json.dumps(body))
 
 
 def short_name(name: str) -> str:
-    """Return the name of a stack or change set, from an ARN or a name."""
+    """Return the name in the ARN of a stack or change set. Return a name unchanged."""
     return name.split("/")[1] if name.startswith("arn:") else name

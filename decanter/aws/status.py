@@ -1,4 +1,4 @@
-"""`decanter status`: a stage's state on AWS."""
+"""`decanter status`: show the state of a stage on AWS."""
 
 import argparse
 import re
@@ -91,7 +91,7 @@ def _urls(url: str, report: Report) -> None:
 
 
 def redacted(report: Report) -> Report:
-    """Return a report that hides account ids and ARNs."""
+    """Return a report function that hides account ids and ARNs."""
 
     def hide(line: str) -> None:
         report(_ACCOUNT.sub("************", _ARN.sub("arn:…", line)))

@@ -1,4 +1,4 @@
-"""A command's output for the user: lines, questions, steps and their durations."""
+"""The output of a command for the user, with lines, questions, steps and their durations."""
 
 import sys
 import time
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from decanter.errors import DecanterError
 
-# Takes one line for the user.
+# Takes a line for the user.
 Report = Callable[[str], None]
 # Asks a question and returns the answer.
 Ask = Callable[[str], str]
@@ -33,13 +33,13 @@ def ask(question: str) -> str:
 
 
 def agreed(question: str, ask: Ask) -> bool:
-    """True if the answer is yes."""
+    """True if the user's answer is yes."""
     return ask(f"{question} [y/N] ").strip().lower() in {"y", "yes"}
 
 
 @dataclass(frozen=True)
 class Clock:
-    """The time and pauses. Tests use their own clock."""
+    """The time and the pauses. Tests replace this class."""
 
     now: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
@@ -47,7 +47,7 @@ class Clock:
 
 @dataclass
 class Step:
-    """One step.
+    """A step of a command.
 
     Attributes:
         name: the step's name, for the summary.

@@ -1,4 +1,4 @@
-"""The input of `provision`: the packaged template with the code's URL and the commit."""
+"""The template and the parameters that `decanter provision` submits to CloudFormation."""
 
 import json
 import shutil
@@ -20,12 +20,12 @@ GIT_SECONDS = 10
 
 @dataclass(frozen=True)
 class Submission:
-    """A template and its parameters.
+    """A template and its parameters, ready for CloudFormation.
 
     Attributes:
         template: the template.
         parameters: the values that are set.
-        kept: the parameters that keep the stack's value.
+        kept: the parameters that keep their value in the stack.
     """
 
     template: Template
@@ -37,12 +37,12 @@ class Submission:
         path.write_text(as_text(self.template), encoding="utf-8")
 
     def resources(self) -> Iterator[tuple[str, str]]:
-        """Return each resource's logical id and type."""
+        """Yield the logical id and the type of each resource."""
         for name, resource in self.template["Resources"].items():
             yield name, resource["Type"]
 
     def difference(self, stack: Stack, deployed: Mapping[str, Any]) -> list[str]:
-        """Return the difference to the deployed template: a unified diff, then each parameter."""
+        """Return the changes since the deployed template, as a unified diff and by parameter."""
         shown = redacted(without_stamp(deployed), without_stamp(self.template))
         old, new = (as_text(it).splitlines() for it in shown)
         lines = list(unified_diff(old, new, f"{stack.name}, deployed", "this project", lineterm=""))
@@ -50,7 +50,8 @@ class Submission:
         changed = [
             f"parameter {name}: " + ("changed" if name in secret else f"{before} → {value}")
             for name, value in self.parameters.items()
-            # CloudFormation returns a NoEcho parameter's value as ****: it counts as changed.
+            # CloudFormation returns the value of a NoEcho parameter as ****, so it counts as
+            # changed.
             if (before := stack.parameters.get(name)) != value
         ]
         return lines + changed
@@ -60,14 +61,14 @@ def completed(packaged: Template, code: str, commit: str | None, owner: Owner) -
     """Return the packaged template with the code's URL, the stage's mark and the commit.
 
     Args:
-        packaged: the SAM template, in which the code of the functions is a local file.
+        packaged: the SAM template from `decanter package`. Its code is a local file.
         code: the code's URL in S3.
         commit: the project's commit, or None.
-        owner: the stage.
+        owner: the app and the stage.
     """
     resources = {name: _with_code(it, code) for name, it in packaged["Resources"].items()}
-    # CloudFormation ignores a change of Metadata alone. So a commit that changes nothing else needs
-    # no deployment (User Guide, "Metadata").
+    # If only the Metadata has changed, CloudFormation finds no change. Therefore, a new commit
+    # alone causes no deployment (User Guide, "Metadata").
     existing = {key: it for key, it in mark_of(packaged).items() if key == EXISTING}
     stamp = {**owner.mark, **({"Commit": commit} if commit else {}), **existing}
     metadata = packaged.get("Metadata", {}) | {"Decanter": stamp}
@@ -75,7 +76,7 @@ def completed(packaged: Template, code: str, commit: str | None, owner: Owner) -
 
 
 def kept(stack: Stack, deployed: Template, wanted: Template) -> list[str]:
-    """Return the parameters that were set on the stack. Others have the template's default.
+    """Return the parameters whose values on the stack differ from the template's defaults.
 
     Args:
         stack: the current stack.
@@ -92,7 +93,7 @@ def kept(stack: Stack, deployed: Template, wanted: Template) -> list[str]:
 
 
 def given(arguments: Iterable[str], packaged: Template) -> dict[str, str]:
-    """Return the command line's parameters, each `NAME=VALUE`.
+    """Return the values of parameters that the command line sets with `NAME=VALUE`.
 
     Raises:
         ProjectError: a parameter does not have this form, or the template has no such parameter.
@@ -101,7 +102,7 @@ def given(arguments: Iterable[str], packaged: Template) -> dict[str, str]:
     parameters = {}
     for number, argument in enumerate(arguments, 1):
         name, equals, value = argument.partition("=")
-        if not equals:  # not quoted in the error: it may be a secret value
+        if not equals:  # the error does not quote it, because it may be a secret
             raise ProjectError(f"--parameter number {number} has no '=': write it as NAME=VALUE")
         if name not in known:
             names = ", ".join(known) or "none"
@@ -111,7 +112,7 @@ def given(arguments: Iterable[str], packaged: Template) -> dict[str, str]:
 
 
 def commit(directory: Path) -> str | None:
-    """Return the commit's short id, with `-dirty` if files have changes; None outside of git."""
+    """Return the short id of the commit; None outside of git. Uncommitted changes add `-dirty`."""
     git = shutil.which("git")
     if git is None:
         return None
@@ -129,13 +130,13 @@ def commit(directory: Path) -> str | None:
 
 
 def commit_of(template: Template) -> str | None:
-    """Return the commit in a template's metadata."""
+    """Return the commit in a template's metadata, or None."""
     commit: str | None = mark_of(template).get("Commit")
     return commit
 
 
 def artifacts(template: Template) -> set[str]:
-    """Return the buckets from which a submitted template takes code."""
+    """Return the names of the buckets that contain the code of a submitted template."""
     found = set()
     for resource in (template.get("Resources") or {}).values():
         uri = (resource.get("Properties") or {}).get("CodeUri")
@@ -145,18 +146,18 @@ def artifacts(template: Template) -> set[str]:
 
 
 def without_stamp(template: Mapping[str, Any]) -> Template:
-    """Return a template without metadata, because CloudFormation does not treat it as a change."""
+    """Return a template without metadata. CloudFormation ignores changes of metadata."""
     return {key: value for key, value in template.items() if key != "Metadata"}
 
 
 def as_text(template: Mapping[str, Any]) -> str:
-    """Return a template as text that depends only on the template's content."""
-    # YAML has dates, such as its AWSTemplateFormatVersion.
+    """Return a template as text. Equal templates have equal texts."""
+    # A YAML template may contain dates, such as AWSTemplateFormatVersion.
     return json.dumps(template, indent=2, sort_keys=True, ensure_ascii=False, default=str) + "\n"
 
 
 def _with_code(resource: dict[str, Any], code: str) -> dict[str, Any]:
-    """Return a resource with its code in S3, if its code is a local file."""
+    """Return a resource with the URL of its code. Only a local file is replaced."""
     uri = resource.get("Properties", {}).get("CodeUri")
     if not isinstance(uri, str) or uri.startswith(S3):
         return resource

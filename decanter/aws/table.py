@@ -1,11 +1,11 @@
 """`decanter table`: create, delete or show the tables that the app declares.
 
-The keys, the indexes and the TTL come from the model class. The name comes from the stage's
-configuration. In Chalice's default stage, `dev`, a table has the capacity that its class declares.
-In every other stage the table is on demand. The option `--billing-mode` overrides this default,
-except for a class with a `billing_mode`.
+The key, the indexes and the TTL of a table come from its model class. The name comes from the
+stage's configuration. In Chalice's default stage, `dev`, a table has the capacity that its class
+declares. In every other stage, the table is on demand. The option `--billing-mode` overrides this
+default, unless the class sets `billing_mode`.
 
-A table with `existing=` does not belong to the app, so the command does not change it.
+A table whose class sets `existing=` does not belong to the app, so the command does not change it.
 
 The option `--table` creates one table in a DynamoDB on this machine, even if no app declares the
 table.
@@ -66,7 +66,7 @@ def _add_local_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do one action with each table. Return 1 if `status` finds a missing table."""
+    """Do the action with each table. Return 1 if `status` finds a missing table."""
     if args.table is not None:
         return create_here(args)
     project = Project.load(args.project_dir, args.stage)
@@ -90,7 +90,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def attribute(text: str) -> tuple[str, str]:
-    """Return the name and the type of a key's attribute."""
+    """Return the name and the type in an option's value, such as `room:S`."""
     name, colon, kind = text.rpartition(":")
     if not colon:
         name, kind = text, "S"
@@ -138,7 +138,7 @@ def existing(declaration: Declaration) -> list[str]:
 
 
 def declared(project: Project, declaration: Declaration, *, on_demand: bool = False) -> list[Table]:
-    """Return the app's own tables, tagged with the stage."""
+    """Return the app's own tables, with tags that name the app and the stage."""
     owner = Owner.of(project)
     tags = {"decanter:app": owner.app, "decanter:stage": owner.stage}
     tables = project.declared_tables(declaration, on_demand=on_demand)
@@ -148,13 +148,13 @@ def declared(project: Project, declaration: Declaration, *, on_demand: bool = Fa
 def claimed(
     action: str, aws: AWS, tables: Sequence[Table], adopt: str | None = None
 ) -> list[Table]:
-    """Return the existing tables, after a check that each belongs to the stage.
+    """Return those tables that exist, after a check that they belong to the stage.
 
     Args:
         action: create, delete or status.
         aws: the account and region.
         tables: the tables that the app declares.
-        adopt: the name of an untagged table that belongs to the stage, or None.
+        adopt: the name of an untagged table that the user assigns to the stage, or None.
 
     Raises:
         DecanterError: a table belongs to another stage, or may not be deleted.
@@ -176,7 +176,7 @@ def claimed(
 def _check(
     action: str, client: Any, table: Table, description: Mapping[str, Any], *, adopted: bool
 ) -> None:
-    """Refuse a table of another stage, or a table that is protected from the action."""
+    """Refuse the action if the table's tags, owner or protection do not allow it."""
     check_key(table, description)
     tags = tags_of(client, description)
     owner = {key: tags[key] for key in table.tags if key in tags}
@@ -201,7 +201,7 @@ def _check(
 
 
 def _lacks_ttl(client: Any, table: Table) -> bool:
-    """True if `create` would enable TTL on an existing table."""
+    """True if the existing table has no TTL, so that `create` would enable it."""
     return table.ttl_attribute is not None and ttl_attribute(client, table.name) is None
 
 
@@ -210,7 +210,7 @@ def _shown(tags: Mapping[str, str]) -> str:
 
 
 def act(action: str, aws: AWS, tables: Sequence[Table]) -> int:
-    """Do one action with each table. Return the highest exit status."""
+    """Do an action with each table. Return the highest exit status."""
     client = aws.client("dynamodb")
     return max(_act(ACTIONS[action], action, client, table) for table in tables)
 
@@ -239,7 +239,7 @@ def _status(client: Any, table: Table) -> int:
     if description is None:
         print(f"there is no table {table.name}: create it with `decanter table create`")
         return 1
-    # DynamoDB updates this count about every six hours (DescribeTable in its API reference).
+    # DynamoDB updates this number about every six hours (API reference, DescribeTable).
     items = f"{description['ItemCount']} items at the last count"
     expiry = _expiry(Table(description, ttl_attribute(client, table.name)))
     facts = [description["TableStatus"], _billing(description), expiry, items]
@@ -260,7 +260,7 @@ def _is_on_demand(args: argparse.Namespace) -> bool:
 
 
 def _billing(table: Mapping[str, Any]) -> str:
-    """Return a table's billing, from CreateTable's arguments or DescribeTable's answer."""
+    """Describe the billing in CreateTable's arguments or in DescribeTable's answer."""
     mode = table.get("BillingMode") or table.get("BillingModeSummary", {}).get("BillingMode")
     if mode == "PAY_PER_REQUEST":
         return ON_DEMAND

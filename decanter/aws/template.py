@@ -1,9 +1,9 @@
-"""`decanter template`: the merge template and the policies for an app's declarations.
+"""`decanter template`: write the merge template and the policies from an app's declarations.
 
 The command `chalice package --merge-template` merges this template into the template that Chalice
-generates. The template adds the tables, a queue, the routers' routes and a deployment whose id
-depends on its content. The template also sets each function's role, log group and environment. All
-other resources go into the project's own `.chalice/overrides.json`, which is merged by the same
+generates. The template adds the tables, a queue, the routers' routes, and a deployment whose id
+depends on its content. It also sets the role, the log group and the environment of each function.
+The user writes all other resources into `.chalice/overrides.json`, which is merged by the same
 rules.
 """
 
@@ -75,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
     project = Project.load(args.project_dir, args.stage)
     texts = _texts(project, Path(args.output) if args.output else None, _warn)
     if args.check:
-        # A list, so that each difference is shown.
+        # All files are checked, so that the output has every difference.
         return max([_check(path, text) for path, text in texts.items()])
     if args.output == "-":
         sys.stdout.write(*texts.values())
@@ -94,10 +94,10 @@ def _warn(line: str) -> None:
 
 
 def _texts(project: Project, output: Path | None, report: Callable[[str], None]) -> dict[Path, str]:
-    """Return the texts of the template for the stage and of the policies of every stage.
+    """Return the texts of the stage's template and of the policy files of all stages.
 
-    An app's declarations may depend on the stage's variables. For example, one stage may have its
-    own schedule.
+    An app's declarations may depend on the stage's variables. For example, a schedule may exist in
+    only one stage.
     """
     declaration = described(project)
     template = render(project, declaration)
@@ -130,7 +130,7 @@ def _check(path: Path, text: str) -> int:
 
 
 def _difference(path: Path, found: str, text: str) -> list[str]:
-    """Return a file's differences, without the values of environment variables."""
+    """Return the differences between a file and the new text, without values of variables."""
     try:
         there = json.loads(found)
     except json.JSONDecodeError:
@@ -143,7 +143,7 @@ def _difference(path: Path, found: str, text: str) -> list[str]:
 
 
 def render(project: Project, declaration: Declaration) -> str:
-    """Return the template as sorted text, which depends only on the project."""
+    """Return the template as sorted text. The same project always has the same text."""
     template = signed(build(project, declaration))
     return json.dumps(template, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
@@ -152,8 +152,8 @@ def build(project: Project, declaration: Declaration) -> Section:
     """Return the template of the project's stage, without empty sections.
 
     Raises:
-        ProjectError: Chalice would refuse the app, the routers have different expressions, or the
-            overrides cannot be read or refer to something that does not exist.
+        ProjectError: Chalice would refuse the app, the routers have different selection
+            expressions, or the overrides cannot be read or contain a dangling reference.
     """
     if declaration.refusal:
         raise ProjectError(declaration.refusal)
@@ -172,7 +172,7 @@ def build(project: Project, declaration: Declaration) -> Section:
 
 
 def _sources(declaration: Declaration) -> Section:
-    """Return the sources of the functions without WebSocket clients, for `describe`."""
+    """Return the event sources of functions that no WebSocket client invokes, for `describe`."""
     found = {
         logical_id(each.name): [each.kind, _source(each, declaration)]
         for each in declaration.lambdas.values()
@@ -188,17 +188,17 @@ def _source(function: LambdaFunction, declaration: Declaration) -> str:
 
 
 def _existing(declaration: Declaration) -> Section:
-    """Return the tables that the app uses but the stack does not create."""
+    """Return the tables that the app uses but does not own."""
     found = [table.existing for table in declaration.tables if table.existing]
     return {EXISTING: found} if found else {}
 
 
 def warn_of_own_template(project: Project, text: str, report: Callable[[str], None]) -> None:
-    """Warn about a user's own template, because the package takes the template from the app.
+    """Warn if the project has a template that the user wrote, because the package does not use it.
 
     Args:
         project: the project with the file.
-        text: the template that the app declares.
+        text: the template that `decanter template` would write.
         report: called with the warning.
     """
     path = project.directory / TEMPLATE
@@ -212,7 +212,7 @@ def warn_of_own_template(project: Project, text: str, report: Callable[[str], No
 def warn_of_settings(
     project: Project, declaration: Declaration, report: Callable[[str], None]
 ) -> None:
-    """Warn about missing variables of the stage, secrets and lost rights."""
+    """Warn about missing variables, exposed secrets and lost rights of the stage."""
     own = overrides(project)
     for warning in (
         *missing_settings(project, declaration, own),
@@ -224,13 +224,13 @@ def warn_of_settings(
 
 
 def public_variables(declaration: Declaration) -> frozenset[str]:
-    """Return the variables that contain a name or an address, but no secret."""
+    """Return the names of those variables that contain a name or a URL, but no secret."""
     names = {table.environment for table in declaration.tables} | {*queue.variables(declaration)}
     return frozenset(names | {MANAGEMENT_ENDPOINT, alarms.NAMESPACE})
 
 
 def parameters(project: Project, declaration: Declaration) -> Section:
-    """Return the parameters with the defaults for the project's stage."""
+    """Return the parameters, with the defaults for the project's stage."""
     found: Section = {}
     if _is_billed_by_parameter(declaration):
         found[BILLING_PARAMETER] = {
@@ -301,10 +301,10 @@ def outputs(project: Project, declaration: Declaration) -> Section:
 
 
 def _variables(project: Project, declaration: Declaration, function: str) -> Section:
-    """Return the variables with the tables' names, the queues' URLs, and the URL of @connections.
+    """Return the variables with the names of tables and the URLs of queues and @connections.
 
-    Functions that may post get the URL of @connections. Functions without a WebSocket event get the
-    URL too, because their events do not contain it.
+    The URL of @connections is for functions that may post and for functions without a WebSocket
+    event, because their events do not contain the URL.
     """
     variables: Section = {
         table.environment: table.existing or {"Ref": table.logical_id}
@@ -319,10 +319,10 @@ def _variables(project: Project, declaration: Declaration, function: str) -> Sec
 
 
 def _log_group(function: str) -> Section:
-    """Return a log group whose name depends only on the stack's name.
+    """Return a log group with a name that depends only on the stack's name.
 
-    The default name contains the function's name. A role with this name would need the function,
-    and the function needs the role.
+    The default name contains the function's name, which would make a circular reference. The role
+    would need the function's name, and the function needs the role.
     """
     return {
         "Type": "AWS::Logs::LogGroup",
@@ -338,8 +338,8 @@ def _log_group(function: str) -> Section:
 def _table(table: TableDeclaration) -> Section:
     """Return a table without a fixed name, so that CloudFormation can replace it.
 
-    The rows of connections and jobs are useless without their API, so these tables are deleted with
-    their stack. Other tables have data, so they stay.
+    Rows of connections and jobs are useless without their API, so CloudFormation deletes their
+    tables with the stack. It keeps all other tables, because they contain data.
     """
     properties: Section = {**table.schema(), "SSESpecification": {"SSEEnabled": True}}
     properties |= table.throughput(None if table.billing_mode == ON_DEMAND else _capacity(table))
@@ -360,9 +360,9 @@ def _table(table: TableDeclaration) -> Section:
 
 
 def _capacity(table: TableDeclaration) -> Callable[[Section], Section]:
-    """Return a function that writes a capacity.
+    """Return a function that converts a table's capacity for the template.
 
-    The capacity may depend on the stack's parameter.
+    The converted capacity may depend on a parameter of the stack.
     """
 
     def written(capacity: Section) -> Section:

@@ -7,13 +7,12 @@
         alice.send_json({"action": "echo", "text": "hi"})
         assert alice.receive_json() == "hi"
 
-The test client works with any Chalice app, together with `chalice.test.Client`. The test client
-starts no process and does not wait. When `connect`, `send` or `close` returns, the handler has run
-and its
+The test client works with any Chalice app, and together with `chalice.test.Client`. It starts no
+process and does not wait. When `connect`, `send` or `close` returns, the handler has run and its
 frames have arrived.
 
-While a test client is open, it receives every call to @connections, for any endpoint. No call to
-AWS leaves this machine, except within `aws_allowed`.
+An open test client answers every call to @connections, for any endpoint. No call to AWS leaves this
+machine, except within `aws_allowed`.
 """
 
 from importlib import import_module
@@ -64,7 +63,7 @@ _MODULES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Load a name at its first use, because pytest loads the plugin in every project."""
+    """Import a name at its first use. pytest loads this package in every project."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     module = _MODULES.get(name) or ("events" if name.endswith("_event") else "errors")

@@ -1,11 +1,11 @@
 """Block calls to AWS while a test runs.
 
-While the block is on, botocore's clients can reach only this machine (the module `redirect` checks
-this), and no library in this process can connect to a host of AWS. Connections to other hosts are
-not checked, because tests may use their own database or queue.
+While the block is on, botocore's clients can reach only this machine, which the module `redirect`
+checks. No library in this process can connect to a host of AWS. Connections to other hosts are
+allowed, because tests may use their own database or queue.
 
-The block does not see other processes, or code that opens its sockets outside of Python (pycurl,
-uvloop, AWS's Common Runtime).
+The block has no effect on other processes, or on code that opens its sockets outside Python
+(pycurl, uvloop, AWS's Common Runtime).
 """
 
 import os
@@ -21,14 +21,15 @@ from decanter.aws_hosts import AWS_DOMAINS, REACHING, is_aws, normal, reached
 from decanter.testing.environ import environment
 from decanter.testing.errors import CallRefused
 
-# With a proxy, the block would not see the hosts of the calls.
+# With a proxy, the block would see only the proxy's host.
 _NO_PROXY = ("localhost", "127.0.0.1", "::1", *(f".{domain}" for domain in AWS_DOMAINS))
 
 
 class Block:
-    """A block of calls, which is on while at least one caller needs it, except for allowed hosts.
+    """A block of calls to AWS, except for allowed hosts. It is on while a caller needs it.
 
-    The block applies to the whole process, because an app's threads do not know their caller.
+    The block applies to the whole process, because a thread of the app does not know which test
+    started it.
     """
 
     def __init__(self) -> None:
@@ -39,24 +40,24 @@ class Block:
 
     @property
     def is_on(self) -> bool:
-        """True if the block refuses some hosts."""
+        """True if the block is active and not all hosts are allowed."""
         return bool(self._keepers) and ("*",) not in self._allowed
 
     @contextmanager
     def on(self) -> Iterator[None]:
-        """Keep the block on."""
+        """Keep the block on until the end of the `with` block."""
         watch_sockets()
         with self._entered(self._keepers, object()):
             yield
 
     @contextmanager
     def allow(self, *hosts: str) -> Iterator[None]:
-        """Allow hosts. `*` in a host matches any text."""
+        """Allow these hosts. A `*` in a host matches any text."""
         with self._entered(self._allowed, tuple(map(normal, hosts))):
             yield
 
     def allows(self, host: str | bytes | bytearray) -> bool:
-        """True if calls to a host are allowed. The host is not this machine."""
+        """True if calls to a host are allowed. This method is not for hosts of this machine."""
         name = normal(host)
         patterns = [pattern for hosts in self._allowed for pattern in hosts]
         return not self.is_on or any(fnmatchcase(name, pattern) for pattern in patterns)
@@ -86,14 +87,14 @@ BLOCK = Block()
 
 @contextmanager
 def aws_allowed(*hosts: str) -> Iterator[None]:
-    """Allow calls to AWS, for a test that calls AWS intentionally.
+    """Allow calls to AWS in a test that needs them.
 
-    An open `WebSocketClient` still answers calls to @connections and the app's tables, and the
-    credentials in the environment are still dummies.
+    An open `WebSocketClient` still answers calls to @connections and the app's tables. The
+    environment still contains dummy credentials.
 
     Args:
-        hosts: the hosts to allow, such as `localstack` or `*.localhost.localstack.cloud`. By
-            default, all hosts.
+        hosts: the hosts to allow, such as `localstack` or `*.localhost.localstack.cloud`. The
+            default is all hosts.
     """
     with BLOCK.allow(*hosts or "*"):
         yield
@@ -120,5 +121,5 @@ def check_event(event: str, arguments: tuple[Any, ...], block: Block = BLOCK) ->
 
 @cache
 def watch_sockets() -> None:
-    """Check every connection of this process. An audit hook cannot be removed."""
+    """Check every connection of this process from now on. An audit hook cannot be removed."""
     sys.addaudithook(check_event)

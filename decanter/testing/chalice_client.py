@@ -1,6 +1,6 @@
-"""Chalice's test client for the functions without sockets.
+"""Extend Chalice's test client, for the app's functions without WebSockets.
 
-The import of Chalice's module is slow.
+This module is imported only when it is needed, because the import of `chalice.test` is slow.
 """
 
 from typing import Any
@@ -32,19 +32,19 @@ _WEBSOCKET = {
 
 
 def http_client(app: Any, deployed: Deployment, functions: Functions) -> "HTTPClient":
-    """Return Chalice's client of the app's HTTP routes, with their function's environment."""
+    """Return a client of the app's HTTP routes. Their function has its own environment."""
     has_routes = HTTP_FUNCTION in deployed.functions
     config = Config.create(
         environment_variables=functions.environment(HTTP_FUNCTION) if has_routes else {},
         lambda_timeout=deployed.timeouts.get(HTTP_FUNCTION),
-        # Lambda's context has it as a string.
+        # In Lambda's context, this value is a string.
         lambda_memory_size=str(deployed.memory(HTTP_FUNCTION)) if has_routes else None,
     )
     return HTTPClient(app, config, functions)
 
 
 class HTTPClient(TestHTTPClient):
-    """Chalice's client, whose requests run with the role of the routes' function.
+    """Chalice's HTTP client. The routes run with the role of their function.
 
     A route with `IAMAuthorizer` refuses a request without AWS's signature.
     """
@@ -58,9 +58,9 @@ class HTTPClient(TestHTTPClient):
 
     @property
     def signed(self) -> TestHTTPClient:
-        """This client with AWS's signature on each request, like a caller with AWS credentials.
+        """A client that signs each request, like a caller with AWS credentials.
 
-        The signature uses dummy keys, and is not checked.
+        The keys are dummies, because nothing checks the signature.
         """
         return HTTPClient(self._app, self._config, self._functions, signs=True)
 
@@ -71,7 +71,7 @@ class HTTPClient(TestHTTPClient):
         headers: dict[str, str] | None = None,
         body: bytes = b"",
     ) -> HTTPResponse:
-        """Answer a request."""
+        """Send a request and return the response."""
         if self._signs:
             headers = _signed(method, path, headers, body)
         if iam_routes.is_refused(self._app, method, path, headers or {}):
@@ -83,14 +83,14 @@ class HTTPClient(TestHTTPClient):
 
 
 def _signed(method: str, path: str, headers: dict[str, str] | None, body: bytes) -> dict[str, str]:
-    """Return the headers of a request with its signature."""
+    """Return the headers of a request with a signature of AWS."""
     asked = AWSRequest(method, f"{SIGNED_HOST}{path}", headers, body)
     SigV4Auth(Credentials(*DUMMY_CREDENTIALS.values()), "execute-api", REGION).add_auth(asked)
     return dict(asked.headers.items())
 
 
 class Events(TestEventsClient):
-    """Chalice's builders of events, and an example for each function."""
+    """Chalice's builders of events, and example events for all functions."""
 
     def __init__(self, app: Any, deployed: Deployment, clock: Clock) -> None:
         super().__init__(app)
@@ -98,16 +98,16 @@ class Events(TestEventsClient):
         self._clock = clock
 
     def example(self, name: str, body: str | None = None) -> Event:
-        """Return an event in the form of the source that sends it to a function.
+        """Return an example event for a function, in the form of its event source.
 
         Args:
-            name: the function's name, as for `WebSocketClient.invoke`.
-            body: the text of a queue's or a topic's message, of a stream's record or of a request;
-                the key of a bucket's object. WebSocket handlers and schedules ignore this text.
+            name: the function's name, as in `WebSocketClient.invoke`.
+            body: a text for the event. It is the text of a message, a record or a request, or the
+                key of an object in a bucket. Events of WebSocket handlers and schedules ignore it.
 
         Raises:
             LookupError: the app has no such function.
-            ValueError: events of this kind do not have such a text.
+            ValueError: events of this kind have no place for `body`.
         """
         function = self._deployed.function(name)
         if function.kind == "websocket":

@@ -1,7 +1,7 @@
-"""Complete Chalice's own reading of a configuration.
+"""Give Chalice's test client the same environment variables as AWS.
 
-`chalice.test.Client` sets the variables of config.json around each call. These variables would
-replace the variables of the merge template, which functions get on AWS.
+`chalice.test.Client` sets the variables of config.json for each call. They would replace the
+variables of the merge template, but on AWS the merge template has priority.
 """
 
 from collections.abc import Iterator, Mapping
@@ -22,7 +22,7 @@ _variables: Any = Config.environment_variables
 
 @contextmanager
 def completed(project: Project, environments: Environments) -> Iterator[None]:
-    """Give the functions of a project's stage these environments, wherever Chalice reads them."""
+    """Within the block, Chalice reads these environments for the functions of a project's stage."""
     entry = (project, environments)
     _completed.append(entry)
     try:

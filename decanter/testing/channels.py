@@ -1,11 +1,11 @@
-"""A client of an app with channels: commands and pushes in Centrifugo's JSON protocol.
+"""A test client for an app with channels. It speaks Centrifugo's JSON protocol.
 
     alice = websocket_client.connect(token=token_of("alice"))
     chat = alice.subscribe("chat:42")
     bob.publish("chat:42", {"text": "hi"})
     assert chat.receive() == {"by": "bob", "text": "hi"}
 
-Unlike an SDK, it does not reconnect or subscribe again.
+Unlike an SDK, this client does not reconnect or subscribe again.
 """
 
 import json
@@ -19,7 +19,7 @@ from decanter.testing.websocket import Peer, Runner
 Push = dict[str, Any]
 
 OPTIONAL = ("join", "leave", "subscribe")
-"""Pushes that a test need not receive."""
+"""The pushes that a test does not have to receive."""
 
 
 class ClientSubscription:
@@ -27,8 +27,8 @@ class ClientSubscription:
 
     Attributes:
         channel: the channel's name.
-        data: the channel's initial data; None without any.
-        ttl: the seconds until a client refreshes the subscription's token; None for never.
+        data: the channel's initial data, or None.
+        ttl: the seconds until the client must refresh the subscription token; None if it need not.
     """
 
     def __init__(self, client: "ChannelClient", channel: str, reply: Push) -> None:
@@ -44,7 +44,7 @@ class ClientSubscription:
         return self._ended if self not in self._client.subscriptions.values() else None
 
     def end(self, code: int, reason: str) -> None:
-        """Note the end. Called by `ChannelClient`."""
+        """Record the end of the subscription. Only `ChannelClient` calls this."""
         self._ended = (code, reason)
 
     def receive(self) -> Any:
@@ -76,7 +76,7 @@ class ClientSubscription:
         self._client.publish(self.channel, data)
 
     def presence(self) -> dict[str, Push]:
-        """Return the members: a client's id → its info.
+        """Return the info of each client in the channel, by the client's id.
 
         Raises:
             CommandRefused: it is refused.
@@ -85,7 +85,7 @@ class ClientSubscription:
         return self._client.presence(self.channel)
 
     def unsubscribe(self) -> None:
-        """Leave the channel."""
+        """End the subscription."""
         __tracebackhide__ = True
         self._client.unsubscribe(self.channel)
 
@@ -104,9 +104,9 @@ class ChannelClient(Peer):
     """A client that sends commands and receives pushes.
 
     Attributes:
-        id: the client's id in presence and in publications.
-        data: the value in the reply to its connect command; None without any.
-        ttl: the seconds until a client refreshes its token; None for never.
+        id: the client's id, as in the presence and in publications.
+        data: the data in the reply to the connect command, or None.
+        ttl: the seconds until the client must refresh its token; None if it need not.
     """
 
     def __init__(self, client: Runner, connection: Connection, name: str) -> None:
@@ -123,9 +123,10 @@ class ChannelClient(Peer):
 
     @property
     def closed(self) -> tuple[int, str] | None:
-        """The code and the reason of the end, as an SDK sees them; None while it is connected.
+        """The code and the reason of the end, as an SDK reports them; None while connected.
 
-        The gateway's close frame has 1000. The code is in the push before it: 3000 to 4999.
+        The gateway's close frame has the code 1000. The push before it has the code for the SDK,
+        3000 to 4999.
         """
         self._client.run_pending()
         self._read()
@@ -133,26 +134,26 @@ class ChannelClient(Peer):
 
     @property
     def subscriptions(self) -> dict[str, ClientSubscription]:
-        """The channels that it is subscribed to, by itself or by the server, by their names."""
+        """The subscriptions, by channel. The client or the server has made them."""
         self._client.run_pending()
         self._read()
         return self._subscriptions
 
     @property
     def unread(self) -> list[str]:
-        """The publications, messages and other lines that the test has not received yet."""
+        """The publications, messages and other pushes that the test has not received yet."""
         self._client.run_pending()
         self._read()
         needed = [push for push in self._pushes if _kind(push) not in OPTIONAL]
         return [*map(json.dumps, needed), *self._others]
 
     def request(self, command: str, **fields: Any) -> Any:
-        """Send a command and return its reply, for commands without a method here.
+        """Send a command for which this class has no method, and return the reply.
 
         Raises:
             CommandRefused: the reply is an error.
-            NoFrame: there is no reply.
-            ConnectionClosed: the connection is closed instead of a reply, or was closed before.
+            NoFrame: no reply has arrived.
+            ConnectionClosed: the connection was already closed, or is closed instead of a reply.
         """
         __tracebackhide__ = True
         self._last_id += 1
@@ -168,7 +169,7 @@ class ChannelClient(Peer):
         return reply[command]
 
     def hello(self, token: str, data: Any = None) -> None:
-        """Send the connect command. Called by `WebSocketClient.connect`."""
+        """Send the connect command. Only `WebSocketClient.connect` calls this."""
         __tracebackhide__ = True
         reply = self.request("connect", **_given(token=token, data=data))
         self.id, self.data, self.ttl = reply["client"], reply.get("data"), reply.get("ttl")
@@ -180,8 +181,8 @@ class ChannelClient(Peer):
 
         Args:
             channel: the channel's name.
-            token: a subscription token.
-            data: a JSON value for the channel's function.
+            token: a subscription token; "" for none.
+            data: a JSON value that the channel's function gets.
 
         Raises:
             CommandRefused: it is refused.
@@ -192,7 +193,7 @@ class ChannelClient(Peer):
         return subscription
 
     def unsubscribe(self, channel: str) -> None:
-        """Leave a channel."""
+        """End the subscription to a channel."""
         __tracebackhide__ = True
         self.request("unsubscribe", channel=channel)
         if subscription := self.subscriptions.pop(channel, None):
@@ -208,7 +209,7 @@ class ChannelClient(Peer):
         self.request("publish", channel=channel, data=data)
 
     def presence(self, channel: str) -> dict[str, Push]:
-        """Return the members of a channel: a client's id → its info.
+        """Return the info of each client in a channel, by the client's id.
 
         Raises:
             CommandRefused: it is refused.
@@ -218,7 +219,7 @@ class ChannelClient(Peer):
         return found
 
     def presence_stats(self, channel: str) -> tuple[int, int]:
-        """Return the numbers of a channel's clients and users.
+        """Return the number of clients and the number of users in a channel.
 
         Raises:
             CommandRefused: it is refused.
@@ -228,16 +229,16 @@ class ChannelClient(Peer):
         return reply.get("num_clients", 0), reply.get("num_users", 0)
 
     def rpc(self, method: str, data: Any = None) -> Any:
-        """Run the route named `method` and return its answer.
+        """Run the route with the name `method`, and return its answer.
 
         Raises:
-            CommandRefused: the route refuses it, or there is no such route.
+            CommandRefused: the route refuses the call or does not exist.
         """
         __tracebackhide__ = True
         return self.request("rpc", method=method, data=data).get("data")
 
     def send(self, data: Any) -> None:
-        """Send a message that has no reply. When this returns, its route has run."""
+        """Send a message without a reply. When this method returns, the route has run."""
         __tracebackhide__ = True
         self._transmit(json.dumps({"send": {"data": data}}))
 
@@ -245,13 +246,13 @@ class ChannelClient(Peer):
         """Send a new connection token.
 
         Raises:
-            CommandRefused, ConnectionClosed: it is refused.
+            CommandRefused, ConnectionClosed: the token is refused.
         """
         __tracebackhide__ = True
         self.ttl = self.request("refresh", token=token).get("ttl")
 
     def receive(self) -> Any:
-        """Return the data of the next message: what `broadcast` and `send` of the app send.
+        """Return the data of the next message that the app has sent with `broadcast` or `send`.
 
         Raises:
             NoFrame: there is none. None will come later, because every handler has run.
@@ -261,11 +262,11 @@ class ChannelClient(Peer):
         return self.receive_push("message")["data"]
 
     def receive_push(self, kind: str, channel: str = "") -> Push:
-        """Return the next push of a kind, without its channel.
+        """Return the next push of a kind, without the channel's name.
 
         Args:
             kind: `pub`, `join`, `leave`, `unsubscribe`, `subscribe`, `message` or `disconnect`.
-            channel: its channel; "" for a push without one.
+            channel: the channel of the push; "" for a push without a channel.
 
         Raises:
             NoFrame, ConnectionClosed: as for `receive`.

@@ -1,4 +1,4 @@
-"""API Gateway and Lambda for a test, which connects clients to an imported app."""
+"""API Gateway and Lambda for a test. They connect clients to an imported app."""
 
 import threading
 from collections import deque
@@ -40,30 +40,31 @@ P = TypeVar("P", bound=Peer)
 
 
 class WebSocketClient:
-    """A context manager for one test, which runs the functions of a Chalice app.
+    """Runs the functions of a Chalice app in one test. This is a context manager.
 
     While the test client is open:
 
-    - The stage's environment variables are set. Each function gets its own variables.
-    - The tables of the merge template, or of the app's models, exist. They start empty.
-    - The SQS queues of the template and of the app's functions exist. They start empty.
-    - This process answers AWS clients' calls to @connections, DynamoDB and, for an app with
-      queues, SQS. No other call to AWS leaves this machine.
-    - Functions run in the test's thread, one at a time.
+    - The environment variables of the stage are set. Each function gets its own variables.
+    - The tables of the merge template or of the app's models exist. At the start, they are empty.
+    - The SQS queues of the template and of the app's functions exist. At the start, they are empty.
+    - This process answers the calls of AWS clients to @connections, to DynamoDB and, for an app
+      with queues, to SQS. No other call to AWS leaves this machine.
+    - Functions run in the thread of the test, one at a time.
 
     At the end, the tables are deleted, and open connections end without a disconnect event.
 
     Args:
         app: the Chalice object.
         stage_name: the stage in `.chalice/config.json`.
-        project_dir: the Chalice project; by default, the folder of the app's module.
-        strict: True to raise an exception in `errors` at the end if no client got an answer.
-        iam: `enforce` refuses calls to DynamoDB and @connections that the role of the running
-            function does not allow, `warn` only logs such calls, `off` checks no calls.
+        project_dir: the folder of the Chalice project; by default, the folder of the app's module.
+        strict: True to raise an exception at the end if it is in `errors` and no client got an
+            answer.
+        iam: `enforce` to refuse the calls to DynamoDB and @connections that the role of the running
+            function does not allow, `warn` to log them, `off` to check no calls.
 
     Attributes:
         app: the Chalice object.
-        clock: the time of API Gateway, DynamoDB and the framework.
+        clock: the clock of API Gateway, DynamoDB and the framework.
         errors: the exceptions of the app's functions, in order.
     """
 
@@ -98,7 +99,7 @@ class WebSocketClient:
         self._variables: dict[str, str] = {}
         api, time = self._deployed.api, self.clock.time
         events = EventMaker(api.stage, netloc, time)
-        # Clients always read, so none of them stalls.
+        # A client of a test always reads, so no timeout is needed.
         limits = Limits(stalled_seconds=inf)
         self._gateway = Gateway(api, events, limits, time, self.clock.monotonic)
 
@@ -142,21 +143,21 @@ class WebSocketClient:
         token: str | None = None,
         data: Any = None,
     ) -> WebSocket | ChannelClient:
-        """Connect a client. When this returns, the connect handler has run.
+        """Connect a client. When this method returns, the connect handler has run.
 
         Args:
             query: the query string, as text or as a mapping from a name to one or more values.
-            headers: headers in addition to the headers of every client.
+            headers: additional headers. Every client sends some headers by default.
             subprotocols: the subprotocols that the client offers.
-            token: for an app with channels: the client also sends the connect command, with this
-                token; "" for a client without one.
-            data: a JSON value in the connect command.
+            token: for an app with channels, the token in the connect command, which the client then
+                sends; "" for a client without a token.
+            data: a JSON value for the connect command.
 
         Returns:
             A client that sends and receives frames or, with a token, commands and pushes.
 
         Raises:
-            ConnectRefused: the connection is refused; the error has the client's HTTP status.
+            ConnectRefused: the connection is refused. The error has the HTTP status.
             ConnectionClosed, CommandRefused: the connect command is refused.
         """
         __tracebackhide__ = True
@@ -189,12 +190,12 @@ class WebSocketClient:
         return peer
 
     def invoke(self, name: str, event: Any = None) -> Any:
-        """Run a function and return the function's result.
+        """Run a function and return its result.
 
         Args:
-            name: the function's name in the configuration, such as a schedule's or a queue's
-                function, or a WebSocket handler's name.
-            event: a JSON value; by default, an example event of the function's source.
+            name: the function's name in the configuration, or the name of a WebSocket handler.
+            event: a JSON value; by default, an example event in the form of the function's event
+                source.
 
         Raises:
             LookupError: the app has no such function.
@@ -212,8 +213,8 @@ class WebSocketClient:
     def drain(self) -> int:
         """Run the functions of queues until no message is visible. Return the number of events.
 
-        If a function raises an exception, the exception is in `errors`, and the event's messages
-        are visible again after their visibility timeout.
+        If a function raises an exception, `errors` contains it, and the messages of the event
+        become visible again after their visibility timeout.
         """
         self._check_open()
         self.run_pending()
@@ -225,9 +226,9 @@ class WebSocketClient:
 
     @cached_property
     def http(self) -> "HTTPClient":
-        """Chalice's test client of the HTTP routes: `get(path)`, `post(path, body=)` and others.
+        """Chalice's test client for HTTP routes, with `get(path)`, `post(path, body=)` and others.
 
-        A route with `IAMAuthorizer` needs AWS's signature: `http.signed.get(path)`.
+        A route with `IAMAuthorizer` needs a signed request: `http.signed.get(path)`.
         """
         from decanter.testing.chalice_client import http_client
 
@@ -236,13 +237,13 @@ class WebSocketClient:
 
     @cached_property
     def events(self) -> "Events":
-        """The builders of events, for `invoke`."""
+        """The builders of events for `invoke`."""
         from decanter.testing.chalice_client import Events
 
         return Events(self.app, self._deployed, self.clock)
 
     def message(self, websocket: Peer, text: str) -> None:
-        """Run the handler of a message. Called by `WebSocket.send`."""
+        """Run the handler of a message. Only the client's methods call this."""
         with self._lock:
             invocation = self._gateway.message(websocket.connection, text)
         if invocation is not None:
@@ -255,7 +256,7 @@ class WebSocketClient:
         self._ended.append((websocket, code, reason))
 
     def vanished(self, websocket: Peer) -> None:
-        """End a connection without a disconnect event. Called by `WebSocket.vanish`."""
+        """End a connection without a disconnect event. Only `WebSocket.vanish` calls this."""
         self.run_pending()
         websocket.inbox.vanish()
         with self._lock:
@@ -315,7 +316,7 @@ class WebSocketClient:
             )
 
     def _act(self) -> float:
-        """Do all actions that are due now. Return the seconds until the next action may be due."""
+        """Do all actions that are due. Return the seconds until the next action may be due."""
         self._check_open()
         with self._lock:
             seconds = self._gateway.sweep()

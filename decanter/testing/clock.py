@@ -1,4 +1,4 @@
-"""The time of a test, for API Gateway, DynamoDB and the framework."""
+"""The clock of a test, for API Gateway, DynamoDB and the framework."""
 
 import sys
 import time
@@ -9,22 +9,22 @@ SHORTEST_STEP = 0.001
 
 
 class Clock:
-    """The machine's clocks, which `advance` can advance.
+    """The clock of this machine, plus the time that `advance` has added.
 
-    Python's own clocks, such as `time.time()` in the app, do not change.
+    Python's own clocks, such as `time.time()` in the app, are not changed.
 
     Args:
         act: does all actions that are due, and returns the seconds until the next action is due.
     """
 
-    _framework_ahead: ClassVar[float] = 0.0  # of its monotonic clock, which is never put back
+    _framework_ahead: ClassVar[float] = 0.0  # its monotonic clock never goes back
 
     def __init__(self, act: Callable[[], float]) -> None:
         self._act = act
         self._ahead = 0.0
 
     def time(self) -> float:
-        """Return the seconds since the epoch."""
+        """Return the Unix time in seconds."""
         return time.time() + self._ahead
 
     def monotonic(self) -> float:
@@ -37,7 +37,7 @@ class Clock:
         return self._ahead
 
     def advance(self, seconds: float) -> None:
-        """Advance the clock without a wait. When this method returns, all due actions are done.
+        """Advance the clock without waiting. When this method returns, all due actions are done.
 
         Raises:
             ValueError: the number is negative.
@@ -54,7 +54,7 @@ class Clock:
     def reset(self) -> None:
         """Reset the framework's wall clock at the end of the test.
 
-        The framework's monotonic clock stays ahead, because objects of the app that exist after the
+        The framework's monotonic clock is not reset, because objects of the app that outlive the
         test use it.
         """
         self._put_forward(-self._ahead, 0)

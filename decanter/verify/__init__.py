@@ -1,1 +1,1 @@
-"""Check an endpoint, local or on AWS, against the rules that a client can observe."""
+"""Check an endpoint, on this machine or on AWS, against the rules that a client can observe."""

@@ -1,7 +1,7 @@
 """`decanter verify`: check an endpoint against the rules that a client can observe.
 
-The command opens about forty connections, one after the other, and sends a message to each route of
-the app, about a megabyte in total. Use the command only with your own endpoint, because your app
+The command opens about forty connections, one after the other. It sends about a megabyte in total,
+with a message for each route of the app. Use it only with your own endpoint, because the app
 handles the messages.
 """
 
@@ -167,9 +167,9 @@ def _rules(endpoint: Endpoint, known: Routes | None, messages: Sequence[str]) ->
 
 
 def _without_token(endpoint: Endpoint) -> Rule:
-    """Return the rule that a client needs the token.
+    """Return a rule that the endpoint refuses clients without the token.
 
-    An app may also accept clients without a token.
+    A difference is not an error, because an app may accept clients without a token too.
     """
     refused = gateway.refusal(lambda it: it.url)
     return Rule(
@@ -180,7 +180,7 @@ def _without_token(endpoint: Endpoint) -> Rule:
 def _checkable(
     rules: Sequence[Rule], endpoint: Endpoint, known: Routes | None, report: Report, *, works: bool
 ) -> list[Rule]:
-    """Return the rules that can be checked on this app. Report the other rules as omitted."""
+    """Return the rules that can be checked on this app. Add the others to the report as omitted."""
     if not works:
         kept, reason = list(rules[:1]), NO_CLIENT
     elif (known is None or "sendmessage" in known.messages) and service.speaks(endpoint):
@@ -192,7 +192,7 @@ def _checkable(
 
 
 def _client(url: str) -> Any:
-    """Return a client of @connections. On this machine, any credentials work.
+    """Return a client of @connections. On this machine, dummy credentials are enough.
 
     Raises:
         DecanterError: the endpoint is not a URL.

@@ -1,4 +1,4 @@
-"""The checked endpoint, and the actions of a client on this endpoint."""
+"""The endpoint to check, and the actions of a client."""
 
 import http.client
 import json
@@ -21,9 +21,9 @@ from decanter.hosts import LOOPBACK
 
 CLOSE_SECONDS = 2
 MARKER = "decanter.token"
-"""The subprotocol before a token, as the framework's `WebTokens` expects it."""
+"""The subprotocol that precedes the token, as in the framework's `WebTokens`."""
 
-# The remedy for each error of connecting, the more specific errors first.
+# The remedies for errors of a connection attempt. More specific errors come first.
 _REMEDIES: tuple[tuple[type[BaseException], str], ...] = (
     (ConnectionRefusedError, "is the server running?"),
     (socket.gaierror, "correct the host's name"),
@@ -44,7 +44,7 @@ class Endpoint:
 
     Attributes:
         url: the URL that clients connect to.
-        seconds: the time to wait for an expected frame or answer.
+        seconds: the time limit for an expected frame or answer.
         management: botocore's client of the endpoint's @connections, or None.
         management_url: the URL of @connections, or "".
         headers: the headers of each handshake.
@@ -59,7 +59,7 @@ class Endpoint:
     subprotocols: tuple[Subprotocol, ...] = ()
 
     def connect(self, url: str | None = None, **options: Any) -> ClientConnection:
-        """Connect a client, by default without compression and without automatic pings."""
+        """Connect a client. By default, it has no compression and sends no automatic pings."""
         target = url or self.url
         loopback = urlsplit(target).hostname in LOOPBACK
         defaults = {
@@ -78,7 +78,7 @@ class Endpoint:
         )
 
     def handshake(self, url: str | None = None, **options: Any) -> int:
-        """Return the HTTP status of an attempt to connect, which is 101 after a success."""
+        """Return the HTTP status of a handshake. It is 101 if the endpoint accepts the client."""
         try:
             with self.connect(url, **options):
                 return 101
@@ -86,11 +86,11 @@ class Endpoint:
             return refused.response.status_code
 
     def plain_get(self) -> int:
-        """Return the status of a GET without an upgrade."""
+        """Return the HTTP status of a GET that does not ask for an upgrade."""
         return self.http_status(self.url.replace("ws", "http", 1), "GET")
 
     def http_status(self, url: str, method: str) -> int:
-        """Return the status of an unsigned request."""
+        """Return the HTTP status of an unsigned request."""
         parts = urlsplit(url)
         host, seconds = parts.netloc, self.seconds
         if parts.scheme == "https":
@@ -116,21 +116,21 @@ class Endpoint:
 
 
 def mark() -> str:
-    """Return a unique text that identifies the check's own messages."""
+    """Return a unique text that marks the messages of a check."""
     return f"verify-{secrets.token_hex(8)}"
 
 
 def order(data: str) -> str:
-    """Return the message that requests a broadcast of a JSON text."""
+    """Return the message that makes the app broadcast a JSON text."""
     return f'{{"message":"sendmessage","data":{data}}}'
 
 
 def receive(
     client: ClientConnection, wanted: Callable[[str], bool], count: int, seconds: float
 ) -> list[str]:
-    """Return the next `count` wanted frames, or fewer if they do not arrive in time.
+    """Return the next `count` frames that are wanted, or fewer if they do not arrive in time.
 
-    Other frames are ignored.
+    Frames that are not wanted are ignored.
     """
     found: list[str] = []
     deadline = time.monotonic() + seconds
@@ -166,7 +166,7 @@ def is_error(frame: str) -> bool:
 
 
 def ending(client: ClientConnection, seconds: float) -> str:
-    """Describe how the server ends the connection, such as `close 1003`, or that it stays open."""
+    """Describe how the server ends the connection, such as `close 1003`, or `stays open`."""
     deadline = time.monotonic() + seconds
     try:
         while True:
@@ -180,7 +180,7 @@ def ending(client: ClientConnection, seconds: float) -> str:
 
 
 def stays_open(client: ClientConnection, seconds: float) -> str:
-    """Return `stays open` if the server answers a ping, or a description of the end."""
+    """Return `stays open` if the server answers a ping, otherwise a description of the end."""
     try:
         if client.ping().wait(seconds):
             return "stays open"
@@ -190,13 +190,13 @@ def stays_open(client: ClientConnection, seconds: float) -> str:
 
 
 def reach(endpoint: Endpoint) -> int:
-    """Connect and disconnect.
+    """Connect and disconnect a client.
 
     Returns:
-        The status of the handshake, which is 101, or 500 and above if the app fails.
+        The HTTP status of the handshake. It is 101, or at least 500 if the app fails.
 
     Raises:
-        DecanterError: the endpoint is not reachable, or the endpoint refuses the client.
+        DecanterError: the endpoint is not reachable, or refuses the client.
     """
     where = without_secrets(endpoint.url)
     try:
@@ -214,9 +214,9 @@ def reach(endpoint: Endpoint) -> int:
 
 
 def with_token(endpoint: Endpoint, token: str) -> tuple[Endpoint, str]:
-    """Return the endpoint for clients with a token, and the accepted place of the token.
+    """Return the endpoint for clients with a token, and the place where it accepts the token.
 
-    A header does not appear in logs of URLs, so the header is tried first.
+    A header is tried first, because logs may contain URLs.
 
     Raises:
         DecanterError: the endpoint is not reachable, or does not accept the token in any place.

@@ -1,4 +1,4 @@
-"""The gateway's own rules for handshakes, frames, limits and the close of connections."""
+"""The rules of API Gateway for handshakes, frames, limits and the close of connections."""
 
 from collections.abc import Callable
 
@@ -15,12 +15,12 @@ URL_BYTES = 4096
 
 
 def handshake(url: Callable[[Endpoint], str]) -> Callable[[Endpoint], str]:
-    """Return a `look` function that returns the status of another URL."""
+    """Return a `look` function that returns the HTTP status of a handshake at another URL."""
     return lambda endpoint: f"HTTP {endpoint.handshake(url(endpoint))}"
 
 
 def refusal(url: Callable[[Endpoint], str]) -> Callable[[Endpoint], str]:
-    """Return a `look` function that shows if another URL is refused."""
+    """Return a `look` function that shows if a handshake at another URL is refused."""
 
     def look(endpoint: Endpoint) -> str:
         status = endpoint.handshake(url(endpoint))
@@ -30,16 +30,16 @@ def refusal(url: Callable[[Endpoint], str]) -> Callable[[Endpoint], str]:
 
 
 def long_url(endpoint: Endpoint) -> str:
-    """Check a URL that is too long. AWS does not document the status for such a URL."""
+    """Check a URL that is too long. AWS does not document the HTTP status for it."""
     joint = "&" if "?" in endpoint.url else "?"
     status = endpoint.handshake(f"{endpoint.url}{joint}a=".ljust(URL_BYTES * 2, "x"))
     return "refused" if status >= 400 else f"HTTP {status}"
 
 
 def subprotocol(endpoint: Endpoint) -> str:
-    """The gateway selects no subprotocol.
+    """Check that the gateway itself selects no subprotocol.
 
-    Only the app can select a subprotocol or refuse the client.
+    Only the app may select a subprotocol or refuse the client.
     """
     offered = [*endpoint.subprotocols, Subprotocol("verify.none")]
     try:
@@ -51,20 +51,20 @@ def subprotocol(endpoint: Endpoint) -> str:
 
 
 def offered(endpoint: Endpoint) -> str:
-    """A browser closes a connection without one of the subprotocols that it offers."""
+    """Check the subprotocol. A browser needs one of those that it offers."""
     with endpoint.connect() as client:
         return "selected" if client.subprotocol in endpoint.subprotocols else "none selected"
 
 
 def closing(endpoint: Endpoint) -> str:
-    """The server answers the client's close frame."""
+    """Check that the server answers the client's close frame."""
     with endpoint.connect() as client:
         client.close(1000)
         return f"close {client.protocol.close_rcvd.code}" if client.protocol.close_rcvd else "none"
 
 
 def compression(endpoint: Endpoint) -> str:
-    """The client offers permessage-deflate, and the gateway does not accept it."""
+    """Check that the gateway does not accept permessage-deflate from the client."""
     with endpoint.connect(compression="deflate") as client:
         response = client.response
         extensions = response.headers.get("Sec-WebSocket-Extensions") if response else None
@@ -74,7 +74,7 @@ def compression(endpoint: Endpoint) -> str:
 def closes(*messages: str | bytes | list[str]) -> Callable[[Endpoint], str]:
     """Return a `look` function that shows how a connection ends after messages.
 
-    A list in the arguments is one message in several frames.
+    A list in the arguments is one message with several frames.
     """
 
     def look(endpoint: Endpoint) -> str:
@@ -101,7 +101,7 @@ def closes_raw(data: bytes) -> Callable[[Endpoint], str]:
 
 
 def delivered(size: int, frames: int = 1) -> Callable[[Endpoint], str]:
-    """Return a `look` function that shows if a message of this size is broadcast completely."""
+    """Return a `look` function that shows if the app broadcasts a message of this size."""
 
     def look(endpoint: Endpoint) -> str:
         token = mark()
@@ -117,7 +117,7 @@ def delivered(size: int, frames: int = 1) -> Callable[[Endpoint], str]:
 
 
 def split_character(endpoint: Endpoint) -> str:
-    """A character can be split between frames, with a ping between them."""
+    """Check a message whose frames split a character, with a ping between the frames."""
     token = mark()
     data = order(f'"{token}€"').encode()
     cut = data.index(b"\xac")
@@ -131,13 +131,13 @@ def split_character(endpoint: Endpoint) -> str:
 
 
 def ping(endpoint: Endpoint) -> str:
-    """The gateway answers a ping. The library accepts only a pong with the same payload."""
+    """Check that the gateway answers a ping with a pong that has the same payload."""
     with endpoint.connect() as client:
         return "pong" if client.ping("payload").wait(endpoint.seconds) else "no pong"
 
 
 def _frames(size: int) -> list[str]:
-    """Return a text of this size as frames within the limit."""
+    """Return a text of this size in frames that are not above the limit."""
     full, rest = divmod(size, FRAME_BYTES)
     return ["x" * FRAME_BYTES] * full + (["x" * rest] if rest else [])
 
@@ -170,14 +170,14 @@ RULES = (
         "a plain GET",
         "HTTP 426",
         lambda it: f"HTTP {it.plain_get()}",
-        doubt="^HTTP [234]",  # by an HTTP route of the app, which has the same address locally
+        doubt="^HTTP [234]",  # an HTTP route of the app, which has the same address on this machine
     ),
     Rule(
         (13,),
         "a subprotocol that the app does not know",
         "not selected",
         subprotocol,
-        doubt="^selected",  # by the app
+        doubt="^selected",  # the app may select one
     ),
     Rule((), "the client closes", "close 1000", closing),
     Rule((14,), "compression", "extensions None", compression),

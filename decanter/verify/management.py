@@ -1,4 +1,4 @@
-"""The rules of @connections that a caller with credentials can observe."""
+"""The rules for @connections that a caller with credentials can observe."""
 
 from collections.abc import Callable
 from typing import Any
@@ -37,14 +37,14 @@ def gone(endpoint: Endpoint) -> str:
 
 
 def information(endpoint: Endpoint) -> str:
-    """Check the members of GET's answer for a connection."""
+    """Check the members of the answer to a GET for a connection."""
     with endpoint.connect() as client, explained("get a connection"):
         answer = endpoint.management.get_connection(ConnectionId=identity(client, endpoint))
     return ", ".join(sorted(set(answer) - {"ResponseMetadata"}))
 
 
 def deleted(endpoint: Endpoint) -> str:
-    """Check that DELETE closes the connection, and that the connection is then gone."""
+    """Check that DELETE closes the connection, and that a second DELETE gets 410."""
     with endpoint.connect() as client:
         connection = identity(client, endpoint)
         first = _call(endpoint, "delete_connection", connection)
@@ -53,12 +53,12 @@ def deleted(endpoint: Endpoint) -> str:
 
 
 def unsigned(path: Callable[[Endpoint], str]) -> Callable[[Endpoint], str]:
-    """Return a `look` function that returns the status of an unsigned POST."""
+    """Return a `look` function that returns the HTTP status of an unsigned POST."""
     return lambda endpoint: f"HTTP {endpoint.http_status(path(endpoint), 'POST')}"
 
 
 def identity(client: Any, endpoint: Endpoint) -> str:
-    """Return the client's connection id, from an error frame."""
+    """Return the client's connection id, which an error frame contains."""
     client.send("verify")
     return str(error_frame(client, endpoint.seconds).get("connectionId", "none"))
 

@@ -1,4 +1,4 @@
-"""The report, as text for a terminal, as Markdown for an issue, and as JSON for a program."""
+"""The report of a check, as text for a terminal, Markdown for an issue, or JSON for a program."""
 
 import json
 import re
@@ -9,7 +9,7 @@ from decanter import __version__
 from decanter.verify.endpoint import Endpoint
 from decanter.verify.rules import Finding, Gap, Omission, Rule, check
 
-# The meaning of the question marks.
+# The meaning of the question marks in a report.
 NOTE = "? marks a rule that AWS does not document, or a guess: a difference there is not an error"
 STOPPED = "interrupted"
 _API_ID = re.compile(r"//[^./]+(?=\.execute-api\.)")
@@ -26,9 +26,9 @@ class Report:
     Attributes:
         url: the endpoint's URL.
         when: the time of the check, in ISO 8601 and UTC.
-        gaps: the rules that the command does not check.
+        gaps: the rules that the command cannot check.
         findings: a finding for each checked rule.
-        omissions: an omission for each rule that this check omitted.
+        omissions: an omission for each rule that this run omitted.
     """
 
     url: str
@@ -39,12 +39,12 @@ class Report:
 
     @property
     def place(self) -> str:
-        """The endpoint's URL without the API's id and without a query, which may be secret."""
+        """The endpoint's URL without the API's id and the query, because both may be secret."""
         return _API_ID.sub("//…", self.url.partition("?")[0])
 
     @property
     def verdict(self) -> str:
-        """The numbers of rules that hold, that are in doubt and that were omitted."""
+        """The numbers of rules that hold, of rules in doubt, and of omitted rules."""
         holding = sum(finding.holds for finding in self.findings)
         doubtful = len(self.findings) - holding - len(self.failed())
         doubts = [f"{doubtful} in doubt"] if doubtful else []
@@ -56,11 +56,11 @@ class Report:
         return any(omission.reason == STOPPED for omission in self.omissions)
 
     def failed(self) -> list[Finding]:
-        """Return the findings of errors."""
+        """Return the findings that are errors."""
         return [finding for finding in self.findings if finding.failed]
 
     def left_out(self) -> list[str]:
-        """Return the number of omitted rules for each reason."""
+        """Return the number of omitted rules for each reason, one line each."""
         reasons = [omission.reason for omission in self.omissions]
         return [f"{reasons.count(it)} left out ({it})" for it in dict.fromkeys(reasons)]
 
@@ -79,12 +79,12 @@ def look(rules: Sequence[Rule], endpoint: Endpoint, report: Report, show: Show) 
 
 
 def head(report: Report) -> str:
-    """Return the first line, with the endpoint, the time and the version."""
+    """Return the first line of a report, with the endpoint, the time and the version."""
     return f"{report.place} at {report.when}, decanter {__version__}"
 
 
 def line(finding: Finding) -> str:
-    """Return a finding's line."""
+    """Return the line of a finding."""
     rule, seen = finding.rule, finding.seen
     if not finding.holds:
         seen = f"expected {rule.expected}, saw {seen}"
@@ -92,7 +92,7 @@ def line(finding: Finding) -> str:
 
 
 def mark(finding: Finding) -> str:
-    """Return the word for a finding's outcome."""
+    """Return a word for the result of a finding."""
     return "FAIL" if finding.failed else "ok" if finding.holds else "?"
 
 
@@ -146,7 +146,7 @@ def as_json(report: Report) -> str:
     return json.dumps(document, indent=2, ensure_ascii=False)
 
 
-# The lines of a text report are printed during the check, so only its end is missing.
+# The lines of a text report are printed during the check, so only the end must be added.
 FORMATS: dict[str, Callable[[Report], str]] = {
     "text": end,
     "markdown": as_markdown,

@@ -18,9 +18,10 @@ from decanter.project.declaration import Declaration
 from decanter.verify.endpoint import Endpoint, stays_open
 from decanter.verify.rules import NEVER, Rule
 
-# How long to wait for a further frame, such as the error frame after a greeting.
+# The seconds to wait for a further frame, such as the error frame after a greeting.
 QUIET_SECONDS = 0.5
-# The errors of API Gateway and the framework for a handler that raises, and for a missing route.
+# The errors of API Gateway and the framework for a handler that raises an exception, and for a
+# missing route.
 RAISED = ("Internal server error", "internal")
 FAILURES = frozenset({*RAISED, "Endpoint request timed out", "Forbidden", "unknown_route"})
 
@@ -30,7 +31,7 @@ class Routes:
     """The routes of an app, each with an example message.
 
     Attributes:
-        origin: the origin of the routes, for the user.
+        origin: a text for the user that tells where the routes come from.
         messages: a JSON text for each route key; None if no message selects the route.
     """
 
@@ -45,17 +46,17 @@ class Routes:
         """Yield a rule for each route with an example."""
         for key, text in sorted(self.messages.items()):
             if text is not None:
-                # A router without a default route answers `unknown_route` there.
+                # A router without a default route answers `unknown_route` for this route.
                 fine = {"unknown_route"} if key == "$default" else set()
                 yield rule(f"route {key}", text, FAILURES - fine, is_guess=is_guess(text))
 
 
 def known_routes(url: str, directory: Path, stage: str) -> Routes | None:
-    """Return the routes of a local gateway, or else the routes of the project, or None.
+    """Return the routes of a local gateway or of the project; None if neither exists.
 
     Args:
         url: the endpoint's URL.
-        directory: the folder of the project. The current folder may be no project.
+        directory: the folder of the project. It may not contain a project.
         stage: the stage in the project's configuration.
 
     Raises:
@@ -70,7 +71,7 @@ def known_routes(url: str, directory: Path, stage: str) -> Routes | None:
 
 
 def messages_of(project: Project) -> dict[str, str | None]:
-    """Return a message for each route of the API, and for each route of a router."""
+    """Return an example message for each route of the API and of the routers."""
     declared = described(project)
     api = api_of(project.api_stage, declared, *additions(project.template()))
     found = examples(declared, api.selection_expression, [*api.routes])
@@ -86,16 +87,16 @@ def _of_routers(declared: Declaration) -> dict[str, str | None]:
 
 
 def is_guess(text: str) -> bool:
-    """True if a message has the payload for routes that declare no type."""
+    """True if the payload of a message is a guess, because the route declares no type."""
     members: dict[str, Any] = json.loads(text)
     return UNTYPED.items() <= members.items()
 
 
 def rule(title: str, text: str, failures: Set[str] = FAILURES, *, is_guess: bool = False) -> Rule:
-    """Return the rule that the app handles a message.
+    """Return a rule that the app handles a message.
 
-    If an app raises an exception for a guessed message, it may still handle the messages of its
-    clients.
+    If the message is a guess, an exception is not an error, because the app may still handle the
+    messages of its clients.
     """
     doubt = "|".join(f"fails: {word}$" for word in RAISED) if is_guess else NEVER
     return Rule((), title, "handled", handled(text, failures), doubt=doubt)
@@ -133,7 +134,7 @@ def stays_open_after(text: str) -> Callable[[Endpoint], str]:
 
 
 def _answers(client: ClientConnection, seconds: float) -> Iterator[str]:
-    """Yield a word for each frame until no further frame arrives."""
+    """Yield the result of `_word` for each frame until no further frame arrives."""
     try:
         yield _word(client.recv(timeout=seconds))
         while True:
@@ -143,7 +144,7 @@ def _answers(client: ClientConnection, seconds: float) -> Iterator[str]:
 
 
 def _word(frame: str | bytes) -> str:
-    """Return the code or the text of an error frame. Any other frame is an answer."""
+    """Return the code or the text of an error frame; "an answer" for any other frame."""
     try:
         document: Any = json.loads(frame)
     except ValueError:
@@ -171,4 +172,4 @@ ERRORS = (
         doubt="close 1000",
     ),
 )
-"""The rules about mistakes of a client. An app may close the connection itself."""
+"""The rules about a client's mistakes. The app itself may close the connection."""

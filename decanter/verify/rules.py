@@ -1,4 +1,4 @@
-"""The rules, the check of a rule, and the rules that this command does not check."""
+"""A rule, its check, and the rules that `decanter verify` does not check."""
 
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -11,14 +11,14 @@ from decanter.errors import AWSError
 from decanter.verify.endpoint import Endpoint
 
 SHOWN_CHARACTERS = 160
-# An ARN, an account, the host of an API, a connection or a request: a report can be published.
+# An ARN, an account, an API's host, a connection or a request. A report for publication has none.
 _IDS = re.compile(r"arn:\S+|\b\d{12}\b|[a-z0-9]{10}(?=\.execute-api)|[\w-]{11,22}=")
 UNEXPECTED = (AttributeError, LookupError, TypeError, ValueError)
 
 NEVER = "(?!)"
 """A regular expression without a match."""
 
-# Rules that nobody has published: inferred from other rules, or a choice.
+# Rules that AWS has not published. They are inferred from other rules, or are a choice.
 INFERRED = frozenset(
     {2, 3, 10, 11, 14, 16, 17, 23, 28, 29, 30, 32, 34, 36, 38, 42, 43, 47, 48, 49, 50, 51, 66, 75}
     | {76, 79, 85, 93}
@@ -45,16 +45,17 @@ _REASONS: dict[str, Sequence[int]] = {
 
 @dataclass(frozen=True)
 class Rule:
-    """One checkable behaviour.
+    """A behaviour of an endpoint that can be checked.
 
     Attributes:
-        numbers: the covered rules of `docs/reference/gateway.md`; empty for a service rule.
+        numbers: the numbers of the rules in `docs/reference/gateway.md`; empty for a rule of the
+            service.
         title: the behaviour in a few words.
-        expected: the result of `look` if the rule holds; details may follow after a colon.
+        expected: the result of `look` if the rule holds. In the result, details may follow a colon.
         look: returns a description of the endpoint's behaviour.
-        needs_app: True if the check needs an app for which `service.speaks` is True.
-        doubt: the pattern of results that differ but do not prove an error. By default, each
-            difference is an error, except for rules that AWS does not document.
+        needs_app: True if the check needs an app for which `service.speaks` returns True.
+        doubt: a pattern for results that differ from `expected` but do not prove an error. By
+            default, each difference is an error, unless AWS does not document the rule.
     """
 
     numbers: tuple[int, ...]
@@ -66,14 +67,14 @@ class Rule:
 
     @property
     def label(self) -> str:
-        """The rules' numbers as text. Rules that AWS does not document have a question mark."""
+        """The numbers as text. A number has a question mark if AWS does not document the rule."""
         numbers = (f"{n}{'?' if n in INFERRED else ''}" for n in self.numbers)
         return ", ".join(numbers) or "service"
 
 
 @dataclass(frozen=True)
 class Finding:
-    """The result of a rule's check."""
+    """The result of the check of a rule."""
 
     rule: Rule
     seen: str
@@ -85,7 +86,7 @@ class Finding:
 
     @property
     def failed(self) -> bool:
-        """True if the endpoint has an error. A difference alone may not prove an error."""
+        """True if the endpoint has an error. Not every difference proves an error."""
         return not self.holds and not self._in_doubt
 
     @property
@@ -97,14 +98,14 @@ class Finding:
 
 @dataclass(frozen=True)
 class Omission:
-    """An omitted rule, and the reason."""
+    """A rule that was not checked, with the reason."""
 
     rule: Rule
     reason: str
 
 
 def check(rule: Rule, endpoint: Endpoint) -> Finding:
-    """Check a rule. Connection errors and unexpected answers are results too."""
+    """Check a rule. A connection error or an unexpected answer is a result too."""
     try:
         seen = rule.look(endpoint)
     except (OSError, WebSocketException, HTTPException, AWSError, *UNEXPECTED) as error:
@@ -114,14 +115,14 @@ def check(rule: Rule, endpoint: Endpoint) -> Finding:
 
 @dataclass(frozen=True)
 class Gap:
-    """Rules that the command does not check, and the reason."""
+    """Rules that the command cannot check, with the reason."""
 
     numbers: tuple[int, ...]
     reason: str
 
 
 def gaps(rules: Iterable[Rule]) -> list[Gap]:
-    """Return the gaps that these rules leave.
+    """Return the rules in `docs/reference/gateway.md` that these rules do not cover.
 
     Args:
         rules: the rules that are checked.

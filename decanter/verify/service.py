@@ -1,4 +1,4 @@
-"""The service's rules for broadcasts to all clients, and for error frames to one sender."""
+"""The rules of this repository's service for broadcasts to all clients and for error frames."""
 
 import json
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from decanter.verify.endpoint import Endpoint, error_frame, mark, order, receive
 from decanter.verify.rules import Rule
 
 CLIENTS = 3
-# How long to wait for a frame that must not come.
+# The seconds to wait for a frame that must not come.
 QUIET_SECONDS = 1.0
 
 
@@ -27,7 +27,7 @@ def speaks(endpoint: Endpoint) -> bool:
 
 
 def broadcast(endpoint: Endpoint) -> str:
-    """Check that each text reaches each client unchanged, including the sender."""
+    """Check that each client, including the sender, gets each text unchanged."""
     texts, got = _texts(token := mark()), [0] * CLIENTS
     with ExitStack() as stack:
         clients = [stack.enter_context(endpoint.connect()) for _ in range(CLIENTS)]
@@ -40,7 +40,7 @@ def broadcast(endpoint: Endpoint) -> str:
 
 
 def _texts(token: str) -> list[str]:
-    """Return JSON texts with numbers, duplicates, spaces and escapes, which an encoder changes."""
+    """Return JSON texts that an encoder would change: numbers, duplicates, spaces and escapes."""
     return [
         f'"{token} hello world !"',
         f'{{"n": 1.0, "n": 1e5, "z":0,"a" : "{token}"}}',
@@ -66,7 +66,7 @@ def departed(endpoint: Endpoint) -> str:
 
 
 def one_way(endpoint: Endpoint) -> str:
-    """Check that the return value of the route's function is not sent."""
+    """Check that the client does not get the return value of the route's function."""
     tokens = [mark(), mark()]
     with endpoint.connect() as sender:
         seen: list[str] = []
@@ -83,7 +83,7 @@ def one_way(endpoint: Endpoint) -> str:
 
 
 def mistake(text: str) -> Callable[[Endpoint], str]:
-    """Return a `look` function that shows the error for a message, and if the socket stays open."""
+    """Return a `look` function for the error after a message, and for the connection after it."""
 
     def look(endpoint: Endpoint) -> str:
         token = mark()
@@ -98,7 +98,7 @@ def mistake(text: str) -> Callable[[Endpoint], str]:
 
 
 def alone(endpoint: Endpoint) -> str:
-    """Check that only the sender gets an error frame, and that it has the message's `ref`."""
+    """Check that only the sender gets an error frame, with the `ref` of its message."""
     token = mark()
     with endpoint.connect() as sender, endpoint.connect() as other:
         sender.send(json.dumps({"message": "verify-none", "ref": token}))

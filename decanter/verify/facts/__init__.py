@@ -1,4 +1,4 @@
-"""Unpublished facts about API Gateway. Each fact has a probe that tests it on AWS.
+"""Facts about API Gateway that AWS has not published. A probe tests each fact.
 
 Each probe uses the app in `app/` and returns an observation. The expected observation is the
 behaviour of the local gateway.

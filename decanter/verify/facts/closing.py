@@ -1,4 +1,4 @@
-"""Facts about the end of connections, for the client and for the disconnect event."""
+"""Facts about the end of connections, for clients and for disconnect events."""
 
 from collections.abc import Callable
 
@@ -13,7 +13,7 @@ from decanter.verify.rules import Rule
 
 
 def closed_by(*messages: str | bytes | list[str]) -> Look:
-    """Return a probe of the close codes at the client and in the disconnect event."""
+    """Return a probe of the close codes that the client and the disconnect event get."""
 
     def look(endpoint: Endpoint) -> str:
         with client(endpoint) as connection:
@@ -30,7 +30,7 @@ def closed_by(*messages: str | bytes | list[str]) -> Look:
 
 
 def closed_raw(*data: bytes) -> Look:
-    """Return a probe of the close codes at the client and in the event after raw bytes."""
+    """Return a probe of the same close codes after the client has sent raw bytes."""
 
     def look(endpoint: Endpoint) -> str:
         with client(endpoint) as connection:
@@ -67,19 +67,19 @@ def close_without_code(connection: ClientConnection) -> None:
 
 
 def close_with_a_reason(connection: ClientConnection) -> None:
-    """Close with a code and a reason of the client."""
+    """Send a close frame with a code and a reason."""
     connection.close(4001, "bye")
 
 
 def gone_in_disconnect(endpoint: Endpoint) -> str:
-    """Probe a post by the disconnect handler to its own connection."""
+    """Probe a post to the closed connection by its disconnect handler."""
     with client(endpoint) as connection:
         key = identity(connection, endpoint.seconds)
     return str(kept(endpoint, key, "outcome"))
 
 
 def deleted(endpoint: Endpoint) -> str:
-    """Probe a DELETE, the client's close code, the event, and a second DELETE."""
+    """Probe a DELETE, the client's close code, the disconnect event and a second DELETE."""
     with client(endpoint) as observer, client(endpoint) as connection:
         key = identity(connection, endpoint.seconds)
         order = {"action": "use", "call": "delete_connection", "to": key}

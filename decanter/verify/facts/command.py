@@ -1,4 +1,4 @@
-"""`decanter verify --facts`: test the facts on AWS or with `decanter local`, and write a report."""
+"""`decanter verify --facts`: test the facts on AWS or in `decanter local`, and report."""
 
 import argparse
 import sys
@@ -62,14 +62,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, endpoint: Endpoint | None) -> int:
-    """Probe. Return 1 if AWS contradicts a published rule, 130 after Ctrl-C.
+    """Test the facts. Return 1 if AWS contradicts a published rule, 130 after Ctrl-C.
 
     Args:
         args: the arguments.
-        endpoint: the endpoint of a URL that already has the app, or None.
+        endpoint: an endpoint that already serves the app, or None.
 
     Raises:
-        DecanterError: the arguments name no place or several places, or the app cannot be deployed.
+        DecanterError: the arguments name no place or several places for the app, or the app cannot
+            be deployed.
     """
     if [args.local, args.s3_bucket is not None, endpoint is not None].count(True) != 1:
         raise DecanterError("--facts needs one place: --s3-bucket NAME for AWS, --local, or a URL")
@@ -79,17 +80,17 @@ def run(args: argparse.Namespace, endpoint: Endpoint | None) -> int:
         target = endpoint or Endpoint(url, args.timeout)
         await_app(target, 0 if endpoint else START_SECONDS)
         report = probe(target, limits, show, quick=args.quick)
-        print(FORMATS[args.format](report), flush=True)  # before a deletion that may fail
+        print(FORMATS[args.format](report), flush=True)  # printed before a deletion that may fail
     if report.interrupted:
         return INTERRUPTED
     return 1 if report.failed() else 0
 
 
 def await_app(endpoint: Endpoint, seconds: float) -> None:
-    """Wait until the endpoint answers. The name of a new API may be unknown at first.
+    """Wait until the endpoint answers. At first, DNS may not know the name of a new API.
 
     Raises:
-        DecanterError: the endpoint does not answer in time, or has another app.
+        DecanterError: the endpoint does not answer in time, or serves another app.
     """
     deadline = time.monotonic() + seconds
     while True:
@@ -109,7 +110,7 @@ def await_app(endpoint: Endpoint, seconds: float) -> None:
 
 
 def probe(endpoint: Endpoint, limits: Limits, show: Show, *, quick: bool = False) -> Report:
-    """Probe an endpoint that has the app."""
+    """Run the probes on an endpoint that serves the app."""
     rules = facts(limits, quick=quick)
     when = datetime.now(UTC).isoformat(timespec="seconds")
     report = Report(endpoint.url, when, [IDLE, AGE] if quick else [AGE])
@@ -127,7 +128,7 @@ def facts(limits: Limits, *, quick: bool = False) -> list[Rule]:
 def _place(
     args: argparse.Namespace, endpoint: Endpoint | None, folder: Path, show: Show
 ) -> AbstractContextManager[str]:
-    """Return the place of the app as a context manager with the app's URL."""
+    """Return a context manager that runs the app in the chosen place and yields its URL."""
     if endpoint is not None:
         return nullcontext(endpoint.url)
     project = write_app(folder / "facts")

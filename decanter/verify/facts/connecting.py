@@ -13,7 +13,7 @@ from decanter.verify.rules import Rule
 
 
 def status(query: str, seconds: float = 0) -> Look:
-    """Return a probe of the status of a handshake with a query."""
+    """Return a probe of a handshake's HTTP status. The handshake has this query."""
 
     def look(endpoint: Endpoint) -> str:
         try:
@@ -26,12 +26,12 @@ def status(query: str, seconds: float = 0) -> Look:
 
 
 def elsewhere(url: Callable[[Endpoint], str]) -> Look:
-    """Return a probe of the status of a handshake at another URL."""
+    """Return a probe of a handshake's HTTP status at another URL."""
     return lambda endpoint: f"HTTP {endpoint.handshake(url(endpoint))}"
 
 
 def refusal_body(endpoint: Endpoint) -> str:
-    """Probe the members of a refusal's body."""
+    """Probe the members of the body if a handshake is refused."""
     try:
         with client(endpoint, "status=403"):
             return "HTTP 101"
@@ -44,7 +44,7 @@ def refusal_body(endpoint: Endpoint) -> str:
 
 
 def handshake_extras(endpoint: Endpoint) -> str:
-    """Probe which of subprotocol, compression and headers reach the client in a handshake."""
+    """Probe which of subprotocol, compression and own header the handshake's answer has."""
     with client(endpoint, subprotocols=[Subprotocol("facts")], compression="deflate") as connection:
         assert connection.response is not None
         names = ("Sec-WebSocket-Protocol", "Sec-WebSocket-Extensions", "X-Facts")
@@ -53,7 +53,7 @@ def handshake_extras(endpoint: Endpoint) -> str:
 
 
 def refused_leaves(endpoint: Endpoint) -> str:
-    """Probe that a refused handshake has no disconnect event."""
+    """Probe that no disconnect event follows a refused handshake."""
     tag = mark()
     status(f"status=403&tag={tag}")(endpoint)
     connection = kept(endpoint, tag, "refused")

@@ -1,6 +1,6 @@
-"""Facts about the traffic that restarts the idle timer.
+"""Facts about the kinds of traffic that restart the idle timer.
 
-All connections are opened together, so all facts together take one and a quarter of the timer.
+All connections are opened together, so all facts together take 1.25 times the idle timeout.
 """
 
 import time
@@ -27,16 +27,16 @@ def _ping(_: Endpoint, connection: ClientConnection, __: str) -> None:
 
 
 def _send(_: Endpoint, connection: ClientConnection, __: str) -> None:
-    connection.send('{"action":"nothing"}')  # which is not answered
+    connection.send('{"action":"nothing"}')  # the app does not answer
 
 
 def _post(endpoint: Endpoint, _: ClientConnection, key: str) -> None:
-    """Post to the connection, from a handler of another connection."""
+    """Post to the connection from the handler of another connection."""
     with client(endpoint) as observer:
         ask(observer, endpoint.seconds, action="use", call="post_to_connection", to=key, size=1)
 
 
-# The traffic on a connection after half of the idle time.
+# The traffic on a connection after half of the idle timeout.
 _TRAFFIC: dict[str, Act] = {
     "nothing": _nothing,
     "a ping of the client": _ping,

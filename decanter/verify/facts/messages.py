@@ -21,7 +21,7 @@ from decanter.verify.rules import Rule
 
 
 def routed(text: str | list[str]) -> Look:
-    """Return a probe of the route and the length of a message's event."""
+    """Return a probe of the route and the body's length in the event of a message."""
 
     def look(endpoint: Endpoint) -> str:
         with client(endpoint) as connection:
@@ -35,7 +35,7 @@ def routed(text: str | list[str]) -> Look:
 
 
 def between_frames(endpoint: Endpoint) -> str:
-    """Probe a ping between the frames of a message, in the middle of a character."""
+    """Probe a ping between two frames of a message that split a character."""
     text = '"€"'
     data = text.encode()
     with client(endpoint) as connection:
@@ -48,7 +48,7 @@ def between_frames(endpoint: Endpoint) -> str:
 
 
 def at_once(limits: Limits) -> Look:
-    """Return a probe that shows if two messages of one connection are handled at the same time."""
+    """Return a probe that shows if two messages of one connection are handled in parallel."""
     seconds = min(4, limits.integration * 0.75)  # more than a cold start
 
     def look(endpoint: Endpoint) -> str:
@@ -66,7 +66,7 @@ def at_once(limits: Limits) -> Look:
 
 
 def returned(value: Document) -> Look:
-    """Return a probe of the client's frame after the handler returns a value."""
+    """Return a probe of the frame that the client gets if the handler returns a value."""
 
     def look(endpoint: Endpoint) -> str:
         with client(endpoint) as connection:
@@ -77,7 +77,7 @@ def returned(value: Document) -> Look:
 
 
 def raised(endpoint: Endpoint) -> str:
-    """Probe that the error frame after an exception has the request id of the event."""
+    """Probe that the error frame after an exception contains the request id of the event."""
     with client(endpoint) as connection:
         event = ask(connection, endpoint.seconds, action="fail")
         frame = answer(connection, endpoint.seconds)
@@ -87,7 +87,7 @@ def raised(endpoint: Endpoint) -> str:
 
 
 def too_slow(limits: Limits) -> Look:
-    """Return a probe of the frame after the integration timeout, and of a later post."""
+    """Return a probe of the frame after the integration timeout, and of a post after it."""
 
     def look(endpoint: Endpoint) -> str:
         with client(endpoint) as connection:

@@ -12,7 +12,7 @@ from decanter.verify.rules import Rule
 
 
 def used(call: str, to: str | None = None, size: int | None = None) -> Look:
-    """Return a probe of the outcome of a call, by default for another client."""
+    """Return a probe of a call to @connections. By default, it is for another client."""
 
     def look(endpoint: Endpoint) -> str:
         order: Document = {"action": "use", "call": call}
@@ -29,7 +29,7 @@ def used(call: str, to: str | None = None, size: int | None = None) -> Look:
 
 
 def _received(connection: ClientConnection) -> str:
-    """Return the length of the next message, and the length of the message's longest frame."""
+    """Return the length of the next message, and the length of its longest frame."""
     lengths = [len(part) for part in connection.recv_streaming()]
     return f"{sum(lengths)} bytes in frames of at most {max(lengths)}"
 
@@ -39,7 +39,7 @@ def moves(endpoint: Endpoint) -> str:
     with client(endpoint) as observer, client(endpoint) as other:
         order = {"action": "use", "call": "get_connection", "to": identity(other, endpoint.seconds)}
         first = ask(observer, endpoint.seconds, **order)
-        time.sleep(1.1)  # it may have whole seconds
+        time.sleep(1.1)  # the time may have whole seconds
         identity(other, endpoint.seconds)
         second = ask(observer, endpoint.seconds, **order)
     times = [found.get("members", {}).get("LastActiveAt") for found in (first, second)]
@@ -47,7 +47,7 @@ def moves(endpoint: Endpoint) -> str:
 
 
 def in_order(endpoint: Endpoint) -> str:
-    """Probe the order of twenty posts of one handler, one after the other."""
+    """Probe the order of twenty posts that one handler makes one after the other."""
     with client(endpoint) as connection:
         connection.send(json.dumps({"action": "burst", "count": 20}))
         got = [connection.recv(timeout=endpoint.seconds) for _ in range(20)]

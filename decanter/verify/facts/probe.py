@@ -1,4 +1,4 @@
-"""A client of the app in `app/`, which sends orders and reads the stored events."""
+"""A client of the app in `app/`. It sends orders and reads the stored events."""
 
 import json
 import time
@@ -12,7 +12,7 @@ from websockets.sync.client import ClientConnection
 
 from decanter.verify.endpoint import Endpoint
 
-# How long to wait for a frame that must not come.
+# The seconds to wait for a frame that must not come.
 QUIET_SECONDS = 1.0
 
 Look = Callable[[Endpoint], str]
@@ -29,7 +29,7 @@ class Limits:
 
 @contextmanager
 def client(endpoint: Endpoint, query: str = "", **options: Any) -> Iterator[ClientConnection]:
-    """Connect a client, which may have a query."""
+    """Connect a client, if wanted with a query."""
     with endpoint.connect(f"{endpoint.url}?{query}" if query else None, **options) as connection:
         yield connection
 
@@ -62,7 +62,7 @@ def identity(connection: ClientConnection, seconds: float) -> str:
 
 
 def kept(endpoint: Endpoint, key: str, name: str, seconds: float | None = None) -> Any:
-    """Return a value that the app stores under a key and a name; None after the time limit."""
+    """Wait for a value that the app stores under a key and a name; None after the time limit."""
     deadline = time.monotonic() + (endpoint.seconds if seconds is None else seconds)
     with client(endpoint) as observer:
         while True:

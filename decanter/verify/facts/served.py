@@ -1,4 +1,4 @@
-"""The app in `decanter local`, with short limits."""
+"""Serve the app in `decanter local`, with short limits."""
 
 import signal
 import subprocess
@@ -17,7 +17,7 @@ STOP_SECONDS = 10
 
 @contextmanager
 def served(project: Project) -> Iterator[str]:
-    """Serve the project until the block ends. Yield the project's URL.
+    """Serve the project until the block ends. Yield its URL.
 
     Raises:
         ServiceError: the gateway does not start.
@@ -43,7 +43,7 @@ def served(project: Project) -> Iterator[str]:
 
 
 def _url(process: subprocess.Popen[str]) -> str:
-    """Return the URL, and discard all later output."""
+    """Return the URL from the output, and discard all later output."""
     assert process.stdout is not None
     lines, url = [], ""
     for line in process.stdout:

@@ -1,4 +1,4 @@
-"""The app on AWS, which is deployed for the probes and always deleted after them."""
+"""Deploy the app on AWS for the probes, and always delete it after them."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,10 +25,10 @@ class Order:
     """The arguments of a deployment.
 
     Attributes:
-        bucket: the S3 bucket for code and template.
+        bucket: the S3 bucket for the code and the template.
         stack: the stack's name.
         region: the region, or None for the configured region.
-        yes: True to deploy without a question.
+        yes: True to deploy without a question to the user.
     """
 
     bucket: str
@@ -39,7 +39,7 @@ class Order:
 
 @dataclass(frozen=True)
 class Means:
-    """The clock, the packager and the question of a deployment. Tests use their own."""
+    """The clock, the packager and the question of a deployment. Tests replace them."""
 
     aws: AWS | None = None
     clock: Clock = field(default_factory=Clock)
@@ -52,7 +52,7 @@ class Means:
 def deployed(
     project: Project, order: Order, show: Report, means: Means | None = None
 ) -> Iterator[str]:
-    """Deploy the project until the block ends. Yield the project's URL.
+    """Deploy the project, yield its URL, and delete it when the block ends.
 
     Raises:
         DecanterError: the project cannot be deployed or deleted, the user declines, or the stack
@@ -70,11 +70,11 @@ def deployed(
 
 
 class Stage:
-    """The stack of the probed app.
+    """The stack of the app that is probed.
 
     Args:
         project: the app's project.
-        order: the arguments.
+        order: the arguments of the deployment.
         aws: the account and region.
         show: called with each line.
         means: the clock, the packager and the question.
@@ -92,7 +92,7 @@ class Stage:
         self._deletion = Deletion(aws, project, order.stack, show, means.clock)
 
     def check(self) -> None:
-        """Refuse another app's stack, and ask the user.
+        """Refuse a stack of another app, and ask the user to confirm.
 
         Raises:
             DecanterError: the stack belongs to another app, or the user declines.
@@ -105,7 +105,7 @@ class Stage:
             raise DecanterError("nothing was deployed")
 
     def create(self) -> str:
-        """Deploy the app like `decanter provision`. Return the app's URL.
+        """Deploy the app like `decanter provision`. Return its URL.
 
         Raises:
             AWSError: CloudFormation fails.

@@ -1,8 +1,8 @@
-"""The app for `decanter verify --facts`, which follows a client's orders and stores events.
+"""The app for `decanter verify --facts`. It follows a client's orders and stores events.
 
 The connect handler reads its order from the query, and the other handlers read it from the message.
-The table stores the data that no client sees, which are each connection's CONNECT and DISCONNECT
-events, and the outcomes of calls in these handlers.
+The table stores the data that clients cannot see: the CONNECT and DISCONNECT events of each
+connection, and the outcomes of calls in their handlers.
 """
 
 import json
@@ -41,7 +41,7 @@ class Events:
 
 
 class Routes:
-    """A route in addition to Chalice's own routes. The connect handler may POST, but not GET."""
+    """Declares an additional route. The connect handler may POST to @connections, but not GET."""
 
     @classmethod
     def __decanter__(cls):
@@ -75,7 +75,7 @@ def keep(key, name, value):
 
 
 def call(event, name, connection_id, **arguments):
-    """Call @connections. Return the status, the error code, and the members of the answer."""
+    """Call @connections. Return the status, the error code and the members of the answer."""
     context = event.to_dict()["requestContext"]
     client = connections(f"https://{context['domainName']}/{context['stage']}")
     try:
@@ -132,7 +132,7 @@ def parsed(body):
 
 
 def show(event, order):
-    """Answer with the event. If the body is long, send only the start and the length."""
+    """Answer with the event. Of a long body, send only the start and the length."""
     document = event.to_dict()
     document["length"] = len(document.get("body") or "")
     document["body"] = (document.get("body") or "")[:100]
@@ -140,7 +140,7 @@ def show(event, order):
 
 
 def read(event, order):
-    """Answer with the values that are stored under a key."""
+    """Answer with the values that the table has under a key."""
     item = table().get_item(Key={"id": order["key"]}, ConsistentRead=True).get("Item", {})
     post(event, {name: json.loads(value) for name, value in item.items() if name != "id"})
 
