@@ -225,7 +225,7 @@ class Project:
         Args:
             declaration: what the app declares.
             template: the project's merge template; None if it is not used.
-            inherited: the variables that functions have from elsewhere.
+            inherited: the variables that functions have in addition to the configuration.
         """
         found = {table.name: table for table in template.tables()} if template else {}
         for variables in self.table_variables(declaration, template, inherited).values():
@@ -247,7 +247,7 @@ class Project:
         Args:
             declaration: what the app declares.
             template: the project's merge template; None if it is not used.
-            inherited: the variables that functions have from elsewhere.
+            inherited: the variables that functions have in addition to the configuration.
         """
         scopes = {
             function: {

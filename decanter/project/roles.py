@@ -87,7 +87,7 @@ def roles(
         project: the project; None for an app without a project.
         declaration: the app's declarations.
         template: the project's merge template; None if it is not used.
-        stack: the names on this machine.
+        stack: the stack with the names on this machine.
         environments: the variables of each function. They contain the tables' names.
 
     Raises:
@@ -114,7 +114,7 @@ def resolver(
     None if a value is not known.
 
     Args:
-        stack: the names on this machine.
+        stack: the stack with the names on this machine.
         tables: the names of the declared tables, by logical id. The template may not contain these
             tables.
         template: the merge template; None if it is not used.

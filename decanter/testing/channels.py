@@ -51,17 +51,17 @@ class ClientSubscription:
         """Return the data of the next publication.
 
         Raises:
-            NoFrame: there is none. None will come later, because every handler has run.
-            ConnectionClosed: there is none, and the connection is closed.
+            NoFrame: nothing has arrived. Nothing will arrive later, because every handler has run.
+            ConnectionClosed: nothing has arrived, and the connection is closed.
         """
         __tracebackhide__ = True
         return self.receive_push("pub")["data"]
 
     def receive_push(self, kind: str) -> Push:
-        """Return the next push of a kind, such as `pub`, `join` or `leave`, without its channel.
+        """Return the next push of a kind, such as `pub` or `join`, without the channel's name.
 
         Raises:
-            NoFrame, ConnectionClosed: as for `receive`.
+            NoFrame, ConnectionClosed: as in `receive`.
         """
         __tracebackhide__ = True
         return self._client.receive_push(kind, self.channel)
@@ -70,7 +70,7 @@ class ClientSubscription:
         """Publish a JSON value. When this returns, every subscriber has it.
 
         Raises:
-            CommandRefused: it is refused.
+            CommandRefused: the server refuses the command.
         """
         __tracebackhide__ = True
         self._client.publish(self.channel, data)
@@ -79,7 +79,7 @@ class ClientSubscription:
         """Return the info of each client in the channel, by the client's id.
 
         Raises:
-            CommandRefused: it is refused.
+            CommandRefused: the server refuses the command.
         """
         __tracebackhide__ = True
         return self._client.presence(self.channel)
@@ -93,7 +93,7 @@ class ClientSubscription:
         """Send a new subscription token.
 
         Raises:
-            CommandRefused: it is refused.
+            CommandRefused: the server refuses the command.
         """
         __tracebackhide__ = True
         reply = self._client.request("sub_refresh", channel=self.channel, token=token)
@@ -185,7 +185,7 @@ class ChannelClient(Peer):
             data: a JSON value that the channel's function gets.
 
         Raises:
-            CommandRefused: it is refused.
+            CommandRefused: the server refuses the command.
         """
         __tracebackhide__ = True
         reply = self.request("subscribe", channel=channel, **_given(token=token, data=data))
@@ -203,7 +203,7 @@ class ChannelClient(Peer):
         """Publish a JSON value. When this returns, every subscriber has it.
 
         Raises:
-            CommandRefused: it is refused.
+            CommandRefused: the server refuses the command.
         """
         __tracebackhide__ = True
         self.request("publish", channel=channel, data=data)
@@ -212,7 +212,7 @@ class ChannelClient(Peer):
         """Return the info of each client in a channel, by the client's id.
 
         Raises:
-            CommandRefused: it is refused.
+            CommandRefused: the server refuses the command.
         """
         __tracebackhide__ = True
         found: dict[str, Push] = self.request("presence", channel=channel).get("presence", {})
@@ -222,7 +222,7 @@ class ChannelClient(Peer):
         """Return the number of clients and the number of users in a channel.
 
         Raises:
-            CommandRefused: it is refused.
+            CommandRefused: the server refuses the command.
         """
         __tracebackhide__ = True
         reply = self.request("presence_stats", channel=channel)
@@ -255,8 +255,8 @@ class ChannelClient(Peer):
         """Return the data of the next message that the app has sent with `broadcast` or `send`.
 
         Raises:
-            NoFrame: there is none. None will come later, because every handler has run.
-            ConnectionClosed: there is none, and the connection is closed.
+            NoFrame: nothing has arrived. Nothing will arrive later, because every handler has run.
+            ConnectionClosed: nothing has arrived, and the connection is closed.
         """
         __tracebackhide__ = True
         return self.receive_push("message")["data"]
@@ -269,7 +269,7 @@ class ChannelClient(Peer):
             channel: the channel of the push; "" for a push without a channel.
 
         Raises:
-            NoFrame, ConnectionClosed: as for `receive`.
+            NoFrame, ConnectionClosed: as in `receive`.
         """
         __tracebackhide__ = True
         self._client.run_pending()

@@ -57,7 +57,7 @@ class WebSocketClient:
         app: the Chalice object.
         stage_name: the stage in `.chalice/config.json`.
         project_dir: the folder of the Chalice project; by default, the folder of the app's module.
-        strict: True to raise an exception at the end if it is in `errors` and no client got an
+        strict: True to raise, at the end, an exception in `errors` for which no client got an
             answer.
         iam: `enforce` to refuse the calls to DynamoDB and @connections that the role of the running
             function does not allow, `warn` to log them, `off` to check no calls.

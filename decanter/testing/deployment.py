@@ -1,4 +1,4 @@
-"""The API, the tables and the variables of an imported app, like after a deployment."""
+"""An imported app as it is after a deployment, with its API, tables and variables."""
 
 import inspect
 import logging
@@ -33,7 +33,7 @@ from decanter.testing.environ import REGION
 STAGE = "api"
 TIMEOUT_SECONDS = 60.0
 MEMORY_MB = 128
-"""Chalice's defaults, for an app without a project."""
+"""Chalice's defaults for an app without a project."""
 
 logger = logging.getLogger(__name__)
 
@@ -46,17 +46,17 @@ class Deployment:
     """An app at one stage of its project.
 
     Attributes:
-        api: the WebSocket API with the routes.
+        api: the WebSocket API with its routes.
         functions: the app's Lambda functions, by configuration key.
-        handlers: the objects that Lambda calls, by the function's configuration key.
-        names: the configuration keys of functions, by the WebSocket handler's name in Chalice.
+        handlers: the objects that Lambda calls, by the configuration key of the function.
+        names: the configuration keys of WebSocket functions, by the handler's name in Chalice.
         tables: the tables that the template or the models declare.
         environments: the environment variables of each function, by configuration key.
         timeouts: the timeout of each function in seconds, by configuration key.
         stack: the stack in the app's events.
         project: the app's project; None for an app without a project.
         roles: the role of each function, by configuration key.
-        grants: writes the grants of missing rights.
+        grants: writes the text that grants a missing right.
         queues: the SQS queues of the template and of the functions.
         queue: the queue of the routers; None if the routers have no queue.
     """
@@ -86,7 +86,7 @@ class Deployment:
         Args:
             app: the Chalice object.
             stage: the stage in the project's configuration.
-            project_dir: the project's folder; by default, that of the app's file.
+            project_dir: the project's folder; by default, the folder of the app's module.
 
         Raises:
             ProjectError: the project is invalid.
@@ -126,7 +126,7 @@ class Deployment:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variables of all functions. A function's own values are set while it runs."""
+        """The variables of all functions. While a function runs, its own values are set."""
         merged: dict[str, str] = {}
         for _, variables in sorted(self.environments.items()):
             merged |= variables
@@ -141,7 +141,7 @@ class Deployment:
         """Return the function with a configuration key or a WebSocket handler's name in Chalice.
 
         Raises:
-            LookupError: there is no such function.
+            LookupError: the app has no function with this name.
         """
         found = self.functions.get(name) or self.functions.get(self.names.get(name, ""))
         if found is None:
@@ -151,7 +151,7 @@ class Deployment:
 
     @contextmanager
     def completed(self, environment: Callable[[str], Mapping[str, str]]) -> Iterator[None]:
-        """Give Chalice's test client the environment of each function of the project."""
+        """Within the block, Chalice's test client uses this environment for each function."""
         if self.project is None:
             yield
             return
@@ -181,8 +181,8 @@ def declaration_of(app: Any, module: ModuleType) -> Declaration:
 def handlers_of(app: Any, module: ModuleType, project: Project | None) -> dict[str, Handler]:
     """Return the object that Lambda calls for each function of the app.
 
-    If an app is not in a project's app.py, such as an app in a test, its handler strings name no
-    module. The functions of such an app are the functions that it registers.
+    The handler strings of an app outside a project's app.py, such as an app in a test, name no
+    module. For such an app, return Chalice's wrappers of the registered functions.
     """
     file = _file(module)
     is_packaged = project and file and file.resolve() == project.directory / "app.py"
@@ -193,7 +193,7 @@ def handlers_of(app: Any, module: ModuleType, project: Project | None) -> dict[s
 
 
 def _found(handler_string: str, module: ModuleType) -> Handler:
-    """Return a function that searches its handler at each call, like Lambda."""
+    """Return a function that finds and runs its handler at each call, like Lambda."""
 
     def handler(event: Any, context: Any) -> Any:
         return inside.handlers.find(handler_string, module)(event, context)
@@ -202,16 +202,16 @@ def _found(handler_string: str, module: ModuleType) -> Handler:
 
 
 def registered(app: Any, function: Any) -> Handler:
-    """Return Chalice's wrapper of a function, whatever the function's name in the module is."""
+    """Return Chalice's wrapper of a function, without a search by the handler string."""
     handler: Handler = app.handler_map.get(function.label, app)
     if function.kind == "websocket" and inside.handlers.inner(handler) is not function.function:
-        # Another handler has the same name=. Chalice keeps the last one.
+        # Another handler has the same `name=`. Chalice keeps only the last one.
         handler = app._wrap_handler("on_ws_message", function.label, function.function)
     return handler
 
 
 def module_of(app: Any) -> ModuleType:
-    """Return the module with the app, which is a project's app.py, or the handlers' module."""
+    """Return the app's module, which is a project's app.py or the module of its handlers."""
     for module in [*sys.modules.values()]:
         if getattr(module, "__dict__", {}).get("app") is app:
             file = _file(module)
@@ -254,7 +254,7 @@ def _environments(
     template: Template | None,
     tables: dict[str, str],
 ) -> dict[str, dict[str, str]]:
-    """Return the variables of each function, with the names of the tables."""
+    """Return the environment variables of each function, including the names of the tables."""
     if project is None:
         return {function: dict(tables) for function in declared.lambdas}
     named = project.table_variables(declared, template)

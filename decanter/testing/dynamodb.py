@@ -1,6 +1,6 @@
-"""moto's DynamoDB in this process, if possible without a socket.
+"""moto's DynamoDB in the process of the test, without a socket if possible.
 
-With a socket and a second thread, a call of a botocore client would need about twice the time.
+With a socket and a second thread, a call of a botocore client would take about twice as long.
 """
 
 import json
@@ -18,14 +18,14 @@ from decanter.project.template import TEMPLATE
 from decanter.testing.environ import REGION
 
 FIVE_YEARS = 5 * 365 * 86400
-"""The age of an expiry, in seconds, after which DynamoDB no longer deletes an item."""
+"""DynamoDB does not delete an item that has been expired for more than these seconds."""
 
 logger = logging.getLogger(__name__)
 
 
 @cache
 def application() -> Any:
-    """Load moto, which is slow, and return moto's DynamoDB."""
+    """Return moto's DynamoDB. The first call imports moto, which is slow."""
     with gc_paused():
         return load(REGION)
 
@@ -47,7 +47,7 @@ def _tell(line: str, detail: str) -> None:
 
 
 def call_dynamodb(operation: str, **arguments: Any) -> Any:
-    """Call DynamoDB without a client, because the creation of a client takes longer than the call.
+    """Call DynamoDB without a client, because creating a client takes longer than the call.
 
     Raises:
         ServiceError: DynamoDB refuses the call.
@@ -59,11 +59,11 @@ def call_dynamodb(operation: str, **arguments: Any) -> Any:
 
 
 def expire(table: Table, now: float) -> None:
-    """Delete the expired items of a table that DynamoDB may delete.
+    """Delete the expired items of a table, like DynamoDB's TTL.
 
     Args:
         table: the table.
-        now: epoch seconds.
+        now: the Unix time in seconds.
     """
     if table.ttl_attribute is None:
         return

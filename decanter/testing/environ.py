@@ -1,4 +1,4 @@
-"""Environment variables of tests."""
+"""The environment variables of tests."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -8,7 +8,8 @@ from decanter.project.credentials import DUMMY_CREDENTIALS
 
 REGION = "us-east-1"
 
-# With these, botocore could ignore the endpoints and credentials below and call a real account.
+# With one of these variables, botocore could ignore the endpoints and credentials below, and call a
+# real account.
 DROPPED = (
     "AWS_CONTAINER_AUTHORIZATION_TOKEN",
     "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
@@ -32,14 +33,14 @@ NO_ACCOUNT = {
     "AWS_DEFAULT_REGION": REGION,
     "AWS_EC2_METADATA_DISABLED": "true",
 }
-"""A region, dummy keys, and no access to the developer's profiles."""
+"""The variables with a region and dummy keys, and without the developer's profiles."""
 
 
 def local(
     management_endpoint: str, dynamodb_endpoint: str | None, sqs_endpoint: str | None = None
 ) -> dict[str, str]:
-    """Return the variables for AWS clients: local endpoints, a region, dummy credentials."""
-    # Decanter's framework prefers the second, and a template can set it to the stack's API.
+    """Return the variables for AWS clients, with local endpoints, a region and dummy keys."""
+    # The framework prefers the second variable, and a template can set it to the stack's API.
     names = ("AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI", "DECANTER_MANAGEMENT_ENDPOINT")
     endpoints = dict.fromkeys(names, management_endpoint)
     if dynamodb_endpoint is not None:
@@ -51,7 +52,7 @@ def local(
 
 @contextmanager
 def environment(variables: Mapping[str, str], dropped: tuple[str, ...] = ()) -> Iterator[None]:
-    """Set and unset variables, and restore the old variables at the end."""
+    """Set and unset variables within the block. Restore the old values at the end."""
     before = {name: os.environ.get(name) for name in (*variables, *dropped)}
     for name in dropped:
         os.environ.pop(name, None)

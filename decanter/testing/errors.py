@@ -1,4 +1,4 @@
-"""The errors for wrong expectations of a test.
+"""The errors that a test gets if its expectations are wrong.
 
 AssertionError
  ├─ ConnectRefused    the handshake's status is not 101
@@ -19,7 +19,7 @@ class ConnectRefused(AssertionError):
     Attributes:
         status: the HTTP status of the answer.
         body: the JSON body of the answer.
-        raised: the connect handler's exception, or "".
+        raised: the connect handler's exception as text, or "".
     """
 
     def __init__(self, status: int, body: Mapping[str, str], raised: str = "") -> None:
@@ -38,7 +38,7 @@ class ConnectionClosed(AssertionError):
     """The connection is closed.
 
     Attributes:
-        code: the close code; 1006 if there was no close frame.
+        code: the close code; 1006 if no close frame was sent.
         reason: the close reason.
     """
 
@@ -53,7 +53,7 @@ class ConnectionClosed(AssertionError):
 
 
 class NoFrame(AssertionError):
-    """There is no frame to receive. No frame will arrive later, because every handler has run."""
+    """No frame has arrived. None will arrive later, because every handler has run."""
 
     def __init__(self, who: str, raised: str, what: str = "no frame to receive") -> None:
         super().__init__(who, raised, what)
@@ -71,9 +71,9 @@ class CommandRefused(AssertionError):
 
     Attributes:
         command: the command's method, such as `subscribe`.
-        code: the protocol's code, or the app's own from 400 on.
+        code: the error code. Codes from 400 are the app's own, lower codes belong to the protocol.
         message: the error's text.
-        temporary: True if an SDK repeats the command.
+        temporary: True if an SDK would repeat the command.
     """
 
     def __init__(self, who: str, command: str, error: Mapping[str, Any]) -> None:
@@ -98,12 +98,12 @@ _MOCK = "Mock it with moto's mock_aws or botocore's Stubber"
 
 
 class CallRefused(AssertionError):
-    """A call to AWS would have left this machine. The call was not sent.
+    """A call to AWS was not sent, because it would have left this machine.
 
     Attributes:
-        call: the service and the operation, if known.
+        call: the service and the operation, if they are known.
         host: the host of the call.
-        service: the service's prefix in host names.
+        service: the prefix of the service in host names.
     """
 
     def __init__(self, call: str, host: str, service: str = "") -> None:
@@ -122,12 +122,12 @@ class CallRefused(AssertionError):
 
 def _service_of(host: str) -> str:
     if host.replace(".", "").isdigit() or ":" in host:
-        return "credentials"  # only the credential services of AWS are called by address
+        return "credentials"  # only credential services of AWS have an address as their host
     return next((label for label in host.split(".") if label in _REMEDIES), "")
 
 
 class UnreadFrames(AssertionError):
-    """The test did not receive all frames that arrived.
+    """At the end of the test, some frames have arrived that the test has not received.
 
     Attributes:
         frames: the frames of each client, by the client's name.
@@ -148,11 +148,11 @@ def report(
     unread: Mapping[str, list[str]],
     raised: Sequence[BaseException],
 ) -> None:
-    """Report unseen exceptions and unread frames at the end of a test, or add them to its error.
+    """Report unseen exceptions and unread frames at the end of a test.
 
     Args:
-        error: the test's own error, if it failed.
-        unseen: exceptions that must not stay unseen.
+        error: the error of a failed test, which gets the report as notes; None after a success.
+        unseen: the exceptions to raise, because no client and no test has seen them.
         unread: the frames that the test did not receive, by the client's name.
         raised: all exceptions of the app's functions.
     """

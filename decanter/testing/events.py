@@ -1,4 +1,4 @@
-"""Create events for tests that call handlers directly, for example with `chalice.test.Client`."""
+"""Create events for tests that call handlers directly, such as with `chalice.test.Client`."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -25,9 +25,9 @@ def connect_event(
 
     Args:
         query: the query string as text, or a mapping from a name to one or more values.
-        headers: headers in addition to the headers of every client.
+        headers: additional headers. Every client sends some headers by default.
         subprotocols: the subprotocols that the client offers.
-        context: members of `requestContext` to set, such as connectionId.
+        context: members to set in `requestContext`, such as connectionId.
     """
     made = _maker().connect(_connection(), handshake(query, headers, subprotocols, DOMAIN))
     return _with(made, context)
@@ -39,7 +39,7 @@ def message_event(body: str, *, route_key: str = "$default", **context: Any) -> 
     Args:
         body: the message.
         route_key: the route that API Gateway selected.
-        context: members of `requestContext` to set, such as connectionId.
+        context: members to set in `requestContext`, such as connectionId.
     """
     return _with(_maker().message(_connection(), route_key, body), context)
 
@@ -50,7 +50,7 @@ def disconnect_event(*, code: int = 1000, reason: str = "", **context: Any) -> E
     Args:
         code: the close code.
         reason: the close reason.
-        context: members of `requestContext` to set, such as connectionId.
+        context: members to set in `requestContext`, such as connectionId.
     """
     return _with(_maker().disconnect(_connection(), code, reason), context)
 
@@ -58,7 +58,7 @@ def disconnect_event(*, code: int = 1000, reason: str = "", **context: Any) -> E
 def handshake(
     query: Query, headers: Headers | None, subprotocols: Sequence[str], host: str
 ) -> Handshake:
-    """Return a client's handshake."""
+    """Return the handshake of a client."""
     offered = {"Sec-WebSocket-Protocol": ", ".join(subprotocols)} if subprotocols else {}
     sent = {
         "Host": host,

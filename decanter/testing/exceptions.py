@@ -1,4 +1,4 @@
-"""The exceptions of an app's functions, including exceptions that become answers to a client."""
+"""Collect the exceptions of an app's functions, even if a client gets an answer for them."""
 
 import logging
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 CHALICES = "Caught exception for path %s"
-"""Chalice's log line for an exception of an HTTP route."""
+"""The start of Chalice's log line for an exception in an HTTP route."""
 
 FRAMEWORKS = "decanter.events"
 """The logger of the framework's router."""
@@ -15,10 +15,10 @@ logger = logging.getLogger(__name__)
 
 
 class Exceptions(logging.Handler):
-    """Collects exceptions, including exceptions in log records of Chalice and the framework.
+    """Collects exceptions. Log records of Chalice and the framework contain some of them.
 
     Attributes:
-        all: the exceptions, in the order in which they were raised; the test may change the list.
+        all: the exceptions, in the order in which they were raised. The test may change this list.
         last: the exception of the last event; None if the last event raised no exception.
     """
 
@@ -28,13 +28,13 @@ class Exceptions(logging.Handler):
         self.last: BaseException | None = None
 
     def add(self, error: BaseException, raised_by: str) -> None:
-        """Collect and log an exception, because pytest shows the log of a failed test."""
+        """Collect an exception, and log it, because pytest shows the log of a failed test."""
         self._collect(error)
         logger.error("%s raised", raised_by, exc_info=error)
 
     @contextmanager
     def listening(self, app: Any) -> Iterator[None]:
-        """Collect the exceptions that Chalice and the framework log."""
+        """Within the block, collect the exceptions that Chalice and the framework log."""
         loggers = (app.log, logging.getLogger(FRAMEWORKS))
         for each in loggers:
             each.addHandler(self)
@@ -45,7 +45,7 @@ class Exceptions(logging.Handler):
                 each.removeHandler(self)
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Collect the exception of a log record, if the record has an exception."""
+        """Collect the exception of a log record, if it has one."""
         if (error := getattr(record, "raised", None)) is not None:
             self.add(error, "the app")
         elif record.msg == CHALICES and record.exc_info and record.exc_info[1]:

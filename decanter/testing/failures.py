@@ -1,4 +1,4 @@
-"""Convert the failure of an import in a test run into one line."""
+"""Describe the failure of an import in a test run in one line."""
 
 from pathlib import Path
 
@@ -7,10 +7,10 @@ from decanter.project.import_failure import missing_variable as described
 
 
 def one_line(error: BaseException, project: Path, stage: str) -> str | None:
-    """Return the error for a variable that the project reads at import; None for other errors.
+    """Return the text for a missing variable that the project reads at import; otherwise None.
 
     Args:
-        error: the exception.
+        error: the exception of the import.
         project: the project's folder.
         stage: the stage whose variables are set.
     """

@@ -26,7 +26,7 @@ class Functions:
     Attributes:
         exceptions: the exceptions of all functions.
         event: the last event.
-        variables: environment variables that replace the variables of the stage.
+        variables: the environment variables that have priority over those of the stage.
     """
 
     def __init__(self, deployed: Deployment, rights: Rights) -> None:
@@ -37,11 +37,11 @@ class Functions:
         self._rights = rights
 
     def run(self, invocation: Invocation) -> Outcome:
-        """Run the function of an event of API Gateway."""
+        """Run the function for an event of API Gateway."""
         __tracebackhide__ = True
         self.exceptions.last = None
         if invocation.function not in self._deployed.functions:
-            return Failure.RAISED  # the template routes to a function that the app does not have
+            return Failure.RAISED  # the app does not have the function that the template names
         try:
             return Returned(self.call(invocation.function, invocation.event))
         except Exception as error:  # noqa: BLE001 - the outcome of the event
@@ -49,7 +49,7 @@ class Functions:
             return Failure.RAISED
 
     def call(self, function: str, event: Any) -> Any:
-        """Return a function's result. As in Lambda, the event and the result are JSON.
+        """Run a function and return its result. Like in Lambda, the event and the result are JSON.
 
         Raises:
             Exception: the exception of the function.
@@ -69,7 +69,7 @@ class Functions:
             return json.loads(json.dumps(handler(json.loads(json.dumps(event)), context)))
 
     def running(self, function: str) -> AbstractContextManager[None]:
-        """Apply the role of a function to the calls within the block."""
+        """Within the block, apply the role of this function to all calls."""
         return running(self._rights, function)
 
     def environment(self, function: str) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Call functions before a package is imported for the first time."""
+"""Call a function before the first import of a package."""
 
 import sys
 from collections.abc import Callable
@@ -9,7 +9,7 @@ _actions: dict[str, Callable[[], None]] = {}
 
 
 def before_import(package: str, act: Callable[[], None]) -> None:
-    """Call a function before a package's first import, or now if the package is already imported.
+    """Call a function before a package's first import. After the import, call it immediately.
 
     The function may import the package.
     """
@@ -29,5 +29,5 @@ def _check(event: str, arguments: tuple[Any, ...]) -> None:
 
 @cache
 def _watch() -> None:
-    """Watch every import of this process. An audit hook cannot be removed."""
+    """Watch every import of this process from now on. An audit hook cannot be removed."""
     sys.addaudithook(_check)

@@ -1,14 +1,14 @@
-"""The frames that have arrived at a client of a test."""
+"""Keeps the frames that have arrived at a client until the test receives them."""
 
 from collections import deque
 from collections.abc import Callable
 
 
 class Inbox:
-    """The `Outlet` of a client, which keeps the gateway's frames until the test receives them.
+    """The gateway's `Outlet` to a client of a test. It keeps frames until the test receives them.
 
     Args:
-        on_close: called once with the code and the reason, after either side closes.
+        on_close: called once, with the code and the reason, after either side has closed.
     """
 
     is_clogged = False
@@ -19,21 +19,21 @@ class Inbox:
         self._on_close = on_close
 
     def send(self, data: bytes) -> bool:
-        """Keep a frame. Return False if the connection is closed."""
+        """Keep a frame, or return False if the connection is closed."""
         if self.closed is None:
             self.frames.append(data.decode())
         return self.closed is None
 
     def close(self, code: int, reason: str) -> None:
-        """Close the connection. Only the first close counts."""
+        """Close the connection. After the first call, further calls do nothing."""
         if self.closed is None:
             self.closed = (code, reason)
             self._on_close(code, reason)
 
     def abort(self) -> None:
-        """Close the connection without a close frame, with the code 1006."""
+        """Close the connection with the code 1006, because no close frame is sent."""
         self.close(1006, "")
 
     def vanish(self) -> None:
-        """Close the connection, but report no close."""
+        """Close the connection without a call of `on_close`."""
         self.closed = self.closed or (1006, "")

@@ -1,7 +1,7 @@
-"""The servers for @connections and DynamoDB on the loopback interface while tests run.
+"""The servers for @connections and DynamoDB on the loopback interface, for tests.
 
-Each server starts at its first use, on a free port, and runs until the process ends, because apps
-keep AWS clients with their endpoints between tests.
+Each server starts at its first use, on a free port. It runs until the process ends, because an app
+may keep AWS clients with this endpoint between tests.
 """
 
 import atexit
@@ -19,11 +19,11 @@ from decanter.testing.dynamodb import application, moto
 from decanter.testing.environ import REGION
 
 Answer = Callable[[str, str, str, bytes], Response | None]
-"""Takes method, path, Authorization and body. Returns an answer; None for another client's call."""
+"""Takes method, path, Authorization and body. Returns None if another client must answer."""
 
 
 class ManagementServer(ThreadingHTTPServer):
-    """The @connections server of all open test clients."""
+    """The server of @connections for all open test clients."""
 
     daemon_threads = True
 
@@ -38,7 +38,7 @@ class ManagementServer(ThreadingHTTPServer):
         return f"127.0.0.1:{self.server_port}"
 
     def refusal(self, headers: Message) -> Response | None:
-        """Return the refusal of a request that a web page may have sent, or None."""
+        """Return an error for a request that a web page may have sent, otherwise None."""
         host = ", ".join(headers.get_all("Host", []))
         if not self._hosts.serve(host):
             return error(403, "ForbiddenException", f"Host {host} is not served")
@@ -47,7 +47,7 @@ class ManagementServer(ThreadingHTTPServer):
         return None
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Log nothing, because a lost client is not an error of the test."""
+        """Log nothing, because the loss of a connection is not an error of the test."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -65,7 +65,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer()
 
     def do_POST(self) -> None:
-        """Send to a connection."""
+        """Send a message to a connection."""
         self._answer()
 
     def _answer(self) -> None:
@@ -90,7 +90,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 @cache
 def management_server() -> ManagementServer:
-    """Return the @connections server of this process."""
+    """Return the server of @connections in this process. Start it if necessary."""
     server = ManagementServer()
     _serve(server)
     return server
@@ -98,7 +98,7 @@ def management_server() -> ManagementServer:
 
 @cache
 def dynamodb_server() -> Any:
-    """Return the DynamoDB server of this process."""
+    """Return the server of DynamoDB in this process. Start it if necessary."""
     from decanter.local.dynamodb.server import Server
     from decanter.testing.running import OfRunning
 
@@ -111,7 +111,7 @@ def dynamodb_server() -> Any:
 
 
 def dynamodb_netloc() -> str:
-    """Return the DynamoDB server's host and port. Only clients without botocore need the socket."""
+    """Return the host and port of the DynamoDB server. Only clients without botocore need it."""
     return f"127.0.0.1:{dynamodb_server().server_port}"
 
 

@@ -1,16 +1,17 @@
-"""The pytest plugin. The plugin is active in every environment with Decanter.
+"""The pytest plugin. pytest loads it in every environment in which Decanter is installed.
 
     def test_echo(websocket_client):
         alice = websocket_client.connect()
         alice.send("hi")
         assert alice.receive() == "hi"
 
-The app is `app` in the project's app.py. Define your own fixture `chalice_app` to test another app.
+The tested app is `app` in the project's app.py. To test another app, define your own fixture
+`chalice_app`.
 
-While pytest runs in a Chalice project, the plugin sets the stage's environment variables and stops
-every call to AWS before it leaves the machine. Both begin before a conftest.py or a test can import
-the app. Slow modules are loaded only when the app or a test needs them. In other projects, the
-plugin does nothing until a test uses a fixture.
+While pytest runs in a Chalice project, the plugin sets the environment variables of the stage, and
+stops every call to AWS before it leaves the machine. It starts before a conftest.py or a test can
+import the app. It loads slow modules only when the app or a test needs them. In other projects, the
+plugin does nothing until a test uses one of its fixtures.
 """
 
 import importlib
@@ -67,7 +68,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collectstart(collector: pytest.Collector) -> None:
-    """Enter the project of a file or of a folder's conftest.py before the import."""
+    """Enter the project of a test file or a conftest.py before pytest imports it."""
     if isinstance(collector, pytest.File | pytest.Directory):
         _enter(collector)
 
@@ -83,7 +84,7 @@ def pytest_exception_interact(
     call: pytest.CallInfo[Any],
     report: pytest.CollectReport | pytest.TestReport,
 ) -> None:
-    """Replace the traceback of an import without a variable of the stage with one line."""
+    """If an import fails because of a missing variable, replace the traceback with one line."""
     if call.excinfo is not None:
         line = _one_line(call.excinfo.value, node.config, _project_of(node))
         report.longrepr = line or report.longrepr
@@ -114,7 +115,7 @@ def _set_up(config: pytest.Config) -> None:
 
 
 def _start(config: pytest.Config) -> "Projects":
-    """Start the block, for the first project of the run."""
+    """Start to block calls to AWS, for the first project of the run."""
     from decanter.testing.block import BLOCK
     from decanter.testing.imports import before_import
     from decanter.testing.projects import Projects
@@ -127,7 +128,7 @@ def _start(config: pytest.Config) -> "Projects":
 
 
 def _project_of_run(config: pytest.Config) -> Path | None:
-    """Return the project of the tests' folders, of the root, or of a folder in `pythonpath`."""
+    """Return the project at the tests' folders, at the root, or at a folder in `pythonpath`."""
     from decanter.testing.stage import project_at
 
     named = [Path(each.partition("::")[0]) for each in config.known_args_namespace.file_or_dir]
@@ -154,7 +155,7 @@ def _project_of(node: pytest.Collector | pytest.Item) -> Path | None:
 
 @contextmanager
 def _extra_required() -> Iterator[None]:
-    """Fail the test with a one-line error if a module of the extra is missing."""
+    """Within the block, if a module of the extra is missing, fail the test with one line."""
     try:
         yield
     except ModuleNotFoundError as error:
@@ -174,7 +175,7 @@ def chalice_app() -> Any:
 
 @pytest.fixture
 def websocket_client(chalice_app: Any, pytestconfig: pytest.Config) -> "Iterator[WebSocketClient]":
-    """A client of the app's WebSocket API, open for one test."""
+    """A test client of the app's WebSocket API. It is open during one test."""
     with _extra_required():
         from decanter.errors import ProjectError
         from decanter.testing import WebSocketClient

@@ -1,8 +1,8 @@
-"""The Chalice projects of a test run.
+"""Switch between the Chalice projects of a test run.
 
-Every project's app is the module `app`, and a run can have tests of several projects. While a file
-is collected and while the file's tests run, `app` and `chalicelib` are modules of the file's
-project, and the environment is the environment of the project's stage.
+One run can have tests of several projects, but the app of each project is the module `app`.
+Therefore, while a test file is collected and while its tests run, `app` and `chalicelib` are
+modules of its project. The environment variables are those of the project's stage.
 """
 
 import sys
@@ -20,7 +20,7 @@ class Projects:
     """Enters one project at a time.
 
     Args:
-        stage: the stage whose environment is set; if it is empty, the environment does not change.
+        stage: the stage whose environment variables are set; "" to set none.
     """
 
     def __init__(self, stage: str) -> None:
@@ -52,7 +52,7 @@ class Projects:
         self.current = None
 
     def _search(self, folder: str, position: int) -> None:
-        """Search a folder for imports, like Lambda."""
+        """Add a folder to the import path, like Lambda."""
         if folder not in sys.path:
             sys.path.insert(position, folder)
             self._entered.callback(_forget, folder)

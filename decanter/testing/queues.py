@@ -1,4 +1,4 @@
-"""The SQS queues of an open test client, in this process and without a socket."""
+"""The SQS queues of an open test client, in the process of the test and without a socket."""
 
 import json
 from functools import cached_property
@@ -15,11 +15,11 @@ from decanter.testing.functions import Functions
 from decanter.testing.running import sqs_rule
 
 MOST_EVENTS = 10_000
-"""The limit of events in a call of `drain`, for a function that sends to its own queue."""
+"""The maximum events in a call of `drain`. A function may send to its own queue without end."""
 
 
 class Queues:
-    """The queues of an app, which are empty at the start, and the functions for the messages.
+    """The queues of an app, and the functions that get their messages. They start empty.
 
     Args:
         deployed: the deployment with the queues.
@@ -46,7 +46,7 @@ class Queues:
         """Run the functions until no message is visible. Return the number of events.
 
         Raises:
-            RuntimeError: the functions run without end.
+            RuntimeError: the functions do not stop to send messages to their queues.
         """
         __tracebackhide__ = True
         count = 0
@@ -74,7 +74,7 @@ class Queues:
         self._aged = ahead
 
     def _deliver(self, source: Source) -> int:
-        """Run one event of a mapping. Return 0 if no message is visible."""
+        """Run a function with one event. Return 1, or 0 if no message is visible."""
         self._let_time_pass()
         messages: list[Any] = []
         while more := self._receive(source, source.batch_size - len(messages)):

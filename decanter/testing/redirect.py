@@ -1,12 +1,12 @@
-"""Redirect botocore's calls while a test client is open or the block is on.
+"""Redirect botocore's calls while a test client is open or calls to AWS are blocked.
 
-The import wraps three methods of botocore's classes, so the redirection applies to every botocore
-client, even to a client that was created earlier. Without an open test client and without the
-block, these methods work as before.
+The import of this module wraps three methods of botocore's classes, so the redirection applies to
+every botocore client, even to one that was created earlier. Without an open test client and without
+a block, these methods work as before.
 
-Chalice's `app.websocket_api` and many apps set AWS's own endpoint, which overrides
-AWS_ENDPOINT_URL_…, and keep their client. Therefore this module selects the target at each call.
-botocore's Stubber and moto's mock_aws answer a call before this module gets the call.
+Chalice's `app.websocket_api` and many apps keep a client that has AWS's own endpoint. The variables
+AWS_ENDPOINT_URL_… have no effect on such a client, so this module selects the target at each call.
+If a test uses botocore's Stubber or moto's mock_aws, they answer first.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -35,12 +35,12 @@ _operation: ContextVar[Any] = ContextVar("operation", default=None)
 
 @contextmanager
 def redirected(management: str, dynamodb: str | None, sqs: Sqs | None = None) -> Iterator[None]:
-    """Redirect calls to @connections, DynamoDB and SQS, and block other calls to AWS.
+    """Within the block, redirect calls to @connections, DynamoDB and SQS. Refuse others to AWS.
 
     Args:
         management: the host and port of @connections.
-        dynamodb: the host and port of the embedded DynamoDB; None if the app declares no tables. In
-            this case mock_aws can answer, and the embedded DynamoDB answers the other calls.
+        dynamodb: the host and port of the embedded DynamoDB; None if the app declares no tables.
+            With None, mock_aws may answer first, and the embedded DynamoDB answers all other calls.
         sqs: answers the calls to SQS; None if the app has no queues.
     """
     target = (management, dynamodb, sqs)
@@ -54,7 +54,7 @@ def redirected(management: str, dynamodb: str | None, sqs: Sqs | None = None) ->
 
 @contextmanager
 def blocked() -> Iterator[None]:
-    """Keep calls to AWS on this machine."""
+    """Within the block, refuse calls to AWS."""
     with BLOCK.on():
         yield
 
@@ -62,7 +62,7 @@ def blocked() -> Iterator[None]:
 def _make_request(
     original: Callable[..., Any], endpoint: Any, operation_model: Any, request_dict: dict[str, Any]
 ) -> Any:
-    """Redirect an operation's call before botocore signs it."""
+    """Redirect the call of an operation before botocore signs it."""
     if _targets:
         request_dict["url"] = _redirect(operation_model.service_model, request_dict["url"])
     token = _operation.set(operation_model)
@@ -73,7 +73,7 @@ def _make_request(
 
 
 def _redirect(service: Any, address: str) -> str:
-    """Return the URL at the open test client. Another DynamoDB on this machine keeps its URL."""
+    """Return a URL at the open test client. Keep the URL of another DynamoDB on this machine."""
     management, dynamodb, sqs = _targets[-1]
     url = urlsplit(address)
     if service.service_name == "apigatewaymanagementapi":
@@ -86,7 +86,7 @@ def _redirect(service: Any, address: str) -> str:
 
 
 def _send(original: Callable[..., Any], session: Any, request: Any) -> Any:
-    """Send a call that no mock has answered.
+    """Answer, send or refuse a call that no mock has answered.
 
     Raises:
         CallRefused: the call would leave this machine.
@@ -104,7 +104,7 @@ def _send(original: Callable[..., Any], session: Any, request: Any) -> Any:
     if _targets and is_aws(host) and _target(request).startswith("DynamoDB_"):
         return _answer(request)
     refusal = _refusal(host)
-    if is_instance_metadata(host):  # as on a machine outside AWS
+    if is_instance_metadata(host):  # like on a machine outside AWS
         raise EndpointConnectionError(endpoint_url=request.url) from refusal
     raise refusal
 
@@ -118,14 +118,14 @@ def _refusal(host: str) -> CallRefused:
 
 
 def _proxy_url_for(original: Callable[..., Any], configuration: Any, url: str) -> Any:
-    """Skip the proxy of an older client for calls to this machine."""
+    """Use no proxy for calls to this machine, even if an older client has one."""
     if BLOCK.is_on and is_local(urlsplit(url).hostname or ""):
         return None
     return original(configuration, url)
 
 
 def _answer(request: Any) -> AWSResponse:
-    """Answer a call to the embedded DynamoDB, without a socket."""
+    """Answer a call to the embedded DynamoDB without a socket."""
     from decanter.testing.dynamodb import respond  # imports moto, which is slow
     from decanter.testing.running import dynamodb_rule
 
@@ -142,7 +142,7 @@ def _target(request: Any) -> str:
 
 
 class _Body(BytesIO):
-    """The response body that botocore reads."""
+    """The body of a response, as botocore reads it."""
 
     def stream(self) -> Iterator[bytes]:
         """Yield the whole body."""

@@ -1,8 +1,8 @@
-"""The function that runs now, whose role decides about calls.
+"""The function that runs now. Its role allows or denies calls.
 
-A function's threads do not know which function started them. Therefore, while a function runs,
-every call of this process counts as a call of the function. At any other time, a call is the test's
-own call, which needs no right.
+A thread does not know which function started it. Therefore, while a function runs, every call of
+this process counts as a call of the function. At any other time, a call belongs to the test and
+needs no right.
 """
 
 import logging
@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 @contextmanager
 def running(rights: Rights, function: str) -> Iterator[None]:
-    """Apply the role of a function to the calls within the block."""
+    """Within the block, apply the role of this function to all calls."""
     entry = (rights, function)
     _running.append(entry)
     try:
@@ -56,14 +56,14 @@ def connections_rule() -> Authorize | None:
 
 
 class OfRunning:
-    """The rights of callers that reach the DynamoDB server through a socket."""
+    """The rights of calls that the DynamoDB server gets through a socket."""
 
     def rule_for(self, path: str, headers: Any) -> Any:
-        """Return the rule for a call."""
+        """Return the rule for a call; None if no function runs."""
         return dynamodb_rule()
 
 
 def log(line: str, *, error: bool = False, detail: str = "") -> None:
-    """Log a line about rights, for the report of a failed test."""
+    """Log a line about rights. pytest shows it if the test fails."""
     level = logging.ERROR if error else logging.WARNING
     logger.log(level, "%s\n%s" if detail else "%s%s", line, detail)

@@ -1,7 +1,7 @@
-"""A project's folder and the environment of its stage, read before the app is imported.
+"""Find a project's folder and the environment variables of its stage, without its app.
 
-The plugin needs this module in every run, so this module does not import Chalice or botocore, which
-are slow.
+The pytest plugin imports this module in every run, so this module does not import Chalice or
+botocore, which are slow.
 """
 
 import json
@@ -16,7 +16,7 @@ CONFIG = Path(".chalice", "config.json")
 
 
 def project_at(folder: Path) -> Path | None:
-    """Return the nearest Chalice project at or above a folder or file, within its repository."""
+    """Return the nearest Chalice project at or above a folder or file in the same repository."""
     folder = folder.resolve()
     for each in (folder, *folder.parents):
         if (each / CONFIG).is_file():
@@ -29,10 +29,9 @@ def project_at(folder: Path) -> Path | None:
 def stage_environment(project: Path, stage: str) -> dict[str, str]:
     """Return the environment variables of all functions of a stage.
 
-    A function of the stage can have another value for a variable. Variables of the merge template
-    replace variables of the configuration. If the value of a variable is not known on this machine,
-    the variable is omitted. When a test client opens, it reports each mistake that this function
-    ignores.
+    A function of the stage may have another value for a variable. The merge template has priority
+    over the configuration. A variable is omitted if its value is not known on this machine. This
+    function ignores mistakes, because an opening test client reports them.
     """
     document = _read(project / CONFIG)
     merged: dict[str, str] = {}
@@ -43,7 +42,7 @@ def stage_environment(project: Path, stage: str) -> dict[str, str]:
 
 
 def _scopes(document: Mapping[str, Any], stage: str) -> Iterator[Mapping[str, Any]]:
-    """Yield the parts that Chalice merges: the document, the stage, and each function."""
+    """Yield the parts of the configuration that Chalice merges. Later parts have priority."""
     here = _object(_object(document, "stages"), stage)
     functions = _object(here, "lambda_functions")
     yield from (document, here, *(_object(functions, name) for name in sorted(functions)))
@@ -53,7 +52,7 @@ def _of_template(project: Path, stage: str, document: Mapping[str, Any]) -> dict
     try:
         from decanter.project.stack import Stack
         from decanter.project.template import Template, own_templates
-    except ModuleNotFoundError:  # without the extra `local`, tests cannot open a client either
+    except ModuleNotFoundError:  # without the extra `local`, no test can open a client
         return {}
     if not (paths := own_templates(project)):
         return {}

@@ -1,4 +1,4 @@
-"""A client's side of a connection, with frames as the app sends them."""
+"""The client's side of a connection, with the frames that the app sends."""
 
 import json
 from typing import Any, Protocol
@@ -12,15 +12,15 @@ TOO_LARGE = 1009
 
 
 class Runner(Protocol):
-    """Runs the handlers of a client's events: `WebSocketClient`."""
+    """Runs the handlers for the events of a client. `WebSocketClient` is the only runner."""
 
     @property
     def last_error(self) -> BaseException | None:
-        """The exception of the last event."""
+        """The exception of the last event, or None."""
 
     @property
     def raised(self) -> str:
-        """The same as text, or ""."""
+        """The exception of the last event as text, or ""."""
 
     def message(self, websocket: "Peer", text: str) -> None:
         """Run the handler of a message."""
@@ -36,11 +36,11 @@ class Runner(Protocol):
 
 
 class Peer:
-    """A client's side of a connection.
+    """The client's side of a connection.
 
     Attributes:
         connection_id: API Gateway's id of the connection.
-        subprotocol: the connect handler's choice.
+        subprotocol: the subprotocol that the connect handler selected, or None.
         name: the client's name in errors.
     """
 
@@ -59,17 +59,17 @@ class Peer:
 
     @property
     def unread(self) -> list[str]:
-        """The frames that have arrived and that the test has not received yet."""
+        """The frames that have arrived, but that the test has not received yet."""
         self._client.run_pending()
         return [*self.inbox.frames]
 
     def close(self, code: int = 1000, reason: str = "") -> None:
-        """Close the connection. When this returns, the disconnect handler has run."""
+        """Close the connection. When this method returns, the disconnect handler has run."""
         self.inbox.close(code, reason)
         self._client.run_pending()
 
     def vanish(self) -> None:
-        """End the connection without a disconnect event: API Gateway may not send one."""
+        """End the connection without a disconnect event. On AWS, this event may get lost."""
         self._client.vanished(self)
 
     def _transmit(self, message: str | bytes) -> None:
@@ -94,10 +94,10 @@ class WebSocket(Peer):
     """A client that sends and receives frames."""
 
     def send(self, message: str | bytes) -> None:
-        """Send a message in one frame. When this returns, the handler has run.
+        """Send a message in one frame. When this method returns, the handler has run.
 
-        As in API Gateway, an invalid message closes the connection: bytes with 1003, a frame above
-        32 KB with 1009.
+        Like in API Gateway, an invalid message closes the connection. The code is 1003 for bytes
+        and 1009 for a frame above 32 KB.
 
         Raises:
             ConnectionClosed: the connection is already closed.
@@ -113,8 +113,8 @@ class WebSocket(Peer):
         """Return the next frame.
 
         Raises:
-            NoFrame: there is no frame. None will come later, because every handler has run.
-            ConnectionClosed: there is no frame, and the connection is closed.
+            NoFrame: no frame has arrived. None will arrive later, because every handler has run.
+            ConnectionClosed: no frame has arrived, and the connection is closed.
         """
         __tracebackhide__ = True
         self._client.run_pending()
@@ -124,9 +124,9 @@ class WebSocket(Peer):
         raise NoFrame(self.name, self._client.raised) from self._client.last_error
 
     def receive_json(self) -> Any:
-        """Return the next frame's JSON value.
+        """Return the JSON value of the next frame.
 
         Raises:
-            NoFrame, ConnectionClosed: as for `receive`.
+            NoFrame, ConnectionClosed: as in `receive`.
         """
         return json.loads(self.receive())

@@ -91,7 +91,7 @@ class Queue(models.Queue):
         raise ReceiptHandleIsInvalid
 
     def age(self, seconds: float) -> None:
-        """Let time pass for every message."""
+        """Change every message as if this many seconds had passed."""
         milliseconds = round(seconds * 1000)
         self._sent = {name: sent - milliseconds for name, sent in self._sent.items()}
         for each in self._messages:
@@ -215,7 +215,7 @@ class Moto:
         return min([60.0, *((each + 1 - now) / 1000 for each in times if each >= now)])
 
     def age(self, seconds: float) -> None:
-        """Let time pass for every message."""
+        """Change every message as if this many seconds had passed."""
         for queue in self._backend.queues.values():
             queue.age(seconds)
 
