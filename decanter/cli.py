@@ -25,7 +25,7 @@ UNREAD = 128 + 13
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose options accept values that start with `-`. One in 64 connection ids does."""
+    """A parser whose options accept values that start with `-`, such as some connection ids."""
 
     def parse_known_args(  # type: ignore[override]
         self, args: Sequence[str] | None = None, namespace: Any = None

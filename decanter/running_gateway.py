@@ -24,7 +24,7 @@ def ask(
     Args:
         url: the address of `decanter local`.
         path: the path of the request, which starts with `/_gateway/`.
-        keys: the expected keys. An answer of `decanter local` has at least one of them.
+        keys: the expected keys. An answer of `decanter local` has at least one of these keys.
         body: the JSON to post; by default, the request is a GET.
         seconds: the timeout.
 

@@ -62,7 +62,7 @@ class StackNames:
         return {"Fn::GetAtt": [dead_letters_id(queue), "Arn"]}
 
     def log_group(self, function: str) -> Json:
-        """Return the ARN of the declared log group. It ends with the `:*` that IAM needs."""
+        """Return the ARN of the declared log group, with the `:*` at the end that IAM needs."""
         return {"Fn::GetAtt": [log_group_id(function), "Arn"]}
 
 

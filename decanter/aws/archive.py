@@ -49,7 +49,7 @@ def _compile(root: Path, sources: Iterable[Path]) -> None:
     """Compile each source in the same way in a separate process.
 
     The output of `marshal` depends on other references to a constant. In this process, the byte
-    code of a source would depend on the code that has run before.
+    code of a source would also depend on other code that has run.
     """
     command = [
         *(sys.executable, "-I", "-m", "compileall", "-q", "-f", "-i", "-"),

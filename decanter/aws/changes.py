@@ -60,7 +60,7 @@ class ChangeSets:
 
     Args:
         client: botocore's CloudFormation client.
-        clock: the time and the pauses.
+        clock: provides the time and pauses.
     """
 
     def __init__(self, client: Any, clock: Clock) -> None:

@@ -73,8 +73,8 @@ def refuse_provisioned_stage(project: Project, aws: AWS, report: Report) -> None
     """Refuse to create a table for `chalice deploy` if the stage's stack has its own table.
 
     Raises:
-        AWSError: the stage's stack exists. It may have no mark, because Decanter 0.1 wrote no
-            marks.
+        AWSError: the stage's stack exists. Even a stack without a mark is refused, because Decanter
+            0.1 wrote no marks.
     """
     stage, name = project.chalice_stage, stack_name(project)
     stacks = Stacks(aws.client("cloudformation"))

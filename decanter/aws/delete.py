@@ -66,7 +66,7 @@ class Deletion:
         project: the project with the stage.
         name: the stack's name.
         report: called with each line.
-        clock: the time and the pauses.
+        clock: provides the time and pauses.
         adopt: the name of an unmarked stack that the user assigns to the stage, or None.
     """
 

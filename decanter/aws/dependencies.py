@@ -1,6 +1,6 @@
 """Install an app's dependencies for Lambda, as wheels for its platform, without unused parts.
 
-The zip contains the packages in requirements.txt and their dependencies. Their versions are those
+The zip contains the packages in requirements.txt and their dependencies. The zip has the versions
 that are installed on this machine, so Lambda runs the tested versions. Wheels are kept in
 `build/wheels/`, and pip runs again only if the requirements, the versions or the runtime change.
 """
@@ -56,7 +56,7 @@ class Runtime:
         """Return the runtime that Chalice chooses, which has the version of its own Python.
 
         Args:
-            project: the project. Its configuration names the type of the processor.
+            project: the project. The configuration names the type of the processor.
             version: the version of the Python that runs Chalice.
 
         Raises:
@@ -81,7 +81,7 @@ class Runtime:
 
     @property
     def name(self) -> str:
-        """Return Lambda's name of the runtime, such as `python3.13`."""
+        """Return Lambda's name for the runtime, such as `python3.13`."""
         return f"python{self.version[0]}.{self.version[1]}"
 
     @property
@@ -171,7 +171,7 @@ def install(project: Project, runtime: Runtime, vendor: Path, report: Report) ->
 
 
 def add_framework(vendor: Path, code: Path, report: Report) -> None:
-    """Add the installed framework. It replaces a copy from requirements.txt or `vendor/`.
+    """Add the installed framework, and remove any copy from requirements.txt or `vendor/`.
 
     The installed framework is the one that the user has tested. No other part of Decanter is
     packaged. If the app does not import the framework, the framework is not packaged either.

@@ -198,5 +198,5 @@ def _label(resource: Any) -> str:
 
 
 def _id(text: str) -> str:
-    """Return a node's id in Mermaid. Its letters and digits are different for each text."""
+    """Return the id of a node in Mermaid, with letters and digits that are unique for a text."""
     return "n" + "".join(c if c.isascii() and c.isalnum() else f"_{ord(c):x}_" for c in text)

@@ -46,7 +46,7 @@ NESTED = ("AWS::CloudFormation::Stack", "AWS::Serverless::Application")
 
 STAYS = "left on AWS, outside the stack"
 
-# What happens to the existing resource, by the name of the action in the change set.
+# The fate of the existing resource, by the name of the action in the change set.
 _FATES = {
     "Delete": "deleted",
     "Retain": STAYS,
@@ -64,7 +64,7 @@ class Loss:
     Attributes:
         logical_id: the resource's name in the template.
         kind: the resource's type.
-        change: what happens to the resource.
+        change: the fate of the resource, such as `removed`.
     """
 
     logical_id: str
@@ -73,7 +73,7 @@ class Loss:
 
     @classmethod
     def read(cls, answer: Mapping[str, Any]) -> "Loss | None":
-        """Return the loss that one change of a change set causes; None if it causes no loss."""
+        """Return the loss that a change in a change set causes; None for a change without loss."""
         kind, action = answer["ResourceType"], answer["Action"]
         if not holds_data(kind) or not (change := _change(kind, action, answer)):
             return None

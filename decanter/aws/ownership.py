@@ -88,7 +88,7 @@ class Claim:
             )
 
     def check(self, stack: Stack) -> Template:
-        """Check that a stack belongs to the stage, without any change.
+        """Check that a stack belongs to the stage. The check only reads.
 
         Returns:
             The stack's template; empty if the stack has only a change set.
@@ -123,7 +123,7 @@ class Claim:
         )
 
     def _check_change_sets(self, stack: Stack) -> Template:
-        """Check a stack that has only change sets. Refuse it if another tool created one of them.
+        """Check a stack that has only change sets. Refuse change sets of other tools.
 
         Without any change set, the stack has no owner.
         """

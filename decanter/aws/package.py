@@ -43,7 +43,8 @@ class Package:
 
     Attributes:
         zip_path: the zip with the code for Lambda.
-        template_path: the SAM template in JSON. Its `CodeUri` is the zip, as `./NAME.zip`.
+        template_path: the SAM template in JSON. The template's `CodeUri` is the zip, as
+            `./NAME.zip`.
         sha256: the zip's digest in hexadecimal. Equal content results in an equal digest.
         runtime: Lambda's name for the Python version, such as `python3.13`.
         bytes: the size of the zip in bytes.
@@ -63,7 +64,7 @@ def package(
 
     Args:
         project: the project and its stage.
-        out: the folder for the package. It is created if it does not exist.
+        out: the folder for the package. This function creates a missing folder.
         region: the region in which the app will run.
         report: called with a line for each step.
 
@@ -192,7 +193,7 @@ def _compile(source: Path, kept: Cache) -> None:
 
     Chalice adds app.py and two files of its own without byte code, and puts the content of
     `vendor/` into the root of the zip. Therefore, this function puts the byte code of these three
-    files into `vendor/`. It copies their sources there only to compile them.
+    files into `vendor/`. The function copies the sources there only to compile them.
     """
     root = source / "vendor"
     (root / "chalice").mkdir(exist_ok=True)

@@ -20,7 +20,7 @@ STACK = "AWS::CloudFormation::Stack"
 
 @dataclass(frozen=True)
 class StackEvent:
-    """One event of a resource, or of the stack itself."""
+    """An event of a resource or of the stack itself."""
 
     id: str
     at: datetime
@@ -156,8 +156,8 @@ class Watch:
 def _ended(stack: Stack, seen: Sequence[StackEvent]) -> bool:
     """True if the operation has ended.
 
-    The status of the stack is not enough, because it may still be the status before the operation.
-    Therefore, an event of the stack must have the same status.
+    The status alone does not show this, because the stack may still have the status from before the
+    operation. Therefore, an event of the stack must have the same status.
     """
     own = {event.status for event in seen if event.logical_id == stack.name}
     return stack.status == "DELETE_COMPLETE" or (not stack.busy and stack.status in own)

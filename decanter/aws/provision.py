@@ -118,7 +118,7 @@ class Provision:
         order: the arguments of the run.
         aws: the account and region.
         report: called with each line.
-        clock: the time and the pauses.
+        clock: provides the time and pauses.
         packager: builds the package.
     """
 

@@ -66,7 +66,7 @@ class Requirements:
                 ]
 
     def _follow(self, option: str, path: Path, name: str, lines: list[str], project: Path) -> None:
-        """Read a file that a line names. Its path is relative to the file with the line."""
+        """Read a file that a line names. The name is relative to the file with the line."""
         other = path.parent / name
         if option in ("-f", "--find-links"):
             lines.append(f"--find-links {other if other.exists() else name}")

@@ -304,7 +304,7 @@ def _targets(node: ast.expr) -> list[ast.expr]:
 
 
 def _mentions(node: ast.expr, names: set[str]) -> bool:
-    """True if an expression is the SDK, a session, or an object that one of them creates."""
+    """True if an expression is the SDK, a session, or an object that either creates."""
     match node:
         case ast.Name() | ast.Attribute() | ast.Constant():
             word = _text(node) or _name(node) or ""

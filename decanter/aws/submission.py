@@ -61,7 +61,7 @@ def completed(packaged: Template, code: str, commit: str | None, owner: Owner) -
     """Return the packaged template with the code's URL, the stage's mark and the commit.
 
     Args:
-        packaged: the SAM template from `decanter package`. Its code is a local file.
+        packaged: the SAM template from `decanter package`, whose code is a local file.
         code: the code's URL in S3.
         commit: the project's commit, or None.
         owner: the app and the stage.

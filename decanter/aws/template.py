@@ -2,9 +2,9 @@
 
 The command `chalice package --merge-template` merges this template into the template that Chalice
 generates. The template adds the tables, a queue, the routers' routes, and a deployment whose id
-depends on its content. It also sets the role, the log group and the environment of each function.
-The user writes all other resources into `.chalice/overrides.json`, which is merged by the same
-rules.
+depends on its content. The template also sets the role, the log group and the environment of each
+function. The user writes all other resources into `.chalice/overrides.json`, which is merged by the
+same rules.
 """
 
 import argparse
@@ -339,7 +339,7 @@ def _table(table: TableDeclaration) -> Section:
     """Return a table without a fixed name, so that CloudFormation can replace it.
 
     Rows of connections and jobs are useless without their API, so CloudFormation deletes their
-    tables with the stack. It keeps all other tables, because they contain data.
+    tables with the stack. CloudFormation keeps all other tables, because they contain data.
     """
     properties: Section = {**table.schema(), "SSESpecification": {"SSEEnabled": True}}
     properties |= table.throughput(None if table.billing_mode == ON_DEMAND else _capacity(table))

@@ -84,7 +84,7 @@ class Deployer:
     Attributes:
         gateway: the gateway that serves the project's API.
         functions: the local Lambda that runs the project's functions.
-        stack: the names and ids of the emulated stack. They stay the same while the gateway runs.
+        stack: the names and ids of the emulated stack, which stay the same while the gateway runs.
         environment: creates the functions of a project and its template.
         database: the DynamoDB with the tables. Tables are created only in the embedded DynamoDB.
         rights: enforces the roles of the functions.

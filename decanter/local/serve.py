@@ -149,7 +149,7 @@ def stop_signals() -> list[signal.Signals]:
 
 
 class _Service:
-    """One run of the gateway. It creates and connects all parts."""
+    """A run of the gateway, which creates and connects all parts."""
 
     def __init__(
         self, project: Project, options: Options, sock: socket.socket, python: Interpreter

@@ -53,7 +53,8 @@ class Usage:
     def unused(self, function: str) -> list[str]:
         """Return a function's unused rights as arguments of `@uses` or as IAM statements.
 
-        Several functions may run the same hook. A right of the hook is used if one of them uses it.
+        Several functions may run the same hook. A hook's right counts as used if one of these
+        functions has used the right.
         """
         found = {
             right
@@ -84,7 +85,7 @@ class Usage:
         return self.grants.declaration.uses.get(function, ())
 
     def granted_by(self, uses: Uses) -> set[Right]:
-        """Return the arguments of a `@uses`; without `@uses`, return the default arguments."""
+        """Return the arguments of a `@uses`, or the default arguments for code without `@uses`."""
         names = {it.environment: model_name(it) for it in self.grants.declaration.tables}
         everything = tuple(names) if uses.is_default else ()
         found = {("reads", names[each]) for each in (*uses.reads, *everything)}

@@ -53,8 +53,8 @@ class LoadError(Exception):
         kind: `missing_app_py`, `syntax_error`, `import_error`, `missing_variable`,
             `declaration_error` or `no_app_object`.
         message: one line with the error and its place. For `missing_variable`, only the place.
-        detail: the traceback, which starts at the first frame of the project. It is "" if it adds
-            no information.
+        detail: the traceback, which starts at the first frame of the project; "" if a traceback
+            adds no information.
         variable: the missing environment variable, or "".
     """
 

@@ -78,7 +78,7 @@ class Project:
 
     @property
     def api_stage(self) -> str:
-        """The stage in API Gateway. Its name may differ from Chalice's stage."""
+        """The stage in API Gateway. Chalice's stage may have another name."""
         stage: str = self.config.api_gateway_stage
         return stage
 
@@ -113,7 +113,7 @@ class Project:
 
     @property
     def stack(self) -> Stack:
-        """The stage's stack, for references that need neither the region nor the API's id."""
+        """The stage's stack, for references that do not need the region or the API's id."""
         return Stack(self.app_name, self.chalice_stage, api_stage=self.api_stage)
 
     def timeout(self, function: str, template: Template | None = None) -> int:
@@ -121,7 +121,8 @@ class Project:
 
         Args:
             function: its configuration key.
-            template: the merge template. Its `Timeout` has priority over the configuration.
+            template: the merge template. A `Timeout` in the template has priority over the
+                configuration.
         """
         own = template.timeout(function) if template else None
         return own or self.scope(function).lambda_timeout or DEFAULT_LAMBDA_TIMEOUT
@@ -224,7 +225,7 @@ class Project:
 
         Args:
             declaration: what the app declares.
-            template: the project's merge template; None if it is not used.
+            template: the project's merge template; None if no template is used.
             inherited: the variables that functions have in addition to the configuration.
         """
         found = {table.name: table for table in template.tables()} if template else {}
@@ -242,11 +243,11 @@ class Project:
     ) -> dict[str, dict[str, str]]:
         """Return each function's variables that contain names of declared tables on this machine.
 
-        A table gets a default name if neither the configuration nor the template names it.
+        A table without a name in the configuration and in the template gets a default name.
 
         Args:
             declaration: what the app declares.
-            template: the project's merge template; None if it is not used.
+            template: the project's merge template; None if no template is used.
             inherited: the variables that functions have in addition to the configuration.
         """
         scopes = {

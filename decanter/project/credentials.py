@@ -37,7 +37,7 @@ def has_keys(environ: Mapping[str, str] = os.environ) -> bool:
 
 
 def profile(environ: Mapping[str, str] = os.environ) -> str | None:
-    """Return the profile in the variables; None if the variables have keys, because they win."""
+    """Return the profile in the variables; None if they have keys, which have priority."""
     named = environ.get("AWS_PROFILE") or environ.get("AWS_DEFAULT_PROFILE")
     return None if has_keys(environ) else named or None
 

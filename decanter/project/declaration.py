@@ -43,8 +43,8 @@ class LambdaFunction:
         name: the function's configuration key, such as `websocket_connect` or `api_handler`.
         kind: `websocket`, `http`, `lambda`, `authorizer`, `schedule`, or the service that sends the
             events.
-        source: the source of the events; "" without a source. It is a queue, a topic, a bucket, a
-            stream, a schedule, an event pattern as JSON, route keys, or an HTTP method and path.
+        source: the queue, topic, bucket, stream or schedule that sends the events, an event pattern
+            as JSON, the route keys, or an HTTP method and path; "" without a source.
         handler: the handler string, a module and an attribute, such as `app.work`.
         mapping: the settings of a queue's event source mapping, as CloudFormation names them.
         objects: the objects of a bucket and their events: `events`, `prefix`, `suffix`.
@@ -364,8 +364,8 @@ def _uses_of(
 ) -> tuple[Uses, ...]:
     """Return the rights of all code that a Lambda function may run, such as routes and hooks.
 
-    A WebSocket handler passes its events to the router, so a handler without `@uses` adds no
-    rights. This also applies to the function of a router's queue.
+    A WebSocket handler and the function of a router's queue only pass their events to the router,
+    so they add no rights if they have no `@uses`.
     """
     name = function["name"]
     found = [*all_uses(own.get(name, ()))]

@@ -36,8 +36,8 @@ def example_event(function: LambdaFunction, stack: Stack, body: str | None = Non
     Args:
         function: the function. The event comes from its source.
         stack: the stack that the names in the event come from.
-        body: a text for the event. It is the text of a message, a record or a request, the key of
-            an object in a bucket, or the token for an authorizer.
+        body: the text of a message, a record or a request in the event, the key of an object in a
+            bucket, or the token for an authorizer.
 
     Raises:
         ValueError: events of this kind have no place for `body`.

@@ -49,7 +49,7 @@ class Grants:
         tables: the declared tables by ARN.
         stack: the stack with the names on this machine.
         project: the project; None for an app without a project.
-        template: the project's merge template; None if it is not used.
+        template: the project's merge template; None if no template is used.
     """
 
     declaration: Declaration
@@ -92,7 +92,7 @@ class Grants:
             resource: the ARN of the resource, or `*`.
             allows: returns True for a right that the function's role has. The grant keeps these
                 rights.
-            route: the route key or the HTTP path of the event; "" if it is not known.
+            route: the route key or the HTTP path of the event; "" for an unknown route.
         """
         statement = self.statement(function, [action], resource)
         if not self.has_uses:

@@ -1,7 +1,7 @@
 """The Lambda functions of a Chalice app, and the objects that Lambda finds for them.
 
-Chalice packages each function with a handler string, such as `app.message`. Its first part is `app`
-or the Blueprint's module. Its second part is the name of the decorated function, even if the app
+Chalice packages each function with a handler string, such as `app.message`. The first part is `app`
+or the Blueprint's module. The second part is the name of the decorated function, even if the app
 sets another name with `name=`. Lambda imports the module and calls the attribute. Source: Chalice
 1.34, `app.py`, `deploy/appgraph.py`.
 
@@ -57,7 +57,7 @@ class HandlerNotFound(Exception):
 
 
 class Finding(enum.Enum):
-    """How the object that Lambda finds runs a function of the app."""
+    """The ways in which an object that Lambda finds may run a function of the app."""
 
     WRAPPED = enum.auto()
     """The object seems to run Chalice's wrapper of the function."""
@@ -77,7 +77,7 @@ class Registered:
         source: the source of the events, such as a queue's name or the route keys; it may be "".
         handler: the handler string.
         label: the function's name in app.py, for messages.
-        function: the decorated function; None if it is not known.
+        function: the decorated function, or None if Decanter cannot find it.
         mapping: the settings of a queue's event source mapping, as CloudFormation names them.
         objects: the objects of a bucket and their events: `events`, `prefix`, `suffix`.
     """
@@ -218,7 +218,7 @@ def find(handler: str, module: ModuleType) -> Callable[..., Any]:
 
     Args:
         handler: the handler string, such as `app.message`.
-        module: the app's module. Its `__name__` may differ from the name in `handler`.
+        module: the app's module, whose `__name__` may differ from the name in `handler`.
 
     Raises:
         HandlerNotFound: the handler string names no object.

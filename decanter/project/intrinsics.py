@@ -29,10 +29,10 @@ class Resolver:
 
     Args:
         document: the template.
-        references: returns the value of Ref for a name that is not a parameter; None if it is not
-            known.
-        attributes: returns the value of Fn::GetAtt for a logical id and an attribute; None if it is
-            not known.
+        references: returns the value of Ref for a name that is not a parameter; None for an unknown
+            value.
+        attributes: returns the value of Fn::GetAtt for a logical id and an attribute; None for an
+            unknown value.
     """
 
     def __init__(

@@ -39,7 +39,7 @@ ATTRIBUTES = (
 
 @dataclass(frozen=True)
 class Queue:
-    """A queue. Its attributes have the form of CreateQueue."""
+    """A queue, with attributes in the form of CreateQueue's argument."""
 
     name: str
     attributes: Mapping[str, str] = field(default_factory=dict, hash=False)
@@ -140,11 +140,12 @@ class Queues:
         """Return the queues of an app.
 
         A queue that the template does not declare belongs to another stack, so its settings are not
-        known. Its visibility timeout is at least the function's timeout, because AWS requires this.
+        known. The visibility timeout of this queue is at least the function's timeout, because AWS
+        requires this.
 
         Args:
             declared: what the app declares.
-            template: the project's merge template; None if it is not used.
+            template: the project's merge template; None if no template is used.
             stack: the stack of the queues.
             timeout: returns the timeout in seconds of the function with a configuration key.
         """

@@ -1,9 +1,9 @@
 """The rights of each Lambda function, for templates, for policy files and for this machine.
 
 The router and the connection table declare their own calls. `@uses` declares the calls of the app's
-code. Without `@uses`, the app's code may read and write every declared table. It also has the
-rights in its policy file or, without a policy file, the rights that Chalice finds by an analysis of
-app.py.
+code. Without `@uses`, the app's code may read and write every declared table. This code also has
+the rights in the policy file of the function or, without a policy file, the rights that Chalice
+finds by an analysis of app.py.
 """
 
 from collections import defaultdict
@@ -114,7 +114,7 @@ def sends(declaration: Declaration, function: str) -> bool:
 
 
 def posts(declaration: Declaration, function: str) -> bool:
-    """True if the function may post to connections. Others may only look them up or close them."""
+    """True if the function may post to connections, not only look up or close them."""
     return "POST" in _methods(declaration, function)
 
 

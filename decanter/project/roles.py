@@ -1,4 +1,4 @@
-"""The role of each function on this machine. It has the same rights as on AWS."""
+"""The role of each function on this machine, with the same rights as on AWS."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -86,7 +86,7 @@ def roles(
     Args:
         project: the project; None for an app without a project.
         declaration: the app's declarations.
-        template: the project's merge template; None if it is not used.
+        template: the project's merge template; None if no template is used.
         stack: the stack with the names on this machine.
         environments: the variables of each function. They contain the tables' names.
 
@@ -110,14 +110,14 @@ def resolver(
 ) -> Callable[[Mapping[str, Any]], Any]:
     """Return a function that evaluates a policy statement, such as one in `also=` of `@uses`.
 
-    The function replaces CloudFormation's functions in the statement with their values. It returns
-    None if a value is not known.
+    The function replaces CloudFormation's functions in the statement with their values. The result
+    is None if a value is not known.
 
     Args:
         stack: the stack with the names on this machine.
         tables: the names of the declared tables, by logical id. The template may not contain these
             tables.
-        template: the merge template; None if it is not used.
+        template: the merge template; None if no template is used.
     """
     declared = {
         logical_id: {"Type": TABLE, "Properties": {"TableName": name}}

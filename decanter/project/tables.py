@@ -1,7 +1,7 @@
 """Create, delete and describe DynamoDB tables, on AWS or for the local gateway.
 
-Each function takes a botocore client. It raises botocore's errors that do not concern the table
-unchanged.
+Each function in this module takes a botocore client. Errors of botocore that do not concern the
+table are raised unchanged.
 """
 
 import time

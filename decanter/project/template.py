@@ -1,8 +1,8 @@
 """Read a merge template, and return its resources with the names on this machine.
 
 `chalice package --merge-template` merges a merge template into the template that Chalice generates.
-It may therefore contain parts of Chalice's own resources, under the logical ids that Chalice gives
-them. Source: Chalice 1.34, `package.py`.
+A merge template may therefore contain parts of Chalice's own resources, under the logical ids that
+Chalice gives them. Source: Chalice 1.34, `package.py`.
 """
 
 import json
@@ -153,7 +153,7 @@ class Template:
         return {name: as_text(value) for name, value in (shared | own).items()}
 
     def variables(self) -> dict[str, str | None]:
-        """Return all functions' environment variables. A value is None if it is not known here."""
+        """Return all functions' environment variables. Unknown values are None."""
         path = ("Environment", "Variables")
         found = {**(_dig(self._globals, "Function", *path) or {})}
         for resource in self._resources.values():
@@ -193,7 +193,7 @@ class Template:
             yield str(policy.get("PolicyName")), self.resolved(policy.get("PolicyDocument"), role)
 
     def resolved(self, value: Any, where: str) -> Any:
-        """Return a value with evaluated intrinsic functions; None if it is not known here."""
+        """Return a value with evaluated intrinsic functions; None for an unknown value."""
         try:
             return self._resolve(value, where)
         except ProjectError:

@@ -11,8 +11,8 @@ class Uses:
 
     Attributes:
         place: the function's module and name.
-        is_default: True if the function has no `@uses`. It may then read and write every declared
-            table.
+        is_default: True if the function has no `@uses`, so that it may read and write every
+            declared table.
         reads: the variables of the tables that the function reads.
         writes: the variables of the tables that the function writes.
         sends: True if the function may send to connections and close them.

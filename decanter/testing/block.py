@@ -26,7 +26,7 @@ _NO_PROXY = ("localhost", "127.0.0.1", "::1", *(f".{domain}" for domain in AWS_D
 
 
 class Block:
-    """A block of calls to AWS, except for allowed hosts. It is on while a caller needs it.
+    """A block of calls to AWS, except for allowed hosts. The block is on while it is needed.
 
     The block applies to the whole process, because a thread of the app does not know which test
     started it.

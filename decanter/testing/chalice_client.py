@@ -32,7 +32,7 @@ _WEBSOCKET = {
 
 
 def http_client(app: Any, deployed: Deployment, functions: Functions) -> "HTTPClient":
-    """Return a client of the app's HTTP routes. Their function has its own environment."""
+    """Return a client of the app's HTTP routes, which run with their function's environment."""
     has_routes = HTTP_FUNCTION in deployed.functions
     config = Config.create(
         environment_variables=functions.environment(HTTP_FUNCTION) if has_routes else {},
@@ -102,8 +102,8 @@ class Events(TestEventsClient):
 
         Args:
             name: the function's name, as in `WebSocketClient.invoke`.
-            body: a text for the event. It is the text of a message, a record or a request, or the
-                key of an object in a bucket. Events of WebSocket handlers and schedules ignore it.
+            body: the text of a message, a record or a request in the event, or the key of an object
+                in a bucket. Events of WebSocket handlers and schedules have no such text.
 
         Raises:
             LookupError: the app has no such function.

@@ -1,7 +1,7 @@
 """Give Chalice's test client the same environment variables as AWS.
 
-`chalice.test.Client` sets the variables of config.json for each call. They would replace the
-variables of the merge template, but on AWS the merge template has priority.
+`chalice.test.Client` sets the variables of config.json for each call. These variables would replace
+the variables of the merge template, but on AWS the merge template has priority.
 """
 
 from collections.abc import Iterator, Mapping

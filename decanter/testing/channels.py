@@ -28,7 +28,8 @@ class ClientSubscription:
     Attributes:
         channel: the channel's name.
         data: the channel's initial data, or None.
-        ttl: the seconds until the client must refresh the subscription token; None if it need not.
+        ttl: the seconds until the client must refresh the subscription token; None if the token
+            does not expire.
     """
 
     def __init__(self, client: "ChannelClient", channel: str, reply: Push) -> None:
@@ -106,7 +107,7 @@ class ChannelClient(Peer):
     Attributes:
         id: the client's id, as in the presence and in publications.
         data: the data in the reply to the connect command, or None.
-        ttl: the seconds until the client must refresh its token; None if it need not.
+        ttl: the seconds until the client must refresh its token; None if the token does not expire.
     """
 
     def __init__(self, client: Runner, connection: Connection, name: str) -> None:

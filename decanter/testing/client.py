@@ -1,4 +1,4 @@
-"""API Gateway and Lambda for a test. They connect clients to an imported app."""
+"""A test client, which replaces API Gateway and Lambda for an imported app."""
 
 import threading
 from collections import deque

@@ -53,7 +53,7 @@ class ConnectionClosed(AssertionError):
 
 
 class NoFrame(AssertionError):
-    """No frame has arrived. None will arrive later, because every handler has run."""
+    """No frame has arrived. No frame will arrive later, because every handler has run."""
 
     def __init__(self, who: str, raised: str, what: str = "no frame to receive") -> None:
         super().__init__(who, raised, what)
@@ -127,7 +127,7 @@ def _service_of(host: str) -> str:
 
 
 class UnreadFrames(AssertionError):
-    """At the end of the test, some frames have arrived that the test has not received.
+    """The test has ended, but it has not received all frames that have arrived.
 
     Attributes:
         frames: the frames of each client, by the client's name.

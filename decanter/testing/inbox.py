@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 
 class Inbox:
-    """The gateway's `Outlet` to a client of a test. It keeps frames until the test receives them.
+    """The gateway's `Outlet` to a client, which keeps frames until the test receives them.
 
     Args:
         on_close: called once, with the code and the reason, after either side has closed.

@@ -1,7 +1,7 @@
 """The servers for @connections and DynamoDB on the loopback interface, for tests.
 
-Each server starts at its first use, on a free port. It runs until the process ends, because an app
-may keep AWS clients with this endpoint between tests.
+Each server starts at its first use, on a free port. A started server runs until the process ends,
+because an app may keep AWS clients with this endpoint between tests.
 """
 
 import atexit

@@ -9,9 +9,9 @@ The tested app is `app` in the project's app.py. To test another app, define you
 `chalice_app`.
 
 While pytest runs in a Chalice project, the plugin sets the environment variables of the stage, and
-stops every call to AWS before it leaves the machine. It starts before a conftest.py or a test can
-import the app. It loads slow modules only when the app or a test needs them. In other projects, the
-plugin does nothing until a test uses one of its fixtures.
+stops every call to AWS before it leaves the machine. The plugin starts before a conftest.py or a
+test can import the app. Slow modules are loaded only when the app or a test needs them. In other
+projects, the plugin does nothing until a test uses one of its fixtures.
 """
 
 import importlib
@@ -175,7 +175,7 @@ def chalice_app() -> Any:
 
 @pytest.fixture
 def websocket_client(chalice_app: Any, pytestconfig: pytest.Config) -> "Iterator[WebSocketClient]":
-    """A test client of the app's WebSocket API. It is open during one test."""
+    """A test client of the app's WebSocket API, which is open during one test."""
     with _extra_required():
         from decanter.errors import ProjectError
         from decanter.testing import WebSocketClient

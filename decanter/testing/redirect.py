@@ -73,7 +73,7 @@ def _make_request(
 
 
 def _redirect(service: Any, address: str) -> str:
-    """Return a URL at the open test client. Keep the URL of another DynamoDB on this machine."""
+    """Return the URL for a call, which goes to the open test client or to the user's DynamoDB."""
     management, dynamodb, sqs = _targets[-1]
     url = urlsplit(address)
     if service.service_name == "apigatewaymanagementapi":

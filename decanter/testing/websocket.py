@@ -113,7 +113,8 @@ class WebSocket(Peer):
         """Return the next frame.
 
         Raises:
-            NoFrame: no frame has arrived. None will arrive later, because every handler has run.
+            NoFrame: no frame has arrived. No frame will arrive later, because every handler has
+                run.
             ConnectionClosed: no frame has arrived, and the connection is closed.
         """
         __tracebackhide__ = True

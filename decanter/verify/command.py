@@ -1,8 +1,8 @@
 """`decanter verify`: check an endpoint against the rules that a client can observe.
 
-The command opens about forty connections, one after the other. It sends about a megabyte in total,
-with a message for each route of the app. Use it only with your own endpoint, because the app
-handles the messages.
+The command opens about forty connections, one after the other. The command sends about a megabyte
+in total, with a message for each route of the app. Use the command only with your own endpoint,
+because the app handles the messages.
 """
 
 import argparse

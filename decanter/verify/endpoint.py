@@ -78,7 +78,7 @@ class Endpoint:
         )
 
     def handshake(self, url: str | None = None, **options: Any) -> int:
-        """Return the HTTP status of a handshake. It is 101 if the endpoint accepts the client."""
+        """Return the HTTP status of a handshake, which is 101 if the client is accepted."""
         try:
             with self.connect(url, **options):
                 return 101
@@ -193,7 +193,7 @@ def reach(endpoint: Endpoint) -> int:
     """Connect and disconnect a client.
 
     Returns:
-        The HTTP status of the handshake. It is 101, or at least 500 if the app fails.
+        The HTTP status of the handshake, which is 101, or at least 500 if the app fails.
 
     Raises:
         DecanterError: the endpoint is not reachable, or refuses the client.

@@ -56,7 +56,7 @@ def known_routes(url: str, directory: Path, stage: str) -> Routes | None:
 
     Args:
         url: the endpoint's URL.
-        directory: the folder of the project. It may not contain a project.
+        directory: the project's folder. The current folder may be another folder without a project.
         stage: the stage in the project's configuration.
 
     Raises:

@@ -29,7 +29,7 @@ class EmbeddedDynamoDB:
     """moto's DynamoDB in its own process, as a context manager.
 
     All regions and accounts share the same tables. The embedded DynamoDB is fast enough for about
-    10,000 rows. It always ends when this process ends.
+    10,000 rows. The embedded DynamoDB always ends when this process ends.
 
     Args:
         region: the region in the tables' ARNs.

@@ -18,7 +18,7 @@ class Rights:
         load: loads a file of Decanter by its path.
 
     Attributes:
-        guard: the guard with the roles.
+        guard: allows or denies calls by the roles.
         before: called before each decision to apply new roles.
         report: called with the guard's reports. Only the gateway's own guard reports faulty
             statements.

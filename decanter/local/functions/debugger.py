@@ -1,4 +1,4 @@
-"""The gateway's side of debugging. It lends the terminal to one stopped process at a time."""
+"""The gateway's side of debugging, which lends the terminal to one stopped process at a time."""
 
 import asyncio
 import os
@@ -25,7 +25,7 @@ class Terminal:
 
     Args:
         descriptor: the terminal, open for reading and writing.
-        output: the gateway's other output. It waits while a process has the terminal.
+        output: the gateway's other output, which waits while a process has the terminal.
     """
 
     def __init__(self, descriptor: int, output: Output) -> None:

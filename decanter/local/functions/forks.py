@@ -132,7 +132,7 @@ class Forks:
 
 
 class ForkServer:
-    """One fork server process, from the gateway's side.
+    """The gateway's side of a fork server process.
 
     Args:
         process: the process.

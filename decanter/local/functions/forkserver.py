@@ -59,8 +59,8 @@ def serve(control: socket.socket, known: frozenset[str]) -> int | None:
         known: the modules that a spawned worker has also imported before it loads the app.
 
     Returns:
-        In each new process, the descriptor of the channel. In the fork server, None when it must
-        end.
+        In each new process, the descriptor of the channel. In the fork server, None when the server
+        must end.
     """
     server = Server(control)
     server.prepare(known)
@@ -305,6 +305,6 @@ def stamp(path: Path) -> Stamp | None:
 
 
 def kill_group(pid: int) -> None:
-    """Kill a process group. It may have members even after its first process has ended."""
+    """Kill a process group. The group may have members after its first process has ended."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(pid, signal.SIGKILL)

@@ -61,8 +61,8 @@ class Functions:
 
     Args:
         scaling: the limits of a function's processes.
-        integration_seconds: the time limit of API Gateway for an event's outcome. It starts when
-            the event has a process.
+        integration_seconds: the time limit of API Gateway for an event's outcome. The time starts
+            when the event has a process.
         observer: gets each event and the result of each run.
         start: starts a process.
     """
@@ -186,11 +186,11 @@ class Functions:
         await asyncio.gather(*(pool.stop() for pool in self._pools.values()))
 
     def request_of(self, trace_id: str) -> str:
-        """Return the request id of the event with this trace id; "" if this event is not known."""
+        """Return the request id of the event with this trace id; "" for an unknown trace id."""
         return self._traces.get(trace_id.partition(";")[0], ("", ""))[0]
 
     def path_of(self, trace_id: str) -> str:
-        """Return the path of the HTTP request with this trace id; "" if it is not known."""
+        """Return the path of the HTTP request with this trace id; "" for an unknown trace id."""
         return self._traces.get(trace_id.partition(";")[0], ("", ""))[1].partition("?")[0]
 
     @property

@@ -1,4 +1,4 @@
-"""The Python that runs the handlers. It is the tool's own Python or the Python of the app."""
+"""The Python that runs the handlers, either the tool's own Python or the Python of the app."""
 
 import json
 import os
@@ -116,7 +116,7 @@ def program(given: str) -> Path:
     A symbolic link is not resolved, because its folder selects the virtual environment.
 
     Raises:
-        ServiceError: there is no such Python.
+        ServiceError: this Python does not exist.
     """
     path = Path(given).expanduser().absolute()
     if path.is_dir():

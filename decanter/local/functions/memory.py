@@ -43,7 +43,7 @@ def _container_bytes(proc: Path, cgroups: Path) -> Iterator[int]:
         own = next((line[3:] for line in lines if line.startswith("0::")), "/")
         folder = cgroups / own.lstrip("/")
         for each in [folder, *folder.parents]:
-            with suppress(OSError, ValueError):  # the root has no file, "max" is no number
+            with suppress(OSError, ValueError):  # the root has no file, "max" is not a number
                 most = int((each / "memory.max").read_text())
                 cached = _field(each / "memory.stat", "inactive_file")
                 yield most - int((each / "memory.current").read_text()) + cached

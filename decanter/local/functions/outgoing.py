@@ -125,7 +125,7 @@ class Outgoing:
                 raise ConnectionError(self._say(f"a request to {host} is blocked: {CONNECTIONS}"))
 
     def _say(self, line: str) -> str:
-        """Print a line only once. It is printed because the app may hide the error."""
+        """Print a line for the user, because the app may hide the error. Print each line once."""
         if line not in self._said:
             self._said.add(line)
             print(line)
@@ -152,7 +152,7 @@ def credentials_of_profile(get: Any, session: Any) -> Any:
 
 
 class LateCredentials:
-    """The credentials of a profile. They are read at their first use.
+    """The credentials of a profile, which are read at their first use.
 
     A profile may need a program, a call to AWS or a person's input to get the credentials. Calls to
     this machine do not need the credentials.

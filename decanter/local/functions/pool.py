@@ -46,7 +46,7 @@ class Call:
         request_id: the event's id in the log.
         assigned: set when the event has a process, or will never get a process.
         cold: True if the event is the first event of its process.
-        error: Lambda's error object if there is no result. It has the traceback as lines.
+        error: Lambda's error object, with the traceback as lines; None after a success.
     """
 
     message: dict[str, Any]
@@ -63,7 +63,7 @@ class Scaling:
     Attributes:
         concurrency: the highest number of processes.
         idle_seconds: the time after which an idle process ends.
-        memory: decides if another process fits.
+        memory: decides if the free memory is enough for another process.
     """
 
     concurrency: int

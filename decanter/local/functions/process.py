@@ -1,4 +1,4 @@
-"""One worker process from the gateway's side: the start, the events and the output."""
+"""The gateway's side of a worker process, with the start, the events and the output."""
 
 import asyncio
 import json
@@ -53,8 +53,8 @@ class Launch:
         debugpy_port: the port of debugpy; None without debugpy.
         module: the module in the function's handler string. Lambda imports only this module.
         stage: the stage whose variables are in the environment. Error texts name it.
-        names: returns the variables with the names of the declared tables. They are not in
-            `environment`, because it is created before the app is imported.
+        names: returns the variables with the names of the declared tables. `environment` does not
+            have these variables, because it is created before the app is imported.
     """
 
     project: Path
@@ -83,7 +83,7 @@ class Launch:
 
 
 class Process(Protocol):
-    """A spawned or forked process. Its id is also the id of its process group."""
+    """A spawned or forked process, whose id is also the id of its process group."""
 
     @property
     def pid(self) -> int:

@@ -2,8 +2,8 @@
 
 This file is run by path, `python -P worker.py PROJECT --fd N`, where N is a socket to the gateway.
 Both sides send a four-byte length and a JSON object. The worker answers `load` with the app's
-declarations, and each `invoke` with one `result` or `error`. It also sends each line that the app
-prints.
+declarations, and each `invoke` with one `result` or `error`. The worker also sends each line that
+the app prints.
 
 With `--forks`, the process is a fork server (see `forkserver.py`). Each child of the fork server
 continues in `main` like a spawned worker.
@@ -99,7 +99,7 @@ class LineStream(io.TextIOBase):
 
     @property
     def buffer(self) -> Any:
-        """The real stream of the process. It bypasses this object, but the gateway reads it too."""
+        """The real stream of the process, which bypasses this object. The gateway reads both."""
         assert sys.__stdout__ is not None
         return sys.__stdout__.buffer
 

@@ -1,4 +1,4 @@
-"""One client's socket after the handshake. It reads frames and reports messages."""
+"""The socket of a client after the handshake, which reads frames and reports messages."""
 
 import asyncio
 import codecs

@@ -31,7 +31,7 @@ def elsewhere(url: Callable[[Endpoint], str]) -> Look:
 
 
 def refusal_body(endpoint: Endpoint) -> str:
-    """Probe the members of the body if a handshake is refused."""
+    """Probe which members the JSON body of a refused handshake has."""
     try:
         with client(endpoint, "status=403"):
             return "HTTP 101"

@@ -1,4 +1,4 @@
-"""A client of the app in `app/`. It sends orders and reads the stored events."""
+"""A client of the app in `app/`, which sends orders and reads the stored events."""
 
 import json
 import time

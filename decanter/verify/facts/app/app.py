@@ -1,4 +1,4 @@
-"""The app for `decanter verify --facts`. It follows a client's orders and stores events.
+"""The app for `decanter verify --facts`, which follows a client's orders and stores events.
 
 The connect handler reads its order from the query, and the other handlers read it from the message.
 The table stores the data that clients cannot see: the CONNECT and DISCONNECT events of each
@@ -132,7 +132,7 @@ def parsed(body):
 
 
 def show(event, order):
-    """Answer with the event. Of a long body, send only the start and the length."""
+    """Answer with the event. For a long body, send only the start and the length."""
     document = event.to_dict()
     document["length"] = len(document.get("body") or "")
     document["body"] = (document.get("body") or "")[:100]
