@@ -13,7 +13,7 @@ def add_project_arguments(
 
     Args:
         parser: the parser, which gets the arguments.
-        others: a group of arguments that exclude each other. The argument for the stage joins this
+        others: a group of which the user may give only one argument. `--stage` is added to the
             group.
     """
     parser.add_argument(

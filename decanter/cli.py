@@ -1,4 +1,4 @@
-"""The command line: a table of commands, one module for each.
+"""The command line, a table of commands with one module for each command.
 
 A command's module has `add_arguments(parser)` and `run(args) -> int`. Only the module of the
 command that runs is imported, so `decanter --help` is fast.
@@ -56,7 +56,7 @@ class Parser(argparse.ArgumentParser):
 
 @dataclass(frozen=True)
 class Command:
-    """A command, with the name, the module, the help text and an example."""
+    """A command, with its name, its module, its help text and an example."""
 
     name: str
     module: str
@@ -171,8 +171,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: the arguments after the program's name; by default, the arguments of the process.
 
     Returns:
-        The exit status: the command's status, 2 for a user's mistake, 130 after Ctrl-C, 141 if
-        the reader of the output has ended.
+        The exit status. It is the command's status, 2 for a user's mistake, 130 after Ctrl-C, or
+        141 if the reader of the output has ended.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
@@ -216,7 +216,7 @@ def _mistake(line: str) -> int:
 
 
 def build_parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
-    """Return a parser of all commands. Only the command in `arguments` has its options."""
+    """Return a parser of all commands. Only the options of the command in `arguments` exist."""
     parser = Parser(
         prog="decanter",
         description="Run a Chalice WebSocket application on this machine and put it on AWS.",

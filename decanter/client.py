@@ -90,7 +90,7 @@ def split_header(header: str) -> tuple[str, str]:
     """Split `NAME: VALUE`.
 
     Raises:
-        ClientError: there is no name or no colon.
+        ClientError: the name or the colon is missing.
     """
     name, colon, value = header.partition(":")
     if not TOKEN.fullmatch(name.strip()) or not colon or printable(value) != value:
@@ -232,7 +232,7 @@ class Conversation:
         """Send and receive until either side closes.
 
         Returns:
-            The exit status, 0 if this side closed or the server closed normally, otherwise 1.
+            The exit status. It is 0 if this side closed or the server closed normally, otherwise 1.
         """
         threading.Thread(target=self._send_lines, daemon=True).start()
         try:

@@ -21,12 +21,12 @@ SHOWN_CHARACTERS = 100
 
 
 class Hosts:
-    """The hosts that a server accepts in requests.
+    """The values of the header `Host` that a server accepts.
 
     Args:
-        names: the server's names and addresses; each name is accepted with the server's port.
+        names: the server's names and addresses. Each of them is accepted with the server's port.
         port: the port that the server listens on.
-        allowed: further hosts; a host without a port is accepted with any port.
+        allowed: additional hosts. A host without a port is accepted with any port.
         any_address: True to accept every IP address, with any port.
     """
 
@@ -52,7 +52,7 @@ class Hosts:
         Args:
             host: the name or address that the user gave to listen on.
             address: the IP address and the port of the server's socket.
-            allowed: further hosts from the user.
+            allowed: additional hosts that the user allows.
         """
         ip, port = address
         if is_loopback(ip):

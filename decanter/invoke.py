@@ -39,10 +39,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the function, and print the function's result as JSON, or the traceback.
+    """Run the function. Print its result as JSON or, after a failure, its traceback.
 
     Returns:
-        The exit status: 0 if the function returned, 1 if the function failed.
+        The exit status. It is 0 if the function returned, and 1 if it failed.
 
     Raises:
         DecanterError: the function was not run.
@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def read_event(name: str) -> bytes:
-    """Return the event in a file, or on standard input.
+    """Return the event that a file or standard input contains.
 
     Raises:
         InvokeError: the event cannot be read, or is not JSON.

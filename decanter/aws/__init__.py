@@ -1,1 +1,1 @@
-"""The project's template, package, tables and stack on AWS."""
+"""The commands for a project's template and package, and for its tables and stack on AWS."""

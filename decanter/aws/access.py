@@ -141,7 +141,7 @@ def role_references(project: Project, declaration: Declaration) -> dict[str, Jso
 def policy_files(project: Project, declaration: Declaration) -> dict[str, str]:
     """Return the texts of the policy files for `chalice deploy` at the project's stage, by name.
 
-    The result contains only files that the stage's configuration names
+    The result contains a file only if the stage's configuration names it
     `policy-STAGE-FUNCTION.json`. Any other file belongs to the user.
     """
     names = LiteralNames(project, declaration)

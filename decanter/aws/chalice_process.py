@@ -1,6 +1,6 @@
 """Run `chalice package` in the current folder: `python -m decanter.aws.chalice_process STAGE OUT`.
 
-This module differs from Chalice's own command in three ways:
+This module differs from `chalice package` in these ways:
 
 - Chalice makes all the checks of `chalice deploy` on the app and its configuration.
 - If the app cannot be imported or Chalice refuses it, standard error has the reason in one line,

@@ -53,7 +53,7 @@ class Runtime:
     def of(
         cls, project: Project, version: tuple[int, int] = (sys.version_info[0], sys.version_info[1])
     ) -> "Runtime":
-        """Return the runtime that Chalice chooses, which has the version of its own Python.
+        """Return the runtime that Chalice chooses by the version of the Python that runs it.
 
         Args:
             project: the project. The configuration names the type of the processor.

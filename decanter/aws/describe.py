@@ -79,7 +79,7 @@ def _document(project: Project) -> Section:
 
 
 def diagram(routes: Sequence[Route], resources: Section, sources: Section) -> Iterator[str]:
-    """Return a flowchart from routes to functions, and from functions to the resources they use.
+    """Yield the lines of a flowchart from routes to functions, and on to the functions' resources.
 
     Args:
         routes: the API's routes.

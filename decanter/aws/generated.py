@@ -19,7 +19,7 @@ Document = Mapping[str, Any]
 
 
 def signed(template: Document) -> dict[str, Any]:
-    """Return a template with the digest of its content in its mark."""
+    """Return a template whose mark contains the digest of the template's content."""
     mark = {**mark_of(template), DIGEST: digest(_unsigned(template))}
     return {**template, "Metadata": {**template.get("Metadata", {}), "Decanter": mark}}
 
@@ -68,7 +68,7 @@ def _way_out(path: Path) -> str:
 
 
 def _unsigned(template: Document) -> dict[str, Any]:
-    """Return a template without the digest in its mark."""
+    """Return a template whose mark does not contain the digest."""
     mark = {key: value for key, value in mark_of(template).items() if key != DIGEST}
     return _with_mark(template, mark)
 

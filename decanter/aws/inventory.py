@@ -1,6 +1,7 @@
 """Describe the resources of a stack in one or two lines each, with facts from their services.
 
-If AWS denies access to a resource, its line shows this. The other resources are still shown.
+If AWS denies access to a resource, the line of this resource shows the denial. The other resources
+are still shown.
 """
 
 from collections.abc import Callable, Iterator

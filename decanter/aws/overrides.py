@@ -34,7 +34,7 @@ def overrides(project: Project) -> Section:
 def variables(project: Project) -> dict[str, str]:
     """Return the environment variables in the overrides, because an app may read them at import.
 
-    If a value is not known on this machine, the variable's own name is its value.
+    A variable whose value is not known on this machine gets its own name as its value.
     """
     found = Template(overrides(project), project.stack).variables()
     return {name: name if value is None else value for name, value in found.items()}

@@ -70,7 +70,7 @@ def package(
 
     Raises:
         ProjectError: Lambda does not offer this Python version, the app cannot be packaged, or the
-            template refers to something that does not exist.
+            template has a dangling reference.
     """
     runtime = _runtime(project, report)
     declaration = described(project)
@@ -107,7 +107,7 @@ def _runtime(project: Project, report: Callable[[str], None]) -> Runtime:
 
 
 def _refuse_buckets(declaration: Declaration) -> None:
-    """Refuse functions that existing buckets invoke. Chalice refuses them too, but only at the end.
+    """Refuse functions that existing buckets invoke, before Chalice refuses them at its end.
 
     Raises:
         ProjectError: the app has such a function.

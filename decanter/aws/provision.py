@@ -251,7 +251,7 @@ class Provision:
         return wanted
 
     def _upload(self, made: Package, wanted: Submission) -> str:
-        """Upload the files that S3 does not have yet. Return the template's key."""
+        """Upload the files that the bucket does not have yet. Return the template's key."""
         template_path = self._order.out / TEMPLATE_NAME
         with self._steps.step("upload") as step:
             code = self._bucket.key(self._order.stack, made.zip_path)

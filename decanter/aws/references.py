@@ -43,7 +43,7 @@ class Reference(NamedTuple):
 def refuse_dangling(
     template: dict[str, Any], stage: str, others: Mapping[str, Any] = MappingProxyType({})
 ) -> None:
-    """Refuse a template with a reference to something that does not exist.
+    """Refuse a template with a dangling reference, whose target does not exist.
 
     Args:
         template: the template.
@@ -64,7 +64,7 @@ def refuse_dangling(
 
 
 def dangling(template: Document, resources: Mapping[str, Document]) -> Iterator[Reference]:
-    """Yield the references to something that does not exist.
+    """Yield the references whose target does not exist.
 
     If the template has a macro other than SAM's, yield nothing, because the macro may create any
     resource.
@@ -140,7 +140,7 @@ def _is_generated(name: str, resources: Mapping[str, Document]) -> bool:
 
 
 def _generates(resource: Document, rest: str) -> bool:
-    """True if SAM creates a resource for this one, with a logical id that has this ending."""
+    """True if SAM creates another resource for this resource, with this ending in its id."""
     kind, properties = resource.get("Type", ""), resource.get("Properties", {})
     if kind != FUNCTION:
         return str(kind).startswith("AWS::Serverless::")

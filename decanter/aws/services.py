@@ -99,8 +99,9 @@ def _facts(content: bytes, suffix: str, cache: Cache) -> dict[str, Any]:
 
     - `texts`: the strings that may be the name of a service.
     - `constant`, `varying`: the names that have only strings as values, and all other names.
-    - `doubts`: the lines that may create a client of any service. Each line has a name. If this
-      name is a constant, the line is clear. An empty name is never a constant.
+    - `doubts`: the lines that may create a client of any service. Each line has a name. If only
+      strings are bound to this name, the line is clear after all. An empty name never makes a line
+      clear.
     """
     if suffix != ".py":
         doubts = [(0, "")] if b"boto" in content else []
@@ -216,7 +217,7 @@ class _Source:
 
     @cached_property
     def _imported(self) -> set[str]:
-        """The imported names that may be factories, from any module."""
+        """The names that may be factories and that the file imports from any module."""
         imported = (node.names for node in self.nodes if isinstance(node, ast.ImportFrom))
         return {
             alias.asname or alias.name

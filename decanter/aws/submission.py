@@ -24,7 +24,7 @@ class Submission:
 
     Attributes:
         template: the template.
-        parameters: the values that are set.
+        parameters: the values of the parameters to set.
         kept: the parameters that keep their value in the stack.
     """
 

@@ -212,7 +212,7 @@ def warn_of_own_template(project: Project, text: str, report: Callable[[str], No
 def warn_of_settings(
     project: Project, declaration: Declaration, report: Callable[[str], None]
 ) -> None:
-    """Warn about missing variables, exposed secrets and lost rights of the stage."""
+    """Warn about the stage's missing variables, secrets in plain text and lost rights."""
     own = overrides(project)
     for warning in (
         *missing_settings(project, declaration, own),
@@ -321,8 +321,8 @@ def _variables(project: Project, declaration: Declaration, function: str) -> Sec
 def _log_group(function: str) -> Section:
     """Return a log group with a name that depends only on the stack's name.
 
-    The default name contains the function's name, which would make a circular reference. The role
-    would need the function's name, and the function needs the role.
+    The default name of a log group contains the function's name. Then the role would refer to the
+    function, and the function refers to its role, which is a circular reference.
     """
     return {
         "Type": "AWS::Logs::LogGroup",

@@ -121,7 +121,7 @@ def schedules(about: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def functions(about: dict[str, Any]) -> list[tuple[str, str]]:
-    """Return a line for each function without a route or schedule, and an example command."""
+    """Return a line for each function without a route or schedule, with a command to run it."""
     found = [each for each in about["functions"] if each["kind"] in EVENT_SOURCES]
     lines = [
         ("Function", f"{each['name']}: {EVENT_SOURCES[each['kind']]} {each['source']}".rstrip())

@@ -111,7 +111,7 @@ class Deployer:
         """Load the project and serve it. Processes and routes change at the same time.
 
         Raises:
-            DecanterError: the project cannot be served; the message is one line. The previous
+            DecanterError: the project cannot be served. The message is one line. The previous
                 version is still served, unless a table could not be created.
         """
         template = self._read_template(project)

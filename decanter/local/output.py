@@ -19,8 +19,8 @@ MOST_WAITING = 10_000
 class Output:
     """Writes texts to a stream in order, in a thread.
 
-    Texts for a stream without a file descriptor, such as a stream in memory, are written directly.
-    After the reader has ended, for example after `| head`, texts are ignored.
+    If the stream has no file descriptor, like a stream in memory, texts are written directly. After
+    the reader has ended, for example after `| head`, texts are ignored.
 
     Args:
         stream: the stream for the texts. Each text gets a line end.

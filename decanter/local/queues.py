@@ -1,9 +1,9 @@
 """Invokes the functions of queues by the rules of Lambda's event source mappings.
 
 An event source mapping receives messages by long polling, up to the batch size and within the
-batching window. Then it runs the function with these messages. After a success, the mapping deletes
-the messages. After a failure, the messages become visible again when their visibility timeout ends.
-After too many failures, SQS moves the messages to the dead-letter queue.
+batching window. The mapping then runs the function with these messages. After a success, the
+mapping deletes the messages. After a failure, the messages become visible again when their
+visibility timeout ends. After too many failures, SQS moves the messages to the dead-letter queue.
 """
 
 import asyncio

@@ -29,7 +29,7 @@ Snapshot = dict[Path, tuple[int, int, int]]
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """The files of a project whose changes cause a reload.
+    """The files of a project. A change of one of them causes a reload.
 
     Attributes:
         project: the project's folder.

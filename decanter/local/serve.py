@@ -123,7 +123,7 @@ async def serve(project: Project, options: Options) -> None:
     """Serve the project's API until SIGINT, SIGTERM or SIGHUP. A second signal shortens the stop.
 
     Raises:
-        DecanterError: the project cannot be served; the message is one line.
+        DecanterError: the project cannot be served. The message is one line.
     """
     if options.debugs:
         options = options.for_debugging()

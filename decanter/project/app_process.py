@@ -78,7 +78,7 @@ def load(project: Path) -> tuple[ModuleType, Any]:
         The module, and its `app` object.
 
     Raises:
-        LoadError: the app could not be loaded; the message is one line.
+        LoadError: the app could not be loaded. The message is one line.
     """
     source = project / "app.py"
     if not source.is_file():
@@ -325,7 +325,7 @@ def own_modules(module: ModuleType) -> dict[int, ModuleType]:
 
 
 def is_in_project(file: str, root: Path) -> bool:
-    """True for a module of the project. False in its environment, tests and nested projects."""
+    """True for a module of the project. False for other modules, such as those of tests."""
     # Few of a thousand modules are in the project, and a Path for every module takes long.
     if not file.startswith(f"{root}{os.sep}"):
         return False

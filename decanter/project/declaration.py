@@ -215,7 +215,7 @@ class RouterDeclaration:
         expression: the router's route selection expression.
         routes: the router's routes except `$default`.
         default: True if the router declares `$default`.
-        posts: the HTTP methods that each function may use on @connections.
+        posts: the HTTP methods with which each function may call @connections.
         settings: the groups of environment variables that each function's hooks need. A stage sets
             one variable of each group.
         uses: the rights that routes and hooks add to each function.

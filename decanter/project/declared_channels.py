@@ -15,7 +15,7 @@ class ChannelsDeclaration:
         patterns: the patterns of the channels' names.
         connections: each function's additional calls to the connection table.
         subscriptions: each function's calls to the subscription table.
-        of_senders: the calls to each of the two tables by a function that sends.
+        of_senders: the calls that each function that sends makes to each of the two tables.
     """
 
     patterns: tuple[str, ...]

@@ -85,7 +85,7 @@ def problem(
 
     Args:
         queues: the queues of the app's routers.
-        workers: the functions of the first queue.
+        workers: the functions that get the messages of the first queue.
         has_jobs: True if the app has a job table.
     """
     if not queues:

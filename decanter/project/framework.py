@@ -83,7 +83,7 @@ def copy_framework(target: Path) -> None:
     """Write the installed framework, without the tool, into a folder that does not exist yet.
 
     Args:
-        target: a folder named `decanter`, in `vendor/` or at the root of a package.
+        target: the new folder, which must be named `decanter`.
     """
     ignored = shutil.ignore_patterns(*IGNORED)
     shutil.copytree(INSTALLED / "runtime", target / "runtime", ignore=ignored)

@@ -355,7 +355,7 @@ def takes_two(function: Any) -> bool:
 
 
 def named(found: object) -> str:
-    """Return a description of an object for a message."""
+    """Describe an object for a message to the user."""
     name = getattr(inner(found) or found, "__qualname__", None)
     return f"another {name}" if name else f"an object of type {type(found).__name__}"
 

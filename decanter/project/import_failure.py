@@ -10,7 +10,7 @@ RESERVED = ("AWS_", "LAMBDA_", "_")
 
 
 def import_failure(report: Mapping[str, Any], stage: str) -> ProjectError:
-    """Return the error for a `LoadError.report()` of `app_process.py`.
+    """Return the error that describes the result of `LoadError.report()` in `app_process.py`.
 
     Args:
         report: the report.

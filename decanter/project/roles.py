@@ -110,8 +110,8 @@ def resolver(
 ) -> Callable[[Mapping[str, Any]], Any]:
     """Return a function that evaluates a policy statement, such as one in `also=` of `@uses`.
 
-    The function replaces CloudFormation's functions in the statement with their values. The result
-    is None if a value is not known.
+    The function replaces CloudFormation's functions in the statement with their values. It returns
+    None if a value in the statement is not known.
 
     Args:
         stack: the stack with the names on this machine.

@@ -74,8 +74,8 @@ class Stack:
     def references(self) -> dict[str, str]:
         """Return the values of Ref for the pseudo parameters and for Chalice's own resources.
 
-        The value for a route or an integration is its logical id, because nothing on this machine
-        uses the value.
+        For a route or an integration, the value of Ref is the logical id, because nothing on this
+        machine uses this value.
         """
         answers = {
             "AWS::AccountId": self.account_id,

@@ -68,7 +68,7 @@ class ClientSubscription:
         return self._client.receive_push(kind, self.channel)
 
     def publish(self, data: Any) -> None:
-        """Publish a JSON value. When this returns, every subscriber has it.
+        """Publish a JSON value. When this method returns, every subscriber has it.
 
         Raises:
             CommandRefused: the server refuses the command.
@@ -135,7 +135,7 @@ class ChannelClient(Peer):
 
     @property
     def subscriptions(self) -> dict[str, ClientSubscription]:
-        """The subscriptions, by channel. The client or the server has made them."""
+        """The subscriptions, by channel. The client or the server made these subscriptions."""
         self._client.run_pending()
         self._read()
         return self._subscriptions
@@ -201,7 +201,7 @@ class ChannelClient(Peer):
             subscription.end(0, "unsubscribe called")
 
     def publish(self, channel: str, data: Any) -> None:
-        """Publish a JSON value. When this returns, every subscriber has it.
+        """Publish a JSON value. When this method returns, every subscriber has it.
 
         Raises:
             CommandRefused: the server refuses the command.

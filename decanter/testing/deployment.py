@@ -126,7 +126,7 @@ class Deployment:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variables of all functions. While a function runs, its own values are set."""
+        """The variables of all functions. A running function has its own values."""
         merged: dict[str, str] = {}
         for _, variables in sorted(self.environments.items()):
             merged |= variables

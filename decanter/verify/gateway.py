@@ -51,7 +51,7 @@ def subprotocol(endpoint: Endpoint) -> str:
 
 
 def offered(endpoint: Endpoint) -> str:
-    """Check the subprotocol. A browser needs one of those that it offers."""
+    """Check that the app selects an offered subprotocol, because a browser needs one."""
     with endpoint.connect() as client:
         return "selected" if client.subprotocol in endpoint.subprotocols else "none selected"
 
@@ -137,7 +137,7 @@ def ping(endpoint: Endpoint) -> str:
 
 
 def _frames(size: int) -> list[str]:
-    """Return a text of this size in frames that are not above the limit."""
+    """Return a text of this size, split into frames of the allowed size."""
     full, rest = divmod(size, FRAME_BYTES)
     return ["x" * FRAME_BYTES] * full + (["x" * rest] if rest else [])
 

@@ -235,7 +235,7 @@ def masked(value: Any, tokens: Sequence[str]) -> Any:
 
 
 def tokens_of(event: Mapping[str, Any]) -> list[str]:
-    """Return the tokens of a `$connect` event: subprotocol, query parameter, Authorization."""
+    """Return the tokens in a `$connect` event's subprotocol, query string and headers."""
     headers: dict[str, list[str]] = {}
     for name, values in (event.get("multiValueHeaders") or {}).items():
         headers.setdefault(name.lower(), []).extend(values)

@@ -1,8 +1,8 @@
 """moto's DynamoDB, without the slow parts that the local gateway does not need.
 
-Flask would route only one path. Without Flask, the first answer takes half the time, and so does
-each call (measured). In plain moto, the first call reads the regions of all AWS services, and loads
-IAM and S3. The first call then takes 0.15 s instead of 0.06 s, and each later call takes a third
+Flask would route only one path. Without Flask, the first answer and each later call take half the
+time (measured). In plain moto, the first call reads the regions of all AWS services, and loads IAM
+and S3. The first call then takes 0.15 s instead of 0.06 s, and each later call takes a third
 longer. `test_handler.py` fails if moto no longer calls one of the methods in this file.
 
 `application.py` loads this file by its path.

@@ -15,7 +15,7 @@ class Rights:
     """Allows or denies calls by the roles that the gateway sends.
 
     Args:
-        load: loads a file of Decanter by its path.
+        load: a function that loads a file of Decanter by its name.
 
     Attributes:
         guard: allows or denies calls by the roles.

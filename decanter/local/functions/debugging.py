@@ -1,4 +1,4 @@
-"""Debuggers inside a worker: pdb on the gateway's terminal, or debugpy on a port.
+"""Run a debugger in a worker, either pdb on the gateway's terminal or debugpy on a port.
 
 `worker.py` loads this file by its path, under `decanter local --debug`.
 """

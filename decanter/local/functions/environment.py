@@ -45,8 +45,7 @@ class Maker:
         stack: the emulated stack of the functions.
         management_endpoint: the URL of @connections.
         dynamodb_endpoint: the URL of the DynamoDB with the tables.
-        is_embedded: True if the DynamoDB is embedded, so that its URL must name the calling
-            function.
+        is_embedded: True for the embedded DynamoDB. Its URL must name the function that calls it.
         sqs_endpoint: returns the URL of the SQS with the queues; None if SQS is not on this
             machine.
         log: called with a function's name, a request id or "", and a line that the function

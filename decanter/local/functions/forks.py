@@ -71,7 +71,7 @@ class Forks:
         """Start a worker and wait until it has loaded the app.
 
         Raises:
-            ProjectError: the app cannot be loaded; the message is one line.
+            ProjectError: the app cannot be loaded. The message is one line.
         """
         return await Worker.start(launch, self._begin)
 

@@ -48,7 +48,7 @@ class Interpreter:
             given: the path of a Python, the folder of a virtual environment, or a command.
 
         Raises:
-            ServiceError: this Python cannot run handlers; the message is one line.
+            ServiceError: this Python cannot run handlers. The message is one line.
         """
         found = cls._of(*_probed(given))
         if found.version < OLDEST:

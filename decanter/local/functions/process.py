@@ -49,7 +49,7 @@ class Launch:
             for AWS.
         is_current: returns True if the project's files have not changed since the launch was made.
         terminal: the terminal that pdb borrows when a handler stops; None without `--debug`.
-        python: the Python that runs the processes.
+        python: the Python that runs the app.
         debugpy_port: the port of debugpy; None without debugpy.
         module: the module in the function's handler string. Lambda imports only this module.
         stage: the stage whose variables are in the environment. Error texts name it.
@@ -139,7 +139,7 @@ class Worker:
         """Start a process and wait until it has loaded the app.
 
         Raises:
-            ProjectError: the app cannot be loaded; the message is one line.
+            ProjectError: the app cannot be loaded. The message is one line.
             ServiceError: the system cannot start another process.
         """
         try:

@@ -130,7 +130,7 @@ class HttpConnection(Reader):
         return self._h11.trailing_data[0] + bytes(self._late)
 
     def write(self, response: Response, *extra: tuple[str, str]) -> None:
-        """Write a whole response, head and body."""
+        """Write the head and the body of a response."""
         try:
             head = head_of(response, *extra)
         except (h11.LocalProtocolError, UnicodeEncodeError):  # the app's response is invalid HTTP

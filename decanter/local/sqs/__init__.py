@@ -1,1 +1,1 @@
-"""The local SQS, with the service and the events for the functions."""
+"""The local SQS, and the events that functions get from its queues."""

@@ -55,7 +55,7 @@ class Queue(models.Queue):
         return (m for m in self._messages if now > m.visible_at and now >= m.delayed_until)
 
     def depths(self) -> dict[str, int]:
-        """Return the attributes that count messages."""
+        """Return the attributes with the numbers of messages."""
         now = now_ms()
         delayed = sum(now < each.delayed_until for each in self._messages)
         visible = sum(1 for _ in self.messages)
@@ -125,7 +125,7 @@ class Backend(models.SQSBackend):
         return queue
 
     def get_queue_attributes(self, queue_name: str, attribute_names: list[str]) -> dict[str, Any]:
-        """Return attributes. Messages are counted only if the caller asks for these counts."""
+        """Return attributes. Count messages only if the caller wants the numbers of messages."""
         others = [each for each in attribute_names if each not in DEPTHS]
         found = super().get_queue_attributes(queue_name, others)
         asked = DEPTHS if "All" in others else {*DEPTHS}.intersection(attribute_names)

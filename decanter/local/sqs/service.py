@@ -87,7 +87,7 @@ class Sqs:
 
     @property
     def moto(self) -> Any:
-        """Moto's SQS, which is loaded at the first use."""
+        """The SQS of moto, which is loaded at its first use."""
         if self._moto is None:
             self._moto = self._make()
         return self._moto

@@ -64,7 +64,7 @@ def refused_leaves(endpoint: Endpoint) -> str:
 
 
 def at_connect(query: str) -> Look:
-    """Return a probe of the outcome of a call by the connect handler."""
+    """Return a probe of a call that the connect handler makes to @connections."""
 
     def look(endpoint: Endpoint) -> str:
         with client(endpoint) as other:

@@ -29,7 +29,7 @@ class Limits:
 
 @contextmanager
 def client(endpoint: Endpoint, query: str = "", **options: Any) -> Iterator[ClientConnection]:
-    """Connect a client, if wanted with a query."""
+    """Connect a client. The query may be empty."""
     with endpoint.connect(f"{endpoint.url}?{query}" if query else None, **options) as connection:
         yield connection
 
