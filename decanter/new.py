@@ -54,7 +54,7 @@ def create(name: str, parent: Path, line: str | None = None) -> Path:
     Args:
         name: the app's name.
         parent: the folder in which the project's folder is created.
-        line: the result of `requirement`; if it is None, the framework is copied into `vendor/`.
+        line: the result of `requirement`. With None, the framework is copied into `vendor/`.
 
     Raises:
         ProjectError: the name is invalid or already in use.

@@ -118,7 +118,7 @@ class ChangeSets:
             return [it["ChangeSetName"] for page in pages for it in page["Summaries"]]
 
     def template(self, stack: Stack) -> Template:
-        """Return the template of Decanter's change set; empty if there is no such change set."""
+        """Return the template of Decanter's change set; empty without this change set."""
         with explained(f"read the template of the change set of stack {stack.name}"):
             try:
                 answer = self._client.get_template(StackName=stack.id, ChangeSetName=NAME)

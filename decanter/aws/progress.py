@@ -89,7 +89,7 @@ class Operation:
 
 
 class Watch:
-    """Watches the further events of a stack.
+    """Watches the events of a stack from its creation on.
 
     Args:
         client: botocore's CloudFormation client.

@@ -128,7 +128,7 @@ class _Source:
 
     @cached_property
     def nodes(self) -> list[ast.AST]:
-        """The nodes of the syntax tree, outer nodes first; none if the file is not valid Python."""
+        """The nodes of the syntax tree, outer nodes first. Invalid Python has no nodes."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a warning about the code is not an error
             try:

@@ -84,7 +84,7 @@ class Stacks:
         self._client = client
 
     def find(self, name: str) -> Stack | None:
-        """Return the stack with a name or ARN; None if there is no such stack."""
+        """Return the stack with this name or ARN; None if it does not exist."""
         with explained(f"describe stack {short_name(name)}"):
             try:
                 answer = self._client.describe_stacks(StackName=name)

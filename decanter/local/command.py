@@ -195,7 +195,7 @@ def port(text: str) -> int:
 
 
 def debugpy_port(text: str) -> int:
-    """Return a TCP port, 1 to 65000. The debuggers of further functions use higher ports."""
+    """Return a TCP port, 1 to 65000. The debugger of each other function gets a higher port."""
     return _number(text, 1, 65000)
 
 

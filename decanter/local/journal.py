@@ -59,7 +59,7 @@ class Journal:
         self._is_held = False
 
     def hold(self) -> None:
-        """Keep further lines in memory while a debugger uses the terminal."""
+        """Keep all lines in memory while a debugger uses the terminal."""
         self._write()
         self._out.drain(DRAIN_SECONDS)
         self._is_held = True
@@ -76,7 +76,7 @@ class Journal:
 
     @contextmanager
     def follow(self, most: int = 1000) -> Iterator[asyncio.Queue[Entry]]:
-        """Yield a queue that gets all further entries. A full queue drops its oldest entry."""
+        """Yield a queue that gets all new entries. A full queue drops its oldest entry."""
         queue: asyncio.Queue[Entry] = asyncio.Queue(most)
         self._followers.add(queue)
         try:

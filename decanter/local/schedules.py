@@ -28,7 +28,7 @@ RunFunction = Callable[[str, dict[str, Any]], Awaitable[Run]]
 
 @dataclass(slots=True)
 class _Timer:
-    """A function's schedule. The task repeats the function; it is None without a rate."""
+    """A function's schedule. The task repeats the function. Without a rate, there is no task."""
 
     expression: str
     task: asyncio.Task[None] | None = None

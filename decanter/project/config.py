@@ -176,7 +176,7 @@ class Project:
         Args:
             table: the table.
             declaration: what the app declares.
-            other_remedy: a further remedy for the error about a table without a name.
+            other_remedy: an additional remedy for the error about a table without a name.
 
         Raises:
             ProjectError: the table has no name, or different names for different functions.

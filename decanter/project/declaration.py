@@ -318,7 +318,7 @@ class Declaration:
         )._checked()
 
     def warned(self, warnings: Iterable[str]) -> Self:
-        """Return the declaration with further warnings."""
+        """Return the declaration with these additional warnings."""
         return replace(self, warnings=(*self.warnings, *warnings))
 
     def _checked(self) -> Self:

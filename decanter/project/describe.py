@@ -31,7 +31,7 @@ def describe(
         timeout: the time limit of the import, in seconds.
 
     Raises:
-        ProjectError: the app cannot be imported; the error's `detail` has the traceback.
+        ProjectError: the app cannot be imported. The `detail` of the error has the traceback.
     """
     report = _report(
         project, own_environment(project) if environment is None else environment, timeout

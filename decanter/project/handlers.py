@@ -74,7 +74,7 @@ class Registered:
         name: the function's configuration key, such as `websocket_connect` or the name of a queue's
             function.
         kind: `websocket`, `http`, `lambda`, `authorizer`, or a kind of SOURCES.
-        source: the source of the events, such as a queue's name or the route keys; it may be "".
+        source: the source of the events, such as a queue's name or the route keys, or "".
         handler: the handler string.
         label: the function's name in app.py, for messages.
         function: the decorated function, or None if Decanter cannot find it.

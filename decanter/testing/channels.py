@@ -105,7 +105,7 @@ class ChannelClient(Peer):
     """A client that sends commands and receives pushes.
 
     Attributes:
-        id: the client's id, as in the presence and in publications.
+        id: the client's id, which presence and publications contain.
         data: the data in the reply to the connect command, or None.
         ttl: the seconds until the client must refresh its token; None if the token does not expire.
     """

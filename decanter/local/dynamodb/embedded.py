@@ -41,7 +41,7 @@ class EmbeddedDynamoDB:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start the process and return immediately; `endpoint` waits until it answers."""
+        """Start the process without waiting until it answers. `endpoint` waits."""
         self._process = subprocess.Popen(
             [sys.executable, "-P", str(DATABASE), *self._arguments],
             stdin=subprocess.PIPE,
@@ -132,7 +132,7 @@ def create_tables(
 
     Args:
         endpoint: the embedded DynamoDB's URL.
-        tables: the tables of the template, or the declared tables if there is no template.
+        tables: the tables of the template or, without a template, the declared tables.
         outdated: the names of the tables to delete first.
 
     Returns:

@@ -14,7 +14,7 @@ class Output(Protocol):
     """The gateway's other output on the terminal, such as the log."""
 
     def hold(self) -> None:
-        """Keep further lines in memory until `release`."""
+        """Keep all lines in memory until `release`."""
 
     def release(self) -> None:
         """Write the lines that `hold` kept in memory."""
@@ -48,7 +48,7 @@ class Ports:
     """The ports on which the functions' processes wait for an editor's debugger.
 
     Args:
-        first: the port of the first function; each further function has the next port.
+        first: the port of the first function. Each other function gets the next port.
         note: called with a line for the user.
     """
 

@@ -49,7 +49,7 @@ class Forks:
     Args:
         note: called with a line for the user if workers are spawned, or if a fork server has died.
         enabled: False to spawn every worker.
-        most_deaths: if this many fork servers have died, all further workers are spawned.
+        most_deaths: after the death of this many fork servers, all new workers are spawned.
     """
 
     def __init__(

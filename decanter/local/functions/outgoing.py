@@ -59,7 +59,7 @@ class Outgoing:
         self._said: set[str] = set()
 
     def keep_here(self) -> None:
-        """Apply the rules to every further client of this process."""
+        """Apply the rules to every client that this process creates from now on."""
         from botocore import handlers
         from botocore.httpsession import ProxyConfiguration, URLLib3Session
         from botocore.session import Session

@@ -174,7 +174,7 @@ class Pool:
         """Return a free worker, and mark this worker as busy.
 
         Raises:
-            DecanterError: there is no free worker, and none can be started.
+            DecanterError: no worker is free, and no worker can be started.
         """
         while self._idle:
             worker = self._idle.pop()

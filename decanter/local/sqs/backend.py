@@ -107,7 +107,7 @@ class Backend(models.SQSBackend):
     queues: dict[str, Queue]  # type: ignore[assignment]
 
     def create_queue(self, name: str, tags: Any = None, **attributes: Any) -> models.Queue:
-        """Create a queue. moto would search the dead-letter queue among the queues of mock_aws."""
+        """Create a queue. moto would look for its dead-letter queue in mock_aws."""
         policy = attributes.pop(REDRIVE, None)
         if name not in self.queues:
             given = {key: value for key, value in attributes.items() if key != "region"}
