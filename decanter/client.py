@@ -305,8 +305,7 @@ def run(args: argparse.Namespace) -> int:
         args: the arguments of `add_arguments`.
 
     Returns:
-        The exit status. It is 0 after a normal end, and 1 if the connection failed, was refused or
-        was lost.
+        The exit status: 0 after a normal end, 1 if the connection failed, was refused or was lost.
 
     Raises:
         ClientError: the URL, a header or a subprotocol is invalid.

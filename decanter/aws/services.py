@@ -138,7 +138,7 @@ class _Source:
 
     @cached_property
     def bindings(self) -> list[tuple[str, ast.expr | None]]:
-        """Each name with the expression of its value; None if the value is not an expression."""
+        """Each name that the file binds, with the expression of its value or with None."""
         return list(_bindings(self.nodes))
 
     def facts(self) -> dict[str, Any]:

@@ -32,7 +32,7 @@ def local_credentials(environ: Mapping[str, str] = os.environ) -> dict[str, str]
 
 
 def has_keys(environ: Mapping[str, str] = os.environ) -> bool:
-    """True if the environment has the user's own keys."""
+    """True if the environment has the user's own keys for AWS."""
     return all(environ.get(name) for name in DUMMY_CREDENTIALS)
 
 

@@ -57,8 +57,8 @@ class WebSocketClient:
         app: the Chalice object.
         stage_name: the stage in `.chalice/config.json`.
         project_dir: the folder of the Chalice project; by default, the folder of the app's module.
-        strict: True to raise, at the end, an exception in `errors` for which no client got an
-            answer.
+        strict: True to raise an exception of `errors` at the end of the test if no client got an
+            answer to its event.
         iam: `enforce` to refuse the calls to DynamoDB and @connections that the role of the running
             function does not allow, `warn` to log them, `off` to check no calls.
 

@@ -135,7 +135,7 @@ class Moto:
     def _missing(self, operation: str, call: Mapping[str, Any]) -> list[str]:
         """Return the tables of a call that do not exist.
 
-        If the call needs their rows, report each of these tables once.
+        Report each of these tables once, but only for a call that needs the table's rows.
         """
         named = self._missing_tables.table_names(call)
         names = [name for name in named if not self._has_table(name)]

@@ -58,7 +58,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Scaling:
-    """The limits for the number of a function's processes.
+    """The limits for the number of processes of a function.
 
     Attributes:
         concurrency: the highest number of processes.

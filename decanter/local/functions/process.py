@@ -1,4 +1,4 @@
-"""The gateway's side of a worker process, with the start, the events and the output."""
+"""The gateway's side of a worker process, which starts it, sends events and reads output."""
 
 import asyncio
 import json

@@ -118,7 +118,7 @@ class Backend(models.SQSBackend):
         return queue
 
     def set_queue_attributes(self, queue_name: str, attributes: Any) -> models.Queue:
-        """Change a queue, with its own queues as possible dead-letter queues."""
+        """Change a queue. Its dead-letter queue must be a queue of this backend."""
         policy = attributes.pop(REDRIVE, None)
         queue = super().set_queue_attributes(queue_name, attributes)
         self._redrive(queue, policy)
