@@ -321,8 +321,8 @@ def _variables(project: Project, declaration: Declaration, function: str) -> Sec
 def _log_group(function: str) -> Section:
     """Return a log group with a name that depends only on the stack's name.
 
-    The default name of a log group contains the function's name. Then the role would refer to the
-    function, and the function refers to its role, which is a circular reference.
+    The default name of a log group contains the function's name. With the default name, the role
+    would refer to the function and the function to the role, which CloudFormation refuses.
     """
     return {
         "Type": "AWS::Logs::LogGroup",

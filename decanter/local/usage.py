@@ -1,4 +1,4 @@
-"""Describe the use of the functions' rights as arguments of `@uses`."""
+"""Compare the rights of functions with their calls, and suggest arguments for `@uses`."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping

@@ -46,7 +46,7 @@ class LambdaFunction:
         source: the queue, topic, bucket, stream or schedule that sends the events, an event pattern
             as JSON, the route keys, or an HTTP method and path; "" without a source.
         handler: the handler string, a module and an attribute, such as `app.work`.
-        mapping: the settings of a queue's event source mapping, as CloudFormation names them.
+        mapping: the settings of a queue's event source mapping, with CloudFormation's names.
         objects: the objects of a bucket and their events: `events`, `prefix`, `suffix`.
     """
 

@@ -78,7 +78,7 @@ class Registered:
         handler: the handler string.
         label: the function's name in app.py, for messages.
         function: the decorated function, or None if Decanter cannot find it.
-        mapping: the settings of a queue's event source mapping, as CloudFormation names them.
+        mapping: the settings of a queue's event source mapping, with CloudFormation's names.
         objects: the objects of a bucket and their events: `events`, `prefix`, `suffix`.
     """
 

@@ -200,7 +200,7 @@ class Template:
             return None
 
     def queues(self, keys: Sequence[str] = ()) -> Iterator[tuple[str, Mapping[str, Any]]]:
-        """Yield the name of each SQS queue, and those of its properties that have these keys."""
+        """Yield the name of each SQS queue, with the properties that `keys` lists."""
         for name in self._of_type(QUEUE):
             yield self._queue_name(name), self._properties(name, keys)
 
@@ -322,7 +322,7 @@ class Template:
         return self._stack.arn("lambda", f"function:{reference}") if is_function else None
 
     def _properties(self, name: str, keys: Sequence[str]) -> dict[str, Any]:
-        """Return those properties of a resource that have these keys, with resolved values."""
+        """Return the properties of a resource that `keys` lists, with resolved values."""
         values = {key: self._value(name, "Properties", key) for key in keys}
         return {key: value for key, value in values.items() if value is not None}
 

@@ -25,7 +25,7 @@ class Interpreter:
     """A Python with the app's packages.
 
     Attributes:
-        path: the absolute path of the program.
+        path: the absolute path of this Python's executable file.
         version: the Python version, such as (3, 12, 1).
         packages: the versions of the packages that matter; None for a missing package.
     """
