@@ -216,7 +216,7 @@ def _mistake(line: str) -> int:
 
 
 def build_parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
-    """Return a parser of all commands. Only the options of the command in `arguments` exist."""
+    """Return a parser of all commands. It knows only the options of the command in `arguments`."""
     parser = Parser(
         prog="decanter",
         description="Run a Chalice WebSocket application on this machine and put it on AWS.",

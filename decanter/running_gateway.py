@@ -25,7 +25,7 @@ def ask(
         url: the address of `decanter local`.
         path: the path of the request, which starts with `/_gateway/`.
         keys: the expected keys. An answer of `decanter local` has at least one of these keys.
-        body: the JSON to post; by default, the request is a GET.
+        body: the JSON to send with POST. Without a body, the method is GET.
         seconds: the timeout.
 
     Raises:

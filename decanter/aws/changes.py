@@ -60,7 +60,7 @@ class ChangeSets:
 
     Args:
         client: botocore's CloudFormation client.
-        clock: provides the time and pauses.
+        clock: used to read the time and to pause.
     """
 
     def __init__(self, client: Any, clock: Clock) -> None:

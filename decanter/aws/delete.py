@@ -66,7 +66,7 @@ class Deletion:
         project: the project with the stage.
         name: the stack's name.
         report: called with each line.
-        clock: provides the time and pauses.
+        clock: used to read the time and to pause.
         adopt: the name of an unmarked stack that the user assigns to the stage, or None.
     """
 

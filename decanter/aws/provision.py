@@ -118,7 +118,7 @@ class Provision:
         order: the arguments of the run.
         aws: the account and region.
         report: called with each line.
-        clock: provides the time and pauses.
+        clock: used to read the time and to pause.
         packager: builds the package.
     """
 

@@ -74,9 +74,9 @@ class Interpreter:
     def script(self, file: Path, *arguments: str) -> list[str]:
         """Return the command that runs a file.
 
-        Python does not search the file's folder for modules.
+        The command prevents that Python searches the file's folder for modules.
 
-        Before Python 3.11, the file itself must remove the folder.
+        Before Python 3.11, the file itself must remove its folder from `sys.path`.
         """
         safe = ["-P"] if self.version >= (3, 11) else []
         return [self.path, *safe, str(file), *arguments]
