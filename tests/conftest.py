@@ -2,6 +2,7 @@
 
 import gc
 import signal
+from functools import cache
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -40,6 +41,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: _is_small(item.path))
 
 
+@cache
 def _is_small(path: Path) -> bool:
     return path.is_relative_to(SMALL) and not path.is_relative_to(LONG)
 

@@ -18,8 +18,6 @@ from moto.cloudformation.models import (
 )
 from moto.cloudformation.responses import CloudFormationResponse
 from moto.core.responses import ActionResult
-from samtranslator.parser.parser import Parser
-from samtranslator.translator.translator import Translator
 
 from tests.aws.operations import move, operate, remove, replacement, watch_resources
 
@@ -42,6 +40,9 @@ def translate(template: str, region: str = "us-east-1") -> str:
     document = json.loads(template)
     if document.get("Transform") != SAM:
         return template
+    from samtranslator.parser.parser import Parser  # slow to import, and few tests need it
+    from samtranslator.translator.translator import Translator
+
     translator = Translator({}, Parser(), boto_session=boto3.Session(region_name=region))
     return json.dumps(translator.translate(document, parameter_values={}))
 

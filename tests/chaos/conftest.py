@@ -8,7 +8,6 @@ repeats a scenario. The seed is in each test's name.
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -35,10 +34,8 @@ Place = tuple[Running, Swarm]
 TALLIES: dict[str, Tally] = {}
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.chaos)
+def pytest_itemcollected(item: pytest.Item) -> None:
+    item.add_marker(pytest.mark.chaos)  # pytest calls this for the tests of this folder only
 
 
 @pytest.fixture(name="seed", params=SEEDS, ids="seed {}".format)
