@@ -166,7 +166,7 @@ def parliament(*policies: Any) -> list[str]:
     """Return parliament's findings of any severity."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it imports pkg_resources
-        from parliament import analyze_policy_string
+        from parliament import analyze_policy_string  # type: ignore[import-untyped]
     analysed = [analyze_policy_string(json.dumps(policy)) for policy in policies]
     return [str(finding) for each in analysed for finding in each.findings]
 

@@ -19,6 +19,8 @@ from tests.support.gateways import gateway
 from tests.support.marks import THOROUGH
 from tests.support.projects import CONFIG, ROOT, clean_environment, write_project
 
+pytestmark = pytest.mark.usefixtures("kept")
+
 SITE = Path(botocore.__file__).parent.parent
 SDK = ("boto3", "dateutil", "jmespath", "s3transfer", "six.py", "urllib3")
 CLIENTS = ("lambda", "logs", "s3", "secretsmanager")

@@ -1,0 +1,74 @@
+"""What Decanter and Chalice say of an app, kept for the next test with an equal app.
+
+Both import the app in a separate process, which takes half a second or more.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from decanter.aws import package
+from decanter.aws.overrides import variables
+from decanter.project import describe
+from decanter.project.config import Project
+from tests.support.projects import files
+
+_report, _run_chalice = describe._report, package._run_chalice
+_REPORTS: dict[str, str] = {}
+_RESULTS: dict[str, dict[str, bytes]] = {}
+_FOLDER = "<the project's folder>"
+_PARTS = (".chalice", "chalicelib", "vendor")
+
+
+def digest(folder: Path, *others: object) -> str:
+    """Return a digest of a project's files, without other folders, and of other values."""
+    contents = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    for part in _PARTS:
+        contents |= {f"{part}/{name}": text for name, text in files(folder / part).items()}
+    found = hashlib.sha256(repr(others).encode())
+    for name, text in sorted(contents.items()):
+        found.update(repr((name, len(text))).encode() + text)
+    return found.hexdigest()
+
+
+def environment(whole: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return an environment without pytest's own variable, which has the name of each test."""
+    return sorted(item for item in whole.items() if item[0] != "PYTEST_CURRENT_TEST")
+
+
+def report(project: Project, whole: Mapping[str, str], timeout: float) -> dict[str, Any]:
+    """Return the report of the app's process; one of a failure is not kept."""
+    folder = json.dumps(str(project.directory))[1:-1]
+    key = digest(project.directory, environment(whole))
+    if key not in _REPORTS:
+        made = _report(project, whole, timeout)
+        if not made["ok"]:
+            return made
+        _REPORTS[key] = json.dumps(made).replace(folder, _FOLDER)
+    found: dict[str, Any] = json.loads(_REPORTS[key].replace(_FOLDER, folder))
+    return found
+
+
+def run_chalice(project: Project, source: Path, result: Path, region: str | None) -> None:
+    """Write the result of Chalice's process for a build folder; a failure is not kept."""
+    whole = environment(os.environ | variables(project))
+    key = digest(source, project.chalice_stage, region, whole)
+    if key not in _RESULTS:
+        _run_chalice(project, source, result, region)
+        _RESULTS[key] = files(result)
+        return
+    for name, content in _RESULTS[key].items():
+        (result / name).parent.mkdir(parents=True, exist_ok=True)
+        (result / name).write_bytes(content)
+
+
+@pytest.fixture(name="kept")
+def _kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests of what commands do with the answers: equal apps are asked once."""
+    monkeypatch.setattr(describe, "_report", report)
+    monkeypatch.setattr(package, "_run_chalice", run_chalice)
