@@ -23,6 +23,8 @@ from tests.support.management import run_management
 from tests.support.projects import decanter_here, files
 from tests.support.user_environment import Environment
 
+pytestmark = pytest.mark.usefixtures("kept")
+
 PAGE = sections(ROOT / "docs" / "guides" / "adopt.md")
 STEPS = [each for each in PAGE if each.title[:1].isdigit()]
 SAID = '{"action": "say", "text": "hello world !"}'

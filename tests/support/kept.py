@@ -67,8 +67,13 @@ def run_chalice(project: Project, source: Path, result: Path, region: str | None
         (result / name).write_bytes(content)
 
 
+def describe_once(patch: pytest.MonkeyPatch) -> None:
+    """Let Decanter ask equal apps for their declarations once."""
+    patch.setattr(describe, "_report", report)
+
+
 @pytest.fixture(name="kept")
 def _kept(monkeypatch: pytest.MonkeyPatch) -> None:
     """For tests of what commands do with the answers: equal apps are asked once."""
-    monkeypatch.setattr(describe, "_report", report)
+    describe_once(monkeypatch)
     monkeypatch.setattr(package, "_run_chalice", run_chalice)
