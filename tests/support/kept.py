@@ -22,6 +22,8 @@ _report, _run_chalice = describe._report, package._run_chalice
 _REPORTS: dict[str, str] = {}
 _RESULTS: dict[str, dict[str, bytes]] = {}
 _FOLDER = "<the project's folder>"
+_REGION = ("AWS_REGION", "AWS_DEFAULT_REGION")
+_OF_TOOLS = ("AWS_", "PIP_", "PYTEST_", "PYTHONPATH")
 _PARTS = (".chalice", "chalicelib", "vendor")
 
 
@@ -37,8 +39,9 @@ def digest(folder: Path, *others: object) -> str:
 
 
 def environment(whole: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Return an environment without pytest's own variable, which has the name of each test."""
-    return sorted(item for item in whole.items() if item[0] != "PYTEST_CURRENT_TEST")
+    """Return the variables that an app may read at import: not those of the tests' tools."""
+    names = [name for name in whole if name in _REGION or not name.startswith(_OF_TOOLS)]
+    return [(name, whole[name]) for name in sorted(names)]
 
 
 def report(project: Project, whole: Mapping[str, str], timeout: float) -> dict[str, Any]:
@@ -57,7 +60,8 @@ def report(project: Project, whole: Mapping[str, str], timeout: float) -> dict[s
 def run_chalice(project: Project, source: Path, result: Path, region: str | None) -> None:
     """Write the result of Chalice's process for a build folder; a failure is not kept."""
     whole = environment(os.environ | variables(project))
-    key = digest(source, project.chalice_stage, region, whole)
+    where = region or os.environ.get("AWS_REGION")
+    key = digest(source, project.chalice_stage, where, whole)
     if key not in _RESULTS:
         _run_chalice(project, source, result, region)
         _RESULTS[key] = files(result)
