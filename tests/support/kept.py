@@ -1,4 +1,4 @@
-"""What Decanter and Chalice say of an app, kept for the next test with an equal app.
+"""Answers of Decanter and Chalice about an app, kept for the next test with an equal app.
 
 Both import the app in a separate process, which takes half a second or more.
 """
@@ -6,7 +6,7 @@ Both import the app in a separate process, which takes half a second or more.
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,15 +24,18 @@ _RESULTS: dict[str, dict[str, bytes]] = {}
 _FOLDER = "<the project's folder>"
 _REGION = ("AWS_REGION", "AWS_DEFAULT_REGION")
 _OF_TOOLS = ("AWS_", "PIP_", "PYTEST_", "PYTHONPATH")
-_PARTS = (".chalice", "chalicelib", "vendor")
+_CODE = ("chalicelib", "vendor")
 
 
-def digest(folder: Path, *others: object) -> str:
-    """Return a digest of a project's files, without other folders, and of other values."""
+def digest(folder: Path, folders: Iterable[str], *others: object) -> str:
+    """Return a digest of a project's files, those in some of its folders, and of other values."""
     contents = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
-    for part in _PARTS:
+    links: list[tuple[str, str]] = []  # a folder behind a link has the same content for all tests
+    for part in folders:
         contents |= {f"{part}/{name}": text for name, text in files(folder / part).items()}
-    found = hashlib.sha256(repr(others).encode())
+        inside = sorted((folder / part).rglob("*"))
+        links += [(path.name, str(path.readlink())) for path in inside if path.is_symlink()]
+    found = hashlib.sha256(repr((links, others)).encode())
     for name, text in sorted(contents.items()):
         found.update(repr((name, len(text))).encode() + text)
     return found.hexdigest()
@@ -47,7 +50,7 @@ def environment(whole: Mapping[str, str]) -> list[tuple[str, str]]:
 def report(project: Project, whole: Mapping[str, str], timeout: float) -> dict[str, Any]:
     """Return the report of the app's process; one of a failure is not kept."""
     folder = json.dumps(str(project.directory))[1:-1]
-    key = digest(project.directory, environment(whole))
+    key = digest(project.directory, _CODE, environment(whole))
     if key not in _REPORTS:
         made = _report(project, whole, timeout)
         if not made["ok"]:
@@ -61,7 +64,7 @@ def run_chalice(project: Project, source: Path, result: Path, region: str | None
     """Write the result of Chalice's process for a build folder; a failure is not kept."""
     whole = environment(os.environ | variables(project))
     where = region or os.environ.get("AWS_REGION")
-    key = digest(source, project.chalice_stage, where, whole)
+    key = digest(source, (*_CODE, ".chalice"), project.chalice_stage, where, whole)
     if key not in _RESULTS:
         _run_chalice(project, source, result, region)
         _RESULTS[key] = files(result)
