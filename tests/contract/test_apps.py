@@ -4,9 +4,9 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection
 
-from tests.support.apps import NO_DATABASE
+from tests.contract.conftest import Serve, source_of
 from tests.support.clients import receive
-from tests.support.gateways import PROJECTS, SECONDS, gateway
+from tests.support.gateways import SECONDS, Running
 
 
 def say(client: ClientConnection, text: str) -> str:
@@ -16,19 +16,17 @@ def say(client: ClientConnection, text: str) -> str:
 
 
 @pytest.mark.rule(86, 87, 91)
-def test_an_echo_app() -> None:
-    with (
-        gateway(PROJECTS / "echo", *NO_DATABASE) as echo,
-        echo.connect() as one,
-        echo.connect() as other,
-    ):
+def test_an_echo_app(serve: Serve) -> None:
+    echo = serve(source_of("echo"))
+    with echo.connect() as one, echo.connect() as other:
         assert say(one, "hello") == "hello"
         assert say(other, '{"any": "JSON"}') == '{"any": "JSON"}'
 
 
 @pytest.mark.rule(80, 88)
-def test_a_chat_with_rooms_and_nicknames_in_a_table_of_the_merge_template() -> None:
-    with gateway(PROJECTS / "chat") as chat, chat.connect() as ann, chat.connect() as bob:
+def test_a_chat_with_rooms_and_nicknames_in_a_table_of_the_merge_template(chat: Running) -> None:
+    """boto3 retries the calls that fail at first."""
+    with chat.connect() as ann, chat.connect() as bob:
         assert say(ann, "hello?") == "Join a room first."
         assert say(ann, "/nick Ann") == "You are Ann."
         assert say(bob, "/nick Bob") == "You are Bob."
@@ -48,7 +46,10 @@ def test_a_chat_with_rooms_and_nicknames_in_a_table_of_the_merge_template() -> N
 
 
 @pytest.mark.rule(36)
-def test_a_handler_in_a_blueprint_causes_a_warning_and_fails_as_on_aws() -> None:
-    with gateway(PROJECTS / "blueprint", *NO_DATABASE) as blueprint, blueprint.connect() as client:
+def test_a_handler_in_a_blueprint_causes_a_warning_and_fails_as_on_aws(
+    serve: Serve,
+) -> None:
+    blueprint = serve(source_of("blueprint"))
+    with blueprint.connect() as client:
         assert blueprint.wait_for_line("message .* is registered through a Blueprint")
         assert '"Internal server error"' in say(client, "anything")
