@@ -16,6 +16,14 @@ def test_middleware_runs_around_a_handler(probe: Running) -> None:
         assert json.loads(ask(client, show="environment"))["PROBE_MIDDLEWARE"] == "ran"
 
 
+def test_stage_and_function_variables_reach_the_handlers(probe: Running) -> None:
+    with probe.connect() as client:
+        environment = json.loads(ask(client, show="environment"))
+    found = {name: environment[name] for name in ("PROBE_STAGE", "PROBE_FUNCTION")}
+    assert found == {"PROBE_STAGE": "dev", "PROBE_FUNCTION": "message"}
+    assert environment["AWS_REGION"]
+
+
 @pytest.mark.rule(90)
 @pytest.mark.parametrize("value", [None, {}, {"body": "b"}, "text", 5])
 def test_a_result_without_a_status_is_a_200(probe: Running, value: object) -> None:
