@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.chaos.conftest import CLIENTS, HURRIED, SERVICE, Open
+from tests.chaos.conftest import HURRIED, HURRIED_PER_SECOND, SERVICE, Open
 from tests.chaos.stage import Counts, Line, Stage
 from tests.support.gateways import wait_until
 
@@ -114,11 +114,11 @@ def test_the_next_sweep_continues_where_one_stopped(open_stage: Open) -> None:
     clients = stage.join(1)
     stage.row(stage.identify(clients[0]), seconds_old=60)
     assert counts(stage.sweep()) == (0, 0, len(clients))
-    dead = stage.dead(5 * CLIENTS, seconds_old=60)
+    dead = stage.dead(5 * HURRIED_PER_SECOND, seconds_old=60)
     runs = [stage.sweep()]
     while len(runs) < 8 and not (runs[-1]["complete"] and gone(runs) >= len(dead)):
         runs.append(stage.sweep())
-    assert max(run["swept"] for run in runs) <= 2.5 * CLIENTS
+    assert max(run["swept"] for run in runs) <= 2.5 * HURRIED_PER_SECOND
     assert max(run["milliseconds"] for run in runs) < 2000
     # A row that was not deleted in time is found again.
     assert gone(runs) >= len(dead)
