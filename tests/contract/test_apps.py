@@ -1,18 +1,30 @@
 """Chalice apps as in Chalice's documentation, without Decanter, run unchanged."""
 
+import json
+
 import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection
 
 from tests.contract.conftest import Serve, source_of
+from tests.field_cases.apps import run
 from tests.support.clients import receive
-from tests.support.gateways import SECONDS, Running
+from tests.support.gateways import PROJECTS, SECONDS, Running
 
 
 def say(client: ClientConnection, text: str) -> str:
     """Send a line; return the next message."""
     client.send(text)
     return receive(client)
+
+
+def test_every_rule_holds_for_an_app_without_decanter(probe: Running) -> None:
+    places = ("--url", probe.url, "--project-dir", str(PROJECTS / "probe"))
+    done = run("verify", "--timeout", "5", *places, "--format", "json")
+    report = json.loads(done.out)
+    assert [rule for rule in report["rules"] if rule["failed"]] == []
+    assert (done.status, report["holds"]) == (0, True)
+    assert "a client connects" in {rule["title"] for rule in report["rules"]}
 
 
 @pytest.mark.rule(86, 87, 91)
