@@ -14,8 +14,7 @@ from tests.support.gateways import PROJECTS, Running, gateway, read_json_when_th
 MAPPING = "connection/websocket"
 """The path of the probe under a custom domain: the default of Centrifugo's clients."""
 
-
-FEW_PROCESSES = ("--concurrency", "16")
+FEW_PROCESSES = ("--concurrency", "8")
 """A flood would start 64, and each imports the application."""
 
 
@@ -27,7 +26,8 @@ def _events_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session", name="probe")
 def _probe(events_folder: Path) -> Iterator[Running]:
     environment = {"PROBE_EVENTS": str(events_folder)}
-    with gateway(PROJECTS / "probe", "--path", MAPPING, environment=environment) as it:
+    usual = ("--path", MAPPING, *FEW_PROCESSES)
+    with gateway(PROJECTS / "probe", *usual, environment=environment) as it:
         yield it
 
 
