@@ -16,7 +16,7 @@ from tests.support.workers import children, is_running
 
 
 def local(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """Run a command that ends at once, in this process."""
+    """Run a command that does not serve, in this process."""
     return decanter_here("local", "--port", "0", *arguments)
 
 

@@ -86,8 +86,8 @@ class PythonClients:
     async def _follow_all(self) -> None:
         while (order := await self._orders.get()) is not None:
             self._begin(self._follow(order))
-            # The order runs up to its first pause. What it begins itself, as `connect` does, is
-            # in the loop's queue before the next order.
+            # The order runs to its first pause. Work that it begins, as `connect` does, is queued
+            # before the next order.
             await asyncio.sleep(0)
 
     async def _follow(self, order: dict[str, Any]) -> None:
