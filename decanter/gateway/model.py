@@ -1,4 +1,4 @@
-"""The types of the gateway's rules: the API, its limits, connections, invocations."""
+"""The types that the gateway's rules use: the API, its limits, connections and invocations."""
 
 import enum
 import re
@@ -10,17 +10,17 @@ from decanter.gateway.events import ConnectionContext, Event
 
 MAX_FRAME_BYTES = 32 * 1024
 MAX_MESSAGE_BYTES = 128 * 1024
-"""The limits of a frame and of a message in either direction (quotas page)."""
+"""The limits of a frame and of a message, in both directions (API Gateway's quotas page)."""
 
 CONNECTION_ID = re.compile(r"[A-Za-z0-9_-]{15}=")
 
 
 class Outlet(Protocol):
-    """One client's connection. The shell provides this object."""
+    """The socket of one client's connection. The code around the rules provides this object."""
 
     @property
     def is_clogged(self) -> bool:
-        """True if most of the buffer still waits for the client to read."""
+        """True if the client has not read most of the buffer yet."""
 
     def send(self, data: bytes) -> bool:
         """Send a text message. If the client's buffer is full, send nothing and return False."""
@@ -74,7 +74,7 @@ class Limits:
     idle_seconds: float = 600
     age_seconds: float = 7200
     stalled_seconds: float = 10
-    """The time until a client with a full buffer that does not read is dropped (our choice)."""
+    """The time until a client that does not read its full buffer is dropped (Decanter's choice)."""
 
 
 class Phase(enum.Enum):
@@ -111,7 +111,7 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class Invocation:
-    """An event for a function, with the connection and the route that the outcome affects."""
+    """An event for a function, and the route that selected the function."""
 
     function: str
     route_key: str

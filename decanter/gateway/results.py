@@ -8,11 +8,11 @@ from typing import Any
 PROXY_RESULT_KEYS = {"statusCode", "headers", "multiValueHeaders", "body", "isBase64Encoded"}
 
 TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-"""The syntax of a header's name, a method, a subprotocol (RFC 9110, section 5.6.2)."""
+"""The syntax of a header's name, a method or a subprotocol (RFC 9110, section 5.6.2)."""
 
 
 class Failure(enum.Enum):
-    """How an invocation can end without a result."""
+    """The reason why an invocation ended without a result."""
 
     RAISED = enum.auto()
     """The handler raised an exception, or the result could not be serialized."""
@@ -33,7 +33,7 @@ Outcome = Returned | Failure
 
 
 def is_proxy_result(value: Any) -> bool:
-    """True if API Gateway accepts a value as a Lambda proxy result: a status and known keys."""
+    """Return True if API Gateway accepts a value as a Lambda proxy result."""
     if not isinstance(value, dict) or not value.keys() <= PROXY_RESULT_KEYS:
         return False
     status = value.get("statusCode")

@@ -47,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Send each message, and print the report in a line.
+    """Send each message, and print a line with its report.
 
     Returns:
         The exit status, which is 1 if a message did not reach a connection that may be open.
@@ -124,7 +124,7 @@ def lines(name: str, source: Iterable[bytes]) -> Iterator[tuple[str, bytes]]:
 
 
 def is_complete(report: Report) -> bool:
-    """True if the message has reached every connection that may be open."""
+    """Return True if the message has reached every connection that may be open."""
     return not (report.failed or report.left_over) and report.left_over_exact
 
 
