@@ -87,7 +87,7 @@ def _settings(router: Routes, connecting: list[Any]) -> dict[str, list[list[str]
 
 
 def _methods(router: Routes) -> list[str]:
-    """Return the calls of the message function.
+    """Return the HTTP methods that the message function calls on connections.
 
     This function posts, and a hook may close connections.
     """
