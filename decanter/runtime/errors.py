@@ -10,9 +10,9 @@ DecanterError
 ├── StoreError            DynamoDB refused an operation; a retry does not help
 │   ├── StoreRefusedError   the function's role does not allow it
 │   └── StoreBusyError      DynamoDB throttled it, is unavailable or did not answer; retry
-├── QueueError            SQS did not take a message, or the queue's work cannot continue
+├── QueueError            SQS did not accept a message, or the queue's work cannot continue
 │   ├── PoisonError         a message is not an item of the queue
-│   └── UndeliveredError    no retry has reached some recipients
+│   └── UndeliveredError    some recipients did not get a message, after all retries
 ├── OutOfTimeError        the operation's time limit has passed
 └── MessageError          a client's mistake: its frame has a code, its handler a status
     ├── BadJson             bad_json         400
@@ -161,7 +161,7 @@ class PoisonError(QueueError):
 
 
 class UndeliveredError(QueueError):
-    """No retry has reached some recipients.
+    """Some recipients did not get a message, after all retries.
 
     Attributes:
         count: the number of these recipients.

@@ -1,4 +1,4 @@
-"""The recipients of a broadcast: an iterator with a cursor. Another iterator can continue there."""
+"""The recipients of a broadcast: an iterator with a cursor, at which another one can continue."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -27,10 +27,11 @@ class Extent(NamedTuple):
     """The part of the table that an audience covers.
 
     Attributes:
-        most: the highest number of recipients, after which others can follow; None for no limit.
-        segments: the number of segments in which a table of more than one page is read, one after
-            the other; other functions can read the following segments at the same time.
-        one_segment: True to end with the segment of the cursor.
+        most: the maximum number of recipients; None for no limit.
+        segments: the number of segments of a table that has more than one page. The audience reads
+            the segments one after the other. Other functions can read later segments at the same
+            time.
+        one_segment: True to end at the end of the cursor's segment.
     """
 
     most: int | None = None
@@ -55,7 +56,7 @@ class Everyone(Iterator[Recipient | None]):
         workers: the threads that read pages until the deadline.
         backoff: the pauses before a page is read again.
         deadline: the time when reading ends.
-        after: another audience's `cursor`.
+        after: the `cursor` of another audience, or `BEGINNING`.
         extent: the part of the table to read.
         page: the first page, if the caller has already read it.
 
@@ -154,10 +155,10 @@ class Everyone(Iterator[Recipient | None]):
         self._ahead = None if page.last is None else self._begin(page.last)
 
     def _page(self, after: str) -> Page | None:
-        """Return the page if it has been read, otherwise None.
+        """Return the page after a cursor if it has been read, otherwise None.
 
         Raises:
-            StopIteration, StoreBusyError: the time is over, or ends before the next attempt.
+            StopIteration, StoreBusyError: the deadline is over, or is before the next attempt.
         """
         if self._ahead is None and self._clock.monotonic() >= self._again_at:
             self._ahead = self._begin(after)
