@@ -59,7 +59,7 @@ def rule(
 
     Args:
         guard: the guard with the roles.
-        function: the function's configuration key.
+        function: the function's name in Chalice's configuration.
         trace: the trace id of the event that the function handles.
         needed: returns the rights that a call needs; by default, `pairs`.
     """

@@ -75,7 +75,7 @@ class Handshake:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """The `identity` of every event of a connection."""
+    """The member `identity` in all events of a connection."""
 
     source_ip: str
     user_agent: str | None = None

@@ -124,7 +124,7 @@ class Guard:
         """Return the first missing right of the function for a call; None if the call is allowed.
 
         Args:
-            function: the function's configuration key.
+            function: the function's name in Chalice's configuration.
             pairs: the actions and resources that the call needs.
             trace: the trace id of the event that the function handles, for the report.
         """
@@ -184,6 +184,6 @@ class Guard:
 
 
 def general(resource: str) -> str:
-    """Return the ARN with `*` for a connection's id; any other ARN unchanged."""
+    """Return an ARN with `*` instead of a connection's id. Other ARNs are unchanged."""
     head, connections, _ = resource.partition(CONNECTIONS)
     return f"{head}{connections}*" if connections else resource

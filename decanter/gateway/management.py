@@ -51,7 +51,7 @@ def authorizer(guard: Guard, arn: str, caller: str, trace: str = "") -> Authoriz
     Args:
         guard: the guard with the roles.
         arn: the ARN of the API's stage.
-        caller: the configuration key of the function.
+        caller: the function's name in Chalice's configuration.
         trace: the trace id of the event that the function handles.
     """
 

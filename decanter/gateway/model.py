@@ -37,7 +37,7 @@ class Route:
     """A route.
 
     Attributes:
-        function: the configuration key of the route's function.
+        function: the name of the route's function in Chalice's configuration.
         two_way: True if a route response returns the function's result.
         authorizer: the name of the route's authorizer, which must accept a client; None without an
             authorizer.
@@ -69,7 +69,7 @@ class Api:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Limits of a connection's life, in seconds."""
+    """The time limits of a connection, in seconds."""
 
     idle_seconds: float = 600
     age_seconds: float = 7200
@@ -78,7 +78,7 @@ class Limits:
 
 
 class Phase(enum.Enum):
-    """A connection's phase of life."""
+    """The phases of a connection."""
 
     CONNECTING = "connecting"
     """The connect handler runs. The connection is not open yet, and @connections answers 410."""
@@ -125,7 +125,7 @@ class Invocation:
 
     @property
     def connection_id(self) -> str:
-        """The connection that the event is about."""
+        """The id of the event's connection."""
         return str(self.event["requestContext"]["connectionId"])
 
 

@@ -1,4 +1,4 @@
-"""The outcome of an invocation, and API Gateway's reading of a Lambda proxy result."""
+"""The outcome of an invocation, and API Gateway's rules for a Lambda proxy result."""
 
 import enum
 import re
@@ -59,7 +59,7 @@ def connect_status(outcome: Outcome) -> int:
 
 
 def header(outcome: Outcome, name: str) -> str | None:
-    """Return a response header of a result from either header map, in any letter case."""
+    """Return a header of a proxy result. The letter case of the name is ignored."""
     if not isinstance(outcome, Returned):
         return None
     single = outcome.value.get("headers") or {}

@@ -41,7 +41,7 @@ def error_frame(message: str, connection_id: str, request_id: str) -> str:
 
 
 def refusal(status: int, connection_id: str, request_id: str) -> dict[str, str]:
-    """Return the JSON body of a refused handshake. AWS's body is not published."""
+    """Return the JSON body of a refused handshake. AWS does not document its own body."""
     text = REFUSALS.get(status) or phrase(status)
     return {"message": text, "connectionId": connection_id, "requestId": request_id}
 
@@ -115,7 +115,7 @@ class Gateway:
     def connected(
         self, connection: Connection, invocation: Invocation | None, outcome: Outcome
     ) -> Accept | Refuse:
-        """Open or refuse the connection, after the connect handler."""
+        """Open or refuse the connection, according to the outcome of the connect handler."""
         status = connect_status(outcome)
         if 200 <= status < 300:
             connection.phase = Phase.OPEN
@@ -223,7 +223,7 @@ class Gateway:
     # -- to the client ----------------------------------------------------------------------
 
     def find(self, connection_id: str) -> Connection | None:
-        """Return the open connection with this id."""
+        """Return the open connection with this id; None if it does not exist."""
         connection = self.connections.get(connection_id)
         return connection if connection and connection.phase is Phase.OPEN else None
 
@@ -238,7 +238,7 @@ class Gateway:
         return False
 
     def describe(self, connection: Connection) -> dict[str, Any]:
-        """Return the connection as in GET @connections."""
+        """Return a connection in the form of GET @connections."""
         return {
             "connectedAt": iso_time(connection.context.connected_at),
             "identity": {"userAgent": "", **connection.context.identity.to_dict()},

@@ -74,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
 def sent(
     publisher: Publisher | QueuePublisher, args: argparse.Namespace, where: str, data: bytes
 ) -> Report:
-    """Send a message, or queue the message.
+    """Send or queue a message.
 
     Raises:
         DecanterError: the message is not text, or is too large.
@@ -98,7 +98,7 @@ def sent(
 
 
 def messages(given: Iterable[str], file: str | None) -> Iterator[tuple[str, bytes]]:
-    """Yield the messages and their places.
+    """Yield each place, such as `line 3 of FILE`, and the message there.
 
     Raises:
         DecanterError: the file cannot be read.

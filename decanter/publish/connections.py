@@ -30,7 +30,8 @@ class Row:
 
     Attributes:
         connection_id: the id that API Gateway assigned.
-        connected_at: epoch milliseconds; None if the row has no valid time.
+        connected_at: the time when the client connected, in epoch milliseconds; None if the row has
+            no valid time.
         age_seconds: the age in seconds; None if the row has no valid time.
         identity: the client's identity, if the app stores identities.
         source: the client's address; `gone` if the connection is closed; None if the address is

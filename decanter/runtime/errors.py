@@ -40,7 +40,7 @@ class DecanterError(Exception):
 
 
 class DeclarationError(DecanterError):
-    """The declaration of a table, a route or an expression is invalid."""
+    """A declaration in app.py, such as a table, a route or a channel, is invalid."""
 
 
 class ConfigurationError(DecanterError):
@@ -68,7 +68,7 @@ class SettingError(ConfigurationError):
 
 
 class MissingTableError(ConfigurationError):
-    """The connection table does not exist.
+    """A table of the application does not exist.
 
     Attributes:
         table: the table's name.
@@ -141,7 +141,7 @@ class NobodyReachedError(ConfigurationError):
 
 
 class StoreError(DecanterError):
-    """DynamoDB refused an operation on the connection table."""
+    """DynamoDB refused an operation on a table."""
 
 
 class StoreRefusedError(StoreError):

@@ -60,7 +60,7 @@ def type_reader(kind: Any, where: str, known: _Known) -> Reader:
 
     Args:
         kind: the type.
-        where: the type's place in the application, for the error.
+        where: the place of the type in the application's code, for the error.
         known: the readers of the enclosing structures; a recursive type refers to one of them.
     """
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)

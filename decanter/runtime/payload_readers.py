@@ -22,7 +22,7 @@ class Reader(dict[type, Read | None]):
     Readers of lists and objects use this table directly, because a call for each value is slow.
 
     Args:
-        expects: names the accepted values, for the error.
+        expects: the name of the accepted values, for the error.
         reads: the accepted types.
     """
 

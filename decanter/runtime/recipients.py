@@ -28,7 +28,8 @@ class Recipient(NamedTuple):
 
     Attributes:
         connection_id: the id that API Gateway assigned.
-        connected_at: epoch milliseconds; 0 if the row has no valid time.
+        connected_at: the time when the client connected, in epoch milliseconds; 0 if the row has no
+            valid time.
         identity_expires_at: the time when the client's identity expires, in epoch seconds; 0 if the
             row has no valid number.
         stored: the damaged `connected_at` in DynamoDB's form, such as `{"S": "yesterday"}`; None if
@@ -100,7 +101,8 @@ class Removed:
 
     Attributes:
         connection_id: the id that API Gateway assigned.
-        connected_at: epoch milliseconds; 0 if the row does not have this attribute.
+        connected_at: the time when the client connected, in epoch milliseconds; 0 if the row does
+            not have this time.
         row: the row, as DynamoDB stores it.
         left: the channels that the connection has left by this deletion, each with its membership.
     """

@@ -42,7 +42,7 @@ class Settings:
         management_endpoint: the URL of @connections with the stage; None if the event has the URL.
         region: the region of the API and of the table.
         transport: the name of the transport.
-        concurrency: the highest number of posts in flight; None for the transport's default.
+        concurrency: the maximum number of posts in flight; None for the transport's default.
         post_timeout_seconds: the time limit of one attempt to connect or to get an answer.
         deadline_seconds: the time limit of a broadcast without a Lambda context.
         posts_per_second: the rate limit of posts. All APIs in the account and region share API

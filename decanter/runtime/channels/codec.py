@@ -1,6 +1,6 @@
 """Read the commands and write the replies and pushes of Centrifugo's JSON client protocol.
 
-    {"id": 1, "connect": {"token": "…"}}          a command, one in a line
+    {"id": 1, "connect": {"token": "…"}}          a command, one per line
     {"id": 1, "connect": {"client": "…"}}         its reply
     {"push": {"channel": "chat:42", "pub": {"data": …}}}
 
@@ -99,7 +99,7 @@ def commands(frame: str) -> Iterator[Command]:
     """Yield the commands of a frame.
 
     Raises:
-        Disconnect: code 3501, if a line is not a command with an id, so no reply is possible.
+        Disconnect: code 3501, if a line is not a valid command with an id.
     """
     found = 0
     for line in frame.split("\n"):
@@ -193,7 +193,7 @@ def _object(members: Mapping[str, Any]) -> Json:
 
 
 def filled(**members: Any) -> dict[str, Any]:
-    """Return the members without empty, zero and false ones, which the protocol omits."""
+    """Return the members without None, zero, "" and False, which the protocol omits."""
     return {
         name: value
         for name, value in members.items()
@@ -257,7 +257,7 @@ def client_info(
 
 
 def frames(replies: Iterable[tuple[int, str]]) -> list[str]:
-    """Join replies to frames below `MAX_FRAME_BYTES`.
+    """Join replies into frames that are smaller than `MAX_FRAME_BYTES`.
 
     Args:
         replies: pairs of the command's id, or 0 for a push, and the text of the reply. Error 106

@@ -76,11 +76,11 @@ LEAST_OWN = 400
 
 
 class ReplyError(DecanterError):
-    """The answer to one command.
+    """The error that answers one command.
 
     Attributes:
         code: a code of the protocol, or a code of the application from 400 on.
-        text: for people.
+        text: the message for people.
         temporary: True if the client should repeat the command.
     """
 
@@ -95,11 +95,11 @@ class ReplyError(DecanterError):
 
 
 class Disconnect(DecanterError):
-    """The end of a connection.
+    """Ends a connection with a code and a reason.
 
     Attributes:
         code: 3000 to 4999; the code determines if the client reconnects.
-        reason: for people.
+        reason: the reason for people.
     """
 
     def __init__(self, code: int, reason: str = "") -> None:

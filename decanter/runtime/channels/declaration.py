@@ -35,8 +35,8 @@ class Subscription:
         identity: the client's identity; None for an anonymous client.
         client: the client's connection id.
         token: the subscription token; empty if the client sent none.
-        has_token: True if the token is valid for this channel and this identity. The router's
-            authenticator checks it, if it can (`WebTokens`).
+        has_token: True if the token is valid for this channel and this identity. The authenticate
+            hook checks the token, if the hook has `check_subscription`, like `WebTokens`.
         request: the JSON value in the client's subscribe command; None without a value.
         info: the JSON value that other members see of this client in this channel.
         data: the JSON value in the reply to the client, such as the channel's initial data.

@@ -15,7 +15,7 @@ class Session(NamedTuple):
 
     Attributes:
         connection_id: the connection.
-        connected_at: epoch milliseconds.
+        connected_at: the time when the client connected, in epoch milliseconds.
         is_greeted: True after a successful connect command.
         identity: the client's identity; None for an anonymous client.
         info: the JSON text that others see of the client; None without one.
@@ -39,7 +39,7 @@ class Member(NamedTuple):
 
     Attributes:
         connection_id: the connection.
-        connected_at: epoch milliseconds.
+        connected_at: the time when the client connected, in epoch milliseconds.
         identity: the client's identity; None for an anonymous client.
         info: the JSON text that others see of the client; None without one.
         channel_info: the JSON text that others see of the client in this channel.

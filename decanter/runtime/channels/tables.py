@@ -287,7 +287,7 @@ class Tables:
         """Change a row and return it.
 
         Raises:
-            ChangedError: the condition does not hold.
+            ChangedError: the condition is not met.
         """
         given = {
             "#greeted": GREETED,

@@ -47,8 +47,8 @@ class Everyone(Iterator[Recipient | None]):
 
     Only one page is read ahead, so at most two pages are in memory, whatever the size of the table.
     If the read of a page is throttled, the page is read again after a pause, so no page is skipped.
-    At the deadline the iterator ends early, and `cursor` marks the place. The iterator never waits,
-    so the read of a page does not delay posts in flight.
+    At the deadline, the iterator ends early, and `cursor` is the place to continue. The iterator
+    never waits, so the read of a page does not delay posts in flight.
 
     Args:
         connections: the table.
@@ -141,7 +141,7 @@ class Everyone(Iterator[Recipient | None]):
         return total, True
 
     def _take(self, page: Page, after: str) -> None:
-        """Make a page's recipients the next recipients, and start to read the following page."""
+        """Queue the recipients of a page, and start to read the next page."""
         if self._first_segment and after == BEGINNING and page.last is not None:
             self._cursor = self._unread = self._first_segment
             return

@@ -132,7 +132,7 @@ class Broadcast(NamedTuple):
         return report
 
     def _retry_young(self, tally: _Tally, data: bytes, deadline: Deadline) -> int:
-        """Retry the connections with young rows after a 410. Return how many still get a 410."""
+        """Retry the connections with young rows after a 410. Return the number of further 410s."""
         young, tally.young = tally.young, []
         due = tally.young_since + RETRY_YOUNG_AFTER_SECONDS
         if not young or tally.refusal is not None or due >= deadline.posts:

@@ -61,7 +61,8 @@ class Cleanup:
 
     Attributes:
         count: the number of rows that are deleted or wait for deletion.
-        kept: the number of kept rows of connections that API Gateway itself reports as gone.
+        kept: the number of rows that are kept although API Gateway itself reports their connections
+            as gone.
         unproven: the number of further connections that are reported gone without proof.
         doubt: after `finish`, the reason why no row was deleted; None if there is no such reason.
     """

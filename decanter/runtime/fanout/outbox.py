@@ -1,4 +1,4 @@
-"""The outbox of an event, which sends messages, and the state that a process keeps for outboxes."""
+"""Send the messages of an event, and keep the state of the process between events."""
 
 import logging
 import os
@@ -104,7 +104,7 @@ class Outbox:
         """Send a text message to one connection, or to several.
 
         Raises:
-            TooLarge: it is larger than API Gateway accepts; nothing is sent.
+            TooLarge: the text is larger than API Gateway accepts; nothing is sent.
             PostingRefusedError: this function may not post.
         """
         if isinstance(connection_ids, str):
@@ -147,7 +147,7 @@ class Outbox:
             channel: the channel; empty for every connection.
 
         Raises:
-            TooLarge: it is larger than API Gateway accepts; nothing is sent.
+            TooLarge: the text is larger than API Gateway accepts; nothing is sent.
             PostingRefusedError: this function may not post.
             StoreError, ConfigurationError: the table cannot be read, or there is no queue.
             QueueError: SQS does not accept a durable message.

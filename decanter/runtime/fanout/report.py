@@ -8,8 +8,8 @@ class Report(NamedTuple):
 
     Attributes:
         sent: connections for which API Gateway accepted the message.
-        gone: connections that do not exist, as API Gateway itself answers. API Gateway also answers
-            so while a `$connect` handler still runs. A broadcast deletes these rows.
+        gone: connections that do not exist, as API Gateway itself answers. API Gateway gives the
+            same answer while a `$connect` handler still runs. A broadcast deletes these rows.
         pending: connections that are reported gone, but may exist: the connection may be about to
             open, the answer may not come from API Gateway, or the endpoint may be wrong because
             this process has reached no connection yet. These rows are kept.

@@ -6,12 +6,12 @@
     router.on_message(RateLimit(Connection))
 
 The variable `DECANTER_MESSAGES_PER_SECOND` is the rate limit for one connection, and also the
-largest burst. If the variable is not set, there is no limit. Further messages get the answer
-`rate_limited` and reach no route. The limit also counts messages that select no route.
+largest burst. If the variable is not set, there is no limit. Messages above the limit get the
+answer `rate_limited` and reach no route. The limit also counts messages that select no route.
 
 If `DECANTER_CLOSE_AFTER_MESSAGES` is set, a connection that continues to send is closed. In this
-case, refused messages count too. When the connection is this number of messages above the limit,
-the next message gets no answer, and the connection is closed. If a client waits, its count falls at
+case, refused messages count too. When a connection exceeds the limit by this number of messages,
+its next message gets no answer, and the connection is closed. If a client waits, its count falls at
 the allowed rate. The `$disconnect` handler deletes the row.
 
 The count is stored in the connection's row, because the next event may run in another process. Each

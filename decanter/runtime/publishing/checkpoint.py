@@ -181,7 +181,7 @@ class Checkpoint:
 
         Raises:
             SupersededError: another run owns the row.
-            StoreError, ConfigurationError: the table does not take the row.
+            StoreError, ConfigurationError: the row cannot be written.
         """
         if self._writing is not None:
             if not self._writing[1].done():
@@ -198,7 +198,7 @@ class Checkpoint:
 
         Raises:
             SupersededError: another run owns the row.
-            StoreError, ConfigurationError: the table does not take the row.
+            StoreError, ConfigurationError: the row cannot be written.
         """
         if self._writing is not None:
             self._take_in()

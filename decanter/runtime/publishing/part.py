@@ -56,7 +56,7 @@ class Listed:
 
 @dataclass
 class Part:
-    """Posts to the connections of a source, and keeps the checkpoint.
+    """Posts to the connections of a source, and updates the checkpoint.
 
     Attributes:
         source: the connections.

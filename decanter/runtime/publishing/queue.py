@@ -37,7 +37,7 @@ class Queue:
     Args:
         name: the queue's name in the template and in `@app.on_sqs_message`.
         jobs: the model of the job table; by default the model with `@job_table`.
-        concurrency: the highest number of function instances that post at the same time, 2 or more.
+        concurrency: the maximum number of function instances that post at the same time, 2 or more.
             Each instance has a share of `DECANTER_POSTS_PER_SECOND`, so all instances together
             never exceed this limit.
 

@@ -1,7 +1,7 @@
 """Translate between API Gateway's events and Centrifugo's protocol, in an app with channels.
 
 This module connects the protocol's sessions with the router's hooks and routes and with the event's
-    outbox. Only an app that declares a channel imports this file.
+outbox. Only an app that declares a channel imports this file.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping

@@ -231,8 +231,8 @@ class Disconnection(ConnectionEvent):
     connection is gone. API Gateway delivers `$disconnect` on a best-effort basis.
 
     Attributes:
-        event: the `$disconnect` event, or the event whose broadcast or send found the connection
-            gone.
+        event: the `$disconnect` event, or the event in which a broadcast or a send found that the
+            connection is gone.
         connection_id: the id of the ended connection.
         connected_at: the time when the client connected, in epoch milliseconds; 0 if the row does
             not have this time.

@@ -141,7 +141,7 @@ class Router(Sending):
         return handshake.response
 
     def _disconnect(self, event: Event, context: object) -> Response:
-        """Delete the row and call the hooks. If there is no row, the hooks were called before."""
+        """Delete the row and call the hooks. If there is no row, the hooks have run already."""
 
         def forget() -> Response:
             outbox = self.outboxes.of(event, context) if self._has_endings else None

@@ -81,7 +81,7 @@ class ConnectionModel(Model):
 
     @classmethod
     def made_from(cls, event: Mapping[str, Any], **attributes: Any) -> Self:
-        """Return the row of a CONNECT event, which is not written yet."""
+        """Return the row for a CONNECT event, without writing it."""
         context = event["requestContext"]
         expires_ms = context["connectedAt"] + MAX_AGE_MS
         return cls(
@@ -146,7 +146,7 @@ class ConnectionModel(Model):
             after: a cursor (`Place`), or `BEGINNING`. The cursor's row may be deleted already.
             now_ms: the current time in epoch milliseconds; rows older than `MAX_AGE_MS` are
                 skipped.
-            limit: the highest number of rows to read.
+            limit: the maximum number of rows to read.
         """
         key, connected_at = key_of(cls), cls.connected_at.attr_name
         end, place = cls.identity_end(), Place.of(after)

@@ -80,7 +80,7 @@ class Pace:
 
     @property
     def allowed(self) -> int:
-        """The highest number of posts in flight now, 1 or more."""
+        """The current maximum number of posts in flight, 1 or more."""
         return self._allowed
 
     def learn(self, outcome: Outcome) -> None:

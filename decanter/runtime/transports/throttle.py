@@ -30,7 +30,7 @@ class TokenBucket:
     tokens, because another process may have used saved tokens just before.
 
     Args:
-        rate: the highest number of posts per second.
+        rate: the maximum number of posts per second.
         now: the current time in monotonic seconds.
         is_strict: True if the bucket gives at most `rate` tokens in any second.
 

@@ -129,7 +129,7 @@ def _answer(data: bytes, start: int, end: int, status: int, *, ended: bool) -> A
 
 
 def _field(head: bytes, lower: bytes, name: bytes) -> bytes:
-    """Return a field's value, or b"". `name` has a line break before it and a colon after it."""
+    """Return a field's value, or b"". `name` includes the line break before it and its colon."""
     start = lower.find(name)
     if start < 0:
         return b""

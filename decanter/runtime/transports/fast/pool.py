@@ -26,7 +26,7 @@ class Pool:
 
     Args:
         endpoint: the endpoint.
-        most: the highest number of connections.
+        most: the maximum number of connections.
         clock: measures the idle time of connections.
         resolve: returns the addresses of a host and a port.
     """
