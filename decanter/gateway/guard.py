@@ -30,7 +30,9 @@ MOST_EARLY_CALLS = 1_000
 CONNECTIONS = "/@connections/"
 
 Report = dict[str, str]
-"""`function`, `action`, `resource`, `outcome` and `trace` of a call, or `function` and `note`."""
+"""Has `function`, `action`, `resource`, `outcome` and `trace` of a call, or `function` and
+`note`.
+"""
 
 
 @dataclass(frozen=True, slots=True)

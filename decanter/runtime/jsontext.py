@@ -39,7 +39,7 @@ _MEMBER = re.compile(
     r'[ \t\n\r]*+[{,][ \t\n\r]*+"([^"\\]*+(?:\\.[^"\\]*+)*+)"[ \t\n\r]*+:[ \t\n\r]*+'
     r'([^"\[{, \t\n\r}]++|"[^"\\]*+(?:\\.[^"\\]*+)*+")?'
 )
-"""The start of an object or a comma, a name, and the value unless it is an array or an object."""
+"""Matches `{` or `,`, then a name, and then the value unless it is an array or an object."""
 
 
 def _refuse_constant(name: str) -> NoReturn:

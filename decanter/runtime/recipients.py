@@ -10,8 +10,7 @@ BEGINNING = ""
 """The cursor before the first connection."""
 
 MOST_SEGMENTS = 1000
-"""The largest MaximumConcurrency of an SQS event source. Each parallel invocation reads a
-segment.
+"""The largest MaximumConcurrency that Lambda accepts for SQS: each invocation reads a segment.
 """
 
 _SEGMENT = re.compile(r"([0-9]{1,4})/([0-9]{1,4}):(.*)", re.DOTALL)

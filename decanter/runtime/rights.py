@@ -55,10 +55,8 @@ def uses(
     Chalice's analysis of the code.
 
     Args:
-        reads: the models whose tables and indexes the function reads with GetItem, BatchGetItem,
-            Query or Scan.
-        writes: the models whose tables the function writes with PutItem, UpdateItem, DeleteItem or
-            BatchWriteItem.
+        reads: models to read, with their indexes: GetItem, BatchGetItem, Query and Scan.
+        writes: models to write: PutItem, UpdateItem, DeleteItem and BatchWriteItem.
         sends: True to send messages to connections and to close them.
         also: statements of an IAM policy for other services. With `chalice deploy`, a statement
             cannot contain CloudFormation functions.

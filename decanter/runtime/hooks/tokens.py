@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 LIFETIME_SECONDS = 600
 STALE_SECONDS = 86_400
-"""The time that a key set is used if no newer key set can be read."""
+"""The maximum age of a key set that is used because no newer one can be read."""
 
 PAUSE_SECONDS = 30
 """The pause between two fetches. Without it, each token with an invented key id causes a fetch."""

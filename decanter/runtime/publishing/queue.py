@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from decanter.runtime.store.jobs import JobModel
 
 LEAST_WORKERS = 2
-"""Lambda's smallest MaximumConcurrency of an SQS event source."""
+"""The smallest MaximumConcurrency that Lambda accepts for an SQS event source."""
 
 MOST_DELAY_SECONDS = 900
-"""SQS's longest delay."""
+"""The maximum delay of a message in SQS."""
 
 NAME = re.compile(r"[A-Za-z0-9_-]{1,80}", re.ASCII)
 

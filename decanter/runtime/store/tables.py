@@ -286,7 +286,7 @@ def _billing(model: type[Model], given: Billing) -> tuple[Billing, str | None]:
     bases = reversed(meta.__mro__)
     found = {name: it for base in bases for name, it in vars(base).items() if name[:2] != "__"}
     own = {name: found.pop(name) for name in Billing._fields if name in found}
-    # PynamoDB has added its defaults.
+    # PynamoDB has added its own defaults to Meta.
     if others := sorted(name for name, it in found.items() if it != get_settings_value(name)):
         return given, f"its Meta must not set {', '.join(others)}: @table sets the rest"
     if own and given != Billing():

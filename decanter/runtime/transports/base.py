@@ -166,7 +166,7 @@ None means that the next recipient is not known yet, because a page is still bei
 """
 
 WAIT_SECONDS = 0.001
-"""The pause before the next request for a recipient that was not known yet."""
+"""The pause before the next look at the iterable, after the next recipient was not known yet."""
 
 
 def patient(recipients: Recipients, clock: Clock) -> Iterator[Recipient]:
