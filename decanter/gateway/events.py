@@ -1,7 +1,8 @@
 """The events that API Gateway sends to WebSocket handlers, with their ids and times.
 
 Sources: API Gateway Developer Guide, "WebSocket API mapping template reference" and "Set up
-WebSocket API integration requests"; members and letter case as in logged events of AWS.
+WebSocket API integration requests"; the members and their letter case come from events that were
+logged on AWS.
 """
 
 import base64

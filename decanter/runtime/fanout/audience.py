@@ -125,7 +125,7 @@ class Everyone(Iterator[Recipient | None]):
     def left_over(self) -> tuple[int, bool]:
         """Return the number of recipients left, and True if there was time to count all of them.
 
-        If the extent has a limit, the number is 0, because others follow.
+        If the extent has a limit, the number is 0, because the queue handles the rest.
         """
         if self._extent.most is not None:
             return 0, True

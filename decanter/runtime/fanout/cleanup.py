@@ -63,7 +63,7 @@ class Cleanup:
         count: the number of rows that are deleted or wait for deletion.
         kept: the number of rows that are kept although API Gateway itself reports their connections
             as gone.
-        unproven: the number of further connections that are reported gone without proof.
+        unproven: the number of other connections that are reported gone, but may still exist.
         doubt: after `finish`, the reason why no row was deleted; None if there is no such reason.
     """
 

@@ -150,7 +150,7 @@ class Outbox:
             TooLarge: the text is larger than API Gateway accepts; nothing is sent.
             PostingRefusedError: this function may not post.
             StoreError, ConfigurationError: the table cannot be read, or there is no queue.
-            QueueError: SQS does not accept a durable message.
+            QueueError: `durable` is True, but SQS does not accept the message.
         """
         data = _encode(text, self.max_broadcast_bytes)
         rest = self.rest() if self.rest else None

@@ -9,10 +9,10 @@ DECANTER_JWT_SECRET           for HS256: a secret of 32 bytes or more
 DECANTER_JWT_JWKS_URL         for RS256 and ES256: the http(s) URL of a key set; instead of a secret
 DECANTER_JWT_LEEWAY_SECONDS   allowed clock difference, 0 to 300; 30 if not set
 
-A browser cannot set headers on a WebSocket. Therefore the token is the subprotocol after
-`decanter.token`, as in `new WebSocket(url, ["decanter.token", token])`. The connection then uses
-the subprotocol `decanter.token`, unless another hook selects a subprotocol. The token can also be
-the query parameter `token`. Such a token should be short-lived, because URLs are stored in more
+A browser cannot set headers on a WebSocket. A page therefore sends the token as the subprotocol
+after `decanter.token`, as in `new WebSocket(url, ["decanter.token", token])`. The connection then
+uses the subprotocol `decanter.token`, unless another hook selects a subprotocol. The token can also
+be the query parameter `token`. Such a token should be short-lived, because URLs are stored in more
 places than headers. In an app with channels, the token is in the client's connect command. The
 other members of a channel see the claim `info`. The claim `channels` has the channels that the
 server subscribes the client to. A token for one subscription has the claim `channel`, and is valid
@@ -218,7 +218,7 @@ class WebTokens:
 
         Raises:
             TokenExpired: the token has expired; otherwise it is valid.
-            Refused: status 401; status 503 if the key set cannot be read.
+            Refused: status 401 if the token is invalid; 503 if the key set cannot be read.
             ConfigurationError: a variable or PyJWT is missing.
         """
         handshake = hello.handshake
@@ -238,7 +238,7 @@ class WebTokens:
 
         Raises:
             TokenExpired: the token has expired; otherwise it is valid.
-            Refused: status 401; status 503 if the key set cannot be read.
+            Refused: status 401 if the token is invalid; 503 if the key set cannot be read.
             ConfigurationError: a variable or PyJWT is missing.
         """
         claims = self._claims(subscription.token)

@@ -5,8 +5,8 @@ same time. A part is a segment of the table, with its own row in the job table a
 rate limit. A message in the queue names the row, and the row has the progress. If SQS delivers a
 message twice, the second function finds that the part is done, or waits until the first function
 has ended. Near its deadline, a function queues the rest as a new message. A delayed item retries
-posts that may succeed later. After `MOST_ATTEMPTS` such items, the dead-letter queue gets an item
-with the remaining connections.
+posts that may succeed later. After `MOST_ATTEMPTS` delayed items, the dead-letter queue gets an
+item with the remaining connections.
 """
 
 import hashlib

@@ -205,7 +205,7 @@ class ConnectionEvent:
         Raises:
             TooLarge: the frame has more than 131,072 bytes; nothing is sent.
             ConfigurationError: `durable` is True, but the router has no queue.
-            QueueError: SQS does not accept a durable message.
+            QueueError: `durable` is True, but SQS does not accept the message.
         """
         text = self.outbox.wire.text_of(frame)
         return self.outbox.broadcast(text, after, ids(exclude), durable=durable)

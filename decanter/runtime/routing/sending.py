@@ -190,7 +190,7 @@ class Sending(Routes):
             TooLarge: the frame has more than 131,072 bytes; nothing is sent.
             PostingRefusedError: this function may not send.
             ConfigurationError: `durable` is True, but the router has no queue.
-            QueueError: SQS does not accept a durable message.
+            QueueError: `durable` is True, but SQS does not accept the message.
         """
         return self._publisher.broadcast(frame, after, exclude, context, durable=durable)
 

@@ -143,7 +143,7 @@ class ConnectionModel(Model):
         """Read the next part of the table, at most 1 MB, with only the recipients' attributes.
 
         Args:
-            after: a cursor (`Place`), or `BEGINNING`. The cursor's row may be deleted already.
+            after: a cursor (`Place`), or `BEGINNING`. The cursor's row may already be deleted.
             now_ms: the current time in epoch milliseconds; rows older than `MAX_AGE_MS` are
                 skipped.
             limit: the maximum number of rows to read.

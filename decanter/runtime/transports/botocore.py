@@ -189,7 +189,7 @@ class BotocoreTransport:
         response_dict["body"] = b"{}"
 
     def _take(self, source: Iterator[Recipient], deadline: float) -> Recipient | None:
-        """Return the next recipient when its post may start; None at the end or the deadline."""
+        """Return the next recipient when its post may start; None if there is none in time."""
         return next(source, None) if self._left(deadline) and self._rate.wait(deadline) else None
 
     def _left(self, deadline: float) -> float:
