@@ -264,7 +264,10 @@ class InvalidPayload(FieldError):
 
 
 class Forbidden(MessageError):
-    """The sender may not use this route. A route raises this error, or `allow` returns False."""
+    """The sender may not use this route.
+
+    Routes raise this error. The router raises it if `allow` returns False.
+    """
 
     code = "forbidden"
     status = 403

@@ -124,7 +124,7 @@ class RateLimit:
 
     @property
     def closes(self) -> bool:
-        """True if this hook may close connections, for which the function needs a right."""
+        """True if this hook may close connections. The function then needs the right to do so."""
         return bool(self._environ.get(CLOSE_VARIABLE))
 
     def __call__(self, request: Request) -> None:
