@@ -73,7 +73,7 @@ def main(stage: str, out: str) -> int:
     policy.policy_from_source_code = analyse
     OSUtils.ZIP_DEFLATED = ZIP_STORED
     os.environ["AWS_CHALICE_CLI_MODE"] = "true"  # as Chalice's command does
-    gc.disable()  # modules are no garbage, and this process ends soon
+    gc.disable()  # imported modules stay, and this process ends soon
     factory = cli_factory()(os.getcwd(), environ=os.environ)  # noqa: PTH109 - Chalice wants a string
     config = factory.create_config_obj(stage)
     if (fault := _import_fault(config)) is not None:

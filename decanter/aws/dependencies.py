@@ -236,9 +236,7 @@ def prune_sdk(
     data = vendor / "botocore" / "data"
     if not data.is_dir():
         return
-    known = sdk.names(data)
-    if installed is not None:
-        known |= sdk.names(installed / "botocore" / "data")
+    known = sdk.names(data) | (sdk.names(installed / sdk.DATA[0]) if installed else set())
     services = services_of(_sources(vendor, code, without=(*_SDK, *_WITHOUT_CLIENTS)), known, cache)
     own = (file for name in _SDK_BY_ITSELF for file in (vendor / name).rglob("*.py"))
     framework = _OF_FRAMEWORK if (vendor / "decanter").is_dir() else set()

@@ -8,6 +8,7 @@ standard library and no other module of Decanter. The project must see only its 
 from __future__ import annotations
 
 import argparse
+import gc
 import importlib
 import importlib.util
 import json
@@ -353,6 +354,7 @@ def main() -> None:
     parser.add_argument("project", type=Path)
     parser.add_argument("--fd", type=int, default=1)
     arguments = parser.parse_args()
+    gc.disable()  # imported modules stay, and this process ends soon
     report = json.dumps(describe(arguments.project.resolve()))
     os.write(arguments.fd, report.encode())
 

@@ -86,6 +86,7 @@ class Server:
 
         Send the gateway the names of the variables that these modules read.
         """
+        gc.disable()  # imported modules stay
         try:
             reads = import_shared()
         except UnsafeError as error:
@@ -95,8 +96,8 @@ class Server:
         self._shared = {name.partition(".")[0] for name in added}
         files = (getattr(sys.modules[name], "__file__", None) for name in added)
         self._files = {path: stamp(path) for path in map(Path, filter(None, files))}
-        gc.collect()
         gc.freeze()  # the collector must not write to memory shared with children
+        gc.enable()
         self._send("ready", reads=sorted(reads))
 
     def run(self) -> int | None:
