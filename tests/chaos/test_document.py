@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.gateways import ROOT
 
-CASES = 38
+CASES = 41
 DOCUMENT = ROOT / "docs" / "explanation" / "reliability.md"
 _ROW = re.compile(r"^\| (\d+) \| (.+?) \| (.+?) \|$", re.MULTILINE)
 
