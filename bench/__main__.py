@@ -3,7 +3,7 @@
     python -m bench [--rounds 5] [--json FILE] [PART ...]
 
 Parts: posts, quota, faults, broadcast, cold, gateway, processes, package,
-rights, scans. Without a part, all run.
+queue, rights, scans. Without a part, all run.
 Tables are printed as Markdown. All traffic stays on loopback.
 """
 
@@ -35,6 +35,7 @@ SCRIPTS = {
     "gateway": "gateway.py",
     "processes": "processes.py",
     "package": "package_import.py",
+    "queue": "queue_latency.py",
     "rights": "rights.py",
     "scans": "scans.py",
 }

@@ -2,6 +2,7 @@
 
 import gc
 import signal
+from functools import cache
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -9,7 +10,7 @@ from xdist.scheduler import LoadFileScheduling
 
 from tests.support.models import parse_once
 
-pytest_plugins = ["tests.support.fixtures"]
+pytest_plugins = ["tests.support.fixtures", "tests.support.kept"]
 collect_ignore = ["projects"]  # pytest runs their tests in separate projects
 
 SHARING = {"aws", "chaos", "console", "contract", "end_to_end"}
@@ -40,6 +41,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: _is_small(item.path))
 
 
+@cache
 def _is_small(path: Path) -> bool:
     return path.is_relative_to(SMALL) and not path.is_relative_to(LONG)
 

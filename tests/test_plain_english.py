@@ -245,9 +245,25 @@ TURNS = (
 _COMPILED = [(re.compile(turn.pattern, re.IGNORECASE), turn) for turn in TURNS]
 
 
+def _any_of(start: str, patterns: list[str]) -> re.Pattern[str]:
+    return re.compile(f"{start}(?:{'|'.join(f'(?:{each})' for each in patterns)})", re.IGNORECASE)
+
+
+WORD = r"\b"
+_AT_A_WORD = _any_of(
+    r"\b(?=\w)",
+    [turn.pattern.removeprefix(WORD) for turn in TURNS if turn.pattern.startswith(WORD)],
+)
+"""All turns that start with a word: one search at the words takes a fifth of the time of many."""
+
+_ELSEWHERE = _any_of("", [turn.pattern for turn in TURNS if not turn.pattern.startswith(WORD)])
+
+
 @cache
 def hits(text: str) -> list[str]:
     """Return the hits in a text, each with the example of its turn."""
+    if not (_AT_A_WORD.search(text) or _ELSEWHERE.search(text)):
+        return []
     found = ((pattern.search(text), turn) for pattern, turn in _COMPILED)
     return [f"{match[0]!r}: as in {turn.example!r}" for match, turn in found if match]
 
@@ -258,7 +274,7 @@ def shown(unit: Prose, hit: str) -> str:
 
 @pytest.mark.parametrize("turn", TURNS, ids=lambda turn: turn.pattern)
 def test_each_turn_is_found_in_its_example_only(turn: Turn) -> None:
-    assert re.search(turn.pattern, turn.example, re.IGNORECASE)
+    assert any(hit.endswith(f"as in {turn.example!r}") for hit in hits(turn.example))
     assert hits(turn.plain) == []
 
 

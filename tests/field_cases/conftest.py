@@ -12,13 +12,12 @@ HERE = Path(__file__).parent
 RESULTS = Results(marked())
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if HERE in item.path.parents:
-            if item.get_closest_marker("xfail"):
-                item.add_marker(pytest.mark.open_row)
-            for mark in item.iter_markers("row"):
-                item.user_properties += [("row", row) for row in mark.args]
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """pytest calls this for the tests of this folder only."""
+    if item.get_closest_marker("xfail"):
+        item.add_marker(pytest.mark.open_row)
+    for mark in item.iter_markers("row"):
+        item.user_properties += [("row", row) for row in mark.args]
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

@@ -9,7 +9,6 @@ in the name of each test.
 import logging
 import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -26,10 +25,8 @@ def size(whole: int, sample: int) -> int:
     return max(1, whole * COUNT // WHOLE) if COUNT else sample
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.soak)
+def pytest_itemcollected(item: pytest.Item) -> None:
+    item.add_marker(pytest.mark.soak)  # pytest calls this for the tests of this folder only
 
 
 @pytest.fixture(name="seed", params=[SEED], ids="seed {}".format)

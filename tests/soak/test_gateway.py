@@ -24,7 +24,7 @@ from tests.support.inside import Inside, Socket, errors_of
 from tests.support.peer import OK, Peer, Play, run_peer
 
 FRAMES, REQUESTS = size(90_000, 450), size(110_000, 750)
-DISPATCHES = {"fast": size(40_000, 150), "botocore": size(10_000, 75)}
+DISPATCHES = {"fast": size(40_000, 75), "botocore": size(10_000, 40)}
 MOST_GROWTH_BYTES = 512 * 1024
 MOST_KEPT = 8
 """Connections of the transports, and the threads of the peer and the table for them."""
