@@ -16,6 +16,7 @@ from typing import Any
 from decanter import __version__
 from decanter.errors import DecanterError
 from decanter.extras import missing_extra
+from decanter.gc_paused import gc_paused
 
 # A shell's status for a process that SIGINT ended: 128 + 2.
 INTERRUPTED = 130
@@ -176,8 +177,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
-        args = build_parser(arguments).parse_args(arguments)
-        status: int = import_module(args.module).run(args)
+        with gc_paused():
+            args = build_parser(arguments).parse_args(arguments)
+            command = import_module(args.module)
+        status: int = command.run(args)
         sys.stdout.flush()
     except DecanterError as error:
         if error.detail:

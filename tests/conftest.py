@@ -10,7 +10,7 @@ from xdist.scheduler import LoadFileScheduling
 
 from tests.support.models import parse_once
 
-pytest_plugins = ["tests.support.fixtures"]
+pytest_plugins = ["tests.support.fixtures", "tests.support.kept"]
 collect_ignore = ["projects"]  # pytest runs their tests in separate projects
 
 SHARING = {"aws", "chaos", "console", "contract", "end_to_end"}

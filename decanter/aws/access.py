@@ -10,8 +10,6 @@ Authorization Reference.
 import json
 from typing import Any
 
-from chalice.utils import to_cfn_resource_name
-
 from decanter.aws.queue import dead_letters_id, queue_id
 from decanter.errors import ProjectError
 from decanter.project import rights
@@ -19,7 +17,7 @@ from decanter.project.config import Project
 from decanter.project.declaration import Declaration, TableDeclaration
 from decanter.project.declared_queue import QueueDeclaration
 from decanter.project.roles import GENERATED
-from decanter.project.stack import WEBSOCKET_API, role_id
+from decanter.project.stack import WEBSOCKET_API, resource_name, role_id
 
 Json = Any
 Section = dict[str, Any]
@@ -182,7 +180,7 @@ def _refuse_functions(document: Section, function: str) -> None:
 
 def log_group_id(function: str) -> str:
     """Return the logical id of a function's log group, which Chalice may create too."""
-    return str(to_cfn_resource_name(f"{function}-log-group"))
+    return resource_name(f"{function}-log-group")
 
 
 def _role(document: Section) -> Section:

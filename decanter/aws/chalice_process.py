@@ -10,13 +10,14 @@ This module differs from `chalice package` in these ways:
   functions' events, logs and network.
 """
 
+import gc
 import os
 import sys
+from types import ModuleType
 from typing import Any
 from zipfile import ZIP_STORED
 
 from chalice import policy
-from chalice.cli.factory import CLIFactory
 from chalice.config import Config
 from chalice.deploy.appgraph import ChaliceBuildError
 from chalice.deploy.validate import ExperimentalFeatureError, validate_configuration
@@ -25,6 +26,9 @@ from chalice.utils import OSUtils
 
 from decanter.aws.chalice_answers import REFUSED
 from decanter.project.template import TEMPLATE
+
+# Only the dialogue of `chalice new-project` uses it, and it takes a third of the imports' time.
+DIALOGUES = "inquirer"
 
 # The exceptions that Chalice raises if it refuses an app.
 _REFUSALS = (
@@ -52,12 +56,25 @@ def analyse(source_code: str) -> dict[str, Any]:
     return document
 
 
+def cli_factory() -> Any:
+    """Import Chalice's command line without its dialogues. Return the class `CLIFactory`."""
+    is_loaded = DIALOGUES in sys.modules
+    sys.modules.setdefault(DIALOGUES, ModuleType(DIALOGUES))
+    try:
+        from chalice.cli.factory import CLIFactory
+    finally:
+        if not is_loaded:
+            del sys.modules[DIALOGUES]  # an app may need the real one
+    return CLIFactory
+
+
 def main(stage: str, out: str) -> int:
     """Package a stage of the project in the current folder. Return the exit status."""
     policy.policy_from_source_code = analyse
     OSUtils.ZIP_DEFLATED = ZIP_STORED
     os.environ["AWS_CHALICE_CLI_MODE"] = "true"  # like Chalice's command
-    factory = CLIFactory(os.getcwd(), environ=os.environ)  # noqa: PTH109 - Chalice wants a string
+    gc.disable()  # imported modules stay, and this process ends soon
+    factory = cli_factory()(os.getcwd(), environ=os.environ)  # noqa: PTH109 - Chalice wants a string
     config = factory.create_config_obj(stage)
     if (fault := _import_fault(config)) is not None:
         return _refuse(fault)

@@ -149,8 +149,10 @@ MARK = "# made by `decanter package`\n*\n"
 _SHOWN = 3
 
 
-def install(project: Project, runtime: Runtime, vendor: Path, report: Report) -> None:
+def install(project: Project, runtime: Runtime, vendor: Path, report: Report) -> Path | None:
     """Fill a folder with the project's dependencies and the content of its `vendor/`.
+
+    The models of the SDK's services are left out: `prune_sdk` copies those that the code may use.
 
     Args:
         project: the project with `requirements.txt`.
@@ -158,16 +160,27 @@ def install(project: Project, runtime: Runtime, vendor: Path, report: Report) ->
         vendor: the folder, which must not exist yet.
         report: called with a line for each step.
 
+    Returns:
+        The folder with the installed packages; None without requirements.
+
     Raises:
         ProjectError: pip cannot install the dependencies, or a requirements file is missing.
     """
     wheels = _wheels(project, runtime, report)
     if wheels is not None:
-        shutil.copytree(wheels, vendor, ignore=_ignored)
+        data = {str(wheels / place) for place in sdk.DATA}
+
+        def ignored(folder: str, names: list[str]) -> set[str]:
+            models = names if folder in data else ()
+            found = {name for name in models if Path(folder, name).is_dir()}
+            return found | _ignored(folder, names)
+
+        shutil.copytree(wheels, vendor, ignore=ignored)
     own = project.directory / "vendor"
     if own.is_dir():
         shutil.copytree(own, vendor, dirs_exist_ok=True, ignore=_ignored)
     vendor.mkdir(parents=True, exist_ok=True)
+    return wheels
 
 
 def add_framework(vendor: Path, code: Path, report: Report) -> None:
@@ -207,12 +220,15 @@ def leave_out_boto3(vendor: Path, code: Path, report: Report) -> None:
     report("boto3 is left out: it is not imported")
 
 
-def prune_sdk(vendor: Path, code: Path, cache: Cache, report: Report) -> None:
+def prune_sdk(
+    vendor: Path, code: Path, installed: Path | None, cache: Cache, report: Report
+) -> None:
     """Keep only those services of the SDK that the code may use, without documentation.
 
     Args:
         vendor: the folder that `install` filled.
         code: the app's own folder. It may contain `vendor`.
+        installed: the folder that `install` returned, with the models of all services.
         cache: the cache with facts about the files of earlier packages.
         report: called with a line that lists the kept services, or gives the reason to keep all
             services.
@@ -223,12 +239,14 @@ def prune_sdk(vendor: Path, code: Path, cache: Cache, report: Report) -> None:
     data = vendor / "botocore" / "data"
     if not data.is_dir():
         return
-    known = sdk.names(data)
+    known = sdk.names(data) | (sdk.names(installed / sdk.DATA[0]) if installed else set())
     services = services_of(_sources(vendor, code, without=(*_SDK, *_WITHOUT_CLIENTS)), known, cache)
     own = (file for name in _SDK_BY_ITSELF for file in (vendor / name).rglob("*.py"))
     framework = _OF_FRAMEWORK if (vendor / "decanter").is_dir() else set()
     found = services.names | services_of(own, known, cache).names
     kept = known & (found | _IMPLIED | framework)
+    if installed is not None:
+        sdk.add(vendor, installed, known if services.unclear else kept)
     if services.unclear:
         sdk.compact(data)
         more = sdk.compressed_bytes(data, known - kept) / 1e6

@@ -11,7 +11,7 @@ from typing import Any
 from decanter.aws.references import dangling
 from decanter.project.config import Project
 from decanter.project.declaration import Declaration
-from decanter.project.describe import describe, own_environment
+from decanter.project.describe import Reports, describe, own_environment
 from decanter.project.document import merged, parse_template, read_template
 from decanter.project.template import OVERRIDES, ROOT_TEMPLATE, Template
 
@@ -40,13 +40,19 @@ def variables(project: Project) -> dict[str, str]:
     return {name: name if value is None else value for name, value in found.items()}
 
 
-def described(project: Project) -> Declaration:
+def described(project: Project, reports: Reports | None = None) -> Declaration:
     """Import the project's app with the stage's variables. Return its declarations.
+
+    Args:
+        project: the project and its stage.
+        reports: reports of other stages; an app that reads no variable that differs is not imported
+            again.
 
     Raises:
         ProjectError: the app cannot be imported, or a variable is not a string.
     """
-    return describe(project, own_environment(project) | variables(project))
+    environment = own_environment(project) | variables(project)
+    return describe(project, environment, reports=reports)
 
 
 def warn_of_root_template(project: Project, report: Callable[[str], None]) -> None:

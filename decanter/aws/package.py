@@ -182,10 +182,10 @@ def _fill_vendor(
     if project.config.automatic_layer:
         report("automatic_layer: the dependencies are in the zip, not in a layer of their own")
     vendor = source / "vendor"
-    dependencies.install(project, runtime, vendor, report)
+    installed = dependencies.install(project, runtime, vendor, report)
     dependencies.add_framework(vendor, source, report)
     dependencies.leave_out_boto3(vendor, source, report)
-    dependencies.prune_sdk(vendor, source, kept, report)
+    dependencies.prune_sdk(vendor, source, installed, kept, report)
 
 
 def _compile(source: Path, kept: Cache) -> None:

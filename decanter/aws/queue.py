@@ -2,13 +2,12 @@
 
 from typing import Any
 
-from chalice.utils import to_cfn_resource_name
-
 from decanter.aws.overrides import overrides
 from decanter.errors import ProjectError
 from decanter.project.config import Project
 from decanter.project.declaration import Declaration
 from decanter.project.declared_queue import QueueDeclaration
+from decanter.project.stack import resource_name
 from decanter.project.template import QUEUE, Template
 
 LONGEST_NAME = 80
@@ -25,12 +24,12 @@ Section = dict[str, Any]
 
 def queue_id(queue: QueueDeclaration) -> str:
     """Return the logical id of a queue."""
-    return f"{to_cfn_resource_name(queue.name)}Queue"
+    return f"{resource_name(queue.name)}Queue"
 
 
 def dead_letters_id(queue: QueueDeclaration) -> str:
     """Return the logical id of a queue's dead-letter queue."""
-    return f"{to_cfn_resource_name(queue.name)}DeadLetters"
+    return f"{resource_name(queue.name)}DeadLetters"
 
 
 def resources(project: Project, declaration: Declaration) -> Section:
@@ -65,7 +64,7 @@ def function(declaration: Declaration, name: str) -> Section:
     if queue is None or name not in declaration.workers:
         return {}
     source = {"Queue": {"Fn::Sub": f"${{{queue_id(queue)}.Arn}}"}, **queue.mapping}
-    event = to_cfn_resource_name(f"{name}-sqs-event-source")
+    event = resource_name(f"{name}-sqs-event-source")
     return {"Events": {event: {"Properties": source}}}
 
 

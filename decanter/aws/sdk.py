@@ -12,10 +12,14 @@ import json
 import shutil
 import zlib
 from collections.abc import Callable, Iterable
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 from decanter.errors import ProjectError
+
+DATA = ("botocore/data", "boto3/data")
+"""The folders with a folder for each service, relative to the folder of the packages."""
 
 _Document = dict[str, Any]
 
@@ -23,6 +27,21 @@ _Document = dict[str, Any]
 def names(data: Path) -> set[str]:
     """Return the names of the services in botocore's `data` folder."""
     return {model.parent.parent.name for model in data.glob("*/*/service-2.json*")}
+
+
+def add(vendor: Path, installed: Path, services: Iterable[str]) -> None:
+    """Add services of installed packages to the same packages in `vendor`. Existing files stay."""
+
+    def copy(source: str, target: str) -> None:
+        if not Path(target).exists():
+            shutil.copy2(source, target)
+
+    places = [each for each in DATA if (vendor / each).is_dir()]
+    for place, name in product(places, services):
+        source = installed / place / name
+        if source.is_dir():
+            target = vendor / place / name
+            shutil.copytree(source, target, copy_function=copy, dirs_exist_ok=True)
 
 
 def remove(data: Path, services: Iterable[str]) -> None:

@@ -33,6 +33,7 @@ from decanter.project.declaration import (
     LambdaFunction,
     TableDeclaration,
 )
+from decanter.project.describe import Reports
 from decanter.project.document import merged, write_text
 from decanter.project.record import RECORD, record
 from decanter.project.stack import logical_id
@@ -99,7 +100,7 @@ def _texts(project: Project, output: Path | None, report: Callable[[str], None])
     An app's declarations may depend on the stage's variables. For example, a schedule may exist in
     only one stage.
     """
-    declaration = described(project)
+    declaration = described(project, reports := Reports())
     template = render(project, declaration)
     warn_of_settings(project, declaration, report)
     if output is not None:
@@ -110,7 +111,7 @@ def _texts(project: Project, output: Path | None, report: Callable[[str], None])
         if stage == project.chalice_stage:
             own = declaration
         else:
-            warn_of_settings(other, own := described(other), report)
+            warn_of_settings(other, own := described(other, reports), report)
         files = access.policy_files(other, own)
         policies |= {project.directory / ".chalice" / name: text for name, text in files.items()}
     texts = {project.directory / TEMPLATE: template, **policies}

@@ -59,7 +59,7 @@ def rule(
 
     Args:
         guard: the guard with the roles.
-        function: the function's configuration key.
+        function: the function's name in Chalice's configuration.
         trace: the trace id of the event that the function handles.
         needed: returns the rights that a call needs; by default, `pairs`.
     """
@@ -134,9 +134,10 @@ def _of_statements(operation: str, call: Mapping[str, Any], place: str) -> Itera
 
 
 def statement_pairs(statement: str, place: str) -> Iterator[Pair]:
-    """Yield the right for a PartiQL statement. An unreadable statement needs rights on all tables.
+    """Yield the rights for a PartiQL statement.
 
-    Only the verb, the table's name and the index's name are read.
+    This function reads only the verb, the table's name and the index's name. If it cannot read
+    the statement, the statement needs rights on all tables.
     """
     verb = _VERB.match(statement)
     if verb is None:
@@ -153,7 +154,7 @@ def statement_pairs(statement: str, place: str) -> Iterator[Pair]:
 
 
 def arn(name: str, place: str) -> str:
-    """Return the ARN of a table, which a call names with a name or an ARN.
+    """Return the ARN of a table, from the name or the ARN in a call.
 
     Raises:
         ValueError: the value is not a name.

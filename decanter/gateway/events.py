@@ -1,7 +1,8 @@
 """The events that API Gateway sends to WebSocket handlers, with their ids and times.
 
 Sources: API Gateway Developer Guide, "WebSocket API mapping template reference" and "Set up
-WebSocket API integration requests"; key sets and letter case as in events logged from AWS.
+WebSocket API integration requests"; the members and their letter case come from events that were
+logged on AWS.
 """
 
 import base64
@@ -25,7 +26,7 @@ MakeId = Callable[[], str]
 
 
 def new_id() -> str:
-    """Return a connection, request or message id: 11 random bytes in URL-safe base64, with `=`."""
+    """Return an id of a connection, request or message: 11 random bytes in URL-safe base64."""
     return base64.urlsafe_b64encode(os.urandom(11)).decode()
 
 
@@ -75,7 +76,7 @@ class Handshake:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """The `identity` of every event of a connection."""
+    """The member `identity` in all events of a connection."""
 
     source_ip: str
     user_agent: str | None = None
@@ -113,9 +114,9 @@ class EventMaker:
     """Creates the events of one API stage.
 
     Attributes:
-        mapping: the API mapping key of a custom domain, which is a second path of the socket; empty
-            without such a domain. As on AWS, if the key has several levels, header names are in
-            lower case ("Map API stages to a custom domain name for WebSocket APIs").
+        mapping: the mapping key of a custom domain, which is a second path of the socket; empty
+            without such a domain. As on AWS, header names are in lower case if the key has several
+            levels ("Map API stages to a custom domain name for WebSocket APIs").
     """
 
     stage: str

@@ -1,4 +1,4 @@
-"""The guard refuses calls that a function's role does not allow, and reports all calls.
+"""The guard refuses calls that a function's role does not allow, and reports each kind of call.
 
 The gateway has a guard for @connections, and the process of the embedded DynamoDB has a guard for
 DynamoDB. `local/dynamodb/server.py` loads this file by its path, so it imports only the standard
@@ -17,7 +17,7 @@ MODES = (ENFORCE, WARN, OFF)
 
 ALLOWED = "allowed"
 UNKNOWN = "unknown"
-"""The role's statements are not known, so the call is allowed."""
+"""The role's statements are unknown, so the call is allowed."""
 
 EXPLICIT = "denied"
 
@@ -30,7 +30,9 @@ MOST_EARLY_CALLS = 1_000
 CONNECTIONS = "/@connections/"
 
 Report = dict[str, str]
-"""`function`, `action`, `resource`, `outcome` and `trace` of a call, or `function` and `note`."""
+"""Has `function`, `action`, `resource`, `outcome` and `trace` of a call, or `function` and
+`note`.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ class Denial:
         principal: the ARN of the function's session.
         action: the IAM action.
         resource: the ARN of the resource.
-        explicit: True if a statement denies it.
+        explicit: True if a statement of the role denies the action.
     """
 
     principal: str
@@ -64,7 +66,7 @@ _UNDECIDED = Denial("", "", "", explicit=False)
 
 @dataclass(frozen=True, slots=True)
 class _Roles:
-    """The current roles, and the decisions with these roles."""
+    """The current roles, and the decisions and reports since they arrived."""
 
     mode: str
     principals: Mapping[str, str]
@@ -74,7 +76,7 @@ class _Roles:
 
 
 class Guard:
-    """Decides calls by the current roles. Before the first roles arrive, it allows every call.
+    """Allows or refuses calls by the current roles. Before the first roles, every call is allowed.
 
     Args:
         make_policy: creates an `iam.Policy` from statements and a function that takes notes.
@@ -92,15 +94,15 @@ class Guard:
 
     @property
     def is_on(self) -> bool:
-        """True if calls are decided."""
+        """True if the guard checks calls, or if no roles have arrived yet."""
         return self._roles is None or self._roles.mode != OFF
 
     def obey(self, rights: Mapping[str, Any]) -> None:
         """Replace all roles. Report the calls that were made before the first roles arrived.
 
         Args:
-            rights: an object with `mode`, with `place` (the start of the ARNs of tables), and with
-                `roles` by function; each role has `principal`, `statements` and `known`.
+            rights: an object with `mode`, `place` (the start of the tables' ARNs) and `roles` by
+                function; each role has `principal`, `statements` and `known`.
         """
         roles = rights["roles"]
         self.place = rights["place"]
@@ -124,7 +126,7 @@ class Guard:
         """Return the first missing right of the function for a call; None if the call is allowed.
 
         Args:
-            function: the function's configuration key.
+            function: the function's name in Chalice's configuration.
             pairs: the actions and resources that the call needs.
             trace: the trace id of the event that the function handles, for the report.
         """
@@ -184,6 +186,6 @@ class Guard:
 
 
 def general(resource: str) -> str:
-    """Return the ARN with `*` for a connection's id; any other ARN unchanged."""
+    """Return an ARN with `*` instead of a connection's id. Other ARNs are unchanged."""
     head, connections, _ = resource.partition(CONNECTIONS)
     return f"{head}{connections}*" if connections else resource

@@ -1,8 +1,7 @@
 """The policies of a function's role, as IAM evaluates them.
 
-An explicit Deny overrides every Allow. If no statement allows a call, the call is denied. Other
-kinds of
-policies are not evaluated: permission boundaries, session policies and policies of resources.
+An explicit Deny overrides every Allow. If no statement allows a call, the call is denied.
+Permission boundaries, session policies and resource-based policies are not evaluated.
 `local/dynamodb/server.py` loads this file by its path, so it imports only the standard library.
 Source: AWS IAM User Guide, "Policy evaluation logic" and "IAM JSON policy elements".
 """
@@ -27,19 +26,17 @@ class Decision(enum.Enum):
 
     ALLOWED = "allowed"
     NOT_ALLOWED = "not allowed"
-    """No statement allows it."""
+    """No statement allows the call."""
     DENIED = "denied"
-    """A statement denies it."""
+    """A statement denies the call."""
 
 
 class Policy:
     """The statements of all policies of one role.
 
-    Conditions, and policy variables in resources, cannot be evaluated on this machine. If an Allow
-    statement has a condition or a variable, the statement applies. If a Deny statement has a
-    condition or a variable, the statement does not apply. If AWS would refuse a statement, the
-    statement allows nothing. If the effect of such a
-    statement is Deny, it denies everything.
+    Conditions and policy variables in resources cannot be evaluated on this machine. An Allow
+    statement with a condition or a variable applies, and a Deny statement with one does not apply.
+    A statement that AWS would refuse allows nothing. If its effect is Deny, it denies everything.
 
     Args:
         statements: the statements, as in a policy's `Statement`.
@@ -108,7 +105,7 @@ def _matcher(statement: Mapping[str, Any], element: str, flags: int) -> Matches:
 
 
 def _expression(pattern: str) -> str:
-    """Return a pattern of IAM as a regular expression. A variable matches any text."""
+    """Return the regular expression for an IAM pattern. A variable matches any text."""
     literals = map(re.escape, _PARTS.split(pattern))
     wildcards = ["." if each == "?" else ".*" for each in _PARTS.findall(pattern)]
     return next(literals) + "".join(map("".join, zip(wildcards, literals, strict=True)))

@@ -1,7 +1,7 @@
 """The management API, `/{stage}/@connections/{connectionId}`, for boto3 and Chalice.
 
-Sources: botocore's service model apigatewaymanagementapi/2018-11-29; the letter case of
-`x-amzn-ErrorType`, the 400 for a malformed id and the 403 for a missing right as seen on AWS.
+Sources: botocore's service model apigatewaymanagementapi/2018-11-29; observed on AWS: the letter
+case of `x-amzn-ErrorType`, the 400 for a malformed id, and the 403 for a missing right.
 """
 
 from collections.abc import Callable
@@ -36,7 +36,7 @@ FAILED = error(500, "InternalServerErrorException", "Internal server error")
 
 
 def split_caller(path: str) -> tuple[str | None, str]:
-    """Return the calling function, and the path without the function; None without a function."""
+    """Return the function in a path, or None, and the path without the function."""
     if not path.startswith(CALLERS):
         return None, path
     caller, _, rest = path.removeprefix(CALLERS).partition("/")
@@ -46,12 +46,12 @@ def split_caller(path: str) -> tuple[str | None, str]:
 def authorizer(guard: Guard, arn: str, caller: str, trace: str = "") -> Authorize:
     """Return the rule for the calls of a function.
 
-    As seen on AWS, API Gateway's message hides the account and does not name the connection.
+    As observed on AWS, API Gateway's message hides the account and does not name the connection.
 
     Args:
         guard: the guard with the roles.
         arn: the ARN of the API's stage.
-        caller: the configuration key of the function.
+        caller: the function's name in Chalice's configuration.
         trace: the trace id of the event that the function handles.
     """
 
@@ -71,7 +71,7 @@ def authorizer(guard: Guard, arn: str, caller: str, trace: str = "") -> Authoriz
 
 
 def is_management_path(path: str) -> bool:
-    """True if a path is a path of @connections, with or without a stage. The Go SDK sends `%40`."""
+    """Return True for a path of @connections, with or without a stage. The Go SDK sends `%40`."""
     return any(part in ("@connections", "%40connections") for part in path.lower().split("/")[1:3])
 
 
@@ -84,7 +84,7 @@ def connection_id_in(path: str, stage: str) -> str | None:
 
 
 def of_a_page(origin: str) -> str:
-    """Return one line that says why a call with an `Origin` is refused. Only browsers send it."""
+    """Return the reason to refuse a call with an `Origin` header, which only browsers send."""
     return f"a page from {origin[:100]} may not call @connections"
 
 
@@ -102,8 +102,8 @@ def answer(
         gateway: the connections.
         method: POST sends, GET describes, DELETE closes.
         path: the path of the request line, without the query.
-        authorization: the value of the header; only the presence and the kind are checked, not the
-            signature.
+        authorization: the value of the `Authorization` header, which must start with `AWS4-`. The
+            signature is not checked.
         body: the message to send.
         refusal: refuses calls that the caller's role does not allow.
     """
@@ -124,7 +124,7 @@ def answer(
 
 
 def _post(gateway: Gateway, connection: Connection, body: bytes) -> Response:
-    if not _is_utf8(body):  # our choice: text frames must be UTF-8
+    if not _is_utf8(body):  # Decanter's choice, because text frames must be UTF-8
         return error(400, "BadRequestException", "The message is not valid UTF-8")
     return Response(200) if gateway.send(connection, body) else TOO_MANY
 

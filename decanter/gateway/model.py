@@ -1,4 +1,4 @@
-"""The types of the gateway's rules: the API, its limits, connections, invocations."""
+"""The types that the gateway's rules use: the API, its limits, connections and invocations."""
 
 import enum
 import re
@@ -10,17 +10,17 @@ from decanter.gateway.events import ConnectionContext, Event
 
 MAX_FRAME_BYTES = 32 * 1024
 MAX_MESSAGE_BYTES = 128 * 1024
-"""The limits of a frame and of a message in either direction (quotas page)."""
+"""The limits of a frame and of a message, in both directions (API Gateway's quotas page)."""
 
 CONNECTION_ID = re.compile(r"[A-Za-z0-9_-]{15}=")
 
 
 class Outlet(Protocol):
-    """One client's connection. The shell provides this object."""
+    """The socket of one client's connection. The code around the rules provides this object."""
 
     @property
     def is_clogged(self) -> bool:
-        """True if most of the buffer still waits for the client to read."""
+        """True if the client has not read most of the buffer yet."""
 
     def send(self, data: bytes) -> bool:
         """Send a text message. If the client's buffer is full, send nothing and return False."""
@@ -37,7 +37,7 @@ class Route:
     """A route.
 
     Attributes:
-        function: the configuration key of the route's function.
+        function: the name of the route's function in Chalice's configuration.
         two_way: True if a route response returns the function's result.
         authorizer: the name of the route's authorizer, which must accept a client; None without an
             authorizer.
@@ -69,16 +69,16 @@ class Api:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Limits of a connection's life, in seconds."""
+    """The time limits of a connection, in seconds."""
 
     idle_seconds: float = 600
     age_seconds: float = 7200
     stalled_seconds: float = 10
-    """The time until a client with a full buffer that does not read is dropped (our choice)."""
+    """The time until a client that does not read its full buffer is dropped (Decanter's choice)."""
 
 
 class Phase(enum.Enum):
-    """A connection's phase of life."""
+    """The phases of a connection."""
 
     CONNECTING = "connecting"
     """The connect handler runs. The connection is not open yet, and @connections answers 410."""
@@ -111,7 +111,7 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class Invocation:
-    """An event for a function, with the connection and the route that the outcome affects."""
+    """An event for a function, and the route that selected the function."""
 
     function: str
     route_key: str
@@ -125,7 +125,7 @@ class Invocation:
 
     @property
     def connection_id(self) -> str:
-        """The connection that the event is about."""
+        """The id of the event's connection."""
         return str(self.event["requestContext"]["connectionId"])
 
 

@@ -1,4 +1,4 @@
-"""The outcome of an invocation, and API Gateway's reading of a Lambda proxy result."""
+"""The outcome of an invocation, and API Gateway's rules for a Lambda proxy result."""
 
 import enum
 import re
@@ -8,11 +8,11 @@ from typing import Any
 PROXY_RESULT_KEYS = {"statusCode", "headers", "multiValueHeaders", "body", "isBase64Encoded"}
 
 TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-"""The syntax of a header's name, a method, a subprotocol (RFC 9110, section 5.6.2)."""
+"""The syntax of a header's name, a method or a subprotocol (RFC 9110, section 5.6.2)."""
 
 
 class Failure(enum.Enum):
-    """How an invocation can end without a result."""
+    """The reason why an invocation ended without a result."""
 
     RAISED = enum.auto()
     """The handler raised an exception, or the result could not be serialized."""
@@ -33,7 +33,7 @@ Outcome = Returned | Failure
 
 
 def is_proxy_result(value: Any) -> bool:
-    """True if API Gateway accepts a value as a Lambda proxy result: a status and known keys."""
+    """Return True if API Gateway accepts a value as a Lambda proxy result."""
     if not isinstance(value, dict) or not value.keys() <= PROXY_RESULT_KEYS:
         return False
     status = value.get("statusCode")
@@ -59,7 +59,7 @@ def connect_status(outcome: Outcome) -> int:
 
 
 def header(outcome: Outcome, name: str) -> str | None:
-    """Return a response header of a result from either header map, in any letter case."""
+    """Return a header of a proxy result. The letter case of the name is ignored."""
     if not isinstance(outcome, Returned):
         return None
     single = outcome.value.get("headers") or {}

@@ -1,8 +1,8 @@
 """API Gateway's rules for a WebSocket API, without a socket.
 
-The gateway decides which handler gets which event, and what the handler's outcome does. A shell
+The gateway selects the handler for each event, and handles the handler's outcome. The calling code
 reports handshakes, messages and the end of sockets, runs the handlers, and provides an `Outlet` for
-each connection. The shell is the sockets of `decanter.local`, or a unit test's own process.
+each connection. This code is `decanter.local` with its sockets, or a unit test.
 """
 
 import time
@@ -35,13 +35,13 @@ REFUSALS = {403: "Forbidden", 502: "Internal server error", 504: "Endpoint reque
 
 
 def error_frame(message: str, connection_id: str, request_id: str) -> str:
-    """Return an error frame with the same spaces as in published transcripts."""
+    """Return an error frame with the same spaces as in published logs of AWS."""
     ids = f'"connectionId":"{connection_id}", "requestId":"{request_id}"'
     return f'{{"message": "{message}", {ids}}}'
 
 
 def refusal(status: int, connection_id: str, request_id: str) -> dict[str, str]:
-    """Return the JSON body of a refused handshake. AWS's body is not published."""
+    """Return the JSON body of a refused handshake. AWS does not document its own body."""
     text = REFUSALS.get(status) or phrase(status)
     return {"message": text, "connectionId": connection_id, "requestId": request_id}
 
@@ -115,7 +115,7 @@ class Gateway:
     def connected(
         self, connection: Connection, invocation: Invocation | None, outcome: Outcome
     ) -> Accept | Refuse:
-        """Open or refuse the connection, after the connect handler."""
+        """Open or refuse the connection, according to the outcome of the connect handler."""
         status = connect_status(outcome)
         if 200 <= status < 300:
             connection.phase = Phase.OPEN
@@ -127,7 +127,7 @@ class Gateway:
     # -- messages ---------------------------------------------------------------------------
 
     def message(self, connection: Connection, body: str) -> Invocation | None:
-        """Return the invocation of a message's route; None after the Forbidden frame was sent."""
+        """Return the invocation for a message; None if no route matches and a frame was sent."""
         self._touch(connection)
         key = self._route_key(body)
         route = self.api.routes.get(key)
@@ -150,7 +150,7 @@ class Gateway:
         self._tell(connection, error_frame(text, connection.id, invocation.request_id))
 
     def _route_key(self, body: str) -> str:
-        """Return the message's route key; a client cannot select `$connect` or `$disconnect`."""
+        """Return the message's route key. A client cannot select `$connect` or `$disconnect`."""
         try:
             selected = self._select(parse(body))
         except NotJsonError:
@@ -161,7 +161,7 @@ class Gateway:
     # -- the end ----------------------------------------------------------------------------
 
     def close(self, connection: Connection, code: int, reason: str) -> None:
-        """Close a connection from the gateway's side. @connections forgets it immediately."""
+        """Close a connection from the gateway's side. @connections answers 410 from now on."""
         if connection.phase is not Phase.OPEN:
             return
         connection.ended_by_us = (code, reason)
@@ -206,7 +206,7 @@ class Gateway:
 
     def _has_stalled(self, connection: Connection, now: float) -> bool:
         if connection.outlet is None or not connection.outlet.is_clogged:
-            connection.stalled_since = None  # it has read since
+            connection.stalled_since = None  # the client has read in the meantime
         since = connection.stalled_since
         return since is not None and now >= since + self.limits.stalled_seconds
 
@@ -216,14 +216,14 @@ class Gateway:
             connection.outlet.abort()
 
     def forget(self, connection: Connection) -> None:
-        """Remove a connection. If `closed` is not called, there is no disconnect event."""
+        """Remove a connection. Only a later call of `closed` causes a disconnect event."""
         connection.phase = Phase.CLOSED
         self.connections.pop(connection.id, None)
 
     # -- to the client ----------------------------------------------------------------------
 
     def find(self, connection_id: str) -> Connection | None:
-        """Return the open connection with this id."""
+        """Return the open connection with this id; None if it does not exist."""
         connection = self.connections.get(connection_id)
         return connection if connection and connection.phase is Phase.OPEN else None
 
@@ -238,7 +238,7 @@ class Gateway:
         return False
 
     def describe(self, connection: Connection) -> dict[str, Any]:
-        """Return the connection as in GET @connections."""
+        """Return a connection in the form of GET @connections."""
         return {
             "connectedAt": iso_time(connection.context.connected_at),
             "identity": {"userAgent": "", **connection.context.identity.to_dict()},

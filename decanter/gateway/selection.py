@@ -1,9 +1,9 @@
 r"""The route selection expression, as API Gateway evaluates it for a WebSocket API.
 
 Source: API Gateway Developer Guide, "Create routes for WebSocket APIs" and "API Gateway WebSocket
-selection expressions": `$request.body.a.b`, `${request.body.a}` among literals, a static value,
-`\$` for a dollar sign. A path without a value is the empty string. The result is not evaluated
-again.
+selection expressions": `$request.body.a.b`, `${request.body.a}` between literal texts, a static
+value, and `\$` for a dollar sign. The value of a missing path is the empty string. The result is
+not evaluated again.
 """
 
 import json

@@ -17,7 +17,8 @@ def pairs(operation: str, call: Mapping[str, Any], place: str) -> list[tuple[str
     Args:
         operation: the name of the operation, such as `SendMessageBatch`.
         call: the JSON of the call.
-        place: the start of the ARNs of the stack's tables: its queues are at the same place.
+        place: the start of the ARNs of the stack's tables, with the region and account of the
+            queues.
     """
     action = f"sqs:{operation.removesuffix('Batch')}"
     named = call.get("QueueUrl") or call.get("QueueName")

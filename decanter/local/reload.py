@@ -4,11 +4,13 @@ This module watches all files that are deployed: the modules in the folder of `a
 `chalicelib/`, `vendor/`, `.chalice/config.json`, the policy files and the merge templates.
 """
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 
 SHIPPED = ("chalicelib", "vendor")
 CACHES = {"__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache"}
@@ -86,12 +88,14 @@ async def changes(sources: Sources, seen: Snapshot) -> AsyncIterator[list[str]]:
     Raises:
         OSError: the user's limit of watched files is reached.
     """
-    from watchfiles import awatch  # imported only if it is used
+    from watchfiles import watch  # imported only if it is used
 
+    stopped = Event()
     while True:
         folders = sources.folders()
-        looks = awatch(
+        looks = watch(
             *folders,
+            stop_event=stopped,
             watch_filter=None,
             debounce=BURST_MILLISECONDS,
             step=STEP_MILLISECONDS,
@@ -100,12 +104,26 @@ async def changes(sources: Sources, seen: Snapshot) -> AsyncIterator[list[str]]:
             recursive=False,
         )
         with suppress(FileNotFoundError):  # a folder was just removed: try again
-            async for _ in looks:
+            # Not `awatch`, because the start of anyio takes longer than all of this module.
+            while await in_thread(looks, stopped):
                 before, seen = seen, sources.snapshot()
                 if changed := differing(before, seen):
                     yield [name_in(sources.project, path) for path in changed]
                 if sources.folders() != folders:
+                    looks.close()
                     break
+
+
+async def in_thread(looks: Iterator[object], stopped: Event) -> bool:
+    """Wait in a thread for the next item. Return False after the last item.
+
+    After a cancellation, the thread ends within `STEP_MILLISECONDS`.
+    """
+    try:
+        return await asyncio.to_thread(next, looks, None) is not None
+    except asyncio.CancelledError:
+        stopped.set()
+        raise
 
 
 def differing(before: Snapshot, after: Snapshot) -> list[Path]:

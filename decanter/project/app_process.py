@@ -8,6 +8,7 @@ modules, so this file imports only the standard library and no other module of D
 from __future__ import annotations
 
 import argparse
+import gc
 import importlib
 import importlib.util
 import json
@@ -44,6 +45,7 @@ def load_script(path: Path) -> Any:
 
 
 handlers = load_script(Path(__file__).with_name("handlers.py"))
+reads = load_script(Path(__file__).with_name("reads.py"))
 
 
 class LoadError(Exception):
@@ -135,7 +137,11 @@ def first_line(text: str) -> str:
 def project_traceback(error: BaseException) -> str:
     """Return the traceback without the frames of this file and of the import system."""
     frames = traceback.extract_tb(error.__traceback__)
-    own = [f for f in frames if f.filename != __file__ and "importlib" not in f.filename]
+    own = [
+        f
+        for f in frames
+        if f.filename not in (__file__, reads.__file__) and "importlib" not in f.filename
+    ]
     return "".join(traceback.format_list(own) + traceback.format_exception_only(type(error), error))
 
 
@@ -355,8 +361,11 @@ def main() -> None:
     parser.add_argument("project", type=Path)
     parser.add_argument("--fd", type=int, default=1)
     arguments = parser.parse_args()
-    report = json.dumps(describe(arguments.project.resolve()))
-    os.write(arguments.fd, report.encode())
+    gc.disable()  # imported modules stay, and this process ends soon
+    with reads.recorded_reads() as names:
+        reads.record_processes(names)
+        report = describe(arguments.project.resolve())
+    os.write(arguments.fd, json.dumps({**report, "reads": sorted(names)}).encode())
 
 
 if __name__ == "__main__":

@@ -15,12 +15,35 @@ from decanter.project.credentials import DEFAULT_REGION
 from decanter.project.declaration import Declaration
 from decanter.project.import_failure import import_failure
 from decanter.project.modules import warnings_about_modules
+from decanter.project.reads import differing, is_read
 
 APP_PROCESS = Path(__file__).with_name("app_process.py")
 
 
+class Reports:
+    """The reports about one app, for stages whose variables make no difference to the app."""
+
+    def __init__(self) -> None:
+        self._kept: list[tuple[Mapping[str, str], dict[str, Any]]] = []
+
+    def find(self, environment: Mapping[str, str]) -> dict[str, Any] | None:
+        """Return a report whose app has read no variable that differs; None without a report."""
+        for other, report in self._kept:
+            reads = {*report["reads"]}
+            if not any(is_read(name, reads) for name in differing(environment, other)):
+                return report
+        return None
+
+    def keep(self, environment: Mapping[str, str], report: dict[str, Any]) -> None:
+        """Keep the report about an app that was imported in this environment."""
+        self._kept.append((environment, report))
+
+
 def describe(
-    project: Project, environment: Mapping[str, str] | None = None, timeout: float = 60
+    project: Project,
+    environment: Mapping[str, str] | None = None,
+    timeout: float = 60,
+    reports: Reports | None = None,
 ) -> Declaration:
     """Import the project's app in a separate process. Return the app's declarations.
 
@@ -29,15 +52,17 @@ def describe(
         environment: the complete environment of the separate process. The default is
             `own_environment`.
         timeout: the time limit of the import, in seconds.
+        reports: earlier reports about this app; a suitable report replaces the process.
 
     Raises:
         ProjectError: the app cannot be imported. The `detail` of the error has the traceback.
     """
-    report = _report(
-        project, own_environment(project) if environment is None else environment, timeout
-    )
+    reports = reports or Reports()
+    variables = own_environment(project) if environment is None else environment
+    report = reports.find(variables) or _report(project, variables, timeout)
     if not report["ok"]:
         raise import_failure(report, project.chalice_stage)
+    reports.keep(variables, report)
     return Declaration.from_json(report).warned(warnings_about_modules(project.directory))
 
 

@@ -7,33 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from decanter.errors import ProjectError
-
-
-class _Loader(yaml.SafeLoader):
-    """A loader for CloudFormation's YAML.
-
-    The tags are registered on this class, so other users of PyYAML do not see them.
-    """
-
-
-def _short_tag(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> dict[str, Any]:
-    """Convert a short tag: `!Ref X` to `{"Ref": "X"}`, and `!Sub X` to `{"Fn::Sub": "X"}`."""
-    value: Any
-    if isinstance(node, yaml.MappingNode):
-        value = loader.construct_mapping(node, deep=True)
-    elif isinstance(node, yaml.SequenceNode):
-        value = loader.construct_sequence(node, deep=True)
-    elif isinstance(node, yaml.ScalarNode):
-        value = loader.construct_scalar(node)
-    else:
-        raise yaml.YAMLError(f"unknown node {node}")
-    return {suffix if suffix in {"Ref", "Condition"} else f"Fn::{suffix}": value}
-
-
-_Loader.add_multi_constructor("!", _short_tag)
 
 
 def read_json(path: Path, *, unique: bool = False) -> dict[str, Any]:
@@ -94,9 +68,9 @@ def _over(value: Any, under: Any) -> Any:
 def parse_template(text: str) -> dict[str, Any]:
     """Parse a template's text as JSON or YAML. Return an empty dict for any other text."""
     try:
-        # JSON is valid YAML, but the YAML parser is slow. The loader derives from SafeLoader.
-        document = json.loads(text) if text.startswith("{") else yaml.load(text, Loader=_Loader)  # noqa: S506
-    except (ValueError, yaml.YAMLError):
+        # JSON is valid YAML, but the YAML parser is slow to import and to run.
+        document = json.loads(text) if text.startswith("{") else _parse_yaml(text)
+    except ValueError:
         return {}
     return document if isinstance(document, dict) else {}
 
@@ -141,12 +115,29 @@ def _umask() -> int:
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
+    text = _text(path)
     try:
-        # The loader derives from SafeLoader, so it creates only plain values.
-        return _object(path, yaml.load(_text(path), Loader=_Loader))  # noqa: S506
-    except yaml.YAMLError as error:
+        document = _parse_yaml(text)
+    except ValueError as error:
         problem = " ".join(str(error).split())
         raise ProjectError(f"{path}: not valid YAML: {problem}") from error
+    return _object(path, document)
+
+
+def _parse_yaml(text: str) -> Any:
+    """Parse YAML with CloudFormation's short tags.
+
+    Raises:
+        ValueError: the text is not YAML, or a scalar is not valid, such as a date.
+    """
+    import yaml
+
+    from decanter.project.yaml_loader import Loader
+
+    try:
+        return yaml.load(text, Loader=Loader)  # noqa: S506 - it derives from SafeLoader
+    except yaml.YAMLError as error:
+        raise ValueError(str(error)) from error
 
 
 def _text(path: Path) -> str:

@@ -1,26 +1,33 @@
 """A stack, with its names and with the values of CloudFormation's pseudo parameters."""
 
+import re
 from dataclasses import dataclass
 
 from decanter.project.declaration import HTTP_FUNCTION
 
 WEBSOCKET_API = "WebsocketAPI"
 
+_WORD = re.compile(r"(?:\A|[-_])[-_]*(.?)", re.DOTALL)
+_OTHER = re.compile(r"[^A-Za-z0-9]+")
+
 
 def logical_id(function: str) -> str:
     """Return Chalice's logical id of a function: `websocket_connect` → `WebsocketConnect`."""
-    if function == HTTP_FUNCTION:
-        return "APIHandler"
-    from chalice.utils import to_cfn_resource_name  # slow, and not needed to read a template
-
-    return str(to_cfn_resource_name(function))
+    return "APIHandler" if function == HTTP_FUNCTION else resource_name(function)
 
 
 def role_id(function: str) -> str:
     """Return Chalice's logical id for a function's own role."""
-    from chalice.utils import to_cfn_resource_name  # slow, and not needed to read a template
+    return resource_name(f"{function}_role")
 
-    return str(to_cfn_resource_name(f"{function}_role"))
+
+def resource_name(name: str) -> str:
+    """Return a name in CamelCase, like `to_cfn_resource_name` of `chalice.utils`.
+
+    That module loads click, which takes longer than all other parts of a template.
+    """
+    words = _WORD.sub(lambda start: start[1].upper(), name)
+    return _OTHER.sub("", words)
 
 
 def integration(part: str) -> str:

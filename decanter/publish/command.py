@@ -47,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Send each message, and print the report in a line.
+    """Send each message, and print a line with its report.
 
     Returns:
         The exit status, which is 1 if a message did not reach a connection that may be open.
@@ -74,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
 def sent(
     publisher: Publisher | QueuePublisher, args: argparse.Namespace, where: str, data: bytes
 ) -> Report:
-    """Send a message, or queue the message.
+    """Send or queue a message.
 
     Raises:
         DecanterError: the message is not text, or is too large.
@@ -98,7 +98,7 @@ def sent(
 
 
 def messages(given: Iterable[str], file: str | None) -> Iterator[tuple[str, bytes]]:
-    """Yield the messages and their places.
+    """Yield each place, such as `line 3 of FILE`, and the message there.
 
     Raises:
         DecanterError: the file cannot be read.
@@ -124,7 +124,7 @@ def lines(name: str, source: Iterable[bytes]) -> Iterator[tuple[str, bytes]]:
 
 
 def is_complete(report: Report) -> bool:
-    """True if the message has reached every connection that may be open."""
+    """Return True if the message has reached every connection that may be open."""
     return not (report.failed or report.left_over) and report.left_over_exact
 
 

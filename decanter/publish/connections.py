@@ -30,11 +30,12 @@ class Row:
 
     Attributes:
         connection_id: the id that API Gateway assigned.
-        connected_at: epoch milliseconds; None if the row has no valid time.
+        connected_at: the time when the client connected, in epoch milliseconds; None if the row has
+            no valid time.
         age_seconds: the age in seconds; None if the row has no valid time.
         identity: the client's identity, if the app stores identities.
-        source: the client's address; `gone` if the connection is closed; None if the address is not
-            known.
+        source: the client's address; `gone` if the connection is closed; None if the address is
+            unknown.
     """
 
     connection_id: str
@@ -69,7 +70,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """List the connections, oldest first, or close connections.
+    """List the connections with the oldest first, or close connections.
 
     Returns:
         The exit status, which is 1 if a connection could not be closed.

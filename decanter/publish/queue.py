@@ -1,4 +1,4 @@
-"""Send messages through the queue of a stage. The queue's function posts these messages."""
+"""Send messages to the queue of a stage. The queue's function posts the messages to clients."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ from decanter.runtime.publishing.outside import LIMIT, Report, TooLarge, checked
 
 @dataclass(frozen=True)
 class QueuePublisher:
-    """Puts messages into a queue. The reports have the ids of the messages.
+    """Puts messages into a queue. Each report has the id of the queued message.
 
     Attributes:
         sqs: botocore's client.
         url: the queue's URL.
-        has_channels: True if messages are JSON texts.
+        has_channels: True if the app has channels, so messages must be JSON texts.
     """
 
     sqs: Any

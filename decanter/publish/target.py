@@ -32,14 +32,14 @@ ENDPOINT = "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"
 
 @dataclass(frozen=True)
 class Target:
-    """A stage and the way to it.
+    """A stage, and the services to reach it.
 
     Attributes:
         name: the stage's name in messages.
-        stage: the facts that the engine needs.
-        aws: the services of the stage.
-        queue_url: the URL of the queue for messages; None without a queue.
-        sqs_url: the URL of an SQS other than AWS's.
+        stage: the stage's endpoint, tables and credentials, for `decanter.runtime`.
+        aws: creates botocore's clients for the stage.
+        queue_url: the URL of the stage's queue; None if the app has no queue.
+        sqs_url: the URL of a local SQS; None for SQS on AWS.
     """
 
     name: str
@@ -49,7 +49,7 @@ class Target:
     sqs_url: str | None = None
 
     def check_table(self) -> None:
-        """Check that the connections are in a table.
+        """Check that the app has a connection table.
 
         Raises:
             ProjectError: the app declares no connection table.
@@ -79,7 +79,7 @@ class Target:
         """Yield a publisher. The publisher's warnings are lines on standard error.
 
         Raises:
-            DecanterError: an error of the engine, in one line.
+            DecanterError: an error of `decanter.runtime`, in one line.
         """
         logger = logging.getLogger("decanter.events")
         logger.addFilter(warn)
@@ -155,7 +155,7 @@ def on_aws(args: argparse.Namespace) -> Target:
     """Return a stage on AWS, from the stack, or from the record of `chalice deploy`.
 
     Raises:
-        DecanterError: the stage is not on AWS, or AWS's answer does not have the stage.
+        DecanterError: the stage is not on AWS, or a call to AWS fails.
     """
     project = Project.load(args.project_dir, args.stage)
     name = f"stage {args.stage}"
@@ -194,7 +194,7 @@ def queue_url(project: Project, app: Declaration, stack: Stack | None) -> str | 
 
 
 def websocket_url(project: Project) -> str | None:
-    """Return the URL that `chalice deploy` recorded; None without a record."""
+    """Return the URL that `chalice deploy` recorded; None if it recorded none."""
     urls = (it["websocket_api_url"] for it in deployed(project) if "websocket_api_url" in it)
     return next(urls, None)
 
@@ -202,7 +202,7 @@ def websocket_url(project: Project) -> str | None:
 def table_name(
     project: Project, app: Declaration, table: TableDeclaration, stack: Stack | None, aws: AWS
 ) -> str:
-    """Return the name or ARN of a stage's connection table.
+    """Return the name or ARN of a stage's table.
 
     Raises:
         DecanterError: the stack and the project do not have the table's name.
@@ -226,14 +226,14 @@ def table_name(
 
 
 IN_THE_REPORT = {"left_over", "multicast_incomplete"}
-"""The names of the engine's warnings that only repeat a report's counts."""
+"""The log events that only repeat the counts of a report."""
 
 
 def warn(record: logging.LogRecord) -> bool:
-    """Print a warning of the engine for the user. Return False, so no log line is written."""
+    """Print a warning of `decanter.runtime` for the user. Return False to write no log line."""
     line = json.loads(record.getMessage())
     event, _ = line.pop("event"), line.pop("level")
-    is_known = event in IN_THE_REPORT or line.get("result") == "refused"  # raised, too
+    is_known = event in IN_THE_REPORT or line.get("result") == "refused"  # raised too
     if record.levelno >= logging.WARNING and not is_known:
         facts = ", ".join(f"{name} {value}" for name, value in line.items())
         text = line.get("error") or f"{event.replace('_', ' ')}: {facts}"

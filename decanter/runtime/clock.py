@@ -6,13 +6,14 @@ from collections.abc import Callable
 from typing import ClassVar
 
 Backoff = Callable[[int], float]
-"""Takes the number of past attempts (1 or more), and returns the pause before the next, in seconds.
+"""Takes the number of past attempts (1 or more). Returns the seconds before the next attempt.
 """
 
 BASE_SECONDS = 0.1
 MOST_SECONDS = 1.0
 
-# The system's generator has no state that processes of one snapshot or fork would share.
+# The system's generator keeps no state in the process, so forked processes and processes restored
+# from one snapshot get different numbers.
 _chance = random.SystemRandom()
 
 

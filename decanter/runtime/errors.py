@@ -10,9 +10,9 @@ DecanterError
 ├── StoreError            DynamoDB refused an operation; a retry does not help
 │   ├── StoreRefusedError   the function's role does not allow it
 │   └── StoreBusyError      DynamoDB throttled it, is unavailable or did not answer; retry
-├── QueueError            SQS did not take a message, or the queue's work cannot continue
+├── QueueError            SQS did not accept a message, or the queue's work cannot continue
 │   ├── PoisonError         a message is not an item of the queue
-│   └── UndeliveredError    no retry has reached some recipients
+│   └── UndeliveredError    some recipients did not get a message, after all retries
 ├── OutOfTimeError        the operation's time limit has passed
 └── MessageError          a client's mistake: its frame has a code, its handler a status
     ├── BadJson             bad_json         400
@@ -40,7 +40,7 @@ class DecanterError(Exception):
 
 
 class DeclarationError(DecanterError):
-    """The declaration of a table, a route or an expression is invalid."""
+    """A declaration in app.py, such as a table, a route or a channel, is invalid."""
 
 
 class ConfigurationError(DecanterError):
@@ -68,7 +68,7 @@ class SettingError(ConfigurationError):
 
 
 class MissingTableError(ConfigurationError):
-    """The connection table does not exist.
+    """A table of the application does not exist.
 
     Attributes:
         table: the table's name.
@@ -141,7 +141,7 @@ class NobodyReachedError(ConfigurationError):
 
 
 class StoreError(DecanterError):
-    """DynamoDB refused an operation on the connection table."""
+    """DynamoDB refused an operation on a table."""
 
 
 class StoreRefusedError(StoreError):
@@ -161,7 +161,7 @@ class PoisonError(QueueError):
 
 
 class UndeliveredError(QueueError):
-    """No retry has reached some recipients.
+    """Some recipients did not get a message, after all retries.
 
     Attributes:
         count: the number of these recipients.
@@ -264,7 +264,10 @@ class InvalidPayload(FieldError):
 
 
 class Forbidden(MessageError):
-    """The sender may not use this route. A route raises this error, or `allow` returns False."""
+    """The sender may not use this route.
+
+    Routes raise this error. The router raises it if `allow` returns False.
+    """
 
     code = "forbidden"
     status = 403

@@ -1,8 +1,9 @@
 """Pause Python's garbage collector while many long-lived objects are created.
 
 Modules and botocore's client create about 100,000 objects. A large JSON message creates 40,000.
-Meanwhile the collector would scan the new objects every few hundred allocations, and sometimes all
-objects. This costs an eighth of a cold start, and three quarters of the time for such a message.
+Without a pause, the collector scans the new objects every few hundred allocations, and sometimes
+all objects. The scans take an eighth of a cold start, and three quarters of the time for such a
+message.
 """
 
 import gc
@@ -13,7 +14,7 @@ from threading import Lock
 from decanter.runtime.forks import forget_at_fork
 
 LARGE = 4096
-"""Characters of a message that may create so many objects that the garbage collector runs."""
+"""A message with this many characters may create enough objects to start the garbage collector."""
 
 
 class _Pauses:
@@ -51,7 +52,7 @@ _pauses = _Pauses()
 
 @contextmanager
 def gc_paused(*, lasting: bool = True) -> Iterator[None]:
-    """Collect nothing inside the block.
+    """Pause the garbage collector inside the block.
 
     If the collector was disabled before the block, it stays disabled.
 
@@ -63,8 +64,8 @@ def gc_paused(*, lasting: bool = True) -> Iterator[None]:
         yield
     finally:
         if lasting:
-            # These two calls move every object to the oldest generation without a scan. The
-            # collection that is now due would scan them all.
+            # These two calls move every object to the oldest generation without a scan. Otherwise
+            # the next collection would scan every object.
             gc.freeze()
             gc.unfreeze()
         _pauses.end()

@@ -21,7 +21,7 @@ from decanter.runtime.errors import BadJson
 
 MAX_DEPTH = 128
 MAX_DIGITS = min(4300, sys.get_int_max_str_digits() or 4300)
-"""Python's own limit, but at most Python's default, because longer integers need quadratic time."""
+"""The interpreter's limit, but at most Python's default, because parsing takes quadratic time."""
 
 _TOO_LONG = f"an integer of more than {MAX_DIGITS} digits"
 # An unterminated string matches too, up to the end of the text. Otherwise the search would start
@@ -29,7 +29,7 @@ _TOO_LONG = f"an integer of more than {MAX_DIGITS} digits"
 _STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 _TO_STEPS = bytes.maketrans(b"[{]}", b"\1\1\xff\xff")
 _NO_BRACKETS = bytes({*range(256)} - {*b"[{]}"})
-# Ends before the first unpaired surrogate.
+# The match ends before the first unpaired surrogate.
 _NO_UNPAIRED = re.compile(
     r"(?:[^\\]++|\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u(?![dD][89a-fA-F])"
     r"|[^u]|\Z))*+",
@@ -39,7 +39,7 @@ _MEMBER = re.compile(
     r'[ \t\n\r]*+[{,][ \t\n\r]*+"([^"\\]*+(?:\\.[^"\\]*+)*+)"[ \t\n\r]*+:[ \t\n\r]*+'
     r'([^"\[{, \t\n\r}]++|"[^"\\]*+(?:\\.[^"\\]*+)*+")?'
 )
-"""The start of an object or a comma, a name, and the value unless it is an array or an object."""
+"""Matches `{` or `,`, then a name, and then the value unless it is an array or an object."""
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -66,7 +66,7 @@ _DECODER = json.JSONDecoder(
     parse_float=_float,
 )
 _scan = json.JSONDecoder(parse_int=len, parse_float=len).scan_once  # type: ignore[attr-defined]
-"""For checked texts whose values are not needed: `len` is faster than reading a number."""
+"""Finds the end of a value in a checked text. `len` replaces the slower conversion of numbers."""
 
 
 def parse(text: str) -> Any:
@@ -84,12 +84,12 @@ def parse(text: str) -> Any:
         raise BadJson(f"a lone surrogate at character {error.start}") from None
     except json.JSONDecodeError as error:
         raise BadJson(f"{error.msg} at character {error.pos}") from None
-    except ValueError:  # of `int`
+    except ValueError:  # raised by `int`
         raise BadJson(_TOO_LONG) from None
 
 
 class Json(str):
-    """The text of a JSON value. Where a frame has JSON, it stands unchanged."""
+    """The text of a JSON value. A frame contains this text unchanged."""
 
     __slots__ = ()
 
@@ -104,7 +104,7 @@ def member_texts(text: str) -> dict[str, str]:
 
 
 def members(text: str) -> list[tuple[str, str]]:
-    """Return the name and the exact text of each member, even of repeated ones.
+    """Return the name and the exact text of each member, including repeated members.
 
     Args:
         text: a JSON object that `parse` accepted.
@@ -135,6 +135,6 @@ def _check_depth(text: str) -> None:
         return
     outside = _STRING.sub("", text).encode("ascii", "replace")
     steps = outside.translate(_TO_STEPS, _NO_BRACKETS)
-    steps = steps.replace(b"\1\xff", b"")  # the innermost level, which is often most of it
+    steps = steps.replace(b"\1\xff", b"")  # the innermost level often has most of the brackets
     if max(accumulate(memoryview(steps).cast("b")), default=0) >= MAX_DEPTH:
         raise BadJson(f"it is nested deeper than {MAX_DEPTH} levels")

@@ -28,7 +28,7 @@ class _StandardOutput(logging.StreamHandler[TextIO]):
 
 @cache
 def _logger() -> logging.Logger:
-    """Return the logger. The first line sets up the logger, not the import."""
+    """Return the logger. The first log line sets it up, so the import has no effect on logging."""
     logger = logging.getLogger("decanter.events")
     logger.addHandler(_StandardOutput())
     logger.setLevel(logging.INFO)

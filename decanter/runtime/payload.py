@@ -1,7 +1,8 @@
 """Validate a JSON value against a route's declared payload type.
 
-`payload_reader` returns a function for a type. The function returns the value, or raises
-`InvalidPayload`. Unsupported types are refused when the application is imported.
+`payload_reader` returns a function that validates the payloads of one route. This function returns
+the payload, or raises `InvalidPayload`. Unsupported types are refused when the application is
+imported.
 """
 
 import dataclasses
@@ -59,12 +60,12 @@ def type_reader(kind: Any, where: str, known: _Known) -> Reader:
 
     Args:
         kind: the type.
-        where: its place, for the error.
+        where: the place of the type in the application's code, for the error.
         known: the readers of the enclosing structures; a recursive type refers to one of them.
     """
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin in (list, dict) and not arguments:
-        kind = origin  # of typing.List or typing.Dict
+        kind = origin  # typing.List or typing.Dict without arguments
     elif read := _parametrized(origin, arguments, where, known):
         return read
     if isinstance(kind, type | None) or kind is Any:
@@ -103,7 +104,7 @@ def _literal(values: tuple[Any, ...], where: str) -> Reader:
 
 
 def _union(choices: tuple[Any, ...], where: str, known: _Known) -> Reader:
-    """Return the reader of a union; its structures must be distinguishable by one member."""
+    """Return the reader of a union. One member's value must distinguish the union's structures."""
     structures = [each for each in choices if _is_structure(each) or _is_model(each)]
     objects = [each for each in choices if each is dict or typing.get_origin(each) is dict]
     lists = [each for each in choices if each is list or typing.get_origin(each) is list]
@@ -172,8 +173,8 @@ def _members(kind: type, where: str) -> tuple[list[str], set[str]]:
 def _keys(kind: Any) -> tuple[list[str], set[str]]:
     """Return the keys of a TypedDict, and the required ones.
 
-    Postponed annotations hide `Required` and `NotRequired` when Python makes the class, so they are
-    looked for again.
+    Postponed annotations hide `Required` and `NotRequired` when Python makes the class, so this
+    function reads the annotations again.
     """
     marks = {
         name: typing.get_origin(hint)
@@ -200,10 +201,11 @@ def _hints(declared: Any, where: str) -> dict[str, Any]:
 
 
 def payload_reader(function: Callable[..., Any]) -> Read | None:
-    """Return the payload reader of a route's function; None if it takes only the request.
+    """Return the payload reader of a route's function; None if the function takes only the request.
 
     Raises:
-        DeclarationError: the payload's type is not supported.
+        DeclarationError: the function takes other arguments, or the payload's type is not
+            supported.
     """
     where = f"{function.__name__} ({function.__module__})"
     parameters = inspect.signature(function).parameters.values()

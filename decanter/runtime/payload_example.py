@@ -59,7 +59,7 @@ def example_of(kind: Any, around: tuple[Any, ...] = ()) -> Any:
 
     Args:
         kind: the type.
-        around: the enclosing structures; a list of such a structure is empty.
+        around: the enclosing structures; a list of one of them is empty in the example.
 
     Raises:
         _EndlessError: the type is one of the enclosing structures.

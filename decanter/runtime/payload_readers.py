@@ -16,13 +16,13 @@ JSON_TYPES = (dict, list, str, int, float, bool, NoneType)
 
 
 class Reader(dict[type, Read | None]):
-    """A reader with a table of functions by JSON type, because a call for each value is slow.
+    """A table that maps each accepted JSON type to the function that reads its values.
 
-    The table has the function that reads the values of each type; None if the values are accepted
-    unchanged. Other types are refused.
+    The function is None if values of the type are accepted unchanged. Other types are refused.
+    Readers of lists and objects use this table directly, because a call for each value is slow.
 
     Args:
-        expects: names the accepted values, for the error.
+        expects: the name of the accepted values, for the error.
         reads: the accepted types.
     """
 
@@ -115,13 +115,13 @@ def structure(
     """Return a reader of an object with these members. Unknown members are ignored.
 
     Args:
-        make: is called with the present members as keyword arguments; None for a dict.
+        make: called with the present members as keyword arguments; None to return a dict.
         members: the reader of each member; for a recursive type, the caller adds readers later.
         required: the members that must be present.
     """
 
     def read(value: dict[str, Any]) -> Any:
-        if not value and not required:  # a message may have 43,000 of these
+        if not value and not required:  # a message may have 43,000 empty objects
             return make() if make else {}
         for name in required:
             if name not in value:
@@ -161,8 +161,7 @@ def one_of(choices: list[Reader]) -> Reader:
     """Return a reader that uses the first choice that accepts the value.
 
     At most one choice may be a structure, and at most one choice may be a list. Otherwise the time
-    doubles with each
-    level of a type that contains itself.
+    doubles with each level of a type that contains itself.
     """
     expects = " or ".join(each.expects for each in choices)
     return Reader(expects, {kind: _choice(choices, kind) for each in choices for kind in each})
@@ -210,7 +209,7 @@ def model(kind: Any) -> Reader:
         except ValueError as error:
             if not hasattr(error, "errors"):
                 raise
-            # Without these, the list of all errors takes half the time.
+            # Without URLs and contexts, pydantic lists the errors in half the time.
             first = error.errors(include_url=False, include_context=False)[0]
             raise InvalidPayload(_path(first["loc"]), f"is refused: {first['msg']}") from None
 
@@ -233,7 +232,7 @@ SIMPLE: Mapping[Any, Reader] = {
     list: READ_LIST,
     dict: READ_OBJECT,
 }
-"""The types without parameters."""
+"""The readers of the types without parameters."""
 
 
 def _inside(name: str, error: InvalidPayload) -> InvalidPayload:

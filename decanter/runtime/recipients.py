@@ -10,7 +10,8 @@ BEGINNING = ""
 """The cursor before the first connection."""
 
 MOST_SEGMENTS = 1000
-"""Lambda's largest MaximumConcurrency of an SQS event source: each function reads a segment."""
+"""The largest MaximumConcurrency that Lambda accepts for SQS: each invocation reads a segment.
+"""
 
 _SEGMENT = re.compile(r"([0-9]{1,4})/([0-9]{1,4}):(.*)", re.DOTALL)
 
@@ -26,7 +27,8 @@ class Recipient(NamedTuple):
 
     Attributes:
         connection_id: the id that API Gateway assigned.
-        connected_at: epoch milliseconds; 0 if the row has no valid time.
+        connected_at: the time when the client connected, in epoch milliseconds; 0 if the row has no
+            valid time.
         identity_expires_at: the time when the client's identity expires, in epoch seconds; 0 if the
             row has no valid number.
         stored: the damaged `connected_at` in DynamoDB's form, such as `{"S": "yesterday"}`; None if
@@ -72,7 +74,7 @@ class Place(NamedTuple):
     def cursor(self) -> str:
         """The cursor that names the place.
 
-        A row of another program may have an id that looks like a cursor, which gets a prefix too.
+        If another program writes a row whose id looks like a cursor, the id gets a prefix too.
         """
         is_ambiguous = self.segments == 1 and _SEGMENT.fullmatch(self.after)
         return f"0/1:{self.after}" if is_ambiguous else self.prefix + self.after
@@ -98,9 +100,10 @@ class Removed:
 
     Attributes:
         connection_id: the id that API Gateway assigned.
-        connected_at: epoch milliseconds; 0 if the row does not have this attribute.
+        connected_at: the time when the client connected, in epoch milliseconds; 0 if the row does
+            not have this time.
         row: the row, as DynamoDB stores it.
-        left: each channel that the connection has left thereby, and its membership.
+        left: the channels that the connection has left by this deletion, each with its membership.
     """
 
     def __init__(
@@ -150,8 +153,8 @@ class Connections(Protocol):
     """The connection table, as the router uses it. The model's class implements this protocol.
 
     Raises:
-        StoreBusyError: DynamoDB throttles or does not answer.
-        StoreError: DynamoDB refuses.
+        StoreBusyError: DynamoDB throttles an operation or does not answer.
+        StoreError: DynamoDB refuses an operation.
         ConfigurationError: the table, or the variable with the table's name, is missing.
     """
 
@@ -180,7 +183,7 @@ class Connections(Protocol):
         ...
 
     def identity_end(self) -> str:
-        """Return the name of the attribute with the identity's expiry; "" without one."""
+        """Return the name of the attribute with the identity's expiry; "" if the table has none."""
         ...
 
     def page(self, after: str, now_ms: int, limit: int | None = None) -> Page:
@@ -194,5 +197,5 @@ class Connections(Protocol):
         ...
 
     def count_after(self, after: str, now_ms: int) -> Count:
-        """Count the rows of the next part of the table, without a transfer of the rows."""
+        """Count the rows of the next part of the table, without transferring the rows."""
         ...

@@ -48,17 +48,18 @@ def uses(
     sends: bool = False,
     also: Sequence[Mapping[str, Any]] = (),
 ) -> Callable[[F], F]:
-    """Declare the calls of a Lambda function, HTTP route, or route or hook of a router on AWS.
+    """Declare the AWS calls of a Lambda function, an HTTP route, or a router's route or hook.
 
     If a Lambda function runs several routes and hooks, it has the rights of all of them. Code
-    without `@uses` may use every declared table, and has its policy file or Chalice's analysis.
+    without `@uses` may use every declared table. Its other rights come from its policy file or from
+    Chalice's analysis of the code.
 
     Args:
-        reads: models to read with GetItem, BatchGetItem, Query or Scan, with all indexes.
-        writes: models to write with PutItem, UpdateItem, DeleteItem or BatchWriteItem.
+        reads: models to read, with their indexes: GetItem, BatchGetItem, Query and Scan.
+        writes: models to write: PutItem, UpdateItem, DeleteItem and BatchWriteItem.
         sends: True to send messages to connections and to close them.
-        also: statements of an IAM policy for other services. `chalice deploy` cannot use functions
-            of CloudFormation.
+        also: statements of an IAM policy for other services. With `chalice deploy`, a statement
+            cannot contain CloudFormation functions.
 
     Raises:
         DeclarationError: a model has no `@table` or `@connection_table`, a statement is invalid, or

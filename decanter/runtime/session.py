@@ -1,6 +1,6 @@
 """One botocore session and one TLS context for each process.
 
-Each further session would read AWS's service models again at each cold start. Each further context
+At each cold start, a second session would read AWS's service models again, and a second context
 would read the certificates again.
 """
 

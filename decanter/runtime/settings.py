@@ -42,7 +42,7 @@ class Settings:
         management_endpoint: the URL of @connections with the stage; None if the event has the URL.
         region: the region of the API and of the table.
         transport: the name of the transport.
-        concurrency: the highest number of posts in flight; None for the transport's default.
+        concurrency: the maximum number of posts in flight; None for the transport's default.
         post_timeout_seconds: the time limit of one attempt to connect or to get an answer.
         deadline_seconds: the time limit of a broadcast without a Lambda context.
         posts_per_second: the rate limit of posts. All APIs in the account and region share API
@@ -57,9 +57,9 @@ class Settings:
             retry has reached; None if only SQS moves items there.
         inline_recipients: the number of connections that a broadcast posts to before it uses the
             queue.
-        shares_pace: True if the rate is a share of a rate limit. Then a transport does not exceed
-            it in any second, and functions that follow each other do not exceed it together. The
-            environment does not set this field.
+        shares_pace: True if `posts_per_second` is one function's share of a rate limit. The
+            transport then stays within its share in every second, so functions that run one after
+            the other do not exceed it together. The environment does not set this field.
     """
 
     management_endpoint: str | None = None
@@ -129,12 +129,12 @@ def _queue(environ: Mapping[str, str]) -> dict[str, Any]:
 
 
 def sweep_minutes(environ: Mapping[str, str]) -> int | None:
-    """Return the sweep's interval for the schedule in app.py; None for no sweep.
+    """Return the sweep's interval in minutes, for the schedule in app.py; None for no sweep.
 
     A connection lives at most two hours, so a longer interval makes no sense.
 
     Raises:
-        SettingError: the value is not 0 (no sweep) and not a whole number of minutes from 1 to 120.
+        SettingError: the value is not a whole number from 0 (no sweep) to 120.
     """
     if environ.get("DECANTER_SWEEP_MINUTES") == "0":
         return None
@@ -168,7 +168,7 @@ def url_of(
     """Return an http or https URL without a slash at the end; None if the variable is not set.
 
     Raises:
-        SettingError: the value is not such a URL; `remedy` has an accepted value.
+        SettingError: the value is not an http or https URL; `remedy` describes an accepted value.
     """
     value = environ.get(variable)
     if not value:
@@ -182,7 +182,7 @@ def _is_url(value: str) -> bool:
     try:
         parts = urlsplit(value)
         port = parts.port
-    except ValueError:  # of the port or of an IPv6 address
+    except ValueError:  # an invalid port or IPv6 address
         return False
     readable = value.isascii() and value.isprintable() and " " not in value
     return readable and parts.scheme in {"http", "https"} and bool(parts.hostname) and port != 0
@@ -194,7 +194,7 @@ def number(
     """Return a number between two bounds; None if the variable is not set.
 
     Raises:
-        SettingError: the value is not such a number.
+        SettingError: the value is not a number, or is outside the bounds.
     """
     value = environ.get(variable)
     if not value:

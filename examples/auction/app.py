@@ -1,4 +1,4 @@
-"""Auctions: typed bids, a channel for each, a back office over HTTP, and a schedule that closes.
+"""Auctions with channels, typed bids, HTTP routes for the staff, and a schedule that ends them.
 
 Clients connect with a JSON Web Token, whose subject is the bidder. A bid is the rpc `bid`.
 """

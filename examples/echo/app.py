@@ -1,4 +1,4 @@
-"""Sends each message back. A plain Chalice app, without Decanter."""
+"""A plain Chalice app without Decanter, which sends each message back."""
 
 from boto3.session import Session
 from chalice.app import Chalice, WebsocketEvent

@@ -16,11 +16,14 @@ import pytest
 from decanter.runtime.clock import Clock
 from tests.docs.snippets import ROOT, Block, load, sections
 from tests.support.bare import invoke
+from tests.support.environments import built_wheel
 from tests.support.events import connect_event, disconnect_event, message_event
 from tests.support.gateways import PROJECTS, SECONDS, gateway
 from tests.support.management import run_management
 from tests.support.projects import decanter_here, files
 from tests.support.user_environment import Environment
+
+pytestmark = pytest.mark.usefixtures("kept")
 
 PAGE = sections(ROOT / "docs" / "guides" / "adopt.md")
 STEPS = [each for each in PAGE if each.title[:1].isdigit()]
@@ -82,7 +85,8 @@ class Shop:
 @pytest.fixture(name="shop", scope="module")
 def _shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
     folder = tmp_path_factory.mktemp("adopt")
-    shop = Shop(folder / "shop", Environment.make(folder), files(PROJECTS / "shop"))
+    environment = Environment.make(folder, built_wheel(tmp_path_factory))
+    shop = Shop(folder / "shop", environment, files(PROJECTS / "shop"))
     write(shop.folder, shop.before)
     shop.run(*commands(1))
     for block in SNIPPETS:

@@ -3,6 +3,7 @@
 import re
 import shutil
 import sys
+import zipfile
 from pathlib import Path
 from types import ModuleType
 
@@ -13,6 +14,7 @@ from decanter import Handshake, Report, Request, Router, __version__
 from decanter.project.framework import copy_framework
 from decanter.testing import WebSocketClient
 from tests.docs.snippets import ROOT, Section, sections
+from tests.support.environments import built_wheel
 from tests.support.events import connect_event
 from tests.support.projects import files
 from tests.support.user_environment import Environment
@@ -27,17 +29,25 @@ def commands(section: Section) -> list[str]:
 
 
 @pytest.fixture(name="environment")
-def _environment(tmp_path: Path) -> Environment:
-    """An environment with an older version, from a folder that now has the newer one."""
-    environment = Environment.make(tmp_path)
-    for name in ("pyproject.toml", "decanter/__init__.py"):
-        file = environment.source / name
-        newer = file.read_text()
-        file.write_text(newer.replace(f'"{__version__}"', f'"{OLDER}"'))
-    environment.run_all(["pip install path/to/this/checkout"], tmp_path)
-    for name in ("pyproject.toml", "decanter/__init__.py"):
-        shutil.copy(ROOT / name, environment.source / name)
+def _environment(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Environment:
+    """An environment with an older version."""
+    wheel = built_wheel(tmp_path_factory)
+    environment = Environment.make(tmp_path, wheel)
+    environment.run_all([f"pip install {older(wheel, tmp_path)}"], tmp_path)
     return environment
+
+
+def older(wheel: Path, folder: Path) -> Path:
+    """Return a wheel of the older version, with the same content."""
+    before, after = (each.replace("-", "_") for each in (__version__, OLDER))
+    path = folder / wheel.name.replace(before, after)
+    with zipfile.ZipFile(wheel) as newer, zipfile.ZipFile(path, "w") as made:
+        for name in newer.namelist():
+            text = newer.read(name)
+            if ".dist-info/" in name or name == "decanter/__init__.py":
+                text = text.replace(__version__.encode(), OLDER.encode())
+            made.writestr(name.replace(before, after), text)
+    return path
 
 
 def test_the_commands_upgrade_only_the_copy(environment: Environment, tmp_path: Path) -> None:

@@ -8,6 +8,8 @@ import pytest
 from decanter.aws.session import AWS
 from tests.aws.calls import Wired
 from tests.aws.cloud import REGION, Cloud, cloud
+from tests.aws.own import Swept, copy, sweeping
+from tests.aws.own import packaged as packaged_own
 from tests.aws.stage import Stage, packaged
 
 
@@ -27,6 +29,14 @@ def _aws(running: Cloud) -> Cloud:
 def _made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project, and the result of `chalice package` for it."""
     return packaged(tmp_path_factory.mktemp("made") / "pour")
+
+
+@pytest.fixture(scope="session", name="swept")
+def _swept(tmp_path_factory: pytest.TempPathFactory) -> Swept:
+    """This repository's app with its sweep, and Chalice's package of it; tests only read both."""
+    folder = tmp_path_factory.mktemp("swept")
+    project = sweeping(copy(folder / "decanter"))
+    return Swept(project, packaged_own(project, folder / "out"))
 
 
 @pytest.fixture(scope="session", name="wired")

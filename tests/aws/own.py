@@ -5,12 +5,19 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from decanter.aws.package import CHALICE
 from tests.aws.cloud import BUCKET
 from tests.support.gateways import ROOT
 from tests.support.projects import clean_environment, decanter_here
+
+
+class Swept(NamedTuple):
+    """This repository's app with its sweep: the project, and its packaged template."""
+
+    project: Path
+    template: dict[str, Any]
 
 
 def copy(project: Path) -> Path:

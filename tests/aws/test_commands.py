@@ -13,6 +13,8 @@ from tests.aws.cloud import BUCKET, Call, Cloud
 from tests.support.marks import THOROUGH
 from tests.support.projects import APP, clean_environment, decanter_here, write_project
 
+pytestmark = pytest.mark.usefixtures("kept")
+
 SECONDS = 120
 ROUTER = """
 

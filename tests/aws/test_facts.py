@@ -20,6 +20,8 @@ from tests.aws.calls import DeathError, Wire, Wired
 from tests.aws.cloud import BUCKET, Call, Cloud
 from tests.aws.operations import FAILURES
 
+pytestmark = pytest.mark.usefixtures("kept")
+
 NAME = "decanter-facts-dev"
 ORDER = Order(BUCKET, NAME, None, yes=True)
 

@@ -7,15 +7,14 @@ AWS's actions, resources and conditions, and checks every policy again as IAM wo
 
 import json
 import re
-import subprocess
-import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
 from decanter.project.intrinsics import Resolver
 from decanter.project.template import TEMPLATE
 from tests.aws.cloudformation import translate
-from tests.aws.own import copy, packaged, sweeping
+from tests.aws.own import Swept, copy, packaged
 from tests.docs.snippets import pages, sections
 from tests.support.declarations import NEEDY_TABLE, ROUTER
 from tests.support.gateways import ROOT
@@ -35,9 +34,8 @@ def test_no_findings_before_and_after_translation(tmp_path: Path) -> None:
     assert findings(json.loads(translate(json.dumps(template)))) == []
 
 
-def test_no_findings_with_a_sweep(tmp_path: Path) -> None:
-    project = sweeping(copy(tmp_path / "decanter"))
-    template = packaged(project, tmp_path / "out")
+def test_no_findings_with_a_sweep(swept: Swept) -> None:
+    project, template = swept
     assert template["Resources"]["Sweep"]["Properties"]["Events"]["SweepEvent"]["Properties"] == {
         "Schedule": "rate(5 minutes)"
     }
@@ -163,26 +161,14 @@ ARNS = {
     "AWS::SQS::Queue": "arn:aws:sqs:eu-west-1:123456789012:it",
 }
 
-# In its own process: it imports pkg_resources, which prints a warning.
-PARLIAMENT = """
-import json, sys
-from parliament import analyze_policy_string
-for policy in json.load(sys.stdin):
-    for finding in analyze_policy_string(json.dumps(policy)).findings:
-        print(finding)
-"""
-
 
 def parliament(*policies: Any) -> list[str]:
     """Return parliament's findings of any severity."""
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", PARLIAMENT],
-        input=json.dumps(policies),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return done.stdout.splitlines()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it imports pkg_resources
+        from parliament import analyze_policy_string  # type: ignore[import-untyped]
+    analysed = [analyze_policy_string(json.dumps(policy)) for policy in policies]
+    return [str(finding) for each in analysed for finding in each.findings]
 
 
 def test_no_findings_in_any_policy() -> None:

@@ -18,6 +18,8 @@ from tests.support.projects import clean_environment, decanter_here, write_proje
 from tests.support.queued import APP as QUEUED
 from tests.support.senders import CONFIG, source
 
+pytestmark = pytest.mark.usefixtures("kept")
+
 TABLE = "pour-dev-Table-1A2B3C"
 TEMPLATE: dict[str, Any] = {
     "Resources": {

@@ -6,6 +6,7 @@ access key. @connections belongs to the local gateway, whose log shows the calls
 
 import json
 import re
+import shutil
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,7 +18,7 @@ from decanter.local.dynamodb.embedded import EmbeddedDynamoDB
 from decanter.project.config import Project
 from decanter.project.stack import logical_id
 from decanter.project.tables import create
-from tests.aws.own import copy, sweeping
+from tests.aws.own import Swept
 from tests.aws.recording import recorded
 from tests.decanter.conftest import Database
 from tests.support.clients import call
@@ -30,12 +31,12 @@ Rights = Mapping[str, set[str]]
 
 
 @pytest.fixture(name="project")
-def _project(tmp_path: Path) -> Path:
+def _project(tmp_path: Path, swept: Swept) -> Path:
     """A copy of this repository's app with its sweep; each function has its own access key.
 
     An identity is valid only briefly, so that the sweep finds one to close.
     """
-    project = sweeping(copy(tmp_path / "project"))
+    project = Path(shutil.copytree(swept.project, tmp_path / "project"))
     model = project / "chalicelib" / "connections.py"
     model.write_text(model.read_text().replace("ConnectionModel", "IdentifiedModel"))
     path = project / ".chalice" / "config.json"

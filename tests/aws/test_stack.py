@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.aws.cloud import BUCKET, REGION, Cloud
-from tests.aws.own import copy, packaged, sweeping
+from tests.aws.own import Swept, copy, packaged
 from tests.support.projects import decanter_here
 
 FUNCTIONS = ("Connect", "Disconnect", "Message")
@@ -172,9 +172,8 @@ def test_a_stage_of_0_1_keeps_its_table(aws: Cloud, tmp_path: Path) -> None:
     }
 
 
-def test_a_sweep_has_its_schedule_the_table_and_the_endpoint(aws: Cloud, tmp_path: Path) -> None:
-    project = sweeping(copy(tmp_path / "decanter"))
-    create(aws, packaged(project, tmp_path / "out"))
+def test_a_sweep_has_its_schedule_the_table_and_the_endpoint(aws: Cloud, swept: Swept) -> None:
+    create(aws, swept.template)
     (rule,) = aws.client("events").list_rules()["Rules"]
     assert rule["ScheduleExpression"] == "rate(5 minutes)"
     (target,) = aws.client("events").list_targets_by_rule(Rule=rule["Name"])["Targets"]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.chaos.conftest import Open
+from tests.chaos.conftest import SLOW, Open
 from tests.chaos.stage import Counts, Stage
 from tests.support.gateways import wait_until
 
@@ -83,7 +83,7 @@ def test_a_permanent_failure_is_reported(stage: Stage, action: str) -> None:
 
 @pytest.mark.case(11)
 def test_a_hanging_post_delays_no_other(open_stage: Open) -> None:
-    stage = open_stage("patient", {"DECANTER_POST_TIMEOUT_SECONDS": "5"})
+    stage = open_stage("slow", SLOW)
     clients = stage.join()
     stuck = stage.chance.sample(clients[1:], 3)
     for client in stuck:

@@ -3,7 +3,7 @@
 import pytest
 
 from decanter.runtime.recipients import MAX_AGE_MS
-from tests.chaos.conftest import CLIENTS, Open
+from tests.chaos.conftest import SLOW, Open
 from tests.chaos.stage import Counts, Stage
 from tests.support.gateways import wait_until
 
@@ -81,10 +81,6 @@ def test_a_stale_row_costs_no_post(stage: Stage) -> None:
     assert stage.broadcast(clients[0]) == Counts(sent=len(clients))
     assert stage.hits() == [0]
     stage.reconcile()
-
-
-SLOW = {"DECANTER_POSTS_PER_SECOND": str(CLIENTS)}
-"""So a fan-out takes about one second."""
 
 
 @pytest.mark.case(15)

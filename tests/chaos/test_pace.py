@@ -124,7 +124,7 @@ def busiest(times: list[float]) -> int:
     return max(bisect_left(times, at + 1) - number for number, at in enumerate(times))
 
 
-@pytest.mark.parametrize("workers", [1, 2, 4] if FULL else [4])
+@pytest.mark.parametrize("workers", [1, 2, 4] if FULL else [2])
 def test_processes_keep_the_pace_and_use_it(target: Target, workers: int) -> None:
     environ = {
         "AWS_ACCESS_KEY_ID": "key",

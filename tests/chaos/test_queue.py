@@ -24,8 +24,11 @@ from tests.support.queued import JOBS, WORKER, queued
 
 KILLS = 50 if FULL else 3
 MOST_REPEATED = 512
-TIMEOUT = 4
+TIMEOUT = 4 if FULL else 3
 """The function's, in seconds."""
+
+LONGEST = 3 if FULL else 1
+"""A process is killed at most this many seconds after it has begun."""
 
 VISIBILITY = 6 * TIMEOUT if FULL else TIMEOUT + 1
 """A message of a killed process is visible again after this many seconds; the first is AWS's."""
@@ -81,7 +84,7 @@ class Stage:
         for line in lines[self._read :]:
             found = re.search(r"works (\d+) (\d+) !", line)
             if found and int(found[2]) <= MOST_RECEIVES and self.kills < KILLS:
-                after = self.chance.uniform(0, 3)
+                after = self.chance.uniform(0, LONGEST)
                 with suppress(ProcessLookupError):  # it has ended
                     threading.Timer(after, self._kill, [os.pidfd_open(int(found[1]))]).start()
         self._read = len(lines)

@@ -8,18 +8,12 @@ from tests.chaos.stage import Stage
 SHAPES = [(500, 200, 1), (50, 2000, 10)] if FULL else [(20, 20, 10)]
 """Clients, messages, and broadcasts at the same time."""
 
-PATIENT = {"DECANTER_POST_TIMEOUT_SECONDS": "20"}
-"""A post without an answer in 2.5 s is retried. A machine under other load causes this, and it
-would count as a fault. The overload scenario tests it; this one has no faults.
-"""
-
 
 @pytest.mark.case(0)
 @pytest.mark.parametrize(("clients", "messages", "at_once"), SHAPES)
 def test_every_client_gets_every_message_once(
-    open_stage: Open, clients: int, messages: int, at_once: int
+    stage: Stage, clients: int, messages: int, at_once: int
 ) -> None:
-    stage = open_stage("quiet", PATIENT)
     everyone = stage.join(clients)
     for number in range(1, messages + 1):
         stage.swarm.send(stage.chance.choice(everyone), stage.expect(f"number {number}"))
@@ -31,7 +25,8 @@ def test_every_client_gets_every_message_once(
 
 @pytest.mark.case(11)
 @pytest.mark.skipif(not FULL, reason="make chaos: an overload needs five hundred clients")
-def test_an_overload_causes_no_more_duplicates_than_reported(stage: Stage) -> None:
+def test_an_overload_causes_no_more_duplicates_than_reported(open_stage: Open) -> None:
+    stage = open_stage("impatient")
     everyone = stage.join(500)
     for number in range(1, 25):
         stage.swarm.send(stage.chance.choice(everyone), stage.expect(f"number {number}"))

@@ -4,7 +4,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from decanter.runtime.recipients import BEGINNING
-from tests.chaos.conftest import CLIENTS, Open
+from tests.chaos.conftest import HURRIED, Open
 from tests.chaos.stage import Counts, Stage
 from tests.support.gateways import wait_until
 
@@ -76,9 +76,7 @@ def test_simultaneous_connections_are_all_recorded_and_all_removed(stage: Stage)
 
 @pytest.mark.case(19)
 def test_near_the_deadline_it_stops_and_reports_how_many_are_left(open_stage: Open) -> None:
-    stage = open_stage(
-        "hurried", {"DECANTER_POSTS_PER_SECOND": str(CLIENTS // 5)}, lambda_timeout=2
-    )
+    stage = open_stage("hurried", HURRIED, lambda_timeout=2, sweeps=True)
     clients = stage.join()
     stage.identify(clients[0])
     line = stage.say(clients[0], stage.expect())

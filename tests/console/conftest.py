@@ -2,33 +2,51 @@
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import pytest
 
 from tests.support.browser import Page, chromium, find_chromium, texts
 from tests.support.connection_table import Table
-from tests.support.gateways import ROOT, gateway
+from tests.support.gateways import PROJECTS, ROOT, gateway
+from tests.support.tokens import HS256
 
 CONNECTED = f"{texts('.connection[data-state=open] .id:not(:empty)')}.length === 2"
 
 
 class Service:
-    """A gateway that can be stopped, and started again on the same port."""
+    """A gateway that can be stopped, and started again on the same port.
 
-    def __init__(self) -> None:
+    Args:
+        arguments: those of `gateway`.
+        environment: its further variables.
+    """
+
+    def __init__(self, *arguments: Any, environment: Mapping[str, str] | None = None) -> None:
         self._stack = contextlib.ExitStack()
+        self._arguments = arguments
+        self._environment = environment
         self._port = "0"
         self._start()
 
     def _start(self) -> None:
-        running = self._stack.enter_context(gateway(ROOT, "--port", self._port))
-        self.origin = running.origin
-        self.table = Table(running)
+        start = gateway(*self._arguments, "--port", self._port, environment=self._environment)
+        self.running = self._stack.enter_context(start)
+        self.origin = self.running.origin
         self._port = self.origin.rpartition(":")[2]
+
+    @property
+    def table(self) -> Table:
+        return Table(self.running)
 
     def stop(self) -> None:
         self._stack.close()
+
+    def kill(self) -> None:
+        """End it without a goodbye to its clients."""
+        self.running.process.kill()
+        self.running.process.wait()
 
     @contextlib.contextmanager
     def stopped(self) -> Iterator[None]:
@@ -54,9 +72,17 @@ def _browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
 @pytest.fixture(name="service", scope="session")
 def _service(browser: Page) -> Iterator[Service]:
     """Started only where there is a browser."""
-    service = Service()
+    service = Service(ROOT)
     yield service
     service.stop()
+
+
+@pytest.fixture(name="lounge", scope="session")
+def _lounge(browser: Page) -> Iterator[Service]:
+    """A gateway with an app that has channels."""
+    lounge = Service(PROJECTS / "lounge", "--no-reload", environment=HS256)
+    yield lounge
+    lounge.stop()
 
 
 @pytest.fixture(name="page")

@@ -6,17 +6,10 @@ from typing import Any
 
 import pytest
 
+from tests.console.conftest import Service
 from tests.support.browser import Page, text, texts
 from tests.support.clients import call
-from tests.support.gateways import PROJECTS, Running, gateway
-from tests.support.tokens import HS256, hs256
-
-
-@pytest.fixture(scope="module", name="lounge")
-def _lounge(browser: Page) -> Iterator[Running]:
-    """Started only where there is a browser."""
-    with gateway(PROJECTS / "lounge", "--no-reload", environment=HS256) as it:
-        yield it
+from tests.support.tokens import hs256
 
 
 def panel(name: str, selector: str) -> str:
@@ -34,7 +27,7 @@ def abouts(name: str, kind: str = "received") -> str:
 
 
 @pytest.fixture(name="page")
-def _page(browser: Page, lounge: Running) -> Iterator[Page]:
+def _page(browser: Page, lounge: Service) -> Iterator[Page]:
     """The console, with A as ann and B as bob."""
     browser.complaints.clear()
     browser.open(f"{lounge.origin}/")
@@ -88,12 +81,12 @@ def test_the_composer_offers_the_commands_of_the_apps_channels(page: Page) -> No
 
 
 def test_a_kicked_connection_shows_why_and_comes_back_if_its_code_says_so(
-    page: Page, lounge: Running
+    page: Page, lounge: Service
 ) -> None:
     def kick(identity: str, code: int) -> None:
         body = json.dumps({"identity": identity, "code": code, "reason": "enough"}).encode()
         headers = {"Content-Type": "application/json"}
-        assert call(lounge, "POST", "/v1/do/kick", body, headers=headers)[0] == 200
+        assert call(lounge.running, "POST", "/v1/do/kick", body, headers=headers)[0] == 200
 
     run(page, "A", subscribe={"channel": "feed:x"})
     page.wait(f"{channels('A')}.join() === 'feed:x,user:ann'")

@@ -1,6 +1,5 @@
 """The guide's page of a client in two browsers, with npm's `centrifuge` and tokens that expire."""
 
-import contextlib
 import threading
 import time
 from collections.abc import Iterator
@@ -10,10 +9,11 @@ from pathlib import Path
 import jwt
 import pytest
 
+from tests.console.conftest import Service
 from tests.support.browser import Page, chromium, text, texts
-from tests.support.gateways import NODE, PROJECTS, ROOT, gateway
+from tests.support.gateways import NODE, ROOT
 from tests.support.sdk import IS_INSTALLED
-from tests.support.tokens import BASE, HS256, SECRET
+from tests.support.tokens import BASE, SECRET
 
 SOURCE = ROOT / "examples" / "browser" / "chat.html"
 GUIDE = ROOT / "docs" / "guides" / "clients.md"
@@ -85,15 +85,11 @@ def say(page: Page, line: str) -> None:
 
 @NEEDS_NODE
 def test_two_browsers_go_on_after_their_tokens_and_the_gateway_have_ended(
-    browser: Page, frontend: Frontend, tmp_path: Path
+    browser: Page, lounge: Service, frontend: Frontend, tmp_path: Path
 ) -> None:
     """A message, presence, refreshed tokens, and a gateway that is killed and starts again."""
-    options = ("--no-reload",)
-    with contextlib.ExitStack() as stack:
-        first = stack.enter_context(gateway(PROJECTS / "lounge", *options, environment=HS256))
-        port = first.origin.rpartition(":")[2]
-        frontend.url_of_socket = first.url
-        other = stack.enter_context(chromium(tmp_path / "profile"))
+    frontend.url_of_socket = lounge.running.url
+    with chromium(tmp_path / "profile") as other:
         both = {"ann": browser, "bob": other}
         for user, page in both.items():
             page.open(f"{frontend.url}/?{user}")
@@ -105,13 +101,10 @@ def test_two_browsers_go_on_after_their_tokens_and_the_gateway_have_ended(
             page.wait(f"{texts('#lines li')}.includes('ann: <b>hi</b>')")
         for user in both:
             wait_for_tokens(frontend, user, 2)
-        first.process.kill()
-        first.process.wait()
-        for page in both.values():
-            page.wait(f"{text('#state')}.startsWith('connecting')")
-        stack.enter_context(
-            gateway(PROJECTS / "lounge", *options, "--port", port, environment=HS256)
-        )
+        lounge.kill()
+        with lounge.stopped():
+            for page in both.values():
+                page.wait(f"{text('#state')}.startsWith('connecting')")
         for page in both.values():
             page.wait(f"{text('#state')} === 'connected' && {text('#here')} === 'ann, bob'")
         say(other, "back")

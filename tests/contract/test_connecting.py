@@ -9,10 +9,9 @@ import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from tests.contract.conftest import MAPPING, Events
-from tests.support.apps import NO_DATABASE
+from tests.contract.conftest import MAPPING, Events, Serve, source_of
 from tests.support.clients import ask, connection_id, handshake, own_event, receive
-from tests.support.gateways import PROJECTS, SECONDS, Running, gateway, wait_until
+from tests.support.gateways import SECONDS, Running, wait_until
 
 
 def refused(probe: Running, query: str) -> InvalidStatus:
@@ -76,12 +75,12 @@ def test_another_path_is_forbidden(probe: Running, path: str) -> None:
 
 
 @pytest.mark.rule(4)
-def test_a_plain_request_is_answered_upgrade_required() -> None:
-    with gateway(PROJECTS / "bare", *NO_DATABASE) as bare:
-        client = http.client.HTTPConnection(urlsplit(bare.url).netloc, timeout=SECONDS)
-        client.request("GET", urlsplit(bare.url).path)
-        assert client.getresponse().status == 426
-        client.close()
+def test_a_plain_request_is_answered_upgrade_required(serve: Serve) -> None:
+    bare = serve(source_of("bare"))
+    client = http.client.HTTPConnection(urlsplit(bare.url).netloc, timeout=SECONDS)
+    client.request("GET", urlsplit(bare.url).path)
+    assert client.getresponse().status == 426
+    client.close()
 
 
 @pytest.mark.rule(5)
@@ -99,8 +98,8 @@ def test_the_client_opens_only_after_its_connect_handler(probe: Running, events:
 
 
 @pytest.mark.rule(6)
-def test_without_a_connect_handler_every_client_is_accepted() -> None:
-    with gateway(PROJECTS / "bare", *NO_DATABASE) as bare, bare.connect() as client:
+def test_without_a_connect_handler_every_client_is_accepted(serve: Serve) -> None:
+    with serve(source_of("bare")).connect() as client:
         client.send("anything")
         assert receive(client) == "bare got anything"
 

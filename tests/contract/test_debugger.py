@@ -1,22 +1,25 @@
 """`breakpoint()` in a handler, under `decanter local --debug` on a terminal."""
 
+import contextlib
 import importlib.util
 import re
-import subprocess
 import sys
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
 
 import boto3
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
+from tests.contract.conftest import Serve
+from tests.field_cases.apps import run
 from tests.support.apps import HEAD, NO_DATABASE, SmallProject
 from tests.support.clients import receive
-from tests.support.gateways import SECONDS, gateway
+from tests.support.gateways import SECONDS
 from tests.support.terminals import Terminal
 
-STOPS = """
+STOPS = (
+    HEAD
+    + """
 @app.on_ws_message()
 def message(event):
     text = event.body
@@ -24,30 +27,59 @@ def message(event):
     breakpoint()
     answer = text.upper()
     app.websocket_api.send(event.connection_id, answer)
+
+@app.on_sqs_message(queue="jobs")
+def work(event):
+    text = next(iter(event)).body
+    breakpoint()
+    print("worked on", text)
 """
+)
 LOCAL = (sys.executable, "-m", "decanter", "local", "--port", "0", "--no-template", *NO_DATABASE)
+Debugged = tuple[Terminal, str, str]
+"""A gateway's terminal, and its URLs of the socket and of SQS."""
 
 
-@pytest.fixture(name="small")
-def _small(tmp_path: Path) -> SmallProject:
-    small = SmallProject(tmp_path)
-    small.write(HEAD + STOPS)
-    return small
+@pytest.fixture(name="project", scope="module")
+def _project(tmp_path_factory: pytest.TempPathFactory) -> SmallProject:
+    project = SmallProject(tmp_path_factory.mktemp("stops"))
+    project.write(STOPS)
+    return project
+
+
+@pytest.fixture(name="open_terminal", scope="module")
+def _open_terminal(project: SmallProject) -> Iterator[Callable[[], Debugged]]:
+    """Returns the gateway's terminal, and starts a gateway if none runs."""
+    command = (*LOCAL, "--project-dir", str(project.folder), "--debug")
+    opened: list[Debugged] = []
+    with contextlib.ExitStack() as stack:
+
+        def start() -> Debugged:
+            if not opened or opened[-1][0].process.poll() is not None:
+                terminal = stack.enter_context(Terminal(*command).open())
+                url = terminal.expect(r"WebSocket +(ws://\S+)")[1]
+                sqs = terminal.expect(r"SQS +(http://\S+)")[1]
+                terminal.expect("Debugger +pdb on this terminal")
+                terminal.expect("Connect +")
+                opened.append((terminal, url, sqs))
+            return opened[-1]
+
+        yield start
+
+
+@pytest.fixture(name="debugged")
+def _debugged(open_terminal: Callable[[], Debugged]) -> Debugged:
+    return open_terminal()
 
 
 @pytest.fixture(name="terminal")
-def _terminal(small: SmallProject) -> Iterator[Terminal]:
-    command = (*LOCAL, "--project-dir", str(small.folder), "--debug")
-    with Terminal(*command).open() as terminal:
-        yield terminal
+def _terminal(debugged: Debugged) -> Terminal:
+    return debugged[0]
 
 
 @pytest.fixture(name="client")
-def _client(terminal: Terminal) -> Iterator[ClientConnection]:
-    url = terminal.expect(r"WebSocket +(ws://\S+)")[1]
-    terminal.expect("Debugger +pdb on this terminal")
-    terminal.expect("Connect +")
-    with connect(url, compression=None, open_timeout=SECONDS) as client:
+def _client(debugged: Debugged) -> Iterator[ClientConnection]:
+    with connect(debugged[1], compression=None, open_timeout=SECONDS) as client:
         yield client
 
 
@@ -91,10 +123,10 @@ def test_the_gateways_lines_wait_while_a_handler_has_stopped(
 
 
 def test_a_change_is_served_while_the_old_handler_has_stopped(
-    small: SmallProject, terminal: Terminal, client: ClientConnection
+    project: SmallProject, terminal: Terminal, client: ClientConnection
 ) -> None:
     stop(client, terminal, "hello")
-    small.write((HEAD + STOPS).replace("upper", "title"))
+    project.write(STOPS.replace("upper", "title"))
     terminal.type("c\r")
     assert receive(client) == "HELLO"
     terminal.expect("app.py changed: in service")
@@ -102,32 +134,21 @@ def test_a_change_is_served_while_the_old_handler_has_stopped(
     terminal.expect(r"-> answer = text.title\(\)\r\n\(Pdb\) ")
     terminal.type("c\r")
     assert receive(client) == "New World"
+    project.write(STOPS)
+    terminal.expect("app.py changed: in service")
 
 
-def test_a_function_of_a_queue_is_stepped_through(small: SmallProject) -> None:
-    small.write(
-        HEAD
-        + """
-@app.on_sqs_message(queue="jobs")
-def work(event):
-    text = next(iter(event)).body
-    breakpoint()
-    print("worked on", text)
-"""
-    )
-    command = (sys.executable, "-m", "decanter", "local", "--port", "0", "--debug")
-    with Terminal(*command, "--project-dir", str(small.folder)).open() as terminal:
-        keys = {"aws_access_key_id": "key", "aws_secret_access_key": "secret"}
-        url = terminal.expect(r"SQS +(http://\S+)")[1]
-        terminal.expect("Connect +")
-        sqs = boto3.client("sqs", "us-east-1", endpoint_url=url, **keys)
-        sqs.send_message(QueueUrl="jobs", MessageBody="tea")
-        terminal.expect(r"-> print\(.*\r\n\(Pdb\) ")
-        terminal.type("p text\r")
-        terminal.expect(r"'tea'\r\n\(Pdb\) ")
-        terminal.type("c\r")
-        terminal.expect(r"log .*worked on tea\r\n")
-        terminal.expect(r"ran .*work sqs jobs returned")
+def test_a_function_of_a_queue_is_stepped_through(debugged: Debugged) -> None:
+    terminal, _, url = debugged
+    keys = {"aws_access_key_id": "key", "aws_secret_access_key": "secret"}
+    sqs = boto3.client("sqs", "us-east-1", endpoint_url=url, **keys)
+    sqs.send_message(QueueUrl="jobs", MessageBody="tea")
+    terminal.expect(r"-> print\(.*\r\n\(Pdb\) ")
+    terminal.type("p text\r")
+    terminal.expect(r"'tea'\r\n\(Pdb\) ")
+    terminal.type("c\r")
+    terminal.expect(r"log .*worked on tea\r\n")
+    terminal.expect(r"ran .*work sqs jobs returned")
 
 
 def test_quitting_the_debugger_ends_the_event_with_an_error(
@@ -148,12 +169,12 @@ def test_ctrl_c_ends_the_gateway_while_a_handler_has_stopped(
     assert terminal.process.wait(SECONDS) in (0, 130)
 
 
-def test_without_a_debugger_the_remedy_is_named(small: SmallProject) -> None:
-    with gateway(small.folder, "--no-template", *NO_DATABASE) as running:
-        with running.connect() as client:
-            client.send("hello")
-            receive(client)
-        running.wait_for_line(r"RuntimeError: breakpoint\(\) needs a debugger: .*--debug")
+def test_without_a_debugger_the_remedy_is_named(serve: Serve) -> None:
+    running = serve(STOPS.partition("@app.on_sqs")[0])
+    with running.connect() as client:
+        client.send("hello")
+        receive(client)
+    running.wait_for_line(r"RuntimeError: breakpoint\(\) needs a debugger: .*--debug")
 
 
 @pytest.mark.parametrize(
@@ -166,19 +187,11 @@ def test_without_a_debugger_the_remedy_is_named(small: SmallProject) -> None:
     ],
 )
 def test_an_option_that_cannot_work_is_one_line(
-    small: SmallProject, option: list[str], said: str
+    project: SmallProject, option: list[str], said: str
 ) -> None:
     if option == ["--debugpy", "5678"] and importlib.util.find_spec("debugpy"):
         pytest.skip("debugpy is installed here")
-    command = [*LOCAL, "--project-dir", str(small.folder), *option]
-    done = subprocess.run(
-        command,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        check=False,
-    )
-    assert done.returncode == 2
-    assert re.search(said, done.stderr)
-    assert "Traceback" not in done.stderr
+    done = run(*LOCAL[3:], "--project-dir", project.folder, *option)
+    assert done.status == 2
+    assert re.search(said, done.err)
+    assert "Traceback" not in done.err

@@ -9,7 +9,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
 
 from tests.support.clients import ask, call, connection_id, receive
-from tests.support.gateways import PROJECTS, Running, gateway
+from tests.support.gateways import Running
 
 JSON = {"Content-Type": "application/json"}
 
@@ -119,21 +119,19 @@ def test_an_invalid_fault_is_one_line(probe: Running, fields: Any, message: str)
     assert (status, message in json.loads(answer)["message"]) == (400, True)
 
 
-def test_the_embedded_dynamodb_throttles_and_is_unavailable() -> None:
-    spec = ("--fault", "connections 500 calls=1", "--fault", "dynamodb throttle calls=1")
-    with gateway(PROJECTS / "chat", *spec) as chat:
-        assert [each["action"] for each in listed(chat)] == ["500", "throttle"]
-        with chat.connect() as client:  # boto3 has retried
-            client.send("/nick Ann")
-            assert receive(client) == "You are Ann."
-            assert [each["hits"] for each in listed(chat)] == [1, 1]
-            fault(chat, target="dynamodb", action="away")
-            client.send("/nick Bea")
-            assert json.loads(receive(client))["message"] == "Internal server error"
-            assert chat.wait_for_line("Connection was closed before we received")
-            assert call(chat, "DELETE", "/_gateway/faults", headers=JSON)[0] == 204
-            client.send("/nick Cid")
-            assert receive(client) == "You are Cid."
+def test_the_embedded_dynamodb_throttles_and_is_unavailable(chat: Running) -> None:
+    assert [each["action"] for each in listed(chat)] == ["500", "throttle"]
+    with chat.connect() as client:  # boto3 has retried
+        client.send("/nick Ann")
+        assert receive(client) == "You are Ann."
+        assert [each["hits"] for each in listed(chat)] == [1, 1]
+        fault(chat, target="dynamodb", action="away")
+        client.send("/nick Bea")
+        assert json.loads(receive(client))["message"] == "Internal server error"
+        assert chat.wait_for_line("Connection was closed before we received")
+        assert call(chat, "DELETE", "/_gateway/faults", headers=JSON)[0] == 204
+        client.send("/nick Cid")
+        assert receive(client) == "You are Cid."
 
 
 def test_the_probe_is_unchanged(probe: Running) -> None:

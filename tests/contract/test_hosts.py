@@ -8,9 +8,8 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from botocore.session import Session
 
-from tests.support.apps import NO_DATABASE
 from tests.support.clients import NEVER, ask, call, connection_id, port
-from tests.support.gateways import PROJECTS, Running, gateway
+from tests.support.gateways import Running
 
 CONNECTION = f"/api/@connections/{NEVER}"
 LIST = {"X-Amz-Target": "DynamoDB_20120810.ListTables"}
@@ -129,12 +128,12 @@ def test_an_unsupported_call_of_moto_is_an_error_with_a_cause_and_a_trace(
     probe.wait_for_line(r"^ +\| AttributeError")
 
 
-def test_further_hosts_and_the_machines_own_are_served_on_a_public_address() -> None:
-    options = ("--host", "0.0.0.0", "--allow-host", "My.tunnel.example", "--allow-host", "x.test:9")
-    with gateway(PROJECTS / "probe", *NO_DATABASE, *options) as it:
-        own = urlsplit(it.url).port
-        served = ["my.tunnel.example", "x.test:9", f"192.168.1.5:{own}", f"localhost:{own}"]
-        for host in (*served, f"host.docker.internal:{own}"):
-            assert (host, call(it, "GET", "/api/", headers={"Host": host})[0]) == (host, 200)
-        for host in (f"x.test:{own}", f"evil.example:{own}", "tunnel.example"):
-            assert (host, call(it, "GET", "/api/", headers={"Host": host})[0]) == (host, 403)
+def test_further_hosts_and_the_machines_own_are_served_on_a_public_address(
+    public: Running,
+) -> None:
+    own = urlsplit(public.url).port
+    served = ["my.tunnel.example", "x.test:9", f"192.168.1.5:{own}", f"localhost:{own}"]
+    for host in (*served, f"host.docker.internal:{own}"):
+        assert (host, call(public, "GET", "/api/", headers={"Host": host})[0]) == (host, 200)
+    for host in (f"x.test:{own}", f"evil.example:{own}", "tunnel.example"):
+        assert (host, call(public, "GET", "/api/", headers={"Host": host})[0]) == (host, 403)

@@ -12,7 +12,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.frames import Frame, Opcode
 from websockets.sync.client import ClientConnection, connect
 
-from tests.contract.conftest import Events
+from tests.contract.conftest import Events, Serve, source_of
 from tests.support.apps import NO_DATABASE
 from tests.support.clients import (
     ask,
@@ -64,8 +64,8 @@ def test_a_client_cannot_select_a_lifecycle_route(routes: Running, key: str) -> 
 
 
 @pytest.mark.rule(22, 91)
-def test_without_a_route_the_frame_says_forbidden(probe: Running) -> None:
-    with gateway(PROJECTS / "silent", *NO_DATABASE) as silent, silent.connect() as client:
+def test_without_a_route_the_frame_says_forbidden(serve: Serve) -> None:
+    with serve(source_of("silent")).connect() as client:
         for _ in range(2):  # the socket stays open
             client.send('{"action":"any"}')
             text = receive(client)

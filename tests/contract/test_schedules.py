@@ -38,9 +38,13 @@ def broken(event):
 """
 
 
+@pytest.fixture(name="project", scope="module")
+def _project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_project(tmp_path_factory.mktemp("scheduled") / "pour", APP)
+
+
 @pytest.fixture(name="running", scope="module")
-def _running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    project = write_project(tmp_path_factory.mktemp("scheduled") / "pour", APP)
+def _running(project: Path) -> Iterator[Running]:
     with gateway(project, *NO_DATABASE) as running:
         yield running
 
@@ -88,16 +92,15 @@ def test_another_page_cannot_run_a_schedule(running: Running) -> None:
     assert run(running, "message")[0] == 404
 
 
-def test_a_reload_follows_the_app(tmp_path: Path) -> None:
-    project = write_project(tmp_path / "pour", APP)
-    with gateway(project, *NO_DATABASE) as running:
-        changed = APP.replace("Rate(2, unit=Rate.HOURS)", '"rate(1 day)"')
-        replace(project / "app.py", changed.replace("def broken", "def fixed"))
-        running.wait_for_line("in service after")
-        wait_until(lambda: run(running, "broken")[0] == 404, "the old one is gone")
-        answer = json.loads(call(running, "GET", "/_gateway/schedules")[2])
-        assert [each["schedule"] for each in answer["schedules"]] == [
-            "cron(0 3 * * ? *)",
-            "rate(1 day)",
-        ]
-        assert run(running, "fixed")[1]["outcome"] == "raised"
+def test_a_reload_follows_the_app(project: Path, running: Running) -> None:
+    changed = APP.replace("Rate(2, unit=Rate.HOURS)", '"rate(1 day)"')
+    replace(project / "app.py", changed.replace("def broken", "def fixed"))
+    wait_until(lambda: run(running, "broken")[0] == 404, "the old one is gone")
+    answer = json.loads(call(running, "GET", "/_gateway/schedules")[2])
+    assert [each["schedule"] for each in answer["schedules"]] == [
+        "cron(0 3 * * ? *)",
+        "rate(1 day)",
+    ]
+    assert run(running, "fixed")[1]["outcome"] == "raised"
+    replace(project / "app.py", APP)
+    wait_until(lambda: run(running, "broken")[0] == 200, "the old one is back")

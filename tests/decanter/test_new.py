@@ -11,7 +11,9 @@ from decanter.cli import main
 from decanter.errors import ProjectError
 from decanter.new import create, requirement
 from tests.support.gateways import ROOT, gateway
-from tests.support.projects import decanter, files
+from tests.support.projects import decanter_here, files
+
+pytestmark = pytest.mark.usefixtures("kept")
 
 HANDLERS = ("connect", "message", "disconnect")
 
@@ -146,6 +148,6 @@ def test_an_existing_folder_is_not_changed(tmp_path: Path) -> None:
 
 
 def test_its_template_can_be_made(project: Path) -> None:
-    done = decanter("template", "--project-dir", project, "--output", "-")
+    done = decanter_here("template", "--project-dir", project, "--output", "-")
     assert done.returncode == 0, done.stderr
     assert '"RouteKey": "say"' in done.stdout

@@ -9,21 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.gateways import PROJECTS, ROOT, SECONDS, gateway, wait_until
+from tests.support.gateways import ROOT, SECONDS, gateway, wait_until
 from tests.support.marks import THOROUGH
+from tests.support.projects import decanter_here
 from tests.support.workers import children, is_running
 
 
-def local(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    """Run the command to its end."""
-    return subprocess.run(
-        [sys.executable, "-m", "decanter", "local", "--port", "0", *arguments],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        check=False,
-    )
+def local(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run a command that does not serve, in this process."""
+    return decanter_here("local", "--port", "0", *arguments)
 
 
 def project(folder: Path, app: str) -> Path:
@@ -149,13 +143,3 @@ def test_the_service_runs_with_and_without_its_template(arguments: list[str]) ->
     with gateway(ROOT, *arguments) as running, running.connect() as client:
         client.send('{"message":"sendmessage","data":"both"}')
         assert client.recv(timeout=SECONDS) == '"both"'
-
-
-def test_stage_and_function_variables_reach_the_handlers(tmp_path: Path) -> None:
-    inherited = {"PROBE_EVENTS": str(tmp_path)}
-    probe = gateway(PROJECTS / "probe", environment=inherited)
-    with probe as running, running.connect() as client:
-        client.send('{"show":"environment"}')
-        environment = str(client.recv(timeout=SECONDS))
-    for each in ('"PROBE_STAGE": "dev"', '"PROBE_FUNCTION": "message"', '"AWS_REGION": '):
-        assert each in environment

@@ -11,7 +11,7 @@ import pytest
 
 import decanter
 from decanter.cli import COMMANDS
-from tests.support.environments import Environment, build_wheel
+from tests.support.environments import Environment, built_wheel
 from tests.support.gateways import ROOT, SECONDS, gateway
 
 HEAVY = ("chalice", "moto", "websockets", "flask", "h11", "watchfiles", "yaml")
@@ -21,7 +21,7 @@ LINE = "is not installed: install Decanter with its extra: chalice-decanter[loca
 
 @pytest.fixture(name="wheel", scope="module")
 def _wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_wheel(tmp_path_factory.mktemp("wheel"))
+    return built_wheel(tmp_path_factory)
 
 
 @pytest.fixture(name="base", scope="module")
@@ -116,18 +116,20 @@ def test_commands_without_requirements_run(base: Environment, tmp_path: Path) ->
     assert not [file for file in files if "__pycache__" in file.parts]
 
 
-def test_installed_elsewhere_it_runs_a_copy_of_the_app(wheel: Path, tmp_path: Path) -> None:
+def test_installed_elsewhere_it_runs_a_copy_of_the_app(base: Environment, tmp_path: Path) -> None:
     """A wheel of `decanter`, a separate environment, a separate folder."""
-    environment, folder = Environment(tmp_path / "environment", wheel), tmp_path / "copy"
-    (environment.packages / "dependencies.pth").write_text(sysconfig.get_path("purelib"))
+    folder = tmp_path / "copy"
     for name in ("chalicelib", ".chalice"):
         shutil.copytree(ROOT / name, folder / name)
     shutil.copy(ROOT / "app.py", folder)
-    where = environment.run("-c", "import decanter; print(decanter.__file__)", cwd=folder)
-    assert where.stdout.startswith(str(environment.folder))
-    python = str(environment.python)
-    with gateway(folder, python=python, cwd=folder) as running, running.connect() as client:
-        installed = environment.packages / "decanter"
+    where = base.run("-c", "import decanter; print(decanter.__file__)", cwd=folder)
+    assert where.stdout.startswith(str(base.folder))
+    python, dependencies = str(base.python), {"PYTHONPATH": sysconfig.get_path("purelib")}
+    with (
+        gateway(folder, python=python, cwd=folder, environment=dependencies) as running,
+        running.connect() as client,
+    ):
+        installed = base.packages / "decanter"
         assert running.banner("Framework") == f"{decanter.__version__} in {installed}"
         client.send('{"message":"sendmessage","data":"elsewhere"}')
         assert client.recv(timeout=SECONDS) == '"elsewhere"'

@@ -27,6 +27,8 @@ KINDS = [
     "python",
 ]
 CHAT, FEED = "chat:lobby", "feed:any"
+SHORT_SECONDS = 5
+"""The life of a token that is refreshed a second before its end, not at its end."""
 
 
 def rarely(*values: int) -> list[Any]:
@@ -420,7 +422,7 @@ def test_a_client_without_authority_ends(lounge: Lounge, sdk: Orders) -> None:
 
 def test_a_token_is_refreshed_while_connected(lounge: Lounge, sdk: Orders) -> None:
     script = [{"token": token("tia")}]
-    with opened(lounge, sdk, token=token("tia", 3), script=script) as client:
+    with opened(lounge, sdk, token=token("tia", SHORT_SECONDS), script=script) as client:
         mine = client.connect()["client"]
         client.wait("token")
         client.subscribe(CHAT)
@@ -471,7 +473,7 @@ def test_a_subscription_token_is_refreshed(lounge: Lounge, sdk: Orders) -> None:
     script = [{"token": token("kim", channel=channel)}]
     with opened(lounge, sdk, data={"name": "kim"}) as client:
         client.connect()
-        client.subscribe(channel, token=token("kim", 3, channel=channel), script=script)
+        client.subscribe(channel, token=token("kim", SHORT_SECONDS, channel=channel), script=script)
         client.wait("token", channel)
         assert client.order("rpc", method="echo", data=1) == 1
         lounge.publish(channel, "after")

@@ -1,14 +1,15 @@
 """The examples: their own tests, `decanter local`, their templates."""
 
 import json
+import os
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
 from websockets.sync.connection import Connection
 
 from tests.support.gateways import ROOT, gateway
+from tests.support.marks import THOROUGH
 from tests.support.projects import decanter_here
 from tests.support.pytests import run_pytest
 
@@ -45,13 +46,21 @@ def test_every_example_is_tested() -> None:
     assert {path.parent.name for path in EXAMPLES.glob("*/app.py")} == set(LINES)
 
 
-@pytest.mark.parametrize("name", LINES)
-def test_its_own_tests_pass_and_use_each_right(name: str, tmp_path: Path) -> None:
-    plugin = {"PYTHONPATH": str(ROOT), "USED_RIGHTS": str(tmp_path / "used.json")}
-    done = run_pytest(EXAMPLES / name, "-p", "tests.support.used_rights", **plugin)
+@pytest.fixture(name="used", scope="module")
+def _used(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The rights that each example's own tests use: one run of pytest, with no configuration."""
+    file = tmp_path_factory.mktemp("used") / "used.json"
+    plugin = {"PYTHONPATH": str(ROOT), "USED_RIGHTS": str(file)}
+    alone = ("-c", os.devnull, "--rootdir", ".", "--import-mode=importlib")
+    done = run_pytest(EXAMPLES, *alone, "-p", "tests.support.used_rights", *LINES, **plugin)
     assert done.returncode == 0, done.stdout + done.stderr
-    report = json.loads((tmp_path / "used.json").read_text())
-    assert report == {"denied": [], "uses": USES[name], "unused": []}
+    used: dict[str, Any] = json.loads(file.read_text())
+    return used
+
+
+@pytest.mark.parametrize("name", LINES)
+def test_its_own_tests_pass_and_use_each_right(name: str, used: dict[str, Any]) -> None:
+    assert used[name] == {"denied": [], "uses": USES[name], "unused": []}
 
 
 @pytest.mark.parametrize("name", ["broadcast", "chat", "auction"])
@@ -66,6 +75,7 @@ def test_echo_runs() -> None:
         assert alice.recv(timeout=20) == "hello"
 
 
+@THOROUGH
 def test_broadcast_runs() -> None:
     with (
         gateway(EXAMPLES / "broadcast", "--no-reload") as running,
@@ -76,7 +86,10 @@ def test_broadcast_runs() -> None:
         assert [each.recv(timeout=20) for each in (alice, bob)] == ['"hello"', '"hello"']
 
 
+@THOROUGH
 def test_chat_runs_with_its_second_table() -> None:
+    """Its package runs in the same way in tests/examples/test_packages.py."""
+
     def ask(client: Connection, command: str, **fields: str) -> dict[str, Any]:
         client.send(json.dumps({"id": 1, command: fields}))
         return heard(client)

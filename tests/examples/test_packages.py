@@ -30,6 +30,7 @@ from decanter.project.template import TEMPLATE
 from tests.support.bare import invoke
 from tests.support.events import connect_event, disconnect_event, message_event
 from tests.support.gateways import ROOT, SECONDS, Running, gateway
+from tests.support.kept import describe_once
 from tests.support.management import run_management
 from tests.support.marks import THOROUGH
 from tests.support.projects import clean_environment, decanter_here
@@ -70,6 +71,13 @@ BARE = (sys.executable, "-I", "-S", "-B")
 
 ROADS = ["decanter_package", "chalice_package"]
 Pack = Callable[[str], Path]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _described_once() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        describe_once(patch)
+        yield
 
 
 @pytest.fixture(name="folder", scope="module")

@@ -22,6 +22,8 @@ from tests.support.projects import (
     write_project,
 )
 
+pytestmark = pytest.mark.usefixtures("kept")
+
 ORDERS = table_resource("orders")
 ORDER = {"id": {"S": "1"}, "of": {"S": "ann"}}
 

@@ -6,7 +6,7 @@ import re
 import shlex
 import sysconfig
 import venv
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,9 @@ from websockets.exceptions import InvalidStatus
 from decanter.cli import build_parser
 from decanter.errors import DecanterError
 from decanter.testing import WebSocketClient
-from tests.field_cases.apps import imported, plain_project, run
+from tests.field_cases.apps import PLAIN, imported, plain_project, run
 from tests.field_cases.servers import Answer, Asked, serving
-from tests.support.apps import NO_DATABASE
+from tests.support.apps import NO_DATABASE, replace
 from tests.support.clients import call, receive
 from tests.support.gateways import ROOT, Running, gateway, wait_until
 from tests.support.projects import table_resource
@@ -69,47 +69,55 @@ def nightly(event):
 """
 
 
-@contextmanager
-def answer_locally(project: Path, text: str) -> Iterator[str]:
-    """Yield the answer of the local gateway to a message."""
-    with gateway(project, *QUICK) as running, running.connect() as alice:
-        alice.send(text)
-        yield receive(alice)
+Answered = Callable[[str], str]
+"""Returns the answer of an app with this source to a message."""
+
+
+@pytest.fixture(name="changing", scope="module")
+def _changing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Running]]:
+    """A gateway that serves one app after the other."""
+    project = plain_project(tmp_path_factory.mktemp("changing") / "pour", NAMESAKE)
+    with gateway(project, *NO_DATABASE) as running:
+        yield project, running
+
+
+@pytest.fixture(name="answered", params=["locally", "in a test"])
+def _answered(request: pytest.FixtureRequest, tmp_path: Path) -> Answered:
+    def answer_locally(source: str) -> str:
+        project, running = request.getfixturevalue("changing")
+        running.forget_lines()
+        replace(project / "app.py", f"{PLAIN}\n{source}\n# {tmp_path}\n")
+        running.wait_for_changes(1)
+        with running.connect() as alice:
+            alice.send("hello")
+            answer = receive(alice)
         assert said(running, "Blueprint") == []
+        return answer
 
+    def answer_in_a_test(source: str) -> str:
+        project = plain_project(tmp_path / "pour", source)
+        with imported(project) as app, WebSocketClient(app, project_dir=project) as client:
+            alice = client.connect()
+            alice.send("hello")
+            return str(alice.receive())
 
-@contextmanager
-def answer_in_a_test(project: Path, text: str) -> Iterator[str]:
-    """Yield the answer of the test client to a message."""
-    with imported(project) as app, WebSocketClient(app, project_dir=project) as client:
-        alice = client.connect()
-        alice.send(text)
-        yield alice.receive()
-
-
-both = pytest.mark.parametrize("answered", [answer_locally, answer_in_a_test])
+    return answer_locally if request.param == "locally" else answer_in_a_test
 
 
 @pytest.mark.row("L1")
-@both
-def test_two_handlers_of_one_name_are_distinguished(tmp_path: Path, answered: Any) -> None:
+def test_two_handlers_of_one_name_are_distinguished(answered: Answered) -> None:
     """Chalice packages app.c and app.m."""
-    with answered(plain_project(tmp_path / "pour", ONE_NAME), "hello") as answer:
-        assert answer == "m ran"
+    assert answered(ONE_NAME) == "m ran"
 
 
 @pytest.mark.row("L2")
-@both
-def test_a_decorator_above_chalices_runs(tmp_path: Path, answered: Any) -> None:
-    with answered(plain_project(tmp_path / "pour", WRAPPED), "hello") as answer:
-        assert answer == "HELLO"
+def test_a_decorator_above_chalices_runs(answered: Answered) -> None:
+    assert answered(WRAPPED) == "HELLO"
 
 
 @pytest.mark.row("L4")
-@both
-def test_a_schedule_may_have_the_message_handlers_name(tmp_path: Path, answered: Any) -> None:
-    with answered(plain_project(tmp_path / "pour", NAMESAKE), "hello") as answer:
-        assert answer == "message ran"
+def test_a_schedule_may_have_the_message_handlers_name(answered: Answered) -> None:
+    assert answered(NAMESAKE) == "message ran"
 
 
 OWN_KEY = """
@@ -204,7 +212,7 @@ QUEUE_EVENT = {
 @pytest.fixture(name="others", scope="module")
 def _others(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     project = plain_project(tmp_path_factory.mktemp("others") / "pour", OTHERS)
-    with gateway(project, *QUICK) as running:
+    with gateway(project, *QUICK, "--no-schedules") as running:
         yield running
 
 
@@ -251,11 +259,9 @@ def test_a_command_runs_a_function(others: Running) -> None:
 
 
 @pytest.mark.row("L6")
-def test_schedules_can_be_turned_off(tmp_path: Path) -> None:
-    project = plain_project(tmp_path / "pour", OTHERS)
-    with gateway(project, *QUICK, "--no-schedules") as running:
-        (schedule,) = json.loads(call(running, "GET", "/_gateway/schedules")[2])["schedules"]
-        assert (schedule["function"], schedule["runs"]) == ("nightly", False)
+def test_schedules_can_be_turned_off(others: Running) -> None:
+    (schedule,) = json.loads(call(others, "GET", "/_gateway/schedules")[2])["schedules"]
+    assert (schedule["function"], schedule["runs"]) == ("nightly", False)
 
 
 # -------------------------------------------------------------------------- the merge template

@@ -9,21 +9,26 @@ from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
 
+import pytest
 from packaging.requirements import Requirement
 
+from tests.support.once import once
 from tests.support.projects import clean_environment, copy_source
 
 PIP = (sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check")
 
 
-def build_wheel(folder: Path) -> Path:
-    """Build the wheel from a copy of its source."""
+def built_wheel(factory: pytest.TempPathFactory) -> Path:
+    """Return the wheel, which pip builds once for the run from a copy of the source."""
+    (wheel,) = once(factory, "wheel", _build_wheel).glob("*.whl")
+    return wheel
+
+
+def _build_wheel(folder: Path) -> None:
     source = folder / "source"
     copy_source(source)
     options = ("--no-deps", "--no-build-isolation", "--wheel-dir", str(folder))
     subprocess.run([*PIP, "wheel", *options, str(source)], check=True)
-    (wheel,) = folder.glob("*.whl")
-    return wheel
 
 
 class Environment:

@@ -32,6 +32,7 @@ class Running:
     process: subprocess.Popen[str]
     lines: list[str] = field(default_factory=list)
     _new: "queue.Queue[str | None]" = field(default_factory=queue.Queue)
+    _started: int = 0
 
     @property
     def url(self) -> str:
@@ -88,6 +89,22 @@ class Running:
             if more is None and seen == len(self.lines):
                 raise AssertionError(f"no line with {pattern!r} in:\n" + "\n".join(self.lines))
 
+    def wait_for_changes(self, number: int) -> None:
+        """Wait until this many changes are in service since the start or `forget_lines`."""
+
+        def count() -> int:
+            return sum("changed: in service after" in line for line in self.lines)
+
+        wait_until(lambda: count() == number, f"change {number} is in service")
+
+    def forget_lines(self) -> None:
+        """Keep only the lines of the start, so that a test does not see those of the one before."""
+        del self.lines[self._started :]
+
+    def has_started(self) -> None:
+        """Keep the lines so far whatever is forgotten."""
+        self._started = len(self.lines)
+
     def read_output(self) -> None:
         assert self.process.stdout is not None
         for line in self.process.stdout:
@@ -128,6 +145,7 @@ def gateway(
     reader.start()
     try:
         running.wait_for_line(ready)
+        running.has_started()
         yield running
     finally:
         process.send_signal(signal.SIGINT)

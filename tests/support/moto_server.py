@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
+from moto import backends
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import ThreadedWSGIServer
 
@@ -38,6 +39,8 @@ class Server(ThreadedWSGIServer):
 
 def moto() -> Any:
     """Return AWS as a WSGI application."""
+    modules = frozenset(backends.list_of_moto_modules())  # else two listings of moto per request
+    setattr(backends, "list_of_moto_modules", lambda: modules)  # noqa: B010 - as mypy has its type
     return DomainDispatcherApplication(create_backend_app)
 
 

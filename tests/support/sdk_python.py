@@ -3,7 +3,7 @@
 import asyncio
 import dataclasses
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from centrifuge import (
@@ -51,16 +51,21 @@ class PythonClients:
     def __init__(self, emit: Emit) -> None:
         self._emit = emit
         self._clients: dict[str, Client] = {}
+        self._orders: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue()
+        self._tasks: set[asyncio.Future[None]] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
+        self._following = asyncio.run_coroutine_threadsafe(self._follow_all(), self._loop)
 
     def send(self, order: dict[str, Any]) -> None:
-        """Follow an order."""
-        asyncio.run_coroutine_threadsafe(self._follow(order), self._loop)
+        """Follow an order, which begins after those before it have begun."""
+        self._loop.call_soon_threadsafe(self._orders.put_nowait, order)
 
     def stop(self) -> None:
         """Disconnect all clients."""
+        self._loop.call_soon_threadsafe(self._orders.put_nowait, None)
+        self._following.result(10)
         asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(10)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
@@ -72,6 +77,18 @@ class PythonClients:
         mine = asyncio.current_task()
         others = [task for task in asyncio.all_tasks() if task is not mine]
         await asyncio.wait_for(asyncio.gather(*others, return_exceptions=True), 5)
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _follow_all(self) -> None:
+        while (order := await self._orders.get()) is not None:
+            self._begin(self._follow(order))
+            # The order runs to its first pause. Work that it begins, as `connect` does, is queued
+            # before the next order.
+            await asyncio.sleep(0)
 
     async def _follow(self, order: dict[str, Any]) -> None:
         number, name = order.pop("number"), order.pop("order")
@@ -128,7 +145,7 @@ class PythonClients:
 
     async def _connect(self, client: str) -> None:
         # It returns after the first attempt; the order does not wait for it.
-        self._later = asyncio.ensure_future(self._clients[client].connect())
+        self._begin(self._clients[client].connect())
 
     async def _disconnect(self, client: str) -> None:
         await self._clients[client].disconnect()
@@ -149,7 +166,7 @@ class PythonClients:
         return self._clients[client].get_subscription(channel)
 
     async def _subscribe(self, client: str, channel: str) -> None:
-        self._later = asyncio.ensure_future(self._sub(client, channel).subscribe())
+        self._begin(self._sub(client, channel).subscribe())
 
     async def _unsubscribe(self, client: str, channel: str) -> None:
         await self._sub(client, channel).unsubscribe()

@@ -1,4 +1,8 @@
-"""The rights that an app's tests use. As a pytest plugin it writes them to the file USED_RIGHTS."""
+"""The rights that the tests of apps use.
+
+As a pytest plugin it writes them to the file USED_RIGHTS, by the app's folder. The tests of each
+app are in its folder `tests`.
+"""
 
 import json
 import os
@@ -49,7 +53,7 @@ class Recorder:
         return {name: sorted(value) for name, value in found.items()}
 
 
-_recorder = Recorder()
+_recorders: dict[str, Recorder] = defaultdict(Recorder)
 
 
 @pytest.fixture(autouse=True)
@@ -57,9 +61,11 @@ def _recorded(request: pytest.FixtureRequest) -> Iterator[None]:
     has_client = "websocket_client" in request.fixturenames
     client = request.getfixturevalue("websocket_client") if has_client else None
     yield
+    recorder = _recorders[request.path.parents[1].name]
     if client is not None:
-        _recorder.add(client)
+        recorder.add(client)
 
 
 def pytest_sessionfinish() -> None:
-    Path(os.environ["USED_RIGHTS"]).write_text(json.dumps(_recorder.report()))
+    reports = {name: recorder.report() for name, recorder in _recorders.items()}
+    Path(os.environ["USED_RIGHTS"]).write_text(json.dumps(reports))

@@ -8,40 +8,42 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.support.projects import clean_environment, copy_source
+from tests.support.projects import clean_environment
 
 CHECKOUT = "path/to/this/checkout"
 """The documentation's name for the folder from which Decanter is installed."""
 
-# pip builds with this environment's tools and uses no index: all dependencies are already here.
-PIP = {"PIP_NO_BUILD_ISOLATION": "0", "PIP_NO_DEPS": "1", "PIP_NO_INDEX": "1"}
+# pip uses no index, as all dependencies are here. It compiles nothing, as few modules are imported:
+# pip reads the name of the option `--compile` from the second variable.
+PIP = {"PIP_NO_DEPS": "1", "PIP_NO_INDEX": "1", "PIP_NO_COMPILE": "0"}
 SECONDS = 120
 
 
 @dataclass(frozen=True)
 class Environment:
-    """A virtual environment and a copy of the source; it has the dependencies, but not Decanter."""
+    """A virtual environment that has the dependencies, but not Decanter.
+
+    Attributes:
+        folder: the environment's folder is in it.
+        wheel: what pip installs for CHECKOUT, without building it again.
+    """
 
     folder: Path
+    wheel: Path
 
     @classmethod
-    def make(cls, folder: Path) -> "Environment":
+    def make(cls, folder: Path, wheel: Path) -> "Environment":
         venv.create(folder / "venv", symlinks=True)
-        made = cls(folder)
+        made = cls(folder, wheel)
         packages = sysconfig.get_path("purelib", vars={"base": str(folder / "venv")})
         (Path(packages) / "dependencies.pth").write_text(sysconfig.get_path("purelib"))
         script = f"#!{made.python}\nfrom pip._internal.cli.main import main\nexit(main())\n"
         made.write_script("pip", script)
-        copy_source(made.source)
         return made
 
     @property
     def python(self) -> str:
         return str(self.folder / "venv" / "bin" / "python")
-
-    @property
-    def source(self) -> Path:
-        return self.folder / "source"
 
     def write_script(self, name: str, text: str) -> None:
         path = self.folder / "venv" / "bin" / name
@@ -53,7 +55,7 @@ class Environment:
         path = f"{self.folder / 'venv' / 'bin'}{os.pathsep}{os.environ['PATH']}"
         own = PIP if line.startswith("pip ") else {}
         return subprocess.run(
-            ["sh", "-c", line.replace(CHECKOUT, str(self.source))],
+            ["sh", "-c", line.replace(CHECKOUT, str(self.wheel))],
             cwd=project,
             env=clean_environment() | {"PATH": path} | own | variables,
             stdin=subprocess.DEVNULL,

@@ -41,26 +41,67 @@ class Cast(Forks):
         self._workers.append(await Worker.start(launch))
         return self._workers[-1]
 
-    async def stop(self) -> None:
+    async def dismiss(self) -> None:
+        """End every worker."""
         await asyncio.gather(*map(ended, self._workers))
+        self._workers.clear()
+
+    async def stop(self) -> None:
+        await self.dismiss()
         await super().stop()
 
 
-class Stage:
-    """A project, its workers' output, and the messages to the user."""
+class Company:
+    """A fork server for several tests, which do not change it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+        self._runner = asyncio.Runner()
+        self._forks = Cast(self.notes.append, enabled=True)
+
+    def run(self, work: Callable[[Cast], Awaitable[None]]) -> None:
+        """Run work, then end all its workers."""
+
+        async def all_of_it() -> None:
+            try:
+                async with asyncio.timeout(SECONDS * 2):
+                    await work(self._forks)
+            finally:
+                await self._forks.dismiss()
+
+        self._runner.run(all_of_it())
+
+    def close(self) -> None:
+        """End the fork server."""
+        self._runner.run(self._forks.stop())
+        self._runner.close()
+
+
+class Stage:
+    """A project, its workers' output, and the messages to the user.
+
+    Args:
+        folder: the project's.
+        company: the fork server that others use too; None for one of its own in each run.
+    """
+
+    def __init__(self, folder: Path, company: Company | None = None) -> None:
         self.project = SmallProject(folder)
         self.project.write(EVALUATES)
         self.printed: list[str] = []
-        self.notes: list[str] = []
+        self.notes: list[str] = [] if company is None else company.notes
+        self.notes.clear()
+        self._company = company
 
     def launch(self, init_seconds: float = 60, **variables: str) -> Launch:
         environment = clean_environment() | ENDPOINT | {"PYTHONUNBUFFERED": "1"} | variables
         return Launch(self.project.folder, environment, self._log, init_seconds)
 
     def run(self, work: Callable[[Cast], Awaitable[None]], *, enabled: bool = True) -> None:
-        """Run work with a fork server, then end all processes."""
+        """Run work with a fork server, then end all workers."""
+        if self._company is not None:
+            self._company.run(work)
+            return
 
         async def all_of_it() -> None:
             forks = Cast(self.notes.append, enabled=enabled)

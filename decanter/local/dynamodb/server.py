@@ -369,7 +369,8 @@ def main() -> None:
     reports = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1)
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     print(server.server_port, file=reports)
-    server.moto.application = load("local/dynamodb/application").application(region)
+    with load("gc_paused").gc_paused():
+        server.moto.application = load("local/dynamodb/application").application(region)
     reporting = threading.Lock()
 
     def report(**facts: Any) -> None:

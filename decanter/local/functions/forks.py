@@ -13,7 +13,6 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any, Self
 
-from decanter.local.functions.forkserver import ANY_NAME
 from decanter.local.functions.process import (
     UNSEEN,
     Launch,
@@ -22,12 +21,10 @@ from decanter.local.functions.process import (
     how_it_ended,
     spawn,
 )
+from decanter.project.reads import ANY_NAME, INTERPRETERS
 
 READY_SECONDS = 20.0
 STOP_SECONDS = 2.0
-
-INTERPRETERS = ("PYTHON", "LD_", "LC_", "LANG", "MALLOC_", "GLIBC_", "OPENSSL_")
-"""The prefixes of the variables that Python and its C libraries read when a process starts."""
 
 PLACES = ("HOME", "PATH", "TMPDIR", "TZ", "VIRTUAL_ENV")
 """The fork server gets these variables too. No other variable is set during its imports."""

@@ -20,7 +20,8 @@ import socket
 import sys
 import time
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from importlib.machinery import all_suffixes
 from pathlib import Path
 from typing import Any
@@ -41,29 +42,30 @@ SHARED = (
 REQUEST_BYTES = 256 * 1024
 """The size of a read in bytes. The system's maximum for one message is smaller."""
 
-ANY_NAME = "*"
-"""The name that stands for all variables, for a module that has iterated over all variables."""
-
 Stamp = tuple[int, int, int]
+
+Record = Callable[[], "AbstractContextManager[set[str]]"]
+"""Records the names of the environment variables that code reads (`project/reads.py`)."""
 
 
 class UnsafeError(Exception):
     """A fork of this process is not safe. The text is the reason."""
 
 
-def serve(control: socket.socket, known: frozenset[str]) -> int | None:
+def serve(control: socket.socket, known: frozenset[str], record: Record) -> int | None:
     """Fork a process for each request until the gateway closes the socket or dies.
 
     Args:
         control: the socket to the gateway.
         known: the modules that a spawned worker has also imported before it loads the app.
+        record: records the variables that the shared modules read.
 
     Returns:
         In each new process, the descriptor of the channel. In the fork server, None when the server
         must end.
     """
     server = Server(control)
-    server.prepare(known)
+    server.prepare(known, record)
     try:
         return server.run()
     except OSError:  # the gateway has died
@@ -81,13 +83,14 @@ class Server:
         self._files: dict[Path, Stamp | None] = {}
         self._is_stale = False
 
-    def prepare(self, known: frozenset[str]) -> None:
+    def prepare(self, known: frozenset[str], record: Record) -> None:
         """Import the shared modules.
 
         Then send the names of the variables that these modules read to the gateway.
         """
+        gc.disable()  # imported modules stay
         try:
-            reads = import_shared()
+            reads = import_shared(record)
         except UnsafeError as error:
             self._send("unsafe", why=str(error))
             return
@@ -95,8 +98,8 @@ class Server:
         self._shared = {name.partition(".")[0] for name in added}
         files = (getattr(sys.modules[name], "__file__", None) for name in added)
         self._files = {path: stamp(path) for path in map(Path, filter(None, files))}
-        gc.collect()
         gc.freeze()  # the collector must not write to memory shared with children
+        gc.enable()
         self._send("ready", reads=sorted(reads))
 
     def run(self) -> int | None:
@@ -228,7 +231,7 @@ def watch(pid: int) -> int:
         raise
 
 
-def import_shared() -> set[str]:
+def import_shared(record: Record) -> set[str]:
     """Import `SHARED`, then check that a fork is still safe.
 
     Returns:
@@ -239,7 +242,7 @@ def import_shared() -> set[str]:
     """
     before = dict(os.environ)
     descriptors = names_in("/proc/self/fd")
-    with recorded_reads() as reads:
+    with record() as reads:
         for name in SHARED:
             with contextlib.suppress(ImportError):  # the import of the app reports it later
                 importlib.import_module(name)
@@ -250,28 +253,6 @@ def import_shared() -> set[str]:
     if dict(os.environ) != before:
         raise UnsafeError("importing the shared modules has set an environment variable")
     return reads
-
-
-@contextlib.contextmanager
-def recorded_reads() -> Iterator[set[str]]:
-    """Collect the names of the environment variables that code reads within the block."""
-    reads: set[str] = set()
-    kind: Any = type(os.environ)
-    get, iterate = kind.__getitem__, kind.__iter__
-
-    def recorded_get(environ: Any, name: Any) -> Any:
-        reads.add(os.fsdecode(name))
-        return get(environ, name)
-
-    def recorded_iterate(environ: Any) -> Any:
-        reads.add(ANY_NAME)
-        return iterate(environ)
-
-    kind.__getitem__, kind.__iter__ = recorded_get, recorded_iterate
-    try:
-        yield reads
-    finally:
-        kind.__getitem__, kind.__iter__ = get, iterate
 
 
 def become_environment(environment: Mapping[str, str]) -> None:

@@ -1,13 +1,12 @@
-"""Frames of Centrifugo's JSON client protocol: commands in; replies and pushes out.
+"""Read the commands and write the replies and pushes of Centrifugo's JSON client protocol.
 
-    {"id": 1, "connect": {"token": "…"}}          a command, one in a line
+    {"id": 1, "connect": {"token": "…"}}          a command, one per line
     {"id": 1, "connect": {"client": "…"}}         its reply
     {"push": {"channel": "chat:42", "pub": {"data": …}}}
 
-A command has an id (1 to 4,294,967,295) and one method, whose value is an object; `send` needs no
-id. Unknown members are ignored. An object without a method and without an id is a pong and is
-ignored. Members that are zero are left out of replies. `data` is any JSON value: its text stays as
-the sender wrote it.
+A command has an id (1 to 4,294,967,295) and one method, whose value is an object. Only `send` needs
+no id. Unknown members are ignored. An empty object is a pong, and is ignored. Replies omit members
+that are empty, zero or false. `data` is any JSON value, and keeps the text that the sender wrote.
 
 Source: Centrifugo's documentation, "Client protocol", and its protocol repository,
 `definitions/client.proto`.
@@ -34,11 +33,12 @@ from decanter.runtime.jsontext import Json
 MAX_ID = 2**32 - 1
 
 MAX_COMMANDS = 256
-"""Further commands of a frame are answered 111 and not run. A client that subscribes again after a
-reconnect sends all its subscribes in one frame: at most 128."""
+"""The maximum number of commands in a frame. Further commands do not run and get error 111. After a
+reconnect, a client sends all its subscribe commands, at most 128, in one frame.
+"""
 
 MAX_FRAME_BYTES = 131_000
-"""Replies of one frame are split below this size."""
+"""The replies to one frame are split into frames that are smaller than this."""
 
 _TEXT, _FLAG, _NUMBER, _OBJECT, _ANY = (str,), (bool,), (int,), (dict,), (object,)
 _FIELDS: Mapping[str, Mapping[str, tuple[type, ...]]] = {
@@ -64,7 +64,7 @@ _FIELDS: Mapping[str, Mapping[str, tuple[type, ...]]] = {
     "refresh": {"token": _TEXT},
     "sub_refresh": {"channel": _TEXT, "token": _TEXT},
 }
-"""The members of each method's object, and their types. All are optional in the protocol."""
+"""The members of each method's object, and their types. In the protocol, all are optional."""
 
 METHODS = tuple(_FIELDS)
 
@@ -73,10 +73,10 @@ class Command(NamedTuple):
     """A client's command.
 
     Attributes:
-        id: answers have it; 0 for `send`.
-        method: what to do.
-        fields: the members of its object that the protocol names.
-        error: the answer instead of doing it; None if it is well formed.
+        id: the id that the reply repeats; 0 for a `send` without an id.
+        method: the name of the method, such as `subscribe`.
+        fields: the members of the method's object that the protocol defines.
+        error: the error to answer with, if the command is malformed; otherwise None.
     """
 
     id: int
@@ -85,7 +85,7 @@ class Command(NamedTuple):
     error: ReplyError | None = None
 
     def text(self, name: str) -> str:
-        """Return a string; empty if it is absent."""
+        """Return a member that is a string; an empty string if it is absent."""
         value: str = self.fields.get(name, "")
         return value
 
@@ -99,7 +99,7 @@ def commands(frame: str) -> Iterator[Command]:
     """Yield the commands of a frame.
 
     Raises:
-        Disconnect: 3501, a line is not a command that can be answered.
+        Disconnect: code 3501, if a line is not a valid command with an id.
     """
     found = 0
     for line in frame.split("\n"):
@@ -170,13 +170,13 @@ def _bad(number: int, reason: str) -> Command:
 
 
 def text_of(value: Any) -> Json:
-    """Return a value's JSON text. `Json` stays as it is, but on one line.
+    """Return a value's JSON text. The text of a `Json` is kept, but its line breaks become spaces.
 
     Raises:
-        TypeError, ValueError: it has no JSON form.
+        TypeError, ValueError: the value has no JSON form.
     """
     if isinstance(value, Json):
-        # Line breaks of JSON stand between its tokens only, and separate replies of a frame.
+        # Line breaks separate the replies in a frame. Inside JSON, they occur only between tokens.
         return Json(value.replace("\n", " ").replace("\r", " ")) if _has_breaks(value) else value
     if isinstance(value, dict) and any(isinstance(each, Json | dict) for each in value.values()):
         return _object(value)
@@ -193,7 +193,7 @@ def _object(members: Mapping[str, Any]) -> Json:
 
 
 def filled(**members: Any) -> dict[str, Any]:
-    """Return the members that are not zero: the protocol leaves them out."""
+    """Return the members without None, zero, "" and False, which the protocol omits."""
     return {
         name: value
         for name, value in members.items()
@@ -217,19 +217,19 @@ def push(kind: str, body: Mapping[str, Any], channel: str = "") -> str:
 
     Args:
         kind: `pub`, `join`, `leave`, `subscribe`, `unsubscribe`, `message` or `disconnect`.
-        body: its members.
-        channel: its channel; empty for a push about the connection.
+        body: the members of the push.
+        channel: the channel of the push; empty for a push about the connection.
     """
     return _object({"push": {**filled(channel=channel), kind: _object(body)}})
 
 
 def publication(channel: str, data: Json, info: Mapping[str, Any] | None = None) -> str:
-    """Return the push of a publication, the same for all subscribers.
+    """Return the push of a publication. All subscribers get the same push.
 
     Args:
         channel: its channel.
-        data: the text of its JSON value.
-        info: the client that published; None for a server.
+        data: the JSON text of the published value.
+        info: the info of the client that published; None for a publication by the server.
     """
     return push("pub", {"data": data, **({"info": _object(info)} if info else {})}, channel)
 
@@ -245,23 +245,23 @@ def unsubscribe(channel: str, code: int) -> str:
 
 
 def disconnect(end: Disconnect) -> str:
-    """Return the push that tells a client why its connection ends, and if it may come back."""
+    """Return the push that ends a connection, with the code and the reason."""
     return push("disconnect", {"code": end.code, "reason": end.reason[:100]})
 
 
 def client_info(
     client: str, user: str | None, info: Json | None, channel_info: Json | None
 ) -> dict[str, Any]:
-    """Return a client's info, as other members of a channel get it."""
+    """Return the info that the other members of a channel get about a client."""
     return filled(user=user, client=client, conn_info=info, chan_info=channel_info)
 
 
 def frames(replies: Iterable[tuple[int, str]]) -> list[str]:
-    """Join replies to frames below `MAX_FRAME_BYTES`.
+    """Join replies into frames that are smaller than `MAX_FRAME_BYTES`.
 
     Args:
-        replies: the id of its command, 0 for a push, and its text. A reply that is too large for a
-            frame becomes error 106.
+        replies: pairs of the command's id, or 0 for a push, and the text of the reply. Error 106
+            replaces a reply that is too large for a frame.
     """
     joined: list[list[str]] = []
     room = 0

@@ -1,12 +1,12 @@
-"""The protocol's codes, and the code of each of the framework's errors.
+"""The protocol's codes, and the code for each error of the framework.
 
 Source: Centrifugo's documentation, "Client protocol codes".
 
-- An error answers one command. A client repeats the command after a temporary error and after 109,
-  for which it gets a new token first.
-- An unsubscribe push ends a subscription. From 2500 on, the client subscribes again.
-- A disconnect push ends the connection: 3000 to 3499 and 4000 to 4499 let the client reconnect, all
-  others do not.
+- An error answers one command. After a temporary error, the client repeats the command. After error
+  109, it gets a new token first.
+- An unsubscribe push ends a subscription. With a code of 2500 or more, the client subscribes again.
+- A disconnect push ends the connection. With a code from 3000 to 3499 or from 4000 to 4499, the
+  client reconnects. With any other code, it does not.
 """
 
 from decanter.runtime.errors import DecanterError, MessageError
@@ -76,11 +76,11 @@ LEAST_OWN = 400
 
 
 class ReplyError(DecanterError):
-    """The answer to one command.
+    """The error that answers one command.
 
     Attributes:
-        code: the protocol's code, or an application's own from 400 on.
-        text: for people.
+        code: a code of the protocol, or a code of the application from 400 on.
+        text: the message for people.
         temporary: True if the client should repeat the command.
     """
 
@@ -95,11 +95,11 @@ class ReplyError(DecanterError):
 
 
 class Disconnect(DecanterError):
-    """The end of a connection.
+    """Ends a connection with a code and a reason.
 
     Attributes:
-        code: 3000 to 4999; it decides if the client reconnects.
-        reason: for people.
+        code: 3000 to 4999; the code determines if the client reconnects.
+        reason: the reason for people.
     """
 
     def __init__(self, code: int, reason: str = "") -> None:
@@ -114,9 +114,9 @@ class Disconnect(DecanterError):
 
 
 def reply_error(error: MessageError) -> ReplyError:
-    """Return the protocol's error for one of the framework or of the application.
+    """Return the protocol's error for an error of the framework or of the application.
 
-    The number of an application's own error is its attribute `number`, or 400.
+    The code of an application's own error is the error's attribute `number`, or 400.
     """
     code = _CODES.get(error.code, getattr(error, "number", LEAST_OWN))
     return ReplyError(code, str(error), temporary=error.temporary)

@@ -1,4 +1,4 @@
-"""The channels of an application, as it declares them.
+"""The declarations of an application's channels.
 
 @router.channel("chat:{room}", presence=True, join_leave=True)
 def chat(subscription, room):
@@ -28,19 +28,20 @@ T = TypeVar("T")
 
 @dataclass
 class Subscription:
-    """A client that asks to listen to a channel, for the channel's function.
+    """A client's request to subscribe to a channel. The channel's function gets this object.
 
     Attributes:
         channel: the channel's name.
         identity: the client's identity; None for an anonymous client.
         client: the client's connection id.
         token: the subscription token; empty if the client sent none.
-        has_token: True if the token is valid for this channel and this identity. The router's
-            authenticator checks it, if it can (`WebTokens`).
-        request: the value that the client sent with its request; None without one.
-        info: what other members see of this client in this channel: a JSON value.
-        data: the channel's initial data for the client, a JSON value.
-        expires_at: when the subscription expires, epoch seconds; None for never.
+        has_token: True if the token is valid for this channel and this identity. The authenticate
+            hook checks the token, if the hook has `check_subscription`, like `WebTokens`.
+        request: the JSON value in the client's subscribe command; None without a value.
+        info: the JSON value that other members see of this client in this channel.
+        data: the JSON value in the reply to the client, such as the channel's initial data.
+        expires_at: the time when the subscription expires, in epoch seconds; None if it never
+            expires.
     """
 
     channel: str
@@ -56,13 +57,14 @@ class Subscription:
 
 @dataclass
 class Publication(Generic[T]):
-    """A client's publication, for the function that accepts it.
+    """A client's publication. The function with `on_publish` gets this object.
 
     Attributes:
         channel: the channel's name.
         identity: the client's identity; None for an anonymous client.
         client: the client's connection id.
-        data: the value, of the type in `Publication[…]`; any JSON value without one.
+        data: the value, validated as the type in `Publication[…]`; any JSON value if no type is
+            given.
         raw: the exact text of the value that the client sent.
     """
 
@@ -74,10 +76,10 @@ class Publication(Generic[T]):
 
 
 Authorize = Callable[..., Any]
-"""Takes a Subscription and values of the pattern; the client may listen only if it returns True."""
+"""Takes a Subscription and the pattern's values. Returns True if the client may subscribe."""
 
 Publish = Callable[..., Any]
-"""Takes a Publication and values of the pattern; returns what is published, None for nothing."""
+"""Takes a Publication and the pattern's values. Returns the value to publish, or None."""
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -86,13 +88,13 @@ class Channel:
     """The channels of one pattern.
 
     Args:
-        pattern: the pattern of their names.
-        authorize: decides who may listen.
-        presence: True if clients that may listen may ask who is there.
-        join_leave: True to announce who joins and leaves, below 100 members.
+        pattern: the pattern of the channels' names.
+        authorize: the function that decides if a client may subscribe.
+        presence: True if clients that may subscribe may also ask for the channel's members.
+        join_leave: True to announce joins and leaves in channels with fewer than 100 members.
 
     Attributes:
-        publish: the function that accepts clients' publications; None: they may not publish.
+        publish: the function that accepts clients' publications; None if clients may not publish.
 
     Raises:
         DeclarationError: the pattern or the function is invalid.
@@ -116,12 +118,14 @@ class Channel:
         self._taken: list[str] = []
 
     def on_publish(self, function: F) -> F:
-        """Declare the function that accepts publications of clients that may listen.
+        """Declare the function that accepts publications of clients that may subscribe.
 
-        Its return value is published, with the client's identity and info. None publishes nothing.
+        The function's return value is published, with the client's identity and info. If the
+        function returns None, nothing is published.
 
         Raises:
-            DeclarationError: there is one already, or it takes other values than the pattern's.
+            DeclarationError: the channel already has such a function, or the function takes a value
+                that is not in the pattern.
         """
         if self.publish is not None:
             raise DeclarationError(
@@ -134,7 +138,7 @@ class Channel:
         return function
 
     def may_listen(self, subscription: Subscription, values: dict[str, str]) -> bool:
-        """True if the function returns True itself, and nothing that only counts as true."""
+        """Return True if the function returns exactly True. Other truthy values do not count."""
         return self.authorize(subscription, **{name: values[name] for name in self._asked}) is True
 
     def accept(
@@ -143,7 +147,7 @@ class Channel:
         """Return the value to publish for a client's publication; None to publish nothing.
 
         Raises:
-            ReplyError: clients may not publish here.
+            ReplyError: clients may not publish to this channel.
             MessageError: the data is invalid, or the function refuses it.
         """
         if self.publish is None:
@@ -172,7 +176,7 @@ class Channels:
         """Add a declaration.
 
         Raises:
-            DeclarationError: a channel's name can match it and another one.
+            DeclarationError: a channel's name can match this pattern and another one.
         """
         for other in self.declared:
             if channel.pattern.overlaps(other.pattern):
@@ -187,7 +191,7 @@ class Channels:
         """Return a channel's declaration and the values in its name.
 
         Raises:
-            ReplyError: 102, no pattern matches.
+            ReplyError: code 102, if no pattern matches.
         """
         if 0 < len(name) <= MOST_CHARACTERS and not name.startswith(OF_IDENTITY):
             for channel in self.declared:
@@ -197,15 +201,15 @@ class Channels:
 
     @property
     def announce(self) -> bool:
-        """True if a channel announces who joins and leaves."""
+        """True if a channel announces joins and leaves."""
         return any(channel.join_leave for channel in self.declared)
 
 
 def _parameters(function: Callable[..., Any], pattern: Pattern) -> tuple[str, list[str]]:
-    """Return the name of the first parameter, and the others.
+    """Return the name of the first parameter, and the names of the others.
 
     Raises:
-        DeclarationError: the others are not variables of the pattern.
+        DeclarationError: the function has no parameter, or one of the others is not in the pattern.
     """
     first, *others = [*inspect.signature(function).parameters] or [""]
     if not first or not {*others} <= {*pattern.variables}:
@@ -218,7 +222,7 @@ def _parameters(function: Callable[..., Any], pattern: Pattern) -> tuple[str, li
 
 
 def _payload_of(function: Callable[..., Any], parameter: str) -> Read | None:
-    """Return the reader of `Publication[…]`; None without a type."""
+    """Return the reader of the type in `Publication[…]`; None if no type is given."""
     where = _place(function)
     try:
         kind = typing.get_type_hints(function).get(parameter)

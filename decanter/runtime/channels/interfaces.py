@@ -1,4 +1,4 @@
-"""The tables and the application, as a session uses them."""
+"""The interfaces through which a session uses the tables and the application."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -15,12 +15,12 @@ class Session(NamedTuple):
 
     Attributes:
         connection_id: the connection.
-        connected_at: epoch milliseconds.
+        connected_at: the time when the client connected, in epoch milliseconds.
         is_greeted: True after a successful connect command.
         identity: the client's identity; None for an anonymous client.
-        info: what others see of the client; None for nothing.
-        expires_at: when the identity expires, epoch seconds; 0 for never.
-        channels: the names of its channels, and of some that it has left.
+        info: the JSON text that others see of the client; None without one.
+        expires_at: the time when the identity expires, in epoch seconds; 0 if it never expires.
+        channels: the names of the connection's channels, and of some channels that it has left.
         handshake: the client's `$connect` request; empty after the connect command.
     """
 
@@ -35,14 +35,14 @@ class Session(NamedTuple):
 
 
 class Member(NamedTuple):
-    """A connection that listens to a channel.
+    """A connection that is subscribed to a channel.
 
     Attributes:
         connection_id: the connection.
-        connected_at: epoch milliseconds.
+        connected_at: the time when the client connected, in epoch milliseconds.
         identity: the client's identity; None for an anonymous client.
-        info: what others see of the client.
-        channel_info: what others see of it in this channel.
+        info: the JSON text that others see of the client; None without one.
+        channel_info: the JSON text that others see of the client in this channel.
     """
 
     connection_id: str
@@ -52,7 +52,7 @@ class Member(NamedTuple):
     channel_info: Json | None = None
 
     def as_seen(self) -> dict[str, Any]:
-        """Return its info, as the other members get it."""
+        """Return the info that the other members get about this member."""
         return codec.client_info(self.connection_id, self.identity, self.info, self.channel_info)
 
 
@@ -62,9 +62,9 @@ class Welcome:
 
     Attributes:
         identity: the client's identity; None for an anonymous client.
-        info: what others see of the client, a JSON value.
-        expires_at: when the identity expires, epoch seconds; None for never.
-        data: the value in the reply.
+        info: the JSON value that others see of the client.
+        expires_at: the time when the identity expires, in epoch seconds; None if it never expires.
+        data: the JSON value in the reply; None without a value.
         channels: the channels that the server subscribes the client to.
     """
 
@@ -79,9 +79,9 @@ class Grant(NamedTuple):
     """The terms of a subscription.
 
     Attributes:
-        seq: the id of the client's command; None for the server's own.
-        info: what others see of the client in this channel.
-        until: when the subscription expires, epoch seconds; 0 for never.
+        seq: the id of the client's command; None if the server subscribes the client.
+        info: the JSON text that others see of the client in this channel.
+        until: the time when the subscription expires, in epoch seconds; 0 if it never expires.
     """
 
     seq: int | None = None
@@ -90,46 +90,49 @@ class Grant(NamedTuple):
 
 
 class Store(Protocol):
-    """The tables. Every call is safe against others about the same connection at the same time."""
+    """The tables. Parallel calls for the same connection are safe.
+
+    A membership is live until it ends or expires.
+    """
 
     def read(self, connection_id: str) -> Session | None:
         """Return a connection's row; None if the connection has ended."""
         ...
 
     def greet(self, session: Session, welcome: Welcome) -> bool:
-        """Complete the row; False if the connection has ended or is greeted already."""
+        """Store a client's identity. Return False if the connection has ended or is greeted."""
         ...
 
     def extend(self, session: Session, expires_at: int) -> None:
-        """Set a new expiry of the identity, 0 for never."""
+        """Set a new expiry of the identity, in epoch seconds; 0 if it never expires."""
         ...
 
     def join(self, session: Session, grants: Mapping[str, Grant]) -> bool:
-        """Make a connection a member of channels; False if the connection has ended."""
+        """Subscribe a connection to channels. Return False if the connection has ended."""
         ...
 
     def leave(self, session: Session, channel: str, seq: int | None) -> Member | None:
-        """End a membership; return it if it was one, and no later command has renewed it."""
+        """End and return a membership; None if it is not live, or a later command renewed it."""
         ...
 
     def extend_membership(self, session: Session, channel: str, expires_at: int) -> None:
-        """Set a new expiry of a membership."""
+        """Set a new expiry of a membership, in epoch seconds; 0 if it never expires."""
         ...
 
     def member(self, channel: str, connection_id: str) -> Member | None:
-        """Return a membership that counts now; None if there is none."""
+        """Return a live membership; None if there is none."""
         ...
 
     def members(self, channel: str) -> Iterable[Member]:
-        """Return the memberships that count now."""
+        """Return the live memberships of a channel."""
         ...
 
 
 class App(Protocol):
-    """The application, and what it can send."""
+    """The application, and its methods to send messages."""
 
     def admit(self) -> None:
-        """Run the hooks that see every frame.
+        """Run the message hooks.
 
         Raises:
             MessageError: a hook refuses the frame.
@@ -137,19 +140,19 @@ class App(Protocol):
         ...
 
     def authenticate(self, session: Session, command: Command) -> Welcome:
-        """Return who a client is.
+        """Return the identity of a client, and the other results of the authenticate hook.
 
         Raises:
-            Disconnect: 3500, it is refused.
-            ReplyError: 109, its token has expired.
+            Disconnect: code 3500, if the client is refused.
+            ReplyError: code 109, if the client's token has expired.
         """
         ...
 
     def check_token(self, subscription: Subscription) -> None:
-        """Check a subscription's token; set `has_token`, `expires_at` and `info`.
+        """Check a subscription's token. Set its `has_token`, `expires_at` and `info`.
 
         Raises:
-            ReplyError: 103, it is invalid; 109, it has expired.
+            ReplyError: code 103, if the token is invalid; code 109, if it has expired.
         """
         ...
 
@@ -157,12 +160,12 @@ class App(Protocol):
         """Run a route, and return the text of its answer.
 
         Raises:
-            MessageError: the client's mistake.
+            MessageError: the client made a mistake.
         """
         ...
 
     def receive(self, session: Session, data: Json | None) -> None:
-        """Run the route of a message that gets no answer."""
+        """Run the route that a message selects. The message gets no reply."""
         ...
 
     def publish(self, channel: str, push: str) -> None:
@@ -170,7 +173,7 @@ class App(Protocol):
         ...
 
     def tell(self, channel: str, kind: str, member: Member) -> None:
-        """Tell the members of a channel that one has joined or left, below 100 members."""
+        """Announce a join or a leave to a channel's members, if they are fewer than 100."""
         ...
 
     def statistics(self, channel: str) -> Mapping[str, int]:
@@ -178,5 +181,5 @@ class App(Protocol):
         ...
 
     def failed(self, error: Exception) -> None:
-        """Log an exception of the application's code."""
+        """Log an exception from the application's code."""
         ...

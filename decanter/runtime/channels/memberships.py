@@ -1,14 +1,15 @@
-"""The subscription table: the channels that each client listens to.
+"""The subscription table: the channels that each client is subscribed to.
 
     @subscription_table(env="SUBSCRIPTIONS_TABLE")
     class Subscription(SubscriptionModel): ...
 
-A router with channels declares it by default. Rows of a channel have its name as the hash key. The
-key `$identity:NAME` finds all connections of an identity.
+A router with channels has such a table by default. The hash key of a row is the name of a channel.
+The hash key `$identity:NAME` finds all connections of an identity.
 
-A row has `seq`, the id of the client's last command about it. A command with a lower id comes late
-and changes nothing: API Gateway may run the handlers of one connection in any order. The row of an
-ended subscription stays for an hour, so that a late subscribe cannot renew it.
+The attribute `seq` is the id of the client's last command for this channel. API Gateway may run the
+handlers of one connection in any order, so a command with a lower id is late and changes nothing.
+The row of an ended subscription stays for an hour, so that a late subscribe command cannot renew
+it.
 """
 
 from collections.abc import Callable, Mapping
@@ -35,25 +36,25 @@ from decanter.runtime.store.tables import (
 Item = Mapping[str, Any]
 
 TOMBSTONE_SECONDS = 3600
-"""How long an ended subscription stays in the table. A handler runs for 15 minutes at most."""
+"""The time that an ended subscription stays in the table. A handler runs at most 15 minutes."""
 
 _LIVE = "attribute_not_exists(#left)"
 
 
 class SubscriptionModel(Model):
-    """Base of an application's subscriptions; `@subscription_table` completes it.
+    """Base class for subscriptions. `@subscription_table` completes a subclass.
 
     Attributes:
-        channel: the channel's name, or the key of an identity.
+        channel: the channel's name, or `$identity:` and an identity.
         connection_id: the connection.
-        connected_at: epoch milliseconds, as in the connection's row.
-        expires_at: when DynamoDB may delete the row.
+        connected_at: the time when the client connected, in epoch milliseconds.
+        expires_at: the time after which DynamoDB may delete the row.
         identity: the client's identity.
-        info: what others see of the client, as JSON.
-        channel_info: what others see of it in this channel, as JSON.
-        seq: the id of the client's last command; 0 if only the server has acted.
-        identity_until: when the client's identity expires, epoch seconds.
-        until: when the subscription expires, epoch seconds.
+        info: the JSON text that others see of the client.
+        channel_info: the JSON text that others see of the client in this channel.
+        seq: the id of the client's last command; 0 if the client sent none for this channel.
+        identity_until: the time when the client's identity expires, in epoch seconds.
+        until: the time when the subscription expires, in epoch seconds.
         left: present if the subscription has ended.
     """
 
@@ -71,7 +72,7 @@ class SubscriptionModel(Model):
 
     @classmethod
     def _get_connection(cls) -> TableConnection:
-        """Return PynamoDB's connection to the table, also used by PynamoDB's own methods."""
+        """Return PynamoDB's connection to the table, which PynamoDB's own methods also use."""
         return on_one_session(super()._get_connection())
 
 
@@ -81,12 +82,12 @@ S = TypeVar("S", bound=type[SubscriptionModel])
 def subscription_table(
     *, env: str = "SUBSCRIPTIONS_TABLE", existing: str | None = None
 ) -> Callable[[S], S]:
-    """Make a model the table of a router's subscriptions.
+    """Make a model the subscription table of a router.
 
     Args:
-        env: the environment variable that names the table.
-        existing: a table that exists already and is never created or deleted: its name, its ARN, or
-            the SSM parameter with its name, as `ssm:/PATH`.
+        env: the environment variable with the table's name.
+        existing: the name or ARN of a table that exists already and is never created or deleted, or
+            `ssm:/PATH` for an SSM parameter with the table's name.
 
     Raises:
         DeclarationError: an argument is invalid, or the model is not a `SubscriptionModel`.
@@ -105,13 +106,13 @@ def subscription_table(
 
 
 def _declaration(model: type[Model]) -> dict[str, Any] | None:
-    """Return the declaration that the tool reads: functions that publish need this table."""
+    """Return the declaration for the tool. Functions that publish need this table."""
     found = declaration(model)
     return found and {**found, "is_subscriptions": True}
 
 
 def default_table() -> type[SubscriptionModel]:
-    """Return a model for a router that declares none."""
+    """Return a new model, for a router without `subscriptions`."""
 
     @subscription_table()
     class Subscriptions(SubscriptionModel):
@@ -121,13 +122,14 @@ def default_table() -> type[SubscriptionModel]:
 
 
 class Memberships:
-    """Operations on the rows.
+    """The operations on the rows of the subscription table.
 
     Args:
         model: the table's model.
         time_ms: returns epoch milliseconds.
 
-    Every method raises a StoreError or a ConfigurationError if DynamoDB does not do it.
+    Every method that uses DynamoDB raises a StoreError or a ConfigurationError if the operation
+    fails.
     """
 
     def __init__(self, model: type[SubscriptionModel], time_ms: Callable[[], int]) -> None:
@@ -135,7 +137,7 @@ class Memberships:
         self.time_ms = time_ms
 
     def put(self, session: Session, channel: str, grant: Grant) -> bool:
-        """Make a connection a member; False if a later command of the client came first."""
+        """Write a subscription. Return False if a later command of the client was handled first."""
         model = self.model
         row = model(
             channel,
@@ -160,7 +162,7 @@ class Memberships:
         return True
 
     def _merge(self, row: SubscriptionModel) -> None:
-        """Write a row with the stored `seq`: the server does not know the client's ids."""
+        """Write a row, but keep its `seq`, because the server does not know the client's ids."""
         model = self.model
         kept = {"channel", "connection_id", "seq"}
         actions: list[Any] = [model.seq.set(model.seq | 0)]
@@ -171,12 +173,12 @@ class Memberships:
         row.update(actions=actions)
 
     def end(self, channel: str, connection_id: str, seq: int | None) -> Member | None:
-        """End a subscription; return it if it was live and no later command has renewed it.
+        """End and return a subscription; None if it is not live, or a later command renewed it.
 
         Args:
             channel: the channel.
             connection_id: the connection.
-            seq: the id of the client's command; None for the server's own.
+            seq: the id of the client's command; None if the server ends the subscription.
         """
         now_ms = self.time_ms()
         expires = str(now_ms // 1000 + TOMBSTONE_SECONDS)
@@ -194,7 +196,7 @@ class Memberships:
         return self.live(old, now_ms)
 
     def set_until(self, channel: str, connection_id: str, attribute: str, until: int) -> None:
-        """Set when a subscription, or its client's identity, expires; 0 for never."""
+        """Set the expiry of a subscription or its identity, in epoch seconds; 0 for no expiry."""
         change = "SET #until = :until" if until else "REMOVE #until"
         values = {":until": {"N": str(until)}} if until else {}
         exists = f"attribute_exists(#seq) AND {_LIVE}"
@@ -204,7 +206,7 @@ class Memberships:
             return
 
     def delete(self, channel: str, connection_id: str) -> Member | None:
-        """Delete a row of a connection that has ended; return it if it was live."""
+        """Delete a row of an ended connection. Return its membership; None if it was not live."""
         with translated(self.model.Meta):
             answer = self._dispatch(
                 "DeleteItem", Key=self._key(channel, connection_id), ReturnValues="ALL_OLD"
@@ -212,7 +214,7 @@ class Memberships:
         return self.live(answer.get("Attributes"), self.time_ms())
 
     def get(self, channel: str, connection_id: str) -> Member | None:
-        """Return a membership that counts now; None if there is none."""
+        """Return a live membership; None if there is none."""
         with translated(self.model.Meta):
             answer = self._dispatch(
                 "GetItem", Key=self._key(channel, connection_id), ConsistentRead=True
@@ -224,13 +226,14 @@ class Memberships:
     ) -> dict[str, Any]:
         """Return DynamoDB's answer for the next part of a channel, without ended subscriptions.
 
-        The read is consistent: a client with the reply to its subscribe gets the next publication.
+        The read is strongly consistent, so a client gets every publication after the reply to its
+        subscribe command.
 
         Args:
             channel: the channel.
-            after: the connection id after which it begins; empty for the beginning.
+            after: the connection id after which the part begins; empty for the first part.
             limit: maximum number of rows.
-            lean: True for the attributes of `recipients` only.
+            lean: True to read only the attributes that `recipients` needs.
         """
         model = self.model
         names = {"#channel": model.channel.attr_name, "#left": model.left.attr_name}
@@ -257,7 +260,7 @@ class Memberships:
         return last[self.model.connection_id.attr_name]["S"] if last else None
 
     def recipients(self, answer: Item, now_ms: int) -> list[Recipient]:
-        """Return the connections of a part of a channel that get its publications now."""
+        """Return the connections in DynamoDB's answer that get the channel's publications now."""
         model = self.model
         key, at = model.connection_id.attr_name, model.connected_at.attr_name
         ends = model.identity_until.attr_name, model.until.attr_name
@@ -271,7 +274,7 @@ class Memberships:
         return found
 
     def live(self, item: Item | None, now_ms: int) -> Member | None:
-        """Return the membership of a row; None if it does not count now."""
+        """Return the membership in a row; None if it has ended or expired."""
         model = self.model
         if not item or model.left.attr_name in item:
             return None

@@ -1,9 +1,9 @@
 """Patterns of channel names: `chat:{room}`.
 
-`{name}` is one or more characters but `:`. A value that the server fills in is percent-encoded
-where it has `%`, `:` or a control character, so the identity `a:b` cannot claim a channel of
-another pattern or user. A name that encodes anything else does not match, so each value has one
-name.
+`{name}` matches one or more characters except `:`. If the server fills in a value, it
+percent-encodes `%`, `:` and control characters. The identity `a:b` therefore cannot name a channel
+of another pattern or user. A name in which other characters are encoded does not match, so each
+value has exactly one name.
 """
 
 import re
@@ -16,7 +16,7 @@ from decanter.runtime.errors import DeclarationError
 MOST_CHARACTERS = 255
 
 OF_IDENTITY = "$identity:"
-"""The key space that finds all connections of an identity. No channel's name begins with it."""
+"""The prefix of the keys that find an identity's connections. No channel's name begins with it."""
 
 _VARIABLE = re.compile(r"\{([^{}]*)\}")
 _ENCODED = re.compile(r"[%:\x00-\x1f\x7f]")
@@ -24,12 +24,12 @@ _VALUE = r"[^:\x00-\x1f\x7f]+"
 
 
 def encoded(value: str) -> str:
-    """Return a value as it stands in a channel's name."""
+    """Return the form of a value in a channel's name."""
     return _ENCODED.sub(lambda found: f"%{ord(found[0]):02X}", value)
 
 
 def identity_key(identity: str) -> str:
-    """Return the key under which the connections of an identity are found."""
+    """Return the hash key that finds the connections of an identity."""
     return OF_IDENTITY + encoded(identity)
 
 
@@ -55,7 +55,7 @@ class Pattern:
             raise DeclarationError(f"channel {source!r}: {problem}")
 
     def match(self, channel: str) -> dict[str, str] | None:
-        """Return the values of a channel's name; None if it does not match."""
+        """Return the values in a channel's name; None if the name does not match."""
         found = self._regex.fullmatch(channel)
         if found is None:
             return None
@@ -72,7 +72,7 @@ class Pattern:
         )
 
     def overlaps(self, other: "Pattern") -> bool:
-        """True if a channel's name can match both."""
+        """Return True if a channel's name can match both patterns."""
         ours, theirs = self.source.split(":"), other.source.split(":")
         return len(ours) == len(theirs) and all(map(_meet, ours, theirs))
 
@@ -103,7 +103,7 @@ class Pattern:
 
 
 def _meet(ours: str, theirs: str) -> bool:
-    """True if one text can match two parts without `:`."""
+    """Return True if one text can match both parts. The parts contain no `:`."""
     (a, *_), (b, *_) = texts = _VARIABLE.split(ours)[::2], _VARIABLE.split(theirs)[::2]
     if len(texts[0]) == len(texts[1]) == 1:
         return a == b

@@ -1,8 +1,8 @@
-"""A connection's session: each command leads to calls of the table and of the app, and to a reply.
+"""Handle a client's commands with calls of the tables and of the application, and reply to them.
 
-A handler on API Gateway keeps nothing between two frames, and several may run at the same time
-for one connection. So a session lives for one frame: it reads the connection's row once, and each
-later step is safe against what other frames of the connection do at the same time (`Store`).
+A Lambda function keeps no state of a connection between two frames, and may handle several frames
+of a connection in parallel. Therefore each frame reads the connection's row once, and every later
+step is safe if other frames of the connection run in parallel (`Store`).
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -36,11 +36,12 @@ from decanter.runtime.errors import MessageError
 
 MOST_CHANNELS = 128
 MOST_NAME_BYTES = 4096
-"""All names of a connection's channels together: its row has them."""
+"""The maximum size of all channel names of a connection, because the connection's row has them."""
 
 EARLY_SECONDS = 10
-"""A client is asked to refresh a token this long before it expires: past the expiry it would get
-nothing until the server has its new token."""
+"""The time before a token's expiry at which the client must refresh it. After the expiry, the
+client gets no messages until the server has the new token.
+"""
 
 
 @dataclass
@@ -48,9 +49,9 @@ class Answer:
     """The result of a frame.
 
     Attributes:
-        frames: frames for the client, in their order.
-        end: why its connection ends; None if it goes on.
-        after: what follows when the frames are posted.
+        frames: the frames for the client, in order.
+        end: the reason why the connection ends; None if it stays open.
+        after: the functions to call after the frames are posted.
     """
 
     frames: list[str]
@@ -59,7 +60,7 @@ class Answer:
 
 
 _Joining = dict[str, tuple[Channel, Subscription, int | None]]
-"""The subscriptions to write, and the ids of their commands; None for the server's own."""
+"""The subscriptions to write, and the ids of the commands; None if the server subscribes."""
 
 
 class Frame:
@@ -69,8 +70,8 @@ class Frame:
         channels: the application's channels.
         store: the tables.
         app: the application.
-        version: the text that clients see as the server's version.
-        now: epoch seconds.
+        version: the server's version in the reply to a connect command.
+        now: returns the current time in epoch seconds.
     """
 
     def __init__(
@@ -91,7 +92,7 @@ class Frame:
         """The methods of the commands so far, for the log."""
 
     def handle(self, connection_id: str, text: str) -> Answer:
-        """Handle a frame. A mistake of the client or of the app becomes an answer."""
+        """Handle a frame. An error of the client or of the app becomes an error reply."""
         replies: list[tuple[int, str]] = []
         end = None
         try:
@@ -116,7 +117,7 @@ class Frame:
         try:
             self._app.admit()
             session = self._store.read(connection_id)
-        except Exception as error:  # noqa: BLE001 - all commands of the frame are answered
+        except Exception as error:  # noqa: BLE001 - all commands of the frame get error replies
             self._error = self._error_of(error)
         else:
             self._session = session or self._session
@@ -135,7 +136,7 @@ class Frame:
         return None if body is None else codec.reply(command.id, command.method, body)
 
     def _error_of(self, error: Exception) -> ReplyError:
-        """Return the answer for an exception; log one that is not the client's mistake.
+        """Return the error reply for an exception. Log exceptions that the client did not cause.
 
         Raises:
             Disconnect: the exception ends the connection.
@@ -207,7 +208,7 @@ class Frame:
         try:
             welcome = self._app.authenticate(self._session, command)
         except ReplyError as error:
-            # The client connects again, and gets a new token for that.
+            # The client reconnects with a new token.
             raise Disconnect(CONNECTION_EXPIRED) from error
         if welcome.identity != self._session.identity:
             raise Disconnect(INVALID_TOKEN, "another identity")
@@ -231,12 +232,12 @@ class Frame:
         return None
 
     def _join_all(self) -> list[tuple[int, str]]:
-        """Write the subscriptions so far, together, and return their replies."""
+        """Write the collected subscriptions together, and return the replies."""
         joining, replies = self._joining, self._joined
         self._joining, self._joined = {}, []
         try:
             is_open = not joining or self._join(joining)
-        except Exception as error:  # noqa: BLE001 - their commands are answered
+        except Exception as error:  # noqa: BLE001 - their commands get error replies
             failure = self._error_of(error)
             return [(number, codec.error_reply(number, failure)) for number, _ in replies]
         return replies if is_open else []
@@ -261,7 +262,7 @@ class Frame:
         return subscription
 
     def _check_room(self, names: Collection[str]) -> None:
-        """Raise 106 if the row has no room for further names."""
+        """Raise error 106 if these names and the names in the row exceed a limit."""
         together = {*self._session.channels, *names}
         if len(together) > MOST_CHANNELS:
             raise ReplyError(LIMIT_EXCEEDED, f"more than {MOST_CHANNELS} channels")
@@ -269,7 +270,7 @@ class Frame:
             raise ReplyError(LIMIT_EXCEEDED, f"the names have more than {MOST_NAME_BYTES} bytes")
 
     def _join(self, joining: "_Joining") -> bool:
-        """Write subscriptions; return False if the connection has ended."""
+        """Write subscriptions. Return False if the connection has ended."""
         session, grants = self._session, dict[str, Grant]()
         for name, (_, subscription, seq) in joining.items():
             info = None if subscription.info is None else codec.text_of(subscription.info)
@@ -326,10 +327,10 @@ class Frame:
         return {}
 
     def _listener(self, name: str, channel: Channel, values: dict[str, str]) -> Member:
-        """Return the sender as a member, even without a subscription if it may subscribe.
+        """Return the sender as a member, if it has subscribed or may subscribe.
 
         Raises:
-            ReplyError: 103, the sender may not listen.
+            ReplyError: code 103, if the sender may not subscribe.
         """
         session = self._session
         if (member := self._store.member(name, session.connection_id)) is not None:

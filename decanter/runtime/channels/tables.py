@@ -1,12 +1,14 @@
 """The connection table and the subscription table of an app with channels.
 
-The connection's row has the names of its channels, so that one `DeleteItem` that returns the row
-names the subscriptions to end. A subscribe first writes the subscription and then the name. If the
-row is gone by then, the subscription is deleted again. So a connection that has ended has none,
-whatever the order of its handlers.
+The connection's row has the names of the connection's channels. `DeleteItem` returns the deleted
+row, so the names of the subscriptions to delete are known. A subscribe command first writes the
+subscription, and then adds the name to the row. If the row no longer exists, the subscription is
+deleted again. A connection that has ended therefore has no subscriptions, in whatever order its
+handlers ran.
 
-`$connect` writes a row whose identity has expired. The connect command sets the real expiry. So a
-client that has not said hello gets nothing, and the sweep closes it.
+`$connect` writes a row with an expiry in the past. The connect command sets the real expiry. A
+client that has sent no connect command therefore gets no messages, and the sweep closes its
+connection.
 """
 
 import json
@@ -23,10 +25,10 @@ from decanter.runtime.store.connections import IdentifiedModel, key_of, number_o
 from decanter.runtime.store.tables import ChangedError, translated
 
 NAMES_AT_ONCE = 20
-"""Names that one update adds: its expression may have 4 KB."""
+"""The maximum number of names in one update, because its expression may have at most 4 KB."""
 
 UNGREETED = 1
-"""The expiry, in epoch seconds, of a client that has not said hello."""
+"""The expiry of a client that has sent no connect command, in epoch seconds."""
 
 GREETED, CHANNELS, INFO, HANDSHAKE = "$greeted", "$channels", "$info", "$handshake"
 """The framework's attributes of a connection's row."""
@@ -36,7 +38,7 @@ InParallel = Callable[[Callable[[str], Any], list[str]], Iterable[Any]]
 
 
 class Tables:
-    """Both tables: `Connections` of the broadcasts, and `Store` of the sessions.
+    """Both tables, as `Connections` for broadcasts and as `Store` for sessions.
 
     Args:
         connections: the connection table's model.
@@ -56,7 +58,7 @@ class Tables:
         self._time_ms = memberships.time_ms
 
     def record(self, event: Mapping[str, Any], **attributes: Any) -> None:
-        """Write the row of a CONNECT event, with its request for the connect command."""
+        """Write the row of a CONNECT event, with the client's request for the connect command."""
         model = self.connections
         row = model.made_from(event, identity_expires_at=UNGREETED, **attributes)
         request = {name: event.get(name) or {} for name in ("headers", "queryStringParameters")}
@@ -65,15 +67,15 @@ class Tables:
             self._dispatch("PutItem", Item=item)
 
     def remove(self, connection_id: str) -> Removed | None:
-        """Delete a row and its subscriptions."""
+        """Delete a connection's row and subscriptions."""
         return self._without_channels(self.connections.remove(connection_id))
 
     def remove_if_unchanged(self, recipient: Recipient) -> Removed | None:
-        """Delete a row and its subscriptions, unless the row has changed."""
+        """Delete a connection's row and subscriptions, unless the row has changed."""
         return self._without_channels(self.connections.remove_if_unchanged(recipient))
 
     def remove_if_older(self, connection_id: str, than_ms: int) -> Removed | None:
-        """Delete a row and its subscriptions, if the client connected before."""
+        """Delete a connection's row and subscriptions, if the client connected before `than_ms`."""
         return self._without_channels(self.connections.remove_if_older(connection_id, than_ms))
 
     def where(self) -> str:
@@ -89,7 +91,7 @@ class Tables:
         return self.connections.identity_end()
 
     def page(self, after: str, now_ms: int, limit: int | None = None) -> Page:
-        """Read the next part of the table, without clients that must get nothing."""
+        """Read the next part of the table, without clients that must not get messages."""
         page = self.connections.page(after, now_ms, limit)
         listening = [row for row in page.recipients if not _is_over(row, now_ms)]
         return page._replace(recipients=listening)
@@ -122,7 +124,7 @@ class Tables:
         )
 
     def greet(self, session: Session, welcome: Welcome) -> bool:
-        """Complete a row; False if the connection has ended or is greeted already."""
+        """Store a client's identity. Return False if the connection has ended or is greeted."""
         model, identity = self.connections, welcome.identity
         if identity is not None:
             named = session._replace(identity=identity, expires_at=0)
@@ -157,7 +159,7 @@ class Tables:
         return True
 
     def extend(self, session: Session, expires_at: int) -> None:
-        """Set a new expiry of the identity, of the row and of all its subscriptions."""
+        """Set a new expiry of the identity in the connection's row and in all its subscriptions."""
         end = self.connections.identity_expires_at.attr_name
         values = {":until": {"N": str(expires_at)}} if expires_at else {}
         try:
@@ -175,7 +177,7 @@ class Tables:
             self._extend_identity(channel, session.connection_id, expires_at)
 
     def join(self, session: Session, grants: Mapping[str, Grant]) -> bool:
-        """Make a connection a member of channels; False if the connection has ended."""
+        """Subscribe a connection to channels. Return False if the connection has ended."""
 
         def put(channel: str) -> bool:
             return self.memberships.put(session, channel, grants[channel])
@@ -190,28 +192,28 @@ class Tables:
                     self.memberships.delete(name, session.connection_id)
                 return False
             until = number_of(row.get(self.connections.identity_expires_at.attr_name))
-            if until != session.expires_at:  # a refresh came between
+            if until != session.expires_at:  # the client refreshed in the meantime
                 for name in seqs:
                     self._extend_identity(name, session.connection_id, until)
         return True
 
     def leave(self, session: Session, channel: str, seq: int | None) -> Member | None:
-        """End a membership; return it if it was one, and no later command has renewed it."""
+        """End and return a membership; None if it is not live, or a later command renewed it."""
         member = self.memberships.end(channel, session.connection_id, seq)
         if seq is not None:
             self._remove_name(session.connection_id, channel, seq)
         return member
 
     def extend_membership(self, session: Session, channel: str, expires_at: int) -> None:
-        """Set a new expiry of a membership."""
+        """Set a new expiry of a membership, in epoch seconds; 0 if it never expires."""
         self.memberships.set_until(channel, session.connection_id, "until", expires_at)
 
     def member(self, channel: str, connection_id: str) -> Member | None:
-        """Return a membership that counts now; None if there is none."""
+        """Return a live membership; None if there is none."""
         return self.memberships.get(channel, connection_id)
 
     def members(self, channel: str) -> Iterator[Member]:
-        """Yield the memberships that count now."""
+        """Yield the live memberships of a channel."""
         after: str | None = ""
         while after is not None:
             answer = self.memberships.page(channel, after, None)
@@ -238,7 +240,7 @@ class Tables:
                 condition += f" AND (attribute_not_exists({place}) OR {place} < {value})"
         try:
             return self._update(connection_id, changes, condition, values, names=names)
-        except ChangedError:  # a later command has added one, or the row is gone
+        except ChangedError:  # a later command has added a name, or the row is gone
             if len(seqs) > 1:
                 rows = [self._add_names(connection_id, {name: seqs[name]}) for name in seqs]
                 return rows[-1]
@@ -249,7 +251,7 @@ class Tables:
             return answer.get("Item")
 
     def _remove_name(self, connection_id: str, channel: str, seq: int) -> None:
-        """Remove a channel's name from the row, unless a later subscribe has added it again."""
+        """Remove a channel's name from the row, unless a later subscribe command added it again."""
         names, values = {"#name": channel}, {":seq": {"N": str(seq)}}
         condition = "#channels.#name < :seq"
         removed = ["#channels.#name"]
@@ -259,7 +261,7 @@ class Tables:
             return
 
     def _without_channels(self, removed: Removed | None) -> Removed | None:
-        """Delete the subscriptions of a deleted row, and note those that were live."""
+        """Delete the subscriptions of a deleted row. Add the live ones to `left`."""
         if removed is None:
             return None
         row = removed.row
@@ -285,7 +287,7 @@ class Tables:
         """Change a row and return it.
 
         Raises:
-            ChangedError: the condition does not hold.
+            ChangedError: the condition is not met.
         """
         given = {
             "#greeted": GREETED,
@@ -325,12 +327,12 @@ class Tables:
 
 
 def _is_over(row: Recipient, now_ms: int) -> bool:
-    """True if a client has not said hello, or if its identity has expired."""
+    """Return True if a client has sent no connect command, or if its identity has expired."""
     return 0 < row.identity_expires_at * 1000 <= now_ms
 
 
 class AllRows(Tables):
-    """The tables as the sweep reads them: with the clients that get nothing."""
+    """The tables for the sweep, which also reads clients that must not get messages."""
 
     def page(self, after: str, now_ms: int, limit: int | None = None) -> Page:
         """Read the next part of the connection table."""
@@ -338,7 +340,7 @@ class AllRows(Tables):
 
 
 class Listeners(Tables):
-    """The members of one channel, as a broadcast reads its recipients.
+    """The members of one channel, as recipients of a broadcast.
 
     Args:
         tables: both tables.
@@ -361,9 +363,9 @@ class Listeners(Tables):
         return Count(count, self.memberships.last(answer))
 
     def remove_if_unchanged(self, recipient: Recipient) -> Removed | None:
-        """Delete the row of a connection that is gone, and its subscriptions.
+        """Delete the row and the subscriptions of a connection that is gone.
 
-        Without a row, only this subscription is left.
+        If the row no longer exists, this method deletes the subscription to this channel.
         """
         removed = super().remove_if_unchanged(recipient)
         if removed is None and self.read(recipient.connection_id) is None:

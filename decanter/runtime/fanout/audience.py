@@ -1,4 +1,4 @@
-"""The recipients of a broadcast: an iterator with a cursor. Another iterator can continue there."""
+"""The recipients of a broadcast: an iterator with a cursor, at which another one can continue."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -27,10 +27,11 @@ class Extent(NamedTuple):
     """The part of the table that an audience covers.
 
     Attributes:
-        most: the highest number of recipients, after which others can follow; None for no limit.
-        segments: the number of segments in which a table of more than one page is read, one after
-            the other; other functions can read the following segments at the same time.
-        one_segment: True to end with the segment of the cursor.
+        most: the maximum number of recipients; None for no limit.
+        segments: the number of segments of a table that has more than one page. The audience reads
+            the segments one after the other. Other functions can read later segments at the same
+            time.
+        one_segment: True to end at the end of the cursor's segment.
     """
 
     most: int | None = None
@@ -46,8 +47,8 @@ class Everyone(Iterator[Recipient | None]):
 
     Only one page is read ahead, so at most two pages are in memory, whatever the size of the table.
     If the read of a page is throttled, the page is read again after a pause, so no page is skipped.
-    At the deadline the iterator ends early, and `cursor` marks the place. The iterator never waits,
-    so the read of a page does not delay posts in flight.
+    At the deadline, the iterator ends early, and `cursor` is the place to continue. The iterator
+    never waits, so the read of a page does not delay posts in flight.
 
     Args:
         connections: the table.
@@ -55,7 +56,7 @@ class Everyone(Iterator[Recipient | None]):
         workers: the threads that read pages until the deadline.
         backoff: the pauses before a page is read again.
         deadline: the time when reading ends.
-        after: another audience's `cursor`.
+        after: the `cursor` of another audience, or `BEGINNING`.
         extent: the part of the table to read.
         page: the first page, if the caller has already read it.
 
@@ -124,7 +125,7 @@ class Everyone(Iterator[Recipient | None]):
     def left_over(self) -> tuple[int, bool]:
         """Return the number of recipients left, and True if there was time to count all of them.
 
-        If the extent has a limit, the number is 0, because others follow.
+        If the extent has a limit, the number is 0, because the queue handles the rest.
         """
         if self._extent.most is not None:
             return 0, True
@@ -140,7 +141,7 @@ class Everyone(Iterator[Recipient | None]):
         return total, True
 
     def _take(self, page: Page, after: str) -> None:
-        """Make a page's recipients the next recipients, and start to read the following page."""
+        """Queue the recipients of a page, and start to read the next page."""
         if self._first_segment and after == BEGINNING and page.last is not None:
             self._cursor = self._unread = self._first_segment
             return
@@ -154,10 +155,10 @@ class Everyone(Iterator[Recipient | None]):
         self._ahead = None if page.last is None else self._begin(page.last)
 
     def _page(self, after: str) -> Page | None:
-        """Return the page if it has been read, otherwise None.
+        """Return the page after a cursor if it has been read, otherwise None.
 
         Raises:
-            StopIteration, StoreBusyError: the time is over, or ends before the next attempt.
+            StopIteration, StoreBusyError: the deadline is over, or is before the next attempt.
         """
         if self._ahead is None and self._clock.monotonic() >= self._again_at:
             self._ahead = self._begin(after)

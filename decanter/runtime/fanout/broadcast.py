@@ -1,10 +1,10 @@
 """A broadcast posts a message to an audience, and reports the result.
 
-A broadcast deletes the row of a connection that is gone, but not after the first 410 if the row is
-young. `$connect` writes the row before API Gateway opens the connection, and a post between the two
-events is answered with 410. If a row is younger than `GRACE_MS`, its connection is therefore tried
-again after all others. If the answer is still 410, the row is kept, and a later broadcast deletes
-it. The module `cleanup` lists the other reasons to keep a row.
+A broadcast deletes the rows of gone connections. The first 410 is not enough for a young row,
+because `$connect` writes the row before API Gateway opens the connection, and a post in between is
+answered with 410. If a row is younger than `GRACE_MS`, its connection is therefore tried again
+after all others. If the answer is still 410, the row is kept, and a later broadcast deletes it. The
+module `cleanup` lists the other reasons to keep a row.
 """
 
 import logging
@@ -30,9 +30,9 @@ RETRY_YOUNG_AFTER_SECONDS = 1.5
 
 
 class _Tally:
-    """Collects deliveries by outcome.
+    """Collects the results of the posts.
 
-    Some are only counted, some are retried, some are cleaned up.
+    Some recipients are only counted, others are retried, and others are passed to the cleanup.
     """
 
     def __init__(self, clock: Clock, cleanup: Cleanup) -> None:
@@ -46,7 +46,7 @@ class _Tally:
         self.refusal: Outcome | None = None
 
     def count(self, *, unproven: bool) -> int:
-        """Count the failures that report gone connections without proof, or all other failures."""
+        """Count the failures that say "gone" without proof, or all other failures."""
         kinds = self.failures.items()
         return sum(failures.count for kind, failures in kinds if kind.unproven is unproven)
 
@@ -132,7 +132,7 @@ class Broadcast(NamedTuple):
         return report
 
     def _retry_young(self, tally: _Tally, data: bytes, deadline: Deadline) -> int:
-        """Retry the connections with young rows after a 410. Return how many still get a 410."""
+        """Retry the connections with young rows after a 410. Return the number of further 410s."""
         young, tally.young = tally.young, []
         due = tally.young_since + RETRY_YOUNG_AFTER_SECONDS
         if not young or tally.refusal is not None or due >= deadline.posts:
@@ -165,7 +165,7 @@ def _wanted(
 
 
 def _log_problems(tally: _Tally, report: Report, damage: Damage) -> None:
-    """Log each kind of failure with some connections, and the number of untried recipients."""
+    """Log each kind of failure with some connection ids. Log the number of untried recipients."""
     damage.log()
     if tally.cleanup.doubt:
         log("nobody_reached", logging.ERROR, **tally.cleanup.doubt.as_fields())

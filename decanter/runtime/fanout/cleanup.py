@@ -23,7 +23,7 @@ from decanter.runtime.transports.base import Reach
 BATCH = 25
 BATCHES_AT_ONCE = 4
 MOST_WAITING = 5_000
-"""The most rows that wait for deletion, about a megabyte. Further rows are kept for a later run."""
+"""The maximum number of rows that wait for deletion, about 1 MB. A later run deletes the rest."""
 
 Remove = Callable[[Recipient], Removed | None]
 """Deletes a row under its condition; returns None if the condition no longer holds."""
@@ -44,10 +44,10 @@ class _Batch(NamedTuple):
 class Cleanup:
     """Collects recipients that are gone, and deletes their rows.
 
-    A row is deleted only if it has not changed since it was read. Among DynamoDB's batch
-    operations, only the transaction supports conditions. A transaction costs twice as much and
-    fails as a whole. Therefore one worker deletes the rows of a batch one by one. Few batches run
-    in parallel, and reads of the table never wait for batches.
+    A row is deleted only if it has not changed since it was read. DynamoDB's only batch operation
+    with conditions is the transaction, which costs twice as much and fails as a whole. Therefore a
+    worker deletes the rows of a batch one by one. Only a few batches run in parallel, so reads of
+    the table never wait for them.
 
     If the application has disconnect hooks, rows are deleted after the posts, and only while there
     is time for their hooks.
@@ -55,14 +55,15 @@ class Cleanup:
     Args:
         connections: the table.
         workers: the threads that delete rows.
-        reach: knows if this process has reached a connection.
+        reach: records if this process has reached a connection through the endpoint.
         hooks: the application's disconnect hooks; None if there are none.
         remove: deletes a row; by default only if the row has not changed.
 
     Attributes:
         count: the number of rows that are deleted or wait for deletion.
-        kept: the number of kept rows of connections that API Gateway itself reports as gone.
-        unproven: the number of further connections that are reported gone without proof.
+        kept: the number of rows that are kept although API Gateway itself reports their connections
+            as gone.
+        unproven: the number of other connections that are reported gone, but may still exist.
         doubt: after `finish`, the reason why no row was deleted; None if there is no such reason.
     """
 
@@ -112,9 +113,9 @@ class Cleanup:
             self._tell(self._hooks, deadline)
 
     def finish(self, deadline: Deadline) -> None:
-        """Delete the remaining rows, and wait.
+        """Delete the remaining rows, and wait for the deletions until the deadline.
 
-        The next broadcast finds rows for which no time was left.
+        If the time is not enough, a later broadcast deletes the other rows.
         """
         said = self.count + self.kept + self.unproven
         self.doubt = self._reach.doubt(said, self._connections)

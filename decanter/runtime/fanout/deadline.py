@@ -5,7 +5,7 @@ from typing import NamedTuple
 from decanter.runtime.clock import Clock
 
 INTEGRATION_SECONDS = 29.0
-"""API Gateway's integration timeout (its quotas page).
+"""API Gateway's integration timeout (API Gateway's quotas page).
 
 After this time, the client gets an error.
 """

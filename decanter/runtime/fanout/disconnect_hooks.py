@@ -20,9 +20,9 @@ CallHooks = Callable[[Removed], Sequence[Exception]]
 """Calls all hooks for a connection, and returns the exceptions of the failed hooks."""
 
 MOST_AT_ONCE = 100
-"""The number of rows that are deleted before their hooks are called.
+"""The maximum number of rows that are deleted before their hooks are called.
 
-A crash can lose these calls.
+If the process crashes in between, these hooks are not called.
 """
 
 

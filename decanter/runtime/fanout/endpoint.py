@@ -16,8 +16,8 @@ def management_endpoint(request_context: Mapping[str, Any], settings: Settings) 
 
     Args:
         request_context: `requestContext` of a WebSocket event.
-        settings: `management_endpoint` takes precedence over the event; the region is needed behind
-            a custom domain.
+        settings: the settings. `management_endpoint` takes precedence over the event. A custom
+            domain needs `region`.
 
     Raises:
         SettingError: the event has no endpoint, or the region is needed but unknown.

@@ -14,5 +14,5 @@ def text_of(frame: Frame) -> str:
 
 
 def ids(given: str | Collection[str]) -> Collection[str]:
-    """Return one connection id or several as a set."""
+    """Return a set of one connection id or several."""
     return {given} if isinstance(given, str) else {*given}

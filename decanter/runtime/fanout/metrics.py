@@ -2,8 +2,8 @@
 
 The lines use the Embedded Metric Format. The values are members of the line, and `_aws` lists the
 metrics (CloudWatch User Guide, "Specification: Embedded metric format"). The function therefore
-calls no API for metrics and needs no right. CloudWatch bills six custom metrics for each namespace,
-and five more for the queue. If no namespace is set, no line is written.
+calls no API for metrics and needs no further rights. CloudWatch bills six custom metrics for each
+namespace, and five more for the queue. If no namespace is set, no line is written.
 """
 
 from collections.abc import Mapping

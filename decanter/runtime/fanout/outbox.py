@@ -1,4 +1,4 @@
-"""The outbox of an event, which sends messages, and the state that a process keeps for outboxes."""
+"""Send the messages of an event, and keep the state of the process between events."""
 
 import logging
 import os
@@ -41,7 +41,7 @@ class Rest(Protocol):
     segments: int
 
     def put(self, text: str, after: str, exclude: Collection[str], channel: str = "") -> str:
-        """Queue a frame for all connections after a cursor, or for those of a channel.
+        """Queue a frame for all connections after a cursor, or for all members of a channel.
 
         Returns:
             The item's id.
@@ -104,7 +104,7 @@ class Outbox:
         """Send a text message to one connection, or to several.
 
         Raises:
-            TooLarge: it is larger than API Gateway accepts; nothing is sent.
+            TooLarge: the text is larger than API Gateway accepts; nothing is sent.
             PostingRefusedError: this function may not post.
         """
         if isinstance(connection_ids, str):
@@ -141,16 +141,16 @@ class Outbox:
 
         Args:
             text: the frame.
-            after: the cursor of an incomplete report; the broadcast resumes from this point.
+            after: the cursor of an incomplete report; the broadcast continues there.
             exclude: the connection ids to skip.
             durable: True to give the whole broadcast to the queue and to post nothing here.
             channel: the channel; empty for every connection.
 
         Raises:
-            TooLarge: it is larger than API Gateway accepts; nothing is sent.
+            TooLarge: the text is larger than API Gateway accepts; nothing is sent.
             PostingRefusedError: this function may not post.
             StoreError, ConfigurationError: the table cannot be read, or there is no queue.
-            QueueError: SQS does not accept a durable message.
+            QueueError: `durable` is True, but SQS does not accept the message.
         """
         data = _encode(text, self.max_broadcast_bytes)
         rest = self.rest() if self.rest else None
@@ -255,7 +255,7 @@ class Outbox:
 def _queue_rest(
     rest: Rest, text: str, report: Report, exclude: Collection[str], channel: str
 ) -> Report:
-    """Queue the rest of a broadcast. If SQS fails, the rest is left over, and the cursor stays."""
+    """Queue the rest of a broadcast. If SQS fails, the report keeps the cursor for the rest."""
     try:
         queued = rest.put(text, report.cursor or BEGINNING, exclude, channel)
     except (QueueError, TooLarge) as error:
@@ -301,7 +301,7 @@ class Outboxes:
         clock: the clock.
         backoff: the pauses before a page of the table is read again.
         found_gone: returns a function that calls the application's disconnect hooks.
-        rest: returns the router's queue; None if it has none.
+        rest: returns the router's queue; None if the router has no queue.
     """
 
     def __init__(
@@ -381,7 +381,7 @@ class Outboxes:
     def transport(self, endpoint: str, settings: Settings) -> Transport:
         """Return the transport for an endpoint and settings. The process keeps this transport.
 
-        All transports to one endpoint share the knowledge about this endpoint.
+        All transports to one endpoint share one `Reach`.
         """
         key = endpoint, settings
         with self._opening:

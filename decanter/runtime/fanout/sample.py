@@ -1,4 +1,4 @@
-"""Connections that a log line counts, and some of their ids."""
+"""Count connections for a log line, and keep some of their ids."""
 
 import logging
 from collections.abc import Iterable

@@ -4,17 +4,16 @@
 
 A sweep reads the table and asks @connections about each row, at a limited rate. A sweep deletes a
 row under the same conditions as a broadcast. API Gateway itself must answer that the connection is
-gone
-(410) or that the id is invalid (400). The row must be older than the grace period and unchanged,
-and the endpoint must be right (`cleanup`). Any other answer ends the run, and nothing more is
-deleted, because broadcasts may need the same capacity. A connection whose identity has expired
-(`identity_expires_at`) is closed. The `$disconnect` handler then deletes the row. If the handler
-does not run, the next sweep deletes the row.
+gone (410) or that the id is invalid (400). The row must be older than the grace period and
+unchanged, and the endpoint must be right (`cleanup`). Any other answer ends the run, and nothing
+more is deleted, because broadcasts may need the same capacity. A connection whose identity has
+expired (`identity_expires_at`) is closed. The `$disconnect` handler then deletes the row. If the
+handler does not run, the next sweep deletes the row.
 
 No state is stored outside the process. Each run continues at the key at which the last run of the
-process stopped. The first run of a process starts at a random key, so every row is checked sooner
-or later, even if no run reaches all rows. DynamoDB reads a table in the order of the keys' hashes,
-and continues after any key, even after a key without a row (DynamoDB Developer Guide, "Scanning
+process stopped. The first run of a process starts at a random key, so every row is checked at some
+time, even if no run reaches all rows. DynamoDB reads a table in the order of the keys' hashes, and
+continues after any key, even after a key without a row (DynamoDB Developer Guide, "Scanning
 tables": `ExclusiveStartKey`).
 """
 
@@ -50,7 +49,7 @@ from decanter.runtime.transports.base import Method, Outcome, Result, Transport
 
 
 class UnansweredError(DecanterError):
-    """@connections did not answer whether a connection exists. A later call may succeed."""
+    """The answer of @connections does not show if a connection exists. A later call may succeed."""
 
 
 @dataclass
@@ -61,8 +60,8 @@ class Sweep:
         gone: the number of gone connections, whose rows are deleted.
         closed: the number of connections that were closed because the client's identity had
             expired.
-        kept: the number of rows whose connection is open, too young, without an answer, or reported
-            gone without proof.
+        kept: the number of kept rows: the connection is open or too young, @connections did not
+            answer, or the connection is reported gone without proof.
         complete: True if the run covered the whole table; otherwise the next run continues.
         problem: the reason why the run ended early; None if only the time was over.
         milliseconds: the time from the first read to the last deleted row.
@@ -110,11 +109,11 @@ class Survey:
 
     @property
     def stopped(self) -> bool:
-        """True if no further row should be checked."""
+        """True if the run must check no further rows."""
         return self.sweep.problem is not None or self.clock.monotonic() >= self.deadline.posts
 
     def unseen(self, rows: Iterable[Recipient]) -> list[Recipient]:
-        """Return the rows before the first row that was already checked."""
+        """Return the rows up to the first row that was already checked."""
         return [*takewhile(lambda row: row.connection_id not in self.seen, rows)]
 
     def look_at(self, rows: Sequence[Recipient]) -> None:
@@ -135,7 +134,7 @@ class Survey:
         self._call("GET", unknown, self._keep)
 
     def _say_farewell(self, rows: Sequence[Recipient]) -> None:
-        """Tell clients why their connections are closed, if the wire can tell it."""
+        """Send clients the reason for the close, if the wire has a message for it."""
         groups: dict[bytes, list[Recipient]] = {}
         for row in rows:
             if message := self.wire.farewell(row):
@@ -164,7 +163,7 @@ class Survey:
 
 
 def problem_of(outcome: Outcome) -> DecanterError:
-    """Return the problem if an answer does not say whether the connection exists."""
+    """Return the problem for an answer that does not show if the connection exists."""
     if outcome.result is Result.REFUSED:
         return ConfigurationError(
             f"asking about connections is refused ({outcome.reason}): grant "
@@ -176,7 +175,7 @@ def problem_of(outcome: Outcome) -> DecanterError:
 
 
 CONCURRENCY = 16
-"""The most calls in flight. The calls of one second start together, and must not become a burst."""
+"""The maximum number of calls in flight, because all calls of one second start together."""
 
 METRICS = {
     "swept": "Count",

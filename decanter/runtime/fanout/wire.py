@@ -1,4 +1,4 @@
-"""The form of an app's frames, and who gets them: raw here; an app with channels has its own."""
+"""The form of frames in an app without channels. An app with channels has a `ChannelWire`."""
 
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
@@ -10,7 +10,7 @@ from decanter.runtime.recipients import Connections, Recipient
 
 
 class Wire:
-    """The wire of a raw app."""
+    """The wire of an app without channels."""
 
     def text_of(self, frame: Frame) -> str:
         """Return the text of a frame that the application sends."""
@@ -20,18 +20,18 @@ class Wire:
         """Return the text of a frame for every connection, or for a channel.
 
         Args:
-            value: as for `text_of`; a `Json` has a value's JSON text.
-            channel: the channel; empty for none.
+            value: a frame, as for `text_of`; a `Json` is sent unchanged.
+            channel: the channel; empty for every connection.
 
         Raises:
-            ConfigurationError: the app has no such channel.
+            ConfigurationError: no declared pattern matches the channel.
         """
         if channel:
             self.members(channel)
         return self.text_of(value)
 
     def order(self, method: str, payload: Mapping[str, Any], outbox: Any) -> None:
-        """Do what another program asks for the connections of an identity.
+        """Run another program's order for the connections of an identity.
 
         Raises:
             ConfigurationError: the app has no channels.
@@ -39,7 +39,7 @@ class Wire:
         raise ConfigurationError(f"{method}: the app has no channels")
 
     def members(self, channel: str) -> Connections:
-        """Return the connections that listen to a channel.
+        """Return the members of a channel, as recipients.
 
         Raises:
             ConfigurationError: the app has no channels.
@@ -49,11 +49,11 @@ class Wire:
         )
 
     def silent(self, connection_ids: Iterable[str]) -> Collection[str]:
-        """Return the connections that must get nothing now."""
+        """Return the connections that must not get messages now."""
         return ()
 
     def send(self, outbox: Any, connection_ids: str | Iterable[str], frame: Frame) -> Report:
-        """Send a frame of the application to given connections. Silent ones count as pending.
+        """Send a frame to connections. Connections in `silent` get nothing and count as pending.
 
         Args:
             outbox: the event's outbox.

@@ -35,9 +35,9 @@ class Workers:
         return self._pool.submit(work)
 
     def each(self, work: Callable[[S], T], items: Sequence[S]) -> list[T]:
-        """Call a function with each item and return the results. The first item is not queued.
+        """Call a function with each item in parallel. The calling thread handles the first item.
 
-        Work of a worker must not call this: it could wait for itself.
+        Work that runs on these threads must not call this method, because it could wait for itself.
         """
         begun = [self.start(partial(work, item)) for item in items[1:]]
         return [*map(work, items[:1]), *(future.result() for future in begun)]

@@ -76,7 +76,7 @@ class AllowedOrigins:
 
 
 def parse(text: str) -> Origin | None:
-    """Parse an origin; None if it is invalid, such as a URL with a path."""
+    """Return the parsed origin; None if the text is not an origin, such as a URL with a path."""
     match = _ORIGIN.fullmatch(text)
     if match is None:
         return None
@@ -104,7 +104,7 @@ def _allowed(value: str) -> frozenset[Origin | str]:
 def _claims(handshake: Handshake) -> list[str]:
     """Return all Origin headers of the client.
 
-    Normally there is one header; several are suspicious.
+    A browser sends exactly one. The hook refuses a client that sends several.
     """
     several: Mapping[str, list[str]] = handshake.event.get("multiValueHeaders") or {}
     claims = [

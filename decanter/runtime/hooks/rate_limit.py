@@ -6,12 +6,12 @@
     router.on_message(RateLimit(Connection))
 
 The variable `DECANTER_MESSAGES_PER_SECOND` is the rate limit for one connection, and also the
-largest burst. If the variable is not set, there is no limit. Further messages get the answer
-`rate_limited` and reach no route. The limit also counts messages that select no route.
+largest burst. If the variable is not set, there is no limit. Messages above the limit get the
+answer `rate_limited` and reach no route. The limit also counts messages that select no route.
 
 If `DECANTER_CLOSE_AFTER_MESSAGES` is set, a connection that continues to send is closed. In this
-case, refused messages count too. When the connection is this number of messages above the limit,
-the next message gets no answer, and the connection is closed. If a client waits, its count falls at
+case, refused messages count too. When a connection exceeds the limit by this number of messages,
+its next message gets no answer, and the connection is closed. If a client waits, its count falls at
 the allowed rate. The `$disconnect` handler deletes the row.
 
 The count is stored in the connection's row, because the next event may run in another process. Each
@@ -40,11 +40,12 @@ MOST_PER_SECOND = 1000
 MOST_AHEAD = 100_000
 
 BURST_MS = 1000
-"""The time that a connection may be ahead of its rate limit, for a burst of one second."""
+"""The milliseconds that a connection may be ahead of its rate limit: a burst of one second."""
 
 SKEW_MS = 60_000
-"""More than the clocks of two functions differ. A later `free_at` is damaged, and counts as none:
-otherwise a clock that was once an hour ahead would silence a connection for an hour."""
+"""The milliseconds that the clocks of two functions may differ. A `free_at` that is even later is
+ignored. Otherwise a clock that was an hour ahead would silence a connection for an hour.
+"""
 
 
 class RateLimitedModel(ConnectionModel):
@@ -96,7 +97,7 @@ class RateLimitedModel(ConnectionModel):
 
 
 class _Limits(NamedTuple):
-    """The messages per second, and the excess that closes a connection (None to close none)."""
+    """The messages per second, and the excess that closes a connection (None for no close)."""
 
     per_second: int
     close_after: int | None
@@ -123,7 +124,7 @@ class RateLimit:
 
     @property
     def closes(self) -> bool:
-        """True if this hook may close connections, for which the function needs a right."""
+        """True if this hook may close connections. The function then needs the right to do so."""
         return bool(self._environ.get(CLOSE_VARIABLE))
 
     def __call__(self, request: Request) -> None:
@@ -137,7 +138,7 @@ class RateLimit:
         limits = _limits(self._environ)
         if limits is None:
             return
-        interval = round(1000 / limits.per_second, 3)  # microseconds: the row keeps the sum
+        interval = round(1000 / limits.per_second, 3)  # the row stores the sum
         most = BURST_MS if limits.close_after is None else limits.close_after * interval
         now = self._clock.time_ms()
         ahead = self._connections.count_message(request.connection_id, now, interval, most)
@@ -151,7 +152,7 @@ def _limits(environ: Mapping[str, str]) -> _Limits | None:
     """Return the limits; None if there is no rate limit.
 
     Raises:
-        SettingError: a variable is not a number in its range, or only the second is set.
+        SettingError: a variable is not a number in its range, or only the second variable is set.
     """
     per_second = number(environ, PACE_VARIABLE, int, 1, MOST_PER_SECOND)
     close_after = number(environ, CLOSE_VARIABLE, int, (per_second or 0) + 1, MOST_AHEAD)

@@ -1,4 +1,4 @@
-"""Authenticate clients by a JSON Web Token.
+"""Authenticate clients with a JSON Web Token.
 
     router.authenticate(WebTokens())
 
@@ -9,15 +9,15 @@ DECANTER_JWT_SECRET           for HS256: a secret of 32 bytes or more
 DECANTER_JWT_JWKS_URL         for RS256 and ES256: the http(s) URL of a key set; instead of a secret
 DECANTER_JWT_LEEWAY_SECONDS   allowed clock difference, 0 to 300; 30 if not set
 
-A browser cannot set headers on a WebSocket. Therefore the token is the subprotocol after
-`decanter.token`, as in `new WebSocket(url, ["decanter.token", token])`. The connection then uses
-the subprotocol `decanter.token`, unless another hook selects a subprotocol. The token can also be
-the query parameter `token`. Such a token should be short-lived, because URLs are stored in more
+A browser cannot set headers on a WebSocket. A page therefore sends the token as the subprotocol
+after `decanter.token`, as in `new WebSocket(url, ["decanter.token", token])`. The connection then
+uses the subprotocol `decanter.token`, unless another hook selects a subprotocol. The token can also
+be the query parameter `token`. Such a token should be short-lived, because URLs are stored in more
 places than headers. In an app with channels, the token is in the client's connect command. The
 other members of a channel see the claim `info`. The claim `channels` has the channels that the
 server subscribes the client to. A token for one subscription has the claim `channel`, and is valid
-only for this subscription. The secret or the key determines the algorithm, and never the token. A
-token must have `iss`, `aud`, `exp` and `sub`. The claim `sub` is the identity.
+only for this subscription. The secret or the key determines the algorithm. The token cannot choose
+it. A token must have `iss`, `aud`, `exp` and `sub`. The claim `sub` is the identity.
 """
 
 import json
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 LIFETIME_SECONDS = 600
 STALE_SECONDS = 86_400
-"""The time that a key set is used if no newer key set can be read."""
+"""The maximum age of a key set that is used because no newer one can be read."""
 
 PAUSE_SECONDS = 30
 """The pause between two fetches. Without it, each token with an invented key id causes a fetch."""
@@ -53,7 +53,7 @@ SHORT_PAUSE_SECONDS = 2
 TIMEOUT_SECONDS = 2.0
 MAX_BYTES = 262_144
 
-# A key's type and curve decide on its algorithm (RFC 7518, section 3.1).
+# A key's type and curve determine its algorithm (RFC 7518, section 3.1).
 _ALGORITHMS: Mapping[tuple[object, object], str] = {
     ("RSA", None): "RS256",
     ("EC", "P-256"): "ES256",
@@ -72,7 +72,7 @@ def fetch_json(url: str) -> Any:
 
 
 class SigningKey(NamedTuple):
-    """A key of a key set, and the one algorithm that the key verifies."""
+    """A key of a key set, and the only algorithm that the key is used for."""
 
     jwk: Mapping[str, Any]
     algorithm: str
@@ -217,8 +217,8 @@ class WebTokens:
         """Authenticate a client.
 
         Raises:
-            TokenExpired: the token was valid.
-            Refused: status 401; status 503 if the key set cannot be read.
+            TokenExpired: the token has expired; otherwise it is valid.
+            Refused: status 401 if the token is invalid; 503 if the key set cannot be read.
             ConfigurationError: a variable or PyJWT is missing.
         """
         handshake = hello.handshake
@@ -234,11 +234,11 @@ class WebTokens:
             handshake.subprotocol = MARKER
 
     def check_subscription(self, subscription: "Subscription") -> None:
-        """Check a subscription's token; set `has_token`, `expires_at` and `info`.
+        """Check a subscription's token. Set its `has_token`, `expires_at` and `info`.
 
         Raises:
-            TokenExpired: the token was valid.
-            Refused: status 401; status 503 if the key set cannot be read.
+            TokenExpired: the token has expired; otherwise it is valid.
+            Refused: status 401 if the token is invalid; 503 if the key set cannot be read.
             ConfigurationError: a variable or PyJWT is missing.
         """
         claims = self._claims(subscription.token)
@@ -275,7 +275,7 @@ class WebTokens:
                 algorithms=[algorithm],
                 issuer=terms.issuer,
                 audience=terms.audience,
-                # PyJWT reads the machine's clock; the line below reads the given one.
+                # PyJWT reads the machine's clock. `is_expired` below uses the clock of the hook.
                 leeway=terms.leeway_seconds + self._clock.ahead,
                 options={"require": ["iss", "aud", "exp", "sub"]},
             )
@@ -298,7 +298,7 @@ class WebTokens:
 
 
 def _check(claims: Mapping[str, Any], terms: _Terms) -> None:
-    """Compare whole values, because some PyJWT versions accept a part of `iss` (CVE-2024-53861).
+    """Check the claims again, because some PyJWT versions accept a part of `iss` (CVE-2024-53861).
 
     Raises:
         Refused: a claim does not have the required value.
@@ -317,7 +317,7 @@ def _channels(claims: Mapping[str, Any]) -> list[str]:
     """Return the channels that a token names.
 
     Raises:
-        Refused: they are not a list of names.
+        Refused: the claim `channels` is not a list of names.
     """
     names = claims.get("channels", [])
     if not isinstance(names, list) or not all(
@@ -328,7 +328,7 @@ def _channels(claims: Mapping[str, Any]) -> list[str]:
 
 
 def _token(handshake: Handshake) -> str:
-    """Return the token in a client's `$connect` request; empty without one."""
+    """Return the token in a client's `$connect` request; an empty string if it has no token."""
     offers = handshake.subprotocols
     token = handshake.query.get("token", "")
     if MARKER in offers:

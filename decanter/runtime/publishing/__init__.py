@@ -1,1 +1,1 @@
-"""Send from any function of an app, not only for an event of a connection."""
+"""Send from any function of an app, even without an event of a connection."""

@@ -1,13 +1,12 @@
 """Checkpoints: the progress of a part of a job, in the job table.
 
-A row has the cursor after the last connection whose post has started. A row also has the
-connections before the cursor whose posts have not ended, and the connections that need another
-attempt. At most
+A row has the cursor after the last connection whose post has started. It also lists the connections
+before the cursor whose posts have not ended, and the connections that need another attempt. At most
 `MOST_UNSURE` posts start before the row is written again. If a run is killed, no post is lost, and
 the next run repeats at most `MOST_UNSURE` posts.
 
-A run owns its row until the time in `until`, which is the end of the run's function. SQS may
-deliver a message twice. The second delivery waits until this time.
+A run owns its row until the time in `until`, which is the end of the run's function. If SQS
+delivers a message twice, the second delivery waits until this time.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -24,13 +23,13 @@ from decanter.runtime.fanout.workers import Workers
 from decanter.runtime.store.jobs import Row
 
 MOST_UNSURE = 512
-"""The maximum number of posts that may have ended without a note in the last written row."""
+"""The maximum number of posts whose end is not yet recorded in the table."""
 
 FRESH = 128
-"""The number of posts after which the row is written, while other posts continue."""
+"""The number of new posts after which the row is written again, while other posts continue."""
 
 ATTEMPTS = 4
-"""The attempts to write a row that must be written."""
+"""The number of attempts to write a row that must be written."""
 
 
 class Jobs(Protocol):
@@ -40,7 +39,7 @@ class Jobs(Protocol):
     """
 
     def read(self, job_id: str) -> Row | None:
-        """Return a row; None if there is none."""
+        """Return a row; None if it does not exist."""
         ...
 
     def write(
@@ -55,21 +54,20 @@ class State:
     """The state of a part of a job.
 
     Attributes:
-        cursor: the place of the next connection; None if no connection is left.
+        cursor: the place where the posts continue; None if no connection is left.
         unended: the connections before the cursor whose posts have not ended.
         again: the connections that need another attempt.
-        flushes: the number of queued items with connections to try again.
+        flushes: the number of items that were queued to retry connections.
         until: the time when the running function ends, in epoch milliseconds; 0 if no function
             runs.
         done: True if nothing is left.
         posted: the number of posts that API Gateway accepted.
         gone: the number of connections that do not exist, as API Gateway answers.
         failed: the number of posts for which a retry does not help.
-        repeated: the number of posts that may be duplicates; the clients get at most this number of
-            duplicate frames.
-        unsure: the number of the next posts that may be duplicates too. While a function runs,
-            `repeated` includes them.
-        dead: the connections that no retry has reached.
+        repeated: the maximum number of duplicate frames that clients get.
+        unsure: the number of the next run's first posts that may be duplicates. While a function
+            runs, `repeated` includes these posts.
+        dead: the number of connections that no retry has reached.
     """
 
     cursor: str | None
@@ -163,11 +161,11 @@ class Checkpoint:
         return owns
 
     def begin(self) -> None:
-        """Note that a post starts."""
+        """Count a post that starts."""
         self._begun += 1
 
     def end(self) -> None:
-        """Note that a post has ended."""
+        """Count a post that has ended."""
         self._ended += 1
 
     @property
@@ -176,14 +174,14 @@ class Checkpoint:
         return MOST_UNSURE - self._written.unended - (self._begun - self._written.begun)
 
     def keep_up(self, snapshot: Callable[[], State]) -> None:
-        """Start to write the row if this is necessary, and do not wait for the end of the write.
+        """Start to write the row if necessary. Do not wait until it is written.
 
         Args:
             snapshot: completes and returns the state.
 
         Raises:
             SupersededError: another run owns the row.
-            StoreError, ConfigurationError: the table does not take the row.
+            StoreError, ConfigurationError: the row cannot be written.
         """
         if self._writing is not None:
             if not self._writing[1].done():
@@ -196,11 +194,11 @@ class Checkpoint:
             self._writing = draft, self._workers.start(partial(self._write, draft))
 
     def write(self, state: State) -> None:
-        """Write the row and wait for the end of the write. If the table is busy, try again.
+        """Write the row, and wait until it is written. If the table is busy, try again.
 
         Raises:
             SupersededError: another run owns the row.
-            StoreError, ConfigurationError: the table does not take the row.
+            StoreError, ConfigurationError: the row cannot be written.
         """
         if self._writing is not None:
             self._take_in()
@@ -223,7 +221,7 @@ class Checkpoint:
         (draft, writing), self._writing = self._writing, None
         try:
             owns = writing.result()
-        except StoreBusyError:  # the next row has all that this one had
+        except StoreBusyError:  # the next row replaces this one
             return
         if not owns:
             raise SupersededError
@@ -235,7 +233,7 @@ class Checkpoint:
     def _draft(self, state: State) -> "_Draft":
         """Return a row to write.
 
-        The row's owner is new, so an older row that arrives late is refused.
+        Each row has a new owner, so DynamoDB refuses an older row that arrives late.
         """
         owner, before = f"{self._run}:{next(self._numbers)}", tuple(self._owners)
         self._owners.append(owner)
@@ -252,7 +250,7 @@ class _Draft:
 
     Attributes:
         owner: the row's owner.
-        before: the owners whose row this row may replace.
+        before: the owners whose rows this row may replace.
         content: the state.
         begun: the number of posts of this run that have started.
         ended: the number of posts of this run that have ended.

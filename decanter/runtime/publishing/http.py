@@ -1,4 +1,4 @@
-"""An HTTP route for other programs, whose requests have AWS's signature (Signature Version 4).
+"""An HTTP route for other programs that sign their requests with AWS Signature Version 4.
 
     app.register_blueprint(publish_route(router))
 
@@ -29,8 +29,9 @@ class Sends(Protocol):
 def publish_route(router: Sends) -> Blueprint:
     """Return a Blueprint with `POST /publish` for callers with a valid AWS signature.
 
-    If the router has a queue, the answer is 202 and `{"queued": id}`. If the router has no queue,
-    the answer is 200 and the report. If the body is not a valid message, the answer is 400.
+    With a queue, the status is 202 and the body `{"queued": id}`. Without a queue, the status is
+    200 and the body is the report. The answer to an order (`orders`) has the body `{}`. If the body
+    is not a valid message, the status is 400.
 
     Args:
         router: the router to send with.

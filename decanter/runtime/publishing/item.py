@@ -4,14 +4,13 @@ r"""The items of the queue: messages for many connections, as JSON.
     {"method": "send", "payload": {"connection_ids": ["…"], "data": "hello"}}
     {"method": "publish", "payload": {"channel": "chat:42", "data": {"n": 1}}}
 
-Any program with the right to send to the queue may send such messages. A client gets the exact JSON
-text of `data`, so `1.0` stays `1.0`. If the message has `text` instead of `data`, a client gets the
-characters of this string. With the member `idempotency_key`, a message starts only one broadcast,
+Any program with the right to send to the queue may send such messages. Clients get the exact JSON
+text of `data`, so `1.0` stays `1.0`. If the message has the string `text` instead of `data`,
+clients get its characters. With the member `idempotency_key`, a message starts only one broadcast,
 even if a program sends the message several times. Unknown members are ignored.
 
-The framework's own items have further members, which say where the work continues. These items are
-ASCII. SQS refuses some characters, such as U+FFFE and most control characters, so these characters
-are escaped.
+The framework's own items have further members with the progress of the work. These items are ASCII
+with escapes, because SQS refuses some characters, such as U+FFFE and most control characters.
 """
 
 import hashlib
@@ -42,15 +41,15 @@ class Item(NamedTuple):
         text: the frame.
         ids: the connections; None for every connection.
         exclude: the connections to skip.
-        cursor: the place where the work starts, which is a place in the table or the number of an
-            id.
+        cursor: the place where the work starts: a cursor of the table, or the index of a connection
+            in `ids`.
         part: the name of this part of the job; empty before the job is split.
         attempt: the number of past attempts of the posts.
-        hops: the number of functions that have worked on this item before.
+        hops: the number of times that a function has queued this item again.
         key: the idempotency key; None if there is no key.
-        channel: the channel whose members get the text; empty for the connections above.
-        foreign: the name of the member, `data` or `text`, that another program has written; empty
-            if the text is a frame already.
+        channel: the channel whose members get the frame; empty for no channel.
+        foreign: the member, `data` or `text`, in which another program wrote the text; empty if the
+            text is already a frame.
     """
 
     job: str
@@ -131,10 +130,10 @@ class Item(NamedTuple):
         )
 
     def framed(self, wire: Wire) -> "Item":
-        """Return the item with its frame in the form of the app's wire.
+        """Return the item with a frame in the form that the app's clients expect.
 
         Raises:
-            PoisonError: the frame is too large, or the app has no such channel.
+            PoisonError: the frame is too large, or no declared pattern matches the channel.
         """
         if not self.foreign:
             return self
@@ -153,7 +152,7 @@ def parts_of(body: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return a message of the queue, and its payload.
 
     Raises:
-        PoisonError: it is not a JSON object with a payload.
+        PoisonError: the message is not a JSON object with a payload.
     """
     try:
         document = jsontext.parse(body)
@@ -199,10 +198,10 @@ def _ids(payload: Mapping[str, Any], name: str) -> tuple[str, ...]:
 
 
 def text_in(document: Mapping[str, Any], name: str) -> str:
-    """Return a string; empty if it is absent.
+    """Return a member that is a string; an empty string if it is absent.
 
     Raises:
-        PoisonError: it is not a string.
+        PoisonError: the member is not a string.
     """
     value = document.get(name, "")
     if not isinstance(value, str):

@@ -1,11 +1,11 @@
-"""Requests of other programs to an app with channels, named as in Centrifugo's server API.
+"""The orders of other programs to an app with channels, named as in Centrifugo's server API.
 
     {"method": "broadcast", "payload": {"channels": ["chat:1", "chat:2"], "data": {"n": 1}}}
     {"method": "subscribe", "payload": {"user": "ann", "channel": "chat:42"}}
     {"method": "unsubscribe", "payload": {"user": "ann", "channel": "chat:42"}}
     {"method": "disconnect", "payload": {"user": "ann", "code": 3503, "reason": ""}}
 
-A further method, `publish`, is an item of the queue.
+The method `publish` is not an order, but an item of the queue.
 """
 
 from collections.abc import Callable
@@ -20,7 +20,7 @@ METHODS = ("broadcast", "subscribe", "unsubscribe", "disconnect")
 
 
 def is_order(body: str) -> bool:
-    """True if a message is such a request."""
+    """Return True if a message is an order."""
     try:
         document = jsontext.parse(body)
     except BadJson:
@@ -29,16 +29,17 @@ def is_order(body: str) -> bool:
 
 
 def give(body: str, message_id: str, outbox: Outbox, queue: Callable[[Item], object]) -> None:
-    """Do what a message asks.
+    """Run an order.
 
     Args:
-        body: its text.
-        message_id: names the publications of a `broadcast`, so that a second copy starts none.
-        outbox: sends.
-        queue: takes the publications of a `broadcast`.
+        body: the text of the order.
+        message_id: the message's id. The publications of a `broadcast` are named after it, so a
+            repeated message starts no second publication.
+        outbox: sends to connections and closes them.
+        queue: called with each publication of a `broadcast`.
 
     Raises:
-        PoisonError: the request is invalid, or the app has no such channel.
+        PoisonError: the order is invalid, or no declared pattern matches the channel.
     """
     document, payload = parts_of(body)
     method = document["method"]
@@ -58,7 +59,7 @@ def publications(body: str, payload: dict[str, Any], message_id: str) -> list[It
     """Return the publications of a `broadcast`, one for each channel.
 
     Raises:
-        PoisonError: the request is invalid.
+        PoisonError: the order is invalid.
     """
     channels = payload.get("channels")
     if not isinstance(channels, list) or not all(isinstance(it, str) and it for it in channels):

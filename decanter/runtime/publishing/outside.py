@@ -1,7 +1,7 @@
 """Send from outside the app, with the endpoint and the table of a stage, for `decanter publish`.
 
-This module uses the same code as the functions, so rate limit, retries, damaged rows and gone
-connections are handled in the same way. No function on AWS imports this file.
+This module uses the same code as the functions of the app, so the rate limit, retries, damaged rows
+and gone connections are handled in the same way. No function on AWS imports this file.
 """
 
 from collections.abc import Iterator, Mapping
@@ -58,11 +58,11 @@ class Stage:
         endpoint: the URL of @connections, with the stage.
         region: the region of the API and of the table.
         table: the connection table's name or ARN; "" if the app has no connection table.
-        subscriptions: the subscription table's name or ARN; "" for a raw app.
+        subscriptions: the subscription table's name or ARN; "" for an app without channels.
         key: the name of the connection table's hash key.
         keeps_rows: True to delete no row. The function that deletes a row runs the app's disconnect
             hooks, so only the app's own functions may delete rows.
-        dynamodb: the URL of a DynamoDB other than AWS's.
+        dynamodb: the URL of a local DynamoDB; None for DynamoDB on AWS.
         keys: an access key id and a secret access key; by default, botocore finds the credentials.
         profile: the profile of the AWS configuration; None for the profile of the environment.
     """
@@ -117,7 +117,7 @@ class OutsideWire(Wire):
 
     Args:
         stage: the stage.
-        connections: the model of its connection table.
+        connections: the model of the connection table.
     """
 
     def __init__(self, stage: Stage, connections: Any) -> None:
@@ -142,7 +142,7 @@ class OutsideWire(Wire):
         return codec.publication(channel, checked(value)) if channel else self.text_of(value)
 
     def members(self, channel: str) -> Listeners:
-        """Return the connections that listen to a channel."""
+        """Return the members of a channel, as recipients."""
         return Listeners(self.tables, channel)
 
 
@@ -150,17 +150,17 @@ def checked(text: Frame) -> Json:
     """Return a message as JSON.
 
     Raises:
-        BadJson: it is not a JSON text.
+        BadJson: the message is not a JSON text.
     """
     jsontext.parse(str(text))
     return codec.text_of(Json(text))
 
 
 def model_of(stage: Stage) -> type[ConnectionModel]:
-    """Return a model of the stage's table."""
+    """Return a model of the stage's connection table."""
     base: Any = IdentifiedModel if stage.subscriptions else ConnectionModel
 
-    class Row(base):  # type: ignore[misc]  # a stage decides it
+    class Row(base):  # type: ignore[misc]  # the base class depends on the stage
         connection_id = UnicodeAttribute(hash_key=True, attr_name=stage.key)
 
     class Kept(Row):
@@ -183,7 +183,7 @@ class _Meta(TableMeta):
     def __init__(self, stage: Stage) -> None:
         super().__init__("the stage", Billing())
         self._stage = stage
-        self.host = stage.dynamodb  # type: ignore[misc, assignment]  # a function has none
+        self.host = stage.dynamodb  # type: ignore[misc, assignment]  # an app's own model has no host
 
     def __str__(self) -> str:
         return repr(self._stage.table)

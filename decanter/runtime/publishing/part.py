@@ -13,7 +13,7 @@ from decanter.runtime.recipients import Connections, Recipient, Removed
 from decanter.runtime.transports.base import Delivery, Outcome, Result, Transport
 
 MOST_AGAIN = 500
-"""The maximum number of connections that a row tries again. Further ones go into a new item."""
+"""The maximum number of connections to retry in one row. A new item retries further ones."""
 
 
 class Source(Protocol):
@@ -56,15 +56,16 @@ class Listed:
 
 @dataclass
 class Part:
-    """Posts to the connections of a source, and keeps the checkpoint.
+    """Posts to the connections of a source, and updates the checkpoint.
 
     Attributes:
         source: the connections.
-        checkpoint: the row.
+        checkpoint: the part's row in the job table.
         cleanup: deletes the rows of connections that are gone.
         clock: the clock.
         exclude: the connections to skip.
-        unsure: the number of the next posts that may be duplicates; the state counts all of them.
+        unsure: the number of the next posts that may be duplicates; `repeated` in the state
+            includes them.
     """
 
     source: Source
@@ -84,7 +85,7 @@ class Part:
 
     @property
     def state(self) -> State:
-        """The state with the counts so far. `snapshot` completes this state."""
+        """The state with the counts so far. `snapshot` adds the cursor and the posts in flight."""
         return self.checkpoint.state
 
     def post(self, transport: Transport, data: bytes, stop_at: float, until: float) -> None:
@@ -94,7 +95,7 @@ class Part:
             transport: sends the posts.
             data: the frame.
             stop_at: the time after which no post starts, in monotonic seconds.
-            until: the time after which the function waits for no answer.
+            until: the time after which the function waits for no answer, in monotonic seconds.
         """
         for delivery in transport.call_all("POST", self._recipients(stop_at), data, until):
             self._end(delivery)
@@ -133,7 +134,7 @@ class Part:
     def _end(self, delivery: Delivery) -> None:
         recipient, outcome = delivery
         self.state.repeated += outcome.repeated
-        if outcome.result is Result.REFUSED:  # it stays unended, so a later run posts it
+        if outcome.result is Result.REFUSED:  # it stays in `unended`, so a later run posts again
             self.refusal = outcome
             return
         self._unended.pop(recipient.connection_id, None)
@@ -150,16 +151,16 @@ class Part:
             self.failures[Outcome(outcome.result, outcome.status, outcome.reason)] += 1
 
     def _keep(self, connection_id: str, outcome: Outcome) -> None:
-        """Keep a connection for another attempt.
+        """Keep a connection in the row for another attempt.
 
-        If a post had no answer, the frame may have arrived.
+        If a post had no answer, its frame may have arrived, so the next post may be a duplicate.
         """
         self.state.again.append(connection_id)
         self.state.repeated += outcome.result is Result.FAILED and outcome.status is None
         self.is_full = len(self.state.again) >= MOST_AGAIN
 
     def _is_young(self, recipient: Recipient, outcome: Outcome) -> bool:
-        """True if the connection may be about to open. The row is written before it opens."""
+        """Return True if the row is so young that the connection may be about to open."""
         age = self.clock.time_ms() - recipient.connected_at
         return outcome.result is Result.GONE and age < GRACE_MS
 

@@ -1,7 +1,7 @@
 """The publisher sends from functions without an event of a connection.
 
-Such functions are HTTP routes, functions of schedules, queues and streams, and pure Lambda
-functions.
+Such functions are HTTP routes, pure Lambda functions, and the functions for schedules, queues and
+streams.
 """
 
 import logging
@@ -61,7 +61,7 @@ class Publisher:
         *,
         durable: bool = False,
     ) -> Report:
-        """Send a push to the members of a channel, as described at `Router.publish`."""
+        """Send a push to the members of a channel. `Router.publish` has the details."""
         outbox, others = self.outbox(context), ids(exclude)
         with _translated():
             report = outbox.broadcast(push, exclude=others, durable=durable, channel=channel)
@@ -77,10 +77,11 @@ class Publisher:
         return _noted("close", self.outbox(context).close_all(connection_ids))
 
     def accept(self, message: str, context: object) -> dict[str, Any]:
-        """Publish a message that another program has written for the queue.
+        """Handle a message that another program has written in the form of the queue's messages.
 
         Returns:
-            `{"queued": id}` with the id of the queued item; the report if there is no queue.
+            `{"queued": id}` with the id of the queued item, or the report if there is no queue; for
+            an order, an empty dict.
 
         Raises:
             PoisonError: the message is invalid, or it needs a queue.
@@ -101,7 +102,7 @@ class Publisher:
         return self._post(item, outbox)._asdict()
 
     def _post(self, item: "Item", outbox: Outbox) -> Report:
-        """Post an item here, or the first part of it if there is a queue."""
+        """Post an item here. If there is a queue, it gets the rest of a broadcast."""
         if item.ids is not None:
             silent = outbox.wire.silent(item.ids)
             ids = [each for each in item.ids if each not in silent]
@@ -111,7 +112,9 @@ class Publisher:
         return _noted("publish" if item.channel else "broadcast", report)
 
     def outbox(self, context: object) -> Outbox:
-        """Return an outbox whose time limit is the function's time, or else the setting.
+        """Return an outbox for a function without an event of a connection.
+
+        The time limit comes from the context, or from the settings if there is no context.
 
         Args:
             context: Lambda's context, or an object with this context, such as an event of Chalice.
@@ -122,7 +125,7 @@ class Publisher:
 
 @contextmanager
 def _translated() -> Iterator[None]:
-    """Translate a refused read of a table: this function may not send."""
+    """Translate a table's refusal to the error that says that this function may not send."""
     try:
         yield
     except StoreRefusedError as refused:

@@ -23,21 +23,21 @@ if TYPE_CHECKING:
     from decanter.runtime.store.jobs import JobModel
 
 LEAST_WORKERS = 2
-"""Lambda's smallest MaximumConcurrency of an SQS event source."""
+"""The smallest MaximumConcurrency that Lambda accepts for an SQS event source."""
 
 MOST_DELAY_SECONDS = 900
-"""SQS's longest delay."""
+"""The maximum delay of a message in SQS."""
 
 NAME = re.compile(r"[A-Za-z0-9_-]{1,80}", re.ASCII)
 
 
 class Queue:
-    """A queue for broadcasts. The template declares it, and `DECANTER_QUEUE_URL` has its URL.
+    """A queue for broadcasts. The template creates the queue and sets `DECANTER_QUEUE_URL`.
 
     Args:
         name: the queue's name in the template and in `@app.on_sqs_message`.
         jobs: the model of the job table; by default the model with `@job_table`.
-        concurrency: the highest number of function instances that post at the same time, 2 or more.
+        concurrency: the maximum number of function instances that post at the same time, 2 or more.
             Each instance has a share of `DECANTER_POSTS_PER_SECOND`, so all instances together
             never exceed this limit.
 
@@ -81,7 +81,7 @@ def job_table_of(queue: Queue) -> "type[JobModel]":
 
 
 def declaration_of(queue: Queue) -> dict[str, Any]:
-    """Return the declaration that the tool reads."""
+    """Return the declaration for the tool."""
     return {
         "name": queue.name,
         "environment": "DECANTER_QUEUE_URL",
@@ -96,7 +96,7 @@ class Sender:
     Args:
         settings: the settings, with the queue's URL.
         send: sends a message to SQS.
-        segments: how many functions can post at the same time.
+        segments: the number of functions that can post at the same time.
 
     Attributes:
         inline: the number of connections that a broadcast posts to before it uses the queue.
@@ -130,7 +130,7 @@ class Sender:
         self._send = send
 
     def put(self, text: str, after: str, exclude: Collection[str], channel: str = "") -> str:
-        """Queue a frame for all connections after a cursor; return the item's id."""
+        """Queue a frame for all connections after a cursor, and return the item's id."""
         from decanter.runtime.publishing.item import Item
 
         job = uuid4().hex

@@ -1,4 +1,4 @@
-"""The work of one function on one part of a job."""
+"""Post one part of a job in one function."""
 
 import logging
 from contextlib import suppress
@@ -32,7 +32,7 @@ from decanter.runtime.recipients import BEGINNING, Connections, Page
 from decanter.runtime.transports.base import Transport
 
 MOST_ATTEMPTS = 5
-"""The number of delayed items for failed posts."""
+"""The maximum number of delayed items to retry failed posts."""
 
 DELAY_SECONDS = 5
 """The delay before the second attempt.
@@ -109,12 +109,12 @@ class Run:
         if state.done:
             self._log("done_before", state)
             return
-        if item.attempt >= MOST_ATTEMPTS:  # the last attempt, and SQS may deliver it again
+        if item.attempt >= MOST_ATTEMPTS:  # SQS may deliver the last attempt's item again
             state.unended, state.again = [*state.unended, *state.again], []
         checkpoint = Checkpoint(
             *(tools.jobs, item.row, state, self._clock, self._outbox.workers, self._pause)
         )
-        # A run that did not end in order may have begun posts after its last row.
+        # A run that was killed may have started posts after it wrote its last row.
         unsure = MOST_UNSURE if state.until else len(state.unended) + state.unsure
         before = state.counts()
         end_ms = now_ms + self._left_ms()
@@ -195,11 +195,11 @@ class Run:
         state.until, part.unsure = 0, 0
         state.unsure += unsure
         state.repeated -= unsure
-        with suppress(StoreBusyError):  # the row that was written before is good, too
+        with suppress(StoreBusyError):  # the row that was written before is valid too
             part.checkpoint.write(part.snapshot())
 
     def _wait(self, milliseconds: int) -> None:
-        """Queue the item again, for the time when the function that owns the row has ended."""
+        """Queue the item again, with a delay until the function that owns the row has ended."""
         item, seconds = self._item, ceil(milliseconds / 1000) + 1
         self._tools.sender.queue(item._replace(hops=item.hops + 1), seconds)
         log("fan_out", job=item.job, part=item.part, outcome="waits", seconds=seconds)

@@ -12,7 +12,7 @@ from decanter.runtime.gc_paused import gc_paused
 from decanter.runtime.session import session, share_with
 
 MOST_BYTES = 1024 * 1024
-"""SQS's largest message."""
+"""The maximum size of a message in SQS."""
 
 
 class Send(Protocol):

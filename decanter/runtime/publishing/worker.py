@@ -2,11 +2,11 @@
 
 An item for every connection is split into parts, one part for each function that may run at the
 same time. A part is a segment of the table, with its own row in the job table and its share of the
-rate limit. A message in the queue only says which row to continue with. If SQS delivers the message
-twice, the second function finds that the part is done, or waits until the first function has ended.
-Near its deadline, a function queues the rest as a new message. Posts that may succeed later become
-a delayed item. After `MOST_ATTEMPTS` such items, the dead-letter queue gets an item with the
-connections.
+rate limit. A message in the queue names the row, and the row has the progress. If SQS delivers a
+message twice, the second function finds that the part is done, or waits until the first function
+has ended. Near its deadline, a function queues the rest as a new message. A delayed item retries
+posts that may succeed later. After `MOST_ATTEMPTS` delayed items, the dead-letter queue gets an
+item with the remaining connections.
 """
 
 import hashlib
@@ -30,7 +30,7 @@ UNSPLIT = "all"
 
 
 class Worker:
-    """Works on the items of the queue.
+    """Processes the items of the queue.
 
     Args:
         tools: the queue, the tables, the transports.
@@ -40,10 +40,10 @@ class Worker:
         self._tools = tools
 
     def run(self, event: Any, context: object = None) -> dict[str, int]:
-        """Work on the messages of an event, and return the counts.
+        """Process the messages of an event, and return the counts.
 
         Args:
-            event: Chalice's event of SQS, or Lambda's as a dict.
+            event: Chalice's SQS event, or Lambda's event as a dict.
             context: Lambda's context; not needed with Chalice's event, which contains it.
 
         Raises:
@@ -79,17 +79,17 @@ class Worker:
             if item.key and not (segments := self._begun(item, segments, message_id)):
                 return
             item, *others = _parts(item, segments)
-            if others:  # each is a message, so SQS counts the attempts of each
+            if others:  # one message for each part, because SQS counts attempts by message
                 for part in (item, *others):
                     self._tools.sender.queue(part)
                 return
         Run(self._tools, item, context, totals, page).work()
 
     def _begun(self, item: Item, segments: int, message_id: str) -> int:
-        """Begin the job of an idempotency key, or continue it, and return the number of segments.
+        """Begin or continue the job of an idempotency key, and return the number of segments.
 
-        A later message with the key finds the parts done, or continues them: the first one may be a
-        dead letter that is sent again. Return 0 for a message with another frame.
+        A later message with the same key continues parts that are not done, because it may be a
+        dead letter that is sent again. Return 0 if the message has a different frame.
         """
         row, digest = f"{item.job}/", hashlib.sha256(item.text.encode()).hexdigest()
         jobs, state = self._tools.jobs, {"segments": segments, "frame": digest}
@@ -107,7 +107,7 @@ class Worker:
         return int(found.state["segments"]) if is_same else 0
 
     def _page(self, item: Item) -> Page | None:
-        """Return the first page of the table for an item that begins there; None if it is busy."""
+        """Return the table's first page; None if the item begins elsewhere or the table is busy."""
         if not _begins(item):
             return None
         tools = self._tools
@@ -116,7 +116,7 @@ class Worker:
         return None
 
     def _is_large(self, item: Item, page: Page | None) -> bool:
-        """True if the table has several pages or is busy, and was when the job began."""
+        """Return True if the table has several pages or is busy, unless the job began unsplit."""
         if not _begins(item):
             return False
         if page is not None and page.last is None:
@@ -125,7 +125,7 @@ class Worker:
 
 
 def _begins(item: Item) -> bool:
-    """True if it is for every connection, from the beginning of the table."""
+    """Return True if an item is for every connection, from the beginning of the table."""
     return item.ids is None and not item.channel and item.cursor == BEGINNING
 
 
@@ -133,8 +133,8 @@ def _parts(item: Item, segments: int) -> list[Item]:
     """Return the parts of a job, which are the same for a message that is delivered again.
 
     Args:
-        item: the job; its cursor may be in a segment.
-        segments: how many parts it has if it begins at the beginning of the table.
+        item: the item of the job; its cursor may be in a segment.
+        segments: the number of parts, if the item begins at the beginning of the table.
     """
     place = Place(BEGINNING, 0, segments) if segments > 1 else Place.of(item.cursor)
     if place.segments == 1:

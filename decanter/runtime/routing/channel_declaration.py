@@ -1,4 +1,4 @@
-"""The part of a router's declaration that its channels add. On AWS, nothing imports this file."""
+"""The part of a router's declaration for its channels. On AWS, no code imports this file."""
 
 from typing import Any
 
@@ -18,13 +18,14 @@ def with_channels(
 ) -> dict[str, Any]:
     """Return a router's declaration with its channels.
 
-    A handler of messages reads and writes both tables. Wherever a connection's row is deleted, its
-    subscriptions are deleted too, and its channels may hear of it.
+    The message function reads and writes the connection table and the subscription table. Each
+    function that deletes a connection's row also deletes the connection's subscriptions, and may
+    announce that the connection has left its channels.
 
     Args:
-        found: the declaration without them.
+        found: the declaration without the channels.
         wire: the channels.
-        authenticating: the authenticate hook, if there is one.
+        authenticating: a list with the authenticate hook; empty if the router has none.
     """
     announce = wire.channels.announce
     functions = [it for each in wire.channels for it in (each.authorize, each.publish) if it]

@@ -1,4 +1,4 @@
-"""The application behind the commands of one frame: the router's hooks and its routes."""
+"""Run the router's hooks and routes for the commands in a client's frame."""
 
 import json
 from typing import Any
@@ -31,39 +31,39 @@ SERVER_ERROR = 500
 
 
 class Call(Request):
-    """A client's rpc. Its payload is the value of the call, and its answer has a value.
+    """A client's `rpc` command. The route's payload is the `data` of the command.
 
     Attributes:
-        answer: the frame that the route replied first; None if it has not replied.
+        answer: the first frame that the route passes to `reply`; None before that.
     """
 
     answer: Frame | None = None
 
     def reply(self, frame: Frame) -> Report:
-        """Answer the call; a further reply is sent as a message."""
+        """Answer the call with the first frame. Send each later frame as a message."""
         if self.answer is not None:
             return super().reply(frame)
         self.answer = frame
         return Report(sent=1)
 
     def response_of(self, returned: object) -> Response:
-        """Return a response that has the value that a route returns."""
+        """Return a response whose member `data` is the route's return value."""
         if returned is None or (isinstance(returned, dict) and "statusCode" in returned):
             return response_of(returned)
         return {"statusCode": 200, "data": returned}
 
 
 class ChannelEvent:
-    """The application, as the commands of one frame use it.
+    """Runs the application's functions for the commands in one frame.
 
     Args:
         router: the router.
-        wire: its `ChannelWire`.
-        request: the frame.
+        wire: the router's `ChannelWire`.
+        request: the event with the frame.
         line: the event's log line.
 
     Attributes:
-        errors: the exceptions so far that are not a client's mistake.
+        errors: the exceptions so far, without clients' mistakes.
     """
 
     def __init__(self, router: Any, wire: Any, request: Request, line: EventLine) -> None:
@@ -79,7 +79,7 @@ class ChannelEvent:
             hook(self._request)
 
     def authenticate(self, session: Session, command: Command) -> Welcome:
-        """Ask the authenticate hook; without one, every client is welcome."""
+        """Call the authenticate hook. Without a hook, every client is accepted."""
         if self._router.authenticator is None:
             return Welcome()
         data = None if command.data is None else jsontext.parse(command.data)
@@ -102,12 +102,12 @@ class ChannelEvent:
         )
 
     def _handshake(self, session: Session) -> Handshake:
-        """Return the client's `$connect` request, which its row has until the connect command."""
+        """Return the client's `$connect` request, which the row keeps until the connect command."""
         request = json.loads(session.handshake) if session.handshake else {}
         return Handshake({**request, "requestContext": self._request.event["requestContext"]})
 
     def check_token(self, subscription: Subscription) -> None:
-        """Ask the authenticate hook about a subscription's token, if it can check them."""
+        """Check a subscription's token, if the authenticate hook has `check_subscription`."""
         check = getattr(self._router.authenticator, "check_subscription", None)
         if check is None:
             return
@@ -122,7 +122,7 @@ class ChannelEvent:
             ) from None
 
     def call(self, session: Session, method: str, data: Json | None) -> Json:
-        """Run the route of this name."""
+        """Run the route that an `rpc` command names."""
         route = self._router.declared.get(method)
         if route is None or method == DEFAULT:
             raise UnknownRoute([key for key in self._router.declared if key != DEFAULT])
@@ -144,16 +144,16 @@ class ChannelEvent:
         self._request.outbox.broadcast(push, channel=channel)
 
     def tell(self, channel: str, kind: str, member: Member) -> None:
-        """Announce who has joined or left."""
+        """Announce that a member has joined or left."""
         self._wire.tell(channel, kind, member, self._request.outbox)
 
     def statistics(self, channel: str) -> dict[str, int]:
-        """Return the numbers of clients and users."""
+        """Return the numbers of clients and users in a channel."""
         counts: dict[str, int] = self._wire.statistics(channel)
         return counts
 
     def failed(self, error: Exception) -> None:
-        """Log an exception."""
+        """Add an exception to the event's log line."""
         self.errors.append(error)
         self._line.add_error(error)
 

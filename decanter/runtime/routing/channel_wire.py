@@ -1,7 +1,7 @@
-"""The wire of an app with channels: events of API Gateway in, Centrifugo's protocol out.
+"""Translate between API Gateway's events and Centrifugo's protocol, in an app with channels.
 
-It gives the sessions their application: the router's hooks and routes, and the outbox of the event.
-Only an app that declares a channel imports this file.
+This module connects the protocol's sessions with the router's hooks and routes and with the event's
+outbox. Only an app that declares a channel imports this file.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -37,13 +37,13 @@ from decanter.runtime.routing.response import Response
 from decanter.runtime.store.connections import IdentifiedModel
 
 MOST_TOLD = 100
-"""A join or a leave is announced to fewer members than this."""
+"""A channel with this many members or more gets no announcements of joins and leaves."""
 
 STATISTICS_SECONDS = 5.0
 MOST_STATISTICS = 1000
 
 VERSION = "decanter"
-"""The server's version in replies, which clients show."""
+"""The server's version in the replies to connect commands."""
 
 
 class ChannelWire(Wire):
@@ -53,7 +53,7 @@ class ChannelWire(Wire):
         router: the router.
         clock: the clock.
         connections: the connection table's model.
-        subscriptions: the subscription table's model; None for one on demand.
+        subscriptions: the subscription table's model; None for the default model.
 
     Raises:
         DeclarationError: the connection table stores no identity.
@@ -123,10 +123,10 @@ class ChannelWire(Wire):
         return self.publication(channel, value) if channel else self.text_of(value)
 
     def order(self, method: str, payload: Mapping[str, Any], outbox: Outbox) -> None:
-        """Do what another program asks for the connections of an identity.
+        """Run another program's order for the connections of an identity.
 
         Raises:
-            ConfigurationError, ValueError: the request is invalid.
+            ConfigurationError, ValueError: the order is invalid.
         """
         user, channel = payload["user"], payload.get("channel")
         if method == "disconnect":
@@ -145,7 +145,7 @@ class ChannelWire(Wire):
         return Listeners(self.tables, channel)
 
     def silent(self, connection_ids: Iterable[str]) -> Collection[str]:
-        """Return the open connections without a connect command, or past their expiry."""
+        """Return the connections that sent no connect command, or whose identity has expired."""
         ids = [*dict.fromkeys(connection_ids)]
         now = self._now()
         sessions = self._each(self.tables.read, ids)
@@ -201,7 +201,7 @@ class ChannelWire(Wire):
         return name
 
     def subscribe(self, identity: str, channel: str, outbox: Outbox) -> Report:
-        """Subscribe all connections of an identity, and tell them."""
+        """Subscribe all connections of an identity, and notify their clients."""
         declared, joined = self.find(channel), list[Member]()
         for each in self._connections_of(identity):
             session = self.tables.read(each.connection_id)
@@ -214,7 +214,7 @@ class ChannelWire(Wire):
         return report
 
     def unsubscribe(self, identity: str, channel: str, outbox: Outbox) -> Report:
-        """End the subscriptions of all connections of an identity, and tell them."""
+        """Unsubscribe all connections of an identity from a channel, and notify their clients."""
         declared, left = self.find(channel), list[Member]()
         for each in self._connections_of(identity):
             session = self.tables.read(each.connection_id)
@@ -227,34 +227,34 @@ class ChannelWire(Wire):
         return report
 
     def kick(self, identity: str, code: int, reason: str, outbox: Outbox) -> Report:
-        """Close all connections of an identity, and tell them why."""
+        """Close all connections of an identity. Send each client the code and the reason first."""
         push = codec.disconnect(Disconnect(code, reason))
         ids = [each.connection_id for each in self._connections_of(identity)]
         outbox.send(ids, push)
         return outbox.close_all(ids)
 
     def leave(self, removed: Removed, outbox: Outbox) -> list[Exception]:
-        """Announce that a connection has left its channels; return the exceptions."""
+        """Announce that a connection has left its channels. Return the exceptions."""
         errors: list[Exception] = []
         for channel, member in removed.left:
             try:
                 if self.channels.find(channel)[0].join_leave:
                     self.tell(channel, "leave", member, outbox)
-            except Exception as error:  # noqa: BLE001 - the other channels still hear of it
+            except Exception as error:  # noqa: BLE001 - the other channels are still notified
                 errors.append(error)
         return errors
 
     def tell(self, channel: str, kind: str, member: Member, outbox: Outbox) -> None:
-        """Announce to the members of a channel that one has joined or left, below 100 members."""
+        """Announce a join or a leave to a channel's members, if they are fewer than 100."""
         members = [each.connection_id for each in islice(self.tables.members(channel), MOST_TOLD)]
         if members and len(members) < MOST_TOLD:
             outbox.send(members, codec.push(kind, {"info": member.as_seen()}, channel))
 
     def statistics(self, channel: str) -> dict[str, int]:
-        """Return the numbers of clients and users.
+        """Return the numbers of clients and users in a channel.
 
-        A channel of 100 members or more is counted every 5 seconds at most. A smaller one is one
-        page of the table.
+        The numbers of a channel with 100 members or more are cached for 5 seconds. A smaller
+        channel is counted at every call, because its members fit into one page of the table.
         """
         now = self._clock.monotonic()
         at, counts = self._statistics.get(channel, (0.0, {}))

@@ -33,7 +33,7 @@ class Refused(DecanterError):
 
 
 class TokenExpired(Refused):
-    """An authenticate hook raises this for a token that was valid: the client gets a new one."""
+    """An authenticate hook raises this error for an expired token. The client gets a new token."""
 
     def __init__(self, reason: str = "token: expired") -> None:
         super().__init__(401, reason)
@@ -79,7 +79,7 @@ class Handshake:
         """Select a subprotocol.
 
         Raises:
-            ValueError: the client did not offer this subprotocol, and would close the connection.
+            ValueError: the client did not offer this subprotocol, so it would close the connection.
         """
         if chosen is not None and chosen not in self.subprotocols:
             raise ValueError(f"the client did not offer subprotocol {chosen!r}")
@@ -105,20 +105,20 @@ class Handshake:
 
 
 class Hello:
-    """A client that connects, for the authenticate hook.
+    """A connecting client, for the authenticate hook.
 
-    A raw app authenticates at `$connect`. An app with channels authenticates at the client's
-    connect command, and again when the client refreshes its token.
+    Without channels, the hook runs at `$connect`. With channels, it runs at the client's connect
+    command, and again when the client refreshes its token.
 
     Attributes:
-        handshake: the client's request, with headers, query and address. A refresh has only the
-            address.
-        token: the token in the client's command; None in a raw app.
+        handshake: the client's request, with headers, query and address. At a refresh, only the
+            address is known.
+        token: the token in the client's command; None in an app without channels.
         data: the JSON value in the client's connect command; None without a value.
         identity: the client's identity; None for an anonymous client.
         info: the JSON value that other members of a channel see of the client.
         expires_at: the time when the identity expires, in epoch seconds; None if it never expires.
-        reply: the JSON value that the client gets in return.
+        reply: the JSON value in the reply to the client's connect command.
         subscriptions: the channels that the server subscribes the client to, with their values.
     """
 
@@ -133,11 +133,11 @@ class Hello:
         self.subscriptions: list[tuple[str, Mapping[str, str]]] = []
 
     def subscribe(self, channel: str, **values: str) -> None:
-        """Subscribe the client to a channel, without asking the channel's function.
+        """Subscribe the client to a channel, without a call of the channel's function.
 
         Args:
             channel: a name, or a pattern such as `user:{identity}`.
-            values: the further values of the pattern: `identity` is known.
+            values: the values for the other variables of the pattern; `identity` is already known.
         """
         self.subscriptions.append((channel, values))
 
@@ -180,7 +180,7 @@ class ConnectionEvent:
             frame: a string is sent unchanged, anything else as its JSON text.
 
         Raises:
-            TooLarge: it has more than 131,072 bytes; nothing is sent.
+            TooLarge: the frame has more than 131,072 bytes; nothing is sent.
             PostingRefusedError: this function may not post.
         """
         return self.outbox.wire.send(self.outbox, connection_ids, frame)
@@ -203,9 +203,9 @@ class ConnectionEvent:
                 here.
 
         Raises:
-            TooLarge: it has more than 131,072 bytes; nothing is sent.
+            TooLarge: the frame has more than 131,072 bytes; nothing is sent.
             ConfigurationError: `durable` is True, but the router has no queue.
-            QueueError: SQS does not accept a durable message.
+            QueueError: `durable` is True, but SQS does not accept the message.
         """
         text = self.outbox.wire.text_of(frame)
         return self.outbox.broadcast(text, after, ids(exclude), durable=durable)
@@ -231,8 +231,8 @@ class Disconnection(ConnectionEvent):
     connection is gone. API Gateway delivers `$disconnect` on a best-effort basis.
 
     Attributes:
-        event: the `$disconnect` event, or the event whose broadcast or send found the connection
-            gone.
+        event: the `$disconnect` event, or the event in which a broadcast or a send found that the
+            connection is gone.
         connection_id: the id of the ended connection.
         connected_at: the time when the client connected, in epoch milliseconds; 0 if the row does
             not have this time.

@@ -87,9 +87,9 @@ def _settings(router: Routes, connecting: list[Any]) -> dict[str, list[list[str]
 
 
 def _methods(router: Routes) -> list[str]:
-    """Return the calls of the message function.
+    """Return the HTTP methods that the message function calls on connections.
 
-    This function posts, and a hook may close connections.
+    The function posts. If a hook has `closes`, the function also closes connections.
     """
     closes = any(getattr(hook, "closes", False) for hook in router.message_hooks)
     return ["DELETE", "POST"] if closes else ["POST"]

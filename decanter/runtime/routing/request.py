@@ -93,7 +93,7 @@ class Request(ConnectionEvent):
         """Return the handler's response for the value that a route returns.
 
         Raises:
-            TypeError: API Gateway would not accept it.
+            TypeError: API Gateway would not accept the value.
         """
         return response_of(returned)
 
@@ -118,7 +118,7 @@ def error_frame(request: Request, error: MessageError) -> str:
 
 
 def _cut(value: Any) -> Any:
-    """Return an error's text with a limited length, because it may quote a client's long name."""
+    """Cut a long text, because an error may quote a long name that the client sent."""
     if isinstance(value, str) and len(value) > MAX_TEXT_CHARACTERS:
         return f"{value[:MAX_TEXT_CHARACTERS]}…"
     return value

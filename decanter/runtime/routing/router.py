@@ -2,7 +2,7 @@
 
 Chalice declares only `$connect`, `$default` and `$disconnect`. Therefore the router evaluates the
 route selection expression itself in `$default`, and every route works after every deployment. If
-API Gateway has already selected a route with the same expression, the router uses it.
+API Gateway has already selected a route, the router uses that route.
 """
 
 from collections.abc import Callable, Mapping
@@ -47,8 +47,9 @@ class Router(Sending):
     Args:
         expression: the route selection expression.
         connections: the connection table.
-        queue: gets the rest of a broadcast; None if a broadcast ends with its function.
-        subscriptions: the subscription table, if the app has channels; by default, one on demand.
+        queue: the queue for the rest of a large broadcast; None to end each broadcast with its
+            function.
+        subscriptions: the subscription table of an app with channels; None for the default model.
         open_transport: creates a transport from an endpoint and the settings.
         clock: the clock.
         backoff: the pauses before a page of the table is read again.
@@ -72,8 +73,8 @@ class Router(Sending):
         self.expression = SelectionExpression.parse(expression)
         self.authenticator: Authenticate | None = None
         self._cold = True
-        # Set on the instance: the tool reads it from every object in app.py, including imported
-        # classes.
+        # This attribute belongs to the instance, because the tool reads it from every object in
+        # app.py, including imported classes.
         self.__decanter__ = partial(declaration_of, self)
 
     def handle(self, event: Any, context: object = None) -> Response:
@@ -140,7 +141,7 @@ class Router(Sending):
         return handshake.response
 
     def _disconnect(self, event: Event, context: object) -> Response:
-        """Delete the row and call the hooks. If there is no row, the hooks were called before."""
+        """Delete the row and call the hooks. If there is no row, the hooks have run already."""
 
         def forget() -> Response:
             outbox = self.outboxes.of(event, context) if self._has_endings else None
@@ -171,7 +172,7 @@ class Router(Sending):
 
     @property
     def _has_endings(self) -> bool:
-        """True if something follows the end of a connection."""
+        """True if the end of a connection causes calls of hooks or announcements in channels."""
         return bool(self.disconnect_hooks or (self.wire and self.wire.channels.announce))
 
     def _message(self, event: Event, context: object) -> Response:
@@ -227,7 +228,7 @@ class Router(Sending):
         return route.answer(request, self.around)
 
     def _handled(self, work: Callable[[], Response], request: Request, line: EventLine) -> Response:
-        """Do work; call the application's handler of its error."""
+        """Call `work`. If it raises, call the application's handler for the exception."""
         try:
             return work()
         except Exception as error:

@@ -1,4 +1,4 @@
-"""The declaration of routes, and the call of a route from a request to a response."""
+"""Declare routes and hooks, and call a route for a request."""
 
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar

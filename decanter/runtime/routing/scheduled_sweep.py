@@ -24,10 +24,10 @@ def scheduled_sweep(app: Any, router: Router, environ: Mapping[str, str] = os.en
         environ: the environment.
 
     Returns:
-        Chalice's handler; None if the variable is not set, because then there is no sweep.
+        Chalice's handler; None if the variable is not set or is 0, because then there is no sweep.
 
     Raises:
-        SettingError: the variable is not 0 and not a whole number of minutes from 1 to 120.
+        SettingError: the variable is not a whole number of minutes from 0 to 120.
     """
     minutes = sweep_minutes(environ)
     if minutes is None:

@@ -8,7 +8,7 @@ r"""The route selection expression, as API Gateway evaluates it.
 
 The value of a missing path is the empty string. For example, `${request.body.a}-${request.body.b}`
 is `x-` if the message has only `a`. A string is used unchanged, an array becomes `[item1, item2]`,
-and any other value becomes its JSON text. Values are not evaluated again.
+and any other value becomes its JSON text. A value that looks like an expression is not evaluated.
 
 Source: API Gateway Developer Guide, "Create routes for WebSocket APIs" and "WebSocket selection
 expressions". For array items and objects the guide has only one example, so we chose their form.
@@ -34,7 +34,7 @@ _PIECE = re.compile(
 Path = tuple[str, ...]
 
 MAX_ROUTE_KEY = 1000
-"""No route key has more characters. The text of a longer array is not completed."""
+"""The maximum length of a route key. The text of an array is cut when it exceeds this length."""
 
 
 class SelectionExpression(NamedTuple):
@@ -103,5 +103,5 @@ def _list_text(items: list[Any]) -> str:
         texts.append(_text(each))
         size += len(texts[-1]) + len(", ")
         if size > MAX_ROUTE_KEY:
-            break  # it selects no route, and a client's list may have 65,000 items
+            break  # a longer text selects no route, and a client's list may have 65,000 items
     return f"[{', '.join(texts)}]"

@@ -1,4 +1,4 @@
-"""The calls of a router for any function of an app: send, publish, sweep, work on the queue."""
+"""The router's methods for any function of an app: send, publish, sweep, and process the queue."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import cached_property
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Sending(Routes):
-    """The part of a router that needs no event of a connection; `Router` has the arguments."""
+    """The part of a router that needs no event of a connection. `Router` explains the arguments."""
 
     def __init__(
         self,
@@ -57,18 +57,20 @@ class Sending(Routes):
     ) -> "Callable[[Authorize], Channel]":
         """Declare channels: `@router.channel("chat:{room}")`.
 
-        The app then speaks Centrifugo's JSON client protocol on its socket, and nothing else. The
-        function takes a `Subscription` and the pattern's values; a client may listen only if it
-        returns True.
+        An app with channels speaks only Centrifugo's JSON client protocol on its socket. The
+        decorated function takes a `Subscription` and the values of the pattern's variables. A
+        client may subscribe only if the function returns True.
 
         Args:
-            pattern: the pattern of their names; `{name}` is one or more characters but `:`.
-            presence: True if clients that may listen may ask who is there.
-            join_leave: True to announce who joins and leaves, below 100 members.
+            pattern: the pattern of the channels' names; `{name}` matches one or more characters
+                except `:`.
+            presence: True if clients that may subscribe may also ask for the channel's members.
+            join_leave: True to announce joins and leaves in channels with fewer than 100 members.
 
         Raises:
             DeclarationError: the pattern or the function is invalid, a name can match another
-                pattern too, the connection table stores no identity, or it is too late.
+                pattern too, the connection table stores no identity, or the declaration is too
+                late.
         """
         self._check_open(f"channel {pattern!r}")
         if self.wire is None:
@@ -89,17 +91,18 @@ class Sending(Routes):
         context: object = None,
         durable: bool = False,
     ) -> Report:
-        """Publish a value to all that listen to a channel, like `broadcast`.
+        """Publish a value to all subscribers of a channel, like `broadcast`.
 
         Args:
             channel: the channel's name.
             data: a JSON value.
-            exclude: one connection id or several to leave out.
+            exclude: one connection id or several to exclude.
             context: Lambda's context, or Chalice's event.
-            durable: True to post nothing here: the queue gets everything.
+            durable: True to give the whole publication to the queue and to post nothing here.
 
         Raises:
-            ConfigurationError: the app has no such channel; or it is durable without a queue.
+            ConfigurationError: no declared pattern matches the channel, or `durable` is True but
+                the router has no queue.
             TooLarge, PostingRefusedError, QueueError: as for `broadcast`.
         """
         text = self._channels.publication(channel, data)
@@ -109,10 +112,10 @@ class Sending(Routes):
         """Subscribe all connections of an identity to a channel.
 
         Returns:
-            A report of the pushes that tell the clients.
+            A report of the pushes that notify the clients.
 
         Raises:
-            ConfigurationError: the app has no such channel.
+            ConfigurationError: no declared pattern matches the channel.
             PostingRefusedError: this function may not send.
         """
         return self._channels.subscribe(identity, channel, self._publisher.outbox(context))
@@ -128,8 +131,9 @@ class Sending(Routes):
 
         Args:
             identity: the identity.
-            code: 3000 to 4999. From 3000 to 3499 and from 4000 to 4499, the client reconnects.
-            reason: for the client's log.
+            code: the disconnect code, 3000 to 4999. With a code from 3000 to 3499 or from 4000 to
+                4499, the client reconnects.
+            reason: the reason, for the client's log.
             context: Lambda's context, or Chalice's event.
 
         Raises:
@@ -155,7 +159,7 @@ class Sending(Routes):
             context: Lambda's context; the sweep ends before its deadline.
 
         Returns:
-            The fields of the log line. They describe problems, and no exception is raised.
+            The fields of the log line, including a problem. This method raises no exception.
         """
         return self._sweeper.run(context)
 
@@ -183,10 +187,10 @@ class Sending(Routes):
             durable: True to give the whole broadcast to the queue and to post nothing here.
 
         Raises:
-            TooLarge: it has more than 131,072 bytes; nothing is sent.
+            TooLarge: the frame has more than 131,072 bytes; nothing is sent.
             PostingRefusedError: this function may not send.
             ConfigurationError: `durable` is True, but the router has no queue.
-            QueueError: SQS does not accept a durable message.
+            QueueError: `durable` is True, but SQS does not accept the message.
         """
         return self._publisher.broadcast(frame, after, exclude, context, durable=durable)
 
@@ -204,7 +208,7 @@ class Sending(Routes):
         """Post the frames of the queue's messages. Call this method in the queue's function.
 
         Args:
-            event: Chalice's event of SQS, or Lambda's as a dict.
+            event: Chalice's SQS event, or Lambda's event as a dict.
             context: Lambda's context; not needed with Chalice's event, which contains it.
 
         Returns:

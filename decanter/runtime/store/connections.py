@@ -6,8 +6,7 @@
         nickname = UnicodeAttribute(null=True)
 
 The model is the only source of names. Reads, writes, the creation of the table and the template use
-the model. The import reads no variables. The table's name and the region are read when they are
-used.
+the model. The import reads no variables: the table's name and the region are read at each use.
 """
 
 from collections import defaultdict
@@ -82,7 +81,7 @@ class ConnectionModel(Model):
 
     @classmethod
     def made_from(cls, event: Mapping[str, Any], **attributes: Any) -> Self:
-        """Return the row of a CONNECT event, which is not written yet."""
+        """Return the row for a CONNECT event, without writing it."""
         context = event["requestContext"]
         expires_ms = context["connectedAt"] + MAX_AGE_MS
         return cls(
@@ -136,7 +135,7 @@ class ConnectionModel(Model):
 
     @classmethod
     def identity_end(cls) -> str:
-        """Return the name of the attribute with the identity's expiry; "" without one."""
+        """Return the name of the attribute with the identity's expiry; "" if the table has none."""
         return ""
 
     @classmethod
@@ -144,10 +143,10 @@ class ConnectionModel(Model):
         """Read the next part of the table, at most 1 MB, with only the recipients' attributes.
 
         Args:
-            after: a cursor (`Place`), whose row may be deleted; or `BEGINNING`.
+            after: a cursor (`Place`), or `BEGINNING`. The cursor's row may already be deleted.
             now_ms: the current time in epoch milliseconds; rows older than `MAX_AGE_MS` are
                 skipped.
-            limit: the highest number of rows to read.
+            limit: the maximum number of rows to read.
         """
         key, connected_at = key_of(cls), cls.connected_at.attr_name
         end, place = cls.identity_end(), Place.of(after)
@@ -169,7 +168,7 @@ class ConnectionModel(Model):
 
     @classmethod
     def count_after(cls, after: str, now_ms: int) -> Count:
-        """Count the rows of the next part of the table, without a transfer of the rows."""
+        """Count the rows of the next part of the table, without transferring the rows."""
         key, connected_at = key_of(cls), cls.connected_at.attr_name
         question: dict[str, Any] = {
             "TableName": cls.Meta.table_name,
@@ -282,7 +281,7 @@ def key_of(model: type[ConnectionModel]) -> str:
 def _own_attributes(model: type[ConnectionModel], row: Mapping[str, Any]) -> dict[str, Any]:
     """Return the application's attributes of a row, without unreadable attributes.
 
-    PynamoDB would create an instance, and would fail at the first unreadable attribute.
+    An instance of the model would fail at the first unreadable attribute.
     """
     ours = (key_of(model), *(model.connected_at.attr_name, model.expires_at.attr_name))
     own: dict[str, Any] = {}
@@ -296,7 +295,7 @@ def _own_attributes(model: type[ConnectionModel], row: Mapping[str, Any]) -> dic
 
 
 FIRST_MS = 1_500_000_000_000
-"""July 2017, when API Gateway had no WebSocket APIs yet. An earlier time has another unit."""
+"""July 2017, before API Gateway had WebSocket APIs. A smaller number is not in milliseconds."""
 
 CLOCKS_DIFFER_MS = 300_000
 

@@ -3,7 +3,7 @@
     @job_table(env="JOBS_TABLE")
     class Job(JobModel): ...
 
-Only the owner of a row writes this row. Another owner takes over a row only from a known state.
+Only a row's owner writes the row. Another owner can take it over only from a known owner.
 """
 
 import json
@@ -18,7 +18,7 @@ from decanter.runtime.errors import DeclarationError
 from decanter.runtime.store.tables import ChangedError, declaration, table, translated
 
 KEPT_SECONDS = 14 * 24 * 3600
-"""The longest age of a message, because SQS keeps a message for at most 14 days."""
+"""The time that a row is kept. SQS keeps a message for at most 14 days."""
 
 
 class Row(NamedTuple):
@@ -50,7 +50,7 @@ class JobModel(Model):
 
     @classmethod
     def read(cls, job_id: str) -> Row | None:
-        """Return a row; None if there is none."""
+        """Return a row; None if it does not exist."""
         with translated(cls.Meta):
             answer = cls._get_connection().get_item(job_id, consistent_read=True)
         item = answer.get("Item")
@@ -67,7 +67,7 @@ class JobModel(Model):
     ) -> bool:
         """Write a row if its owner is in `before`, or if `before` is empty and there is no row.
 
-        If the same row is written again, the second attempt succeeds too.
+        A repeated write of the same row succeeds too.
 
         Returns:
             False if another owner has written the row.

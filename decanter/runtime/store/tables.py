@@ -216,8 +216,8 @@ def table(
 ) -> Callable[[M], M]:
     """Declare a model's table. Each use reads the table's name from an environment variable.
 
-    The billing may be in the model's `Meta` instead. By default, the table is on demand. If
-    capacities are given without a mode, the deployment decides if the table is provisioned.
+    The billing may be in the model's `Meta` instead. By default, the table is on demand. If only
+    capacities are given, the deployment decides if the table is provisioned.
 
     Args:
         env: the environment variable with the table's name.
@@ -249,7 +249,7 @@ def table(
 
 def declare(model: type[Model], meta: TableMeta) -> None:
     """Add a table to a model."""
-    model.Meta = meta  # type: ignore[assignment]  # an instance works like the class
+    model.Meta = meta  # type: ignore[assignment]  # PynamoDB accepts an instance
     declared.append((model, sys.modules.get(model.__module__)))
 
 
@@ -279,14 +279,14 @@ def declaration(model: type[Model]) -> dict[str, Any] | None:
 
 
 def _billing(model: type[Model], given: Billing) -> tuple[Billing, str | None]:
-    """Return the billing of the arguments and the model's Meta, and a problem with the billing."""
+    """Return the billing from the arguments and the model's Meta, and a problem with it or None."""
     meta = getattr(model, "Meta", None)
     if meta is None or isinstance(meta, TableMeta):
         return given, None
     bases = reversed(meta.__mro__)
     found = {name: it for base in bases for name, it in vars(base).items() if name[:2] != "__"}
     own = {name: found.pop(name) for name in Billing._fields if name in found}
-    # PynamoDB has added its defaults.
+    # PynamoDB has added its own defaults to Meta.
     if others := sorted(name for name, it in found.items() if it != get_settings_value(name)):
         return given, f"its Meta must not set {', '.join(others)}: @table sets the rest"
     if own and given != Billing():

@@ -1,8 +1,7 @@
 """The protocol of transports, which post to connections and return outcomes, not exceptions.
 
-A transport retries a post after a 429, a 5xx, a reset or a timeout. A transport retries at most
-`RETRIES` times for one recipient, after a random pause, and not after the deadline. A post that
-timed out may
+A transport retries a post after a 429, a 5xx, a reset or a timeout. It retries at most `RETRIES`
+times for one recipient, after a random pause, and not after the deadline. A post that timed out may
 have arrived, so a recipient can get duplicates.
 
 A connection counts as gone only if the answer has an error type of API Gateway. A proxy, another
@@ -28,7 +27,7 @@ Method = Literal["POST", "GET", "DELETE"]
 RETRIES = 2
 
 MANY_GONE = 10
-"""If this number of connections is reported gone and none was reached, the endpoint is doubtful."""
+"""If this many connections are reported gone and none was reached, the endpoint may be wrong."""
 
 
 class Result(Enum):
@@ -117,7 +116,7 @@ def outcome_of(status: int, error_type: str = "") -> Outcome:
 
 
 def error_type(header: str | None, body: bytes) -> str:
-    """Return an error's type like botocore; empty if the answer has no type.
+    """Return the error type that botocore would read; empty if the answer has no type.
 
     Args:
         header: the value of `x-amzn-ErrorType`, such as `GoneException:http://…`; None without this
@@ -145,7 +144,7 @@ def _document(body: bytes) -> dict[str, Any]:
 
 
 def _describes_a_connection(body: bytes) -> bool:
-    """True if the body has ISO 8601 times and the client's address, like a GetConnection answer."""
+    """Return True if the body has the times and the address of a GetConnection answer."""
     told = _document(body)
     try:
         datetime.fromisoformat(told["connectedAt"])
@@ -163,11 +162,11 @@ def broken_off(error: Exception, result: Result = Result.FAILED) -> Outcome:
 Recipients = Iterable[Recipient | None]
 """Recipients.
 
-None means that the next recipient is not known yet, because the table is being read.
+None means that the next recipient is not known yet, because a page is still being read.
 """
 
 WAIT_SECONDS = 0.001
-"""The pause before the next request for a recipient that was not known yet."""
+"""The pause before the next look at the iterable, after the next recipient was not known yet."""
 
 
 def patient(recipients: Recipients, clock: Clock) -> Iterator[Recipient]:
@@ -192,7 +191,7 @@ class Delivery(NamedTuple):
 
 @dataclass(slots=True)
 class Reach:
-    """The knowledge of a process about an endpoint. All transports to this endpoint share it.
+    """The facts that a process knows about an endpoint. All transports to the endpoint share them.
 
     Attributes:
         endpoint: the URL of @connections, with the stage.
@@ -236,13 +235,13 @@ class Transport(Protocol):
     monotonic clock.
 
     Attributes:
-        reach: the knowledge about the endpoint, which every call updates.
+        reach: the facts about the endpoint, which every call updates.
     """
 
     reach: Reach
 
     def call(self, method: Method, connection_id: str, data: bytes, deadline: float) -> Outcome:
-        """Make one call for one connection. One attempt is made even after the deadline."""
+        """Make one call for one connection, with at least one attempt even after the deadline."""
         ...
 
     def call_all(
@@ -250,10 +249,9 @@ class Transport(Protocol):
     ) -> Iterator[Delivery]:
         """Make the same call for many connections. Yield each delivery when it is known.
 
-        The transport takes a recipient from the iterable only when the call can start, and takes no
-        recipient after the deadline. The transport yields each of these recipients once, in any
-        order. If a
-        call has no answer at the deadline, it is yielded as failed, although it may have arrived.
+        The transport takes a recipient from the iterable only when the call can start, and takes
+        none after the deadline. It yields each recipient that it took once, in any order. If a call
+        has no answer at the deadline, it is yielded as failed, although it may have arrived.
         """
         ...
 

@@ -1,9 +1,9 @@
 """The simple transport: botocore's own client in a limited pool of threads.
 
-botocore's retries are off, because a post may be tried at most three times, within a deadline that
-botocore does not know. botocore's default is five attempts in up to 13 seconds. The rate limit is
-the same as in the fast transport (`Rate`). While the account is throttled, fewer posts are in
-flight (`Pace`).
+botocore's own retries are off, because it makes five attempts in up to 13 seconds by default, and
+does not know the deadline. A post may be tried at most three times before the deadline. The rate
+limit is the same as in the fast transport (`Rate`). While the account is throttled, fewer posts are
+in flight (`Pace`).
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -68,10 +68,10 @@ class Rate:
 
 
 class Pace:
-    """The number of posts in flight, halved after a throttled post and raised by one after others.
+    """The limit of posts in flight: halved after a throttled post, and raised by one after others.
 
-    With this rule, one slow reader does not slow down the other posts for long, and an account at
-    its quota does not get more load.
+    One slow client therefore does not slow down the other posts for long, and an account at its
+    quota does not get more load.
     """
 
     def __init__(self, most: int) -> None:
@@ -80,7 +80,7 @@ class Pace:
 
     @property
     def allowed(self) -> int:
-        """The highest number of posts in flight now, 1 or more."""
+        """The current maximum number of posts in flight, 1 or more."""
         return self._allowed
 
     def learn(self, outcome: Outcome) -> None:
@@ -101,7 +101,7 @@ NEVER_SENT = {"ConnectTimeoutError", "EndpointConnectionError"}
 """botocore's errors for a request that got no connection."""
 
 OUTCOME = "Outcome"
-"""The member of an answer that has the outcome."""
+"""The member of botocore's answer that has the outcome."""
 
 
 class BotocoreTransport:
@@ -225,7 +225,7 @@ class BotocoreTransport:
             if not self._rate.wait(deadline):
                 break
             flight.repeated += outcome.status is None and outcome.reason not in NEVER_SENT
-            if flight.over:  # read after the count, which the run reads after it sets this
+            if flight.over:  # the count first: the run sets `over` first, then reads the count
                 break
             outcome = _outcome(operation, arguments)
             throttled, attempts = throttled or outcome.throttled, attempts + 1
@@ -274,11 +274,11 @@ def _outcome(operation: Callable[..., dict[str, Any]], arguments: dict[str, Any]
         answer = operation(**arguments)
     except ClientError as error:
         answer = error.response
-        if OUTCOME not in answer:  # an answer of another service: STS, which refuses credentials
+        if OUTCOME not in answer:  # STS answered, and refused the credentials
             return broken_off(error, Result.REFUSED)
     except (HTTPClientError, NoConnectionError) as error:
         return broken_off(error)
-    except BotoCoreError as error:  # no credentials, or unreadable ones
+    except BotoCoreError as error:  # credentials are missing or cannot be read
         return broken_off(error, Result.REFUSED)
     outcome: Outcome = answer[OUTCOME]
     return outcome

@@ -1,4 +1,4 @@
-"""The rate limit of posts: a token bucket that slows down when many posts are throttled."""
+"""The rate limit of posts: a token bucket whose rate falls when many posts are throttled."""
 
 from collections import deque
 
@@ -15,22 +15,22 @@ RECOVERY = 1.25
 class TokenBucket:
     """Gives one token for each post, at a fixed rate. Tokens are saved for a tenth of a second.
 
-    Tokens are saved because a small Lambda function runs in time slices. The function may send
-    posts later that it could not send while another function used the processor.
+    A small Lambda function runs in time slices. The saved tokens are for the posts that it could
+    not send while it had no processor.
 
-    If a few of many posts are throttled, their clients read slowly, and these posts are retried. If
-    a fifth of the answers in a window are 429, the account has used its quota. In this case, the
-    rate falls to the number of accepted posts in this window, and no tokens are saved. After each
-    window without so many 429s, the rate rises by a quarter. Answers to posts that were sent before
-    the rate fell are ignored.
+    If only a few posts are throttled, their clients read slowly, and the posts are retried. If a
+    fifth of the answers in a window are 429, the account has used its quota. The rate then falls to
+    the rate of accepted posts in the window, and no tokens are saved. After each window with fewer
+    429s, the rate rises by a quarter. Answers to posts that were sent before the rate fell are
+    ignored.
 
-    The functions of a queue share a pace that all together must never exceed. Their buckets are
-    strict: they also count the posts of the last second, because saved tokens, or tokens that are
-    used late, could exceed the rate in a single second. They start in debt, because another process
-    may have used its saved tokens just before.
+    The functions of a queue share a rate limit that they must never exceed together. Their buckets
+    are strict: they also count the posts of the last second, because saved tokens or tokens that
+    are used late could exceed the rate in a single second. They start with a negative number of
+    tokens, because another process may have used saved tokens just before.
 
     Args:
-        rate: the highest number of posts per second.
+        rate: the maximum number of posts per second.
         now: the current time in monotonic seconds.
         is_strict: True if the bucket gives at most `rate` tokens in any second.
 
@@ -71,7 +71,7 @@ class TokenBucket:
             self._left = self.tokens = self.tokens - self._withheld
 
     def _count(self, now: float) -> None:
-        """Count the tokens of the last second, with those that were taken since the last call."""
+        """Count the tokens taken in the last second, including those since the last call."""
         recent = self._recent
         if recent is None:
             return

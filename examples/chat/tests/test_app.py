@@ -6,7 +6,7 @@ from decanter.testing import WebSocket, WebSocketClient
 
 
 def ask(client: WebSocket, command: str, **fields: Any) -> Any:
-    """Send a command. Return its answer, which is the next frame."""
+    """Send a command, and return the reply, the error or the push in the next frame."""
     client.send_json({"id": 1, command: fields})
     frame = client.receive_json()
     return frame.get("push") or frame.get("error") or frame[command]

@@ -163,7 +163,7 @@ def prune(code: Path, files: dict[str, str]) -> tuple[set[str], str]:
         model.parent.mkdir(parents=True)
         model.write_text('{"metadata":{"endpointPrefix":"it"},"documentation":"long"}')
     said: list[str] = []
-    vendor.prune_sdk(code / "vendor", code, Cache(), said.append)
+    vendor.prune_sdk(code / "vendor", code, None, Cache(), said.append)
     left = {folder.name for folder in botocore.iterdir()}
     assert {folder.name for folder in boto3.iterdir()} == left
     assert not any("documentation" in file.read_text() for file in botocore.rglob("*.json"))
@@ -190,9 +190,35 @@ def test_services_that_the_code_names_are_kept(
     assert said == f"botocore keeps these services: {', '.join(sorted(left))}"
 
 
+def test_models_of_kept_services_are_added_from_the_installed_packages(tmp_path: Path) -> None:
+    """Files of the project's own vendor/ stay."""
+    installed, folder = tmp_path / "wheels", tmp_path / "vendor"
+    for root, place, name in (
+        (installed, "botocore/data", "service-2"),
+        (installed, "boto3/data", "resources-1"),
+        (folder, "botocore/data", "paginators-1"),
+    ):
+        for service in ("s3", "sts", "sqs"):
+            file = root / place / service / "2020-01-01" / f"{name}.json"
+            file.parent.mkdir(parents=True)
+            file.write_text('{"metadata":{"endpointPrefix":"it"}}')
+    own = folder / "botocore/data/s3/2020-01-01/service-2.json"
+    own.write_text('{"metadata":{"endpointPrefix":"own"}}')
+    (folder / "a.py").write_text('boto3.client("s3")')
+    vendor.prune_sdk(folder, tmp_path / "code", installed, Cache(), print)
+    data = folder / "botocore/data"
+    assert {file.relative_to(data).as_posix() for file in data.rglob("*.json")} == {
+        f"{service}/2020-01-01/{name}.json"
+        for service in ("s3", "sts")
+        for name in ("paginators-1", "service-2")
+    }
+    assert "own" in own.read_text()
+    assert not (folder / "boto3").exists()
+
+
 def test_without_botocore_there_is_nothing_to_prune(tmp_path: Path) -> None:
     said: list[str] = []
-    vendor.prune_sdk(tmp_path / "vendor", tmp_path, Cache(), said.append)
+    vendor.prune_sdk(tmp_path / "vendor", tmp_path, None, Cache(), said.append)
     assert said == []
 
 

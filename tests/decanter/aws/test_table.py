@@ -19,6 +19,8 @@ from tests.decanter.conftest import Database
 from tests.support.marks import THOROUGH
 from tests.support.projects import CONFIG, clean_environment, decanter, decanter_here, write_project
 
+pytestmark = pytest.mark.usefixtures("kept")
+
 KEYS = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_REGION": "eu-west-1"}
 NAME = "pour-dev-connections"
 

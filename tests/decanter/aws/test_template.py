@@ -35,6 +35,8 @@ from tests.support.projects import (
     write_project,
 )
 
+pytestmark = pytest.mark.usefixtures("kept")
+
 CONNECTIONS = TableDeclaration.from_json(TABLE)
 FUNCTIONS = ("websocket_connect", "websocket_message")
 

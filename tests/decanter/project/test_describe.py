@@ -8,7 +8,7 @@ import pytest
 from decanter.errors import ProjectError
 from decanter.project.config import Project
 from decanter.project.declaration import Declaration, Handler, LambdaFunction, TableDeclaration
-from decanter.project.describe import describe
+from decanter.project.describe import Reports, describe
 from tests.support.projects import APP, TABLE, write_project
 
 
@@ -40,6 +40,29 @@ def test_returns_the_apps_declarations(tmp_path: Path) -> None:
             ),
         },
     )
+
+
+@pytest.mark.parametrize(
+    ("read", "imports"),
+    [("", 1), ("os.environ.get('COLOUR')", 2), ("dict(os.environ)", 2), ("os.system('true')", 2)],
+)
+def test_an_app_is_imported_again_only_for_variables_that_it_reads(
+    read: str, imports: int, tmp_path: Path
+) -> None:
+    app = f"""{APP}
+import os
+
+open({str(tmp_path / "imports")!r}, "a").write("x")
+{read}
+"""
+    project = Project.load(write_project(tmp_path / "p", app), "dev")
+    reports = Reports()
+    first, second = (
+        describe(project, {**os.environ, "COLOUR": colour}, reports=reports)
+        for colour in ("red", "blue")
+    )
+    assert first == second
+    assert len((tmp_path / "imports").read_text()) == imports
 
 
 def test_schedules_have_the_form_of_eventbridge(tmp_path: Path) -> None:

@@ -1,8 +1,11 @@
 """Local values of names and pseudo parameters."""
 
 import pytest
+from chalice.utils import to_cfn_resource_name
+from hypothesis import example, given
+from hypothesis import strategies as st
 
-from decanter.project.stack import Stack, logical_id
+from decanter.project.stack import Stack, logical_id, resource_name
 
 
 @pytest.mark.parametrize(
@@ -15,6 +18,12 @@ from decanter.project.stack import Stack, logical_id
 )
 def test_a_functions_logical_id_is_chalices(function: str, expected: str) -> None:
     assert logical_id(function) == expected
+
+
+@given(st.text(min_size=1) | st.text("aZ9-_.ß\n", min_size=1))
+@example("a-_b--c_.d")
+def test_a_resources_name_is_chalices(name: str) -> None:
+    assert resource_name(name) == to_cfn_resource_name(name)
 
 
 @pytest.mark.parametrize(

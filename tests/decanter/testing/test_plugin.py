@@ -81,30 +81,41 @@ TABLE = os.environ["TABLE"]
 """
 
 
+TOP = "import app\n\ndef test_it():\n    pass\n"
+FIXTURE = "def test_it(chalice_app):\n    pass\n"
+LINE = "app.py:5 reads the environment variable TABLE at import, and stage dev does not set it"
+
+
 @pytest.mark.parametrize(
-    ("file", "source"),
-    [
-        ("tests/test_it.py", "def test_it(chalice_app):\n    pass\n"),
-        ("tests/test_it.py", "import app\n\ndef test_it():\n    pass\n"),
-        ("tests/conftest.py", "import app\n"),
-    ],
+    ("files", "found"),
+    [({"test_top.py": TOP, "test_fixture.py": FIXTURE}, 2), ({"conftest.py": "import app\n"}, 1)],
+    ids=["tests", "conftest"],
 )
 def test_a_variable_that_the_stage_lacks_at_import_is_one_line(
-    tmp_path: Path, file: str, source: str
+    tmp_path: Path, files: dict[str, str], found: int
 ) -> None:
-    for folder in (".chalice", "tests"):
-        (tmp_path / folder).mkdir()
+    arguments = ("--rootdir", ".", "--continue-on-collection-errors", "tests")
+    done = run_pytest(lacking(tmp_path, files), "--tb=long", "-rN", *arguments)
+    output = done.stdout + done.stderr
+    assert output.count(LINE) == found, output
+    assert "KeyError" not in output
+
+
+def test_a_stage_that_sets_the_variable_can_be_chosen(tmp_path: Path) -> None:
+    files = {"test_top.py": TOP, "test_fixture.py": FIXTURE, "conftest.py": "import app\n"}
+    arguments = ("--rootdir", ".", "-o", "decanter_stage=prod", "tests")
+    done = run_pytest(lacking(tmp_path, files), *arguments)
+    assert "2 passed" in done.stdout, done.stdout
+
+
+def lacking(folder: Path, tests: dict[str, str]) -> Path:
+    """Write a project whose stage dev lacks a variable, with these files in its tests."""
+    for name in (".chalice", "tests"):
+        (folder / name).mkdir()
     stages = {"dev": {}, "prod": {"environment_variables": {"TABLE": "orders"}}}
     config = {"version": "2.0", "app_name": "lacking", "stages": stages}
-    (tmp_path / ".chalice" / "config.json").write_text(json.dumps(config))
-    (tmp_path / "app.py").write_text(APP)
-    (tmp_path / file).write_text(source)
-    done = run_pytest(tmp_path, "--rootdir", ".", "--tb=long", "tests")
-    assert (
-        "app.py:5 reads the environment variable TABLE at import, and stage dev does not set it"
-        in done.stdout + done.stderr
-    )
-    assert "KeyError" not in done.stdout + done.stderr
-    done = run_pytest(tmp_path, "--rootdir", ".", "-o", "decanter_stage=prod", "tests")
-    assert "KeyError" not in done.stdout + done.stderr
-    assert "error" not in done.stdout
+    (folder / ".chalice" / "config.json").write_text(json.dumps(config))
+    (folder / "app.py").write_text(APP)
+    for name, source in tests.items():
+        (folder / "tests" / name).write_text(source)
+    return folder

@@ -104,7 +104,7 @@ def project_with_tests(
         ("pour", []),
         pytest.param("pour", ["tests/"], marks=THOROUGH),
         pytest.param("pour/tests", [], marks=THOROUGH),
-        (".", ["pour/tests/test_top.py::TestCases", "pour"]),
+        pytest.param(".", ["pour/tests/test_top.py::TestCases", "pour"], marks=THOROUGH),
         ("pour", ["--import-mode=importlib", "-p", "xdist", "-n", "1"]),
     ],
     ids=["root", "folder", "inside", "above", "xdist"],

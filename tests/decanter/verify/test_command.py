@@ -1,4 +1,4 @@
-"""`decanter verify` with the local gateway, a plain echo server, and a missing server."""
+"""`decanter verify` with a plain echo server, and a missing server."""
 
 import json
 import signal
@@ -15,9 +15,8 @@ from decanter.verify.command import NO_CLIENT, OTHER_APP
 from decanter.verify.endpoint import MARKER, Endpoint
 from decanter.verify.report import Report, as_json, as_markdown, look
 from decanter.verify.rules import ALL, Rule, gaps
-from tests.support.apps import NO_DATABASE
-from tests.support.gateways import ROOT, SECONDS
-from tests.support.gateways import gateway as running_gateway
+from tests.field_cases.apps import Done, run
+from tests.support.gateways import SECONDS
 from tests.support.websocket_servers import websocket_server
 
 Captured = pytest.CaptureFixture[str]
@@ -36,33 +35,15 @@ def _echo() -> Iterator[str]:
         yield url
 
 
-def test_every_rule_holds_for_the_local_gateway_with_this_app(capsys: Captured) -> None:
-    with running_gateway(ROOT, "--no-reload") as it:
-        arguments = ["--url", it.url, "--management-endpoint", it.management_url]
-        status = verify(*arguments, "--format", "json")
-    report = json.loads(capsys.readouterr().out)
-    assert [rule for rule in report["rules"] if not rule["holds"]] == []
-    assert (status, report["holds"], report["left_out"]) == (0, True, [])
-    titles = {rule["title"] for rule in report["rules"]}
-    every = (*service.RULES, *gateway.STAGES, *gateway.RULES, *management.RULES)
-    assert titles >= {rule.title for rule in every}
-    assert {"a client connects", "route sendmessage"} <= titles
+@pytest.fixture(name="checked", scope="module")
+def _checked(echo: str) -> Done:
+    return run("verify", "--timeout", "0.3", "--url", echo, "--format", "json")
 
 
-def test_every_rule_holds_for_an_app_without_decanter(capsys: Captured) -> None:
-    probe = ROOT / "tests" / "projects" / "probe"
-    with running_gateway(probe, "--no-reload", *NO_DATABASE) as it:
-        status = verify("--url", it.url, "--project-dir", str(probe), "--format", "json")
-    report = json.loads(capsys.readouterr().out)
-    assert [rule for rule in report["rules"] if rule["failed"]] == []
-    assert (status, report["holds"]) == (0, True)
-    assert "a client connects" in {rule["title"] for rule in report["rules"]}
-
-
-def test_an_echo_server_fails_only_the_expected_rules(echo: str, capsys: Captured) -> None:
+def test_an_echo_server_fails_only_the_expected_rules(checked: Done) -> None:
     """Rules that need a broadcast are left out. The gateway's own rules are still checked."""
-    assert main(["verify", "--timeout", "0.3", "--url", echo, "--format", "json"]) == 1
-    report = json.loads(capsys.readouterr().out)
+    assert checked.status == 1
+    report = json.loads(checked.out)
     seen = {rule["title"]: rule["seen"] for rule in report["rules"] if rule["failed"]}
     assert seen["an unknown stage"] == "HTTP 101"
     assert seen["a binary frame"] == "still open after 0.3 s"
@@ -76,12 +57,11 @@ def test_an_echo_server_fails_only_the_expected_rules(echo: str, capsys: Capture
     assert omitted["an unknown route"] == omitted["128 KB in 4 frames"] == OTHER_APP
 
 
-def test_each_rule_is_printed_during_its_check(echo: str, capsys: Captured) -> None:
+def test_each_rule_is_printed_during_its_check(echo: str, checked: Done) -> None:
     """With another format, the lines are on standard error, so the report can go into a file."""
-    assert main(["verify", "--timeout", "0.2", "--url", echo]) == 1
-    text = capsys.readouterr()
-    main(["verify", "--timeout", "0.2", "--url", echo, "--format", "json"])
-    lines_on_stderr = capsys.readouterr().err.splitlines()
+    text = run("verify", "--timeout", "0.3", "--url", echo)
+    assert text.status == 1
+    lines_on_stderr = checked.err.splitlines()
     lines = text.out.splitlines()
     assert text.err == ""
     assert lines[2].endswith("a client connects: HTTP 101")

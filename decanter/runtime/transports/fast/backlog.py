@@ -15,7 +15,7 @@ from decanter.runtime.transports.base import (
     Result,
 )
 
-_OK = Result.OK  # a global is found faster than an enumeration's member
+_OK = Result.OK  # Python reads a global faster than an enum's member
 
 
 class Post:
@@ -28,7 +28,8 @@ class Post:
         outcome: the last attempt's outcome.
         attempts: the number of attempts that have ended.
         throttled: True if the answer to any attempt was 429.
-        repeated: the number of requests that were sent again although the peer may have read them.
+        repeated: the number of requests that were sent again although the first request may have
+            arrived.
         arrived: True if the last request was sent completely and got no answer.
         sent_at: the time when the last attempt started, in monotonic seconds.
         replayed: True if the request was sent again because a kept connection was dead.
@@ -96,7 +97,7 @@ class Backlog:
 
     @property
     def empty(self) -> bool:
-        """True if nothing is left. The value is right only after `first` has found no recipient."""
+        """True if nothing is left. The value is correct only after `first` found no recipient."""
         return self._taken_all and not (self._at_once or self._later)
 
     @property
@@ -105,7 +106,7 @@ class Backlog:
         return self._later[0][0] if self._later else inf
 
     def ready_at(self, now: float) -> float:
-        """Return the time to call `first` and `again` again, after both had no post."""
+        """Return the time of the next call of `first` and `again`, after both returned no post."""
         return min(self.due, now + WAIT_SECONDS) if self._waits else self.due
 
     def take_no_more(self) -> None:
@@ -143,5 +144,5 @@ class Backlog:
         heapq.heappush(self._later, (due, next(self._tickets), post))
 
     def unsent(self) -> Iterator[Post]:
-        """Return the posts that still wait for a retry."""
+        """Return an iterator of the posts that still wait for a retry."""
         return chain(self._at_once, (post for _, _, post in self._later))

@@ -10,7 +10,7 @@ from typing import Any
 from decanter.runtime.transports.fast.http1 import Answer, read_answer
 
 RECEIVE_BYTES = 479
-"""The size of a read, which is twice the usual answer and fits Python's own allocator."""
+"""The size of a read: twice the usual answer, and small enough for Python's own allocator."""
 
 _WANTS_READ = (ssl.SSLWantReadError, BlockingIOError)
 _WANTS_WRITE = (ssl.SSLWantWriteError, BlockingIOError)
@@ -126,7 +126,7 @@ class Connection:
                 return answer._replace(reusable=False) if self._unsent else answer
 
     def still_open(self) -> bool:
-        """Return True if an idle connection is still open. This method reads TLS's own messages."""
+        """Return True if an idle connection is still open. The check also reads TLS messages."""
         try:
             self._socket.recv(RECEIVE_BYTES)
         except _WANTS_READ:

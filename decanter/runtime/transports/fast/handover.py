@@ -1,9 +1,9 @@
-"""The handover to botocore's transport after failures that only the fast transport has.
+"""The handover to botocore's transport, after a failure that the fast transport may have caused.
 
-The fast transport signs requests and reads HTTP with its own code. A refused signature, or an
-unreadable answer, may therefore be a fault of the fast transport. In this case, botocore's
-transport makes the same call. If this call succeeds, botocore's transport makes all further calls
-of this process to the endpoint.
+The fast transport signs requests and reads HTTP with its own code. A refused signature or an
+unreadable answer may therefore be a fault of the fast transport. In this case, botocore's transport
+makes the same call. If the call succeeds, botocore's transport makes all further calls of this
+process to the endpoint.
 """
 
 import logging

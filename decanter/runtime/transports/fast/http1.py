@@ -1,7 +1,7 @@
 """The part of HTTP/1.1 that a client of @connections needs, without I/O.
 
-A connection has one request at a time, so the buffer has one answer or the start of an answer (RFC
-9112, sections 6 and 9).
+A connection handles one request at a time, so the buffer has at most one answer or the start of one
+(RFC 9112, sections 6 and 9).
 """
 
 import re
@@ -22,10 +22,10 @@ _USUAL = rb"(?:[^CTct\r][^\r]*+\r\n|[Cc]ontent-[Tt]ype:[^\r]*+\r\n|[Cc]onnection
 _PLAIN = re.compile(
     rb"HTTP/1\.1 200 [^\r]*+\r\n" + _USUAL + rb"[Cc]ontent-[Ll]ength: 0\r\n" + _USUAL + rb"\r\n"
 )
-"""Matches nearly every answer, which is a success without a body that keeps the connection.
+"""Matches the usual answer: a success without a body that keeps the connection open.
 
-The match runs for every post, so it is one expression. The full parser reads each field that starts
-like an important field.
+Every post needs this match, so it is one regular expression. Any answer with another field that
+starts with C or T is left to the full parser.
 """
 
 
@@ -129,7 +129,7 @@ def _answer(data: bytes, start: int, end: int, status: int, *, ended: bool) -> A
 
 
 def _field(head: bytes, lower: bytes, name: bytes) -> bytes:
-    """Return a field's value, or empty. `name` is in lower case, with a line end and a colon."""
+    """Return a field's value, or b"". `name` includes the line break before it and its colon."""
     start = lower.find(name)
     if start < 0:
         return b""

@@ -30,22 +30,21 @@ from decanter.runtime.transports.throttle import TokenBucket
 SIGNED_FOR_SECONDS = 60.0
 TICKS_PER_TIMEOUT = 10
 SPARE_SECONDS = 0.0002
-"""After this time without an event, the processor is not the limit, so another connection helps.
-"""
+"""If the loop waits longer than this for an event, it has time to serve another connection."""
 
 Sign = Callable[[], SignedRequests]
-"""Returns requests with a current signature; raises an exception of NO_CREDENTIALS."""
+"""Returns requests with a current signature, or raises one of NO_CREDENTIALS."""
 
 NO_CREDENTIALS = (BotoCoreError, ClientError)
 """The exceptions for missing credentials, and for credentials that STS has refused."""
 
 
 class Fanout:
-    """Sends one message to many recipients. The pool and the token bucket exist longer.
+    """Sends one message to many recipients. Several fan-outs share the pool and the token bucket.
 
     Args:
         pool: the connections.
-        bucket: limits the rate of requests.
+        bucket: the rate limit of requests.
         clock: the clock.
         backoff: the pauses between attempts.
         timeout: the time limit of an attempt, in seconds.
@@ -54,9 +53,8 @@ class Fanout:
         reach: reads the answers.
 
     Attributes:
-        doubted: posts that may have failed because of the fast transport itself; after the first
-            such post, no further recipient is taken. None if such posts are yielded like other
-            posts.
+        doubted: the posts that may have failed because of the fast transport itself. After the
+            first of them, no further recipient is taken. None to yield such posts like others.
     """
 
     def __init__(
@@ -153,7 +151,7 @@ class Fanout:
             self._send_on(connection, post)
 
     def _send_on(self, connection: Connection, post: Post) -> None:
-        post.sent_at = self._clock.monotonic()  # taking the recipient may have taken some time
+        post.sent_at = self._clock.monotonic()  # the iterable may have needed time
         self._flying[connection] = post
         try:
             connection.start(self._requests.render(post.recipient.connection_id))
@@ -181,7 +179,7 @@ class Fanout:
         ):  # the usual case: success, with nothing to log
             self._reach.reached = True
             self._bucket.learn(post.sent_at, now)
-            # Skips the class's own constructor, which is written in Python.
+            # This call skips the constructor of the class, which is written in Python and slow.
             self._landed.append(tuple.__new__(Delivery, (post.recipient, DONE)))
             self._feed(connection, now)
             return
@@ -209,7 +207,7 @@ class Fanout:
         self._pool.keep(connection)
 
     def _lose(self, connection: Connection, error: Exception) -> None:
-        """Handle a dead connection. A kept connection may have died before its request was sent."""
+        """Handle a dead connection. If it was kept from an earlier request, send the post again."""
         post = self._take_back(connection)
         if connection.answers and connection.silent and not post.replayed:
             post.replayed = True
@@ -247,7 +245,7 @@ class Fanout:
             self._landed.append(post.delivery())
 
     def _keep_watch(self, now: float) -> None:
-        """Stop attempts that take too long. Sign again before the signatures are too old."""
+        """Stop attempts that take too long, and sign again before the signatures are too old."""
         if now - self._checked_at >= self._timeout / TICKS_PER_TIMEOUT:
             self._checked_at = now
             too_old = now - self._timeout

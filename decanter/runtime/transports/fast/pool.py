@@ -26,7 +26,7 @@ class Pool:
 
     Args:
         endpoint: the endpoint.
-        most: the highest number of connections.
+        most: the maximum number of connections.
         clock: measures the idle time of connections.
         resolve: returns the addresses of a host and a port.
     """
@@ -42,7 +42,7 @@ class Pool:
         self._epoll = _epoll_of(self._selector)
         self._all: dict[int, Connection] = {}
         self._opening: list[Connection] = []
-        self._idle: list[Connection] = []  # taken from its end: the most recently used
+        self._idle: list[Connection] = []  # the last one was used most recently, and is taken first
         self._rested_ms = 0
         self._addresses: deque[Address] = deque()
         self._resolved_ms = 0
@@ -76,7 +76,7 @@ class Pool:
             self.drop(connection)
 
     def has_room(self, *, may_open: bool) -> bool:
-        """True if another request can start.
+        """Return True if another request can start.
 
         Args:
             may_open: True if a new connection may be opened for the request.
@@ -87,10 +87,10 @@ class Pool:
         return len(self._all) < self._most and len(self._opening) < OPENING_AT_ONCE
 
     def get(self, *, new: bool = False) -> Connection:
-        """Return a connection for a request, which is an idle or a new connection.
+        """Return an idle or a new connection for a request.
 
         Args:
-            new: True if the connection must be a new connection.
+            new: True if the connection must be new.
 
         Raises:
             OSError: no connection can be opened.
@@ -143,7 +143,7 @@ class Pool:
         return tls_context(ca_bundle()) if self._endpoint.secure else None
 
     def _open(self) -> Connection:
-        """Open a connection. The addresses of the host take turns."""
+        """Open a connection to the host's next address."""
         self._look_up()
         problem = OSError("the name has no address")
         for _ in range(len(self._addresses)):
@@ -171,10 +171,9 @@ def _addresses(host: str, port: int) -> Iterable[Address]:
 
 
 def _epoll_of(selector: BaseSelector) -> "select.epoll | None":
-    """Return the selector's epoll object, or the selector. A direct poll takes half the time.
+    """Return an epoll object of the selector, or None. A direct poll takes half the time.
 
-    The selector creates a key for each ready descriptor, and this loop has very many ready
-    descriptors.
+    The selector creates an object for each ready descriptor, and the loop has very many of them.
     """
     if isinstance(selector, EpollSelector):
         return select.epoll.fromfd(os.dup(selector.fileno()))

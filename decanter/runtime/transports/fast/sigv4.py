@@ -2,8 +2,7 @@
 
 Only the connection id differs between the requests to recipients. The rest of a request is created
 once, so each recipient needs one SHA-256 and one HMAC. The steps follow "Create a signed AWS API
-request" in AWS's IAM User
-Guide. Tests compare the bytes with botocore's `SigV4Auth`.
+request" in AWS's IAM User Guide. Tests compare the bytes with botocore's `SigV4Auth`.
 """
 
 import hmac
@@ -45,7 +44,7 @@ class SignedRequests:
         credentials: the signing keys.
         region: the API's region.
         moment_ms: the time of the signature, in epoch milliseconds.
-        trace_id: the trace id of the event; it is sent unsigned, like botocore sends it.
+        trace_id: the trace id of the event; like botocore, this class does not sign it.
     """
 
     def __init__(
@@ -72,8 +71,8 @@ class SignedRequests:
         path = f"{endpoint.path}/@connections/"
 
         key = signing_key(credentials.secret_key, date, region)
-        # Each hash is started once, and a copy of it is finished for each recipient. Two of them
-        # make an HMAC (RFC 2104); the module `hmac` would look up its algorithm each time.
+        # Each hash is started once, and a copy is finished for each recipient. Two of the hashes
+        # make an HMAC (RFC 2104), because the module `hmac` would look up the algorithm each time.
         block = key.ljust(64, b"\0")
         self._canonical = sha256(f"{method}\n{quote(path, safe='/~')}".encode())
         self._inner = sha256(block.translate(_INNER) + f"{ALGORITHM}\n{moment}\n{scope}\n".encode())
@@ -88,10 +87,10 @@ class SignedRequests:
         self._end = b"\r\n\r\n" + body
 
     def render(self, connection_id: str) -> bytes:
-        """Return the whole request to one connection.
+        """Return the complete request for one connection.
 
-        The path contains the percent-encoded id. The canonical request encodes this path again, as
-        for every service except S3.
+        The path contains the percent-encoded id. As for every service except S3, the canonical
+        request encodes the path again.
         """
         once = _encode(connection_id)
         canonical, inner, outer = self._canonical.copy(), self._inner.copy(), self._outer.copy()

@@ -1,8 +1,8 @@
 """The fast transport: one thread, one selector, non-blocking sockets.
 
-A post needs little more time than the signature, TLS and the kernel. The module `sigv4` creates a
-request from parts that are the same for all requests, and `http1` reads the answer from the bytes.
-The module `loop` serves all ready connections (`pool`, `connection`) within the rate limit
+A post needs little more time than the signature, TLS and the kernel. The module `sigv4` creates the
+requests, mostly from parts that are the same for all of them, and `http1` reads the answers. The
+module `loop` serves all ready connections (`pool`, `connection`) within the rate limit
 (`transports/throttle`). The page docs/explanation/performance.md has the figures.
 """
 
@@ -46,7 +46,7 @@ TRACE_ID = "_X_AMZN_TRACE_ID"
 class FastTransport:
     """Posts over up to 512 connections.
 
-    If a post may start and no connection is idle, one is opened.
+    If a post may start and no connection is idle, a new connection is opened.
 
     The number of connections therefore depends on the rate and the observed latency. A slow
     recipient does not delay the other recipients.

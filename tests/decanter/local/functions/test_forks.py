@@ -5,7 +5,7 @@ import dataclasses
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from tests.support.marks import THOROUGH
 from tests.support.workers import (
     EVALUATES,
     Cast,
+    Company,
     Stage,
     children,
     descriptors,
@@ -33,6 +34,20 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="workers are for
 def _stage(tmp_path: Path) -> Stage:
     (tmp_path / "project").mkdir()
     return Stage(tmp_path / "project")
+
+
+@pytest.fixture(name="company", scope="module")
+def _company() -> Iterator[Company]:
+    company = Company()
+    yield company
+    company.close()
+
+
+@pytest.fixture(name="shared")
+def _shared(tmp_path: Path, company: Company) -> Stage:
+    """A stage whose fork server is that of other tests, so it must not end or be disabled."""
+    (tmp_path / "project").mkdir()
+    return Stage(tmp_path / "project", company)
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -87,7 +102,7 @@ def test_a_forked_worker_is_like_a_spawned_one(stage: Stage) -> None:
     assert stage.notes == []
 
 
-def test_forked_workers_share_no_randomness(stage: Stage) -> None:
+def test_forked_workers_share_no_randomness(shared: Stage) -> None:
     """The server itself uses no random number: equal seeds would give equal first values."""
     values = (
         "[__import__('random').random(), __import__('random').SystemRandom().random(),"
@@ -97,11 +112,11 @@ def test_forked_workers_share_no_randomness(stage: Stage) -> None:
     )
 
     async def work(forks: Cast) -> None:
-        workers = [await forks.start(stage.launch()) for _ in range(2)]
+        workers = [await forks.start(shared.launch()) for _ in range(2)]
         one, other = [await evaluate(worker, values) for worker in workers]
         assert not set(one) & set(other)
 
-    stage.run(work)
+    shared.run(work)
 
 
 VARIABLES = [
@@ -117,8 +132,8 @@ VARIABLES = [
 ]
 
 
-def test_each_function_has_only_its_own_variables(stage: Stage) -> None:
-    launches = [stage.launch(60, **variables) for variables in VARIABLES]
+def test_each_function_has_only_its_own_variables(shared: Stage) -> None:
+    launches = [shared.launch(60, **variables) for variables in VARIABLES]
 
     async def work(forks: Cast) -> None:
         for launch in launches:
@@ -130,7 +145,7 @@ def test_each_function_has_only_its_own_variables(stage: Stage) -> None:
                 inside.pop(name)
             assert inside == launch.environment
 
-    stage.run(work)
+    shared.run(work)
 
 
 def test_a_function_is_spawned_if_its_variable_is_read_before_the_fork(stage: Stage) -> None:
@@ -145,16 +160,16 @@ def test_a_function_is_spawned_if_its_variable_is_read_before_the_fork(stage: St
     assert [name for note in stage.notes for name in names if name in note] == names
 
 
-def test_a_function_is_spawned_if_its_variables_exceed_a_message(stage: Stage) -> None:
-    launch = stage.launch(60, **{f"LARGE_{n}": "x" * 100_000 for n in range(3)})
+def test_a_function_is_spawned_if_its_variables_exceed_a_message(shared: Stage) -> None:
+    launch = shared.launch(60, **{f"LARGE_{n}": "x" * 100_000 for n in range(3)})
 
     async def work(forks: Cast) -> None:
         worker = await forks.start(launch)
         assert await evaluate(worker, "len(os.environ['LARGE_2'])") == 100_000
         assert not is_forked(worker, forks)
 
-    stage.run(work)
-    assert "spawned instead of forked" in stage.notes[0]
+    shared.run(work)
+    assert "spawned instead of forked" in shared.notes[0]
 
 
 @pytest.mark.parametrize(
@@ -175,15 +190,15 @@ def test_a_project_whose_module_hides_an_imported_one_is_spawned(stage: Stage, f
     assert f"a module {module} of its own" in stage.notes[0]
 
 
-def test_other_folders_and_files_hide_no_module(stage: Stage) -> None:
-    (stage.project.folder / "html").mkdir()
-    (stage.project.folder / "email.txt").touch()
+def test_other_folders_and_files_hide_no_module(shared: Stage) -> None:
+    (shared.project.folder / "html").mkdir()
+    (shared.project.folder / "email.txt").touch()
 
     async def work(forks: Cast) -> None:
-        assert is_forked(await forks.start(stage.launch()), forks)
+        assert is_forked(await forks.start(shared.launch()), forks)
 
-    stage.run(work)
-    assert stage.notes == []
+    shared.run(work)
+    assert shared.notes == []
 
 
 @pytest.mark.parametrize(
@@ -275,10 +290,10 @@ ENDS = {
 }
 
 
-def test_the_error_says_how_a_worker_ended_in_a_handler(stage: Stage) -> None:
+def test_the_error_says_how_a_worker_ended_in_a_handler(shared: Stage) -> None:
     async def work(forks: Cast) -> None:
         for expression, how in ENDS.items():
-            worker = await forks.start(stage.launch())
+            worker = await forks.start(shared.launch())
             assert is_forked(worker, forks)
             with pytest.raises(WorkerGoneError, match=how):
                 await evaluate(worker, expression)
@@ -286,10 +301,10 @@ def test_the_error_says_how_a_worker_ended_in_a_handler(stage: Stage) -> None:
             assert not worker.alive
             assert not children(forks.pids[0])
 
-    stage.run(work)
+    shared.run(work)
 
 
-def test_a_handlers_processes_end_with_its_worker(stage: Stage) -> None:
+def test_a_handlers_processes_end_with_its_worker(shared: Stage) -> None:
     start = "__import__('subprocess').Popen(['sleep', '60']).pid"
 
     def has_ended(pid: int) -> bool:
@@ -297,7 +312,7 @@ def test_a_handlers_processes_end_with_its_worker(stage: Stage) -> None:
 
     async def work(forks: Cast) -> None:
         for end in (os.kill, None):
-            worker = await forks.start(stage.launch())
+            worker = await forks.start(shared.launch())
             child = await evaluate(worker, start)
             if end is None:
                 worker.kill()
@@ -306,28 +321,28 @@ def test_a_handlers_processes_end_with_its_worker(stage: Stage) -> None:
             await worker.wait()
             await until(partial(has_ended, child))
 
-    stage.run(work)
+    shared.run(work)
 
 
-def test_the_end_of_an_idle_worker_is_detected(stage: Stage) -> None:
+def test_the_end_of_an_idle_worker_is_detected(shared: Stage) -> None:
     async def work(forks: Cast) -> None:
-        worker = await forks.start(stage.launch())
+        worker = await forks.start(shared.launch())
         os.kill(worker.pid, signal.SIGKILL)
         await until(lambda: not worker.alive)
 
-    stage.run(work)
+    shared.run(work)
 
 
-def test_output_that_bypasses_python_is_printed_too(stage: Stage) -> None:
+def test_output_that_bypasses_python_is_printed_too(shared: Stage) -> None:
     async def work(forks: Cast) -> None:
-        worker = await forks.start(stage.launch())
+        worker = await forks.start(shared.launch())
         await evaluate(worker, "[os.system('echo from a child; echo too >&2')]")
         await evaluate(worker, "[__import__('ctypes').CDLL(None).puts(b'from C'),"
                                " __import__('ctypes').CDLL(None).fflush(None)]")  # fmt: skip
-        await until(lambda: len(stage.printed) == 3)
+        await until(lambda: len(shared.printed) == 3)
 
-    stage.run(work)
-    assert stage.printed == ["from a child", "too", "from C"]
+    shared.run(work)
+    assert shared.printed == ["from a child", "too", "from C"]
 
 
 def test_an_app_may_start_threads_and_processes_at_import(stage: Stage) -> None:
@@ -390,13 +405,13 @@ def test_workers_are_spawned_if_every_fork_server_dies(stage: Stage) -> None:
     assert stage.notes[-1].endswith("processes are spawned from now on")
 
 
-def test_many_starts_leave_no_descriptor_and_no_zombie(stage: Stage) -> None:
+def test_many_starts_leave_no_descriptor_and_no_zombie(shared: Stage) -> None:
     """FORK_STARTS=500 starts more of them."""
 
     async def work(forks: Cast) -> None:
         held = []
         for number in range(int(os.environ.get("FORK_STARTS", "20")) // 5):
-            workers = await asyncio.gather(*(forks.start(stage.launch()) for _ in range(5)))
+            workers = await asyncio.gather(*(forks.start(shared.launch()) for _ in range(5)))
             if number % 2:
                 os.kill(workers[0].pid, signal.SIGKILL)
             await asyncio.gather(*map(ended, workers))
@@ -405,7 +420,7 @@ def test_many_starts_leave_no_descriptor_and_no_zombie(stage: Stage) -> None:
             held.append((descriptors(os.getpid()), descriptors(forks.pids[0])))
         assert held[-1] <= held[0]
 
-    stage.run(work)
+    shared.run(work)
 
 
 def test_a_cancelled_start_leaves_no_process(stage: Stage) -> None:

@@ -1,34 +1,8 @@
 """The fork server's checks of its imports; `test_forks.py` tests its forks."""
 
-import os
 from pathlib import Path
 
-from decanter.local.functions.forkserver import (
-    ANY_NAME,
-    module_names,
-    names_in,
-    recorded_reads,
-    stamp,
-)
-
-
-def test_each_way_to_read_a_variable_is_recorded() -> None:
-    with recorded_reads() as reads:
-        os.environ.get("ONE")
-        os.getenv("TWO")
-        "THREE" in os.environ  # noqa: B015 - reading is the point
-        os.environb.get(b"FOUR")
-        os.environ.pop("FIVE", None)
-    assert reads == {"ONE", "TWO", "THREE", "FOUR", "FIVE"}
-    os.environ.get("LATER")
-    assert "LATER" not in reads
-
-
-def test_iterating_over_variables_counts_as_reading_all() -> None:
-    for read in (dict, list, len):
-        with recorded_reads() as reads:
-            read(os.environ)
-        assert (ANY_NAME in reads) is (read is not len)
+from decanter.local.functions.forkserver import module_names, names_in, stamp
 
 
 def test_the_modules_of_a_folder(tmp_path: Path) -> None:

@@ -1,0 +1,63 @@
+"""The environment variables that code reads.
+
+Like `app_process`, this file is loaded by path in the project's own environment.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+ANY_NAME = "*"
+"""The name for every variable, because a module has iterated over all variables."""
+
+INTERPRETERS = ("PYTHON", "LD_", "LC_", "LANG", "MALLOC_", "GLIBC_", "OPENSSL_")
+"""The prefixes of variables that the interpreter and its C libraries read at the start."""
+
+PROCESSES = {"os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.system", "subprocess.Popen"}
+"""The audit events of a new process, which inherits all variables."""
+
+
+@contextlib.contextmanager
+def recorded_reads() -> Iterator[set[str]]:
+    """Collect the names of the environment variables that code reads within the block."""
+    reads: set[str] = set()
+    kind: Any = type(os.environ)
+    get, iterate = kind.__getitem__, kind.__iter__
+
+    def recorded_get(environ: Any, name: Any) -> Any:
+        reads.add(os.fsdecode(name))
+        return get(environ, name)
+
+    def recorded_iterate(environ: Any) -> Any:
+        reads.add(ANY_NAME)
+        return iterate(environ)
+
+    kind.__getitem__, kind.__iter__ = recorded_get, recorded_iterate
+    try:
+        yield reads
+    finally:
+        kind.__getitem__, kind.__iter__ = get, iterate
+
+
+def record_processes(reads: set[str]) -> None:
+    """Count a new process as a read of every variable, until this process ends."""
+
+    def hook(event: str, _: tuple[Any, ...]) -> None:
+        if event in PROCESSES:
+            reads.add(ANY_NAME)
+
+    sys.addaudithook(hook)
+
+
+def is_read(name: str, reads: set[str]) -> bool:
+    """True if code has read a variable, or if the interpreter may have read it."""
+    return not reads.isdisjoint({name, ANY_NAME}) or name.startswith(INTERPRETERS) or name == "TZ"
+
+
+def differing(one: Mapping[str, str], other: Mapping[str, str]) -> list[str]:
+    """Return the names of the variables that differ between two environments."""
+    return sorted(name for name in {*one, *other} if one.get(name) != other.get(name))

@@ -1,0 +1,29 @@
+"""The YAML of CloudFormation, with its short tags. Only a YAML template needs this module."""
+
+from typing import Any
+
+import yaml
+
+
+class Loader(yaml.SafeLoader):
+    """A loader for CloudFormation's YAML.
+
+    This is a separate class, because tags belong to a class.
+    """
+
+
+def _short_tag(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> dict[str, Any]:
+    """`!Ref X` is `{"Ref": "X"}`, `!Sub X` is `{"Fn::Sub": "X"}`."""
+    value: Any
+    if isinstance(node, yaml.MappingNode):
+        value = loader.construct_mapping(node, deep=True)
+    elif isinstance(node, yaml.SequenceNode):
+        value = loader.construct_sequence(node, deep=True)
+    elif isinstance(node, yaml.ScalarNode):
+        value = loader.construct_scalar(node)
+    else:
+        raise yaml.YAMLError(f"unknown node {node}")
+    return {suffix if suffix in {"Ref", "Condition"} else f"Fn::{suffix}": value}
+
+
+Loader.add_multi_constructor("!", _short_tag)
