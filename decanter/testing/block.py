@@ -112,7 +112,7 @@ def check_event(event: str, arguments: tuple[Any, ...], block: Block = BLOCK) ->
     Raises:
         CallRefused: the block is on and does not allow the host.
     """
-    if event not in REACHING or not block.is_on:
+    if not block.is_on:
         return
     for host in reached(event, arguments):
         if is_aws(host) and not block.allows(host):
@@ -122,4 +122,10 @@ def check_event(event: str, arguments: tuple[Any, ...], block: Block = BLOCK) ->
 @cache
 def watch_sockets() -> None:
     """Check every connection of this process from now on. An audit hook cannot be removed."""
-    sys.addaudithook(check_event)
+    reaching = REACHING  # at its end, Python sets a module's names to None
+
+    def hook(event: str, arguments: tuple[Any, ...]) -> None:
+        if event in reaching:
+            check_event(event, arguments)
+
+    sys.addaudithook(hook)

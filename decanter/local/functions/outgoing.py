@@ -55,6 +55,7 @@ class Outgoing:
 
     def __init__(self, hosts: Any, *, has_keys: bool) -> None:
         self._hosts = hosts
+        self._reaching = hosts.REACHING  # at its end, Python sets a module's names to None
         self._has_keys = has_keys
         self._said: set[str] = set()
 
@@ -113,7 +114,7 @@ class Outgoing:
 
     def _audit(self, event: str, arguments: tuple[Any, ...]) -> None:
         """Refuse connections of any library to AWS's DynamoDB and @connections."""
-        if event not in self._hosts.REACHING:
+        if event not in self._reaching:
             return
         for host in self._hosts.reached(event, arguments):
             if not self._hosts.is_aws(host):

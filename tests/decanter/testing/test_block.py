@@ -2,6 +2,8 @@
 
 import os
 import socket
+import subprocess
+import sys
 import threading
 import urllib.request
 from collections.abc import Iterator
@@ -286,6 +288,22 @@ def test_clients_older_than_the_test_client_and_explicit_proxies(tmp_path: Path)
     done = watched.script(OLDER)
     assert done.stdout.split() == ["refused", "answered", "answered", "off"], done.stderr
     assert set(watched.left) == {"s3.eu-central-1.amazonaws.com"}
+
+
+AT_EXIT = """
+import sys
+from decanter.testing import block
+
+block.watch_sockets()
+block.__dict__.update(dict.fromkeys(block.__dict__))
+sys.audit("open", "a file")
+"""
+
+
+def test_the_end_of_the_process_prints_nothing() -> None:
+    """Python then sets the names of modules to None, and still opens files."""
+    done = subprocess.run([sys.executable, "-c", AT_EXIT], capture_output=True, check=True)
+    assert done.stderr == b""
 
 
 @pytest.fixture(name="block")
