@@ -112,7 +112,7 @@ def check_event(event: str, arguments: tuple[Any, ...], block: Block = BLOCK) ->
     Raises:
         CallRefused: the block is on and does not allow the host.
     """
-    if not block.is_on:
+    if event not in REACHING or not block.is_on:
         return
     for host in reached(event, arguments):
         if is_aws(host) and not block.allows(host):
