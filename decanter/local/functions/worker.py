@@ -265,6 +265,9 @@ def main() -> None:
     parser.add_argument("--terminal", action="store_true", help="standard input is pdb's")
     parser.add_argument("--debugpy", type=int, metavar="PORT")
     arguments = parser.parse_args()
+    # Python compares size and second of a compiled file with its source. Without this, two edits
+    # in one second would leave the older code in use after a reload.
+    sys.dont_write_bytecode = True
     here = Path(__file__).parent
     if not getattr(sys.flags, "safe_path", False):  # before Python 3.11 there is no -P
         del sys.path[0]
@@ -310,9 +313,6 @@ def refuse_to_stop(*_: Any, **__: Any) -> None:
 
 def work(arguments: argparse.Namespace, descriptor: int, inside: Any, outgoing: Any) -> None:
     """Wait for the gateway's `load`, load the app, then handle events."""
-    # Python compares size and second of a compiled file with its source. Without this, two edits
-    # in one second would leave the older code in use after a reload.
-    sys.dont_write_bytecode = True
     os.set_inheritable(descriptor, False)  # noqa: FBT003 - Python's own signature
     channel = Channel(socket.socket(fileno=descriptor))
     out = LineStream(channel)
