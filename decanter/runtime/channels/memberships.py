@@ -28,6 +28,7 @@ from decanter.runtime.store.connections import number_of
 from decanter.runtime.store.tables import (
     ChangedError,
     declaration,
+    dispatch,
     on_one_session,
     table,
     translated,
@@ -207,18 +208,14 @@ class Memberships:
 
     def delete(self, channel: str, connection_id: str) -> Member | None:
         """Delete a row of an ended connection. Return its membership; None if it was not live."""
-        with translated(self.model.Meta):
-            answer = self._dispatch(
-                "DeleteItem", Key=self._key(channel, connection_id), ReturnValues="ALL_OLD"
-            )
+        key = self._key(channel, connection_id)
+        answer = dispatch(self.model, "DeleteItem", Key=key, ReturnValues="ALL_OLD")
         return self.live(answer.get("Attributes"), self.time_ms())
 
     def get(self, channel: str, connection_id: str) -> Member | None:
         """Return a live membership; None if there is none."""
-        with translated(self.model.Meta):
-            answer = self._dispatch(
-                "GetItem", Key=self._key(channel, connection_id), ConsistentRead=True
-            )
+        key = self._key(channel, connection_id)
+        answer = dispatch(self.model, "GetItem", Key=key, ConsistentRead=True)
         return self.live(answer.get("Item"), self.time_ms())
 
     def page(
@@ -251,8 +248,7 @@ class Memberships:
             **({"Limit": limit} if limit else {}),
             **({"ExclusiveStartKey": self._key(channel, after)} if after else {}),
         }
-        with translated(model.Meta):
-            return self._dispatch("Query", **question)
+        return dispatch(model, "Query", **question)
 
     def last(self, answer: Item) -> str | None:
         """Return the connection id after which the next part begins; None at the end."""
@@ -308,17 +304,18 @@ class Memberships:
             "#until": str(getattr(model, until).attr_name),
         }
         used = {name: it for name, it in names.items() if name in f"{changes} {condition}"}
-        with translated(model.Meta):
-            answer = self._dispatch(
-                "UpdateItem",
-                Key=self._key(channel, connection_id),
-                UpdateExpression=changes,
-                ConditionExpression=condition,
-                ExpressionAttributeNames=used,
-                **({"ExpressionAttributeValues": values} if values else {}),
-                ReturnValues="ALL_OLD",
-            )
-        return answer.get("Attributes")
+        answer = dispatch(
+            model,
+            "UpdateItem",
+            Key=self._key(channel, connection_id),
+            UpdateExpression=changes,
+            ConditionExpression=condition,
+            ExpressionAttributeNames=used,
+            **({"ExpressionAttributeValues": values} if values else {}),
+            ReturnValues="ALL_OLD",
+        )
+        old: Item | None = answer.get("Attributes")
+        return old
 
     def _key(self, channel: str, connection_id: str) -> dict[str, Any]:
         model = self.model
@@ -326,13 +323,6 @@ class Memberships:
             model.channel.attr_name: {"S": channel},
             model.connection_id.attr_name: {"S": connection_id},
         }
-
-    def _dispatch(self, call: str, **arguments: Any) -> dict[str, Any]:
-        table = self.model._get_connection()
-        answer: dict[str, Any] = table.connection.dispatch(
-            call, {"TableName": self.model.Meta.table_name, **arguments}
-        )
-        return answer
 
 
 def _text(stored: Any) -> str | None:

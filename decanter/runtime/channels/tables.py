@@ -22,7 +22,7 @@ from decanter.runtime.channels.pattern import OF_IDENTITY, identity_key
 from decanter.runtime.jsontext import Json
 from decanter.runtime.recipients import Count, Page, Recipient, Removed
 from decanter.runtime.store.connections import IdentifiedModel, key_of, number_of
-from decanter.runtime.store.tables import ChangedError, translated
+from decanter.runtime.store.tables import ChangedError, dispatch
 
 NAMES_AT_ONCE = 20
 """The maximum number of names in one update, because its expression may have at most 4 KB."""
@@ -63,8 +63,7 @@ class Tables:
         row = model.made_from(event, identity_expires_at=UNGREETED, **attributes)
         request = {name: event.get(name) or {} for name in ("headers", "queryStringParameters")}
         item = {**row.serialize(), HANDSHAKE: {"S": json.dumps(request)}}
-        with translated(model.Meta):
-            self._dispatch("PutItem", Item=item)
+        dispatch(model, "PutItem", Item=item)
 
     def remove(self, connection_id: str) -> Removed | None:
         """Delete a connection's row and subscriptions."""
@@ -103,9 +102,7 @@ class Tables:
     def read(self, connection_id: str) -> Session | None:
         """Return a connection's row; None if the connection has ended."""
         model = self.connections
-        with translated(model.Meta):
-            answer = self._dispatch("GetItem", Key=self._key(connection_id), ConsistentRead=True)
-        row = answer.get("Item")
+        row = self._row(connection_id)
         if not row:
             return None
         names = model.connected_at, model.identity_expires_at
@@ -244,11 +241,7 @@ class Tables:
             if len(seqs) > 1:
                 rows = [self._add_names(connection_id, {name: seqs[name]}) for name in seqs]
                 return rows[-1]
-            with translated(self.connections.Meta):
-                answer = self._dispatch(
-                    "GetItem", Key=self._key(connection_id), ConsistentRead=True
-                )
-            return answer.get("Item")
+            return self._row(connection_id)
 
     def _remove_name(self, connection_id: str, channel: str, seq: int) -> None:
         """Remove a channel's name from the row, unless a later subscribe command added it again."""
@@ -302,28 +295,28 @@ class Tables:
         text = f"{f'SET {sets} ' if sets else ''}{f'REMOVE {removes}' if removes else ''}"
         full = f"attribute_exists(#key) AND ({condition})"
         used = {name: it for name, it in given.items() if name in f"{text} {full}"}
-        with translated(self.connections.Meta):
-            answer = self._dispatch(
-                "UpdateItem",
-                Key=self._key(connection_id),
-                UpdateExpression=text,
-                ConditionExpression=full,
-                ExpressionAttributeNames=used,
-                **({"ExpressionAttributeValues": values} if values else {}),
-                ReturnValues="ALL_NEW",
-            )
+        answer = dispatch(
+            self.connections,
+            "UpdateItem",
+            Key=self._key(connection_id),
+            UpdateExpression=text,
+            ConditionExpression=full,
+            ExpressionAttributeNames=used,
+            **({"ExpressionAttributeValues": values} if values else {}),
+            ReturnValues="ALL_NEW",
+        )
         row: Mapping[str, Any] = answer["Attributes"]
         return row
 
     def _key(self, connection_id: str) -> dict[str, Any]:
         return {key_of(self.connections): {"S": connection_id}}
 
-    def _dispatch(self, call: str, **arguments: Any) -> dict[str, Any]:
-        table = self.connections._get_connection()
-        answer: dict[str, Any] = table.connection.dispatch(
-            call, {"TableName": self.connections.Meta.table_name, **arguments}
-        )
-        return answer
+    def _row(self, connection_id: str) -> Mapping[str, Any] | None:
+        key = self._key(connection_id)
+        row: Mapping[str, Any] | None = dispatch(
+            self.connections, "GetItem", Key=key, ConsistentRead=True
+        ).get("Item")
+        return row
 
 
 def _is_over(row: Recipient, now_ms: int) -> bool:

@@ -39,6 +39,7 @@ from decanter.runtime.store.tables import (
     TableMeta,
     declaration,
     declare,
+    dispatch,
     on_one_session,
     problem_with,
     translated,
@@ -171,7 +172,6 @@ class ConnectionModel(Model):
         """Count the rows of the next part of the table, without transferring the rows."""
         key, connected_at = key_of(cls), cls.connected_at.attr_name
         question: dict[str, Any] = {
-            "TableName": cls.Meta.table_name,
             "Select": "COUNT",
             "FilterExpression": "attribute_not_exists(#at) OR NOT attribute_type(#at, :number) "
             "OR #at > :oldest OR #at < :first",
@@ -187,8 +187,7 @@ class ConnectionModel(Model):
             question |= {"Segment": place.segment, "TotalSegments": place.segments}
         if place.after != BEGINNING:
             question["ExclusiveStartKey"] = {key: {"S": place.after}}
-        with translated(cls.Meta):
-            answer = _table(cls).connection.dispatch("Scan", question)
+        answer = dispatch(cls, "Scan", **question)
         return Count(answer["Count"], place.then(_last(answer, key)))
 
     @classmethod

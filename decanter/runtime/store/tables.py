@@ -186,6 +186,19 @@ def translated(meta: Any) -> Iterator[None]:
         raise _translation(error, meta) from error
 
 
+def dispatch(model: type[Model], operation: str, **arguments: Any) -> dict[str, Any]:
+    """Call DynamoDB for a model's table, if PynamoDB has no method for the call.
+
+    Raises:
+        DecanterError: DynamoDB does not do it; see `translated`.
+    """
+    with translated(model.Meta):
+        answer: dict[str, Any] = model._get_connection().connection.dispatch(
+            operation, {"TableName": model.Meta.table_name, **arguments}
+        )
+    return answer
+
+
 def _translation(error: Exception, meta: Any) -> DecanterError:
     cause = getattr(error, "cause", error)
     answer = getattr(cause, "response", None) or {}  # None without an answer

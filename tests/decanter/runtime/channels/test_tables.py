@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from pynamodb.attributes import UnicodeAttribute
+from pynamodb.connection import Connection
 
 from decanter import IdentifiedModel, connection_table
 from decanter.runtime.channels.interfaces import Grant, Session, Welcome
@@ -215,16 +216,14 @@ def test_the_table_is_derived_from_the_model() -> None:
 
 
 class Turns:
-    """Runs handlers in threads, one call of the tables at a time, in a random order."""
+    """Runs handlers in threads, one call of DynamoDB at a time, in a random order."""
 
-    def __init__(self, tables: Tables, dice: random.Random) -> None:
+    def __init__(self, dice: random.Random) -> None:
         self._dice = dice
         self._turn = threading.Condition()
         self._waiting: list[int] = []
         self._chosen = -1
         self._local = threading.local()
-        for each in (tables, tables.memberships):
-            self._gate(each)
 
     def run(self, handlers: list[Callable[[], object]]) -> None:
         errors: list[BaseException] = []
@@ -255,12 +254,9 @@ class Turns:
         if errors:
             raise errors[0]
 
-    def _gate(self, owner: Any) -> None:
-        for name in ("_dispatch", "put"):
-            if hasattr(owner, name):
-                setattr(owner, name, self._gated(getattr(owner, name)))
+    def gated(self, call: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a function that waits for its thread's turn, and then makes the call."""
 
-    def _gated(self, call: Callable[..., Any]) -> Callable[..., Any]:
         def gated(*arguments: Any, **named: Any) -> Any:
             number = getattr(self._local, "number", None)
             if number is None:
@@ -291,7 +287,10 @@ def overlapping(tables: Tables, seed: int) -> Iterator[str]:
     ends = dice.random() < 0.5
     if ends:
         handlers.append(lambda: tables.remove(me))
-    Turns(tables, dice).run(handlers)
+    turns = Turns(dice)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Connection, "dispatch", turns.gated(Connection.dispatch))
+        turns.run(handlers)
     is_live, row = tables.member("a", me) is not None, tables.read(me)
     if is_live is not (joins[max(joins)] and not ends):
         yield f"seed {seed}: {joins}, ends: {ends}, live: {is_live}"
