@@ -94,7 +94,7 @@ class Deletion:
         """Return the stack; None if it does not exist.
 
         Raises:
-            AWSError: the stack belongs to another stage.
+            AWSError: the stack is not known to belong to this stage.
         """
         self._claim.check_name(self._name)
         stack = self._stacks.find(self._name)

@@ -1,8 +1,9 @@
 """Load a Chalice project's app in a separate process, and report the app's declarations.
 
-This file is run by path, `python -P app_process.py describe PROJECT --fd N`, in the project's own
-environment. The local gateway's workers load it by path too. The project must see only its own
-modules, so this file imports only the standard library and no other module of Decanter.
+This file is run as a script: `python -P app_process.py describe PROJECT --fd N`. The process has
+the environment variables of the project's stage. The local gateway's workers load this file by path
+too. The project must see only its own modules, so this file imports only the standard library and
+no other module of Decanter.
 """
 
 from __future__ import annotations

@@ -27,7 +27,10 @@ class Reports:
         self._kept: list[tuple[Mapping[str, str], dict[str, Any]]] = []
 
     def find(self, environment: Mapping[str, str]) -> dict[str, Any] | None:
-        """Return a report whose app has read no variable that differs; None without a report."""
+        """Return a report that is valid in this environment too; None if there is none.
+
+        The app of such a report has read no variable that differs between the environments.
+        """
         for other, report in self._kept:
             reads = {*report["reads"]}
             if not any(is_read(name, reads) for name in differing(environment, other)):

@@ -84,7 +84,7 @@ class Source:
         arn: the queue's ARN.
         batch_size: the highest number of messages in an event.
         window_seconds: the maximum time that Lambda waits until a batch is full.
-        concurrency: the maximum events that the function handles in parallel.
+        concurrency: the maximum number of events that the function handles in parallel.
         partial: True if the function's result lists the failed messages.
     """
 

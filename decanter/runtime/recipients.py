@@ -175,7 +175,7 @@ class Connections(Protocol):
         ...
 
     def where(self) -> str:
-        """Return the table's name, for an error message."""
+        """Return the table's name and the variable that sets it, for an error message."""
         ...
 
     def identify(self, connection_id: str) -> str | None:

@@ -8,13 +8,13 @@ DECANTER_TRANSPORT                        fast or botocore               fast
 DECANTER_CONCURRENCY                      parallel posts, 1 to 512       512; botocore: 32
 DECANTER_POSTS_PER_SECOND                 1 to 1,000,000                 8000
 DECANTER_POST_TIMEOUT_SECONDS             0.1 to 29                      2.5
-DECANTER_DEADLINE_SECONDS                 0.1 to 900, without a context  25
+DECANTER_DEADLINE_SECONDS                 0.1 to 900; if no context      25
 DECANTER_MAX_BROADCAST_BYTES              1 to 131,072                   131,072
-DECANTER_METRICS_NAMESPACE                CloudWatch's, such as Decanter no metrics
+DECANTER_METRICS_NAMESPACE                a CloudWatch namespace         no metrics
 DECANTER_QUEUE_URL                        http(s) URL of the queue       no queue
-DECANTER_DEAD_LETTER_QUEUE_URL            http(s) URL                    SQS moves messages
+DECANTER_DEAD_LETTER_QUEUE_URL            http(s) URL                    only SQS moves messages
 DECANTER_INLINE_RECIPIENTS                0 to 1,000,000, with a queue   5000
-DECANTER_SWEEP_MINUTES                    1 to 120, when app.py loads    no sweep
+DECANTER_SWEEP_MINUTES                    1 to 120 minutes               no sweep
 DECANTER_SWEEP_PER_SECOND                 connections, 1 to 1,000        100
 """
 

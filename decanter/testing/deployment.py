@@ -133,7 +133,11 @@ class Deployment:
         return merged
 
     def queue_variables(self, endpoint: str) -> dict[str, str]:
-        """Return the environment variables with the URL of the routers' queue at this endpoint."""
+        """Return the environment variables with the URLs of the routers' queues.
+
+        These are the queue and its dead-letter queue, at this endpoint. Without a queue, the result
+        is empty.
+        """
         url_of = partial(self.stack.queue_url, endpoint=endpoint)
         return self.queue.variables(url_of) if self.queue else {}
 

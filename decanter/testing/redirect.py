@@ -35,7 +35,7 @@ _operation: ContextVar[Any] = ContextVar("operation", default=None)
 
 @contextmanager
 def redirected(management: str, dynamodb: str | None, sqs: Sqs | None = None) -> Iterator[None]:
-    """Within the block, redirect calls to @connections, DynamoDB and SQS. Refuse others to AWS.
+    """In the block, send calls for @connections, DynamoDB and SQS to other hosts. Refuse others.
 
     Args:
         management: the host and port of @connections.

@@ -59,7 +59,7 @@ class Peer:
 
     @property
     def unread(self) -> list[str]:
-        """The frames that have arrived, but that the test has not received yet."""
+        """The frames that have arrived, but that the test has not yet read with `receive()`."""
         self._client.run_pending()
         return [*self.inbox.frames]
 

@@ -58,7 +58,7 @@ class Handler(DynamoHandler):
         self.parse_parameters(request)
 
     def __getattr__(self, name: str) -> Any:
-        """Run moto's own set-up when moto's code first reads another attribute."""
+        """Run moto's own set-up at the first read of an attribute that `setup_class` left unset."""
         try:
             set_up_wholly = self.__dict__.pop("_set_up_wholly")
         except KeyError:

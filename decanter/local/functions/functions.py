@@ -245,7 +245,7 @@ class Functions:
 
 
 def in_modules(make: Callable[[str], Function], declared: Declaration) -> Callable[[str], Function]:
-    """Return a `make` for functions that import only the module in their handler string.
+    """Return a variant of `make`: its functions import only the module that their handler names.
 
     The environments of these functions contain the names of the tables that the app declares.
     """

@@ -214,7 +214,7 @@ def invoke(loaded: Loaded, message: dict[str, Any]) -> dict[str, Any]:
 def own_trace(error: BaseException) -> str:
     """Return the traceback without this file's frames.
 
-    For a blocked call, return only the app's frames.
+    If the error is a refused call to AWS, return only the app's frames.
     """
     begin = error.__traceback__
     while begin is not None and begin.tb_frame.f_code.co_filename == __file__:

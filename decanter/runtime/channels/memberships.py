@@ -4,7 +4,7 @@
     class Subscription(SubscriptionModel): ...
 
 A router with channels has such a table by default. The hash key of a row is the name of a channel.
-The hash key `$identity:NAME` finds all connections of an identity.
+To find all connections of an identity, query the hash key `$identity:` followed by the identity.
 
 The attribute `seq` is the id of the client's last command for this channel. API Gateway may run the
 handlers of one connection in any order, so a command with a lower id is late and changes nothing.

@@ -12,9 +12,8 @@ handler does not run, the next sweep deletes the row.
 
 No state is stored outside the process. Each run continues at the key at which the last run of the
 process stopped. The first run of a process starts at a random key, so every row is checked at some
-time, even if no run reaches all rows. DynamoDB reads a table in the order of the keys' hashes, and
-continues after any key, even after a key without a row (DynamoDB Developer Guide, "Scanning
-tables": `ExclusiveStartKey`).
+time, even if no run reaches all rows. A scan reads the rows in the order of the hashes of their
+keys. With `ExclusiveStartKey`, a scan can start after any key, even if no row has this key.
 """
 
 import base64

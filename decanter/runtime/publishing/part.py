@@ -166,7 +166,11 @@ class Part:
 
 
 def remover(connections: Connections, clock: Clock) -> Remove:
-    """Return a function that deletes the row of a gone connection under the row's condition."""
+    """Return a function that deletes the row of a gone connection.
+
+    The row must be unchanged. If only the connection's id is known, the row must be older than the
+    grace period.
+    """
 
     def remove(row: Recipient) -> Removed | None:
         if row.connected_at or row.stored:

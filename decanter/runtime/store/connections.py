@@ -126,7 +126,7 @@ class ConnectionModel(Model):
 
     @classmethod
     def where(cls) -> str:
-        """Return the table's name, for an error message."""
+        """Return the table's name and the variable that sets it, for an error message."""
         return str(cls.Meta)
 
     @classmethod

@@ -110,7 +110,7 @@ def _encode(connection_id: str) -> bytes:
 
 @lru_cache(maxsize=8)
 def signing_key(secret_key: str, date: str, region: str) -> bytes:
-    """Return the key of one day in one region, derived from the secret by four HMACs."""
+    """Return the signing key for a date and a region. Four HMACs derive it from the secret."""
     key = f"AWS4{secret_key}".encode()
     for part in (date, region, SERVICE, "aws4_request"):
         key = hmac.digest(key, part.encode(), "sha256")
