@@ -149,8 +149,7 @@ class Worker:
         try:
             await worker._load(launch)
         except BaseException:
-            worker.kill()
-            await worker.wait()
+            await worker._end()
             raise
         return worker
 
@@ -167,7 +166,13 @@ class Worker:
                 output.close()
                 raise
         worker = cls(process, launch)
-        await worker._listen(ours, output)
+        listening = asyncio.create_task(worker._listen(ours, output))
+        try:
+            await asyncio.shield(listening)
+        except asyncio.CancelledError:
+            await listening  # half a connection could not be closed
+            await worker._end()
+            raise
         return worker
 
     @property
@@ -205,6 +210,10 @@ class Worker:
         await asyncio.wait(self._tasks, timeout=LAST_WORDS_SECONDS)
         self._output.close()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _end(self) -> None:
+        self.kill()
+        await self.wait()
 
     async def _listen(self, connection: socket.socket, output: IO[bytes]) -> None:
         channel, self._writer = await asyncio.open_connection(sock=connection)

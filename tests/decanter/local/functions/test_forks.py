@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from decanter.errors import ProjectError
-from decanter.local.functions.process import Worker, WorkerGoneError
+from decanter.local.functions.process import Launch, Process, Worker, WorkerGoneError, spawn
 from tests.support.apps import replace
 from tests.support.marks import THOROUGH
 from tests.support.workers import (
@@ -435,6 +435,26 @@ def test_a_cancelled_start_leaves_no_process(stage: Stage) -> None:
         await until(lambda: not any(children(pid) for pid in forks.pids))
 
     stage.run(work)
+
+
+def test_a_start_that_is_cancelled_while_it_connects_leaves_no_process(shared: Stage) -> None:
+    async def work(forks: Cast) -> None:
+        begun, pids = asyncio.Event(), list[int]()
+
+        async def begin(launch: Launch, channel: int, output: int) -> Process:
+            process = await spawn(launch, channel, output)
+            pids.append(process.pid)
+            begun.set()
+            return process
+
+        start = asyncio.create_task(Worker.start(shared.launch(), begin))
+        await begun.wait()
+        start.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await start
+        assert not is_running(pids[0])
+
+    shared.run(work)
 
 
 def test_stop_ends_the_remaining_workers(stage: Stage) -> None:
