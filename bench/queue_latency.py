@@ -11,7 +11,6 @@ import statistics
 import sys
 import tempfile
 import time
-import urllib.request
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from tests.support.clients import call
 from tests.support.gateways import gateway
 from tests.support.projects import CONFIG, write_project
 from tests.support.queued import APP
@@ -46,8 +46,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         project = write_project(Path(folder) / "pour", APP + ROUTE, CONFIG)
         with gateway(project, "--no-reload") as running:
-            with urllib.request.urlopen(f"{running.origin}/_gateway/info") as answer:  # noqa: S310 - its own URL
-                about = json.load(answer)
+            about = json.loads(call(running, "GET", "/_gateway/info")[2])
             direct, queued = asyncio.run(measure(running.url, about))
     tell("a client's broadcast", direct)
     return int(tell("the queue", queued) > MOST_MS)

@@ -62,10 +62,12 @@ def describe(
     """
     reports = reports or Reports()
     variables = own_environment(project) if environment is None else environment
-    report = reports.find(variables) or _report(project, variables, timeout)
-    if not report["ok"]:
-        raise import_failure(report, project.chalice_stage)
-    reports.keep(variables, report)
+    report = reports.find(variables)
+    if report is None:
+        report = _report(project, variables, timeout)
+        if not report["ok"]:
+            raise import_failure(report, project.chalice_stage)
+        reports.keep(variables, report)
     return Declaration.from_json(report).warned(warnings_about_modules(project.directory))
 
 

@@ -53,9 +53,14 @@ def record_processes(reads: set[str]) -> None:
     sys.addaudithook(hook)
 
 
+def was_read(name: str, reads: set[str]) -> bool:
+    """True if code has read a variable, or if the interpreter may have read it at its start."""
+    return not reads.isdisjoint({name, ANY_NAME}) or name.startswith(INTERPRETERS)
+
+
 def is_read(name: str, reads: set[str]) -> bool:
-    """True if code has read a variable, or if the interpreter may have read it."""
-    return not reads.isdisjoint({name, ANY_NAME}) or name.startswith(INTERPRETERS) or name == "TZ"
+    """True if `was_read`, or for TZ, which the C library reads at any time."""
+    return was_read(name, reads) or name == "TZ"
 
 
 def differing(one: Mapping[str, str], other: Mapping[str, str]) -> list[str]:

@@ -11,7 +11,7 @@ The block has no effect on other processes, or on code that opens its sockets ou
 import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from fnmatch import fnmatchcase
 from functools import cache
@@ -106,13 +106,18 @@ def _without_proxy() -> dict[str, str]:
     return {"no_proxy": hosts, "NO_PROXY": hosts}
 
 
-def check_event(event: str, arguments: tuple[Any, ...], block: Block = BLOCK) -> None:
+def check_event(
+    event: str,
+    arguments: tuple[Any, ...],
+    block: Block = BLOCK,
+    reaching: Collection[str] = REACHING,  # at its end, Python sets a module's names to None
+) -> None:
     """Refuse a connection to AWS.
 
     Raises:
         CallRefused: the block is on and does not allow the host.
     """
-    if event not in REACHING or not block.is_on:
+    if event not in reaching or not block.is_on:
         return
     for host in reached(event, arguments):
         if is_aws(host) and not block.allows(host):
@@ -122,10 +127,4 @@ def check_event(event: str, arguments: tuple[Any, ...], block: Block = BLOCK) ->
 @cache
 def watch_sockets() -> None:
     """Check every connection of this process from now on. An audit hook cannot be removed."""
-    reaching = REACHING  # at its end, Python sets a module's names to None
-
-    def hook(event: str, arguments: tuple[Any, ...]) -> None:
-        if event in reaching:
-            check_event(event, arguments)
-
-    sys.addaudithook(hook)
+    sys.addaudithook(check_event)

@@ -31,18 +31,52 @@ class Counts(NamedTuple):
     left_over: int = 0
 
 
-class Stage:
+class Scene:
+    """A running gateway in one scenario: its log lines from now on, and its faults."""
+
+    def __init__(self, running: Running) -> None:
+        self.running = running
+        self.table = Table(running)
+        self._read = len(running.lines)
+        self._log: list[Line] = []
+
+    def reports(self) -> list[Line]:
+        """Return the reports of this scenario's broadcasts."""
+        return [each for line in self.lines("message") for each in line.get("broadcasts", [])]
+
+    def lines(self, event: str, connection_id: str | None = None) -> list[Line]:
+        """Return the log lines of this scenario."""
+        until = len(self.running.lines)
+        for line in self.running.lines[self._read : until]:
+            if ' | {"level": ' in line:
+                self._log.append(json.loads(line.partition(" | ")[2]))
+        self._read = until
+        return [
+            line
+            for line in self._log
+            if line["event"] == event and connection_id in (None, line.get("connection_id"))
+        ]
+
+    def inject(self, target: str, action: str, **limits: str | float) -> None:
+        """Inject a fault."""
+        body = json.dumps({"target": target, "action": action, **limits}).encode()
+        status, _, answer = call(self.running, "POST", "/_gateway/faults", body, headers=JSON)
+        assert status == 201, answer
+
+    def mend(self) -> None:
+        """Remove all faults."""
+        assert call(self.running, "DELETE", "/_gateway/faults", headers=JSON)[0] == 204
+
+
+class Stage(Scene):
     """One scenario's stage. The gateway outlives it; its changes are undone."""
 
     def __init__(self, running: Running, swarm: Swarm, seed: int, size: int) -> None:
-        self.running = running
-        self.table = Table(running)
+        super().__init__(running)
         self.swarm = swarm
         self.size = size
         self.chance = random.Random(seed)
         self.tally = Tally()
-        self._read = len(running.lines)
-        self._log: list[Line] = []
         self._messages = 0
         self._touched: set[str] = set()
 
@@ -129,23 +163,6 @@ class Stage:
         assert self.tally.twice <= repeated, self.tally
         assert self.tally.unexpected == 0, self.tally
 
-    def reports(self) -> list[Line]:
-        """Return the reports of this scenario's broadcasts."""
-        return [each for line in self.lines("message") for each in line.get("broadcasts", [])]
-
-    def lines(self, event: str, connection_id: str | None = None) -> list[Line]:
-        """Return the log lines of this scenario."""
-        until = len(self.running.lines)
-        for line in self.running.lines[self._read : until]:
-            if ' | {"level": ' in line:
-                self._log.append(json.loads(line.partition(" | ")[2]))
-        self._read = until
-        return [
-            line
-            for line in self._log
-            if line["event"] == event and connection_id in (None, line.get("connection_id"))
-        ]
-
     def sweep(self) -> Line:
         """Run the sweep once, and return its log line."""
         answer = call(self.running, "POST", "/_gateway/schedules/sweep", headers=JSON)
@@ -160,20 +177,14 @@ class Stage:
         self, target: str, action: str, client: Client | None = None, **limits: str | float
     ) -> None:
         """Inject a fault, for all clients or for one."""
-        fields = {"target": target, "action": action, **limits}
         if client is not None:
-            fields["connection"] = self.identify(client)
-        body = json.dumps(fields).encode()
-        status, _, answer = call(self.running, "POST", "/_gateway/faults", body, headers=JSON)
-        assert status == 201, answer
+            limits["connection"] = self.identify(client)
+        self.inject(target, action, **limits)
 
     def hits(self) -> list[int]:
         """Return how often each fault was applied."""
         answer = json.loads(call(self.running, "GET", "/_gateway/faults")[2])
         return [each["hits"] for each in answer["faults"]]
-
-    def mend(self) -> None:
-        assert call(self.running, "DELETE", "/_gateway/faults", headers=JSON)[0] == 204
 
     # -- rows ------------------------------------------------------------------------------
 

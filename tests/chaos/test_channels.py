@@ -1,25 +1,21 @@
 """Channels under the same faults: a publication is a broadcast to the members of a channel."""
 
 import asyncio
-import json
 import random
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
-import boto3
 import pytest
 
 from tests.chaos.conftest import CLIENTS, FEW_PROCESSES, FULL
+from tests.chaos.stage import Scene
 from tests.support.channel_sockets import ChannelSocket, channel_socket
-from tests.support.clients import call
 from tests.support.gateways import PROJECTS, SECONDS, Running, gateway, wait_until
 from tests.support.tokens import HS256
 
-JSON = {"Content-Type": "application/json"}
 FEED, CHAT = "feed:faults", "chat:faults"
-CONNECTIONS, SUBSCRIPTIONS = "lounge-dev-ConnectionsTable", "lounge-dev-SubscriptionsTable"
 MEMBERS, PUBLICATIONS = (min(CLIENTS, 50), 50) if FULL else (8, 6)
 """Channels of 100 members or more publish no `leave`."""
 
@@ -31,56 +27,21 @@ COUNTED: list[dict[str, Any]] = [
 """Faults of posts after which a recipient is served, or counted as failed."""
 
 
-class Audience:
+class Audience(Scene):
     """Members of both channels. The first client publishes."""
 
     def __init__(self, running: Running, members: list[ChannelSocket]) -> None:
-        self.running = running
+        super().__init__(running)
         self.members = members
-        self._read = len(running.lines)
+        self._summed = 0
 
-    def fault(self, target: str, action: str, **limits: Any) -> None:
-        body = json.dumps({"target": target, "action": action, **limits}).encode()
-        status, _, answer = call(self.running, "POST", "/_gateway/faults", body, headers=JSON)
-        assert status == 201, answer
-
-    def mend(self) -> None:
-        assert call(self.running, "DELETE", "/_gateway/faults", headers=JSON)[0] == 204
-
-    def reports(self, count: int) -> Counter[str]:
-        """Wait for this many reports since the last call, and return their sum."""
-        found: list[dict[str, int]] = []
-
-        def read() -> bool:
-            lines = self.running.lines[self._read :]
-            self._read += len(lines)
-            for line in lines:
-                if ' | {"level": ' in line:
-                    found.extend(json.loads(line.partition(" | ")[2]).get("broadcasts", []))
-            return len(found) >= count
-
-        wait_until(read, f"{count} reports")
+    def sum_reports(self, count: int) -> Counter[str]:
+        """Wait for this many reports since the last call, and return the sum of the new ones."""
+        wait_until(lambda: len(self.reports()) >= self._summed + count, f"{count} reports")
+        reports = self.reports()
+        new, self._summed = reports[self._summed :], len(reports)
         names = ("sent", "gone", "pending", "failed", "left_over", "repeated")
-        return sum((Counter({name: it[name] for name in names}) for it in found), Counter())
-
-    def age(self, member: ChannelSocket) -> None:
-        """Move a member's connection time one minute to the past, in its rows of both tables."""
-        dynamodb = boto3.client(
-            "dynamodb",
-            endpoint_url=self.running.banner("DynamoDB").split()[0],
-            region_name="us-east-1",
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
-        )
-        key = {"connectionID": {"S": member.id}}
-        rows = [(SUBSCRIPTIONS, {**key, "channel": {"S": each}}) for each in (FEED, CHAT)]
-        for table, row in [(CONNECTIONS, key), *rows]:
-            dynamodb.update_item(
-                TableName=table,
-                Key=row,
-                UpdateExpression="ADD connected_at :change",
-                ExpressionAttributeValues={":change": {"N": "-60000"}},
-            )
+        return sum((Counter({name: it[name] for name in names}) for it in new), Counter())
 
     async def publish(self, channel: str, data: Any) -> None:
         """Publish, and wait until each member has read what was sent to it."""
@@ -139,10 +100,10 @@ def test_a_publication_arrives_once_or_is_counted(lounge: Running, seed: int) ->
             spared = [chance.choice(audience.members[1:]) for _ in range(MEMBERS // 2)]
             for member in spared:
                 fault = {**chance.choice(COUNTED), "seed": chance.randrange(1000)}
-                audience.fault("connections", connection=member.id, **fault)
+                audience.inject("connections", connection=member.id, **fault)
             await audience.publish(FEED, number)
             audience.mend()
-        counts = audience.reports(PUBLICATIONS)
+        counts = audience.sum_reports(PUBLICATIONS)
         received = [member.publications for member in audience.members]
         arrived = sum(len(each) for each in received)
         assert counts["sent"] + counts["failed"] == MEMBERS * PUBLICATIONS, counts
@@ -151,7 +112,7 @@ def test_a_publication_arrives_once_or_is_counted(lounge: Running, seed: int) ->
         assert all(channel == FEED for each in received for channel, _ in each)
         assert await audience.present(CHAT) == {member.id for member in audience.members}
         await audience.publish(FEED, "after the faults")
-        assert audience.reports(1) == Counter(sent=MEMBERS)
+        assert audience.sum_reports(1) == Counter(sent=MEMBERS)
 
     played(lounge, play)
 
@@ -161,15 +122,15 @@ def test_a_member_that_is_gone_leaves_all_its_channels_once(lounge: Running, see
     async def play(audience: Audience) -> None:
         gone = random.Random(seed).choice(audience.members[1:])
         audience.members.remove(gone)
-        audience.age(gone)
-        audience.fault("connections", "410", connection=gone.id)
+        audience.table.age(gone.id, 60, (FEED, CHAT))
+        audience.inject("connections", "410", connection=gone.id)
         for number in range(3):
             await audience.publish(FEED, number)
         leaves = [each for member in audience.members for each in member.pushes if "leave" in each]
         assert [each["leave"]["info"]["client"] for each in leaves] == [gone.id] * (MEMBERS - 1)
         assert {each["channel"] for each in leaves} == {CHAT}
         assert gone.id not in await audience.present(CHAT)
-        counts = audience.reports(3)
+        counts = audience.sum_reports(3)
         assert counts["failed"] == counts["left_over"] == 0
 
     played(lounge, play)
@@ -187,7 +148,7 @@ def test_a_command_that_the_tables_refuse_can_be_repeated(lounge: Running, actio
             ("unsubscribe", {"channel": FEED}),
         ]
         for method, fields in commands:
-            audience.fault("dynamodb", action)
+            audience.inject("dynamodb", action)
             reply = await asyncio.wait_for(await publisher.begin(method, **fields), SECONDS)
             assert reply["error"]["code"] == 100, reply
             assert reply["error"]["temporary"] is True, reply

@@ -1,5 +1,6 @@
 """The connection table of a running gateway, read and changed from outside."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import boto3
@@ -12,7 +13,7 @@ class Table:
 
     def __init__(self, running: Running) -> None:
         words = running.banner("DynamoDB").split()
-        self._name = words[1]
+        self._name = words[1].removesuffix(",")  # the first of several tables
         self._client = boto3.client(
             "dynamodb",
             endpoint_url=words[0],
@@ -41,14 +42,18 @@ class Table:
         }
         self._client.put_item(TableName=self._name, Item=row)
 
-    def age(self, connection_id: str, seconds: float) -> None:
-        """Move a row's connection time to the past."""
-        self._client.update_item(
-            TableName=self._name,
-            Key={"connectionID": {"S": connection_id}},
-            UpdateExpression="ADD connected_at :seconds",
-            ExpressionAttributeValues={":seconds": {"N": str(int(-1000 * seconds))}},
-        )
+    def age(self, connection_id: str, seconds: float, channels: Iterable[str] = ()) -> None:
+        """Move the connection time to the past, in a row and in its subscriptions to channels."""
+        key = {"connectionID": {"S": connection_id}}
+        subscriptions = self._name.replace("Connections", "Subscriptions")
+        rows = [(subscriptions, {**key, "channel": {"S": channel}}) for channel in channels]
+        for table, row in [(self._name, key), *rows]:
+            self._client.update_item(
+                TableName=table,
+                Key=row,
+                UpdateExpression="ADD connected_at :seconds",
+                ExpressionAttributeValues={":seconds": {"N": str(int(-1000 * seconds))}},
+            )
 
     def wait_for(self, count: int) -> None:
         """Wait for this number of rows: disconnect handlers run after the close."""

@@ -21,7 +21,7 @@ from decanter.local.functions.process import (
     how_it_ended,
     spawn,
 )
-from decanter.project.reads import ANY_NAME, INTERPRETERS
+from decanter.project.reads import INTERPRETERS, differing, was_read
 
 READY_SECONDS = 20.0
 STOP_SECONDS = 2.0
@@ -252,9 +252,8 @@ class ForkServer:
             await self._end
 
     def _check(self, environment: Mapping[str, str]) -> None:
-        for name in sorted({*environment, *self._environment}):
-            is_read = not self._reads.isdisjoint({name, ANY_NAME}) or name.startswith(INTERPRETERS)
-            if is_read and environment.get(name) != self._environment.get(name):
+        for name in differing(environment, self._environment):
+            if was_read(name, self._reads):
                 raise RefusedError(f"{name} is read when the shared modules are imported")
 
     async def _answer(self) -> dict[str, Any]:
