@@ -161,11 +161,12 @@ def test_routes_and_connections_answer_no_foreign_host(running: Running, path: s
 @pytest.mark.row("F12")
 def test_printing_takes_as_long_on_a_long_line(running: Running) -> None:
     with running.connect() as alice:
-        seconds = []
-        for length in (0, 0, 300_000):  # the first one pays for one-time work
-            alice.send(str(length))
-            seconds.append(float(receive(alice)))
-    assert seconds[2] < 6 * seconds[1]
+        seconds: dict[int, list[float]] = {0: [], 300_000: []}
+        for _ in range(4):  # the first one pays for one-time work
+            for length, of_this_length in seconds.items():
+                alice.send(str(length))
+                of_this_length.append(float(receive(alice)))
+    assert min(seconds[300_000]) < 6 * min(seconds[0])
 
 
 IMPORTING = """
