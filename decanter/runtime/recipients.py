@@ -18,6 +18,9 @@ _SEGMENT = re.compile(r"([0-9]{1,4})/([0-9]{1,4}):(.*)", re.DOTALL)
 MAX_AGE_MS = (2 * 60 + 10) * 60 * 1000
 """API Gateway closes a connection after two hours, so older rows are stale."""
 
+UNGREETED = 1
+"""The expiry of the identity of a client that has sent no connect command, in epoch seconds."""
+
 SWEEP = "sweep"
 """The name of the scheduled function that sweeps, in app.py and in Chalice."""
 

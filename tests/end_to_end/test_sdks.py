@@ -15,7 +15,7 @@ from tests.support.channel_sockets import SHAPES
 from tests.support.clients import call
 from tests.support.gateways import PROJECTS, SECONDS, Running, gateway
 from tests.support.marks import THOROUGH
-from tests.support.sdk import IS_INSTALLED, Orders, Refused, SdkClient, running
+from tests.support.sdk import IS_INSTALLED, Orders, Refused, SdkClient, everyone, running
 from tests.support.tokens import BASE, HS256, SECRET
 
 PATH = "connection/websocket"
@@ -534,17 +534,6 @@ def test_the_sweep_ends_a_client_whose_identity_has_expired(lounge: Lounge, sdk:
 def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as sock:
         return int(sock.getsockname()[1])
-
-
-@contextlib.contextmanager
-def everyone(url: str) -> Iterator[list[SdkClient]]:
-    """Yield a connected client of each SDK."""
-    with contextlib.ExitStack() as stack:
-        kinds = (["javascript"] if IS_INSTALLED else []) + ["python"]
-        clients = [
-            stack.enter_context(running(kind)).client(url, data={"name": "ann"}) for kind in kinds
-        ]
-        yield clients
 
 
 def receive_all(lounge: Lounge, clients: list[SdkClient], data: Any) -> None:

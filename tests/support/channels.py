@@ -16,7 +16,7 @@ class MemoryStore:
     """The tables of sessions that run one after the other."""
 
     def __init__(self, *connection_ids: str) -> None:
-        self.rows = {each: Session(each, NOW * 1000) for each in connection_ids}
+        self.rows = {each: Session(each, NOW * 1000, handshake="{}") for each in connection_ids}
         self.memberships: dict[tuple[str, str], tuple[int, Member | None]] = {}
 
     def read(self, connection_id: str) -> Session | None:

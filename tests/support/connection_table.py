@@ -55,6 +55,13 @@ class Table:
                 ExpressionAttributeValues={":seconds": {"N": str(int(-1000 * seconds))}},
             )
 
+    def strip(self, connection_id: str, channel: str) -> None:
+        """Remove all attributes of a subscription but its key."""
+        key = {"connectionID": {"S": connection_id}, "channel": {"S": channel}}
+        table = self._name.replace("Connections", "Subscriptions")
+        self._client.delete_item(TableName=table, Key=key)
+        self._client.put_item(TableName=table, Item=key)
+
     def wait_for(self, count: int) -> None:
         """Wait for this number of rows: disconnect handlers run after the close."""
         wait_until(lambda: len(self.ids()) == count, f"{count} rows in the table")

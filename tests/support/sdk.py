@@ -212,3 +212,13 @@ def running(kind: str) -> Iterator[Orders]:
         yield orders
     finally:
         sdk.stop()
+
+
+@contextlib.contextmanager
+def everyone(url: str) -> Iterator[list[SdkClient]]:
+    """Yield a client of each SDK, which is not connected."""
+    with contextlib.ExitStack() as stack:
+        kinds = (["javascript"] if IS_INSTALLED else []) + ["python"]
+        yield [
+            stack.enter_context(running(kind)).client(url, data={"name": "ann"}) for kind in kinds
+        ]

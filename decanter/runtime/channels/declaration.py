@@ -199,6 +199,17 @@ class Channels:
                     return channel, values
         raise ReplyError(UNKNOWN_CHANNEL)
 
+    def announces(self, name: str) -> bool:
+        """Return True if joins and leaves are announced in a channel.
+
+        Clients can be in channels that an earlier version of the app declared. These channels have
+        no announcements.
+        """
+        try:
+            return self.find(name)[0].join_leave
+        except ReplyError:
+            return False
+
     @property
     def announce(self) -> bool:
         """True if a channel announces joins and leaves."""

@@ -24,7 +24,7 @@ from decanter.runtime.channels.interfaces import Grant, Member, Session
 from decanter.runtime.errors import DeclarationError
 from decanter.runtime.jsontext import Json
 from decanter.runtime.recipients import MAX_AGE_MS, Recipient
-from decanter.runtime.store.connections import number_of
+from decanter.runtime.store.connections import Times, number_of
 from decanter.runtime.store.tables import (
     ChangedError,
     declaration,
@@ -185,7 +185,7 @@ class Memberships:
         expires = str(now_ms // 1000 + TOMBSTONE_SECONDS)
         values = {":one": {"N": "1"}, ":expires": {"N": expires}}
         changes = "SET #left = :one, #expires = :expires"
-        condition = "attribute_exists(#seq)"
+        condition = "attribute_exists(#key)"
         if seq is not None:
             values |= {":seq": {"N": str(seq)}, ":at": {"N": str(now_ms)}}
             changes += ", #seq = :seq, #at = if_not_exists(#at, :at)"
@@ -200,7 +200,7 @@ class Memberships:
         """Set the expiry of a subscription or its identity, in epoch seconds; 0 for no expiry."""
         change = "SET #until = :until" if until else "REMOVE #until"
         values = {":until": {"N": str(until)}} if until else {}
-        exists = f"attribute_exists(#seq) AND {_LIVE}"
+        exists = f"attribute_exists(#key) AND {_LIVE}"
         try:
             self._update(channel, connection_id, change, exists, values, until=attribute)
         except ChangedError:
@@ -256,15 +256,20 @@ class Memberships:
         return last[self.model.connection_id.attr_name]["S"] if last else None
 
     def recipients(self, answer: Item, now_ms: int) -> list[Recipient]:
-        """Return the connections in DynamoDB's answer that get the channel's publications now."""
+        """Return the connections in DynamoDB's answer that get the channel's publications now.
+
+        A row with a missing or damaged `connected_at` counts as old, but not as stale.
+        """
         model = self.model
         key, at = model.connection_id.attr_name, model.connected_at.attr_name
-        ends = model.identity_until.attr_name, model.until.attr_name
-        oldest, found = now_ms - MAX_AGE_MS, []
+        identity_until, until = model.identity_until.attr_name, model.until.attr_name
+        times, found = Times(now_ms), []
         for item in answer["Items"]:
-            recipient = Recipient(item[key]["S"], number_of(item.get(at)))
-            if recipient.connected_at > oldest and not any(
-                end in item and number_of(item[end]) * 1000 <= now_ms for end in ends
+            recipient = times.recipient(item[key]["S"], item.get(at))
+            if not (
+                times.is_stale(recipient)
+                or (identity_until in item and number_of(item[identity_until]) * 1000 <= now_ms)
+                or (until in item and number_of(item[until]) * 1000 <= now_ms)
             ):
                 found.append(recipient)
         return found
@@ -297,6 +302,7 @@ class Memberships:
     ) -> Item | None:
         model = self.model
         names = {
+            "#key": model.channel.attr_name,
             "#left": model.left.attr_name,
             "#seq": model.seq.attr_name,
             "#expires": model.expires_at.attr_name,

@@ -18,6 +18,7 @@ from decanter.runtime.channels.codes import (
     CONNECTION_EXPIRED,
     EXPIRED,
     FORCE_DISCONNECT,
+    FORCE_RECONNECT,
     INTERNAL,
     INVALID_TOKEN,
     LIMIT_EXCEEDED,
@@ -164,6 +165,8 @@ class Frame:
             raise Disconnect(CONNECTION_EXPIRED)
 
     def _connect(self, command: Command) -> dict[str, Any] | None:
+        if not self._session.handshake:  # the app had no channels when the client connected
+            raise Disconnect(FORCE_RECONNECT)
         welcome = self._app.authenticate(self._session, command)
         expires_at = welcome.expires_at or 0
         if expires_at and expires_at <= self._now():
@@ -285,15 +288,16 @@ class Frame:
 
     def _unsubscribe(self, command: Command) -> dict[str, Any]:
         name = command.text("channel")
-        channel, _ = self._channels.find(name)
-        self._leave(channel, name, command.id)
+        if name not in self._session.channels:  # otherwise, the app may no longer declare it
+            self._channels.find(name)
+        self._leave(name, command.id)
         return {}
 
-    def _leave(self, channel: Channel, name: str, seq: int | None) -> None:
+    def _leave(self, name: str, seq: int | None) -> None:
         member = self._store.leave(self._session, name, seq)
         session = self._session
         self._session = session._replace(channels={*session.channels} - {name})
-        if member and channel.join_leave:
+        if member and self._channels.announces(name):
             self._after.append(partial(self._app.tell, name, "leave", member))
 
     def _sub_refresh(self, command: Command) -> dict[str, Any]:
@@ -306,7 +310,7 @@ class Frame:
         except ReplyError as error:
             expired = error.code in (TOKEN_EXPIRED, EXPIRED)
             code = SUBSCRIPTION_EXPIRED if expired else UNSUBSCRIBED
-            self._leave(channel, name, None)
+            self._leave(name, None)
             self._pushes.append(codec.unsubscribe(name, code))
             raise
         expires_at = subscription.expires_at or 0

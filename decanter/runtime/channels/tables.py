@@ -6,9 +6,9 @@ subscription, and then adds the name to the row. If the row no longer exists, th
 deleted again. A connection that has ended therefore has no subscriptions, in whatever order its
 handlers ran.
 
-`$connect` writes a row with an expiry in the past. The connect command sets the real expiry. A
-client that has sent no connect command therefore gets no messages, and the sweep closes its
-connection.
+The connect command adds the attribute `$greeted` to the row. A client whose row does not have this
+attribute gets no messages, and the sweep closes its connection. This rule also applies to clients
+that connected before the app had channels.
 """
 
 import json
@@ -26,9 +26,6 @@ from decanter.runtime.store.tables import ChangedError, dispatch
 
 NAMES_AT_ONCE = 20
 """The maximum number of names in one update, because its expression may have at most 4 KB."""
-
-UNGREETED = 1
-"""The expiry of a client that has sent no connect command, in epoch seconds."""
 
 GREETED, CHANNELS, INFO, HANDSHAKE = "$greeted", "$channels", "$info", "$handshake"
 """The framework's attributes of a connection's row."""
@@ -60,7 +57,7 @@ class Tables:
     def record(self, event: Mapping[str, Any], **attributes: Any) -> None:
         """Write the row of a CONNECT event, with the client's request for the connect command."""
         model = self.connections
-        row = model.made_from(event, identity_expires_at=UNGREETED, **attributes)
+        row = model.made_from(event, **attributes)
         request = {name: event.get(name) or {} for name in ("headers", "queryStringParameters")}
         item = {**row.serialize(), HANDSHAKE: {"S": json.dumps(request)}}
         dispatch(model, "PutItem", Item=item)
@@ -91,7 +88,7 @@ class Tables:
 
     def page(self, after: str, now_ms: int, limit: int | None = None) -> Page:
         """Read the next part of the table, without clients that must not get messages."""
-        page = self.connections.page(after, now_ms, limit)
+        page = self.connections.page(after, now_ms, limit, GREETED)
         listening = [row for row in page.recipients if not _is_over(row, now_ms)]
         return page._replace(recipients=listening)
 
@@ -226,7 +223,10 @@ class Tables:
     def _add_names(
         self, connection_id: str, seqs: Mapping[str, int | None]
     ) -> Mapping[str, Any] | None:
-        """Add channels' names to the row and return the row; None if the connection has ended."""
+        """Add channels' names to the row and return the row.
+
+        Return None if the connection has ended, or if its client has sent no connect command.
+        """
         changes, values, names = dict[str, str](), dict[str, Any](), dict[str, str]()
         condition = "attribute_exists(#channels)"
         for number, (channel, seq) in enumerate(seqs.items()):
@@ -241,7 +241,8 @@ class Tables:
             if len(seqs) > 1:
                 rows = [self._add_names(connection_id, {name: seqs[name]}) for name in seqs]
                 return rows[-1]
-            return self._row(connection_id)
+            row = self._row(connection_id)
+            return row if row and CHANNELS in row else None
 
     def _remove_name(self, connection_id: str, channel: str, seq: int) -> None:
         """Remove a channel's name from the row, unless a later subscribe command added it again."""
@@ -329,7 +330,7 @@ class AllRows(Tables):
 
     def page(self, after: str, now_ms: int, limit: int | None = None) -> Page:
         """Read the next part of the connection table."""
-        return self.connections.page(after, now_ms, limit)
+        return self.connections.page(after, now_ms, limit, GREETED)
 
 
 class Listeners(Tables):

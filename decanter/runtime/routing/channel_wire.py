@@ -22,7 +22,7 @@ from decanter.runtime.channels.interfaces import Grant, Member
 from decanter.runtime.channels.memberships import Memberships, SubscriptionModel, default_table
 from decanter.runtime.channels.pattern import Pattern, identity_key
 from decanter.runtime.channels.session import Frame
-from decanter.runtime.channels.tables import UNGREETED, AllRows, Listeners, Tables
+from decanter.runtime.channels.tables import AllRows, Listeners, Tables
 from decanter.runtime.clock import Clock
 from decanter.runtime.errors import ConfigurationError, DeclarationError
 from decanter.runtime.fanout.outbox import Outbox
@@ -30,7 +30,7 @@ from decanter.runtime.fanout.report import Report
 from decanter.runtime.fanout.wire import Wire
 from decanter.runtime.fanout.workers import Workers
 from decanter.runtime.logs import EventLine
-from decanter.runtime.recipients import Recipient, Removed
+from decanter.runtime.recipients import UNGREETED, Recipient, Removed
 from decanter.runtime.routing.channel_event import ChannelEvent
 from decanter.runtime.routing.request import Request
 from decanter.runtime.routing.response import Response
@@ -238,7 +238,7 @@ class ChannelWire(Wire):
         errors: list[Exception] = []
         for channel, member in removed.left:
             try:
-                if self.channels.find(channel)[0].join_leave:
+                if self.channels.announces(channel):
                     self.tell(channel, "leave", member, outbox)
             except Exception as error:  # noqa: BLE001 - the other channels are still notified
                 errors.append(error)

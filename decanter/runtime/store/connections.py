@@ -27,6 +27,7 @@ from decanter.runtime.recipients import (
     BEGINNING,
     MAX_AGE_MS,
     SWEEP,
+    UNGREETED,
     Count,
     Page,
     Place,
@@ -140,7 +141,7 @@ class ConnectionModel(Model):
         return ""
 
     @classmethod
-    def page(cls, after: str, now_ms: int, limit: int | None = None) -> Page:
+    def page(cls, after: str, now_ms: int, limit: int | None = None, greeted: str = "") -> Page:
         """Read the next part of the table, at most 1 MB, with only the recipients' attributes.
 
         Args:
@@ -148,23 +149,30 @@ class ConnectionModel(Model):
             now_ms: the current time in epoch milliseconds; rows older than `MAX_AGE_MS` are
                 skipped.
             limit: the maximum number of rows to read.
+            greeted: the attribute of a client that has sent a connect command. In a row without
+                this attribute, `identity_expires_at` is `UNGREETED`. Empty in an app without
+                channels.
         """
         key, connected_at = key_of(cls), cls.connected_at.attr_name
         end, place = cls.identity_end(), Place.of(after)
         with translated(cls.Meta):
             answer = _table(cls).scan(
-                attributes_to_get=[key, connected_at, *([end] if end else [])],
+                attributes_to_get=[name for name in (key, connected_at, end, greeted) if name],
                 exclusive_start_key=place.after or None,
                 limit=limit,
                 segment=place.segment if place.segments > 1 else None,
                 total_segments=place.segments if place.segments > 1 else None,
             )
-        times = _Times(now_ms)
+        times = Times(now_ms)
         rows = (
-            times.recipient(item[key]["S"], item.get(connected_at), item.get(end))
+            times.recipient(
+                item[key]["S"],
+                item.get(connected_at),
+                item.get(end) if not greeted or greeted in item else _UNGREETED,
+            )
             for item in answer["Items"]
         )
-        alive = [row for row in rows if not row.connected_at or row.connected_at > times.oldest]
+        alive = [row for row in rows if not times.is_stale(row)]
         return Page(alive, place.then(_last(answer, key)))
 
     @classmethod
@@ -177,7 +185,7 @@ class ConnectionModel(Model):
             "OR #at > :oldest OR #at < :first",
             "ExpressionAttributeNames": {"#at": connected_at},
             "ExpressionAttributeValues": {
-                ":oldest": {"N": str(_Times(now_ms).oldest)},
+                ":oldest": {"N": str(Times(now_ms).oldest)},
                 ":first": {"N": str(FIRST_MS)},
                 ":number": {"S": "N"},
             },
@@ -298,8 +306,10 @@ FIRST_MS = 1_500_000_000_000
 
 CLOCKS_DIFFER_MS = 300_000
 
+_UNGREETED = {"N": str(UNGREETED)}
 
-class _Times:
+
+class Times:
     """Reads the times of rows. Other programs may have written them, so any value is possible.
 
     A row with a damaged `connected_at` counts as old, but not as stale. Its connection gets
@@ -310,7 +320,12 @@ class _Times:
         self.oldest = now_ms - MAX_AGE_MS
         self._latest = now_ms + CLOCKS_DIFFER_MS
 
-    def recipient(self, connection_id: str, connected_at: Any, end: object) -> Recipient:
+    def is_stale(self, row: Recipient) -> bool:
+        """Return True if the connection of a row has ended, because of its age."""
+        return 0 < row.connected_at <= self.oldest
+
+    def recipient(self, connection_id: str, connected_at: Any, end: object = None) -> Recipient:
+        """Return the recipient for the attributes of a row, in DynamoDB's form."""
         at = number_of(connected_at)
         if not FIRST_MS <= at <= self._latest:
             at = 0

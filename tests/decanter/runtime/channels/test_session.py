@@ -94,6 +94,28 @@ def test_nothing_is_done_before_connect(frame: str) -> None:
     assert stage.app.called == []
 
 
+def test_a_client_from_before_the_app_had_channels_reconnects() -> None:
+    """Its row lacks the request that the authenticate hook would check."""
+    stage = Stage(_channels(), "A")
+    stage.store.rows["A"] = stage.store.rows["A"]._replace(handshake="")
+    answer = stage.send("A", '{"id":1,"connect":{"token":"ann"}}')
+    assert answer.end is not None
+    assert answer.end.code == 3011
+    assert not stage.store.rows["A"].is_greeted
+
+
+def test_a_client_leaves_a_channel_that_the_app_no_longer_declares(stage: Stage) -> None:
+    sent(stage, 2, "subscribe", channel="chat:1")
+    stage.app.told.clear()
+    stage.channels = Channels()
+    assert sent(stage, 3, "subscribe", channel="chat:1")["error"]["code"] == 102
+    assert sent(stage, 4, "unsubscribe", channel="chat:1") == {"id": 4, "unsubscribe": {}}
+    assert stage.store.member("chat:1", "A") is None
+    assert sent(stage, 5, "unsubscribe", channel="chat:2")["error"]["code"] == 102
+    assert stage.app.told == []
+    assert stage.app.errors == []
+
+
 def test_a_second_connect_ends_the_connection(stage: Stage) -> None:
     answer = stage.send("A", '{"id":2,"connect":{"token":"bob"}}')
     assert answer.end is not None

@@ -19,6 +19,7 @@ from decanter.runtime.channels.tables import AllRows, Listeners, Tables
 from decanter.runtime.errors import DeclarationError
 from decanter.runtime.recipients import MAX_AGE_MS
 from decanter.runtime.store import tables as declared_tables
+from decanter.runtime.store.tables import dispatch
 from tests.support.events import CONNECTED_AT, connect_event
 
 NOW = CONNECTED_AT + 60_000
@@ -101,6 +102,47 @@ def test_a_client_that_has_not_said_hello_gets_nothing(tables: Tables) -> None:
     assert not tables.greet(session, Welcome("bob"))
     assert [each.identity for each in tables.members(identity_key("ann"))] == ["ann"]
     assert [*tables.members(identity_key("bob"))] == []
+
+
+def test_a_row_from_before_the_app_had_channels_gets_nothing(tables: Tables) -> None:
+    """The sweep closes its connection, and nothing else fails because of it."""
+    Row.record(connect_event(), identity="ann", identity_expires_at=NOW // 1000 + 60)
+    session = tables.read(ME)
+    assert session is not None
+    assert (session.is_greeted, session.handshake) == (False, "")
+    assert tables.page("", NOW).recipients == []
+    all_rows = AllRows(Row, tables.memberships, one_by_one).page("", NOW).recipients
+    assert [each.identity_expires_at for each in all_rows] == [1]
+    assert not tables.join(session, {"a": Grant(2)})
+    assert recipients(tables, "a") == []
+    removed = tables.remove(ME)
+    assert removed is not None
+    assert removed.left == []
+
+
+def test_a_subscription_without_newer_attributes_stays_a_subscription(tables: Tables) -> None:
+    """Only the key is certain, and other programs may write anything."""
+    session = greeted(tables)
+    forms: dict[str, dict[str, dict[str, str]]] = {
+        "bare": {},
+        "damaged": {"connected_at": {"S": "soon"}, "seq": {"N": "1"}},
+        "stale": {"connected_at": {"N": str(CONNECTED_AT - 10_000_000)}},
+    }
+    for channel, attributes in forms.items():
+        item = {"channel": {"S": channel}, "connectionID": {"S": ME}, **attributes}
+        dispatch(Listening, "PutItem", Item=item)
+    assert {name: recipients(tables, name) for name in forms} == {
+        "bare": [ME],
+        "damaged": [ME],
+        "stale": [],
+    }
+    assert [member.as_seen() for member in tables.members("bare")] == [{"client": ME}]
+    tables.extend_membership(session, "bare", NOW // 1000)
+    assert recipients(tables, "bare") == []
+    assert tables.join(session, {"bare": Grant(2)})
+    assert tables.member("bare", ME) is not None
+    assert tables.leave(session, "damaged", None) is not None
+    assert recipients(tables, "damaged") == []
 
 
 def test_a_row_keeps_the_session(tables: Tables) -> None:
