@@ -47,10 +47,11 @@ def measure(setup: Setup) -> list[Section]:
         )
     for way in ("fast", "fast-paced"):
         _claims(section, way, {rows: results[f"{way}, {rows}"] for rows in WAYS[way]})
-    cpu = {way: median(results[f"{way}, 10000"], "us") for way in ("fast", "publish")}
+    # Other processes can only add to the CPU time, so the least is the best estimate.
+    cpu = {way: least(results[f"{way}, 10000"], "us") for way in ("fast", "publish")}
     ratio = cpu["publish"] / cpu["fast"]
     section.claim(
-        "CPU of a post of a publication, compared to a broadcast",
+        "least CPU of a post of a publication, compared to a broadcast",
         ratio,
         "1.1 or less",
         held=ratio <= 1.1,
