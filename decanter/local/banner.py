@@ -10,6 +10,7 @@ from decanter import __version__
 from decanter.gateway.model import Api
 from decanter.local.examples import examples
 from decanter.project.declaration import Declaration
+from decanter.project.declared_channels import patterns_of
 from decanter.project.framework import Framework
 
 LABEL_WIDTH = 14
@@ -44,12 +45,7 @@ def api_facts(api: Api, declared: Declaration) -> dict[str, Any]:
             }
             for key, route in sorted(api.routes.items())
         },
-        "channels": [
-            pattern
-            for router in declared.routers
-            if router.channels
-            for pattern in router.channels.patterns
-        ],
+        "channels": list(patterns_of(router.channels for router in declared.routers)),
         "http_routes": list(api.http_routes),
         "schedules": dict(declared.schedules),
         "functions": [asdict(each) for each in declared.lambdas.values()],

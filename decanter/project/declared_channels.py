@@ -1,6 +1,6 @@
 """The channels that a router declares: `@router.channel("chat:{room}")`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -54,12 +54,18 @@ class ChannelsDeclaration:
         return found
 
 
+def patterns_of(routers: Iterable[ChannelsDeclaration | None]) -> tuple[str, ...]:
+    """Return the patterns of all channels; `routers` has the channels of each router."""
+    return tuple(pattern for channels in routers if channels for pattern in channels.patterns)
+
+
 def missing_sweep(schedules: Mapping[str, str]) -> str | None:
     """Return the reason why an app with channels cannot be packaged; None if it can."""
     if SWEEP in schedules:
         return None
     return (
         "the app has channels and no sweep, so nothing closes connections without a connect "
-        "command or past their expiry: add sweep = scheduled_sweep(app, router) to app.py, and "
-        'set DECANTER_SWEEP_MINUTES in .chalice/config.json, for example to "5"'
+        "command or past their expiry: app.py needs sweep = scheduled_sweep(app, router), and "
+        "the stage needs the variable DECANTER_SWEEP_MINUTES in .chalice/config.json, for "
+        'example "5"'
     )

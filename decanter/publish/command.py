@@ -58,8 +58,8 @@ def run(args: argparse.Namespace) -> int:
     if not (args.messages or args.file):
         raise DecanterError("no message is given: write it after the options, or use --file or -")
     there = target(args)
-    if args.channel and not there.stage.subscriptions:
-        raise DecanterError(f"the app of {there.name} has no channels: send without --channel")
+    if args.channel is not None:
+        there.check_channel(args.channel)
     if not (args.to or there.queue_url):
         there.check_table()
     complete = True
@@ -84,7 +84,7 @@ def sent(
         if args.to:
             ids = args.to[0] if len(args.to) == 1 else args.to
             return publisher.send(ids, text, None)
-        if args.channel:
+        if args.channel is not None:
             return publisher.publish_text(args.channel, text)
         return publisher.broadcast(text, BEGINNING, args.exclude, None)
     except UnicodeDecodeError as error:

@@ -21,6 +21,7 @@ from decanter.errors import AWSError, DecanterError, ProjectError, ServiceError
 from decanter.project.config import Project
 from decanter.project.credentials import local_credentials
 from decanter.project.declaration import SSM, Declaration, TableDeclaration
+from decanter.project.declared_channels import patterns_of
 from decanter.project.rights import has_disconnect_hooks
 from decanter.publish.queue import QueuePublisher
 from decanter.running_gateway import URL, ask
@@ -59,6 +60,19 @@ class Target:
                 f"the app of {self.name} declares no connection table, so its connections are not "
                 "known: declare one with @connection_table, or name connections by their ids"
             )
+
+    def check_channel(self, channel: str) -> None:
+        """Check that the app declares a channel.
+
+        Raises:
+            DecanterError: the app has no channels, or no declared pattern matches.
+        """
+        if not self.stage.subscriptions:
+            raise DecanterError(f"the app of {self.name} has no channels: send without --channel")
+        try:
+            self.stage.check_channel(channel)
+        except outside.DecanterError as error:
+            raise DecanterError(f"the app of {self.name}: {error}") from error
 
     def management(self) -> Any:
         """Return botocore's client of @connections."""
@@ -146,6 +160,7 @@ def on_this_machine(url: str) -> Target:
         dynamodb=database,
         keys=(key, secret),
         subscriptions=(table and table.get("subscriptions")) or "",
+        channels=tuple(about.get("channels", ())),
     )
     queue_url, sqs_url = about.get("queue_url"), about.get("sqs_url")
     return Target(url, found, AWS.here(region, database), queue_url, sqs_url)
@@ -180,6 +195,7 @@ def on_aws(args: argparse.Namespace) -> Target:
         keeps_rows=declared is None or has_disconnect_hooks(app),
         profile=project.config.profile,
         subscriptions=table_name(project, app, channels, there, aws) if channels else "",
+        channels=patterns_of(router.channels for router in app.routers),
     )
     return Target(name, found, aws, queue_url(project, app, there))
 

@@ -22,6 +22,10 @@ OPTIONAL = ("join", "leave", "subscribe")
 """The pushes that a test does not have to receive."""
 
 
+MOST_SHOWN = 5
+"""The maximum number of other pushes in an error message."""
+
+
 class ClientSubscription:
     """A client's subscription to a channel.
 
@@ -285,8 +289,8 @@ class ChannelClient(Peer):
         raise self._nothing(f"no push {kind}{where}") from self._client.last_error
 
     def _nothing(self, what: str) -> NoFrame:
-        others, self._others = self._others, []
-        but = f", but {', '.join(others)}" if others else ""
+        others, self._others = [*self._others, *map(json.dumps, self._pushes)], []
+        but = f", but {', '.join(others[:MOST_SHOWN])}" if others else ""
         return NoFrame(self.name, self._client.raised, what + but)
 
     def _read(self) -> None:

@@ -11,8 +11,10 @@ from typing import Any
 import jwt
 import pytest
 
+from tests.field_cases.apps import Done, run
 from tests.support.channel_sockets import SHAPES
-from tests.support.clients import call
+from tests.support.clients import call, receive
+from tests.support.connection_table import Table
 from tests.support.gateways import PROJECTS, SECONDS, Running, gateway
 from tests.support.marks import THOROUGH
 from tests.support.sdk import IS_INSTALLED, Orders, Refused, SdkClient, everyone, running
@@ -157,6 +159,35 @@ def test_the_server_publishes_from_another_function(lounge: Lounge, client: SdkC
     seen = client.wait("publication", FEED).context
     assert seen["data"] == [1, "zwei", {"drei": None}]
     assert not seen.get("info")
+
+
+def test_a_command_publishes(lounge: Lounge, client: SdkClient) -> None:
+    """A channel that the app does not declare, or an empty variable, never means everyone."""
+    client.connect()
+    client.subscribe(FEED)
+
+    def publish(channel: str) -> Done:
+        return run("publish", "--url", lounge.running.origin, "--channel", channel, '{"n": 1}')
+
+    for channel in ("", "feeds:any", "$identity:ann"):
+        done = publish(channel)
+        assert done.refused
+        assert f"channel {channel!r} matches no declared pattern: user:{{identity}}" in done.reason
+    done = publish(FEED)
+    assert done.out.startswith("sent 1, gone 0, pending 0")
+    assert client.wait("publication", FEED).context["data"] == {"n": 1}
+    assert client.have("publication", FEED) == client.have("message") == []
+
+
+def test_a_command_sends_nothing_before_the_connect_command(lounge: Lounge) -> None:
+    table = Table(lounge.running)
+    before = table.ids()
+    with lounge.running.connect() as raw:
+        (connection_id,) = table.ids() - before
+        done = run("publish", "--url", lounge.running.origin, "--to", connection_id, "1")
+        assert "sent 0, gone 0, pending 1" in done.out
+        raw.send('{"id":1,"connect":{}}')
+        assert '"id":1' in receive(raw)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from typing import Any, Generic, TypeVar
 
 from decanter.runtime import jsontext
 from decanter.runtime.channels.codes import PERMISSION_DENIED, UNKNOWN_CHANNEL, ReplyError
-from decanter.runtime.channels.pattern import MOST_CHARACTERS, OF_IDENTITY, Pattern
+from decanter.runtime.channels.pattern import Pattern
 from decanter.runtime.errors import DeclarationError, MissingData
 from decanter.runtime.jsontext import Json
 from decanter.runtime.payload import type_reader
@@ -193,10 +193,9 @@ class Channels:
         Raises:
             ReplyError: code 102, if no pattern matches.
         """
-        if 0 < len(name) <= MOST_CHARACTERS and not name.startswith(OF_IDENTITY):
-            for channel in self.declared:
-                if (values := channel.pattern.match(name)) is not None:
-                    return channel, values
+        for channel in self.declared:
+            if (values := channel.pattern.match(name)) is not None:
+                return channel, values
         raise ReplyError(UNKNOWN_CHANNEL)
 
     def announces(self, name: str) -> bool:

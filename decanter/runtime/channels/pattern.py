@@ -7,11 +7,11 @@ value has exactly one name.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from urllib.parse import unquote
 
-from decanter.runtime.errors import DeclarationError
+from decanter.runtime.errors import ConfigurationError, DeclarationError
 
 MOST_CHARACTERS = 255
 
@@ -56,6 +56,8 @@ class Pattern:
 
     def match(self, channel: str) -> dict[str, str] | None:
         """Return the values in a channel's name; None if the name does not match."""
+        if len(channel) > MOST_CHARACTERS or channel.startswith(OF_IDENTITY):
+            return None
         found = self._regex.fullmatch(channel)
         if found is None:
             return None
@@ -100,6 +102,13 @@ class Pattern:
             "two variables need text between them, such as `:`": not all(self._literals[1:-1]),
         }
         return next((problem for problem, found in problems.items() if found), None)
+
+
+def no_match(channel: str, patterns: Iterable[str]) -> ConfigurationError:
+    """Return the error for a channel that the server names and no declared pattern matches."""
+    return ConfigurationError(
+        f"channel {channel!r} matches no declared pattern: {', '.join(patterns)}"
+    )
 
 
 def _meet(ours: str, theirs: str) -> bool:

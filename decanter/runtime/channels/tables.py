@@ -117,6 +117,15 @@ class Tables:
             row.get(HANDSHAKE, {}).get("S", ""),
         )
 
+    def silent(self, connection_ids: Iterable[str]) -> set[str]:
+        """Return the connections that sent no connect command, or whose identity has expired."""
+        ids, now = [*dict.fromkeys(connection_ids)], self._time_ms() / 1000
+        return {
+            each.connection_id
+            for each in self.in_parallel(self.read, ids)
+            if each and (not each.is_greeted or 0 < each.expires_at <= now)
+        }
+
     def greet(self, session: Session, welcome: Welcome) -> bool:
         """Store a client's identity. Return False if the connection has ended or is greeted."""
         model, identity = self.connections, welcome.identity

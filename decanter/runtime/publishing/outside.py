@@ -4,7 +4,7 @@ This module uses the same code as the functions of the app, so the rate limit, r
 and gone connections are handled in the same way. No function on AWS imports this file.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,6 +14,7 @@ from pynamodb.attributes import UnicodeAttribute
 from decanter.runtime import jsontext
 from decanter.runtime.channels import codec
 from decanter.runtime.channels.memberships import Memberships, SubscriptionModel
+from decanter.runtime.channels.pattern import Pattern, no_match
 from decanter.runtime.channels.tables import Listeners, Tables
 from decanter.runtime.clock import Clock, full_jitter
 from decanter.runtime.errors import BadJson, DecanterError, PostingRefusedError, TooLarge
@@ -59,6 +60,7 @@ class Stage:
         region: the region of the API and of the table.
         table: the connection table's name or ARN; "" if the app has no connection table.
         subscriptions: the subscription table's name or ARN; "" for an app without channels.
+        channels: the patterns of the app's channels.
         key: the name of the connection table's hash key.
         keeps_rows: True to delete no row. The function that deletes a row runs the app's disconnect
             hooks, so only the app's own functions may delete rows.
@@ -76,6 +78,16 @@ class Stage:
     keys: tuple[str, str] | None = None
     profile: str | None = None
     subscriptions: str = ""
+    channels: tuple[str, ...] = ()
+
+    def check_channel(self, channel: str) -> None:
+        """Check that a declared pattern matches a channel.
+
+        Raises:
+            ConfigurationError: no pattern matches.
+        """
+        if all(Pattern(each).match(channel) is None for each in self.channels):
+            raise no_match(channel, self.channels)
 
 
 @contextmanager
@@ -140,6 +152,10 @@ class OutsideWire(Wire):
     def frame_of(self, value: Frame, channel: str = "") -> str:
         """Return the push of a publication, or of a message without a channel."""
         return codec.publication(channel, checked(value)) if channel else self.text_of(value)
+
+    def silent(self, connection_ids: Iterable[str]) -> Collection[str]:
+        """Return the connections that sent no connect command, or whose identity has expired."""
+        return self.tables.silent(connection_ids)
 
     def members(self, channel: str) -> Listeners:
         """Return the members of a channel, as recipients."""

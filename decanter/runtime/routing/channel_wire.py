@@ -20,7 +20,7 @@ from decanter.runtime.channels.codes import (
 from decanter.runtime.channels.declaration import Authorize, Channel, Channels
 from decanter.runtime.channels.interfaces import Grant, Member
 from decanter.runtime.channels.memberships import Memberships, SubscriptionModel, default_table
-from decanter.runtime.channels.pattern import Pattern, identity_key
+from decanter.runtime.channels.pattern import Pattern, identity_key, no_match
 from decanter.runtime.channels.session import Frame
 from decanter.runtime.channels.tables import AllRows, Listeners, Tables
 from decanter.runtime.clock import Clock
@@ -68,8 +68,8 @@ class ChannelWire(Wire):
     ) -> None:
         if not (isinstance(connections, type) and issubclass(connections, IdentifiedModel)):
             raise DeclarationError(
-                "@router.channel: the connection table stores no identity: derive it from "
-                "IdentifiedModel"
+                "@router.channel: the connection table stores no identity: derive "
+                f"{getattr(connections, '__name__', connections)} from IdentifiedModel"
             )
         self._router = router
         self._clock = clock
@@ -146,14 +146,7 @@ class ChannelWire(Wire):
 
     def silent(self, connection_ids: Iterable[str]) -> Collection[str]:
         """Return the connections that sent no connect command, or whose identity has expired."""
-        ids = [*dict.fromkeys(connection_ids)]
-        now = self._now()
-        sessions = self._each(self.tables.read, ids)
-        return {
-            each.connection_id
-            for each in sessions
-            if each and (not each.is_greeted or 0 < each.expires_at <= now)
-        }
+        return self.tables.silent(connection_ids)
 
     def farewell(self, recipient: Recipient) -> bytes:
         """Return the push that tells a client why the sweep closes its connection."""
@@ -178,10 +171,7 @@ class ChannelWire(Wire):
         try:
             return self.channels.find(channel)[0]
         except ReplyError:
-            patterns = ", ".join(each.pattern.source for each in self.channels)
-            raise ConfigurationError(
-                f"channel {channel!r} matches no declared pattern: {patterns}"
-            ) from None
+            raise no_match(channel, (each.pattern.source for each in self.channels)) from None
 
     def name_of(self, pattern: str, values: dict[str, str | None]) -> str:
         """Return a channel's name for a pattern and its values.

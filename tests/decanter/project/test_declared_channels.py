@@ -94,7 +94,8 @@ def test_an_app_with_channels_needs_a_sweep() -> None:
     assert of().refusal is None
     found = declaration(NEEDY_TABLE, SUBSCRIPTIONS, {**ROUTER, "channels": CHANNELS})
     assert found.refusal is not None
-    assert "add sweep = scheduled_sweep(app, router)" in found.refusal
+    assert "app.py needs sweep = scheduled_sweep(app, router)" in found.refusal
+    assert "the stage needs the variable DECANTER_SWEEP_MINUTES" in found.refusal
     assert found.warnings == (found.refusal,)
 
 

@@ -140,6 +140,8 @@ def test_a_missing_push_names_the_channel(client: WebSocketClient) -> None:
         chat.receive()
     with pytest.raises(NoFrame, match="has no push message"):
         ann.receive()
+    with pytest.raises(NoFrame, match=r"has no push joins of channel chat:42, but .*\"join\""):
+        chat.receive_push("joins")
 
 
 def test_publications_that_a_test_has_not_received_are_reported(client: WebSocketClient) -> None:
