@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from decanter.runtime.errors import DeclarationError, NotAnObject
+from decanter.runtime.functions import place
 from decanter.runtime.payload_readers import (
     JSON_TYPES,
     SIMPLE,
@@ -207,7 +208,7 @@ def payload_reader(function: Callable[..., Any]) -> Read | None:
         DeclarationError: the function takes other arguments, or the payload's type is not
             supported.
     """
-    where = f"{function.__name__} ({function.__module__})"
+    where = place(function)
     parameters = inspect.signature(function).parameters.values()
     required = [each for each in parameters if each.default is each.empty]
     if len(required) not in (1, 2):

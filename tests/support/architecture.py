@@ -28,7 +28,16 @@ OF_CHALICE = f"{RUNTIME}.publishing.http"
 
 RUNTIME_FLOORS = (
     ("clock", "errors", "forks", "gc_paused", "recipients"),
-    ("jsontext", "logs", "payload", "payload_example", "payload_readers", "rights", "settings"),
+    (
+        "functions",
+        "jsontext",
+        "logs",
+        "payload",
+        "payload_example",
+        "payload_readers",
+        "rights",
+        "settings",
+    ),
     ("session",),
     ("store", "transports"),
     ("fanout",),

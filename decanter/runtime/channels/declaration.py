@@ -19,6 +19,7 @@ from decanter.runtime import jsontext
 from decanter.runtime.channels.codes import PERMISSION_DENIED, UNKNOWN_CHANNEL, ReplyError
 from decanter.runtime.channels.pattern import Pattern
 from decanter.runtime.errors import DeclarationError, MissingData
+from decanter.runtime.functions import check_not_async, place
 from decanter.runtime.jsontext import Json
 from decanter.runtime.payload import type_reader
 from decanter.runtime.payload_readers import Read
@@ -130,7 +131,7 @@ class Channel:
         if self.publish is not None:
             raise DeclarationError(
                 f"channel {self.pattern.source!r} has two functions for publications: "
-                f"{_place(self.publish)} and {_place(function)}"
+                f"{place(self.publish)} and {place(function)}"
             )
         first, self._taken = _parameters(function, self.pattern)
         self._read = _payload_of(function, first)
@@ -181,9 +182,9 @@ class Channels:
         for other in self.declared:
             if channel.pattern.overlaps(other.pattern):
                 raise DeclarationError(
-                    f"channel {channel.pattern.source!r} of {_place(channel.authorize)}: a name "
+                    f"channel {channel.pattern.source!r} of {place(channel.authorize)}: a name "
                     f"can match this pattern and {other.pattern.source!r} of "
-                    f"{_place(other.authorize)}: begin them differently"
+                    f"{place(other.authorize)}: begin them differently"
                 )
         self.declared.append(channel)
 
@@ -219,13 +220,15 @@ def _parameters(function: Callable[..., Any], pattern: Pattern) -> tuple[str, li
     """Return the name of the first parameter, and the names of the others.
 
     Raises:
-        DeclarationError: the function has no parameter, or one of the others is not in the pattern.
+        DeclarationError: the function is async or has no parameter, or one of the other parameters
+            is not in the pattern.
     """
+    check_not_async(function)
     first, *others = [*inspect.signature(function).parameters] or [""]
     if not first or not {*others} <= {*pattern.variables}:
         wanted = ", ".join(["subscription", *pattern.variables])
         raise DeclarationError(
-            f"channel {pattern.source!r}: {_place(function)} must take ({wanted}): an object and "
+            f"channel {pattern.source!r}: {place(function)} must take ({wanted}): an object and "
             "variables of the pattern"
         )
     return first, others
@@ -233,7 +236,7 @@ def _parameters(function: Callable[..., Any], pattern: Pattern) -> tuple[str, li
 
 def _payload_of(function: Callable[..., Any], parameter: str) -> Read | None:
     """Return the reader of the type in `Publication[…]`; None if no type is given."""
-    where = _place(function)
+    where = place(function)
     try:
         kind = typing.get_type_hints(function).get(parameter)
     except NameError as error:
@@ -245,7 +248,3 @@ def _payload_of(function: Callable[..., Any], parameter: str) -> Read | None:
             f"{where}: annotate {parameter!r} as Publication or Publication[…], not {kind}"
         )
     return type_reader(typing.get_args(kind)[0], f"{where}: {parameter}", {}).read
-
-
-def _place(function: Callable[..., Any]) -> str:
-    return f"{getattr(function, '__name__', function)} ({function.__module__})"

@@ -21,12 +21,13 @@ from decanter.runtime.errors import (
 )
 from decanter.runtime.fanout.disconnect_hooks import CallHooks, log_failures
 from decanter.runtime.fanout.outbox import OpenTransport, Outbox
+from decanter.runtime.functions import place
 from decanter.runtime.logs import EventLine
 from decanter.runtime.recipients import Connections, Removed
 from decanter.runtime.routing.connection_event import Disconnection, Handshake, Hello, Refused
 from decanter.runtime.routing.request import Request, error_frame
 from decanter.runtime.routing.response import Response
-from decanter.runtime.routing.routes import DEFAULT, Route, place
+from decanter.runtime.routing.routes import DEFAULT, Route
 from decanter.runtime.routing.selection import SelectionExpression
 from decanter.runtime.routing.sending import Sending
 from decanter.runtime.transports import open_transport
@@ -112,7 +113,7 @@ class Router(Sending):
                 the declaration is too late.
         """
         what = f"authenticate hook {place(hook)}"
-        self._check_open(what)
+        self._check("authenticate hook", hook)
         if self.authenticator is not None:
             raise DeclarationError(
                 f"{what}: {place(self.authenticator)} is already declared, and only one is allowed"

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from decanter.runtime.errors import DeclarationError, Forbidden
+from decanter.runtime.functions import check_called, check_not_async, place
 from decanter.runtime.gc_paused import gc_paused_for
 from decanter.runtime.payload import payload_reader
 from decanter.runtime.routing.connection_event import Disconnection, Handshake
@@ -74,11 +75,6 @@ class Route(NamedTuple):
         return request.response_of(self.function(request, payload))
 
 
-def place(function: Callable[..., Any]) -> str:
-    """Return a function's name and module, for error messages."""
-    return f"{getattr(function, '__name__', function)} ({function.__module__})"
-
-
 def _wrapped(around: Middleware, inner: GetResponse) -> GetResponse:
     return lambda request: request.response_of(around(request, inner))
 
@@ -127,6 +123,7 @@ class Routes:
             DeclarationError: the key is reserved or already used, the payload's type is not
                 supported, or the declaration is too late.
         """
+        check_called("route", route_key, '"{}"')
 
         def declare(function: R) -> R:
             read_payload = payload_reader(function)
@@ -141,7 +138,7 @@ class Routes:
 
     def on_connect(self, hook: C) -> C:
         """Declare a hook that runs before a client is connected. The hook may refuse the client."""
-        self._check_open(f"connect hook {place(hook)}")
+        self._check("connect hook", hook)
         self.connect_hooks.append(hook)
         return hook
 
@@ -151,7 +148,7 @@ class Routes:
         API Gateway delivers `$disconnect` on a best-effort basis. If this event is missing, the
         hook runs when a broadcast, a send or a sweep finds that the connection is gone.
         """
-        self._check_open(f"disconnect hook {place(hook)}")
+        self._check("disconnect hook", hook)
         self.disconnect_hooks.append(hook)
         return hook
 
@@ -162,13 +159,13 @@ class Routes:
         an attribute `closes` with the value True. This attribute grants the function the right to
         close connections.
         """
-        self._check_open(f"message hook {place(hook)}")
+        self._check("message hook", hook)
         self.message_hooks.append(hook)
         return hook
 
     def middleware(self, function: M) -> M:
         """Declare a function that wraps every route: `function(request, get_response)`."""
-        self._check_open(f"middleware {place(function)}")
+        self._check("middleware", function)
         self.around.append(function)
         return function
 
@@ -183,6 +180,7 @@ class Routes:
             DeclarationError: this type of exception already has a handler, or the declaration is
                 too late.
         """
+        check_called("on_error", kind, "Exception")
 
         def declare(function: E) -> E:
             self._add_error_handler(kind, function)
@@ -214,7 +212,9 @@ class Routes:
 
     def _add(self, route: Route) -> None:
         key = route.route_key
-        self._check_open(f"route {key!r} of {route.where}")
+        self._check(f"route {key!r} of", route.function)
+        if route.allow is not None:
+            check_not_async(route.allow)
         if not key or (key.startswith("$") and key != DEFAULT):
             raise DeclarationError(
                 f"route {key!r} of {route.where}: a key must not be empty or begin with $, "
@@ -227,12 +227,17 @@ class Routes:
         self.declared[key] = route
 
     def _add_error_handler(self, kind: type[Exception], handler: ErrorHandler) -> None:
-        self._check_open(f"error handler {place(handler)} of {kind.__name__}")
+        self._check(f"error handler of {kind.__name__}:", handler)
         if taken := self.error_handlers.get(kind):
             raise DeclarationError(
                 f"{kind.__name__} has two error handlers: {place(taken)} and {place(handler)}"
             )
         self.error_handlers[kind] = handler
+
+    def _check(self, what: str, function: Callable[..., Any]) -> None:
+        """Raise a DeclarationError if the declaration is too late, or the function is async."""
+        self._check_open(f"{what} {place(function)}")
+        check_not_async(function)
 
     def _check_open(self, what: str) -> None:
         if self._closed:

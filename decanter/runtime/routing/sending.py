@@ -10,6 +10,7 @@ from decanter.runtime.fanout.disconnect_hooks import CallHooks
 from decanter.runtime.fanout.frame import Frame
 from decanter.runtime.fanout.outbox import OpenTransport, Outbox, Outboxes
 from decanter.runtime.fanout.report import Report
+from decanter.runtime.functions import check_called
 from decanter.runtime.recipients import BEGINNING, Connections
 from decanter.runtime.routing.routes import Routes
 
@@ -72,6 +73,7 @@ class Sending(Routes):
                 pattern too, the connection table stores no identity, or the declaration is too
                 late.
         """
+        check_called("channel", pattern, '"{}"')
         self._check_open(f"channel {pattern!r}")
         if self.wire is None:
             from decanter.runtime.routing.channel_wire import ChannelWire

@@ -1,8 +1,11 @@
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from pynamodb.attributes import UnicodeAttribute
 
+from decanter import IdentifiedModel, Router
 from decanter.runtime.errors import DeclarationError
 from decanter.runtime.routing.request import Request
 from decanter.runtime.routing.response import Response, response_of
@@ -12,6 +15,13 @@ from tests.support.events import message_event
 
 def request(body: str = "{}") -> Request:
     return Request(message_event(body), None, outbox=None)  # type: ignore[arg-type]
+
+
+def router() -> Router:
+    class Connection(IdentifiedModel):
+        connection_id = UnicodeAttribute(hash_key=True, attr_name="connectionID")
+
+    return Router("$request.body.action", connections=Connection)
 
 
 @pytest.mark.parametrize(
@@ -108,6 +118,48 @@ def test_decorators_return_the_function() -> None:
         assert declare(anything) is anything
     assert routes.on_error(ValueError)(anything) is anything
     assert routes.default(first) is first
+
+
+def test_a_decorator_without_its_argument_is_refused() -> None:
+    """Without a check, the function would be the argument, and nothing would be declared."""
+
+    def move(request: Request) -> None:
+        """A route."""
+
+    decorators: dict[str, Any] = {
+        '@router.route("move")': Routes().route,
+        "@router.on_error(Exception)": Routes().on_error,
+        '@router.channel("move")': router().channel,
+    }
+    for line, decorator in decorators.items():
+        with pytest.raises(DeclarationError) as refused:
+            decorator(move)
+        name = line.partition("(")[0]
+        assert str(refused.value) == f"{name} of move ({__name__}) has no argument: write {line}"
+
+
+def test_async_functions_are_refused() -> None:
+    """An async hook would refuse nobody, because a coroutine that nobody awaits does not run."""
+
+    async def check(*_: Any) -> bool:
+        return False
+
+    class Check:
+        async def __call__(self, *_: Any) -> bool:
+            return False
+
+    routes, app = Routes(), router()
+    declare: list[Callable[[Any], Any]] = [
+        *(routes.on_connect, routes.on_disconnect, routes.on_message, routes.middleware),
+        *(routes.default, routes.route("move"), routes.on_error(KeyError), app.authenticate),
+        *(app.channel("chat:{room}"), app.channel("news")(lambda _: True).on_publish),
+        lambda allow: routes.route("other", allow=allow)(lambda _: None),
+    ]
+    for each in declare:
+        for function in (check, Check()):
+            with pytest.raises(DeclarationError, match="is async, but the router calls it without"):
+                each(function)
+    assert routes.declared == {}
 
 
 def test_nothing_can_be_declared_after_closing() -> None:

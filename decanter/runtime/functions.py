@@ -1,0 +1,48 @@
+"""Checks of the functions that an application declares, when app.py is imported."""
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from decanter.runtime.errors import DeclarationError
+
+
+def place(function: Callable[..., Any]) -> str:
+    """Return a function's name and module, for error messages."""
+    return f"{getattr(function, '__name__', function)} ({function.__module__})"
+
+
+def check_called(decorator: str, argument: object, example: str) -> None:
+    """Check that a decorator has its argument.
+
+    Args:
+        decorator: the decorator's name.
+        argument: the decorator's argument. Without parentheses, it is the decorated function.
+        example: an argument for the error message; `{}` stands for the function's name.
+
+    Raises:
+        DeclarationError: the decorator has no parentheses.
+    """
+    if inspect.isfunction(argument):
+        example = example.replace("{}", argument.__name__)
+        raise DeclarationError(
+            f"@router.{decorator} of {place(argument)} has no argument: write "
+            f"@router.{decorator}({example})"
+        )
+
+
+def check_not_async(function: Callable[..., Any]) -> None:
+    """Check that a function is not async.
+
+    A call of an async function returns a coroutine, and runs none of its code. An async hook would
+    therefore refuse nothing.
+
+    Raises:
+        DeclarationError: the function is async.
+    """
+    called = function if inspect.isroutine(function) else type(function).__call__
+    if inspect.iscoroutinefunction(called) or inspect.isasyncgenfunction(called):
+        raise DeclarationError(
+            f"{place(function)} is async, but the router calls it without await: write def "
+            "instead of async def"
+        )
