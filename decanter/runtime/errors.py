@@ -231,7 +231,7 @@ class FieldError(MessageError):
     """A member of the message is missing or invalid.
 
     Attributes:
-        field: the member's name.
+        field: the member's name; empty if the whole value is invalid.
         reason: the requirement that the member does not meet.
     """
 
@@ -241,7 +241,7 @@ class FieldError(MessageError):
         self.reason = reason
 
     def __str__(self) -> str:
-        return f"{self.field!r} {self.reason}"
+        return f"{repr(self.field) if self.field else 'the value'} {self.reason}"
 
     def details(self) -> dict[str, Any]:
         """Return the member's name."""
