@@ -31,7 +31,7 @@ def test_a_union_reports_the_error_of_the_closest_structure() -> None:
     read = readers.one_of([one, readers.SIMPLE[str]]).read
     with pytest.raises(InvalidPayload, match="'kind' must be 'one'"):
         read({"kind": "two"})
-    with pytest.raises(InvalidPayload, match="^the value must be of another type"):
+    with pytest.raises(InvalidPayload, match=r"^the value must be of another type"):
         readers.one_of([one, other]).read({"kind": "two"})
 
 

@@ -70,7 +70,7 @@ def test_a_publication_has_its_declared_type() -> None:
     assert published == {"text": "hi", "room": "1", "raw": text}
     with pytest.raises(InvalidPayload, match="text"):
         channel.accept(sent, Json('{"text":7}'), {"room": "1"})
-    with pytest.raises(InvalidPayload, match="^the value must be an object"):
+    with pytest.raises(InvalidPayload, match=r"^the value must be an object"):
         channel.accept(sent, Json("null"), {"room": "1"})
     with pytest.raises(MissingData):
         channel.accept(sent, None, {"room": "1"})
