@@ -24,22 +24,35 @@ MAX_DIGITS = min(4300, sys.get_int_max_str_digits() or 4300)
 """The interpreter's limit, but at most Python's default, because parsing takes quadratic time."""
 
 _TOO_LONG = f"an integer of more than {MAX_DIGITS} digits"
-# An unterminated string matches too, up to the end of the text. Otherwise the search would start
-# again at each of its characters and take quadratic time.
-_STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 _TO_STEPS = bytes.maketrans(b"[{]}", b"\1\1\xff\xff")
-_NO_BRACKETS = bytes({*range(256)} - {*b"[{]}"})
+_NO_MARKS = bytes({*range(256)} - {*b'[{]}"'})
 # The match ends before the first unpaired surrogate.
 _NO_UNPAIRED = re.compile(
     r"(?:[^\\]++|\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u(?![dD][89a-fA-F])"
     r"|[^u]|\Z))*+",
     re.DOTALL,
 )
-_MEMBER = re.compile(
-    r'[ \t\n\r]*+[{,][ \t\n\r]*+"([^"\\]*+(?:\\.[^"\\]*+)*+)"[ \t\n\r]*+:[ \t\n\r]*+'
-    r'([^"\[{, \t\n\r}]++|"[^"\\]*+(?:\\.[^"\\]*+)*+")?'
-)
-"""Matches `{` or `,`, then a name, and then the value unless it is an array or an object."""
+_CHARACTERS = r'[^"\\]*+(?:\\.[^"\\]*+)*+'
+
+
+def _member(levels: int) -> re.Pattern[str]:
+    """Return a pattern of `{` or `,`, a name, and the value.
+
+    The value is missing from the match if it is a large array or object, or nested deeper than
+    `levels`. A large message has room for many small values, and the scanner is slower for these.
+    """
+    pieces = r'[^"\[\]{}]++|"[^"\\]*+"'
+    nested = r"(?!)"
+    for _ in range(levels):
+        nested = rf"[\[{{](?:{pieces}|{nested}){{0,8}}+[\]}}]"
+    space = r"[ \t\n\r]*+"
+    return re.compile(
+        rf'{space}[{{,]{space}"({_CHARACTERS})"{space}:{space}'
+        rf'([^"\[{{, \t\n\r}}]++|"{_CHARACTERS}"|{nested})?'
+    )
+
+
+_MEMBER = _member(levels=3)
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -100,7 +113,7 @@ def member_texts(text: str) -> dict[str, str]:
     Args:
         text: a JSON object that `parse` accepted.
     """
-    return dict(members(text))
+    return {name: Json(value) for name, value in dict(members(text)).items()}
 
 
 def members(text: str) -> list[tuple[str, str]]:
@@ -118,7 +131,9 @@ def members(text: str) -> list[tuple[str, str]]:
         if value is None:
             _, end = scan(text, start)
             value = text[start:end]
-        found.append((json.loads(f'"{name}"') if "\\" in name else name, Json(value)))
+        found.append((name, value))
+    if "\\" in text:
+        return [(scan(f'"{name}"', 0)[0] if "\\" in name else name, value) for name, value in found]
     return found
 
 
@@ -133,8 +148,13 @@ def _check_escapes(text: str) -> None:
 def _check_depth(text: str) -> None:
     if text.count("[") + text.count("{") <= MAX_DEPTH:
         return
-    outside = _STRING.sub("", text).encode("ascii", "replace")
-    steps = outside.translate(_TO_STEPS, _NO_BRACKETS)
-    steps = steps.replace(b"\1\xff", b"")  # the innermost level often has most of the brackets
+    marks = text.encode("ascii", "replace")
+    marks = marks.replace(b"\\\\", b"").replace(
+        b'\\"', b""
+    )  # in this order, as a parser reads them
+    marks = marks.translate(None, _NO_MARKS).replace(b'""', b"")
+    outside = b"".join(marks.split(b'"')[::2])
+    # The innermost level often has most of the brackets.
+    steps = outside.translate(_TO_STEPS).replace(b"\1\xff", b"")
     if max(accumulate(memoryview(steps).cast("b")), default=0) >= MAX_DEPTH:
         raise BadJson(f"it is nested deeper than {MAX_DEPTH} levels")

@@ -131,7 +131,11 @@ def _object(texts: dict[str, str]) -> str:
 
 def _ref(request: Request) -> str | None:
     try:
-        ref = request.texts.get("ref")
+        document = request.json
     except MessageError:
         return None
-    return ref if ref is not None and len(ref.encode()) <= MAX_REF_BYTES else None
+    # Without this test, each error would search a large message for the texts of its members.
+    if not isinstance(document, dict) or "ref" not in document:
+        return None
+    ref = request.texts["ref"]
+    return ref if len(ref.encode()) <= MAX_REF_BYTES else None

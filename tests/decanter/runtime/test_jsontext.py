@@ -44,6 +44,7 @@ def test_text_outside_of_rfc_8259_is_bad_json(text: str) -> None:
         ("[" * MAX_DEPTH + "]" * MAX_DEPTH, ...),
         (json.dumps("[" * 10_000), "[" * 10_000),
         (json.dumps(["[", '\\"[{'] * 100), ["[", '\\"[{'] * 100),
+        (json.dumps(["\\\\", "[{", '\\\\\\"', "]"] * 100), ["\\\\", "[{", '\\\\\\"', "]"] * 100),
     ],
 )
 def test_valid_json_is_parsed(text: str, value: Any) -> None:
@@ -53,6 +54,13 @@ def test_valid_json_is_parsed(text: str, value: Any) -> None:
 def test_nesting_has_its_own_limit_and_not_the_interpreters() -> None:
     with pytest.raises(BadJson, match=f"nested deeper than {MAX_DEPTH} levels"):
         parse("[" * (MAX_DEPTH + 1) + "]" * (MAX_DEPTH + 1))
+
+
+@pytest.mark.parametrize("closer", ["", "]", "\\", '"]', "]]\\\\", '\\"'])
+def test_a_bracket_in_a_string_does_not_hide_the_depth(closer: str) -> None:
+    text = f"[{json.dumps(closer)}," * (MAX_DEPTH + 1) + "1" + "]" * (MAX_DEPTH + 1)
+    with pytest.raises(BadJson, match="nested deeper"):
+        parse(text)
 
 
 def test_an_unterminated_string_of_escaped_quotes_takes_linear_time() -> None:
@@ -67,7 +75,13 @@ def test_the_reason_does_not_quote_the_message() -> None:
     assert "hunter2" not in str(caught.value)
 
 
-@pytest.mark.parametrize("data", ["1.0", "1e5", '"a\\u00e9\\/"', "[ 1,\t2 ]", '{"b":1, "a":2}'])
+@pytest.mark.parametrize(
+    "data",
+    [
+        *("1.0", "1e5", '"a\\u00e9\\/"', "[ 1,\t2 ]", '{"b":1, "a":2}', "[]", "[ ]", "[[[]]]"),
+        *("[[[[]]]]", '["]"]', '["\\"]"]', '[{"}":[1,{}]}]', "[" + "[]," * 20 + "1]"),
+    ],
+)
 def test_a_member_keeps_its_exact_text(data: str) -> None:
     assert member_texts(f'{{"message":"m", "data" : {data} \n}}')["data"] == data
 
