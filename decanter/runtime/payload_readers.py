@@ -5,13 +5,15 @@ The error has the path of the problem, such as `points[0].x`.
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from types import NoneType
+from types import MappingProxyType, NoneType
 from typing import Any, NoReturn
 
 from decanter.runtime.errors import InvalidPayload
 
 Read = Callable[[Any], Any]
 _MUST_BE = "must be "
+LONG = 16
+"""From this length on, a list is first checked as a whole. That takes longer for a short one."""
 JSON_TYPES = (dict, list, str, int, float, bool, NoneType)
 
 
@@ -24,11 +26,19 @@ class Reader(dict[type, Read | None]):
     Args:
         expects: the name of the accepted values, for the error.
         reads: the accepted types.
+        builtins: built-in functions that do the same as those in `reads`, for long lists. They may
+            raise OverflowError instead of InvalidPayload.
     """
 
-    def __init__(self, expects: str, reads: Mapping[type, Read | None]) -> None:
+    def __init__(
+        self,
+        expects: str,
+        reads: Mapping[type, Read | None],
+        builtins: Mapping[type, Read] = MappingProxyType({}),
+    ) -> None:
         super().__init__(reads)
         self.expects = expects
+        self.builtins = builtins
 
     def __missing__(self, kind: type) -> Read:
         return self.refuse
@@ -41,6 +51,20 @@ class Reader(dict[type, Read | None]):
         """Return a value, or raise InvalidPayload."""
         read = self[type(value)]
         return value if read is None else read(value)
+
+    def read_alike(self, values: list[Any]) -> list[Any] | None:
+        """Return the values of a list without a call for each; None if they need these calls."""
+        first = type(values[0])
+        builtin = self.builtins.get(first)
+        if self[first] is not None and builtin is None:
+            return None
+        kinds = {*map(type, values)}
+        if all(self[kind] is None for kind in kinds):
+            return values.copy()
+        try:
+            return [*map(builtin, values)] if builtin and kinds == {first} else None
+        except OverflowError:
+            return None
 
 
 def unchanged(expects: str, *kinds: type) -> Reader:
@@ -58,7 +82,7 @@ def number() -> Reader:
             result = math.inf
         return result if math.isfinite(result) else reader.refuse(value)
 
-    reader = Reader("a number", {int: read, float: read})
+    reader = Reader("a number", {int: read, float: read}, {int: float})
     return reader
 
 
@@ -80,6 +104,8 @@ def list_of(item: Reader) -> Reader:
     """Return a reader of a list whose items have one type."""
 
     def read(value: list[Any]) -> list[Any]:
+        if len(value) >= LONG and (alike := item.read_alike(value)) is not None:
+            return alike
         items: list[Any] = []
         try:
             for each in value:
@@ -119,6 +145,7 @@ def structure(
         members: the reader of each member; for a recursive type, the caller adds readers later.
         required: the members that must be present.
     """
+    get = members.get
 
     def read(value: dict[str, Any]) -> Any:
         if not value and not required:  # a message may have 43,000 empty objects
@@ -126,16 +153,18 @@ def structure(
         for name in required:
             if name not in value:
                 raise InvalidPayload(name, "is missing")
-        arguments: dict[str, Any] = {}
-        name = ""
+        arguments, name = value, ""
         try:
             for name, each in value.items():
-                if (member := members.get(name)) is not None:
-                    read_member = member[type(each)]
-                    arguments[name] = each if read_member is None else read_member(each)
+                if (member := get(name)) is None:
+                    arguments = value.copy() if arguments is value else arguments
+                    del arguments[name]
+                elif (read_member := member[type(each)]) is not None:
+                    arguments = value.copy() if arguments is value else arguments
+                    arguments[name] = read_member(each)
         except InvalidPayload as error:
             raise _inside(name, error) from None
-        return make(**arguments) if make else arguments
+        return make(**arguments) if make else {**arguments}
 
     return Reader(READ_OBJECT.expects, {dict: read})
 
@@ -164,7 +193,13 @@ def one_of(choices: list[Reader]) -> Reader:
     doubles with each level of a type that contains itself.
     """
     expects = " or ".join(each.expects for each in choices)
-    return Reader(expects, {kind: _choice(choices, kind) for each in choices for kind in each})
+    reads = {kind: _choice(choices, kind) for each in choices for kind in each}
+    builtins: dict[type, Read] = {}
+    for kind in reads:
+        takers = [each for each in choices if kind in each]
+        if kind in takers[0].builtins:
+            builtins[kind] = takers[0].builtins[kind]
+    return Reader(expects, reads, builtins)
 
 
 def _choice(choices: list[Reader], kind: type) -> Read | None:

@@ -69,3 +69,38 @@ def test_a_refused_model_in_a_union_is_named() -> None:
     assert read(None) is None
     with pytest.raises(InvalidPayload, match="must be a valid Order or null"):
         read(3)
+
+
+LISTS = readers.list_of(readers.one_of([readers.SIMPLE[float], readers.SIMPLE[str]]))
+
+
+@pytest.mark.parametrize("length", [readers.LONG - 1, readers.LONG])
+def test_a_list_is_read_the_same_way_at_any_length(length: int) -> None:
+    for item, expected in ((1, 1.0), ("a", "a"), (1.5, 1.5), (10**300, 1e300)):
+        values = [item] * length
+        result = LISTS.read(values)
+        assert result == [expected] * length
+        assert {*map(type, result)} == {type(expected)}
+        assert result is not values
+    assert LISTS.read([1, "a"] * length) == [1.0, "a"] * length
+
+
+@pytest.mark.parametrize("length", [readers.LONG - 2, readers.LONG])
+@pytest.mark.parametrize("wrong", [None, True, [], 10**400, float("inf")])
+@pytest.mark.parametrize("right", [1, "a", 1.5])
+def test_the_error_names_the_first_wrong_item_of_a_list(
+    right: object, wrong: object, length: int
+) -> None:
+    with pytest.raises(InvalidPayload) as caught:
+        LISTS.read([right] * length + [wrong, None])
+    assert caught.value.field == f"[{length}]"
+    assert caught.value.reason == "must be a number or a string"
+
+
+def test_a_structure_leaves_the_message_unchanged() -> None:
+    message = {"kind": "one", "x": 1, "other": 2}
+    members = {"kind": readers.SIMPLE[str], "x": readers.SIMPLE[float]}
+    assert readers.structure(None, members, []).read(message) == {"kind": "one", "x": 1.0}
+    assert message == {"kind": "one", "x": 1, "other": 2}
+    alike = {"kind": "one"}
+    assert readers.structure(None, members, []).read(alike) is not alike
