@@ -20,7 +20,7 @@ from decanter.project.tables import Table, create, delete
 
 DATABASE = Path(__file__).with_name("server.py")
 
-# The import of moto takes half a second, or several seconds on a busy machine.
+# The import of moto takes a quarter of a second, or several seconds on a busy machine.
 START_SECONDS = 60
 STOP_SECONDS = 1
 

@@ -8,16 +8,27 @@ longer. `test_handler.py` fails if moto no longer calls one of the methods in th
 `application.py` loads this file by its path.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from http import HTTPStatus
+from io import BytesIO
+from types import MappingProxyType
 from typing import Any
 
+from moto.core import utils
+from moto.core.loaders import create_loader
 from moto.core.request import Request
+from moto.core.responses import ActionContext, ActionResult
+from moto.core.serialize import AttributePickerContext, JSONSerializer
 from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.responses import DynamoHandler
+from werkzeug.datastructures import EnvironHeaders
 
 ACCOUNT = "123456789012"  # in the tables' ARNs
+SERVICE = "dynamodb"
+
+NAMES = "names_of_decanter"
+"""The attribute of a shape that keeps the names under which moto finds the shape in a result."""
 
 StartResponse = Callable[..., Any]
 
@@ -25,10 +36,11 @@ StartResponse = Callable[..., Any]
 def application(region: str) -> Callable[[dict[str, Any], StartResponse], Iterable[bytes]]:
     """Return a DynamoDB without tables as a WSGI application. The tables' ARNs have this region."""
     handler = handler_of(DynamoDBBackend(region, ACCOUNT))
+    load_model()
 
     def answer(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
-        request = Request(environ)
-        status, headers, body = handler.dispatch(request, request.url, request.headers)
+        call = Call(environ)
+        status, headers, body = handler.dispatch(call, None, call.headers)
         start_response(f"{status} {HTTPStatus(status).phrase}", [*headers.items()])
         return [body.encode()]
 
@@ -40,6 +52,66 @@ def handler_of(backend: DynamoDBBackend) -> "type[Handler]":
     return type("Handler", (Handler,), {"tables": backend})
 
 
+def load_model() -> None:
+    """Load DynamoDB's service model, which moto keeps. moto would also list all services."""
+    loader, motos = create_loader(), vars(utils)
+    loader.list_available_services = lambda _: [SERVICE]
+    motos["create_loader"] = lambda: loader
+    try:
+        utils.get_service_model(SERVICE)
+    finally:
+        motos["create_loader"] = create_loader
+
+
+class Call:
+    """The parts of a request that moto reads for a call, instead of a werkzeug request."""
+
+    method = "POST"
+    path = "/"
+    values: Mapping[str, str] = MappingProxyType({})
+
+    def __init__(self, environ: dict[str, Any]) -> None:
+        self.data: bytes = environ["wsgi.input"].read()
+        self.headers = EnvironHeaders(environ)
+        self.content_type: str = environ["CONTENT_TYPE"]
+        self._environ = environ
+
+    def request(self) -> Request:
+        """Return the call as a werkzeug request."""
+        return Request({**self._environ, "wsgi.input": BytesIO(self.data)})
+
+
+class Serializer(JSONSerializer):
+    """Writes results, like moto's serializer, but derives each member's names only once.
+
+    An attribute value has ten members, and nine of them are absent. moto creates thirteen objects
+    for each of them.
+    """
+
+    def get_value(self, value: Any, key: str, shape: Any) -> Any:
+        """Return the value of a member; None if the member is absent."""
+        if type(value) is not dict or self._value_picker.response_transformers:
+            return super().get_value(value, key, shape)
+        if (names := vars(shape).get(NAMES)) is None:
+            context = AttributePickerContext({}, key, shape)
+            names = vars(shape)[NAMES] = [*self._value_picker.get_possible_keys(context)]
+        return next((value[name] for name in names if name in value), None)
+
+
+class Result(ActionResult):
+    """A result that `Serializer` writes."""
+
+    def __init__(self, result: ActionResult) -> None:
+        super().__init__(result.result)
+        self._of_moto = result
+
+    def execute_result(self, context: ActionContext) -> Any:
+        """Return the answer."""
+        if context.serializer_class is JSONSerializer:
+            context.serializer_class = Serializer
+        return self._of_moto.execute_result(context)
+
+
 class Handler(DynamoHandler):
     """Answers one call, with any signature and for any region.
 
@@ -48,14 +120,18 @@ class Handler(DynamoHandler):
 
     tables: DynamoDBBackend
 
-    def setup_class(self, request: Request, *args: Any, **kwargs: Any) -> None:
+    def setup_class(self, request: Any, *args: Any, **kwargs: Any) -> None:
         """Set the attributes that all operations read. `__getattr__` sets the other attributes."""
-        self._set_up_wholly = partial(super().setup_class, request, *args, **kwargs)
+        self._set_up_wholly = partial(self._set_up, request)
         self.headers = request.headers
         self.response_headers: dict[str, str] = {}
         self.querystring: dict[str, Any] = {}
         self.uri_match: dict[str, Any] = {}
         self.parse_parameters(request)
+
+    def _set_up(self, call: Call) -> None:
+        request = call.request()
+        super().setup_class(request, request.url, request.headers)
 
     def __getattr__(self, name: str) -> Any:
         """Run moto's own set-up at the first read of an attribute that `setup_class` left unset."""
@@ -65,6 +141,10 @@ class Handler(DynamoHandler):
             raise AttributeError(name) from None
         set_up_wholly()
         return getattr(self, name)
+
+    def serialized(self, action_result: ActionResult) -> Any:
+        """Return the answer."""
+        return super().serialized(Result(action_result))
 
     @property
     def dynamodb_backend(self) -> DynamoDBBackend:
