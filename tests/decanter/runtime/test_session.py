@@ -2,11 +2,15 @@
 
 import ssl
 from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from botocore import loaders
 from botocore.config import Config
+from botocore.exceptions import UnknownServiceError
 from botocore.httpsession import get_cert_path
+from botocore.session import Session
 
 from decanter.runtime.session import SharedContext, ca_bundle, session, share_with, tls_context
 
@@ -28,6 +32,26 @@ def client(endpoint: str) -> object:
 
 def context_of(client: object) -> object:
     return client._endpoint.http_session._manager.connection_pool_kw["ssl_context"]  # type: ignore[attr-defined]
+
+
+def test_models_load_without_a_list_of_all_services(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder in AWS_DATA_PATH still adds services."""
+    model = tmp_path / "own" / "2020-01-01" / "service-2.json"
+    model.parent.mkdir(parents=True)
+    model.write_text('{"metadata": {"serviceId": "Own"}}')
+    monkeypatch.setenv("AWS_DATA_PATH", str(tmp_path))
+    usual = Session().get_component("data_loader")
+    with monkeypatch.context() as patch:
+        patch.setattr(loaders.Loader, "list_available_services", None)
+        client("http://127.0.0.1:1")
+        assert session().get_service_model("own").service_id == "Own"
+    loader = session().get_component("data_loader")
+    assert loader.search_paths == usual.search_paths
+    assert [*session().get_available_services()] == Session().get_available_services()
+    with pytest.raises(UnknownServiceError, match=r"Unknown service: 'nothing'.*dynamodb.*own"):
+        session().create_client("nothing", "eu-west-1")
 
 
 def test_it_verifies_like_the_standard_librarys_default_context() -> None:
