@@ -45,10 +45,6 @@ _STATEMENTS = {
     "Update": rf"UPDATE\s+{_TARGET}.*",
     "Delete": rf"DELETE\s+FROM\s+{_TARGET}.*",
 }
-_READERS = {
-    verb: re.compile(rf"\s*{pattern}", re.IGNORECASE | re.DOTALL)
-    for verb, pattern in _STATEMENTS.items()
-}
 _VERB = re.compile(r"\s*(?:EXISTS\s*\(\s*)?(SELECT|INSERT|UPDATE|DELETE)\b", re.IGNORECASE)
 
 
@@ -141,10 +137,10 @@ def statement_pairs(statement: str, place: str) -> Iterator[Pair]:
     """
     verb = _VERB.match(statement)
     if verb is None:
-        yield from ((f"PartiQL{each}", ANY) for each in _READERS)
+        yield from ((f"PartiQL{each}", ANY) for each in _STATEMENTS)
         return
     kind = verb[1].capitalize()
-    match = _READERS[kind].fullmatch(statement)
+    match = re.fullmatch(rf"\s*{_STATEMENTS[kind]}", statement, re.IGNORECASE | re.DOTALL)
     if match is None:
         yield f"PartiQL{kind}", ANY
         return

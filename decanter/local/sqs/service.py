@@ -19,8 +19,11 @@ TARGET = re.compile(r"AmazonSQS\.(\w+)")
 DESCRIBE = "DecanterDescribe"
 """An operation that AWS does not have. It returns the number of messages in each queue."""
 
-BAD_TEXT = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""The characters that SQS refuses in a message (API Reference, SendMessage)."""
+BAD_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+"""The characters that SQS refuses in a message (API Reference, SendMessage).
+
+AWS lists the accepted characters, but that class takes Python ten times longer to compile.
+"""
 
 MOST_BYTES = 1024 * 1024
 """The maximum bytes of a message, and of all messages in a batch."""

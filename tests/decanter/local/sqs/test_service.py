@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from decanter.local.sqs.backend import Moto
-from decanter.local.sqs.service import Sqs
+from decanter.local.sqs.service import BAD_TEXT, Sqs
 
 COUNTS = ("", "NotVisible", "Delayed")
 
@@ -147,3 +147,13 @@ def test_a_call_with_thousands_of_messages_is_fast() -> None:
     queue.send("kept")
     messages += [messages[0]] * 5000
     assert min(cpu(work) for _ in range(3)) < 3 * few
+
+
+def test_the_characters_of_a_message_are_those_that_aws_accepts() -> None:
+    """API Reference, SendMessage: #x9, #xA, #xD, and the ranges below."""
+    ranges = ((0x20, 0xD7FF), (0xE000, 0xFFFD), (0x10000, 0x10FFFF))
+    accepted = {0x9, 0xA, 0xD}
+    near = {*range(0x100), *(end + step for each in ranges for end in each for step in (-1, 0, 1))}
+    for code in near - {0x110000}:
+        is_good = code in accepted or any(low <= code <= high for low, high in ranges)
+        assert (BAD_TEXT.search(chr(code)) is None) == is_good, hex(code)
