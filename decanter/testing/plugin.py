@@ -38,8 +38,9 @@ _default = pytest.StashKey[Path]()
 _projects: "pytest.StashKey[Projects]" = pytest.StashKey()
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
+def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
     """Declare the ini options."""
+    _import_without_rewriting(pluginmanager)
     meaning = "other hosts that tests may call through botocore; * matches any text"
     parser.addini(HOSTS, meaning, type="args", default=[])
     meaning = "the stage whose environment tests have; if empty, the environment is unchanged"
@@ -98,6 +99,16 @@ def _one_line(error: BaseException, config: pytest.Config, project: Path | None)
     from decanter.testing.failures import one_line
 
     return one_line(error, project, config.getini(STAGE) or DEFAULT_STAGE)
+
+
+def _import_without_rewriting(manager: pytest.PytestPluginManager) -> None:
+    """Import Decanter's other modules like any package.
+
+    pytest rewrites the asserts in all modules of a distribution that has a plugin. The first run
+    after an installation would compile each module again, and each run would import it more slowly.
+    pytest has no option for this.
+    """
+    getattr(manager.rewrite_hook, "_must_rewrite", set()).discard("decanter")
 
 
 def _set_up(config: pytest.Config) -> None:

@@ -37,6 +37,21 @@ def test_the_app_is_the_projects_app_py_and_unread_frames_fail_a_test(tmp_path: 
     assert "bare got y" in output
 
 
+def test_pytest_does_not_rewrite_decanters_modules(tmp_path: Path) -> None:
+    """pytest marks an installed package with a plugin before it loads the plugin, like here."""
+    (tmp_path / "marking.py").write_text(
+        "import pytest\npytest.register_assert_rewrite('decanter')"
+    )
+    (tmp_path / "test_loaders.py").write_text(
+        "import decanter.gateway.events as late\nimport decanter.extras as early\n"
+        "def test_it():\n"
+        "    kinds = [type(each.__loader__).__name__ for each in (early, late)]\n"
+        "    assert kinds == ['AssertionRewritingHook', 'SourceFileLoader']\n"
+    )
+    done = run_pytest(tmp_path, PYTHONPATH=".", PYTEST_ADDOPTS="-p marking")
+    assert "1 passed" in done.stdout
+
+
 def test_a_fixture_can_choose_another_app(tmp_path: Path) -> None:
     source = (PROJECTS / "bare" / "app.py").read_text().replace("bare got", "other got")
     (tmp_path / "other.py").write_text(source)
