@@ -8,28 +8,36 @@ MOTOS_ACCOUNT = "123456789012"
 """The constant of `moto.core` that DynamoDB's modules import."""
 
 
-def application(region: str) -> Any:
+def application(region: str, *, is_alone: bool = False) -> Any:
     """Load moto, which takes a quarter of a second, and return a DynamoDB without tables.
 
     Args:
         region: the region in the tables' ARNs.
+        is_alone: True if no other code of this process uses AWS clients.
     """
-    _postpone()
+    _postpone(is_alone=is_alone)
     _run("scans")["install"]()
     try:
         return _run("handler")["application"](region)
     except ImportError:  # an unexpected version of moto
+        import botocore.client  # noqa: F401 - moto reads it after another module's import
         from moto.moto_server.werkzeug_app import create_backend_app
 
         return create_backend_app("dynamodb")
 
 
-def _postpone() -> None:
-    """Postpone moto's mocks of all AWS services, and werkzeug's server and test client."""
-    postpone = _run("postponed")["postpone"]
+def _postpone(*, is_alone: bool) -> None:
+    """Postpone moto's mocks of all AWS services, werkzeug's server and AWS clients."""
+    postponed = _run("postponed")
+    postpone, later = postponed["postpone"], postponed["later"]
     postpone("werkzeug")
     postpone("moto")
     postpone("moto.core", DEFAULT_ACCOUNT_ID=MOTOS_ACCOUNT)
+    if is_alone:
+        postpone("boto3", Session=later("boto3", "Session"))
+        postpone("botocore.session", Session=later("botocore.session", "Session"))
+        postpone("s3transfer")
+        postpone("s3transfer.manager", TransferConfig=later("s3transfer.manager", "TransferConfig"))
 
 
 def _run(name: str) -> dict[str, Any]:

@@ -370,7 +370,8 @@ def main() -> None:
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     print(server.server_port, file=reports)
     with load("gc_paused").gc_paused():
-        server.moto.application = load("local/dynamodb/application").application(region)
+        module = load("local/dynamodb/application")
+        server.moto.application = module.application(region, is_alone=True)
     reporting = threading.Lock()
 
     def report(**facts: Any) -> None:

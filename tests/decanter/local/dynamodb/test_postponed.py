@@ -10,12 +10,15 @@ from decanter.local.dynamodb.postponed import postpone
 USE = """
 import sys
 from decanter.local.dynamodb.application import MOTOS_ACCOUNT, application
-from decanter.local.dynamodb.postponed import postpone
 
-application("us-east-1")
+is_alone = sys.argv[1:] == ["alone"]
+application("us-east-1", is_alone=is_alone)
 rest = {"moto.backend_index", "moto.core.models", "responses", "werkzeug.serving", "werkzeug.test"}
+if is_alone:
+    rest |= {"boto3.session", "botocore.client", "multiprocessing", "s3transfer.copies"}
 assert not rest & {*sys.modules}, rest & {*sys.modules}
 
+import botocore.client  # moto.core needs it
 import moto
 import moto.core
 import werkzeug
@@ -31,7 +34,13 @@ assert moto.mock_aws is mock_aws and moto.__version__
 assert issubclass(werkzeug.Client, object) and werkzeug.run_simple
 assert not any("__getattr__" in vars(each) for each in (moto, moto.core, werkzeug))
 
+from moto.core.base_backend import AccountSpecificBackend
+assert "us-east-1" in AccountSpecificBackend.get_session().get_available_regions("sqs")
+
 import boto3
+import botocore.session
+assert boto3.Session is boto3.session.Session
+assert isinstance(botocore.session.get_session(), botocore.session.Session)
 with mock_aws():
     s3 = boto3.client("s3", "us-east-1", aws_access_key_id="a", aws_secret_access_key="b")
     s3.create_bucket(Bucket="bucket")
@@ -39,9 +48,10 @@ with mock_aws():
 """
 
 
-def test_the_rest_of_moto_loads_when_it_is_used() -> None:
+@pytest.mark.parametrize("process", ["alone", "shared"])
+def test_the_rest_of_moto_loads_when_it_is_used(process: str) -> None:
     """The process is new, because this process may have loaded moto."""
-    subprocess.run([sys.executable, "-c", USE], check=True)
+    subprocess.run([sys.executable, "-c", USE, process], check=True)
 
 
 def test_a_package_that_is_imported_or_not_installed_is_not_postponed(
