@@ -243,7 +243,7 @@ def table_of(resource: str) -> str:
 
 
 def portable(resource: str) -> str:
-    """Return an ARN with `*` for the region, the account and the API, because AWS has others."""
+    """Return an ARN with `*` for the partition, region, account and API id, which differ on AWS."""
     parts = resource.split(":", 5)
     if len(parts) < 6:
         return resource

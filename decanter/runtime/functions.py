@@ -1,15 +1,42 @@
-"""Checks of the functions that an application declares, when app.py is imported."""
+"""Checks of what an application declares, and how, when app.py is imported."""
 
+import functools
 import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from decanter.runtime.errors import DeclarationError
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 def place(function: Callable[..., Any]) -> str:
     """Return a function's name and module, for error messages."""
     return f"{getattr(function, '__name__', function)} ({function.__module__})"
+
+
+def named_arguments(example: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """Refuse positional arguments of a decorator, and also the decorator without parentheses.
+
+    Args:
+        example: how to write the decorator; it is part of the error's text.
+    """
+
+    def check(decorator: Callable[P, T]) -> Callable[P, T]:
+        @functools.wraps(decorator)
+        def checked(*args: P.args, **kwargs: P.kwargs) -> T:
+            if args:
+                given = getattr(args[0], "__name__", repr(args[0]))
+                raise DeclarationError(
+                    f"@{decorator.__name__} takes only named arguments, not {given}: write "
+                    f"{example}"
+                )
+            return decorator(*args, **kwargs)
+
+        return checked
+
+    return check
 
 
 def check_called(decorator: str, argument: object, example: str) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from decanter.runtime.errors import DeclarationError
+from decanter.runtime.functions import named_arguments
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -41,6 +42,7 @@ declared: list[Uses] = []
 """All declarations. Decanter refuses a declaration on a function that the app never runs."""
 
 
+@named_arguments("@uses(reads=[Model], writes=[Model], sends=True)")
 def uses(
     *,
     reads: Sequence[type] = (),

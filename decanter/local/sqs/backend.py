@@ -50,7 +50,7 @@ class Queue(models.Queue):
 
     @property
     def messages(self) -> Iterator[models.Message]:  # type: ignore[override]
-        """The visible messages. A receiver takes only the first messages."""
+        """The visible messages, one at a time, because a receiver takes only the first ones."""
         now = now_ms()
         return (m for m in self._messages if now > m.visible_at and now >= m.delayed_until)
 

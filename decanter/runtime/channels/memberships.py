@@ -22,6 +22,7 @@ from pynamodb.models import Model
 
 from decanter.runtime.channels.interfaces import Grant, Member, Session
 from decanter.runtime.errors import DeclarationError
+from decanter.runtime.functions import named_arguments
 from decanter.runtime.jsontext import Json
 from decanter.runtime.recipients import MAX_AGE_MS, Recipient
 from decanter.runtime.store.connections import Times, number_of
@@ -80,6 +81,7 @@ class SubscriptionModel(Model):
 S = TypeVar("S", bound=type[SubscriptionModel])
 
 
+@named_arguments("@subscription_table()")
 def subscription_table(
     *, env: str = "SUBSCRIPTIONS_TABLE", existing: str | None = None
 ) -> Callable[[S], S]:

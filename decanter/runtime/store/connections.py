@@ -23,6 +23,7 @@ from pynamodb.expressions.condition import Condition
 from pynamodb.models import Model
 
 from decanter.runtime.errors import DeclarationError
+from decanter.runtime.functions import named_arguments
 from decanter.runtime.recipients import (
     BEGINNING,
     MAX_AGE_MS,
@@ -213,6 +214,7 @@ class ConnectionModel(Model):
 M = TypeVar("M", bound=type[ConnectionModel])
 
 
+@named_arguments('@connection_table(env="VARIABLE")')
 def connection_table(
     *,
     env: str,

@@ -15,6 +15,7 @@ from pynamodb.attributes import TTLAttribute, UnicodeAttribute
 from pynamodb.models import Model
 
 from decanter.runtime.errors import DeclarationError
+from decanter.runtime.functions import named_arguments
 from decanter.runtime.store.tables import ChangedError, declaration, table, translated
 
 KEPT_SECONDS = 14 * 24 * 3600
@@ -90,6 +91,7 @@ class JobModel(Model):
 J = TypeVar("J", bound=type[JobModel])
 
 
+@named_arguments("@job_table()")
 def job_table(*, env: str = "JOBS_TABLE", existing: str | None = None) -> Callable[[J], J]:
     """Make a model the application's job table, which a router with a `Queue` needs.
 

@@ -35,6 +35,7 @@ from decanter.runtime.errors import (
     StoreRefusedError,
 )
 from decanter.runtime.forks import forget_at_fork
+from decanter.runtime.functions import named_arguments
 from decanter.runtime.gc_paused import gc_paused
 from decanter.runtime.session import session, share_with
 from decanter.runtime.settings import region_of, table_name
@@ -219,6 +220,7 @@ def _translation(error: Exception, meta: Any) -> DecanterError:
 M = TypeVar("M", bound=type[Model])
 
 
+@named_arguments('@table(env="VARIABLE")')
 def table(
     *,
     env: str,
