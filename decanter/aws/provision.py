@@ -53,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--noop",
         action="store_true",
-        help="package, print the differences to the deployed template, and change nothing",
+        help="package, print the differences from the deployed template, and change nothing",
     )
     add_adopt_argument(parser, "stack")
     parser.add_argument(

@@ -88,7 +88,9 @@ class MissingTableError(ConfigurationError):
 
 
 class PostingRefusedError(ConfigurationError):
-    """API Gateway refused a post: the role, the endpoint or the credentials are wrong.
+    """The function may not post to connections or close them.
+
+    The role, the endpoint or the credentials are wrong, or there are no credentials.
 
     Attributes:
         reason: the reason in API Gateway's answer.

@@ -1,4 +1,4 @@
-"""Extend Chalice's test client, for the app's functions without WebSockets.
+"""Extend Chalice's test client: requests to HTTP routes, and events for all functions.
 
 This module is imported only when it is needed, because the import of `chalice.test` is slow.
 """

@@ -40,7 +40,8 @@ def redirected(management: str, dynamodb: str | None, sqs: Sqs | None = None) ->
     Args:
         management: the host and port of @connections.
         dynamodb: the host and port of the embedded DynamoDB; None if the app declares no tables.
-            With None, mock_aws may answer first, and the embedded DynamoDB answers all other calls.
+            With None, mock_aws may answer calls to DynamoDB first, and the embedded DynamoDB
+            answers those that remain.
         sqs: answers the calls to SQS; None if the app has no queues.
     """
     target = (management, dynamodb, sqs)

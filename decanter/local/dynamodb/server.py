@@ -7,8 +7,8 @@ lacked, or a note for the developer. From standard input, the process reads faul
 JSON object per line. The process ends at the end of standard input. If the parent dies, the system
 closes the pipe.
 
-Requests of web pages are refused. These requests always have `Origin`, or an unknown name in `Host`
-if the page's own name points at this machine (DNS rebinding).
+The process refuses requests from web pages. These requests always have `Origin`, or an unknown name
+in `Host` if the page's own name points at this machine (DNS rebinding).
 """
 
 import importlib.util

@@ -129,7 +129,8 @@ class Fanout:
     def _begin(self, now: float) -> float:
         """Start as many posts as the limits allow. Return the time when the next post may start.
 
-        A nested run always gets one connection, even if the outer run uses all other connections.
+        A run without a post in flight may always start one. So a nested run may open one connection
+        above the limit of the pool, if the outer run uses all connections.
         """
         self._bucket.fill(now)
         while not self._flying or self._pool.has_room(may_open=self._spare):
