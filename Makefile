@@ -52,8 +52,8 @@ $(NODE)/node_modules/.package-lock.json: $(NODE)/package.json $(NODE)/package-lo
 	@touch $@
 
 .PHONY: thorough
-thorough: .venv ## run the slow variants, which `make test` leaves out
-	$(TESTS) -m "thorough" $(ARGS)
+thorough: .venv ## run the slow variants that `make test` leaves out, and properties with more examples
+	$(TESTS) -m "thorough or hypothesis" --hypothesis-profile thorough $(ARGS)
 
 .PHONY: coverage
 coverage: .venv ## run the tests with branch coverage, which takes longer

@@ -6,12 +6,17 @@ from functools import cache
 from pathlib import Path, PurePosixPath
 
 import pytest
+from hypothesis import settings
 from xdist.scheduler import LoadFileScheduling
 
 from tests.support.models import parse_once
 
 pytest_plugins = ["tests.support.fixtures", "tests.support.kept"]
 collect_ignore = ["projects"]  # pytest runs their tests in separate projects
+
+settings.register_profile("test", max_examples=40)
+settings.register_profile("thorough", max_examples=250)
+settings.load_profile("test")
 
 SHARING = {"aws", "chaos", "console", "contract", "end_to_end"}
 """The files of each of these folders share gateways, a browser or a stack for the whole run."""

@@ -45,7 +45,7 @@ def dead(calls: Sequence[Call]) -> Iterator[Wire]:
 Interrupt = Callable[[Sequence[Call]], Iterator[Wire]]
 
 
-@pytest.fixture(name="interrupt", params=[denied, dead])
+@pytest.fixture(name="interrupt", params=[denied, pytest.param(dead, marks=THOROUGH)])
 def _interrupt(request: pytest.FixtureRequest) -> Interrupt:
     interrupt: Interrupt = request.param
     return interrupt

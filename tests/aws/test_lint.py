@@ -47,6 +47,7 @@ def test_no_findings_with_a_sweep(swept: Swept) -> None:
     assert findings(policies, HERE) == []
 
 
+@THOROUGH
 def test_no_findings_with_the_documented_overrides(tmp_path: Path) -> None:
     blocks = [block for page in pages() for part in sections(page) for block in part.blocks]
     shown = [block.text for block in blocks if block.language == "json"]
@@ -78,6 +79,7 @@ def test_no_findings_with_a_queue(tmp_path: Path) -> None:
     assert parliament(*template_policies(project / TEMPLATE)) == []
 
 
+@THOROUGH
 def test_no_findings_for_an_app_with_several_resources_of_each_kind(tmp_path: Path) -> None:
     """Two tables, HTTP routes, a schedule; a configuration without policy files."""
     rooms = {**NEEDY_TABLE, "logical_id": "RoomsTable", "environment": "ROOMS_TABLE"}

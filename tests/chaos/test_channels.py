@@ -13,7 +13,10 @@ from tests.chaos.conftest import CLIENTS, FEW_PROCESSES, FULL
 from tests.chaos.stage import Scene
 from tests.support.channel_sockets import ChannelSocket, channel_socket
 from tests.support.gateways import PROJECTS, SECONDS, Running, gateway, wait_until
+from tests.support.marks import THOROUGH
 from tests.support.tokens import HS256
+
+pytestmark = THOROUGH
 
 FEED, CHAT = "feed:faults", "chat:faults"
 MEMBERS, PUBLICATIONS = (min(CLIENTS, 50), 50) if FULL else (8, 6)

@@ -24,6 +24,7 @@ from decanter.runtime.transports import Delivery, Transport, open_transport
 from decanter.runtime.transports.base import Method, Recipients
 from tests.chaos.conftest import FULL
 from tests.support.fakes import FakeConnections
+from tests.support.marks import THOROUGH
 from tests.support.queues import QUEUE, FakeJobs, ids
 from tests.support.tls_target import Target, run_target
 
@@ -124,6 +125,7 @@ def busiest(times: list[float]) -> int:
     return max(bisect_left(times, at + 1) - number for number, at in enumerate(times))
 
 
+@THOROUGH
 @pytest.mark.parametrize("workers", [1, 2, 4] if FULL else [2])
 def test_processes_keep_the_pace_and_use_it(target: Target, workers: int) -> None:
     environ = {

@@ -19,6 +19,7 @@ from tests.chaos.conftest import CLIENTS, FULL
 from tests.chaos.swarm import Swarm, total
 from tests.support.clients import call
 from tests.support.gateways import Running, gateway, wait_until
+from tests.support.marks import THOROUGH
 from tests.support.projects import CONFIG, write_project
 from tests.support.queued import JOBS, WORKER, queued
 
@@ -145,6 +146,7 @@ def _stage(tmp_path: Path, seed: int) -> Iterator[Stage]:
         yield Stage(running, swarm, seed)
 
 
+@THOROUGH
 def test_killed_processes_lose_nothing_and_repeat_few(stage: Stage) -> None:
     redriven = 0
 

@@ -13,6 +13,7 @@ import decanter
 from decanter.cli import COMMANDS
 from tests.support.environments import Environment, built_wheel
 from tests.support.gateways import ROOT, SECONDS, gateway
+from tests.support.marks import THOROUGH
 
 HEAVY = ("chalice", "moto", "websockets", "flask", "h11", "watchfiles", "yaml")
 NEEDS_NOTHING = ("invoke", "new", "rights", "vendor")
@@ -89,7 +90,14 @@ def test_the_test_client_names_a_missing_package(base: Environment, tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    "command", [each.name for each in COMMANDS if each.name not in NEEDS_NOTHING]
+    "command",
+    [
+        pytest.param(
+            each.name, marks=() if each.name in ("client", "local", "package") else THOROUGH
+        )
+        for each in COMMANDS
+        if each.name not in NEEDS_NOTHING
+    ],
 )
 def test_a_command_names_a_missing_package_in_one_line(
     base: Environment, tmp_path: Path, command: str

@@ -12,7 +12,10 @@ import pytest
 from tests.soak.conftest import NOTES, size
 from tests.support.channel_sockets import ChannelSocket, channel_socket
 from tests.support.gateways import PROJECTS, SECONDS, Running, gateway
+from tests.support.marks import THOROUGH
 from tests.support.tokens import HS256
+
+pytestmark = THOROUGH
 
 AUDIENCES = {
     "several": (size(50, 6), size(5, 2), size(40, 4)),

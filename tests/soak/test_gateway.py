@@ -15,8 +15,7 @@ import pytest
 from decanter import Router
 from decanter.local.sockets.websocket import WebSocket
 from decanter.runtime.clock import Clock
-from decanter.runtime.transports import TRANSPORTS
-from tests.soak.conftest import NOTES, size
+from tests.soak.conftest import EACH_TRANSPORT, NOTES, size
 from tests.support.dice import Dice
 from tests.support.events import connect_event, disconnect_event, message_event
 from tests.support.fakes import FakeConnections
@@ -116,7 +115,7 @@ def test_the_gateway_answers_any_bytes_of_a_connection(seed: int) -> None:
     assert inside.handlers.broadcasts > REQUESTS / 3000
 
 
-@pytest.mark.parametrize("transport", sorted(TRANSPORTS))
+@pytest.mark.parametrize("transport", EACH_TRANSPORT)
 def test_events_leave_nothing_behind(
     seed: int, transport: str, signed: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:

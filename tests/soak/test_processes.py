@@ -15,8 +15,7 @@ from urllib.parse import quote
 
 import pytest
 
-from decanter.runtime.transports import TRANSPORTS
-from tests.soak.conftest import NOTES, size
+from tests.soak.conftest import EACH_TRANSPORT, NOTES, size
 from tests.support.gateways import ROOT
 from tests.support.peer import OK, Peer, Play, run_peer
 
@@ -72,7 +71,7 @@ def signed(method: str, path: str, headers: dict[str, str], body: bytes) -> bool
     return hmac.digest(key, text.encode(), "sha256").hex() == signature
 
 
-@pytest.mark.parametrize("name", sorted(TRANSPORTS))
+@pytest.mark.parametrize("name", EACH_TRANSPORT)
 def test_forks_and_ten_hours_change_nothing(seed: int, name: str, signed: None) -> None:
     """Each connection that may be open gets each message once, with a signature that is valid at
     that time.

@@ -10,8 +10,8 @@ from decanter.runtime.clock import Clock
 from decanter.runtime.fanout.outbox import Outboxes
 from decanter.runtime.fanout.report import Report
 from decanter.runtime.settings import Settings
-from decanter.runtime.transports import TRANSPORTS, open_transport
-from tests.soak.conftest import NOTES, size
+from decanter.runtime.transports import open_transport
+from tests.soak.conftest import EACH_TRANSPORT, NOTES, size
 from tests.support.events import message_event
 from tests.support.fakes import FakeConnections
 from tests.support.peer import OK, Peer, Play, run_peer
@@ -38,7 +38,7 @@ class Count:
         return serve
 
 
-@pytest.mark.parametrize("name", sorted(TRANSPORTS))
+@pytest.mark.parametrize("name", EACH_TRANSPORT)
 def test_broadcasts_of_threads_reach_everyone_once(name: str, signed: None) -> None:
     broadcasts, at, count = size(200, 4), Clock().time_ms() - 60_000, Count()
     rows = {f"c{number:02}": at for number in range(RECIPIENTS)}

@@ -10,6 +10,7 @@ import pytest
 from decanter.local.dynamodb.embedded import EmbeddedDynamoDB
 from tests.support.gateways import ROOT, SECONDS
 from tests.support.management import run_management
+from tests.support.marks import THOROUGH
 
 SCRIPT = """
 import json, os, sys
@@ -43,7 +44,7 @@ os._exit(0 if sent == [40] * 20 else 1)
 """
 
 
-@pytest.mark.parametrize("transport", ["fast", "botocore"])
+@pytest.mark.parametrize("transport", ["fast", pytest.param("botocore", marks=THOROUGH)])
 def test_a_forked_process_uses_nothing_of_its_parent(transport: str) -> None:
     with EmbeddedDynamoDB() as dynamodb, run_management() as management:
         done = subprocess.run(

@@ -205,8 +205,14 @@ def test_other_folders_and_files_hide_no_module(shared: Stage) -> None:
     ("source", "why"),
     [
         (f"import threading\n{A_THREAD}", "has started a thread"),
-        ("import socket\nkept = socket.socket()", "has opened a file or a socket"),
-        ("import os\nos.environ['LEFT'] = 'behind'", "has set an environment variable"),
+        pytest.param(
+            "import socket\nkept = socket.socket()", "has opened a file or a socket", marks=THOROUGH
+        ),
+        pytest.param(
+            "import os\nos.environ['LEFT'] = 'behind'",
+            "has set an environment variable",
+            marks=THOROUGH,
+        ),
         ("import os\nkept = dict(os.environ)", "is read when the shared modules are imported"),
         pytest.param("import os\nos._exit(7)", "does not start (exit status 7)", marks=THOROUGH),
         pytest.param("raise SystemExit", "does not start (exit status 0)", marks=THOROUGH),

@@ -21,7 +21,7 @@ from tests.support.fixtures import LogLines
 from tests.support.queues import DEAD_LETTERS, KilledError, QueueStage, ids
 
 KILLS = 50
-RUNS = int(os.environ.get("QUEUE_RUNS", "2"))
+RUNS = int(os.environ.get("QUEUE_RUNS", "1"))
 MOST_REPEATED = 512
 THROTTLED = outcome_of(429, "LimitExceededException")
 TIMED_OUT = Outcome(Result.FAILED, reason="ReadTimeoutError")
