@@ -102,6 +102,42 @@ def test_a_forked_worker_is_like_a_spawned_one(stage: Stage) -> None:
     assert stage.notes == []
 
 
+DESCRIPTIONS = (
+    "(lambda loader: [__import__('zlib').crc32(json.dumps(document).encode()) for document in ("
+    "loader.list_available_services('service-2'), loader.load_data('endpoints'), "
+    "loader.load_service_model('dynamodb', 'service-2'), loader.load_data('partitions'), "
+    "loader.load_service_model('dynamodb', 'endpoint-rule-set-1'))])"
+)
+LOADER = "(__import__('botocore.loaders', fromlist=['']).create_loader({paths}))"
+
+
+def test_a_forked_worker_has_the_same_descriptions_of_services(
+    shared: Stage, tmp_path: Path
+) -> None:
+    """Each loader has its own copy, because botocore changes some documents."""
+    own = tmp_path / "models" / "dynamodb" / "2012-08-10"
+    own.mkdir(parents=True)
+    (own / "service-2.json").write_text('{"own": true}')
+    change = "(lambda loader: loader.load_data('endpoints').clear())"
+
+    async def work(forks: Cast) -> None:
+        launch = shared.launch()
+        forked, spawned = await forks.start(launch), await forks.spawn(launch)
+        assert is_forked(forked, forks)
+        found = []
+        for paths in ("", "", repr(str(own.parents[1]))):
+            expression = DESCRIPTIONS + LOADER.format(paths=paths)
+            values = [await evaluate(worker, expression) for worker in (forked, spawned)]
+            assert values[0] == values[1]
+            found.append(values[0])
+        assert [a == b for a, b in zip(found[0], found[2], strict=True)] == [1, 1, 0, 1, 1]
+        another = await forks.start(shared.launch())
+        await evaluate(another, change + LOADER.format(paths=""))
+        assert await evaluate(another, DESCRIPTIONS + LOADER.format(paths="")) == found[0]
+
+    shared.run(work)
+
+
 def test_forked_workers_share_no_randomness(shared: Stage) -> None:
     """The server itself uses no random number: equal seeds would give equal first values."""
     values = (
