@@ -22,7 +22,7 @@ MAX_MILLISECONDS = 600_000
 
 
 class FaultError(ValueError):
-    """An invalid fault. The message is one line with the value and the valid values."""
+    """An invalid fault. The message is one line that names what is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
