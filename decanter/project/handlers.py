@@ -258,7 +258,7 @@ def same_names(functions: list[Registered]) -> Iterator[Fault]:
 
 
 def unused_messages(app: Any) -> Iterator[Fault]:
-    """Yield a fault for each message handler that is another function than the first one."""
+    """Yield a fault for each message handler whose function differs from that of the first one."""
     message = FUNCTION_OF_ROUTE["$default"]
     handlers = [
         each for key, each in app.websocket_handlers.items() if function_of_route(key) == message

@@ -169,7 +169,7 @@ class Functions:
         return await self.run(name, event, event["id"])
 
     async def run(self, name: str, event: Any, request_id: str) -> Run:
-        """Run any function of the app. The function's own timeout is the only time limit of the run.
+        """Run any function of the app. Only the function's own timeout limits the run's time.
 
         A function without a route and without a schedule gets its first process at the first run.
         """
