@@ -5,6 +5,7 @@ import json
 from typing import Any
 
 import pytest
+from moto.core import responses as motos_responses
 from moto.dynamodb.responses import DynamoResult
 
 from decanter.local.dynamodb import scans
@@ -45,7 +46,8 @@ def _zoo() -> Any:
 
 
 scans.install()
-ORIGINALS: dict[tuple[type, str], Any] = getattr(DynamoResult, scans.ORIGINALS)
+responses: Any = motos_responses
+ORIGINALS: dict[tuple[Any, str], Any] = getattr(DynamoResult, scans.ORIGINALS)
 
 
 def test_moto_is_replaced_once() -> None:
@@ -53,6 +55,14 @@ def test_moto_is_replaced_once() -> None:
     scans.install()
     assert getattr(DynamoResult, scans.ORIGINALS) is ORIGINALS
     assert not any(getattr(*place) is method for place, method in ORIGINALS.items())
+
+
+def test_moto_lists_its_methods_once() -> None:
+    call("Scan")
+    before = responses.method_names_from_class.cache_info()
+    call("Scan")
+    after = responses.method_names_from_class.cache_info()
+    assert (after.hits, after.misses) == (before.hits + 1, before.misses)
 
 
 def test_a_scan_has_each_type_as_it_was_written() -> None:
