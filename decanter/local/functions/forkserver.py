@@ -23,6 +23,7 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from importlib.machinery import all_suffixes
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -263,40 +264,28 @@ def import_shared(record: Record) -> set[str]:
 def keep_descriptions() -> None:
     """Read botocore's descriptions of services once, for all forked processes.
 
-    They take half of the processor time in which a process starts: a megabyte of JSON, and a list
-    of all services. A process gets each kept document only once, because botocore changes some of
-    them. Each other document is read from its file, and so are those of another search path.
+    They are a megabyte of JSON, which takes a third of the processor time in which a process
+    starts. A process gets each kept document only once, because botocore changes some of them.
+    All other documents are read from their files, and so are those of another search path.
     """
     from botocore.exceptions import DataNotFoundError
     from botocore.loaders import JSONFileLoader, Loader
-
-    documents: dict[str, Any] = {}
-    services: dict[str, list[str]] = {}
-    list_services = Loader.list_available_services
 
     class Files(JSONFileLoader):  # type: ignore[misc]  # botocore has no annotations
         def load_file(self, file_path: str) -> Any:
             kept = documents.pop(file_path, None)
             return super().load_file(file_path) if kept is None else kept
 
-    def list_kept_services(self: Any, type_name: str) -> Any:
-        found = [path for path in self.search_paths if os.path.isdir(path)]  # noqa: PTH112
-        if found == [folder] and type_name in services:
-            return [*services[type_name]]
-        return list_services(self, type_name)
-
     folder = Loader.BUILTIN_DATA_PATH
     own = Loader(extra_search_paths=[folder], include_default_search_paths=False)
     names = ["endpoints", "partitions", "sdk-default-configuration", "_retry"]
-    for kind in ("service-2", "endpoint-rule-set-1"):
-        services[kind] = own.list_available_services(kind)
-        for service in DESCRIBED:
-            with contextlib.suppress(DataNotFoundError):  # older versions have no rule sets
-                names.append(f"{service}/{own.determine_latest_version(service, kind)}/{kind}")
-    for path in (os.path.join(folder, name) for name in names):  # noqa: PTH118
-        documents[path] = own.file_loader.load_file(path)
+    for service, kind in product(DESCRIBED, ("service-2", "endpoint-rule-set-1")):
+        with contextlib.suppress(DataNotFoundError):  # older versions have no rule sets
+            version = own.list_api_versions(service, kind)[-1]
+            names.append(f"{service}/{version}/{kind}")
+    paths = [os.path.join(folder, name) for name in names]  # noqa: PTH118 - as botocore joins them
+    documents = {path: own.file_loader.load_file(path) for path in paths}
     Loader.FILE_LOADER_CLASS = Files
-    Loader.list_available_services = list_kept_services
 
 
 def become_environment(environment: Mapping[str, str]) -> None:
