@@ -4,33 +4,34 @@ import gc
 import time
 from collections.abc import Callable
 
-MOST_ROUNDS = 40
+MOST_ROUNDS = 150
 
 
 def least_times(
-    *functions: Callable[[], object], enough: Callable[..., bool], rounds: int = 3
-) -> list[float]:
-    """Run functions in turn and measure each. Return the least CPU seconds of each.
+    function: Callable[[], object], reference: Callable[[], object], most: float, rounds: int = 3
+) -> tuple[float, float]:
+    """Measure two functions in turn. Return the least CPU seconds of each.
 
-    Other processes only make a measurement longer. So the rounds go on while the result is not good
-    enough: a function that is quick has one quick round, and one that is slow has none.
+    Other processes only make a measurement longer. So the rounds go on, 150 at most, while the
+    function takes too long: a quick function has one quick round, and a slow one has none.
 
     Args:
-        functions: what to measure, in the calling thread.
-        enough: gets the least seconds of each function, and says whether they suffice.
-        rounds: how many rounds there are at least. There are never more than 40.
+        function: the function to measure, in the calling thread.
+        reference: the function to compare it with.
+        most: the function may take this many times as long as the reference.
+        rounds: the least number of rounds.
     """
-    least = [float("inf")] * len(functions)
+    least = [float("inf")] * 2
     gc.collect()
     gc.freeze()  # the collector would also search the objects of all other tests
     try:
-        for number in range(1, MOST_ROUNDS + 1):
-            for index, function in enumerate(functions):
+        for number in range(MOST_ROUNDS):
+            for index, measured in enumerate((function, reference)):
                 began = time.thread_time()
-                function()
+                measured()
                 least[index] = min(least[index], time.thread_time() - began)
-            if number >= rounds and enough(*least):
+            if number + 1 >= rounds and least[0] < most * least[1]:
                 break
     finally:
         gc.unfreeze()
-    return least
+    return least[0], least[1]
