@@ -148,10 +148,8 @@ def _check_escapes(text: str) -> None:
 def _check_depth(text: str) -> None:
     if text.count("[") + text.count("{") <= MAX_DEPTH:
         return
-    marks = text.encode("ascii", "replace")
-    marks = marks.replace(b"\\\\", b"").replace(
-        b'\\"', b""
-    )  # in this order, as a parser reads them
+    # Pairs of backslashes go first, because a parser reads a text from its start.
+    marks = text.encode("ascii", "replace").replace(b"\\\\", b"").replace(b'\\"', b"")
     marks = marks.translate(None, _NO_MARKS).replace(b'""', b"")
     outside = b"".join(marks.split(b'"')[::2])
     # The innermost level often has most of the brackets.

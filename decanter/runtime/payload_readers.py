@@ -194,11 +194,8 @@ def one_of(choices: list[Reader]) -> Reader:
     """
     expects = " or ".join(each.expects for each in choices)
     reads = {kind: _choice(choices, kind) for each in choices for kind in each}
-    builtins: dict[type, Read] = {}
-    for kind in reads:
-        takers = [each for each in choices if kind in each]
-        if kind in takers[0].builtins:
-            builtins[kind] = takers[0].builtins[kind]
+    first = {kind: each for each in reversed(choices) for kind in each}
+    builtins = {kind: each.builtins[kind] for kind, each in first.items() if kind in each.builtins}
     return Reader(expects, reads, builtins)
 
 

@@ -264,14 +264,12 @@ class Memberships:
         """
         model = self.model
         key, at = model.connection_id.attr_name, model.connected_at.attr_name
-        identity_until, until = model.identity_until.attr_name, model.until.attr_name
+        ends = model.identity_until.attr_name, model.until.attr_name
         times, found = Times(now_ms), []
         for item in answer["Items"]:
             recipient = times.recipient(item[key]["S"], item.get(at))
-            if not (
-                times.is_stale(recipient)
-                or (identity_until in item and number_of(item[identity_until]) * 1000 <= now_ms)
-                or (until in item and number_of(item[until]) * 1000 <= now_ms)
+            if not times.is_stale(recipient) and not any(
+                end in item and number_of(item[end]) * 1000 <= now_ms for end in ends
             ):
                 found.append(recipient)
         return found
