@@ -21,7 +21,7 @@ from decanter.project.tables import create
 from tests.aws.own import Swept
 from tests.aws.recording import recorded
 from tests.decanter.conftest import Database
-from tests.support.clients import call
+from tests.support.clients import sweep
 from tests.support.gateways import ROOT, SECONDS, Running, gateway, wait_until
 
 FUNCTIONS = ("websocket_connect", "websocket_message", "websocket_disconnect", "sweep")
@@ -77,7 +77,7 @@ def _used(project: Path) -> Rights:
         before = len(posts(running))
         rows.put("Gone0000DoECA=", minutes_ago=1)
         rows.put("Expired0DoECA=", minutes_ago=1, identity_expires_at=1)
-        sweep(running)
+        find_gone(running)
         wait_until(lambda: len(posts(running)) == before + 2, "two calls in the log")
         asking = posts(running)[before:]
     calls = (connecting, sending, leaving, asking)
@@ -87,11 +87,10 @@ def _used(project: Path) -> Rights:
     }
 
 
-def sweep(running: Running) -> None:
+def find_gone(running: Running) -> None:
     """Run the sweep with one connection that is gone, and one to close that is gone."""
-    headers = {"Content-Type": "application/json"}
-    answer = json.loads(call(running, "POST", "/_gateway/schedules/sweep", headers=headers)[2])
-    assert (answer["result"]["gone"], answer["result"]["problem"]) == (2, None)
+    found = sweep(running)
+    assert (found["gone"], found["problem"]) == (2, None)
 
 
 class Rows:

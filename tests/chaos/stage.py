@@ -4,20 +4,16 @@ import json
 import random
 import time
 from collections.abc import Iterable
-from functools import cached_property
 from typing import Any, NamedTuple
 
-import boto3
-
 from tests.chaos.swarm import WAVE, Client, Swarm, Tally, total
-from tests.support.clients import call
+from tests.support.clients import JSON, call, sweep
 from tests.support.connection_table import Table
 from tests.support.gateways import Running, wait_until
 
 DEAD = "AAAAAAAAAA{:05}="
 """The id of a connection that never existed."""
 
-JSON = {"Content-Type": "application/json"}
 Line = dict[str, Any]
 
 
@@ -104,7 +100,7 @@ class Stage(Scene):
         self.swarm.settle()
         connected, recorded = self._open(), self.table.ids()
         for connection_id in recorded - connected:
-            self.forget(connection_id)
+            self.table.delete(connection_id)
         for connection_id in connected - recorded | self._touched & connected:
             self.row(connection_id, seconds_old=0)
         for client in self.swarm.clients:
@@ -165,11 +161,7 @@ class Stage(Scene):
 
     def sweep(self) -> Line:
         """Run the sweep once, and return its log line."""
-        answer = call(self.running, "POST", "/_gateway/schedules/sweep", headers=JSON)
-        told: Line = json.loads(answer[2])
-        assert (answer[0], told["outcome"]) == (200, "returned"), told
-        found: Line = told["result"]
-        return found
+        return sweep(self.running)
 
     # -- faults ----------------------------------------------------------------------------
 
@@ -202,40 +194,16 @@ class Stage(Scene):
     def pad(self, connection_ids: Iterable[str], size: int) -> None:
         """Make rows large, as an application's own attributes may."""
         for connection_id in connection_ids:
-            self._update(connection_id, "padding", {"S": "x" * size})
+            self._change(connection_id, "padding", {"S": "x" * size})
 
     def expire(self, connection_id: str) -> None:
         """Set the identity's expiry in a row to the past, as after a token's expiry."""
         self.row(connection_id, seconds_old=60)
-        self._update(connection_id, "identity_expires_at", {"N": str(int(time.time()) - 1)})
+        self._change(connection_id, "identity_expires_at", {"N": str(int(time.time()) - 1)})
 
-    def forget(self, connection_id: str) -> None:
-        key = {"connectionID": {"S": connection_id}}
-        self._dynamodb.delete_item(TableName=self.table_name, Key=key)
-
-    def _update(self, connection_id: str, name: str, value: dict[str, str]) -> None:
+    def _change(self, connection_id: str, name: str, value: dict[str, str]) -> None:
         self._touched.add(connection_id)
-        self._dynamodb.update_item(
-            TableName=self.table_name,
-            Key={"connectionID": {"S": connection_id}},
-            UpdateExpression="SET #name = :value",
-            ExpressionAttributeNames={"#name": name},
-            ExpressionAttributeValues={":value": value},
-        )
-
-    @property
-    def table_name(self) -> str:
-        return self.running.banner("DynamoDB").split()[1]
-
-    @cached_property
-    def _dynamodb(self) -> Any:
-        return boto3.client(
-            "dynamodb",
-            endpoint_url=self.running.banner("DynamoDB").split()[0],
-            region_name="us-east-1",
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
-        )
+        self.table.change(connection_id, name, value)
 
     def _open(self) -> set[str]:
         """Return the ids of the gateway's open connections."""

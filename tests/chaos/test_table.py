@@ -57,7 +57,7 @@ def test_a_single_client_gets_its_own_message_and_an_empty_table_is_fine(stage: 
     (alone,) = stage.join(1)
     assert stage.broadcast(alone) == Counts(sent=1)
     stage.reconcile()
-    stage.forget(stage.identify(alone))
+    stage.table.delete(stage.identify(alone))
     line = stage.say(alone, '{"message":"sendmessage","data":1}')
     assert (line["outcome"], line["broadcasts"][0]["sent"]) == ("ok", 0)
     stage.reconcile()
@@ -94,7 +94,7 @@ def test_near_the_deadline_it_stops_and_reports_how_many_are_left(open_stage: Op
 def test_a_connection_without_a_row_may_leave(stage: Stage) -> None:
     """Its row is deleted before `$disconnect` arrives. No row is written again."""
     stay, leave = stage.join(2)
-    stage.forget(stage.identify(leave))
+    stage.table.delete(stage.identify(leave))
     stage.swarm.leave([leave])
     wait_until(lambda: stage.lines("disconnect", leave.id) != [], "the service gets the event")
     (line,) = stage.lines("disconnect", leave.id)

@@ -8,10 +8,8 @@ from urllib.parse import quote, urlsplit
 import pytest
 
 from tests.support.apps import NO_DATABASE
-from tests.support.clients import call, connection_id, port, seen_by
+from tests.support.clients import JSON, call, connection_id, port, seen_by
 from tests.support.gateways import PROJECTS, SECONDS, Running, gateway
-
-JSON = {"Content-Type": "application/json"}
 
 
 @pytest.mark.parametrize("path", ["/", "/console.js", "/_gateway/info", "/_gateway/connections"])

@@ -8,10 +8,8 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
 
-from tests.support.clients import ask, call, connection_id, receive
+from tests.support.clients import JSON, ask, call, connection_id, receive
 from tests.support.gateways import Running
-
-JSON = {"Content-Type": "application/json"}
 
 
 @pytest.fixture(autouse=True)

@@ -9,11 +9,10 @@ import pytest
 
 from tests.field_cases.apps import Done, run
 from tests.support.apps import NO_DATABASE, replace
-from tests.support.clients import call
+from tests.support.clients import JSON, call
 from tests.support.gateways import Running, gateway, wait_until
 from tests.support.projects import write_project
 
-JSON = {"Content-Type": "application/json"}
 APP = """
 import os
 from chalice import Chalice

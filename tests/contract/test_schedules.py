@@ -8,11 +8,10 @@ from typing import Any
 import pytest
 
 from tests.support.apps import NO_DATABASE, replace
-from tests.support.clients import call
+from tests.support.clients import JSON, call
 from tests.support.gateways import Running, gateway, wait_until
 from tests.support.projects import write_project
 
-JSON = {"Content-Type": "application/json"}
 APP = """
 from chalice import Chalice, Rate
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.field_cases.apps import run
 from tests.support.apps import FRAMEWORK
-from tests.support.clients import call
+from tests.support.clients import JSON, call
 from tests.support.gateways import Running, gateway
 from tests.support.marks import THOROUGH
 from tests.support.projects import write_project
@@ -79,7 +79,6 @@ def sell_here(request):
     request.reply([sold(3), sum(1 for _ in Connection.scan())])
 """
 CONFIG = {"version": "2.0", "app_name": "pour", "stages": {"dev": {}}}
-JSON = {"Content-Type": "application/json"}
 TABLES = [
     "archive",
     "pour-dev-ConnectionsTable",

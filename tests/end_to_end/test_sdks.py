@@ -13,7 +13,7 @@ import pytest
 
 from tests.field_cases.apps import Done, run
 from tests.support.channel_sockets import SHAPES
-from tests.support.clients import call, receive
+from tests.support.clients import JSON, call, receive, sweep
 from tests.support.connection_table import Table
 from tests.support.gateways import PROJECTS, SECONDS, Running, gateway
 from tests.support.marks import THOROUGH
@@ -51,9 +51,8 @@ class Lounge:
     def do(self, what: str, **arguments: Any) -> None:
         """Call a method of the app's router, in the function of its HTTP routes."""
         path = f"/v1/do/{what}"
-        headers = {"Content-Type": "application/json"}
         status, _, body = call(
-            self.running, "POST", path, json.dumps(arguments).encode(), headers=headers
+            self.running, "POST", path, json.dumps(arguments).encode(), headers=JSON
         )
         assert (status, body) == (200, b"{}"), (status, body)
 
@@ -62,8 +61,7 @@ class Lounge:
 
     def sweep(self) -> None:
         """Run the sweep, whose schedule is an hour."""
-        headers = {"Content-Type": "application/json"}
-        assert call(self.running, "POST", "/_gateway/schedules/sweep", headers=headers)[0] == 200
+        sweep(self.running)
 
 
 @pytest.fixture(scope="module", name="lounge")

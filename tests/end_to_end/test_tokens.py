@@ -12,7 +12,7 @@ from websockets.exceptions import InvalidStatus
 
 from decanter.cli import main
 from tests.chaos.project import copy_project
-from tests.support.clients import call, seen_by
+from tests.support.clients import seen_by, sweep
 from tests.support.connection_table import Table
 from tests.support.gateways import SECONDS, Running, gateway, wait_until
 
@@ -55,10 +55,8 @@ def token(seconds: float, **claims: Any) -> str:
     return jwt.encode(usual | claims, SECRET, algorithm="HS256")
 
 
-def sweep(running: Running) -> dict[str, Any]:
-    headers = {"Content-Type": "application/json"}
-    answer = json.loads(call(running, "POST", "/_gateway/schedules/sweep", headers=headers)[2])
-    found: dict[str, Any] = answer["result"]
+def swept(running: Running) -> dict[str, Any]:
+    found = sweep(running)
     assert found["problem"] is None
     return found
 
@@ -82,7 +80,7 @@ def test_a_client_with_a_token_talks_until_it_expires_and_the_sweep_closes_it(
         rows.age(connection_id, seconds=60)
         expiry = int(rows.row(connection_id)["identity_expires_at"]["N"])
         wait_until(lambda: time.time() > expiry, "the token has expired")
-        found = sweep(guarded)
+        found = swept(guarded)
         assert (found["closed"], found["gone"], found["kept"]) == (1, 0, 0)
         assert seen_by(client) == (1000, "Connection Closed Normally")
     rows.wait_for(0)
@@ -95,7 +93,7 @@ def test_a_client_with_a_valid_token_stays(guarded: Running) -> None:
     with guarded.connect(subprotocols=["decanter.token", mine]) as client:
         (connection_id,) = rows.ids()
         rows.age(connection_id, seconds=60)
-        found = sweep(guarded)
+        found = swept(guarded)
         assert (found["closed"], found["gone"], found["kept"]) == (0, 0, 1)
         client.send('{"message":"whoami"}')
         assert json.loads(client.recv(timeout=SECONDS)) == {"identity": "ann"}

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.support.apps import FRAMEWORK, replace
-from tests.support.clients import call, receive, seen_by
+from tests.support.clients import JSON, call, receive, seen_by, sweep
 from tests.support.connection_table import Table
 from tests.support.gateways import Running, gateway, wait_until
 from tests.support.sdk import everyone
@@ -59,7 +59,6 @@ def other(subscription, name):
 NEXT = CHANNELS.replace('"version": 1', '"version": 2').replace(
     '"room:{name}"', '"room:{name}", presence=True'
 )
-JSON = {"Content-Type": "application/json"}
 
 
 class Upgraded:
@@ -83,12 +82,6 @@ class Upgraded:
         assert status == 200, report
         fields: dict[str, Any] = json.loads(report)
         return fields
-
-    def sweep(self) -> dict[str, Any]:
-        """Run the sweep, and return the members of its log line."""
-        _, _, answer = call(self.running, "POST", "/_gateway/schedules/sweep", headers=JSON)
-        result: dict[str, Any] = json.loads(answer)["result"]
-        return result
 
 
 @pytest.fixture(scope="module", name="upgraded")
@@ -133,7 +126,7 @@ def test_a_raw_app_gets_its_first_channel(upgraded: Upgraded) -> None:
             table.wait_for(number + 1)
             (last,) = table.ids() - new
             table.age(last, 60)
-            assert upgraded.sweep()["closed"] == 1
+            assert sweep(upgraded.running)["closed"] == 1
             assert json.loads(receive(silent))["push"]["disconnect"]["code"] == 3502
             assert seen_by(silent)[0] == 1000
 

@@ -20,11 +20,10 @@ from decanter.testing import WebSocketClient
 from tests.field_cases.apps import PLAIN, imported, plain_project, run
 from tests.field_cases.servers import Answer, Asked, serving
 from tests.support.apps import NO_DATABASE, replace
-from tests.support.clients import call, receive
+from tests.support.clients import JSON, call, receive
 from tests.support.gateways import ROOT, Running, gateway, wait_until
 from tests.support.projects import table_resource
 
-JSON = {"Content-Type": "application/json"}
 QUICK = (*NO_DATABASE, "--no-reload")
 
 

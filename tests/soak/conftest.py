@@ -13,13 +13,16 @@ from collections.abc import Iterator
 import pytest
 
 from decanter.runtime.session import session
+from decanter.runtime.transports import TRANSPORTS
 from tests.support.marks import THOROUGH
 
 SEED = int(os.environ.get("SOAK_SEED", "1"))
 COUNT = int(os.environ.get("SOAK_COUNT", "0"))
 WHOLE = 10_000
 NOTES: list[str] = []
-EACH_TRANSPORT = ["fast", pytest.param("botocore", marks=THOROUGH)]
+EACH_TRANSPORT = [
+    pytest.param(name, marks=() if name == "fast" else THOROUGH) for name in sorted(TRANSPORTS)
+]
 
 
 def size(whole: int, sample: int) -> int:

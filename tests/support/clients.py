@@ -16,6 +16,7 @@ from tests.support.gateways import SECONDS, Running
 
 NEVER = "AAAAAAAAAAAAAAA="
 SIGNED = {"Authorization": "AWS4-HMAC-SHA256 Credential=x"}
+JSON = {"Content-Type": "application/json"}
 
 
 def receive(client: ClientConnection) -> str:
@@ -98,6 +99,15 @@ def call(
         return response.status, response.headers, response.read()
     finally:
         client.close()
+
+
+def sweep(running: Running) -> dict[str, Any]:
+    """Run the app's sweep once, and return the members of its log line."""
+    status, _, body = call(running, "POST", "/_gateway/schedules/sweep", headers=JSON)
+    answer = json.loads(body)
+    assert (status, answer["outcome"]) == (200, "returned"), answer
+    result: dict[str, Any] = answer["result"]
+    return result
 
 
 def port(probe: Running) -> int:

@@ -14,6 +14,7 @@ class Table:
     def __init__(self, running: Running) -> None:
         words = running.banner("DynamoDB").split()
         self._name = words[1].removesuffix(",")  # the first of several tables
+        self._subscriptions = self._name.replace("Connections", "Subscriptions")
         self._client = boto3.client(
             "dynamodb",
             endpoint_url=words[0],
@@ -45,8 +46,7 @@ class Table:
     def age(self, connection_id: str, seconds: float, channels: Iterable[str] = ()) -> None:
         """Move the connection time to the past, in a row and in its subscriptions to channels."""
         key = {"connectionID": {"S": connection_id}}
-        subscriptions = self._name.replace("Connections", "Subscriptions")
-        rows = [(subscriptions, {**key, "channel": {"S": channel}}) for channel in channels]
+        rows = [(self._subscriptions, {**key, "channel": {"S": channel}}) for channel in channels]
         for table, row in [(self._name, key), *rows]:
             self._client.update_item(
                 TableName=table,
@@ -55,12 +55,25 @@ class Table:
                 ExpressionAttributeValues={":seconds": {"N": str(int(-1000 * seconds))}},
             )
 
+    def change(self, connection_id: str, name: str, value: dict[str, str]) -> None:
+        """Set an attribute of a row."""
+        self._client.update_item(
+            TableName=self._name,
+            Key={"connectionID": {"S": connection_id}},
+            UpdateExpression="SET #name = :value",
+            ExpressionAttributeNames={"#name": name},
+            ExpressionAttributeValues={":value": value},
+        )
+
+    def delete(self, connection_id: str) -> None:
+        """Delete a row."""
+        key = {"connectionID": {"S": connection_id}}
+        self._client.delete_item(TableName=self._name, Key=key)
+
     def strip(self, connection_id: str, channel: str) -> None:
         """Remove all attributes of a subscription but its key."""
         key = {"connectionID": {"S": connection_id}, "channel": {"S": channel}}
-        table = self._name.replace("Connections", "Subscriptions")
-        self._client.delete_item(TableName=table, Key=key)
-        self._client.put_item(TableName=table, Item=key)
+        self._client.put_item(TableName=self._subscriptions, Item=key)
 
     def wait_for(self, count: int) -> None:
         """Wait for this number of rows: disconnect handlers run after the close."""
