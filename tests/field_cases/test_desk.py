@@ -60,9 +60,13 @@ def _console(browser: Page, auction: Running) -> Page:
     return browser
 
 
+BID = "#activity .happened[data-kind=ran][data-route=bid]"
+"""The rows of bids. The end of another client's connection may be shown at any time."""
+
+
 def send(page: Page, amount: int) -> None:
     """Make a bid and wait until its invocation is shown."""
-    rows = f"{texts('#activity .happened[data-kind=ran] .what')}.length"
+    rows = f"{texts(f'{BID} .what')}.length"
     before = page.evaluate(rows)
     page.type("#message", json.dumps({"action": "bid", "item": "vase", "amount": amount}))
     page.press("Enter")
@@ -148,7 +152,7 @@ def test_an_invocation_links_to_its_event_and_effects(console: Page, what: str, 
     send(console, -1)
     times = f"document.body.innerText.split({json.dumps(shown)}).length"
     before = console.evaluate(times)
-    console.click("#activity .happened[data-kind=ran]")
+    console.click(BID)
     console.wait(f"{times} > {before}")
 
 

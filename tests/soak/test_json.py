@@ -198,8 +198,8 @@ REFERENCE = filled("[", "1e1,", "1]")
 QUICK = 2.7 if COUNT else 10.0
 """20 ms where Python's own `json` takes 7.4 ms for the reference.
 
-`make soak` measures on a machine that does nothing else. `make test` has other tests beside it,
-which share caches with this one, so it only finds what takes several times too long.
+`make soak` measures on a machine that does nothing else. In `make test`, other tests run at the
+same time and share the processor's caches, so it only finds what takes several times too long.
 """
 SLOWEST = 5.0 if COUNT else 10.0
 ROUNDS = 9 if COUNT else 1
