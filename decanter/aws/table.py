@@ -103,7 +103,7 @@ def create_here(args: argparse.Namespace) -> int:
     """Create the table of `--table` in a DynamoDB on this machine, such as the embedded DynamoDB.
 
     Raises:
-        ProjectError: an option is missing, or the DynamoDB is on another machine.
+        ProjectError: an option is missing, or DynamoDB is on another machine.
     """
     if args.action != "create" or args.key is None or not is_local_url(args.endpoint_url or ""):
         raise ProjectError(

@@ -86,7 +86,7 @@ class Deployer:
         functions: the local Lambda that runs the project's functions.
         stack: the names and ids of the emulated stack, which stay the same while the gateway runs.
         environment: creates the functions of a project and its template.
-        database: the DynamoDB with the tables. Tables are created only in the embedded DynamoDB.
+        database: DynamoDB with the tables. Tables are created only in the embedded DynamoDB.
         rights: enforces the roles of the functions.
         templates: replace the project's merge templates.
         use_template: False to serve only the parts that Chalice creates.

@@ -159,7 +159,7 @@ def _wait_until_active(client: Any, name: str, sleep: Sleep) -> dict[str, Any]:
 
 
 def tags_of(client: Any, description: Mapping[str, Any]) -> dict[str, str]:
-    """Return a table's tags; empty if the DynamoDB does not support tags."""
+    """Return a table's tags; empty if the service does not support tags."""
     try:
         pages = client.get_paginator("list_tags_of_resource").paginate(
             ResourceArn=description["TableArn"]
@@ -181,7 +181,7 @@ def _create(client: Any, arguments: Mapping[str, Any]) -> None:
 
 
 def _has_no_tags(error: ClientError) -> bool:
-    """True if the DynamoDB does not support tags, like DynamoDB Local."""
+    """True if the service does not support tags, for example because it is DynamoDB Local."""
     message = error.response["Error"].get("Message", "").lower()
     return _code(error) == "UnknownOperationException" or (
         _code(error) == "ValidationException" and "tagging" in message

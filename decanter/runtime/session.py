@@ -109,9 +109,9 @@ def ca_bundle() -> str:
 def share_with(client: Any) -> None:
     """Make botocore's client use the shared context, if the client uses TLS.
 
-    Botocore has no option for this. If a later version of botocore changes the attribute of its
-    connections, the client reads the authorities itself, like other clients. If the file is
-    missing, botocore reports the error.
+    Botocore has no option for this, so the function changes private attributes of the client. If a
+    later version of botocore has no such attributes, the client reads the file of trusted
+    authorities itself, like other clients. If the file is missing, botocore reports the error.
     """
     with suppress(AttributeError, OSError):
         options = client._endpoint.http_session._manager.connection_pool_kw

@@ -32,7 +32,7 @@ def application() -> Any:
 
 @cache
 def moto() -> Moto:
-    """Return the DynamoDB of this process."""
+    """Return the simulated DynamoDB of this process."""
     hint = f"in this test: declare it in {TEMPLATE}, or create it in the test"
     return Moto(application(), REGION, Notes(_tell), hint)
 

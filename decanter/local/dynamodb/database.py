@@ -74,7 +74,7 @@ class Database:
 
     @property
     def url(self) -> str:
-        """Return the URL of the DynamoDB. The embedded DynamoDB listens, but may not answer yet.
+        """Return the URL of DynamoDB. The embedded DynamoDB listens, but may not answer yet.
 
         Raises:
             ServiceError: it does not start.
@@ -109,7 +109,7 @@ class Database:
         return url
 
     async def create_tables(self, tables: Iterable[Table]) -> list[str]:
-        """Wait until the DynamoDB answers, and create the missing tables. Existing tables are kept.
+        """Wait until DynamoDB answers, and create the missing tables. Existing tables are kept.
 
         If the declared key or indexes of a table have changed, the table is created again without
         rows.
@@ -118,7 +118,7 @@ class Database:
             The tables' names.
 
         Raises:
-            ServiceError: the DynamoDB does not start, or refuses a table.
+            ServiceError: DynamoDB does not start, or refuses a table.
         """
         url = await asyncio.to_thread(lambda: self._embedded.endpoint)
         wanted = list(tables)

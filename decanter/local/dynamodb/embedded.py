@@ -139,7 +139,7 @@ def create_tables(
         The names of all tables.
 
     Raises:
-        ServiceError: the DynamoDB does not answer or refuses a table.
+        ServiceError: DynamoDB does not answer or refuses a table.
     """
     client = Calls(endpoint)
     names = []

@@ -55,7 +55,7 @@ def line(table: str, key: Sequence[str], variables: Sequence[str], url: str, too
         table: the table that does not exist.
         key: the table's key, from `key_of`.
         variables: the environment variables with the table's name.
-        url: the URL of the DynamoDB.
+        url: the URL of DynamoDB.
         tool: the command that runs Decanter.
     """
     named = f", which {' and '.join(variables)} names" if variables else ""

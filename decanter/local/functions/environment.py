@@ -44,7 +44,7 @@ class Maker:
         template: the project's merge template; None if no template is used.
         stack: the emulated stack of the functions.
         management_endpoint: the URL of @connections.
-        dynamodb_endpoint: the URL of the DynamoDB with the tables.
+        dynamodb_endpoint: the URL of DynamoDB with the tables.
         is_embedded: True for the embedded DynamoDB. Its URL must name the function that calls it.
         sqs_endpoint: returns the URL of the SQS with the queues; None if SQS is not on this
             machine.
