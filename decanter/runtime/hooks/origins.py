@@ -6,8 +6,8 @@ Any page can open a WebSocket to any server from a user's browser, with the user
 address. The header `Origin` names the page's origin (RFC 6454, RFC 6455 section 10.2). The variable
 `DECANTER_ALLOWED_ORIGINS` lists the allowed origins, separated by commas, such as
 `https://example.com,http://127.0.0.1:8000`. The hook compares the scheme, the host and the port.
-Only a scheme's default port may be omitted. An origin with a longer host, another port, or `http`
-instead of `https` is therefore another origin.
+An omitted port means the scheme's default port. An origin with a longer host, another port, or
+`http` instead of `https` is therefore another origin.
 
 Sandboxed frames, files and some redirects send `null`, which is refused unless the variable lists
 `null`. Clients without an `Origin` header are accepted, because they are not browsers and could
@@ -60,7 +60,7 @@ class AllowedOrigins:
         self._allowed: frozenset[Origin | str] | None = None
 
     def __call__(self, handshake: Handshake) -> None:
-        """Refuse a page that may not connect.
+        """Refuse a page that is not allowed to connect.
 
         Raises:
             Refused: status 403.
@@ -86,7 +86,7 @@ def parse(text: str) -> Origin | None:
 
 
 def _allowed(value: str) -> frozenset[Origin | str]:
-    """Return the origins in the variable; an empty set if the variable is not set."""
+    """Return the origins in the variable's value; an empty set for an empty value."""
     words = value.replace(",", " ").split()
     allowed = {NULL if word == NULL else parse(word) for word in words}
     if None in allowed or (value and not words):

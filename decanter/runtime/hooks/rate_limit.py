@@ -10,13 +10,13 @@ largest burst. If the variable is not set, there is no limit. Messages above the
 answer `rate_limited` and reach no route. The limit also counts messages that select no route.
 
 If `DECANTER_CLOSE_AFTER_MESSAGES` is set, a connection that continues to send is closed. In this
-case, refused messages count too. When a connection exceeds the limit by this number of messages,
-its next message gets no answer, and the connection is closed. If a client waits, its count falls at
-the allowed rate. The `$disconnect` handler deletes the row.
+case, refused messages count too. When a connection is this number of messages ahead of the allowed
+rate, its next message gets no error frame, and the connection is closed. If a client waits, its
+count falls at the allowed rate. The `$disconnect` handler deletes the row.
 
 The count is stored in the connection's row, because the next event may run in another process. Each
-message costs one conditional write, or two if messages arrive faster than the limit allows. No
-write creates a row.
+message costs one conditional write, or two if the connection is already ahead of the allowed rate.
+No write creates a row.
 """
 
 import os
@@ -40,11 +40,11 @@ MOST_PER_SECOND = 1000
 MOST_AHEAD = 100_000
 
 BURST_MS = 1000
-"""The milliseconds that a connection may be ahead of its rate limit: a burst of one second."""
+"""The milliseconds that a connection may be ahead of its allowed rate: a burst of one second."""
 
 SKEW_MS = 60_000
-"""The milliseconds that the clocks of two functions may differ. A `free_at` that is even later is
-ignored. Otherwise a clock that was an hour ahead would silence a connection for an hour.
+"""The milliseconds by which the clocks of two processes may differ. A `free_at` that is even later
+is ignored. Otherwise a clock that was an hour ahead would silence a connection for an hour.
 """
 
 
@@ -52,7 +52,7 @@ class RateLimitedModel(ConnectionModel):
     """Base class for connections with a rate limit. `@connection_table` completes a subclass.
 
     Attributes:
-        free_at: the time when the messages so far are within the rate limit again, in epoch
+        free_at: the time until which the messages so far use up the allowed rate, in epoch
             milliseconds.
     """
 
@@ -63,10 +63,10 @@ class RateLimitedModel(ConnectionModel):
     def count_message(
         cls, connection_id: str, now_ms: int, interval_ms: float, most_ms: float
     ) -> float | None:
-        """Count a message, and return the time that the connection is ahead of its limit.
+        """Count a message, and return how far the connection is ahead of its allowed rate.
 
         Returns:
-            The time in milliseconds. None if the message is not counted, because the time would
+            The number of milliseconds. None if the message is not counted, because the number would
             exceed `most_ms`, or because there is no row.
         """
         is_number = cls.free_at.is_type()  # type: ignore[no-untyped-call]
@@ -81,7 +81,7 @@ class RateLimitedModel(ConnectionModel):
     def _set(cls, connection_id: str, action: Action, condition: Condition) -> float | None:
         """Change `free_at` of an existing row.
 
-        Return the new value; None if the change is not allowed.
+        Return the new value; None if there is no row, or the condition does not hold.
         """
         try:
             with translated(cls.Meta):
@@ -97,7 +97,13 @@ class RateLimitedModel(ConnectionModel):
 
 
 class _Limits(NamedTuple):
-    """The messages per second, and the excess that closes a connection (None for no close)."""
+    """The limits of each connection.
+
+    Attributes:
+        per_second: the number of messages per second, and the largest burst.
+        close_after: the number of messages ahead of this rate; the next message closes the
+            connection. None to close no connection.
+    """
 
     per_second: int
     close_after: int | None
@@ -124,7 +130,7 @@ class RateLimit:
 
     @property
     def closes(self) -> bool:
-        """True if this hook may close connections. The function then needs the right to do so."""
+        """True if this hook may close connections. The Lambda function then needs this right."""
         return bool(self._environ.get(CLOSE_VARIABLE))
 
     def __call__(self, request: Request) -> None:
@@ -133,12 +139,12 @@ class RateLimit:
         Raises:
             RateLimited: the connection has to wait.
             Flooding: the connection did not wait and is closed.
-            SettingError: a variable is not a number in its range.
+            SettingError: a variable is invalid, or the rate is missing.
         """
         limits = _limits(self._environ)
         if limits is None:
             return
-        interval = round(1000 / limits.per_second, 3)  # the row stores the sum
+        interval = round(1000 / limits.per_second, 3)  # short, because the row stores a sum
         most = BURST_MS if limits.close_after is None else limits.close_after * interval
         now = self._clock.time_ms()
         ahead = self._connections.count_message(request.connection_id, now, interval, most)
@@ -152,7 +158,7 @@ def _limits(environ: Mapping[str, str]) -> _Limits | None:
     """Return the limits; None if there is no rate limit.
 
     Raises:
-        SettingError: a variable is not a number in its range, or only the second variable is set.
+        SettingError: a variable is not a number in its range, or only `CLOSE_VARIABLE` is set.
     """
     per_second = number(environ, PACE_VARIABLE, int, 1, MOST_PER_SECOND)
     close_after = number(environ, CLOSE_VARIABLE, int, (per_second or 0) + 1, MOST_AHEAD)

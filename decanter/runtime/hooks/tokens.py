@@ -15,9 +15,9 @@ uses the subprotocol `decanter.token`, unless another hook selects a subprotocol
 be the query parameter `token`. Such a token should be short-lived, because URLs are stored in more
 places than headers. In an app with channels, the token is in the client's connect command. The
 other members of a channel see the claim `info`. The claim `channels` has the channels that the
-server subscribes the client to. A token for one subscription has the claim `channel`, and is valid
-only for this subscription. The secret or the key determines the algorithm. The token cannot choose
-it. A token must have `iss`, `aud`, `exp` and `sub`. The claim `sub` is the identity.
+server subscribes the client to. A subscription token has the claim `channel`, and is valid only for
+this channel. The secret or the key determines the algorithm. The token cannot choose the algorithm.
+A token must have `iss`, `aud`, `exp` and `sub`. The claim `sub` is the identity.
 """
 
 import json
@@ -180,14 +180,14 @@ class _Terms:
 
 
 class WebTokens:
-    """Refuses clients without a valid token, and stores the identity of accepted clients.
+    """Refuses clients without a valid token, and sets the identity of accepted clients.
 
     The row's `identity` is the token's `sub`. The row's `identity_expires_at` is the token's `exp`.
     The connection table must be an `IdentifiedModel`. The log has the reason for a refusal, but
     never the token.
 
     Args:
-        environ: the environment, read at the first handshake.
+        environ: the environment, read when the first token is checked.
         fetch: reads the key set.
         clock: the clock for the token's expiry and the key set's age.
 
@@ -217,9 +217,9 @@ class WebTokens:
         """Authenticate a client.
 
         Raises:
-            TokenExpired: the token has expired; otherwise it is valid.
+            TokenExpired: the token has expired; its signature is valid.
             Refused: status 401 if the token is invalid; 503 if the key set cannot be read.
-            ConfigurationError: a variable or PyJWT is missing.
+            ConfigurationError: a variable is missing or invalid, or PyJWT is not installed.
         """
         handshake = hello.handshake
         claims = self._claims(_token(handshake) if hello.token is None else hello.token)
@@ -234,12 +234,14 @@ class WebTokens:
             handshake.subprotocol = MARKER
 
     def check_subscription(self, subscription: "Subscription") -> None:
-        """Check a subscription's token. Set its `has_token`, `expires_at` and `info`.
+        """Check a subscription's token.
+
+        The method sets `has_token`, `expires_at` and `info` of the subscription.
 
         Raises:
-            TokenExpired: the token has expired; otherwise it is valid.
+            TokenExpired: the token has expired; its signature is valid.
             Refused: status 401 if the token is invalid; 503 if the key set cannot be read.
-            ConfigurationError: a variable or PyJWT is missing.
+            ConfigurationError: a variable is missing or invalid, or PyJWT is not installed.
         """
         claims = self._claims(subscription.token)
         if claims.get("channel") != subscription.channel:
@@ -343,7 +345,7 @@ def _terms(environ: Mapping[str, str]) -> _Terms:
     secret, url = environ.get("DECANTER_JWT_SECRET", ""), environ.get("DECANTER_JWT_JWKS_URL", "")
     if bool(secret) == bool(url):
         raise ConfigurationError(
-            "set one of DECANTER_JWT_SECRET (HS256) and DECANTER_JWT_JWKS_URL (RS256)"
+            "set one of DECANTER_JWT_SECRET (HS256) and DECANTER_JWT_JWKS_URL (RS256, ES256)"
         )
     if secret and len(secret.encode()) < LEAST_SECRET_BYTES:
         raise ConfigurationError(

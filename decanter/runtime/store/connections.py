@@ -57,10 +57,10 @@ class ConnectionModel(Model):
     `@connection_table` completes a subclass.
 
     Attributes:
-        connected_at: the time of the event, in epoch milliseconds.
-        expires_at: the time after which DynamoDB may delete the row, 2 h 10 min later. DynamoDB may
-            be days late, so readers skip stale rows.
-        table_actions: the DynamoDB actions that each function may use. The function for `$connect`
+        connected_at: the time when the client connected, in epoch milliseconds.
+        expires_at: the time after which DynamoDB may delete the row, 2 h 10 min after
+            `connected_at`. DynamoDB may be days late, so readers skip stale rows.
+        table_actions: the DynamoDB actions of each Lambda function. The function for `$connect`
             calls `record`. The function for messages calls `page`, `count_after` and the
             conditional `remove` methods. The function for `$disconnect` calls `remove`. A sweep
             calls `page` and `remove_if_unchanged`. A subclass lists only its additional actions.
@@ -108,7 +108,7 @@ class ConnectionModel(Model):
 
     @classmethod
     def remove_if_older(cls, connection_id: str, than_ms: int) -> Removed | None:
-        """Delete the row and return it; None if it does not exist or the client connected later."""
+        """Delete the row and return it; None if there is no row from before `than_ms`."""
         return cls._remove(connection_id, cls.connected_at < than_ms)
 
     @classmethod
@@ -143,16 +143,16 @@ class ConnectionModel(Model):
 
     @classmethod
     def page(cls, after: str, now_ms: int, limit: int | None = None, greeted: str = "") -> Page:
-        """Read the next part of the table, at most 1 MB, with only the recipients' attributes.
+        """Read the next part of the table, at most 1 MB, with only the attributes of a `Recipient`.
 
         Args:
             after: a cursor (`Place`), or `BEGINNING`. The cursor's row may already be deleted.
             now_ms: the current time in epoch milliseconds; rows older than `MAX_AGE_MS` are
                 skipped.
             limit: the maximum number of rows to read.
-            greeted: the attribute of a client that has sent a connect command. In a row without
-                this attribute, `identity_expires_at` is `UNGREETED`. Empty in an app without
-                channels.
+            greeted: the attribute of a client that has sent a connect command. The recipient of a
+                row without this attribute has `UNGREETED` as `identity_expires_at`. Empty in an app
+                without channels.
         """
         key, connected_at = key_of(cls), cls.connected_at.attr_name
         end, place = cls.identity_end(), Place.of(after)
@@ -178,7 +178,7 @@ class ConnectionModel(Model):
 
     @classmethod
     def count_after(cls, after: str, now_ms: int) -> Count:
-        """Count the rows of the next part of the table, without transferring the rows."""
+        """Count the rows in the next part of the table, without stale rows."""
         key, connected_at = key_of(cls), cls.connected_at.attr_name
         question: dict[str, Any] = {
             "Select": "COUNT",
@@ -206,7 +206,7 @@ class ConnectionModel(Model):
 
     @classmethod
     def __decanter__(cls) -> dict[str, Any] | None:
-        """Return the declaration for the tool; None if the class does not have the decorator."""
+        """Return the declaration for the tool; None if the class has no table."""
         found = declaration(cls)
         return found and {**found, "is_connections": True, "actions": _actions(cls)}
 
@@ -233,7 +233,7 @@ def connection_table(
         write_capacity_units: the number of 1 KB writes per second, if the table is provisioned.
 
     Raises:
-        DeclarationError: an argument or the model's key is invalid.
+        DeclarationError: an argument, the model's key or the model's Meta is invalid.
     """
 
     def complete(model: M) -> M:
@@ -256,7 +256,7 @@ def _check(model: type[ConnectionModel], problem: str | None) -> None:
             'UnicodeAttribute(hash_key=True, attr_name="connectionID")'
         )
     elif any(attribute.is_range_key for attribute in attributes):
-        problem = "a connection's id is its whole key: it must not have a range key"
+        problem = "it must not have a range key: the connection's id is the whole key"
     elif "Meta" in vars(model):
         problem = "it must not have its own Meta: @connection_table makes it"
     else:
@@ -276,7 +276,7 @@ def _actions(model: type[ConnectionModel]) -> dict[str, list[str]]:
 def _table(model: type[ConnectionModel]) -> TableConnection:
     """Return PynamoDB's lower layer.
 
-    A plain row needs a tenth of the time of a model's instance.
+    To read a plain row takes a tenth of the time that a model's instance takes.
     """
     return model._get_connection()
 
@@ -323,7 +323,7 @@ class Times:
         self._latest = now_ms + CLOCKS_DIFFER_MS
 
     def is_stale(self, row: Recipient) -> bool:
-        """Return True if the connection of a row has ended, because of its age."""
+        """Return True if a row is so old that its connection must have ended."""
         return 0 < row.connected_at <= self.oldest
 
     def recipient(self, connection_id: str, connected_at: Any, end: object = None) -> Recipient:

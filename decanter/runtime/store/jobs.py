@@ -3,7 +3,8 @@
     @job_table(env="JOBS_TABLE")
     class Job(JobModel): ...
 
-Only a row's owner writes the row. Another owner can take it over only from a known owner.
+Only a row's owner writes the row. Another owner can take over the row only if it names the row's
+current owner.
 """
 
 import json
@@ -71,7 +72,7 @@ class JobModel(Model):
         A repeated write of the same row succeeds too.
 
         Returns:
-            False if another owner has written the row.
+            False if another owner has written the row, or if the row to replace does not exist.
         """
         row = cls(
             job_id,

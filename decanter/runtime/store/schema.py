@@ -1,6 +1,6 @@
 """The declaration of a table by its model, for the tool. Lambda does not import this file.
 
-Keys and indexes have the form that CreateTable and CloudFormation use.
+Indexes have the form that CreateTable and CloudFormation use.
 """
 
 from collections.abc import Iterable
@@ -28,7 +28,8 @@ def schema(model: type[Model]) -> dict[str, Any]:
         if _key(model, name, index["key_schema"])[0] != names[0] or not names[1:]:
             raise _error(
                 model,
-                f"{name} must have the table's hash key, {names[0]}, and the table a range key",
+                f"{name} must have the table's hash key, {names[0]}, "
+                "and the table needs a range key",
             )
     key = [{"name": name, "type": attributes[name]} for name in names]
     ttl = model._ttl_attribute()  # type: ignore[no-untyped-call]

@@ -5,7 +5,7 @@
         room = UnicodeAttribute(hash_key=True)
 
 The model declares the table's key, indexes and TTL attribute. The import reads no variables. This
-module translates PynamoDB's errors to the framework's errors.
+module translates PynamoDB's errors into the framework's errors.
 """
 
 import os
@@ -93,7 +93,7 @@ class Billing(NamedTuple):
 class TableMeta:
     """A model's `Meta`, which reads the environment each time PynamoDB needs the table's name.
 
-    PynamoDB's own timeouts, 15 s to connect and 30 s to read, are longer than API Gateway's 29 s.
+    PynamoDB's own timeouts, 15 s to connect and 30 s to read, are too long for API Gateway's 29 s.
 
     Attributes:
         variable: the environment variable with the table's name.
@@ -137,7 +137,7 @@ class TableMeta:
 
 
 class ChangedError(StoreError):
-    """The row has changed since it was read, or the row no longer exists."""
+    """The condition of a write does not hold, usually because the row has changed or is gone."""
 
 
 class _Clients:
@@ -176,7 +176,7 @@ def on_one_session(table: TableConnection) -> TableConnection:
 
 @contextmanager
 def translated(meta: Any) -> Iterator[None]:
-    """Translate PynamoDB's errors to the framework's.
+    """Translate PynamoDB's errors into the framework's errors.
 
     Args:
         meta: the model's `TableMeta`, with the table's name and variable.
@@ -188,10 +188,10 @@ def translated(meta: Any) -> Iterator[None]:
 
 
 def dispatch(model: type[Model], operation: str, **arguments: Any) -> dict[str, Any]:
-    """Call DynamoDB for a model's table, if PynamoDB has no method for the call.
+    """Call DynamoDB for a model's table, for calls that PynamoDB's models cannot make.
 
     Raises:
-        DecanterError: DynamoDB does not do it; see `translated`.
+        DecanterError: the call failed; see `translated`.
     """
     with translated(model.Meta):
         answer: dict[str, Any] = model._get_connection().connection.dispatch(
@@ -281,7 +281,7 @@ def problem_with(env: str, existing: str | None) -> str | None:
 
 
 def declaration(model: type[Model]) -> dict[str, Any] | None:
-    """Return the declaration for the tool; None if the class does not have a decorator.
+    """Return the declaration for the tool; None if the class has no table.
 
     A subclass without its own decorator has the table of its base class.
     """
@@ -294,7 +294,7 @@ def declaration(model: type[Model]) -> dict[str, Any] | None:
 
 
 def _billing(model: type[Model], given: Billing) -> tuple[Billing, str | None]:
-    """Return the billing from the arguments and the model's Meta, and a problem with it or None."""
+    """Return the billing from the arguments and the model's Meta, and the problem or None."""
     meta = getattr(model, "Meta", None)
     if meta is None or isinstance(meta, TableMeta):
         return given, None

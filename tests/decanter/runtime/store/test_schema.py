@@ -303,7 +303,7 @@ def local_index(key: Attribute[Any]) -> Any:
         ),
         (
             {"key": UnicodeAttribute(hash_key=True), "by": local_index(UnicodeAttribute(True))},
-            "local index odd must have the table's hash key, key, and the table a range key",
+            "local index odd must have the table's hash key, key, and the table needs a range key",
         ),
         (
             {
