@@ -18,7 +18,7 @@ _chance = random.SystemRandom()
 
 
 class Clock:
-    """The machine's clocks. `decanter.testing` can advance all clocks of this process.
+    """The machine's clocks. `decanter.testing` can advance all `Clock` objects of this process.
 
     Attributes:
         ahead: the difference between this wall clock and the machine's wall clock, in seconds.
@@ -39,7 +39,9 @@ class Clock:
 
 
 def full_jitter(attempt: int) -> float:
-    """Return a random pause between zero and a limit that doubles with each attempt.
+    """Return a random pause in seconds, between zero and a limit.
+
+    The limit doubles with each attempt, up to `MOST_SECONDS`.
 
     The pause is random over the whole interval, so callers that were throttled together do not
     retry together. A seed that the application sets for Python's random generator does not change

@@ -2,19 +2,19 @@
 
 DecanterError
 ├── DeclarationError      invalid declaration in app.py; raised at import
-├── ConfigurationError    the deployment lacks something; the message names the remedy
+├── ConfigurationError    the app or its deployment is incomplete or wrong
 │   ├── SettingError        an environment variable is missing or has an invalid value
 │   ├── MissingTableError   the variable names a table that does not exist
-│   ├── PostingRefusedError API Gateway answers 403: this function may not post
+│   ├── PostingRefusedError the Lambda function is not allowed to post or to close connections
 │   └── NobodyReachedError  many connections are reported gone, and none was ever reached
-├── StoreError            DynamoDB refused an operation; a retry does not help
+├── StoreError            an operation on a table failed
 │   ├── StoreRefusedError   the function's role does not allow it
 │   └── StoreBusyError      DynamoDB throttled it, is unavailable or did not answer; retry
-├── QueueError            SQS did not accept a message, or the queue's work cannot continue
+├── QueueError            SQS did not accept a message, or the queue's work cannot continue now
 │   ├── PoisonError         a message is not an item of the queue
 │   └── UndeliveredError    some recipients did not get a message, after all retries
 ├── OutOfTimeError        the operation's time limit has passed
-└── MessageError          a client's mistake: its frame has a code, its handler a status
+└── MessageError          a client's mistake, with the frame's code and the handler's status
     ├── BadJson             bad_json         400
     ├── NotAnObject         not_an_object    400
     ├── FieldError
@@ -24,11 +24,12 @@ DecanterError
     ├── UnknownRoute        unknown_route    404
     ├── TooLarge            too_large        413
     ├── RateLimited         rate_limited     429   temporary
-    │   └── Flooding        rate_limited     429   closes the connection, sends no frame
+    │   └── Flooding        rate_limited     429   closes the connection, sends no error frame
     └── Internal            internal         500   temporary; the only server error
 
-For a client's mistake, the client gets an error frame, and the handler returns a 4xx status. Any
-other exception in a route is logged with the request's id, and the client gets `internal`.
+In an app without channels, the client gets an error frame for its mistake, and the handler returns
+a 4xx status. Any other exception in a route is logged with the request's id, and the client gets
+`internal`.
 """
 
 from collections.abc import Sequence
@@ -44,7 +45,7 @@ class DeclarationError(DecanterError):
 
 
 class ConfigurationError(DecanterError):
-    """The deployment lacks something. A retry does not help."""
+    """The app or its deployment is incomplete or wrong. A retry does not help."""
 
 
 class SettingError(ConfigurationError):
@@ -88,12 +89,12 @@ class MissingTableError(ConfigurationError):
 
 
 class PostingRefusedError(ConfigurationError):
-    """The function may not post to connections or close them.
+    """The Lambda function is not allowed to post to connections or to close them.
 
     The role, the endpoint or the credentials are wrong, or there are no credentials.
 
     Attributes:
-        reason: the reason in API Gateway's answer.
+        reason: the reason in the answer of API Gateway or DynamoDB, or the name of an exception.
     """
 
     def __init__(self, reason: str) -> None:
@@ -143,7 +144,7 @@ class NobodyReachedError(ConfigurationError):
 
 
 class StoreError(DecanterError):
-    """DynamoDB refused an operation on a table."""
+    """An operation on a table failed."""
 
 
 class StoreRefusedError(StoreError):
@@ -190,7 +191,7 @@ class MessageError(DecanterError):
         code: the frame's stable code.
         status: the handler's HTTP status.
         temporary: True if the same message may succeed later.
-        closes: True if the sender's connection is closed and no frame is sent.
+        closes: True if the sender's connection is closed and no error frame is sent.
     """
 
     code: ClassVar[str]
@@ -204,10 +205,10 @@ class MessageError(DecanterError):
 
 
 class BadJson(MessageError):
-    """The message is not valid JSON (RFC 8259), or it is nested too deep.
+    """The message is not valid JSON (RFC 8259), or it is nested too deeply.
 
     Attributes:
-        reason: the problem and its position; this text never quotes the message.
+        reason: the problem, often with its position; the text quotes no string of the message.
     """
 
     code = "bad_json"
@@ -233,7 +234,8 @@ class FieldError(MessageError):
     """A member of the message is missing or invalid.
 
     Attributes:
-        field: the member's name; empty if the whole value is invalid.
+        field: the member's name or path, such as `points[0].x`; empty if the whole value is
+            invalid.
         reason: the requirement that the member does not meet.
     """
 
@@ -246,12 +248,15 @@ class FieldError(MessageError):
         return f"{repr(self.field) if self.field else 'the value'} {self.reason}"
 
     def details(self) -> dict[str, Any]:
-        """Return the member's name."""
+        """Return the member's name or path."""
         return {"field": self.field}
 
 
 class MissingData(FieldError):
-    """The message does not have a member that its route needs. A null member counts as present."""
+    """A member that the route reads with `raw`, or `data` in a publish command, is missing.
+
+    A null member counts as present.
+    """
 
     code = "missing_data"
 
@@ -260,13 +265,16 @@ class MissingData(FieldError):
 
 
 class InvalidPayload(FieldError):
-    """A member has a value that the route does not accept. Routes raise this error."""
+    """A member is missing from the payload, or has a value that the route does not accept.
+
+    Routes and the validation of payloads raise this error.
+    """
 
     code = "invalid_payload"
 
 
 class Forbidden(MessageError):
-    """The sender may not use this route.
+    """The sender is not allowed to use the route.
 
     Routes raise this error. The router raises it if `allow` returns False.
     """
@@ -275,14 +283,14 @@ class Forbidden(MessageError):
     status = 403
 
     def __str__(self) -> str:
-        return "you may not send this"
+        return "you are not allowed to send this"
 
 
 class UnknownRoute(MessageError):
     """The message selects no route. Route keys are case-sensitive.
 
     Attributes:
-        known_routes: the keys of all routes.
+        known_routes: the keys of all routes, without `$default`.
     """
 
     code = "unknown_route"
@@ -296,12 +304,12 @@ class UnknownRoute(MessageError):
         return f"no such route; there are: {', '.join(self.known_routes) or 'none'}"
 
     def details(self) -> dict[str, Any]:
-        """Return the keys of all routes."""
+        """Return the keys of the known routes."""
         return {"known_routes": self.known_routes}
 
 
 class TooLarge(MessageError):
-    """An outgoing frame has `size` bytes, more than API Gateway's `limit`."""
+    """An outgoing frame or a message for SQS has `size` bytes, more than the `limit`."""
 
     code = "too_large"
     status = 413
@@ -316,7 +324,7 @@ class TooLarge(MessageError):
 
 
 class RateLimited(MessageError):
-    """The connection sends faster than a route allows. Routes raise this error."""
+    """The connection sends messages too fast. Message hooks and routes raise this error."""
 
     code = "rate_limited"
     status = 429

@@ -1,4 +1,4 @@
-"""Forks: a child process must not use the copies of its parent's sockets, threads and locks."""
+"""Forks: a child process must not use its parent's sockets, threads and locks."""
 
 import os
 from typing import Protocol

@@ -1,4 +1,4 @@
-"""Checks of what an application declares, and how, when app.py is imported."""
+"""Checks of an application's declarations when app.py is imported."""
 
 import functools
 import inspect
@@ -17,7 +17,7 @@ def place(function: Callable[..., Any]) -> str:
 
 
 def named_arguments(example: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
-    """Refuse positional arguments of a decorator, and also the decorator without parentheses.
+    """Refuse a decorator's positional arguments, and its use without parentheses.
 
     Args:
         example: how to write the decorator; it is part of the error's text.

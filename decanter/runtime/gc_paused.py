@@ -1,9 +1,9 @@
-"""Pause Python's garbage collector while many long-lived objects are created.
+"""Pause Python's garbage collector while many objects are created.
 
-Modules and botocore's client create about 100,000 objects. A large JSON message creates 40,000.
-Without a pause, the collector scans the new objects every few hundred allocations, and sometimes
-all objects. The scans take an eighth of a cold start, and three quarters of the time for such a
-message.
+A cold start imports modules and creates botocore's client, which makes about 100,000 objects. A
+large JSON message becomes 40,000 objects. Without a pause, the collector scans the new objects
+every few hundred allocations, and sometimes all objects. The scans take an eighth of a cold start,
+and three quarters of the time to parse such a message.
 """
 
 import gc
@@ -14,11 +14,11 @@ from threading import Lock
 from decanter.runtime.forks import forget_at_fork
 
 LARGE = 4096
-"""A message with this many characters may create enough objects to start the garbage collector."""
+"""A message with this many characters or more can have so many values that the collector starts."""
 
 
 class _Pauses:
-    """The pauses of all threads. The collector runs again after the last one."""
+    """The pauses of all threads. The collector is enabled again when the last pause ends."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -40,7 +40,7 @@ class _Pauses:
                 gc.enable()
 
     def after_fork(self) -> None:
-        """End the pauses: the threads that began them are not in this process."""
+        """End the pauses: the other threads that began them are not in this process."""
         self._lock = Lock()
         if self._count and self._enabled:
             gc.enable()
@@ -65,7 +65,7 @@ def gc_paused(*, lasting: bool = True) -> Iterator[None]:
     finally:
         if lasting:
             # These two calls move every object to the oldest generation without a scan. Otherwise
-            # the next collection would scan every object.
+            # the next collection would scan every object that the block has created.
             gc.freeze()
             gc.unfreeze()
         _pauses.end()

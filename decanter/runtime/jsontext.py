@@ -2,8 +2,8 @@ r"""Parse JSON (RFC 8259), and keep the exact text of each member.
 
 Rules in addition to the grammar:
 
-- NaN, Infinity, -Infinity and numbers beyond the range of a double are refused, because they cannot
-  be written as JSON again.
+- NaN, Infinity and -Infinity are refused, because they cannot be written as JSON again. For the
+  same reason, a number with a fraction or an exponent is refused if it exceeds a double's range.
 - An integer of more than `MAX_DIGITS` digits is refused.
 - An unpaired surrogate is refused, escaped or not, because it has no UTF-8 form.
 - If a name occurs twice, the last member counts.
@@ -86,7 +86,7 @@ def parse(text: str) -> Any:
     """Return the value of a JSON text.
 
     Raises:
-        BadJson: the text is not valid JSON, or cannot be encoded as UTF-8.
+        BadJson: the text is not valid JSON, or breaks a rule of this module.
     """
     _check_depth(text)
     _check_escapes(text)
@@ -148,7 +148,7 @@ def _check_escapes(text: str) -> None:
 def _check_depth(text: str) -> None:
     if text.count("[") + text.count("{") <= MAX_DEPTH:
         return
-    # Pairs of backslashes go first, because a parser reads a text from its start.
+    # Pairs of backslashes are removed first, because a parser reads a text from its start.
     marks = text.encode("ascii", "replace").replace(b"\\\\", b"").replace(b'\\"', b"")
     marks = marks.translate(None, _NO_MARKS).replace(b'""', b"")
     outside = b"".join(marks.split(b'"')[::2])

@@ -2,8 +2,8 @@
 
 The logger does not propagate to Lambda's root handler, or to the handler that Chalice adds to the
 logger with the app's name. Each line therefore appears once and without a prefix, on Lambda and
-elsewhere, as CloudWatch Logs Insights expects. A line never contains a message's payload or a query
-string.
+elsewhere, as CloudWatch Logs Insights expects. The framework writes no message's payload and no
+client's query string into a line, but the text of an exception can contain them.
 """
 
 import json
@@ -114,7 +114,7 @@ class EventLine:
         """Write the line.
 
         Args:
-            outcome: `ok`, or an error's code.
+            outcome: `ok`, `refused`, `closed`, or an error's code.
             status: the status that the handler returns.
         """
         level = logging.ERROR if status >= 500 else logging.INFO

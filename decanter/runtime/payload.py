@@ -1,8 +1,8 @@
 """Validate a JSON value against a route's declared payload type.
 
-`payload_reader` returns a function that validates the payloads of one route. This function returns
-the payload, or raises `InvalidPayload`. Unsupported types are refused when the application is
-imported.
+`payload_reader` returns a function that validates the payloads of one route. The returned function
+returns the payload, or raises `InvalidPayload` or `NotAnObject`. Unsupported types are refused when
+the application is imported.
 """
 
 import dataclasses
@@ -40,7 +40,7 @@ def structure_reader(declared: Any, name: str, where: str) -> Reader:
     """Return the reader of a parameter's type.
 
     Args:
-        declared: the function.
+        declared: the function with the parameter.
         name: the parameter's name.
         where: the function's name and module, for the error.
 
@@ -62,7 +62,7 @@ def type_reader(kind: Any, where: str, known: _Known) -> Reader:
     Args:
         kind: the type.
         where: the place of the type in the application's code, for the error.
-        known: the readers of the enclosing structures; a recursive type refers to one of them.
+        known: the readers of the structures so far; a recursive type refers to one of them.
     """
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin in (list, dict) and not arguments:
@@ -105,7 +105,7 @@ def _literal(values: tuple[Any, ...], where: str) -> Reader:
 
 
 def _union(choices: tuple[Any, ...], where: str, known: _Known) -> Reader:
-    """Return the reader of a union. One member's value must distinguish the union's structures."""
+    """Return the reader of a union. Its structures must differ in the value of one member."""
     structures = [each for each in choices if _is_structure(each) or _is_model(each)]
     objects = [each for each in choices if each is dict or typing.get_origin(each) is dict]
     lists = [each for each in choices if each is list or typing.get_origin(each) is list]
@@ -158,7 +158,7 @@ def _structure(kind: Any, where: str, known: _Known) -> Reader:
 
 
 def _members(kind: type, where: str) -> tuple[list[str], set[str]]:
-    """Return the names of a structure's members, and of the required ones."""
+    """Return the names of a structure's members, and the names of the required members."""
     if not dataclasses.is_dataclass(kind):
         return _keys(kind)
     names = [each.name for each in dataclasses.fields(kind) if each.init]
@@ -172,7 +172,7 @@ def _members(kind: type, where: str) -> tuple[list[str], set[str]]:
 
 
 def _keys(kind: Any) -> tuple[list[str], set[str]]:
-    """Return the keys of a TypedDict, and the required ones.
+    """Return the keys of a TypedDict, and the required keys.
 
     Postponed annotations hide `Required` and `NotRequired` when Python makes the class, so this
     function reads the annotations again.

@@ -1,6 +1,6 @@
 """Examples of routes' payloads, for the console and the client.
 
-Only the tool imports this module.
+On AWS, no code imports this module.
 """
 
 import contextlib
@@ -43,7 +43,7 @@ def payload_example(function: Callable[..., Any], read: Callable[[Any], Any]) ->
         read: validates a payload of the route.
 
     Returns:
-        The example; None if `read` refuses the example.
+        The example; None if no example can be created, or if `read` refuses the example.
     """
     name = [*inspect.signature(function).parameters][1]
     try:
@@ -62,7 +62,7 @@ def example_of(kind: Any, around: tuple[Any, ...] = ()) -> Any:
         around: the enclosing structures; a list of one of them is empty in the example.
 
     Raises:
-        _EndlessError: the type is one of the enclosing structures.
+        _EndlessError: the type is one of the enclosing structures, or always contains one.
     """
     if kind in around:
         raise _EndlessError
@@ -82,7 +82,7 @@ def example_of(kind: Any, around: tuple[Any, ...] = ()) -> Any:
 
 
 def _or_empty(choices: Sequence[Any], make: Callable[[Any], Any], empty: Any) -> Any:
-    """Return an example of the first choice that has a finite example."""
+    """Return an example of the first choice that has a finite example; `empty` if none has one."""
     for choice in choices:
         with contextlib.suppress(_EndlessError):
             return make(choice)

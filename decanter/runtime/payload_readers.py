@@ -53,7 +53,7 @@ class Reader(dict[type, Read | None]):
         return value if read is None else read(value)
 
     def read_alike(self, values: list[Any]) -> list[Any] | None:
-        """Return the values of a list without a call for each; None if they need these calls."""
+        """Return a list's values without a Python call for each; None if they need such calls."""
         first = type(values[0])
         builtin = self.builtins.get(first)
         if self[first] is not None and builtin is None:

@@ -22,7 +22,7 @@ UNGREETED = 1
 """The expiry of the identity of a client that has sent no connect command, in epoch seconds."""
 
 SWEEP = "sweep"
-"""The name of the scheduled function that sweeps, in app.py and in Chalice."""
+"""The name of the scheduled function that sweeps, in app.py and in Chalice's configuration."""
 
 
 class Recipient(NamedTuple):
@@ -47,7 +47,7 @@ class Recipient(NamedTuple):
 class Place(NamedTuple):
     """The place of a cursor: `ID` in the whole table, or `0/4:ID` in a segment of the table.
 
-    DynamoDB reads a table in segments that several functions can read at the same time.
+    DynamoDB can divide a table into segments, which several functions can read in parallel.
 
     Attributes:
         after: a connection id, or `BEGINNING`.
@@ -157,7 +157,7 @@ class Connections(Protocol):
 
     Raises:
         StoreBusyError: DynamoDB throttles an operation or does not answer.
-        StoreError: DynamoDB refuses an operation.
+        StoreError: an operation fails for another reason.
         ConfigurationError: the table, or the variable with the table's name, is missing.
     """
 
@@ -174,7 +174,7 @@ class Connections(Protocol):
         ...
 
     def remove_if_older(self, connection_id: str, than_ms: int) -> Removed | None:
-        """Delete the row and return it; None if it does not exist or the client connected later."""
+        """Delete the row and return it; None if there is no row from before `than_ms`."""
         ...
 
     def where(self) -> str:
@@ -200,5 +200,5 @@ class Connections(Protocol):
         ...
 
     def count_after(self, after: str, now_ms: int) -> Count:
-        """Count the rows of the next part of the table, without transferring the rows."""
+        """Count the rows in the next part of the table, without stale rows."""
         ...

@@ -53,18 +53,19 @@ def uses(
     """Declare the AWS calls of a Lambda function, an HTTP route, or a router's route or hook.
 
     If a Lambda function runs several routes and hooks, it has the rights of all of them. Code
-    without `@uses` may use every declared table. Its other rights come from its policy file or from
-    Chalice's analysis of the code.
+    without `@uses` may use every declared table. The other rights of the Lambda function then come
+    from its policy file or from Chalice's analysis of the code.
 
     Args:
         reads: models to read, with their indexes: GetItem, BatchGetItem, Query and Scan.
-        writes: models to write: PutItem, UpdateItem, DeleteItem and BatchWriteItem.
+        writes: models to write: PutItem, UpdateItem, DeleteItem, BatchWriteItem and
+            ConditionCheckItem.
         sends: True to send messages to connections and to close them.
         also: statements of an IAM policy for other services. With `chalice deploy`, a statement
             cannot contain CloudFormation functions.
 
     Raises:
-        DeclarationError: a model has no `@table` or `@connection_table`, a statement is invalid, or
+        DeclarationError: a model has no decorator such as `@table`, a statement is invalid, or
             `@uses` is above Chalice's decorator.
     """
 

@@ -18,7 +18,7 @@ from botocore.exceptions import DataNotFoundError
 
 @cache
 def session() -> botocore.session.Session:
-    """Return the session. The first call creates the session, so the app's import needs no AWS."""
+    """Return the session. The first call creates the session, not the import of the app."""
     created = botocore.session.Session()
     created.lazy_register_component("data_loader", lambda: _loader(created))
     return created
@@ -33,7 +33,7 @@ class Loader(loaders.Loader):  # type: ignore[misc]
     """Loads the models of one service without a list of all services.
 
     botocore would read the folders of about 400 services for each of the two models of a client.
-    That takes three times as long as to load the models (measured).
+    That takes three times as long as the loading of the models (measured).
     """
 
     def list_available_services(self, type_name: str) -> "Services":
@@ -62,7 +62,7 @@ os.register_at_fork(after_in_child=session.cache_clear)
 
 
 class SharedContext(ssl.SSLContext):
-    """A context that always verifies every peer and host name, even if its users disable the check.
+    """A context that always verifies every peer and host name. Its users cannot disable the check.
 
     Args:
         authorities: the file of trusted certificate authorities.
@@ -78,7 +78,7 @@ class SharedContext(ssl.SSLContext):
         self.set_alpn_protocols(["http/1.1"])
 
     def load_verify_locations(self, cafile: Any = None, *others: Any, **more: Any) -> None:
-        """Trust further authorities. Authorities that are already trusted are not read again."""
+        """Trust further authorities. The file of the shared authorities is not read again."""
         if cafile != self._read or others != (None,) * len(others) or more:
             super().load_verify_locations(cafile, *others, **more)
 
@@ -109,7 +109,7 @@ def ca_bundle() -> str:
 def share_with(client: Any) -> None:
     """Make botocore's client use the shared context, if the client uses TLS.
 
-    Botocore has no option for this, so the function changes private attributes of the client. If a
+    Botocore has no option for this, so `share_with` changes private attributes of the client. If a
     later version of botocore has no such attributes, the client reads the file of trusted
     authorities itself, like other clients. If the file is missing, botocore reports the error.
     """

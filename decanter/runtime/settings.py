@@ -1,4 +1,6 @@
-"""The settings from the environment, which are read once into one frozen object.
+"""The settings from the environment.
+
+All settings except `DECANTER_SWEEP_MINUTES` are read once into one frozen object.
 
 Variable                                  Accepted                       Default
 DECANTER_MANAGEMENT_ENDPOINT              http(s) URL with the stage     from the event
@@ -8,13 +10,13 @@ DECANTER_TRANSPORT                        fast or botocore               fast
 DECANTER_CONCURRENCY                      parallel posts, 1 to 512       512; botocore: 32
 DECANTER_POSTS_PER_SECOND                 1 to 1,000,000                 8000
 DECANTER_POST_TIMEOUT_SECONDS             0.1 to 29                      2.5
-DECANTER_DEADLINE_SECONDS                 0.1 to 900; if no context      25
+DECANTER_DEADLINE_SECONDS                 0.1 to 900, without a context  25
 DECANTER_MAX_BROADCAST_BYTES              1 to 131,072                   131,072
 DECANTER_METRICS_NAMESPACE                a CloudWatch namespace         no metrics
 DECANTER_QUEUE_URL                        http(s) URL of the queue       no queue
 DECANTER_DEAD_LETTER_QUEUE_URL            http(s) URL                    only SQS moves messages
 DECANTER_INLINE_RECIPIENTS                0 to 1,000,000, with a queue   5000
-DECANTER_SWEEP_MINUTES                    1 to 120 minutes               no sweep
+DECANTER_SWEEP_MINUTES                    1 to 120; 0 for no sweep       no sweep
 DECANTER_SWEEP_PER_SECOND                 connections, 1 to 1,000        100
 """
 
@@ -39,7 +41,7 @@ class Settings:
     """The settings that the environment controls.
 
     Attributes:
-        management_endpoint: the URL of @connections with the stage; None if the event has the URL.
+        management_endpoint: the URL of @connections with the stage; None to use the event's URL.
         region: the region of the API and of the table.
         transport: the name of the transport.
         concurrency: the maximum number of posts in flight; None for the transport's default.
@@ -58,8 +60,8 @@ class Settings:
         inline_recipients: the number of connections that a broadcast posts to before it uses the
             queue.
         shares_pace: True if `posts_per_second` is one function's share of a rate limit. The
-            transport then stays within its share in every second, so functions that run one after
-            the other do not exceed it together. The environment does not set this field.
+            transport then stays within this share in every second, so functions that run one after
+            the other do not exceed the limit together. The environment does not set this field.
     """
 
     management_endpoint: str | None = None

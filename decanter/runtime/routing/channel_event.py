@@ -47,7 +47,10 @@ class Call(Request):
         return Report(sent=1)
 
     def response_of(self, returned: object) -> Response:
-        """Return a response whose member `data` is the route's return value."""
+        """Return a response whose member `data` is the route's return value.
+
+        If this value is None or already a response, the response has no `data`.
+        """
         if returned is None or (isinstance(returned, dict) and "statusCode" in returned):
             return response_of(returned)
         return {"statusCode": 200, "data": returned}

@@ -1,4 +1,4 @@
-"""The events of a connection ($connect, message, $disconnect), with methods to send messages."""
+"""The events of a connection: $connect, message and $disconnect."""
 
 from collections.abc import Collection, Iterable, Mapping
 from functools import cached_property
@@ -14,7 +14,9 @@ _SUBPROTOCOL = "Sec-WebSocket-Protocol"
 
 
 class Refused(DecanterError):
-    """A connect hook raises this error to refuse a client. The client gets the HTTP status.
+    """A connect or authenticate hook raises this error to refuse a client.
+
+    At `$connect`, the client gets the HTTP status.
 
     Attributes:
         status: 400 to 599.
@@ -33,7 +35,10 @@ class Refused(DecanterError):
 
 
 class TokenExpired(Refused):
-    """An authenticate hook raises this error for an expired token. The client gets a new token."""
+    """An authenticate hook raises this error for an expired token.
+
+    In an app with channels, the client then requests a new token from its application.
+    """
 
     def __init__(self, reason: str = "token: expired") -> None:
         super().__init__(401, reason)
@@ -79,7 +84,7 @@ class Handshake:
         """Select a subprotocol.
 
         Raises:
-            ValueError: the client did not offer this subprotocol, so it would close the connection.
+            ValueError: the client did not offer this subprotocol, and would close the connection.
         """
         if chosen is not None and chosen not in self.subprotocols:
             raise ValueError(f"the client did not offer subprotocol {chosen!r}")
@@ -93,7 +98,7 @@ class Handshake:
         return {"statusCode": 200, "headers": {_SUBPROTOCOL: self._subprotocol}}
 
     def _offered(self) -> list[str]:
-        """Read all headers with this name. A client may send one header for each subprotocol."""
+        """Return the offered subprotocols. A client may send one header for each subprotocol."""
         several: Mapping[str, list[str]] = self.event.get("multiValueHeaders") or {}
         lines = [
             line
@@ -111,15 +116,16 @@ class Hello:
     command, and again when the client refreshes its token.
 
     Attributes:
-        handshake: the client's request, with headers, query and address. At a refresh, only the
-            address is known.
+        handshake: the client's request, with headers, query and address. At a refresh, the headers
+            and the query are empty.
         token: the token in the client's command; None in an app without channels.
         data: the JSON value in the client's connect command; None without a value.
         identity: the client's identity; None for an anonymous client.
         info: the JSON value that other members of a channel see of the client.
         expires_at: the time when the identity expires, in epoch seconds; None if it never expires.
         reply: the JSON value in the reply to the client's connect command.
-        subscriptions: the channels that the server subscribes the client to, with their values.
+        subscriptions: the channels that the server subscribes the client to, as names or patterns,
+            each with the values of the pattern.
     """
 
     def __init__(self, handshake: Handshake, token: str | None = None, data: Any = None) -> None:
@@ -180,8 +186,9 @@ class ConnectionEvent:
             frame: a string is sent unchanged, anything else as its JSON text.
 
         Raises:
-            TooLarge: the frame has more than 131,072 bytes; nothing is sent.
-            PostingRefusedError: this function may not post.
+            TooLarge: the frame is larger than 131,072 bytes or, for several connections, than
+                `DECANTER_MAX_BROADCAST_BYTES`; nothing is sent.
+            PostingRefusedError: the Lambda function is not allowed to post.
         """
         return self.outbox.wire.send(self.outbox, connection_ids, frame)
 
@@ -203,7 +210,7 @@ class ConnectionEvent:
                 here.
 
         Raises:
-            TooLarge: the frame has more than 131,072 bytes; nothing is sent.
+            TooLarge: the frame is larger than `DECANTER_MAX_BROADCAST_BYTES`; nothing is sent.
             ConfigurationError: `durable` is True, but the router has no queue.
             QueueError: `durable` is True, but SQS does not accept the message.
         """
@@ -213,13 +220,14 @@ class ConnectionEvent:
     def close(self, connection_ids: str | Iterable[str]) -> Report:
         """Close one connection, or several. Their `$disconnect` events follow.
 
-        A route may call this method only if it has `@uses(sends=True)`.
+        The Lambda function needs the right to close connections. `@uses(sends=True)` on a route
+        grants this right.
 
         Returns:
             A report that counts closed connections as `sent`.
 
         Raises:
-            PostingRefusedError: this function may not close connections.
+            PostingRefusedError: the Lambda function is not allowed to close connections.
         """
         return self.outbox.close_all(connection_ids)
 
@@ -232,7 +240,8 @@ class Disconnection(ConnectionEvent):
 
     Attributes:
         event: the `$disconnect` event, or the event in which a broadcast or a send found that the
-            connection is gone.
+            connection is gone. If there was no event of a connection, as in a sweep, this
+            event has an empty `requestContext`.
         connection_id: the id of the ended connection.
         connected_at: the time when the client connected, in epoch milliseconds; 0 if the row does
             not have this time.

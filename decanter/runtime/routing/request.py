@@ -25,7 +25,7 @@ from decanter.runtime.routing.response import Response, response_of
 
 MAX_REF_BYTES = 256
 MAX_TEXT_CHARACTERS = 1000
-"""The longest text of an error. Longer texts are cut, so that the frame fits into a message."""
+"""The longest text in an error. Longer texts are cut, so that the frame fits into a message."""
 
 
 class Request(ConnectionEvent):

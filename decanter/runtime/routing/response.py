@@ -4,7 +4,7 @@ from typing import Any
 
 Response = dict[str, Any]
 Result = str | Response | None
-"""The return value of a route: None, the handler's body, or a whole response with `statusCode`."""
+"""The return value of a route: None, the body of a response, or a response with `statusCode`."""
 
 
 def response_of(returned: object) -> Response:

@@ -43,13 +43,13 @@ A = TypeVar("A", bound=Authenticate)
 
 
 class Router(Sending):
-    """Handles the events of a WebSocket API. A client's message never causes an exception.
+    """Handles the events of a WebSocket API.
 
     Args:
         expression: the route selection expression.
         connections: the connection table.
-        queue: the queue for the rest of a large broadcast; None to end each broadcast with its
-            function.
+        queue: the queue for the rest of a large broadcast; None to post the whole broadcast in the
+            Lambda function that starts it.
         subscriptions: the subscription table of an app with channels; None for the default model.
         open_transport: creates a transport from an endpoint and the settings.
         clock: the clock.
@@ -155,7 +155,7 @@ class Router(Sending):
         return self._logged(event, forget)
 
     def _found_gone(self, event: Event, context: object, outbox: Outbox) -> CallHooks | None:
-        """Return a function that calls the disconnect hooks; None if there are no hooks."""
+        """Return a function that announces leaves and calls hooks; None if neither is needed."""
         if not self._has_endings:
             return None
 

@@ -31,7 +31,7 @@ class Route(NamedTuple):
     Attributes:
         route_key: the value of the expression that selects this route.
         function: the function that handles the message.
-        operation_name: the route's name in the API, for its documentation and metrics.
+        operation_name: the route's `OperationName` in API Gateway; None for no name.
         read_payload: validates the message's payload; None if the function takes no payload.
         allow: returns True if the sender may use the route; None if every sender may use the route.
         middleware: the route's own middleware, with the outermost middleware first.
@@ -57,8 +57,8 @@ class Route(NamedTuple):
             around: middleware that wraps the route's own middleware.
 
         Raises:
-            MessageError: the sender may not use the route, or the payload is invalid.
-            TypeError: the function's return value is not a response.
+            MessageError: the sender is not allowed to use the route, or the payload is invalid.
+            TypeError: the function's return value is not a `Result`.
         """
         handle: GetResponse = self._call
         for function in reversed((*around, *self.middleware)):
@@ -116,7 +116,7 @@ class Routes:
 
         Args:
             route_key: the value of the expression that selects this route.
-            operation_name: the route's name in the API.
+            operation_name: the route's `OperationName` in API Gateway.
             allow: returns True if the sender may use the route; other senders get `forbidden`.
 
         Raises:
@@ -156,8 +156,8 @@ class Routes:
         """Declare a hook that gets every message before a route is selected, even invalid JSON.
 
         To refuse a message, the hook raises a MessageError. If the hook raises `Flooding`, it needs
-        an attribute `closes` with the value True. This attribute grants the function the right to
-        close connections.
+        an attribute `closes` with the value True. This attribute grants the Lambda function the
+        right to close connections.
         """
         self._check("message hook", hook)
         self.message_hooks.append(hook)
@@ -194,8 +194,8 @@ class Routes:
         Middleware of that module applies only to its own routes.
 
         Raises:
-            DeclarationError: a route or an exception is declared twice, or the declaration is too
-                late.
+            DeclarationError: a route is declared twice, an exception has two handlers, or the
+                declaration is too late.
         """
         for route in routes.declared.values():
             self._add(route._replace(middleware=(*routes.around, *route.middleware)))

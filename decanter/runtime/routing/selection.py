@@ -34,7 +34,7 @@ _PIECE = re.compile(
 Path = tuple[str, ...]
 
 MAX_ROUTE_KEY = 1000
-"""The maximum length of a route key. The text of an array is cut when it exceeds this length."""
+"""The text of an array is cut when it exceeds this length, because no route key is so long."""
 
 
 class SelectionExpression(NamedTuple):
@@ -103,5 +103,5 @@ def _list_text(items: list[Any]) -> str:
         texts.append(_text(each))
         size += len(texts[-1]) + len(", ")
         if size > MAX_ROUTE_KEY:
-            break  # a longer text selects no route, and a client's list may have 65,000 items
+            break  # a client's list may have 65,000 items
     return f"[{', '.join(texts)}]"

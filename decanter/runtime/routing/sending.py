@@ -1,4 +1,4 @@
-"""The router's methods for any function of an app: send, publish, sweep, and process the queue."""
+"""The router's methods for any Lambda function: send, publish, sweep, and process the queue."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import cached_property
@@ -118,7 +118,7 @@ class Sending(Routes):
 
         Raises:
             ConfigurationError: no declared pattern matches the channel.
-            PostingRefusedError: this function may not send.
+            PostingRefusedError: the Lambda function is not allowed to post.
         """
         return self._channels.subscribe(identity, channel, self._publisher.outbox(context))
 
@@ -141,7 +141,7 @@ class Sending(Routes):
         Raises:
             ValueError: the code is not from 3000 to 4999.
             ConfigurationError: the app has no channels.
-            PostingRefusedError: this function may not close connections.
+            PostingRefusedError: the Lambda function is not allowed to post or to close connections.
         """
         return self._channels.kick(identity, code, reason, self._publisher.outbox(context))
 
@@ -158,10 +158,10 @@ class Sending(Routes):
         rights depend on this name.
 
         Args:
-            context: Lambda's context; the sweep ends before its deadline.
+            context: Lambda's context; the sweep ends before the Lambda function's timeout.
 
         Returns:
-            The fields of the log line, including a problem. This method raises no exception.
+            The fields of the log line, including a problem. This method raises no DecanterError.
         """
         return self._sweeper.run(context)
 
@@ -174,7 +174,7 @@ class Sending(Routes):
         context: object = None,
         durable: bool = False,
     ) -> Report:
-        """Send a frame to every connection, from any function that has `@uses(sends=True)`.
+        """Send a frame to every connection, from any Lambda function with `@uses(sends=True)`.
 
         If the router has a queue, this method posts to the first `DECANTER_INLINE_RECIPIENTS`
         connections, and the queue's function posts to all other connections.
@@ -184,13 +184,13 @@ class Sending(Routes):
             after: the cursor of an incomplete report; the broadcast continues there.
             exclude: one connection id or several to exclude.
             context: Lambda's context, or Chalice's event. With a context, the broadcast ends before
-                the function's timeout. Without a context, it ends after
+                the Lambda function's timeout. Without a context, it ends after
                 `DECANTER_DEADLINE_SECONDS`.
             durable: True to give the whole broadcast to the queue and to post nothing here.
 
         Raises:
-            TooLarge: the frame has more than 131,072 bytes; nothing is sent.
-            PostingRefusedError: this function may not send.
+            TooLarge: the frame is larger than `DECANTER_MAX_BROADCAST_BYTES`; nothing is sent.
+            PostingRefusedError: the Lambda function is not allowed to post.
             ConfigurationError: `durable` is True, but the router has no queue.
             QueueError: `durable` is True, but SQS does not accept the message.
         """
@@ -217,8 +217,8 @@ class Sending(Routes):
             The counts of the log line.
 
         Raises:
-            DecanterError: SQS delivers the message again, and finally moves it to the dead-letter
-                queue.
+            DecanterError: the work on a message failed. SQS delivers the messages of the event
+                again, and finally moves them to the dead-letter queue.
         """
         return self._worker.run(event, context)
 

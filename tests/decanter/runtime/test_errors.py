@@ -65,7 +65,7 @@ ERRORS: list[tuple[MessageError, str, int, bool, str, dict[str, Any]]] = [
         errors.InvalidPayload("to", "must be a string"),
         *("invalid_payload", 400, False, "'to' must be a string", {"field": "to"}),
     ),
-    (errors.Forbidden(), "forbidden", 403, False, "you may not send this", {}),
+    (errors.Forbidden(), "forbidden", 403, False, "you are not allowed to send this", {}),
     (
         errors.UnknownRoute(["a", "b"]),
         *("unknown_route", 404, False, "no such route; there are: a, b"),
