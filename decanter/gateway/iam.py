@@ -68,8 +68,9 @@ class Policy:
                 self._denies.append((bool, bool))
             return
         if (missing := _without_value(statement)) is not None:
-            counts = "is not applied" if effect == "Deny" else "allows without it"
-            note(f"its {missing} is not evaluated here: the statement {shown} {counts}")
+            counts = "is not applied" if effect == "Deny" else "allows calls without it"
+            what = f"the {missing} of the statement {shown} is not evaluated here"
+            note(f"{what}: the statement {counts}")
             if effect == "Deny":
                 return
         (self._denies if effect == "Deny" else self._allows).append(entry)

@@ -46,7 +46,7 @@ def split_caller(path: str) -> tuple[str | None, str]:
 def authorizer(guard: Guard, arn: str, caller: str, trace: str = "") -> Authorize:
     """Return the rule for the calls of a function.
 
-    As observed on AWS, API Gateway's message hides the account and does not name the connection.
+    As observed on AWS, the message masks most of the account id and does not name the connection.
 
     Args:
         guard: the guard with the roles.
@@ -85,7 +85,7 @@ def connection_id_in(path: str, stage: str) -> str | None:
 
 def of_a_page(origin: str) -> str:
     """Return the reason to refuse a call with an `Origin` header, which only browsers send."""
-    return f"a page from {origin[:100]} may not call @connections"
+    return f"a page from {origin[:100]} is not allowed to call @connections"
 
 
 def answer(

@@ -97,11 +97,11 @@ def rights(about: dict[str, Any]) -> str:
     text = RIGHTS[about["iam"]]
     if about["dynamodb_is_embedded"] or about["iam"] == "off":
         return text
-    return f"{text}; not those on DynamoDB: only the embedded one knows who calls"
+    return f"{text}; DynamoDB checks no rights: only the embedded DynamoDB knows the caller"
 
 
 def no_template(about: dict[str, Any]) -> str:
-    """Warn that the stage has no merge template, because AWS then has no table for the app."""
+    """Describe a stage without a merge template. On AWS, an app with tables needs a template."""
     return (
         "none: on AWS the app needs one, which `decanter template` writes"
         if about["tables"]
@@ -117,7 +117,7 @@ def schedules(about: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def functions(about: dict[str, Any]) -> list[tuple[str, str]]:
-    """Return a line for each function without a route or schedule, with a command to run it."""
+    """Return a line for each function without a route or schedule, and how to run the first one."""
     found = [each for each in about["functions"] if each["kind"] in EVENT_SOURCES]
     lines = [
         ("Function", f"{each['name']}: {EVENT_SOURCES[each['kind']]} {each['source']}".rstrip())

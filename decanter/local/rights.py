@@ -141,7 +141,7 @@ class Rights:
     def _note_unknown(self, function: str) -> None:
         if function not in self._unknown:
             self._unknown.add(function)
-            why = "Chalice makes its policy by analysis of the code, when it packages the app"
+            why = "Chalice derives the policy from the code when it packages the app"
             self._note(f"the rights of {function} are not checked: {why}")
 
     def _note_denial(

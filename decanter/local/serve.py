@@ -102,7 +102,7 @@ class Options:
         )
 
     def template_paths(self, project: Project) -> list[Path]:
-        """Return the paths of the merge templates, which may not exist."""
+        """Return the paths of the merge templates. A path need not exist."""
         if not self.use_template:
             return []
         own = [project.directory / path for path in OWN_TEMPLATES]
@@ -333,7 +333,7 @@ class _Service:
             self._journal.note(warning, error=True)
         if self._options.host not in LOOPBACK:
             text = "any host that reaches it can connect, post to clients, and read all events"
-            self._journal.note(f"it listens on {self._options.host}: {text}", error=True)
+            self._journal.note(f"the gateway listens on {self._options.host}: {text}", error=True)
         self._journal.hello(about, banner(about))
 
     def _about(self, database: Database) -> dict[str, Any]:
@@ -386,7 +386,7 @@ def bind(host: str, port: int) -> socket.socket:
     """Return a listening socket.
 
     Raises:
-        ServiceError: the port is in use, or this machine does not have the address.
+        ServiceError: this process cannot listen on the port; for example, the port is in use.
     """
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]

@@ -97,7 +97,7 @@ def test_the_live_view_shows_each_event(probe: Running) -> None:
 
 
 def test_an_address_other_than_loopback_causes_a_warning(public: Running) -> None:
-    assert public.wait_for_line("it listens on 0.0.0.0: any host that reaches it")
+    assert public.wait_for_line("the gateway listens on 0.0.0.0: any host that reaches it")
     assert call(public, "GET", "/_gateway/info")[0] == 200
 
 

@@ -217,7 +217,7 @@ class Server(ThreadingHTTPServer):
             return self._denied(host, self._hosts.refusal(host))
         if origin := headers.get("Origin"):
             origin = origin[:SHOWN_CHARACTERS]
-            return self._denied(origin, f"a page from {origin} may not call DynamoDB")
+            return self._denied(origin, f"a page from {origin} is not allowed to call DynamoDB")
         if not headers.get("X-Amz-Target"):
             return error(
                 400, UNKNOWN, "the request has no X-Amz-Target: only requests of SDKs are accepted"

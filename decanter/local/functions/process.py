@@ -1,4 +1,4 @@
-"""The gateway's side of a worker process, which starts it, sends events and reads output."""
+"""The gateway's side of a worker process: start the process, send events and read its output."""
 
 import asyncio
 import json
@@ -53,8 +53,8 @@ class Launch:
         debugpy_port: the port of debugpy; None without debugpy.
         module: the module in the function's handler string. Lambda imports only this module.
         stage: the stage whose variables are in the environment. Error texts name it.
-        names: returns the variables with the names of the declared tables. `environment` does not
-            have these variables, because it is created before the app is imported.
+        names: returns the variables with the names of the declared tables and the URLs of queues.
+            An `environment` that is created before the app is imported does not have them.
     """
 
     project: Path
@@ -145,7 +145,7 @@ class Worker:
         try:
             worker = await cls._begin(launch, begin)
         except OSError as error:
-            raise ServiceError(f"the system starts no process: {error.strerror}") from error
+            raise ServiceError(f"the system cannot start a process: {error.strerror}") from error
         try:
             await worker._load(launch)
         except BaseException:
@@ -186,7 +186,7 @@ class Worker:
         return self._process.returncode is None and not self._tasks[0].done()
 
     async def call(self, message: dict[str, Any]) -> dict[str, Any]:
-        """Send an event to the process. Return the answer, which has a `result` or an `error`.
+        """Send an event to the process. Return the answer, whose type is `result` or `error`.
 
         Raises:
             WorkerGoneError: the process ended before it answered.
@@ -218,7 +218,7 @@ class Worker:
     async def _listen(self, connection: socket.socket, output: IO[bytes]) -> None:
         channel, self._writer = await asyncio.open_connection(sock=connection)
         printed = asyncio.StreamReader()
-        # Not the process's own pipe, because asyncio waits until this pipe is closed.
+        # Not a pipe of asyncio's process, because its `wait` waits until the pipe is closed.
         self._output, _ = await asyncio.get_running_loop().connect_read_pipe(
             lambda: asyncio.StreamReaderProtocol(printed), output
         )

@@ -68,10 +68,10 @@ def test_statements_decide(statements: list[Any], decision: Decision) -> None:
 @pytest.mark.parametrize(
     ("statement", "decision", "note"),
     [
-        (allow(Condition={"Bool": {"a": "true"}}), ALLOWED, "its Condition is not evaluated here"),
-        (deny(Condition={"Bool": {"a": "true"}}), NOT_ALLOWED, "is not applied"),
-        (allow(resource="*:table/${aws:username}*"), ALLOWED, "its policy variable is not"),
-        (deny(resource="*:table/${aws:username}*"), NOT_ALLOWED, "its policy variable is not"),
+        (allow(Condition={"Bool": {"a": "true"}}), ALLOWED, "the Condition of the statement {"),
+        (deny(Condition={"Bool": {"a": "true"}}), NOT_ALLOWED, "the statement is not applied"),
+        (allow(resource="*:table/${aws:username}*"), ALLOWED, "the policy variable of the"),
+        (deny(resource="*:table/${aws:username}*"), NOT_ALLOWED, "the policy variable of the"),
         ("Allow", NOT_ALLOWED, "it is not an object"),
         (None, NOT_ALLOWED, "it is not an object"),
         (allow(Effect="allow"), NOT_ALLOWED, "Effect must be Allow or Deny"),

@@ -20,4 +20,4 @@ def test_the_mode_is_shown(iam: str, is_embedded: bool, text: str) -> None:
 
 def test_another_dynamodb_does_not_know_who_calls() -> None:
     text = rights({"iam": "enforce", "dynamodb_is_embedded": False})
-    assert text.endswith("; not those on DynamoDB: only the embedded one knows who calls")
+    assert text.endswith("; DynamoDB checks no rights: only the embedded DynamoDB knows the caller")

@@ -29,7 +29,7 @@ def test_unknown_connections_are_forbidden() -> None:
     [
         ({"Host": "evil.example:{port}"}, "Host evil.example:{port} is not served"),
         ({"Host": "127.0.0.1"}, "Host 127.0.0.1 is not served"),
-        ({"Origin": "null"}, "a page from null may not call @connections"),
+        ({"Origin": "null"}, "a page from null is not allowed to call @connections"),
         ({"Host": "localhost:{port}"}, "Forbidden"),  # no client has this id
     ],
 )
