@@ -132,8 +132,8 @@ def _of_statements(operation: str, call: Mapping[str, Any], place: str) -> Itera
 def statement_pairs(statement: str, place: str) -> Iterator[Pair]:
     """Yield the rights for a PartiQL statement.
 
-    This function reads only the verb, the table's name and the index's name. If it cannot read
-    the statement, the statement needs rights on all tables.
+    Only the verb, the table's name and the index's name are read. A statement that cannot be read
+    needs rights on all tables.
     """
     verb = _VERB.match(statement)
     if verb is None:

@@ -58,7 +58,7 @@ class Handshake:
         host: the value of the `Host` header.
         source_ip: the peer's address.
         port: the port that the gateway listens on.
-        path: the path of the URL, without slashes at both ends.
+        path: the path of the URL, without a slash at either end.
     """
 
     headers: tuple[tuple[str, str], ...] = ()
@@ -69,7 +69,7 @@ class Handshake:
     path: str = ""
 
     def header(self, name: str) -> str | None:
-        """Return the last value of a header. The letter case of the name is ignored."""
+        """Return the last value of a header; None without it. The name's letter case is ignored."""
         values = [value for key, value in self.headers if key.lower() == name.lower()]
         return values[-1] if values else None
 
@@ -114,9 +114,10 @@ class EventMaker:
     """Creates the events of one API stage.
 
     Attributes:
-        mapping: the mapping key of a custom domain, which is a second path of the socket; empty
-            without such a domain. As on AWS, header names are in lower case if the key has several
-            levels ("Map API stages to a custom domain name for WebSocket APIs").
+        mapping: the API mapping key of a custom domain; empty without such a domain. The key is a
+            second path of the socket. As on AWS, the header names of handshakes at this path are
+            in lower case if the key has several levels ("Map API stages to a custom domain name for
+            WebSocket APIs").
     """
 
     stage: str
@@ -128,7 +129,7 @@ class EventMaker:
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """The paths of the socket, without slashes at both ends."""
+        """The paths of the socket, without a slash at either end."""
         return (self.stage, self.mapping) if self.mapping else (self.stage,)
 
     def connect(self, context: ConnectionContext, handshake: Handshake) -> Event:

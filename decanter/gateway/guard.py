@@ -1,8 +1,8 @@
 """The guard refuses calls that a function's role does not allow, and reports each kind of call.
 
 The gateway has a guard for @connections, and the process of the embedded DynamoDB has a guard for
-DynamoDB. `local/dynamodb/server.py` loads this file by its path, so it imports only the standard
-library.
+DynamoDB and SQS. `local/dynamodb/server.py` loads this file by its path, so it imports only the
+standard library.
 """
 
 import threading
@@ -40,7 +40,7 @@ class Denial:
     """A right that a function lacks.
 
     Attributes:
-        principal: the ARN of the function's session.
+        principal: the ARN of the function's session, or the name of a function without a role.
         action: the IAM action.
         resource: the ARN of the resource.
         explicit: True if a statement of the role denies the action.
@@ -76,12 +76,14 @@ class _Roles:
 
 
 class Guard:
-    """Allows or refuses calls by the current roles. Before the first roles, every call is allowed.
+    """Allows or refuses calls according to the current roles.
+
+    Before the first roles arrive, every call is allowed.
 
     Args:
         make_policy: creates an `iam.Policy` from statements and a function that takes notes.
-        report: called once for each function, action and resource, and again after new roles
-            arrive.
+        report: called once for each combination of function, action and resource, and again after
+            new roles arrive; also called with each note about a statement.
     """
 
     def __init__(self, make_policy: Callable[..., Any], report: Callable[[Report], object]) -> None:

@@ -20,10 +20,10 @@ class Outlet(Protocol):
 
     @property
     def is_clogged(self) -> bool:
-        """True if the client has not read most of the buffer yet."""
+        """True if the buffer of unsent data is more than half full."""
 
     def send(self, data: bytes) -> bool:
-        """Send a text message. If the client's buffer is full, send nothing and return False."""
+        """Send a text message. Return False if the socket is closing or its buffer is full."""
 
     def close(self, code: int, reason: str) -> None:
         """Start the closing handshake."""
@@ -74,7 +74,10 @@ class Limits:
     idle_seconds: float = 600
     age_seconds: float = 7200
     stalled_seconds: float = 10
-    """The time until a client that does not read its full buffer is dropped (Decanter's choice)."""
+    """A client whose buffer was full and stays more than half full is dropped after this time.
+
+    This limit is Decanter's choice.
+    """
 
 
 class Phase(enum.Enum):

@@ -2,7 +2,8 @@
 
 The gateway selects the handler for each event, and handles the handler's outcome. The calling code
 reports handshakes, messages and the end of sockets, runs the handlers, and provides an `Outlet` for
-each connection. This code is `decanter.local` with its sockets, or a unit test.
+each connection. The calling code is `decanter.local` with its sockets, or `decanter.testing` in a
+unit test.
 """
 
 import time
@@ -65,7 +66,7 @@ class Gateway:
     monotonic: Clock = time.monotonic
     connections: dict[str, Connection] = field(default_factory=dict)
     authorizers: bool = False
-    """True if clients are refused because an authorizer would have to accept them."""
+    """True to refuse clients that an authorizer would have to accept."""
     _select: Callable[[Any], str] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -99,7 +100,10 @@ class Gateway:
         return authorizer_refusal(route.authorizer)
 
     def connect(self, handshake: Handshake) -> tuple[Connection, Invocation | None]:
-        """Handle a handshake. If there is no connect handler, call `connected` next."""
+        """Handle a handshake. Return the connection, and the connect handler's invocation, if any.
+
+        The caller must call `connected` next, with the invocation's outcome.
+        """
         identity = Identity(handshake.source_ip, handshake.header("user-agent"))
         now = milliseconds(self.clock())
         context = ConnectionContext(self.events.make_id(), now, identity)
@@ -127,7 +131,7 @@ class Gateway:
     # -- messages ---------------------------------------------------------------------------
 
     def message(self, connection: Connection, body: str) -> Invocation | None:
-        """Return the invocation for a message; None if no route matches and a frame was sent."""
+        """Return a message's invocation. If no route matches, send a frame and return None."""
         self._touch(connection)
         key = self._route_key(body)
         route = self.api.routes.get(key)
@@ -170,7 +174,7 @@ class Gateway:
             connection.outlet.close(code, reason)
 
     def closed(self, connection: Connection, code: int, reason: str) -> Invocation | None:
-        """Return the disconnect handler's event after the socket of a connection has closed."""
+        """Return the disconnect handler's invocation after a connection's socket has closed."""
         self.forget(connection)
         route = self.api.routes.get("$disconnect")
         if route is None:
@@ -228,7 +232,7 @@ class Gateway:
         return connection if connection and connection.phase is Phase.OPEN else None
 
     def send(self, connection: Connection, data: bytes) -> bool:
-        """Send a text message. Return False if the client does not read and the buffer is full."""
+        """Send a text message. Return False if the outlet is missing or refuses the message."""
         if connection.outlet is not None and connection.outlet.send(data):
             self._touch(connection)
             connection.stalled_since = None

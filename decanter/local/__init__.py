@@ -1,1 +1,1 @@
-"""Emulates API Gateway's WebSocket APIs, Lambda and DynamoDB on one machine."""
+"""Emulates API Gateway's WebSocket APIs, Lambda, DynamoDB and SQS on one machine."""

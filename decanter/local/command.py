@@ -123,7 +123,7 @@ def _add_debuggers(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Serve until Ctrl-C."""
+    """Serve until Ctrl-C or another stop signal."""
     asyncio.run(serve(Project.load(args.project_dir, args.stage), options_of(args)))
     return 0
 
@@ -177,7 +177,7 @@ def host(text: str) -> str:
 
 
 def mapping(text: str) -> str:
-    """Return an API mapping key without slashes at both ends. AWS allows only these characters."""
+    """Return an API mapping key without a slash at either end. AWS allows only these characters."""
     key = text.strip("/")
     if not re.fullmatch(r"[\w$.+!*'()-]+(/[\w$.+!*'()-]+)*", key, re.ASCII) or len(key) > 300:
         raise argparse.ArgumentTypeError(

@@ -34,8 +34,9 @@ class Deployment:
         declared: the app's declarations.
         warnings: warnings for the user, one line each.
         api_stage: the stage of the API. A change of the stage needs a restart.
-        tables: the tables that were created for this version or existed already.
-        environments: the variables of the functions.
+        tables: the names of this version's tables in the embedded DynamoDB; empty without the
+            embedded DynamoDB.
+        environments: the environment variables of each function.
         queues: the app's queues.
         sqs_url: the URL of the local SQS with the queues; None without queues.
     """
@@ -88,7 +89,7 @@ class Deployer:
         environment: creates the functions of a project and its template.
         database: DynamoDB with the tables. Tables are created only in the embedded DynamoDB.
         rights: enforces the roles of the functions.
-        templates: replace the project's merge templates.
+        templates: the merge templates; if empty, the project's own merge templates are used.
         use_template: False to serve only the parts that Chalice creates.
         authorizers: False to accept all clients, even if the template has an authorizer.
         is_own_python: True if the Python of the tool runs the app. False for a Python of the app.
@@ -112,7 +113,7 @@ class Deployer:
 
         Raises:
             DecanterError: the project cannot be served. The message is one line. The previous
-                version is still served, unless a table could not be created.
+                version is still served, unless a table or a queue could not be created.
         """
         template = self._read_template(project)
         added = additions(template)

@@ -22,7 +22,7 @@ def examples(declared: Declaration, expression: str, routes: list[str]) -> dict[
         routes: route keys.
 
     Returns:
-        JSON texts by route key; None if no message selects the route.
+        JSON texts by route key; None if no example selects the route.
     """
     payloads = {
         route.route_key: route.example for router in declared.routers for route in router.routes
@@ -43,7 +43,7 @@ def _only_in_a_router(declared: Declaration, routes: list[str]) -> str | None:
 
 
 def message(expression: str, route_key: str, payload: Any = None) -> str | None:
-    """Return an example message for one route; None if no message selects the route."""
+    """Return an example message for one route; None if no example selects the route."""
     body = payload if isinstance(payload, dict) else UNTYPED
     if route_key in ("$connect", "$disconnect"):
         return None

@@ -1,6 +1,7 @@
 """The gateway's log, with one line for each entry, and the console's live view of these entries.
 
-Only with `--verbose` do lines contain payloads and query strings, because it adds whole events.
+The gateway's own lines contain payloads and query strings only with `--verbose`, which adds whole
+events.
 """
 
 import asyncio
@@ -20,7 +21,7 @@ from decanter.local.output import Output
 from decanter.terminal import printable
 
 POSTS_SECONDS = 0.25
-"""The seconds after which an invocation's calls to @connections are logged as one line."""
+"""An invocation's calls to @connections are logged as one line, at the latest after this time."""
 
 DRAIN_SECONDS = 0.5
 """The seconds in which the reader of the output must read the last lines."""
@@ -33,13 +34,13 @@ LABEL_WIDTH = 10
 CLOCK_WIDTH = 12
 
 NO_ID = "-" * 16
-"""The text for a missing connection id or request id. It has 16 characters, like these ids."""
+"""The text for a missing connection id or request id. It has 16 characters, like API Gateway's."""
 
 Entry = dict[str, Any]
 
 
 class Journal:
-    """Writes entries to a stream and to its followers.
+    """Writes entries to a stream and to the queues of `follow`.
 
     Args:
         out: the stream for the lines. Lines have colours if the stream is a terminal.
@@ -114,7 +115,7 @@ class Journal:
         self.given_alone(invocation.event, invocation.request_id)
 
     def given_alone(self, event: Any, request_id: str) -> None:
-        """Keep an event of a function without a route. With `--verbose`, also log the event."""
+        """Keep the event of a run that no route caused. With `--verbose`, also log the event."""
         self._invocations[request_id] = {"event": event, "response": None}
         if len(self._invocations) > KEPT_INVOCATIONS:
             del self._invocations[next(iter(self._invocations))]
@@ -145,7 +146,7 @@ class Journal:
         )
 
     def ran_alone(self, run: Run, request_id: str, route: str) -> None:
-        """Report the end of a function without a route.
+        """Report the end of a run that no route caused.
 
         Args:
             run: the result of the run.
@@ -229,7 +230,7 @@ class Journal:
     # -- output -----------------------------------------------------------------------------
 
     def _tell_posts_of(self, request_id: str, only: Counter[str] | None = None) -> None:
-        """Write the counts of an invocation's calls. With `only`, write only these counts."""
+        """Write the counts of an invocation's calls, unless newer counts have replaced `only`."""
         posts = self._posts.get(request_id)
         if posts is None or (only is not None and only is not posts):
             return

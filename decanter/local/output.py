@@ -1,6 +1,6 @@
 """Write lines to a stream whose reader may be slow or may have ended.
 
-The gateway never waits for the reader.
+The gateway does not wait for the reader, except in `drain`.
 """
 
 import io
@@ -13,7 +13,7 @@ from threading import Condition, Thread
 from typing import TextIO
 
 MOST_WAITING = 10_000
-"""The highest number of lines that wait for the reader. If more lines come, they are lost."""
+"""The highest number of texts that wait for the reader. Further texts are lost."""
 
 
 class Output:

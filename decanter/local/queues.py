@@ -49,7 +49,7 @@ class Queues:
 
         Args:
             declared: the queues of the app.
-            endpoint: the URL of the SQS; None without queues.
+            endpoint: the URL of the embedded SQS; None without queues.
         """
         self._calls = Calls(endpoint) if endpoint else None
         self._sources = {(each.function, each.queue): each for each in declared.sources}

@@ -1,7 +1,7 @@
 """Detects changes of a project's code and configuration on disk.
 
-This module watches all files that are deployed: the modules in the folder of `app.py`,
-`chalicelib/`, `vendor/`, `.chalice/config.json`, the policy files and the merge templates.
+This module watches `chalicelib/`, `vendor/`, `.chalice/config.json`, the policy files, the merge
+templates, and the modules in the folder of `app.py`.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ class Sources:
 
     Attributes:
         project: the project's folder.
-        templates: the paths of the merge templates, which may not exist.
+        templates: the paths of the merge templates. A path need not exist.
     """
 
     project: Path

@@ -1,9 +1,9 @@
 """Runs the app's scheduled functions at their rate or on request.
 
 Like in EventBridge, the first run is one interval after the start, and a run does not wait for the
-end of the previous run. EventBridge retries a failed run twice. The gateway does not retry, so that
-the developer sees each failure. Source: EventBridge User Guide, "Creating a rule that runs on a
-schedule" and "Rate expressions".
+end of the previous run. On AWS, Lambda retries a failed run twice. The gateway does not retry, so
+that the developer sees each failure. Source: EventBridge User Guide, "Creating a rule that runs on
+a schedule" and "Rate expressions".
 """
 
 import asyncio

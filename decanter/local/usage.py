@@ -29,7 +29,10 @@ Pair = tuple[str, str]
 Statement = Mapping[str, Any]
 
 _SEEN = ("*", "dynamodb:", "execute-api:")
-"""The prefixes of the IAM actions that Decanter can observe on this machine."""
+"""The prefixes of the IAM actions whose calls Decanter always observes on this machine.
+
+Decanter observes calls to SQS only if the app has queues.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,7 @@ class Usage:
     def grant(self, function: str) -> Grant:
         """Return the line of code that grants exactly a function's calls, and its place.
 
-        Decanter does not see calls to other services, so the statements for these services stay.
+        Statements for services outside `_SEEN` stay, because Decanter does not see all their calls.
         The grant is empty for a handler that has only the rights of its router, because such a
         handler needs no `@uses`.
         """
@@ -152,7 +155,7 @@ class Usage:
 
 
 def _is_seen(statement: Statement) -> bool:
-    """True if a statement allows calls that Decanter can observe on this machine."""
+    """True if a statement allows calls that Decanter always observes on this machine."""
     actions = statement.get("Action", [])
     listed = [actions] if isinstance(actions, str) else actions
     return statement.get("Effect") == "Allow" and any(

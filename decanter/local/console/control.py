@@ -211,7 +211,7 @@ def is_ours(request: Request) -> bool:
 
 
 def may_change(request: Request) -> bool:
-    """Return True if this request needs CORS, so that a page of another origin cannot send it."""
+    """Return True for a request that a page of another origin cannot send without CORS."""
     kind = request.header("content-type").partition(";")[0].strip().lower()
     return kind == "application/json" or request.header("x-decanter") != ""
 

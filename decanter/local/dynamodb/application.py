@@ -27,7 +27,7 @@ def application(region: str, *, is_alone: bool = False) -> Any:
 
 
 def _postpone(*, is_alone: bool) -> None:
-    """Postpone moto's mocks of all AWS services, werkzeug's server and AWS clients."""
+    """Postpone moto's mocks of all AWS services, werkzeug's server and, if alone, AWS clients."""
     postponed = _run("postponed")
     postpone, later = postponed["postpone"], postponed["later"]
     postpone("werkzeug")

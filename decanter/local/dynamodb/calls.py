@@ -1,7 +1,7 @@
 """Calls to the embedded DynamoDB without an SDK.
 
-The import of botocore takes half a second, and the local gateway needs botocore only for these
-calls.
+The import of botocore's clients takes half a second, and the local gateway would need a client only
+for these calls.
 """
 
 import json

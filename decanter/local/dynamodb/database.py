@@ -1,4 +1,4 @@
-"""The DynamoDB and the SQS that the handlers use. The DynamoDB is embedded or the user's own."""
+"""DynamoDB and SQS for the handlers. DynamoDB is embedded or the user's own."""
 
 import asyncio
 import json
@@ -18,7 +18,7 @@ READ_BYTES = 64 * 1024
 
 
 class Database:
-    """The DynamoDB and the embedded SQS of the gateway, as a context manager.
+    """The gateway's DynamoDB and its embedded SQS, as a context manager.
 
     Args:
         region: the region of the tables.
@@ -46,7 +46,7 @@ class Database:
         self._follow: Callable[[], None] = lambda: None
 
     def __enter__(self) -> Self:
-        """Start the embedded DynamoDB without waiting until it answers."""
+        """Start the embedded DynamoDB, if it is used, without waiting until it answers."""
         if self.is_embedded:
             self._start()
         return self
@@ -64,20 +64,20 @@ class Database:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Stop the embedded DynamoDB."""
+        """Stop the process of the embedded services."""
         self._stack.close()
 
     @property
     def is_embedded(self) -> bool:
-        """True if this is the embedded DynamoDB."""
+        """True if the gateway uses the embedded DynamoDB."""
         return self._given is None
 
     @property
     def url(self) -> str:
-        """Return the URL of DynamoDB. The embedded DynamoDB listens, but may not answer yet.
+        """Return the URL of DynamoDB. The embedded DynamoDB listens, but cannot always answer yet.
 
         Raises:
-            ServiceError: it does not start.
+            ServiceError: the embedded DynamoDB does not start.
         """
         return self._embedded.address if self._given is None else self._given
 
@@ -86,7 +86,7 @@ class Database:
         """Return the URL of the embedded SQS, and start the embedded SQS if necessary.
 
         Raises:
-            ServiceError: it does not start.
+            ServiceError: the embedded SQS does not start.
         """
         self._start()
         return self._embedded.address
@@ -95,7 +95,7 @@ class Database:
         """Create the missing queues. Existing queues keep their messages.
 
         Returns:
-            The URL of the SQS; None if there are no queues.
+            The URL of the embedded SQS; None if there are no queues.
 
         Raises:
             ServiceError: SQS does not start, or refuses a queue.
@@ -134,7 +134,7 @@ class Database:
     ) -> None:
         """Start to handle the embedded services' reports of faults, rights and notes.
 
-        The embedded DynamoDB must already answer.
+        If the embedded DynamoDB is used, it must already answer.
 
         Args:
             note: called with a text for the user, and with the keyword arguments `error` and

@@ -56,7 +56,7 @@ class EmbeddedDynamoDB:
         """Wait until the server listens, and return its URL. The server answers later.
 
         Raises:
-            ServiceError: it does not start.
+            ServiceError: the server does not start.
         """
         return f"http://127.0.0.1:{self._line(str.isdigit)}"
 
@@ -65,7 +65,7 @@ class EmbeddedDynamoDB:
         """Wait until the server answers, and return its URL.
 
         Raises:
-            ServiceError: it does not start.
+            ServiceError: the server does not start.
         """
         address = self.address
         self._line("ready".__eq__)
@@ -73,7 +73,7 @@ class EmbeddedDynamoDB:
 
     @property
     def reports(self) -> IO[bytes]:
-        """Wait until the server answers, and return its reports, one JSON object per line."""
+        """Return the reports' stream: one JSON object per line. The server must already answer."""
         assert self._process is not None
         assert self._process.stdout is not None
         os.set_blocking(self._process.stdout.fileno(), False)
@@ -132,8 +132,8 @@ def create_tables(
 
     Args:
         endpoint: the embedded DynamoDB's URL.
-        tables: the tables of the template or, without a template, the declared tables.
-        outdated: the names of the tables to delete first.
+        tables: the tables of the template and of the app.
+        outdated: the tables to delete first.
 
     Returns:
         The names of all tables.

@@ -152,7 +152,7 @@ class Handler(DynamoHandler):
         return self.tables
 
     def _determine_resource(self) -> str:
-        """Do nothing. moto looks for this method, and without it `__getattr__` would run."""
+        """Return any resource. moto looks for this method; without it, `__getattr__` would run."""
         return "*"
 
     def _authenticate_and_authorize_normal_action(self, resource: str = "*") -> None:

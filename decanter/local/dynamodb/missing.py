@@ -20,7 +20,7 @@ ON_ROWS = {
     "TransactWriteItems",
     "UpdateItem",
 }
-"""The operations on a table's rows. Other operations may only check if a table exists."""
+"""The operations on a table's rows. Another operation can be a check that a table exists."""
 
 GUESS = "id:S"
 _COMMON = ("pk", "id")

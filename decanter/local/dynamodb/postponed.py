@@ -1,9 +1,9 @@
-"""Packages whose `__init__.py` runs only if it is needed, and such modules.
+"""Packages and modules that run only if they are needed.
 
 moto's `__init__.py` imports the mocks of all AWS services, and werkzeug's imports a server and a
 test client. DynamoDB needs none of them. Without them, the import of moto's DynamoDB takes about
-half the time. Without AWS clients, the start of a process of its own takes another quarter less
-(measured).
+half the time. Without AWS clients, the start of the embedded DynamoDB's process takes another
+quarter less (measured).
 
 `application.py` loads this file by its path.
 """
@@ -21,8 +21,8 @@ def postpone(name: str, **constants: Any) -> None:
     """Put a package or a module into `sys.modules` without running it.
 
     The imports of its modules work immediately. The first read of a name that is not a module runs
-    the package, so other code sees no difference. This function does nothing if the package has
-    been imported or is not installed.
+    the package, so other code sees no difference. A package that has been imported or is not
+    installed is not changed.
 
     Args:
         name: the package; its parent is imported unless it is postponed.

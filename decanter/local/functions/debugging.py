@@ -1,6 +1,6 @@
 """Run a debugger in a worker, either pdb on the gateway's terminal or debugpy on a port.
 
-`worker.py` loads this file by its path, under `decanter local --debug`.
+`worker.py` loads this file by its path, under `decanter local` with `--debug` or `--debugpy`.
 """
 
 from __future__ import annotations

@@ -46,8 +46,7 @@ class Maker:
         management_endpoint: the URL of @connections.
         dynamodb_endpoint: the URL of DynamoDB with the tables.
         is_embedded: True for the embedded DynamoDB. Its URL must name the function that calls it.
-        sqs_endpoint: returns the URL of the SQS with the queues; None if SQS is not on this
-            machine.
+        sqs_endpoint: returns the URL of the embedded SQS; None if SQS does not run on this machine.
         log: called with a function's name, a request id or "", and a line that the function
             printed.
         python: the Python that runs the functions.
@@ -95,11 +94,11 @@ class Maker:
         return Function(name, launch, seconds, arn)
 
     def _names(self, name: str, declared: Declaration) -> dict[str, str]:
-        """Return a function's variables for the names of declared tables and the URL of SQS."""
+        """Return a function's variables for declared tables, for the routers' queue and for SQS."""
         named = self.project.table_variables(declared, self.template, os.environ).get(name, {})
         queue = declared.queue and declared.queue.in_stack(self.stack.name)
         if self.sqs_endpoint is None or not has_queues(declared, self.template):
-            # Not the template's: those are queues on AWS.
+            # Not the template's values, because they name queues on AWS.
             own = queue.variables(str) if queue else ()
             return {**named, **{each: os.environ.get(each, "") for each in own}}
         endpoint = self.sqs_endpoint()
@@ -123,7 +122,7 @@ class Maker:
             if self.is_embedded
             else dynamodb,
             "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI": management,
-            "DECANTER_MANAGEMENT_ENDPOINT": management,  # not the template's
+            "DECANTER_MANAGEMENT_ENDPOINT": management,  # not the template's value
             "PYTHONUNBUFFERED": "1",
         }
 

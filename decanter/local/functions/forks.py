@@ -27,7 +27,7 @@ READY_SECONDS = 20.0
 STOP_SECONDS = 2.0
 
 PLACES = ("HOME", "PATH", "TMPDIR", "TZ", "VIRTUAL_ENV")
-"""The fork server gets these variables too. No other variable is set during its imports."""
+"""The fork server gets only these variables and the variables with prefixes in `INTERPRETERS`."""
 
 REPLY_BYTES = 64 * 1024
 
@@ -37,7 +37,7 @@ class RefusedError(Exception):
 
 
 class ReplacedError(Exception):
-    """This fork server has ended or is outdated. A new fork server must fork the process."""
+    """This fork server has ended or is outdated. A new fork server forks later processes."""
 
 
 class Forks:
@@ -69,6 +69,7 @@ class Forks:
 
         Raises:
             ProjectError: the app cannot be loaded. The message is one line.
+            ServiceError: the system cannot start another process.
         """
         return await Worker.start(launch, self._begin)
 
@@ -223,7 +224,7 @@ class ForkServer:
             output: the descriptor for the standard output and error of the new process.
 
         Raises:
-            RefusedError: the forked process would differ from a spawned process.
+            RefusedError: the forked process would differ from a spawned process, or the fork fails.
             ReplacedError: the fork server has ended, or the packages have changed.
         """
         self._check(launch.environment)

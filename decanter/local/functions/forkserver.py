@@ -29,7 +29,7 @@ from typing import Any
 
 # For nearly every app, the imports of these modules take most of the start's time and memory.
 # Before you add a module, make sure that its import starts no thread, opens no file, and keeps no
-# value of a variable. `prepare` checks the imports again.
+# value of a variable. `import_shared` checks for threads and open files.
 SHARED = (
     "chalice.app",
     "boto3",
@@ -90,7 +90,7 @@ class Server:
     def prepare(self, known: frozenset[str], record: Record) -> None:
         """Import the shared modules.
 
-        Then send the names of the variables that these modules read to the gateway.
+        Then send the gateway the names of the variables that these modules read.
         """
         gc.disable()  # imported modules stay
         try:
@@ -289,7 +289,7 @@ def keep_descriptions() -> None:
 
 
 def become_environment(environment: Mapping[str, str]) -> None:
-    """Set these variables. Keep the variable that Python itself sets if no locale is configured."""
+    """Replace all variables. Keep the one that Python itself sets if no locale is configured."""
     coerced = {name: os.environ[name] for name in ("LC_CTYPE",) if name in os.environ}
     os.environ.clear()
     os.environ.update({**coerced, **environment})

@@ -21,7 +21,10 @@ from decanter.local.functions.process import Worker
 from decanter.project.declaration import HTTP_FUNCTION, Declaration
 
 FIRST_FUNCTION = "websocket_message"
-"""The function whose first process reports the app's declarations, if the app has it."""
+"""At the start, the first process of this function reports the app's declarations.
+
+If the app does not have this function, the process is then ended.
+"""
 
 KEPT_TRACES = 10_000
 """The number of recent events that are kept to find the event that made a call to @connections."""
@@ -36,7 +39,8 @@ class Run:
         outcome: the result, or the kind of the failure.
         seconds: the duration.
         cold: True if the event was the first event of its process.
-        error: Lambda's error object after a failure, with the traceback as lines.
+        error: Lambda's error object after a failure in `Functions.run`, with the traceback as
+            lines; None for the run of a route.
     """
 
     function: str
@@ -47,13 +51,13 @@ class Run:
 
 
 class Observer(Protocol):
-    """Gets each event and the result of each run. An HTTP request has no invocation."""
+    """Gets the events and results of routes. An HTTP request has a result, but no invocation."""
 
     def given(self, invocation: Invocation) -> None:
         """Called before an event is passed to its handler."""
 
     def ran(self, invocation: Invocation | None, run: Run) -> None:
-        """Called after a function has run."""
+        """Called when a handler has ended, or after the integration timeout."""
 
 
 class Functions:
@@ -63,7 +67,7 @@ class Functions:
         scaling: the limits of a function's processes.
         integration_seconds: the time limit of API Gateway for an event's outcome. The time starts
             when the event has a process.
-        observer: gets each event and the result of each run.
+        observer: gets the events and results of routes.
         start: starts a process.
     """
 
@@ -169,10 +173,7 @@ class Functions:
         return await self.run(name, event, event["id"])
 
     async def run(self, name: str, event: Any, request_id: str) -> Run:
-        """Run any function of the app. Only the function's own timeout limits the run's time.
-
-        A function without a route and without a schedule gets its first process at the first run.
-        """
+        """Run any function of the app. Only the function's own timeout limits the run's time."""
         if name not in self._pools and self._make is not None:
             self._pools[name] = Pool(self._make(name), self._scaling, self._start)
         fields = {"handler": self._handlers[name], "event": event}

@@ -27,7 +27,7 @@ class Interpreter:
     Attributes:
         path: the absolute path of this Python's executable file.
         version: the Python version, such as (3, 12, 1).
-        packages: the versions of the packages that matter; None for a missing package.
+        packages: the versions of chalice, botocore and debugpy; None for a missing package.
     """
 
     path: str
@@ -74,8 +74,7 @@ class Interpreter:
     def script(self, file: Path, *arguments: str) -> list[str]:
         """Return the command that runs a file.
 
-        The command prevents that Python searches the file's folder for modules.
-
+        From Python 3.11, the command prevents Python from searching the file's folder for modules.
         Before Python 3.11, the file itself must remove its folder from `sys.path`.
         """
         safe = ["-P"] if self.version >= (3, 11) else []

@@ -3,9 +3,9 @@
 `worker.py` loads this file by its path, before it imports the app.
 
 - A botocore client's calls to DynamoDB and @connections go to this machine, even if the client has
-  its own endpoint. The URL is replaced before the signature is made. This includes the calls of
-  boto3, PynamoDB and other libraries that use botocore. The new path names the function, so that
-  the function's role applies.
+  its own endpoint. Only calls to another DynamoDB on this machine are unchanged. The URL is
+  replaced before the signature is made. This includes the calls of boto3, PynamoDB and other
+  libraries that use botocore. The new path names the function, so that the function's role applies.
 - A botocore client's calls to SQS go to this machine too, if the app has queues.
 - A botocore client's calls to other services of AWS are sent only if the user's own environment has
   a profile or keys. Otherwise, these calls are refused before the name of the host is resolved.

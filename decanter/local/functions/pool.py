@@ -13,12 +13,12 @@ from decanter.local.functions.memory import Memory
 from decanter.local.functions.process import Launch, Worker, WorkerGoneError
 
 Start = Callable[[Launch], Awaitable[Worker]]
-"""Starts a process that has loaded the app."""
+"""Starts a process, and returns its worker when the process has loaded the app."""
 
 CHANGED = "the files have changed since the running code was loaded"
 
 KEPT = 1
-"""The number of idle processes that a function always keeps."""
+"""The number of processes that a function keeps even if they are idle."""
 
 STARTS_AT_ONCE = max(4, 2 * (os.cpu_count() or 1))
 """The limit of parallel starts. More parallel starts would not make the processes ready sooner."""
@@ -100,7 +100,7 @@ class Pool:
         self.function = function
         self._workers.add(worker)
         self._offer(worker)
-        self._grow()  # events may wait for starts that were cancelled
+        self._grow()  # waiting events may get a process, because older workers no longer count
 
     def retire(self) -> None:
         """Retire the pool of a removed function.
@@ -193,7 +193,7 @@ class Pool:
             raise
 
     def _offer(self, worker: Worker) -> None:
-        """Give a worker to the event that has waited longest. Otherwise, the worker is idle."""
+        """Give a worker to the longest-waiting event. If no event waits, the worker is idle."""
         while self._waiting:
             waiter = self._waiting.popleft()
             if not waiter.done():

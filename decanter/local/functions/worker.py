@@ -47,7 +47,7 @@ class Channel:
         self._lent: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
 
     def send(self, message: dict[str, Any]) -> None:
-        """Send one object. Any thread may call this."""
+        """Send one object. Any thread may call this method."""
         body = json.dumps(message).encode()
         with self._sending:
             self._socket.sendall(LENGTH.pack(len(body)) + body)
@@ -266,7 +266,7 @@ def main() -> None:
     parser.add_argument("--debugpy", type=int, metavar="PORT")
     arguments = parser.parse_args()
     # Python compares size and second of a compiled file with its source. Without this, two edits
-    # in one second would leave the older code in use after a reload.
+    # in one second could leave the older code in use after a reload.
     sys.dont_write_bytecode = True
     here = Path(__file__).parent
     if not getattr(sys.flags, "safe_path", False):  # before Python 3.11 there is no -P

@@ -50,7 +50,7 @@ class Request:
         return self.target.partition("?")[2]
 
     def header(self, name: str) -> str:
-        """Return the last value of a header; "" if the request does not have this header."""
+        """Return the last value of a header, by its name in lower case; "" without this header."""
         values = [value for key, value in self.headers if key.lower() == name]
         return values[-1] if values else ""
 
@@ -61,7 +61,10 @@ class Request:
 
 
 Answer = Callable[[Request, "HttpConnection"], Awaitable[Response | None]]
-"""Answers a request. Returns None if a WebSocket or a stream has taken over the socket."""
+"""Answers a request. Returns None if no response must be written.
+
+That is after a WebSocket or a stream has taken over the socket, or after a fault has reset it.
+"""
 
 
 class HttpConnection(Reader):

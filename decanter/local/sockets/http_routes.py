@@ -1,4 +1,4 @@
-"""Serve the app's HTTP routes, with the stage in their URLs, like `chalice local`.
+"""Serve the app's HTTP routes like `chalice local`, but with the stage in their URLs.
 
 Unlike in `chalice local`, a request to a route with an `IAMAuthorizer` needs a signature.
 """

@@ -13,7 +13,7 @@ from decanter.gateway.model import MAX_FRAME_BYTES, MAX_MESSAGE_BYTES
 from decanter.local.sockets.reading import Reader
 
 CLOSE_SECONDS = 2.0
-"""The seconds in which the client must finish the close handshake."""
+"""The seconds in which the client must finish the closing handshake."""
 
 MAX_UNSENT_BYTES = 1024 * 1024
 """The maximum unsent bytes for a client that does not read. With more, posts get status 429."""
@@ -119,13 +119,13 @@ class WebSocket(Reader):
         return True
 
     def close(self, code: int, reason: str) -> None:
-        """Start the close handshake."""
+        """Start the closing handshake."""
         if self._protocol.state is State.OPEN:
             self._protocol.send_close(code, reason)
             self._flush()
 
     def abort(self) -> None:
-        """Close the connection immediately, without a close handshake."""
+        """Close the connection immediately, without a closing handshake."""
         if self._transport is not None:
             self._transport.abort()
 
@@ -191,7 +191,7 @@ class WebSocket(Reader):
             self._expect_end(transport)
 
     def _expect_end(self, transport: asyncio.Transport) -> None:
-        """Give the client `CLOSE_SECONDS` to finish the close handshake."""
+        """Give the client `CLOSE_SECONDS` to finish the closing handshake."""
         transport.resume_reading()
         if self._closing is None:
             loop = asyncio.get_running_loop()

@@ -162,7 +162,7 @@ class Handler(SQSResponse):
 
 
 class Moto:
-    """moto's SQS as a function. Callers take turns.
+    """moto's SQS as a function. The caller must run one call at a time.
 
     Args:
         region: the region in the queues' ARNs.
@@ -201,7 +201,7 @@ class Moto:
         return int(queue.receive_message_wait_time_seconds)
 
     def counts(self) -> dict[str, int]:
-        """Return the number of visible and invisible messages of each queue."""
+        """Return the number of messages in each queue. Hidden messages count too."""
         return {name: len(queue._messages) for name, queue in self._backend.queues.items()}
 
     def due(self) -> float:

@@ -132,7 +132,7 @@ export class Activity {
     this.list.add(row, read.text.length);
   }
 
-  // A click unfolds the event, the response, the traceback and the posts of an invocation.
+  // A click unfolds or folds the details of an invocation.
   offerDetails(row, { kind, request }) {
     const button = find(".unfold", row);
     const details = find(".details", row);
@@ -151,7 +151,7 @@ export class Activity {
     });
   }
 
-  // Appends a handler's line to its previous one, so that a traceback is one entry.
+  // Appends a handler's line to the handler's previous line, so that a traceback is one entry.
   goesOn(entry) {
     const { request } = entry;
     const line = logText(entry);
@@ -165,7 +165,7 @@ export class Activity {
     return true;
   }
 
-  // Shows the log lines of a failed invocation with it: usually the traceback.
+  // Marks the log lines of a failed invocation as bad. They are usually the traceback.
   blame(request) {
     for (const { entry: row } of this.list.kept) {
       if (request && row.dataset.request === request) row.dataset.level = "bad";

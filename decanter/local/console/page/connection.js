@@ -199,7 +199,7 @@ export class Connection {
 
   // -- channels -----------------------------------------------------------------------------
 
-  // Throws an error if the field has no JSON.
+  // Throws an error if the field has a text that is not JSON.
   readHello() {
     const text = this.helloData.value.trim();
     const { isJson, value } = parse(text);

@@ -81,7 +81,7 @@ class Console {
   }
 
   // One at a time, so that each can be identified in the live view. The wait for one is limited,
-  // so a handler that hangs delays the others only shortly.
+  // so a handler that hangs delays the others only briefly.
   async connectInTurn(connections) {
     for (const connection of connections) {
       await Promise.race([connection.connect(), pause(TURN_SECONDS)]);

@@ -95,7 +95,7 @@ export class Gateway {
   }
 }
 
-// The same address with the host name of this page.
+// The same address with the host and the port of this page.
 function here(address) {
   const url = new URL(address);
   url.host = location.host;

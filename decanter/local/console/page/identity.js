@@ -1,6 +1,5 @@
 // Finds the connection id of a socket. A browser does not get the id, but the live view lists every
-// handshake. If exactly one is answered during the socket's handshake,
-// it belongs to the socket.
+// handshake. If exactly one is answered during the socket's handshake, it belongs to the socket.
 
 import { pause } from "./dom.js";
 

@@ -1,4 +1,4 @@
-// The gateway's open connections: id, source, age, idle time, and a button that closes one.
+// The gateway's connections: id, source, age, idle time, and a button that closes one.
 
 import { find, readableAge, setText, stamp } from "./dom.js";
 

@@ -7,7 +7,7 @@ const METHODS = ["connect", "subscribe", "unsubscribe", "publish", "presence", "
   "send", "refresh", "sub_refresh"];
 const PUSHES = { pub: "publication", join: "joins", leave: "leaves" };
 
-// The one command in a text: its name and its members; undefined if it is not one.
+// The one command in a text: its name and its members; undefined if the text is not one command.
 export function commandIn(text) {
   const { value } = parse(text);
   const names = METHODS.filter((name) => Object.hasOwn(Object(value), name));
