@@ -86,7 +86,7 @@ def use_debugpy(port: int) -> None:
         if not debugpy.is_client_connected():
             print(f"breakpoint() waits for a debugger to attach to 127.0.0.1:{port}")
             debugpy.wait_for_client()
-        # Like debugpy.breakpoint(), but this line stops in the handler, not in this function.
+        # Like debugpy.breakpoint(), but this line stops in the handler, not in `stop`.
         pydevd.settrace(
             suspend=True,
             trace_only_current_thread=True,

@@ -264,9 +264,9 @@ def import_shared(record: Record) -> set[str]:
 def keep_descriptions() -> None:
     """Read botocore's descriptions of services once, for all forked processes.
 
-    They are a megabyte of JSON, which takes a third of the processor time in which a process
-    starts. A process gets each kept document only once, because botocore changes some of them.
-    All other documents are read from their files, and so are those of another search path.
+    The descriptions are a megabyte of JSON. Reading them takes a third of the processor time of a
+    process's start. A process gets each kept document only once, because botocore changes some of
+    them. All other documents, and the documents of another search path, are read from their files.
     """
     from botocore.exceptions import DataNotFoundError
     from botocore.loaders import JSONFileLoader, Loader
