@@ -2,8 +2,8 @@
 
 A function may make the calls that its app's objects declare, and write its own log. The roles in
 the template refer to the stack's resources. Chalice's policy files cannot contain references, so
-they use names that are known before the deployment: the table's configured name, in any region of
-the account, and the stage's name, in any API. The form of the ARNs is from AWS's Service
+they use names that are known before the deployment, such as the table's configured name, in any
+region and account, and the stage's name, in any API. The form of the ARNs is from AWS's Service
 Authorization Reference.
 """
 
@@ -24,7 +24,7 @@ Section = dict[str, Any]
 
 
 class StackNames:
-    """The names of resources for a policy in the template, which are references."""
+    """The names of resources, as references, for a policy in the template."""
 
     log_actions: tuple[str, ...] = rights.STREAM_ACTIONS
 
@@ -44,7 +44,7 @@ class StackNames:
         return {"Fn::Sub": f"${{{table.logical_id}.Arn}}/index/*"}
 
     def connections(self, method: str) -> Json:
-        """Return an ARN with the stage's name, because a reference would be circular."""
+        """Return an ARN with the stage's name. A reference to the stage would be circular."""
         api = (
             "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:"
             f"${{{WEBSOCKET_API}}}"
@@ -75,7 +75,7 @@ class LiteralNames:
         self._declaration = declaration
 
     def table(self, table: TableDeclaration) -> Json:
-        """Return the ARN of the table with the configured name, in any region."""
+        """Return the ARN of the table with the configured name, in any region and account."""
         if table.existing is not None:
             return self._existing(table.existing)
         name = self._project.table_name(
@@ -101,7 +101,7 @@ class LiteralNames:
         return f"arn:*:execute-api:*:*:*/{self._project.api_stage}/{method}/@connections/*"
 
     def queue(self, queue: QueueDeclaration) -> Json:
-        """Return the ARN of the queue with the name in Chalice's event source, in any region."""
+        """Return the ARN of the queue in Chalice's event source, in any region and account."""
         return f"arn:*:sqs:*:*:{queue.name}"
 
     def dead_letters(self, queue: QueueDeclaration) -> Json:
@@ -115,11 +115,11 @@ class LiteralNames:
 
 
 def roles(project: Project, declaration: Declaration) -> Section:
-    """Return a role for each function that declares its calls, by logical id.
+    """Return the roles that Decanter writes, one for each function, by logical id.
 
-    Each returned role is complete. Chalice itself creates separate roles only if the configuration
-    names a policy file for every function. Otherwise, all functions share one role, and the
-    returned roles replace it.
+    Each returned role is complete, because Chalice does not create every role. Chalice creates a
+    separate role only for a function with `"autogen_policy": false`. All other functions share one
+    role.
     """
     names = StackNames(project)
     return {
@@ -129,7 +129,7 @@ def roles(project: Project, declaration: Declaration) -> Section:
 
 
 def role_references(project: Project, declaration: Declaration) -> dict[str, Json]:
-    """Return the property `Role` of each function with a role in `roles`, by its key."""
+    """Return the property `Role` of each function with a role in `roles`, by configuration key."""
     return {
         function: {"Fn::GetAtt": [role_id(function), "Arn"]}
         for function in rights.managed(project, declaration)
@@ -172,7 +172,7 @@ def _refuse_functions(document: Section, function: str) -> None:
             listed = named if isinstance(named, list) else [named]
             if any(isinstance(each, dict) for each in listed):
                 raise ProjectError(
-                    f"the policy file of {function} cannot have a function of CloudFormation in "
+                    f"the policy file of {function} cannot have an intrinsic function in "
                     f"{key}: {json.dumps(named)}. Write ARNs in also= of @uses, or use `decanter "
                     "package` without policy files"
                 )

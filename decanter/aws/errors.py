@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
-    ConnectionError,  # noqa: A004 - botocore's, of which timeouts and TLS faults are
+    ConnectionError,  # noqa: A004 - botocore's class, with timeouts and TLS faults as subclasses
     HTTPClientError,
     InvalidRegionError,
     NoCredentialsError,
@@ -37,7 +37,7 @@ _REMEDIES: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str], ...]
     ),
 )
 
-_DENIED = "grant this identity that permission, or use another: AWS_PROFILE"
+_DENIED = "grant this identity that permission, or use another identity: AWS_PROFILE"
 
 # The services' codes for "access denied". S3 answers HEAD without a code, so 403 is one of them.
 DENIED = {"AccessDenied", "AccessDeniedException", "403"}

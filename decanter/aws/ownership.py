@@ -1,8 +1,8 @@
-"""The owner of a stack. `Metadata.Decanter` in its template, the mark, names the app and stage.
+"""The owner of a stack: an app at a stage. The mark in the stack's template names the owner.
 
-Every tool that creates a stack from the template also copies the mark. The name of a stack is not
-enough, because app `chat-eu` at stage `dev` and app `chat` at stage `eu-dev` have the same default
-stack name.
+The mark is `Metadata.Decanter`. Every tool that creates a stack from the template also copies the
+mark. The name of a stack is not enough, because app `chat-eu` at stage `dev` and app `chat` at
+stage `eu-dev` have the same default stack name.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,10 @@ from decanter.errors import AWSError
 from decanter.project.config import Project
 
 SOURCES = "Sources"
-"""The member of the mark that contains each function's kind and source, for `describe`."""
+"""The member of the mark with the kind and the source of functions, for `describe`.
+
+WebSocket functions are omitted.
+"""
 
 EXISTING = "Existing"
 """The member of the mark that lists the tables that the stack uses but does not own."""
@@ -48,7 +51,7 @@ class Owner:
 
     @property
     def mark(self) -> dict[str, str]:
-        """Return the mark, which is the content of `Metadata.Decanter`."""
+        """Return the members of the mark that name the owner."""
         return {"App": self.app, "Stage": self.stage}
 
     def __str__(self) -> str:
@@ -91,11 +94,12 @@ class Claim:
         """Check that a stack belongs to the stage. The check only reads.
 
         Returns:
-            The stack's template; empty if the stack has only a change set.
+            The stack's template. For a stack in REVIEW_IN_PROGRESS, the template of Decanter's
+            change set; empty if there is no change set.
 
         Raises:
-            AWSError: the stack belongs to another stage, or has no mark and `adopt` does not name
-                it.
+            AWSError: the stack belongs to another stage, another tool is creating the stack, or the
+                stack has no mark and `adopt` does not name it.
         """
         self.check_name(stack.name)
         if stack.status == "REVIEW_IN_PROGRESS":
@@ -118,8 +122,8 @@ class Claim:
                 "own stack with --stack-name NAME"
             )
         raise AWSError(
-            f"stack {name} is unmarked, so it may not belong to {self.owner}. If it does (Decanter "
-            f"0.1 wrote no marks), use --adopt {name}; if not, use --stack-name NAME"
+            f"stack {name} is unmarked, so its owner is unknown. If it belongs to {self.owner} "
+            f"(Decanter 0.1 wrote no marks), use --adopt {name}; if not, use --stack-name NAME"
         )
 
     def _check_change_sets(self, stack: Stack) -> Template:

@@ -64,13 +64,13 @@ def package(
 
     Args:
         project: the project and its stage.
-        out: the folder for the package. This function creates a missing folder.
+        out: the folder for the package. A missing folder is created.
         region: the region in which the app will run.
         report: called with a line for each step.
 
     Raises:
-        ProjectError: Lambda does not offer this Python version, the app cannot be packaged, or the
-            template has a dangling reference.
+        ProjectError: Lambda does not offer this Python version, the app cannot be packaged, the
+            template has a dangling reference, or `out` contains files that Decanter did not write.
     """
     runtime = _runtime(project, report)
     declaration = described(project)
@@ -100,14 +100,16 @@ def package(
 
 def _runtime(project: Project, report: Callable[[str], None]) -> Runtime:
     runtime = Runtime.of(project)
-    report(f"packaging for {runtime.name} on {runtime.architecture}, as {sys.executable} is")
+    report(
+        f"packaging for {runtime.name}, the version of {sys.executable}, on {runtime.architecture}"
+    )
     if runtime.warning:
         report(runtime.warning)
     return runtime
 
 
 def _refuse_buckets(declaration: Declaration) -> None:
-    """Refuse functions that existing buckets invoke, before Chalice refuses them at its end.
+    """Refuse functions that existing buckets invoke. Otherwise, Chalice refuses them at the end.
 
     Raises:
         ProjectError: the app has such a function.
@@ -124,10 +126,10 @@ def _refuse_buckets(declaration: Declaration) -> None:
 
 
 def _folders(out: Path) -> tuple[Path, Path]:
-    """Return an empty build folder, and the folder for the result.
+    """Return an empty build folder, and the path of the folder for the result.
 
     Raises:
-        ProjectError: the folder contains other files.
+        ProjectError: `out` contains files that `decanter package` did not write.
     """
     mark = out / ".gitignore"
     is_ours = mark.is_file() and mark.read_text(encoding="utf-8") == MARK
@@ -192,8 +194,8 @@ def _compile(source: Path, kept: Cache) -> None:
     """Add the byte code of all files that will be in the zip.
 
     Chalice adds app.py and two files of its own without byte code, and puts the content of
-    `vendor/` into the root of the zip. Therefore, this function puts the byte code of these three
-    files into `vendor/`. The function copies the sources there only to compile them.
+    `vendor/` into the root of the zip. Therefore, the byte code of these three files is added
+    to `vendor/`. The sources are copied there only to compile them.
     """
     root = source / "vendor"
     (root / "chalice").mkdir(exist_ok=True)

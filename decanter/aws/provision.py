@@ -48,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="set a parameter of the template; other parameters keep their values",
+        help="set a parameter of the template; other parameters keep the values set before",
     )
     parser.add_argument(
         "--noop",
@@ -157,7 +157,7 @@ class Provision:
             return self._run()
 
     def preview(self) -> int:
-        """Report the changes that `run` would make, without any change."""
+        """Report the changes that `run` would make, but make none of them."""
         with self._secrets.hidden():
             return self._preview()
 
@@ -231,7 +231,7 @@ class Provision:
         return made
 
     def _submission(self, made: Package, existing: Stack | None) -> Submission:
-        """Return the template with the code's URL, and write it next to the package."""
+        """Return the template and its parameters. Write the template next to the package."""
         packaged = read_json(made.template_path)
         parameters = given(self._order.parameters, packaged)
         keeps: list[str] = []
@@ -291,7 +291,7 @@ class Provision:
         return 1
 
     def _refuse_losses(self, change_sets: ChangeSets, proposed: ChangeSet) -> None:
-        """Delete the change set if it would lose data without an option that allows the loss."""
+        """Refuse and delete a change set that may lose data, unless options allow each loss."""
         lost = [it for it in proposed.losses if it.logical_id not in self._order.allow_loss]
         if not lost:
             for loss in proposed.losses:

@@ -12,7 +12,7 @@ from decanter.project.template import QUEUE, Template
 
 LONGEST_NAME = 80
 KEPT_SECONDS = 4 * 24 * 3600
-"""SQS's default retention in seconds. Failed items become dead letters much earlier."""
+"""SQS's default retention in seconds. Failed messages become dead letters much earlier."""
 
 DEAD_KEPT_SECONDS = 14 * 24 * 3600
 """The longest retention in seconds that SQS allows."""
@@ -109,6 +109,6 @@ def _check_name(project: Project, queue: QueueDeclaration) -> None:
     longest = queue.in_stack(f"{project.app_name}-{project.chalice_stage}").dead_letters
     if len(longest) > LONGEST_NAME:
         raise ProjectError(
-            f"SQS allows a queue {LONGEST_NAME} characters, and {longest} has {len(longest)}: "
+            f"SQS allows {LONGEST_NAME} characters in a name, and {longest} has {len(longest)}: "
             f'shorten the name of Queue("{queue.name}")'
         )

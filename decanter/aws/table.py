@@ -66,7 +66,10 @@ def _add_local_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do the action with each table. Return 1 if `status` finds a missing table."""
+    """Do the action with each table.
+
+    Return 1 if `status` finds a missing table, or if the user declines.
+    """
     if args.table is not None:
         return create_here(args)
     project = Project.load(args.project_dir, args.stage)
@@ -103,7 +106,8 @@ def create_here(args: argparse.Namespace) -> int:
     """Create the table of `--table` in a DynamoDB on this machine, such as the embedded DynamoDB.
 
     Raises:
-        ProjectError: an option is missing, or DynamoDB is on another machine.
+        ProjectError: the action is not `create`, an option is missing, or DynamoDB is on another
+            machine.
     """
     if args.action != "create" or args.key is None or not is_local_url(args.endpoint_url or ""):
         raise ProjectError(
@@ -157,7 +161,8 @@ def claimed(
         adopt: the name of an untagged table that the user assigns to the stage, or None.
 
     Raises:
-        DecanterError: a table belongs to another stage, or may not be deleted.
+        DecanterError: a table is not known to belong to the stage, a table is protected from
+            deletion, or `adopt` names no table of the stage.
     """
     names = [table.name for table in tables]
     if adopt is not None and adopt not in names:
@@ -189,9 +194,9 @@ def _check(
         )
     if not owner and not adopted and (action == "delete" or _lacks_ttl(client, table)):
         raise AWSError(
-            f"table {table.name} has no tags, so it may not be this stage's. If it is, as Decanter "
-            f"0.1 wrote none, use --adopt {table.name}; if not, name another table in "
-            ".chalice/config.json"
+            f"table {table.name} has no tags that name an owner. If it belongs to this stage "
+            f"(Decanter 0.1 wrote no tags), use --adopt {table.name}; if not, name another table "
+            "in .chalice/config.json"
         )
     if action == "delete" and description.get("DeletionProtectionEnabled"):
         raise AWSError(

@@ -28,12 +28,12 @@ def warnings_about_modules(project: Path) -> list[str]:
     if not missing:
         return []
     named = ", ".join(f"{module} (imported in {place})" for module, place in missing.items())
-    why = "Chalice packages only app.py, chalicelib/ and vendor/"
+    why = "Chalice packages only app.py, chalicelib/, vendor/ and the requirements"
     return [f"Lambda will not find {named}: {why}. Move it to chalicelib/."]
 
 
 def unpackaged(project: Path) -> dict[str, str]:
-    """Return the place where each module is first imported, by the module's file or folder."""
+    """Return the first import of each module that Lambda will not find, by file or folder."""
     found: dict[str, str] = {}
     seen: set[Path] = set()
     waiting = [project / f"{APP}.py"]

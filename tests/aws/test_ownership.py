@@ -15,9 +15,7 @@ from tests.support.projects import table_resource
 
 ORDERS = table_resource("orders")
 OBJECT = f"decanter/{NAME}/{'0' * 64}.zip"
-UNMARKED = (
-    rf"stack {NAME} is unmarked, so it may not belong to app pour, stage dev\. .*--adopt {NAME};"
-)
+UNMARKED = rf"stack {NAME} is unmarked, .* If it belongs to app pour, stage dev .*--adopt {NAME};"
 ANOTHERS = (
     f"stack {NAME} belongs to app {{}}, stage {{}}, not to app pour, stage dev: .*--stack-name"
 )

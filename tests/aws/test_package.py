@@ -43,7 +43,7 @@ def test_the_zip_is_at_most_three_megabytes(packaged: Package) -> None:
 
 def test_each_step_is_reported(packaged: Package, said: list[str]) -> None:
     beginnings: list[str | tuple[str, ...]] = [
-        f"packaging for {packaged.runtime} on x86_64, as {sys.executable} is",
+        f"packaging for {packaged.runtime}, the version of {sys.executable}, on x86_64",
         f"the framework is {__version__} in {ROOT / 'decanter'}",
         ("using the dependencies in ", "installing requirements.txt for "),
         "boto3 is left out: it is not imported",

@@ -55,7 +55,7 @@ NETWORK = "check the network, the region and, if it is set, the endpoint: AWS_EN
         (
             answer("AccessDeniedException", "User: u is not authorized\n to perform: X"),
             "AccessDeniedException: User: u is not authorized to perform: X",
-            "grant this identity that permission, or use another: AWS_PROFILE",
+            "grant this identity that permission, or use another identity: AWS_PROFILE",
         ),
         (
             answer("UnrecognizedClientException", "The security token is invalid."),
@@ -65,7 +65,7 @@ NETWORK = "check the network, the region and, if it is set, the endpoint: AWS_EN
         (
             answer("403", "Forbidden"),
             "403: Forbidden",
-            "grant this identity that permission, or use another: AWS_PROFILE",
+            "grant this identity that permission, or use another identity: AWS_PROFILE",
         ),
         (
             answer("InvalidClientTokenId", "The security token is invalid."),

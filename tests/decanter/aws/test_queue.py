@@ -205,7 +205,7 @@ def _refusal(tmp_path: Path) -> Refusal:
         ),
         (
             queued(JOBS, WORKER.replace("broadcasts", "b" * 70), queue=f'Queue("{"b" * 70}")'),
-            "SQS allows a queue 80 characters, and pour-dev-bbb",
+            "SQS allows 80 characters in a name, and pour-dev-bbb",
         ),
     ],
     ids=["function", "job table", "two functions", "two queues", "long name"],

@@ -153,7 +153,7 @@ def tags(**values: str) -> list[dict[str, str]]:
     return [{"Key": f"decanter:{key}", "Value": value} for key, value in values.items()]
 
 
-UNTAGGED = f"table {NAME} has no tags, so it may not be this stage's. If it is, as Decanter 0.1 wro"
+UNTAGGED = f"table {NAME} has no tags that name an owner. If it belongs to this stage (Decanter 0.1"
 OTHER_KEY = {
     "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
     "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],

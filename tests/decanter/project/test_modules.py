@@ -125,7 +125,8 @@ def test_one_line_names_all_of_them(tmp_path: Path) -> None:
     (line,) = warnings_about_modules(project)
     assert line == (
         "Lambda will not find prices.py (imported in app.py:1), stock.py (imported in app.py:2): "
-        "Chalice packages only app.py, chalicelib/ and vendor/. Move it to chalicelib/."
+        "Chalice packages only app.py, chalicelib/, vendor/ and the requirements. "
+        "Move it to chalicelib/."
     )
 
 
