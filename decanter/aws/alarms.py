@@ -25,7 +25,7 @@ NAMESPACE = "DECANTER_METRICS_NAMESPACE"
 OWN_NAMESPACE = {"Ref": "AWS::StackName"}
 
 OLD_SECONDS = 900
-"""The age in seconds at which a message is late, because no function has received it."""
+"""A message that is older than this number of seconds, and still in the queue, is late."""
 
 BROADCASTS = ("sent", "gone", "pending", "failed", "left_over")
 WORK = ("queued", "posted", "handed_on", "repeated", "dead")
@@ -39,7 +39,7 @@ Section = dict[str, Any]
 
 
 def parameters(declaration: Declaration) -> Section:
-    """Return the parameters of the template; empty for an app without a queue."""
+    """Return the parameters of the alarms and the dashboard; empty for an app without a queue."""
     if declaration.queue is None:
         return {}
     return {
@@ -58,9 +58,9 @@ def parameters(declaration: Declaration) -> Section:
 
 
 def conditions(declaration: Declaration) -> Section:
-    """Return the conditions that read the parameters.
+    """Return the conditions for the alarms, for the dashboard and for the metrics.
 
-    The metrics of both conditions cost money on CloudWatch.
+    The alarms and the dashboard both enable the metrics, for which CloudWatch charges.
     """
     if declaration.queue is None:
         return {}

@@ -1,10 +1,10 @@
 """The parts that the merge template adds to Chalice's WebSocket API.
 
-Chalice's template has three routes, a fixed selection expression, and a deployment whose logical id
-never changes. A deployment is a snapshot of the routes, and API Gateway serves this snapshot.
-CloudFormation creates a new deployment only under a new logical id. With Chalice's template, API
-Gateway would never serve changed routes. Source: Chalice 1.34, `package.py`; API Gateway Developer
-Guide, "Deploying WebSocket APIs".
+Chalice's template has only the routes of the app's handlers, a fixed selection expression, and a
+deployment whose logical id never changes. A deployment is a snapshot of the routes, and API Gateway
+serves this snapshot. CloudFormation creates a new deployment only under a new logical id. With
+Chalice's template, API Gateway would never serve changed routes. Source: Chalice 1.34,
+`package.py`; API Gateway Developer Guide, "Deploying WebSocket APIs".
 """
 
 import hashlib
@@ -37,7 +37,7 @@ _CHALICES = {
     "$disconnect": ("Disconnect", "DisconnectRoute"),
 }
 
-# The format contains no messages and no query string, because it may contain a token.
+# The access log contains no messages and no query string, because these may contain a token.
 _ACCESS_LOG_FIELDS = (
     "requestTime",
     "requestId",
@@ -49,7 +49,7 @@ _ACCESS_LOG_FIELDS = (
 
 
 def parameters() -> Section:
-    """Return the parameters that may differ between stages."""
+    """Return the parameters of the API's stage."""
     choice = {"Type": "String", "AllowedValues": ["false", "true"], "Default": "false"}
     return {
         RATE_PARAMETER: {
@@ -92,10 +92,11 @@ def resources(project: Project, declaration: Declaration, retention: Section) ->
     Args:
         project: the project with the API.
         declaration: the app's declarations.
-        retention: a log group's `RetentionInDays`.
+        retention: the property `RetentionInDays` of the log group.
 
     Raises:
-        ProjectError: the app's routers have different selection expressions.
+        ProjectError: the app's routers have different selection expressions, or Chalice cannot
+            package a route key.
     """
     expression = _expression(project, declaration)
     routes = _routes(declaration)
@@ -130,7 +131,7 @@ def outputs(project: Project) -> Section:
 
 
 def management_endpoint(project: Project) -> Section:
-    """Return the URL of @connections, for functions whose events do not contain it."""
+    """Return the URL of @connections, for the environment of functions."""
     return {"Fn::Sub": f"https://{_host()}/{project.api_stage}"}
 
 
@@ -162,7 +163,7 @@ def _routes(declaration: Declaration) -> Section:
 
 
 def _own_route(route_key: str) -> tuple[str, str]:
-    """Return the part of the logical id and the operation of a route that Chalice creates.
+    """Return the part of the logical id and the operation name of a route that Chalice creates.
 
     Raises:
         ProjectError: Chalice would write a logical id that CloudFormation refuses.
@@ -180,7 +181,7 @@ def route_id(route_key: str) -> str:
     """Return the logical id of a route. Different keys have different ids.
 
     Logical ids contain only letters and digits. The id ends with a digest of the key if the key has
-    other characters.
+    other characters or upper-case letters.
     """
     letters = "".join(c for c in route_key if c.isascii() and c.isalnum())
     exact = letters == route_key and route_key == route_key.lower()

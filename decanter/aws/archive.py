@@ -1,4 +1,4 @@
-"""Create byte code and zip files that depend only on their content, not on the build time."""
+"""Create byte code and zip files that depend only on the sources, not on the build time."""
 
 import hashlib
 import os
@@ -23,11 +23,12 @@ def compile_all(root: Path, folder: Path, cache: Cache) -> None:
 
     Without byte code, every cold start compiles every module again, because Lambda's file system is
     read-only. Python usually compares byte code with its source by a timestamp or a hash. The zip
-    has no timestamps, and a check of the hash would read each source.
+    does not keep the sources' timestamps, and a check of the hash would read each source.
 
     Args:
         root: the folder whose content Lambda unpacks into `/var/task`.
-        folder: the folder in `root` to compile. Files with syntax errors get no byte code.
+        folder: the folder to compile, `root` or a folder in it. Files with syntax errors get no
+            byte code.
         cache: the cache with the byte code of earlier packages.
     """
     missing = {}
@@ -46,7 +47,7 @@ def compile_all(root: Path, folder: Path, cache: Cache) -> None:
 
 
 def _compile(root: Path, sources: Iterable[Path]) -> None:
-    """Compile each source in the same way in a separate process.
+    """Compile the sources in a separate process, so that equal sources get equal byte code.
 
     The output of `marshal` depends on other references to a constant. In this process, the byte
     code of a source would also depend on other code that has run.
@@ -65,7 +66,7 @@ def _byte_code(source: Path) -> Path:
 
 
 def normalise(path: Path) -> None:
-    """Rewrite a zip file with sorted entries, a fixed date, read rights and maximum compression."""
+    """Rewrite a zip file with sorted entries, a fixed date, mode 644 and maximum compression."""
     with zipfile.ZipFile(path) as old:
         contents = {name: old.read(name) for name in old.namelist()}
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as new:

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from decanter.aws.errors import explained
 from decanter.errors import AWSError
 
-# The maximum keys for one call of DeleteObjects.
+# The maximum number of keys for one call of DeleteObjects.
 DELETED_AT_ONCE = 1000
 # The pattern of the last part of a key that `Bucket.key` returns.
 _OURS = re.compile(r"[0-9a-f]{64}\.(zip|json)")

@@ -1,10 +1,13 @@
 """The Chalice configuration in the build folder, for `chalice package`.
 
 This configuration results in the same functions as the project's configuration, with three
-differences. If Decanter writes the role of a function, Chalice reads a placeholder policy, because
-the merge template replaces it. Then Chalice's policy analyzer does not run for the function, and
-the function needs no policy file. The dependencies are in the zip, not in a layer. The
-configuration names no profile, because nothing calls AWS.
+differences:
+
+- If Decanter writes the role of a function, Chalice reads a placeholder policy, because the merge
+  template replaces the role. Then Chalice's policy analyzer does not run for the function, and the
+  function needs no policy file. Some WebSocket functions are an exception, see `_policies`.
+- The dependencies are in the zip, not in a layer.
+- The configuration names no profile, because nothing calls AWS.
 """
 
 import copy
@@ -27,7 +30,7 @@ def build_config(project: Project, declaration: Declaration) -> Section:
     """Return the content of `.chalice/config.json` for the build folder.
 
     Raises:
-        ProjectError: a policy file that a function needs does not exist, or is not JSON.
+        ProjectError: a policy file of a function or of the HTTP API does not exist, or is not JSON.
     """
     config: Section = copy.deepcopy(project.config.config_from_disk)
     config.pop("profile", None)
@@ -53,13 +56,13 @@ def analysed(project: Project, declaration: Declaration) -> list[str]:
 
 
 def _left(project: Project, declaration: Declaration) -> list[str]:
-    """Return the functions whose role Chalice creates."""
+    """Return the functions whose role Decanter does not write."""
     managed = rights.managed(project, declaration)
     return [function for function in declaration.functions if function not in managed]
 
 
 def _policies(project: Project, declaration: Declaration) -> dict[str, Section]:
-    """Return the entries of each function that set its policy."""
+    """Return the configuration that sets the policies of functions, by configuration key."""
     websocket = {handler.function for handler in declaration.websocket.values()}
     # Chalice adds the right to post only to the first WebSocket function. If Chalice does not
     # analyse this function, no function gets the right.

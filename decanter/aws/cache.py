@@ -81,7 +81,7 @@ class Cache:
 def opened(path: Path | None = None) -> Iterator[Cache]:
     """Open a cache for the build of one package. The default is the user's cache.
 
-    The cache is saved at the end of the block.
+    If the block raises no exception, the cache is saved at the end of the block.
     """
     database = None
     with suppress(OSError, RuntimeError, sqlite3.Error):  # RuntimeError: no home folder

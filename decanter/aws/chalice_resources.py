@@ -22,7 +22,7 @@ def chalice_resources(project: Project, declaration: Declaration) -> dict[str, S
     found: dict[str, Section] = {}
     for function, declared in declaration.lambdas.items():
         name = logical_id(function)
-        # Chalice names a function's event after the function.
+        # The name of a function's event starts with the function's name.
         properties = {"Role": "", "Events": {name: {}}}
         found[name] = {"Type": FUNCTION, "Properties": properties}
         if declared.kind in {"websocket", "http", "authorizer"}:

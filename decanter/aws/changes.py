@@ -14,7 +14,7 @@ from decanter.errors import AWSError
 
 NAME = "decanter-change"
 POLL_SECONDS = 2.0
-# CloudFormation creates a change set within seconds. After this time, something is wrong.
+# CloudFormation creates a change set within seconds. After so many polls, something is wrong.
 POLLS = 150
 # CloudFormation's messages for "no change". It uses the second one for templates with macros.
 NOTHING = ("didn't contain changes", "No updates are to be performed")
@@ -27,8 +27,8 @@ class Change:
     Attributes:
         template_url: the template's URL in S3.
         parameters: the values of parameters to set.
-        kept: the parameters that keep their value in the stack. All other parameters get the
-            template's default.
+        kept: the parameters that keep their value in the stack. Parameters that are not in
+            `parameters` or `kept` get the template's default.
     """
 
     template_url: str
@@ -45,7 +45,7 @@ class ChangeSet:
         stack_id: the stack's ARN.
         creates: True if the change set creates the stack.
         resources: the number of resources that the change set changes.
-        losses: the resources with data that the change set removes or replaces.
+        losses: the resources with data that the change set may remove or replace.
     """
 
     id: str
@@ -154,7 +154,7 @@ class ChangeSets:
             self._client.delete_stack(StackName=made["StackId"])
 
     def _drop_old(self, stack: Stack) -> None:
-        """Delete the change set of an earlier run that was interrupted before its execution."""
+        """Delete a change set that an earlier run created but did not execute."""
         with explained(f"delete the old change set of stack {stack.name}"):
             for summary in self._client.list_change_sets(StackName=stack.id)["Summaries"]:
                 if summary["ChangeSetName"] == NAME:

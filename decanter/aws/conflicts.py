@@ -29,7 +29,7 @@ def stack_name(project: Project) -> str:
 
 
 def deployed(project: Project) -> list[Mapping[str, Any]]:
-    """Return the resources that `chalice deploy` has recorded for the stage; by default, none."""
+    """Return the resources that `chalice deploy` has recorded for the stage; empty if none."""
     path = project.directory / ".chalice" / "deployed" / f"{project.chalice_stage}.json"
     if not path.is_file():
         return []
@@ -40,10 +40,10 @@ def deployed(project: Project) -> list[Mapping[str, Any]]:
 def refuse_chalices_stage(
     project: Project, declaration: Declaration, aws: AWS, report: Report
 ) -> None:
-    """Refuse to create a stack if `chalice deploy` or `decanter table` was used for the stage.
+    """Refuse a stage for which `chalice deploy` or `decanter table create` was used.
 
     Raises:
-        AWSError: one of the two commands was used for the stage.
+        AWSError: `chalice deploy` has deployed the stage, or a table with a configured name exists.
     """
     stage = project.chalice_stage
     if deployed(project):
@@ -70,7 +70,7 @@ def refuse_chalices_stage(
 
 
 def refuse_provisioned_stage(project: Project, aws: AWS, report: Report) -> None:
-    """Refuse to create a table for `chalice deploy` if the stage's stack has its own table.
+    """Refuse to create a table for `chalice deploy` if the stage has a stack.
 
     Raises:
         AWSError: the stage's stack exists. Even a stack without a mark is refused, because Decanter
@@ -102,12 +102,12 @@ def configured_tables(project: Project, declaration: Declaration) -> list[str]:
         try:
             names.append(project.table_name(table, declaration))
         except ProjectError:
-            continue  # without a name, the stack's template names the table
+            continue  # without a configured name, CloudFormation names the table
     return names
 
 
 def is_there(stack: Stack | None) -> TypeGuard[Stack]:
-    """True if the stack exists and has resources."""
+    """True if the stack exists and may have resources."""
     return stack is not None and stack.exists
 
 

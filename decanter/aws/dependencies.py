@@ -1,8 +1,10 @@
 """Install an app's dependencies for Lambda, as wheels for its platform, without unused parts.
 
-The zip contains the packages in requirements.txt and their dependencies. The zip has the versions
-that are installed on this machine, so Lambda runs the tested versions. Wheels are kept in
-`build/wheels/`, and pip runs again only if the requirements, the versions or the runtime change.
+The zip contains the packages in requirements.txt and their dependencies. If the versions that are
+installed on this machine match requirements.txt, the zip has these versions, so Lambda runs the
+tested versions. The unpacked wheels are kept in `build/wheels/`. pip runs again if the
+requirements, the installed versions or the runtime change, or if requirements.txt contains an
+option or a path.
 """
 
 import hashlib
@@ -60,8 +62,8 @@ class Runtime:
             version: the version of the Python that runs Chalice.
 
         Raises:
-            ProjectError: Lambda does not offer this version. Chalice would silently use another
-                version.
+            ProjectError: Lambda does not offer this version, or the configured type of the
+                processor is not known. Chalice would silently use another version.
         """
         runtime = cls(version, project.config.lambda_architecture)
         offered = Loader().load_service_model("lambda", "service-2")["shapes"]["Runtime"]["enum"]
@@ -120,16 +122,18 @@ def _minor(runtime: str) -> int:
 
 Report = Callable[[str], None]
 
-# No function imports these files: the tests of packages, type stubs, command lines and C sources.
+# No function needs these files: byte code, which is written again, the tests of packages, type
+# stubs, command lines and C sources.
 _IDLE = shutil.ignore_patterns(
     "__pycache__", "tests", "bin", "*.pyc", "*.pyi", "*.pyx", "*.pxd", "*.c", "*.h"
 )
-# The metadata that `importlib.metadata` reads and that licences require. `direct_url.json` is
-# omitted, because it contains the path of a package that was installed from a folder.
+# These files of a `.dist-info` folder are omitted. The other files are read by `importlib.metadata`
+# or required by licences. `direct_url.json` is omitted, because it contains the path of a package
+# that was installed from a folder.
 _INSTALLERS = shutil.ignore_patterns(
     "RECORD", "INSTALLER", "REQUESTED", "WHEEL", "direct_url.json", "sboms"
 )
-# The callers of these packages name the service. The last packages also create a few clients
+# The callers of these packages name the service. The last three packages also create a few clients
 # themselves.
 _SDK = ("boto3", "botocore", "s3transfer", "aioboto3", "aiobotocore")
 _SDK_BY_ITSELF = _SDK[2:]
@@ -141,11 +145,11 @@ _OF_FRAMEWORK = {"apigatewaymanagementapi", "dynamodb", "sqs"}
 # These packages create no other clients, but they contain words that are also names of services,
 # such as `connect`.
 _WITHOUT_CLIENTS = ("decanter", "urllib3", "jmespath", "dateutil")
-# A requirement with an index option, or a path.
+# A line that is an option, such as an index, or a requirement that is a path.
 _ELSEWHERE = re.compile(r"^[-./]|\bfile:")
 # The `.gitignore` in folders that Decanter creates. Git ignores the whole folder.
 MARK = "# made by `decanter package`\n*\n"
-# The maximum unclear places that the report names.
+# The maximum number of unclear places that the report names.
 _SHOWN = 3
 
 
@@ -268,7 +272,7 @@ def _first(places: Sequence[str], code: Path) -> str:
 
 
 def _sources(vendor: Path, code: Path, without: Sequence[str]) -> list[Path]:
-    """Return the Python files of the code and of the dependencies."""
+    """Return the Python sources and compiled modules of the code and of the dependencies."""
     left_out = {str(vendor), *(str(vendor / name) for name in without)}  # vendor may be in `code`
     files: list[Path] = []
     for top in (vendor, code):
@@ -349,7 +353,7 @@ def _pip(project: Project, command: list[str]) -> subprocess.CompletedProcess[st
 
 
 def _installed() -> list[str]:
-    """Return the installed versions as constraints. Local versions have no wheels."""
+    """Return the installed versions as constraints. Omit local versions: PyPI has none."""
     headers = [each.metadata for each in metadata.distributions()]  # each access reads a file
     versions = {
         (name.lower().replace("_", "-"), each["Version"])

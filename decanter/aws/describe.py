@@ -36,7 +36,7 @@ Section = Mapping[str, Any]
 SHAPES = {TABLE: '[("{}")]', QUEUE: '[["{}"]]'}
 """The shape of a resource's node in the diagram, by the type of the resource."""
 
-# Every function has these rights, so the diagram does not show them.
+# Every function may write its log, so the diagram does not show actions with this prefix.
 LOGS = "logs:"
 FUNCTIONS = ("websocket_connect", "websocket_message", "websocket_disconnect")
 
@@ -84,7 +84,8 @@ def diagram(routes: Sequence[Route], resources: Section, sources: Section) -> It
     Args:
         routes: the API's routes.
         resources: the template's resources, with the tables and the roles.
-        sources: the kind and the name of the event source of each other function, by logical id.
+        sources: the kind and the name of the event source of each function that no WebSocket client
+            invokes, by logical id.
     """
     yield "flowchart LR"
     yield '    client(["clients"])'
@@ -122,7 +123,7 @@ def _dead_letters(name: str, resource: Section, resources: Section) -> Iterator[
 
 
 def _without_routes(resources: Section) -> list[str]:
-    """Return the logical ids of functions that no client invokes."""
+    """Return the logical ids of functions that no WebSocket client invokes."""
     known = {logical_id(function) for function in FUNCTIONS}
     return [
         name
@@ -156,7 +157,7 @@ def _statements(function: str, resources: Section) -> Iterator[Section]:
 
 
 def _targets(statement: Section, resources: Section) -> Iterator[str]:
-    """Return the resources of a statement, by their logical ids if the template has them."""
+    """Yield the node of each resource of a statement: the logical id for tables and queues."""
     for resource in _list(statement.get("Resource", statement.get("NotResource", "*"))):
         text = json.dumps(resource)
         if named := _named(resource, resources):
@@ -198,5 +199,5 @@ def _label(resource: Any) -> str:
 
 
 def _id(text: str) -> str:
-    """Return the id of a node in Mermaid, with letters and digits that are unique for a text."""
+    """Return the id of a node in Mermaid, which differs for different texts."""
     return "n" + "".join(c if c.isascii() and c.isalnum() else f"_{ord(c):x}_" for c in text)

@@ -1,7 +1,7 @@
-"""Describe the resources of a stack in one or two lines each, with facts from their services.
+"""Describe the resources of a stack in one line each, with facts from their services.
 
-If AWS denies access to a resource, the line of this resource shows the denial. The other resources
-are still shown.
+All alarms share one line. If AWS denies access to a resource, the line of this resource shows the
+denial. The other resources are still shown.
 """
 
 from collections.abc import Callable, Iterator
@@ -23,10 +23,10 @@ FUNCTION = "AWS::Lambda::Function"
 ALARM = "AWS::CloudWatch::Alarm"
 
 MOST_ALARMS = 100
-"""The maximum names for one call of DescribeAlarms."""
+"""The maximum number of names for one call of DescribeAlarms."""
 
 AGE_MINUTES = 10
-"""The seconds to look back for a queue's age. CloudWatch's newest value is some minutes old."""
+"""The minutes to look back for a queue's age. CloudWatch's newest value is some minutes old."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class Inventory:
         return f"{stage}{expression} selects among {', '.join(routes)}"
 
     def function(self, name: str) -> str:
-        """Describe a function's runtime and the result of its last change."""
+        """Describe a function's runtime and settings, and its state if it is not ready."""
         facts = self._aws.client("lambda").get_function_configuration(FunctionName=name)
         states = [facts.get("State"), facts.get("LastUpdateStatus")]
         unwell = [state for state in states if state not in {None, "Active", "Successful"}]
@@ -134,7 +134,7 @@ class Inventory:
         return ", ".join([*counts, *self._age(name)])
 
     def alarms(self, names: list[str]) -> str:
-        """Describe the alarms that are in the state ALARM."""
+        """Describe which of the first 100 alarms are in the state ALARM."""
         client = self._aws.client("cloudwatch")
         found = client.describe_alarms(AlarmNames=names[:MOST_ALARMS])["MetricAlarms"]
         raised = sorted(it["AlarmName"] for it in found if it["StateValue"] == "ALARM")

@@ -99,7 +99,7 @@ def holds_data(kind: str) -> bool:
 
 
 def removed(deployed: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterator[Loss]:
-    """Yield the resources with data that the new template lacks, without replacements."""
+    """Yield the resources with data that the new template lacks. Omit replaced resources."""
     kept = wanted.get("Resources") or {}
     for name, resource in (deployed.get("Resources") or {}).items():
         if name not in kept and holds_data(kind := resource["Type"]):

@@ -1,8 +1,8 @@
 """The project's own parts of the template: `.chalice/overrides.json` and `resources.json`.
 
 In Chalice's tutorial, the project's root has a merge template `resources.json`. A file with this
-name may also be the template of another stack. Then a merge would create its resources twice. A
-template counts as a merge template only if it is incomplete without Chalice's template.
+name may also be the template of another stack. Then a merge would create its resources twice. The
+file counts as a merge template only if it is incomplete without Chalice's template.
 """
 
 from collections.abc import Callable
@@ -45,8 +45,8 @@ def described(project: Project, reports: Reports | None = None) -> Declaration:
 
     Args:
         project: the project and its stage.
-        reports: reports of other stages; an app that reads no variable that differs is not imported
-            again.
+        reports: reports of other stages. If the app has read no variable that differs between the
+            stages, a report replaces the import.
 
     Raises:
         ProjectError: the app cannot be imported, or a variable is not a string.
@@ -75,7 +75,10 @@ def _root_template(project: Project) -> Section:
 
 
 def _needs_chalices(template: Section) -> bool:
-    """True if a template has incomplete resources, or references to resources that it lacks."""
+    """True if a template is incomplete without Chalice's template.
+
+    Resources without `Type`, `Globals` without `Transform` and dangling references show this.
+    """
     resources = template.get("Resources", {})
     is_partial = any("Type" not in resource for resource in resources.values())
     shared = "Globals" in template and "Transform" not in template

@@ -89,12 +89,12 @@ class Operation:
 
 
 class Watch:
-    """Watches the events of a stack from its creation on.
+    """Follows the events of a stack that occur after the creation of this object.
 
     Args:
         client: botocore's CloudFormation client.
         stack_id: the stack's ARN, which is still valid after the stack's deletion.
-        clock: time and waiting.
+        clock: used to read the time and to pause.
         report: called with a line for each event.
     """
 

@@ -32,7 +32,7 @@ Template = Mapping[str, Any]
 
 
 def redacted(old: Template, new: Template) -> tuple[Template, Template]:
-    """Return two templates without secrets, for a comparison. Words mark changed secrets."""
+    """Return two templates without secrets, for a comparison. The new one marks changed secrets."""
     names = secret_names(old) | secret_names(new)
     before, after = (dict(_secrets(it, names)) for it in (old, new))
     differs = {path for path in after if path in before and before[path] != after[path]}
@@ -97,7 +97,7 @@ class Secrets:
         return HIDDEN if name in self._outputs else self.hide(value)
 
     def hiding(self, report: Report) -> Report:
-        """Return a report function that prints each line without the known values."""
+        """Return a function that reports each line without the known values."""
         return lambda line: report(self.hide(line))
 
     @contextmanager

@@ -51,7 +51,7 @@ def refuse_dangling(
         others: the resources of the template into which this template is merged.
 
     Raises:
-        ProjectError: a reference is dangling. The text has its place and its name.
+        ProjectError: a reference is dangling. The error names the place and the target.
     """
     resources = merged(template.get("Resources", {}), {**others})
     for where, kind, name in dangling(template, resources):
@@ -113,7 +113,7 @@ def _references(value: Any, where: str) -> Iterator[Reference]:
 
 
 def _called(function: str, operand: Any, where: str) -> Iterator[Reference]:
-    """Yield the references that an intrinsic function makes, without those in its arguments."""
+    """Yield the references of an intrinsic function, not those of functions in its arguments."""
     first = operand[0] if isinstance(operand, list) and operand else operand
     if not isinstance(first, str):
         return

@@ -1,4 +1,4 @@
-"""Read requirements.txt as one list, in which Decanter is replaced by what it requires.
+"""Read requirements.txt as one list. The framework's requirements replace Decanter in it.
 
 The package contains the installed framework. From a line with Decanter's name, pip would also
 install the tool, or it would fail if no index has this name. Therefore, pip never reads this line.
@@ -66,7 +66,10 @@ class Requirements:
                 ]
 
     def _follow(self, option: str, path: Path, name: str, lines: list[str], project: Path) -> None:
-        """Read a file that a line names. The name is relative to the file with the line."""
+        """Read a file that a line names, or keep the line if it is `--find-links`.
+
+        The name is relative to the file with the line.
+        """
         other = path.parent / name
         if option in ("-f", "--find-links"):
             lines.append(f"--find-links {other if other.exists() else name}")

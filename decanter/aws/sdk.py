@@ -1,7 +1,7 @@
 """Remove the services that an app does not use from the data of botocore and boto3.
 
 botocore has models of about 400 services, but a function needs only a few. These models are most of
-the size of a package, and botocore spends a large part of a cold start to parse `endpoints.json`.
+the size of a package, and botocore spends a large part of a cold start on `endpoints.json`.
 For a kept service, all files of all API versions are kept: the model, endpoint rules, paginators,
 waiters, examples and corrections (`.sdk-extras.json`). Only the documentation is removed. Source:
 botocore's `loaders.py`, `session.py` and `regions.py`.
@@ -60,7 +60,7 @@ def compact(data: Path) -> None:
         if file.suffix == ".gz" and file.with_suffix("").is_file():
             file.unlink()  # botocore also reads the plain file
         else:
-            # The file is not compressed, because the whole package is, and Lambda unpacks it.
+            # The new file is plain, because the package is compressed and Lambda unpacks it.
             _rewrite(file, file.with_suffix("") if file.suffix == ".gz" else file, _undocumented)
 
 
@@ -108,7 +108,7 @@ def _undocumented(document: _Document) -> _Document:
 
 
 def _without_texts(value: Any) -> Any:
-    """Return a value without texts of documentation. Members named `documentation` stay."""
+    """Return a value without texts under `documentation`. Members of shapes with this name stay."""
     if isinstance(value, list):
         return [_without_texts(item) for item in value]
     if not isinstance(value, dict):

@@ -42,7 +42,7 @@ _INNER = {"__call__", "__dict__", "__get__", "__getattribute__", "__wrapped__"}
 _SUSPECT = re.compile(rb"boto|client|resource|session|service|_regions|_model", re.IGNORECASE)
 # A string that can be botocore's name for a service.
 _SERVICE = re.compile(r"[\w.-]{1,80}")
-# The cache has no facts from another version of this file.
+# The keys in the cache contain this code, so facts from another version of it are not used.
 _OWN_CODE = Path(__file__).read_bytes()
 
 

@@ -13,7 +13,7 @@ from decanter.project.config import Project
 from decanter.project.credentials import local_credentials, local_region
 from decanter.urls import is_http_url, refusal
 
-# The time limits apply to one call, not to the whole command.
+# The time limits apply to one attempt of a call, not to the whole command.
 CONNECT_TIMEOUT_SECONDS = 5
 READ_TIMEOUT_SECONDS = 20
 

@@ -42,8 +42,8 @@ def set_elsewhere(
 ) -> Iterator[str]:
     """Yield a warning for the variables that another stage sets but this stage does not set.
 
-    Decanter's own settings are omitted, because they have defaults. The names of declared tables
-    are omitted too, because the template sets them.
+    Decanter's own settings are omitted, because they have defaults. The variables of declared
+    tables are omitted too, because the template sets them.
 
     Args:
         project: the project and its stage.

@@ -118,7 +118,7 @@ class Stacks:
 
 
 def as_template(body: Any) -> Template:
-    """Return the template in an answer of GetTemplate as a dict. YAML must be parsed here."""
+    """Return the template in an answer of GetTemplate as a dict. botocore does not parse YAML."""
     return parse_template(body if isinstance(body, str) else json.dumps(body))
 
 

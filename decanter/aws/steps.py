@@ -62,7 +62,7 @@ class Step:
 
 @dataclass
 class Steps:
-    """The steps of one command, in the order of their start."""
+    """The finished steps of one command, in their order."""
 
     clock: Clock
     report: Report

@@ -42,7 +42,7 @@ class Submission:
             yield name, resource["Type"]
 
     def difference(self, stack: Stack, deployed: Mapping[str, Any]) -> list[str]:
-        """Return the changes since the deployed template, as a unified diff and by parameter."""
+        """Return a diff from the deployed template, and a line for each changed parameter."""
         shown = redacted(without_stamp(deployed), without_stamp(self.template))
         old, new = (as_text(it).splitlines() for it in shown)
         lines = list(unified_diff(old, new, f"{stack.name}, deployed", "this project", lineterm=""))
@@ -76,7 +76,7 @@ def completed(packaged: Template, code: str, commit: str | None, owner: Owner) -
 
 
 def kept(stack: Stack, deployed: Template, wanted: Template) -> list[str]:
-    """Return the parameters whose values on the stack differ from the template's defaults.
+    """Return the parameters whose values in the stack differ from the old template's defaults.
 
     Args:
         stack: the current stack.

@@ -1,7 +1,7 @@
 """`decanter template`: write the merge template and the policies from an app's declarations.
 
 The command `chalice package --merge-template` merges this template into the template that Chalice
-generates. The template adds the tables, a queue, the routers' routes, and a deployment whose id
+generates. This template adds the tables, a queue, the routers' routes, and a deployment whose id
 depends on its content. The template also sets the role, the log group and the environment of each
 function. The user writes all other resources into `.chalice/overrides.json`, which is merged by the
 same rules.
@@ -292,7 +292,7 @@ def functions(project: Project, declaration: Declaration) -> Section:
 
 
 def outputs(project: Project, declaration: Declaration) -> Section:
-    """Return the URL for clients, and the tables' names and ARNs."""
+    """Return the URL for clients, the tables' names and ARNs, and the queues' URLs."""
     found = api.outputs(project) if declaration.websocket else {}
     for table in _own(declaration):
         name = table.logical_id
@@ -304,8 +304,9 @@ def outputs(project: Project, declaration: Declaration) -> Section:
 def _variables(project: Project, declaration: Declaration, function: str) -> Section:
     """Return the variables with the names of tables and the URLs of queues and @connections.
 
-    The URL of @connections is for functions that may post and for functions without a WebSocket
-    event, because their events do not contain the URL.
+    Functions that may call @connections get its URL, which works behind a custom domain too. If the
+    app has a router, functions without a WebSocket event also get the URL, because their events do
+    not contain it.
     """
     variables: Section = {
         table.environment: table.existing or {"Ref": table.logical_id}
@@ -320,7 +321,7 @@ def _variables(project: Project, declaration: Declaration, function: str) -> Sec
 
 
 def _log_group(function: str) -> Section:
-    """Return a log group with a name that depends only on the stack's name.
+    """Return a log group with a name that refers to no other resource.
 
     The default name of a log group contains the function's name. With the default name, the role
     would refer to the function and the function to the role, which CloudFormation refuses.
@@ -339,8 +340,9 @@ def _log_group(function: str) -> Section:
 def _table(table: TableDeclaration) -> Section:
     """Return a table without a fixed name, so that CloudFormation can replace it.
 
-    Rows of connections and jobs are useless without their API, so CloudFormation deletes their
-    tables with the stack. CloudFormation keeps all other tables, because they contain data.
+    Rows of connections, jobs and subscriptions are useless without their API, so CloudFormation
+    deletes their tables with the stack. CloudFormation keeps all other tables, because they contain
+    data.
     """
     properties: Section = {**table.schema(), "SSESpecification": {"SSEEnabled": True}}
     properties |= table.throughput(None if table.billing_mode == ON_DEMAND else _capacity(table))

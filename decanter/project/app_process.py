@@ -2,8 +2,8 @@
 
 This file is run as a script: `python -P app_process.py describe PROJECT --fd N`. The process has
 the environment variables of the project's stage. The local gateway's workers load this file by path
-too. The project must see only its own modules, so this file imports only the standard library and
-no other module of Decanter.
+too. The project must see only its own modules, so this file imports only the standard library, and
+loads `handlers.py` and `reads.py` by their paths.
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ def first_line(text: str) -> str:
 
 
 def project_traceback(error: BaseException) -> str:
-    """Return the traceback without the frames of this file and of the import system."""
+    """Return the traceback without the frames of Decanter and of the import system."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [
         f
@@ -179,7 +179,7 @@ def framework() -> str | None:
 
 
 def rights_of(app: Any) -> dict[str, list[dict[str, Any]]]:
-    """Return the rights that the app's code declares for each Lambda function, by its name.
+    """Return the rights that the app's code declares for each Lambda function, by function name.
 
     An app without the framework declares no rights.
     """
@@ -226,7 +226,7 @@ def unused_rights(
 
 
 def websocket_handlers(app: Any) -> dict[str, dict[str, str]]:
-    """Return each handler's name in Chalice and its configuration key, by route key."""
+    """Return each handler's name and the configuration key of its function, by route key."""
     return {
         route_key: {"name": handler.name, "function": handlers.function_of_route(route_key)}
         for route_key, handler in sorted(app.websocket_handlers.items())

@@ -22,8 +22,6 @@ from decanter.project.stack import Stack
 from decanter.project.tables import Table
 from decanter.project.template import Template, own_templates
 
-"""The name of the merge template in the project's root, from Chalice's tutorial."""
-
 # The names of JSON's types, for errors.
 KINDS = {bool: "a boolean", int: "a number", float: "a number", list: "an array", dict: "an object"}
 
@@ -276,7 +274,7 @@ class Project:
 
     @property
     def for_development(self) -> bool:
-        """True for Chalice's default stage, `dev`. Its tables have provisioned capacity."""
+        """True for Chalice's default stage, `dev`, whose tables are provisioned by default."""
         return self.chalice_stage == DEFAULT_STAGE_NAME
 
     def scope(self, function: str) -> Config:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from decanter.errors import ServiceError
 
-# These credentials are used if the user has none. Local services check no signature.
+# These keys are used if the environment has none. Local services check no signature.
 DUMMY_CREDENTIALS = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
 DEFAULT_REGION = "us-east-1"
 
@@ -21,7 +21,7 @@ def local_region(environ: Mapping[str, str] = os.environ) -> str:
 
 
 def local_credentials(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Return the variables with credentials for local services. Prefer the user's credentials.
+    """Return the variables with keys for local services. The user's own keys have priority.
 
     Some local DynamoDBs have separate tables for each access key, so all callers must use the same
     access key.

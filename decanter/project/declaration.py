@@ -74,8 +74,8 @@ class TableDeclaration:
         billing_mode: `PROVISIONED` or `PAY_PER_REQUEST`; None if the deployment decides.
         global_indexes: the global secondary indexes, as CreateTable takes them.
         local_indexes: the local secondary indexes.
-        existing: the name or the ARN if the table does not belong to the app, or CloudFormation's
-            reference `{{resolve:ssm:…}}` to the name; None for a table of the app.
+        existing: the name or the ARN of a table that does not belong to the app, or the reference
+            `{{resolve:ssm:…}}` of CloudFormation to its name; None for a table of the app.
         is_connections: True for the connection table.
         is_jobs: True for the job table of a queue.
         is_subscriptions: True for the table of a router's channels.
@@ -183,7 +183,7 @@ class TableDeclaration:
         Args:
             stack: the name of the stack.
             named: the values of the table's variable in each function's configuration, or None. The
-                first value is used.
+                first value that is a name, not a reference, is used.
         """
         if self.existing and (match := _EXISTING.fullmatch(self.existing)):
             return match["name"]
@@ -216,8 +216,8 @@ class RouterDeclaration:
         routes: the router's routes except `$default`.
         default: True if the router declares `$default`.
         posts: the HTTP methods with which each function may call @connections.
-        settings: the groups of environment variables that each function's hooks need. A stage sets
-            one variable of each group.
+        settings: the groups of environment variables that each function's hooks need. A stage must
+            set at least one variable of each group.
         uses: the rights that routes and hooks add to each function.
         where_rows_are_deleted: the rights that disconnect hooks add to every function that sends.
         queue: the router's queue; None if the router has no queue.
@@ -258,7 +258,7 @@ class Declaration:
 
     Attributes:
         app_name: the Chalice object's `app_name`.
-        websocket: the handlers by route key: `$connect`, `$default`, `$disconnect`.
+        websocket: the handlers by route key, such as `$connect`.
         http_routes: the paths of the app's HTTP routes.
         schedules: the `rate(…)` or `cron(…)` of each scheduled function, by the function's name.
         warnings: warnings about the app for the user, one line each.
@@ -346,7 +346,7 @@ class Declaration:
 
     @property
     def workers(self) -> tuple[str, ...]:
-        """The configuration keys of the functions of the routers' queue. A valid app has one."""
+        """The keys of the functions that the routers' queue invokes. A valid queue has one."""
         return tuple(
             key for key, it in self.lambdas.items() if works(it.kind, it.source, self.queue)
         )

@@ -15,7 +15,8 @@ class ChannelsDeclaration:
         patterns: the patterns of the channels' names.
         connections: each function's additional calls to the connection table.
         subscriptions: each function's calls to the subscription table.
-        of_senders: the calls that each function that sends makes to each of the two tables.
+        of_senders: the calls to these two tables by every function that sends. The keys are
+            `connections` and `subscriptions`.
     """
 
     patterns: tuple[str, ...]
@@ -55,7 +56,7 @@ class ChannelsDeclaration:
 
 
 def patterns_of(routers: Iterable[ChannelsDeclaration | None]) -> tuple[str, ...]:
-    """Return the patterns of all channels; `routers` has the channels of each router."""
+    """Return the patterns of all channels. Each of `routers` is the channels of one router."""
     return tuple(pattern for channels in routers if channels for pattern in channels.patterns)
 
 

@@ -26,7 +26,7 @@ class QueueDeclaration:
         name: the queue's name in app.py. After `in_stack`, the name on AWS.
         environment: the environment variable with the queue's URL.
         dead_letter_environment: the environment variable with the URL of the dead-letter queue.
-        concurrency: the number of events that the queue's function handles at the same time.
+        concurrency: the maximum number of events that the queue's function handles in parallel.
     """
 
     name: str

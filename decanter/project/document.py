@@ -19,7 +19,8 @@ def read_json(path: Path, *, unique: bool = False) -> dict[str, Any]:
             would be read.
 
     Raises:
-        ProjectError: the file does not exist, or does not contain a JSON object.
+        ProjectError: the file cannot be read, does not contain a JSON object, or, if `unique`, has
+            a repeated key.
     """
 
     def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -41,7 +42,7 @@ def read_template(path: Path) -> dict[str, Any]:
     """Read a template. The file's name decides if it is YAML or JSON.
 
     Raises:
-        ProjectError: the file does not exist, is not a template, or has a key twice.
+        ProjectError: the file cannot be read, is not a template, or is JSON with a repeated key.
     """
     is_yaml = path.suffix.lower() in {".yaml", ".yml"}
     document = _read_yaml(path) if is_yaml else read_json(path, unique=True)
@@ -128,7 +129,7 @@ def _parse_yaml(text: str) -> Any:
     """Parse YAML with CloudFormation's short tags.
 
     Raises:
-        ValueError: the text is not YAML, or a scalar is not valid, such as a date.
+        ValueError: the text is not YAML, or has an invalid scalar, such as an impossible date.
     """
     import yaml
 

@@ -91,7 +91,7 @@ def copy_framework(target: Path) -> None:
 
 
 def is_framework(folder: Path) -> bool:
-    """True if all files in the folder are files that `copy_framework` of any version writes."""
+    """True if the folder has what `copy_framework` writes, and nothing else but byte code."""
     names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
     return {"__init__.py", "runtime"} <= names <= {"__init__.py", "runtime", "__pycache__"}
 

@@ -32,7 +32,7 @@ class Grant:
     """An instruction for the user to grant a right.
 
     Attributes:
-        what: an instruction that contains the place of the line, or only this place.
+        what: an instruction that contains the place for `line`, or only this place.
         line: the line to paste; "" if nothing needs to be pasted.
     """
 
@@ -78,7 +78,7 @@ class Grants:
 
     @property
     def has_uses(self) -> bool:
-        """True if the app uses the framework, because only then it can have `@uses`."""
+        """True if the app uses the framework, because only then can it have `@uses`."""
         return bool(self.declaration.tables or self.declaration.routers)
 
     def grant(
@@ -140,7 +140,7 @@ class Grants:
         return [self.stack.connections_arn(method) for method in METHODS]
 
     def resolved(self, statement: Mapping[str, Any]) -> Any:
-        """Return a statement of `also` with the names on this machine; None if one is not known."""
+        """Return a statement of `also` with the names on this machine; None for an unknown name."""
         names = {it.logical_id: arn.partition("/")[2] for arn, it in self.tables.items()}
         return resolver(self.stack, names, self.template)(statement)
 

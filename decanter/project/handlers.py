@@ -22,8 +22,8 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
 
-# Chalice reads a function's configuration only under these keys. They do not depend on the
-# handlers' names. One function runs all routes except $connect and $disconnect.
+# Chalice reads the configuration of WebSocket functions only under these keys. The keys do not
+# depend on the handlers' names. One function runs all routes except $connect and $disconnect.
 FUNCTION_OF_ROUTE = {
     "$connect": "websocket_connect",
     "$default": "websocket_message",
@@ -46,7 +46,7 @@ SOURCES: dict[str, tuple[str, Callable[[Any], Any]]] = {
 WINDOW = "maximum_batching_window_in_seconds"
 
 MOST_OBJECTS = 2000
-"""The maximum objects to examine when `leads_to` searches for a function."""
+"""The maximum number of objects to examine when `leads_to` searches for a function."""
 
 
 class HandlerNotFound(Exception):
@@ -363,7 +363,7 @@ def named(found: object) -> str:
 def leads_to(found: object, function: object, app: object) -> Finding:
     """Return how an object calls a function.
 
-    A decorator refers to the wrapped function in a closure or in an attribute, so this function
+    A decorator refers to the wrapped function in a closure or in an attribute, so `leads_to`
     follows the references. If an object has too many references, the result is `WRAPPED`.
     """
     finding, seen, waiting = Finding.OTHER, {id(app)}, [found]

@@ -52,7 +52,7 @@ class Queue:
 
     @property
     def creation(self) -> dict[str, Any]:
-        """The arguments of CreateQueue, without the dead-letter queue, which `changeable` has."""
+        """The arguments of CreateQueue, without the dead-letter queue, which is in `changeable`."""
         given = {key: value for key, value in self.attributes.items() if key != REDRIVE}
         return {"QueueName": self.name, "Attributes": given}
 
@@ -139,9 +139,9 @@ class Queues:
     ) -> Self:
         """Return the queues of an app.
 
-        A queue that the template does not declare belongs to another stack, so its settings are not
-        known. The visibility timeout of this queue is at least the function's timeout, because AWS
-        requires this.
+        A queue that is not declared by the template or by a router belongs to another stack, so its
+        settings are not known. The visibility timeout of this queue is at least the function's
+        timeout, because AWS requires this.
 
         Args:
             declared: what the app declares.

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 ANY_NAME = "*"
-"""The name for every variable, because a module has iterated over all variables."""
+"""The name for every variable, if code has iterated over them or has started a process."""
 
 INTERPRETERS = ("PYTHON", "LD_", "LC_", "LANG", "MALLOC_", "GLIBC_", "OPENSSL_")
 """The prefixes of variables that the interpreter and its C libraries read at the start."""

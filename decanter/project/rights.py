@@ -129,7 +129,8 @@ def policy(
     """Return the function's policy document.
 
     Raises:
-        ProjectError: a function declares a right to a table or a queue that the app does not have.
+        ProjectError: the function declares a right to a table or to connections that the app does
+            not have, or the function's policy file cannot be read.
     """
     statements = [
         *_tables(declaration, function, names),

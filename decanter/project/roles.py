@@ -23,7 +23,7 @@ class Role:
     Attributes:
         name: the role's name.
         statements: the statements of the role's policies, with the names on this machine.
-        known: False if some rights of the role are known only after a deployment, such as the
+        known: False if the role on AWS may have rights that are not in `statements`, such as the
             rights that Chalice finds by an analysis of app.py.
     """
 
@@ -91,7 +91,8 @@ def roles(
         environments: the variables of each function. They contain the tables' names.
 
     Raises:
-        ProjectError: a function declares a right to a table or a queue that the app does not have.
+        ProjectError: a function declares a right to a table or to connections that the app does not
+            have, or a policy file cannot be read.
     """
     found = {}
     for function in declaration.functions:
@@ -110,13 +111,13 @@ def resolver(
 ) -> Callable[[Mapping[str, Any]], Any]:
     """Return a function that evaluates a policy statement, such as one in `also=` of `@uses`.
 
-    The function replaces CloudFormation's functions in the statement with their values. It returns
-    None if a value in the statement is not known.
+    The returned function replaces the intrinsic functions in the statement with their values. It
+    returns None if a value in the statement is not known.
 
     Args:
         stack: the stack with the names on this machine.
-        tables: the names of the declared tables, by logical id. The template may not contain these
-            tables.
+        tables: the names of the declared tables, by logical id. The template need not contain
+            these tables.
         template: the merge template; None if no template is used.
     """
     declared = {

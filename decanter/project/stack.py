@@ -24,7 +24,7 @@ def role_id(function: str) -> str:
 def resource_name(name: str) -> str:
     """Return a name in CamelCase, like `to_cfn_resource_name` of `chalice.utils`.
 
-    That module loads click, which takes longer than all other parts of a template.
+    That module loads click, which takes longer than all other work for a template.
     """
     words = _WORD.sub(lambda start: start[1].upper(), name)
     return _OTHER.sub("", words)
@@ -57,7 +57,7 @@ class Stack:
 
     @property
     def name(self) -> str:
-        """The stack's name. The names of its resources start with it."""
+        """The stack's name, with which the names of the stack's resources start."""
         return f"{self.app_name}-{self.stage}"
 
     @property
@@ -81,8 +81,8 @@ class Stack:
     def references(self) -> dict[str, str]:
         """Return the values of Ref for the pseudo parameters and for Chalice's own resources.
 
-        For a route or an integration, the value of Ref is the logical id, because nothing on this
-        machine uses this value.
+        For a route or an integration, the value of Ref is the logical id, because the resource
+        has no other id on this machine.
         """
         answers = {
             "AWS::AccountId": self.account_id,

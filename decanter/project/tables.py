@@ -1,7 +1,7 @@
 """Create, delete and describe DynamoDB tables, on AWS or for the local gateway.
 
-Each function in this module takes a botocore client. Errors of botocore that do not concern the
-table are raised unchanged.
+The functions that call DynamoDB take a botocore client. They raise botocore's errors unchanged,
+except for an error that shows whether the table exists or that the service does not support tags.
 """
 
 import time
@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 from decanter.errors import DecanterError
 
 POLL_SECONDS = 1.0
-# AWS creates and deletes a table within seconds. After this time, something is wrong.
+# AWS creates and deletes a table within seconds. After so many polls, something is wrong.
 POLLS = 120
 
 INDEXES = ("GlobalSecondaryIndexes", "LocalSecondaryIndexes")
@@ -147,7 +147,7 @@ def ttl_attribute(client: Any, name: str) -> str | None:
 
 def _wait_until_active(client: Any, name: str, sleep: Sleep) -> dict[str, Any]:
     for _ in range(POLLS):
-        # Right after CreateTable, AWS may not find the table yet.
+        # Right after CreateTable, AWS does not always find the table.
         description = find(client, name)
         status = description["TableStatus"] if description else "CREATING"
         if description and status in {"ACTIVE", "UPDATING"}:

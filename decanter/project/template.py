@@ -57,6 +57,8 @@ _INDEX_ARGUMENTS = ("IndexName", "KeySchema", "Projection", "ProvisionedThroughp
 
 TEMPLATE = Path(".chalice/resources.json")
 ROOT_TEMPLATE = Path("resources.json")
+"""The merge template in the project's root, with the name from Chalice's tutorial."""
+
 OVERRIDES = Path(".chalice/overrides.json")
 """The file that is merged into the generated template. It is also read without that template."""
 
@@ -164,7 +166,7 @@ class Template:
         """Return the logical id of the role that the template sets for a function, or None.
 
         Raises:
-            ProjectError: the role belongs to another stack.
+            ProjectError: the role is not a reference to a role in the template.
         """
         role = _dig(self._resources, logical_id(function), "Properties", "Role")
         if role is None:
@@ -241,7 +243,7 @@ class Template:
         return configured if stage is None else as_text(stage)
 
     def _of_type(self, kind: str) -> Iterator[str]:
-        """Return the logical ids of resources of a type whose condition is not false."""
+        """Yield the logical ids of resources of a type, without those whose condition is false."""
         for name, resource in self._resources.items():
             if resource.get("Type") == kind and self._holds(name, resource):
                 yield name
@@ -308,7 +310,10 @@ class Template:
         return name if kind == ROUTE else self._stack.references().get(name)
 
     def _attribute(self, name: str, attribute: str) -> str | None:
-        """Return the value of Fn::GetAtt for the ARN of a table, a queue or a Chalice function."""
+        """Return the value of Fn::GetAtt for a table, a queue or a Chalice function.
+
+        All have an ARN. A queue also has a name and a URL. The result is None for other attributes.
+        """
         if self._resources.get(name, {}).get("Type") == QUEUE:
             queue = self._queue_name(name)
             values = {"Arn": self._stack.arn("sqs", queue), "QueueName": queue}
@@ -349,8 +354,8 @@ class Template:
 def own_templates(project: Path) -> list[Path]:
     """Return the paths of a project's own merge templates.
 
-    A file in the root with the name of a merge template may be something else. It must contain
-    "Resources".
+    The overrides are read only without a generated template, which contains them. A file in the
+    root may be something other than a template, so it must contain "Resources".
     """
     root = project / ROOT_TEMPLATE
     is_one = root.is_file() and b'"Resources"' in root.read_bytes()
