@@ -17,7 +17,8 @@ def gc_paused() -> Iterator[None]:
     try:
         yield
     finally:
-        gc.freeze()  # together with the next line, this moves all objects to the oldest generation
-        gc.unfreeze()
+        if not gc.get_freeze_count():  # objects that the application froze stay frozen
+            gc.freeze()  # with the next line, this moves all objects to the oldest generation
+            gc.unfreeze()
         if was_enabled:
             gc.enable()

@@ -36,8 +36,9 @@ def build_config(project: Project, declaration: Declaration) -> Section:
     config.pop("profile", None)
     stage: Section = config.setdefault("stages", {}).setdefault(project.chalice_stage, {})
     stage["automatic_layer"] = False
+    key = "api_gateway_policy_file"
     if name := project.config.api_gateway_policy_file:
-        stage["api_gateway_policy_file"] = _policy_file(project, name, "the HTTP API")
+        stage[key] = _policy_file(project, name, "the HTTP API", key)
     policies = _policies(project, declaration)
     functions = stage.setdefault("lambda_functions", {})
     for function, entries in policies.items():
@@ -80,13 +81,13 @@ def _policies(project: Project, declaration: Declaration) -> dict[str, Section]:
     return found
 
 
-def _policy_file(project: Project, name: str, owner: str) -> str:
+def _policy_file(project: Project, name: str, owner: str, key: str = "autogen_policy") -> str:
     """Return the absolute path of a policy file, because the build folder has no copy."""
     path: Path = project.config_path.parent / name
     if not path.is_file():
         raise ProjectError(
             f"{project.config_path}: stage {project.chalice_stage} takes the policy of {owner} "
-            f'from .chalice/{name}, which does not exist: write it, or remove "autogen_policy"'
+            f'from .chalice/{name}, which does not exist: write it, or remove "{key}"'
         )
     read_json(path)
     return str(path)

@@ -156,7 +156,8 @@ class ChangeSets:
     def _drop_old(self, stack: Stack) -> None:
         """Delete a change set that an earlier run created but did not execute."""
         with explained(f"delete the old change set of stack {stack.name}"):
-            for summary in self._client.list_change_sets(StackName=stack.id)["Summaries"]:
+            pages = self._client.get_paginator("list_change_sets").paginate(StackName=stack.id)
+            for summary in (each for page in pages for each in page["Summaries"]):
                 if summary["ChangeSetName"] == NAME:
                     self._client.delete_change_set(ChangeSetName=summary["ChangeSetId"])
 

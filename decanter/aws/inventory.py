@@ -134,10 +134,15 @@ class Inventory:
         return ", ".join([*counts, *self._age(name)])
 
     def alarms(self, names: list[str]) -> str:
-        """Describe which of the first 100 alarms are in the state ALARM."""
+        """Describe which alarms are in the state ALARM."""
         client = self._aws.client("cloudwatch")
-        found = client.describe_alarms(AlarmNames=names[:MOST_ALARMS])["MetricAlarms"]
-        raised = sorted(it["AlarmName"] for it in found if it["StateValue"] == "ALARM")
+        found = (
+            client.describe_alarms(AlarmNames=names[start : start + MOST_ALARMS])["MetricAlarms"]
+            for start in range(0, len(names), MOST_ALARMS)
+        )
+        raised = sorted(
+            it["AlarmName"] for page in found for it in page if it["StateValue"] == "ALARM"
+        )
         return f"raised: {', '.join(raised)}" if raised else "none is raised"
 
     def _age(self, queue: str) -> Iterator[str]:

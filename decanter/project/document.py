@@ -42,7 +42,7 @@ def read_template(path: Path) -> dict[str, Any]:
     """Read a template. The file's name decides if it is YAML or JSON.
 
     Raises:
-        ProjectError: the file cannot be read, is not a template, or is JSON with a repeated key.
+        ProjectError: the file cannot be read, is not a template, or repeats a key.
     """
     is_yaml = path.suffix.lower() in {".yaml", ".yml"}
     document = _read_yaml(path) if is_yaml else read_json(path, unique=True)
@@ -118,25 +118,29 @@ def _umask() -> int:
 def _read_yaml(path: Path) -> dict[str, Any]:
     text = _text(path)
     try:
-        document = _parse_yaml(text)
+        document = _parse_yaml(text, unique=True)
     except ValueError as error:
         problem = " ".join(str(error).split())
         raise ProjectError(f"{path}: not valid YAML: {problem}") from error
     return _object(path, document)
 
 
-def _parse_yaml(text: str) -> Any:
+def _parse_yaml(text: str, *, unique: bool = False) -> Any:
     """Parse YAML with CloudFormation's short tags.
+
+    Args:
+        text: the YAML.
+        unique: True to refuse a repeated key. Otherwise the last value counts.
 
     Raises:
         ValueError: the text is not YAML, or has an invalid scalar, such as an impossible date.
     """
     import yaml
 
-    from decanter.project.yaml_loader import Loader
+    from decanter.project.yaml_loader import Loader, UniqueLoader
 
     try:
-        return yaml.load(text, Loader=Loader)  # noqa: S506 - it derives from SafeLoader
+        return yaml.load(text, Loader=UniqueLoader if unique else Loader)  # noqa: S506 - it derives from SafeLoader
     except yaml.YAMLError as error:
         raise ValueError(str(error)) from error
 

@@ -27,3 +27,22 @@ def _short_tag(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> dict[st
 
 
 Loader.add_multi_constructor("!", _short_tag)
+
+
+class UniqueLoader(Loader):
+    """A loader that refuses a mapping with a repeated key, like CloudFormation."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002 - yaml's signature
+        """Return the mapping of a node.
+
+        Raises:
+            ConstructorError: a key is repeated.
+        """
+        seen: list[Any] = []
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if key in seen:
+                problem = f"the key {key!r} is repeated"
+                raise yaml.constructor.ConstructorError(None, None, problem, key_node.start_mark)
+            seen.append(key)
+        return super().construct_mapping(node, deep)

@@ -63,7 +63,7 @@ def gc_paused(*, lasting: bool = True) -> Iterator[None]:
     try:
         yield
     finally:
-        if lasting:
+        if lasting and not gc.get_freeze_count():  # objects that the application froze stay frozen
             # These two calls move every object to the oldest generation without a scan. Otherwise
             # the next collection would scan every object that the block has created.
             gc.freeze()

@@ -157,7 +157,10 @@ class Responses(CloudFormationResponse):
     def list_change_sets(self) -> ActionResult:
         stack = self.cloudformation_backend.get_stack(self._get_param("StackName"))
         every = self.cloudformation_backend.list_change_sets()
-        return ActionResult({"Summaries": [c for c in every if c.stack_id == stack.stack_id]})
+        of_stack = [each for each in every if each.stack_id == stack.stack_id]
+        start = int(self._get_param("NextToken") or 0)  # a page has one change set
+        more = {"NextToken": str(start + 1)} if start + 1 < len(of_stack) else {}
+        return ActionResult({"Summaries": of_stack[start : start + 1], **more})
 
     def describe_stack_events(self) -> ActionResult:
         events = self.cloudformation_backend.describe_stack_events(self._get_param("StackName"))

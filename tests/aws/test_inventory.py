@@ -106,3 +106,5 @@ def test_raised_alarms_are_named(aws: Cloud) -> None:
     assert lines(aws, *found) == ["alarms        2 alarms: none is raised"]
     client.set_alarm_state(AlarmName="Errors", StateValue="ALARM", StateReason="a test")
     assert lines(aws, *found) == ["alarms        2 alarms: raised: Errors"]
+    many = [Resource(f"A{number}", ALARM, f"A{number}") for number in range(100)]
+    assert lines(aws, *many, *found) == ["alarms        102 alarms: raised: Errors"]

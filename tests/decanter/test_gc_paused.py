@@ -11,8 +11,12 @@ from decanter.gc_paused import gc_paused
 
 @pytest.fixture(autouse=True)
 def _enabled() -> Iterator[None]:
+    frozen = gc.get_freeze_count()
     gc.enable()
+    gc.unfreeze()
     yield
+    if frozen:
+        gc.freeze()
     gc.enable()
 
 
@@ -47,3 +51,12 @@ def test_objects_loaded_in_the_pause_are_old_and_still_collected() -> None:
     del loaded
     gc.collect()
     assert watched() is None
+
+
+def test_frozen_objects_stay_frozen() -> None:
+    gc.freeze()
+    with gc_paused():
+        pass
+    frozen = gc.get_freeze_count()
+    gc.unfreeze()
+    assert frozen

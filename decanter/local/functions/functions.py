@@ -84,7 +84,6 @@ class Functions:
         self._observer = observer
         self._start = start
         self._pools: dict[str, Pool] = {}
-        self._make: Callable[[str], Function] | None = None
         self._handlers: dict[str, str] = {}
         self._late: set[asyncio.Task[Outcome]] = set()
         self._traces: dict[str, tuple[str, str]] = {}
@@ -108,9 +107,9 @@ class Functions:
         Raises:
             DecanterError: the app cannot be loaded or is not accepted. Older workers continue.
         """
-        ready = await self._prepare(make, set(self._pools) or {FIRST_FUNCTION})
+        ready = await self._prepare(make, self._handlers.keys() or {FIRST_FUNCTION})
         declared = next(iter(ready.values()))[1].declared
-        wanted = set(declared.functions) | (self._pools.keys() & declared.lambdas.keys())
+        wanted = declared.lambdas.keys()
         make = in_modules(make, declared)
         kill(ready.pop(name)[1] for name in [*ready] if make(name).launch.module != "app")
         try:
@@ -126,7 +125,6 @@ class Functions:
         for name, (function, worker) in ready.items():
             new = Pool(function, self._scaling, self._start)
             self._pools.setdefault(name, new).adopt(worker, function)
-        self._make = make
         self._handlers = {name: each.handler for name, each in declared.lambdas.items()}
         return declared
 
@@ -174,8 +172,6 @@ class Functions:
 
     async def run(self, name: str, event: Any, request_id: str) -> Run:
         """Run any function of the app. Only the function's own timeout limits the run's time."""
-        if name not in self._pools and self._make is not None:
-            self._pools[name] = Pool(self._make(name), self._scaling, self._start)
         fields = {"handler": self._handlers[name], "event": event}
         call = self._call(name, request_id, fields)
         began = time.monotonic()

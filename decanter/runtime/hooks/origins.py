@@ -27,6 +27,7 @@ from decanter.runtime.routing.connection_event import Handshake, Refused
 VARIABLE = "DECANTER_ALLOWED_ORIGINS"
 NULL = "null"
 
+MOST_PORT = 65_535
 _PORTS = {"http": 80, "https": 443}
 _ORIGIN = re.compile(
     r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?P<host>[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::(?P<port>[1-9]\d{0,4}))?",
@@ -82,6 +83,8 @@ def parse(text: str) -> Origin | None:
         return None
     scheme = match["scheme"].lower()
     port = int(match["port"]) if match["port"] else _PORTS.get(scheme)
+    if port is not None and port > MOST_PORT:
+        return None
     return Origin(scheme, match["host"].lower(), port)
 
 

@@ -21,7 +21,7 @@ from decanter.runtime.channels.declaration import Authorize, Channel, Channels
 from decanter.runtime.channels.interfaces import Grant, Member
 from decanter.runtime.channels.memberships import Memberships, SubscriptionModel, default_table
 from decanter.runtime.channels.pattern import Pattern, identity_key, no_match
-from decanter.runtime.channels.session import Frame
+from decanter.runtime.channels.session import Answer, Frame
 from decanter.runtime.channels.tables import AllRows, Listeners, Tables
 from decanter.runtime.clock import Clock
 from decanter.runtime.errors import ConfigurationError, DeclarationError
@@ -99,20 +99,25 @@ class ChannelWire(Wire):
         frame = Frame(self.channels, self.tables, event, VERSION, self._now)
         answer = frame.handle(request.connection_id, request.body)
         line.add(route=" ".join(frame.methods[:20]) or None, message_id=request.message_id)
-        for text in answer.frames:
-            if outbox.post(request.connection_id, text).gone:
-                break
-        if answer.end:
-            line.add(closed=outbox.close(request.connection_id).result.value, end=str(answer.end))
-        for follow in answer.after:
+        steps: list[Callable[[], object]] = [lambda: self._send(answer, request, line)]
+        for step in [*steps, *answer.after]:
             try:
-                follow()
-            except Exception as error:  # noqa: BLE001 - the client has its answer
+                step()
+            except Exception as error:  # noqa: BLE001 - the others still run
                 event.failed(error)
         line.add(broadcasts=[report.as_fields() for report in outbox.reports] or None)
         if event.errors:
             return {"statusCode": 500}, "internal"
         return {"statusCode": 200}, "closed" if answer.end else "ok"
+
+    def _send(self, answer: Answer, request: Request, line: EventLine) -> None:
+        """Send the frames of an answer, and close the connection if the answer ends it."""
+        for text in answer.frames:
+            if request.outbox.post(request.connection_id, text).gone:
+                break
+        if answer.end:
+            closed = request.outbox.close(request.connection_id)
+            line.add(closed=closed.result.value, end=str(answer.end))
 
     def text_of(self, frame: Any) -> str:
         """Return the push of a message that belongs to no channel."""

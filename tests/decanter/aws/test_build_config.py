@@ -56,6 +56,12 @@ def test_a_missing_policy_file_is_named(
         build_config(where, DECLARED)
 
 
+def test_a_missing_policy_of_the_http_api_is_named(tmp_path: Path) -> None:
+    where = project(tmp_path, {"api_gateway_policy_file": "api.json"})
+    with pytest.raises(ProjectError, match=r'api.json, which .* remove "api_gateway_policy_file"'):
+        build_config(where, DECLARED)
+
+
 def test_a_role_of_the_users_own_needs_no_policy(tmp_path: Path) -> None:
     role = {"manage_iam_role": False, "iam_role_arn": "arn:aws:iam::123456789012:role/it"}
     where = project(tmp_path, {"autogen_policy": False, **role})

@@ -48,6 +48,7 @@ def test_yaml_has_cloudformations_short_tags(tmp_path: Path) -> None:
         ("t.json", '{"Resources": {"A": 1}}', "t.json: Resources.A must be an object, not int"),
         ("t.yml", "a: [", "t.yml: not valid YAML: while parsing a flow node"),
         ("t.yaml", "- a", "t.yaml: the content must be an object, not list"),
+        ("t.yaml", "a: 1\nb: {c: 1, c: 2}", "t.yaml: not valid YAML: the key 'c' is repeated"),
         ("t.yaml", "a: !!python/name:os.system", "t.yaml: not valid YAML: could not determine"),
     ],
 )

@@ -16,9 +16,12 @@ class Cycle:
 
 @pytest.fixture(autouse=True)
 def collector() -> Iterator[None]:
-    enabled = gc.isenabled()
+    enabled, frozen = gc.isenabled(), gc.get_freeze_count()
     gc.enable()
+    gc.unfreeze()
     yield
+    if frozen:
+        gc.freeze()
     (gc.enable if enabled else gc.disable)()
 
 
@@ -37,6 +40,15 @@ def test_objects_from_the_block_are_in_the_oldest_generation() -> None:
         made = Cycle()
     old = gc.get_objects(generation=2)
     assert any(each is made for each in old)
+
+
+def test_frozen_objects_stay_frozen() -> None:
+    gc.freeze()
+    with gc_paused():
+        pass
+    frozen = gc.get_freeze_count()
+    gc.unfreeze()
+    assert frozen
 
 
 def test_an_exception_turns_it_on_again() -> None:

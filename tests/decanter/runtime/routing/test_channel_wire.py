@@ -12,12 +12,16 @@ from pynamodb.attributes import UnicodeAttribute
 
 from decanter.runtime.channels.interfaces import Member
 from decanter.runtime.channels.tables import Tables
+from decanter.runtime.errors import SettingError
+from decanter.runtime.fanout.outbox import Outbox
 from decanter.runtime.routing.channel_wire import MOST_TOLD, ChannelWire
 from decanter.runtime.store.connections import IdentifiedModel
+from decanter.runtime.transports import Outcome
 from decanter.testing import WebSocket, WebSocketClient
 from tests.field_cases.apps import imported
 from tests.support.channel_app import APP
 from tests.support.fakes import FakeClock
+from tests.support.fixtures import LogLines
 from tests.support.projects import write_project
 
 CONFIG = {"version": "2.0", "app_name": "rooms", "stages": {"dev": {"lambda_timeout": 28}}}
@@ -326,3 +330,19 @@ def test_a_large_channel_is_counted_every_five_seconds(monkeypatch: pytest.Monke
     clock.elapsed += 5
     wire.statistics("chat:1")
     assert reads == ["chat:1"] * 2
+
+
+def test_an_answer_that_cannot_be_posted_is_a_logged_error(
+    client: WebSocketClient, monkeypatch: pytest.MonkeyPatch, log_lines: LogLines
+) -> None:
+    """The announcements of the frame are still made."""
+    ann, bob = member(client, "ann"), member(client, "bob", "raw")
+
+    def cannot_post(outbox: Outbox, connection_id: str, frame: object) -> Outcome:
+        raise SettingError("AWS_REGION", None, "set it to the API's region")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Outbox, "post", cannot_post)
+        bob.socket.send_json({"id": 7, "subscribe": {"channel": "chat:1"}})
+    assert [line["outcome"] for line in log_lines() if "AWS_REGION" in str(line)] == ["internal"]
+    assert [push for push in ann.heard() if "join" in push]
