@@ -141,7 +141,7 @@ class Rights:
     def _note_unknown(self, function: str) -> None:
         if function not in self._unknown:
             self._unknown.add(function)
-            why = "Chalice derives the policy from the code when it packages the app"
+            why = "Chalice derives its policy from the code, or only AWS knows one of its policies"
             self._note(f"the rights of {function} are not checked: {why}")
 
     def _note_denial(

@@ -22,8 +22,8 @@ from types import ModuleType
 from typing import Any
 
 NO_HANDLER = (
-    "app.py has no WebSocket handler: clients can connect, but each message is answered with a "
-    "Forbidden frame. Add one with @app.on_ws_message()."
+    "app.py has no WebSocket handler: on AWS it has no WebSocket API, and on this machine each "
+    "message is answered with a Forbidden frame. Add one with @app.on_ws_message()."
 )
 NO_FLAG = (
     "app.py does not enable Chalice's WebSockets, and cannot be deployed: add the line "

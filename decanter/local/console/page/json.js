@@ -44,9 +44,17 @@ export function memberPath(expression) {
 
 // The route that API Gateway selects for a message; undefined if no route matches.
 export function selectRoute(text, path, routes) {
-  const own = (value, name) => value !== null && Object.hasOwn(Object(value), name);
+  const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
   let value = parse(text).value;
-  for (const name of path) value = own(value, name) ? value[name] : undefined;
-  const isKey = typeof value === "string" && !["$connect", "$disconnect"].includes(value);
-  return [isKey ? value : "$default", "$default"].find((key) => routes.includes(key));
+  for (const name of path) {
+    value = isObject(value) && Object.hasOwn(value, name) ? value[name] : "";
+  }
+  const key = ["$connect", "$disconnect"].includes(value) ? "$default" : keyText(value);
+  return [key, "$default"].find((each) => routes.includes(each));
+}
+
+// A value as the text of a route key, as in decanter/gateway/selection.py.
+function keyText(value) {
+  if (Array.isArray(value)) return `[${value.map(keyText).join(", ")}]`;
+  return typeof value === "string" ? value : JSON.stringify(value);
 }
