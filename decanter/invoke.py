@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     which.add_argument(
         "--body",
         metavar="TEXT",
-        help="the text of the example's message, record or request, or the key for a bucket",
+        help="the text of the example's message, record or request, or the key of its S3 object",
     )
     add("--url", default=URL, help="the address of `decanter local` (%(default)s)")
 

@@ -48,8 +48,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--template",
         type=Path,
         metavar="FILE",
-        help=f"read only this template (default: the project's {TEMPLATE}; if `decanter template` "
-        "did not write it, with what the app declares)",
+        help=f"read only this template (default: the project's {TEMPLATE}, and "
+        "the app's declarations if `decanter template` did not write this file)",
     )
 
 

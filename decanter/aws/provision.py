@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--s3-bucket",
         required=True,
         metavar="NAME",
-        help="your S3 bucket for code and template, in the same region",
+        help="your S3 bucket for code and template, in the region of the stack",
     )
     parser.add_argument(
         "--parameter",
@@ -61,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="LOGICAL_ID",
-        help="allow removal or replacement of this resource with data; may be repeated",
+        help="allow the removal or replacement of this resource, which has data; may be repeated",
     )
     parser.add_argument(
         "--no-wait", action="store_true", help="do not wait until CloudFormation has finished"

@@ -45,8 +45,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--billing-mode",
         choices=[ON_DEMAND, PROVISIONED],
-        help=f"for create (default: {PROVISIONED}, as the app declares, in stage "
-        f"{DEFAULT_STAGE_NAME}, else {ON_DEMAND})",
+        help=f"the billing mode for create (default: in stage {DEFAULT_STAGE_NAME}, "
+        f"{PROVISIONED} with the app's capacities; otherwise, {ON_DEMAND})",
     )
     add_adopt_argument(parser, "table")
     _add_local_arguments(parser)

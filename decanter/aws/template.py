@@ -67,7 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--force",
         action="store_true",
-        help="overwrite files that this command did not write, or that were changed since",
+        help="overwrite files that this command did not write, or that were changed later",
     )
 
 

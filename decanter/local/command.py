@@ -88,7 +88,7 @@ def _add_switches(parser: argparse.ArgumentParser) -> None:
         ("--no-reload", "do not reload changed code"),
         ("--no-schedules", "run scheduled functions only on request"),
         ("--no-queues", "create no SQS queues, and run no functions for messages"),
-        ("--no-authorizers", "accept clients, although authorizers do not run"),
+        ("--no-authorizers", "accept all clients and unsigned requests; no authorizer runs"),
         ("--no-fork", "start processes without fork, which is slower"),
     ):
         parser.add_argument(name, action="store_true", help=text)
