@@ -197,6 +197,7 @@ class Routes:
             DeclarationError: a route is declared twice, an exception has two handlers, or the
                 declaration is too late.
         """
+        self._check_open("a module of routes")
         for route in routes.declared.values():
             self._add(route._replace(middleware=(*routes.around, *route.middleware)))
         for kind, handler in routes.error_handlers.items():

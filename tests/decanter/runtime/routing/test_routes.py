@@ -172,6 +172,8 @@ def test_nothing_can_be_declared_after_closing() -> None:
     for declare in late:
         with pytest.raises(DeclarationError, match="after the first event: declare routes where"):
             declare(first)
+    with pytest.raises(DeclarationError, match="a module of routes is declared after the first"):
+        routes.include(Routes())
 
 
 def test_include_adds_all_declarations_and_closes_the_module() -> None:
