@@ -21,7 +21,7 @@ from websockets.sync.client import ClientConnection, connect
 ROOT = Path(__file__).parents[2]
 PROJECTS = ROOT / "tests" / "projects"
 NODE = ROOT / "tests" / "support" / "node"
-SECONDS = float(os.environ.get("TEST_SECONDS", "20"))
+SECONDS = float(os.environ.get("TEST_SECONDS", "30"))
 """The time limit of a test's waits. A slow machine may set a longer one."""
 
 

@@ -220,4 +220,4 @@ def test_a_policy_that_chalice_generates_allows_with_one_warning(
         assert client.invoke("job") == [{}, []]
     (record,) = caplog.records
     assert record.levelno == logging.WARNING
-    assert record.getMessage().startswith("the rights of job are not checked: Chalice makes its")
+    assert record.getMessage().startswith("the rights of job are not checked: Chalice derives")

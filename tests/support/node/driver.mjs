@@ -39,7 +39,7 @@ const orders = {
       websocket: WebSocket,
       minReconnectDelay: 50,
       maxReconnectDelay: 200,
-      timeout: 1000 * (process.env.TEST_SECONDS ?? 20),
+      timeout: 1000 * (process.env.TEST_SECONDS ?? 30),
       ...options
     })
     clients.set(client, made)
