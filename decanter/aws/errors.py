@@ -28,7 +28,7 @@ _REMEDIES: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str], ...]
     (NoCredentialsError, _CREDENTIALS),
     (PartialCredentialsError, _CREDENTIALS),
     (NoRegionError, "give --region, or set AWS_REGION"),
-    (InvalidRegionError, "correct --region or AWS_REGION"),
+    (InvalidRegionError, "correct the region of the profile, or AWS_DEFAULT_REGION"),
     (ProfileNotFound, "correct AWS_PROFILE or the profile in .chalice/config.json"),
     (SSOError, "sign in again with `aws sso login`"),
     (

@@ -24,7 +24,7 @@ from decanter.aws.references import refuse_dangling
 from decanter.aws.template import render, warn_of_own_template, warn_of_settings
 from decanter.errors import ProjectError
 from decanter.project.config import Project
-from decanter.project.credentials import DEFAULT_REGION
+from decanter.project.credentials import DEFAULT_REGION, checked_region
 from decanter.project.declaration import Declaration
 from decanter.project.document import read_json
 from decanter.project.framework import framework_in_use
@@ -217,7 +217,7 @@ def _run_chalice(project: Project, source: Path, result: Path, region: str | Non
     Raises:
         ProjectError: the command failed. The error has its output, or Chalice's reason in one line.
     """
-    where = region or os.environ.get("AWS_REGION") or DEFAULT_REGION
+    where = checked_region(region or os.environ.get("AWS_REGION") or DEFAULT_REGION)
     own = {"AWS_REGION": where, "AWS_DEFAULT_REGION": where, "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(
         [sys.executable, "-m", _CHALICE_PROCESS, project.chalice_stage, str(result)],

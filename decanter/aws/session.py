@@ -4,13 +4,13 @@ import os
 from typing import Any
 
 from botocore.config import Config
-from botocore.exceptions import NoRegionError
+from botocore.exceptions import InvalidRegionError, NoRegionError
 from botocore.session import Session
 
 from decanter.aws_hosts import is_local_url
 from decanter.errors import ProjectError
 from decanter.project.config import Project
-from decanter.project.credentials import local_credentials, local_region
+from decanter.project.credentials import checked_region, local_credentials, local_region
 from decanter.urls import is_http_url, refusal
 
 # The time limits apply to one attempt of a call, not to the whole command.
@@ -27,6 +27,9 @@ class AWS:
             botocore reads AWS_DEFAULT_REGION, but not AWS_REGION, which Lambda and other SDKs use.
         endpoint_url: an endpoint for every client; None for the endpoints of AWS.
         session: an existing botocore session.
+
+    Raises:
+        DecanterError: the region is not valid.
     """
 
     def __init__(
@@ -37,7 +40,9 @@ class AWS:
         session: Session | None = None,
     ) -> None:
         self._session = session or Session(profile=profile)
-        self._region = region or os.environ.get("AWS_REGION")
+        self._region = region or os.environ.get("AWS_REGION") or None
+        if self._region is not None:
+            checked_region(self._region)
         self._endpoint_url = endpoint_url
         self._clients: dict[str, Any] = {}
 
@@ -104,6 +109,8 @@ class AWS:
                         retries={"mode": "standard", "total_max_attempts": 3},
                     ),
                 )
+            except InvalidRegionError:  # also a ValueError; `explained` adds the remedy
+                raise
             except ValueError as error:
                 raise ProjectError(f"{error}: write it as http://HOST:PORT") from error
             if not is_http_url(client.meta.endpoint_url):  # botocore would fail later

@@ -1,23 +1,41 @@
 """The region and the credentials for services on this machine and for AWS."""
 
 import os
+import re
 from collections.abc import Mapping
 
-from decanter.errors import ServiceError
+from decanter.errors import DecanterError, ServiceError
 
 # These keys are used if the environment has none. Local services check no signature.
 DUMMY_CREDENTIALS = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
 DEFAULT_REGION = "us-east-1"
+
+_REGION = re.compile(r"(?!-|\d+\Z)[A-Za-z0-9-]{1,63}(?<!-)")
+"""The names that botocore accepts, because a region is a part of host names."""
+
+
+def checked_region(region: str) -> str:
+    """Return the name of a region, unless it cannot be one.
+
+    Raises:
+        DecanterError: the text is not the name of a region.
+    """
+    if not _REGION.fullmatch(region):
+        raise DecanterError(
+            f"{region!r} is not a region: correct --region, AWS_REGION or the profile's region to "
+            "a name such as eu-west-1"
+        )
+    return region
 
 
 def local_region(environ: Mapping[str, str] = os.environ) -> str:
     """Return the region for local resources, from the environment or from the profile.
 
     Raises:
-        ServiceError: the profile does not exist.
+        DecanterError: the profile does not exist, or the region is not valid.
     """
     named = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
-    return named or _region_of_profile(environ) or DEFAULT_REGION
+    return checked_region(named or _region_of_profile(environ) or DEFAULT_REGION)
 
 
 def local_credentials(environ: Mapping[str, str] = os.environ) -> dict[str, str]:

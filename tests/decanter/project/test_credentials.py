@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from decanter.errors import ServiceError
+from decanter.errors import DecanterError, ServiceError
 from decanter.project.credentials import (
     DUMMY_CREDENTIALS,
     access,
@@ -27,6 +27,12 @@ KEYS = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
 )
 def test_the_users_region_has_precedence(environ: dict[str, str], region: str) -> None:
     assert local_region(environ) == region
+
+
+@pytest.mark.parametrize("region", ["eu west!", "-eu", "eu-", "1", "x" * 64, "eu-west-1\n", "a.b"])
+def test_an_invalid_region_is_named(region: str) -> None:
+    with pytest.raises(DecanterError, match="is not a region: correct --region, AWS_REGION or"):
+        local_region({"AWS_REGION": region})
 
 
 def test_the_users_credentials_have_precedence_if_complete() -> None:
