@@ -76,7 +76,7 @@ class Command(NamedTuple):
         id: the id that the reply repeats; 0 for a `send` without an id.
         method: the name of the method, such as `subscribe`.
         fields: the members of the method's object that the protocol defines.
-        error: the error to answer with, if the command is malformed; otherwise None.
+        error: the error to answer with, if the command must not run; otherwise None.
     """
 
     id: int
@@ -91,7 +91,7 @@ class Command(NamedTuple):
 
     @property
     def data(self) -> Json | None:
-        """The exact text of `data`; None if it is absent."""
+        """The text of `data`, with spaces for carriage returns; None if it is absent."""
         return self.fields.get("data")
 
 
@@ -99,7 +99,7 @@ def commands(frame: str) -> Iterator[Command]:
     """Yield the commands of a frame.
 
     Raises:
-        Disconnect: code 3501, if a line is not a valid command with an id.
+        Disconnect: code 3501, if a line is not a command with a valid id, or the frame is empty.
     """
     found = 0
     for line in frame.split("\n"):
@@ -260,8 +260,8 @@ def frames(replies: Iterable[tuple[int, str]]) -> list[str]:
     """Join replies into frames that are smaller than `MAX_FRAME_BYTES`.
 
     Args:
-        replies: pairs of the command's id, or 0 for a push, and the text of the reply. Error 106
-            replaces a reply that is too large for a frame.
+        replies: the replies and pushes, each as a pair of the id of its command (0 for a push) and
+            its text. Error 106 replaces a reply that is too large for a frame.
     """
     joined: list[list[str]] = []
     room = 0

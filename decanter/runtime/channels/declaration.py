@@ -95,7 +95,7 @@ class Channel:
         join_leave: True to announce joins and leaves in channels with fewer than 100 members.
 
     Attributes:
-        publish: the function that accepts clients' publications; None if clients may not publish.
+        publish: the function that accepts clients' publications; None if clients cannot publish.
 
     Raises:
         DeclarationError: the pattern or the function is invalid.
@@ -125,8 +125,8 @@ class Channel:
         function returns None, nothing is published.
 
         Raises:
-            DeclarationError: the channel already has such a function, or the function takes a value
-                that is not in the pattern.
+            DeclarationError: the channel already has such a function, or the function is async, or
+                its parameters or annotations are invalid.
         """
         if self.publish is not None:
             raise DeclarationError(
@@ -148,7 +148,7 @@ class Channel:
         """Return the value to publish for a client's publication; None to publish nothing.
 
         Raises:
-            ReplyError: clients may not publish to this channel.
+            ReplyError: clients cannot publish to this channel.
             MessageError: the data is invalid, or the function refuses it.
         """
         if self.publish is None:
@@ -212,7 +212,7 @@ class Channels:
 
     @property
     def announce(self) -> bool:
-        """True if a channel announces joins and leaves."""
+        """True if any channel announces joins and leaves."""
         return any(channel.join_leave for channel in self.declared)
 
 

@@ -100,7 +100,10 @@ class Store(Protocol):
         ...
 
     def greet(self, session: Session, welcome: Welcome) -> bool:
-        """Store a client's identity. Return False if the connection has ended or is greeted."""
+        """Store a client's identity.
+
+        Return False if the connection has ended or is greeted already.
+        """
         ...
 
     def extend(self, session: Session, expires_at: int) -> None:
@@ -108,7 +111,7 @@ class Store(Protocol):
         ...
 
     def join(self, session: Session, grants: Mapping[str, Grant]) -> bool:
-        """Subscribe a connection to channels. Return False if the connection has ended."""
+        """Subscribe a connection to channels. Return False if it has ended or is not greeted."""
         ...
 
     def leave(self, session: Session, channel: str, seq: int | None) -> Member | None:
@@ -144,7 +147,8 @@ class App(Protocol):
 
         Raises:
             Disconnect: code 3500, if the client is refused.
-            ReplyError: code 109, if the client's token has expired.
+            ReplyError: code 109, if the client's token has expired; code 100, if the hook refuses
+                with a status of 500 or more.
         """
         ...
 
@@ -152,7 +156,8 @@ class App(Protocol):
         """Check a subscription's token. Set its `has_token`, `expires_at` and `info`.
 
         Raises:
-            ReplyError: code 103, if the token is invalid; code 109, if it has expired.
+            ReplyError: code 103, if the token is invalid; code 109, if it has expired; code 100, if
+                the check refuses with a status of 500 or more.
         """
         ...
 
@@ -161,6 +166,7 @@ class App(Protocol):
 
         Raises:
             MessageError: the client made a mistake.
+            ReplyError: the route returns a status of 400 or more.
         """
         ...
 
@@ -181,5 +187,5 @@ class App(Protocol):
         ...
 
     def failed(self, error: Exception) -> None:
-        """Log an exception from the application's code."""
+        """Log an exception that the client did not cause."""
         ...

@@ -4,7 +4,7 @@
     class Subscription(SubscriptionModel): ...
 
 A router with channels has such a table by default. The hash key of a row is the name of a channel.
-To find all connections of an identity, query the hash key `$identity:` followed by the identity.
+To find all connections of an identity, query the hash key that `pattern.identity_key` returns.
 
 The attribute `seq` is the id of the client's last command for this channel. API Gateway may run the
 handlers of one connection in any order, so a command with a lower id is late and changes nothing.
@@ -140,7 +140,7 @@ class Memberships:
         self.time_ms = time_ms
 
     def put(self, session: Session, channel: str, grant: Grant) -> bool:
-        """Write a subscription. Return False if a later command of the client was handled first."""
+        """Write a subscription. Return False if the same or a later command has written the row."""
         model = self.model
         row = model(
             channel,
@@ -199,7 +199,7 @@ class Memberships:
         return self.live(old, now_ms)
 
     def set_until(self, channel: str, connection_id: str, attribute: str, until: int) -> None:
-        """Set the expiry of a subscription or its identity, in epoch seconds; 0 for no expiry."""
+        """Set an expiry attribute of a subscription, in epoch seconds; 0 for no expiry."""
         change = "SET #until = :until" if until else "REMOVE #until"
         values = {":until": {"N": str(until)}} if until else {}
         exists = f"attribute_exists(#key) AND {_LIVE}"

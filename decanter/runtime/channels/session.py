@@ -1,4 +1,4 @@
-"""Handle a client's commands with calls of the tables and of the application, and reply to them.
+"""Handle a client's commands, and reply to them, with the tables and the application.
 
 A Lambda function keeps no state of a connection between two frames, and may handle several frames
 of a connection in parallel. Therefore each frame reads the connection's row once, and every later
@@ -37,11 +37,12 @@ from decanter.runtime.errors import MessageError
 
 MOST_CHANNELS = 128
 MOST_NAME_BYTES = 4096
-"""The maximum size of all channel names of a connection, because the connection's row has them."""
+"""The maximum size of a connection's channel names together. The connection's row has them."""
 
 EARLY_SECONDS = 10
-"""The time before a token's expiry at which the client must refresh it. After the expiry, the
-client gets no messages until the server has the new token.
+"""The client must refresh a token this long before its expiry, or when a quarter of the remaining
+time is left, if that is later. After the expiry, the client gets no messages until the server has
+the new token.
 """
 
 
@@ -61,7 +62,7 @@ class Answer:
 
 
 _Joining = dict[str, tuple[Channel, Subscription, int | None]]
-"""The subscriptions to write, and the ids of the commands; None if the server subscribes."""
+"""The subscriptions to write, with the id of each command; None if the server subscribes."""
 
 
 class Frame:
@@ -93,7 +94,7 @@ class Frame:
         """The methods of the commands so far, for the log."""
 
     def handle(self, connection_id: str, text: str) -> Answer:
-        """Handle a frame. An error of the client or of the app becomes an error reply."""
+        """Handle a frame. An error becomes an error reply, or ends the connection."""
         replies: list[tuple[int, str]] = []
         end = None
         try:
@@ -126,7 +127,11 @@ class Frame:
         return True
 
     def _answer(self, command: Command) -> str | None:
-        """Return the reply to a command; None for `send`, or if the connection has ended."""
+        """Return the reply to a command.
+
+        Return None for `send`, for `subscribe`, which `_join_all` answers, and if the connection
+        has ended.
+        """
         self.methods.append(command.method or "?")
         try:
             self._check(command)
@@ -288,7 +293,7 @@ class Frame:
 
     def _unsubscribe(self, command: Command) -> dict[str, Any]:
         name = command.text("channel")
-        if name not in self._session.channels:  # otherwise, the app may no longer declare it
+        if name not in self._session.channels:  # the row can have undeclared channels
             self._channels.find(name)
         self._leave(name, command.id)
         return {}

@@ -55,7 +55,7 @@ class Tables:
         self._time_ms = memberships.time_ms
 
     def record(self, event: Mapping[str, Any], **attributes: Any) -> None:
-        """Write the row of a CONNECT event, with the client's request for the connect command."""
+        """Write the row of a CONNECT event. The row keeps the request for the connect command."""
         model = self.connections
         row = model.made_from(event, **attributes)
         request = {name: event.get(name) or {} for name in ("headers", "queryStringParameters")}
@@ -127,7 +127,10 @@ class Tables:
         }
 
     def greet(self, session: Session, welcome: Welcome) -> bool:
-        """Store a client's identity. Return False if the connection has ended or is greeted."""
+        """Store a client's identity.
+
+        Return False if the connection has ended or is greeted already.
+        """
         model, identity = self.connections, welcome.identity
         if identity is not None:
             named = session._replace(identity=identity, expires_at=0)
@@ -180,7 +183,7 @@ class Tables:
             self._extend_identity(channel, session.connection_id, expires_at)
 
     def join(self, session: Session, grants: Mapping[str, Grant]) -> bool:
-        """Subscribe a connection to channels. Return False if the connection has ended."""
+        """Subscribe a connection to channels. Return False if it has ended or is not greeted."""
 
         def put(channel: str) -> bool:
             return self.memberships.put(session, channel, grants[channel])
@@ -290,7 +293,7 @@ class Tables:
         """Change a row and return it.
 
         Raises:
-            ChangedError: the condition is not met.
+            ChangedError: the condition is not met, or there is no row.
         """
         given = {
             "#greeted": GREETED,

@@ -1,4 +1,4 @@
-"""The recipients of a broadcast: an iterator with a cursor, at which another one can continue."""
+"""The recipients of a broadcast: an iterator with a cursor, where another iterator can continue."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -29,8 +29,8 @@ class Extent(NamedTuple):
     Attributes:
         most: the maximum number of recipients; None for no limit.
         segments: the number of segments of a table that has more than one page. The audience reads
-            the segments one after the other. Other functions can read later segments at the same
-            time.
+            the segments one after the other. Other Lambda functions can read later segments at the
+            same time.
         one_segment: True to end at the end of the cursor's segment.
     """
 
@@ -46,9 +46,10 @@ class Everyone(Iterator[Recipient | None]):
     """Every connection in the table, read page by page.
 
     Only one page is read ahead, so at most two pages are in memory, whatever the size of the table.
-    If the read of a page is throttled, the page is read again after a pause, so no page is skipped.
-    At the deadline, the iterator ends early, and `cursor` is the place to continue. The iterator
-    never waits, so the read of a page does not delay posts in flight.
+    If DynamoDB throttles the read of a page or does not answer, the page is read again after a
+    pause, so no page is skipped. If the next page is not read before the deadline, the iterator
+    ends early, and `cursor` is the place to continue. The iterator never waits, so the read of a
+    page does not delay posts in flight.
 
     Args:
         connections: the table.
@@ -101,10 +102,10 @@ class Everyone(Iterator[Recipient | None]):
         return self._cursor if self._read or self._unread is not None else None
 
     def __next__(self) -> Recipient | None:
-        """Return the next recipient, or None while the recipient's page is being read.
+        """Return the next recipient, or None until the recipient's page is read.
 
         Raises:
-            StopIteration: no recipient is left, or the time is over.
+            StopIteration: no recipient is left, the extent's limit is reached, or the time is over.
             StoreBusyError: no page could be read in time.
             StoreError, ConfigurationError: the table cannot be read.
         """
@@ -123,7 +124,7 @@ class Everyone(Iterator[Recipient | None]):
         return recipient
 
     def left_over(self) -> tuple[int, bool]:
-        """Return the number of recipients left, and True if there was time to count all of them.
+        """Return the number of recipients left, and True if all of them could be counted.
 
         If the extent has a limit, the number is 0, because the queue handles the rest.
         """
@@ -158,7 +159,7 @@ class Everyone(Iterator[Recipient | None]):
         """Return the page after a cursor if it has been read, otherwise None.
 
         Raises:
-            StopIteration, StoreBusyError: the deadline is over, or is before the next attempt.
+            StopIteration, StoreBusyError: the deadline has passed, or is before the next attempt.
         """
         if self._ahead is None and self._clock.monotonic() >= self._again_at:
             self._ahead = self._begin(after)

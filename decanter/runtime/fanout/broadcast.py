@@ -46,7 +46,7 @@ class _Tally:
         self.refusal: Outcome | None = None
 
     def count(self, *, unproven: bool) -> int:
-        """Count the failures that say "gone" without proof, or all other failures."""
+        """Return the number of failures that say "gone" without proof, or of all other failures."""
         kinds = self.failures.items()
         return sum(failures.count for kind, failures in kinds if kind.unproven is unproven)
 
@@ -102,7 +102,8 @@ class Broadcast(NamedTuple):
             exclude: the connection ids to skip; the number of left-over connections includes them.
 
         Raises:
-            PostingRefusedError: this function may not post; no row is deleted in this case.
+            PostingRefusedError: the Lambda function is not allowed to post; the rows of refused
+                posts are kept.
             StoreError, ConfigurationError: the audience cannot be read.
         """
         began = self.clock.monotonic()
@@ -132,7 +133,11 @@ class Broadcast(NamedTuple):
         return report
 
     def _retry_young(self, tally: _Tally, data: bytes, deadline: Deadline) -> int:
-        """Retry the connections with young rows after a 410. Return the number of further 410s."""
+        """Retry the connections with young rows after a 410.
+
+        Returns:
+            The number of connections that are still reported gone, or were not tried again.
+        """
         young, tally.young = tally.young, []
         due = tally.young_since + RETRY_YOUNG_AFTER_SECONDS
         if not young or tally.refusal is not None or due >= deadline.posts:
@@ -165,7 +170,7 @@ def _wanted(
 
 
 def _log_problems(tally: _Tally, report: Report, damage: Damage) -> None:
-    """Log each kind of failure with some connection ids. Log the number of untried recipients."""
+    """Log damaged rows, each kind of failure with some connection ids, and untried recipients."""
     damage.log()
     if tally.cleanup.doubt:
         log("nobody_reached", logging.ERROR, **tally.cleanup.doubt.as_fields())

@@ -1,8 +1,9 @@
 """Cleanup: delete the rows of gone connections in batches, in parallel with the posts.
 
-No row is deleted until this process has reached a connection through the endpoint. The endpoint may
-belong to another API, which reports every connection as gone. If no connection was reached by the
-end, the rows are deleted only if there are fewer than ten rows (`Reach.doubt`).
+While posts run, no row is deleted until this process has reached a connection through the endpoint.
+The endpoint may belong to another API, which reports every connection as gone. If no connection was
+reached by the end, the rows are deleted only if fewer than ten connections are reported gone
+(`Reach.doubt`).
 """
 
 import logging
@@ -26,7 +27,7 @@ MOST_WAITING = 5_000
 """The maximum number of rows that wait for deletion, about 1 MB. A later run deletes the rest."""
 
 Remove = Callable[[Recipient], Removed | None]
-"""Deletes a row under its condition; returns None if the condition no longer holds."""
+"""Deletes a row under its condition; returns None if the condition does not hold."""
 
 
 class _Batch(NamedTuple):
@@ -44,10 +45,10 @@ class _Batch(NamedTuple):
 class Cleanup:
     """Collects recipients that are gone, and deletes their rows.
 
-    A row is deleted only if it has not changed since it was read. DynamoDB's only batch operation
-    with conditions is the transaction, which costs twice as much and fails as a whole. Therefore a
-    worker deletes the rows of a batch one by one. Only a few batches run in parallel, so reads of
-    the table never wait for them.
+    By default, a row is deleted only if it has not changed since it was read. `BatchWriteItem` has
+    no conditions, and a transaction costs twice as much and fails as a whole. Therefore a worker
+    deletes the rows of a batch one by one. Only a few batches run in parallel with the posts, so
+    reads of the table do not wait for them.
 
     If the application has disconnect hooks, rows are deleted after the posts, and only while there
     is time for their hooks.
@@ -60,7 +61,7 @@ class Cleanup:
         remove: deletes a row; by default only if the row has not changed.
 
     Attributes:
-        count: the number of rows that are deleted or wait for deletion.
+        count: the number of rows that wait for deletion, or whose deletion has started.
         kept: the number of rows that are kept although API Gateway itself reports their connections
             as gone.
         unproven: the number of other connections that are reported gone, but may still exist.
@@ -89,7 +90,7 @@ class Cleanup:
     def add(self, recipient: Recipient) -> None:
         """Add a recipient.
 
-        The recipient's row is deleted before `finish` returns, if there is time.
+        The row is deleted before `finish` returns, unless it is kept or the time is over.
         """
         if self._hooks:
             self._hooks.gone.add(recipient.connection_id)
@@ -106,8 +107,8 @@ class Cleanup:
     def delete_and_tell(self, deadline: Deadline) -> None:
         """Delete rows and call the disconnect hooks for them while there is time for both.
 
-        If this process has not reached a connection yet, this method does nothing, and `finish`
-        decides.
+        If there are no hooks, or this process has not reached a connection yet, this method does
+        nothing, and `finish` decides.
         """
         if self._hooks and self._reach.reached:
             self._tell(self._hooks, deadline)
@@ -115,7 +116,8 @@ class Cleanup:
     def finish(self, deadline: Deadline) -> None:
         """Delete the remaining rows, and wait for the deletions until the deadline.
 
-        If the time is not enough, a later broadcast deletes the other rows.
+        If the endpoint is in doubt, all waiting rows are kept. If the time is not enough, a later
+        broadcast deletes the other rows.
         """
         said = self.count + self.kept + self.unproven
         self.doubt = self._reach.doubt(said, self._connections)

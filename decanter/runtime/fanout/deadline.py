@@ -18,7 +18,8 @@ class Deadline(NamedTuple):
     """Two points on the monotonic clock, in seconds.
 
     Attributes:
-        posts: after this time, no post starts, and the framework waits for no post.
+        posts: after this time, no post starts, and the framework waits for no answer. Only a post
+            to one connection has at least one attempt, even after this time.
         work: after this time, the framework waits for no other work, such as the deletion of rows.
     """
 
@@ -34,8 +35,8 @@ def deadline_of(
 ) -> Deadline:
     """Return the deadline of an event that starts now.
 
-    The margin is half a second or five per cent, whichever is larger. Half of the margin is for the
-    rows, and half for the response.
+    The margin is half a second or five per cent of the time, whichever is larger. Half of the
+    margin is for the rows, and half for the response.
 
     Args:
         context: Lambda's context; the default applies if the context is None or does not have the

@@ -1,12 +1,12 @@
 """The application's disconnect hooks, for gone connections.
 
-The event that deletes a connection's row calls the hooks. This event is `$disconnect`, a broadcast,
-a send or a sweep. Each hook is therefore called at most once for a connection. Hooks run in the
-event's own thread, after the posts of the broadcast. A row is deleted only while there is time for
+The code that deletes a connection's row calls the hooks: in `$disconnect`, a broadcast, a send, a
+close or a sweep. Each hook is therefore called at most once for a connection. Hooks run in the
+event's own thread, after the posts of a broadcast. A row is deleted only while there is time for
 its hooks. The other rows are kept, and a later broadcast or sweep tries them again.
 
-A send in a hook deletes no rows, so a hook never causes calls of other hooks. A broadcast in a hook
-skips connections that are known to be gone.
+A send or a broadcast in a hook deletes no rows, so a hook never causes calls of other hooks. A
+broadcast in a hook skips connections that are known to be gone.
 """
 
 import logging
@@ -48,8 +48,9 @@ class DisconnectHooks:
     def room(self, until: float) -> int:
         """Return the number of rows that may be deleted now; 0 if no time is left for the hooks.
 
-        This object measures the hooks of the first row. The estimate for each further row is the
-        duration of the slowest row so far. The same time is reserved for the work after the hooks.
+        Before the hooks of a first row are measured, the number is 1. After that, each row is
+        estimated to take as long as the slowest row so far. Half of the remaining time is reserved
+        for the work after the hooks.
 
         Args:
             until: the time after which nothing can be sent, in monotonic seconds.

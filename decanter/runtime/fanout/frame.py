@@ -5,7 +5,10 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 Frame = str | Mapping[str, Any] | Sequence[Any]
-"""A frame to send. A string is sent unchanged, and any other value is sent as JSON text."""
+"""A frame to send.
+
+In an app without channels, a string is sent unchanged, and any other value is sent as JSON text.
+"""
 
 
 def text_of(frame: Frame) -> str:

@@ -1,9 +1,10 @@
 """Metrics of broadcasts, in log lines that CloudWatch converts into metrics.
 
 The lines use the Embedded Metric Format. The values are members of the line, and `_aws` lists the
-metrics (CloudWatch User Guide, "Specification: Embedded metric format"). The function therefore
-calls no API for metrics and needs no further rights. CloudWatch bills six custom metrics for each
-namespace, and five more for the queue. If no namespace is set, no line is written.
+metrics (CloudWatch User Guide, "Specification: Embedded metric format"). The Lambda function
+therefore calls no API for metrics and needs no further rights. For broadcasts, CloudWatch bills six
+custom metrics in each namespace, and five more for the queue. If no namespace is set, no line is
+written.
 """
 
 from collections.abc import Mapping
@@ -22,7 +23,9 @@ METRICS = {
 """The members of a report that become metrics, with CloudWatch's units."""
 
 QUEUE_METRICS = ("queued", "posted", "handed_on", "repeated", "dead")
-"""The number of items that broadcasts queue, and the counts of the queue's function."""
+"""The number of items that broadcasts queue, and those counts of the queue's function that become
+metrics.
+"""
 
 
 def measure(report: Report, namespace: str | None, now_ms: int) -> None:
@@ -47,7 +50,7 @@ def measure_queue(counts: Mapping[str, int], namespace: str | None, now_ms: int)
     """Write the metrics of the queue.
 
     Args:
-        counts: some of `QUEUE_METRICS`, by their names.
+        counts: the counts by name; names that are not in `QUEUE_METRICS` are ignored.
         namespace: CloudWatch's namespace, one for each stage; if it is None, no line is written.
         now_ms: epoch milliseconds.
     """

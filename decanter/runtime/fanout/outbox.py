@@ -34,14 +34,14 @@ class Rest(Protocol):
 
     Attributes:
         inline: the number of connections that a broadcast posts to before it uses the queue.
-        segments: the number of functions that can post the rest at the same time.
+        segments: the number of function instances that can post the rest at the same time.
     """
 
     inline: int
     segments: int
 
     def put(self, text: str, after: str, exclude: Collection[str], channel: str = "") -> str:
-        """Queue a frame for all connections after a cursor, or for all members of a channel.
+        """Queue a frame for all connections, or all members of a channel, after a cursor.
 
         Returns:
             The item's id.
@@ -58,12 +58,12 @@ class Outbox:
     """Sends for one event.
 
     Attributes:
-        transport: returns the transport; called only if a message is sent.
+        transport: returns the transport; called only to send or to close.
         connections: the table.
         deadline: the event's deadline.
         clock: the clock.
         workers: the threads that use the table in parallel with the posts.
-        backoff: the pauses between attempts.
+        backoff: the pauses before a page of the table is read again.
         reports: the reports of the broadcasts so far, without the broadcasts of disconnect hooks.
         hooks: the application's disconnect hooks; None if there are none.
         max_broadcast_bytes: larger frames can only be sent to one connection.
@@ -104,8 +104,8 @@ class Outbox:
         """Send a text message to one connection, or to several.
 
         Raises:
-            TooLarge: the text is larger than API Gateway accepts; nothing is sent.
-            PostingRefusedError: this function may not post.
+            TooLarge: the text is larger than API Gateway or `max_broadcast_bytes` allows.
+            PostingRefusedError: the Lambda function is not allowed to post.
         """
         if isinstance(connection_ids, str):
             report = self._send_one(connection_ids, text)
@@ -120,7 +120,7 @@ class Outbox:
         """Close connections, and delete the rows of gone connections.
 
         Raises:
-            PostingRefusedError: this function may not close connections.
+            PostingRefusedError: the Lambda function is not allowed to close connections.
         """
         ids = [connection_ids] if isinstance(connection_ids, str) else connection_ids
         report = self._call_all("DELETE", ids, b"")
@@ -147,9 +147,9 @@ class Outbox:
             channel: the channel; empty for every connection.
 
         Raises:
-            TooLarge: the text is larger than API Gateway accepts; nothing is sent.
-            PostingRefusedError: this function may not post.
-            StoreError, ConfigurationError: the table cannot be read, or there is no queue.
+            TooLarge: the text exceeds `max_broadcast_bytes`, or SQS's limit; nothing is sent.
+            PostingRefusedError: the Lambda function is not allowed to post.
+            StoreError, ConfigurationError: a table, queue or channel is missing or unreadable.
             QueueError: `durable` is True, but SQS does not accept the message.
         """
         data = _encode(text, self.max_broadcast_bytes)
@@ -214,7 +214,7 @@ class Outbox:
         )
 
     def _remove(self, connection_ids: Iterable[str]) -> None:
-        """Delete the rows of connections that are gone, after a send.
+        """Delete the rows of connections that are gone, after a send or a close.
 
         The caller names the connections, so their rows may be young. If this process has not
         reached a connection yet, the endpoint may be wrong, so all rows are kept.
@@ -266,7 +266,7 @@ def _queue_rest(
 
 
 def _noted(event: str, connection_id: str, outcome: Outcome) -> Outcome:
-    """Log an outcome unless it is OK or the connection is gone. Return the outcome."""
+    """Log an outcome unless its result is OK or GONE. Return the outcome."""
     if outcome.result not in (Result.OK, Result.GONE):
         log(
             event,
@@ -352,7 +352,7 @@ class Outboxes:
         Args:
             event: the event.
             context: Lambda's context; None if there is none.
-            most_seconds: the limit of the caller that waits for the response.
+            most_seconds: the time limit of the caller that waits for the response.
 
         Raises:
             SettingError: a setting has an invalid value.

@@ -4,24 +4,32 @@ from typing import Any, NamedTuple
 
 
 class Report(NamedTuple):
-    """The result of a broadcast or a send. The sum of the counts is the number of connections.
+    """The result of a broadcast, a send or a close.
+
+    Each connection counts once: as sent, gone, pending, failed or left over. Connections that the
+    queue gets do not count.
 
     Attributes:
-        sent: connections for which API Gateway accepted the message.
+        sent: connections for which API Gateway accepted the call.
         gone: connections that do not exist, as API Gateway itself answers. API Gateway gives the
-            same answer while a `$connect` handler still runs. A broadcast deletes these rows.
-        pending: connections that are reported gone, but may exist: the connection may be about to
-            open, the answer may not come from API Gateway, or the endpoint may be wrong because
-            this process has reached no connection yet. These rows are kept.
-        failed: connections that were tried without success. The log has the reasons. These
-            connections may still be open.
+            same answer while a `$connect` handler still runs. A broadcast deletes the rows of these
+            connections.
+        pending: connections that got nothing, and whose rows are kept. Most of them are reported
+            gone, but may exist: the connection may be about to open, in a broadcast the answer may
+            come from another server, or the process has reached no connection yet, so the endpoint
+            may be wrong. Other rows are kept because too many rows wait for deletion, or because no
+            time is left for the disconnect hooks. In an app with channels, a send also skips
+            clients that must not get messages now.
+        failed: connections that were tried without success. These connections may still be open.
+            After a broadcast or a send to one connection, the log has the reasons.
         left_over: connections that were not tried, because the time was over or a post was refused.
-        left_over_exact: False if there was no time to count all untried connections, so there may
-            be more.
-        cursor: the place where another broadcast can continue; None if no recipient is left.
-        milliseconds: the time from the first read to the last count.
-        repeated: posts that were retried because no answer arrived; the clients get at most this
-            number of duplicate frames.
+        left_over_exact: False if not all untried connections could be counted, so there may be
+            more.
+        cursor: the place where another broadcast can continue; None if no recipient is left, or if
+            the queue gets the rest.
+        milliseconds: the duration. A broadcast's duration includes the deletion of rows.
+        repeated: the number of requests that were sent again although an earlier request may have
+            arrived; the clients get at most this number of duplicate frames.
         gone_ids: the ids of gone connections. This field and the next two are only for `send` and
             `close`. A broadcast may have a hundred thousand ids, so it only counts them.
         failed_ids: the ids of failed and of pending connections.

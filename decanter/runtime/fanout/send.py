@@ -15,7 +15,7 @@ from decanter.runtime.transports.base import Delivery, Method, Result, Transport
 
 @dataclass
 class _Tally:
-    """Collects deliveries by connection id."""
+    """Counts the deliveries, and collects the ids of gone and of failed connections."""
 
     sent: int = 0
     repeated: int = 0
@@ -27,7 +27,7 @@ class _Tally:
         """Add a delivery.
 
         Raises:
-            PostingRefusedError: this function may not post.
+            PostingRefusedError: the Lambda function is not allowed to post.
         """
         (connection_id, *_), outcome = delivery
         self.repeated += outcome.repeated
@@ -54,7 +54,7 @@ def call_each(
     """Make a call for each connection until the deadline; log problems.
 
     Raises:
-        PostingRefusedError: this function may not post.
+        PostingRefusedError: the Lambda function is not allowed to post.
     """
     began = clock.monotonic()
     tally = _Tally()

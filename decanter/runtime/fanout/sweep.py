@@ -2,13 +2,14 @@
 
     sweep = scheduled_sweep(app, router)
 
-A sweep reads the table and asks @connections about each row, at a limited rate. A sweep deletes a
-row under the same conditions as a broadcast. API Gateway itself must answer that the connection is
-gone (410) or that the id is invalid (400). The row must be older than the grace period and
-unchanged, and the endpoint must be right (`cleanup`). Any other answer ends the run, and nothing
-more is deleted, because broadcasts may need the same capacity. A connection whose identity has
-expired (`identity_expires_at`) is closed. The `$disconnect` handler then deletes the row. If the
-handler does not run, the next sweep deletes the row.
+A sweep reads the table and asks @connections about each connection, at a limited rate. A sweep
+deletes a row under the same conditions as a broadcast. API Gateway itself must answer that the
+connection is gone (410) or that the id is invalid (400). The row must be older than the grace
+period and unchanged, and the endpoint must be right (`cleanup`). Any other error ends the run,
+because broadcasts may need the same capacity. Rows of connections that were already found gone are
+still deleted. A connection whose identity has expired (`identity_expires_at`) is closed. The
+`$disconnect` handler then deletes the row. If the handler does not run, a later sweep deletes the
+row.
 
 No state is stored outside the process. Each run continues at the key at which the last run of the
 process stopped. The first run of a process starts at a random key, so every row is checked at some
@@ -58,11 +59,13 @@ class Sweep:
     Attributes:
         gone: the number of gone connections, whose rows are deleted.
         closed: the number of connections that were closed because the client's identity had
-            expired.
-        kept: the number of kept rows: the connection is open or too young, @connections did not
-            answer, or the connection is reported gone without proof.
+            expired, or because the client had sent no connect command in an app with channels.
+        kept: the number of kept rows: the connection is open, the row is too young, @connections
+            gave another answer or none, the endpoint is in doubt, or no time was left for the
+            disconnect hooks.
         complete: True if the run covered the whole table; otherwise the next run continues.
-        problem: the reason why the run ended early; None if only the time was over.
+        problem: the error that ended the run early, or the doubt that kept all rows; None without
+            either, even if the time was over.
         milliseconds: the time from the first read to the last deleted row.
     """
 
@@ -116,7 +119,7 @@ class Survey:
         return [*takewhile(lambda row: row.connection_id not in self.seen, rows)]
 
     def look_at(self, rows: Sequence[Recipient]) -> None:
-        """Check these rows. The connection of a young row may not be open yet."""
+        """Check these rows. Keep young rows, because their connections may be about to open."""
         self.seen.update(row.connection_id for row in rows)
         self.damage.note(rows)
         now_ms = self.clock.time_ms()
@@ -174,7 +177,7 @@ def problem_of(outcome: Outcome) -> DecanterError:
 
 
 CONCURRENCY = 16
-"""The maximum number of calls in flight, because all calls of one second start together."""
+"""The maximum number of calls in flight. Without it, all calls of one second start together."""
 
 METRICS = {
     "swept": "Count",
@@ -214,13 +217,13 @@ class Sweeper:
         self._begun = False
 
     def run(self, context: object) -> dict[str, Any]:
-        """Sweep until shortly before the function's timeout, and write one log line.
+        """Sweep until the table is covered or the function's timeout is near, and log the result.
 
         Args:
             context: Lambda's context, with the remaining time.
 
         Returns:
-            The fields of the log line: the members of `Sweep`.
+            The fields of the log line: the members of `Sweep`, and `swept`.
         """
         began = self._clock.monotonic()
         sweep, namespace = Sweep(), None

@@ -24,7 +24,7 @@ class Wire:
             channel: the channel; empty for every connection.
 
         Raises:
-            ConfigurationError: no declared pattern matches the channel.
+            ConfigurationError: the channel is not empty, but the app has no channels.
         """
         if channel:
             self.members(channel)
@@ -53,7 +53,9 @@ class Wire:
         return ()
 
     def send(self, outbox: Any, connection_ids: str | Iterable[str], frame: Frame) -> Report:
-        """Send a frame to connections. Connections in `silent` get nothing and count as pending.
+        """Send a frame to connections.
+
+        Connections that `silent` returns get nothing and count as pending.
 
         Args:
             outbox: the event's outbox.

@@ -17,7 +17,7 @@ class Workers:
     """A few threads, which start when there is work.
 
     If work exceeds its time limit, the caller no longer waits for the work, but the work is not
-    interrupted. The work's own timeouts end the thread after a few seconds.
+    interrupted. The work's own timeouts end the work after a few seconds.
     """
 
     def __init__(self, clock: Clock, threads: int = 8) -> None:

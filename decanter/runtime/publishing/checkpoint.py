@@ -5,7 +5,7 @@ before the cursor whose posts have not ended, and the connections that need anot
 `MOST_UNSURE` posts start before the row is written again. If a run is killed, no post is lost, and
 the next run repeats at most `MOST_UNSURE` posts.
 
-A run owns its row until the time in `until`, which is the end of the run's function. If SQS
+A run owns its row until the time in `until`, the timeout of the run's Lambda function. If SQS
 delivers a message twice, the second delivery waits until this time.
 """
 
@@ -57,16 +57,17 @@ class State:
         cursor: the place where the posts continue; None if no connection is left.
         unended: the connections before the cursor whose posts have not ended.
         again: the connections that need another attempt.
-        flushes: the number of items that were queued to retry connections.
-        until: the time when the running function ends, in epoch milliseconds; 0 if no function
-            runs.
+        flushes: the number of items with connections to retry that went to the queue or to the
+            dead-letter queue.
+        until: the time when the current run must end, in epoch milliseconds; 0 if there is no
+            current run.
         done: True if nothing is left.
         posted: the number of posts that API Gateway accepted.
         gone: the number of connections that do not exist, as API Gateway answers.
         failed: the number of posts for which a retry does not help.
         repeated: the maximum number of duplicate frames that clients get.
-        unsure: the number of the next run's first posts that may be duplicates. While a function
-            runs, `repeated` includes these posts.
+        unsure: the number of the next run's first posts that may be duplicates. During a run, it
+            is 0, and `repeated` includes these posts.
         dead: the number of connections that no retry has reached.
     """
 
@@ -92,10 +93,10 @@ COUNTS = ("posted", "gone", "failed", "repeated", "dead")
 
 
 class SupersededError(QueueError):
-    """Another function has taken over the row."""
+    """Another run has taken over the row."""
 
     def __str__(self) -> str:
-        return "another function has taken over this part of the job"
+        return "another run has taken over this part of the job"
 
 
 class Checkpoint:

@@ -37,9 +37,9 @@ class Item(NamedTuple):
     """A frame and the connections that get it.
 
     Attributes:
-        job: the id of the first message of this job.
+        job: the job's id: a random id, SQS's id of the first message, or the key's hash.
         text: the frame.
-        ids: the connections; None for every connection.
+        ids: the connections; None for every connection, or for the members of `channel`.
         exclude: the connections to skip.
         cursor: the place where the work starts: a cursor of the table, or the index of a connection
             in `ids`.
@@ -99,7 +99,7 @@ class Item(NamedTuple):
 
         Args:
             body: the text of the message.
-            message_id: SQS's id, which becomes the id of a new job.
+            message_id: SQS's id, which becomes the id of a new job without an idempotency key.
 
         Raises:
             PoisonError: the message is not an item.
@@ -133,7 +133,8 @@ class Item(NamedTuple):
         """Return the item with a frame in the form that the app's clients expect.
 
         Raises:
-            PoisonError: the frame is too large, or no declared pattern matches the channel.
+            PoisonError: the frame is too large, the app has no channels, or no declared pattern
+                matches the channel.
         """
         if not self.foreign:
             return self
@@ -144,7 +145,7 @@ class Item(NamedTuple):
         except ConfigurationError as error:
             raise PoisonError(str(error)) from error
         if (size := len(text.encode())) > MAX_MESSAGE_BYTES:
-            raise PoisonError(f"its frame has {size} bytes, more than {MAX_MESSAGE_BYTES}")
+            raise PoisonError(f"the frame has {size} bytes, more than {MAX_MESSAGE_BYTES}")
         return self._replace(text=text, foreign="")
 
 
@@ -171,7 +172,7 @@ _PROGRESS = ("job", "cursor", "part", "attempt", "hops")
 
 
 def _job(key: str | None, message_id: str) -> str:
-    """Return the job's id, which is the same for the same key or for the same message of SQS."""
+    """Return the job's id: the same for the same key or, without a key, for the same message."""
     return message_id if key is None else f"key-{hashlib.sha256(key.encode()).hexdigest()[:32]}"
 
 
@@ -185,7 +186,7 @@ def _frame(body: str, payload: Mapping[str, Any]) -> str:
     if not isinstance(frame, str):
         raise PoisonError("text is not a string")
     if (size := len(frame.encode())) > MAX_MESSAGE_BYTES:
-        raise PoisonError(f"its frame has {size} bytes, more than {MAX_MESSAGE_BYTES}")
+        raise PoisonError(f"the frame has {size} bytes, more than {MAX_MESSAGE_BYTES}")
     return frame
 
 

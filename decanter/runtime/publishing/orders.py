@@ -33,8 +33,8 @@ def give(body: str, message_id: str, outbox: Outbox, queue: Callable[[Item], obj
 
     Args:
         body: the text of the order.
-        message_id: the message's id. The publications of a `broadcast` are named after it, so a
-            repeated message starts no second publication.
+        message_id: the message's id. The jobs of a `broadcast` get ids that begin with it, so a
+            message that SQS delivers twice starts no second publication.
         outbox: sends to connections and closes them.
         queue: called with each publication of a `broadcast`.
 

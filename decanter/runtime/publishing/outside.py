@@ -1,4 +1,4 @@
-"""Send from outside the app, with the endpoint and the table of a stage, for `decanter publish`.
+"""Send from outside the app, with the endpoint and tables of a stage, for `decanter publish`.
 
 This module uses the same code as the functions of the app, so the rate limit, retries, damaged rows
 and gone connections are handled in the same way. No function on AWS imports this file.
@@ -62,8 +62,8 @@ class Stage:
         subscriptions: the subscription table's name or ARN; "" for an app without channels.
         channels: the patterns of the app's channels.
         key: the name of the connection table's hash key.
-        keeps_rows: True to delete no row. The function that deletes a row runs the app's disconnect
-            hooks, so only the app's own functions may delete rows.
+        keeps_rows: True to delete no row. The code that deletes a row must call the app's
+            disconnect hooks, so only the app's own Lambda functions delete rows of such an app.
         dynamodb: the URL of a local DynamoDB; None for DynamoDB on AWS.
         keys: an access key id and a secret access key; by default, botocore finds the credentials.
         profile: the profile of the AWS configuration; None for the profile of the environment.

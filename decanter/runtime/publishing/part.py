@@ -1,4 +1,4 @@
-"""The posts of one part of a job: a segment of the table, or a list of connections."""
+"""The posts of one part of a job, such as a segment of the table or a list of connections."""
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
@@ -13,7 +13,7 @@ from decanter.runtime.recipients import Connections, Recipient, Removed
 from decanter.runtime.transports.base import Delivery, Outcome, Result, Transport
 
 MOST_AGAIN = 500
-"""The maximum number of connections to retry in one row. A new item retries further ones."""
+"""If a row has this many connections to retry, they go to a new item."""
 
 
 class Source(Protocol):
@@ -34,7 +34,7 @@ class Listed:
 
     Args:
         ids: the connections.
-        cursor: the number of the next connection; empty for the first connection.
+        cursor: the index of the next connection; empty for the first connection.
     """
 
     def __init__(self, ids: Sequence[str], cursor: str) -> None:
@@ -43,7 +43,7 @@ class Listed:
 
     @property
     def cursor(self) -> str | None:
-        """The number of the next connection; None if no connection is left."""
+        """The index of the next connection; None if no connection is left."""
         return str(self._next) if self._next < len(self._ids) else None
 
     def __next__(self) -> Recipient:
@@ -91,11 +91,13 @@ class Part:
     def post(self, transport: Transport, data: bytes, stop_at: float, until: float) -> None:
         """Post until no connection is left or until `stop_at`, and then wait for the answers.
 
+        Posts also end after a refusal, or if the row has `MOST_AGAIN` connections to retry.
+
         Args:
             transport: sends the posts.
             data: the frame.
             stop_at: the time after which no post starts, in monotonic seconds.
-            until: the time after which the function waits for no answer, in monotonic seconds.
+            until: the time after which this method waits for no answer, in monotonic seconds.
         """
         for delivery in transport.call_all("POST", self._recipients(stop_at), data, until):
             self._end(delivery)
@@ -134,7 +136,7 @@ class Part:
     def _end(self, delivery: Delivery) -> None:
         recipient, outcome = delivery
         self.state.repeated += outcome.repeated
-        if outcome.result is Result.REFUSED:  # it stays in `unended`, so a later run posts again
+        if outcome.result is Result.REFUSED:  # the id stays in `unended`, so a later run posts
             self.refusal = outcome
             return
         self._unended.pop(recipient.connection_id, None)
@@ -169,7 +171,7 @@ def remover(connections: Connections, clock: Clock) -> Remove:
     """Return a function that deletes the row of a gone connection.
 
     The row must be unchanged. If only the connection's id is known, the row must be older than the
-    grace period.
+    grace period instead.
     """
 
     def remove(row: Recipient) -> Removed | None:

@@ -125,7 +125,7 @@ class Publisher:
 
 @contextmanager
 def _translated() -> Iterator[None]:
-    """Translate a table's refusal to the error that says that this function may not send."""
+    """Raise PostingRefusedError if the Lambda function is not allowed to use the table."""
     try:
         yield
     except StoreRefusedError as refused:

@@ -1,4 +1,4 @@
-"""The queue of a router: SQS keeps the rest of a broadcast, and a function posts this rest.
+"""The queue of a router: SQS keeps the rest of a broadcast, and a Lambda function posts this rest.
 
 router = Router(…, queue=Queue("broadcasts"))
 
@@ -96,15 +96,15 @@ class Sender:
     Args:
         settings: the settings, with the queue's URL.
         send: sends a message to SQS.
-        segments: the number of functions that can post at the same time.
+        segments: the number of function instances that can post at the same time.
 
     Attributes:
         inline: the number of connections that a broadcast posts to before it uses the queue.
-        segments: the number of functions that can post the rest at the same time.
-        share: the number of posts that each of these functions may start in a second.
+        segments: the number of function instances that can post the rest at the same time.
+        share: the number of posts that each of these instances may start in a second.
 
     Raises:
-        SettingError: the URL is not set, or the rate limit is too low for the number of functions.
+        SettingError: the URL is not set, or the rate limit is too low for the number of instances.
     """
 
     def __init__(self, settings: "Settings", send: "Send", segments: int) -> None:
@@ -130,7 +130,7 @@ class Sender:
         self._send = send
 
     def put(self, text: str, after: str, exclude: Collection[str], channel: str = "") -> str:
-        """Queue a frame for all connections after a cursor, and return the item's id."""
+        """Queue a frame for connections or channel members after a cursor. Return the item's id."""
         from decanter.runtime.publishing.item import Item
 
         job = uuid4().hex
@@ -143,7 +143,7 @@ class Sender:
         self._send(self._url, item.body(), min(delay_seconds, MOST_DELAY_SECONDS))
 
     def bury(self, item: "Item") -> bool:
-        """Send an item to the dead-letter queue. Return False if the queue's URL is not set."""
+        """Send an item to the dead-letter queue. Return False if its URL is not set."""
         if self._dead_letters_url is None:
             return False
         self._send(self._dead_letters_url, item.body())

@@ -1,4 +1,4 @@
-"""Post one part of a job in one function."""
+"""Post one part of a job in one invocation of the queue's function."""
 
 import logging
 from contextlib import suppress
@@ -32,7 +32,7 @@ from decanter.runtime.recipients import BEGINNING, Connections, Page
 from decanter.runtime.transports.base import Transport
 
 MOST_ATTEMPTS = 5
-"""The maximum number of delayed items to retry failed posts."""
+"""The number of delayed items that retry a failed post before its connection counts as dead."""
 
 DELAY_SECONDS = 5
 """The delay before the second attempt.
@@ -44,7 +44,7 @@ TOTALS = ("posted", "handed_on", "repeated", "dead", "gone", "failed")
 
 
 class Tools(NamedTuple):
-    """The queue, the tables and the transports of the function.
+    """The queue, the tables and the transports of the queue's function.
 
     Attributes:
         outboxes: the settings, the transports, and the threads for the tables.
@@ -63,7 +63,7 @@ class Tools(NamedTuple):
     backoff: Backoff
 
     def transport(self) -> Transport:
-        """Return the transport with one function's share of the rate limit."""
+        """Return the transport with one function instance's share of the rate limit."""
         settings = self.outboxes.settings
         settings = replace(settings, posts_per_second=self.sender.share, shares_pace=True)
         return self.outboxes.transport(management_endpoint({}, settings), settings)
@@ -76,7 +76,7 @@ class Run:
         tools: the queue, the tables, the transports.
         item: the part.
         context: Lambda's context.
-        totals: the counts of the function, which the run increases.
+        totals: the counts of the invocation, which the run increases.
         page: the first page of the table, if it has been read.
     """
 
@@ -205,7 +205,10 @@ class Run:
         log("fan_out", job=item.job, part=item.part, outcome="waits", seconds=seconds)
 
     def _queue_again(self, part: Part) -> None:
-        """Queue an item with the connections to try again, which the row also lists."""
+        """Queue an item with the connections to try again, which the row also lists.
+
+        After the last attempt, send the item to the dead-letter queue instead.
+        """
         state, item = part.snapshot(), self._item
         part.checkpoint.write(state)
         again = item._replace(
@@ -245,7 +248,7 @@ class Run:
         )
 
     def _left_ms(self) -> int:
-        """Return the milliseconds until the end of the function."""
+        """Return the milliseconds until the Lambda function's timeout."""
         posts, work = self._outbox.deadline
         return round((2 * work - posts - self._clock.monotonic()) * 1000)
 

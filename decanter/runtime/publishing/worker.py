@@ -1,12 +1,12 @@
 """The work of the queue's function, which posts the frames of the items.
 
-An item for every connection is split into parts, one part for each function that may run at the
-same time. A part is a segment of the table, with its own row in the job table and its share of the
-rate limit. A message in the queue names the row, and the row has the progress. If SQS delivers a
-message twice, the second function finds that the part is done, or waits until the first function
-has ended. Near its deadline, a function queues the rest as a new message. A delayed item retries
-posts that may succeed later. After `MOST_ATTEMPTS` delayed items, the dead-letter queue gets an
-item with the remaining connections.
+An item for every connection is split into parts if the table is large, one part for each function
+instance that may run at the same time. A part is a segment of the table, with its own row in the
+job table and its share of the rate limit. A message in the queue names the row, and the row has the
+progress. If SQS delivers a message twice, the second run finds that the part is done, or queues the
+item again until the first run has ended. Near its deadline, a run queues the rest as a new message.
+A delayed item retries posts that may succeed later. After `MOST_ATTEMPTS` delayed items, the
+dead-letter queue gets an item with the remaining connections.
 """
 
 import hashlib
@@ -47,8 +47,8 @@ class Worker:
             context: Lambda's context; not needed with Chalice's event, which contains it.
 
         Raises:
-            DecanterError: SQS delivers the messages again, and finally moves them to the
-                dead-letter queue.
+            DecanterError: a message failed. SQS delivers the messages again, and finally moves them
+                to the dead-letter queue.
         """
         if hasattr(event, "to_dict"):
             event, context = event.to_dict(), event.context
@@ -116,7 +116,10 @@ class Worker:
         return None
 
     def _is_large(self, item: Item, page: Page | None) -> bool:
-        """Return True if the table has several pages or is busy, unless the job began unsplit."""
+        """Return True if a job must be split.
+
+        The table is then busy, or it has several pages and the job did not begin unsplit.
+        """
         if not _begins(item):
             return False
         if page is not None and page.last is None:

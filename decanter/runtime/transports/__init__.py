@@ -57,7 +57,7 @@ def open_transport(
         backoff: the pauses between the attempts of one post.
 
     Raises:
-        SettingError: no transport has this name.
+        SettingError: no transport has this name, or the region is unknown.
     """
     make = TRANSPORTS.get(settings.transport)
     if make is None:

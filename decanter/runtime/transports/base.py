@@ -1,8 +1,9 @@
 """The protocol of transports, which post to connections and return outcomes, not exceptions.
 
-A transport retries a post after a 429, a 5xx, a reset or a timeout. It retries at most `RETRIES`
-times for one recipient, after a random pause, and not after the deadline. A post that timed out may
-have arrived, so a recipient can get duplicates.
+A transport retries a post after a 429, after a 5xx, and if no valid answer arrives, for example
+after a reset or a timeout. It retries at most `RETRIES` times for one recipient, after a random
+pause, and not after the deadline. A post that timed out may have arrived, so a recipient can get
+duplicates.
 
 A connection counts as gone only if the answer has an error type of API Gateway. A proxy, another
 server or another API can also answer 400, 404 or 410. Such an answer does not prove that the
@@ -27,7 +28,9 @@ Method = Literal["POST", "GET", "DELETE"]
 RETRIES = 2
 
 MANY_GONE = 10
-"""If this many connections are reported gone and none was reached, the endpoint may be wrong."""
+"""If this many connections or more are reported gone and none was reached, the endpoint may be
+wrong.
+"""
 
 
 class Result(Enum):
@@ -43,7 +46,7 @@ class Result(Enum):
     """400 `BadRequestException`: no connection can have this id."""
 
     REFUSED = "refused"
-    """403, or no credentials: this function may not call @connections for any recipient."""
+    """401, 403 or no credentials: the caller is not allowed to call @connections at all."""
 
     TOO_LARGE = "too_large"
     """413: more than 131,072 bytes."""
@@ -72,12 +75,12 @@ class Outcome(NamedTuple):
 
     Attributes:
         result: the kind of the outcome.
-        status: the last HTTP status; None if there was no answer.
+        status: the HTTP status of the last attempt; None if this attempt got no valid answer.
         reason: the type of the error for the log, or the status if there is no type; empty after a
             success.
         attempts: the number of attempts.
         throttled: True if the answer to any attempt was 429.
-        repeated: the number of requests that were sent again although the first request may have
+        repeated: the number of requests that were sent again although an earlier request may have
             arrived.
     """
 
@@ -162,11 +165,11 @@ def broken_off(error: Exception, result: Result = Result.FAILED) -> Outcome:
 Recipients = Iterable[Recipient | None]
 """Recipients.
 
-None means that the next recipient is not known yet, because a page is still being read.
+None means that the next recipient is not known yet, for example because a page is still being read.
 """
 
 WAIT_SECONDS = 0.001
-"""The pause before the next look at the iterable, after the next recipient was not known yet."""
+"""The pause before the iterable is read again, if the next recipient is not known yet."""
 
 
 def patient(recipients: Recipients, clock: Clock) -> Iterator[Recipient]:
@@ -228,7 +231,7 @@ class Reach:
 
 
 class Transport(Protocol):
-    """A transport to @connections. A process can keep it between events, for one event at a time.
+    """A transport to @connections. A process can keep it between events.
 
     POST sends a text message, and GET returns information about a connection. DELETE closes a
     connection, and then the connection's `$disconnect` handler runs. Deadlines are seconds on the
@@ -250,8 +253,8 @@ class Transport(Protocol):
         """Make the same call for many connections. Yield each delivery when it is known.
 
         The transport takes a recipient from the iterable only when the call can start, and takes
-        none after the deadline. It yields each recipient that it took once, in any order. If a call
-        has no answer at the deadline, it is yielded as failed, although it may have arrived.
+        none after the deadline. It yields each of these recipients exactly once, in any order. If a
+        call has no answer at the deadline, it is yielded as failed, although it may have arrived.
         """
         ...
 

@@ -1,9 +1,8 @@
 """The simple transport: botocore's own client in a limited pool of threads.
 
-botocore's own retries are off, because it makes five attempts in up to 13 seconds by default, and
-does not know the deadline. A post may be tried at most three times before the deadline. The rate
-limit is the same as in the fast transport (`Rate`). While the account is throttled, fewer posts are
-in flight (`Pace`).
+botocore's own retries are off, because they do not know the deadline. A post has at most three
+attempts before the deadline. The rate limit starts as in the fast transport, but does not fall
+(`Rate`). While posts are throttled, fewer posts are in flight instead (`Pace`).
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -53,7 +52,7 @@ class Rate:
         self._lock = Lock()
 
     def wait(self, until: float) -> bool:
-        """Wait until a post may start. Return False if it may only start after `until`."""
+        """Wait until a post may start. Return False if that is not before `until`."""
         while True:
             with self._lock:
                 now = self._clock.monotonic()
@@ -225,7 +224,7 @@ class BotocoreTransport:
             if not self._rate.wait(deadline):
                 break
             flight.repeated += outcome.status is None and outcome.reason not in NEVER_SENT
-            if flight.over:  # the count first: the run sets `over` first, then reads the count
+            if flight.over:  # after the count: the run sets `over` before it reads the count
                 break
             outcome = _outcome(operation, arguments)
             throttled, attempts = throttled or outcome.throttled, attempts + 1
@@ -237,7 +236,7 @@ class _Flight:
 
     Attributes:
         recipient: the connection.
-        repeated: the number of requests that were sent again although the first request may have
+        repeated: the number of requests that were sent again although an earlier request may have
             arrived.
         over: True if the run has ended and counted this call, so the call must not be sent again.
     """

@@ -13,21 +13,21 @@ RECOVERY = 1.25
 
 
 class TokenBucket:
-    """Gives one token for each post, at a fixed rate. Tokens are saved for a tenth of a second.
+    """Gives one token for each post, at a limited rate. Tokens are saved for a tenth of a second.
 
     A small Lambda function runs in time slices. The saved tokens are for the posts that it could
     not send while it had no processor.
 
     If only a few posts are throttled, their clients read slowly, and the posts are retried. If a
-    fifth of the answers in a window are 429, the account has used its quota. The rate then falls to
-    the rate of accepted posts in the window, and no tokens are saved. After each window with fewer
-    429s, the rate rises by a quarter. Answers to posts that were sent before the rate fell are
-    ignored.
+    fifth or more of the answers in a window are 429, the account has used its quota. The rate then
+    falls to the rate of accepted posts in the window, and no tokens are saved. After each window
+    with fewer 429s, the rate rises by a quarter. Answers to posts that were sent before the rate
+    fell are ignored.
 
-    The functions of a queue share a rate limit that they must never exceed together. Their buckets
-    are strict: they also count the posts of the last second, because saved tokens or tokens that
-    are used late could exceed the rate in a single second. They start with a negative number of
-    tokens, because another process may have used saved tokens just before.
+    The instances of a queue's function share a rate limit that they must never exceed together.
+    Their buckets are strict: they also count the posts of the last second, because saved tokens or
+    tokens that are used late could exceed the rate in a single second. They start with a negative
+    number of tokens, because another process may have used saved tokens just before.
 
     Args:
         rate: the maximum number of posts per second.
@@ -35,7 +35,7 @@ class TokenBucket:
         is_strict: True if the bucket gives at most `rate` tokens in any second.
 
     Attributes:
-        rate: the current number of posts per second.
+        rate: the current limit, in posts per second.
         tokens: the number of posts that may start; the caller takes one token for each post.
     """
 

@@ -28,12 +28,12 @@ class Post:
         outcome: the last attempt's outcome.
         attempts: the number of attempts that have ended.
         throttled: True if the answer to any attempt was 429.
-        repeated: the number of requests that were sent again although the first request may have
+        repeated: the number of requests that were sent again although an earlier request may have
             arrived.
         arrived: True if the last request was sent completely and got no answer.
         sent_at: the time when the last attempt started, in monotonic seconds.
         replayed: True if the request was sent again because a kept connection was dead.
-        signed_again: True if the request was sent again because its signature was refused.
+        signed_again: True after the first refusal, which makes the loop sign the request again.
     """
 
     outcome = UNANSWERED
@@ -97,7 +97,7 @@ class Backlog:
 
     @property
     def empty(self) -> bool:
-        """True if nothing is left. The value is correct only after `first` found no recipient."""
+        """True if nothing is left. It stays False until `first` finds that no recipient is left."""
         return self._taken_all and not (self._at_once or self._later)
 
     @property
@@ -124,7 +124,7 @@ class Backlog:
         return None
 
     def again(self, now: float) -> Post | None:
-        """Return a post that must be retried now."""
+        """Return a post that must be retried now; None if there is none."""
         if self._at_once:
             post = self._at_once.pop()
         elif self.due <= now:

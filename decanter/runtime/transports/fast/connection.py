@@ -10,7 +10,7 @@ from typing import Any
 from decanter.runtime.transports.fast.http1 import Answer, read_answer
 
 RECEIVE_BYTES = 479
-"""The size of a read: twice the usual answer, and small enough for Python's own allocator."""
+"""The size of a read: twice that of the usual answer, and small enough for Python's allocator."""
 
 _WANTS_READ = (ssl.SSLWantReadError, BlockingIOError)
 _WANTS_WRITE = (ssl.SSLWantWriteError, BlockingIOError)
@@ -39,7 +39,7 @@ class Connection:
         answers: the number of answers received.
 
     Raises:
-        OSError: no socket is left, or the address is unreachable.
+        OSError: no socket can be created, or the address is unreachable.
     """
 
     __slots__ = (
@@ -101,7 +101,7 @@ class Connection:
         """Read and write as much as the socket allows. Return the answer when it is complete.
 
         Raises:
-            OSError: the connection is dead, or the certificate does not match the peer.
+            OSError: the connection is dead, or the peer's certificate is invalid.
             BadAnswerError: the answer is invalid.
         """
         if not self.open and not self._advance():

@@ -2,8 +2,8 @@
 
 The fast transport signs requests and reads HTTP with its own code. A refused signature or an
 unreadable answer may therefore be a fault of the fast transport. In this case, botocore's transport
-makes the same call. If the call succeeds, botocore's transport makes all further calls of this
-process to the endpoint.
+makes the same call. If the call succeeds or shows that the connection is gone, botocore's transport
+makes all further calls of this process to the endpoint.
 """
 
 import logging

@@ -22,7 +22,7 @@ _USUAL = rb"(?:[^CTct\r][^\r]*+\r\n|[Cc]ontent-[Tt]ype:[^\r]*+\r\n|[Cc]onnection
 _PLAIN = re.compile(
     rb"HTTP/1\.1 200 [^\r]*+\r\n" + _USUAL + rb"[Cc]ontent-[Ll]ength: 0\r\n" + _USUAL + rb"\r\n"
 )
-"""Matches the usual answer: a success without a body that keeps the connection open.
+"""Matches the usual answer: a success that has no body and keeps the connection open.
 
 Every post needs this match, so it is one regular expression. Any answer with another field that
 starts with C or T is left to the full parser.
@@ -92,7 +92,7 @@ def read_answer(data: bytes, *, ended: bool = False) -> Answer | None:
         The answer; None if the answer is incomplete.
 
     Raises:
-        BadAnswerError: further bytes cannot make the answer valid.
+        BadAnswerError: the answer is invalid or too large, or ended before it was complete.
     """
     if _PLAIN.fullmatch(data) and not ended:
         return PLAIN
@@ -170,7 +170,7 @@ def _chunks(data: bytes, at: int) -> tuple[bytes, int] | None:
 
 
 def _trailers(body: bytes, data: bytes, at: int) -> tuple[bytes, int] | None:
-    """Return a chunked body; None if the empty line that ends the body is missing."""
+    """Return a chunked body and the position of its end; None if the body is incomplete."""
     while (line_end := data.find(b"\r\n", at)) >= 0:
         if line_end == at:
             return body, at + 2

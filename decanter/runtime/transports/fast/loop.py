@@ -129,8 +129,8 @@ class Fanout:
     def _begin(self, now: float) -> float:
         """Start as many posts as the limits allow. Return the time when the next post may start.
 
-        A run without a post in flight may always start one. So a nested run may open one connection
-        above the limit of the pool, if the outer run uses all connections.
+        A run without a post in flight may start one even if the pool has no room. So a nested run
+        may open one connection above the limit of the pool, if the outer run uses all connections.
         """
         self._bucket.fill(now)
         while not self._flying or self._pool.has_room(may_open=self._spare):
@@ -177,7 +177,7 @@ class Fanout:
             return
         if answer is self._plain and not (
             post.attempts or post.replayed
-        ):  # the usual case: success, with nothing to log
+        ):  # the usual case: success at the first attempt
             self._reach.reached = True
             self._bucket.learn(post.sent_at, now)
             # This call skips the constructor of the class, which is written in Python and slow.
@@ -208,7 +208,10 @@ class Fanout:
         self._pool.keep(connection)
 
     def _lose(self, connection: Connection, error: Exception) -> None:
-        """Handle a dead connection. If it was kept from an earlier request, send the post again."""
+        """Handle a dead connection.
+
+        If it was kept from an earlier request and got no byte of an answer, send the post again.
+        """
         post = self._take_back(connection)
         if connection.answers and connection.silent and not post.replayed:
             post.replayed = True
@@ -265,7 +268,7 @@ class Fanout:
         return True
 
     def _unfinished(self) -> Iterator[Delivery]:
-        """Yield the last deliveries, and then the posts that still have no answer."""
+        """Yield the last deliveries, and then the posts that are in flight or wait for a retry."""
         yield from self._landed
         for post in self._flying.values():
             post.outcome = UNANSWERED

@@ -100,7 +100,7 @@ class Pool:
         return self._open()
 
     def watch(self, connection: Connection) -> None:
-        """Wait for the events that a connection wants now."""
+        """Register the events that a connection wants now with the selector."""
         if connection.wants != connection.watched:
             connection.watched = connection.wants
             self._selector.modify(connection.descriptor, connection.wants)
@@ -171,9 +171,9 @@ def _addresses(host: str, port: int) -> Iterable[Address]:
 
 
 def _epoll_of(selector: BaseSelector) -> "select.epoll | None":
-    """Return an epoll object of the selector, or None. A direct poll takes half the time.
+    """Return the selector's epoll object, or None without epoll. A direct poll takes half the time.
 
-    The selector creates an object for each ready descriptor, and the loop has very many of them.
+    The selector creates an object for each ready descriptor, and the loop has very many of these.
     """
     if isinstance(selector, EpollSelector):
         return select.epoll.fromfd(os.dup(selector.fileno()))

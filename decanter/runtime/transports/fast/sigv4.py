@@ -1,8 +1,8 @@
 """AWS Signature Version 4 for requests to @connections, without I/O.
 
-Only the connection id differs between the requests to recipients. The rest of a request is created
-once, so each recipient needs one SHA-256 and one HMAC. The steps follow "Create a signed AWS API
-request" in AWS's IAM User Guide. Tests compare the bytes with botocore's `SigV4Auth`.
+Only the connection id and the signature differ between the requests to recipients. The rest is
+created once, so each recipient needs one SHA-256 and one HMAC. The steps follow "Create a signed
+AWS API request" in AWS's IAM User Guide. Tests compare the bytes with botocore's `SigV4Auth`.
 """
 
 import hmac
@@ -33,7 +33,7 @@ class Credentials(NamedTuple):
 
 
 class SignedRequests:
-    """Requests with one method and one body to any connection, signed at one time.
+    """Requests to any connection, with one method, one body and one time of the signature.
 
     API Gateway accepts these requests for five minutes after this time.
 
@@ -102,7 +102,7 @@ class SignedRequests:
 
 
 def _encode(connection_id: str) -> bytes:
-    """Percent-encode an id. API Gateway's ids are base64, in which only `=` is encoded."""
+    """Percent-encode an id. Only `=` is encoded in an id that is URL-safe base64."""
     if _BASE64.fullmatch(connection_id):
         return connection_id.encode().replace(b"=", b"%3D")
     return quote(connection_id, safe="", errors="replace").encode()

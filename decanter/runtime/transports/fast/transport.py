@@ -1,8 +1,8 @@
 """The fast transport: one thread, one selector, non-blocking sockets.
 
-A post needs little more time than the signature, TLS and the kernel. The module `sigv4` creates the
-requests, mostly from parts that are the same for all of them, and `http1` reads the answers. The
-module `loop` serves all ready connections (`pool`, `connection`) within the rate limit
+A post needs little more processor time than the signature, TLS and the kernel. The module `sigv4`
+creates the requests, mostly from parts that are the same for all of them, and `http1` reads the
+answers. The module `loop` serves all ready connections (`pool`, `connection`) within the rate limit
 (`transports/throttle`). The page docs/explanation/performance.md has the figures.
 """
 
@@ -70,7 +70,7 @@ class FastTransport:
         self._endpoint = Endpoint.parse(endpoint)
         self._timeout = settings.post_timeout_seconds
         self._clock = clock
-        self._turn = RLock()  # a run inside another run has the same thread
+        self._turn = RLock()  # a run inside another run is in the same thread
         self._backoff = backoff
         self._pool = Pool(self._endpoint, settings.concurrency or MOST_CONNECTIONS, clock)
         self._bucket = TokenBucket.of(settings, clock.monotonic())
@@ -134,7 +134,7 @@ class FastTransport:
             self._turn.release()
 
     def _second_opinion(self, post: Post, method: Method, data: bytes, until: float) -> Delivery:
-        """Make the call of a doubted post with botocore's transport. After a success, hand over."""
+        """Make a doubted call with botocore's transport. The outcome decides the handover."""
         if self._clock.monotonic() >= until:
             return post.delivery()
         only_one_attempt = 0.0
@@ -187,7 +187,7 @@ class FastTransport:
         """Return requests that are signed now with botocore's current credentials.
 
         Raises:
-            BotoCoreError, ClientError: there are no credentials.
+            BotoCoreError, ClientError: there are no credentials, or STS refuses them.
         """
         credentials = session().get_credentials()
         if credentials is None:
