@@ -8,7 +8,6 @@ module `cleanup` lists the other reasons to keep a row.
 """
 
 import logging
-from collections import defaultdict
 from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
@@ -19,7 +18,7 @@ from decanter.runtime.fanout.cleanup import Cleanup
 from decanter.runtime.fanout.deadline import Deadline
 from decanter.runtime.fanout.disconnect_hooks import DisconnectHooks
 from decanter.runtime.fanout.report import Report
-from decanter.runtime.fanout.sample import Damage, Sample
+from decanter.runtime.fanout.sample import Damage, Failures
 from decanter.runtime.fanout.workers import Workers
 from decanter.runtime.logs import log
 from decanter.runtime.recipients import Connections, Recipient
@@ -41,14 +40,9 @@ class _Tally:
         self.sent = 0
         self.repeated = 0
         self.young: list[Recipient] = []
-        self.failures: dict[Outcome, Sample] = defaultdict(Sample)
+        self.failures = Failures()
         self.young_since = 0.0
         self.refusal: Outcome | None = None
-
-    def count(self, *, unproven: bool) -> int:
-        """Return the number of failures that say "gone" without proof, or of all other failures."""
-        kinds = self.failures.items()
-        return sum(failures.count for kind, failures in kinds if kind.unproven is unproven)
 
     def add(self, delivery: Delivery) -> None:
         recipient, outcome = delivery
@@ -60,8 +54,7 @@ class _Tally:
         elif outcome.result is Result.GONE:
             self._add_gone(recipient)
         else:
-            kind = Outcome(outcome.result, outcome.status, outcome.reason)
-            self.failures[kind].add(recipient.connection_id)
+            kind = self.failures.add(delivery)
             if outcome.result is Result.REFUSED:
                 self.refusal = kind
 
@@ -102,8 +95,7 @@ class Broadcast(NamedTuple):
             exclude: the connection ids to skip; the number of left-over connections includes them.
 
         Raises:
-            PostingRefusedError: the Lambda function is not allowed to post; the rows of refused
-                posts are kept.
+            PostingRefusedError: the Lambda function has no right to post. The rows are kept.
             StoreError, ConfigurationError: the audience cannot be read.
         """
         began = self.clock.monotonic()
@@ -113,14 +105,14 @@ class Broadcast(NamedTuple):
         for delivery in self.transport.call_all("POST", recipients, data, deadline.posts):
             tally.add(delivery)
         young = self._retry_young(tally, data, deadline)
-        cleanup.unproven = young + tally.count(unproven=True)
+        cleanup.unproven = young + tally.failures.count(unproven=True)
         cleanup.finish(deadline)
         left_over, exact = audience.left_over()
         report = Report(
             sent=tally.sent,
             gone=cleanup.count,
             pending=cleanup.kept + cleanup.unproven,
-            failed=tally.count(unproven=False),
+            failed=tally.failures.count(unproven=False),
             left_over=left_over,
             left_over_exact=exact,
             cursor=audience.cursor,
@@ -174,15 +166,6 @@ def _log_problems(tally: _Tally, report: Report, damage: Damage) -> None:
     damage.log()
     if tally.cleanup.doubt:
         log("nobody_reached", logging.ERROR, **tally.cleanup.doubt.as_fields())
-    for kind, failures in tally.failures.items():
-        log(
-            "posts_failed",
-            logging.ERROR if kind.result is Result.REFUSED else logging.WARNING,
-            result=kind.result.value,
-            status=kind.status,
-            reason=kind.reason,
-            count=failures.count,
-            connection_ids=failures.connection_ids,
-        )
+    tally.failures.log()
     if report.left_over or not report.left_over_exact:
         log("left_over", logging.WARNING, **report.as_fields())

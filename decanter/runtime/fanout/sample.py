@@ -1,10 +1,12 @@
 """Count connections for a log line, and keep some of their ids."""
 
 import logging
+from collections import defaultdict
 from collections.abc import Iterable
 
 from decanter.runtime.logs import log
 from decanter.runtime.recipients import Recipient
+from decanter.runtime.transports.base import Delivery, Outcome, Result
 
 LOGGED_IDS = 20
 
@@ -41,4 +43,36 @@ class Damage(Sample):
                 attribute="connected_at",
                 count=self.count,
                 connection_ids=self.connection_ids,
+            )
+
+
+class Failures:
+    """The connections whose post failed, by result, status and reason."""
+
+    def __init__(self) -> None:
+        self._samples: dict[Outcome, Sample] = defaultdict(Sample)
+
+    def add(self, delivery: Delivery) -> Outcome:
+        """Count a failure. Return its result, status and reason."""
+        recipient, outcome = delivery
+        kind = Outcome(outcome.result, outcome.status, outcome.reason)
+        self._samples[kind].add(recipient.connection_id)
+        return kind
+
+    def count(self, *, unproven: bool) -> int:
+        """Return the number of failures that say "gone" without proof, or of all other failures."""
+        samples = self._samples.items()
+        return sum(sample.count for kind, sample in samples if kind.unproven is unproven)
+
+    def log(self) -> None:
+        """Write one log line for each kind of failure."""
+        for kind, sample in self._samples.items():
+            log(
+                "posts_failed",
+                logging.ERROR if kind.result is Result.REFUSED else logging.WARNING,
+                result=kind.result.value,
+                status=kind.status,
+                reason=kind.reason,
+                count=sample.count,
+                connection_ids=sample.connection_ids,
             )

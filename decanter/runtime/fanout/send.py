@@ -8,6 +8,7 @@ from decanter.runtime.clock import Clock
 from decanter.runtime.errors import PostingRefusedError
 from decanter.runtime.fanout.deadline import Deadline
 from decanter.runtime.fanout.report import Report
+from decanter.runtime.fanout.sample import Failures
 from decanter.runtime.logs import log
 from decanter.runtime.recipients import Connections, Recipient
 from decanter.runtime.transports.base import Delivery, Method, Result, Transport
@@ -22,6 +23,7 @@ class _Tally:
     unproven: int = 0
     gone: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
+    failures: Failures = field(default_factory=Failures)
 
     def add(self, delivery: Delivery) -> None:
         """Add a delivery.
@@ -40,6 +42,7 @@ class _Tally:
             raise PostingRefusedError(outcome.reason)
         else:
             self.failed.append(connection_id)
+            self.failures.add(delivery)
 
 
 def call_each(
@@ -67,9 +70,9 @@ def call_each(
         log("nobody_reached", logging.ERROR, **doubt.as_fields())
     gone, pending = ((), tuple(tally.gone)) if doubt else (tuple(tally.gone), ())
     failed = (*tally.failed, *pending)
+    tally.failures.log()
     if failed or left_over:
-        counts = {"failed": len(failed), "left_over": len(left_over)}
-        log("multicast_incomplete", logging.WARNING, **counts)
+        log("multicast_incomplete", logging.WARNING, failed=len(failed), left_over=len(left_over))
     return Report(
         sent=tally.sent,
         gone=len(gone),

@@ -1,6 +1,5 @@
 """The posts of one part of a job, such as a segment of the table or a list of connections."""
 
-from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -8,6 +7,7 @@ from typing import Protocol
 from decanter.runtime.clock import Clock
 from decanter.runtime.fanout.broadcast import GRACE_MS
 from decanter.runtime.fanout.cleanup import Cleanup, Remove
+from decanter.runtime.fanout.sample import Failures
 from decanter.runtime.publishing.checkpoint import Checkpoint, State
 from decanter.runtime.recipients import Connections, Recipient, Removed
 from decanter.runtime.transports.base import Delivery, Outcome, Result, Transport
@@ -76,7 +76,7 @@ class Part:
     unsure: int = 0
 
     def __post_init__(self) -> None:
-        self.failures = Counter[Outcome]()
+        self.failures = Failures()
         self.refusal: Outcome | None = None
         self.begun = 0
         self._first = list(self.state.unended)
@@ -150,7 +150,7 @@ class Part:
             self._keep(recipient.connection_id, outcome)
         else:
             self.state.failed += 1
-            self.failures[Outcome(outcome.result, outcome.status, outcome.reason)] += 1
+            self.failures.add(delivery)
 
     def _keep(self, connection_id: str, outcome: Outcome) -> None:
         """Keep a connection in the row for another attempt.

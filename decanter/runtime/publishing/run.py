@@ -148,7 +148,7 @@ class Run:
                 self._give_back(part)
             raise
         finally:
-            _log_failures(part)
+            part.failures.log()
         cleanup.finish(deadline)
         if cleanup.doubt:
             log("nobody_reached", logging.ERROR, **cleanup.doubt.as_fields())
@@ -266,16 +266,4 @@ class Run:
             outcome=outcome,
             milliseconds=round((self._clock.monotonic() - self._began) * 1000),
             **state.counts(),
-        )
-
-
-def _log_failures(part: Part) -> None:
-    for kind, count in part.failures.items():
-        log(
-            "posts_failed",
-            logging.WARNING,
-            result=kind.result.value,
-            status=kind.status,
-            reason=kind.reason,
-            count=count,
         )

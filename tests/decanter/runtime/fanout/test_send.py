@@ -30,7 +30,8 @@ def test_failed_and_left_over_posts_are_reported_and_logged(log_lines: LogLines)
     assert run(transport, "a", "b", "c", "d", seconds=2) == Report(
         sent=1, failed=1, left_over=2, failed_ids=("a",), left_over_ids=("c", "d")
     )
-    (line,) = log_lines()
+    why, line = log_lines()
+    assert (why["event"], why["reason"], why["connection_ids"]) == ("posts_failed", "500", ["a"])
     assert (line["event"], line["failed"], line["left_over"]) == ("multicast_incomplete", 1, 2)
 
 
