@@ -11,8 +11,8 @@ The test client works with any Chalice app, and together with `chalice.test.Clie
 process and does not wait. When `connect`, `send` or `close` returns, the handler has run and its
 frames have arrived.
 
-An open test client answers every call to @connections, for any endpoint. No call to AWS leaves this
-machine, except within `aws_allowed`.
+An open test client answers every call of a botocore client to @connections, for any endpoint. No
+call to AWS leaves this machine, except within `aws_allowed`.
 """
 
 from importlib import import_module

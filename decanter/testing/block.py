@@ -1,8 +1,8 @@
 """Block calls to AWS while a test runs.
 
 While the block is on, botocore's clients can reach only this machine, which the module `redirect`
-checks. No library in this process can connect to a host of AWS. Connections to other hosts are
-allowed, because tests may use their own database or queue.
+checks. No library in this process can connect to a host of AWS. Other libraries may connect to
+other hosts, because tests may use their own database or queue.
 
 The block has no effect on other processes, or on code that opens its sockets outside Python
 (pycurl, uvloop, AWS's Common Runtime).
@@ -21,7 +21,7 @@ from decanter.aws_hosts import AWS_DOMAINS, REACHING, is_aws, normal, reached
 from decanter.testing.environ import environment
 from decanter.testing.errors import CallRefused
 
-# With a proxy, the block would see only the proxy's host.
+# With a proxy, the block may see only the proxy's host.
 _NO_PROXY = ("localhost", "127.0.0.1", "::1", *(f".{domain}" for domain in AWS_DOMAINS))
 
 
@@ -89,8 +89,8 @@ BLOCK = Block()
 def aws_allowed(*hosts: str) -> Iterator[None]:
     """Allow calls to AWS in a test that needs them.
 
-    An open `WebSocketClient` still answers calls to @connections and the app's tables. The
-    environment still contains dummy credentials.
+    An open `WebSocketClient` still answers calls to @connections, to DynamoDB if the app has
+    tables, and to SQS if the app has queues. The environment still contains dummy credentials.
 
     Args:
         hosts: the hosts to allow, such as `localstack` or `*.localhost.localstack.cloud`. The

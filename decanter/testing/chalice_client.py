@@ -103,7 +103,7 @@ class Events(TestEventsClient):
         Args:
             name: the function's name, as in `WebSocketClient.invoke`.
             body: the text of a message, a record or a request in the event, or the key of an object
-                in a bucket. Events of WebSocket handlers and schedules have no such text.
+                in a bucket. For WebSocket handlers and schedules, this argument is ignored.
 
         Raises:
             LookupError: the app has no such function.

@@ -23,7 +23,7 @@ OPTIONAL = ("join", "leave", "subscribe")
 
 
 MOST_SHOWN = 5
-"""The maximum number of other pushes in an error message."""
+"""The maximum number of unread pushes and frames in an error message."""
 
 
 class ClientSubscription:
@@ -56,8 +56,8 @@ class ClientSubscription:
         """Return the data of the next publication.
 
         Raises:
-            NoFrame: nothing has arrived. Nothing will arrive later, because every handler has run.
-            ConnectionClosed: nothing has arrived, and the connection is closed.
+            NoFrame: nothing is left. Nothing will arrive later, because every handler has run.
+            ConnectionClosed: nothing is left, and the connection is closed.
         """
         __tracebackhide__ = True
         return self.receive_push("pub")["data"]
@@ -130,8 +130,8 @@ class ChannelClient(Peer):
     def closed(self) -> tuple[int, str] | None:
         """The code and the reason of the end, as an SDK reports them; None while connected.
 
-        The gateway's close frame has the code 1000. The push before it has the code for the SDK,
-        3000 to 4999.
+        If the app ends the connection, the gateway's close frame has the code 1000. The disconnect
+        push before this frame has the code for the SDK, 3000 to 4999.
         """
         self._client.run_pending()
         self._read()
@@ -146,7 +146,7 @@ class ChannelClient(Peer):
 
     @property
     def unread(self) -> list[str]:
-        """The publications, messages and other pushes that the test has not received yet."""
+        """The frames and pushes that the test has not received yet, except those in `OPTIONAL`."""
         self._client.run_pending()
         self._read()
         needed = [push for push in self._pushes if _kind(push) not in OPTIONAL]
@@ -260,8 +260,8 @@ class ChannelClient(Peer):
         """Return the data of the next message that the app has sent with `broadcast` or `send`.
 
         Raises:
-            NoFrame: nothing has arrived. Nothing will arrive later, because every handler has run.
-            ConnectionClosed: nothing has arrived, and the connection is closed.
+            NoFrame: nothing is left. Nothing will arrive later, because every handler has run.
+            ConnectionClosed: nothing is left, and the connection is closed.
         """
         __tracebackhide__ = True
         return self.receive_push("message")["data"]
@@ -270,7 +270,7 @@ class ChannelClient(Peer):
         """Return the next push of a kind, without the channel's name.
 
         Args:
-            kind: `pub`, `join`, `leave`, `unsubscribe`, `subscribe`, `message` or `disconnect`.
+            kind: `pub`, `join`, `leave`, `unsubscribe`, `subscribe` or `message`.
             channel: the channel of the push; "" for a push without a channel.
 
         Raises:

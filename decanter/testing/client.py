@@ -48,7 +48,7 @@ class WebSocketClient:
     - The tables of the merge template or of the app's models exist. At the start, they are empty.
     - The SQS queues of the template and of the app's functions exist. At the start, they are empty.
     - This process answers the calls of AWS clients to @connections, to DynamoDB and, for an app
-      with queues, to SQS. No other call to AWS leaves this machine.
+      with queues, to SQS. No call to AWS leaves this machine, except within `aws_allowed`.
     - Functions run in the thread of the test, one at a time.
 
     At the end, the tables are deleted, and open connections end without a disconnect event.
@@ -59,12 +59,12 @@ class WebSocketClient:
         project_dir: the folder of the Chalice project; by default, the folder of the app's module.
         strict: True to raise an exception of `errors` at the end of the test if no client got an
             answer to its event.
-        iam: `enforce` to refuse the calls to DynamoDB and @connections that the role of the running
-            function does not allow, `warn` to log them, `off` to check no calls.
+        iam: `enforce` to refuse the calls to DynamoDB, SQS and @connections that the role of the
+            running function does not allow, `warn` to log them, `off` to check no calls.
 
     Attributes:
         app: the Chalice object.
-        clock: the clock of API Gateway, DynamoDB and the framework.
+        clock: the clock of API Gateway, DynamoDB, SQS and the framework.
         errors: the exceptions of the app's functions, in order.
     """
 
@@ -105,12 +105,12 @@ class WebSocketClient:
 
     @property
     def last_error(self) -> BaseException | None:
-        """The exception of the last event; None if the last event raised no exception."""
+        """The last exception since the last WebSocket event began; None if there is none."""
         return self._exceptions.last
 
     @property
     def raised(self) -> str:
-        """The exception of the last event as text, or ""."""
+        """The type and the text of `last_error`, or ""."""
         error = self.last_error
         return "" if error is None else f"{type(error).__name__}: {error}"
 
@@ -243,7 +243,7 @@ class WebSocketClient:
         return Events(self.app, self._deployed, self.clock)
 
     def message(self, websocket: Peer, text: str) -> None:
-        """Run the handler of a message. Only the client's methods call this."""
+        """Run the handler of a message. Only the methods of `Peer` call this."""
         with self._lock:
             invocation = self._gateway.message(websocket.connection, text)
         if invocation is not None:
@@ -256,7 +256,7 @@ class WebSocketClient:
         self._ended.append((websocket, code, reason))
 
     def vanished(self, websocket: Peer) -> None:
-        """End a connection without a disconnect event. Only `WebSocket.vanish` calls this."""
+        """End a connection without a disconnect event. Only `Peer.vanish` calls this."""
         self.run_pending()
         websocket.inbox.vanish()
         with self._lock:
@@ -316,7 +316,7 @@ class WebSocketClient:
             )
 
     def _act(self) -> float:
-        """Do all actions that are due. Return the seconds until the next action may be due."""
+        """Do all actions that are due. Return the seconds until the gateway's next check."""
         self._check_open()
         with self._lock:
             seconds = self._gateway.sweep()

@@ -1,4 +1,4 @@
-"""The clock of a test, for API Gateway, DynamoDB and the framework."""
+"""The clock of a test, for API Gateway, DynamoDB, SQS and the framework."""
 
 import sys
 import time
@@ -14,7 +14,7 @@ class Clock:
     Python's own clocks, such as `time.time()` in the app, are not changed.
 
     Args:
-        act: does all actions that are due, and returns the seconds until the next action is due.
+        act: does all actions that are due, and returns the seconds until it must run again.
     """
 
     _framework_ahead: ClassVar[float] = 0.0  # its monotonic clock never goes back
@@ -52,7 +52,7 @@ class Clock:
         self._act()
 
     def reset(self) -> None:
-        """Reset the framework's wall clock at the end of the test.
+        """Reset this clock and the framework's wall clock at the end of the test.
 
         The framework's monotonic clock is not reset, because objects of the app that outlive the
         test use it.

@@ -18,7 +18,7 @@ from decanter.project.template import TEMPLATE
 from decanter.testing.environ import REGION
 
 FIVE_YEARS = 5 * 365 * 86400
-"""DynamoDB does not delete an item that has been expired for more than these seconds."""
+"""DynamoDB does not delete an item that has been expired for longer than this, in seconds."""
 
 logger = logging.getLogger(__name__)
 

@@ -53,7 +53,7 @@ class ConnectionClosed(AssertionError):
 
 
 class NoFrame(AssertionError):
-    """No frame has arrived. No frame will arrive later, because every handler has run."""
+    """No frame is left to receive. None will arrive later, because every handler has run."""
 
     def __init__(self, who: str, raised: str, what: str = "no frame to receive") -> None:
         super().__init__(who, raised, what)
@@ -103,7 +103,7 @@ class CallRefused(AssertionError):
     Attributes:
         call: the service and the operation, if they are known.
         host: the host of the call.
-        service: the prefix of the service in host names.
+        service: the prefix of the service in host names, `credentials`, or "" if it is not known.
     """
 
     def __init__(self, call: str, host: str, service: str = "") -> None:
@@ -152,7 +152,8 @@ def report(
 
     Args:
         error: the error of a failed test, which gets the report as notes; None after a success.
-        unseen: the exceptions to raise, because no client and no test has seen them.
+        unseen: the exceptions that no client and no test has seen. After a success, the first of
+            them is raised.
         unread: the frames that the test did not receive, by the client's name.
         raised: all exceptions of the app's functions.
     """

@@ -9,7 +9,7 @@ CHALICES = "Caught exception for path %s"
 """The start of Chalice's log line for an exception in an HTTP route."""
 
 FRAMEWORKS = "decanter.events"
-"""The logger of the framework's router."""
+"""The name of the framework's logger."""
 
 logger = logging.getLogger(__name__)
 
@@ -19,7 +19,7 @@ class Exceptions(logging.Handler):
 
     Attributes:
         all: the exceptions, in the order in which they were raised. The test may change this list.
-        last: the exception of the last event; None if the last event raised no exception.
+        last: the last exception since the last WebSocket event began; None if there is none.
     """
 
     def __init__(self) -> None:

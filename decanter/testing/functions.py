@@ -49,7 +49,7 @@ class Functions:
             return Failure.RAISED
 
     def call(self, function: str, event: Any) -> Any:
-        """Run a function and return its result. Like in Lambda, the event and the result are JSON.
+        """Run a function and return its result. As in Lambda, the event and the result are JSON.
 
         Raises:
             Exception: the exception of the function.

@@ -9,9 +9,10 @@ _actions: dict[str, Callable[[], None]] = {}
 
 
 def before_import(package: str, act: Callable[[], None]) -> None:
-    """Call a function before a package's first import. After the import, call it immediately.
+    """Call a function before a package's first import.
 
-    The function may import the package.
+    If the package is already imported, call the function immediately. The function may import the
+    package.
     """
     if package in sys.modules:
         act()

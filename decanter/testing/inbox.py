@@ -8,7 +8,7 @@ class Inbox:
     """The gateway's `Outlet` to a client, which keeps frames until the test receives them.
 
     Args:
-        on_close: called once, with the code and the reason, after either side has closed.
+        on_close: called at most once, with the code and the reason, after either side has closed.
     """
 
     is_clogged = False

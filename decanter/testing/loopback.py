@@ -111,7 +111,7 @@ def dynamodb_server() -> Any:
 
 
 def dynamodb_netloc() -> str:
-    """Return the host and port of the DynamoDB server. Only clients without botocore need it."""
+    """Return the host and port of the DynamoDB server. Only clients without botocore use it."""
     return f"127.0.0.1:{dynamodb_server().server_port}"
 
 

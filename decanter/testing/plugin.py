@@ -41,7 +41,7 @@ _projects: "pytest.StashKey[Projects]" = pytest.StashKey()
 def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
     """Declare the ini options."""
     _import_without_rewriting(pluginmanager)
-    meaning = "other hosts that tests may call through botocore; * matches any text"
+    meaning = "hosts outside this machine that tests may call through botocore; * matches any text"
     parser.addini(HOSTS, meaning, type="args", default=[])
     meaning = "the stage whose environment tests have; if empty, the environment is unchanged"
     parser.addini(STAGE, meaning, default=DEFAULT_STAGE)
@@ -106,7 +106,7 @@ def _import_without_rewriting(manager: pytest.PytestPluginManager) -> None:
 
     pytest rewrites the asserts in all modules of a distribution that has a plugin. The first run
     after an installation would compile each module again, and each run would import it more slowly.
-    pytest has no option for this.
+    pytest has no option to turn this off.
     """
     getattr(manager.rewrite_hook, "_must_rewrite", set()).discard("decanter")
 
@@ -139,7 +139,7 @@ def _start(config: pytest.Config) -> "Projects":
 
 
 def _project_of_run(config: pytest.Config) -> Path | None:
-    """Return the project at the tests' folders, at the root, or at a folder in `pythonpath`."""
+    """Return the project of the named tests, the current folder, the root or `pythonpath`."""
     from decanter.testing.stage import project_at
 
     named = [Path(each.partition("::")[0]) for each in config.known_args_namespace.file_or_dir]

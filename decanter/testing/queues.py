@@ -15,11 +15,11 @@ from decanter.testing.functions import Functions
 from decanter.testing.running import sqs_rule
 
 MOST_EVENTS = 10_000
-"""The maximum events in a call of `drain`. A function may send to its own queue without end."""
+"""The limit of events in a call of `drain`. A function may send to its own queue without end."""
 
 
 class Queues:
-    """The queues of an app, and the functions that get their messages. They start empty.
+    """The queues of an app, and the functions that get their messages. The queues start empty.
 
     Args:
         deployed: the deployment with the queues.
@@ -46,7 +46,7 @@ class Queues:
         """Run the functions until no message is visible. Return the number of events.
 
         Raises:
-            RuntimeError: the functions do not stop to send messages to their queues.
+            RuntimeError: after `MOST_EVENTS` events, messages are still visible.
         """
         __tracebackhide__ = True
         count = 0

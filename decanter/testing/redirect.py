@@ -35,7 +35,7 @@ _operation: ContextVar[Any] = ContextVar("operation", default=None)
 
 @contextmanager
 def redirected(management: str, dynamodb: str | None, sqs: Sqs | None = None) -> Iterator[None]:
-    """In the block, send calls for @connections, DynamoDB and SQS to other hosts. Refuse others.
+    """Within the block, redirect calls to @connections, DynamoDB and SQS. Refuse other calls.
 
     Args:
         management: the host and port of @connections.
@@ -74,7 +74,7 @@ def _make_request(
 
 
 def _redirect(service: Any, address: str) -> str:
-    """Return the URL for a call, which goes to the open test client or to the user's DynamoDB."""
+    """Return the URL of the test client's service for a call, or the call's own URL."""
     management, dynamodb, sqs = _targets[-1]
     url = urlsplit(address)
     if service.service_name == "apigatewaymanagementapi":
@@ -91,6 +91,7 @@ def _send(original: Callable[..., Any], session: Any, request: Any) -> Any:
 
     Raises:
         CallRefused: the call would leave this machine.
+        EndpointConnectionError: the call is to EC2's instance metadata service.
     """
     url = urlsplit(request.url)
     host = url.hostname or ""
@@ -105,7 +106,7 @@ def _send(original: Callable[..., Any], session: Any, request: Any) -> Any:
     if _targets and is_aws(host) and _target(request).startswith("DynamoDB_"):
         return _answer(request)
     refusal = _refusal(host)
-    if is_instance_metadata(host):  # like on a machine outside AWS
+    if is_instance_metadata(host):  # as on a machine outside AWS
         raise EndpointConnectionError(endpoint_url=request.url) from refusal
     raise refusal
 

@@ -30,8 +30,8 @@ def stage_environment(project: Path, stage: str) -> dict[str, str]:
     """Return the environment variables of all functions of a stage.
 
     A function of the stage may have another value for a variable. The merge template has priority
-    over the configuration. A variable is omitted if its value is not known on this machine. This
-    function ignores mistakes, because an opening test client reports them.
+    over the configuration. A variable is omitted if its value is not known on this machine.
+    Mistakes are ignored here, because a new `WebSocketClient` reports them.
     """
     document = _read(project / CONFIG)
     merged: dict[str, str] = {}

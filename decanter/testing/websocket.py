@@ -16,11 +16,11 @@ class Runner(Protocol):
 
     @property
     def last_error(self) -> BaseException | None:
-        """The exception of the last event, or None."""
+        """The last exception since the last WebSocket event began, or None."""
 
     @property
     def raised(self) -> str:
-        """The exception of the last event as text, or ""."""
+        """The type and the text of `last_error`, or ""."""
 
     def message(self, websocket: "Peer", text: str) -> None:
         """Run the handler of a message."""
@@ -96,7 +96,7 @@ class WebSocket(Peer):
     def send(self, message: str | bytes) -> None:
         """Send a message in one frame. When this method returns, the handler has run.
 
-        Like in API Gateway, an invalid message closes the connection. The code is 1003 for bytes
+        As in API Gateway, an invalid message closes the connection. The code is 1003 for bytes
         and 1009 for a frame above 32 KB.
 
         Raises:
@@ -113,9 +113,8 @@ class WebSocket(Peer):
         """Return the next frame.
 
         Raises:
-            NoFrame: no frame has arrived. No frame will arrive later, because every handler has
-                run.
-            ConnectionClosed: no frame has arrived, and the connection is closed.
+            NoFrame: no frame is left. No frame will arrive later, because every handler has run.
+            ConnectionClosed: no frame is left, and the connection is closed.
         """
         __tracebackhide__ = True
         self._client.run_pending()
