@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
     """Send each message, and print a line with its report.
 
     Returns:
-        The exit status, which is 1 if a message did not reach a connection that may be open.
+        The exit status, which is 1 if a post failed or connections were left over.
 
     Raises:
         DecanterError: a message or the stage is invalid.
@@ -77,7 +77,7 @@ def sent(
     """Send or queue a message.
 
     Raises:
-        DecanterError: the message is not text, or is too large.
+        DecanterError: the message is not UTF-8, is too large, or must be JSON and is not.
     """
     try:
         text = data.decode()
@@ -124,7 +124,7 @@ def lines(name: str, source: Iterable[bytes]) -> Iterator[tuple[str, bytes]]:
 
 
 def is_complete(report: Report) -> bool:
-    """Return True if the message has reached every connection that may be open."""
+    """Return True if no post failed and no connection was left over."""
     return not (report.failed or report.left_over) and report.left_over_exact
 
 

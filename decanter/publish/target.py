@@ -104,7 +104,7 @@ class Target:
             raise AWSError(
                 f"sending to {self.name} is refused ({error.reason}): grant this identity "
                 "execute-api:ManageConnections on the API's stage, and dynamodb:Scan and "
-                "dynamodb:DeleteItem on the connection table, or use another: AWS_PROFILE"
+                "dynamodb:DeleteItem on the connection table, or use another identity: AWS_PROFILE"
             ) from error
         except outside.DecanterError as error:
             raise DecanterError(str(error)) from error
@@ -221,11 +221,11 @@ def table_name(
     """Return the name or ARN of a stage's table.
 
     Raises:
-        DecanterError: the stack and the project do not have the table's name.
+        DecanterError: the name is not known, or a call to AWS fails.
     """
     if table.existing and table.existing.startswith(SSM):
         parameter = table.existing.removeprefix(SSM).rstrip("}").partition(":")[0]
-        with explained(f"read the parameter {parameter}, which names the connection table"):
+        with explained(f"read the parameter {parameter}, which names a table of the app"):
             answer = aws.client("ssm").get_parameter(Name=parameter)
         return str(answer["Parameter"]["Value"])
     if table.existing:
@@ -235,7 +235,7 @@ def table_name(
     output = f"{table.logical_id}Name"
     if output not in stack.outputs:
         raise AWSError(
-            f"stack {stack.name} has no output {output}, which names the connection table: "
+            f"stack {stack.name} has no output {output}, which names a table of the app: "
             f"update it with `decanter provision --stage {project.chalice_stage}`"
         )
     return stack.outputs[output]

@@ -1,8 +1,8 @@
 """`decanter verify`: check an endpoint against the rules that a client can observe.
 
-The command opens about forty connections, one after the other. The command sends about a megabyte
-in total, with a message for each route of the app. Use the command only with your own endpoint,
-because the app handles the messages.
+The command opens about forty connections, at most three at the same time. The command sends less
+than half a megabyte in total, with a message for each route of the app. Use the command only with
+your own endpoint, because the app handles the messages.
 """
 
 import argparse
@@ -169,7 +169,7 @@ def _rules(endpoint: Endpoint, known: Routes | None, messages: Sequence[str]) ->
 def _without_token(endpoint: Endpoint) -> Rule:
     """Return a rule that the endpoint refuses clients without the token.
 
-    A difference is not an error, because an app may accept clients without a token too.
+    An accepted client is not an error, because an app may accept clients without a token too.
     """
     refused = gateway.refusal(lambda it: it.url)
     return Rule(

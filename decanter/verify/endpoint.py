@@ -59,7 +59,7 @@ class Endpoint:
     subprotocols: tuple[Subprotocol, ...] = ()
 
     def connect(self, url: str | None = None, **options: Any) -> ClientConnection:
-        """Connect a client. By default, it has no compression and sends no automatic pings."""
+        """Connect a client, by default without compression. It sends no automatic pings."""
         target = url or self.url
         loopback = urlsplit(target).hostname in LOOPBACK
         defaults = {
@@ -153,7 +153,7 @@ def error_frame(client: ClientConnection, seconds: float) -> dict[str, Any]:
 
 
 def is_error(frame: str) -> bool:
-    """True if a frame is one of the service's error frames."""
+    """True if a frame is one of the framework's error frames."""
     try:
         document = json.loads(frame)
     except ValueError:
@@ -166,7 +166,7 @@ def is_error(frame: str) -> bool:
 
 
 def ending(client: ClientConnection, seconds: float) -> str:
-    """Describe how the server ends the connection, such as `close 1003`, or `stays open`."""
+    """Describe how the server ends the connection, such as `close 1003`, or that it stays open."""
     deadline = time.monotonic() + seconds
     try:
         while True:
@@ -180,7 +180,7 @@ def ending(client: ClientConnection, seconds: float) -> str:
 
 
 def stays_open(client: ClientConnection, seconds: float) -> str:
-    """Return `stays open` if the server answers a ping, otherwise a description of the end."""
+    """Return `stays open` if the server answers a ping, otherwise a text such as `close 1003`."""
     try:
         if client.ping().wait(seconds):
             return "stays open"
@@ -237,8 +237,8 @@ def with_token(endpoint: Endpoint, token: str) -> tuple[Endpoint, str]:
         else:
             return client, place
     raise DecanterError(
-        f"{refusals[-1]}. The token was tried in {', '.join(places)}. For another place, write it "
-        "into --url or --header"
+        f"{refusals[-1]}. The token was tried in {', '.join(places)}. For another place, write "
+        "the token into --url or --header"
     )
 
 

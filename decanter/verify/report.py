@@ -10,7 +10,7 @@ from decanter.verify.endpoint import Endpoint
 from decanter.verify.rules import Finding, Gap, Omission, Rule, check
 
 # The meaning of the question marks in a report.
-NOTE = "? marks a rule that AWS does not document, or a guess: a difference there is not an error"
+NOTE = "? marks a rule that nobody has published, or a guess: a difference there is not an error"
 STOPPED = "interrupted"
 _API_ID = re.compile(r"//[^./]+(?=\.execute-api\.)")
 

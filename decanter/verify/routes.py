@@ -20,9 +20,9 @@ from decanter.verify.rules import NEVER, Rule
 
 # The seconds to wait for a further frame, such as the error frame after a greeting.
 QUIET_SECONDS = 0.5
-# The errors of API Gateway and the framework for a handler that raises an exception, and for a
-# missing route.
+# The errors of API Gateway and the framework for a handler that raises an exception.
 RAISED = ("Internal server error", "internal")
+# These errors, and the errors for a timeout and for a missing route.
 FAILURES = frozenset({*RAISED, "Endpoint request timed out", "Forbidden", "unknown_route"})
 
 
@@ -56,11 +56,11 @@ def known_routes(url: str, directory: Path, stage: str) -> Routes | None:
 
     Args:
         url: the endpoint's URL.
-        directory: the project's folder. The current folder may be another folder without a project.
+        directory: the project's folder. Only the current folder may be without a project.
         stage: the stage in the project's configuration.
 
     Raises:
-        ProjectError: the project's app cannot be imported.
+        ProjectError: the project is invalid, or its app cannot be imported.
     """
     if (served := served_routes(url)) is not None:
         return Routes("decanter local", served)

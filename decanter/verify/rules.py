@@ -11,20 +11,20 @@ from decanter.errors import AWSError
 from decanter.verify.endpoint import Endpoint
 
 SHOWN_CHARACTERS = 160
-# An ARN, an account, an API's host, a connection or a request. A report for publication has none.
+# An ARN, or the id of an account, an API, a connection or a request. A report has none of them.
 _IDS = re.compile(r"arn:\S+|\b\d{12}\b|[a-z0-9]{10}(?=\.execute-api)|[\w-]{11,22}=")
 UNEXPECTED = (AttributeError, LookupError, TypeError, ValueError)
 
 NEVER = "(?!)"
 """A regular expression without a match."""
 
-# Rules that AWS has not published. They are inferred from other rules, or are a choice.
+# Rules that nobody has published. They are inferred from other rules, or are a choice.
 INFERRED = frozenset(
     {2, 3, 10, 11, 14, 16, 17, 23, 28, 29, 30, 32, 34, 36, 38, 42, 43, 47, 48, 49, 50, 51, 66, 75}
     | {76, 79, 85, 93}
 )
 
-# The numbers of the rules in docs/reference/gateway.md.
+# The rules in docs/reference/gateway.md that a report checks, omits or lists as not covered.
 ALL = range(1, 93)
 
 _HANDLER = "needs a handler with a given behaviour, which the app does not have"
@@ -48,14 +48,14 @@ class Rule:
     """A behaviour of an endpoint that can be checked.
 
     Attributes:
-        numbers: the numbers of the rules in `docs/reference/gateway.md`; empty for a rule of the
-            service.
+        numbers: the numbers of the rules in `docs/reference/gateway.md`; empty for a rule that is
+            not in this document.
         title: the behaviour in a few words.
         expected: the result of `look` if the rule holds. In the result, details may follow a colon.
         look: returns a description of the endpoint's behaviour.
         needs_app: True if the check needs an app for which `service.speaks` returns True.
         doubt: a pattern for results that differ from `expected` but do not prove an error. By
-            default, each difference is an error, unless AWS does not document the rule.
+            default, each difference is an error, unless all numbers of the rule are in `INFERRED`.
     """
 
     numbers: tuple[int, ...]
@@ -67,7 +67,7 @@ class Rule:
 
     @property
     def label(self) -> str:
-        """The numbers as text. A number has a question mark if AWS does not document the rule."""
+        """The numbers as text, or `service`. A number in `INFERRED` has a question mark."""
         numbers = (f"{n}{'?' if n in INFERRED else ''}" for n in self.numbers)
         return ", ".join(numbers) or "service"
 
@@ -122,7 +122,7 @@ class Gap:
 
 
 def gaps(rules: Iterable[Rule]) -> list[Gap]:
-    """Return the rules in `docs/reference/gateway.md` that these rules do not cover.
+    """Return the numbers in `ALL` that these rules do not cover, by reason.
 
     Args:
         rules: the rules that are checked.

@@ -36,9 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--facts",
         action="store_true",
-        help="instead, probe the rules of API Gateway that nobody has published, with an app for "
-        "this purpose: with --s3-bucket on AWS, with --local on this machine, or at a URL that "
-        "already has it",
+        help="instead, probe the rules of API Gateway that nobody has published. The app of the "
+        "probes runs on AWS with --s3-bucket, on this machine with --local, or already at the URL",
     )
     group.add_argument("--local", action="store_true", help="run the probes with `decanter local`")
     group.add_argument(
@@ -62,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, endpoint: Endpoint | None) -> int:
-    """Test the facts. Return 1 if AWS contradicts a published rule, 130 after Ctrl-C.
+    """Test the facts. Return 1 if a published rule does not hold, 130 after Ctrl-C.
 
     Args:
         args: the arguments.
@@ -120,7 +119,7 @@ def probe(endpoint: Endpoint, limits: Limits, show: Show, *, quick: bool = False
 
 
 def facts(limits: Limits, *, quick: bool = False) -> list[Rule]:
-    """Return all facts, with the slow facts last."""
+    """Return the facts, with the slow facts last; with `quick`, without the slow facts."""
     slow = [] if quick else idle(limits)
     return [*connecting(limits), *messages(limits), *CLOSING, *POSTING, *slow]
 

@@ -44,7 +44,7 @@ def refusal_body(endpoint: Endpoint) -> str:
 
 
 def handshake_extras(endpoint: Endpoint) -> str:
-    """Probe which of subprotocol, compression and own header the handshake's answer has."""
+    """Probe if the handshake's answer has a subprotocol, compression or a header of the app."""
     with client(endpoint, subprotocols=[Subprotocol("facts")], compression="deflate") as connection:
         assert connection.response is not None
         names = ("Sec-WebSocket-Protocol", "Sec-WebSocket-Extensions", "X-Facts")

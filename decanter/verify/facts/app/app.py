@@ -1,6 +1,6 @@
 """The app for `decanter verify --facts`, which follows a client's orders and stores events.
 
-The connect handler reads its order from the query, and the other handlers read it from the message.
+The connect handler reads its order from the query, and the message handler from the message.
 The table stores the data that clients cannot see: the CONNECT and DISCONNECT events of each
 connection, and the outcomes of calls in their handlers.
 """
