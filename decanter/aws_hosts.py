@@ -1,7 +1,7 @@
 """Recognize hosts of this machine and of AWS by their names, without a DNS lookup.
 
-`worker.py` loads this file by its path, even in older Pythons, so it must not import other modules
-of Decanter.
+`local/functions/worker.py` loads this file by its path, even in older Pythons, so this file must
+not import other modules of Decanter.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ CREDENTIALS = tuple(map(ip_network, ("169.254.170.0/24", "fd00:ec2::23/128")))
 
 
 def normal(host: str | bytes | bytearray) -> str:
-    """Return a host in its normal form, which is lower-case ASCII without a dot at the end."""
+    """Return a host in its normal form: lower case, if possible ASCII, and no dot at the end."""
     name = host if isinstance(host, str) else host.decode(errors="replace")
     if not name.isascii():
         with suppress(UnicodeError):

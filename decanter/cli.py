@@ -33,7 +33,7 @@ class Parser(argparse.ArgumentParser):
     ) -> tuple[Any, list[str]]:
         """Parse arguments.
 
-        The word after an option is the option's value, unless this word is an option too.
+        The word after an option that takes a value is this value, unless the word is an option too.
         """
         return super().parse_known_args(
             self._joined(sys.argv[1:] if args is None else args), namespace

@@ -90,7 +90,7 @@ def split_header(header: str) -> tuple[str, str]:
     """Split `NAME: VALUE`.
 
     Raises:
-        ClientError: the name or the colon is missing.
+        ClientError: the name is invalid, the colon is missing, or the value is not printable.
     """
     name, colon, value = header.partition(":")
     if not TOKEN.fullmatch(name.strip()) or not colon or printable(value) != value:
@@ -132,10 +132,10 @@ class Pipe:
     """Standard input and output without a terminal. Standard output gets only the frames."""
 
     def lines(self) -> Iterator[str]:
-        """Yield the lines of standard input without `sys.stdin`.
+        """Return the lines of standard input, which are read without the lock of `sys.stdin`.
 
-        A thread may still wait in this method when the process ends. If this thread holds the lock
-        of `sys.stdin` at that time, Python aborts.
+        A thread may still wait for a line when the process ends. If this thread held the lock of
+        `sys.stdin` at that time, Python would abort.
         """
         stdin = os.fdopen(
             sys.stdin.fileno(), encoding="utf-8", errors="replace", newline="\n", closefd=False
@@ -305,7 +305,7 @@ def run(args: argparse.Namespace) -> int:
         args: the arguments of `add_arguments`.
 
     Returns:
-        The exit status: 0 after a normal end, 1 if the connection failed, was refused or was lost.
+        The exit status: 0 after a normal end, otherwise 1.
 
     Raises:
         ClientError: the URL, a header or a subprotocol is invalid.
@@ -322,7 +322,7 @@ def run(args: argparse.Namespace) -> int:
             proxy=None if loopback else True,
             open_timeout=OPEN_TIMEOUT_SECONDS,
             close_timeout=CLOSE_TIMEOUT_SECONDS,
-            ping_interval=None,  # pings would prevent the idle timeout
+            ping_interval=None,  # on AWS, pings might prevent the idle timeout
             max_size=MAX_MESSAGE_BYTES,
         )
     except InvalidStatus as exc:

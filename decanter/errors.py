@@ -2,7 +2,7 @@
 
 DecanterError
  ├─ ProjectError    the Chalice project: its folder, its configuration, its app, its template
- ├─ ServiceError    a service that the local gateway needs, such as the embedded DynamoDB
+ ├─ ServiceError    a local service, such as the gateway or the embedded DynamoDB
  └─ AWSError        a call to AWS: the operation, its target and the remedy
 
 Each message is one line with the value and the remedy. The module `decanter.cli` prints this line.
@@ -26,7 +26,7 @@ class ProjectError(DecanterError):
 
 
 class ServiceError(DecanterError):
-    """A local service does not start or does not answer."""
+    """A local service does not start, does not answer, or refuses a call."""
 
 
 class AWSError(DecanterError):

@@ -4,7 +4,8 @@ The owner of a web page can point the page's name at this machine (DNS rebinding
 send requests to this machine and read the answers, but `Host` still has the page's name. Nobody can
 rebind an IP address.
 
-`dynamodb/server.py` loads this file by its path, so it must not import other modules of Decanter.
+`local/dynamodb/server.py` loads this file by its path, so this file must not import other modules
+of Decanter.
 """
 
 import re

@@ -12,7 +12,7 @@ from decanter.running_gateway import URL, ask
 from decanter.terminal import printable
 
 SECONDS = 910
-"""The longest time that a Lambda function runs, in seconds."""
+"""The timeout of the request in seconds. A Lambda function runs for at most 900 seconds."""
 
 
 class InvokeError(DecanterError):
@@ -79,7 +79,7 @@ def ask_to_run(url: str, name: str, event: bytes | None, body: str | None) -> di
     """Ask a gateway to run a function, and return its answer.
 
     Raises:
-        DecanterError: no gateway answers at this address, or the gateway has no such function.
+        DecanterError: no gateway answers at this address, or the gateway refuses the request.
     """
     query = "" if body is None else f"?{urlencode({'body': body})}"
     path = f"/_gateway/functions/{quote(name, safe='')}{query}"

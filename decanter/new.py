@@ -24,9 +24,9 @@ TOOL_FROM_A_FOLDER = """\
 # The tool is not on a package index. Install it, with its extra, from its folder:
 #   pip install "FOLDER[local]\""""
 HOME_IN_VENDOR = """\
-`vendor/decanter/` is the framework, which ships to Lambda with them. `decanter vendor` updates
-it."""
-HOME_IN_REQUIREMENTS = "The framework ships to Lambda with them, from `requirements.txt`."
+`vendor/decanter/` is the framework, which ships to Lambda with your code. `decanter vendor` updates
+the framework."""
+HOME_IN_REQUIREMENTS = "The framework ships to Lambda with your code, from `requirements.txt`."
 
 # Chalice starts the names of functions and roles with the app's name. AWS allows 64 characters.
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,31}")
@@ -84,8 +84,8 @@ def requirement(distributions: Iterable[Distribution] | None = None) -> str | No
     """Return the requirement that installs this framework on other machines, or None.
 
     The result is None if the framework came from a local path, because other machines do not have
-    this path. The requirement is a bare name only if the framework came from an index. Otherwise,
-    this name may belong to another project in the index.
+    this path. The requirement has no URL only if the framework came from an index. Otherwise,
+    another project in the index may have the framework's name.
 
     Args:
         distributions: the installed distributions with Decanter's name, in the order of the import
@@ -116,7 +116,7 @@ def _is_running(distribution: Distribution) -> bool:
 
 
 def _blanks(line: str | None) -> dict[str, str]:
-    """Return the texts for the project's files that depend on the origin of the framework."""
+    """Return the texts that depend on the framework's origin, for the project's files."""
     if line is None:
         return {
             "ships": "# The framework ships from vendor/decanter.",

@@ -31,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
     for name, facts in answer["functions"].items():
         print("\n".join(printable(line) for line in _lines(name, facts)), end="\n\n")
     print(
-        f"iam: {answer['iam']}. The lines of @uses grant what ran since `decanter local` started."
+        f"iam: {answer['iam']}. The lines of @uses grant the calls since `decanter local` started."
     )
     return 0
 

@@ -35,7 +35,7 @@ def vendor(project: Path) -> Path:
     """Write or replace the framework in a project's `vendor/`. Return the folder.
 
     Raises:
-        ProjectError: the folder is not a Chalice project, or `vendor/decanter` is not the
+        ProjectError: the folder is not a Chalice project, or `vendor/decanter` is not a copy of the
             framework.
     """
     if not (project / ".chalice" / "config.json").is_file():

@@ -1,4 +1,4 @@
-"""Auctions with channels, typed bids, HTTP routes for the staff, and a schedule that ends them.
+"""Auctions with channels, typed bids, HTTP routes for the staff, and a schedule for their end.
 
 Clients connect with a JSON Web Token, whose subject is the bidder. A bid is the rpc `bid`.
 """

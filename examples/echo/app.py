@@ -1,4 +1,4 @@
-"""A plain Chalice app without Decanter, which sends each message back."""
+"""A plain Chalice app, without Decanter, that sends each message back."""
 
 from boto3.session import Session
 from chalice.app import Chalice, WebsocketEvent

@@ -127,7 +127,8 @@ def test_an_old_python_is_refused_before_anything_is_imported() -> None:
         "runpy.run_module('decanter', run_name='__main__')"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    line = "decanter: error: this needs Python 3.11 or newer, as in `make run PYTHON=python3.13`\n"
+    remedy = "as in `make run PYTHON=python3.13`"
+    line = f"decanter: error: Decanter needs Python 3.11 or newer, {remedy}\n"
     assert (done.returncode, done.stdout, done.stderr) == (2, "", line)
 
 

@@ -17,7 +17,7 @@ def connect(client: WebSocketClient, name: str) -> WebSocket:
 
 
 def ask(websocket: WebSocket, command: str, **fields: Any) -> Any:
-    """Send a command, and return the reply or the error in the next frame."""
+    """Send a command, and return the reply, the error or the disconnect in the next frame."""
     websocket.send_json({"id": 1, command: fields})
     reply = websocket.receive_json()
     end = reply.get("push", {}).get("disconnect")
