@@ -12,7 +12,6 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from decanter.aws.errors import explained
-from decanter.publish.command import is_complete
 from decanter.publish.target import Target, target
 from decanter.publish.target import add_arguments as add_target_arguments
 from decanter.runtime.publishing.outside import Report
@@ -21,7 +20,7 @@ from decanter.terminal import printable
 READERS = 16
 """The limit of parallel calls to @connections, which share a quota with messages to clients."""
 
-GONE = "gone"
+CLOSED, GONE = "closed", "gone"
 
 
 @dataclass(frozen=True)
@@ -92,11 +91,11 @@ def close(there: Target, ids: list[str], form: str) -> int:
     """Close connections, and print the result for each connection."""
     with there.publishing() as publisher:
         report = publisher.close(ids, None)
-    for connection_id in ids:
-        result = result_of(report, connection_id)
+    results = {each: result_of(report, each) for each in ids}
+    for connection_id, result in results.items():
         fields = {"connection_id": connection_id, "result": result}
         print(json.dumps(fields) if form == "json" else f"{printable(connection_id)}  {result}")
-    return 0 if is_complete(report) else 1
+    return 0 if {*results.values()} <= {CLOSED, GONE} else 1
 
 
 def result_of(report: Report, connection_id: str) -> str:
@@ -105,7 +104,7 @@ def result_of(report: Report, connection_id: str) -> str:
         return GONE
     if connection_id in report.failed_ids:
         return "failed"
-    return "left over" if connection_id in report.left_over_ids else "closed"
+    return "left over" if connection_id in report.left_over_ids else CLOSED
 
 
 def rows(there: Target) -> Iterator[Row]:

@@ -108,8 +108,8 @@ def run(args: argparse.Namespace) -> int:
     show = partial(print, file=sys.stdout if args.format == "text" else sys.stderr, flush=True)
     notes = []
     if args.token:
-        endpoint, place = with_token(anyone, args.token)
-        notes.append(f"token: accepted in {place}")
+        endpoint, note = with_token(anyone, args.token)
+        notes.append(f"token: {note}")
     works = reach(endpoint) == 101
     known = known_routes(endpoint.url, args.project_dir, args.stage)
     notes.append(f"routes: {known}" if known else NO_ROUTES)

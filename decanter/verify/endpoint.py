@@ -214,7 +214,7 @@ def reach(endpoint: Endpoint) -> int:
 
 
 def with_token(endpoint: Endpoint, token: str) -> tuple[Endpoint, str]:
-    """Return the endpoint for clients with a token, and the place where it accepts the token.
+    """Return the endpoint for clients with a token, and a note about the token's place.
 
     A header is tried first, because logs may contain URLs.
 
@@ -228,14 +228,16 @@ def with_token(endpoint: Endpoint, token: str) -> tuple[Endpoint, str]:
     joint = "&" if "?" in endpoint.url else "?"
     in_query = f"{endpoint.url}{joint}{urlencode({'token': token})}"
     places["the query parameter token"] = replace(endpoint, url=in_query)
-    refusals = []
+    refusals, failing = [], list[Endpoint]()
     for place, client in places.items():
         try:
-            reach(client)
+            if reach(client) == 101:
+                return client, f"accepted in {place}"
+            failing.append(client)
         except DecanterError as error:
             refusals.append(error)
-        else:
-            return client, place
+    if failing:
+        return failing[0], "the app fails, so its place is unknown"
     raise DecanterError(
         f"{refusals[-1]}. The token was tried in {', '.join(places)}. For another place, write "
         "the token into --url or --header"

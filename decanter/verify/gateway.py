@@ -185,6 +185,7 @@ RULES = (
     Rule((24,), "a binary frame", "close 1003", closes(b"\x00\x01")),
     Rule((25,), "a frame of 32 KB", "delivered whole", delivered(FRAME_BYTES), needs_app=True),
     Rule((25,), "a frame above 32 KB", "close 1009", closes("x" * (FRAME_BYTES + 1))),
+    Rule((93,), "a binary frame above 32 KB", "close 1009", closes(bytes(FRAME_BYTES + 1))),
     Rule(
         (26, 27, 75),
         "128 KB in 4 frames",

@@ -110,6 +110,13 @@ def test_a_frame_above_32_kb_closes_with_1009(probe: Running, events: Events, te
     assert events.of("DISCONNECT", mine)["requestContext"]["disconnectStatusCode"] == 1009
 
 
+@pytest.mark.rule(93)
+def test_a_binary_frame_above_32_kb_closes_with_1009(probe: Running) -> None:
+    with probe.connect() as client:
+        client.send(bytes(32769))
+        assert seen_by(client)[0] == 1009
+
+
 def in_frames(text: str, size: int = 32768) -> list[str]:
     """Return the text in pieces of this many characters."""
     return [text[i : i + size] for i in range(0, len(text), size)]

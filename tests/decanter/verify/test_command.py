@@ -66,7 +66,7 @@ def test_each_rule_is_printed_during_its_check(echo: str, checked: Done) -> None
     assert text.err == ""
     assert lines[2].endswith("a client connects: HTTP 101")
     assert lines[1:20] == lines_on_stderr[1:20]
-    assert lines[-1].endswith(f"3 in doubt, 13 left out ({OTHER_APP})")
+    assert lines[-1].endswith(f"4 in doubt, 13 left out ({OTHER_APP})")
 
 
 def quiet(line: str) -> None:
@@ -189,6 +189,12 @@ def test_a_token_is_given_where_the_app_takes_it_and_never_printed(
     assert f"      token: accepted in the {word}" in captured.out
     assert "a client without the token: refused: HTTP 401" in captured.out
     assert "s3cret" not in captured.out + captured.err
+
+
+def test_a_failing_app_does_not_show_where_a_token_belongs(capsys: Captured) -> None:
+    with websocket_server(accept=lambda _: 502) as url:
+        assert verify(url, "--token", "s3cret") == 1
+    assert "token: the app fails, so its place is unknown" in capsys.readouterr().out
 
 
 def test_a_refused_token_is_one_line_with_the_places(capsys: Captured) -> None:
