@@ -5,8 +5,8 @@ before the cursor whose posts have not ended, and the connections that need anot
 `MOST_UNSURE` posts start before the row is written again. If a run is killed, no post is lost, and
 the next run repeats at most `MOST_UNSURE` posts.
 
-A run owns its row until the time in `until`, the timeout of the run's Lambda function. If SQS
-delivers a message twice, the second delivery waits until this time.
+A run owns its row at most until the time in `until`, when the run's Lambda function times out. If
+SQS delivers a message twice, the second delivery waits until this time.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -45,7 +45,7 @@ class Jobs(Protocol):
     def write(
         self, job_id: str, owner: str, state: Mapping[str, Any], now_ms: int, before: Sequence[str]
     ) -> bool:
-        """Write a row if its owner is in `before`, or if `before` is empty and there is no row."""
+        """Write a row if `before` contains its current owner, or is empty and there is no row."""
         ...
 
 
@@ -57,8 +57,8 @@ class State:
         cursor: the place where the posts continue; None if no connection is left.
         unended: the connections before the cursor whose posts have not ended.
         again: the connections that need another attempt.
-        flushes: the number of items with connections to retry that went to the queue or to the
-            dead-letter queue.
+        flushes: how many items with connections to retry went to the queue or to the dead-letter
+            queue.
         until: the time when the current run must end, in epoch milliseconds; 0 if there is no
             current run.
         done: True if nothing is left.
@@ -66,8 +66,8 @@ class State:
         gone: the number of connections that do not exist, as API Gateway answers.
         failed: the number of posts for which a retry does not help.
         repeated: the maximum number of duplicate frames that clients get.
-        unsure: the number of the next run's first posts that may be duplicates. During a run, it
-            is 0, and `repeated` includes these posts.
+        unsure: how many posts of the next run may be duplicates, in addition to the posts to
+            `unended`. During a run, it is 0, and `repeated` includes these posts.
         dead: the number of connections that no retry has reached.
     """
 
@@ -146,7 +146,7 @@ class Checkpoint:
         """Take the row from its last owner. Return False if another run was faster.
 
         Args:
-            until_ms: the end of the run.
+            until_ms: the time when this run must end, in epoch milliseconds.
             owner: the last owner; None if there is no row.
             unsure: the number of posts that this run may repeat. The row counts these posts before
                 the run repeats them.
@@ -222,7 +222,7 @@ class Checkpoint:
         (draft, writing), self._writing = self._writing, None
         try:
             owns = writing.result()
-        except StoreBusyError:  # the next row replaces this one
+        except StoreBusyError:  # the next write has a newer state
             return
         if not owns:
             raise SupersededError
@@ -232,9 +232,9 @@ class Checkpoint:
         self._written, self._owners = draft, [draft.owner]
 
     def _draft(self, state: State) -> "_Draft":
-        """Return a row to write.
+        """Return a version of the row to write.
 
-        Each row has a new owner, so DynamoDB refuses an older row that arrives late.
+        Each version has a new owner, so DynamoDB refuses an older version that arrives late.
         """
         owner, before = f"{self._run}:{next(self._numbers)}", tuple(self._owners)
         self._owners.append(owner)
@@ -247,15 +247,15 @@ class Checkpoint:
 
 @dataclass(frozen=True)
 class _Draft:
-    """A row to write.
+    """A version of the row to write.
 
     Attributes:
-        owner: the row's owner.
-        before: the owners whose rows this row may replace.
+        owner: the version's owner.
+        before: the owners whose versions this version may replace.
         content: the state.
         begun: the number of posts of this run that have started.
         ended: the number of posts of this run that have ended.
-        unended: the number of posts that the row lists as not ended.
+        unended: the number of posts that this version lists as not ended.
     """
 
     owner: str = ""

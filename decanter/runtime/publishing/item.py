@@ -5,9 +5,9 @@ r"""The items of the queue: messages for many connections, as JSON.
     {"method": "publish", "payload": {"channel": "chat:42", "data": {"n": 1}}}
 
 Any program with the right to send to the queue may send such messages. Clients get the exact JSON
-text of `data`, so `1.0` stays `1.0`. If the message has the string `text` instead of `data`,
-clients get its characters. With the member `idempotency_key`, a message starts only one broadcast,
-even if a program sends the message several times. Unknown members are ignored.
+text of `data`, so `1.0` stays `1.0`. If the payload has the string `text` instead of `data`,
+clients get the characters of this string. With the member `idempotency_key`, a message starts only
+one broadcast, even if a program sends the message several times. Unknown members are ignored.
 
 The framework's own items have further members with the progress of the work. These items are ASCII
 with escapes, because SQS refuses some characters, such as U+FFFE and most control characters.
@@ -37,7 +37,7 @@ class Item(NamedTuple):
     """A frame and the connections that get it.
 
     Attributes:
-        job: the job's id: a random id, SQS's id of the first message, or the key's hash.
+        job: the job's id: random, from the id of the first message, or from the key's hash.
         text: the frame.
         ids: the connections; None for every connection, or for the members of `channel`.
         exclude: the connections to skip.
@@ -99,7 +99,7 @@ class Item(NamedTuple):
 
         Args:
             body: the text of the message.
-            message_id: SQS's id, which becomes the id of a new job without an idempotency key.
+            message_id: the message's id, which becomes a new job's id if there is no idempotency key.
 
         Raises:
             PoisonError: the message is not an item.
@@ -133,8 +133,8 @@ class Item(NamedTuple):
         """Return the item with a frame in the form that the app's clients expect.
 
         Raises:
-            PoisonError: the frame is too large, the app has no channels, or no declared pattern
-                matches the channel.
+            PoisonError: the frame is too large, or the item has a channel that the app does not
+                declare.
         """
         if not self.foreign:
             return self

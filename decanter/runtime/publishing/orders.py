@@ -5,7 +5,7 @@
     {"method": "unsubscribe", "payload": {"user": "ann", "channel": "chat:42"}}
     {"method": "disconnect", "payload": {"user": "ann", "code": 3503, "reason": ""}}
 
-The method `publish` is not an order, but an item of the queue.
+A message with the method `publish` is not an order, but an item of the queue.
 """
 
 from collections.abc import Callable

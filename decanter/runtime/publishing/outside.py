@@ -1,7 +1,8 @@
-"""Send from outside the app, with the endpoint and tables of a stage, for `decanter publish`.
+"""Send messages and close connections from outside the app, with a stage's endpoint and tables.
 
-This module uses the same code as the functions of the app, so the rate limit, retries, damaged rows
-and gone connections are handled in the same way. No function on AWS imports this file.
+`decanter publish` and `decanter connections` use this module. It uses the same code as the app's
+Lambda functions, so the rate limit, retries, damaged rows and gone connections are handled in the
+same way. No Lambda function imports this module.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -62,8 +63,8 @@ class Stage:
         subscriptions: the subscription table's name or ARN; "" for an app without channels.
         channels: the patterns of the app's channels.
         key: the name of the connection table's hash key.
-        keeps_rows: True to delete no row. The code that deletes a row must call the app's
-            disconnect hooks, so only the app's own Lambda functions delete rows of such an app.
+        keeps_rows: True to delete no row. If an app has disconnect hooks, the code that deletes a
+            row must call them, so only the app's own Lambda functions delete its rows.
         dynamodb: the URL of a local DynamoDB; None for DynamoDB on AWS.
         keys: an access key id and a secret access key; by default, botocore finds the credentials.
         profile: the profile of the AWS configuration; None for the profile of the environment.
@@ -96,7 +97,7 @@ def publishing(
     environ: Mapping[str, str],
     open_transport: OpenTransport = open_transport,
 ) -> Iterator[Publisher]:
-    """Yield a publisher to the connections of a stage.
+    """Yield a publisher for the connections of a stage.
 
     Args:
         stage: the stage.

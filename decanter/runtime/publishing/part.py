@@ -13,7 +13,7 @@ from decanter.runtime.recipients import Connections, Recipient, Removed
 from decanter.runtime.transports.base import Delivery, Outcome, Result, Transport
 
 MOST_AGAIN = 500
-"""If a row has this many connections to retry, they go to a new item."""
+"""If a row has this many connections to retry, or more, they go to a new item."""
 
 
 class Source(Protocol):
@@ -64,8 +64,8 @@ class Part:
         cleanup: deletes the rows of connections that are gone.
         clock: the clock.
         exclude: the connections to skip.
-        unsure: the number of the next posts that may be duplicates; `repeated` in the state
-            includes them.
+        unsure: how many of the next posts may be duplicates; `repeated` in the state includes
+            these posts.
     """
 
     source: Source
@@ -85,13 +85,13 @@ class Part:
 
     @property
     def state(self) -> State:
-        """The state with the counts so far. `snapshot` adds the cursor and the posts in flight."""
+        """The state with the counts so far. `snapshot` adds the cursor and `unended`."""
         return self.checkpoint.state
 
     def post(self, transport: Transport, data: bytes, stop_at: float, until: float) -> None:
         """Post until no connection is left or until `stop_at`, and then wait for the answers.
 
-        Posts also end after a refusal, or if the row has `MOST_AGAIN` connections to retry.
+        No post starts after a refusal, or while the row has `MOST_AGAIN` connections to retry.
 
         Args:
             transport: sends the posts.
@@ -103,7 +103,7 @@ class Part:
             self._end(delivery)
 
     def snapshot(self) -> State:
-        """Return the state with the cursor and the posts that have not ended."""
+        """Return the state with the cursor and the connections whose posts have not ended."""
         self.state.cursor = self.source.cursor
         self.state.unended = [*self._unended]
         return self.state
@@ -136,7 +136,7 @@ class Part:
     def _end(self, delivery: Delivery) -> None:
         recipient, outcome = delivery
         self.state.repeated += outcome.repeated
-        if outcome.result is Result.REFUSED:  # the id stays in `unended`, so a later run posts
+        if outcome.result is Result.REFUSED:  # the id stays in `unended`, and a later run retries it
             self.refusal = outcome
             return
         self._unended.pop(recipient.connection_id, None)
@@ -155,14 +155,14 @@ class Part:
     def _keep(self, connection_id: str, outcome: Outcome) -> None:
         """Keep a connection in the row for another attempt.
 
-        If a post had no answer, its frame may have arrived, so the next post may be a duplicate.
+        If a post had no answer, its frame may have arrived, so the retry may be a duplicate.
         """
         self.state.again.append(connection_id)
         self.state.repeated += outcome.result is Result.FAILED and outcome.status is None
         self.is_full = len(self.state.again) >= MOST_AGAIN
 
     def _is_young(self, recipient: Recipient, outcome: Outcome) -> bool:
-        """Return True if the row is so young that the connection may be about to open."""
+        """Return True after a 410 if the row is so young that the connection may still open."""
         age = self.clock.time_ms() - recipient.connected_at
         return outcome.result is Result.GONE and age < GRACE_MS
 

@@ -1,9 +1,8 @@
-"""The queue of a router: SQS keeps the rest of a broadcast, and a Lambda function posts this rest.
+"""The queue of a router: SQS keeps the rest of a broadcast until a Lambda function posts it.
 
 router = Router(…, queue=Queue("broadcasts"))
 
 @app.on_sqs_message(queue="broadcasts", batch_size=1)
-@uses(sends=True)
 def fan_out(event):
     return router.fan_out(event)
 """
@@ -37,7 +36,7 @@ class Queue:
     Args:
         name: the queue's name in the template and in `@app.on_sqs_message`.
         jobs: the model of the job table; by default the model with `@job_table`.
-        concurrency: the maximum number of function instances that post at the same time, 2 or more.
+        concurrency: the maximum number of function instances that post at the same time, 2 to 1000.
             Each instance has a share of `DECANTER_POSTS_PER_SECOND`, so all instances together
             never exceed this limit.
 
@@ -119,8 +118,8 @@ class Sender:
             raise SettingError(
                 "DECANTER_POSTS_PER_SECOND",
                 f"{pace:g}",
-                f"set it to {segments} or more, because {segments} functions of the queue share "
-                "it, or lower the concurrency of the Queue",
+                f"set it to {segments} or more, because {segments} instances of the queue's "
+                "function share it, or lower the concurrency of the Queue",
             )
         self.share = pace // segments
         self.inline = settings.inline_recipients
@@ -130,7 +129,10 @@ class Sender:
         self._send = send
 
     def put(self, text: str, after: str, exclude: Collection[str], channel: str = "") -> str:
-        """Queue a frame for connections or channel members after a cursor. Return the item's id."""
+        """Queue a frame for all connections, or all members of a channel, after a cursor.
+
+        Return the item's id.
+        """
         from decanter.runtime.publishing.item import Item
 
         job = uuid4().hex

@@ -70,10 +70,10 @@ class Tools(NamedTuple):
 
 
 class Run:
-    """Posts one part of a job until nothing is left, or until the function's time is over.
+    """Posts one part of a job until nothing is left, or until the Lambda function's time is over.
 
     Args:
-        tools: the queue, the tables, the transports.
+        tools: the queue, the tables and the transports.
         item: the part.
         context: Lambda's context.
         totals: the counts of the invocation, which the run increases.
@@ -114,7 +114,7 @@ class Run:
         checkpoint = Checkpoint(
             *(tools.jobs, item.row, state, self._clock, self._outbox.workers, self._pause)
         )
-        # A run that was killed may have started posts after it wrote its last row.
+        # A run that was killed may have started posts after it last wrote the row.
         unsure = MOST_UNSURE if state.until else len(state.unended) + state.unsure
         before = state.counts()
         end_ms = now_ms + self._left_ms()
@@ -199,7 +199,7 @@ class Run:
             part.checkpoint.write(part.snapshot())
 
     def _wait(self, milliseconds: int) -> None:
-        """Queue the item again, with a delay until the function that owns the row has ended."""
+        """Queue the item again, with a delay until the run that owns the row has ended."""
         item, seconds = self._item, ceil(milliseconds / 1000) + 1
         self._tools.sender.queue(item._replace(hops=item.hops + 1), seconds)
         log("fan_out", job=item.job, part=item.part, outcome="waits", seconds=seconds)

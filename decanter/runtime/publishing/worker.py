@@ -1,12 +1,13 @@
 """The work of the queue's function, which posts the frames of the items.
 
-An item for every connection is split into parts if the table is large, one part for each function
-instance that may run at the same time. A part is a segment of the table, with its own row in the
-job table and its share of the rate limit. A message in the queue names the row, and the row has the
-progress. If SQS delivers a message twice, the second run finds that the part is done, or queues the
-item again until the first run has ended. Near its deadline, a run queues the rest as a new message.
-A delayed item retries posts that may succeed later. After `MOST_ATTEMPTS` delayed items, the
-dead-letter queue gets an item with the remaining connections.
+If an item addresses all connections and the table is large, the item is split into parts, at most
+one for each function instance that may run at the same time. Such a part is a segment of the table,
+with its own row in the job table and its share of the rate limit. A message in the queue names the
+row, and the row has the progress. If SQS delivers a message twice, the second run reads the
+progress from the row. If the first run may still be running, the second run queues the item again,
+with a delay. Near its deadline, a run queues the rest as a new message. A delayed item retries
+posts that may succeed later. After `MOST_ATTEMPTS` delayed items, the dead-letter queue gets an
+item with the remaining connections.
 """
 
 import hashlib
@@ -26,14 +27,14 @@ from decanter.runtime.publishing.run import TOTALS, Run, Tools
 from decanter.runtime.recipients import BEGINNING, Page, Place
 
 UNSPLIT = "all"
-"""The name of the only part of a job that is not split."""
+"""The name of the part, if a job is not split."""
 
 
 class Worker:
     """Processes the items of the queue.
 
     Args:
-        tools: the queue, the tables, the transports.
+        tools: the queue, the tables and the transports.
     """
 
     def __init__(self, tools: Tools) -> None:
@@ -47,8 +48,9 @@ class Worker:
             context: Lambda's context; not needed with Chalice's event, which contains it.
 
         Raises:
-            DecanterError: a message failed. SQS delivers the messages again, and finally moves them
-                to the dead-letter queue.
+            DecanterError: the work on a message failed. SQS delivers the messages of the event
+                again, and finally moves them to the dead-letter queue.
+            TypeError: the event is not the event of an SQS queue.
         """
         if hasattr(event, "to_dict"):
             event, context = event.to_dict(), event.context
@@ -79,7 +81,7 @@ class Worker:
             if item.key and not (segments := self._begun(item, segments, message_id)):
                 return
             item, *others = _parts(item, segments)
-            if others:  # one message for each part, because SQS counts attempts by message
+            if others:  # one message for each part, because SQS counts receives per message
                 for part in (item, *others):
                     self._tools.sender.queue(part)
                 return
@@ -89,7 +91,7 @@ class Worker:
         """Begin or continue the job of an idempotency key, and return the number of segments.
 
         A later message with the same key continues parts that are not done, because it may be a
-        dead letter that is sent again. Return 0 if the message has a different frame.
+        dead letter that is sent again. Return 0 if the frames of the two messages differ.
         """
         row, digest = f"{item.job}/", hashlib.sha256(item.text.encode()).hexdigest()
         jobs, state = self._tools.jobs, {"segments": segments, "frame": digest}
@@ -99,7 +101,7 @@ class Worker:
                 return segments
             found = jobs.read(row)
         if found is None:
-            raise StoreBusyError("another function begins the job")
+            raise StoreBusyError("another invocation begins the job")
         is_same = found.state["frame"] == digest
         if found.owner != message_id:
             level = logging.INFO if is_same else logging.ERROR
@@ -107,7 +109,7 @@ class Worker:
         return int(found.state["segments"]) if is_same else 0
 
     def _page(self, item: Item) -> Page | None:
-        """Return the table's first page; None if the item begins elsewhere or the table is busy."""
+        """Return the table's first page, if the item begins there and the table is not busy."""
         if not _begins(item):
             return None
         tools = self._tools
@@ -116,9 +118,10 @@ class Worker:
         return None
 
     def _is_large(self, item: Item, page: Page | None) -> bool:
-        """Return True if a job must be split.
+        """Return True if a job from the beginning of the table must be split.
 
-        The table is then busy, or it has several pages and the job did not begin unsplit.
+        The job must be split if the table is busy, or if the table has several pages and the job
+        has not begun unsplit.
         """
         if not _begins(item):
             return False
