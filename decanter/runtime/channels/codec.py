@@ -6,7 +6,8 @@
 
 A command has an id (1 to 4,294,967,295) and one method, whose value is an object. Only `send` needs
 no id. Unknown members are ignored. An empty object is a pong, and is ignored. Replies omit members
-that are empty, zero or false. `data` is any JSON value, and keeps the text that the sender wrote.
+that are empty, zero or false. `data` is any JSON value, and keeps the text that the sender wrote,
+except that line breaks become spaces.
 
 Source: Centrifugo's documentation, "Client protocol", and its protocol repository,
 `definitions/client.proto`.
@@ -116,7 +117,7 @@ def _command(line: str, found: int) -> Command | None:
     except BadJson as error:
         raise Disconnect(BAD_FRAME, f"not a command: {error.reason}") from None
     if not isinstance(document, dict):
-        raise Disconnect(BAD_FRAME, "not a command: no object")
+        raise Disconnect(BAD_FRAME, "not a command: it is not an object")
     if not document:
         return None
     members = jsontext.members(line)
@@ -218,7 +219,7 @@ def push(kind: str, body: Mapping[str, Any], channel: str = "") -> str:
     Args:
         kind: `pub`, `join`, `leave`, `subscribe`, `unsubscribe`, `message` or `disconnect`.
         body: the members of the push.
-        channel: the channel of the push; empty for a push about the connection.
+        channel: the channel of the push; empty for a push without a channel.
     """
     return _object({"push": {**filled(channel=channel), kind: _object(body)}})
 
@@ -227,7 +228,7 @@ def publication(channel: str, data: Json, info: Mapping[str, Any] | None = None)
     """Return the push of a publication. All subscribers get the same push.
 
     Args:
-        channel: its channel.
+        channel: the publication's channel.
         data: the JSON text of the published value.
         info: the info of the client that published; None for a publication by the server.
     """

@@ -2,8 +2,8 @@
 
 Source: Centrifugo's documentation, "Client protocol codes".
 
-- An error answers one command. After a temporary error, the client repeats the command. After error
-  109, it gets a new token first.
+- An error answers one command. After a temporary error, the client can repeat the command. After
+  error 109, it gets a new token first.
 - An unsubscribe push ends a subscription. With a code of 2500 or more, the client subscribes again.
 - A disconnect push ends the connection. With a code from 3000 to 3499 or from 4000 to 4499, the
   client reconnects. With any other code, it does not.
@@ -81,7 +81,7 @@ class ReplyError(DecanterError):
     Attributes:
         code: a code of the protocol, or a code of the application from 400 on.
         text: the message for people.
-        temporary: True if the client should repeat the command.
+        temporary: True if the same command may succeed later.
     """
 
     def __init__(self, code: int, text: str = "", *, temporary: bool | None = None) -> None:

@@ -37,7 +37,7 @@ class Subscription:
         client: the client's connection id.
         token: the subscription token; empty if the client sent none.
         has_token: True if the token is valid for this channel and this identity. The authenticate
-            hook checks the token, if the hook has `check_subscription`, like `WebTokens`.
+            hook checks the token if the hook has `check_subscription`, as `WebTokens` has.
         request: the JSON value in the client's subscribe command; None without a value.
         info: the JSON value that other members see of this client in this channel.
         data: the JSON value in the reply to the client, such as the channel's initial data.
@@ -66,7 +66,7 @@ class Publication(Generic[T]):
         client: the client's connection id.
         data: the value, validated as the type in `Publication[…]`; any JSON value if no type is
             given.
-        raw: the exact text of the value that the client sent.
+        raw: the text of the value as the client sent it, with spaces for carriage returns.
     """
 
     channel: str
@@ -139,7 +139,7 @@ class Channel:
         return function
 
     def may_listen(self, subscription: Subscription, values: dict[str, str]) -> bool:
-        """Return True if the function returns exactly True. Other truthy values do not count."""
+        """Return True if `authorize` returns exactly True. Other truthy values do not count."""
         return self.authorize(subscription, **{name: values[name] for name in self._asked}) is True
 
     def accept(

@@ -1,4 +1,4 @@
-"""The interfaces through which a session uses the tables and the application."""
+"""The interfaces through which the module `session` uses the tables and the application."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -153,7 +153,9 @@ class App(Protocol):
         ...
 
     def check_token(self, subscription: Subscription) -> None:
-        """Check a subscription's token. Set its `has_token`, `expires_at` and `info`.
+        """Check a subscription's token.
+
+        Set the subscription's `has_token`, `expires_at` and `info`.
 
         Raises:
             ReplyError: code 103, if the token is invalid; code 109, if it has expired; code 100, if

@@ -3,13 +3,14 @@
     @subscription_table(env="SUBSCRIPTIONS_TABLE")
     class Subscription(SubscriptionModel): ...
 
-A router with channels has such a table by default. The hash key of a row is the name of a channel.
-To find all connections of an identity, query the hash key that `pattern.identity_key` returns.
+A router with channels has such a table by default. The hash key of a row is the name of a channel,
+or an identity's key (`pattern.identity_key`). A query of an identity's key returns all connections
+of the identity.
 
-The attribute `seq` is the id of the client's last command for this channel. API Gateway may run the
-handlers of one connection in any order, so a command with a lower id is late and changes nothing.
-The row of an ended subscription stays for an hour, so that a late subscribe command cannot renew
-it.
+The attribute `seq` is the id of the client's last command for the row's channel. API Gateway may
+run the handlers of one connection in any order, so a command with a lower id is late and changes
+nothing. The row of an ended subscription stays for an hour, so that a late subscribe command cannot
+renew it.
 """
 
 from collections.abc import Callable, Mapping
@@ -165,7 +166,7 @@ class Memberships:
         return True
 
     def _merge(self, row: SubscriptionModel) -> None:
-        """Write a row, but keep its `seq`, because the server does not know the client's ids."""
+        """Write a row, but keep its `seq`, because the server's change has no command id."""
         model = self.model
         kept = {"channel", "connection_id", "seq"}
         actions: list[Any] = [model.seq.set(model.seq | 0)]

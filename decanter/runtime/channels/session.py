@@ -115,7 +115,10 @@ class Frame:
         return Answer(codec.frames(replies), end, self._after)
 
     def _begin(self, connection_id: str) -> bool:
-        """Read the connection's row; return False if the connection has ended."""
+        """Run the message hooks, and read the connection's row.
+
+        Return False if the connection has ended.
+        """
         try:
             self._app.admit()
             session = self._store.read(connection_id)
@@ -129,8 +132,8 @@ class Frame:
     def _answer(self, command: Command) -> str | None:
         """Return the reply to a command.
 
-        Return None for `send`, for `subscribe`, which `_join_all` answers, and if the connection
-        has ended.
+        Return None for a successful `subscribe`, which `_join_all` answers, for a `send` that
+        succeeds or has no id, and if the connection has ended.
         """
         self.methods.append(command.method or "?")
         try:
@@ -339,7 +342,7 @@ class Frame:
         """Return the sender as a member, if it has subscribed or may subscribe.
 
         Raises:
-            ReplyError: code 103, if the sender may not subscribe.
+            ReplyError: code 103, if the sender is neither subscribed nor allowed to subscribe.
         """
         session = self._session
         if (member := self._store.member(name, session.connection_id)) is not None:

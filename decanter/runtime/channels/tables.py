@@ -1,8 +1,8 @@
 """The connection table and the subscription table of an app with channels.
 
-The connection's row has the names of the connection's channels. `DeleteItem` returns the deleted
-row, so the names of the subscriptions to delete are known. A subscribe command first writes the
-subscription, and then adds the name to the row. If the row no longer exists, the subscription is
+A connection's row has the names of the connection's channels. `DeleteItem` returns the deleted row,
+so the subscriptions to delete are known. A subscribe command first writes the subscription, and
+then adds the channel's name to the row. If the row no longer exists, the subscription is
 deleted again. A connection that has ended therefore has no subscriptions, in whatever order its
 handlers ran.
 
@@ -28,7 +28,7 @@ NAMES_AT_ONCE = 20
 """The maximum number of names in one update, because its expression may have at most 4 KB."""
 
 GREETED, CHANNELS, INFO, HANDSHAKE = "$greeted", "$channels", "$info", "$handshake"
-"""The framework's attributes of a connection's row."""
+"""The attributes that only an app with channels has in a connection's row."""
 
 
 InParallel = Callable[[Callable[[str], Any], list[str]], Iterable[Any]]
@@ -55,7 +55,10 @@ class Tables:
         self._time_ms = memberships.time_ms
 
     def record(self, event: Mapping[str, Any], **attributes: Any) -> None:
-        """Write the row of a CONNECT event. The row keeps the request for the connect command."""
+        """Write the row of a CONNECT event.
+
+        The row keeps the `$connect` request until the connect command.
+        """
         model = self.connections
         row = model.made_from(event, **attributes)
         request = {name: event.get(name) or {} for name in ("headers", "queryStringParameters")}
@@ -93,7 +96,7 @@ class Tables:
         return page._replace(recipients=listening)
 
     def count_after(self, after: str, now_ms: int) -> Count:
-        """Count the next part of the table."""
+        """Count the rows in the next part of the table, without stale rows."""
         return self.connections.count_after(after, now_ms)
 
     def read(self, connection_id: str) -> Session | None:
@@ -338,7 +341,7 @@ def _is_over(row: Recipient, now_ms: int) -> bool:
 
 
 class AllRows(Tables):
-    """The tables for the sweep, which also reads clients that must not get messages."""
+    """The tables for the sweep, which also checks clients that must not get messages."""
 
     def page(self, after: str, now_ms: int, limit: int | None = None) -> Page:
         """Read the next part of the connection table."""
@@ -363,13 +366,13 @@ class Listeners(Tables):
         return Page(self.memberships.recipients(answer, now_ms), self.memberships.last(answer))
 
     def count_after(self, after: str, now_ms: int) -> Count:
-        """Count the next part of the channel's subscriptions."""
+        """Count the recipients in the next part of the channel's subscriptions."""
         answer = self.memberships.page(self._channel, after, None, lean=True)
         count = len(self.memberships.recipients(answer, now_ms))
         return Count(count, self.memberships.last(answer))
 
     def remove_if_unchanged(self, recipient: Recipient) -> Removed | None:
-        """Delete the row and the subscriptions of a connection that is gone.
+        """Delete the row and the subscriptions of a connection, unless the row has changed.
 
         If the row no longer exists, this method deletes the subscription to this channel.
         """

@@ -99,7 +99,8 @@ class Item(NamedTuple):
 
         Args:
             body: the text of the message.
-            message_id: the message's id, which becomes a new job's id if there is no idempotency key.
+            message_id: the message's id, which becomes the id of a new job without an idempotency
+                key.
 
         Raises:
             PoisonError: the message is not an item.

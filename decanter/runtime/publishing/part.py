@@ -136,7 +136,7 @@ class Part:
     def _end(self, delivery: Delivery) -> None:
         recipient, outcome = delivery
         self.state.repeated += outcome.repeated
-        if outcome.result is Result.REFUSED:  # the id stays in `unended`, and a later run retries it
+        if outcome.result is Result.REFUSED:  # the id stays in `unended` for a later run
             self.refusal = outcome
             return
         self._unended.pop(recipient.connection_id, None)
