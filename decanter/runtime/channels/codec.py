@@ -5,9 +5,9 @@
     {"push": {"channel": "chat:42", "pub": {"data": …}}}
 
 A command has an id (1 to 4,294,967,295) and one method, whose value is an object. Only `send` needs
-no id. Unknown members are ignored. An empty object is a pong, and is ignored. Replies omit members
-that are empty, zero or false. `data` is any JSON value, and keeps the text that the sender wrote,
-except that line breaks become spaces.
+no id. Unknown members are ignored. An empty object is a pong, and is ignored. In replies, an absent
+member means an empty value, zero or false. `data` is any JSON value, and keeps the text that the
+sender wrote, except that line breaks become spaces.
 
 Source: Centrifugo's documentation, "Client protocol", and its protocol repository,
 `definitions/client.proto`.

@@ -31,7 +31,8 @@ def publish_route(router: Sends) -> Blueprint:
 
     With a queue, the status is 202 and the body `{"queued": id}`. Without a queue, the status is
     200 and the body is the report. The answer to an order (`orders`) has the body `{}`. If the body
-    of the request is not a valid message, the status is 400.
+    of the request is not a valid message, or if the message needs a missing queue, the status is
+    400.
 
     Args:
         router: the router to send with.
