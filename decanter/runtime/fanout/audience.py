@@ -17,9 +17,9 @@ FIRST_ROWS = 200
 """The size of the first page, which is small because the first posts wait for this page."""
 
 PAGE_ROWS = 2000
-"""DynamoDB's own page of 1 MB has five times as many rows.
+"""DynamoDB's own page of 1 MB has about five times as many rows.
 
-A read of such a page would delay the posts and need ten times the memory.
+A read of such a page would delay the posts and need more memory.
 """
 
 
@@ -28,9 +28,9 @@ class Extent(NamedTuple):
 
     Attributes:
         most: the maximum number of recipients; None for no limit.
-        segments: the number of segments of a table that has more than one page. The audience reads
-            the segments one after the other. Other Lambda functions can read later segments at the
-            same time.
+        segments: the number of segments into which a table with more than one page is divided. The
+            audience reads the segments one after the other. The instances of the queue's function
+            can read the remaining segments in parallel.
         one_segment: True to end at the end of the cursor's segment.
     """
 
@@ -47,16 +47,16 @@ class Everyone(Iterator[Recipient | None]):
 
     Only one page is read ahead, so at most two pages are in memory, whatever the size of the table.
     If DynamoDB throttles the read of a page or does not answer, the page is read again after a
-    pause, so no page is skipped. If the next page is not read before the deadline, the iterator
-    ends early, and `cursor` is the place to continue. The iterator never waits, so the read of a
-    page does not delay posts in flight.
+    pause, so no page is skipped. If a later page is not read before the deadline, the iterator ends
+    early, and `cursor` is the place to continue. The iterator never waits, so the read of a page
+    does not delay posts in flight.
 
     Args:
         connections: the table.
         clock: decides which rows are stale.
-        workers: the threads that read pages until the deadline.
+        workers: the threads that read pages and count rows.
         backoff: the pauses before a page is read again.
-        deadline: the time when reading ends.
+        deadline: `posts` limits the reads of pages, and `work` limits the count in `left_over`.
         after: the `cursor` of another audience, or `BEGINNING`.
         extent: the part of the table to read.
         page: the first page, if the caller has already read it.
@@ -105,7 +105,8 @@ class Everyone(Iterator[Recipient | None]):
         """Return the next recipient, or None until the recipient's page is read.
 
         Raises:
-            StopIteration: no recipient is left, the extent's limit is reached, or the time is over.
+            StopIteration: no recipient is left, the extent's limit is reached, or a later page was
+                not read in time.
             StoreBusyError: no page could be read in time.
             StoreError, ConfigurationError: the table cannot be read.
         """
@@ -142,7 +143,10 @@ class Everyone(Iterator[Recipient | None]):
         return total, True
 
     def _take(self, page: Page, after: str) -> None:
-        """Queue the recipients of a page, and start to read the next page."""
+        """Keep the recipients of a page, and start to read the next page.
+
+        If the table has more than one page and is divided, start again in the first segment.
+        """
         if self._first_segment and after == BEGINNING and page.last is not None:
             self._cursor = self._unread = self._first_segment
             return

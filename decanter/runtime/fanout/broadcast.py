@@ -4,7 +4,7 @@ A broadcast deletes the rows of gone connections. The first 410 is not enough fo
 because `$connect` writes the row before API Gateway opens the connection, and a post in between is
 answered with 410. If a row is younger than `GRACE_MS`, its connection is therefore tried again
 after all others. If the answer is still 410, the row is kept, and a later broadcast deletes it. The
-module `cleanup` lists the other reasons to keep a row.
+module `cleanup` describes the other reasons to keep a row.
 """
 
 import logging
@@ -67,13 +67,13 @@ class _Tally:
 
 
 class Broadcast(NamedTuple):
-    """One message to one audience.
+    """Posts a message to an audience.
 
     Attributes:
         transport: sends the posts.
         connections: the table, from which the rows of gone connections are deleted.
         clock: the clock for ages and pauses.
-        workers: the threads that delete rows in parallel with the posts.
+        workers: the threads that delete rows.
         hooks: the application's disconnect hooks; None if there are none.
     """
 
@@ -162,7 +162,10 @@ def _wanted(
 
 
 def _log_problems(tally: _Tally, report: Report, damage: Damage) -> None:
-    """Log damaged rows, each kind of failure with some connection ids, and untried recipients."""
+    """Log damaged rows, a doubt about the endpoint, failures and untried recipients.
+
+    Each kind of failure has one line, with some connection ids.
+    """
     damage.log()
     if tally.cleanup.doubt:
         log("nobody_reached", logging.ERROR, **tally.cleanup.doubt.as_fields())

@@ -35,7 +35,7 @@ class _Batch(NamedTuple):
 
     Attributes:
         removed: the deleted rows.
-        problems: the reasons why other rows were not deleted, with counts.
+        problems: the texts of the errors of failed deletions, with counts.
     """
 
     removed: list[Removed]
@@ -90,7 +90,8 @@ class Cleanup:
     def add(self, recipient: Recipient) -> None:
         """Add a recipient.
 
-        The row is deleted before `finish` returns, unless it is kept or the time is over.
+        The row is deleted before `finish` returns, unless the row is kept, its deletion fails, or
+        the time is over.
         """
         if self._hooks:
             self._hooks.gone.add(recipient.connection_id)
@@ -114,7 +115,7 @@ class Cleanup:
             self._tell(self._hooks, deadline)
 
     def finish(self, deadline: Deadline) -> None:
-        """Delete the remaining rows, and wait for the deletions until the deadline.
+        """Delete the remaining rows, and call the disconnect hooks for them, until the deadline.
 
         If the endpoint is in doubt, all waiting rows are kept. If the time is not enough, a later
         broadcast deletes the other rows.

@@ -18,8 +18,8 @@ class Deadline(NamedTuple):
     """Two points on the monotonic clock, in seconds.
 
     Attributes:
-        posts: after this time, no post starts, and the framework waits for no answer. Only a post
-            to one connection has at least one attempt, even after this time.
+        posts: after this time, no post starts, and the framework waits for no answer. Only
+            `Transport.call` makes at least one attempt, even after this time.
         work: after this time, the framework waits for no other work, such as the deletion of rows.
     """
 
@@ -42,7 +42,7 @@ def deadline_of(
         context: Lambda's context; the default applies if the context is None or does not have the
             remaining time.
         clock: the clock.
-        default_seconds: the total time if there is no context.
+        default_seconds: the total time if the default applies.
         most_seconds: the time limit of the caller that waits for the response; a schedule has no
             such limit.
     """

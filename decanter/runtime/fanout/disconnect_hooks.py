@@ -2,11 +2,13 @@
 
 The code that deletes a connection's row calls the hooks: in `$disconnect`, a broadcast, a send, a
 close or a sweep. Each hook is therefore called at most once for a connection. Hooks run in the
-event's own thread, after the posts of a broadcast. A row is deleted only while there is time for
-its hooks. The other rows are kept, and a later broadcast or sweep tries them again.
+event's own thread, after the posts of a broadcast. Except in `$disconnect`, a row is deleted only
+while there is time for its hooks. The other rows are kept, and a later broadcast or sweep tries
+them again.
 
-A send or a broadcast in a hook deletes no rows, so a hook never causes calls of other hooks. A
-broadcast in a hook skips connections that are known to be gone.
+If a hook sends or broadcasts with its argument, the `Disconnection`, no rows are deleted, so the
+hook never causes calls of other hooks. Such a broadcast skips connections that are known to be
+gone.
 """
 
 import logging

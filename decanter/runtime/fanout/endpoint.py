@@ -15,12 +15,13 @@ def management_endpoint(request_context: Mapping[str, Any], settings: Settings) 
     If clients use a custom domain, @connections answers at the API's own host, not at `domainName`.
 
     Args:
-        request_context: `requestContext` of a WebSocket event.
+        request_context: `requestContext` of a WebSocket event; empty for any other event.
         settings: the settings. `management_endpoint` takes precedence over the event. A custom
             domain needs `region`.
 
     Raises:
-        SettingError: the event has no endpoint, or the region is needed but unknown.
+        SettingError: neither the settings nor the event has an endpoint, or the region is needed
+            but unknown.
     """
     if settings.management_endpoint:
         return settings.management_endpoint

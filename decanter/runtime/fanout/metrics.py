@@ -23,8 +23,8 @@ METRICS = {
 """The members of a report that become metrics, with CloudWatch's units."""
 
 QUEUE_METRICS = ("queued", "posted", "handed_on", "repeated", "dead")
-"""The number of items that broadcasts queue, and those counts of the queue's function that become
-metrics.
+"""The queue's metrics: `queued` counts the items that broadcasts queue, and the other metrics are
+counts of the queue's function.
 """
 
 

@@ -147,7 +147,8 @@ class Outbox:
             channel: the channel; empty for every connection.
 
         Raises:
-            TooLarge: the text exceeds `max_broadcast_bytes`, or SQS's limit; nothing is sent.
+            TooLarge: the text exceeds `max_broadcast_bytes` or, if `durable` is True, SQS's limit;
+                nothing is sent.
             PostingRefusedError: the Lambda function is not allowed to post.
             StoreError, ConfigurationError: a table, queue or channel is missing or unreadable.
             QueueError: `durable` is True, but SQS does not accept the message.
@@ -216,7 +217,7 @@ class Outbox:
     def _remove(self, connection_ids: Iterable[str]) -> None:
         """Delete the rows of connections that are gone, after a send or a close.
 
-        The caller names the connections, so their rows may be young. If this process has not
+        Young rows are kept, because their connections may be about to open. If this process has not
         reached a connection yet, the endpoint may be wrong, so all rows are kept.
         """
         reach = self.transport().reach
@@ -255,7 +256,7 @@ class Outbox:
 def _queue_rest(
     rest: Rest, text: str, report: Report, exclude: Collection[str], channel: str
 ) -> Report:
-    """Queue the rest of a broadcast. If SQS fails, the report keeps the cursor for the rest."""
+    """Queue the rest of a broadcast. If SQS does not accept it, the report keeps the cursor."""
     try:
         queued = rest.put(text, report.cursor or BEGINNING, exclude, channel)
     except (QueueError, TooLarge) as error:

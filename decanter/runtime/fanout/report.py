@@ -11,15 +11,16 @@ class Report(NamedTuple):
 
     Attributes:
         sent: connections for which API Gateway accepted the call.
-        gone: connections that do not exist, as API Gateway itself answers. API Gateway gives the
-            same answer while a `$connect` handler still runs. A broadcast deletes the rows of these
-            connections.
-        pending: connections that got nothing, and whose rows are kept. Most of them are reported
-            gone, but may exist: the connection may be about to open, in a broadcast the answer may
-            come from another server, or the process has reached no connection yet, so the endpoint
-            may be wrong. Other rows are kept because too many rows wait for deletion, or because no
-            time is left for the disconnect hooks. In an app with channels, a send also skips
-            clients that must not get messages now.
+        gone: connections that do not exist, as API Gateway itself answers. A broadcast deletes
+            their rows. API Gateway gives the same answer while a `$connect` handler still runs, so
+            a send or a close may count a connection that is about to open.
+        pending: connections that got nothing, and whose rows are kept. A broadcast counts a
+            connection that is reported gone as pending in these cases: it may be about to open, the
+            answer comes from another server, too many rows wait for deletion, no time is left for
+            the disconnect hooks, or a disconnect hook sends the broadcast. If ten or more
+            connections are reported gone and the process has reached none yet, any report counts
+            all of them as pending, because the endpoint may be wrong. In an app with channels, a
+            send also skips clients that must not get messages now, and counts them as pending.
         failed: connections that were tried without success. These connections may still be open.
             After a broadcast or a send to one connection, the log has the reasons.
         left_over: connections that were not tried, because the time was over or a post was refused.

@@ -26,7 +26,7 @@ class Sample:
 
 
 class Damage(Sample):
-    """The rows whose `connected_at` is not a valid time."""
+    """The rows with a `connected_at` that is not a valid time."""
 
     def note(self, recipients: Iterable[Recipient]) -> None:
         """Count the damaged rows among these recipients."""
@@ -60,7 +60,7 @@ class Failures:
         return kind
 
     def count(self, *, unproven: bool) -> int:
-        """Return the number of failures that say "gone" without proof, or of all other failures."""
+        """Return the number of 410s without proof if `unproven`, else of all other failures."""
         samples = self._samples.items()
         return sum(sample.count for kind, sample in samples if kind.unproven is unproven)
 

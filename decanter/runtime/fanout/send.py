@@ -29,7 +29,7 @@ class _Tally:
         """Add a delivery.
 
         Raises:
-            PostingRefusedError: the Lambda function is not allowed to post.
+            PostingRefusedError: the Lambda function is not allowed to make the call.
         """
         (connection_id, *_), outcome = delivery
         self.repeated += outcome.repeated
@@ -57,7 +57,7 @@ def call_each(
     """Make a call for each connection until the deadline; log problems.
 
     Raises:
-        PostingRefusedError: the Lambda function is not allowed to post.
+        PostingRefusedError: the Lambda function is not allowed to make the calls.
     """
     began = clock.monotonic()
     tally = _Tally()

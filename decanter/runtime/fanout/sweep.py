@@ -5,9 +5,9 @@
 A sweep reads the table and asks @connections about each connection, at a limited rate. A sweep
 deletes a row under the same conditions as a broadcast. API Gateway itself must answer that the
 connection is gone (410) or that the id is invalid (400). The row must be older than the grace
-period and unchanged, and the endpoint must be right (`cleanup`). Any other error ends the run,
-because broadcasts may need the same capacity. Rows of connections that were already found gone are
-still deleted. A connection whose identity has expired (`identity_expires_at`) is closed. The
+period and unchanged, and the endpoint must not be in doubt (`cleanup`). Any other error ends the
+run, because broadcasts may need the same capacity. Rows of connections that were already found gone
+are still deleted. A connection whose identity has expired (`identity_expires_at`) is closed. The
 `$disconnect` handler then deletes the row. If the handler does not run, a later sweep deletes the
 row.
 
@@ -66,7 +66,7 @@ class Sweep:
         complete: True if the run covered the whole table; otherwise the next run continues.
         problem: the error that ended the run early, or the doubt that kept all rows; None without
             either, even if the time was over.
-        milliseconds: the time from the first read to the last deleted row.
+        milliseconds: the duration of the run, including the deletion of rows.
     """
 
     gone: int = 0
@@ -115,7 +115,7 @@ class Survey:
         return self.sweep.problem is not None or self.clock.monotonic() >= self.deadline.posts
 
     def unseen(self, rows: Iterable[Recipient]) -> list[Recipient]:
-        """Return the rows up to the first row that was already checked."""
+        """Return the rows before the first row that was already checked."""
         return [*takewhile(lambda row: row.connection_id not in self.seen, rows)]
 
     def look_at(self, rows: Sequence[Recipient]) -> None:
@@ -217,7 +217,7 @@ class Sweeper:
         self._begun = False
 
     def run(self, context: object) -> dict[str, Any]:
-        """Sweep until the table is covered or the function's timeout is near, and log the result.
+        """Sweep until the table is covered, a problem occurs or the time is over. Log the result.
 
         Args:
             context: Lambda's context, with the remaining time.
@@ -283,7 +283,7 @@ class Sweeper:
         try:
             return self._workers.result(self._workers.start(read), deadline.work)
         except OutOfTimeError:
-            raise StoreBusyError("no page of the table could be read in time") from None
+            raise StoreBusyError("a page of the table could not be read in time") from None
 
     def _pause(self, until: float, deadline: Deadline) -> None:
         left = min(until, deadline.posts) - self._clock.monotonic()

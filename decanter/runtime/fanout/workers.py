@@ -16,8 +16,8 @@ T = TypeVar("T")
 class Workers:
     """A few threads, which start when there is work.
 
-    If work exceeds its time limit, the caller no longer waits for the work, but the work is not
-    interrupted. The work's own timeouts end the work after a few seconds.
+    If work exceeds its time limit, the caller no longer waits for the work. Work that has started
+    is not interrupted. The work's own timeouts end the work after a few seconds.
     """
 
     def __init__(self, clock: Clock, threads: int = 8) -> None:

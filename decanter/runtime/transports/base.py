@@ -2,11 +2,12 @@
 
 A transport retries a post after a 429, after a 5xx, and if no valid answer arrives, for example
 after a reset or a timeout. It retries at most `RETRIES` times for one recipient, after a random
-pause, and not after the deadline. A post that timed out may have arrived, so a recipient can get
-duplicates.
+pause, and not after the deadline. In addition, the fast transport repeats a request once without a
+pause after a refusal, and once if a kept connection was dead. A post that timed out may have
+arrived, so a recipient can get duplicates.
 
-A connection counts as gone only if the answer has an error type of API Gateway. A proxy, another
-server or another API can also answer 400, 404 or 410. Such an answer does not prove that the
+A connection counts as gone only if the answer has an error type of API Gateway. A proxy or another
+server can also answer 400, 404 or 410, but without such a type. This answer does not prove that the
 connection is gone.
 """
 
@@ -46,16 +47,16 @@ class Result(Enum):
     """400 `BadRequestException`: no connection can have this id."""
 
     REFUSED = "refused"
-    """401, 403 or no credentials: the caller is not allowed to call @connections at all."""
+    """401, 403 or no valid credentials: the caller is not allowed to make this request."""
 
     TOO_LARGE = "too_large"
     """413: more than 131,072 bytes."""
 
     THROTTLED = "throttled"
-    """429, even after retries: the account has used its quota, or this client reads too slowly."""
+    """429, even after retries: the account has used its quota, or the client reads too slowly."""
 
     FAILED = "failed"
-    """Another status or error type, no connection to the endpoint, or no answer in time."""
+    """Another status or error type, no connection to the endpoint, or no valid answer in time."""
 
 
 _PROOFS: Mapping[tuple[int, str], Result] = {
@@ -76,8 +77,8 @@ class Outcome(NamedTuple):
     Attributes:
         result: the kind of the outcome.
         status: the HTTP status of the last attempt; None if this attempt got no valid answer.
-        reason: the type of the error for the log, or the status if there is no type; empty after a
-            success.
+        reason: for the log, such as the error type, the status, or the name of an exception; empty
+            after a success.
         attempts: the number of attempts.
         throttled: True if the answer to any attempt was 429.
         repeated: the number of requests that were sent again although an earlier request may have

@@ -67,7 +67,7 @@ class Rate:
 
 
 class Pace:
-    """The limit of posts in flight: halved after a throttled post, and raised by one after others.
+    """The limit of posts in flight: halved after a throttled post, raised by one after any other.
 
     One slow client therefore does not slow down the other posts for long, and an account at its
     quota does not get more load.
@@ -104,7 +104,7 @@ OUTCOME = "Outcome"
 
 
 class BotocoreTransport:
-    """Posts with `PostToConnection`, several posts in parallel.
+    """Makes calls with botocore's client, several calls in parallel.
 
     Args:
         endpoint: the URL of @connections, with the stage.
@@ -177,7 +177,7 @@ class BotocoreTransport:
         customized_response_dict: dict[str, Any],
         **_: object,
     ) -> None:
-        """Read an answer. This method replaces botocore's parser, which gets an empty answer."""
+        """Read an answer. This method replaces botocore's parser, which gets an empty object."""
         body = response_dict["body"]
         customized_response_dict[OUTCOME] = self.reach.read(
             operation_model.http["method"],

@@ -82,7 +82,7 @@ class TokenBucket:
             self._recently -= recent.popleft()[1]
 
     def ready_at(self, now: float) -> float:
-        """Return the time when the next token is available."""
+        """Return the earliest time when the next token can be available."""
         return now + (1 - self.tokens) / self.rate
 
     def learn(self, sent_at: float, now: float, *, throttled: bool = False) -> None:

@@ -136,7 +136,7 @@ class Connection:
         return False  # closed, or an answer without a request
 
     def close(self) -> None:
-        """Close the socket without a TLS close message, which could block."""
+        """Close the socket without TLS's `close_notify` alert, which could block."""
         self._socket.close()
 
     def _advance(self) -> bool:

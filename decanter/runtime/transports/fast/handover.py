@@ -16,7 +16,7 @@ from decanter.runtime.transports.fast.http1 import BadAnswerError
 def may_be_ours(outcome: Outcome) -> bool:
     """Return True if a failure may be a fault of the fast transport.
 
-    API Gateway refuses a malformed signature as `InvalidSignatureException`,
+    API Gateway refuses a wrong or missing signature as `InvalidSignatureException`,
     `IncompleteSignatureException` or `MissingAuthenticationTokenException`. The answer for a
     missing right has another error type.
     """

@@ -78,7 +78,7 @@ PLAIN = Answer(200, "", b"", reusable=True)
 
 
 class BadAnswerError(Exception):
-    """The bytes are not an HTTP/1.1 response, or the response is too large or incomplete."""
+    """The bytes are not an HTTP/1.0 or 1.1 response, or the response is too large or incomplete."""
 
 
 def read_answer(data: bytes, *, ended: bool = False) -> Answer | None:

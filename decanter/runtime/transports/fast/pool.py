@@ -27,7 +27,7 @@ class Pool:
     Args:
         endpoint: the endpoint.
         most: the maximum number of connections.
-        clock: measures the idle time of connections.
+        clock: measures the time between broadcasts, and the age of the addresses.
         resolve: returns the addresses of a host and a port.
     """
 
@@ -53,9 +53,9 @@ class Pool:
         Drop connections that may have been closed since the last broadcast.
 
         Lambda freezes a process between events. After that, the state of a connection is unknown
-        until it is used. Connections that were idle for half a minute are therefore not tried. The
-        idle time is measured with the wall clock, because the monotonic clock of a frozen process
-        may have stopped.
+        until it is used. If the last broadcast ended more than half a minute ago, the connections
+        are therefore not tried. This time is measured with the wall clock, because the monotonic
+        clock of a frozen process may have stopped.
         """
         if self._clock.time_ms() - self._rested_ms > KEPT_MS:
             aged, self._idle = self._idle, []

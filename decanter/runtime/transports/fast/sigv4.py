@@ -25,7 +25,7 @@ _BASE64 = re.compile("[A-Za-z0-9_-]*=*")
 
 
 class Credentials(NamedTuple):
-    """The signing keys, and the session's token if the keys are temporary."""
+    """The access key ID and the secret key, and the session token of temporary credentials."""
 
     access_key: str
     secret_key: str
@@ -41,7 +41,7 @@ class SignedRequests:
         method: POST, GET or DELETE.
         endpoint: the endpoint of @connections.
         body: the message; empty for GET and DELETE.
-        credentials: the signing keys.
+        credentials: the credentials that sign the requests.
         region: the API's region.
         moment_ms: the time of the signature, in epoch milliseconds.
         trace_id: the trace id of the event; like botocore, this class does not sign it.

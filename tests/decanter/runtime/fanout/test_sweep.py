@@ -297,7 +297,7 @@ def test_a_table_that_does_not_answer_in_time_ends_the_run(log_lines: LogLines) 
     Sweeper(place.outboxes, place.table, place.clock, Waiting(place.clock)).run(Context(28))
     (line,) = log_lines()
     assert line["level"] == "WARNING"
-    assert line["problem"] == "no page of the table could be read in time"
+    assert line["problem"] == "a page of the table could not be read in time"
 
 
 @pytest.mark.parametrize(
