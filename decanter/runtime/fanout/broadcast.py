@@ -95,7 +95,7 @@ class Broadcast(NamedTuple):
             exclude: the connection ids to skip; the number of left-over connections includes them.
 
         Raises:
-            PostingRefusedError: the Lambda function has no right to post. The rows are kept.
+            PostingRefusedError: the Lambda function is not allowed to post.
             StoreError, ConfigurationError: the audience cannot be read.
         """
         began = self.clock.monotonic()

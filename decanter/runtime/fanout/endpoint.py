@@ -20,8 +20,8 @@ def management_endpoint(request_context: Mapping[str, Any], settings: Settings) 
             domain needs `region`.
 
     Raises:
-        SettingError: neither the settings nor the event has an endpoint, or the region is needed
-            but unknown.
+        SettingError: the settings and the event contain no endpoint, or the region is needed but
+            unknown.
     """
     if settings.management_endpoint:
         return settings.management_endpoint

@@ -134,7 +134,7 @@ class FastTransport:
             self._turn.release()
 
     def _second_opinion(self, post: Post, method: Method, data: bytes, until: float) -> Delivery:
-        """Make a doubted call with botocore's transport. The outcome decides whether to hand over."""
+        """Make a doubted call with botocore's transport. Hand over if the outcome is clear."""
         if self._clock.monotonic() >= until:
             return post.delivery()
         only_one_attempt = 0.0
