@@ -13,8 +13,7 @@ def add_project_arguments(
 
     Args:
         parser: the parser, which gets the arguments.
-        others: a group of which the user may give only one argument. `--stage` is added to the
-            group.
+        others: a mutually exclusive group, which gets `--stage` instead of the parser.
     """
     parser.add_argument(
         "--project-dir",

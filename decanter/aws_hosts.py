@@ -14,7 +14,8 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from typing import Any
 from urllib.parse import urlsplit
 
-# The suffixes in botocore's partitions. The top-level domain `aws` belongs to Amazon.
+# The domains that contain every DNS suffix in botocore's partitions. The top-level domain `aws`
+# belongs to Amazon.
 AWS_DOMAINS = (
     "amazonaws.com",
     "amazonaws.com.cn",

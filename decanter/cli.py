@@ -172,8 +172,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: the arguments after the program's name; by default, the arguments of the process.
 
     Returns:
-        The exit status. It is the command's status, 2 for a user's mistake, 130 after Ctrl-C, or
-        141 if the reader of the output has ended.
+        The exit status. It is the command's status, 2 after an error with a known remedy, 130 after
+        Ctrl-C, or 141 if the reader of the output has ended.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
@@ -227,7 +227,7 @@ def build_parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"decanter {__version__}")
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
-    # Options before the command take no values, so the first word is the command.
+    # Options before the command take no values, so the first other word is the command.
     asked = next((word for word in arguments if not word.startswith("-")), None)
     for command in COMMANDS:
         subparser = subparsers.add_parser(

@@ -287,7 +287,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="'NAME: VALUE'",
-        help="add this header to the opening request; may be repeated",
+        help="add this header to the opening handshake; may be repeated",
     )
     parser.add_argument("--origin", help="the Origin header, as a browser would send it")
     parser.add_argument(
@@ -341,7 +341,7 @@ def examples(url: str) -> list[str]:
 
 
 def served_routes(url: str) -> dict[str, str | None] | None:
-    """Return the route keys, each with an example, if a local gateway serves this URL."""
+    """Return the route keys with their examples; None if no local gateway serves this URL."""
     parts = urlsplit(url)
     opener = build_opener(ProxyHandler({}))
     try:

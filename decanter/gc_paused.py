@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def gc_paused() -> Iterator[None]:
-    """Pause the collector within a block that creates modules or trees.
+    """Pause the collector within a block that creates modules or syntax trees.
 
     The collector would search these objects slowly and find no garbage. After the block, all
     objects are in the oldest generation. Only a full collection searches the oldest generation.

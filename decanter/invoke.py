@@ -45,7 +45,8 @@ def run(args: argparse.Namespace) -> int:
         The exit status. It is 0 if the function returned, and 1 if it failed.
 
     Raises:
-        DecanterError: the function was not run.
+        DecanterError: the event is invalid, no gateway answers, or the gateway refuses the
+            request.
     """
     event = None if args.event is None else read_event(args.event)
     answer = ask_to_run(args.url, args.name, event, args.body)
@@ -76,7 +77,7 @@ def read_event(name: str) -> bytes:
 
 
 def ask_to_run(url: str, name: str, event: bytes | None, body: str | None) -> dict[str, Any]:
-    """Ask a gateway to run a function, and return its answer.
+    """Ask a gateway to run a function, and return the gateway's answer.
 
     Raises:
         DecanterError: no gateway answers at this address, or the gateway refuses the request.

@@ -22,7 +22,7 @@ def run(args: argparse.Namespace) -> int:
     """Print the rights by function.
 
     Raises:
-        DecanterError: no gateway answers.
+        DecanterError: no gateway answers, or the gateway refuses the request.
     """
     answer = ask(args.url, "/_gateway/rights", {"functions"})
     if args.format == "json":

@@ -1,7 +1,7 @@
 """`decanter vendor`: copy the framework into a project's `vendor/`, for plain `chalice deploy`.
 
 Chalice 1.34 installs requirements from an index or a repository, but silently ignores a local path.
-If the tool was installed from a folder, the project has the framework in `vendor/`.
+If the tool was installed from a folder, the project needs the framework in `vendor/`.
 """
 
 import argparse

@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
         The exit status, which is 1 if a post failed or connections were left over.
 
     Raises:
-        DecanterError: a message or the stage is invalid.
+        DecanterError: there is no message, a message or the stage is invalid, or a call fails.
     """
     if not (args.messages or args.file):
         raise DecanterError("no message is given: write it after the options, or use --file or -")
@@ -118,7 +118,7 @@ def messages(given: Iterable[str], file: str | None) -> Iterator[tuple[str, byte
 
 
 def lines(name: str, source: Iterable[bytes]) -> Iterator[tuple[str, bytes]]:
-    """Yield each line without its line feed."""
+    """Yield the place of each line, and the line without its line feed."""
     for number, data in enumerate(source, start=1):
         yield f"line {number} of {name}", data.removesuffix(b"\n")
 

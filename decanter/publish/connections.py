@@ -75,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
         The exit status, which is 1 if a connection could not be closed.
 
     Raises:
-        DecanterError: there is no such stage, or the stage's table cannot be read.
+        DecanterError: there is no such stage, its table cannot be read, or a call is refused.
     """
     there = target(args)
     if args.close:

@@ -39,7 +39,7 @@ class Target:
         name: the stage's name in messages.
         stage: the stage's endpoint, tables and credentials, for `decanter.runtime`.
         aws: creates botocore's clients for the stage.
-        queue_url: the URL of the stage's queue; None if the app has no queue.
+        queue_url: the URL of the stage's queue; None if the stage has no known queue.
         sqs_url: the URL of a local SQS; None for SQS on AWS.
     """
 
@@ -139,7 +139,7 @@ def on_this_machine(url: str) -> Target:
     """Return the stage of a running gateway.
 
     Raises:
-        DecanterError: no gateway answers at this address.
+        DecanterError: no gateway of this version answers at this address.
     """
     about = ask(url, "/_gateway/info", {"management_url"})
     try:
@@ -249,7 +249,7 @@ def warn(record: logging.LogRecord) -> bool:
     """Print a warning of `decanter.runtime` for the user. Return False to write no log line."""
     line = json.loads(record.getMessage())
     event, _ = line.pop("event"), line.pop("level")
-    is_known = event in IN_THE_REPORT or line.get("result") == "refused"  # raised too
+    is_known = event in IN_THE_REPORT or line.get("result") == "refused"  # a refusal is also raised
     if record.levelno >= logging.WARNING and not is_known:
         facts = ", ".join(f"{name} {value}" for name, value in line.items())
         text = line.get("error") or f"{event.replace('_', ' ')}: {facts}"

@@ -33,7 +33,7 @@ from decanter.verify.rules import Omission, Rule, gaps
 OTHER_APP = "the app is not like this framework's own service, which broadcasts `data`"
 NO_CLIENT = "no client can connect"
 NO_ROUTES = (
-    "routes: not known; run this in the project's folder, or give --project-dir or --message"
+    "routes: unknown; run the command in the project's folder, or give --project-dir or --message"
 )
 
 
@@ -101,7 +101,7 @@ def _add_client(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Check every rule. Return 1 if a rule fails, 130 after Ctrl-C."""
+    """Check the endpoint. Return 1 if a rule fails, 130 after Ctrl-C."""
     if args.facts:
         return facts.run(args, _endpoint(args) if args.url or args.url_option else None)
     endpoint = anyone = _endpoint(args)
@@ -195,7 +195,7 @@ def _client(url: str) -> Any:
     """Return a client of @connections. On this machine, dummy credentials are enough.
 
     Raises:
-        DecanterError: the endpoint is not a URL.
+        DecanterError: the URL is invalid.
     """
     if not is_http_url(url):
         raise DecanterError(f"--management-endpoint {url!r}: write it as https://HOST/STAGE")

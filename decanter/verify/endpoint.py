@@ -29,7 +29,7 @@ _REMEDIES: tuple[tuple[type[BaseException], str], ...] = (
     (socket.gaierror, "correct the host's name"),
     (
         ssl.SSLCertVerificationError,
-        "set SSL_CERT_FILE to the certificate of the authority that signed the server's",
+        "set SSL_CERT_FILE to the certificate of the CA that signed the server's certificate",
     ),
     (ssl.SSLError, "use ws:// for a server without TLS"),
     (TimeoutError, "correct host and port, or increase --timeout"),

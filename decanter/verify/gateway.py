@@ -170,14 +170,14 @@ RULES = (
         "a plain GET",
         "HTTP 426",
         lambda it: f"HTTP {it.plain_get()}",
-        doubt="^HTTP [234]",  # an HTTP route of the app, which has the same address on this machine
+        doubt="^HTTP [234]",  # an HTTP route of the app may have this URL on this machine
     ),
     Rule(
         (13,),
         "a subprotocol that the app does not know",
         "not selected",
         subprotocol,
-        doubt="^selected",  # the app may select one
+        doubt="^selected",  # the app may select it
     ),
     Rule((), "the client closes", "close 1000", closing),
     Rule((14,), "compression", "extensions None", compression),

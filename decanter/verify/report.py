@@ -10,7 +10,10 @@ from decanter.verify.endpoint import Endpoint
 from decanter.verify.rules import Finding, Gap, Omission, Rule, check
 
 # The meaning of the question marks in a report.
-NOTE = "? marks a rule that nobody has published, or a guess: a difference there is not an error"
+NOTE = (
+    "a ? after a number marks a rule that nobody has published; the verdict ? marks a difference "
+    "that may not be an error"
+)
 STOPPED = "interrupted"
 _API_ID = re.compile(r"//[^./]+(?=\.execute-api\.)")
 
@@ -26,7 +29,7 @@ class Report:
     Attributes:
         url: the endpoint's URL.
         when: the time of the check, in ISO 8601 and UTC.
-        gaps: the rules that the command cannot check.
+        gaps: the rules that no check of this run covers.
         findings: a finding for each checked rule.
         omissions: an omission for each rule that this run omitted.
     """
@@ -60,7 +63,7 @@ class Report:
         return [finding for finding in self.findings if finding.failed]
 
     def left_out(self) -> list[str]:
-        """Return the number of omitted rules for each reason, one line each."""
+        """Return a text with the number of omitted rules for each reason."""
         reasons = [omission.reason for omission in self.omissions]
         return [f"{reasons.count(it)} left out ({it})" for it in dict.fromkeys(reasons)]
 

@@ -117,7 +117,7 @@ def check(rule: Rule, endpoint: Endpoint) -> Finding:
 
 @dataclass(frozen=True)
 class Gap:
-    """Rules that the command cannot check, with the reason."""
+    """Rules that no check of a run covers, with the reason."""
 
     numbers: tuple[int, ...]
     reason: str

@@ -40,7 +40,7 @@ def broadcast(endpoint: Endpoint) -> str:
 
 
 def _texts(token: str) -> list[str]:
-    """Return JSON texts that an encoder would change: numbers, duplicates, spaces and escapes."""
+    """Return JSON texts with numbers, duplicates, spaces and escapes that an encoder may change."""
     return [
         f'"{token} hello world !"',
         f'{{"n": 1.0, "n": 1e5, "z":0,"a" : "{token}"}}',
@@ -83,7 +83,7 @@ def one_way(endpoint: Endpoint) -> str:
 
 
 def mistake(text: str) -> Callable[[Endpoint], str]:
-    """Return a `look` function for the error after a message, and for the connection after it."""
+    """Return a `look` function that describes the error and the connection after a message."""
 
     def look(endpoint: Endpoint) -> str:
         token = mark()

@@ -146,7 +146,7 @@ def test_it_waits_for_a_creation_in_progress(facts: Facts) -> None:
     facts.cloud.on_answer = started
     with pytest.raises(DeathError):
         facts.run(wire=Wire(die_after=number), clock=Clock(lambda: 0.0, lambda _: set_status()))
-    assert f"stack {NAME} is CREATE_IN_PROGRESS: waiting for its end to delete it" in facts.lines
+    assert f"stack {NAME} is CREATE_IN_PROGRESS: it is deleted after this operation" in facts.lines
     assert facts.cloud.left() == {}
 
 

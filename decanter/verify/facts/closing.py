@@ -30,7 +30,7 @@ def closed_by(*messages: str | bytes | list[str]) -> Look:
 
 
 def closed_raw(*data: bytes) -> Look:
-    """Return a probe of the same close codes after the client has sent raw bytes."""
+    """Return a probe like that of `closed_by`, but after raw bytes from the client."""
 
     def look(endpoint: Endpoint) -> str:
         with client(endpoint) as connection:

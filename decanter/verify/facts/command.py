@@ -36,8 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--facts",
         action="store_true",
-        help="instead, probe the rules of API Gateway that nobody has published. The app of the "
-        "probes runs on AWS with --s3-bucket, on this machine with --local, or already at the URL",
+        help="instead, probe the rules of API Gateway, including those that nobody has published. "
+        "The app of the probes runs on AWS with --s3-bucket, on this machine with --local, or "
+        "already at the URL",
     )
     group.add_argument("--local", action="store_true", help="run the probes with `decanter local`")
     group.add_argument(
@@ -69,7 +70,7 @@ def run(args: argparse.Namespace, endpoint: Endpoint | None) -> int:
 
     Raises:
         DecanterError: the arguments name no place or several places for the app, or the app cannot
-            be deployed.
+            be started, reached or deleted.
     """
     if [args.local, args.s3_bucket is not None, endpoint is not None].count(True) != 1:
         raise DecanterError("--facts needs one place: --s3-bucket NAME for AWS, --local, or a URL")
@@ -86,7 +87,7 @@ def run(args: argparse.Namespace, endpoint: Endpoint | None) -> int:
 
 
 def await_app(endpoint: Endpoint, seconds: float) -> None:
-    """Wait until the endpoint answers. At first, DNS may not know the name of a new API.
+    """Wait until the endpoint answers. At first, DNS often lacks the name of a new API.
 
     Raises:
         DecanterError: the endpoint does not answer in time, or serves another app.

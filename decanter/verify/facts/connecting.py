@@ -53,7 +53,7 @@ def handshake_extras(endpoint: Endpoint) -> str:
 
 
 def refused_leaves(endpoint: Endpoint) -> str:
-    """Probe that no disconnect event follows a refused handshake."""
+    """Probe whether a disconnect event follows a refused handshake."""
     tag = mark()
     status(f"status=403&tag={tag}")(endpoint)
     connection = kept(endpoint, tag, "refused")
@@ -98,8 +98,8 @@ def connecting(limits: Limits) -> list[Rule]:
         Rule((3,), "a path after the stage", "HTTP 403", elsewhere(lambda it: it.below("/none"))),
         Rule((8,), "the connect handler answers 403", "HTTP 403", status("status=403")),
         Rule((9,), "the connect handler raises", "HTTP 502", status("do=raise")),
-        Rule((10,), "its result is malformed", "HTTP 502", status("do=malformed")),
-        Rule((11,), "it is too slow", "HTTP 504", slow),
+        Rule((10,), "a malformed connect result", "HTTP 502", status("do=malformed")),
+        Rule((11,), "a slow connect handler", "HTTP 504", slow),
         Rule((12, 13, 14), "extras of a handshake", "none", handshake_extras),
         Rule((16,), "a URL above 4096 bytes", "HTTP 414", elsewhere(_long_url)),
         Rule((17,), "a refusal's body", "connectionId, message, requestId", refusal_body),

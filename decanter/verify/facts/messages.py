@@ -21,7 +21,7 @@ from decanter.verify.rules import Rule
 
 
 def routed(text: str | list[str]) -> Look:
-    """Return a probe of the route and the body's length in the event of a message."""
+    """Return a probe of the route and the body's length in a message's event."""
 
     def look(endpoint: Endpoint) -> str:
         with client(endpoint) as connection:
@@ -35,7 +35,7 @@ def routed(text: str | list[str]) -> Look:
 
 
 def between_frames(endpoint: Endpoint) -> str:
-    """Probe a ping between two frames of a message that split a character."""
+    """Probe a message whose two frames split a character, with a ping between the frames."""
     text = '"€"'
     data = text.encode()
     with client(endpoint) as connection:
@@ -49,7 +49,7 @@ def between_frames(endpoint: Endpoint) -> str:
 
 def at_once(limits: Limits) -> Look:
     """Return a probe that shows if two messages of one connection are handled in parallel."""
-    seconds = min(4, limits.integration * 0.75)  # more than a cold start
+    seconds = min(4, limits.integration * 0.75)  # longer than a cold start
 
     def look(endpoint: Endpoint) -> str:
         with client(endpoint) as connection:
@@ -77,7 +77,7 @@ def returned(value: Document) -> Look:
 
 
 def raised(endpoint: Endpoint) -> str:
-    """Probe that the error frame after an exception contains the request id of the event."""
+    """Probe whether the error frame after an exception contains the request id of the event."""
     with client(endpoint) as connection:
         event = ask(connection, endpoint.seconds, action="fail")
         frame = answer(connection, endpoint.seconds)
@@ -87,7 +87,7 @@ def raised(endpoint: Endpoint) -> str:
 
 
 def too_slow(limits: Limits) -> Look:
-    """Return a probe of the frame after the integration timeout, and of a post after it."""
+    """Return a probe of the error frame after the integration timeout, and of the later post."""
 
     def look(endpoint: Endpoint) -> str:
         with client(endpoint) as connection:

@@ -12,7 +12,7 @@ from decanter.verify.rules import Rule
 
 
 def used(call: str, to: str | None = None, size: int | None = None) -> Look:
-    """Return a probe of a call to @connections. By default, it is for another client."""
+    """Return a probe of a call to @connections, by default for another client's connection."""
 
     def look(endpoint: Endpoint) -> str:
         order: Document = {"action": "use", "call": call}
@@ -29,17 +29,17 @@ def used(call: str, to: str | None = None, size: int | None = None) -> Look:
 
 
 def _received(connection: ClientConnection) -> str:
-    """Return the length of the next message, and the length of its longest frame."""
+    """Describe the length of the next message, and the length of its longest frame."""
     lengths = [len(part) for part in connection.recv_streaming()]
     return f"{sum(lengths)} bytes in frames of at most {max(lengths)}"
 
 
 def moves(endpoint: Endpoint) -> str:
-    """Probe that `lastActiveAt` changes with traffic."""
+    """Probe whether `lastActiveAt` changes with traffic."""
     with client(endpoint) as observer, client(endpoint) as other:
         order = {"action": "use", "call": "get_connection", "to": identity(other, endpoint.seconds)}
         first = ask(observer, endpoint.seconds, **order)
-        time.sleep(1.1)  # the time may have whole seconds
+        time.sleep(1.1)  # the time may be in whole seconds
         identity(other, endpoint.seconds)
         second = ask(observer, endpoint.seconds, **order)
     times = [found.get("members", {}).get("LastActiveAt") for found in (first, second)]

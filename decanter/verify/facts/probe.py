@@ -41,7 +41,7 @@ def ask(connection: ClientConnection, seconds: float, /, **order: Any) -> Docume
 
 
 def answer(connection: ClientConnection, seconds: float) -> Document:
-    """Return the next frame that is an object, or an empty object."""
+    """Return the next frame that is a JSON object, or an empty object if none arrives in time."""
     deadline = time.monotonic() + seconds
     while True:
         try:
@@ -56,7 +56,7 @@ def answer(connection: ClientConnection, seconds: float) -> Document:
 
 
 def identity(connection: ClientConnection, seconds: float) -> str:
-    """Return a client's connection id."""
+    """Return a client's connection id, or `none` if the app does not answer."""
     shown = ask(connection, seconds, action="show")
     return str(shown.get("requestContext", {}).get("connectionId", "none"))
 

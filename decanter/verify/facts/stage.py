@@ -39,7 +39,7 @@ class Order:
 
 @dataclass(frozen=True)
 class Means:
-    """The clock, the packager and the question of a deployment. Tests replace them."""
+    """The parts of a deployment that tests replace."""
 
     aws: AWS | None = None
     clock: Clock = field(default_factory=Clock)
@@ -52,7 +52,7 @@ class Means:
 def deployed(
     project: Project, order: Order, show: Report, means: Means | None = None
 ) -> Iterator[str]:
-    """Deploy the project, yield its URL, and delete it when the block ends.
+    """Deploy the project, yield its URL, and delete its stack when the block ends.
 
     Raises:
         DecanterError: the project cannot be deployed or deleted, the user declines, or the stack
@@ -77,7 +77,7 @@ class Stage:
         order: the arguments of the deployment.
         aws: the account and region.
         show: called with each line.
-        means: the clock, the packager and the question.
+        means: the parts that tests replace.
     """
 
     def __init__(
@@ -108,7 +108,7 @@ class Stage:
         """Deploy the app like `decanter provision`. Return its URL.
 
         Raises:
-            AWSError: CloudFormation fails.
+            DecanterError: the app cannot be packaged, or its stack cannot be created.
         """
         out = out_folder(self._project)
         order = provision.Order(self._order.bucket, self._order.stack, out)
@@ -145,7 +145,7 @@ class Stage:
     def _wait(self) -> None:
         """Wait for the end of an interrupted creation, because a busy stack cannot be deleted."""
         while (stack := self._stacks.find(self._order.stack)) is not None and stack.busy:
-            self._show(f"stack {stack.name} is {stack.status}: waiting for its end to delete it")
+            self._show(f"stack {stack.name} is {stack.status}: it is deleted after this operation")
             self._means.clock.sleep(POLL_SECONDS)
 
     def _left(self) -> str:

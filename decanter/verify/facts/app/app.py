@@ -2,7 +2,8 @@
 
 The connect handler reads its order from the query, and the message handler from the message.
 The table stores the data that clients cannot see: the CONNECT and DISCONNECT events of each
-connection, and the outcomes of calls in their handlers.
+connection, the outcomes of calls in their handlers, and the connection id of a handshake with a
+tag.
 """
 
 import json
@@ -75,7 +76,7 @@ def keep(key, name, value):
 
 
 def call(event, name, connection_id, **arguments):
-    """Call @connections. Return the status, the error code and the members of the answer."""
+    """Call @connections. Return the status with any error code, and the members of the answer."""
     context = event.to_dict()["requestContext"]
     client = connections(f"https://{context['domainName']}/{context['stage']}")
     try:
@@ -132,7 +133,7 @@ def parsed(body):
 
 
 def show(event, order):
-    """Answer with the event. For a long body, send only the start and the length."""
+    """Answer with the event. Add the length of the body, and send at most 100 of its characters."""
     document = event.to_dict()
     document["length"] = len(document.get("body") or "")
     document["body"] = (document.get("body") or "")[:100]
