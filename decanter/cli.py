@@ -172,8 +172,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: the arguments after the program's name; by default, the arguments of the process.
 
     Returns:
-        The exit status. It is the command's status, 2 after an error with a known remedy, 130 after
-        Ctrl-C, or 141 if the reader of the output has ended.
+        The exit status. It is the command's status, 2 after a `DecanterError` or without the extra
+        `local`, 130 after Ctrl-C, or 141 if the reader of the output has ended.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:

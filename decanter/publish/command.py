@@ -41,8 +41,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "messages",
         nargs="*",
         metavar="MESSAGE",
-        help="a message, which is sent unchanged; - sends each line of standard input. An app with "
-        "channels accepts only JSON",
+        help="a message; - sends each line of standard input. In an app without channels, a "
+        "message is sent unchanged. In an app with channels, a message must be JSON",
     )
 
 

@@ -36,7 +36,7 @@ class Target:
     """A stage, and the services to reach it.
 
     Attributes:
-        name: the stage's name in messages.
+        name: the stage's name in texts for the user.
         stage: the stage's endpoint, tables and credentials, for `decanter.runtime`.
         aws: creates botocore's clients for the stage.
         queue_url: the URL of the stage's queue; None if the stage has no known queue.

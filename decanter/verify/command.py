@@ -58,8 +58,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--management-endpoint",
         metavar="URL",
-        help="the base URL of @connections, such as http://127.0.0.1:8000/v1: checks it too, with "
-        "your AWS credentials",
+        help="the base URL of @connections, such as http://127.0.0.1:8000/v1. With this "
+        "option, the command also checks @connections, with your AWS credentials",
     )
     parser.add_argument(
         "--format",

@@ -44,7 +44,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--s3-bucket",
         metavar="NAME",
-        help="run the probes on AWS; deploy the app with this bucket, and delete it at the end",
+        help="run the probes on AWS: deploy the app with this bucket, and delete the app at the "
+        "end",
     )
     group.add_argument("--region", help="the AWS region (default: AWS_REGION, or the profile's)")
     group.add_argument(
