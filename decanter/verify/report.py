@@ -12,7 +12,7 @@ from decanter.verify.rules import Finding, Gap, Omission, Rule, check
 # The meaning of the question marks in a report.
 NOTE = (
     "a ? after a number marks a rule that nobody has published; the verdict ? marks a difference "
-    "that may not be an error"
+    "that does not prove an error"
 )
 STOPPED = "interrupted"
 _API_ID = re.compile(r"//[^./]+(?=\.execute-api\.)")
