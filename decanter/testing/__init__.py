@@ -12,7 +12,7 @@ process and does not wait. When `connect`, `send` or `close` returns, the handle
 frames have arrived.
 
 An open test client answers every call of a botocore client to @connections, for any endpoint. No
-call to AWS leaves this machine, except within `aws_allowed`.
+call to AWS leaves this machine, except to allowed hosts (`aws_allowed`).
 """
 
 from importlib import import_module

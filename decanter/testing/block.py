@@ -1,8 +1,8 @@
-"""Block calls to AWS while a test runs.
+"""Block calls to AWS in tests.
 
-While the block is on, botocore's clients can reach only this machine, which the module `redirect`
-checks. No library in this process can connect to a host of AWS. Other libraries may connect to
-other hosts, because tests may use their own database or queue.
+While the block is on, botocore's clients can reach only this machine and allowed hosts. The module
+`redirect` checks this. Other libraries in this process cannot connect to a host of AWS, unless it is
+allowed. They can connect to all other hosts, because tests may use their own database or queue.
 
 The block has no effect on other processes, or on code that opens its sockets outside Python
 (pycurl, uvloop, AWS's Common Runtime).
@@ -26,7 +26,7 @@ _NO_PROXY = ("localhost", "127.0.0.1", "::1", *(f".{domain}" for domain in AWS_D
 
 
 class Block:
-    """A block of calls to AWS, except for allowed hosts. The block is on while it is needed.
+    """A block of calls to AWS, except for allowed hosts. The block is on within `on`.
 
     The block applies to the whole process, because a thread of the app does not know which test
     started it.
@@ -52,7 +52,7 @@ class Block:
 
     @contextmanager
     def allow(self, *hosts: str) -> Iterator[None]:
-        """Allow these hosts. A `*` in a host matches any text."""
+        """Within the `with` block, allow these hosts. A `*` in a host matches any text."""
         with self._entered(self._allowed, tuple(map(normal, hosts))):
             yield
 
@@ -110,12 +110,12 @@ def check_event(
     event: str,
     arguments: tuple[Any, ...],
     block: Block = BLOCK,
-    reaching: Collection[str] = REACHING,  # at its end, Python sets a module's names to None
+    reaching: Collection[str] = REACHING,  # when Python ends, it sets a module's names to None
 ) -> None:
     """Refuse a connection to AWS.
 
     Raises:
-        CallRefused: the block is on and does not allow the host.
+        CallRefused: the block is on, and does not allow this host of AWS.
     """
     if event not in reaching or not block.is_on:
         return

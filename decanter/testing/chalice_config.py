@@ -1,4 +1,4 @@
-"""Give Chalice's test client the same environment variables as AWS.
+"""Give the functions in Chalice's test client the same environment variables as on AWS.
 
 `chalice.test.Client` sets the variables of config.json for each call. These variables would replace
 the variables of the merge template, but on AWS the merge template has priority.

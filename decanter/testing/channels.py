@@ -56,8 +56,8 @@ class ClientSubscription:
         """Return the data of the next publication.
 
         Raises:
-            NoFrame: nothing is left. Nothing will arrive later, because every handler has run.
-            ConnectionClosed: nothing is left, and the connection is closed.
+            NoFrame: no publication is left. Waiting does not help, because every handler has run.
+            ConnectionClosed: no publication is left, and the connection is closed.
         """
         __tracebackhide__ = True
         return self.receive_push("pub")["data"]
@@ -260,8 +260,8 @@ class ChannelClient(Peer):
         """Return the data of the next message that the app has sent with `broadcast` or `send`.
 
         Raises:
-            NoFrame: nothing is left. Nothing will arrive later, because every handler has run.
-            ConnectionClosed: nothing is left, and the connection is closed.
+            NoFrame: no message is left. Waiting does not help, because every handler has run.
+            ConnectionClosed: no message is left, and the connection is closed.
         """
         __tracebackhide__ = True
         return self.receive_push("message")["data"]

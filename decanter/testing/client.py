@@ -45,10 +45,11 @@ class WebSocketClient:
     While the test client is open:
 
     - The environment variables of the stage are set. Each function gets its own variables.
-    - The tables of the merge template or of the app's models exist. At the start, they are empty.
+    - The tables of the merge template and of the app's models exist. At the start, they are empty.
     - The SQS queues of the template and of the app's functions exist. At the start, they are empty.
     - This process answers the calls of AWS clients to @connections, to DynamoDB and, for an app
-      with queues, to SQS. No call to AWS leaves this machine, except within `aws_allowed`.
+      with queues, to SQS. No call to AWS leaves this machine, except to allowed hosts
+      (`aws_allowed`).
     - Functions run in the thread of the test, one at a time.
 
     At the end, the tables are deleted, and open connections end without a disconnect event.
@@ -326,7 +327,7 @@ class WebSocketClient:
         return seconds
 
     def _answer(self, method: str, path: str, authorization: str, body: bytes) -> Response | None:
-        """Answer a call to @connections. Return None if the call is for another stage."""
+        """Answer a call to @connections. Return None if the path belongs to another stage."""
         connection_id = management.connection_id_in(path, self._deployed.api.stage)
         if connection_id is None:
             return None

@@ -17,7 +17,7 @@ class Clock:
         act: does all actions that are due, and returns the seconds until it must run again.
     """
 
-    _framework_ahead: ClassVar[float] = 0.0  # its monotonic clock never goes back
+    _framework_ahead: ClassVar[float] = 0.0  # of a monotonic clock, so never reset
 
     def __init__(self, act: Callable[[], float]) -> None:
         self._act = act
@@ -28,7 +28,7 @@ class Clock:
         return time.time() + self._ahead
 
     def monotonic(self) -> float:
-        """Return the seconds on a clock that only real time and `advance` change."""
+        """Return the machine's monotonic seconds, plus the time that `advance` has added."""
         return time.monotonic() + self._ahead
 
     @property

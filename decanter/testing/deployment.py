@@ -53,7 +53,7 @@ class Deployment:
         tables: the tables that the template or the models declare.
         environments: the environment variables of each function, by configuration key.
         timeouts: the timeout of each function in seconds, by configuration key.
-        stack: the stack in the app's events.
+        stack: the emulated stack.
         project: the app's project; None for an app without a project.
         roles: the role of each function, by configuration key.
         grants: writes the text that grants a missing right.
@@ -133,16 +133,15 @@ class Deployment:
         return merged
 
     def queue_variables(self, endpoint: str) -> dict[str, str]:
-        """Return the environment variables with the URLs of the routers' queues.
+        """Return the environment variables with the URLs of the routers' queue and dead letters.
 
-        These are the queue and its dead-letter queue, at this endpoint. Without a queue, the result
-        is empty.
+        The URLs are at this endpoint. If the routers have no queue, the result is empty.
         """
         url_of = partial(self.stack.queue_url, endpoint=endpoint)
         return self.queue.variables(url_of) if self.queue else {}
 
     def function(self, name: str) -> LambdaFunction:
-        """Return the function with a configuration key or a WebSocket handler's name in Chalice.
+        """Return a function by its configuration key, or by its WebSocket handler's name.
 
         Raises:
             LookupError: the app has no function with this name.
@@ -155,7 +154,11 @@ class Deployment:
 
     @contextmanager
     def completed(self, environment: Callable[[str], Mapping[str, str]]) -> Iterator[None]:
-        """Within the block, Chalice's test client uses this environment for each function."""
+        """Within the block, Chalice's test client runs each function with its environment.
+
+        Args:
+            environment: returns a function's variables by its configuration key.
+        """
         if self.project is None:
             yield
             return
@@ -185,8 +188,8 @@ def declaration_of(app: Any, module: ModuleType) -> Declaration:
 def handlers_of(app: Any, module: ModuleType, project: Project | None) -> dict[str, Handler]:
     """Return the object that Lambda calls for each function of the app.
 
-    The handler strings of an app outside a project's app.py, such as an app in a test, name no
-    module. For such an app, return Chalice's wrappers of the registered functions.
+    The handler strings of an app outside a project's app.py, such as an app in a test, do not name
+    its module. For such an app, return Chalice's wrappers of the registered functions.
     """
     file = _file(module)
     is_packaged = project and file and file.resolve() == project.directory / "app.py"
@@ -197,7 +200,7 @@ def handlers_of(app: Any, module: ModuleType, project: Project | None) -> dict[s
 
 
 def _found(handler_string: str, module: ModuleType) -> Handler:
-    """Return a function that finds and runs its handler at each call, like Lambda."""
+    """Return a function that finds its handler like Lambda, but at each call, and runs it."""
 
     def handler(event: Any, context: Any) -> Any:
         return inside.handlers.find(handler_string, module)(event, context)
@@ -215,7 +218,7 @@ def registered(app: Any, function: Any) -> Handler:
 
 
 def module_of(app: Any) -> ModuleType:
-    """Return the app's module, which is a project's app.py or the module of its handlers."""
+    """Return the app's module: its app.py, the module of one of its handlers, or an empty one."""
     for module in [*sys.modules.values()]:
         if getattr(module, "__dict__", {}).get("app") is app:
             file = _file(module)

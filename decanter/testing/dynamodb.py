@@ -32,7 +32,7 @@ def application() -> Any:
 
 @cache
 def moto() -> Moto:
-    """Return the simulated DynamoDB of this process."""
+    """Return the embedded DynamoDB of this process."""
     hint = f"in this test: declare it in {TEMPLATE}, or create it in the test"
     return Moto(application(), REGION, Notes(_tell), hint)
 
@@ -47,7 +47,7 @@ def _tell(line: str, detail: str) -> None:
 
 
 def call_dynamodb(operation: str, **arguments: Any) -> Any:
-    """Call DynamoDB without a client, because creating a client takes longer than the call.
+    """Call the embedded DynamoDB directly, because creating a client takes longer than the call.
 
     Raises:
         ServiceError: DynamoDB refuses the call.

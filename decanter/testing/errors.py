@@ -1,12 +1,12 @@
-"""The errors that a test gets if its expectations are wrong.
+"""The errors that the test client and the block of calls to AWS raise in tests.
 
 AssertionError
  ├─ ConnectRefused    the handshake's status is not 101
- ├─ ConnectionClosed  the connection is closed, and the test has received all of its frames
+ ├─ ConnectionClosed  a send or a receive fails, because the connection is closed
  ├─ NoFrame           there is no frame to receive
  ├─ CommandRefused    the reply to a channel client's command is an error
  ├─ CallRefused       a call to AWS would have left this machine
- └─ UnreadFrames      at the end of a test, there are frames that it has not received
+ └─ UnreadFrames      at the end of a test, there are frames that the test has not received
 """
 
 from collections.abc import Mapping, Sequence
@@ -53,7 +53,7 @@ class ConnectionClosed(AssertionError):
 
 
 class NoFrame(AssertionError):
-    """No frame is left to receive. None will arrive later, because every handler has run."""
+    """No frame is left to receive. Waiting does not help, because every handler has run."""
 
     def __init__(self, who: str, raised: str, what: str = "no frame to receive") -> None:
         super().__init__(who, raised, what)
@@ -73,7 +73,7 @@ class CommandRefused(AssertionError):
         command: the command's method, such as `subscribe`.
         code: the error code. Codes from 400 are the app's own, lower codes belong to the protocol.
         message: the error's text.
-        temporary: True if an SDK would repeat the command.
+        temporary: True if the client should repeat the command.
     """
 
     def __init__(self, who: str, command: str, error: Mapping[str, Any]) -> None:
@@ -122,7 +122,7 @@ class CallRefused(AssertionError):
 
 def _service_of(host: str) -> str:
     if host.replace(".", "").isdigit() or ":" in host:
-        return "credentials"  # only credential services of AWS have an address as their host
+        return "credentials"  # AWS uses an address as a host only for credentials
     return next((label for label in host.split(".") if label in _REMEDIES), "")
 
 
@@ -130,7 +130,7 @@ class UnreadFrames(AssertionError):
     """The test has ended, but it has not received all frames that have arrived.
 
     Attributes:
-        frames: the frames of each client, by the client's name.
+        frames: the unread frames of each client, by the client's name.
     """
 
     def __init__(self, frames: Mapping[str, list[str]]) -> None:

@@ -1,4 +1,4 @@
-"""Create events for tests that call handlers directly, such as with `chalice.test.Client`."""
+"""Create events for tests that call handlers directly, for example with `chalice.test.Client`."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

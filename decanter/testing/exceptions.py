@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 CHALICES = "Caught exception for path %s"
-"""The start of Chalice's log line for an exception in an HTTP route."""
+"""The format of Chalice's log message for an exception in an HTTP route."""
 
 FRAMEWORKS = "decanter.events"
 """The name of the framework's logger."""

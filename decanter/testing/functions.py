@@ -69,7 +69,7 @@ class Functions:
             return json.loads(json.dumps(handler(json.loads(json.dumps(event)), context)))
 
     def running(self, function: str) -> AbstractContextManager[None]:
-        """Within the block, apply the role of this function to all calls."""
+        """Within the block, apply the function's role to all calls to AWS services."""
         return running(self._rights, function)
 
     def environment(self, function: str) -> dict[str, str]:

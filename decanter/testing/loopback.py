@@ -19,7 +19,7 @@ from decanter.testing.dynamodb import application, moto
 from decanter.testing.environ import REGION
 
 Answer = Callable[[str, str, str, bytes], Response | None]
-"""Takes method, path, Authorization and body. Returns None if another client must answer."""
+"""Takes method, path, Authorization and body. Returns None if another test client must answer."""
 
 
 class ManagementServer(ThreadingHTTPServer):

@@ -9,7 +9,7 @@ The tested app is `app` in the project's app.py. To test another app, define you
 `chalice_app`.
 
 While pytest runs in a Chalice project, the plugin sets the environment variables of the stage, and
-stops every call to AWS before it leaves the machine. The plugin starts before a conftest.py or a
+refuses calls to AWS before they leave the machine. The plugin starts before a conftest.py or a
 test can import the app. Slow modules are loaded only when the app or a test needs them. In other
 projects, the plugin does nothing until a test uses one of its fixtures.
 """
@@ -45,7 +45,7 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
     parser.addini(HOSTS, meaning, type="args", default=[])
     meaning = "the stage whose environment tests have; if empty, the environment is unchanged"
     parser.addini(STAGE, meaning, default=DEFAULT_STAGE)
-    meaning = "the roles of the app's functions in the fixture's client: enforce, warn or off"
+    meaning = "how the fixture's client applies the functions' roles: enforce, warn or off"
     parser.addini(IAM, meaning, default="enforce")
 
 
@@ -102,11 +102,11 @@ def _one_line(error: BaseException, config: pytest.Config, project: Path | None)
 
 
 def _import_without_rewriting(manager: pytest.PytestPluginManager) -> None:
-    """Import Decanter's other modules like any package.
+    """Make pytest import Decanter's other modules without rewriting their asserts.
 
     pytest rewrites the asserts in all modules of a distribution that has a plugin. The first run
-    after an installation would compile each module again, and each run would import it more slowly.
-    pytest has no option to turn this off.
+    after an installation would compile each module again, and each run would import the modules
+    more slowly. pytest has no option to exclude a package.
     """
     getattr(manager.rewrite_hook, "_must_rewrite", set()).discard("decanter")
 
@@ -139,7 +139,7 @@ def _start(config: pytest.Config) -> "Projects":
 
 
 def _project_of_run(config: pytest.Config) -> Path | None:
-    """Return the project of the named tests, the current folder, the root or `pythonpath`."""
+    """Return the first project of the named tests, the current folder, the root or `pythonpath`."""
     from decanter.testing.stage import project_at
 
     named = [Path(each.partition("::")[0]) for each in config.known_args_namespace.file_or_dir]

@@ -1,4 +1,4 @@
-"""Redirect botocore's calls while a test client is open or calls to AWS are blocked.
+"""Redirect botocore's calls to the open test client, and refuse other calls that leave the machine.
 
 The import of this module wraps three methods of botocore's classes, so the redirection applies to
 every botocore client, even to one that was created earlier. Without an open test client and without
@@ -6,7 +6,8 @@ a block, these methods work as before.
 
 Chalice's `app.websocket_api` and many apps keep a client that has AWS's own endpoint. The variables
 AWS_ENDPOINT_URL_… have no effect on such a client, so this module selects the target at each call.
-If a test uses botocore's Stubber or moto's mock_aws, they answer first.
+botocore's Stubber answers before this module. moto's mock_aws answers only the calls that are not
+redirected.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -35,11 +36,11 @@ _operation: ContextVar[Any] = ContextVar("operation", default=None)
 
 @contextmanager
 def redirected(management: str, dynamodb: str | None, sqs: Sqs | None = None) -> Iterator[None]:
-    """Within the block, redirect calls to @connections, DynamoDB and SQS. Refuse other calls.
+    """Within the block, redirect calls to @connections, DynamoDB and SQS. Refuse other AWS calls.
 
     Args:
         management: the host and port of @connections.
-        dynamodb: the host and port of the embedded DynamoDB; None if the app declares no tables.
+        dynamodb: the host and port of the embedded DynamoDB; None if the app has no tables.
             With None, mock_aws may answer calls to DynamoDB first, and the embedded DynamoDB
             answers those that remain.
         sqs: answers the calls to SQS; None if the app has no queues.
@@ -74,7 +75,7 @@ def _make_request(
 
 
 def _redirect(service: Any, address: str) -> str:
-    """Return the URL of the test client's service for a call, or the call's own URL."""
+    """Return the URL of a call: redirected to the test client's service, or unchanged."""
     management, dynamodb, sqs = _targets[-1]
     url = urlsplit(address)
     if service.service_name == "apigatewaymanagementapi":
@@ -90,8 +91,8 @@ def _send(original: Callable[..., Any], session: Any, request: Any) -> Any:
     """Answer, send or refuse a call that no mock has answered.
 
     Raises:
-        CallRefused: the call would leave this machine.
-        EndpointConnectionError: the call is to EC2's instance metadata service.
+        CallRefused: the call would leave this machine, and its host is not allowed.
+        EndpointConnectionError: such a call is to EC2's instance metadata service.
     """
     url = urlsplit(request.url)
     host = url.hostname or ""

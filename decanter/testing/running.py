@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 @contextmanager
 def running(rights: Rights, function: str) -> Iterator[None]:
-    """Within the block, apply the role of this function to all calls."""
+    """Within the block, apply the function's role to all calls to AWS services."""
     entry = (rights, function)
     _running.append(entry)
     try:

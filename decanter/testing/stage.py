@@ -1,7 +1,7 @@
-"""Find a project's folder and the environment variables of its stage, without its app.
+"""Find a project's folder and the environment variables of its stage, without an import of its app.
 
 The pytest plugin imports this module in every run, so this module does not import Chalice or
-botocore, which are slow.
+botocore, which are slow to import.
 """
 
 import json

@@ -113,7 +113,7 @@ class WebSocket(Peer):
         """Return the next frame.
 
         Raises:
-            NoFrame: no frame is left. No frame will arrive later, because every handler has run.
+            NoFrame: no frame is left. Waiting does not help, because every handler has run.
             ConnectionClosed: no frame is left, and the connection is closed.
         """
         __tracebackhide__ = True
