@@ -4,7 +4,7 @@
 
 Parts: posts, quota, faults, broadcast, cold, gateway, processes, package,
 queue, rights, scans. Without a part, all run.
-Tables are printed as Markdown. All traffic stays on loopback.
+Tables are printed as Markdown. All measured traffic stays on loopback.
 """
 
 import argparse
@@ -43,7 +43,7 @@ SCRIPTS = {
 
 
 def main() -> int:
-    """Measure and print; the exit status is 0 if every claim held."""
+    """Measure and print; the exit status is 0 if every claim of a table holds."""
     options = _options()
     chosen = options.parts or [*PARTS, *SCRIPTS]
     processors = sorted(os.sched_getaffinity(0))

@@ -1,4 +1,4 @@
-"""The compared applications: this project's, and the one that a tutorial would show."""
+"""The compared applications: this project's app, a publisher, and the app of a tutorial."""
 
 import json
 import os
@@ -20,7 +20,7 @@ class Context:
 
 
 def message() -> dict[str, Any]:
-    """Return a `sendmessage` event of 188 bytes from a connection in the fixed table."""
+    """Return a `sendmessage` event with 188 bytes of data, from a connection in the table."""
     context = {
         "routeKey": "$default",
         "eventType": "MESSAGE",
@@ -88,7 +88,7 @@ def _publisher() -> Handle:
 
 
 def _reference(origin: str) -> Handle:
-    """Chalice's chat tutorial: a scan of whole models, then one `send` after the other."""
+    """Chalice's chat tutorial: a scan of whole rows, then one `send` after the other."""
     from bench.plain.app import Connection, app
 
     app.websocket_api._endpoint = f"{origin}/v1"

@@ -1,4 +1,4 @@
-"""Part `broadcast`: a `sendmessage`, from its event to the last recipient's frame."""
+"""Part `broadcast`: a `sendmessage`, from its event to the last recipient's post."""
 
 import time
 

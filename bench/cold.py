@@ -46,7 +46,7 @@ def measure(setup: Setup) -> list[Section]:
     for code, wanted in WANTED.items():
         ours, theirs = (median(results[f"{name}, {code}"], "ms") for name in ("decanter", "plain"))
         section.claim(
-            f"of the plain one's, {code}",
+            f"of the plain app's CPU time, {code}",
             ours / theirs,
             f"{wanted} or less",
             held=ours <= wanted * theirs,
@@ -55,13 +55,13 @@ def measure(setup: Setup) -> list[Section]:
 
 
 def _compile_standard_library(cache: str) -> None:
-    """Write its byte code to `PYTHONPYCACHEPREFIX`, and no byte code of other modules."""
+    """Write the standard library's byte code to a folder, and no byte code of other modules."""
     library = sysconfig.get_path("stdlib")
     subprocess.run(
         [sys.executable, "-m", "compileall", "-q", "-x", NEVER_IMPORTED, library],
         env=os.environ | {"PYTHONPYCACHEPREFIX": cache},
         stdout=subprocess.DEVNULL,
-        check=False,  # some of its files cannot be compiled on purpose
+        check=False,  # some files of the library are invalid on purpose
     )
 
 

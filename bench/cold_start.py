@@ -1,6 +1,6 @@
-"""One cold start: from the start of the process to a first broadcast to ten, as on Lambda.
+"""One cold start, as on Lambda: from the start of the process to the end of a first broadcast.
 
-python cold_start.py PROJECT ENDPOINT      prints CPU milliseconds
+python cold_start.py PROJECT ENDPOINT      prints the milliseconds of CPU time
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Part `faults`: under many faults, every recipient is in exactly one class of the report."""
+"""Part `faults`: under many faults, every recipient is in exactly one class, the right one."""
 
 from collections import Counter
 
@@ -11,7 +11,7 @@ FAULTS = {"close": 0.01, "throttle": 0.05, "fail": 0.01, "gone": 0.01, "stall": 
 
 
 def measure(setup: Setup) -> list[Section]:
-    """Measure with connections closed at random, 429, 500, 410 and stalls, at 5 ms."""
+    """Measure at 5 ms latency, with closed connections, stalls, and the answers 429, 500, 410."""
     section = Section("Faults", ("transport", "class", "recipients"))
     shares = {name: round(share * MILLION) for name, share in FAULTS.items()}
     spec = {"way": "fast", "posts": POSTS, "faults": {"latency_us": 5000} | shares}
@@ -23,7 +23,7 @@ def measure(setup: Setup) -> list[Section]:
         (
             f"{stats['posts']:,} posts for {POSTS:,} recipients in {result['wall_s']:.1f} s; the "
             f"server closed {stats['closed']} connections and stalled {stats['stalled']} posts; "
-            f"{twice} recipients got it more than once, each after an answer was lost."
+            f"{twice} recipients got the message more than once, each after an answer was lost."
         ),
         *problems,
     ]
@@ -37,7 +37,7 @@ def measure(setup: Setup) -> list[Section]:
 
 
 def _account(result: Measured, target: Target) -> tuple[int, list[str]]:
-    """Return the number of duplicates after a lost answer, and all inconsistencies."""
+    """Return the number of recipients with duplicates, and all inconsistencies."""
     classes: dict[str, list[str]] = result["classes"]
     seen = target.ids()
     times = Counter(each for members in classes.values() for each in members)

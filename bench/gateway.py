@@ -1,12 +1,12 @@
-"""The costs of the local gateway, compared to a plain echo server of the same library.
+"""The costs of the local gateway, compared to a plain echo server with the same library.
 
     python bench/gateway.py [--idle 5000] [--echo 1000] [--rounds 5] [--soak 10] [--at-once 20]
 
 Idle connections: the server's memory for each. Echoes: connections send one message each at the
-same time and wait for it, alternately at the plain server and at the gateway. The client measures
-the times and shares the machine, so the ratio within a round says more than the times. Soak:
-connect, send, leave, again and again. The exit status is 1 if the gateway's processes use more at
-the end than after the warm-up.
+same time and wait for the echo, alternately at the plain server and at the gateway. The client
+measures the times and shares the machine, so the ratio within a round says more than the times.
+Soak: connect, send, leave, again and again. The exit status is 1 if the gateway has more processes
+or descriptors, or clearly more memory, at the end than after the warm-up.
 """
 
 import argparse
@@ -31,7 +31,7 @@ LONE_ECHOES = 50
 OTHER_FILES = 200
 WARM_UP_SHARE = 0.25
 WARM_UP_SECONDS = 5.0
-"""The minimum: processes for the next code version start two seconds after the first ones."""
+"""The minimum of the warm-up, in which processes start and caches fill."""
 QUIET_SECONDS = 2.0
 MORE_MEMORY = 1.05
 """A smaller increase may be chance: Python's heap has no fixed size."""
@@ -45,7 +45,7 @@ class Served:
     url: str
 
     def processes(self) -> list[int]:
-        """Return its process and all descendants."""
+        """Return the ids of the server's process and of all its descendants."""
         found = [self.process.pid]
         for pid in found:
             for task in Path(f"/proc/{pid}/task").glob("*/children"):
@@ -69,7 +69,7 @@ def served(*command: str) -> Iterator[Served]:
 
 
 async def plain_server() -> None:
-    """The baseline: only the library."""
+    """Run the baseline: an echo server that uses only the library."""
 
     async def echo(connection: ServerConnection) -> None:
         async for message in connection:
@@ -81,7 +81,7 @@ async def plain_server() -> None:
 
 
 async def open_connections(url: str, number: int) -> list[ClientConnection]:
-    """Open connections, a few handshakes at a time."""
+    """Open connections, with at most `HANDSHAKES_AT_ONCE` handshakes at a time."""
     at_once = asyncio.Semaphore(HANDSHAKES_AT_ONCE)
 
     async def one() -> ClientConnection:
@@ -133,7 +133,7 @@ class Row:
         self.rounds.append((p50, p99, await lone_echo(self.connections[0], self.text)))
 
     def tell(self, plain: "Row") -> None:
-        """Print the medians of the rounds, and of the ratios to those of the plain server."""
+        """Print the medians of the times, and of their ratios to the plain server's times."""
         figures = [statistics.median(column) for column in zip(*self.rounds, strict=True)]
         pairs = zip(self.rounds, plain.rounds, strict=True)
         ratios = [[a / b for a, b in zip(mine, theirs, strict=True)] for mine, theirs in pairs]
@@ -157,7 +157,7 @@ async def idle(name: str, server: Served, number: int) -> list[ClientConnection]
 
 
 async def compare(plain: Served, gateway: Served, options: argparse.Namespace) -> None:
-    """Compare idle connections at both, then let some of them echo, alternately."""
+    """Compare idle connections at both servers, then let some of them echo, alternately."""
     at_plain = await idle("plain", plain, options.idle)
     at_gateway = await idle("gateway", gateway, options.idle)
     two_way = json.dumps({"action": "two-way"})
@@ -196,7 +196,7 @@ def is_more(end: dict[str, int], warm: dict[str, int]) -> bool:
 
 
 async def work(server: Served, seconds: float, at_once: int) -> int:
-    """Connect, echo, leave, on several connections at the same time; return the count."""
+    """Connect, echo, leave, on several connections at the same time; return their number."""
     ends = time.monotonic() + seconds
     turns = 0
 
@@ -242,13 +242,13 @@ def allow_files(wanted: int) -> None:
     now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     if most != resource.RLIM_INFINITY and most < wanted:
         sys.exit(
-            f"{wanted} open files are needed, {most} allowed: raise `ulimit -Hn`, or --idle less"
+            f"{wanted} open files are needed, {most} allowed: raise `ulimit -Hn`, or lower --idle"
         )
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(now, wanted), most))
 
 
 def main() -> int:
-    """Read the options, raise the limit of open files, run."""
+    """Read the options, raise the limit of open files, and run."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
         "--idle", type=int, default=5000, help="connections to each server; 0: only soak"

@@ -18,7 +18,7 @@ from bench.target import KEYS, Target
 
 ROOT = Path(__file__).resolve().parent.parent
 BUSY = 0.8
-"""If the target uses more of its processor, it is the bottleneck."""
+"""If the target uses more than this share of its processor, the target is the bottleneck."""
 
 Measured = dict[str, Any]
 Run = Callable[[], Measured]
@@ -37,7 +37,7 @@ class Section:
     notes: list[str] = field(default_factory=list)
 
     def claim(self, text: str, figure: float, wanted: str, *, held: bool) -> None:
-        """Add a claim that the section has to show."""
+        """Add a claim, its figure, the target value, and whether the claim holds."""
         self.claims.append((text, round(figure, 3), wanted, held))
 
     def markdown(self) -> str:
@@ -50,7 +50,7 @@ class Section:
         return "\n".join([*lines, ""])
 
     def as_json(self) -> Measured:
-        """Return the same as JSON."""
+        """Return the section as a JSON object."""
         return asdict(self)
 
 
@@ -99,8 +99,8 @@ def least(samples: Iterable[Measured], key: str) -> float:
 
 
 def environment(target: Target) -> dict[str, str]:
-    """Return a worker's environment: only dummy AWS credentials, only the target reachable."""
-    unwanted = ("AWS_", "PYTHONDONTWRITEBYTECODE")  # Lambda has byte code for its modules
+    """Return a worker's environment, with dummy AWS credentials and no AWS settings of the user."""
+    unwanted = ("AWS_", "PYTHONDONTWRITEBYTECODE")  # the package for Lambda has byte code
     kept = {name: value for name, value in os.environ.items() if not name.startswith(unwanted)}
     access_key, secret_key, token = KEYS
     ours = {
@@ -122,7 +122,7 @@ def work(kind: str, target: Target, spec: Measured, prefix: Sequence[str] = ()) 
     """Measure once in a fresh process.
 
     Args:
-        kind: the kind of `bench.worker`.
+        kind: one of the `KINDS` of `bench.worker`.
         target: the target.
         spec: what to measure; `cpu` pins the process.
         prefix: a command that runs the worker's command.
@@ -147,7 +147,7 @@ def check(target: Target, posts: int, what: str, *, signed: bool = True) -> list
 
     Args:
         target: the target of the posts.
-        posts: the expected number of posts, each to another id.
+        posts: the expected number of posts, each to a different id.
         what: the measurement's name.
         signed: True if the signatures are real.
     """
@@ -164,7 +164,7 @@ def check(target: Target, posts: int, what: str, *, signed: bool = True) -> list
 
 
 def check_load(target: Target, seconds: float, what: str) -> list[str]:
-    """Return a problem if the target was too busy. Call it before `check`."""
+    """Return a problem if the target was too busy. Call this before `check`."""
     busy = target.stats()["cpu_us"] / 1e6 / seconds
     return [f"{what}: the target used {busy:.0%} of its processor"] if busy > BUSY else []
 
@@ -172,7 +172,7 @@ def check_load(target: Target, seconds: float, what: str) -> list[str]:
 def processor_ticks() -> tuple[int, int]:
     """Return the processor time wanted since boot, and the part that a virtual machine's host took.
 
-    Linux counts both in /proc/stat; on other systems they are 0.
+    The unit is clock ticks. Linux counts both in /proc/stat; on other systems, both are 0.
     """
     try:
         line = Path("/proc/stat").read_text().partition("\n")[0]
@@ -183,9 +183,9 @@ def processor_ticks() -> tuple[int, int]:
 
 
 def stolen(before: tuple[int, int], now: tuple[int, int]) -> list[str]:
-    """Return the share that the host took between two moments, for a table.
+    """Return a note with the share that the host took between two moments, if it is known.
 
-    If it is large, the figures of two runs are not comparable.
+    If the share is large, the figures of two runs are not comparable.
     """
     wanted, kept = now[0] - before[0], now[1] - before[1]
     if not wanted:

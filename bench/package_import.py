@@ -1,11 +1,12 @@
-"""Import time of a cold start: the package of `decanter package` compared to Chalice's plain one.
+"""Import time of a cold start: the zips of `decanter package` and `chalice package` compared.
 
     python bench/package_import.py [--runs 15]
 
-Both are made from this repository, unpacked, and imported alternately in fresh processes: the app,
-a client of DynamoDB and a client of @connections. No byte code is written, because Lambda's file
-system is read-only. Only the package and the standard library can be imported. The files are in the
-operating system's cache. On Lambda, loading them takes additional time in proportion to their size.
+Both zips are made from this repository and unpacked. Fresh processes import from them alternately. Each
+process imports the app, and creates a client of DynamoDB and a client of @connections. No byte code
+is written, because Lambda's file system is read-only. Only the zip's content and the standard
+library can be imported. The files are in the operating system's cache. On Lambda, loading them
+takes additional time in proportion to their size.
 """
 
 import argparse
@@ -63,12 +64,12 @@ def main() -> int:
             f"(quartiles {first:.0f} to {third:.0f}), {runs} runs"
         )
     ratio = statistics.median(seconds["decanter"]) / statistics.median(seconds["plain"])
-    print(f"   ratio: {ratio:.0%} of the plain one's time, at most {TARGET:.0%} wanted")
+    print(f"   ratio: {ratio:.0%} of the plain zip's time, at most {TARGET:.0%} wanted")
     return int(ratio > TARGET)
 
 
 def measure(unpacked: dict[str, Path], runs: int) -> dict[str, list[float]]:
-    """Return each package's seconds, measured alternately after one run to fill the cache."""
+    """Return the seconds of each zip, measured alternately after one run that fills the cache."""
     seconds: dict[str, list[float]] = {name: [] for name in unpacked}
     for run in range(-1, runs):
         for name, path in unpacked.items():
@@ -79,7 +80,7 @@ def measure(unpacked: dict[str, Path], runs: int) -> dict[str, list[float]]:
 
 
 def plain(folder: Path) -> Path:
-    """Make the package of `chalice package`."""
+    """Make the zip of `chalice package`."""
     source, out = folder / "source", folder / "out"
     for name in ("chalicelib", "vendor", ".chalice"):
         ignored = shutil.ignore_patterns("__pycache__", "deployments")
@@ -98,7 +99,7 @@ def plain(folder: Path) -> Path:
 
 
 def small(folder: Path) -> Path:
-    """Make the package of `decanter package`."""
+    """Make the zip of `decanter package`."""
     said: list[str] = []
     return package(Project.load(ROOT), folder / "small", report=said.append).zip_path
 
@@ -111,7 +112,7 @@ def unpack(path: Path, folder: Path) -> Path:
 
 
 def cold_start(path: Path) -> float:
-    """Return the seconds that one fresh process takes."""
+    """Return the seconds of the imports and clients in one fresh process."""
     done = subprocess.run(
         [sys.executable, "-I", "-S", "-B", "-c", COLD_START, str(path)],
         env=ENVIRONMENT,

@@ -58,7 +58,7 @@ class Posting:
         return name
 
     def run(self, name: str) -> Measured:
-        """Measure once, and check it."""
+        """Measure a row once, and check the measurement."""
         spec = self.specs[name]
         self.target.control(latency_us=spec["latency_us"])
         result = work("posts", self.target, spec, self.prefix)
@@ -81,14 +81,14 @@ class Posting:
         }
 
     def runs(self) -> dict[str, Run]:
-        """Return every row's measurement."""
+        """Return a function for each row, by the row's name, that measures the row once."""
         return {name: lambda name=name: self.run(name) for name in self.specs}  # type: ignore[misc]
 
 
 def table(
     title: str, postings: list[Posting], rounds: int
 ) -> tuple[Section, dict[str, list[Measured]]]:
-    """Measure every row in the same rounds."""
+    """Measure every row in the same rounds. Return the table, and the measurements of each row."""
     runs = {name: run for posting in postings for name, run in posting.runs().items()}
     results = shuffled_rounds(runs, rounds)
     section = Section(title, COLUMNS)
@@ -106,7 +106,7 @@ def table(
 
 
 def measure(setup: Setup) -> Iterator[Section]:
-    """Measure all ways at each latency; Decanter's also without TLS, unpinned, and cold."""
+    """Measure the ways to post, then the fast transport at each latency, then cold connections."""
     for part in (_ways, _sweep, _cold):
         yield part(setup)
 
@@ -144,7 +144,7 @@ def _ways(setup: Setup) -> Section:
 
 
 def _sweep(setup: Setup) -> Section:
-    """Measure 10,000 recipients at each latency, unlimited with enough connections, and paced."""
+    """Measure posts to 10,000 recipients at each latency, with and without a pace."""
     posting = Posting(setup.secure, setup.client_cpu)
     allowed: dict[str, float] = {}
     for latency in LATENCIES_MS:
@@ -171,7 +171,7 @@ def _sweep(setup: Setup) -> Section:
 
 
 def _cold(setup: Setup) -> Section:
-    """Measure the first thousand, with no open connection."""
+    """Measure posts to the first 1,000 recipients, with no open connection at the start."""
     posting = Posting(setup.secure, setup.client_cpu)
     ours = posting.add("fast", MOST, 1000, 10, warm=False)
     theirs = posting.add("boto3", 32, 1000, 10, warm=False)

@@ -2,12 +2,12 @@
 
     python bench/processes.py [--rounds 3] [--clients 45 --seconds 3] [--idle 5]
 
-Alternately: start `decanter local` with this repository's app, and read its start time and memory.
-Change a file, and read how long the reload took. Then use an app with a slow handler, and let many
-clients send a message at the same time. Read the time until the last answer, the memory at that
-point, and the memory after the idle processes have ended. Memory is the PSS of the whole process
-tree: shared memory counts once. The exit status is 1 if forking has no advantage or the memory is
-not released.
+Each round does this in both ways: start `decanter local` with this repository's app, and read its
+start time and memory. Change a file, and read how long the reload took. Then use an app with a slow
+handler, and let many clients send a message at the same time. Read the time until the last answer,
+the memory at that point, and the memory after the idle processes have ended. Memory is the PSS of
+the whole process tree: shared memory counts once. The exit status is 1 if forking does not take
+less memory, or if the memory is not released.
 """
 
 import argparse
@@ -31,7 +31,7 @@ SHIPPED = ("app.py", "chalicelib", ".chalice")
 SLOW = ROOT / "bench" / "slow"
 SETTLE_SECONDS = 2.0
 MORE_MEMORY = 1.1
-"""The allowed growth, compared to the start: the gateway's own heap."""
+"""The allowed growth, as a factor of the memory before: the gateway's own heap may grow."""
 
 
 @dataclass
@@ -54,7 +54,7 @@ class Gateway:
         self._process = process
 
     def line(self, part: str) -> str:
-        """Return the next line that contains this."""
+        """Return the next line that contains this text."""
         assert self._process.stdout is not None
         return next(line for line in self._process.stdout if part in line)
 
@@ -64,7 +64,7 @@ class Gateway:
         threading.Thread(target=self._process.stdout.read, daemon=True).start()
 
     def megabytes(self) -> float:
-        """Return the PSS of its process and all descendants."""
+        """Return the PSS of the gateway's process and all its descendants, in MB."""
         pids = [self._process.pid]
         for pid in pids:
             for task in Path(f"/proc/{pid}/task").glob("*/children"):
@@ -73,7 +73,7 @@ class Gateway:
 
 
 def pss_kb(pid: int) -> int:
-    """Return a process's PSS: shared memory counts in part."""
+    """Return a process's PSS in KB, in which shared memory counts in part."""
     fields = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     return next(int(line.split()[1]) for line in fields if line.startswith("Pss:"))
 
@@ -124,7 +124,7 @@ def measure(how: str, options: argparse.Namespace, folder: Path) -> Figures:
         url = served.line("WebSocket").split()[1]
         served.line("Connect ")
         served.drain()
-        asyncio.run(slow_messages(url, 1, 0))  # warm-up: a client of botocore's stays in memory
+        asyncio.run(slow_messages(url, 1, 0))  # warm-up: botocore's client stays in memory
         before = served.megabytes()
         burst = asyncio.run(slow_messages(url, options.clients, options.seconds))
         most = served.megabytes()
@@ -133,7 +133,7 @@ def measure(how: str, options: argparse.Namespace, folder: Path) -> Figures:
 
 
 def main() -> int:
-    """Measure both ways alternately, print the medians."""
+    """Measure both ways alternately, and print the medians."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--clients", type=int, default=45)

@@ -1,8 +1,8 @@
 """Measure the queue's latency on this machine: `python bench/queue_latency.py`.
 
-A client sends one message to the queue of an app in `decanter local`. The time ends when the last
-of 100 clients has the frame. A broadcast of a WebSocket client, which needs no queue, is measured
-in turn with it.
+An SQS client sends one message to the queue of an app in `decanter local`. The time ends when the
+last of 100 WebSocket clients has the frame. These runs alternate with broadcasts of a WebSocket
+client, which need no queue.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ CLIENTS = 100
 RUNS = 100
 WARM_UP = 5
 MOST_MS = 250
-"""A 95th percentile above this fails the script."""
+"""If the queue's 95th percentile is above this, the script fails."""
 
 ROUTE = """
 

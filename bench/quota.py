@@ -43,7 +43,10 @@ def measure(setup: Setup) -> list[Section]:
 
 @contextmanager
 def limited() -> Iterator[tuple[str, list[str]] | None]:
-    """Yield the method that limits a process, and the command that starts it with this limit."""
+    """Yield the method that limits a process, and the prefix of a command with this limit.
+
+    Yield None if no method is available.
+    """
     folder = _group()
     if folder is not None:
         try:
@@ -60,7 +63,10 @@ def limited() -> Iterator[tuple[str, list[str]] | None]:
 
 
 def _group() -> Path | None:
-    """Make a control group with the quota, with version 2 or 1 of the kernel's interface."""
+    """Make a control group with the quota, with version 2 or 1 of the kernel's interface.
+
+    Return None if neither version allows this.
+    """
     quota = round(SHARE * PERIOD_US)
     for parent, settings in (
         (CGROUPS, {"cpu.max": f"{quota} {PERIOD_US}"}),

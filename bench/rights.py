@@ -46,12 +46,12 @@ class Served:
         self._path = f"{CALLER}{stage}/@connections/{quote(first)}"
 
     def post(self) -> None:
-        """Send to a client, as a function."""
+        """Send a message to a client, with the role of a function."""
         self._call(self._api, self._path, "x", SIGNED)
         self.clients[0].recv(timeout=20)
 
     def read(self) -> None:
-        """Read a row, as a function."""
+        """Read a row, with the role of a function."""
         self._call(self._dynamodb, f"{CALLER}/", self._row, GET_ITEM)
 
     def broadcast(self) -> None:
@@ -61,7 +61,7 @@ class Served:
             client.recv(timeout=20)
 
     def ticks(self) -> int:
-        """Return the processor time of all its processes, in clock ticks."""
+        """Return the processor time of all processes of the gateway, in clock ticks."""
         found = [self._process]
         for pid in found:
             for task in Path(f"/proc/{pid}/task").glob("*/children"):
@@ -78,7 +78,7 @@ class Served:
 
 
 def measure(served: Served, call: Callable[[], None], times: int) -> tuple[float, float]:
-    """Return the median milliseconds of a call, and its milliseconds of processor time."""
+    """Return the median milliseconds of a call, and the mean milliseconds of processor time."""
     seconds = []
     before = served.ticks()
     for _ in range(times):
@@ -90,7 +90,7 @@ def measure(served: Served, call: Callable[[], None], times: int) -> tuple[float
 
 
 def compare(off: Served, enforce: Served, name: str, times: int, rounds: int) -> bool:
-    """Print the medians of a call's rounds and ratios; True if both are within the limit."""
+    """Print the medians of a call's times and ratios; True if the ratios are within the limit."""
     figures: list[tuple[tuple[float, float], tuple[float, float]]] = []
     for each in (off, enforce):
         measure(each, getattr(each, name), times)  # warm up

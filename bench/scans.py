@@ -1,7 +1,8 @@
 """Measure scans of the embedded DynamoDB: `python bench/scans.py`.
 
-The table has 10,000 rows with keys in no order, as connections have. Each figure is the processor
-time of a whole scan in ten runs, with the caller's own reading of the JSON. There is no socket.
+The table has 10,000 rows with unordered keys, like a table of connections. Each kind of read scans
+the whole table in ten runs. The figures are processor time, including the caller's decoding of the
+JSON. No socket is used.
 """
 
 import json
@@ -36,7 +37,7 @@ READS: dict[str, dict[str, Any]] = {
 
 
 def main() -> int:
-    """Print a line for each kind of read; the exit status is 1 if one takes too long."""
+    """Print a line for each kind of read; the exit status is 1 if a scan takes too long."""
     call_dynamodb("CreateTable", TableName="rows", **TABLE)
     for number in range(ROWS):
         call_dynamodb("PutItem", TableName="rows", Item=_row(number))

@@ -27,7 +27,7 @@ class Target:
 
     Attributes:
         port: its port on loopback.
-        authorities: the file of authorities that its clients trust; None without TLS.
+        authorities: the file of the certificate authorities that clients trust; None without TLS.
     """
 
     def __init__(self, port: int, authorities: Path | None) -> None:
@@ -105,7 +105,7 @@ def run_target(
 
 
 def build() -> Path:
-    """Return the compiled target; compile it if its source has changed."""
+    """Return the compiled target; compile it first if its source is new or has changed."""
     source = HERE / "target.c"
     program = BUILD / f"target-{hashlib.sha256(source.read_bytes()).hexdigest()[:12]}"
     compiler = shutil.which("cc")

@@ -32,7 +32,7 @@ class Unsigned(SignedRequests):
 
 
 class UnsignedTransport(FastTransport):
-    """The same loop without signing."""
+    """The fast transport without signing."""
 
     def _sign(self, method: Method, data: bytes) -> SignedRequests:
         requests = super()._sign(method, data)

@@ -19,7 +19,7 @@ WARM_UP_ROUNDS = 20
 
 
 def cpu_seconds() -> float:
-    """Return this process's user and system time."""
+    """Return the sum of this process's user and system time."""
     use = resource.getrusage(resource.RUSAGE_SELF)
     return use.ru_utime + use.ru_stime
 
@@ -35,7 +35,7 @@ def people(number: int, first: int = 0) -> list[Recipient]:
 
 
 def posts(spec: Measured) -> Measured:
-    """Measure posts in one way, with all connections open before, or none."""
+    """Measure posts in one way, with all connections opened before if `warm` is true."""
     from bench.ways import way
 
     target = _target(spec)
@@ -59,7 +59,7 @@ def posts(spec: Measured) -> Measured:
 def _warm_up(target: Target, post: Callable[[list[Recipient]], int], connections: int) -> None:
     """Post with such slow answers that every connection is needed, until all are open.
 
-    Some ways never open all that they may, so it ends after a few rounds.
+    Some ways never open all connections, so the warm-up ends after `WARM_UP_ROUNDS`.
     """
     target.control(latency_us=WARM_UP_LATENCY_US)
     for _ in range(WARM_UP_ROUNDS):
@@ -69,12 +69,12 @@ def _warm_up(target: Target, post: Callable[[list[Recipient]], int], connections
 
 
 def _opened(target: Target) -> int:
-    """Return the connections since `control`. The last one is that of this request."""
+    """Return the number of connections since `control`, without the connection of this request."""
     return target.stats()["connections"] - 1
 
 
 def broadcast(spec: Measured) -> Measured:
-    """Measure one `sendmessage` event through the application, or through a reference."""
+    """Measure one `sendmessage` event in one of the ways of `bench.applications`."""
     from bench.applications import application, message
 
     target = _target(spec)
@@ -93,7 +93,7 @@ def broadcast(spec: Measured) -> Measured:
 
 
 def faults(spec: Measured) -> Measured:
-    """Measure posts under faults, and return each recipient's class in the report."""
+    """Measure posts under faults, and return the recipients by the class of their outcome."""
     from decanter.runtime.settings import Settings
     from decanter.runtime.transports import open_transport
 

@@ -1,1 +1,1 @@
-"""The application that this project's is compared with."""
+"""The application that this project's app is compared with."""

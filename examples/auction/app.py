@@ -106,7 +106,7 @@ def bid(request: Request, payload: Offer) -> None:
             [Auction.price.set(payload.amount), Auction.leader.set(leader)], raised
         )
     except UpdateError:
-        raise TooLow(f"{payload.auction} is closed, or has a higher bid") from None
+        raise TooLow(f"{payload.auction} is not open, or has a bid that is not lower") from None
     Bid(payload.auction, payload.amount, bidder=leader).save()
     router.publish(f"auction:{payload.auction}", {"bid": payload.amount, "by": leader})
 
