@@ -10,15 +10,16 @@ WAYS = {
     "publish": (10_000,),
     "reference": (100, 1000),
 }
-"""Recipients of each way. `fast-paced` is limited to 8,000 posts a second. `publish` publishes to a
-channel.
+"""The numbers of recipients for each way.
+
+`fast-paced` is limited to 8,000 posts a second. `publish` publishes to a channel.
 """
 
 COLUMNS = ("way", "recipients", "first s", "last s", "least", "CPU µs each", "peak MB")
 
 
 def measure(setup: Setup) -> list[Section]:
-    """Measure with posts and table pages answered after 10 ms, TLS, and no open connection."""
+    """Measure with TLS, no open connection, and 10 ms of latency for posts and table pages."""
     problems: list[str] = []
 
     def run(way: str, rows: int) -> Measured:
@@ -68,7 +69,7 @@ def _claims(section: Section, way: str, by_rows: dict[int, list[Measured]]) -> N
         f"{way}: seconds to the first of 100,000", first, "0.3 or less", held=first <= 0.3
     )
     section.claim(
-        f"{way}: MB that 100,000 take more than 1,000", grown, "20 or less", held=grown <= 20
+        f"{way}: MB more for 100,000 than for 1,000", grown, "20 or less", held=grown <= 20
     )
     section.claim(
         f"{way}: time for each of 100,000 compared to each of 10,000",

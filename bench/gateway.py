@@ -119,7 +119,7 @@ def resident_kb(pid: int) -> int:
 
 @dataclass(frozen=True)
 class Row:
-    """One way to echo, and the times of each round: p50, p99 and alone, in milliseconds."""
+    """One way to echo, and the milliseconds of each round: p50, p99 and an echo alone."""
 
     name: str
     connections: list[ClientConnection]

@@ -61,7 +61,8 @@ class Setup:
     Attributes:
         secure: a target with TLS.
         plain: a target without TLS.
-        rounds: the number of processes for each row of a table.
+        rounds: the number of rounds. Each row of a table has a process in each round. `cold` has
+            three times as many rounds.
         processors: usable processors; the client has the first, the target the last.
     """
 

@@ -2,11 +2,11 @@
 
     python bench/package_import.py [--runs 15]
 
-Both zips are made from this repository and unpacked. Fresh processes import from them alternately. Each
-process imports the app, and creates a client of DynamoDB and a client of @connections. No byte code
-is written, because Lambda's file system is read-only. Only the zip's content and the standard
-library can be imported. The files are in the operating system's cache. On Lambda, loading them
-takes additional time in proportion to their size.
+Both zips are made from this repository and unpacked. Fresh processes use their contents
+alternately. Each process imports the app, and creates a client of DynamoDB and a client of
+@connections. No byte code is written, because Lambda's file system is read-only. Only the zip's
+content and the standard library can be imported. The files are in the operating system's cache. On
+Lambda, loading them takes additional time in proportion to their size.
 """
 
 import argparse

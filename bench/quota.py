@@ -23,7 +23,7 @@ def measure(setup: Setup) -> list[Section]:
     section = Section(f"Limited to {SHARE:.0%} of a processor", ("way", "posts/s", "CPU µs a post"))
     with limited() as limit:
         if limit is None:
-            section.notes.append("Not measured: it needs a writable cgroup or `cpulimit`.")
+            section.notes.append("Not measured: this part needs a writable cgroup or `cpulimit`.")
             return [section]
         how, prefix = limit
         posting = Posting(setup.secure, setup.client_cpu, prefix)

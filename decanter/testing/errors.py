@@ -71,7 +71,7 @@ class CommandRefused(AssertionError):
 
     Attributes:
         command: the command's method, such as `subscribe`.
-        code: the error code. Codes from 400 are the app's own, lower codes belong to the protocol.
+        code: the error code. Codes from 400 are the app's own; lower codes belong to the protocol.
         message: the error's text.
         temporary: True if the client should repeat the command.
     """
