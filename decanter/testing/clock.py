@@ -22,6 +22,7 @@ class Clock:
     def __init__(self, act: Callable[[], float]) -> None:
         self._act = act
         self._ahead = 0.0
+        self._shared = 0.0  # the part of `_ahead` that the framework's clock has
 
     def time(self) -> float:
         """Return the Unix time in seconds."""
@@ -63,7 +64,8 @@ class Clock:
         self._ahead += seconds
         framework: Any = sys.modules.get("decanter.runtime.clock")
         if framework is not None:
-            framework.Clock.ahead += seconds
+            framework.Clock.ahead += self._ahead - self._shared
+            self._shared = self._ahead
             Clock._framework_ahead += monotonic
             framework.Clock.monotonic = staticmethod(_framework_monotonic)
 

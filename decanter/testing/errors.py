@@ -120,9 +120,13 @@ class CallRefused(AssertionError):
         )
 
 
+CREDENTIAL_HOSTS = ("169.254.", "fd00:ec2:", "[fd00:ec2:")
+"""The addresses from which a program on EC2, ECS or EKS gets credentials."""
+
+
 def _service_of(host: str) -> str:
-    if host.replace(".", "").isdigit() or ":" in host:
-        return "credentials"  # AWS uses an address as a host only for credentials
+    if host.startswith(CREDENTIAL_HOSTS):
+        return "credentials"
     return next((label for label in host.split(".") if label in _REMEDIES), "")
 
 

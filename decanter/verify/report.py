@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from decanter import __version__
+from decanter.client import without_secrets
 from decanter.verify.endpoint import Endpoint
 from decanter.verify.rules import Finding, Gap, Omission, Rule, check
 
@@ -42,8 +43,8 @@ class Report:
 
     @property
     def place(self) -> str:
-        """The endpoint's URL without the API's id and the query, because both may be secret."""
-        return _API_ID.sub("//…", self.url.partition("?")[0])
+        """The endpoint's URL without the API's id, the user and the query, which may be secret."""
+        return _API_ID.sub("//…", without_secrets(self.url))
 
     @property
     def verdict(self) -> str:

@@ -71,10 +71,7 @@ class Item(NamedTuple):
 
     def body(self) -> str:
         """Return the JSON of the item, in ASCII."""
-        is_data = self.foreign == "data"
-        payload: dict[str, Any] = (
-            {"data": json.loads(self.text)} if is_data else {"text": self.text}
-        )
+        payload: dict[str, Any] = {} if self.foreign == "data" else {"text": self.text}
         method = EVERYONE if self.ids is None else SEND
         if self.channel:
             method, payload["channel"] = PUBLISH, self.channel
@@ -82,16 +79,12 @@ class Item(NamedTuple):
             payload["connection_ids"] = self.ids
         if self.exclude:
             payload["exclude"] = self.exclude
-        others = {name: getattr(self, name) for name in _PROGRESS}
-        return json.dumps(
-            {
-                "method": method,
-                "payload": payload,
-                **{name: value for name, value in others.items() if value},
-                **({"idempotency_key": self.key} if self.key else {}),
-            },
-            separators=(",", ":"),
-        )
+        texts = {name: _encode(value) for name, value in payload.items()}
+        if self.foreign == "data":  # a number keeps its form, such as 1.00
+            texts["data"] = _NOT_ASCII.sub(lambda match: _encode(match[0])[1:-1], self.text)
+        others = {name: getattr(self, name) for name in _PROGRESS} | {"idempotency_key": self.key}
+        members = {name: _encode(value) for name, value in others.items() if value}
+        return _object({"method": _encode(method), "payload": _object(texts), **members})
 
     @classmethod
     def of(cls, body: str, message_id: str) -> "Item":
@@ -168,8 +161,15 @@ def parts_of(body: str) -> tuple[dict[str, Any], dict[str, Any]]:
     return document, payload
 
 
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+_NOT_ASCII = re.compile(r"[^\x00-\x7f]+")
 _PROGRESS = ("job", "cursor", "part", "attempt", "hops")
 """The further members of the framework's own items."""
+
+
+def _object(members: Mapping[str, str]) -> str:
+    """Return the text of an object with these members, whose values are JSON texts."""
+    return f"{{{','.join(f'{_encode(name)}:{text}' for name, text in members.items())}}}"
 
 
 def _job(key: str | None, message_id: str) -> str:

@@ -108,8 +108,12 @@ class ConnectionModel(Model):
 
     @classmethod
     def remove_if_older(cls, connection_id: str, than_ms: int) -> Removed | None:
-        """Delete the row and return it; None if there is no row from before `than_ms`."""
-        return cls._remove(connection_id, cls.connected_at < than_ms)
+        """Delete the row and return it; None if there is no row from before `than_ms`.
+
+        A row without `connected_at` counts as old: `record` always writes this attribute.
+        """
+        older = (cls.connected_at < than_ms) | cls.connected_at.does_not_exist()
+        return cls._remove(connection_id, older)
 
     @classmethod
     def _remove(cls, connection_id: str, condition: Condition | None) -> Removed | None:

@@ -38,7 +38,7 @@ def _post(endpoint: Endpoint, _: ClientConnection, key: str) -> None:
 
 # The traffic on a connection after half of the idle timeout.
 _TRAFFIC: dict[str, Act] = {
-    "nothing": _nothing,
+    "no frame": _nothing,
     "a ping of the client": _ping,
     "a message of the client": _send,
     "a post of the server": _post,
@@ -78,12 +78,12 @@ def _outcome(kind: str, limit: float) -> Look:
 def idle(limits: Limits) -> list[Rule]:
     """Return the facts about the idle timer."""
     expected = {
-        "nothing": ((46,), "close 1001"),
+        "no frame": ((46,), "close 1001"),
         "a ping of the client": ((47,), "close 1001"),
         "a message of the client": ((46,), "stays open"),
         "a post of the server": ((46,), "stays open"),
     }
     return [
-        Rule(numbers, f"idle except for {kind}", outcome, _outcome(kind, limits.idle))
+        Rule(numbers, f"idle, with {kind}", outcome, _outcome(kind, limits.idle))
         for kind, (numbers, outcome) in expected.items()
     ]

@@ -219,6 +219,6 @@ def test_each_rule_is_checked_or_listed_as_a_gap(with_management: bool) -> None:
 
 
 def test_an_apis_id_is_not_in_the_report() -> None:
-    url = "wss://abc123.execute-api.eu-west-1.amazonaws.com/v1?token=secret"
+    url = "wss://me:secret@abc123.execute-api.eu-west-1.amazonaws.com/v1?token=secret"
     place = Report(url, "", []).place
     assert place == "wss://….execute-api.eu-west-1.amazonaws.com/v1"

@@ -93,7 +93,7 @@ def test_lambda_allows_two_functions_or_more(concurrency: int) -> None:
 
 
 def test_a_pace_too_slow_for_the_functions_is_refused() -> None:
-    with pytest.raises(SettingError, match=r"'4'.*set it to 5 or more, because 5 functions"):
+    with pytest.raises(SettingError, match=r"'4'.*set it to 5 or more, because 5 instances"):
         QueueStage([], segments=5, DECANTER_POSTS_PER_SECOND="4")
 
 

@@ -1,5 +1,6 @@
 """Sending from a function that has no event of a connection."""
 
+import json
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -14,6 +15,7 @@ from decanter.runtime.errors import (
     TooLarge,
 )
 from decanter.runtime.fanout.report import Report
+from decanter.runtime.publishing.item import Item
 from decanter.runtime.recipients import Page
 from decanter.runtime.routing.router import Router
 from decanter.runtime.store.tables import translated
@@ -142,3 +144,12 @@ def test_a_frame_that_is_too_large_is_not_sent(service: Service) -> None:
         with pytest.raises(TooLarge):
             send("x" * 131_073)
     assert service.transport.posts == []
+
+
+def test_a_programs_data_keeps_the_form_of_its_numbers() -> None:
+    item = Item("job", '{"n": 1.00, "é": "😀"}', foreign="data")
+    body = item.body()
+    assert body.isascii()
+    text = Item.of(body, "m").text
+    assert '"n": 1.00' in text
+    assert json.loads(text) == json.loads(item.text)
