@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path, PurePosixPath
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadFileScheduling
 
 from tests.support.models import parse_once
@@ -14,8 +14,11 @@ from tests.support.models import parse_once
 pytest_plugins = ["tests.support.fixtures", "tests.support.kept"]
 collect_ignore = ["projects"]  # pytest runs their tests in separate projects
 
-settings.register_profile("test", max_examples=40)
-settings.register_profile("thorough", max_examples=250)
+# Other tests run at the same time, so the time of an example says nothing.
+settings.register_profile(
+    "test", max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile("thorough", settings.get_profile("test"), max_examples=250)
 settings.load_profile("test")
 
 SHARING = {"aws", "chaos", "console", "contract", "end_to_end"}

@@ -34,7 +34,7 @@ MUTATIONS = {
     ),
     "the turns of threads": Mutation(
         "transports/fast/transport.py",
-        "self._turn = RLock()  # a run inside another run has the same thread",
+        "self._turn = RLock()  # a run inside another run is in the same thread",
         "self._turn = __import__('types').SimpleNamespace("
         "acquire=lambda timeout: True, release=lambda: None)",
         "broadcasts_of_threads and fast",
