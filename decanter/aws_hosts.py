@@ -63,11 +63,14 @@ def is_local_url(url: str) -> bool:
 def is_aws(host: str | bytes | bytearray) -> bool:
     """True if the host is a name of AWS, or the address of a service that gives out credentials."""
     name = normal(host)
-    return (
-        any(f".{name}".endswith(f".{domain}") for domain in AWS_DOMAINS)
-        or is_instance_metadata(name)
-        or _within(name, CREDENTIALS)
+    return any(f".{name}".endswith(f".{domain}") for domain in AWS_DOMAINS) or gives_credentials(
+        name
     )
+
+
+def gives_credentials(host: str) -> bool:
+    """True for an address from which a program on AWS gets its credentials."""
+    return is_instance_metadata(host) or _within(host, CREDENTIALS)
 
 
 def is_instance_metadata(host: str) -> bool:

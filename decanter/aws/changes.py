@@ -1,6 +1,6 @@
 """Change sets, which show the changes of a stack before its update."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
@@ -114,8 +114,7 @@ class ChangeSets:
     def names(self, stack: Stack) -> list[str]:
         """Return the names of all change sets of a stack."""
         with explained(f"list the change sets of stack {stack.name}"):
-            pages = self._client.get_paginator("list_change_sets").paginate(StackName=stack.id)
-            return [it["ChangeSetName"] for page in pages for it in page["Summaries"]]
+            return [it["ChangeSetName"] for it in self._summaries(stack)]
 
     def template(self, stack: Stack) -> Template:
         """Return the template of Decanter's change set; empty without this change set."""
@@ -153,11 +152,14 @@ class ChangeSets:
         if creates:
             self._client.delete_stack(StackName=made["StackId"])
 
+    def _summaries(self, stack: Stack) -> Iterator[Mapping[str, Any]]:
+        for page in self._client.get_paginator("list_change_sets").paginate(StackName=stack.id):
+            yield from page["Summaries"]
+
     def _drop_old(self, stack: Stack) -> None:
         """Delete a change set that an earlier run created but did not execute."""
         with explained(f"delete the old change set of stack {stack.name}"):
-            pages = self._client.get_paginator("list_change_sets").paginate(StackName=stack.id)
-            for summary in (each for page in pages for each in page["Summaries"]):
+            for summary in self._summaries(stack):
                 if summary["ChangeSetName"] == NAME:
                     self._client.delete_change_set(ChangeSetName=summary["ChangeSetId"])
 

@@ -40,9 +40,8 @@ class AWS:
         session: Session | None = None,
     ) -> None:
         self._session = session or Session(profile=profile)
-        self._region = region or os.environ.get("AWS_REGION") or None
-        if self._region is not None:
-            checked_region(self._region)
+        named = region or os.environ.get("AWS_REGION")
+        self._region = checked_region(named) if named else None
         self._endpoint_url = endpoint_url
         self._clients: dict[str, Any] = {}
 

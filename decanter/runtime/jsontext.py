@@ -14,6 +14,7 @@ import json
 import math
 import re
 import sys
+from collections.abc import Mapping
 from itertools import accumulate
 from typing import Any, NoReturn
 
@@ -135,6 +136,18 @@ def members(text: str) -> list[tuple[str, str]]:
     if "\\" in text:
         return [(scan(f'"{name}"', 0)[0] if "\\" in name else name, value) for name, value in found]
     return found
+
+
+def object_text(texts: Mapping[str, str], comma: str = ",", colon: str = ":") -> str:
+    """Return the text of an object.
+
+    Args:
+        texts: the JSON text of each member's value, by name.
+        comma: the separator of members.
+        colon: the separator of a name and its value.
+    """
+    members = (f"{json.dumps(name)}{colon}{text}" for name, text in texts.items())
+    return f"{{{comma.join(members)}}}"
 
 
 def _check_escapes(text: str) -> None:

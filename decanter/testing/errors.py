@@ -12,6 +12,8 @@ AssertionError
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from decanter.aws_hosts import gives_credentials
+
 
 class ConnectRefused(AssertionError):
     """The connection is refused.
@@ -120,12 +122,8 @@ class CallRefused(AssertionError):
         )
 
 
-CREDENTIAL_HOSTS = ("169.254.", "fd00:ec2:", "[fd00:ec2:")
-"""The addresses from which a program on EC2, ECS or EKS gets credentials."""
-
-
 def _service_of(host: str) -> str:
-    if host.startswith(CREDENTIAL_HOSTS):
+    if gives_credentials(host):
         return "credentials"
     return next((label for label in host.split(".") if label in _REMEDIES), "")
 

@@ -189,8 +189,8 @@ def _has_breaks(text: str) -> bool:
 
 
 def _object(members: Mapping[str, Any]) -> Json:
-    parts = [f"{json.dumps(str(name))}:{text_of(value)}" for name, value in members.items()]
-    return Json(f"{{{','.join(parts)}}}")
+    texts = {str(name): text_of(value) for name, value in members.items()}
+    return Json(jsontext.object_text(texts))
 
 
 def filled(**members: Any) -> dict[str, Any]:

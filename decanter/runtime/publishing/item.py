@@ -71,20 +71,20 @@ class Item(NamedTuple):
 
     def body(self) -> str:
         """Return the JSON of the item, in ASCII."""
-        payload: dict[str, Any] = {} if self.foreign == "data" else {"text": self.text}
+        is_data = self.foreign == "data"
+        payload = {"data": _escaped(self.text)} if is_data else {"text": _encode(self.text)}
         method = EVERYONE if self.ids is None else SEND
         if self.channel:
-            method, payload["channel"] = PUBLISH, self.channel
+            method, payload["channel"] = PUBLISH, _encode(self.channel)
         if self.ids is not None:
-            payload["connection_ids"] = self.ids
+            payload["connection_ids"] = _encode(self.ids)
         if self.exclude:
-            payload["exclude"] = self.exclude
-        texts = {name: _encode(value) for name, value in payload.items()}
-        if self.foreign == "data":  # a number keeps its form, such as 1.00
-            texts["data"] = _NOT_ASCII.sub(lambda match: _encode(match[0])[1:-1], self.text)
+            payload["exclude"] = _encode(self.exclude)
         others = {name: getattr(self, name) for name in _PROGRESS} | {"idempotency_key": self.key}
         members = {name: _encode(value) for name, value in others.items() if value}
-        return _object({"method": _encode(method), "payload": _object(texts), **members})
+        return jsontext.object_text(
+            {"method": _encode(method), "payload": jsontext.object_text(payload), **members}
+        )
 
     @classmethod
     def of(cls, body: str, message_id: str) -> "Item":
@@ -167,9 +167,9 @@ _PROGRESS = ("job", "cursor", "part", "attempt", "hops")
 """The further members of the framework's own items."""
 
 
-def _object(members: Mapping[str, str]) -> str:
-    """Return the text of an object with these members, whose values are JSON texts."""
-    return f"{{{','.join(f'{_encode(name)}:{text}' for name, text in members.items())}}}"
+def _escaped(text: str) -> str:
+    """Return a JSON text in ASCII. Numbers keep their form, such as 1.00."""
+    return _NOT_ASCII.sub(lambda match: _encode(match[0])[1:-1], text)
 
 
 def _job(key: str | None, message_id: str) -> str:

@@ -12,15 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from decanter.runtime import jsontext
-from decanter.runtime.errors import (
-    BadJson,
-    ConfigurationError,
-    MissingTableError,
-    NobodyReachedError,
-    PoisonError,
-    PostingRefusedError,
-    SettingError,
-)
+from decanter.runtime.errors import BadJson, ConfigurationError, PoisonError
 from decanter.runtime.fanout.outbox import Outbox
 from decanter.runtime.publishing.item import Item, parts_of, text_in
 
@@ -59,9 +51,9 @@ def give(body: str, message_id: str, outbox: Outbox, queue: Callable[[Item], obj
         if not text_in(payload, "user"):
             raise PoisonError("payload needs a user")
         outbox.wire.order(method, payload, outbox)
-    except (SettingError, MissingTableError, PostingRefusedError, NobodyReachedError):
-        raise  # the deployment is wrong, not the order
     except (ConfigurationError, ValueError) as error:
+        if isinstance(error, ConfigurationError) and type(error) is not ConfigurationError:
+            raise  # a setting, a table or a right is missing, so the order may be valid
         raise PoisonError(str(error)) from error
 
 

@@ -1,6 +1,7 @@
 """Run the router's hooks and routes for the commands in a client's frame."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from decanter.runtime import jsontext
@@ -154,6 +155,13 @@ class ChannelEvent:
         """Return the numbers of clients and users in a channel."""
         counts: dict[str, int] = self._wire.statistics(channel)
         return counts
+
+    def attempt(self, step: Callable[[], object]) -> None:
+        """Call a function, and add its exception to the event's log line."""
+        try:
+            step()
+        except Exception as error:  # noqa: BLE001 - the other steps still run
+            self.failed(error)
 
     def failed(self, error: Exception) -> None:
         """Add an exception to the event's log line."""

@@ -99,12 +99,9 @@ class ChannelWire(Wire):
         frame = Frame(self.channels, self.tables, event, VERSION, self._now)
         answer = frame.handle(request.connection_id, request.body)
         line.add(route=" ".join(frame.methods[:20]) or None, message_id=request.message_id)
-        steps: list[Callable[[], object]] = [lambda: self._send(answer, request, line)]
-        for step in [*steps, *answer.after]:
-            try:
-                step()
-            except Exception as error:  # noqa: BLE001 - the others still run
-                event.failed(error)
+        event.attempt(lambda: self._send(answer, request, line))
+        for step in answer.after:
+            event.attempt(step)
         line.add(broadcasts=[report.as_fields() for report in outbox.reports] or None)
         if event.errors:
             return {"statusCode": 500}, "internal"

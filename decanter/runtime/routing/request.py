@@ -108,9 +108,9 @@ def error_frame(request: Request, error: MessageError) -> str:
     members = {name: json.dumps(_cut(value)) for name, value in (told | error.details()).items()}
     if (ref := _ref(request)) is not None:
         members["ref"] = ref
-    return _object(
+    return _spaced(
         {
-            "error": _object(members),
+            "error": _spaced(members),
             "connectionId": json.dumps(request.connection_id),
             "requestId": json.dumps(request.request_id),
         }
@@ -124,9 +124,8 @@ def _cut(value: Any) -> Any:
     return value
 
 
-def _object(texts: dict[str, str]) -> str:
-    """Return a JSON object, built from the JSON text of each member."""
-    return f"{{{', '.join(f'{json.dumps(name)}: {text}' for name, text in texts.items())}}}"
+def _spaced(texts: dict[str, str]) -> str:
+    return jsontext.object_text(texts, ", ", ": ")
 
 
 def _ref(request: Request) -> str | None:

@@ -124,6 +124,17 @@ def refused(name):
     assert "with decanter.testing.aws_allowed('" in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("host", "gives"),
+    [
+        *(("169.254.169.254", True), ("2852039166", True), ("::ffff:169.254.170.2", True)),
+        *(("[fd00:ec2::254]", True), ("10.0.0.7", False), ("::1", False)),
+    ],
+)
+def test_only_an_address_for_credentials_has_their_remedy(host, gives):
+    assert ("Set AWS_ACCESS_KEY_ID" in str(CallRefused("A connection", host))) is gives
+
+
 def test_a_handlers_error_names_its_table(websocket_client):
     with pytest.raises(ConnectRefused, match="PutItem operation: .* no table 'games' in this test"):
         websocket_client.connect()

@@ -1,5 +1,6 @@
 """Time that passes: for API Gateway, for DynamoDB and for the framework of an app."""
 
+import sys
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -231,3 +232,17 @@ def test_steps_end_at_what_is_due() -> None:
     clock.advance(20)
     clock.reset()
     assert steps == pytest.approx([0, 10, 10.001, 15.001, 20], abs=0.5)
+
+
+def test_a_framework_that_is_imported_later_gets_the_time_and_loses_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before, clock = FrameworksClock.ahead, Clock(lambda: 1e9)
+    with monkeypatch.context() as patched:
+        patched.delitem(sys.modules, "decanter.runtime.clock")
+        clock.advance(100)
+    assert FrameworksClock.ahead == before
+    clock.advance(20)
+    assert FrameworksClock.ahead - before == pytest.approx(120)
+    clock.reset()
+    assert FrameworksClock.ahead == pytest.approx(before)

@@ -78,6 +78,14 @@ def test_a_row_is_removed_by_its_id_only_if_the_client_connected_long_ago(
     assert everyone(table) == []
 
 
+def test_a_row_without_a_time_is_removed_by_its_id(table: type[Connection]) -> None:
+    table._get_connection().put_item("Sender0000DoECA=")
+    removed = table.remove_if_older("Sender0000DoECA=", CONNECTED_AT)
+    assert removed is not None
+    assert removed.connection_id == "Sender0000DoECA="
+    assert everyone(table) == []
+
+
 def test_a_row_without_a_connection_time_is_read_and_can_be_removed(
     table: type[Connection],
 ) -> None:
