@@ -165,7 +165,8 @@ def install(project: Project, runtime: Runtime, vendor: Path, report: Report) ->
         report: called with a line for each step.
 
     Returns:
-        The folder with the installed packages; None without requirements.
+        The folder into which pip installed the packages, with the models of all services; None
+            without requirements.
 
     Raises:
         ProjectError: pip cannot install the dependencies, or a requirements file is missing.

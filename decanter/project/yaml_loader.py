@@ -8,7 +8,7 @@ import yaml
 class Loader(yaml.SafeLoader):
     """A loader for CloudFormation's YAML.
 
-    This is a separate class, because tags belong to a class.
+    This is a separate class, because PyYAML registers the constructors of tags for each class.
     """
 
 
