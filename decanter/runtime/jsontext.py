@@ -124,18 +124,26 @@ def members(text: str) -> list[tuple[str, str]]:
         text: a JSON object that `parse` accepted.
     """
     found: list[tuple[str, str]] = []
-    end = 0
-    scan, match = _scan, _MEMBER.match
-    while member := match(text, end):
-        name, value = member.groups()
-        start = end = member.end()
-        if value is None:
-            _, end = scan(text, start)
-            value = text[start:end]
-        found.append((name, value))
-    if "\\" in text:
-        return [(scan(f'"{name}"', 0)[0] if "\\" in name else name, value) for name, value in found]
+    end: int | None = 0
+    while end is not None:
+        end = _read_members(text, end, found)
+    if "\\" in text and found:
+        names = json.loads('["' + '","'.join(name for name, _ in found) + '"]')
+        return [*zip(names, (value for _, value in found), strict=True)]
     return found
+
+
+def _read_members(text: str, start: int, found: list[tuple[str, str]]) -> int | None:
+    """Append members up to the first large value. Return the end of this value, or None."""
+    # A scanner is faster than a loop of `match`. `finditer` would search, in quadratic time.
+    scanner = _MEMBER.scanner(text, start)  # type: ignore[attr-defined]
+    for member in iter(scanner.match, None):
+        if (pair := member.groups())[1] is None:
+            end: int = _scan(text, member.end())[1]
+            found.append((pair[0], text[member.end() : end]))
+            return end
+        found.append(pair)
+    return None
 
 
 def object_text(texts: Mapping[str, str], comma: str = ",", colon: str = ":") -> str:

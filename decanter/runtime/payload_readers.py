@@ -107,9 +107,12 @@ def list_of(item: Reader) -> Reader:
         if len(value) >= LONG and (alike := item.read_alike(value)) is not None:
             return alike
         items: list[Any] = []
+        kind, read_item = None, None
         try:
             for each in value:
-                read_item = item[type(each)]
+                if type(each) is not kind:  # usually all items have one type
+                    kind = type(each)
+                    read_item = item[kind]
                 items.append(each if read_item is None else read_item(each))
         except InvalidPayload as error:
             raise _inside(f"[{len(items)}]", error) from None
