@@ -6,7 +6,7 @@ event's own thread, after the posts of a broadcast. Except in `$disconnect`, a r
 while there is time for its hooks. The other rows are kept, and a later broadcast or sweep tries
 them again.
 
-If a hook sends or broadcasts with its argument, the `Disconnection`, no rows are deleted, so the
+If a hook sends or broadcasts, with its argument or with the router, no rows are deleted, so the
 hook never causes calls of other hooks. Such a broadcast skips connections that are known to be
 gone.
 """

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from math import inf
+from threading import local
 from typing import TYPE_CHECKING, Any, cast
 from uuid import uuid4
 
@@ -27,10 +28,13 @@ class Publisher:
 
     Args:
         outboxes: creates an outbox for each call.
+        telling: has the attribute `outbox` in a thread in which disconnect hooks run; None without
+            hooks.
     """
 
-    def __init__(self, outboxes: Outboxes) -> None:
+    def __init__(self, outboxes: Outboxes, telling: local | None = None) -> None:
         self._outboxes = outboxes
+        self._telling = telling
 
     def broadcast(
         self,
@@ -114,11 +118,14 @@ class Publisher:
     def outbox(self, context: object) -> Outbox:
         """Return an outbox for a function without an event of a connection.
 
-        The time limit comes from the context, or from the settings if there is no context.
+        The time limit comes from the context, or from the settings if there is no context. In a
+        disconnect hook, the outbox is that of the event, which then deletes no rows.
 
         Args:
             context: Lambda's context, or an object with this context, such as an event of Chalice.
         """
+        if outbox := cast("Outbox | None", getattr(self._telling, "outbox", None)):
+            return outbox
         event = {"requestContext": dict[str, str]()}
         return self._outboxes.of(event, getattr(context, "context", context), most_seconds=inf)
 

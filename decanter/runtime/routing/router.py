@@ -5,7 +5,7 @@ route selection expression itself in `$default`, and every route works after eve
 API Gateway has already selected a route, the router uses that route.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -162,14 +162,21 @@ class Router(Sending):
         def call(removed: Removed) -> list[Exception]:
             ended = Disconnection(event, context, outbox, removed)
             errors = self.wire.leave(removed, outbox) if self.wire else []
-            for hook in self.disconnect_hooks:
-                try:
-                    hook(ended)
-                except Exception as error:  # noqa: BLE001 - the other hooks still run
-                    errors.append(error)
-            return errors
+            self.telling.outbox = outbox
+            try:
+                return [*errors, *self._failures(ended)]
+            finally:
+                del self.telling.outbox
 
         return call
+
+    def _failures(self, ended: Disconnection) -> Iterator[Exception]:
+        """Call the disconnect hooks. Yield the exception of each hook that fails."""
+        for hook in self.disconnect_hooks:
+            try:
+                hook(ended)
+            except Exception as error:  # noqa: BLE001 - the other hooks still run
+                yield error
 
     @property
     def _has_endings(self) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import cached_property
+from threading import local
 from typing import TYPE_CHECKING, Any
 
 from decanter.runtime.clock import Backoff, Clock
@@ -47,6 +48,8 @@ class Sending(Routes):
             open_transport, connections, self.clock, backoff, self._found_gone, rest
         )
         self.wire: ChannelWire | None = None
+        self.telling = local()
+        """Has the attribute `outbox` in a thread in which disconnect hooks run."""
 
     def _found_gone(
         self, event: Mapping[str, Any], context: object, outbox: Outbox
@@ -230,7 +233,7 @@ class Sending(Routes):
         """
         from decanter.runtime.publishing.publisher import Publisher
 
-        return Publisher(self.outboxes)
+        return Publisher(self.outboxes, self.telling)
 
     @cached_property
     def _sender(self) -> "Sender":

@@ -1,5 +1,6 @@
 """Disconnect hooks of connections that are found gone, in a router with fakes."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -48,6 +49,7 @@ class Service:
             backoff=lambda _: 0.0,
         )
         self.hook_seconds = hook_seconds
+        self.broadcast: Callable[[Disconnection, object], object] = Disconnection.broadcast
         self.told: list[Disconnection] = []
         self.reports: list[Any] = []
         self.router.route("broadcast")(lambda request: self.take(request.broadcast("hi")))
@@ -64,7 +66,7 @@ class Service:
     def farewell(self, ended: Disconnection) -> None:
         self.told.append(ended)
         self.clock.elapsed += self.hook_seconds
-        ended.broadcast({"left": ended.connection_id})
+        self.broadcast(ended, {"left": ended.connection_id})
 
     def find(self, way: str, seconds: float = 28.0, *, reached: bool = True) -> None:
         context = Context(self.clock, seconds)
@@ -105,15 +107,19 @@ def test_hooks_run_once_however_a_connection_is_found_gone(way: str, log_lines: 
     assert "disconnect_hook_failed" not in {line["event"] for line in log_lines()}
 
 
-def test_hooks_run_for_a_thousand_gone_connections() -> None:
+@pytest.mark.parametrize("by_router", [False, True])
+@pytest.mark.parametrize("way", ["broadcast", "sweep"])
+def test_hooks_run_for_a_thousand_gone_connections(way: str, *, by_router: bool) -> None:
     service = Service(1000, hook_seconds=0.005)
-    service.find("broadcast")
-    (report,) = service.reports
-    assert (report.sent, report.gone, report.pending) == (1, 1000, 0)
+    if by_router:
+        service.broadcast = lambda ended, frame: service.router.broadcast(frame, context=ended)
+    service.find(way)
+    if way == "broadcast":
+        (report,) = service.reports
+        assert (report.sent, report.gone, report.pending) == (1, 1000, 0)
     assert sorted(service.left) == service.ids
-    assert (
-        len(service.transport.posts) == 1001 + 1000
-    )  # the broadcast's posts, and one for each hook
+    # The posts of the broadcast, if this is one, and one post for each hook.
+    assert len(service.transport.posts) == 1001 * (way == "broadcast") + 1000
     assert [*service.connections.rows] == [HERE]
 
 
