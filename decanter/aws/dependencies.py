@@ -169,7 +169,8 @@ def install(project: Project, runtime: Runtime, vendor: Path, report: Report) ->
             without requirements.
 
     Raises:
-        ProjectError: pip cannot install the dependencies, or a requirements file is missing.
+        ProjectError: pip cannot install the dependencies, or `requirements.txt` includes a file
+            that does not exist.
     """
     wheels = _wheels(project, runtime, report)
     if wheels is not None:

@@ -9,7 +9,8 @@
 - A botocore client's calls to SQS go to this machine too, if the app has queues.
 - A botocore client's calls to other services of AWS are sent only if the user's own environment has
   a profile or keys. Otherwise, these calls are refused before the name of the host is resolved.
-- Other clients in this process cannot reach AWS's DynamoDB or @connections.
+- Other clients in this process cannot connect to AWS's DynamoDB. Requests of `http.client`, and of
+  libraries that use it, cannot reach @connections.
 
 Hosts outside of AWS are not checked, because an app may use its own database or queue.
 """
@@ -113,7 +114,7 @@ class Outgoing:
         return None if self._hosts.is_local(host_of(url)) else original(configuration, url)
 
     def _audit(self, event: str, arguments: tuple[Any, ...]) -> None:
-        """Refuse connections of any library to AWS's DynamoDB and @connections."""
+        """Refuse connections to AWS's DynamoDB, and requests of `http.client` to @connections."""
         if event not in self._reaching:
             return
         for host in self._hosts.reached(event, arguments):
