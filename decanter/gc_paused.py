@@ -4,6 +4,8 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+_has_frozen = False
+
 
 @contextmanager
 def gc_paused() -> Iterator[None]:
@@ -12,12 +14,15 @@ def gc_paused() -> Iterator[None]:
     The collector would search these objects slowly and find no garbage. After the block, all
     objects are in the oldest generation. Only a full collection searches the oldest generation.
     """
+    global _has_frozen  # noqa: PLW0603 - a fact of the whole process
     was_enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        if not gc.get_freeze_count():  # objects that the application froze stay frozen
+        # Frozen objects stay frozen. Python counts them one by one: 100,000 take 15 ms.
+        _has_frozen = _has_frozen or gc.get_freeze_count() > 0
+        if not _has_frozen:
             gc.freeze()  # with the next line, this moves all objects to the oldest generation
             gc.unfreeze()
         if was_enabled:

@@ -10,7 +10,8 @@ from decanter.gc_paused import gc_paused
 
 
 @pytest.fixture(autouse=True)
-def _enabled() -> Iterator[None]:
+def _enabled(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr("decanter.gc_paused._has_frozen", False)
     frozen = gc.get_freeze_count()
     gc.enable()
     gc.unfreeze()
@@ -55,8 +56,9 @@ def test_objects_loaded_in_the_pause_are_old_and_still_collected() -> None:
 
 def test_frozen_objects_stay_frozen() -> None:
     gc.freeze()
-    with gc_paused():
-        pass
+    for _ in range(2):
+        with gc_paused():
+            pass
     frozen = gc.get_freeze_count()
     gc.unfreeze()
     assert frozen
