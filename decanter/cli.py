@@ -26,7 +26,11 @@ UNREAD = 128 + 13
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose options accept values that start with `-`, such as some connection ids."""
+    """A parser whose options may come anywhere, with values that start with `-`.
+
+    Some connection ids start with `-`. Without this class, argparse refuses such a value, and it
+    refuses `invoke NAME --url URL FILE`, because it fills FILE as soon as it has read NAME.
+    """
 
     def parse_known_args(  # type: ignore[override]
         self, args: Sequence[str] | None = None, namespace: Any = None
@@ -35,24 +39,35 @@ class Parser(argparse.ArgumentParser):
 
         The word after an option that takes a value is this value, unless the word is an option too.
         """
-        return super().parse_known_args(
-            self._joined(sys.argv[1:] if args is None else args), namespace
-        )
+        words = sys.argv[1:] if args is None else args
+        # A parser of commands leaves the order to the command's parser.
+        ordered = words if self._subparsers else self._options_first(words)
+        return super().parse_known_args(ordered, namespace)
 
-    def _joined(self, words: Sequence[str]) -> list[str]:
-        """Join an option and a value that starts with `-`. argparse refuses them as two words."""
-        joined: list[str] = []
-        options = self._option_string_actions
+    def _options_first(self, words: Sequence[str]) -> list[str]:
+        """Return the options, each joined with its value, and then the other words."""
+        options: list[str] = []
+        others: list[str] = []
+        takes_value = False
         for at, word in enumerate(words):
             if word == "--":
-                return [*joined, *words[at:]]
-            last = options.get(joined[-1]) if joined else None
-            # `nargs` of a flag is 0.
-            if last and last.nargs is None and word.startswith("-") and word not in options:
-                joined[-1] += f"={word}"
+                return [*options, *others, *words[at:]]
+            if takes_value and word not in self._option_string_actions:
+                options[-1] += f"={word}"
+                takes_value = False
+            elif self._parse_optional(word):
+                options.append(word)
+                takes_value = self._takes_value(word)
             else:
-                joined.append(word)
-        return joined
+                others.append(word)
+        return [*options, *others]
+
+    def _takes_value(self, word: str) -> bool:
+        """True for an option that takes a value. Its name may be abbreviated."""
+        actions = self._option_string_actions
+        found = [actions[word]] if word in actions else []
+        found = found or [it for name, it in actions.items() if name.startswith(word)]
+        return len(found) == 1 and found[0].nargs is None  # `nargs` of a flag is 0
 
 
 @dataclass(frozen=True)

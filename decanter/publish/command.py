@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
         DecanterError: there is no message, a message or the stage is invalid, or a call fails.
     """
     if not (args.messages or args.file):
-        raise DecanterError("no message is given: write it after the options, or use --file or -")
+        raise DecanterError("no message is given: write it as an argument, or use --file or -")
     there = target(args)
     if args.channel is not None:
         there.check_channel(args.channel)

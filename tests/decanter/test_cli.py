@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -61,6 +62,26 @@ def test_a_message_after_two_dashes_is_a_message() -> None:
     arguments = ["publish", "--to", "-B=", "--", "--to", "-x", "--"]
     args = build_parser(arguments).parse_args(arguments)
     assert (args.to, args.messages[:2]) == (["-B="], ["--to", "-x"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ("invoke work --url http://u event.json", {"event": "event.json", "url": "http://u"}),
+        ("invoke --url http://u work event.json", {"event": "event.json", "url": "http://u"}),
+        ("invoke work --ur http://u -", {"event": "-", "url": "http://u"}),
+        ("invoke work --body -1", {"event": None, "body": "-1"}),
+        ("publish a --url http://u b", {"messages": ["a", "b"], "url": "http://u"}),
+        ("publish a --local b --format json c", {"messages": ["a", "b", "c"], "format": "json"}),
+        ("publish a -1 --to -B= -- --b", {"messages": ["a", "-1", "--b"], "to": ["-B="]}),
+        ("verify --quick ws://u --format json", {"url": "ws://u", "format": "json"}),
+        ("table --stage prod create --yes", {"action": "create", "stage": "prod", "yes": True}),
+    ],
+)
+def test_options_may_come_anywhere(arguments: str, expected: dict[str, Any]) -> None:
+    words = arguments.split()
+    args = build_parser(words).parse_args(words)
+    assert {name: getattr(args, name) for name in expected} == expected
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ def test_an_app_without_a_table_has_no_known_connections() -> None:
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        ((), "no message is given: write it after the options, or use --file or -"),
+        ((), "no message is given: write it as an argument, or use --file or -"),
         (("--stage", "prod", "--local", "x"), "not allowed with"),
         (("--local", "--url", "http://127.0.0.1:1", "x"), "not allowed with"),
         (("--to", "a", "--exclude", "b", "x"), "not allowed with"),
