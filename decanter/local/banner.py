@@ -12,6 +12,7 @@ from decanter.local.examples import examples
 from decanter.project.declaration import Declaration
 from decanter.project.declared_channels import patterns_of
 from decanter.project.framework import Framework
+from decanter.running_gateway import URL
 
 LABEL_WIDTH = 14
 
@@ -123,7 +124,9 @@ def functions(about: dict[str, Any]) -> list[tuple[str, str]]:
         ("Function", f"{each['name']}: {EVENT_SOURCES[each['kind']]} {each['source']}".rstrip())
         for each in found
     ]
-    return lines + [("Invoke", f"{tool()} invoke {each['name']}") for each in found[:1]]
+    address = about["console_url"].rstrip("/")
+    at = "" if address == URL else f" --url {address}"
+    return lines + [("Invoke", f"{tool()} invoke {each['name']}{at}") for each in found[:1]]
 
 
 def aws_text(access: str | None, *, has_queues: bool) -> str:

@@ -140,7 +140,7 @@ def test_the_banner_lists_functions_without_a_route(running: Running) -> None:
     assert "Function      work: SQS queue jobs" in functions
     assert "Function      pure: no event source" in functions
     assert len(functions) == 8
-    assert running.banner("Invoke").endswith("invoke pure")
+    assert running.banner("Invoke").endswith(f"invoke pure --url {running.origin}")
 
 
 def test_a_function_runs_with_its_environment_and_middleware(running: Running) -> None:
