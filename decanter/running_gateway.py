@@ -17,7 +17,13 @@ class GatewayError(DecanterError):
 
 
 def ask(
-    url: str, path: str, keys: set[str], *, body: bytes | None = None, seconds: float = 30
+    url: str,
+    path: str,
+    keys: set[str],
+    *,
+    body: bytes | None = None,
+    seconds: float = 30,
+    remedy: str = "name its address with --url",
 ) -> dict[str, Any]:
     """Send a request to a gateway and return the answer, a JSON object.
 
@@ -27,6 +33,7 @@ def ask(
         keys: the expected keys. An answer of `decanter local` has at least one of these keys.
         body: the JSON to send with POST. Without a body, the method is GET.
         seconds: the timeout.
+        remedy: how the user names another address.
 
     Raises:
         DecanterError: no gateway answers at this address, or the gateway refuses the request.
@@ -39,23 +46,21 @@ def ask(
         with build_opener(ProxyHandler({})).open(request, timeout=seconds) as response:
             answer = json.load(response)
     except HTTPError as error:
-        raise GatewayError(_refusal(error, url)) from error
+        raise GatewayError(_refusal(error, url, remedy)) from error
     except (OSError, HTTPException) as error:
         reason = getattr(error, "reason", error)
         text = f"no gateway answers at {url}: {getattr(reason, 'strerror', None) or reason}"
-        raise ServiceError(
-            f"{text}: start `decanter local`, or name its address with --url"
-        ) from error
+        raise ServiceError(f"{text}: start `decanter local`, or {remedy}") from error
     except ValueError:
         answer = None
     if not isinstance(answer, dict) or not answer.keys() & keys:
-        raise ServiceError(f"the server at {url} is not `decanter local`")
+        raise ServiceError(f"the server at {url} is not `decanter local`: {remedy}")
     return answer
 
 
-def _refusal(error: HTTPError, url: str) -> str:
+def _refusal(error: HTTPError, url: str, remedy: str) -> str:
     """Return the gateway's reason, in one line."""
     try:
         return str(json.load(error)["message"])
     except (ValueError, KeyError, TypeError):
-        return f"the server at {url} answers {error.code}: it is not `decanter local`"
+        return f"the server at {url} answers {error.code}, so it is not `decanter local`: {remedy}"

@@ -141,7 +141,9 @@ def on_this_machine(url: str) -> Target:
     Raises:
         DecanterError: no gateway of this version answers at this address.
     """
-    about = ask(url, "/_gateway/info", {"management_url"})
+    # `--local` and `--url` exclude each other, and only `--local` needs no address.
+    remedy = "name its address with --url" + (" instead of --local" if url == URL else "")
+    about = ask(url, "/_gateway/info", {"management_url"}, remedy=remedy)
     try:
         table, region, database = about["connection_table"], about["region"], about["dynamodb_url"]
         endpoint = about["management_url"]

@@ -240,7 +240,7 @@ def with_token(endpoint: Endpoint, token: str) -> tuple[Endpoint, str]:
         return failing[0], "the app fails, so its place is unknown"
     raise DecanterError(
         f"{refusals[-1]}. The token was tried in {', '.join(places)}. For another place, write "
-        "the token into --url or --header"
+        "the token into the URL or --header"
     )
 
 

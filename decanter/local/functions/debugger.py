@@ -75,5 +75,6 @@ def open_terminal() -> int:
         return os.open(os.ttyname(sys.stdin.fileno()), os.O_RDWR | os.O_NOCTTY)
     except (OSError, ValueError) as error:
         raise ServiceError(
-            "--debug needs a terminal on standard input: start it in one, or use --debugpy PORT"
+            "--debug needs a terminal on standard input: start it in one, or use --debugpy PORT "
+            "instead of --debug"
         ) from error

@@ -105,8 +105,8 @@ def await_app(endpoint: Endpoint, seconds: float) -> None:
     with client(endpoint) as connection:
         if identity(connection, endpoint.seconds) == "none":
             raise DecanterError(
-                f"{without_secrets(endpoint.url)} does not have the app that the probes need: use "
-                "--s3-bucket or --local"
+                f"{without_secrets(endpoint.url)} does not have the app that the probes need: "
+                "instead of the URL, use --s3-bucket or --local"
             )
 
 

@@ -7,6 +7,7 @@ import socket
 
 import pytest
 
+from decanter.cli import main
 from decanter.publish.command import line
 from decanter.publish.connections import age
 from decanter.runtime.publishing.outside import Report
@@ -24,6 +25,18 @@ def test_nothing_runs_at_the_address(command: tuple[str, ...]) -> None:
         f"decanter: error: no gateway answers at {url}: Connection refused: "
         "start `decanter local`, or name its address with --url"
     )
+
+
+@pytest.mark.parametrize("command", [("publish", "x"), ("connections",)])
+def test_an_option_is_not_advised_together_with_another_that_excludes_it(
+    command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        port = sock.getsockname()[1]
+    monkeypatch.setattr("decanter.publish.target.URL", f"http://127.0.0.1:{port}")
+    assert main([*command, "--local"]) == 2
+    remedy = "start `decanter local`, or name its address with --url instead of --local\n"
+    assert capsys.readouterr().err.endswith(remedy)
 
 
 @pytest.mark.parametrize("body", [b"[]", b"hello", b"{}", b'{"connection_table": null}'])

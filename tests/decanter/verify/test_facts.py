@@ -75,8 +75,8 @@ def test_another_apps_endpoint_is_refused_in_one_line(capsys: Captured) -> None:
     with websocket_server() as url:
         assert main(["verify", "--facts", f"{url}?token=s3cret", "--timeout", "1"]) == 2
     error = capsys.readouterr().err
-    line = f"{url} does not have the app that the probes need: use --s3-bucket or --local"
-    assert error == f"decanter: error: {line}\n"
+    line = f"{url} does not have the app that the probes need: instead of the URL, "
+    assert error == f"decanter: error: {line}use --s3-bucket or --local\n"
 
 
 @pytest.mark.parametrize(
