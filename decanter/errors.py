@@ -2,6 +2,7 @@
 
 DecanterError
  ├─ ProjectError    the Chalice project: its folder, its configuration, its app, its template
+ │   └─ StageError  the configuration has no such stage
  ├─ ServiceError    a local service, such as the gateway or the embedded DynamoDB
  └─ AWSError        a call to AWS: the operation, its target and the remedy
 
@@ -23,6 +24,10 @@ class DecanterError(Exception):
 
 class ProjectError(DecanterError):
     """The Chalice project is invalid."""
+
+
+class StageError(ProjectError):
+    """The project's configuration has no such stage."""
 
 
 class ServiceError(DecanterError):

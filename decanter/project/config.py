@@ -19,6 +19,7 @@ from decanter.project.credentials import DEFAULT_REGION
 from decanter.project.declaration import Declaration, TableDeclaration
 from decanter.project.document import read_json
 from decanter.project.stack import Stack
+from decanter.project.stages import check_stage
 from decanter.project.tables import Table
 from decanter.project.template import Template, own_templates
 
@@ -301,7 +302,4 @@ def _check_stage(path: Path, document: Mapping[str, Any], stage: str) -> None:
     stages = document.get("stages") or {}
     if not isinstance(stages, dict) or not all(isinstance(s, dict) for s in stages.values()):
         raise ProjectError(f'{path}: "stages" must be an object of objects')
-    # Chalice has its default stage even if the configuration does not contain it.
-    if stage not in stages and not (stage == DEFAULT_STAGE_NAME and not stages):
-        known = ", ".join(sorted(stages)) or DEFAULT_STAGE_NAME
-        raise ProjectError(f"{path} has no stage {stage!r}; it has {known}")
+    check_stage(path, stages, stage)

@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+from decanter.errors import StageError
 from decanter.project.app_process import missing_variable
 from decanter.project.import_failure import missing_variable as described
+from decanter.testing.stage import CHOOSES_STAGE, check_chosen_stage
 
 
 def one_line(error: BaseException, project: Path, stage: str) -> str | None:
@@ -17,6 +19,9 @@ def one_line(error: BaseException, project: Path, stage: str) -> str | None:
     if (found := missing_variable(error, project)) is None:
         return None
     place, _, variable = found
-    return (
-        f"{described(variable, place, stage)} (pytest's setting decanter_stage chooses the stage)"
-    )
+    line = described(variable, place, stage)
+    try:
+        check_chosen_stage(project, stage)
+    except StageError as missing:
+        line = str(missing)
+    return f"{line} ({CHOOSES_STAGE})"

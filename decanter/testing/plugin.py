@@ -24,6 +24,7 @@ import pytest
 from _pytest.config import ConftestImportFailure
 
 from decanter.extras import missing_extra
+from decanter.project.stages import DEFAULT_STAGE
 
 if TYPE_CHECKING:
     from decanter.testing import WebSocketClient
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 HOSTS = "decanter_allowed_hosts"
 STAGE = "decanter_stage"
 IAM = "decanter_iam"
-DEFAULT_STAGE = "dev"
 _cleanup = pytest.StashKey[ExitStack]()
 _default = pytest.StashKey[Path]()
 _projects: "pytest.StashKey[Projects]" = pytest.StashKey()
@@ -122,7 +122,7 @@ def _set_up(config: pytest.Config) -> None:
         stack.enter_context(BLOCK.allow(*hosts))
     if (project := _project_of_run(config)) is not None:
         config.stash[_default] = project
-        _start(config).enter(project)
+        _enter_project(config, project)
 
 
 def _start(config: pytest.Config) -> "Projects":
@@ -155,7 +155,17 @@ def _block_botocore() -> None:
 
 def _enter(node: pytest.Collector | pytest.Item) -> None:
     if (project := _project_of(node)) is not None:
-        (node.config.stash.get(_projects, None) or _start(node.config)).enter(project)
+        _enter_project(node.config, project)
+
+
+def _enter_project(config: pytest.Config, project: Path) -> None:
+    from decanter.errors import StageError
+    from decanter.testing.stage import CHOOSES_STAGE
+
+    try:
+        (config.stash.get(_projects, None) or _start(config)).enter(project)
+    except StageError as error:
+        raise pytest.UsageError(f"{error} ({CHOOSES_STAGE})") from None
 
 
 def _project_of(node: pytest.Collector | pytest.Item) -> Path | None:
@@ -172,7 +182,12 @@ def _extra_required() -> Iterator[None]:
     except ModuleNotFoundError as error:
         if (line := missing_extra(error)) is None:
             raise
-        raise pytest.fail.Exception(line, pytrace=False) from None
+        raise _failure(line) from None
+
+
+def _failure(line: str) -> BaseException:
+    """Return the failure of a test, to raise without the error that it replaces."""
+    return pytest.fail.Exception(line, pytrace=False)
 
 
 @pytest.fixture
@@ -188,14 +203,17 @@ def chalice_app() -> Any:
 def websocket_client(chalice_app: Any, pytestconfig: pytest.Config) -> "Iterator[WebSocketClient]":
     """A test client of the app's WebSocket API, which is open during one test."""
     with _extra_required():
-        from decanter.errors import ProjectError
+        from decanter.errors import ProjectError, StageError
         from decanter.testing import WebSocketClient
+        from decanter.testing.stage import CHOOSES_STAGE
     stage = pytestconfig.getini(STAGE) or DEFAULT_STAGE
     try:
         client = WebSocketClient(chalice_app, stage, strict=True, iam=pytestconfig.getini(IAM))
     except ValueError as error:
-        pytest.fail(f"{error} (pytest's setting {IAM})", pytrace=False)
+        raise _failure(f"{error} (pytest's setting {IAM})") from None
+    except StageError as error:
+        raise _failure(f"{error} ({CHOOSES_STAGE})") from None
     except ProjectError as error:
-        pytest.fail(f"{error} (pytest's setting {STAGE} chooses the stage)", pytrace=False)
+        raise _failure(str(error)) from None
     with client:
         yield client

@@ -10,8 +10,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from types import ModuleType
 
+from decanter.project.stages import DEFAULT_STAGE
 from decanter.testing.environ import DROPPED, NO_ACCOUNT, environment
-from decanter.testing.stage import stage_environment
+from decanter.testing.stage import check_chosen_stage, stage_environment
 
 PACKAGES = ("app", "chalicelib")
 
@@ -30,9 +31,15 @@ class Projects:
         self._modules: dict[Path, dict[str, ModuleType]] = {}
 
     def enter(self, project: Path) -> None:
-        """Leave the current project and enter another project."""
+        """Leave the current project and enter another project.
+
+        Raises:
+            StageError: the user chose a stage that the project does not have.
+        """
         if project == self.current:
             return
+        if self._stage not in ("", DEFAULT_STAGE):
+            check_chosen_stage(project, self._stage)
         if self.current is not None:
             names = [name for name in sys.modules if name.partition(".")[0] in PACKAGES]
             self._modules[self.current] = {name: sys.modules.pop(name) for name in names}

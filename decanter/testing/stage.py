@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from decanter.errors import ProjectError
+from decanter.project.stages import check_stage
 from decanter.testing.environ import REGION
 
 CONFIG = Path(".chalice", "config.json")
+CHOOSES_STAGE = "pytest's setting decanter_stage chooses the stage"
 
 
 def project_at(folder: Path) -> Path | None:
@@ -24,6 +26,16 @@ def project_at(folder: Path) -> Path | None:
         if (each / ".git").exists():
             return None
     return None
+
+
+def check_chosen_stage(project: Path, stage: str) -> None:
+    """Check that the project has the stage. An unreadable configuration is ignored here.
+
+    Raises:
+        StageError: the configuration does not have the stage.
+    """
+    if document := _read(project / CONFIG):
+        check_stage(project / CONFIG, _object(document, "stages"), stage)
 
 
 def stage_environment(project: Path, stage: str) -> dict[str, str]:

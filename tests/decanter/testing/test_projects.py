@@ -129,12 +129,42 @@ def test_a_run_can_have_tests_of_two_projects(tmp_path: Path, arguments: list[st
     assert "8 passed" in done.stdout, done.stdout
 
 
-def test_a_missing_stage_is_one_line(tmp_path: Path) -> None:
+AT_IMPORT = "import os\nos.environ['NEEDED']\n"
+WITH_CLIENT = "def test_it(websocket_client):\n    pass\n"
+
+
+@pytest.mark.parametrize(
+    ("stage", "app", "test"),
+    [
+        ("beta", "", "def test_it():\n    pass\n"),
+        ("beta", AT_IMPORT, "import app\n"),
+        ("dev", "", WITH_CLIENT),
+        ("dev", AT_IMPORT, WITH_CLIENT),
+    ],
+)
+def test_a_missing_stage_is_one_line(tmp_path: Path, stage: str, app: str, test: str) -> None:
+    """The default stage may be missing while the tests do not need it."""
     project = project_with_tests(tmp_path / "pour", "pour")
-    (project / "tests" / "test_top.py").write_text("def test_it(websocket_client):\n    pass\n")
-    done = run_pytest(project, *NO_CACHE, "-o", "decanter_stage=beta")
-    assert "config.json has no stage 'beta'; it has dev, prod (pytest's setting" in done.stdout
-    assert "Traceback" not in done.stdout
+    config = project / ".chalice" / "config.json"
+    config.write_text(json.dumps(CONFIG | {"stages": {"prod": {}, "test": {}}}))
+    (project / "app.py").write_text(app + APP)
+    (project / "tests" / "test_top.py").write_text(test)
+    done = run_pytest(project, *NO_CACHE, "-o", f"decanter_stage={stage}")
+    output = done.stdout + done.stderr
+    line = f"config.json has no stage '{stage}'; it has prod, test (pytest's setting decanter_stage"
+    assert output.count(line) == 1, output
+    assert "Traceback" not in output
+    assert "During handling" not in output
+
+
+def test_a_mistake_that_is_not_the_stages_does_not_name_the_setting(tmp_path: Path) -> None:
+    project = project_with_tests(tmp_path / "pour", "pour")
+    variables = {"environment_variables": {"A": 1}}
+    (project / ".chalice" / "config.json").write_text(json.dumps(CONFIG | variables))
+    (project / "tests" / "test_top.py").write_text(WITH_CLIENT)
+    output = run_pytest(project, *NO_CACHE).stdout
+    assert "must be a string, not a number\n" in output
+    assert "decanter_stage" not in output
 
 
 def test_a_projects_folder_can_be_in_pythonpath(tmp_path: Path) -> None:
