@@ -35,6 +35,7 @@ from decanter.project.declaration import (
 )
 from decanter.project.describe import Reports
 from decanter.project.document import merged, write_text
+from decanter.project.framework import framework_in_use
 from decanter.project.record import RECORD, record
 from decanter.project.stack import logical_id
 from decanter.project.template import OVERRIDES, TABLE, TEMPLATE
@@ -101,6 +102,7 @@ def _texts(project: Project, output: Path | None, report: Callable[[str], None])
     only one stage.
     """
     declaration = described(project, reports := Reports())
+    framework_in_use(project.directory, declaration.framework)
     template = render(project, declaration)
     warn_of_settings(project, declaration, report)
     if output is not None:

@@ -133,10 +133,10 @@ def _stale(tmp_path: Path) -> Path:
 REFUSED = "0.1.9 in {}, which differs from"
 
 
-@pytest.mark.parametrize("command", ["local", "package"])
+@pytest.mark.parametrize("command", ["local --port 0", "package", "template", "template --check"])
 def test_commands_refuse_the_older_copy_that_the_app_finds_first(stale: Path, command: str) -> None:
     """vendor/ comes before an editable install; both errors name the one that is imported."""
-    words = [command, "--project-dir", str(stale), *(["--port", "0"] if command == "local" else [])]
+    words = [*command.split(), "--project-dir", str(stale)]
     done = subprocess.run(
         [sys.executable, "-P", "-m", "decanter", *words],
         cwd=stale,
