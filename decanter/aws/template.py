@@ -114,6 +114,8 @@ def _texts(project: Project, output: Path | None, report: Callable[[str], None])
             own = declaration
         else:
             warn_of_settings(other, own := described(other, reports), report)
+        for warning in rights.missing_policies(other, own, for_chalice=True):
+            report(f"warning: {warning}")
         files = access.policy_files(other, own)
         policies |= {project.directory / ".chalice" / name: text for name, text in files.items()}
     texts = {project.directory / TEMPLATE: template, **policies}

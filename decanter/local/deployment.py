@@ -19,7 +19,7 @@ from decanter.project.framework import framework_in_use
 from decanter.project.grants import Grants
 from decanter.project.modules import warnings_about_modules
 from decanter.project.queues import Queues
-from decanter.project.rights import has_disconnect_hooks
+from decanter.project.rights import has_disconnect_hooks, missing_policies
 from decanter.project.roles import roles
 from decanter.project.secrets import unresolved
 from decanter.project.stack import Stack
@@ -134,7 +134,8 @@ class Deployer:
         api = api_of(self.stack.api_stage, declared, *added, http_stage_of(project, template))
         environments = [*environments_of(declared, functions).values()]
         authorizers = authorizer_warnings(api, enforced=self.authorizers)
-        warnings = (*declared.warnings, *authorizers, *unresolved(environments))
+        policies = missing_policies(project, declared)
+        warnings = (*declared.warnings, *authorizers, *policies, *unresolved(environments))
         self.gateway.deploy(api, authorizers=self.authorizers)
         tables = await self._create_tables(project, declared, template)
         queues = self._queues(project, declared, template)

@@ -266,14 +266,51 @@ def has_generated_file(project: Project, function: str) -> bool:
 
 def with_analysis(project: Project, declaration: Declaration) -> list[str]:
     """Return the functions whose policy contains the result of Chalice's policy analyzer."""
+    kept = _with_kept(project, declaration)
+    return [function for function in kept if project.scope(function).autogen_policy]
+
+
+def _with_kept(project: Project, declaration: Declaration) -> list[str]:
+    """Return the functions whose policy contains the result of `kept`."""
     own = {*managed(project, declaration)}
     return [
         function
         for function in declaration.functions
         if project.scope(function).manage_iam_role
-        and project.scope(function).autogen_policy
         and (function not in own or any(e.is_default for e in declaration.uses.get(function, ())))
     ]
+
+
+def missing_policies(
+    project: Project, declaration: Declaration, *, for_chalice: bool = False
+) -> Iterator[str]:
+    """Yield a warning for each missing policy file that `decanter template` does not write.
+
+    Args:
+        project: the project and its stage.
+        declaration: what its app declares.
+        for_chalice: True to include the files that Chalice reads but the functions do not need.
+    """
+    own = managed(project, declaration)
+    missing: dict[tuple[str, bool], list[str]] = {}
+    for function in declaration.functions if for_chalice else _with_kept(project, declaration):
+        config, name = project.scope(function), policy_file_name(project, function)
+        is_written = function in own and has_generated_file(project, function)
+        is_there = is_written or (project.config_path.parent / name).is_file()
+        if config.manage_iam_role and not config.autogen_policy and not is_there:
+            missing.setdefault((name, function in own), []).append(function)
+    for (name, is_own), functions in missing.items():
+        stage, first = project.chalice_stage, functions[0]
+        yield (
+            f"stage {stage} takes the policy of {', '.join(functions)} from .chalice/{name}, which "
+            "does not exist, so Chalice fails: "
+        ) + (
+            f'set "iam_policy_file" of each function, such as "policy-{stage}-{first}.json", so '
+            "that `decanter template` writes it"
+            if is_own
+            else 'write it as {"Version": "2012-10-17", "Statement": […]}, or remove '
+            '"autogen_policy" in .chalice/config.json'
+        )
 
 
 class Analysis(NamedTuple):

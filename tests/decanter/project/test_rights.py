@@ -26,6 +26,7 @@ OF_MESSAGES = {"dynamodb:Scan", "dynamodb:DeleteItem"}
 S3 = {"Effect": "Allow", "Action": ["s3:GetObject"], "Resource": "arn:aws:s3:::pictures/*"}
 
 Load = Callable[..., tuple[Project, Declaration]]
+Missing = list[tuple[str, str, str]]
 
 
 @pytest.fixture(name="load")
@@ -209,6 +210,58 @@ def test_a_policy_file_is_kept_without_uses_and_replaced_with_it(load: Load) -> 
     found = roles_of(project, declared)
     assert S3 in found["keeps"].statements
     assert S3 not in found["says"].statements
+
+
+WRITE_IT = 'write it as {"Version": "2012-10-17", "Statement": […]}, or remove "autogen_policy"'
+LET_WRITE = 'set "iam_policy_file" of each function, such as "policy-dev-says.json", so'
+
+
+@pytest.mark.parametrize(
+    ("stage", "files", "local", "chalice"),
+    [
+        ({}, [], [], []),
+        ({"manage_iam_role": False, "iam_role_arn": "arn:aws:iam::1:role/x"}, [], [], []),
+        ({"autogen_policy": False}, ["policy-dev.json"], [], []),
+        (
+            {"autogen_policy": False},
+            [],
+            [("defaults, keeps", "policy-dev.json", WRITE_IT)],
+            [
+                ("defaults, keeps", "policy-dev.json", WRITE_IT),
+                ("says", "policy-dev.json", LET_WRITE),
+            ],
+        ),
+        (
+            {
+                "autogen_policy": False,
+                "iam_policy_file": "own.json",
+                "lambda_functions": {"says": {"iam_policy_file": "policy-dev-says.json"}},
+            },
+            [],
+            [("defaults, keeps", "own.json", WRITE_IT)],
+            [("defaults, keeps", "own.json", WRITE_IT)],
+        ),
+    ],
+)
+def test_a_missing_policy_file_has_a_warning(
+    stage: dict[str, Any], files: list[str], local: Missing, chalice: Missing, load: Load
+) -> None:
+    source = (
+        "@app.schedule('rate(1 hour)')\n@uses()\ndef says(event): ...\n"
+        "@app.schedule('rate(1 hour)')\ndef keeps(event): ...\n"
+        "@app.schedule('rate(1 hour)')\ndef defaults(event): ...\n"
+    )
+    project, declared = load(source, app=PLAIN + "from decanter import uses\n", **stage)
+    for name in files:
+        project.config_path.with_name(name).write_text("{}")
+    for expected, found in (
+        (local, rights.missing_policies(project, declared)),
+        (chalice, rights.missing_policies(project, declared, for_chalice=True)),
+    ):
+        for (functions, name, remedy), line in zip(expected, found, strict=True):
+            start = f"stage dev takes the policy of {functions} from .chalice/{name}, which does"
+            assert line.startswith(start)
+            assert f"so Chalice fails: {remedy}" in line
 
 
 def test_chalices_analysis_is_kept_without_uses(load: Load) -> None:
