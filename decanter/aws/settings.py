@@ -5,7 +5,7 @@ from typing import Any
 
 from decanter.project import rights
 from decanter.project.config import Project
-from decanter.project.declaration import Declaration
+from decanter.project.declaration import SSM, Declaration
 from decanter.project.secrets import is_plain_secret, is_secure_parameter
 from decanter.project.stack import logical_id
 
@@ -100,6 +100,20 @@ def lost_rights(project: Project, declaration: Declaration) -> Iterator[str]:
             "tables and write their log. For other rights, declare them with @uses, or set "
             '"autogen_policy": false and "iam_policy_file" in .chalice/config.json'
         )
+
+
+def other_tables(project: Project, declaration: Declaration) -> Iterator[str]:
+    """Yield a warning for each name in the configuration that is not the app's existing table."""
+    for table in declaration.tables:
+        if not table.existing or table.existing.startswith(SSM):
+            continue
+        own = table.local_name("", ())
+        names = {project.environment(f).get(table.environment) for f in declaration.functions}
+        for name in sorted(filter(None, names - {own, table.existing})):
+            yield (
+                f"warning: {table.environment} in .chalice/config.json is {name}, which only "
+                f"`chalice deploy` uses: the app declares the existing table {own}. Use one name"
+            )
 
 
 def _exposed(name: str, value: str, file: str) -> str | None:

@@ -23,7 +23,13 @@ from decanter.aws.overrides import described, overrides
 from decanter.aws.ownership import EXISTING, SOURCES, Owner
 from decanter.aws.redaction import redacted
 from decanter.aws.references import refuse_dangling
-from decanter.aws.settings import exposed_secrets, lost_rights, missing_settings, set_elsewhere
+from decanter.aws.settings import (
+    exposed_secrets,
+    lost_rights,
+    missing_settings,
+    other_tables,
+    set_elsewhere,
+)
 from decanter.errors import ProjectError
 from decanter.project import rights
 from decanter.project.config import Project
@@ -224,6 +230,7 @@ def warn_of_settings(
         *set_elsewhere(project, declaration, own),
         *exposed_secrets(project, declaration, own),
         *lost_rights(project, declaration),
+        *other_tables(project, declaration),
     ):
         report(warning)
 

@@ -5,7 +5,12 @@ from typing import Any
 
 import pytest
 
-from decanter.aws.settings import exposed_secrets, missing_settings, set_elsewhere
+from decanter.aws.settings import (
+    exposed_secrets,
+    missing_settings,
+    other_tables,
+    set_elsewhere,
+)
 from decanter.project.config import Project
 from tests.support.declarations import ROUTER, declaration
 from tests.support.projects import TABLE, write_project
@@ -100,3 +105,28 @@ def test_a_secure_parameter_is_refused_by_cloudformation(tmp_path: Path) -> None
     (line,) = exposed(tmp_path, {}, API_KEY="{{resolve:ssm-secure:/pour/key:1}}")
     assert "CloudFormation refuses in a function's environment" in line
     assert "/pour/key" not in line
+
+
+ARN = "arn:aws:dynamodb:eu-west-1:123456789012:table/orders"
+
+
+@pytest.mark.parametrize(
+    ("existing", "configured", "warned"),
+    [
+        ("orders", "orders", False),
+        ("orders", "", False),
+        ("orders", "others", True),
+        (ARN, "orders", False),
+        (ARN, ARN, False),
+        (ARN, "others", True),
+        ("{{resolve:ssm:/shop/orders}}", "others", False),
+        (None, "others", False),
+    ],
+)
+def test_a_name_that_is_not_the_existing_tables_has_a_warning(
+    existing: str | None, configured: str, warned: bool, tmp_path: Path
+) -> None:
+    declared = declaration({**TABLE, "existing": existing})
+    found = [*other_tables(stage(tmp_path, CONNECTIONS_TABLE=configured), declared)]
+    start = "warning: CONNECTIONS_TABLE in .chalice/config.json is others, which only"
+    assert [line.startswith(start) for line in found] == [True] * warned
