@@ -41,8 +41,12 @@ class Parser(argparse.ArgumentParser):
         """
         words = sys.argv[1:] if args is None else args
         # A parser of commands leaves the order to the command's parser.
-        ordered = words if self._subparsers else self._options_first(words)
-        return super().parse_known_args(ordered, namespace)
+        if self._subparsers:
+            return super().parse_known_args(words, namespace)
+        found, unknown = super().parse_known_args(self._options_first(words), namespace)
+        if unknown:  # refused here, because the usage of the command helps more than the tool's
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return found, unknown
 
     def _options_first(self, words: Sequence[str]) -> list[str]:
         """Return the options, each joined with its value, and then the other words."""

@@ -72,6 +72,7 @@ def package(
         ProjectError: Lambda does not offer this Python version, the app cannot be packaged, the
             template has a dangling reference, or `out` contains files that Decanter did not write.
     """
+    where = checked_region(region or os.environ.get("AWS_REGION") or DEFAULT_REGION)
     runtime = _runtime(project, report)
     declaration = described(project)
     if not declaration.refusal:  # otherwise, `render` raises the error
@@ -83,7 +84,7 @@ def package(
         report("compiling")
         _compile(source, kept)
     report("running `chalice package`")
-    _run_chalice(project, source, result, region)
+    _run_chalice(project, source, result, where)
     refuse_dangling(read_json(result / "sam.json"), project.chalice_stage)
     zip_path = result / "deployment.zip"
     archive.normalise(zip_path)
@@ -129,8 +130,18 @@ def _folders(out: Path) -> tuple[Path, Path]:
     """Return an empty build folder, and the path of the folder for the result.
 
     Raises:
-        ProjectError: `out` contains files that `decanter package` did not write.
+        ProjectError: `out` contains files that `decanter package` did not write, or no folder can
+            be made there.
     """
+    try:
+        return _emptied(out)
+    except OSError as error:
+        raise ProjectError(
+            f"cannot make a folder at {out}: {error.strerror}: name another folder with --out"
+        ) from error
+
+
+def _emptied(out: Path) -> tuple[Path, Path]:
     mark = out / ".gitignore"
     is_ours = mark.is_file() and mark.read_text(encoding="utf-8") == MARK
     if out.exists() and not is_ours and any(out.iterdir()):
@@ -211,14 +222,13 @@ def _compile(source: Path, kept: Cache) -> None:
         archive.compile_all(source, source / "chalicelib", kept)
 
 
-def _run_chalice(project: Project, source: Path, result: Path, region: str | None) -> None:
+def _run_chalice(project: Project, source: Path, result: Path, region: str) -> None:
     """Run `chalice package` in the build folder.
 
     Raises:
         ProjectError: the command failed. The error has its output, or Chalice's reason in one line.
     """
-    where = checked_region(region or os.environ.get("AWS_REGION") or DEFAULT_REGION)
-    own = {"AWS_REGION": where, "AWS_DEFAULT_REGION": where, "PYTHONDONTWRITEBYTECODE": "1"}
+    own = {"AWS_REGION": region, "AWS_DEFAULT_REGION": region, "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(
         [sys.executable, "-m", _CHALICE_PROCESS, project.chalice_stage, str(result)],
         cwd=source,

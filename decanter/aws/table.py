@@ -81,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
         return 0
     if not tables:
         raise ProjectError(f"{project.directory / 'app.py'} declares no table")
-    with explained(f"{args.action} table {', '.join(table.name for table in tables)}"):
+    with explained(f"{VERBS[args.action]} table {', '.join(table.name for table in tables)}"):
         aws = AWS.of(project, args.region, args.endpoint_url)
         if args.action == "create" and args.endpoint_url is None:
             refuse_provisioned_stage(project, aws, say)
@@ -171,7 +171,7 @@ def claimed(
         )
     client, found = aws.client("dynamodb"), []
     for table in tables:
-        with explained(f"{action} table {table.name}"):
+        with explained(f"{VERBS[action]} table {table.name}"):
             if (description := find(client, table.name)) is not None:
                 _check(action, client, table, description, adopted=table.name == adopt)
                 found.append(table)
@@ -221,7 +221,7 @@ def act(action: str, aws: AWS, tables: Sequence[Table]) -> int:
 
 
 def _act(action: Callable[[Any, Table], int], verb: str, client: Any, table: Table) -> int:
-    with explained(f"{verb} table {table.name}"):
+    with explained(f"{VERBS[verb]} table {table.name}"):
         return action(client, table)
 
 
@@ -257,6 +257,8 @@ ACTIONS: dict[str, Callable[[Any, Table], int]] = {
     "delete": _delete,
     "status": _status,
 }
+VERBS = {"create": "create", "delete": "delete", "status": "describe"}
+"""The verb of each action, for errors."""
 
 
 def _is_on_demand(args: argparse.Namespace) -> bool:

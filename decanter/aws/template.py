@@ -84,7 +84,8 @@ def run(args: argparse.Namespace) -> int:
     texts = _texts(project, Path(args.output) if args.output else None, _warn)
     if args.check:
         # All files are checked, so that the output has every difference.
-        return max([_check(path, text) for path, text in texts.items()])
+        option = f" --output {args.output}" if args.output else ""
+        return max([_check(path, text, option) for path, text in texts.items()])
     if args.output == "-":
         sys.stdout.write(*texts.values())
         return 0
@@ -130,13 +131,13 @@ def _texts(project: Project, output: Path | None, report: Callable[[str], None])
     return texts
 
 
-def _check(path: Path, text: str) -> int:
+def _check(path: Path, text: str, option: str) -> int:
     found = path.read_text(encoding="utf-8") if path.is_file() else "{}"
     if found == text:
         print(f"{path} matches the app")
         return 0
     sys.stdout.writelines(f"{line}\n" for line in _difference(path, found, text))
-    print(f"{path} does not match the app: run `decanter template`", file=sys.stderr)
+    print(f"{path} does not match the app: run `decanter template{option}`", file=sys.stderr)
     return 1
 
 

@@ -196,7 +196,10 @@ def chalice_app() -> Any:
     from decanter.testing.redirect import blocked
 
     with blocked(), _extra_required():
-        return importlib.import_module("app").app
+        module = importlib.import_module("app")
+    if not hasattr(module, "app"):
+        raise _failure(f"{module.__file__} has no Chalice object named `app`")
+    return module.app
 
 
 @pytest.fixture

@@ -89,7 +89,8 @@ def test_options_may_come_anywhere(arguments: str, expected: dict[str, Any]) -> 
     [
         (["--close", "--format", "json"], "--close: expected one argument"),
         (["--close"], "--close: expected one argument"),
-        (["--local", "-x"], "unrecognized arguments: -x"),
+        (["--local", "-x"], "decanter connections: error: unrecognized arguments: -x"),
+        (["--local", "x", "y"], "decanter connections: error: unrecognized arguments: x y"),
     ],
 )
 def test_an_option_is_not_the_value_of_another(

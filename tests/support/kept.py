@@ -60,11 +60,10 @@ def report(project: Project, whole: Mapping[str, str], timeout: float) -> dict[s
     return found
 
 
-def run_chalice(project: Project, source: Path, result: Path, region: str | None) -> None:
+def run_chalice(project: Project, source: Path, result: Path, region: str) -> None:
     """Write the result of Chalice's process for a build folder; a failure is not kept."""
     whole = environment(os.environ | variables(project))
-    where = region or os.environ.get("AWS_REGION")
-    key = digest(source, (*_CODE, ".chalice"), project.chalice_stage, where, whole)
+    key = digest(source, (*_CODE, ".chalice"), project.chalice_stage, region, whole)
     if key not in _RESULTS:
         _run_chalice(project, source, result, region)
         _RESULTS[key] = files(result)

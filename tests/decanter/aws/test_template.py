@@ -321,7 +321,8 @@ def test_check_shows_the_differences_of_a_file(folder: Path) -> None:
     assert done.returncode == 1
     assert '-          "AttributeName": "expires",\n' in done.stdout
     assert '+          "AttributeName": "expires_at",\n' in done.stdout
-    assert done.stderr == f"{path} does not match the app: run `decanter template`\n"
+    remedy = f"run `decanter template --output {path}`"
+    assert done.stderr == f"{path} does not match the app: {remedy}\n"
 
 
 def test_check_of_a_missing_file_is_a_difference(folder: Path) -> None:

@@ -88,6 +88,16 @@ def test_a_wrong_mode_of_roles_names_the_setting(tmp_path: Path) -> None:
     assert "iam is one of enforce, warn, off, not 'on' (pytest's setting decanter_iam)" in output
 
 
+def test_a_module_without_the_app_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / ".chalice").mkdir()
+    (tmp_path / ".chalice" / "config.json").write_text('{"app_name": "pour"}')
+    (tmp_path / "app.py").write_text("")
+    (tmp_path / "test_it.py").write_text("def test_it(websocket_client):\n    pass\n")
+    output = run_pytest(tmp_path, "--rootdir", ".").stdout
+    assert f"{tmp_path / 'app.py'} has no Chalice object named `app`" in output
+    assert "AttributeError" not in output
+
+
 APP = """
 import os
 from chalice import Chalice
