@@ -11,13 +11,19 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-def place(function: Callable[..., Any]) -> str:
-    """Return a function's name and module, for error messages."""
-    return f"{getattr(function, '__name__', function)} ({function.__module__})"
+def name_of(given: object) -> str:
+    """Return the name of a class, a function or a module, or another value as Python writes it."""
+    return str(getattr(given, "__name__", None) or repr(given))
+
+
+def place(function: object) -> str:
+    """Return the name and module of a function, or of an object's class, for error messages."""
+    named: Any = function if hasattr(function, "__name__") else type(function)
+    return f"{named.__name__} ({named.__module__})"
 
 
 def named_arguments(example: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
-    """Refuse a decorator's positional arguments, and its use without parentheses.
+    """Refuse a decorator's positional or unknown arguments, and its use without parentheses.
 
     Args:
         example: how to write the decorator; it is part of the error's text.
@@ -26,12 +32,18 @@ def named_arguments(example: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
     def check(decorator: Callable[P, T]) -> Callable[P, T]:
         @functools.wraps(decorator)
         def checked(*args: P.args, **kwargs: P.kwargs) -> T:
+            name, signature = decorator.__name__, inspect.signature(decorator)
             if args:
-                given = getattr(args[0], "__name__", repr(args[0]))
                 raise DeclarationError(
-                    f"@{decorator.__name__} takes only named arguments, not {given}: write "
-                    f"{example}"
+                    f"@{name} takes only named arguments, not {name_of(args[0])}: write {example}"
                 )
+            try:
+                signature.bind(**kwargs)
+            except TypeError as error:
+                raise DeclarationError(
+                    f"@{name} {error}: its arguments are {', '.join(signature.parameters)}, "
+                    f"as in {example}"
+                ) from None
             return decorator(*args, **kwargs)
 
         return checked
@@ -39,16 +51,30 @@ def named_arguments(example: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
     return check
 
 
-def check_called(decorator: str, argument: object, example: str) -> None:
+def without_parentheses(decorator: Callable[P, T]) -> Callable[P, T]:
+    """Refuse a method's use as a decorator with empty parentheses."""
+
+    @functools.wraps(decorator)
+    def checked(*args: P.args, **kwargs: P.kwargs) -> T:
+        if len(args) == 1 and not kwargs:  # only `self`
+            name = decorator.__name__
+            raise DeclarationError(f"@{name}() gets no function: write @{name} without parentheses")
+        return decorator(*args, **kwargs)
+
+    return checked
+
+
+def check_called(decorator: str, argument: object, example: str, *, is_valid: bool) -> None:
     """Check that a decorator has its argument.
 
     Args:
         decorator: the decorator's name.
         argument: the decorator's argument. Without parentheses, it is the decorated function.
         example: an argument for the error message; `{}` stands for the function's name.
+        is_valid: False for an argument of another kind.
 
     Raises:
-        DeclarationError: the decorator has no parentheses.
+        DeclarationError: the decorator has no parentheses, or its argument is invalid.
     """
     if inspect.isfunction(argument):
         example = example.replace("{}", argument.__name__)
@@ -56,20 +82,63 @@ def check_called(decorator: str, argument: object, example: str) -> None:
             f"@router.{decorator} of {place(argument)} has no argument: write "
             f"@router.{decorator}({example})"
         )
+    if not is_valid:
+        example = example.replace("{}", "name")
+        raise DeclarationError(
+            f"@router.{decorator} does not take {name_of(argument)}: write "
+            f"@router.{decorator}({example})"
+        )
 
 
-def check_not_async(function: Callable[..., Any]) -> None:
-    """Check that a function is not async.
+def check_flags(where: str, **flags: object) -> None:
+    """Check that arguments are True or False. Another value, such as "no", would count as True."""
+    for name, value in flags.items():
+        if not isinstance(value, bool):
+            raise DeclarationError(f"{where}: {name}={value!r} must be True or False")
 
-    A call of an async function returns a coroutine, and runs none of its code. An async hook would
-    therefore refuse nothing.
+
+def is_derived(given: object, base: type) -> bool:
+    """Return True if a value is a class that is derived from another class."""
+    return isinstance(given, type) and issubclass(given, base)
+
+
+def check_derived(where: str, given: object, base: type) -> None:
+    """Check that a declaration gets a class that is derived from a base class."""
+    if not is_derived(given, base):
+        raise DeclarationError(
+            f"{where} {name_of(given)} must be a class derived from {base.__name__}"
+        )
+
+
+def check_function(what: str, function: Any) -> None:
+    """Check that the router can call a function, and that a call runs its code.
+
+    A call of a class only creates an object, and a call of an async function only returns a
+    coroutine. Such a hook would therefore refuse nothing.
+
+    Args:
+        what: what the function is declared as, for the error message.
+        function: the function, or an object that can be called.
 
     Raises:
-        DeclarationError: the function is async.
+        DeclarationError: a call does not run the function.
     """
+    while isinstance(function, functools.partial):
+        function = function.func
+    if inspect.isclass(function):
+        raise DeclarationError(
+            f"{what} {place(function)} is a class, and a call only creates an object: write "
+            f"{function.__name__}()"
+        )
+    if not callable(function):
+        is_value = type(function).__module__ == "builtins"
+        raise DeclarationError(
+            f"{what} {repr(function) if is_value else place(function)} cannot be called: declare "
+            "a function, or an object with __call__"
+        )
     called = function if inspect.isroutine(function) else type(function).__call__
     if inspect.iscoroutinefunction(called) or inspect.isasyncgenfunction(called):
         raise DeclarationError(
-            f"{place(function)} is async, but the router calls it without await: write def "
+            f"{what} {place(function)} is async, but the router calls it without await: write def "
             "instead of async def"
         )

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from decanter.runtime.errors import DeclarationError
-from decanter.runtime.functions import named_arguments
+from decanter.runtime.functions import check_flags, name_of, named_arguments
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -75,9 +75,9 @@ def uses(
             _variables("reads", reads),
             _variables("writes", writes),
             sends,
-            [_statement(each) for each in _sequence("also", also, "statements")],
+            [_statement(each) for each in _sequence("also", also)],
         )
-        _check_function(function)
+        _check_function(function, sends)
         setattr(function, _ATTRIBUTE, found)
         declared.append(found)
         return function
@@ -117,8 +117,9 @@ def _as_json(function: Any) -> dict[str, Any] | None:
     return None if found is None else found._asdict()
 
 
-def _check_function(function: Any) -> None:
+def _check_function(function: Any, sends: object) -> None:
     where = f"@uses of {place_of(function)}"
+    check_flags(where, sends=sends)
     if type(function).__module__.partition(".")[0] == "chalice":
         raise DeclarationError(
             f"{where}: it is above Chalice's decorator: put it below, directly above the function"
@@ -131,12 +132,11 @@ def _check_function(function: Any) -> None:
 
 def _variables(argument: str, models: Sequence[type]) -> list[str]:
     found = []
-    for model in _sequence(argument, models, "models"):
+    for model in _sequence(argument, models):
         variable = getattr(getattr(model, "Meta", None), "variable", None)
         if not variable:
-            name = getattr(model, "__name__", repr(model))
             raise DeclarationError(
-                f"@uses: {name} of {argument} is not a declared table: "
+                f"@uses: {name_of(model)} of {argument} is not a declared table: "
                 "add @table or @connection_table to its model"
             )
         found.append(variable)
@@ -158,7 +158,9 @@ def _statement(statement: Any) -> dict[str, Any]:
     return dict(statement)
 
 
-def _sequence(argument: str, given: Any, of: str) -> Sequence[Any]:
+def _sequence(argument: str, given: Any) -> Sequence[Any]:
     if not isinstance(given, list | tuple | set | frozenset):
-        raise DeclarationError(f"@uses: {argument} must be a list of {of}")
+        raise DeclarationError(
+            f"@uses: {argument}={name_of(given)} is not a list: write it in square brackets"
+        )
     return list(given)

@@ -19,7 +19,7 @@ from decanter.runtime import jsontext
 from decanter.runtime.channels.codes import PERMISSION_DENIED, UNKNOWN_CHANNEL, ReplyError
 from decanter.runtime.channels.pattern import Pattern
 from decanter.runtime.errors import DeclarationError, MissingData
-from decanter.runtime.functions import check_not_async, place
+from decanter.runtime.functions import check_function, place, without_parentheses
 from decanter.runtime.jsontext import Json
 from decanter.runtime.payload import type_reader
 from decanter.runtime.payload_readers import Read
@@ -118,6 +118,7 @@ class Channel:
         _, self._asked = _parameters(authorize, self.pattern)
         self._taken: list[str] = []
 
+    @without_parentheses
     def on_publish(self, function: F) -> F:
         """Declare the function that accepts publications of clients that may subscribe.
 
@@ -128,14 +129,14 @@ class Channel:
             DeclarationError: the channel already has such a function, or the function is async, or
                 its parameters or annotations are invalid.
         """
+        first, taken = _parameters(function, self.pattern)
         if self.publish is not None:
             raise DeclarationError(
                 f"channel {self.pattern.source!r} has two functions for publications: "
                 f"{place(self.publish)} and {place(function)}"
             )
-        first, self._taken = _parameters(function, self.pattern)
         self._read = _payload_of(function, first)
-        self.publish = function
+        self.publish, self._taken = function, taken
         return function
 
     def may_listen(self, subscription: Subscription, values: dict[str, str]) -> bool:
@@ -223,7 +224,7 @@ def _parameters(function: Callable[..., Any], pattern: Pattern) -> tuple[str, li
         DeclarationError: the function is async or has no parameter, or one of the other parameters
             is not in the pattern.
     """
-    check_not_async(function)
+    check_function(f"channel {pattern.source!r}:", function)
     first, *others = [*inspect.signature(function).parameters] or [""]
     if not first or not {*others} <= {*pattern.variables}:
         wanted = ", ".join(["subscription", *pattern.variables])

@@ -22,8 +22,7 @@ from pynamodb.connection.table import TableConnection
 from pynamodb.models import Model
 
 from decanter.runtime.channels.interfaces import Grant, Member, Session
-from decanter.runtime.errors import DeclarationError
-from decanter.runtime.functions import named_arguments
+from decanter.runtime.functions import check_derived, named_arguments
 from decanter.runtime.jsontext import Json
 from decanter.runtime.recipients import MAX_AGE_MS, Recipient
 from decanter.runtime.store.connections import Times, number_of
@@ -98,10 +97,7 @@ def subscription_table(
     """
 
     def complete(model: S) -> S:
-        if not issubclass(model, SubscriptionModel):
-            raise DeclarationError(
-                f"@subscription_table of {model.__name__}: derive it from SubscriptionModel"
-            )
+        check_derived("@subscription_table:", model, SubscriptionModel)
         model = table(env=env, existing=existing)(model)
         model.__decanter__ = classmethod(_declaration)  # type: ignore[attr-defined]
         return model

@@ -29,6 +29,7 @@ from pynamodb.expressions.update import Action
 
 from decanter.runtime.clock import Clock
 from decanter.runtime.errors import Flooding, RateLimited, SettingError
+from decanter.runtime.functions import check_derived
 from decanter.runtime.routing.request import Request
 from decanter.runtime.settings import number
 from decanter.runtime.store.connections import Actions, ConnectionModel
@@ -116,6 +117,9 @@ class RateLimit:
         connections: the connection table.
         environ: the environment.
         clock: the clock.
+
+    Raises:
+        DeclarationError: the connection table's model is not a `RateLimitedModel`.
     """
 
     def __init__(
@@ -124,6 +128,7 @@ class RateLimit:
         environ: Mapping[str, str] = os.environ,
         clock: Clock | None = None,
     ) -> None:
+        check_derived("RateLimit:", connections, RateLimitedModel)
         self._connections = connections
         self._environ = environ
         self._clock = clock or Clock()

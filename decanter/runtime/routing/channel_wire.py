@@ -24,11 +24,12 @@ from decanter.runtime.channels.pattern import Pattern, identity_key, no_match
 from decanter.runtime.channels.session import Answer, Frame
 from decanter.runtime.channels.tables import AllRows, Listeners, Tables
 from decanter.runtime.clock import Clock
-from decanter.runtime.errors import ConfigurationError, DeclarationError
+from decanter.runtime.errors import ConfigurationError
 from decanter.runtime.fanout.outbox import Outbox
 from decanter.runtime.fanout.report import Report
 from decanter.runtime.fanout.wire import Wire
 from decanter.runtime.fanout.workers import Workers
+from decanter.runtime.functions import check_derived
 from decanter.runtime.logs import EventLine
 from decanter.runtime.recipients import UNGREETED, Recipient, Removed
 from decanter.runtime.routing.channel_event import ChannelEvent
@@ -66,11 +67,9 @@ class ChannelWire(Wire):
         connections: Any,
         subscriptions: type[SubscriptionModel] | None,
     ) -> None:
-        if not (isinstance(connections, type) and issubclass(connections, IdentifiedModel)):
-            raise DeclarationError(
-                "@router.channel: the connection table stores no identity: derive "
-                f"{getattr(connections, '__name__', connections)} from IdentifiedModel"
-            )
+        check_derived("@router.channel: the connection table", connections, IdentifiedModel)
+        if subscriptions is not None:
+            check_derived("Router: the subscription table", subscriptions, SubscriptionModel)
         self._router = router
         self._clock = clock
         self.channels = Channels()

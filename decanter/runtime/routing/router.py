@@ -21,7 +21,7 @@ from decanter.runtime.errors import (
 )
 from decanter.runtime.fanout.disconnect_hooks import CallHooks, log_failures
 from decanter.runtime.fanout.outbox import OpenTransport, Outbox
-from decanter.runtime.functions import place
+from decanter.runtime.functions import name_of, place, without_parentheses
 from decanter.runtime.logs import EventLine
 from decanter.runtime.recipients import Connections, Removed
 from decanter.runtime.routing.connection_event import Disconnection, Handshake, Hello, Refused
@@ -56,7 +56,7 @@ class Router(Sending):
         backoff: the pauses before a page of the table is read again.
 
     Raises:
-        DeclarationError: the expression is invalid.
+        DeclarationError: an argument is invalid.
     """
 
     def __init__(
@@ -102,6 +102,7 @@ class Router(Sending):
             ) from None
         return handle(event, context)
 
+    @without_parentheses
     def authenticate(self, hook: A) -> A:
         """Declare the hook that identifies a client. The hook runs after the connect hooks.
 
@@ -112,15 +113,16 @@ class Router(Sending):
             DeclarationError: an authenticate hook exists already, the table stores no identity, or
                 the declaration is too late.
         """
-        what = f"authenticate hook {place(hook)}"
         self._check("authenticate hook", hook)
+        what = f"authenticate hook {place(hook)}"
         if self.authenticator is not None:
             raise DeclarationError(
                 f"{what}: {place(self.authenticator)} is already declared, and only one is allowed"
             )
         if not self.connections.identity_end():
             raise DeclarationError(
-                f"{what}: the connection table stores no identity: derive it from IdentifiedModel"
+                f"{what}: the connection table stores no identity: derive "
+                f"{name_of(self.connections)} from IdentifiedModel"
             )
         self.authenticator = hook
         return hook

@@ -4,7 +4,14 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from decanter.runtime.errors import DeclarationError, Forbidden
-from decanter.runtime.functions import check_called, check_not_async, place
+from decanter.runtime.functions import (
+    check_called,
+    check_function,
+    is_derived,
+    name_of,
+    place,
+    without_parentheses,
+)
 from decanter.runtime.gc_paused import gc_paused_for
 from decanter.runtime.payload import payload_reader
 from decanter.runtime.routing.connection_event import Disconnection, Handshake
@@ -123,25 +130,31 @@ class Routes:
             DeclarationError: the key is reserved or already used, the payload's type is not
                 supported, or the declaration is too late.
         """
-        check_called("route", route_key, '"{}"')
+        check_called("route", route_key, '"{}"', is_valid=isinstance(route_key, str))
 
         def declare(function: R) -> R:
+            self._check(f"route {route_key!r} of", function)
+            if allow is not None:
+                check_function(f"allow of route {route_key!r}:", allow)
             read_payload = payload_reader(function)
             self._add(Route(route_key, function, operation_name, read_payload, allow))
             return function
 
         return declare
 
+    @without_parentheses
     def default(self, function: R) -> R:
         """Declare the route for messages that select no other route, and for invalid JSON."""
         return self.route(DEFAULT)(function)
 
+    @without_parentheses
     def on_connect(self, hook: C) -> C:
         """Declare a hook that runs before a client is connected. The hook may refuse the client."""
         self._check("connect hook", hook)
         self.connect_hooks.append(hook)
         return hook
 
+    @without_parentheses
     def on_disconnect(self, hook: D) -> D:
         """Declare a hook that runs after a connection has ended.
 
@@ -152,6 +165,7 @@ class Routes:
         self.disconnect_hooks.append(hook)
         return hook
 
+    @without_parentheses
     def on_message(self, hook: H) -> H:
         """Declare a hook that gets every message before a route is selected, even invalid JSON.
 
@@ -163,6 +177,7 @@ class Routes:
         self.message_hooks.append(hook)
         return hook
 
+    @without_parentheses
     def middleware(self, function: M) -> M:
         """Declare a function that wraps every route: `function(request, get_response)`."""
         self._check("middleware", function)
@@ -180,9 +195,11 @@ class Routes:
             DeclarationError: this type of exception already has a handler, or the declaration is
                 too late.
         """
-        check_called("on_error", kind, "Exception")
+        is_valid = is_derived(kind, Exception)
+        check_called("on_error", kind, "Exception", is_valid=is_valid)
 
         def declare(function: E) -> E:
+            self._check(f"error handler of {kind.__name__}:", function)
             self._add_error_handler(kind, function)
             return function
 
@@ -194,9 +211,14 @@ class Routes:
         Middleware of that module applies only to its own routes.
 
         Raises:
-            DeclarationError: a route is declared twice, an exception has two handlers, or the
-                declaration is too late.
+            DeclarationError: the argument is not a `Routes` object, a route is declared twice, an
+                exception has two handlers, or the declaration is too late.
         """
+        if not isinstance(routes, Routes):
+            raise DeclarationError(
+                f"router.include({name_of(routes)}): include the Routes object of a module, as in "
+                "router.include(chat.routes)"
+            )
         self._check_open("a module of routes")
         for route in routes.declared.values():
             self._add(route._replace(middleware=(*routes.around, *route.middleware)))
@@ -213,9 +235,6 @@ class Routes:
 
     def _add(self, route: Route) -> None:
         key = route.route_key
-        self._check(f"route {key!r} of", route.function)
-        if route.allow is not None:
-            check_not_async(route.allow)
         if not key or (key.startswith("$") and key != DEFAULT):
             raise DeclarationError(
                 f"route {key!r} of {route.where}: a key must not be empty or begin with $, "
@@ -228,7 +247,6 @@ class Routes:
         self.declared[key] = route
 
     def _add_error_handler(self, kind: type[Exception], handler: ErrorHandler) -> None:
-        self._check(f"error handler of {kind.__name__}:", handler)
         if taken := self.error_handlers.get(kind):
             raise DeclarationError(
                 f"{kind.__name__} has two error handlers: {place(taken)} and {place(handler)}"
@@ -236,9 +254,9 @@ class Routes:
         self.error_handlers[kind] = handler
 
     def _check(self, what: str, function: Callable[..., Any]) -> None:
-        """Raise a DeclarationError if the declaration is too late, or the function is async."""
+        """Raise a DeclarationError if the declaration is too late, or a call runs no code."""
+        check_function(what, function)
         self._check_open(f"{what} {place(function)}")
-        check_not_async(function)
 
     def _check_open(self, what: str) -> None:
         if self._closed:

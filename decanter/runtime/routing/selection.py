@@ -3,7 +3,6 @@ r"""The route selection expression, as API Gateway evaluates it.
     $request.body.message                                the value at a path
     ${request.body.message}                              the same
     ${request.body.service}/${request.body.action}       several values, joined by other text
-    sendmessage                                          always the same route key
     \$default                                            a dollar sign without a variable
 
 The value of a missing path is the empty string. For example, `${request.body.a}-${request.body.b}`
@@ -60,11 +59,16 @@ class SelectionExpression(NamedTuple):
         while match := _PIECE.match(source, position):
             pieces.append(_piece(match))
             position = match.end()
-        if position < len(source) or not source:
+        if position < len(source):
             raise DeclarationError(
                 f"route selection expression {source!r} cannot be read from character "
                 f"{position} on: write $request.body.name, ${{request.body.a.b}}, "
                 "other text, or \\$ for a dollar sign"
+            )
+        if "$" not in source:
+            raise DeclarationError(
+                f"route selection expression {source!r} reads nothing of a message: write "
+                "$request.body.name"
             )
         return cls(source, tuple(pieces))
 

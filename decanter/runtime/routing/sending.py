@@ -6,12 +6,12 @@ from threading import local
 from typing import TYPE_CHECKING, Any
 
 from decanter.runtime.clock import Backoff, Clock
-from decanter.runtime.errors import ConfigurationError
+from decanter.runtime.errors import ConfigurationError, DeclarationError
 from decanter.runtime.fanout.disconnect_hooks import CallHooks
 from decanter.runtime.fanout.frame import Frame
 from decanter.runtime.fanout.outbox import OpenTransport, Outbox, Outboxes
 from decanter.runtime.fanout.report import Report
-from decanter.runtime.functions import check_called
+from decanter.runtime.functions import check_called, check_flags, name_of
 from decanter.runtime.recipients import BEGINNING, Connections
 from decanter.runtime.routing.routes import Routes
 
@@ -38,6 +38,9 @@ class Sending(Routes):
         backoff: Backoff,
     ) -> None:
         super().__init__()
+        _check("connections", connections, "identity_end", "a class derived from ConnectionModel")
+        if queue is not None:
+            _check("queue", queue, "concurrency", 'a Queue, such as Queue("broadcasts")')
         self.connections = connections
         self.queue = queue
         self.subscriptions = subscriptions
@@ -76,7 +79,8 @@ class Sending(Routes):
                 pattern too, the connection table stores no identity, or the declaration is too
                 late.
         """
-        check_called("channel", pattern, '"{}"')
+        check_called("channel", pattern, '"{}"', is_valid=isinstance(pattern, str))
+        check_flags(f"channel {pattern!r}", presence=presence, join_leave=join_leave)
         self._check_open(f"channel {pattern!r}")
         if self.wire is None:
             from decanter.runtime.routing.channel_wire import ChannelWire
@@ -268,3 +272,9 @@ class Sending(Routes):
 
         rows = self.wire.all_rows if self.wire else self.connections
         return Sweeper(self.outboxes, rows, self.clock)
+
+
+def _check(argument: str, given: object, attribute: str, needed: str) -> None:
+    """Check an argument of the router. Tests use their own classes, so the class may be any."""
+    if not hasattr(given, attribute):
+        raise DeclarationError(f"Router: {argument}={name_of(given)} must be {needed}")

@@ -23,7 +23,7 @@ from pynamodb.expressions.condition import Condition
 from pynamodb.models import Model
 
 from decanter.runtime.errors import DeclarationError
-from decanter.runtime.functions import named_arguments
+from decanter.runtime.functions import check_derived, named_arguments
 from decanter.runtime.recipients import (
     BEGINNING,
     MAX_AGE_MS,
@@ -241,6 +241,7 @@ def connection_table(
     """
 
     def complete(model: M) -> M:
+        check_derived("@connection_table:", model, ConnectionModel)
         billing = Billing(None, read_capacity_units, write_capacity_units)
         _check(model, problem_with(env, existing) or billing.problem())
         declare(model, TableMeta(env, billing, existing))

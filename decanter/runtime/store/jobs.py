@@ -15,8 +15,7 @@ from typing import Any, NamedTuple, TypeVar
 from pynamodb.attributes import TTLAttribute, UnicodeAttribute
 from pynamodb.models import Model
 
-from decanter.runtime.errors import DeclarationError
-from decanter.runtime.functions import named_arguments
+from decanter.runtime.functions import check_derived, named_arguments
 from decanter.runtime.store.tables import ChangedError, declaration, table, translated
 
 KEPT_SECONDS = 14 * 24 * 3600
@@ -106,8 +105,7 @@ def job_table(*, env: str = "JOBS_TABLE", existing: str | None = None) -> Callab
     """
 
     def complete(model: J) -> J:
-        if not issubclass(model, JobModel):
-            raise DeclarationError(f"@job_table of {model.__name__}: derive it from JobModel")
+        check_derived("@job_table:", model, JobModel)
         model = table(env=env, existing=existing)(model)
         model.__decanter__ = classmethod(_declaration)  # type: ignore[attr-defined]
         return model

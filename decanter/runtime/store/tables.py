@@ -35,7 +35,7 @@ from decanter.runtime.errors import (
     StoreRefusedError,
 )
 from decanter.runtime.forks import forget_at_fork
-from decanter.runtime.functions import named_arguments
+from decanter.runtime.functions import check_derived, named_arguments
 from decanter.runtime.gc_paused import gc_paused
 from decanter.runtime.session import session, share_with
 from decanter.runtime.settings import region_of, table_name
@@ -248,6 +248,7 @@ def table(
     """
 
     def complete(model: M) -> M:
+        check_derived("@table:", model, Model)
         given = Billing(billing_mode, read_capacity_units, write_capacity_units)
         billing, problem = _billing(model, given)
         if problem := problem_with(env, existing) or problem or billing.problem():

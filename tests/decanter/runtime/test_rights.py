@@ -108,8 +108,10 @@ def twice() -> None:
         (lambda: uses(reads=[Undeclared])(work), "Undeclared of reads is not a declared table"),
         (lambda: uses(writes=[Model])(work), "Model of writes is not a declared table"),
         (lambda: uses(reads=["SCORES"])(work), "'SCORES' of reads is not a declared table"),  # type: ignore[list-item]
-        (lambda: uses(reads=Score)(work), "reads must be a list of models"),  # type: ignore[arg-type]
-        (lambda: uses(also=STATEMENT)(work), "also must be a list of statements"),  # type: ignore[arg-type]
+        (lambda: uses(reads=Score)(work), "reads=Score is not a list: write it in square brackets"),  # type: ignore[arg-type]
+        (lambda: uses(also=STATEMENT)(work), "is not a list: write it in square brackets"),  # type: ignore[arg-type]
+        (lambda: uses(sends="yes")(work), "work: sends='yes' must be True or False"),  # type: ignore[arg-type]
+        (lambda: uses(read=[Score])(work), "'read': its arguments are reads, writes, sends, also,"),  # type: ignore[call-arg]
         (lambda: uses(also=["s3:*"])(work), "is not a dict"),  # type: ignore[list-item]
         (lambda: uses(also=[{**STATEMENT, "Effect": "allow"}])(work), 'needs "Effect"'),
         (lambda: uses(also=[{**STATEMENT, "NotAction": "x"}])(work), '"Action" or "NotAction"'),

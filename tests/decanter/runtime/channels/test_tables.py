@@ -253,7 +253,7 @@ def test_a_gone_member_is_removed_even_without_a_row(tables: Tables) -> None:
 
 
 def test_the_table_is_derived_from_the_model() -> None:
-    with pytest.raises(DeclarationError, match="derive it from SubscriptionModel"):
+    with pytest.raises(DeclarationError, match="must be a class derived from SubscriptionModel"):
         subscription_table()(Row)  # type: ignore[type-var]
 
 

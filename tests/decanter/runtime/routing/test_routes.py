@@ -1,11 +1,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pytest
 from pynamodb.attributes import UnicodeAttribute
 
-from decanter import IdentifiedModel, Router
+from decanter import ConnectionModel, IdentifiedModel, RateLimit, Router
 from decanter.runtime.errors import DeclarationError
 from decanter.runtime.routing.request import Request
 from decanter.runtime.routing.response import Response, response_of
@@ -138,28 +139,114 @@ def test_a_decorator_without_its_argument_is_refused() -> None:
         assert str(refused.value) == f"{name} of move ({__name__}) has no argument: write {line}"
 
 
-def test_async_functions_are_refused() -> None:
-    """An async hook would refuse nobody, because a coroutine that nobody awaits does not run."""
+async def refuse(*_: Any) -> bool:
+    return False
 
-    async def check(*_: Any) -> bool:
+
+class Refuse:
+    async def __call__(self, *_: Any) -> bool:
         return False
 
-    class Check:
-        async def __call__(self, *_: Any) -> bool:
-            return False
 
+class Hook:
+    """A hook whose object is declared, not the class."""
+
+    def __call__(self, *_: Any) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        (refuse, f"refuse ({__name__}) is async, but the router calls it without await: write def"),
+        (Refuse(), f"Refuse ({__name__}) is async, but the router calls it without await"),
+        (partial(refuse), f"refuse ({__name__}) is async, but the router calls it without await"),
+        (Hook, f"Hook ({__name__}) is a class, and a call only creates an object: write Hook()"),
+        (partial(Hook), f"Hook ({__name__}) is a class, and a call only creates an object"),
+        (object(), "<object object at "),
+        (Move(1), f"Move ({__name__}) cannot be called: declare a function"),
+        ("hook", "'hook' cannot be called: declare a function, or an object with __call__"),
+        (None, "None cannot be called: declare a function, or an object with __call__"),
+    ],
+)
+def test_a_function_that_a_call_would_not_run_is_refused(given: Any, problem: str) -> None:
+    """Such a hook would refuse nobody, because neither a coroutine nor an object does anything."""
     routes, app = Routes(), router()
     declare: list[Callable[[Any], Any]] = [
         *(routes.on_connect, routes.on_disconnect, routes.on_message, routes.middleware),
         *(routes.default, routes.route("move"), routes.on_error(KeyError), app.authenticate),
         *(app.channel("chat:{room}"), app.channel("news")(lambda _: True).on_publish),
-        lambda allow: routes.route("other", allow=allow)(lambda _: None),
     ]
+    if given is not None:
+        declare.append(lambda allow: routes.route("other", allow=allow)(lambda _: None))
     for each in declare:
-        for function in (check, Check()):
-            with pytest.raises(DeclarationError, match="is async, but the router calls it without"):
-                each(function)
-    assert routes.declared == {}
+        with pytest.raises(DeclarationError) as refused:
+            each(given)
+        assert problem in str(refused.value)
+    assert not any([routes.declared, routes.connect_hooks, routes.message_hooks, routes.around])
+
+
+def test_a_hook_may_be_an_object_or_partial() -> None:
+    routes = Routes()
+    routes.on_connect(Hook())
+    routes.on_message(partial(first))
+    assert len(routes.connect_hooks) == len(routes.message_hooks) == 1
+
+
+def test_empty_parentheses_are_refused() -> None:
+    app: Any = router()
+    names = ("on_connect", "on_disconnect", "on_message", "middleware", "default", "authenticate")
+    publish = app.channel("news")(lambda _: True).on_publish
+    for decorator in (*(getattr(app, name) for name in names), publish):
+        with pytest.raises(DeclarationError) as refused:
+            decorator()
+        name = decorator.__name__
+        assert (
+            str(refused.value) == f"@{name}() gets no function: write @{name} without parentheses"
+        )
+
+
+class Room(ConnectionModel):
+    """A connection table without an identity and without a count."""
+
+
+@pytest.mark.parametrize(
+    ("declare", "problem"),
+    [
+        (lambda app: app.route(5), '@router.route does not take 5: write @router.route("name")'),
+        (lambda app: app.channel(5), "@router.channel does not take 5"),
+        (lambda app: app.on_error("KeyError"), "@router.on_error does not take 'KeyError'"),
+        (
+            lambda app: app.on_error(Room),
+            "@router.on_error does not take Room: write @router.on_er",
+        ),
+        (lambda app: app.channel("news", presence="yes"), "presence='yes' must be True or False"),
+        (
+            lambda app: app.channel("news", join_leave=1),
+            "channel 'news': join_leave=1 must be True",
+        ),
+        (lambda app: app.include("chat"), "router.include('chat'): include the Routes object"),
+        (lambda app: app.include(Routes), "router.include(Routes): include the Routes object"),
+        (lambda _: RateLimit("ROOMS"), "'ROOMS' must be a class derived from RateLimitedModel"),  # type: ignore[arg-type]
+        (lambda _: RateLimit(Room), "RateLimit: Room must be a class derived from RateLimited"),  # type: ignore[arg-type]
+        (lambda _: Router("$request.body.a", connections=Move), "connections=Move must be a class"),  # type: ignore[arg-type]
+        (
+            lambda _: Router("$request.body.a", connections=Room, queue="jobs"),  # type: ignore[arg-type]
+            "Router: queue='jobs' must be a Queue, such as Queue(",
+        ),
+        (
+            lambda _: Router("$request.body.a", connections=Room).authenticate(Hook()),
+            "the connection table stores no identity: derive Room from IdentifiedModel",
+        ),
+        (
+            lambda _: Router("$request.body.a", connections=Room).channel("news"),
+            "the connection table Room must be a class derived from IdentifiedModel",
+        ),
+    ],
+)
+def test_an_argument_of_another_kind_is_refused(declare: Any, problem: str) -> None:
+    with pytest.raises(DeclarationError) as refused:
+        declare(router())
+    assert problem in str(refused.value)
 
 
 def test_nothing_can_be_declared_after_closing() -> None:

@@ -31,7 +31,6 @@ MESSAGE = {
         ("${request.body.action}-${request.body.invalidPath}", "join-"),
         ("${request.body.version}-beta", "-beta"),
         ("$request.body.action.deeper", ""),
-        ("action", "action"),
         (r"\$default", "$default"),
         (r"\$${request.body.action}", "$join"),
         ("$request.body.dollar", "$request.body.action"),
@@ -56,7 +55,7 @@ def test_a_message_without_the_path_selects_the_empty_string(document: Any) -> N
 @pytest.mark.parametrize(
     "expression",
     [
-        *("", "$", "$request.body", "$request.body.", "${request.body}", "${request.body.a", "a}"),
+        *("$", "$request.body", "$request.body.", "${request.body}", "${request.body.a", "a}"),
         *("$request.body.a..b", "$request.body.a.", "$request.body.a[0]", "${request.body.a b}"),
         *("$request.header.x-api-key", "$context.stage", "$default", "\\a", "${request.body.*}"),
     ],
@@ -66,6 +65,12 @@ def test_an_invalid_expression_is_refused_with_the_valid_forms(expression: str) 
         SelectionExpression.parse(expression)
     assert repr(expression) in str(caught.value)
     assert "$request.body.name" in str(caught.value)
+
+
+@pytest.mark.parametrize("expression", ["", "action", "request.body.action"])
+def test_an_expression_that_reads_nothing_is_refused(expression: str) -> None:
+    with pytest.raises(DeclarationError, match=r"reads nothing of a message: write \$request.body"):
+        SelectionExpression.parse(expression)
 
 
 NAMES = st.from_regex(r"[\w-]+", fullmatch=True)

@@ -75,7 +75,9 @@ def test_a_missing_table_is_a_configuration_error(
 
 
 def test_another_model_is_refused() -> None:
-    with pytest.raises(DeclarationError, match="@job_table of Other: derive it from JobModel"):
+    with pytest.raises(
+        DeclarationError, match="@job_table: Other must be a class derived from JobModel"
+    ):
 
         @job_table()
         class Other(Model):  # type: ignore[type-var]
