@@ -95,6 +95,9 @@ def load(project: Path) -> tuple[ModuleType, Any]:
     except BaseException as error:
         if (lacking := missing_variable(error, project)) is not None:
             raise LoadError("missing_variable", *lacking) from error
+        if is_declaration_error(error) and (own := own_frames(error, project)):
+            text = f"{shown(own[-1], project)}: DeclarationError: {first_line(str(error))}"
+            raise LoadError("declaration_error", text) from error
         text = f"importing {source} failed: {type(error).__name__}: {first_line(str(error))}"
         raise LoadError("import_error", text, project_traceback(error)) from error
     app = getattr(module, "app", None)
@@ -113,12 +116,29 @@ def missing_variable(error: BaseException, project: Path) -> tuple[str, str, str
     frames = [*traceback.walk_tb(error.__traceback__)]
     if not isinstance(error, KeyError) or frames[-1][0].f_code is not READS_VARIABLE:
         return None
-    codes = [(frame.f_code.co_filename, line, frame.f_code.co_name) for frame, line in frames]
-    own = [each for each in codes if is_in_project(each[0], project)]
+    own = own_frames(error, project)
     if not any(name == "<module>" for _, _, name in own):
         return None
-    file, line, _ = own[-1]
-    return f"{Path(file).relative_to(project)}:{line}", "", os.fsdecode(error.args[0])
+    return shown(own[-1], project), "", os.fsdecode(error.args[0])
+
+
+def is_declaration_error(error: BaseException) -> bool:
+    """Return True for the framework's error about a declaration in the app."""
+    kind = type(error)
+    return (kind.__module__, kind.__name__) == ("decanter.runtime.errors", "DeclarationError")
+
+
+def own_frames(error: BaseException, project: Path) -> list[tuple[str, int, str]]:
+    """Return file, line and function of a traceback's frames in the project's own modules."""
+    frames = traceback.walk_tb(error.__traceback__)
+    codes = [(frame.f_code.co_filename, line, frame.f_code.co_name) for frame, line in frames]
+    ours = f"{framework()}{os.sep}"  # it may be in the project's vendor/
+    return [it for it in codes if is_in_project(it[0], project) and not it[0].startswith(ours)]
+
+
+def shown(frame: tuple[str, int, str], project: Path) -> str:
+    """Return a place in the project, as `FILE:LINE`."""
+    return f"{Path(frame[0]).relative_to(project)}:{frame[1]}"
 
 
 def enter(project: Path) -> None:
@@ -275,7 +295,8 @@ def declarations(module: ModuleType) -> list[dict[str, Any]]:
             said = declare()
         except Exception as error:
             text = f"{type(error).__name__}: {first_line(str(error))}"
-            raise LoadError("declaration_error", text, project_traceback(error)) from error
+            detail = "" if is_declaration_error(error) else project_traceback(error)
+            raise LoadError("declaration_error", text, detail) from error
         if said is not None and said not in seen:
             seen.append(said)
     return seen

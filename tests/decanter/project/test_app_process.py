@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+import decanter
 from decanter.errors import ProjectError
 from decanter.project.config import Project
 from decanter.project.describe import describe
@@ -149,6 +150,37 @@ def test_a_model_whose_table_dynamodb_refuses_is_one_line(small: SmallProject) -
     assert str(refused.value) == (
         "DeclarationError: the table of Order: the key key has type BOOL, not S, N, B"
     )
+    assert refused.value.detail == ""
+
+
+WRONG = "from decanter import Routes\n\ndef declare(given):\n    Routes().on_connect(given)\n"
+
+
+@pytest.mark.parametrize(
+    ("source", "place"),
+    [
+        ("from decanter import Routes\nroutes = Routes()\nroutes.on_connect(5)\n", "app.py:3"),
+        ("from chalicelib.wrong import declare\ndeclare(5)\n", "chalicelib/wrong.py:4"),
+    ],
+)
+@pytest.mark.parametrize("is_vendored", [False, True])
+def test_a_wrong_declaration_names_only_the_apps_line(
+    small: SmallProject, source: str, place: str, is_vendored: bool
+) -> None:
+    """The framework is found last in `vendor/`, so a line moves it to the front."""
+    (small.folder / "chalicelib" / "wrong.py").write_text(WRONG)
+    if is_vendored:
+        (small.folder / "vendor").mkdir()
+        (small.folder / "vendor" / "decanter").symlink_to(Path(decanter.__file__).parent)
+        source = f"import sys; sys.path.insert(0, sys.path.pop()); {source}"
+    small.write(source + HEAD)
+    with pytest.raises(ProjectError) as refused:
+        describe(Project.load(small.folder))
+    assert str(refused.value) == (
+        f"{place}: DeclarationError: connect hook 5 cannot be called: declare a function, or an "
+        "object with __call__"
+    )
+    assert refused.value.detail == ""
 
 
 def test_without_a_handler_the_warning_says_how_to_add_one(small: SmallProject) -> None:
