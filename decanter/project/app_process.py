@@ -3,7 +3,7 @@
 This file is run as a script: `python -P app_process.py describe PROJECT --fd N`. The process has
 the environment variables of the project's stage. The local gateway's workers load this file by path
 too. The project must see only its own modules, so this file imports only the standard library, and
-loads `handlers.py` and `reads.py` by their paths.
+loads `handlers.py`, `mistakes.py` and `reads.py` by their paths.
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ def load_script(path: Path) -> Any:
 
 
 handlers = load_script(Path(__file__).with_name("handlers.py"))
+mistakes = load_script(Path(__file__).with_name("mistakes.py"))
 reads = load_script(Path(__file__).with_name("reads.py"))
 
 
@@ -173,10 +174,22 @@ def declaration(module: ModuleType, app: Any, *, is_alone: bool = True) -> dict[
         module: the module of the app.
         app: the Chalice object.
         is_alone: False if this process may have imported other apps too, such as in tests.
+
+    Raises:
+        LoadError: a declaration is invalid, or a function of the app cannot work.
     """
+    for text in mistakes.refusals(*handlers.called(app)):
+        raise LoadError("declaration_error", text)
     declared = declarations(module)
     rights = rights_of(app)
-    faults = [*handlers.faults(app, module), *(unused_rights(rights, declared) if is_alone else ())]
+    unused = mistakes.unused_routes(own_modules(module).values())
+    faults = [*handlers.faults(app, module)]
+    faults += [handlers.Fault(each.text, certain=False) for each in unused]
+    if is_alone and (known := framework_rights()):
+        texts = mistakes.unused_rights(
+            known, [rights, *(d.get("uses", {}) for d in declared)], unused
+        )
+        faults += map(handlers.Fault, texts)
     return {
         "ok": True,
         "app_name": app.app_name,
@@ -220,29 +233,6 @@ def framework_rights() -> Any:
         return importlib.import_module("decanter.runtime.rights")
     except ModuleNotFoundError:  # the framework is older than this module
         return None
-
-
-def unused_rights(
-    rights: Mapping[str, Any], declared: Sequence[Mapping[str, Any]]
-) -> Iterator[Any]:
-    """Yield a fault for each `@uses` on a function that no Lambda function runs."""
-    if framework_rights() is None:
-        return
-    groups = [rights, *(each.get("uses", {}) for each in declared)]
-    found = {
-        each["uses"]["place"]
-        for group in groups
-        for contributions in group.values()
-        for each in contributions
-        if each["uses"]
-    }
-    for place in dict.fromkeys(each.place for each in framework_rights().declared):
-        if place not in found:
-            yield handlers.Fault(
-                f"@uses of {place} grants nothing: no Lambda function, route or hook of the app "
-                "runs this function, or a decorator between them hides it. Put @uses directly "
-                "below the decorator of Chalice or of the router"
-            )
 
 
 def websocket_handlers(app: Any) -> dict[str, dict[str, str]]:

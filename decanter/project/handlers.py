@@ -182,6 +182,13 @@ def functions_of(app: Any, each: Registered) -> list[Any]:
     return [each.function] if each.function is not None else []
 
 
+def called(app: Any) -> tuple[list[Any], Any]:
+    """Return all functions of the app that Chalice calls, and the function for `$connect`."""
+    functions = [it for each in registered(app) for it in functions_of(app, each)]
+    connect = app.websocket_handlers.get("$connect")
+    return functions, connect and connect.handler_function
+
+
 def expression(schedule: Any) -> str:
     """Return a schedule as `rate(…)` or `cron(…)`."""
     return schedule if isinstance(schedule, str) else str(schedule.to_string())

@@ -174,11 +174,13 @@ def _check_framework(project: Project | None, declared: Declaration) -> None:
 
 
 def declaration_of(app: Any, module: ModuleType) -> Declaration:
-    """Return the declarations of an app that this process has imported.
+    """Return the declarations of an app that this process has imported, and log unused routes.
 
     Raises:
         ProjectError: a declaration is invalid.
     """
+    for each in inside.mistakes.unused_routes(inside.own_modules(module).values()):
+        logger.warning(each.text)
     try:
         return Declaration.from_json(inside.declaration(module, app, is_alone=False))
     except inside.LoadError as error:

@@ -91,6 +91,7 @@ OF_APP = {
     "decanter.local.functions.worker",
     "decanter.project.app_process",
     "decanter.project.handlers",
+    "decanter.project.mistakes",
 }
 """Files that the app's Python runs, which may be older."""
 

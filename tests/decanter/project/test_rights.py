@@ -367,7 +367,6 @@ def test_sending_needs_a_websocket_api(load: Load) -> None:
     [
         "@uses()\ndef helper(): ...\n",
         HIDING,
-        "own = Routes()\n@own.route('x')\n@uses()\ndef x(request): ...\n",
     ],
 )
 def test_uses_of_a_function_that_nothing_runs_is_refused(source: str, load: Load) -> None:

@@ -169,7 +169,7 @@ class Hook:
     ],
 )
 def test_a_function_that_a_call_would_not_run_is_refused(given: Any, problem: str) -> None:
-    """Such a hook would refuse nobody, because neither a coroutine nor an object does anything."""
+    """Such a hook would refuse nobody, because its code does not run."""
     routes, app = Routes(), router()
     declare: list[Callable[[Any], Any]] = [
         *(routes.on_connect, routes.on_disconnect, routes.on_message, routes.middleware),

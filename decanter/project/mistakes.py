@@ -1,0 +1,145 @@
+"""Mistakes in an app's code that Python and Chalice accept, although the code does not work.
+
+The project's own environment loads this file by its path, like `app_process`.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import sys
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import ModuleType
+from typing import Any, NamedTuple
+
+ROUTES, ROUTER = "decanter.runtime.routing.routes", "decanter.runtime.routing.router"
+NO_RUNNER = (
+    "no Lambda function, route or hook of the app runs this function, or a decorator between them "
+    "hides it. Put @uses directly below the decorator of Chalice or of the router"
+)
+
+
+def refusals(functions: Iterable[Any], connect: Any) -> Iterator[str]:
+    """Yield the reasons why the app accepts clients or events, but does not handle them.
+
+    Args:
+        functions: the functions that Chalice calls.
+        connect: the function for `$connect`; None if there is none.
+    """
+    for function in functions:
+        if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+            yield (
+                f"{place(function)} is async, but Chalice calls it without await, and its code "
+                "never runs: write def instead of async def"
+            )
+    for call in discarded_answers(connect):
+        yield (
+            f"{place(connect)} discards the router's answer, so API Gateway accepts clients that "
+            f"the router refuses: write return {call}"
+        )
+
+
+def place(function: Any) -> str:
+    """Return a function's name and module."""
+    return f"{function.__name__} ({function.__module__})"
+
+
+def discarded_answers(function: Any) -> Iterator[str]:
+    """Yield each call of a router's `handle` whose result the function does not use."""
+    try:
+        known = inspect.getclosurevars(inspect.unwrap(function))
+        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    except (OSError, SyntaxError, TypeError, ValueError):  # there is no source
+        return
+    names = {**known.globals, **known.nonlocals}
+    router = getattr(sys.modules.get(ROUTER), "Router", ())
+    for node in ast.walk(tree):
+        called = handle_of(node)
+        if called is not None and isinstance(value_of(called.value, names), router):
+            yield ast.unparse(node)
+
+
+def handle_of(node: ast.AST) -> ast.Attribute | None:
+    """Return the method of a statement like `router.handle(event)`; None for any other node."""
+    call = node.value if isinstance(node, ast.Expr) else None
+    called = call.func if isinstance(call, ast.Call) else None
+    return called if isinstance(called, ast.Attribute) and called.attr == "handle" else None
+
+
+def value_of(node: ast.expr, names: Mapping[str, Any]) -> Any:
+    """Return the value of a name or of an attribute, such as `live.router`; None if unknown."""
+    if isinstance(node, ast.Attribute):
+        return getattr(value_of(node.value, names), node.attr, None)
+    return names.get(node.id) if isinstance(node, ast.Name) else None
+
+
+class Unused(NamedTuple):
+    """A `Routes` object with declarations that no router includes.
+
+    Attributes:
+        name: the name of the object.
+        module: the name of its module.
+        functions: its routes and hooks.
+    """
+
+    name: str
+    module: str
+    functions: list[Any]
+
+    @property
+    def text(self) -> str:
+        """The warning for the user."""
+        return (
+            f"{self.name} of {self.module} is not included, so no message reaches its routes and "
+            f"hooks: write router.include({self.name}) below their declarations"
+        )
+
+
+def unused_routes(modules: Iterable[ModuleType]) -> list[Unused]:
+    """Return the `Routes` objects that no router has included after the import of the app.
+
+    Args:
+        modules: the modules of the app.
+    """
+    kind, found = getattr(sys.modules.get(ROUTES), "Routes", None), {}
+    for module in modules:
+        for name, value in [*vars(module).items()]:
+            # `_closed` is the reason why nothing more can be declared, such as `include`.
+            if type(value) is not kind or getattr(value, "_closed", True) or id(value) in found:
+                continue
+            if functions := [*declared_in(value)]:
+                found[id(value)] = Unused(name, module.__name__, functions)
+    return [*found.values()]
+
+
+def declared_in(routes: Any) -> Iterator[Any]:
+    """Yield the functions of all routes and hooks of a `Routes` object."""
+    for route in routes.declared.values():
+        yield from filter(None, [route.function, route.allow])
+    yield from (*routes.connect_hooks, *routes.disconnect_hooks, *routes.message_hooks)
+    yield from (*routes.around, *routes.error_handlers.values())
+
+
+def unused_rights(
+    framework: Any, groups: Iterable[Mapping[str, Any]], unused: Sequence[Unused]
+) -> Iterator[str]:
+    """Yield a line for each `@uses` on a function that no Lambda function runs.
+
+    Args:
+        framework: the framework's module for rights.
+        groups: the rights that functions add to Lambda functions, by the Lambda function's name.
+        unused: the `Routes` objects that no router includes.
+    """
+    found = {
+        each["uses"]["place"]
+        for group in groups
+        for contributions in group.values()
+        for each in contributions
+        if each["uses"]
+    }
+    excluded = {framework.place_of(function): it for it in unused for function in it.functions}
+    for name in dict.fromkeys(each.place for each in framework.declared):
+        if name not in found:
+            why = excluded[name].text if name in excluded else NO_RUNNER
+            yield f"@uses of {name} grants nothing: {why}"
