@@ -127,7 +127,8 @@ class Deployer:
         def adopt(app: Declaration) -> None:
             environments = environments_of(app, functions)
             found = roles(project, app, template, self.stack, environments)
-            grants = Grants.of(app, environments.values(), self.stack, project, template)
+            names = environments.values()
+            grants = Grants.of(app, names, self.stack, project, template, has_sqs=self.has_sqs)
             self.rights.deploy(found, grants)
 
         declared = await self.functions.start(functions, accept, adopt)

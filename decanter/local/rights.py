@@ -107,13 +107,13 @@ class Rights:
         return {"iam": self.mode, "functions": functions}
 
     def usage(self) -> Usage:
-        """Return the calls of each function that were allowed, to suggest the function's rights."""
+        """Return the calls of each function, to suggest the function's rights."""
         assert self._grants is not None
-        calls = {
-            function: {*each.used, *(each.denied if self.mode != ENFORCE else ())}
-            for function, each in self._uses.items()
-        }
-        return Usage(self._grants, self._roles, calls)
+        calls = {function: {*each.used} for function, each in self._uses.items()}
+        denied = {function: {*each.denied} for function, each in self._uses.items()}
+        if self.mode != ENFORCE:
+            calls = {function: it | denied[function] for function, it in calls.items()}
+        return Usage(self._grants, self._roles, calls, denied)
 
     def _function(self, name: str, usage: Usage) -> dict[str, Any]:
         role = self._roles.get(name)
@@ -160,7 +160,8 @@ class Rights:
             return policy.decide(action, resource) is Decision.ALLOWED
 
         route = route_of(self._event_of(trace), self._grants.declaration.routers)
-        grant = self._grants.grant(function, action, resource, allows, route)
+        sends = self.usage().sends(function)
+        grant = self._grants.grant(function, action, resource, allows, route, sends=sends)
         self._note(f"{line}; to allow it, {grant.what}:", error=True, detail=grant.line)
 
 

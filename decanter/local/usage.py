@@ -1,25 +1,24 @@
 """Compare the rights of functions with their calls, and suggest arguments for `@uses`."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from decanter.gateway.iam import Decision, Policy
 from decanter.project.grants import (
-    MANAGE,
     SENDS,
     Grant,
     Grants,
     Right,
     as_python,
+    has_name,
     in_file,
     model_name,
-    table_of,
     uses_line,
 )
-from decanter.project.rights import SENDS as SENDERS_CALLS
-from decanter.project.rights import kept
+from decanter.project.rights import RECEIVES, kept
 from decanter.project.roles import Role
 from decanter.project.uses import Uses
 
@@ -29,13 +28,10 @@ Pair = tuple[str, str]
 Statement = Mapping[str, Any]
 
 _SEEN = ("*", "dynamodb:", "execute-api:")
-"""The prefixes of the IAM actions whose calls Decanter always observes on this machine.
-
-Decanter observes calls to SQS only if the app has queues.
-"""
+"""The prefixes of the IAM actions whose calls Decanter always observes on this machine."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Usage:
     """The calls and the rights of an app's functions.
 
@@ -43,15 +39,22 @@ class Usage:
         grants: writes `@uses`.
         roles: the role of each function.
         calls: the rights that each function's calls needed.
+        refused: the rights that each function's refused calls needed.
     """
 
     grants: Grants
     roles: Mapping[str, Role]
     calls: Mapping[str, Collection[Pair]]
+    refused: Mapping[str, Collection[Pair]] = field(default_factory=dict)
 
     def used(self, function: str) -> set[Right]:
         """Return the `@uses` arguments that a function's calls need, without the router's calls."""
-        return {right for pair in self._own(function) for right in self.grants.rights_for(*pair)}
+        found = {right for pair in self._own(function) for right in self.grants.rights_for(*pair)}
+        return found | ({SENDS} if self._has_sent(function, self._calls(function)) else set())
+
+    def sends(self, function: str) -> bool:
+        """True if a function has tried to send, or has called a table that only a sender needs."""
+        return self._has_sent(function, [*self._calls(function), *self.refused.get(function, ())])
 
     def unused(self, function: str) -> list[str]:
         """Return a function's unused rights as arguments of `@uses` or as IAM statements.
@@ -71,26 +74,30 @@ class Usage:
         """Return the line of code that grants exactly a function's calls, and its place.
 
         Statements for services outside `_SEEN` stay, because Decanter does not see all their calls.
-        The grant is empty for a handler that has only the rights of its router, because such a
-        handler needs no `@uses`.
+        The grant is empty if the code needs no rights except the router's, and declares none.
         """
         further = self._further(function)
         if not self.grants.has_uses:
             return Grant(self.grants.policy(function), "\n".join(map(as_python, further)))
         used = self.used(function)
-        if not (self._declared(function) or used or further):
+        declared = self._declared(function)
+        has_more = any(it.is_default or it.also or self.granted_by(it) for it in declared)
+        if not (has_more or used or further):
             return Grant("")
-        places = dict.fromkeys(in_file(each.place) for each in self._declared(function))
+        places = dict.fromkeys(in_file(each.place) for each in declared)
         place = ", ".join(places) or self.grants.handler(function)
         return Grant(place, uses_line(used, further))
 
     def _declared(self, function: str) -> tuple[Uses, ...]:
-        return self.grants.declaration.uses.get(function, ())
+        """Return the rights of the app's own code in a function."""
+        found = self.grants.declaration.uses.get(function, ())
+        return tuple(each for each in found if not each.is_router)
 
     def granted_by(self, uses: Uses) -> set[Right]:
         """Return the arguments of a `@uses`, or the default arguments for code without `@uses`."""
-        names = {it.environment: model_name(it) for it in self.grants.declaration.tables}
-        everything = tuple(names) if uses.is_default else ()
+        tables = self.grants.declaration.tables
+        names = {it.environment: model_name(it) for it in tables}
+        everything = [it.environment for it in tables if has_name(it) and uses.is_default]
         found = {("reads", names[each]) for each in (*uses.reads, *everything)}
         found |= {("writes", names[each]) for each in (*uses.writes, *everything)}
         return found | ({SENDS} if uses.sends else set())
@@ -98,32 +105,48 @@ class Usage:
     def used_by(self, uses: Uses) -> set[Right]:
         """Return the rights that any function with this `@uses` has used."""
         functions = self.grants.declaration.functions
-        return {it for each in functions if uses in self._declared(each) for it in self.used(each)}
+        used = self._used_by_function
+        return {it for each in functions if uses in self._declared(each) for it in used[each]}
+
+    @cached_property
+    def _used_by_function(self) -> Mapping[str, set[Right]]:
+        return {each: self.used(each) for each in self.grants.declaration.functions}
+
+    def _calls(self, function: str) -> Collection[Pair]:
+        """Return a function's calls, including Lambda's calls to the function's own queue."""
+        found = self.calls.get(function, ())
+        it = self.grants.declaration.lambdas.get(function)
+        if it is None or it.kind != "sqs" or self.grants.has_uses:
+            return found
+        queue = it.source if ":" in it.source else self.grants.stack.arn("sqs", it.source)
+        return [*found, *((action, queue) for action in RECEIVES)]
 
     def _own(self, function: str) -> list[Pair]:
-        """Return a function's calls, without the calls that are always allowed."""
-        free = {*self._needs(function)}
-        calls = [it for it in self.calls.get(function, ()) if (it[0], table_of(it[1])) not in free]
-        if any(SENDS in self.grants.rights_for(*each) for each in calls):
-            tables = [arn for arn, it in self.grants.tables.items() if it.is_connections]
-            free = {(action, arn) for arn in tables for action in SENDERS_CALLS}
-        return [each for each in calls if each not in free]
+        """Return a function's calls, without the calls that the router makes or may make."""
+        of_router = self.grants.of_router(function, sends=self.sends(function))
+        return [each for each in self._calls(function) if not of_router(*each)]
 
-    def _needs(self, function: str) -> Iterator[Pair]:
-        """Yield the rights that the router and the connection table need."""
-        for arn, table in self.grants.tables.items():
-            for action in table.actions.get(function, ()):
-                yield action, arn
-        for router in self.grants.declaration.routers:
-            for method in router.posts.get(function, ()):
-                yield MANAGE, self.grants.stack.connections_arn(method)
-                if method == "POST" and self.grants.to_queue:
-                    yield self.grants.to_queue
+    def _has_sent(self, function: str, calls: Iterable[Pair]) -> bool:
+        """True if one of the calls needs `sends=True`.
+
+        A broadcast without receivers only scans the connection table, as the app's own code may do.
+        In a function with `sends=True` and no right to read this table, the router has done it.
+        """
+        of_router = self.grants.of_router(function)
+        of_sender = self.grants.of_router(function, sends=True)
+        explicit = [it for it in self._declared(function) if not it.is_default]
+        declared = {right for each in explicit for right in self.granted_by(each)}
+        for each in calls:
+            needed = self.grants.rights_for(*each)
+            is_further = of_sender(*each) and not of_router(*each)
+            if is_further and (SENDS in needed or (SENDS in declared and not needed & declared)):
+                return True
+        return False
 
     def _further(self, function: str) -> list[Statement]:
         """Return the IAM statements for the calls that no other argument of `@uses` grants."""
         calls = [it for it in self._own(function) if not self.grants.rights_for(*it)]
-        found = [it for it in self._written(function) if not _is_seen(it)]
+        found = [it for it in self._written(function) if not self._is_seen(it)]
         if self.grants.has_uses:
             used = [it for it in self._written(function) if self._allowed(it, calls)]
             found += [it for it in used if it not in found]
@@ -139,8 +162,8 @@ class Usage:
         written = self._written(function)
         if self.grants.has_uses and any(each.is_default for each in self._declared(function)):
             written += kept(self.grants.project, self.grants.declaration, function)
-        calls = self.calls.get(function, ())
-        return [it for it in written if _is_seen(it) and not self._allowed(it, calls)]
+        calls = self._calls(function)
+        return [it for it in written if self._is_seen(it) and not self._allowed(it, calls)]
 
     def _written(self, function: str) -> list[Statement]:
         """Return the IAM statements that the user wrote for a function."""
@@ -153,11 +176,11 @@ class Usage:
         policy = Policy([self.grants.resolved(statement)])
         return any(policy.decide(*each) is Decision.ALLOWED for each in calls)
 
-
-def _is_seen(statement: Statement) -> bool:
-    """True if a statement allows calls that Decanter always observes on this machine."""
-    actions = statement.get("Action", [])
-    listed = [actions] if isinstance(actions, str) else actions
-    return statement.get("Effect") == "Allow" and any(
-        str(each).lower().startswith(_SEEN) for each in listed
-    )
+    def _is_seen(self, statement: Statement) -> bool:
+        """True if a statement allows calls that Decanter observes on this machine."""
+        actions = statement.get("Action", [])
+        listed = [actions] if isinstance(actions, str) else actions
+        seen = (*_SEEN, "sqs:") if self.grants.sees_sqs else _SEEN
+        return statement.get("Effect") == "Allow" and any(
+            str(each).lower().startswith(seen) for each in listed
+        )

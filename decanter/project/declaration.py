@@ -372,7 +372,7 @@ def _uses_of(
     queues = [it.queue for it in routers if works(function["kind"], function["source"], it.queue)]
     if queues or (routers and function["kind"] == "websocket"):
         found = [each for each in found if not each.is_default]
-    found += [Uses(f"the function of the queue {each.name}", sends=True) for each in queues if each]
+    found += [Uses.of_queue(each.name) for each in queues if each]
     found += [each for router in routers for each in router.uses.get(function["name"], ())]
     if any(each.sends for each in found):
         found += [each for router in routers for each in router.where_rows_are_deleted]

@@ -8,8 +8,17 @@ from typing import Any, Self
 
 from decanter.project.config import Project
 from decanter.project.declaration import HTTP_FUNCTION, Declaration, TableDeclaration
-from decanter.project.rights import METHODS, READS, WRITES, has_generated_file, policy_file_name
-from decanter.project.roles import resolver
+from decanter.project.queues import has_queues
+from decanter.project.rights import (
+    METHODS,
+    READS,
+    WRITES,
+    has_generated_file,
+    policy,
+    policy_file_name,
+    without_uses,
+)
+from decanter.project.roles import LocalNames, resolver
 from decanter.project.stack import Stack, role_id
 from decanter.project.template import Template
 
@@ -24,7 +33,7 @@ Right = tuple[str, str]
 """An argument of `@uses`, either `reads` or `writes` with a model's name, or `SENDS`."""
 
 Allows = Callable[[str, str], bool]
-"""Takes an action and an ARN. Returns True if the function's role already allows the action."""
+"""Takes an action and an ARN. Returns True if the function may call the action."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +59,7 @@ class Grants:
         stack: the stack with the names on this machine.
         project: the project; None for an app without a project.
         template: the project's merge template; None if no template is used.
+        sees_sqs: True if Decanter observes the calls to SQS.
     """
 
     declaration: Declaration
@@ -57,6 +67,7 @@ class Grants:
     stack: Stack
     project: Project | None
     template: Template | None
+    sees_sqs: bool = False
 
     @classmethod
     def of(
@@ -66,15 +77,21 @@ class Grants:
         stack: Stack,
         project: Project | None,
         template: Template | None,
+        *,
+        has_sqs: bool = True,
     ) -> Self:
-        """Return the grants of an app whose functions have these environments."""
+        """Return the grants of an app whose functions have these environments.
+
+        With `has_sqs`, the queues of the app exist on this machine.
+        """
         tables = {
             stack.arn("dynamodb", f"table/{name}"): table
             for environment in environments
             for table in declaration.tables
             if (name := environment.get(table.environment))
         }
-        return cls(declaration, tables, stack, project, template)
+        sees_sqs = has_sqs and has_queues(declaration, template)
+        return cls(declaration, tables, stack, project, template, sees_sqs)
 
     @property
     def has_uses(self) -> bool:
@@ -82,7 +99,14 @@ class Grants:
         return bool(self.declaration.tables or self.declaration.routers)
 
     def grant(
-        self, function: str, action: str, resource: str, allows: Allows, route: str = ""
+        self,
+        function: str,
+        action: str,
+        resource: str,
+        allows: Allows,
+        route: str = "",
+        *,
+        sends: bool = False,
     ) -> Grant:
         """Return the grant of one right.
 
@@ -93,19 +117,33 @@ class Grants:
             allows: returns True for a right that the function's role has. The grant keeps these
                 rights.
             route: the route key or the HTTP path of the event; "" for an unknown route.
+            sends: True if the function has tried to send, so that its calls are the router's if
+                `sends=True` grants them.
         """
         statement = self.statement(function, [action], resource)
         if not self.has_uses:
             return Grant(f"add this statement to {self.policy(function)}", as_python(statement))
         needed = self.rights_for(action, resource)
+        is_senders = self.of_router(function, sends=True)(action, resource)
+        if is_senders and sends:
+            needed = {SENDS}
         kept = [each for it in self.declaration.uses.get(function, ()) for each in it.also]
         also = kept if needed else [*kept, statement]
-        line = uses_line(needed | {*self._kept(allows)}, also)
-        return Grant(f"write this {self._place(function, route)}", line)
+        line = uses_line(needed | {*self._kept(function, allows)}, also)
+        is_unsure = is_senders and needed and SENDS not in needed
+        unsure = f" ({_or_sends(needed)})" if is_unsure else ""
+        return Grant(f"write this{unsure} {self._place(function, route)}", line)
 
     def rights_for(self, action: str, resource: str) -> set[Right]:
-        """Return the `@uses` arguments that grant a right; empty if only `also` can grant it."""
+        """Return the `@uses` arguments that grant a right; empty if only `also` can grant it.
+
+        Only the router calls a table whose model the app cannot name.
+        """
         table = self.tables.get(table_of(resource))
+        if table and not has_name(table):
+            channels = [it.channels for it in self.declaration.routers if it.channels]
+            is_senders = any(action in it.of_senders["subscriptions"] for it in channels)
+            return {SENDS} if is_senders else set()
         found = {(word, model_name(table)) for word, it in ROWS.items() if table and action in it}
         to_connections = action == MANAGE and resource in self._sends
         sends = to_connections or (action, resource) == self.to_queue
@@ -144,27 +182,55 @@ class Grants:
         names = {it.logical_id: arn.partition("/")[2] for arn, it in self.tables.items()}
         return resolver(self.stack, names, self.template)(statement)
 
-    def _kept(self, allows: Allows) -> Iterator[Right]:
-        """Yield the `@uses` arguments whose rights the function's role already has."""
+    def of_router(self, function: str, *, sends: bool = False) -> Allows:
+        """Return the rights that a function has without the `@uses` of the app's code.
+
+        With `sends`, these rights include the rights of `sends=True`.
+        """
+        granted = []
+        if self.has_uses and function in self.declaration.lambdas:
+            tables = {it.environment: arn.partition("/")[2] for arn, it in self.tables.items()}
+            bare = without_uses(self.declaration, function, sends=sends)
+            names = LocalNames(self.stack, tables)
+            granted = policy(None, bare, function, names)["Statement"]
+
+        def place(resource: str) -> object:
+            return self.tables.get(table_of(resource), resource)
+
+        def allows(action: str, resource: str) -> bool:
+            return any(
+                action in it["Action"]
+                and (it["Resource"] == "*" or place(resource) in map(place, it["Resource"]))
+                for it in granted
+            )
+
+        return allows
+
+    def _kept(self, function: str, allows: Allows) -> Iterator[Right]:
+        """Yield the `@uses` arguments whose rights the role has, and not only for the router."""
         for word, actions in ROWS.items():
             for arn, table in self.tables.items():
-                if all(allows(each, arn) for each in actions):
+                if has_name(table) and all(allows(each, arn) for each in actions):
                     yield word, model_name(table)
-        if all(allows(MANAGE, each) for each in self._sends):
+        of_router = self.of_router(function)
+        own = [each for each in self._sends if not of_router(MANAGE, each)]
+        if own and all(allows(MANAGE, each) for each in self._sends):
             yield SENDS
 
     def _place(self, function: str, route: str) -> str:
         routes = {each.route_key for router in self.declaration.routers for each in router.routes}
         if function == "websocket_message" and route in routes:
             return f'below @router.route("{route}")'
-        if function == HTTP_FUNCTION:
-            named = matching(route, self.declaration.http_routes)
-            return f"below the decorator of the HTTP route{f' {named}' if named else ''}"
-        if not function.startswith("websocket_"):
+        is_http = function == HTTP_FUNCTION
+        if is_http and (named := matching(route, self.declaration.http_routes)):
+            return f"below the decorator of the HTTP route {named}"
+        if not is_http and not function.startswith("websocket_"):
             return f"below the decorator of {self.handler(function)}"
         hooks = [*dict.fromkeys(it.place for it in self.declaration.uses.get(function, ()))]
         if len(hooks) == 1:
             return f"below the decorator of {in_file(hooks[0])}"
+        if is_http:
+            return "below the decorator of the HTTP route that makes the call"
         return f"below the decorator of {self.handler(function)} or of its hook"
 
     def handler(self, function: str) -> str:
@@ -204,6 +270,12 @@ def uses_line(rights: Iterable[Right], also: Iterable[Mapping[str, Any]]) -> str
     return f"@uses({', '.join(words)})"
 
 
+def _or_sends(rights: Iterable[Right]) -> str:
+    """Return the advice for a call that may be the app's own or one of a sending router."""
+    (word, name), *_ = sorted(rights)
+    return f"if the router makes this call, sends=True instead of {word}=[{name}]"
+
+
 def as_python(statement: Mapping[str, Any]) -> str:
     """Return a statement as code that is valid in Python, as JSON if possible."""
     text = json.dumps(statement)
@@ -230,6 +302,11 @@ def in_file(place: str) -> str:
     """Return a function's place in words: `app.work` → `work in app.py`."""
     module, _, name = place.rpartition(".")
     return f"{name} in {module.replace('.', '/')}.py"
+
+
+def has_name(table: TableDeclaration) -> bool:
+    """True if app.py can import a table's model. The framework has a default model for channels."""
+    return not table.model.startswith("decanter.")
 
 
 def model_name(table: TableDeclaration) -> str:

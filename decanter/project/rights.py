@@ -8,6 +8,7 @@ finds by an analysis of app.py.
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from functools import cache
 from typing import Any, NamedTuple, Protocol, Self
 
@@ -16,6 +17,7 @@ from decanter.project.config import Project
 from decanter.project.declaration import Declaration, TableDeclaration
 from decanter.project.declared_queue import QueueDeclaration
 from decanter.project.document import read_json
+from decanter.project.uses import Uses
 
 Json = Any
 Section = dict[str, Any]
@@ -116,6 +118,19 @@ def sends(declaration: Declaration, function: str) -> bool:
 def posts(declaration: Declaration, function: str) -> bool:
     """True if the function may post to connections, not only look up or close them."""
     return "POST" in _methods(declaration, function)
+
+
+def without_uses(declaration: Declaration, function: str, *, sends: bool) -> Declaration:
+    """Return the declaration without the rights that a function's `@uses` or its lack adds.
+
+    Args:
+        declaration: what the app declares.
+        function: the configuration key of the function.
+        sends: True to leave the rights of `sends=True`.
+    """
+    kept = [each for each in declaration.uses.get(function, ()) if each.is_router]
+    senders = [Uses(function, sends=True)] if sends and declaration.websocket else []
+    return replace(declaration, uses={function: (*kept, *senders)})
 
 
 def has_disconnect_hooks(declaration: Declaration) -> bool:

@@ -17,6 +17,7 @@ class Uses:
         writes: the variables of the tables that the function writes.
         sends: True if the function may send to connections and close them.
         also: additional statements for the IAM policy.
+        is_router: True for the rights of the router's own code in the function of its queue.
     """
 
     place: str
@@ -25,6 +26,7 @@ class Uses:
     writes: tuple[str, ...] = ()
     sends: bool = False
     also: tuple[Mapping[str, Any], ...] = field(default=(), hash=False)
+    is_router: bool = False
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
@@ -39,6 +41,11 @@ class Uses:
             sends=own["sends"],
             also=tuple(own["also"]),
         )
+
+    @classmethod
+    def of_queue(cls, name: str) -> Self:
+        """Return the rights of the router's code in the function of its queue."""
+        return cls(f"the function of the queue {name}", sends=True, is_router=True)
 
 
 def all_uses(data: Sequence[Mapping[str, Any]]) -> tuple[Uses, ...]:

@@ -25,6 +25,34 @@ ROUTER: dict[str, Any] = {
     "posts": {"websocket_message": ["POST"], "sweep": ["GET"]},
 }
 
+_EVERYTHING = [f"dynamodb:{call}" for call in ("DeleteItem", "GetItem", "PutItem", "Query")]
+_OF_ROW = ["dynamodb:GetItem", "dynamodb:UpdateItem"]
+
+CHANNELS: dict[str, Any] = {
+    "posts": {
+        "websocket_message": ["DELETE", "POST"],
+        "websocket_disconnect": ["POST"],
+        "sweep": ["DELETE", "GET", "POST"],
+    },
+    "channels": {
+        "patterns": ["room:{room}"],
+        "connections": {"websocket_message": _OF_ROW},
+        "subscriptions": {"websocket_message": _EVERYTHING, "sweep": ["dynamodb:Query"]},
+        "senders": {"connections": _OF_ROW, "subscriptions": _EVERYTHING},
+    },
+}
+"""The members that channels add to a router."""
+
+SUBSCRIPTIONS: dict[str, Any] = {
+    **TABLE,
+    "environment": "SUBSCRIPTIONS_TABLE",
+    "logical_id": "SubscriptionsTable",
+    "model": "decanter.runtime.channels.memberships.default_table.<locals>.Subscriptions",
+    "is_connections": False,
+    "is_subscriptions": True,
+}
+"""The table of a router with channels, if the app declares none."""
+
 
 def declaration(
     *declared: dict[str, Any],

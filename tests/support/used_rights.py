@@ -46,7 +46,7 @@ class Recorder:
             return found
         usage = Usage(self.usage.grants, self.usage.roles, self.calls)
         for each in {it for its in usage.grants.declaration.uses.values() for it in its}:
-            if not each.is_default:
+            if not each.is_default and not each.is_router:
                 found["uses"].append(each.place)
                 unused = sorted(usage.granted_by(each) - usage.used_by(each))
                 found["unused"] += [[each.place, *right] for right in unused]

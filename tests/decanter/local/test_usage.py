@@ -10,12 +10,18 @@ from decanter.project.config import Project
 from decanter.project.grants import MANAGE, Grants
 from decanter.project.roles import Role
 from decanter.project.stack import Stack
-from tests.support.declarations import NEEDY_TABLE, ROUTER, declaration
+from tests.support.declarations import CHANNELS, NEEDY_TABLE, ROUTER, SUBSCRIPTIONS, declaration
 from tests.support.projects import CONFIG, TABLE, write_project
 
 STACK = Stack("pour", "dev", api_id="local", api_stage="v1")
-CONNECTIONS, SCORES = (STACK.arn("dynamodb", f"table/{name}") for name in ("rows", "scores"))
-NAMES = {"CONNECTIONS_TABLE": "rows", "SCORES_TABLE": "scores"}
+CONNECTIONS, SCORES, SUBSCRIBED = (
+    STACK.arn("dynamodb", f"table/{name}") for name in ("rows", "scores", "subscribed")
+)
+NAMES = {
+    "CONNECTIONS_TABLE": "rows",
+    "SCORES_TABLE": "scores",
+    "SUBSCRIPTIONS_TABLE": "subscribed",
+}
 TABLES = [
     {**NEEDY_TABLE, "model": "app.Connection"},
     {
@@ -36,7 +42,10 @@ DESCRIBE = {
     "Resource": [{"Fn::GetAtt": ["ScoresTable", "Arn"]}],
 }
 S3 = {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}
+SQS = {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": "*"}
+QUEUE = STACK.arn("sqs", "pour-dev-work")
 MESSAGE, CONNECT = "websocket_message", "websocket_connect"
+SCAN = ("dynamodb:Scan", CONNECTIONS)
 
 
 def row(action: str, table: str = SCORES) -> Pair:
@@ -81,7 +90,8 @@ def test_the_line_grants_the_calls_that_are_not_the_routers(
 
 
 def test_the_place_is_each_function_of_the_app_that_runs() -> None:
-    found = usage({MESSAGE: [own("app.a"), own("chalicelib.rooms.b")]})
+    uses = {MESSAGE: [own("app.a"), own("chalicelib.rooms.b")]}
+    found = usage(uses, websocket_message=[row("GetItem")])
     assert found.grant(MESSAGE).what == "a in app.py, b in chalicelib/rooms.py"
     called = usage({}, websocket_connect=[row("GetItem")])
     assert called.grant(CONNECT).what == "websocket_connect in app.py"
@@ -90,9 +100,107 @@ def test_the_place_is_each_function_of_the_app_that_runs() -> None:
 @pytest.mark.parametrize(
     "calls", [[], [row("Scan", CONNECTIONS), row("DeleteItem", CONNECTIONS), POST]]
 )
-def test_a_handler_with_the_routers_calls_alone_needs_no_line(calls: list[Pair]) -> None:
-    grant = usage({}, websocket_message=calls).grant(MESSAGE)
+@pytest.mark.parametrize("uses", [{}, {MESSAGE: [own("app.a")]}])
+def test_a_handler_with_the_routers_calls_alone_needs_no_line(
+    calls: list[Pair], uses: dict[str, list[Any]]
+) -> None:
+    grant = usage(uses, websocket_message=calls).grant(MESSAGE)
     assert (grant.what, grant.line) == ("", "")
+
+
+def with_channels(
+    calls: list[Pair], uses: dict[str, Any], function: str, refused: list[Pair]
+) -> Usage:
+    """Return the usage of an app whose router has channels, a queue, and its own table for both."""
+    queue = {
+        "name": "work",
+        "environment": "QUEUE_URL",
+        "dead_letter_environment": "DEAD_URL",
+        "concurrency": 1,
+    }
+    router = {**ROUTER, **CHANNELS, "queue": queue, "uses": {function: [uses]} if uses else {}}
+    schedules = {"hourly": "rate(1 hour)", "sweep": "rate(5 minutes)"}
+    app = declaration(
+        router, *TABLES, SUBSCRIPTIONS, schedules=schedules, others={"work": "sqs", "job": "sqs"}
+    )
+    named = Grants.of(app, [NAMES], STACK, None, None)
+    return Usage(named, {}, {function: calls}, {function: refused})
+
+
+SENDS = own("app.f", sends=True)
+READS = own("app.f", sends=True, reads=["CONNECTIONS_TABLE"])
+NONE = {"place": "app.f", "uses": None, "sends": False}
+QUERY, UPDATE = row("Query", SUBSCRIBED), row("UpdateItem", CONNECTIONS)
+OF_SENDER = [SCAN, POST, QUERY, UPDATE, row("DeleteItem", CONNECTIONS)]
+TO_QUEUE = ("sqs:SendMessage", QUEUE)
+
+
+@pytest.mark.parametrize(
+    ("function", "uses", "calls", "line"),
+    [
+        (MESSAGE, None, [POST, DELETE, QUERY, UPDATE, row("PutItem", SUBSCRIBED), TO_QUEUE], ""),
+        (MESSAGE, None, [row("GetItem"), QUERY], "@uses(reads=[Score])"),
+        (CONNECT, None, [row("PutItem", CONNECTIONS)], ""),
+        ("sweep", None, [SCAN, POST, QUERY], ""),
+        ("work", None, [*OF_SENDER, TO_QUEUE, ("sqs:ReceiveMessage", QUEUE)], ""),
+        ("job", None, [("sqs:ReceiveMessage", STACK.arn("sqs", "job"))], ""),
+        ("job", None, [*OF_SENDER, row("PutItem")], "@uses(writes=[Score], sends=True)"),
+        ("hourly", None, [SCAN, POST], "@uses(sends=True)"),
+        ("hourly", None, [SCAN, TO_QUEUE], "@uses(sends=True)"),
+        ("hourly", None, [QUERY], "@uses(sends=True)"),
+        ("hourly", None, [SCAN], "@uses(reads=[Connection])"),
+        ("hourly", NONE, [SCAN], "@uses(reads=[Connection])"),
+        ("hourly", NONE, [row("PutItem"), QUERY], "@uses(writes=[Score], sends=True)"),
+        ("hourly", SENDS, [SCAN], "@uses(sends=True)"),
+        ("hourly", READS, [SCAN], "@uses(reads=[Connection])"),
+        ("hourly", READS, [], "@uses()"),
+    ],
+)
+def test_the_routers_calls_need_no_models(
+    function: str, uses: dict[str, Any], calls: list[Pair], line: str
+) -> None:
+    assert with_channels(calls, uses, function, []).grant(function).line == line
+
+
+def test_a_default_table_without_a_name_is_in_a_statement() -> None:
+    line = with_channels([row("Scan", SUBSCRIBED)], NONE, "hourly", []).grant("hourly").line
+    assert line.startswith('@uses(also=[{"Effect": "Allow", "Action": ["dynamodb:Scan"]')
+    assert "reads=[Subscriptions]" not in with_channels([], NONE, "hourly", []).unused("hourly")
+
+
+def test_a_refused_post_shows_whose_the_other_calls_are() -> None:
+    found = with_channels([SCAN], NONE, "hourly", [POST])
+    assert found.sends("hourly")
+    assert found.grant("hourly").line == "@uses()"
+
+
+@pytest.mark.parametrize(
+    ("kinds", "has_sqs", "calls", "unused"),
+    [
+        ({"job": "sqs"}, True, [], True),
+        ({"job": "sqs"}, True, [("sqs:SendMessage", QUEUE)], False),
+        ({"job": "sqs"}, False, [], False),
+        ({}, True, [], False),
+    ],
+)
+def test_a_right_to_sqs_is_unused_if_decanter_sees_the_calls(
+    kinds: dict[str, str], has_sqs: bool, calls: list[Pair], unused: bool
+) -> None:
+    router = {**ROUTER, "uses": {MESSAGE: [own("app.a", also=[SQS])]}}
+    app = declaration(router, *TABLES, others=kinds)
+    found = Usage(Grants.of(app, [NAMES], STACK, None, None, has_sqs=has_sqs), {}, {MESSAGE: calls})
+    assert bool(found.unused(MESSAGE)) is unused
+    assert ("sqs:SendMessage" in found.grant(MESSAGE).line) is not unused
+
+
+def test_lambdas_calls_to_the_queue_of_a_function_are_used() -> None:
+    receives = {"Effect": "Allow", "Action": "sqs:ReceiveMessage", "Resource": "*"}
+    named = Grants.of(declaration(others={"job": "sqs"}), [], STACK, None, None)
+    found = Usage(named, {"job": Role("role", (receives, SQS))}, {})
+    assert found.unused("job") == [
+        '{"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": "*"}'
+    ]
+    assert "sqs:ReceiveMessage" in found.grant("job").line
 
 
 def test_a_right_that_no_call_needs_is_unused() -> None:

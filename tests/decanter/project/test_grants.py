@@ -12,7 +12,7 @@ from decanter.project.grants import MANAGE, Grants, matching, portable
 from decanter.project.roles import resolver
 from decanter.project.stack import Stack
 from decanter.project.template import Template
-from tests.support.declarations import ROUTER, declaration
+from tests.support.declarations import CHANNELS, NEEDY_TABLE, ROUTER, SUBSCRIPTIONS, declaration
 from tests.support.projects import APP, CONFIG, TABLE, write_project
 
 STACK = Stack("pour", "dev", api_id="local", api_stage="v1")
@@ -23,10 +23,16 @@ POST, DELETE, GET = (
 )
 MODELS = [
     {**TABLE, "environment": f"{word.upper()}S_TABLE", "logical_id": word, "model": f"app.{word}"}
+    | {"is_connections": False}
     for word in ("Score", "Room")
 ]
 NO_USES: dict[str, Any] = {"uses": None, "sends": False}
-NAMES = {"SCORES_TABLE": "scores", "ROOMS_TABLE": "rooms"}
+NAMES = {
+    "SCORES_TABLE": "scores",
+    "ROOMS_TABLE": "rooms",
+    "CONNECTIONS_TABLE": "rows",
+    "SUBSCRIPTIONS_TABLE": "subscribed",
+}
 
 
 def grants(*declared: dict[str, Any], **more: Any) -> Grants:
@@ -105,8 +111,8 @@ def test_other_rights_are_a_statement(action: str, resource: str, shown: Any) ->
         ("websocket_message", "$default", "below the decorator of websocket_message in app.py"),
         ("websocket_message", "", "or of its hook"),
         ("websocket_disconnect", "sendmessage", "or of its hook"),
-        ("api_handler", "", "below the decorator of the HTTP route"),
-        ("api_handler", "sendmessage", "below the decorator of the HTTP route"),
+        ("api_handler", "", "below the decorator of the HTTP route that makes the call"),
+        ("api_handler", "sendmessage", "below the decorator of the HTTP route that makes the call"),
         ("gone", "", "below the decorator of gone in app.py"),
     ],
 )
@@ -116,7 +122,11 @@ def test_the_place_of_uses(function: str, route: str, place: str) -> None:
 
 
 def test_the_place_of_uses_is_the_only_hook_or_the_http_route() -> None:
-    router = {**ROUTER, "uses": {"websocket_connect": [{"place": "chalicelib.a.hook", **NO_USES}]}}
+    uses = {
+        "websocket_connect": [{"place": "chalicelib.a.hook", **NO_USES}],
+        "api_handler": [{"place": "app.scores", **NO_USES}],
+    }
+    router = {**ROUTER, "uses": uses}
     app = declaration(router, *MODELS, http_routes=("/scores/{name}",))
     named = Grants.of(app, [NAMES], STACK, None, None)
     calls = {"websocket_connect": "$connect", "api_handler": "/scores/bob"}
@@ -127,6 +137,41 @@ def test_the_place_of_uses_is_the_only_hook_or_the_http_route() -> None:
         "write this below the decorator of hook in chalicelib/a.py",
         "write this below the decorator of the HTTP route /scores/{name}",
     ]
+    alone = named.grant("api_handler", "dynamodb:GetItem", SCORES, lambda *_: False)
+    assert alone.what == "write this below the decorator of scores in app.py"
+
+
+CONNECTIONS, SUBSCRIBED = (STACK.arn("dynamodb", f"table/{it}") for it in ("rows", "subscribed"))
+UNSURE = " (if the router makes this call, sends=True instead of {}=[Connection])"
+
+
+@pytest.mark.parametrize(
+    ("action", "resource", "sends", "unsure", "expected"),
+    [
+        ("dynamodb:Scan", CONNECTIONS, False, UNSURE.format("reads"), "reads=[Connection]"),
+        ("dynamodb:DeleteItem", CONNECTIONS, False, UNSURE.format("writes"), "writes=[Connection]"),
+        ("dynamodb:PutItem", CONNECTIONS, False, "", "writes=[Connection]"),
+        ("dynamodb:Scan", CONNECTIONS, True, "", "sends=True"),
+        ("dynamodb:PutItem", CONNECTIONS, True, "", "writes=[Connection]"),
+        ("dynamodb:GetItem", SCORES, True, "", "reads=[Score]"),
+        ("dynamodb:Query", SUBSCRIBED, False, "", "sends=True"),
+        (MANAGE, POST, False, "", "sends=True"),
+    ],
+)
+def test_a_call_of_the_router_needs_no_model(
+    action: str, resource: str, sends: bool, unsure: str, expected: str
+) -> None:
+    tables = [{**NEEDY_TABLE, "model": "app.Connection"}, SUBSCRIPTIONS, *MODELS]
+    app = declaration({**ROUTER, **CHANNELS}, *tables, schedules={"hourly": "rate(1 hour)"})
+    named = Grants.of(app, [NAMES], STACK, None, None)
+    grant = named.grant("hourly", action, resource, lambda *_: False, sends=sends)
+    assert grant.line == f"@uses({expected})"
+    assert grant.what == f"write this{unsure} below the decorator of hourly in app.py"
+    everything = named.grant("hourly", "dynamodb:GetItem", SCORES, lambda *_: True).line
+    assert "Subscriptions" not in everything
+    of_router = named.of_router("websocket_message")
+    score = named.grant("websocket_message", "dynamodb:GetItem", SCORES, of_router)
+    assert score.line == "@uses(reads=[Score])"
 
 
 @pytest.mark.parametrize(
