@@ -30,9 +30,9 @@ def run(args: argparse.Namespace) -> int:
         return 0
     for name, facts in answer["functions"].items():
         print("\n".join(printable(line) for line in _lines(name, facts)), end="\n\n")
-    print(
-        f"iam: {answer['iam']}. The lines of @uses grant the calls since `decanter local` started."
-    )
+    lines = "The lines of @uses grant the calls since `decanter local` started."
+    off = "No calls are recorded: start `decanter local --iam warn`."
+    print(f"iam: {answer['iam']}. {off if answer['iam'] == 'off' else lines}")
     return 0
 
 
@@ -43,6 +43,8 @@ def _lines(name: str, facts: Facts) -> Iterator[str]:
         actions = each.get("Action") or f"all but {_listed(each.get('NotAction'))}"
         resources = each.get("Resource") or f"all but {_listed(each.get('NotResource'))}"
         yield f"  {effect}     {_listed(actions)} on {_listed(resources)}"
+    if not facts["ran"]:
+        yield "  did not run"
     for outcome in ("used", "denied"):
         for pair in facts[outcome]:
             yield f"  {outcome:10}  {pair['action']} on {pair['resource']}"

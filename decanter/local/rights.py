@@ -5,12 +5,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from decanter.gateway.guard import ALLOWED, EARLY, ENFORCE, EXPLICIT, UNKNOWN, Guard, Report
+from decanter.gateway.guard import ALLOWED, EARLY, ENFORCE, EXPLICIT, OFF, UNKNOWN, Guard, Report
 from decanter.gateway.iam import Decision, Policy
 from decanter.gateway.selection import compile_expression, parse
 from decanter.local.usage import Pair, Usage
 from decanter.project.declaration import RouterDeclaration
-from decanter.project.grants import Grants
+from decanter.project.grants import Grant, Grants
 from decanter.project.roles import Role
 from decanter.project.stack import Stack
 
@@ -37,6 +37,7 @@ class Rights:
         stack: the emulated stack.
         note: called with a line for each missing right of a function.
         event_of: returns the event that has a trace id; None if the event is not known.
+        ran: the functions that have run since the start; the caller adds to it.
 
     Attributes:
         guard: decides the calls to @connections.
@@ -49,8 +50,10 @@ class Rights:
         stack: Stack,
         note: Note,
         event_of: Callable[[str], Any] = lambda _: None,
+        ran: set[str] | None = None,
     ) -> None:
         self.mode = mode
+        self.ran = set() if ran is None else ran
         self.relay: Callable[[dict[str, Any]], object] | None = None
         self.guard = Guard(Policy, self.take)
         self._stack = stack
@@ -118,13 +121,15 @@ class Rights:
     def _function(self, name: str, usage: Usage) -> dict[str, Any]:
         role = self._roles.get(name)
         calls = self._uses.get(name, Used())
-        grant = usage.grant(name)
+        is_known = name in self.ran and self.mode != OFF
+        grant = usage.grant(name) if is_known else Grant("")
         return {
+            "ran": name in self.ran,
             "known": role is not None and role.known,
             "granted": [*role.statements] if role else [],
             "used": _to_json(calls.used),
             "denied": _to_json(calls.denied),
-            "unused": usage.unused(name),
+            "unused": usage.unused(name) if is_known else [],
             "uses": grant.line,
             "place": grant.what,
         }

@@ -185,7 +185,8 @@ class _Service:
         )
         self._invoker = Invoker(self._functions, self._stack, self._gateway.events, self._journal)
         self._faults = Faults()
-        self._rights = Rights(options.iam, self._stack, self._journal.note, self._event_of)
+        note, ran = self._journal.note, self._functions.ran
+        self._rights = Rights(options.iam, self._stack, note, self._event_of, ran)
         self._terminal = Terminal(open_terminal(), self._journal) if options.debug else None
         self._ports = Ports(options.debugpy, self._journal.note) if options.debugpy else None
 

@@ -24,6 +24,7 @@ logger = logging.getLogger(__name__)
 def running(rights: Rights, function: str) -> Iterator[None]:
     """Within the block, apply the function's role to all calls to AWS services."""
     entry = (rights, function)
+    rights.ran.add(function)
     _running.append(entry)
     try:
         yield

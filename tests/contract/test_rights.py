@@ -206,6 +206,7 @@ def test_the_line_in_the_log_fixes_it_and_the_session_is_recorded(
     assert get_item in recorded["used"]
     assert get_item in recorded["denied"]
     assert recorded["granted"][0] == POST
+    assert recorded["ran"]
     shown = run("rights", "--url", running.origin).out.split("\n\n")
     (part,) = (each for each in shown if each.startswith("websocket_message"))
     arn = "arn:aws:dynamodb:us-east-1:123456789012:table/scores"

@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Iterator
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -13,6 +14,66 @@ from tests.field_cases.apps import run
 from tests.field_cases.servers import Answer, serving
 
 GUIDE = next(iter(sections(ROOT / "docs/guides/rights.md")))
+
+PUBLISHER = """
+from chalice import Chalice
+from pynamodb.attributes import UnicodeAttribute
+from pynamodb.models import Model
+
+from decanter import IdentifiedModel, Router, connection_table, scheduled_sweep, table, uses
+
+app = Chalice(app_name="orders")
+app.experimental_feature_flags.update(["WEBSOCKETS"])
+
+
+@connection_table(env="CONNECTIONS_TABLE")
+class Connection(IdentifiedModel):
+    connection_id = UnicodeAttribute(hash_key=True, attr_name="connectionID")
+
+
+@table(env="ORDERS_TABLE")
+class Order(Model):
+    number = UnicodeAttribute(hash_key=True)
+
+
+@table(env="STOCKS_TABLE")
+class Stock(Model):
+    number = UnicodeAttribute(hash_key=True)
+
+
+router = Router("$request.body.action", connections=Connection)
+sweep = scheduled_sweep(app, router)
+
+
+@app.on_ws_connect()
+def connect(event):
+    return router.handle(event)
+
+
+@app.on_ws_message()
+def message(event):
+    return router.handle(event)
+
+
+@router.authenticate
+@uses()
+def name(hello):
+    hello.identity = hello.data
+
+
+@router.channel("orders")
+@uses()
+def orders(_):
+    return True
+
+
+@app.on_sqs_message(queue="incoming", batch_size=1)
+{uses}
+def incoming(event):
+    Order("1").save()
+    router.publish("orders", 1)
+"""
+"""An app with its own tables, and with a function of a queue that publishes to a channel."""
 
 
 @pytest.fixture(name="recorded", scope="module")
@@ -38,10 +99,9 @@ def lines(answer: dict[str, Any], *arguments: str) -> str:
 
 def test_each_function_has_the_line_for_its_calls(recorded: dict[str, Any]) -> None:
     functions = recorded["functions"]
-    ses = {"Effect": "Allow", "Action": "ses:SendEmail", "Resource": "*"}
     assert {name: (each["uses"], each["place"]) for name, each in functions.items()} == {
         "api_handler": ("@uses(reads=[Connection])", "online in docs_rights_command.py"),
-        "report": (f"@uses(also=[{json.dumps(ses)}])", "report in docs_rights_command.py"),
+        "report": ("", ""),
         "websocket_connect": ("", ""),
         "websocket_disconnect": ("@uses(sends=True)", "farewell in docs_rights_command.py"),
         "websocket_message": (
@@ -50,6 +110,7 @@ def test_each_function_has_the_line_for_its_calls(recorded: dict[str, Any]) -> N
         ),
     }
     assert [each["unused"] for each in functions.values()] == [[]] * 5
+    assert [name for name, each in functions.items() if not each["ran"]] == ["report"]
 
 
 def test_it_prints_them_by_function(recorded: dict[str, Any]) -> None:
@@ -70,6 +131,38 @@ def test_it_prints_them_by_function(recorded: dict[str, Any]) -> None:
     ]
 
 
+@pytest.mark.parametrize("clients", [0, 1])
+@pytest.mark.parametrize(
+    "uses", ["", "@uses()", "@uses(reads=[Stock], writes=[Order], sends=True)"]
+)
+def test_the_line_of_a_sender_names_only_the_apps_own_models(
+    uses: str, clients: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module: Any = ModuleType("publisher")
+    monkeypatch.setitem(sys.modules, "publisher", module)
+    exec(PUBLISHER.format(uses=uses), vars(module))
+    with WebSocketClient(module.app, iam="warn") as client:
+        members = [client.connect(token="", data="ann") for _ in range(clients)]
+        pushes = [each.subscribe("orders") for each in members]
+        client.invoke("incoming", client.events.example("incoming", "1"))
+        assert [each.receive() for each in pushes] == [1] * clients
+        functions = client._rights.to_json()["functions"]
+    assert functions["incoming"]["uses"] == "@uses(writes=[Order], sends=True)"
+    assert functions["websocket_message"]["uses"] == ""
+
+
+def test_it_says_which_functions_did_not_run(recorded: dict[str, Any]) -> None:
+    part = next(it for it in lines(recorded).split("\n\n") if it.startswith("report"))
+    assert part.splitlines()[-1] == "  did not run"
+
+
+@pytest.mark.parametrize(
+    ("mode", "said"), [("warn", "The lines of @uses"), ("off", "No calls are")]
+)
+def test_the_last_line_says_what_is_recorded(mode: str, said: str) -> None:
+    assert f"iam: {mode}. {said}" in lines({"iam": mode, "functions": {}})
+
+
 def test_it_prints_them_as_json(recorded: dict[str, Any]) -> None:
     assert json.loads(lines(recorded, "--format", "json")) == recorded
 
@@ -80,7 +173,7 @@ def test_every_form_of_a_statement_is_printed() -> None:
         {"Effect": "Allow", "Action": "s3:*", "NotResource": ["arn:b", "arn:c"]},
     ]
     facts = {"known": False, "granted": statements, "place": "work in app.py", "uses": "a\nb"}
-    facts |= {"used": [], "denied": [], "unused": []}
+    facts |= {"used": [], "denied": [], "unused": [], "ran": True}
     shown = lines({"iam": "warn", "functions": {"work": facts}})
     assert shown.splitlines()[:5] == [
         "work (its policies are not known on this machine)",

@@ -69,6 +69,9 @@ class Functions:
             when the event has a process.
         observer: gets the events and results of routes.
         start: starts a process.
+
+    Attributes:
+        ran: the functions that have got an event since the start.
     """
 
     def __init__(
@@ -87,6 +90,7 @@ class Functions:
         self._handlers: dict[str, str] = {}
         self._late: set[asyncio.Task[Outcome]] = set()
         self._traces: dict[str, tuple[str, str]] = {}
+        self.ran: set[str] = set()
 
     async def start(
         self,
@@ -212,6 +216,7 @@ class Functions:
         return ready
 
     def _call(self, function: str, request_id: str, fields: dict[str, Any], path: str = "") -> Call:
+        self.ran.add(function)
         settings = self._pools[function].function
         trace_id = f"Root=1-{int(time.time()):08x}-{os.urandom(12).hex()}"
         self._traces[trace_id] = request_id, path

@@ -117,6 +117,7 @@ def test_a_faulty_statement_is_noted_with_its_function() -> None:
 
 def test_a_session_is_recorded_over_reloads() -> None:
     desk = Desk()
+    desk.rights.ran.add("websocket_message")
     desk.deploy()
     desk.rights.take(report("not allowed"))
     desk.deploy(ALLOW)
@@ -136,11 +137,22 @@ def test_a_session_is_recorded_over_reloads() -> None:
                 "used": [{"action": GET, "resource": "*"}, pair],
                 "denied": [pair],
                 "unused": [],
+                "ran": True,
                 "uses": uses,
                 "place": "websocket_message in app.py",
             }
         },
     }
+
+
+@pytest.mark.parametrize(("mode", "ran"), [("enforce", False), ("warn", False), ("off", True)])
+def test_a_function_without_a_record_gets_no_suggestion(mode: str, ran: bool) -> None:
+    desk = Desk(mode)
+    desk.rights.ran |= {"websocket_message"} if ran else set()
+    desk.deploy(ALLOW)
+    desk.rights.take(report("allowed"))  # as for a call at import
+    found = desk.rights.to_json()["functions"]["websocket_message"]
+    assert [found[name] for name in ("ran", "unused", "uses", "place")] == [ran, [], "", ""]
 
 
 def test_the_record_is_bounded() -> None:
