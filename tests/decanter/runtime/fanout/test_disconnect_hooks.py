@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from decanter import Disconnection, Request, Router
 from decanter.runtime.errors import StoreError
 from decanter.runtime.fanout.disconnect_hooks import MOST_AT_ONCE, DisconnectHooks
+from decanter.runtime.fanout.frame import Frame
 from decanter.runtime.recipients import Removed
 from tests.support.events import CONNECTED_AT, disconnect_event, message_event
 from tests.support.fakes import GONE, FakeClock, FakeConnections, FakeTransport
@@ -49,7 +50,7 @@ class Service:
             backoff=lambda _: 0.0,
         )
         self.hook_seconds = hook_seconds
-        self.broadcast: Callable[[Disconnection, object], object] = Disconnection.broadcast
+        self.broadcast: Callable[[Disconnection, Frame], object] = Disconnection.broadcast
         self.told: list[Disconnection] = []
         self.reports: list[Any] = []
         self.router.route("broadcast")(lambda request: self.take(request.broadcast("hi")))
