@@ -76,7 +76,6 @@ def banner(about: dict[str, Any]) -> str:
         *functions(about),
         ("Template", about["template"] or no_template(about)),
         ("DynamoDB", f"{about['dynamodb_url']}  {tables}"),
-        *unused_tables(about),
         *(("SQS", f"{url}  {', '.join(about['queues'])}") for url in [about.get("sqs_url")] if url),
         ("Rights", rights(about)),
         ("AWS", about["aws"]),
@@ -109,12 +108,6 @@ def no_template(about: dict[str, Any]) -> str:
         if about["tables"]
         else "none"
     )
-
-
-def unused_tables(about: dict[str, Any]) -> list[tuple[str, str]]:
-    """Return a line for each table's name in the configuration that another name replaces."""
-    why = "the template or existing= has priority"
-    return [("", f"  not {name} of .chalice/config.json: {why}") for name in about["unused_tables"]]
 
 
 def schedules(about: dict[str, Any]) -> list[tuple[str, str]]:

@@ -36,7 +36,6 @@ class Deployment:
         api_stage: the stage of the API. A change of the stage needs a restart.
         tables: the names of this version's tables in the embedded DynamoDB; empty without the
             embedded DynamoDB.
-        unused_tables: the names of tables in the configuration that no function gets.
         environments: the environment variables of each function.
         queues: the app's queues.
         sqs_url: the URL of the local SQS with the queues; None without queues.
@@ -46,7 +45,6 @@ class Deployment:
     warnings: tuple[str, ...]
     api_stage: str
     tables: list[str]
-    unused_tables: list[str]
     environments: list[Mapping[str, str]]
     queues: Queues
     sqs_url: str | None
@@ -144,8 +142,7 @@ class Deployer:
         queues = self._queues(project, declared, template)
         url = await self.database.create_queues(queues.queues)
         warnings += queues.warnings
-        unused = project.unused_table_names(declared, environments)
-        return Deployment(declared, warnings, stage, tables, unused, environments, queues, url)
+        return Deployment(declared, warnings, stage, tables, environments, queues, url)
 
     def _queues(self, project: Project, declared: Declaration, template: Template | None) -> Queues:
         if not self.has_sqs:

@@ -354,7 +354,6 @@ class _Service:
             "dynamodb_is_embedded": database.is_embedded,
             "region": self._stack.region,
             "tables": self._deployment.tables,
-            "unused_tables": self._deployment.unused_tables,
             "connection_table": self._deployment.connection_table,
             "iam": self._options.iam,
             "sqs_url": self._deployment.sqs_url,

@@ -1,6 +1,6 @@
 """A Chalice project at one stage, with its folder, its configuration and its template."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -197,24 +197,6 @@ class Project:
                 f"{self.chalice_stage}: {', '.join(sorted(named))}"
             )
         return next(iter(named.values()))
-
-    def unused_table_names(
-        self, declaration: Declaration, environments: Iterable[Mapping[str, str]]
-    ) -> list[str]:
-        """Return the names of declared tables in the configuration that no function gets.
-
-        Args:
-            declaration: what the app declares.
-            environments: the variables of the functions, with the names that they get.
-        """
-        variables = [table.environment for table in declaration.tables]
-
-        def names(scopes: Iterable[Mapping[str, str]]) -> set[str]:
-            return {
-                scope[variable] for scope in scopes for variable in variables if variable in scope
-            }
-
-        return sorted(names(map(self.environment, declaration.functions)) - names(environments))
 
     def declared_tables(self, declaration: Declaration, *, on_demand: bool = False) -> list[Table]:
         """Return the declared tables that belong to the app, with the configured names.

@@ -2,7 +2,7 @@
 
 import pytest
 
-from decanter.local.banner import functions, rights, unused_tables
+from decanter.local.banner import functions, rights
 
 
 @pytest.mark.parametrize(
@@ -36,9 +36,3 @@ def test_the_command_for_a_function_names_an_unusual_address(url: str, options: 
     lines = functions({"functions": [function], "console_url": url})
     assert lines[-1][0] == "Invoke"
     assert lines[-1][1].endswith(f" invoke work{options}")
-
-
-def test_an_unused_name_of_a_table_has_a_line() -> None:
-    assert unused_tables({"unused_tables": []}) == []
-    ((_, line),) = unused_tables({"unused_tables": ["orders"]})
-    assert line.startswith("  not orders of .chalice/config.json")

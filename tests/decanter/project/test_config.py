@@ -249,18 +249,6 @@ class TestTableVariables:
         named = project.table_variables(declared, None, inherited)
         assert named == {"hourly": inherited}
 
-    @pytest.mark.parametrize(
-        ("names", "unused"),
-        [(["pour-dev-connections"], []), (["other"], ["pour-dev-connections"]), ([], [])],
-    )
-    def test_a_configured_name_that_no_function_gets_is_unused(
-        self, names: list[str], unused: list[str], tmp_path: Path
-    ) -> None:
-        project = Project.load(write_project(tmp_path / "p"))
-        declared = declaration(*(["connect"] if names else []))
-        environments = [{"CONNECTIONS_TABLE": name} for name in names]
-        assert project.unused_table_names(declared, environments) == unused
-
     def test_an_index_of_the_overrides_is_added_to_the_models(self, tmp_path: Path) -> None:
         project = Project.load(write_project(tmp_path / "p"))
         resource = table_resource("pour-dev-connections")
