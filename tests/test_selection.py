@@ -21,7 +21,9 @@ PIECES = st.one_of(
     st.sampled_from(["/", "-", "literal", " ", r"\$", r"\$default"]),
 )
 EXPRESSIONS = st.one_of(
-    PATHS.map("$request.body.{}".format), st.lists(PIECES, min_size=1, max_size=4).map("".join)
+    PATHS.map("$request.body.{}".format),
+    # The framework refuses an expression that reads nothing of a message.
+    st.lists(PIECES, min_size=1, max_size=4).map("".join).filter(lambda text: "$" in text),
 )
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
@@ -45,7 +47,6 @@ def test_both_return_the_same(expression: str, document: Any) -> None:
         ("${request.body.a}-${request.body.b}", {"a": "x"}, "x-"),
         ("$request.body.a", {"a": ["one", 2, ["three"]]}, "[one, 2, [three]]"),
         (r"\$default", {}, "$default"),
-        ("static", {}, "static"),
         ("$request.body.a", {"a": "${request.body.b}", "b": "x"}, "${request.body.b}"),
         ("$request.body.a", [], ""),
     ],
