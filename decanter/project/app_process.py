@@ -3,7 +3,7 @@
 This file is run as a script: `python -P app_process.py describe PROJECT --fd N`. The process has
 the environment variables of the project's stage. The local gateway's workers load this file by path
 too. The project must see only its own modules, so this file imports only the standard library, and
-loads `handlers.py`, `mistakes.py` and `reads.py` by their paths.
+loads `handlers.py`, `mistakes.py`, `parentheses.py` and `reads.py` by their paths.
 """
 
 from __future__ import annotations
@@ -47,6 +47,7 @@ def load_script(path: Path) -> Any:
 
 handlers = load_script(Path(__file__).with_name("handlers.py"))
 mistakes = load_script(Path(__file__).with_name("mistakes.py"))
+parentheses = load_script(Path(__file__).with_name("parentheses.py"))
 reads = load_script(Path(__file__).with_name("reads.py"))
 
 
@@ -178,7 +179,8 @@ def declaration(module: ModuleType, app: Any, *, is_alone: bool = True) -> dict[
     Raises:
         LoadError: a declaration is invalid, or a function of the app cannot work.
     """
-    for text in mistakes.refusals(*handlers.called(app)):
+    lines = parentheses.missing_parentheses(own_modules(module).values())
+    for text in (*lines, *mistakes.refusals(*handlers.called(app))):
         raise LoadError("declaration_error", text)
     declared = declarations(module)
     rights = rights_of(app)

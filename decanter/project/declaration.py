@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,7 +10,9 @@ from typing import Any, NamedTuple, Self
 from decanter.errors import ProjectError
 from decanter.project import handlers
 from decanter.project.declared_channels import ChannelsDeclaration, missing_sweep
+from decanter.project.declared_handlers import unreachable, unrecorded
 from decanter.project.declared_queue import QueueDeclaration, problem, works
+from decanter.project.declared_tables import refuse_same_ids
 from decanter.project.uses import Uses, all_uses
 
 # The rights of each function, by the function's configuration key.
@@ -299,6 +300,7 @@ class Declaration:
             raise ProjectError(
                 f"a __decanter__() of app.py answered without {error}: {json.dumps(declared)}"
             ) from error
+        refuse_same_ids((table.logical_id, table.model) for table in tables)
         return cls(
             app_name=report["app_name"],
             websocket={key: Handler(**handler) for key, handler in report["websocket"].items()},
@@ -306,7 +308,7 @@ class Declaration:
             schedules=report["schedules"],
             warnings=tuple(report["warnings"]),
             refusal=report["refusal"],
-            tables=_distinct(tables),
+            tables=tuple(tables),
             routers=tuple(routers),
             lambdas={each["name"]: LambdaFunction(**each) for each in report["functions"]},
             framework=Path(report["framework"]) if report["framework"] else None,
@@ -322,12 +324,16 @@ class Declaration:
         return replace(self, warnings=(*self.warnings, *warnings))
 
     def _checked(self) -> Self:
-        """Return the declaration with a `refusal` if its queue or its channels are incomplete."""
+        """Return the declaration with a `refusal` if something that its routers need is missing."""
         queues = [router.queue for router in self.routers if router.queue]
         fault = problem(queues, self.workers, has_jobs=any(it.is_jobs for it in self.tables))
         if not fault and any(router.channels for router in self.routers):
             fault = missing_sweep(self.schedules)
-        return replace(self.warned([fault]), refusal=self.refusal or fault) if fault else self
+        functions = {handler.function for handler in self.websocket.values()}
+        has_routes = any(it.routes or it.default or it.channels for it in self.routers)
+        fault = fault or unreachable(functions, has_routes=has_routes)
+        found = self.warned(unrecorded(functions) if self.routers else ())
+        return replace(found.warned([fault]), refusal=self.refusal or fault) if fault else found
 
     @property
     def connection_table(self) -> TableDeclaration | None:
@@ -381,17 +387,3 @@ def _uses_of(
 
 def _needs(data: Mapping[str, Sequence[str]]) -> Needs:
     return {function: tuple(sorted(rights)) for function, rights in data.items()}
-
-
-def _distinct(tables: Sequence[TableDeclaration]) -> tuple[TableDeclaration, ...]:
-    """Return the tables. Raise an error if two tables have the same logical id."""
-    models = defaultdict(list)
-    for table in tables:
-        models[table.logical_id].append(table.model)
-    for logical_id, names in models.items():
-        if len(names) > 1:
-            raise ProjectError(
-                f"app.py declares {len(names)} tables as {logical_id}, {' and '.join(names)}: "
-                "use a different environment variable for each"
-            )
-    return tuple(tables)

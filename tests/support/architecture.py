@@ -92,6 +92,7 @@ OF_APP = {
     "decanter.project.app_process",
     "decanter.project.handlers",
     "decanter.project.mistakes",
+    "decanter.project.parentheses",
 }
 """Files that the app's Python runs, which may be older."""
 

@@ -47,7 +47,7 @@ def test_reads_tables_and_routers() -> None:
     assert not table.has_indexes
     routes = (RouteDeclaration("sendmessage", "SendRoute", "send"),)
     assert declaration.routers == (RouterDeclaration("$request.body.message", routes, False),)
-    assert declaration.warnings == ("careful",)
+    assert declaration.warnings[0] == "careful"
     assert declaration.refusal == "no flag"
     assert declaration.lambdas == {"work": LambdaFunction("work", "sqs", "jobs", "app.work")}
 
@@ -81,3 +81,15 @@ def test_functions_are_sorted_by_name() -> None:
     work, answer = {**WORK}, {**WORK, "name": "answer", "kind": "lambda"}
     declared = Declaration.from_json({**report(), "functions": [work, answer]})
     assert declared.functions == ("answer", "work")
+
+
+def test_a_router_whose_routes_get_no_message_is_refused() -> None:
+    connect = {"$connect": {"name": "connect", "function": "websocket_connect"}}
+    own: dict[str, Any] = {"websocket": connect, "warnings": [], "refusal": None}
+    found = Declaration.from_json(report(ROUTER) | own)
+    assert found.refusal is not None
+    assert "the app has no message handler" in found.refusal
+    assert found.warnings[-1] == found.refusal
+    assert "no disconnect handler" in found.warnings[0]
+    found = Declaration.from_json(report({**ROUTER, "routes": []}) | own)
+    assert found.refusal is None
