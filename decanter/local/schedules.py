@@ -3,11 +3,10 @@
 Like in EventBridge, the first run is one interval after the start, and a run does not wait for the
 end of the previous run. On AWS, Lambda retries a failed run twice. The gateway does not retry, so
 that the developer sees each failure. Source: EventBridge User Guide, "Creating a rule that runs on
-a schedule" and "Rate expressions".
+a schedule".
 """
 
 import asyncio
-import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -17,10 +16,8 @@ from decanter.gateway.results import Returned
 from decanter.local.functions.functions import Run
 from decanter.local.journal import Journal, outcome_text
 from decanter.project.example_events import scheduled_event
+from decanter.project.schedule_expressions import rate_seconds
 from decanter.project.stack import Stack
-
-_RATE = re.compile(r"rate\((\d+) (minute|hour|day)s?\)")
-_SECONDS = {"minute": 60, "hour": 3600, "day": 86400}
 
 RunFunction = Callable[[str, dict[str, Any]], Awaitable[Run]]
 """Runs a function. Takes its name and the event."""
@@ -129,9 +126,3 @@ class Schedules:
     def _cancel(self, timer: _Timer) -> None:
         if timer.task is not None:
             timer.task.cancel()
-
-
-def rate_seconds(expression: str) -> int | None:
-    """Return the interval of a `rate(…)` in seconds; None for another expression."""
-    match = _RATE.fullmatch(expression)
-    return int(match[1]) * _SECONDS[match[2]] if match else None

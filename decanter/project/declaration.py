@@ -13,6 +13,7 @@ from decanter.project.declared_channels import ChannelsDeclaration, missing_swee
 from decanter.project.declared_handlers import unreachable, unrecorded
 from decanter.project.declared_queue import QueueDeclaration, problem, works
 from decanter.project.declared_tables import refuse_same_ids
+from decanter.project.schedule_expressions import refuse_invalid
 from decanter.project.uses import Uses, all_uses
 
 # The rights of each function, by the function's configuration key.
@@ -290,7 +291,8 @@ class Declaration:
         Unknown kinds of declarations are ignored.
 
         Raises:
-            ProjectError: a declaration is incomplete, or two tables have the same logical id.
+            ProjectError: a declaration is incomplete, two tables have the same logical id, or
+                EventBridge refuses a schedule.
         """
         declared = report["declarations"]
         try:
@@ -300,6 +302,7 @@ class Declaration:
             raise ProjectError(
                 f"a __decanter__() of app.py answered without {error}: {json.dumps(declared)}"
             ) from error
+        refuse_invalid(report["schedules"])
         refuse_same_ids((table.logical_id, table.model) for table in tables)
         return cls(
             app_name=report["app_name"],

@@ -11,7 +11,7 @@ import pytest
 from decanter.gateway.results import Failure, Outcome, Returned
 from decanter.local.functions.functions import Run
 from decanter.local.journal import Journal
-from decanter.local.schedules import Schedules, rate_seconds
+from decanter.local.schedules import Schedules
 from decanter.project.example_events import scheduled_event
 from decanter.project.stack import Stack
 
@@ -123,21 +123,6 @@ def test_the_answer_and_the_journal_have_the_outcome_of_a_run(
     ((_, event),) = place.functions.events
     assert (entry["outcome"], entry["route"], entry["request"]) == (word, "schedule", event["id"])
     assert entry.get("error", False) == isinstance(outcome, Failure)
-
-
-@pytest.mark.parametrize(
-    ("expression", "seconds"),
-    [
-        ("rate(1 minute)", 60),
-        ("rate(5 minutes)", 300),
-        ("rate(2 hours)", 7200),
-        ("rate(1 day)", 86400),
-        ("cron(0 3 * * ? *)", None),
-        ("rate(often)", None),
-    ],
-)
-def test_a_rate_in_seconds(expression: str, seconds: int | None) -> None:
-    assert rate_seconds(expression) == seconds
 
 
 def test_the_event_is_as_eventbridge_sends_it() -> None:
