@@ -39,6 +39,7 @@ from decanter.project.declaration import (
     LambdaFunction,
     TableDeclaration,
 )
+from decanter.project.declared_tables import refuse_taken_ids
 from decanter.project.describe import Reports
 from decanter.project.document import merged, write_text
 from decanter.project.framework import framework_in_use
@@ -275,15 +276,21 @@ def conditions(declaration: Declaration) -> Section:
 
 
 def resources(project: Project, declaration: Declaration) -> Section:
-    """Return all resources, by logical id."""
-    found = {table.logical_id: _table(table) for table in _own(declaration)}
-    found |= queue.resources(project, declaration) | alarms.resources(project, declaration)
+    """Return all resources, by logical id.
+
+    Raises:
+        ProjectError: a table has the logical id of another resource.
+    """
+    found = queue.resources(project, declaration) | alarms.resources(project, declaration)
     found |= access.roles(project, declaration)
     found |= functions(project, declaration)
     found |= {access.log_group_id(f): _log_group(f) for f in declaration.functions}
     if declaration.websocket:
         found |= api.resources(project, declaration, _RETENTION)
-    return found
+    own = _own(declaration)
+    taken = found.keys() | chalice_resources(project, declaration).keys()
+    refuse_taken_ids(((table.logical_id, table.model) for table in own), taken)
+    return found | {table.logical_id: _table(table) for table in own}
 
 
 def functions(project: Project, declaration: Declaration) -> Section:

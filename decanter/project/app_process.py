@@ -320,7 +320,8 @@ def declared_models(module: ModuleType) -> Iterator[Callable[[], Any]]:
     """Yield the `__decanter__` of each model that a module of the project defines or names.
 
     The framework's list has all models of the process, even those of tests and other apps. A
-    reloaded module has created its models again, so the last model with a name is used.
+    reloaded module has created its models again, so the last model with a name and a variable is
+    used.
     """
     store = sys.modules.get("decanter.runtime.store.tables")
     own = own_modules(module)
@@ -328,7 +329,7 @@ def declared_models(module: ModuleType) -> Iterator[Callable[[], Any]]:
     found = {}
     for model, home in getattr(store, "declared", ()):
         if id(home) in own or id(model) in named:
-            found[id(home), model.__qualname__] = model.__decanter__
+            found[id(home), model.__qualname__, model.Meta.variable] = model.__decanter__
     yield from found.values()
 
 

@@ -422,3 +422,24 @@ def test_check_does_not_show_a_file_that_is_not_a_template(folder: Path) -> None
     done = decanter_here("template", "--project-dir", folder, "--check")
     assert done.returncode == 1
     assert done.stdout == f"{path} is not a JSON object, so its content is not shown\n"
+
+
+@pytest.mark.parametrize("function", ["scores", "SCORES", "websocket_connect"])
+def test_a_table_and_a_function_with_one_logical_id_are_refused(
+    function: str, project: Project
+) -> None:
+    """Otherwise, the template has no table."""
+    scores = {**TABLE, "logical_id": logical_id(function), "model": "app.Score"}
+    with pytest.raises(ProjectError, match=r"table of app\.Score and another resource .* are both"):
+        build(project, declaration(scores, others={function: "lambda"}))
+    existing = declaration({**scores, "existing": "scores"}, others={function: "lambda"})
+    build(project, existing)
+
+
+@pytest.mark.parametrize("variable", ["RestAPI", "WebsocketAPI", "DefaultRole"])
+def test_a_table_with_the_logical_id_of_a_resource_of_chalice_is_refused(
+    variable: str, project: Project
+) -> None:
+    declared = declaration({**TABLE, "logical_id": variable}, http_routes=("/",))
+    with pytest.raises(ProjectError, match=f"are both {variable} in the template"):
+        build(project, declared)

@@ -130,6 +130,33 @@ def test_only_the_models_that_a_project_names_of_a_package_are_its_own(
     ]
 
 
+MADE = "def made(env):\n    {model}\n    return Order\nALL = [made('A_TABLE'), made('B_TABLE')]\n"
+
+
+@pytest.mark.parametrize(
+    ("source", "model"),
+    [
+        (MODEL.format("Unicode", "A") + MODEL.format("Unicode", "B"), "chalicelib.orders.Order"),
+        (
+            MADE.format(
+                model=MODEL.format("Unicode", "A")
+                .replace('"A_TABLE"', "env")
+                .replace("\n", "\n    ")
+            ),
+            "chalicelib.orders.made.<locals>.Order",
+        ),
+    ],
+)
+def test_two_models_with_one_name_are_two_tables(
+    source: str, model: str, small: SmallProject
+) -> None:
+    """The second class has replaced the first one, or a function has made both."""
+    (small.folder / "chalicelib" / "orders.py").write_text(source)
+    small.write(f"import chalicelib.orders\n{HEAD}{ANSWER.format(answer=0)}")
+    found = describe(Project.load(small.folder)).tables
+    assert {(it.environment, it.model) for it in found} == {("A_TABLE", model), ("B_TABLE", model)}
+
+
 def test_two_models_with_one_variable_are_refused_by_name(small: SmallProject) -> None:
     orders = MODEL.format("Unicode", "ORDERS")
     (small.folder / "chalicelib" / "orders.py").write_text(orders + SAVE)
