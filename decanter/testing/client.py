@@ -150,8 +150,8 @@ class WebSocketClient:
             query: the query string, as text or as a mapping from a name to one or more values.
             headers: additional headers. Every client sends some headers by default.
             subprotocols: the subprotocols that the client offers.
-            token: for an app with channels, the token in the connect command, which the client then
-                sends; "" for a client without a token.
+            token: for an app with channels. The client sends the connect command with this token;
+                with "", it sends the command without a token. By default, it sends no command.
             data: a JSON value for the connect command.
 
         Returns:

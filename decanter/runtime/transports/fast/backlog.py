@@ -31,7 +31,7 @@ class Post:
         repeated: the number of requests that were sent again although an earlier request may have
             arrived.
         arrived: True if the last request was sent completely and got no answer.
-        sent_at: the time when the last attempt started, in monotonic seconds.
+        sent_at: the time when the last request started, in monotonic seconds.
         replayed: True if the request was sent again because a kept connection was dead.
         signed_again: True after the first refusal, which makes the loop sign the request again.
     """
