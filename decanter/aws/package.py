@@ -21,7 +21,7 @@ from decanter.aws.cache import Cache
 from decanter.aws.dependencies import MARK, Runtime
 from decanter.aws.overrides import described, variables, warn_of_root_template
 from decanter.aws.references import refuse_dangling
-from decanter.aws.template import render, warn_of_own_template, warn_of_settings
+from decanter.aws.template import render, warn, warn_of_own_template
 from decanter.errors import ProjectError
 from decanter.project.config import Project
 from decanter.project.credentials import DEFAULT_REGION, checked_region
@@ -161,9 +161,6 @@ def _copy_app(
 ) -> None:
     """Copy the app's own files, and write the current template and the build configuration."""
     directory = project.directory
-    for warning in declaration.warnings:
-        if warning != declaration.refusal:
-            report(f"warning: {warning}")
     if framework := framework_in_use(directory, declaration.framework):
         report(f"the framework is {framework}")
     shutil.copy(directory / "app.py", source)
@@ -177,7 +174,7 @@ def _copy_app(
     ):
         (source / ".chalice" / name).write_text(json.dumps(document), encoding="utf-8")
     template = render(project, declaration)
-    warn_of_settings(project, declaration, report)
+    warn(project, declaration, report)
     warn_of_own_template(project, template, report)
     warn_of_root_template(project, report)
     (source / TEMPLATE).write_text(template, encoding="utf-8")

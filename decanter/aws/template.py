@@ -12,6 +12,7 @@ import difflib
 import json
 import sys
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +83,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Write or check the files. Return 1 if a checked file differs."""
     project = Project.load(args.project_dir, args.stage)
-    texts = _texts(project, Path(args.output) if args.output else None, _warn)
+    texts = _texts(project, Path(args.output) if args.output else None, cache(_warn))
     if args.check:
         # All files are checked, so that the output has every difference.
         option = f" --output {args.output}" if args.output else ""
@@ -112,7 +113,7 @@ def _texts(project: Project, output: Path | None, report: Callable[[str], None])
     declaration = described(project, reports := Reports())
     framework_in_use(project.directory, declaration.framework)
     template = render(project, declaration)
-    warn_of_settings(project, declaration, report)
+    warn(project, declaration, report)
     if output is not None:
         return {output: template}
     policies: dict[Path, str] = {}
@@ -121,7 +122,7 @@ def _texts(project: Project, output: Path | None, report: Callable[[str], None])
         if stage == project.chalice_stage:
             own = declaration
         else:
-            warn_of_settings(other, own := described(other, reports), report)
+            warn(other, own := described(other, reports), report)
         for warning in rights.missing_policies(other, own, for_chalice=True):
             report(f"warning: {warning}")
         files = access.policy_files(other, own)
@@ -222,12 +223,11 @@ def warn_of_own_template(project: Project, text: str, report: Callable[[str], No
         )
 
 
-def warn_of_settings(
-    project: Project, declaration: Declaration, report: Callable[[str], None]
-) -> None:
-    """Warn about the stage's missing variables, secrets in plain text and lost rights."""
+def warn(project: Project, declaration: Declaration, report: Callable[[str], None]) -> None:
+    """Warn about the app, missing variables, secrets in plain text and lost rights."""
     own = overrides(project)
     for warning in (
+        *(f"warning: {text}" for text in declaration.warnings),
         *missing_settings(project, declaration, own),
         *set_elsewhere(project, declaration, own),
         *exposed_secrets(project, declaration, own),

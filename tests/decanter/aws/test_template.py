@@ -443,3 +443,12 @@ def test_a_table_with_the_logical_id_of_a_resource_of_chalice_is_refused(
     declared = declaration({**TABLE, "logical_id": variable}, http_routes=("/",))
     with pytest.raises(ProjectError, match=f"are both {variable} in the template"):
         build(project, declared)
+
+
+def test_the_warnings_about_the_app_are_printed_once(tmp_path: Path) -> None:
+    project = write_project(tmp_path / "p", f"import helper\n{APP}")
+    (project / "helper.py").touch()
+    done = decanter_here("template", "--project-dir", project)
+    (line,) = [line for line in done.stderr.splitlines() if "helper.py" in line]
+    assert line.startswith("warning: Lambda will not find helper.py (imported in app.py:1)")
+    assert done.returncode == 0
