@@ -5,14 +5,17 @@ name may also be the template of another stack. Then a merge would create its re
 file counts as a merge template only if it is incomplete without Chalice's template.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from decanter.aws.references import dangling
 from decanter.project.config import Project
 from decanter.project.declaration import Declaration
-from decanter.project.describe import Reports, describe, own_environment
+from decanter.project.describe import Reports, Variables, describe, own_environment
 from decanter.project.document import merged, parse_template, read_template
+from decanter.project.handlers import FUNCTION_OF_ROUTE
+from decanter.project.secrets import is_reference
+from decanter.project.stack import logical_id
 from decanter.project.template import OVERRIDES, ROOT_TEMPLATE, Template
 
 Section = dict[str, Any]
@@ -52,7 +55,35 @@ def described(project: Project, reports: Reports | None = None) -> Declaration:
         ProjectError: the app cannot be imported, or a variable is not a string.
     """
     environment = own_environment(project) | variables(project)
-    return describe(project, environment, reports=reports)
+    return describe(project, environment, reports=reports, own=_differing(project, environment))
+
+
+def variables_of(template: Mapping[str, Any], function: str) -> dict[str, Any]:
+    """Return the environment variables that a template sets for a function, unevaluated."""
+    shared = template.get("Globals", {}).get("Function", {})
+    own = template.get("Resources", {}).get(logical_id(function), {}).get("Properties", {})
+    found: dict[str, Any] = {}
+    for properties in (shared, own):
+        found |= properties.get("Environment", {}).get("Variables", {})
+    return found
+
+
+def _differing(project: Project, environment: Mapping[str, str]) -> Variables:
+    """Return the variables of WebSocket functions that differ from the environment.
+
+    CloudFormation evaluates some values, so they are not known here.
+    """
+    own = overrides(project)
+    found: dict[str, dict[str, str | None]] = {}
+    for function in FUNCTION_OF_ROUTE.values():
+        given = {**project.environment(function), **variables_of(own, function)}
+        known = {name: _known(value) for name, value in given.items()}
+        found[function] = {k: v for k, v in known.items() if environment.get(k) != v}
+    return {function: each for function, each in found.items() if each}
+
+
+def _known(value: Any) -> str | None:
+    return value if isinstance(value, str) and not is_reference(value) else None
 
 
 def warn_of_root_template(project: Project, report: Callable[[str], None]) -> None:

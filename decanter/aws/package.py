@@ -21,7 +21,8 @@ from decanter.aws.cache import Cache
 from decanter.aws.dependencies import MARK, Runtime
 from decanter.aws.overrides import described, variables, warn_of_root_template
 from decanter.aws.references import refuse_dangling
-from decanter.aws.template import render, warn, warn_of_own_template
+from decanter.aws.settings import stage_warnings
+from decanter.aws.template import render, warn_of_own_template
 from decanter.errors import ProjectError
 from decanter.project.config import Project
 from decanter.project.credentials import DEFAULT_REGION, checked_region
@@ -174,7 +175,8 @@ def _copy_app(
     ):
         (source / ".chalice" / name).write_text(json.dumps(document), encoding="utf-8")
     template = render(project, declaration)
-    warn(project, declaration, report)
+    for warning in stage_warnings(project, declaration):
+        report(warning)
     warn_of_own_template(project, template, report)
     warn_of_root_template(project, report)
     (source / TEMPLATE).write_text(template, encoding="utf-8")

@@ -3,14 +3,28 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from decanter.aws.overrides import overrides, variables_of
 from decanter.project import rights
 from decanter.project.config import Project
 from decanter.project.declaration import SSM, Declaration
 from decanter.project.secrets import is_plain_secret, is_secure_parameter
-from decanter.project.stack import logical_id
 
 OWN = "DECANTER_"
 """The prefix of Decanter's settings."""
+
+
+def stage_warnings(project: Project, declaration: Declaration) -> Iterator[str]:
+    """Yield each warning about the app and the configuration of the project's stage."""
+    for text in declaration.warnings:
+        is_refusal = text == declaration.refusal
+        stage = f"stage {project.chalice_stage} cannot be packaged: " if is_refusal else ""
+        yield f"warning: {stage}{text}"
+    own = overrides(project)
+    yield from missing_settings(project, declaration, own)
+    yield from set_elsewhere(project, declaration, own)
+    yield from exposed_secrets(project, declaration, own)
+    yield from lost_rights(project, declaration)
+    yield from other_tables(project, declaration)
 
 
 def missing_settings(
@@ -27,7 +41,7 @@ def missing_settings(
         for function, groups in router.settings.items():
             if function not in declaration.lambdas:
                 continue
-            known = project.environment(function) | _variables(overrides, function)
+            known = project.environment(function) | variables_of(overrides, function)
             missing = [" or ".join(group) for group in groups if not any(map(known.get, group))]
             if missing:
                 yield (
@@ -52,7 +66,7 @@ def set_elsewhere(
     """
     known = {table.environment for table in declaration.tables} | _names(project, declaration)
     for function in declaration.functions:
-        known |= {*_variables(overrides, function)}
+        known |= {*variables_of(overrides, function)}
     found: dict[str, list[str]] = {}
     for stage in project.stages:
         other = Project.load(project.directory, stage)
@@ -82,7 +96,7 @@ def exposed_secrets(
     for function in declaration.functions:
         for file, variables in (
             ("config.json", project.environment(function)),
-            ("overrides.json", _variables(overrides, function)),
+            ("overrides.json", variables_of(overrides, function)),
         ):
             for name, value in variables.items():
                 if isinstance(value, str) and (warning := _exposed(name, value, file)):
@@ -137,12 +151,3 @@ def _names(project: Project, declaration: Declaration) -> set[str]:
     """Return the names of all variables that a stage's configuration sets for its functions."""
     scopes = map(project.scope, declaration.functions)
     return {name for scope in scopes for name in scope.environment_variables}
-
-
-def _variables(overrides: Mapping[str, Any], function: str) -> dict[str, Any]:
-    shared = overrides.get("Globals", {}).get("Function", {})
-    own = overrides.get("Resources", {}).get(logical_id(function), {}).get("Properties", {})
-    found: dict[str, Any] = {}
-    for properties in (shared, own):
-        found |= properties.get("Environment", {}).get("Variables", {})
-    return found

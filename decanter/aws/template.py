@@ -24,13 +24,7 @@ from decanter.aws.overrides import described, overrides
 from decanter.aws.ownership import EXISTING, SOURCES, Owner
 from decanter.aws.redaction import redacted
 from decanter.aws.references import refuse_dangling
-from decanter.aws.settings import (
-    exposed_secrets,
-    lost_rights,
-    missing_settings,
-    other_tables,
-    set_elsewhere,
-)
+from decanter.aws.settings import stage_warnings
 from decanter.errors import ProjectError
 from decanter.project import rights
 from decanter.project.config import Project
@@ -113,7 +107,8 @@ def _texts(project: Project, output: Path | None, report: Callable[[str], None])
     declaration = described(project, reports := Reports())
     framework_in_use(project.directory, declaration.framework)
     template = render(project, declaration)
-    warn(project, declaration, report)
+    for warning in stage_warnings(project, declaration):
+        report(warning)
     if output is not None:
         return {output: template}
     policies: dict[Path, str] = {}
@@ -122,7 +117,9 @@ def _texts(project: Project, output: Path | None, report: Callable[[str], None])
         if stage == project.chalice_stage:
             own = declaration
         else:
-            warn(other, own := described(other, reports), report)
+            own = described(other, reports)
+            for warning in stage_warnings(other, own):
+                report(warning)
         for warning in rights.missing_policies(other, own, for_chalice=True):
             report(f"warning: {warning}")
         files = access.policy_files(other, own)
@@ -221,20 +218,6 @@ def warn_of_own_template(project: Project, text: str, report: Callable[[str], No
             f"warning: {TEMPLATE} has content that `decanter template` did not write, which is "
             f"not packaged: move it to {OVERRIDES}"
         )
-
-
-def warn(project: Project, declaration: Declaration, report: Callable[[str], None]) -> None:
-    """Warn about the app, missing variables, secrets in plain text and lost rights."""
-    own = overrides(project)
-    for warning in (
-        *(f"warning: {text}" for text in declaration.warnings),
-        *missing_settings(project, declaration, own),
-        *set_elsewhere(project, declaration, own),
-        *exposed_secrets(project, declaration, own),
-        *lost_rights(project, declaration),
-        *other_tables(project, declaration),
-    ):
-        report(warning)
 
 
 def public_variables(declaration: Declaration) -> frozenset[str]:

@@ -1,9 +1,10 @@
 """Load a Chalice project's app in a separate process, and report the app's declarations.
 
 This file is run as a script: `python -P app_process.py describe PROJECT --fd N`. The process has
-the environment variables of the project's stage. The local gateway's workers load this file by path
-too. The project must see only its own modules, so this file imports only the standard library, and
-loads `handlers.py`, `mistakes.py`, `parentheses.py` and `reads.py` by their paths.
+the environment variables of the project's stage. Standard input has a JSON object with those
+variables of functions that differ. The local gateway's workers load this file by path too. The
+project must see only its own modules, so this file imports only the standard library, and loads
+`handlers.py`, `mistakes.py`, `parentheses.py` and `reads.py` by their paths.
 """
 
 from __future__ import annotations
@@ -29,6 +30,9 @@ NO_FLAG = (
     "app.py does not enable Chalice's WebSockets, and cannot be deployed: add the line "
     'app.experimental_feature_flags.update(["WEBSOCKETS"]) after the line that creates the app.'
 )
+
+Variables = Mapping[str, Mapping[str, "str | None"]]
+"""Variables of each function. A value that is not known is None."""
 
 READS_VARIABLE = type(os.environ).__getitem__.__code__
 """The code object that `os.environ[name]` runs."""
@@ -168,12 +172,15 @@ def project_traceback(error: BaseException) -> str:
     return "".join(traceback.format_list(own) + traceback.format_exception_only(type(error), error))
 
 
-def declaration(module: ModuleType, app: Any, *, is_alone: bool = True) -> dict[str, Any]:
+def declaration(
+    module: ModuleType, app: Any, variables: Variables | None = None, *, is_alone: bool = True
+) -> dict[str, Any]:
     """Return the app's declarations, as the JSON object that `describe` writes.
 
     Args:
         module: the module of the app.
         app: the Chalice object.
+        variables: those variables of each function that differ from this process's variables.
         is_alone: False if this process may have imported other apps too, such as in tests.
 
     Raises:
@@ -185,18 +192,17 @@ def declaration(module: ModuleType, app: Any, *, is_alone: bool = True) -> dict[
     declared = declarations(module)
     rights = rights_of(app)
     unused = mistakes.unused_routes(own_modules(module).values())
-    faults = [*handlers.faults(app, module)]
+    faults = handlers.faults(app, module)
     faults += [handlers.Fault(each.text, certain=False) for each in unused]
-    if is_alone and (known := framework_rights()):
-        texts = mistakes.unused_rights(
-            known, [rights, *(d.get("uses", {}) for d in declared)], unused
-        )
-        faults += map(handlers.Fault, texts)
+    if is_alone:
+        groups = [rights, *(each.get("uses", {}) for each in declared)]
+        texts = mistakes.unused_rights(framework_rights(), groups, unused)
+        faults += [*map(handlers.Fault, texts), *invalid_settings(module, variables or {})]
     return {
         "ok": True,
         "app_name": app.app_name,
         "framework": framework(),
-        "websocket": websocket_handlers(app),
+        "websocket": handlers.websocket_handlers(app),
         "http_routes": sorted(getattr(app, "routes", {})),
         "schedules": schedules(app),
         "functions": functions(app),
@@ -218,8 +224,7 @@ def rights_of(app: Any) -> dict[str, list[dict[str, Any]]]:
 
     An app without the framework declares no rights.
     """
-    rights = framework_rights()
-    if rights is None:
+    if (rights := framework_rights()) is None:
         return {}
     return {
         each.name: rights.contributions(handlers.functions_of(app, each))
@@ -237,12 +242,19 @@ def framework_rights() -> Any:
         return None
 
 
-def websocket_handlers(app: Any) -> dict[str, dict[str, str]]:
-    """Return each handler's name and the configuration key of its function, by route key."""
-    return {
-        route_key: {"name": handler.name, "function": handlers.function_of_route(route_key)}
-        for route_key, handler in sorted(app.websocket_handlers.items())
-    }
+def invalid_settings(module: ModuleType, variables: Variables) -> Iterator[Any]:
+    """Yield a fault for each function whose hooks would refuse the values of its variables.
+
+    The process of one function in `decanter local` checks only the variables of this function.
+    """
+    process = os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "")
+    for function in handlers.FUNCTION_OF_ROUTE.values():
+        if process and not process.endswith(f"-{function}"):
+            continue
+        with reads.changed(variables.get(function, {})):
+            found = [each.get("invalid_settings", {}) for each in declarations(module)]
+        if texts := [text for each in found for text in each.get(function, ())]:
+            yield handlers.Fault(f"the variables of {function} are invalid: {'; '.join(texts)}")
 
 
 def functions(app: Any) -> list[dict[str, Any]]:
@@ -360,11 +372,11 @@ def is_in_project(file: str, root: Path) -> bool:
     )
 
 
-def describe(project: Path) -> dict[str, Any]:
+def describe(project: Path, variables: Variables) -> dict[str, Any]:
     """Load the project. Return its declarations, or the error."""
     enter(project)
     try:
-        return declaration(*load(project))
+        return declaration(*load(project), variables)
     except LoadError as error:
         return error.report()
 
@@ -376,10 +388,11 @@ def main() -> None:
     parser.add_argument("project", type=Path)
     parser.add_argument("--fd", type=int, default=1)
     arguments = parser.parse_args()
+    variables = json.loads(sys.stdin.read() or "{}")
     gc.disable()  # imported modules stay, and this process ends soon
     with reads.recorded_reads() as names:
         reads.record_processes(names)
-        report = describe(arguments.project.resolve())
+        report = describe(arguments.project.resolve(), variables)
     os.write(arguments.fd, json.dumps({**report, "reads": sorted(names)}).encode())
 
 

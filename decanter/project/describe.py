@@ -7,6 +7,7 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from decanter.errors import ProjectError
@@ -17,6 +18,9 @@ from decanter.project.import_failure import import_failure
 from decanter.project.modules import warnings_about_modules
 from decanter.project.reads import differing, is_read
 
+Variables = Mapping[str, Mapping[str, str | None]]
+"""Variables of each function. A value that is not known on this machine is None."""
+
 APP_PROCESS = Path(__file__).with_name("app_process.py")
 
 
@@ -24,22 +28,24 @@ class Reports:
     """The reports about one app, for stages whose variables make no difference to the app."""
 
     def __init__(self) -> None:
-        self._kept: list[tuple[Mapping[str, str], dict[str, Any]]] = []
+        self._kept: list[tuple[Mapping[str, str], Variables, dict[str, Any]]] = []
 
-    def find(self, environment: Mapping[str, str]) -> dict[str, Any] | None:
+    def find(self, environment: Mapping[str, str], own: Variables) -> dict[str, Any] | None:
         """Return a report that is valid in this environment too; None if there is none.
 
         The app of such a report has read no variable that differs between the environments.
         """
-        for other, report in self._kept:
+        for other, others, report in self._kept:
             reads = {*report["reads"]}
-            if not any(is_read(name, reads) for name in differing(environment, other)):
+            if own == others and not any(
+                is_read(name, reads) for name in differing(environment, other)
+            ):
                 return report
         return None
 
-    def keep(self, environment: Mapping[str, str], report: dict[str, Any]) -> None:
+    def keep(self, environment: Mapping[str, str], own: Variables, report: dict[str, Any]) -> None:
         """Keep the report about an app that was imported in this environment."""
-        self._kept.append((environment, report))
+        self._kept.append((environment, own, report))
 
 
 def describe(
@@ -47,6 +53,7 @@ def describe(
     environment: Mapping[str, str] | None = None,
     timeout: float = 60,
     reports: Reports | None = None,
+    own: Variables = MappingProxyType({}),
 ) -> Declaration:
     """Import the project's app in a separate process. Return the app's declarations.
 
@@ -56,18 +63,20 @@ def describe(
             `own_environment`.
         timeout: the time limit of the import, in seconds.
         reports: earlier reports about this app; a suitable report replaces the process.
+        own: those variables of each function that differ from the environment. A value that is not
+            known on this machine is None.
 
     Raises:
         ProjectError: the app cannot be imported. The `detail` of the error has the traceback.
     """
     reports = reports or Reports()
     variables = own_environment(project) if environment is None else environment
-    report = reports.find(variables)
+    report = reports.find(variables, own)
     if report is None:
-        report = _report(project, variables, timeout)
+        report = _report(project, variables, own, timeout)
         if not report["ok"]:
             raise import_failure(report, project.chalice_stage)
-        reports.keep(variables, report)
+        reports.keep(variables, own, report)
     return Declaration.from_json(report).warned(warnings_about_modules(project.directory))
 
 
@@ -82,7 +91,9 @@ def own_environment(project: Project) -> dict[str, str]:
     return dict.fromkeys(names, region) | os.environ | project.stage_environment
 
 
-def _report(project: Project, environment: Mapping[str, str], timeout: float) -> dict[str, Any]:
+def _report(
+    project: Project, environment: Mapping[str, str], own: Variables, timeout: float
+) -> dict[str, Any]:
     """Run `app_process.py describe`, and return its report.
 
     The output goes to files and not to pipes, because a process that the app started may keep a
@@ -97,7 +108,7 @@ def _report(project: Project, environment: Mapping[str, str], timeout: float) ->
                 [sys.executable, "-P", str(APP_PROCESS), *arguments],
                 env=environment,
                 pass_fds=[descriptor],
-                stdin=subprocess.DEVNULL,
+                input=json.dumps({**own}).encode(),
                 stdout=output,
                 stderr=output,
                 timeout=timeout,

@@ -138,6 +138,14 @@ def websocket_functions(app: Any) -> Iterator[Registered]:
         yield Registered(name, "websocket", keys, first.handler_string, first.name, function)
 
 
+def websocket_handlers(app: Any) -> dict[str, dict[str, str]]:
+    """Return each handler's name and the configuration key of its function, by route key."""
+    return {
+        route_key: {"name": handler.name, "function": function_of_route(route_key)}
+        for route_key, handler in sorted(app.websocket_handlers.items())
+    }
+
+
 def function_of_route(key: str) -> str:
     """Return the configuration key of a route's function."""
     return FUNCTION_OF_ROUTE.get(key, FUNCTION_OF_ROUTE["$default"])

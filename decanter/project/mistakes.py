@@ -127,10 +127,12 @@ def unused_rights(
     """Yield a line for each `@uses` on a function that no Lambda function runs.
 
     Args:
-        framework: the framework's module for rights.
+        framework: the framework's module for rights; None if the app did not import it.
         groups: the rights that functions add to Lambda functions, by the Lambda function's name.
         unused: the `Routes` objects that no router includes.
     """
+    if framework is None:
+        return
     found = {
         each["uses"]["place"]
         for group in groups

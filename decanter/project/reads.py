@@ -53,6 +53,26 @@ def record_processes(reads: set[str]) -> None:
     sys.addaudithook(hook)
 
 
+@contextlib.contextmanager
+def changed(variables: Mapping[str, str | None]) -> Iterator[None]:
+    """Change these environment variables within the block. None removes a variable."""
+    before = {name: os.environ.get(name) for name in variables}
+    set_variables(variables)
+    try:
+        yield
+    finally:
+        set_variables(before)
+
+
+def set_variables(variables: Mapping[str, str | None]) -> None:
+    """Set these environment variables. None removes a variable."""
+    for name, value in variables.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+
+
 def was_read(name: str, reads: set[str]) -> bool:
     """True if code has read a variable, or if the interpreter may have read it at its start."""
     return not reads.isdisjoint({name, ANY_NAME}) or name.startswith(INTERPRETERS)

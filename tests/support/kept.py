@@ -47,12 +47,14 @@ def environment(whole: Mapping[str, str]) -> list[tuple[str, str]]:
     return [(name, whole[name]) for name in sorted(names)]
 
 
-def report(project: Project, whole: Mapping[str, str], timeout: float) -> dict[str, Any]:
+def report(
+    project: Project, whole: Mapping[str, str], own: describe.Variables, timeout: float
+) -> dict[str, Any]:
     """Return the report of the app's process; one of a failure is not kept."""
     folder = json.dumps(str(project.directory))[1:-1]
-    key = digest(project.directory, _CODE, environment(whole))
+    key = digest(project.directory, _CODE, environment(whole), sorted(own.items()))
     if key not in _REPORTS:
-        made = _report(project, whole, timeout)
+        made = _report(project, whole, own, timeout)
         if not made["ok"]:
             return made
         _REPORTS[key] = json.dumps(made).replace(folder, _FOLDER)

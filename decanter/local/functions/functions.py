@@ -120,6 +120,7 @@ class Functions:
             accept(declared)
             ready |= await self._prepare(make, wanted - ready.keys())
             adopt(declared)
+            declared = with_all_warnings(declared, [worker for _, worker in ready.values()])
         except BaseException:
             kill(worker for _, worker in ready.values())
             raise
@@ -260,6 +261,16 @@ def in_modules(make: Callable[[str], Function], declared: Declaration) -> Callab
         return replace(function, launch=replace(launch, module=module, environment=environment))
 
     return made
+
+
+def with_all_warnings(declared: Declaration, workers: Iterable[Worker]) -> Declaration:
+    """Return the declarations with the warnings of all processes, without duplicates.
+
+    Each process has checked the variables of its own function.
+    """
+    found = [getattr(worker, "declared", declared) for worker in workers]
+    texts = dict.fromkeys(text for each in found for text in each.warnings)
+    return declared.warned(text for text in texts if text not in declared.warnings)
 
 
 def kill(workers: Iterable[Worker]) -> None:

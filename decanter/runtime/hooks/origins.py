@@ -68,12 +68,23 @@ class AllowedOrigins:
             SettingError: the variable has a value without an origin, or with an invalid origin.
         """
         if self._allowed is None:
-            self._allowed = _allowed(self._environ.get(VARIABLE, ""))
+            self._allowed = self.check_settings()
+            if not self._allowed:
+                remedy = f"name in {VARIABLE} the pages that may connect"
+                log("any_origin", logging.WARNING, remedy=remedy)
         claims = _claims(handshake)
         if not self._allowed or not claims:
             return
         if len(claims) > 1 or (NULL if claims == [NULL] else parse(claims[0])) not in self._allowed:
             raise Refused(403, f"origin {', '.join(claims)[:200]!r} is not allowed")
+
+    def check_settings(self) -> frozenset[Origin | str]:
+        """Return the allowed origins. The tool calls this method before a deployment.
+
+        Raises:
+            SettingError: the variable has a value without an origin, or with an invalid origin.
+        """
+        return _allowed(self._environ.get(VARIABLE, ""))
 
 
 def parse(text: str) -> Origin | None:
@@ -99,8 +110,6 @@ def _allowed(value: str) -> frozenset[Origin | str]:
             "name origins such as https://example.com, separated by commas and without a path; "
             "leave it unset to let every page connect",
         )
-    if not allowed:
-        log("any_origin", logging.WARNING, remedy=f"name in {VARIABLE} the pages that may connect")
     return frozenset(origin for origin in allowed if origin is not None)
 
 

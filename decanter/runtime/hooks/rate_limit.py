@@ -146,7 +146,7 @@ class RateLimit:
             Flooding: the connection did not wait and is closed.
             SettingError: a variable is invalid, or the rate is missing.
         """
-        limits = _limits(self._environ)
+        limits = self.check_settings()
         if limits is None:
             return
         interval = round(1000 / limits.per_second, 3)  # short, because the row stores a sum
@@ -157,6 +157,14 @@ class RateLimit:
             raise Flooding
         if ahead is None or ahead > BURST_MS:
             raise RateLimited
+
+    def check_settings(self) -> _Limits | None:
+        """Return the limits, or None. The tool calls this method before a deployment.
+
+        Raises:
+            SettingError: a variable is invalid, or the rate is missing.
+        """
+        return _limits(self._environ)
 
 
 def _limits(environ: Mapping[str, str]) -> _Limits | None:

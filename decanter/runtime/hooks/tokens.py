@@ -251,6 +251,14 @@ class WebTokens:
         subscription.has_token, subscription.info = True, claims.get("info")
         subscription.expires_at = int(claims["exp"])
 
+    def check_settings(self) -> _Terms:
+        """Return the requirements for a token. The tool calls this method before a deployment.
+
+        Raises:
+            ConfigurationError: a variable is missing or invalid.
+        """
+        return _terms(self._environ)
+
     def _claims(self, token: str) -> Mapping[str, Any]:
         """Return the claims of a valid token."""
         if not token:
@@ -258,7 +266,7 @@ class WebTokens:
         if not token.isascii() or len(token) > MAX_TOKEN_BYTES:
             raise Refused(401, "token: too long, or not ASCII")
         if self._terms is None:
-            self._terms = _terms(self._environ)
+            self._terms = self.check_settings()
             if self._terms.jwks_url:
                 self._keys = KeySet(self._terms.jwks_url, self._fetch, self._clock)
         return self._decoded(token, self._terms)

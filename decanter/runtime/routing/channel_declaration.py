@@ -37,8 +37,6 @@ def with_channels(
         **({DISCONNECT: ["POST"]} if announce else {}),
     }
     found["uses"][MESSAGE] += contributions([*authenticating, *functions])
-    if settings := [[*group] for it in authenticating for group in getattr(it, "settings", ())]:
-        found["settings"].setdefault(MESSAGE, []).extend(settings)
     return {
         **found,
         "channels": {

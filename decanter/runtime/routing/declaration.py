@@ -1,7 +1,10 @@
 """The declaration of a router, for the tool. On AWS, no code imports this file."""
 
+import os
+from collections.abc import Mapping
 from typing import Any
 
+from decanter.runtime.errors import ConfigurationError, SettingError
 from decanter.runtime.payload_example import payload_example
 from decanter.runtime.publishing.queue import Queue
 from decanter.runtime.publishing.queue import declaration_of as queue_declaration
@@ -9,6 +12,10 @@ from decanter.runtime.recipients import SWEEP
 from decanter.runtime.rights import contributions
 from decanter.runtime.routing.routes import DEFAULT, Route, Routes
 from decanter.runtime.routing.sending import Sending
+from decanter.runtime.settings import Settings
+from decanter.runtime.transports import transport_of
+
+MESSAGE = "websocket_message"
 
 
 def declaration(router: Sending, expression: str, authenticator: object) -> dict[str, Any]:
@@ -22,6 +29,8 @@ def declaration(router: Sending, expression: str, authenticator: object) -> dict
     queue: Queue | None = router.queue
     authenticating = [*filter(None, [authenticator])]
     connecting = [*router.connect_hooks, *(() if router.wire else authenticating)]
+    receiving = [*router.message_hooks, *(authenticating if router.wire else ())]
+    hooks = {"websocket_connect": connecting, MESSAGE: receiving}
     routes = [
         {
             "route_key": route.route_key,
@@ -37,8 +46,9 @@ def declaration(router: Sending, expression: str, authenticator: object) -> dict
         "expression": expression,
         "routes": routes,
         "default": DEFAULT in router.declared,
-        "posts": {"websocket_message": _methods(router), SWEEP: ["DELETE", "GET"]},
-        "settings": _settings(router, connecting),
+        "posts": {MESSAGE: _methods(router), SWEEP: ["DELETE", "GET"]},
+        "settings": _settings(hooks),
+        "invalid_settings": _invalid_settings(hooks),
         **_uses(router, connecting),
         **({"queue": queue_declaration(queue)} if queue else {}),
     }
@@ -62,7 +72,7 @@ def _uses(router: Routes, connecting: list[Any]) -> dict[str, Any]:
     return {
         "uses": {
             "websocket_connect": contributions(connecting),
-            "websocket_message": contributions(messages) + ended,
+            MESSAGE: contributions(messages) + ended,
             "websocket_disconnect": ended,
             SWEEP: ended,
         },
@@ -70,20 +80,42 @@ def _uses(router: Routes, connecting: list[Any]) -> dict[str, Any]:
     }
 
 
-def _settings(router: Routes, connecting: list[Any]) -> dict[str, list[list[str]]]:
+def _settings(hooks: Mapping[str, list[Any]]) -> dict[str, list[list[str]]]:
     """Return the groups of variables for each function's hooks.
 
     A stage sets one variable per group.
     """
-    hooks: dict[str, list[object]] = {
-        "websocket_connect": connecting,
-        "websocket_message": [*router.message_hooks],
-    }
     groups = {
         function: [[*group] for hook in each for group in getattr(hook, "settings", ())]
         for function, each in hooks.items()
     }
     return {function: each for function, each in groups.items() if each}
+
+
+def _invalid_settings(hooks: Mapping[str, list[Any]]) -> dict[str, list[str]]:
+    """Return the errors about the variables that each function's hooks and the router read.
+
+    A missing variable does not count, because the tool has a warning for it.
+    """
+    checks = {
+        function: [it.check_settings for it in each if hasattr(it, "check_settings") and _set(it)]
+        for function, each in hooks.items()
+    }
+    checks[MESSAGE].append(lambda: transport_of(Settings.from_env(os.environ)))
+    found: dict[str, list[str]] = {}
+    for function, each in checks.items():
+        for check in each:
+            try:
+                check()
+            except ConfigurationError as error:
+                if not isinstance(error, SettingError) or error.value is not None:
+                    found.setdefault(function, []).append(str(error))
+    return found
+
+
+def _set(hook: Any) -> bool:
+    """Return True if the environment sets a variable of each group that a hook needs."""
+    return all(any(map(os.environ.get, group)) for group in getattr(hook, "settings", ()))
 
 
 def _methods(router: Routes) -> list[str]:

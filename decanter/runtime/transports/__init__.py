@@ -42,6 +42,18 @@ TRANSPORTS: dict[str, Callable[[str, Settings, Clock, Backoff], Transport]] = {
 """The transports by name. Each transport imports its modules only when it is used."""
 
 
+def transport_of(settings: Settings) -> Callable[[str, Settings, Clock, Backoff], Transport]:
+    """Return the function that creates the transport that the settings name.
+
+    Raises:
+        SettingError: no transport has this name.
+    """
+    if settings.transport not in TRANSPORTS:
+        names = " or ".join(sorted(TRANSPORTS))
+        raise SettingError("DECANTER_TRANSPORT", settings.transport, f"set it to {names}")
+    return TRANSPORTS[settings.transport]
+
+
 def open_transport(
     endpoint: str,
     settings: Settings,
@@ -59,8 +71,4 @@ def open_transport(
     Raises:
         SettingError: no transport has this name, or the region is unknown.
     """
-    make = TRANSPORTS.get(settings.transport)
-    if make is None:
-        names = " or ".join(sorted(TRANSPORTS))
-        raise SettingError("DECANTER_TRANSPORT", settings.transport, f"set it to {names}")
-    return make(endpoint, settings, clock or Clock(), backoff)
+    return transport_of(settings)(endpoint, settings, clock or Clock(), backoff)

@@ -331,6 +331,7 @@ def test_the_tool_reads_the_routers_declaration(service: Service) -> None:
         "default": False,
         "posts": {"websocket_message": ["POST"], "sweep": ["DELETE", "GET"]},
         "settings": {},
+        "invalid_settings": {},
     }
 
 
