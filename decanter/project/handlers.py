@@ -257,8 +257,7 @@ def find(handler: str, module: ModuleType) -> Callable[..., Any]:
 def faults(app: Any, module: ModuleType) -> list[Fault]:
     """Return the reasons why Lambda would not run the functions that the app registers."""
     functions = registered(app)
-    each_function = (fault_of(each, functions, app, module) for each in functions)
-    found = [fault for fault in each_function if fault is not None]
+    found = filter(None, (fault_of(each, functions, app, module) for each in functions))
     return [*same_names(functions), *unused_messages(app), *found]
 
 

@@ -68,7 +68,7 @@ class AllowedOrigins:
             SettingError: the variable has a value without an origin, or with an invalid origin.
         """
         if self._allowed is None:
-            self._allowed = self.check_settings()
+            self._allowed = self.__decanter_settings__()
             if not self._allowed:
                 remedy = f"name in {VARIABLE} the pages that may connect"
                 log("any_origin", logging.WARNING, remedy=remedy)
@@ -78,7 +78,7 @@ class AllowedOrigins:
         if len(claims) > 1 or (NULL if claims == [NULL] else parse(claims[0])) not in self._allowed:
             raise Refused(403, f"origin {', '.join(claims)[:200]!r} is not allowed")
 
-    def check_settings(self) -> frozenset[Origin | str]:
+    def __decanter_settings__(self) -> frozenset[Origin | str]:
         """Return the allowed origins. The tool calls this method before a deployment.
 
         Raises:

@@ -146,7 +146,7 @@ class RateLimit:
             Flooding: the connection did not wait and is closed.
             SettingError: a variable is invalid, or the rate is missing.
         """
-        limits = self.check_settings()
+        limits = self.__decanter_settings__()
         if limits is None:
             return
         interval = round(1000 / limits.per_second, 3)  # short, because the row stores a sum
@@ -158,7 +158,7 @@ class RateLimit:
         if ahead is None or ahead > BURST_MS:
             raise RateLimited
 
-    def check_settings(self) -> _Limits | None:
+    def __decanter_settings__(self) -> _Limits | None:
         """Return the limits, or None. The tool calls this method before a deployment.
 
         Raises:

@@ -251,7 +251,7 @@ class WebTokens:
         subscription.has_token, subscription.info = True, claims.get("info")
         subscription.expires_at = int(claims["exp"])
 
-    def check_settings(self) -> _Terms:
+    def __decanter_settings__(self) -> _Terms:
         """Return the requirements for a token. The tool calls this method before a deployment.
 
         Raises:
@@ -266,7 +266,7 @@ class WebTokens:
         if not token.isascii() or len(token) > MAX_TOKEN_BYTES:
             raise Refused(401, "token: too long, or not ASCII")
         if self._terms is None:
-            self._terms = self.check_settings()
+            self._terms = self.__decanter_settings__()
             if self._terms.jwks_url:
                 self._keys = KeySet(self._terms.jwks_url, self._fetch, self._clock)
         return self._decoded(token, self._terms)

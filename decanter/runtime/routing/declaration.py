@@ -98,7 +98,11 @@ def _invalid_settings(hooks: Mapping[str, list[Any]]) -> dict[str, list[str]]:
     A missing variable does not count, because the tool has a warning for it.
     """
     checks = {
-        function: [it.check_settings for it in each if hasattr(it, "check_settings") and _set(it)]
+        function: [
+            it.__decanter_settings__
+            for it in each
+            if hasattr(it, "__decanter_settings__") and _set(it)
+        ]
         for function, each in hooks.items()
     }
     checks[MESSAGE].append(lambda: transport_of(Settings.from_env(os.environ)))
