@@ -39,7 +39,7 @@ reconnect, a client sends all its subscribe commands, at most 128, in one frame.
 """
 
 MAX_FRAME_BYTES = 131_000
-"""The replies to one frame are split into frames that are smaller than this."""
+"""The replies to one frame are split into frames that have fewer bytes than this limit."""
 
 _TEXT, _FLAG, _NUMBER, _OBJECT, _ANY = (str,), (bool,), (int,), (dict,), (object,)
 _FIELDS: Mapping[str, Mapping[str, tuple[type, ...]]] = {
@@ -65,7 +65,7 @@ _FIELDS: Mapping[str, Mapping[str, tuple[type, ...]]] = {
     "refresh": {"token": _TEXT},
     "sub_refresh": {"channel": _TEXT, "token": _TEXT},
 }
-"""The members of each method's object, and their types. In the protocol, all are optional."""
+"""The known members of each method's object, and their types. All members are optional."""
 
 METHODS = tuple(_FIELDS)
 
@@ -75,8 +75,8 @@ class Command(NamedTuple):
 
     Attributes:
         id: the id that the reply repeats; 0 for a `send` without an id.
-        method: the name of the method, such as `subscribe`.
-        fields: the members of the method's object that the protocol defines.
+        method: the name of the method, such as `subscribe`; empty if `error` is set.
+        fields: the members of the method's object that `_FIELDS` lists.
         error: the error to answer with, if the command must not run; otherwise None.
     """
 
@@ -100,7 +100,8 @@ def commands(frame: str) -> Iterator[Command]:
     """Yield the commands of a frame.
 
     Raises:
-        Disconnect: code 3501, if a line is not a command with a valid id, or the frame is empty.
+        Disconnect: code 3501, if a line is not a JSON object or has no valid id, or if the frame is
+            empty. A `send` and an empty object need no id.
     """
     found = 0
     for line in frame.split("\n"):

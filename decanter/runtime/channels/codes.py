@@ -1,4 +1,4 @@
-"""The protocol's codes, and the code for each error of the framework.
+"""The protocol's codes, and the code for each `MessageError`.
 
 Source: Centrifugo's documentation, "Client protocol codes".
 
@@ -80,7 +80,7 @@ class ReplyError(DecanterError):
 
     Attributes:
         code: a code of the protocol, or a code of the application from 400 on.
-        text: the message for people.
+        text: the message, for people.
         temporary: True if the same command may succeed later.
     """
 
@@ -99,7 +99,7 @@ class Disconnect(DecanterError):
 
     Attributes:
         code: 3000 to 4999; the code determines if the client reconnects.
-        reason: the reason for people.
+        reason: the reason, for people.
     """
 
     def __init__(self, code: int, reason: str = "") -> None:
@@ -116,7 +116,7 @@ class Disconnect(DecanterError):
 def reply_error(error: MessageError) -> ReplyError:
     """Return the protocol's error for an error of the framework or of the application.
 
-    The code of an application's own error is the error's attribute `number`, or 400.
+    The code of an application's own error is its attribute `number`; 400 without this attribute.
     """
     code = _CODES.get(error.code, getattr(error, "number", LEAST_OWN))
     return ReplyError(code, str(error), temporary=error.temporary)

@@ -58,7 +58,7 @@ class Subscription:
 
 @dataclass
 class Publication(Generic[T]):
-    """A client's publication. The function with `on_publish` gets this object.
+    """A client's publication. The function that `on_publish` decorates gets this object.
 
     Attributes:
         channel: the channel's name.
@@ -77,10 +77,16 @@ class Publication(Generic[T]):
 
 
 Authorize = Callable[..., Any]
-"""Takes a Subscription and the pattern's values. Returns True if the client may subscribe."""
+"""Takes a Subscription and values of the pattern's variables.
+
+Returns True if the client may subscribe.
+"""
 
 Publish = Callable[..., Any]
-"""Takes a Publication and the pattern's values. Returns the value to publish, or None."""
+"""Takes a Publication and values of the pattern's variables.
+
+Returns the value to publish, or None to publish nothing.
+"""
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -122,8 +128,8 @@ class Channel:
     def on_publish(self, function: F) -> F:
         """Declare the function that accepts publications of clients that may subscribe.
 
-        The function's return value is published, with the client's identity and info. If the
-        function returns None, nothing is published.
+        The function's return value is published, with the client's connection id, identity and
+        info. If the function returns None, nothing is published.
 
         Raises:
             DeclarationError: the channel already has such a function, or the function is async, or
@@ -150,7 +156,7 @@ class Channel:
 
         Raises:
             ReplyError: clients cannot publish to this channel.
-            MessageError: the data is invalid, or the function refuses it.
+            MessageError: the data is missing or invalid, or the function refuses it.
         """
         if self.publish is None:
             raise ReplyError(PERMISSION_DENIED)
@@ -203,8 +209,8 @@ class Channels:
     def announces(self, name: str) -> bool:
         """Return True if joins and leaves are announced in a channel.
 
-        Clients can be in channels that an earlier version of the app declared. These channels have
-        no announcements.
+        Clients can be in channels that only an earlier version of the app declared. These channels
+        have no announcements.
         """
         try:
             return self.find(name)[0].join_leave
@@ -221,8 +227,8 @@ def _parameters(function: Callable[..., Any], pattern: Pattern) -> tuple[str, li
     """Return the name of the first parameter, and the names of the others.
 
     Raises:
-        DeclarationError: the function is async or has no parameter, or one of the other parameters
-            is not in the pattern.
+        DeclarationError: the function cannot be called, is async or has no parameter, or one of the
+            other parameters is not a variable of the pattern.
     """
     check_function(f"channel {pattern.source!r}:", function)
     first, *others = [*inspect.signature(function).parameters] or [""]

@@ -146,9 +146,9 @@ class App(Protocol):
         """Return the identity of a client, and the other results of the authenticate hook.
 
         Raises:
-            Disconnect: code 3500, if the client is refused.
+            Disconnect: code 3500, if the hook refuses the client with a status below 500.
             ReplyError: code 109, if the client's token has expired; code 100, if the hook refuses
-                with a status of 500 or more.
+                the client with a status of 500 or more.
         """
         ...
 
@@ -173,7 +173,7 @@ class App(Protocol):
         ...
 
     def receive(self, session: Session, data: Json | None) -> None:
-        """Run the route that a message selects. The message gets no reply."""
+        """Run the route that a message selects. The route's return value is not sent."""
         ...
 
     def publish(self, channel: str, push: str) -> None:

@@ -7,10 +7,10 @@ A router with channels has such a table by default. The hash key of a row is the
 or an identity's key (`pattern.identity_key`). A query of an identity's key returns all connections
 of the identity.
 
-The attribute `seq` is the id of the client's last command for the row's channel. API Gateway may
-run the handlers of one connection in any order, so a command with a lower id is late and changes
-nothing. The row of an ended subscription stays for an hour, so that a late subscribe command cannot
-renew it.
+The attribute `seq` is the id of the client's last subscribe or unsubscribe command for the row's
+channel. API Gateway may invoke the handlers of one connection in any order, so such a command with
+a lower id is late and changes nothing. The row of an ended subscription stays for an hour, so that
+a late subscribe command cannot renew the subscription.
 """
 
 from collections.abc import Callable, Mapping
@@ -54,7 +54,8 @@ class SubscriptionModel(Model):
         identity: the client's identity.
         info: the JSON text that others see of the client.
         channel_info: the JSON text that others see of the client in this channel.
-        seq: the id of the client's last command; 0 if the client sent none for this channel.
+        seq: the id of the client's last subscribe or unsubscribe command for this channel; 0 if
+            there was none.
         identity_until: the time when the client's identity expires, in epoch seconds.
         until: the time when the subscription expires, in epoch seconds.
         left: present if the subscription has ended.
@@ -112,7 +113,7 @@ def _declaration(model: type[Model]) -> dict[str, Any] | None:
 
 
 def default_table() -> type[SubscriptionModel]:
-    """Return a new model, for a router without `subscriptions`."""
+    """Return a new model, for a router without the argument `subscriptions`."""
 
     @subscription_table()
     class Subscriptions(SubscriptionModel):

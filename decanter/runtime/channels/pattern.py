@@ -16,7 +16,7 @@ from decanter.runtime.errors import ConfigurationError, DeclarationError
 MOST_CHARACTERS = 255
 
 OF_IDENTITY = "$identity:"
-"""The prefix of the keys that find an identity's connections. No channel's name begins with it."""
+"""The prefix of the keys that `identity_key` returns. No channel's name begins with it."""
 
 _VARIABLE = re.compile(r"\{([^{}]*)\}")
 _ENCODED = re.compile(r"[%:\x00-\x1f\x7f]")
@@ -105,7 +105,7 @@ class Pattern:
 
 
 def no_match(channel: str, patterns: Iterable[str]) -> ConfigurationError:
-    """Return the error for a channel that the server names and no declared pattern matches."""
+    """Return the error if the server names a channel that matches no declared pattern."""
     return ConfigurationError(
         f"channel {channel!r} matches no declared pattern: {', '.join(patterns)}"
     )

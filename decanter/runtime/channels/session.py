@@ -37,12 +37,12 @@ from decanter.runtime.errors import MessageError
 
 MOST_CHANNELS = 128
 MOST_NAME_BYTES = 4096
-"""The maximum size of a connection's channel names together. The connection's row has them."""
+"""The maximum total size of a connection's channel names, which its row contains."""
 
 EARLY_SECONDS = 10
-"""The client must refresh a token this long before its expiry, or when a quarter of the remaining
-time is left, if that is later. After the expiry, the client gets no messages until the server has
-the new token.
+"""The client must refresh a token this long before the token's expiry. If the token expires in less
+than 40 seconds, the client must refresh the token when a quarter of this time is left. After the
+expiry, the client gets no messages until the server has the new token.
 """
 
 
@@ -62,7 +62,7 @@ class Answer:
 
 
 _Joining = dict[str, tuple[Channel, Subscription, int | None]]
-"""The subscriptions to write, with the id of each command; None if the server subscribes."""
+"""The subscriptions to write, each with its command's id, or with None if there is no command."""
 
 
 class Frame:
@@ -339,10 +339,10 @@ class Frame:
         return {}
 
     def _listener(self, name: str, channel: Channel, values: dict[str, str]) -> Member:
-        """Return the sender as a member, if it has subscribed or may subscribe.
+        """Return the client as a member, if it is subscribed or may subscribe.
 
         Raises:
-            ReplyError: code 103, if the sender is not allowed to subscribe.
+            ReplyError: code 103, if the client is neither subscribed nor allowed to subscribe.
         """
         session = self._session
         if (member := self._store.member(name, session.connection_id)) is not None:

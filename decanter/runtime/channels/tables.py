@@ -6,9 +6,9 @@ then adds the channel's name to the row. If the row no longer exists, the subscr
 deleted again. A connection that has ended therefore has no subscriptions, in whatever order its
 handlers ran.
 
-The connect command adds the attribute `$greeted` to the row. A client whose row does not have this
-attribute gets no messages, and the sweep closes its connection. This rule also applies to clients
-that connected before the app had channels.
+A successful connect command adds the attribute `$greeted` to the row. A client whose row does not
+have this attribute gets no messages, and the sweep closes its connection. This rule also applies to
+clients that connected before the app had channels.
 """
 
 import json
@@ -78,7 +78,7 @@ class Tables:
         return self._without_channels(self.connections.remove_if_older(connection_id, than_ms))
 
     def where(self) -> str:
-        """Return the connection table's name, for an error message."""
+        """Return the connection table's name and environment variable, for an error message."""
         return self.connections.where()
 
     def identify(self, connection_id: str) -> str | None:
@@ -121,7 +121,7 @@ class Tables:
         )
 
     def silent(self, connection_ids: Iterable[str]) -> set[str]:
-        """Return the connections that sent no connect command, or whose identity has expired."""
+        """Return the connections that are not greeted, or whose identity has expired."""
         ids, now = [*dict.fromkeys(connection_ids)], self._time_ms() / 1000
         return {
             each.connection_id
@@ -240,7 +240,7 @@ class Tables:
     ) -> Mapping[str, Any] | None:
         """Add channels' names to the row and return the row.
 
-        Return None if the connection has ended, or if its client has sent no connect command.
+        Return None if the connection has ended or is not greeted.
         """
         changes, values, names = dict[str, str](), dict[str, Any](), dict[str, str]()
         condition = "attribute_exists(#channels)"
@@ -270,7 +270,7 @@ class Tables:
             return
 
     def _without_channels(self, removed: Removed | None) -> Removed | None:
-        """Delete the subscriptions of a deleted row. Add the live ones to `left`."""
+        """Delete the subscriptions of a deleted row. Add the live ones to `removed.left`."""
         if removed is None:
             return None
         row = removed.row
@@ -336,7 +336,7 @@ class Tables:
 
 
 def _is_over(row: Recipient, now_ms: int) -> bool:
-    """Return True if a client has sent no connect command, or if its identity has expired."""
+    """Return True if a connection is not greeted, or if its client's identity has expired."""
     return 0 < row.identity_expires_at * 1000 <= now_ms
 
 
