@@ -133,7 +133,7 @@ class Frame:
         """Return the reply to a command.
 
         Return None for a successful `subscribe`, which `_join_all` answers, for a `send` that
-        succeeds or has no id, and if the connection has ended.
+        succeeds or has no id, and for a `connect` if the connection has ended or is greeted.
         """
         self.methods.append(command.method or "?")
         try:

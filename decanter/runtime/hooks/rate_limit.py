@@ -10,9 +10,9 @@ largest burst. If the variable is not set, there is no limit. Messages above the
 answer `rate_limited` and reach no route. The limit also counts messages that select no route.
 
 If `DECANTER_CLOSE_AFTER_MESSAGES` is set, a connection that continues to send is closed. In this
-case, refused messages count too. When a connection is this number of messages ahead of the allowed
-rate, its next message gets no error frame, and the connection is closed. If a client waits, its
-count falls at the allowed rate. The `$disconnect` handler deletes the row.
+case, refused messages count too. When a connection is ahead of the allowed rate by the variable's
+number of messages, its next message gets no error frame, and the connection is closed. If a client
+waits, its count falls at the allowed rate. The `$disconnect` handler deletes the row.
 
 The count is stored in the connection's row, because the next event may run in another process. Each
 message costs one conditional write, or two if the connection is already ahead of the allowed rate.
@@ -44,8 +44,9 @@ BURST_MS = 1000
 """The milliseconds that a connection may be ahead of its allowed rate: a burst of one second."""
 
 SKEW_MS = 60_000
-"""The milliseconds by which the clocks of two processes may differ. A `free_at` that is even later
-is ignored. Otherwise a clock that was an hour ahead would silence a connection for an hour.
+"""The milliseconds by which the clocks of two processes may differ. A `free_at` that is further in the
+future than this difference and the limits allow is ignored. Otherwise a clock that was an hour
+ahead would silence a connection for an hour.
 """
 
 
@@ -135,7 +136,10 @@ class RateLimit:
 
     @property
     def closes(self) -> bool:
-        """True if this hook may close connections. The Lambda function then needs this right."""
+        """True if this hook may close connections.
+
+        The Lambda function then needs the right to close connections.
+        """
         return bool(self._environ.get(CLOSE_VARIABLE))
 
     def __call__(self, request: Request) -> None:
@@ -144,12 +148,12 @@ class RateLimit:
         Raises:
             RateLimited: the connection has to wait.
             Flooding: the connection did not wait and is closed.
-            SettingError: a variable is invalid, or the rate is missing.
+            SettingError: a variable is invalid, or only `CLOSE_VARIABLE` is set.
         """
         limits = self.__decanter_settings__()
         if limits is None:
             return
-        interval = round(1000 / limits.per_second, 3)  # short, because the row stores a sum
+        interval = round(1000 / limits.per_second, 3)  # few digits, because the row stores a sum
         most = BURST_MS if limits.close_after is None else limits.close_after * interval
         now = self._clock.time_ms()
         ahead = self._connections.count_message(request.connection_id, now, interval, most)

@@ -53,7 +53,7 @@ SHORT_PAUSE_SECONDS = 2
 TIMEOUT_SECONDS = 2.0
 MAX_BYTES = 262_144
 
-# A key's type and curve determine its algorithm (RFC 7518, section 3.1).
+# A key's type and curve select one of these algorithms (RFC 7518, section 3.1).
 _ALGORITHMS: Mapping[tuple[object, object], str] = {
     ("RSA", None): "RS256",
     ("EC", "P-256"): "ES256",
@@ -82,9 +82,9 @@ class KeySet:
     """The signing keys of an issuer, by key id.
 
     A key set is fresh for ten minutes. An unknown key id causes a new fetch, because the issuer may
-    have changed its keys. If no newer key set can be read, the old key set is used for a day. After
-    that, no client is accepted. The age is measured with the wall clock, because the monotonic
-    clock of a frozen process may have stopped.
+    have changed its keys. If no newer key set can be read, the old key set is used until it is a
+    day old. After that, no client is accepted. The age is measured with the wall clock, because the
+    monotonic clock of a frozen process may have stopped.
 
     Args:
         url: the URL of the key set.

@@ -57,7 +57,8 @@ class ChannelWire(Wire):
         subscriptions: the subscription table's model; None for the default model.
 
     Raises:
-        DeclarationError: the connection table stores no identity.
+        DeclarationError: the connection table stores no identity, or `subscriptions` is not a
+            `SubscriptionModel`.
     """
 
     def __init__(
@@ -146,7 +147,7 @@ class ChannelWire(Wire):
         return Listeners(self.tables, channel)
 
     def silent(self, connection_ids: Iterable[str]) -> Collection[str]:
-        """Return the connections that sent no connect command, or whose identity has expired."""
+        """Return the connections that are not greeted, or whose identity has expired."""
         return self.tables.silent(connection_ids)
 
     def farewell(self, recipient: Recipient) -> bytes:

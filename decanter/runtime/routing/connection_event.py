@@ -20,7 +20,7 @@ class Refused(DecanterError):
 
     Attributes:
         status: 400 to 599.
-        reason: the reason for the log; API Gateway does not send this reason to the client.
+        reason: the reason, for the log; API Gateway does not send this reason to the client.
     """
 
     def __init__(self, status: int = 403, reason: str = "") -> None:
@@ -51,7 +51,9 @@ class Handshake:
     handler returns.
 
     Attributes:
-        event: the `$connect` event, as API Gateway sent it.
+        event: the `$connect` event, as API Gateway sent it. In an app with channels, the
+            authenticate hook gets only the headers and the query of the `$connect` event, with the
+            `requestContext` of the message.
         connection_id: the id of the new connection.
         headers: the last value of each header, by the header's name in lower case.
         query: the last value of each query parameter.
@@ -143,7 +145,7 @@ class Hello:
 
         Args:
             channel: a name, or a pattern such as `user:{identity}`.
-            values: the values for the other variables of the pattern; `identity` is already known.
+            values: the values of the pattern's variables, except `identity`, which is added.
         """
         self.subscriptions.append((channel, values))
 
@@ -183,7 +185,8 @@ class ConnectionEvent:
 
         Args:
             connection_ids: one connection id, or several.
-            frame: a string is sent unchanged, anything else as its JSON text.
+            frame: without channels, a string is sent unchanged, anything else as its JSON text.
+                With channels, the frame becomes the JSON `data` of a `message` push.
 
         Raises:
             TooLarge: the frame is larger than 131,072 bytes or, for several connections, than
@@ -203,7 +206,8 @@ class ConnectionEvent:
         """Send a frame to every connection, including the sender's.
 
         Args:
-            frame: a string is sent unchanged, anything else as its JSON text.
+            frame: without channels, a string is sent unchanged, anything else as its JSON text.
+                With channels, the frame becomes the JSON `data` of a `message` push.
             after: the cursor of an incomplete report; the broadcast continues there.
             exclude: one connection id or several to exclude.
             durable: True to give the whole broadcast to the router's queue and to post nothing
@@ -235,12 +239,12 @@ class ConnectionEvent:
 class Disconnection(ConnectionEvent):
     """A connection that has ended and whose row is already deleted.
 
-    The end is known from `$disconnect`, or because a broadcast, a send or a sweep finds that the
-    connection is gone. API Gateway delivers `$disconnect` on a best-effort basis.
+    The end is known from `$disconnect`, or because a broadcast, a send, a close or a sweep finds
+    that the connection is gone. API Gateway delivers `$disconnect` on a best-effort basis.
 
     Attributes:
-        event: the `$disconnect` event, or the event in which a broadcast or a send found that the
-            connection is gone. If there was no event of a connection, as in a sweep, this
+        event: the `$disconnect` event, or the event in which a broadcast, a send or a close found
+            that the connection is gone. If there was no event of a connection, as in a sweep, this
             event has an empty `requestContext`.
         connection_id: the id of the ended connection.
         connected_at: the time when the client connected, in epoch milliseconds; 0 if the row does

@@ -62,8 +62,8 @@ def declaration(router: Sending, expression: str, authenticator: object) -> dict
 def _uses(router: Routes, connecting: list[Any]) -> dict[str, Any]:
     """Return the rights that the routes and hooks of each function add.
 
-    Every function that deletes rows runs the disconnect hooks. These hooks have a method to
-    broadcast, so a disconnect hook without `@uses` may send.
+    Every function that deletes rows runs the disconnect hooks. The argument of these hooks has a
+    method to broadcast, so a disconnect hook without `@uses` may send.
     """
     ended = contributions(router.disconnect_hooks, sends=True)
     messages = [*router.message_hooks, *router.around, *router.error_handlers.values()]
@@ -83,7 +83,7 @@ def _uses(router: Routes, connecting: list[Any]) -> dict[str, Any]:
 def _settings(hooks: Mapping[str, list[Any]]) -> dict[str, list[list[str]]]:
     """Return the groups of variables for each function's hooks.
 
-    A stage sets one variable per group.
+    A stage must set one variable of each group.
     """
     groups = {
         function: [[*group] for hook in each for group in getattr(hook, "settings", ())]
@@ -125,7 +125,8 @@ def _set(hook: Any) -> bool:
 def _methods(router: Routes) -> list[str]:
     """Return the HTTP methods that the message function calls on connections.
 
-    The function posts. If a hook has `closes`, the function also closes connections.
+    The message function posts. If the attribute `closes` of a message hook is True, the message
+    function also closes connections.
     """
     closes = any(getattr(hook, "closes", False) for hook in router.message_hooks)
     return ["DELETE", "POST"] if closes else ["POST"]

@@ -93,7 +93,7 @@ class Request(ConnectionEvent):
         """Return the handler's response for the value that a route returns.
 
         Raises:
-            TypeError: API Gateway would not accept the value.
+            TypeError: the value is not a `Result`.
         """
         return response_of(returned)
 

@@ -11,7 +11,7 @@ def response_of(returned: object) -> Response:
     """Return the handler's response for a function's return value.
 
     Raises:
-        TypeError: API Gateway would not accept the value.
+        TypeError: the value is not a `Result`.
     """
     if returned is None:
         return {"statusCode": 200}

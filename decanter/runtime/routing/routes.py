@@ -159,7 +159,7 @@ class Routes:
         """Declare a hook that runs after a connection has ended.
 
         API Gateway delivers `$disconnect` on a best-effort basis. If this event is missing, the
-        hook runs when a broadcast, a send or a sweep finds that the connection is gone.
+        hook runs when a broadcast, a send, a close or a sweep finds that the connection is gone.
         """
         self._check("disconnect hook", hook)
         self.disconnect_hooks.append(hook)
@@ -187,7 +187,7 @@ class Routes:
     def on_error(self, kind: type[Exception]) -> Callable[[E], E]:
         """Declare the handler for an exception of a route: `function(request, error)`.
 
-        If several handlers match, the handler for the nearest base class is called. The handler's
+        If several handlers match, the handler for the most derived class is called. The handler's
         return value is treated like the return value of a route. If the handler raises a
         MessageError, the client gets the frame of this error.
 
@@ -254,7 +254,7 @@ class Routes:
         self.error_handlers[kind] = handler
 
     def _check(self, what: str, function: Callable[..., Any]) -> None:
-        """Raise a DeclarationError if the declaration is too late, or a call runs no code."""
+        """Refuse a late declaration, and a function whose code does not run when it is called."""
         check_function(what, function)
         self._check_open(f"{what} {place(function)}")
 

@@ -13,10 +13,10 @@ def scheduled_sweep(app: Any, router: Router, environ: Mapping[str, str] = os.en
 
     Write in app.py: `sweep = scheduled_sweep(app, router)`.
 
-    The variable `DECANTER_SWEEP_MINUTES` sets the interval for each stage, because Chalice loads
-    app.py with the stage's variables when it deploys or packages. In app.py, the result must be
-    assigned to the name `sweep`. Lambda finds the function by this name, and the function's rights
-    depend on the name.
+    The variable `DECANTER_SWEEP_MINUTES` sets the interval. Each stage can have its own interval,
+    because Chalice loads app.py with the stage's variables when it deploys or packages. In app.py,
+    the result must be assigned to the name `sweep`. Lambda finds the function by this name, and the
+    function's rights depend on the name.
 
     Args:
         app: the Chalice app.

@@ -3,10 +3,10 @@ r"""The route selection expression, as API Gateway evaluates it.
     $request.body.message                                the value at a path
     ${request.body.message}                              the same
     ${request.body.service}/${request.body.action}       several values, joined by other text
-    \$default                                            a dollar sign without a variable
+    \$default                                            the text `$default`
 
 The value of a missing path is the empty string. For example, `${request.body.a}-${request.body.b}`
-is `x-` if the message has only `a`. A string is used unchanged, an array becomes `[item1, item2]`,
+is `x-` for the message `{"a": "x"}`. A string is used unchanged, an array becomes `[item1, item2]`,
 and any other value becomes its JSON text. A value that looks like an expression is not evaluated.
 
 Source: API Gateway Developer Guide, "Create routes for WebSocket APIs" and "WebSocket selection
@@ -52,7 +52,7 @@ class SelectionExpression(NamedTuple):
         """Check an expression.
 
         Raises:
-            DeclarationError: the expression is invalid; the error has the position.
+            DeclarationError: the expression is invalid.
         """
         pieces: list[str | Path] = []
         position = 0

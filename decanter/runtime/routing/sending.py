@@ -64,18 +64,18 @@ class Sending(Routes):
     ) -> "Callable[[Authorize], Channel]":
         """Declare channels: `@router.channel("chat:{room}")`.
 
-        An app with channels speaks only Centrifugo's JSON client protocol on its socket. The
-        decorated function takes a `Subscription` and the values of the pattern's variables. A
-        client may subscribe only if the function returns True.
+        An app with channels speaks only Centrifugo's JSON client protocol with its clients. The
+        decorated function takes a `Subscription` and values of the pattern's variables. A client
+        may subscribe only if the function returns True.
 
         Args:
             pattern: the pattern of the channels' names; `{name}` matches one or more characters
-                except `:`.
+                except `:` and control characters.
             presence: True if clients that may subscribe may also ask for the channel's members.
             join_leave: True to announce joins and leaves in channels with fewer than 100 members.
 
         Raises:
-            DeclarationError: the pattern or the function is invalid, a name can match another
+            DeclarationError: an argument or the function is invalid, a name can match another
                 pattern too, the connection table stores no identity, or the declaration is too
                 late.
         """
@@ -187,7 +187,8 @@ class Sending(Routes):
         connections, and the queue's function posts to all other connections.
 
         Args:
-            frame: a string is sent unchanged, anything else as its JSON text.
+            frame: without channels, a string is sent unchanged, anything else as its JSON text.
+                With channels, the frame becomes the JSON `data` of a `message` push.
             after: the cursor of an incomplete report; the broadcast continues there.
             exclude: one connection id or several to exclude.
             context: Lambda's context, or Chalice's event. With a context, the broadcast ends before
@@ -197,7 +198,7 @@ class Sending(Routes):
 
         Raises:
             TooLarge: the frame is larger than `DECANTER_MAX_BROADCAST_BYTES`; nothing is sent.
-            PostingRefusedError: the Lambda function is not allowed to post.
+            PostingRefusedError: the Lambda function is not allowed to post or to read the table.
             ConfigurationError: `durable` is True, but the router has no queue.
             QueueError: `durable` is True, but SQS does not accept the message.
         """
@@ -221,7 +222,7 @@ class Sending(Routes):
             context: Lambda's context; not needed with Chalice's event, which contains it.
 
         Returns:
-            The counts of the log line.
+            The totals of all messages of the event, by name, such as `posted`.
 
         Raises:
             DecanterError: the work on a message failed. SQS delivers the messages of the event
@@ -275,6 +276,6 @@ class Sending(Routes):
 
 
 def _check(argument: str, given: object, attribute: str, needed: str) -> None:
-    """Check an argument of the router. Tests use their own classes, so the class may be any."""
+    """Check an argument of the router by one attribute, because tests use their own classes."""
     if not hasattr(given, attribute):
         raise DeclarationError(f"Router: {argument}={name_of(given)} must be {needed}")
