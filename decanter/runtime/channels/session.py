@@ -342,7 +342,7 @@ class Frame:
         """Return the client as a member, if it is subscribed or may subscribe.
 
         Raises:
-            ReplyError: code 103, if the client is neither subscribed nor allowed to subscribe.
+            ReplyError: code 103, if the client is not subscribed and not allowed to subscribe.
         """
         session = self._session
         if (member := self._store.member(name, session.connection_id)) is not None:

@@ -44,9 +44,9 @@ BURST_MS = 1000
 """The milliseconds that a connection may be ahead of its allowed rate: a burst of one second."""
 
 SKEW_MS = 60_000
-"""The milliseconds by which the clocks of two processes may differ. A `free_at` that is further in the
-future than this difference and the limits allow is ignored. Otherwise a clock that was an hour
-ahead would silence a connection for an hour.
+"""The milliseconds by which the clocks of two processes may differ. A `free_at` is ignored if it is
+further ahead than the limits and this difference allow. Otherwise a clock that was an hour ahead
+would silence a connection for an hour.
 """
 
 
