@@ -17,9 +17,9 @@ FIRST_ROWS = 200
 """The size of the first page, which is small because the first posts wait for this page."""
 
 PAGE_ROWS = 2000
-"""DynamoDB's own page of 1 MB has about five times as many rows.
+"""The size of each later page. DynamoDB's own page of 1 MB has about five times as many rows.
 
-A read of such a page would delay the posts and need more memory.
+A read of DynamoDB's own page would delay the posts and need more memory.
 """
 
 

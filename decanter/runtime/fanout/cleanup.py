@@ -24,10 +24,13 @@ from decanter.runtime.transports.base import Reach
 BATCH = 25
 BATCHES_AT_ONCE = 4
 MOST_WAITING = 5_000
-"""The maximum number of rows that wait for deletion, about 1 MB. A later run deletes the rest."""
+"""The maximum number of rows that wait for deletion, about 1 MB of memory.
+
+A later broadcast or sweep deletes the rest.
+"""
 
 Remove = Callable[[Recipient], Removed | None]
-"""Deletes a row under its condition; returns None if the condition does not hold."""
+"""Deletes a row if a condition holds; returns None if the condition does not hold."""
 
 
 class _Batch(NamedTuple):
@@ -45,20 +48,20 @@ class _Batch(NamedTuple):
 class Cleanup:
     """Collects recipients that are gone, and deletes their rows.
 
-    By default, a row is deleted only if it has not changed since it was read. `BatchWriteItem` has
-    no conditions, and a transaction costs twice as much and fails as a whole. Therefore a worker
-    deletes the rows of a batch one by one. Only a few batches run in parallel with the posts, so
-    reads of the table do not wait for them.
+    By default, a row is deleted only if its `connected_at` has not changed since the row was read.
+    `BatchWriteItem` has no conditions, and a transaction costs twice as much and fails as a whole.
+    Therefore a worker deletes the rows of a batch one by one. Only a few batches run in parallel
+    with the posts, so reads of the table do not wait for them.
 
-    If the application has disconnect hooks, rows are deleted after the posts, and only while there
-    is time for their hooks.
+    If the application has disconnect hooks, `add` deletes no row. `delete_and_tell` and `finish`
+    then delete rows only while there is time for their hooks.
 
     Args:
         connections: the table.
         workers: the threads that delete rows.
         reach: records if this process has reached a connection through the endpoint.
         hooks: the application's disconnect hooks; None if there are none.
-        remove: deletes a row; by default only if the row has not changed.
+        remove: deletes a row; by default only if its `connected_at` has not changed.
 
     Attributes:
         count: the number of rows that wait for deletion, or whose deletion has started.
@@ -109,7 +112,7 @@ class Cleanup:
         """Delete rows and call the disconnect hooks for them while there is time for both.
 
         If there are no hooks, or this process has not reached a connection yet, this method does
-        nothing, and `finish` decides.
+        nothing, and `finish` deletes or keeps the rows.
         """
         if self._hooks and self._reach.reached:
             self._tell(self._hooks, deadline)
@@ -118,7 +121,7 @@ class Cleanup:
         """Delete the remaining rows, and call the disconnect hooks for them, until the deadline.
 
         If the endpoint is in doubt, all waiting rows are kept. If the time is not enough, a later
-        broadcast deletes the other rows.
+        broadcast or sweep deletes the other rows.
         """
         said = self.count + self.kept + self.unproven
         self.doubt = self._reach.doubt(said, self._connections)

@@ -6,9 +6,9 @@ event's own thread, after the posts of a broadcast. Except in `$disconnect`, a r
 while there is time for its hooks. The other rows are kept, and a later broadcast or sweep tries
 them again.
 
-If a hook sends or broadcasts, with its argument or with the router, no rows are deleted, so the
-hook never causes calls of other hooks. Such a broadcast skips connections that are known to be
-gone.
+If a hook sends or broadcasts, through its argument or through the router, no rows are deleted, so
+the hook never causes calls of other hooks. Such a broadcast skips connections that are known to be
+gone. If an app with channels announces leaves, the announcement counts as a hook.
 """
 
 import logging
@@ -37,7 +37,7 @@ class DisconnectHooks:
 
     Attributes:
         running: True while hooks run.
-        gone: the ids of the gone connections of this event so far.
+        gone: the ids of the connections that this event has found gone so far.
     """
 
     def __init__(self, call: CallHooks, clock: Clock) -> None:

@@ -12,7 +12,7 @@ In an app without channels, a string is sent unchanged, and any other value is s
 
 
 def text_of(frame: Frame) -> str:
-    """Return a frame's text. JSON escapes non-ASCII, because a lone surrogate has no UTF-8 form."""
+    """Return a frame's text. JSON text is ASCII, because a lone surrogate has no UTF-8 form."""
     return frame if isinstance(frame, str) else json.dumps(frame, separators=(",", ":"))
 
 

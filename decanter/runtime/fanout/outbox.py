@@ -150,7 +150,7 @@ class Outbox:
             TooLarge: the text exceeds `max_broadcast_bytes` or, if `durable` is True, SQS's limit;
                 nothing is sent.
             PostingRefusedError: the Lambda function is not allowed to post.
-            StoreError, ConfigurationError: a table, queue or channel is missing or unreadable.
+            StoreError, ConfigurationError: a table, queue or channel is missing, or a read failed.
             QueueError: `durable` is True, but SQS does not accept the message.
         """
         data = _encode(text, self.max_broadcast_bytes)

@@ -18,11 +18,12 @@ class Report(NamedTuple):
             connection that is reported gone as pending in these cases: it may be about to open, the
             answer comes from another server, too many rows wait for deletion, no time is left for
             the disconnect hooks, or a disconnect hook sends the broadcast. If ten or more
-            connections are reported gone and the process has reached none yet, any report counts
-            all of them as pending, because the endpoint may be wrong. In an app with channels, a
-            send also skips clients that must not get messages now, and counts them as pending.
+            connections are reported gone and the process has reached none yet, the endpoint may be
+            wrong. Any report then counts connections as pending that would otherwise count as gone.
+            In an app with channels, a send also skips clients that must not get messages now, and
+            counts them as pending.
         failed: connections that were tried without success. These connections may still be open.
-            After a broadcast or a send to one connection, the log has the reasons.
+            The log has the reasons.
         left_over: connections that were not tried, because the time was over or a post was refused.
         left_over_exact: False if not all untried connections could be counted, so there may be
             more.

@@ -5,11 +5,11 @@
 A sweep reads the table and asks @connections about each connection, at a limited rate. A sweep
 deletes a row under the same conditions as a broadcast. API Gateway itself must answer that the
 connection is gone (410) or that the id is invalid (400). The row must be older than the grace
-period and unchanged, and the endpoint must not be in doubt (`cleanup`). Any other error ends the
-run, because broadcasts may need the same capacity. Rows of connections that were already found gone
-are still deleted. A connection whose identity has expired (`identity_expires_at`) is closed. The
-`$disconnect` handler then deletes the row. If the handler does not run, a later sweep deletes the
-row.
+period, its `connected_at` must be unchanged, and the endpoint must not be in doubt (`cleanup`). Any
+other error ends the run, because broadcasts may need the same capacity. Rows of connections that
+were already found gone are still deleted. A connection whose identity has expired
+(`identity_expires_at`) is closed. The `$disconnect` handler then deletes the row. If the handler
+does not run, a later sweep deletes the row.
 
 No state is stored outside the process. Each run continues at the key at which the last run of the
 process stopped. The first run of a process starts at a random key, so every row is checked at some
@@ -61,11 +61,11 @@ class Sweep:
         closed: the number of connections that were closed because the client's identity had
             expired, or because the client had sent no connect command in an app with channels.
         kept: the number of kept rows: the connection is open, the row is too young, @connections
-            gave another answer or none, the endpoint is in doubt, or no time was left for the
-            disconnect hooks.
+            gave another answer or none, the endpoint is in doubt, too many rows wait for deletion,
+            or no time was left for the disconnect hooks.
         complete: True if the run covered the whole table; otherwise the next run continues.
-        problem: the error that ended the run early, or the doubt that kept all rows; None without
-            either, even if the time was over.
+        problem: the error that ended the run early, or the doubt that kept all rows; None if there
+            was neither, even if the time was over.
         milliseconds: the duration of the run, including the deletion of rows.
     """
 
@@ -177,7 +177,7 @@ def problem_of(outcome: Outcome) -> DecanterError:
 
 
 CONCURRENCY = 16
-"""The maximum number of calls in flight. Without it, all calls of one second start together."""
+"""The maximum number of calls in flight. Otherwise all calls of one second would start together."""
 
 METRICS = {
     "swept": "Count",

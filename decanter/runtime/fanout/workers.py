@@ -37,7 +37,8 @@ class Workers:
     def each(self, work: Callable[[S], T], items: Sequence[S]) -> list[T]:
         """Call a function with each item in parallel. The calling thread handles the first item.
 
-        Work that runs on these threads must not call this method, because it could wait for itself.
+        Work that runs on these threads must not call this method, because all threads could
+        then wait for a free thread.
         """
         begun = [self.start(partial(work, item)) for item in items[1:]]
         return [*map(work, items[:1]), *(future.result() for future in begun)]
