@@ -1,4 +1,4 @@
-"""The protocol of transports, which post to connections and return outcomes, not exceptions.
+"""The protocol of transports, which post to connections and report failures as outcomes.
 
 A transport retries a post after a 429, after a 5xx, and if no valid answer arrives, for example
 after a reset or a timeout. It retries at most `RETRIES` times for one recipient, after a random
@@ -234,9 +234,8 @@ class Reach:
 class Transport(Protocol):
     """A transport to @connections. A process can keep it between events.
 
-    POST sends a text message, and GET returns information about a connection. DELETE closes a
-    connection, and then the connection's `$disconnect` handler runs. Deadlines are seconds on the
-    monotonic clock.
+    POST sends a text message, and GET asks if a connection exists. DELETE closes a connection, and
+    then the connection's `$disconnect` handler runs. Deadlines are seconds on the monotonic clock.
 
     Attributes:
         reach: the facts about the endpoint, which every call updates.

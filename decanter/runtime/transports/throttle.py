@@ -25,9 +25,10 @@ class TokenBucket:
     fell are ignored.
 
     The instances of a queue's function share a rate limit that they must never exceed together.
-    Their buckets are strict: they also count the posts of the last second, because saved tokens or
-    tokens that are used late could exceed the rate in a single second. They start with a negative
-    number of tokens, because another process may have used saved tokens just before.
+    Their buckets are strict: they also count the posts of the last second, because posts with saved
+    tokens, or with tokens that are used late, could exceed the rate in a single second. They start
+    with a negative number of tokens, because another process may have used saved tokens just
+    before.
 
     Args:
         rate: the maximum number of posts per second.

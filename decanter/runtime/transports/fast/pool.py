@@ -53,9 +53,9 @@ class Pool:
         Drop connections that may have been closed since the last broadcast.
 
         Lambda freezes a process between events. After that, the state of a connection is unknown
-        until it is used. If the last broadcast ended more than half a minute ago, the connections
-        are therefore not tried. This time is measured with the wall clock, because the monotonic
-        clock of a frozen process may have stopped.
+        until it is used. If the last broadcast ended more than half a minute ago, the idle
+        connections are therefore dropped without a check. This time is measured with the wall
+        clock, because the monotonic clock of a frozen process may have stopped.
         """
         if self._clock.time_ms() - self._rested_ms > KEPT_MS:
             aged, self._idle = self._idle, []
@@ -100,7 +100,7 @@ class Pool:
         return self._open()
 
     def watch(self, connection: Connection) -> None:
-        """Register the events that a connection wants now with the selector."""
+        """Make the selector wait for the events that a connection now wants."""
         if connection.wants != connection.watched:
             connection.watched = connection.wants
             self._selector.modify(connection.descriptor, connection.wants)
@@ -174,7 +174,7 @@ def _epoll_of(selector: BaseSelector) -> "select.epoll | None":
     """Return a second epoll object for the selector's epoll, or None without epoll.
 
     The caller closes this object. A direct poll takes half the time: the selector creates an
-    object for each ready descriptor, and the loop has very many of these.
+    object for each ready descriptor, and the loop has very many of these descriptors.
     """
     if isinstance(selector, EpollSelector):
         return select.epoll.fromfd(os.dup(selector.fileno()))
