@@ -16,7 +16,7 @@ MOST_SEGMENTS = 1000
 _SEGMENT = re.compile(r"([0-9]{1,4})/([0-9]{1,4}):(.*)", re.DOTALL)
 
 MAX_AGE_MS = (2 * 60 + 10) * 60 * 1000
-"""API Gateway closes a connection after two hours, so older rows are stale."""
+"""API Gateway closes a connection after two hours, so a row older than 2 h 10 min is stale."""
 
 UNGREETED = 1
 """The expiry of the identity of a client that has sent no connect command, in epoch seconds."""
@@ -31,9 +31,9 @@ class Recipient(NamedTuple):
     Attributes:
         connection_id: the id that API Gateway assigned.
         connected_at: the time when the client connected, in epoch milliseconds; 0 if the row has no
-            valid time.
+            valid time, or was not read.
         identity_expires_at: the time when the client's identity expires, in epoch seconds; 0 if the
-            row has no valid number.
+            row has no valid number, or was not read.
         stored: the damaged `connected_at` in DynamoDB's form, such as `{"S": "yesterday"}`; None if
             the row is not damaged.
     """
@@ -47,7 +47,7 @@ class Recipient(NamedTuple):
 class Place(NamedTuple):
     """The place of a cursor: `ID` in the whole table, or `0/4:ID` in a segment of the table.
 
-    DynamoDB can divide a table into segments, which several functions can read in parallel.
+    DynamoDB can divide a table into segments, which can be read in parallel.
 
     Attributes:
         after: a connection id, or `BEGINNING`.
@@ -170,7 +170,7 @@ class Connections(Protocol):
         ...
 
     def remove_if_unchanged(self, recipient: Recipient) -> Removed | None:
-        """Delete the row and return it; None if it was changed or deleted since it was read."""
+        """Delete the row and return it; None if its `connected_at` changed or the row is gone."""
         ...
 
     def remove_if_older(self, connection_id: str, than_ms: int) -> Removed | None:

@@ -6,7 +6,7 @@ before the cursor whose posts have not ended, and the connections that need anot
 the next run repeats at most `MOST_UNSURE` posts.
 
 A run owns its row at most until the time in `until`, when the run's Lambda function times out. If
-SQS delivers a message twice, the second delivery waits until this time.
+SQS delivers a message again while a run owns the row, the second delivery waits until this time.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -45,7 +45,7 @@ class Item(NamedTuple):
             in `ids`.
         part: the name of this part of the job; empty before the job is split.
         attempt: the number of past attempts of the posts.
-        hops: the number of times that a function has queued this item again.
+        hops: the number of times that the queue's function has queued this item again.
         key: the idempotency key; None if there is no key.
         channel: the channel whose members get the frame; empty for no channel.
         foreign: the member, `data` or `text`, in which another program wrote the text; empty if the

@@ -170,8 +170,8 @@ class Part:
 def remover(connections: Connections, clock: Clock) -> Remove:
     """Return a function that deletes the row of a gone connection.
 
-    The row must be unchanged. If only the connection's id is known, the row must be older than the
-    grace period instead.
+    The row's `connected_at` must be unchanged. If only the connection's id is known, the row must
+    be older than the grace period instead.
     """
 
     def remove(row: Recipient) -> Removed | None:

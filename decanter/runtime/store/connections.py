@@ -6,7 +6,8 @@
         nickname = UnicodeAttribute(null=True)
 
 The model is the only source of names. Reads, writes, the creation of the table and the template use
-the model. The import reads no variables: the table's name and the region are read at each use.
+the model. The import reads no variables: the table's name is read at each use, and the region
+at the first use.
 """
 
 from collections import defaultdict
@@ -101,7 +102,7 @@ class ConnectionModel(Model):
 
     @classmethod
     def remove_if_unchanged(cls, recipient: Recipient) -> Removed | None:
-        """Delete the row and return it; None if it was changed or deleted since it was read."""
+        """Delete the row and return it; None if its `connected_at` changed or the row is gone."""
         was = recipient.stored or recipient.connected_at
         unchanged = cls.connected_at == was if was else cls.connected_at.does_not_exist()
         return cls._remove(recipient.connection_id, unchanged)
@@ -154,9 +155,9 @@ class ConnectionModel(Model):
             now_ms: the current time in epoch milliseconds; rows older than `MAX_AGE_MS` are
                 skipped.
             limit: the maximum number of rows to read.
-            greeted: the attribute of a client that has sent a connect command. The recipient of a
-                row without this attribute has `UNGREETED` as `identity_expires_at`. Empty in an app
-                without channels.
+            greeted: the attribute that a row gets after the client's connect command. The recipient
+                of a row without this attribute has `UNGREETED` as `identity_expires_at`. Empty in
+                an app without channels.
         """
         key, connected_at = key_of(cls), cls.connected_at.attr_name
         end, place = cls.identity_end(), Place.of(after)

@@ -98,7 +98,8 @@ class TableMeta:
     Attributes:
         variable: the environment variable with the table's name.
         billing: the billing that the model declares.
-        existing: the name, ARN or SSM parameter of a table that the app does not create; or None.
+        existing: the name, ARN or SSM parameter of a table that the app does not create; None for
+            any other table.
         billing_mode: the billing mode for PynamoDB's `create_table`.
         read_capacity_units: the read capacity, if the table is provisioned.
         write_capacity_units: the write capacity, if the table is provisioned.
@@ -132,7 +133,7 @@ class TableMeta:
 
     @property
     def region(self) -> str | None:
-        """The region that Lambda and the AWS SDKs use."""
+        """The region from the environment; None if it is not set."""
         return region_of(os.environ)
 
 
@@ -188,7 +189,7 @@ def translated(meta: Any) -> Iterator[None]:
 
 
 def dispatch(model: type[Model], operation: str, **arguments: Any) -> dict[str, Any]:
-    """Call DynamoDB for a model's table, for calls that PynamoDB's models cannot make.
+    """Make a DynamoDB call that PynamoDB's models cannot make, for a model's table.
 
     Raises:
         DecanterError: the call failed; see `translated`.
