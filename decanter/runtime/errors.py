@@ -1,4 +1,4 @@
-"""All errors of the framework, including errors that a client causes.
+"""The errors of the framework, including errors that a client causes.
 
 DecanterError
 ├── DeclarationError      invalid declaration in app.py; raised at import
@@ -37,7 +37,7 @@ from typing import Any, ClassVar
 
 
 class DecanterError(Exception):
-    """Base class of every error that the framework raises."""
+    """Base class of the framework's own errors."""
 
 
 class DeclarationError(DecanterError):

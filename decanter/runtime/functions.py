@@ -71,7 +71,7 @@ def check_called(decorator: str, argument: object, example: str, *, is_valid: bo
         decorator: the decorator's name.
         argument: the decorator's argument. Without parentheses, it is the decorated function.
         example: an argument for the error message; `{}` stands for the function's name.
-        is_valid: False for an argument of another kind.
+        is_valid: False if the argument has the wrong type or value.
 
     Raises:
         DeclarationError: the decorator has no parentheses, or its argument is invalid.
@@ -98,7 +98,7 @@ def check_flags(where: str, **flags: object) -> None:
 
 
 def is_derived(given: object, base: type) -> bool:
-    """Return True if a value is a class that is derived from another class."""
+    """Return True if a value is a class that is derived from `base`, or `base` itself."""
     return isinstance(given, type) and issubclass(given, base)
 
 

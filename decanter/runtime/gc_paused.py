@@ -1,7 +1,7 @@
 """Pause Python's garbage collector while many objects are created.
 
 A cold start imports modules and creates botocore's client, which makes about 100,000 objects. A
-large JSON message becomes 40,000 objects. Without a pause, the collector scans the new objects
+large JSON message can become 40,000 objects. Without a pause, the collector scans the new objects
 every few hundred allocations, and sometimes all objects. The scans take an eighth of a cold start,
 and three quarters of the time to parse such a message.
 """

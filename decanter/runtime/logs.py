@@ -40,7 +40,7 @@ def log(event: str, level: int = logging.INFO, **fields: Any) -> None:
     """Write one line.
 
     Args:
-        event: the name of the event, in one word.
+        event: the name of the event, such as `left_over`.
         level: a level of `logging`.
         fields: JSON values; None is omitted. The exception `raised` is not written, because it is
             only for other handlers of the logger.

@@ -13,7 +13,7 @@ from decanter.runtime.errors import InvalidPayload
 Read = Callable[[Any], Any]
 _MUST_BE = "must be "
 LONG = 16
-"""From this length on, a list is first checked as a whole. That takes longer for a short one."""
+"""A list of this length or more is first checked as a whole. For shorter lists, this is slower."""
 JSON_TYPES = (dict, list, str, int, float, bool, NoneType)
 
 
@@ -145,7 +145,7 @@ def structure(
 
     Args:
         make: called with the present members as keyword arguments; None to return a dict.
-        members: the reader of each member; for a recursive type, the caller adds readers later.
+        members: the reader of each member; the caller may add readers until the first read.
         required: the members that must be present.
     """
     get = members.get

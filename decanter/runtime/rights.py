@@ -25,9 +25,9 @@ class Uses(NamedTuple):
 
     Attributes:
         place: the function's module and name.
-        reads: the variables of the tables that the function reads.
-        writes: the variables of the tables that the function writes.
-        sends: True if the function sends messages and closes connections.
+        reads: the environment variables of the tables that the function reads.
+        writes: the environment variables of the tables that the function writes.
+        sends: True if the function sends messages or closes connections.
         also: further statements of an IAM policy.
     """
 

@@ -18,7 +18,7 @@ from botocore.exceptions import DataNotFoundError
 
 @cache
 def session() -> botocore.session.Session:
-    """Return the session. The first call creates the session, not the import of the app."""
+    """Return the session, which is created at the first call, not at the import of the app."""
     created = botocore.session.Session()
     created.lazy_register_component("data_loader", lambda: _loader(created))
     return created
@@ -84,7 +84,7 @@ class SharedContext(ssl.SSLContext):
 
     @property
     def check_hostname(self) -> bool:
-        """The value is always True, so Python refuses a weaker `verify_mode`."""
+        """The value is always True, so Python refuses the `verify_mode` `CERT_NONE`."""
         return True
 
     @check_hostname.setter

@@ -51,7 +51,7 @@ class Settings:
             Gateway's quota of 10,000 requests per second.
         max_broadcast_bytes: larger frames can only be sent to one connection. API Gateway bills a
             post for each 32 KB.
-        metrics_namespace: CloudWatch's namespace for broadcast metrics; None for no metrics.
+        metrics_namespace: CloudWatch's namespace for metrics; None for no metrics.
         sweep_per_second: the number of connections that a sweep checks in one second. The default
             is low because broadcasts use the same quota.
         queue_url: the URL of the router's queue.
@@ -59,9 +59,10 @@ class Settings:
             retry has reached; None if only SQS moves items there.
         inline_recipients: the number of connections that a broadcast posts to before it uses the
             queue.
-        shares_pace: True if `posts_per_second` is one function's share of a rate limit. The
-            transport then stays within this share in every second, so functions that run one after
-            the other do not exceed the limit together. The environment does not set this field.
+        shares_pace: True if `posts_per_second` is one function instance's share of a rate limit.
+            The transport then stays within this share in every second, so instances that run one
+            after the other do not exceed the limit together. The environment does not set this
+            field.
     """
 
     management_endpoint: str | None = None
@@ -144,7 +145,7 @@ def sweep_minutes(environ: Mapping[str, str]) -> int | None:
 
 
 def region_of(environ: Mapping[str, str]) -> str | None:
-    """Return the region that Lambda and the AWS SDKs use."""
+    """Return the region from `AWS_REGION`, else `AWS_DEFAULT_REGION`; None if neither is set."""
     return environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or None
 
 
