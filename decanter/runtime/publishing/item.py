@@ -44,7 +44,7 @@ class Item(NamedTuple):
         cursor: the place where the work starts: a cursor of the table, or the index of a connection
             in `ids`.
         part: the name of this part of the job; empty before the job is split.
-        attempt: the number of past attempts of the posts.
+        attempt: the number of this retry by a delayed item; 0 for any other item.
         hops: the number of times that the queue's function has queued this item again.
         key: the idempotency key; None if there is no key.
         channel: the channel whose members get the frame; empty for no channel.

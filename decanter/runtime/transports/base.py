@@ -238,7 +238,7 @@ class Transport(Protocol):
     then the connection's `$disconnect` handler runs. Deadlines are seconds on the monotonic clock.
 
     Attributes:
-        reach: the facts about the endpoint, which every call updates.
+        reach: the facts about the endpoint, which successful calls and a handover update.
     """
 
     reach: Reach
