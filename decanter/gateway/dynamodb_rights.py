@@ -1,6 +1,7 @@
 """The rights that a call to DynamoDB needs, as pairs of an IAM action and a resource's ARN.
 
-`local/dynamodb/server.py` loads this file by its path, so it imports only the standard library.
+`local/dynamodb/server.py` loads this file by its path, so this file imports only the standard
+library.
 Source: AWS's Service Authorization Reference, "Actions, resources, and condition keys for Amazon
 DynamoDB"; DynamoDB Developer Guide, "IAM security policies with PartiQL".
 """
@@ -153,7 +154,7 @@ def arn(name: str, place: str) -> str:
     """Return the ARN of a table, from the name or the ARN in a call.
 
     Raises:
-        ValueError: the value is not a name.
+        ValueError: the value is not a string, or is empty.
     """
     return name if _text(name).startswith("arn:") else f"{place}table/{name}"
 

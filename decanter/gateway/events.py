@@ -14,13 +14,13 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 API_ID = "localapi00"
-"""The API id in every local event: ten letters and digits, as on AWS."""
+"""The id of the local API: ten letters and digits, as on AWS."""
 
 MONTHS = "JanFebMarAprMayJunJulAugSepOctNovDec"
 
 Event = dict[str, Any]
 Clock = Callable[[], float]
-"""Seconds since the epoch."""
+"""Returns a time in seconds. The clock of an `EventMaker` returns seconds since the epoch."""
 
 MakeId = Callable[[], str]
 
@@ -102,7 +102,7 @@ def last(values: dict[str, list[str]]) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionContext:
-    """The values in all events of one connection. `connected_at` is in epoch milliseconds."""
+    """The values that all events of a connection share. `connected_at` is epoch milliseconds."""
 
     connection_id: str
     connected_at: int

@@ -1,8 +1,8 @@
 """The guard refuses calls that a function's role does not allow, and reports each kind of call.
 
 The gateway has a guard for @connections, and the process of the embedded DynamoDB has a guard for
-DynamoDB and SQS. `local/dynamodb/server.py` loads this file by its path, so it imports only the
-standard library.
+DynamoDB and SQS. `local/dynamodb/server.py` loads this file by its path, so this file imports only
+the standard library.
 """
 
 import threading
@@ -22,7 +22,7 @@ UNKNOWN = "unknown"
 EXPLICIT = "denied"
 
 EARLY = "early"
-"""The trace of a call before the first roles arrived. Such a call is allowed."""
+"""The `trace` in the report of a call before the first roles arrived. Such a call is allowed."""
 
 MOST_DECISIONS = 20_000
 MOST_EARLY_CALLS = 1_000

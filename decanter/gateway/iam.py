@@ -2,7 +2,8 @@
 
 An explicit Deny overrides every Allow. If no statement allows a call, the call is denied.
 Permission boundaries, session policies and resource-based policies are not evaluated.
-`local/dynamodb/server.py` loads this file by its path, so it imports only the standard library.
+`local/dynamodb/server.py` loads this file by its path, so this file imports only the standard
+library.
 Source: AWS IAM User Guide, "Policy evaluation logic" and "IAM JSON policy elements".
 """
 
@@ -35,7 +36,7 @@ class Policy:
     """The statements of all policies of one role.
 
     Conditions and policy variables in resources cannot be evaluated on this machine. An Allow
-    statement with a condition or a variable applies, and a Deny statement with one does not apply.
+    statement with a condition or a variable applies, and such a Deny statement does not apply.
     A statement that AWS would refuse allows nothing. If its effect is Deny, it denies everything.
 
     Args:

@@ -22,7 +22,7 @@ MANAGE = "execute-api:ManageConnections"
 """The IAM action of every call."""
 
 CALLERS = "/_roles/"
-"""The start of a function's own path: `/_roles/{function}/{stage}/@connections/…`."""
+"""The start of a path that names the caller: `/_roles/{function}/{stage}/@connections/…`."""
 
 Authorize = Callable[[str, str], Response | None]
 """Takes a method and a connection id. Returns the refusal; None if the role allows the call."""
@@ -46,7 +46,8 @@ def split_caller(path: str) -> tuple[str | None, str]:
 def authorizer(guard: Guard, arn: str, caller: str, trace: str = "") -> Authorize:
     """Return the rule for the calls of a function.
 
-    As observed on AWS, the message masks most of the account id and does not name the connection.
+    As observed on AWS, the message of a refusal masks most of the account id, and does not name the
+    connection.
 
     Args:
         guard: the guard with the roles.
@@ -101,7 +102,7 @@ def answer(
     Args:
         gateway: the connections.
         method: POST sends, GET describes, DELETE closes.
-        path: the path of the request line, without the query.
+        path: the path of the request, without the query and without the calling function.
         authorization: the value of the `Authorization` header, which must start with `AWS4-`. The
             signature is not checked.
         body: the message to send.

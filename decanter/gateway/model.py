@@ -1,4 +1,4 @@
-"""The types that the gateway's rules use: the API, its limits, connections and invocations."""
+"""The types that the gateway's rules use: the API, connections, their limits, and invocations."""
 
 import enum
 import re
@@ -23,7 +23,7 @@ class Outlet(Protocol):
         """True if the buffer of unsent data is more than half full."""
 
     def send(self, data: bytes) -> bool:
-        """Send a text message. Return False if the socket is closing or its buffer is full."""
+        """Send a text message. Return False if the socket is not open or its buffer has no room."""
 
     def close(self, code: int, reason: str) -> None:
         """Start the closing handshake."""
@@ -38,7 +38,7 @@ class Route:
 
     Attributes:
         function: the name of the route's function in Chalice's configuration.
-        two_way: True if a route response returns the function's result.
+        two_way: True if a route response sends the client the body of the function's result.
         authorizer: the name of the route's authorizer, which must accept a client; None without an
             authorizer.
     """
@@ -53,7 +53,7 @@ class Api:
     """The deployed API.
 
     Attributes:
-        stage: the stage's name, the first part of every path.
+        stage: the stage's name, the first part of the paths of the WebSocket URL and @connections.
         routes: the routes, by route key.
         selection_expression: the expression that selects a message's route key.
         http_routes: the paths of the same app's HTTP routes.

@@ -12,12 +12,12 @@ TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 
 
 class Failure(enum.Enum):
-    """The reason why an invocation ended without a result."""
+    """The reason why an invocation has no result."""
 
     RAISED = enum.auto()
-    """The handler raised an exception, or the result could not be serialized."""
+    """The handler raised an exception or could not be run, or its result could not be serialized."""
     DIED = enum.auto()
-    """The process ended while the handler ran."""
+    """The process ended while the handler ran, for example at the function's own timeout."""
     TIMED_OUT = enum.auto()
     """The integration timeout has passed. The handler may still be running."""
 

@@ -92,7 +92,8 @@ class Gateway:
     def unauthorized(self) -> str | None:
         """Return the reason why no client may connect, for the log; None if clients may connect.
 
-        The gateway does not run authorizers, so clients that need an authorizer are refused.
+        The gateway does not run authorizers. If `authorizers` is True, it refuses the clients that
+        an authorizer would have to accept.
         """
         route = self.api.routes.get("$connect")
         if not self.authorizers or route is None or route.authorizer is None:
@@ -131,7 +132,7 @@ class Gateway:
     # -- messages ---------------------------------------------------------------------------
 
     def message(self, connection: Connection, body: str) -> Invocation | None:
-        """Return a message's invocation. If no route matches, send a frame and return None."""
+        """Return a message's invocation. If no route matches, send an error frame and return None."""
         self._touch(connection)
         key = self._route_key(body)
         route = self.api.routes.get(key)

@@ -32,8 +32,8 @@ def parse(text: str) -> Any:
     """Parse the message as JSON.
 
     Raises:
-        NotJsonError: the message is invalid, has NaN or an infinity, is nested too deep, or has an
-            integer that is too long.
+        NotJsonError: the message is invalid, has NaN or an infinity, is nested too deeply, or has
+            an integer that is too long.
     """
     try:
         return json.loads(text, parse_constant=_refuse_constant)

@@ -1,6 +1,7 @@
 """The rights that a call to SQS needs, as pairs of an IAM action and the queue's ARN.
 
-`local/dynamodb/server.py` loads this file by its path, so it imports only the standard library.
+`local/dynamodb/server.py` loads this file by its path, so this file imports only the standard
+library.
 Source: AWS's Service Authorization Reference, "Actions, resources, and condition keys for Amazon
 SQS": a batch needs the right of the single call.
 """
