@@ -53,7 +53,7 @@ class Api:
     """The deployed API.
 
     Attributes:
-        stage: the stage's name, the first part of the paths of the WebSocket URL and @connections.
+        stage: the stage's name. The paths of the WebSocket URL and of @connections start with it.
         routes: the routes, by route key.
         selection_expression: the expression that selects a message's route key.
         http_routes: the paths of the same app's HTTP routes.

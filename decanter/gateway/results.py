@@ -15,7 +15,7 @@ class Failure(enum.Enum):
     """The reason why an invocation has no result."""
 
     RAISED = enum.auto()
-    """The handler raised an exception or could not be run, or its result could not be serialized."""
+    """The handler raised an exception or did not run, or its result could not be serialized."""
     DIED = enum.auto()
     """The process ended while the handler ran, for example at the function's own timeout."""
     TIMED_OUT = enum.auto()

@@ -132,7 +132,10 @@ class Gateway:
     # -- messages ---------------------------------------------------------------------------
 
     def message(self, connection: Connection, body: str) -> Invocation | None:
-        """Return a message's invocation. If no route matches, send an error frame and return None."""
+        """Return a message's invocation.
+
+        If no route matches, send the client an error frame and return None.
+        """
         self._touch(connection)
         key = self._route_key(body)
         route = self.api.routes.get(key)

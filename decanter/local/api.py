@@ -1,6 +1,6 @@
 """The API of a version of the project, with the routes of Chalice and of the merge template.
 
-Unit tests import this module too, so it imports only fast modules.
+Unit tests import this module too, so it imports only modules that load fast.
 """
 
 from decanter.errors import ProjectError
@@ -35,7 +35,7 @@ def additions(template: Template | None) -> tuple[dict[str, Route], str]:
 
 
 def authorizer_warnings(api: Api, *, enforced: bool) -> list[str]:
-    """Return a warning if the API has an authorizer. Authorizers do not run on this machine."""
+    """Return a warning if `$connect` has an authorizer, which does not run on this machine."""
     route = api.routes.get("$connect")
     if route is None or route.authorizer is None:
         return []

@@ -54,7 +54,7 @@ def api_facts(api: Api, declared: Declaration) -> dict[str, Any]:
 
 
 def banner(about: dict[str, Any]) -> str:
-    """Return the facts as labelled lines. The last line is a command that connects a client."""
+    """Return the facts as labelled lines. The last line has a command that connects a client."""
     app = f"{about['app_name']}, stage {about['stage']}, {about['project']}"
     tables = ", ".join(about["tables"]) or "no table declared"
     if about["dynamodb_is_embedded"]:

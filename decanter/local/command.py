@@ -167,7 +167,7 @@ def fault(text: str) -> Fault:
 
 
 def host(text: str) -> str:
-    """Return a valid value of the `Host` header, a name or an address with or without a port."""
+    """Return a host as in the `Host` header: a name or an address, with or without a port."""
     match = re.fullmatch(r"(\[.+\]|[0-9A-Za-z._-]+)(:[0-9]{1,5})?", text)
     if match is None or (text.startswith("[") and not is_address(match[1])):
         raise argparse.ArgumentTypeError(
@@ -177,7 +177,10 @@ def host(text: str) -> str:
 
 
 def mapping(text: str) -> str:
-    """Return an API mapping key without a slash at either end. AWS allows only these characters."""
+    """Return an API mapping key without a slash at either end.
+
+    AWS allows only the characters in this pattern.
+    """
     key = text.strip("/")
     if not re.fullmatch(r"[\w$.+!*'()-]+(/[\w$.+!*'()-]+)*", key, re.ASCII) or len(key) > 300:
         raise argparse.ArgumentTypeError(

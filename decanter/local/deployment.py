@@ -33,12 +33,13 @@ class Deployment:
     Attributes:
         declared: the app's declarations.
         warnings: warnings for the user, one line each.
-        api_stage: the stage of the API. A change of the stage needs a restart.
+        api_stage: the API's stage in this version. The gateway serves a changed stage only after a
+            restart.
         tables: the names of this version's tables in the embedded DynamoDB; empty without the
             embedded DynamoDB.
         environments: the environment variables of each function.
         queues: the app's queues.
-        sqs_url: the URL of the local SQS with the queues; None without queues.
+        sqs_url: the URL of the embedded SQS with the queues; None without queues.
     """
 
     declared: Declaration
@@ -67,32 +68,33 @@ class Deployment:
         return next(filter(None, named), None)
 
     def queue_url(self, stack: Stack) -> str | None:
-        """Return the URL of the routers' queue; None if the routers have no queue."""
+        """Return the URL of the routers' queue; None if it does not exist on this machine."""
         queue = self.declared.queue
         if queue is None or self.sqs_url is None:
             return None
         return stack.queue_url(queue.in_stack(stack.name).name, self.sqs_url)
 
     def variables_with(self, value: str) -> list[str]:
-        """Return the environment variables that have this value in a function."""
+        """Return the names of the environment variables that have this value in any function."""
         return sorted({k for each in self.environments for k, v in each.items() if v == value})
 
 
 @dataclass(frozen=True, slots=True)
 class Deployer:
-    """Deploys a project, again after each change.
+    """Deploys a project at the start and after each change.
 
     Attributes:
         gateway: the gateway that serves the project's API.
         functions: the local Lambda that runs the project's functions.
         stack: the names and ids of the emulated stack, which stay the same while the gateway runs.
-        environment: creates the functions of a project and its template.
-        database: DynamoDB with the tables. Tables are created only in the embedded DynamoDB.
+        environment: takes a project and its template. Returns a callable that creates a function by
+            its name.
+        database: DynamoDB and SQS. Tables are created only in the embedded DynamoDB.
         rights: enforces the roles of the functions.
         templates: the merge templates; if empty, the project's own merge templates are used.
         use_template: False to serve only the parts that Chalice creates.
         authorizers: False to accept all clients, even if the template has an authorizer.
-        is_own_python: True if the Python of the tool runs the app. False for a Python of the app.
+        is_own_python: True if the app runs in the Python that runs Decanter.
         has_sqs: False to create no queues.
     """
 
@@ -168,6 +170,6 @@ class Deployer:
 def environments_of(
     declared: Declaration, functions: Callable[[str], Function]
 ) -> dict[str, Mapping[str, str]]:
-    """Return the variables of each function, including the variables with the tables' names."""
+    """Return the variables of each function, including the names of tables and URLs of queues."""
     launches = {name: functions(name).launch for name in declared.lambdas}
     return {name: {**each.environment, **each.names(declared)} for name, each in launches.items()}

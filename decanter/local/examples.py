@@ -34,7 +34,10 @@ def examples(declared: Declaration, expression: str, routes: list[str]) -> dict[
 
 
 def _only_in_a_router(declared: Declaration, routes: list[str]) -> str | None:
-    """Return a message for a route that only a router has. The API routes it to `$default`."""
+    """Return a message for a route that only a router has.
+
+    API Gateway selects `$default` for this message.
+    """
     for router in declared.routers:
         for route in router.routes:
             if route.route_key not in routes:

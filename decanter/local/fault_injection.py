@@ -4,7 +4,7 @@ The option `--fault` takes words, such as `connections 429 calls=3`, `connection
 milliseconds=2500` or `dynamodb throttle share=0.1 seed=7`. `POST /_gateway/faults` takes the same
 values as JSON, such as `{"target": "connections", "action": "429", "calls": 3}`.
 
-The process of the embedded DynamoDB loads this file by its path, so it must not import other
+The process of the embedded DynamoDB loads this file by its path, so this file must not import other
 modules of Decanter.
 """
 

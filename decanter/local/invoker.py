@@ -20,7 +20,7 @@ class Invoker:
 
     Args:
         functions: runs the functions, each in its own processes.
-        stack: the stack in the example events.
+        stack: the emulated stack, whose names are in the example events.
         events: creates the example events of WebSocket functions.
         journal: gets a line for each run.
     """

@@ -1,4 +1,4 @@
-"""The gateway's log, with one line for each entry, and the console's live view of these entries.
+"""The gateway's log, and the entries of the log for the console's live view.
 
 The gateway's own lines contain payloads and query strings only with `--verbose`, which adds whole
 events.
@@ -21,7 +21,7 @@ from decanter.local.output import Output
 from decanter.terminal import printable
 
 POSTS_SECONDS = 0.25
-"""An invocation's calls to @connections are logged as one line, at the latest after this time."""
+"""An invocation's calls to @connections within this time are logged as one line."""
 
 DRAIN_SECONDS = 0.5
 """The seconds in which the reader of the output must read the last lines."""
@@ -34,7 +34,7 @@ LABEL_WIDTH = 10
 CLOCK_WIDTH = 12
 
 NO_ID = "-" * 16
-"""The text for a missing connection id or request id. It has 16 characters, like API Gateway's."""
+"""The text for a missing connection id or request id. It has 16 characters, like these ids."""
 
 Entry = dict[str, Any]
 
@@ -43,7 +43,7 @@ class Journal:
     """Writes entries to a stream and to the queues of `follow`.
 
     Args:
-        out: the stream for the lines. Lines have colours if the stream is a terminal.
+        out: the stream for the lines. Lines of text have colours if the stream is a terminal.
         as_json: True to write each entry as a line of JSON instead of text.
         verbose: True to also write whole events.
     """
@@ -123,7 +123,7 @@ class Journal:
             self._tell("event", json.dumps(event), event=event)
 
     def ran(self, invocation: Invocation | None, run: Run) -> None:
-        """Report the end of an invocation. An HTTP request has no `invocation`."""
+        """Report the outcome of an invocation. An HTTP request has no `invocation`."""
         outcome = outcome_text(run.outcome)
         milliseconds = round(run.seconds * 1000)
         route = invocation.route_key if invocation else "http"

@@ -45,7 +45,7 @@ class Queues:
         self._runs: set[asyncio.Task[None]] = set()
 
     def follow(self, declared: Declared, endpoint: str | None) -> None:
-        """Replace the mappings. The poller of an unchanged mapping continues.
+        """Replace the mappings. A mapping with the same function and queue keeps its poller.
 
         Args:
             declared: the queues of the app.

@@ -15,7 +15,7 @@ from decanter.project.roles import Role
 from decanter.project.stack import Stack
 
 MOST_PAIRS = 1_000
-"""The highest number of used rights (an action and a resource) that are recorded for a function."""
+"""The highest number of used rights, and of denied rights, that are recorded for a function."""
 
 Note = Callable[..., object]
 """Takes a line, `error`, and `detail`, which is a text to show below the line."""
@@ -35,9 +35,9 @@ class Rights:
     Args:
         mode: `enforce`, `warn` or `off`.
         stack: the emulated stack.
-        note: called with a line for each missing right of a function.
-        event_of: returns the event that has a trace id; None if the event is not known.
-        ran: the functions that have run since the start; the caller adds to it.
+        note: called with each line for the user, such as a missing right of a function.
+        event_of: returns the event with a trace id; None if the event is not known.
+        ran: the set of the functions that have run since the start. The caller adds to this set.
 
     Attributes:
         guard: decides the calls to @connections.
@@ -173,10 +173,8 @@ class Rights:
 def route_of(event: Any, routers: Iterable[RouterDeclaration]) -> str:
     """Return the route key of an event, or the path of an HTTP request.
 
-    Return "" if the route is not known.
-
-    For an app without a merge template, API Gateway selects `$default`, and the router then selects
-    the route.
+    Return "" if the route is not known. If API Gateway has selected `$default`, return the route
+    that a router selects, if any.
     """
     if not isinstance(event, dict) or not isinstance(event.get("requestContext"), dict):
         return ""

@@ -1,6 +1,6 @@
 """Runs the app's scheduled functions at their rate or on request.
 
-Like in EventBridge, the first run is one interval after the start, and a run does not wait for the
+As in EventBridge, the first run is one interval after the start, and a run does not wait for the
 end of the previous run. On AWS, Lambda retries a failed run twice. The gateway does not retry, so
 that the developer sees each failure. Source: EventBridge User Guide, "Creating a rule that runs on
 a schedule".
@@ -25,7 +25,7 @@ RunFunction = Callable[[str, dict[str, Any]], Awaitable[Run]]
 
 @dataclass(slots=True)
 class _Timer:
-    """A function's schedule. The task repeats the function. Without a rate, there is no task."""
+    """A function's schedule. The task repeats the function; None if it runs only on request."""
 
     expression: str
     task: asyncio.Task[None] | None = None
@@ -60,7 +60,7 @@ class Schedules:
         self._runs: set[asyncio.Task[dict[str, Any]]] = set()
 
     def follow(self, declared: Mapping[str, str]) -> None:
-        """Replace the scheduled functions. The timer of an unchanged function continues.
+        """Replace the scheduled functions. The timer of an unchanged schedule continues.
 
         Args:
             declared: the schedule expression of each function.

@@ -80,7 +80,7 @@ class Options:
 
     @property
     def debugs(self) -> bool:
-        """True if a handler may stop at a breakpoint."""
+        """True if a handler can stop at a breakpoint."""
         return self.debug or self.debugpy is not None
 
     @property
@@ -109,7 +109,7 @@ class Options:
         return [path.resolve() for path in self.templates or own]
 
     def template_text(self, project: Project) -> str | None:
-        """Return the names of the merge templates for the banner; None without a template."""
+        """Return the paths of the merge templates for the banner; None without a template."""
         paths = (self.templates or project.own_templates) if self.use_template else ()
         return ", ".join(str(path.resolve()) for path in paths) or None
 

@@ -36,7 +36,7 @@ class Usage:
     """The calls and the rights of an app's functions.
 
     Attributes:
-        grants: writes `@uses`.
+        grants: writes the lines with `@uses`.
         roles: the role of each function.
         calls: the rights that each function's calls needed.
         refused: the rights that each function's refused calls needed.
@@ -73,8 +73,8 @@ class Usage:
     def grant(self, function: str) -> Grant:
         """Return the line of code that grants exactly a function's calls, and its place.
 
-        Statements for services outside `_SEEN` stay, because Decanter does not see all their calls.
-        The grant is empty if the code needs no rights except the router's, and declares none.
+        Statements for services whose calls Decanter does not always observe stay unchanged.
+        The grant is empty if the function's own code needs no rights and has none.
         """
         further = self._further(function)
         if not self.grants.has_uses:
@@ -89,7 +89,7 @@ class Usage:
         return Grant(place, uses_line(used, further))
 
     def _declared(self, function: str) -> tuple[Uses, ...]:
-        """Return the rights of the app's own code in a function."""
+        """Return the `@uses` declarations of a function's own code, without the router's."""
         found = self.grants.declaration.uses.get(function, ())
         return tuple(each for each in found if not each.is_router)
 
@@ -113,7 +113,7 @@ class Usage:
         return {each: self.used(each) for each in self.grants.declaration.functions}
 
     def _calls(self, function: str) -> Collection[Pair]:
-        """Return a function's calls, including Lambda's calls to the function's own queue."""
+        """Return a function's calls. Without the framework, add Lambda's calls to its queue."""
         found = self.calls.get(function, ())
         it = self.grants.declaration.lambdas.get(function)
         if it is None or it.kind != "sqs" or self.grants.has_uses:
@@ -130,7 +130,7 @@ class Usage:
         """True if one of the calls needs `sends=True`.
 
         A broadcast without receivers only scans the connection table, as the app's own code may do.
-        In a function with `sends=True` and no right to read this table, the router has done it.
+        In a function with `sends=True` and no right to read this table, the router has scanned it.
         """
         of_router = self.grants.of_router(function)
         of_sender = self.grants.of_router(function, sends=True)

@@ -187,7 +187,7 @@ class Control:
         return [summary(each, now) for each in self.gateway.connections.values()]
 
     async def _stream(self, http: HttpConnection) -> None:
-        """Send every entry of the journal as a server-sent event until the reader leaves."""
+        """Send new entries of the journal as server-sent events until the client disconnects."""
         http.start_stream((("Content-Type", "text/event-stream"), ("Cache-Control", "no-store")))
         with self.journal.follow() as entries:
             http.stream(b": live\n\n")

@@ -85,7 +85,7 @@ class Serializer(JSONSerializer):
     """Writes results, like moto's serializer, but derives each member's names only once.
 
     An attribute value has ten members, and nine of them are absent. moto creates thirteen objects
-    for each of them.
+    for each absent member.
     """
 
     def get_value(self, value: Any, key: str, shape: Any) -> Any:

@@ -1,6 +1,6 @@
-"""Describe a call to a missing table, with the names, the probable keys and a line for the user.
+"""Describe a call to missing tables: their names, their probable keys, and a line for the user.
 
-`server.py` loads this file by its path, so it must not import other modules of Decanter.
+`server.py` loads this file by its path, so this file must not import other modules of Decanter.
 """
 
 import re
@@ -35,7 +35,7 @@ def table_names(call: Mapping[str, Any]) -> list[str]:
 
 
 def key_of(call: Mapping[str, Any], table: str) -> list[str]:
-    """Return the key in a call, such as `["PK:S", "SK:S"]`, or `GUESS` if the call has no key."""
+    """Return a table's probable key, such as `["PK:S", "SK:S"]`; `[GUESS]` if the call has none."""
     for part in _parts_of(call, table):
         if isinstance(key := part.get("Key"), dict) and key:
             return [*map(_attribute, key, key.values())][:2]

@@ -19,7 +19,7 @@ class Notes:
         self._lock = threading.Lock()
 
     def once(self, key: str, line: str, detail: str = "") -> None:
-        """Forward a note, unless a note with this key was forwarded before."""
+        """Forward a note, unless its key is known or `MOST_NOTES` notes were forwarded before."""
         with self._lock:
             if key not in self._seen and len(self._seen) < MOST_NOTES:
                 self._seen.add(key)

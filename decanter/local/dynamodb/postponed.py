@@ -38,9 +38,9 @@ def postpone(name: str, **constants: Any) -> None:
 
 
 def later(module: str, name: str) -> type:
-    """Return a class for `constants`, which runs the module when an instance is created.
+    """Return a class for the `constants` of `postpone`.
 
-    The class must have no subclasses.
+    The class runs the module when an instance is created. The class must have no subclasses.
     """
 
     def create(_: type, *arguments: Any, **named: Any) -> Any:

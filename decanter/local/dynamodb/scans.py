@@ -24,7 +24,7 @@ ORIGINALS = "originals_of_decanter"
 
 
 def install() -> None:
-    """Make moto read and write rows without copies. Do not change an unexpected moto."""
+    """Make moto read and write rows without copies. Do not change an unexpected version."""
     with suppress(ImportError, AttributeError):
         from moto.core import responses
         from moto.dynamodb.models.dynamo_type import Item

@@ -85,7 +85,7 @@ class Moto:
     Args:
         application: moto's DynamoDB, a WSGI application; None until moto is loaded.
         region: the region in the tables' ARNs.
-        notes: `Notes`, which records operations that moto does not support.
+        notes: `Notes` for the developer, such as an operation that moto does not support.
         hint: the text that follows "There is no table NAME" in the error about a missing table.
     """
 

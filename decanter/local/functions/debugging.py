@@ -70,7 +70,7 @@ def stop_stepping() -> None:
 
 def use_debugpy(port: int) -> None:
     """Listen for an editor's debugger. `breakpoint()` waits until a debugger is attached."""
-    os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")  # no warning of frozen modules
+    os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")  # no warning about frozen modules
     debugpy: Any = importlib.import_module("debugpy")  # the user installs it
     importlib.import_module("debugpy.server.api")  # replaces sys.breakpointhook
     pydevd: Any = importlib.import_module("pydevd")
@@ -100,7 +100,7 @@ def use_debugpy(port: int) -> None:
 
 
 def is_free(port: int) -> bool:
-    """True if a process may listen on this port."""
+    """True if a process can listen on this port."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -32,7 +32,7 @@ OWN_KEYS = {*DUMMY_CREDENTIALS, "AWS_SESSION_TOKEN"}
 
 
 DEBUG_SECONDS = 24 * 3600.0
-"""The timeout of a function under `decanter local --debug`, in seconds."""
+"""The time limits of functions and connections with `--debug` or `--debugpy`, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)

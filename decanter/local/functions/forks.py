@@ -225,7 +225,7 @@ class ForkServer:
 
         Raises:
             RefusedError: the forked process would differ from a spawned process, or the fork fails.
-            ReplacedError: the fork server has ended, or the packages have changed.
+            ReplacedError: the fork server has ended, or a file of the shared modules has changed.
         """
         self._check(launch.environment)
         request = {"project": str(launch.project), "environment": dict(launch.environment)}

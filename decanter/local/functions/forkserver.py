@@ -3,8 +3,8 @@
 `worker.py --forks` loads this file by its path. The gateway sends one request for each process,
 with two descriptors: the channel of the process and the pipe for the output. In each new process,
 the function `serve` returns, and the process then continues like a spawned worker. The fork server
-imports no module of the project and has no variables of a function. Each new process imports its
-app, so it has a cold start like a spawned worker.
+imports no module of the project, and has only a few variables of a function's environment. Each new
+process imports its app, so it has a cold start like a spawned worker.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ from typing import Any
 
 # For nearly every app, the imports of these modules take most of the start's time and memory.
 # Before you add a module, make sure that its import starts no thread, opens no file, and keeps no
-# value of a variable. `import_shared` checks for threads and open files.
+# value of an environment variable. `import_shared` checks for threads, open files and variables
+# that the import has set.
 SHARED = (
     "chalice.app",
     "boto3",
@@ -92,7 +93,7 @@ class Server:
 
         Then send the gateway the names of the variables that these modules read.
         """
-        gc.disable()  # imported modules stay
+        gc.disable()  # imports leave little to collect
         try:
             reads = import_shared(record)
         except UnsafeError as error:
@@ -175,7 +176,7 @@ class Server:
             raise UnsafeError(f"the project has a module {min(shadowed)} of its own")
 
     def _become_worker(self, request: Mapping[str, Any], channel: int, output: int) -> int:
-        """Continue as a spawned worker.
+        """Continue like a spawned worker.
 
         After any failure, end this process, because it must not continue as a second fork server.
         """
@@ -301,7 +302,7 @@ def names_in(folder: str) -> set[str]:
 
 
 def module_names(folder: str) -> Iterator[str]:
-    """Return the names of the modules and packages in a folder."""
+    """Yield the names of the modules and packages in a folder."""
     suffixes = all_suffixes()
     for path in Path(folder).iterdir():
         name, dot, rest = path.name.partition(".")

@@ -39,8 +39,8 @@ class Run:
         outcome: the result, or the kind of the failure.
         seconds: the duration.
         cold: True if the event was the first event of its process.
-        error: Lambda's error object after a failure in `Functions.run`, with the traceback as
-            lines; None for the run of a route.
+        error: Lambda's error object after a failure, with the traceback as lines; None for the run
+            of a route.
     """
 
     function: str
@@ -134,9 +134,9 @@ class Functions:
         return declared
 
     async def invoke(self, invocation: Invocation) -> Outcome:
-        """Run an event of the gateway."""
+        """Run the event of a WebSocket route."""
         handler = self._handlers.get(invocation.function)
-        if handler is None:  # the template names a function that the app no longer has
+        if handler is None:  # the template names a function that the app does not have
             return Failure.RAISED
         self._observer.given(invocation)
         fields = {"handler": handler, "event": invocation.event}
@@ -250,7 +250,7 @@ class Functions:
 def in_modules(make: Callable[[str], Function], declared: Declaration) -> Callable[[str], Function]:
     """Return a variant of `make`: its functions import only the module that their handler names.
 
-    The environments of these functions contain the names of the tables that the app declares.
+    The environments of these functions also contain the variables that `Launch.names` returns.
     """
 
     def made(name: str) -> Function:
@@ -274,6 +274,6 @@ def with_all_warnings(declared: Declaration, workers: Iterable[Worker]) -> Decla
 
 
 def kill(workers: Iterable[Worker]) -> None:
-    """End these processes."""
+    """Kill these processes."""
     for worker in workers:
         worker.kill()

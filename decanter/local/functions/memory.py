@@ -16,7 +16,7 @@ CGROUPS = Path("/sys/fs/cgroup")
 
 
 def available_bytes(proc: Path = Path("/proc"), cgroups: Path = CGROUPS) -> int | None:
-    """Return the bytes that are free on the machine and in this container; None if not known."""
+    """Return the free bytes of the machine or of this container, if fewer; None if not known."""
     found = [*_machine_bytes(proc), *_container_bytes(proc, cgroups)]
     return min(found, default=None)
 

@@ -3,14 +3,15 @@
 `worker.py` loads this file by its path, before it imports the app.
 
 - A botocore client's calls to DynamoDB and @connections go to this machine, even if the client has
-  its own endpoint. Only calls to another DynamoDB on this machine are unchanged. The URL is
-  replaced before the signature is made. This includes the calls of boto3, PynamoDB and other
-  libraries that use botocore. The new path names the function, so that the function's role applies.
+  its own endpoint. Only calls to another DynamoDB on this machine are unchanged. This rule includes
+  the calls of boto3, PynamoDB and other libraries that use botocore. The URL is replaced before the
+  signature is made. Except for the user's own DynamoDB, the new path names the function, so that
+  the function's role applies.
 - A botocore client's calls to SQS go to this machine too, if the app has queues.
 - A botocore client's calls to other services of AWS are sent only if the user's own environment has
   a profile or keys. Otherwise, these calls are refused before the name of the host is resolved.
 - Other clients in this process cannot connect to AWS's DynamoDB. Requests of `http.client`, and of
-  libraries that use it, cannot reach @connections.
+  libraries that use it, cannot reach @connections on AWS.
 
 Hosts outside of AWS are not checked, because an app may use its own database or queue.
 """
@@ -86,7 +87,7 @@ class Outgoing:
             use_dummy_keys(facts["request_signer"])
 
     def _is_embedded(self, url: str) -> bool:
-        """True if calls to this URL go to the embedded DynamoDB, not to the user's own."""
+        """True unless calls to this URL go to another DynamoDB on this machine."""
         is_local = self._hosts.is_local(host_of(url))
         return not is_local or urlsplit(url).port == urlsplit(os.environ[HERE["dynamodb"]]).port
 

@@ -21,7 +21,7 @@ KEPT = 1
 """The number of processes that a function keeps even if they are idle."""
 
 STARTS_AT_ONCE = max(4, 2 * (os.cpu_count() or 1))
-"""The limit of parallel starts. More parallel starts would not make the processes ready sooner."""
+"""The limit of parallel starts of a function. More would not make the processes ready sooner."""
 
 START_SECONDS = 0.5
 """The time in seconds after which a start no longer counts toward the limit of parallel starts."""
@@ -72,7 +72,7 @@ class Scaling:
 
 
 class Pool:
-    """The workers of one function with the same code. Older workers finish their last event."""
+    """The workers of one function with the same code. Older workers finish their current event."""
 
     def __init__(self, function: Function, scaling: Scaling, start: Start) -> None:
         self.function = function
@@ -91,7 +91,7 @@ class Pool:
 
     @property
     def size(self) -> int:
-        """The number of processes, including older processes."""
+        """The number of processes, including processes with older code."""
         return len(self._workers | self._retired)
 
     def adopt(self, worker: Worker, function: Function) -> None:
@@ -174,7 +174,7 @@ class Pool:
         """Return a free worker, and mark this worker as busy.
 
         Raises:
-            DecanterError: no worker is free, and no worker can be started.
+            DecanterError: the pool has no worker, and cannot start one; or the pool is retired.
         """
         while self._idle:
             worker = self._idle.pop()

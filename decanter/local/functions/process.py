@@ -45,8 +45,8 @@ class Launch:
         environment: the complete environment of the processes.
         log: called with each printed line.
         init_seconds: the time limit of the app's import.
-        has_keys: True if the processes may call AWS, because the user's own environment has keys
-            for AWS.
+        has_keys: True if the processes may call AWS, because the user's own environment has a
+            profile or keys for AWS.
         is_current: returns True if the project's files have not changed since the launch was made.
         terminal: the terminal that pdb borrows when a handler stops; None without `--debug`.
         python: the Python that runs the app.

@@ -2,7 +2,7 @@
 
 This file is run by path, `python -P worker.py PROJECT --fd N`, where N is a socket to the gateway.
 Both sides send a four-byte length and a JSON object. The worker answers `load` with the app's
-declarations, and each `invoke` with one `result` or `error`. The worker also sends each line that
+declarations or a failure, and each `invoke` with one `result` or `error`. The worker also sends each line that
 the app prints.
 
 With `--forks`, the process is a fork server (see `forkserver.py`). Each child of the fork server
@@ -123,7 +123,7 @@ class LineStream(io.TextIOBase):
         return len(text)
 
     def drain(self) -> None:
-        """Send the unfinished line after a handler has returned."""
+        """Send the unfinished line after a handler has ended."""
         if any(self._pending):
             self.write("\n")
 
@@ -132,7 +132,7 @@ class LambdaContext:
     """The `context` of a handler, with the attributes of Lambda's context for Python.
 
     Source: AWS Lambda Developer Guide, "Using the Lambda context object to retrieve Python
-    function information". Times are milliseconds.
+    function information".
     """
 
     def __init__(self, invocation: dict[str, Any]) -> None:
@@ -214,7 +214,7 @@ def invoke(loaded: Loaded, message: dict[str, Any]) -> dict[str, Any]:
 def own_trace(error: BaseException) -> str:
     """Return the traceback without this file's frames.
 
-    If the error is a refused call to AWS, return only the app's frames.
+    If the error is a refused call to AWS, keep only the app's frames.
     """
     begin = error.__traceback__
     while begin is not None and begin.tb_frame.f_code.co_filename == __file__:
@@ -265,8 +265,8 @@ def main() -> None:
     parser.add_argument("--terminal", action="store_true", help="standard input is pdb's")
     parser.add_argument("--debugpy", type=int, metavar="PORT")
     arguments = parser.parse_args()
-    # Python compares size and second of a compiled file with its source. Without this, two edits
-    # in one second could leave the older code in use after a reload.
+    # A compiled file counts as current if the size of its source and the second of the last change
+    # are the same. So two edits in one second could leave the older code in use after a reload.
     sys.dont_write_bytecode = True
     here = Path(__file__).parent
     if not getattr(sys.flags, "safe_path", False):  # before Python 3.11 there is no -P

@@ -61,9 +61,9 @@ class Request:
 
 
 Answer = Callable[[Request, "HttpConnection"], Awaitable[Response | None]]
-"""Answers a request. Returns None if no response must be written.
+"""Answers a request. Returns None if the connection must not write a response.
 
-That is after a WebSocket or a stream has taken over the socket, or after a fault has reset it.
+For example, a WebSocket or a stream has taken over the socket, or a fault has reset the socket.
 """
 
 
@@ -127,7 +127,7 @@ class HttpConnection(Reader):
         self.transport.abort()
 
     def release(self) -> bytes:
-        """Stop reading. Return the bytes that arrived after the request, for the WebSocket."""
+        """Give up the socket. Return the bytes that arrived after the request."""
         self._timer.cancel()
         self._open.discard(self)
         return self._h11.trailing_data[0] + bytes(self._late)
@@ -188,7 +188,7 @@ class HttpConnection(Reader):
         elif isinstance(event, h11.EndOfMessage) and self._request is not None:
             try:
                 request = self._as_request(self._request)
-            except ValueError:  # an absolute target that is not a valid URL
+            except ValueError:  # an absolute target that is invalid or names another host
                 self._refuse(400)
                 return
             self._timer.cancel()

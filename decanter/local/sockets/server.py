@@ -191,7 +191,7 @@ class Server:
         self._journal.connect(connection, decision)
         if isinstance(decision, Refuse):
             return json_response(decision.status, decision.body)
-        if http.lost:  # the client has disconnected, so its row must be deleted
+        if http.lost:  # the client has disconnected, so the disconnect handler runs
             self._run(self._disconnect(connection, 1006, ABNORMAL))
             return None
         if decision.subprotocol is not None:

@@ -19,7 +19,7 @@ MAX_UNSENT_BYTES = 1024 * 1024
 """The maximum unsent bytes for a client that does not read. With more, posts get status 429."""
 
 MAX_UNANSWERED = 16
-"""The maximum messages of one connection that handlers run in parallel. Further messages wait."""
+"""The maximum number of a connection's messages that are handled in parallel. The rest waits."""
 
 NO_STATUS = "Client-side close frame status not set"
 ABNORMAL = "Connection closed abnormally"
@@ -103,7 +103,7 @@ class WebSocket(Reader):
         """Send a text message in frames of at most 32 KB.
 
         Returns:
-            False if the connection is not open or the buffer is full.
+            False if the connection is not open, or if the buffer has no room for the message.
         """
         transport = self._transport
         if transport is None or self._protocol.state is not State.OPEN:

@@ -1,1 +1,1 @@
-"""The local SQS, and the events that functions get from its queues."""
+"""The embedded SQS, and the events that functions get from its queues."""

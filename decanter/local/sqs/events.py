@@ -36,7 +36,7 @@ def sqs_event(source: Source, messages: Sequence[Message]) -> dict[str, Any]:
 def done(source: Source, messages: Sequence[Message], result: Any) -> list[Message]:
     """Return the messages that Lambda deletes after the function has returned a result.
 
-    If the result has an invalid list of failures, all messages have failed.
+    If the result has an invalid list of failures, all messages count as failed.
     """
     if not source.partial or not result:
         return [*messages]

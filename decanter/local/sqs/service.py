@@ -22,7 +22,7 @@ DESCRIBE = "DecanterDescribe"
 BAD_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 """The characters that SQS refuses in a message (API Reference, SendMessage).
 
-AWS lists the accepted characters, but that class takes Python ten times longer to compile.
+AWS lists the accepted characters, but a pattern of them takes Python ten times longer to compile.
 """
 
 MOST_BYTES = 1024 * 1024

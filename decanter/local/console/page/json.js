@@ -36,7 +36,7 @@ export function indent(text) {
   return result;
 }
 
-// The path in a route selection expression that names one member, else null.
+// The path to the one member that a route selection expression names, else null.
 export function memberPath(expression) {
   const match = /^(?:\$\{request\.body\.([\w.]+)\}|\$request\.body\.([\w.]+))$/.exec(expression);
   return match ? (match[1] ?? match[2]).split(".") : null;

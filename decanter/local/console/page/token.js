@@ -4,8 +4,8 @@
 const MARKER = "decanter.token";
 const SUBPROTOCOL = /^[\w!#$%&'*+.^`|~-]+$/;
 
-// The subprotocols to offer: those in the text, then the token, if any. The token is checked here,
-// because the browser's own error would show it.
+// The subprotocols to offer: those in the text, then the marker and the token, if any. The token is
+// checked here, because the browser's own error would show it.
 export function offers(text, token) {
   const protocols = text.split(/[\s,]+/).filter(Boolean);
   const given = token.trim();
