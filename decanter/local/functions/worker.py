@@ -2,8 +2,8 @@
 
 This file is run by path, `python -P worker.py PROJECT --fd N`, where N is a socket to the gateway.
 Both sides send a four-byte length and a JSON object. The worker answers `load` with the app's
-declarations or a failure, and each `invoke` with one `result` or `error`. The worker also sends each line that
-the app prints.
+declarations or a failure, and each `invoke` with one `result` or `error`. The worker also sends
+each line that the app prints.
 
 With `--forks`, the process is a fork server (see `forkserver.py`). Each child of the fork server
 continues in `main` like a spawned worker.
