@@ -1,10 +1,10 @@
 """The rights of each function on AWS, as roles or as Chalice's policy files.
 
-A function may make the calls that its app's objects declare, and write its own log. The roles in
-the template refer to the stack's resources. Chalice's policy files cannot contain references, so
-they use names that are known before the deployment, such as the table's configured name, in any
-region and account, and the stage's name, in any API. The form of the ARNs is from AWS's Service
-Authorization Reference.
+The module `decanter.project.rights` decides which calls a function may make. The roles in the
+template refer to the stack's resources. Chalice's policy files cannot contain references, so they
+use names that are known before the deployment. For example, they use the configured name of a table
+in any region and account, and the name of the stage in any API. The form of the ARNs is from AWS's
+Service Authorization Reference.
 """
 
 import json
@@ -75,7 +75,7 @@ class LiteralNames:
         self._declaration = declaration
 
     def table(self, table: TableDeclaration) -> Json:
-        """Return the ARN of the table with the configured name, in any region and account."""
+        """Return a table's ARN. If only a name is known, the ARN is for any region and account."""
         if table.existing is not None:
             return self._existing(table.existing)
         name = self._project.table_name(
@@ -115,11 +115,11 @@ class LiteralNames:
 
 
 def roles(project: Project, declaration: Declaration) -> Section:
-    """Return the roles that Decanter writes, one for each function, by logical id.
+    """Return the roles that Decanter writes, by logical id. Each role is for one function.
 
-    Each returned role is complete, because Chalice does not create every role. Chalice creates a
-    separate role only for a function with `"autogen_policy": false`. All other functions share one
-    role.
+    Each returned role is complete, because Chalice's template does not have every role. Chalice
+    creates a separate role only for a function with `"autogen_policy": false`. The other functions
+    whose role Chalice creates share one role.
     """
     names = StackNames(project)
     return {
@@ -179,7 +179,7 @@ def _refuse_functions(document: Section, function: str) -> None:
 
 
 def log_group_id(function: str) -> str:
-    """Return the logical id of a function's log group, which Chalice may create too."""
+    """Return the logical id of a function's log group. Chalice uses the same id."""
     return resource_name(f"{function}-log-group")
 
 

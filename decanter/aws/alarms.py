@@ -33,7 +33,7 @@ FILTERS = {
     "incomplete": '{ ($.event = "left_over") || ($.event = "not_queued") }',
     "refused": '{ $.result = "refused" }',
 }
-"""The metrics that filters make from log lines, for incomplete broadcasts and refused posts."""
+"""The filter pattern of each metric from log lines: incomplete broadcasts and refused posts."""
 
 Section = dict[str, Any]
 
@@ -73,7 +73,10 @@ def conditions(declaration: Declaration) -> Section:
 
 
 def variables(project: Project, declaration: Declaration, function: str) -> Section:
-    """Return the environment variable that enables metrics, unless the configuration sets it."""
+    """Return the environment variable that enables metrics.
+
+    The result is empty for an app without a queue, or if the configuration sets the variable.
+    """
     if declaration.queue is None or project.environment(function).get(NAMESPACE):
         return {}
     return {NAMESPACE: {"Fn::If": [METRICS_CONDITION, OWN_NAMESPACE, {"Ref": "AWS::NoValue"}]}}

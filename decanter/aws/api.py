@@ -151,7 +151,7 @@ def _expression(project: Project, declaration: Declaration) -> str | None:
 
 
 def _routes(declaration: Declaration) -> Section:
-    """Return Chalice's routes with operation names, and the routers' routes."""
+    """Return Chalice's routes with operation names and, with `$default`, the routers' routes."""
     routes: Section = {}
     for route_key in declaration.websocket:
         part, operation_name = _CHALICES.get(route_key) or _own_route(route_key)

@@ -11,7 +11,7 @@ from pathlib import Path
 from decanter.aws.cache import Cache, digest
 
 # The folder into which Lambda unpacks a function's code. Byte code contains the path of its source.
-# With this path, the byte code is equal on every machine and correct on Lambda.
+# With a path in this folder, the byte code is equal on every machine and correct on Lambda.
 TASK_ROOT = "/var/task"
 # The oldest date that a zip file can contain.
 _EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -21,8 +21,8 @@ _REGULAR_FILE = 0o100644 << 16
 def compile_all(root: Path, folder: Path, cache: Cache) -> None:
     """Write byte code next to the sources. Python uses it without a check of the sources.
 
-    Without byte code, every cold start compiles every module again, because Lambda's file system is
-    read-only. Python usually compares byte code with its source by a timestamp or a hash. The zip
+    Without byte code, every cold start compiles all imported modules again, because Lambda's file
+    system is read-only. Python usually compares byte code with its source by a timestamp or a hash. The zip
     does not keep the sources' timestamps, and a check of the hash would read each source.
 
     Args:
@@ -49,8 +49,8 @@ def compile_all(root: Path, folder: Path, cache: Cache) -> None:
 def _compile(root: Path, sources: Iterable[Path]) -> None:
     """Compile the sources in a separate process, so that equal sources get equal byte code.
 
-    The output of `marshal` depends on other references to a constant. In this process, the byte
-    code of a source would also depend on other code that has run.
+    The output of `marshal` depends on whether other objects refer to a constant. In this process,
+    the byte code of a source would therefore depend on other code that has run.
     """
     command = [
         *(sys.executable, "-I", "-m", "compileall", "-q", "-f", "-i", "-"),

@@ -20,7 +20,7 @@ _OURS = re.compile(r"[0-9a-f]{64}\.(zip|json)")
 class Bucket:
     """A bucket in which the keys of each stack's objects start with `decanter/STACK/`.
 
-    A key contains the hash of the content, so an existing object is never uploaded again.
+    A key contains the hash of the content, so an existing object need not be uploaded again.
 
     Args:
         client: botocore's S3 client.

@@ -47,7 +47,7 @@ def build_config(project: Project, declaration: Declaration) -> Section:
 
 
 def analysed(project: Project, declaration: Declaration) -> list[str]:
-    """Return the functions whose policy is only the result of Chalice's analyzer."""
+    """Return the functions whose role and policy Chalice creates, with its policy analyzer."""
     scopes = {function: project.scope(function) for function in _left(project, declaration)}
     return [
         function

@@ -6,8 +6,8 @@ This module differs from `chalice package` in these ways:
 - If the app cannot be imported or Chalice refuses it, standard error has the reason in one line,
   and the exit status is `REFUSED`.
 - The zip is not compressed, because `decanter package` writes it again.
-- If Chalice's policy analyzer fails, the policy contains only the rights that Chalice adds for the
-  functions' events, logs and network.
+- If Chalice's policy analyzer fails, the policy contains only the rights that Chalice adds without
+  an analysis, such as those for the functions' events and logs.
 """
 
 import gc

@@ -16,7 +16,7 @@ NAME = "decanter-change"
 POLL_SECONDS = 2.0
 # CloudFormation creates a change set within seconds. After so many polls, something is wrong.
 POLLS = 150
-# CloudFormation's messages for "no change". It uses the second one for templates with macros.
+# CloudFormation's messages for "no change". It uses the second message for templates with macros.
 NOTHING = ("didn't contain changes", "No updates are to be performed")
 
 
@@ -27,8 +27,8 @@ class Change:
     Attributes:
         template_url: the template's URL in S3.
         parameters: the values of parameters to set.
-        kept: the parameters that keep their value in the stack. Parameters that are not in
-            `parameters` or `kept` get the template's default.
+        kept: the parameters that keep their value in the stack. Parameters that are neither in
+            `parameters` nor in `kept` get the template's default.
     """
 
     template_url: str
@@ -147,7 +147,7 @@ class ChangeSets:
         return [it["ResourceChange"] for page in pages for it in page["Changes"]]
 
     def _undo(self, made: Mapping[str, Any], *, creates: bool) -> None:
-        """Delete a failed change set, and the empty stack if the change set created one."""
+        """Delete a failed change set and, if `creates` is true, the empty stack that has it."""
         self._client.delete_change_set(ChangeSetName=made["Id"])
         if creates:
             self._client.delete_stack(StackName=made["StackId"])

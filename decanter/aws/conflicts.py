@@ -24,7 +24,7 @@ from decanter.project.tables import find
 
 
 def stack_name(project: Project) -> str:
-    """Return the name of the stage's stack if `--stack-name` is not given."""
+    """Return the default name of the stage's stack, which `--stack-name` overrides."""
     return f"{project.app_name}-{project.chalice_stage}"
 
 
@@ -94,7 +94,7 @@ def refuse_provisioned_stage(project: Project, aws: AWS, report: Report) -> None
 
 
 def configured_tables(project: Project, declaration: Declaration) -> list[str]:
-    """Return the configured names of the app's own tables. Omit tables without a name."""
+    """Return the configured names of the app's own tables. Omit tables without exactly one."""
     names = []
     for table in declaration.tables:
         if table.existing:

@@ -104,7 +104,7 @@ class Deletion:
         return stack
 
     def nothing(self, bucket: str | None) -> None:
-        """Report that the stack does not exist. Delete the S3 objects of an interrupted run.
+        """Report that the stack does not exist. Delete the S3 objects of earlier runs.
 
         Args:
             bucket: a bucket to clean up, in addition to the bucket that the last deleted stack

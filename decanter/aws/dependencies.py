@@ -1,4 +1,4 @@
-"""Install an app's dependencies for Lambda, as wheels for its platform, without unused parts.
+"""Install an app's dependencies as wheels for Lambda's platform, without unused parts.
 
 The zip contains the packages in requirements.txt and their dependencies. If the versions that are
 installed on this machine match requirements.txt, the zip has these versions, so Lambda runs the
@@ -63,7 +63,7 @@ class Runtime:
 
         Raises:
             ProjectError: Lambda does not offer this version, or the configured type of the
-                processor is not known. Chalice would silently use another version.
+                processor is not known. Chalice itself does not refuse such a version.
         """
         runtime = cls(version, project.config.lambda_architecture)
         offered = Loader().load_service_model("lambda", "service-2")["shapes"]["Runtime"]["enum"]
@@ -122,8 +122,8 @@ def _minor(runtime: str) -> int:
 
 Report = Callable[[str], None]
 
-# No function needs these files: byte code, which is written again, the tests of packages, type
-# stubs, command lines and C sources.
+# No function needs these files: tests of packages, type stubs, command-line scripts, C sources, and
+# byte code. Decanter writes the byte code again.
 _IDLE = shutil.ignore_patterns(
     "__pycache__", "tests", "bin", "*.pyc", "*.pyi", "*.pyx", "*.pxd", "*.c", "*.h"
 )
@@ -137,8 +137,9 @@ _INSTALLERS = shutil.ignore_patterns(
 # themselves.
 _SDK = ("boto3", "botocore", "s3transfer", "aioboto3", "aiobotocore")
 _SDK_BY_ITSELF = _SDK[2:]
-# Chalice's runtime creates a client of the first service, for `app.websocket_api`. botocore creates
-# clients of the others to get credentials, if the environment or a profile requires it.
+# Chalice's runtime creates a client of `apigatewaymanagementapi`, for `app.websocket_api`. botocore
+# creates clients of the other services to get credentials, if the environment or a profile requires
+# it.
 _IMPLIED = {"apigatewaymanagementapi", "sts", "sso", "sso-oidc", "signin"}
 # The framework creates clients of these services.
 _OF_FRAMEWORK = {"apigatewaymanagementapi", "dynamodb", "sqs"}
@@ -147,7 +148,7 @@ _OF_FRAMEWORK = {"apigatewaymanagementapi", "dynamodb", "sqs"}
 _WITHOUT_CLIENTS = ("decanter", "urllib3", "jmespath", "dateutil")
 # A line that is an option, such as an index, or a requirement that is a path.
 _ELSEWHERE = re.compile(r"^[-./]|\bfile:")
-# The `.gitignore` in folders that Decanter creates. Git ignores the whole folder.
+# The content of `.gitignore` in folders that Decanter creates. Git ignores the whole folder.
 MARK = "# made by `decanter package`\n*\n"
 # The maximum number of unclear places that the report names.
 _SHOWN = 3
@@ -193,7 +194,7 @@ def add_framework(vendor: Path, code: Path, report: Report) -> None:
     """Add the installed framework, and remove any copy from requirements.txt or `vendor/`.
 
     The installed framework is the one that the user has tested. No other part of Decanter is
-    packaged. If the app does not import the framework, the framework is not packaged either.
+    packaged. If no code imports the framework, the framework is not packaged either.
     """
     for folder in (vendor / "decanter", *vendor.glob("chalice_decanter-*.dist-info")):
         shutil.rmtree(folder, ignore_errors=True)
@@ -210,7 +211,7 @@ def add_framework(vendor: Path, code: Path, report: Report) -> None:
 
 
 def leave_out_boto3(vendor: Path, code: Path, report: Report) -> None:
-    """Remove boto3 if no code imports it. The framework needs only botocore.
+    """Remove boto3 and s3transfer if no code imports either. The framework needs only botocore.
 
     If the code computes the name `boto3` at run time, it imports the boto3 that Lambda provides.
     """
@@ -240,7 +241,7 @@ def prune_sdk(
             services.
 
     Raises:
-        ProjectError: botocore cannot read a file of a kept service.
+        ProjectError: botocore cannot read a file of a kept service, or its `endpoints.json`.
     """
     data = vendor / "botocore" / "data"
     if not data.is_dir():
@@ -348,7 +349,7 @@ def _write(path: Path, lines: list[str]) -> Path:
 
 
 def _pip(project: Project, command: list[str]) -> subprocess.CompletedProcess[str]:
-    """Run pip in the project's folder. Requirements contain paths relative to this folder."""
+    """Run pip in the project's folder, because requirements may contain paths relative to it."""
     return subprocess.run(
         command, cwd=project.directory, capture_output=True, text=True, check=False
     )

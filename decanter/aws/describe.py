@@ -1,8 +1,8 @@
 """`decanter describe`: draw the template's routes, functions, tables, queues and policies.
 
-The command sends no request to AWS. A template from `decanter template` has everything, so the app
-is not imported. A template that the user wrote is incomplete, so the rest comes from the app's
-declarations.
+The command sends no request to AWS. With `--template`, the command reads only the given file.
+Otherwise, it reads the project's template. If `decanter template` wrote this template, the template
+has everything, so the app is not imported. If not, the rest comes from the app's declarations.
 """
 
 import argparse
@@ -79,7 +79,7 @@ def _document(project: Project) -> Section:
 
 
 def diagram(routes: Sequence[Route], resources: Section, sources: Section) -> Iterator[str]:
-    """Yield the lines of a flowchart from routes to functions, and on to the functions' resources.
+    """Yield the lines of a flowchart from routes to functions, and from functions to resources.
 
     Args:
         routes: the API's routes.

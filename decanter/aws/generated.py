@@ -1,4 +1,4 @@
-"""Recognize the files that `decanter template` may overwrite: its own files without changes.
+"""Recognize the files that `decanter template` wrote and may overwrite.
 
 A template contains the digest of its content in `Metadata.Decanter`. An IAM policy has no place for
 a digest, so the digests of policies are in `.chalice/generated.json`.
@@ -46,7 +46,7 @@ def is_generated(path: Path, text: str) -> bool:
 
     Args:
         path: the file.
-        text: the text to write. Decanter 0.1 wrote the same text without a mark.
+        text: the text to write. A file of Decanter 0.1 may equal this text without the mark.
     """
     found = _read(path)
     if found is None:
@@ -89,7 +89,7 @@ def _with_mark(template: Document, mark: Document) -> dict[str, Any]:
 
 
 def _read(path: Path) -> dict[str, Any] | None:
-    """Return the JSON object in a file; None if the file contains anything else."""
+    """Return the JSON object in a file; None if the file is missing or has no JSON object."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):

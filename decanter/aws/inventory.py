@@ -1,7 +1,7 @@
 """Describe the resources of a stack in one line each, with facts from their services.
 
-All alarms share one line. If AWS denies access to a resource, the line of this resource shows the
-denial. The other resources are still shown.
+All alarms share one line. If a request about a resource fails, the line of this resource shows the
+error. The other resources are still shown.
 """
 
 from collections.abc import Callable, Iterator
@@ -146,7 +146,7 @@ class Inventory:
         return f"raised: {', '.join(raised)}" if raised else "none is raised"
 
     def _age(self, queue: str) -> Iterator[str]:
-        """Yield the age of a queue's oldest message, if the user may read metrics."""
+        """Yield the age of a queue's oldest message; nothing if CloudWatch does not return it."""
         now = datetime.now(UTC)
         try:
             with explained(f"read the age of {queue}"):

@@ -9,9 +9,9 @@ from typing import Any
 
 from decanter.project.template import TABLE
 
-# The next deployment can restore resources of these types. The loss of any other type needs a
-# confirmation, even if the type is not known. Examples are tables, buckets, queues, log groups,
-# keys, user pools and databases.
+# The next deployment can restore resources of these types. The loss of any other resource needs a
+# confirmation, even if its type is not known. Examples of other resources are tables, buckets,
+# queues, log groups, keys, user pools and databases.
 STATELESS = (
     "AWS::ApiGateway::",
     "AWS::ApiGatewayV2::",
@@ -46,7 +46,7 @@ NESTED = ("AWS::CloudFormation::Stack", "AWS::Serverless::Application")
 
 STAYS = "left on AWS, outside the stack"
 
-# The fate of the existing resource, by the name of the action in the change set.
+# The fate of the existing resource, by the `PolicyAction` of a change in the change set.
 _FATES = {
     "Delete": "deleted",
     "Retain": STAYS,

@@ -108,7 +108,8 @@ def _root_template(project: Project) -> Section:
 def _needs_chalices(template: Section) -> bool:
     """True if a template is incomplete without Chalice's template.
 
-    Resources without `Type`, `Globals` without `Transform` and dangling references show this.
+    Any of these shows it: a resource without `Type`, `Globals` without `Transform`, or a dangling
+    reference.
     """
     resources = template.get("Resources", {})
     is_partial = any("Type" not in resource for resource in resources.values())

@@ -74,7 +74,7 @@ class Operation:
         return found or [f"{self.stack.status}: {self.stack.reason or 'no reason given'}"]
 
     def durations(self) -> list[tuple[float, str, str]]:
-        """Return the seconds, the logical id and the type of each resource. Slowest first."""
+        """Return seconds, logical id and type of each completed resource, slowest first."""
         begun: dict[str, datetime] = {}
         took: dict[str, tuple[float, str, str]] = {}
         for event in self.events:
@@ -156,8 +156,8 @@ class Watch:
 def _ended(stack: Stack, seen: Sequence[StackEvent]) -> bool:
     """True if the operation has ended.
 
-    The status alone does not show this, because the stack may still have the status from before the
-    operation. Therefore, an event of the stack must have the same status.
+    DELETE_COMPLETE is always the end. Any other status may be from before the operation, so an
+    event of the stack must have the same status.
     """
     own = {event.status for event in seen if event.logical_id == stack.name}
     return stack.status == "DELETE_COMPLETE" or (not stack.busy and stack.status in own)

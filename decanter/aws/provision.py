@@ -69,7 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Provision the stage. Return 1 if CloudFormation fails and rolls back."""
+    """Provision the stage, or preview this. Return 1 if CloudFormation fails."""
     project = Project.load(args.project_dir, args.stage)
     with explained(f"provision stage {args.stage}"):
         aws = AWS.of(project, args.region)
@@ -291,7 +291,7 @@ class Provision:
         return 1
 
     def _refuse_losses(self, change_sets: ChangeSets, proposed: ChangeSet) -> None:
-        """Refuse and delete a change set that may lose data, unless options allow each loss."""
+        """Refuse and delete a change set that may lose data, unless `--allow-loss` allows it."""
         lost = [it for it in proposed.losses if it.logical_id not in self._order.allow_loss]
         if not lost:
             for loss in proposed.losses:
@@ -314,7 +314,7 @@ class Provision:
         return status
 
     def _end(self, stack: Stack | None, outcome: str) -> int:
-        """Report the end of the run. After a success, the first line is the URL."""
+        """Report a successful run, and return 0. The first line is the WebSocket URL, if any."""
         if stack is not None and stack.url:
             self._report(stack.url)
         self._report(f"stack {self._order.stack}: {outcome}")

@@ -57,8 +57,8 @@ def resources(project: Project, declaration: Declaration) -> Section:
 def function(declaration: Declaration, name: str) -> Section:
     """Return the properties to merge into the queue's function; empty for any other function.
 
-    Chalice's template refers to the queue with `Fn::Sub`. A merge would not replace this with
-    `Fn::GetAtt`, so these properties use `Fn::Sub` too.
+    Chalice's template refers to the queue with `Fn::Sub`. These properties use `Fn::Sub` too,
+    because a merge would add `Fn::GetAtt` and keep `Fn::Sub`.
     """
     queue = declaration.queue
     if queue is None or name not in declaration.workers:

@@ -1,8 +1,8 @@
 """Hide the values of environment variables and of NoEcho parameters in the output.
 
 In a template, the structure shows which values are secret. An error of AWS may quote a value, so
-known values are replaced in AWS's texts. The output shows the names of values and that a value has
-changed, but never the value.
+known values are replaced in AWS's texts. The output shows the name of a hidden value, and that the
+value has changed, but not the value.
 """
 
 import json
@@ -61,8 +61,8 @@ class Secrets:
     """The known values that must not be printed.
 
     Args:
-        config: the project's `.chalice/config.json`.
-        public: the variables that contain no secrets, such as the name of a table.
+        config: the content of the project's `.chalice/config.json`.
+        public: the names of the variables without secrets, such as a variable with a table's name.
     """
 
     def __init__(self, config: Mapping[str, Any], public: frozenset[str] = frozenset()) -> None:
@@ -93,7 +93,7 @@ class Secrets:
         return text
 
     def output(self, name: str, value: str) -> str:
-        """Return an output of a stack. Hide it if it contains the value of a secret parameter."""
+        """Return the value of a stack's output. Hide it if the output refers to a secret."""
         return HIDDEN if name in self._outputs else self.hide(value)
 
     def hiding(self, report: Report) -> Report:
@@ -114,7 +114,11 @@ class Secrets:
             raise type(error)(self.hide(str(error)), detail=detail) from error.__cause__
 
     def _add(self, value: object) -> None:
-        """Add all forms in which a text may contain a value: unchanged, as JSON, and by lines."""
+        """Add the forms in which a text may contain a value.
+
+        The forms are the unchanged value, the value in one line, the value as JSON, each line of
+        it, and each part between references.
+        """
         text = str(value)
         parts = _REFERENCE.split(text)
         forms = [text, " ".join(text.split()), json.dumps(text)[1:-1], *parts, *text.splitlines()]

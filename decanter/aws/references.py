@@ -132,7 +132,7 @@ def _called(function: str, operand: Any, where: str) -> Iterator[Reference]:
 
 
 def _is_generated(name: str, resources: Mapping[str, Document]) -> bool:
-    """True if SAM creates a resource with this logical id for another resource."""
+    """True if SAM may create a resource with this logical id for another resource."""
     return name.startswith(_IMPLICIT_APIS) or any(
         name.startswith(owner) and _generates(resource, name.removeprefix(owner))
         for owner, resource in resources.items()
@@ -140,7 +140,7 @@ def _is_generated(name: str, resources: Mapping[str, Document]) -> bool:
 
 
 def _generates(resource: Document, rest: str) -> bool:
-    """True if SAM creates another resource for this resource, with this ending in its id."""
+    """True if SAM may create another resource for this one, whose id ends with `rest`."""
     kind, properties = resource.get("Type", ""), resource.get("Properties", {})
     if kind != FUNCTION:
         return str(kind).startswith("AWS::Serverless::")

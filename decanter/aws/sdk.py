@@ -58,7 +58,7 @@ def compact(data: Path) -> None:
     """
     for file in sorted(data.glob("*/*/*.json*")):
         if file.suffix == ".gz" and file.with_suffix("").is_file():
-            file.unlink()  # botocore also reads the plain file
+            file.unlink()  # botocore prefers the plain file
         else:
             # The new file is plain, because the package is compressed and Lambda unpacks it.
             _rewrite(file, file.with_suffix("") if file.suffix == ".gz" else file, _undocumented)
@@ -68,7 +68,7 @@ def prune_endpoints(data: Path) -> None:
     """Remove the endpoints of services that are not in botocore's `data` folder.
 
     Raises:
-        ProjectError: botocore cannot read the file.
+        ProjectError: botocore cannot read `endpoints.json` or the model of a service.
     """
     endpoints = data / "endpoints.json"
     if endpoints.is_file():
@@ -108,7 +108,7 @@ def _undocumented(document: _Document) -> _Document:
 
 
 def _without_texts(value: Any) -> Any:
-    """Return a value without texts under `documentation`. Members of shapes with this name stay."""
+    """Return a value without texts under `documentation`. A shape's member of this name stays."""
     if isinstance(value, list):
         return [_without_texts(item) for item in value]
     if not isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""Find the AWS services that the code may use, by the names that it contains.
+"""Find the AWS services that the code may use, by the names that the code contains.
 
 Most calls name a client's service with a string, as in `boto3.client("s3")`. Therefore, every
 string in the code that is the name of a service counts as a used service. The code may also compute
@@ -38,11 +38,11 @@ _SDK = re.compile("boto|session", re.IGNORECASE)
 _PATH = re.compile(r"(aio)?boto3[.:](.*[.:])?(client|resource)")
 # The members that call a factory, or give access to it without its name.
 _INNER = {"__call__", "__dict__", "__get__", "__getattribute__", "__wrapped__"}
-# A file without any of these words is not examined in detail.
+# A file without any of these words has no unclear call, so its calls are not examined.
 _SUSPECT = re.compile(rb"boto|client|resource|session|service|_regions|_model", re.IGNORECASE)
 # A string that can be botocore's name for a service.
 _SERVICE = re.compile(r"[\w.-]{1,80}")
-# The keys in the cache contain this code, so facts from another version of it are not used.
+# The keys in the cache depend on this code, so facts from another version of it are not used.
 _OWN_CODE = Path(__file__).read_bytes()
 
 
@@ -52,7 +52,8 @@ class Services:
 
     Attributes:
         names: botocore's names for the services.
-        unclear: the places that may create a client of any service, as `FILE:LINE`.
+        unclear: the places that may create a client of any service, as `FILE:LINE`, or as `FILE`
+            for a compiled module.
     """
 
     names: frozenset[str]
@@ -79,7 +80,7 @@ def services_of(files: Iterable[Path], known: Iterable[str], cache: Cache) -> Se
 
 
 def imports(file: Path, package: str) -> bool:
-    """True if a source file imports a package, or contains the name of one of its modules."""
+    """True if a source file imports a package, or has a string that names it or its module."""
     source = _Source(file.read_bytes())
     names: list[str] = []
     for node in source.nodes if package.encode() in source.content else []:
@@ -292,7 +293,7 @@ def _declared(node: ast.AST) -> Iterator[tuple[str, ast.expr | None]]:
         case ast.ClassDef():
             yield node.name, None
             yield from ((name, base) for base in node.bases for name in (node.name, "self"))
-            # In a dataclass, this value is a default.
+            # In a dataclass, the value in the class body is only a default.
             fields = [each.target for each in node.body if isinstance(each, ast.AnnAssign)]
             yield from ((_name(field) or "", None) for field in fields)
         case ast.alias(asname=str() as name):

@@ -60,7 +60,8 @@ class AWS:
     def here(cls, region: str | None, endpoint_url: str) -> "AWS":
         """Return the clients of services on this machine.
 
-        Local services need no account, so dummy keys are enough.
+        The clients use the user's own keys or, without them, dummy keys, because local services
+        need no account.
         """
         session = Session()
         session.set_credentials(*local_credentials().values())

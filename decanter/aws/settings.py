@@ -1,4 +1,4 @@
-"""Warn about missing variables, secrets in plain text and lost rights of a stage."""
+"""Warn about a stage's missing variables, plain secrets, lost rights and wrong table names."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -85,7 +85,9 @@ def set_elsewhere(
 def exposed_secrets(
     project: Project, declaration: Declaration, overrides: Mapping[str, Any]
 ) -> Iterator[str]:
-    """Yield a warning for each variable with a secret in plain text, without its value.
+    """Yield a warning, without the value, for each variable with a wrongly stored secret.
+
+    Such a value is a secret in plain text, or a reference to a SecureString.
 
     Args:
         project: the project and its stage.
@@ -117,7 +119,7 @@ def lost_rights(project: Project, declaration: Declaration) -> Iterator[str]:
 
 
 def other_tables(project: Project, declaration: Declaration) -> Iterator[str]:
-    """Yield a warning for each name in the configuration that is not the app's existing table."""
+    """Yield a warning for each configured name that differs from a declared existing table."""
     for table in declaration.tables:
         if not table.existing or table.existing.startswith(SSM):
             continue

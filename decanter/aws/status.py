@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
 def tell_stack(
     project: Project, stack: Stack, aws: AWS, inventory: Inventory, report: Report
 ) -> int:
-    """Report a stage's stack. Secrets in AWS's texts are hidden."""
+    """Report a stage's stack. Known secrets in the reason of its status are hidden."""
     client = aws.client("cloudformation")
     template = Stacks(client).template(stack)
     secrets = Secrets(project.config.config_from_disk)

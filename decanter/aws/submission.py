@@ -76,7 +76,9 @@ def completed(packaged: Template, code: str, commit: str | None, owner: Owner) -
 
 
 def kept(stack: Stack, deployed: Template, wanted: Template) -> list[str]:
-    """Return the parameters whose values in the stack differ from the old template's defaults.
+    """Return the parameters that keep their values in the stack.
+
+    The new template has these parameters, and their values differ from the old template's defaults.
 
     Args:
         stack: the current stack.

@@ -152,7 +152,7 @@ def declared(project: Project, declaration: Declaration, *, on_demand: bool = Fa
 def claimed(
     action: str, aws: AWS, tables: Sequence[Table], adopt: str | None = None
 ) -> list[Table]:
-    """Return those tables that exist, after a check that they belong to the stage.
+    """Return those tables that exist, after a check that the stage may do the action with them.
 
     Args:
         action: create, delete or status.
@@ -161,8 +161,8 @@ def claimed(
         adopt: the name of an untagged table that the user assigns to the stage, or None.
 
     Raises:
-        DecanterError: a table is not known to belong to the stage, a table is protected from
-            deletion, or `adopt` names no table of the stage.
+        DecanterError: the key, the tags or the deletion protection of a table do not allow the
+            action, or `adopt` names no table of the stage.
     """
     names = [table.name for table in tables]
     if adopt is not None and adopt not in names:
@@ -181,7 +181,7 @@ def claimed(
 def _check(
     action: str, client: Any, table: Table, description: Mapping[str, Any], *, adopted: bool
 ) -> None:
-    """Refuse the action if the table's tags, owner or protection do not allow it."""
+    """Refuse the action if the table's key, tags or deletion protection do not allow it."""
     check_key(table, description)
     tags = tags_of(client, description)
     owner = {key: tags[key] for key in table.tags if key in tags}
@@ -206,7 +206,7 @@ def _check(
 
 
 def _lacks_ttl(client: Any, table: Table) -> bool:
-    """True if the existing table has no TTL, so that `create` would enable it."""
+    """True if `create` would enable the TTL of the existing table."""
     return table.ttl_attribute is not None and ttl_attribute(client, table.name) is None
 
 
