@@ -22,8 +22,8 @@ def compile_all(root: Path, folder: Path, cache: Cache) -> None:
     """Write byte code next to the sources. Python uses it without a check of the sources.
 
     Without byte code, every cold start compiles all imported modules again, because Lambda's file
-    system is read-only. Python usually compares byte code with its source by a timestamp or a hash. The zip
-    does not keep the sources' timestamps, and a check of the hash would read each source.
+    system is read-only. Python usually compares byte code with its source by a timestamp or a hash.
+    The zip does not keep the sources' timestamps, and a check of the hash would read each source.
 
     Args:
         root: the folder whose content Lambda unpacks into `/var/task`.

@@ -46,7 +46,8 @@ class Project:
         """Read a project's configuration, without an import of the app.
 
         Raises:
-            ProjectError: the folder is not a Chalice project, or has no such stage.
+            ProjectError: the folder is not a Chalice project, or the configuration is invalid or
+                has no such stage.
         """
         directory = directory.resolve()
         _check_folder(directory)
@@ -119,7 +120,7 @@ class Project:
         """Return the seconds after which Lambda ends the function.
 
         Args:
-            function: its configuration key.
+            function: the function's configuration key.
             template: the merge template. A `Timeout` in the template has priority over the
                 configuration.
         """
@@ -203,7 +204,7 @@ class Project:
 
         Args:
             declaration: what the app declares.
-            on_demand: True to bill tables by request if the deployment decides the billing.
+            on_demand: True to bill by request if a table's class sets no billing mode.
         """
         tables = [
             _table(table, self.table_name(table, declaration), on_demand=on_demand)
@@ -242,7 +243,7 @@ class Project:
     ) -> dict[str, dict[str, str]]:
         """Return each function's variables that contain names of declared tables on this machine.
 
-        A table without a name in the configuration and in the template gets a default name.
+        A table that neither the configuration nor the template names gets a default name.
 
         Args:
             declaration: what the app declares.

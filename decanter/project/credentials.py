@@ -11,11 +11,11 @@ DUMMY_CREDENTIALS = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "loc
 DEFAULT_REGION = "us-east-1"
 
 _REGION = re.compile(r"(?!-|\d+\Z)[A-Za-z0-9-]{1,63}(?<!-)")
-"""The names that botocore accepts, because a region is a part of host names."""
+"""The pattern of the names that botocore accepts. A region becomes a part of host names."""
 
 
 def checked_region(region: str) -> str:
-    """Return the name of a region, unless it cannot be one.
+    """Return the text unchanged if it can be the name of a region.
 
     Raises:
         DecanterError: the text is not the name of a region.
@@ -29,7 +29,7 @@ def checked_region(region: str) -> str:
 
 
 def local_region(environ: Mapping[str, str] = os.environ) -> str:
-    """Return the region for local resources, from the environment or from the profile.
+    """Return the region for local resources: from the environment, the profile or the default.
 
     Raises:
         DecanterError: the profile does not exist, or the region is not valid.
@@ -55,7 +55,7 @@ def has_keys(environ: Mapping[str, str] = os.environ) -> bool:
 
 
 def profile(environ: Mapping[str, str] = os.environ) -> str | None:
-    """Return the profile in the variables; None if they have keys, which have priority."""
+    """Return the profile that the variables name. Return None if they have keys or no profile."""
     named = environ.get("AWS_PROFILE") or environ.get("AWS_DEFAULT_PROFILE")
     return None if has_keys(environ) else named or None
 

@@ -49,7 +49,8 @@ class LambdaFunction:
             as JSON, the route keys, or an HTTP method and path; "" without a source.
         handler: the handler string, a module and an attribute, such as `app.work`.
         mapping: the settings of a queue's event source mapping, with CloudFormation's names.
-        objects: the objects of a bucket and their events: `events`, `prefix`, `suffix`.
+        objects: the events of a bucket that invoke the function, as `events`, and the `prefix` and
+            `suffix` of the objects' keys.
     """
 
     name: str
@@ -131,7 +132,7 @@ class TableDeclaration:
         return bool(self.global_indexes or self.local_indexes)
 
     def schema(self) -> dict[str, Any]:
-        """Return the key and the local indexes, for CreateTable and `AWS::DynamoDB::Table`."""
+        """Return attributes, key and local indexes, for CreateTable and `AWS::DynamoDB::Table`."""
         found: dict[str, Any] = {
             "AttributeDefinitions": [
                 {"AttributeName": name, "AttributeType": kind}
@@ -172,7 +173,7 @@ class TableDeclaration:
 
         Args:
             name: the table's name.
-            on_demand: True to bill a table by request if the deployment decides the billing.
+            on_demand: True to bill by request if the table's class sets no billing mode.
         """
         mode = self.billing_mode or (ON_DEMAND if on_demand else PROVISIONED)
         billing = {"BillingMode": ON_DEMAND} if mode == ON_DEMAND else {}
@@ -327,7 +328,7 @@ class Declaration:
         return replace(self, warnings=(*self.warnings, *warnings))
 
     def _checked(self) -> Self:
-        """Return the declaration with a `refusal` if something that its routers need is missing."""
+        """Return the declaration with warnings, and with a `refusal` if its routers cannot work."""
         queues = [router.queue for router in self.routers if router.queue]
         fault = problem(queues, self.workers, has_jobs=any(it.is_jobs for it in self.tables))
         if not fault and any(router.channels for router in self.routers):

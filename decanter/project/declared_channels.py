@@ -36,7 +36,7 @@ class ChannelsDeclaration:
     def actions(
         self, function: str, *, sends: bool, is_connections: bool, is_subscriptions: bool
     ) -> list[str]:
-        """Return the calls of a function to a table.
+        """Return the calls to a table that these channels add to a function.
 
         Args:
             function: the function's configuration key.
@@ -56,7 +56,7 @@ class ChannelsDeclaration:
 
 
 def patterns_of(routers: Iterable[ChannelsDeclaration | None]) -> tuple[str, ...]:
-    """Return the patterns of all channels. Each of `routers` is the channels of one router."""
+    """Return the patterns of all channels. `routers` contains each router's channels."""
     return tuple(pattern for channels in routers if channels for pattern in channels.patterns)
 
 

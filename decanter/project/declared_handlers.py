@@ -24,7 +24,7 @@ def unreachable(functions: Collection[str], *, has_routes: bool) -> str | None:
 
 
 def unrecorded(functions: Collection[str]) -> list[str]:
-    """Return warnings about handlers that a router needs to record connections.
+    """Return warnings about missing handlers that a router needs to record connections.
 
     Args:
         functions: the configuration keys of the app's WebSocket functions.

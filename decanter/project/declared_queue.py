@@ -45,7 +45,7 @@ class QueueDeclaration:
         return f"{self.name}-dead"
 
     def variables(self, url_of: Callable[[str], str]) -> dict[str, str]:
-        """Return the environment variables that contain the URLs of the queue and its dead letters.
+        """Return the environment variables with the URLs of the queue and its dead-letter queue.
 
         Args:
             url_of: returns the URL of a queue by the queue's name.

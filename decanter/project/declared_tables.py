@@ -7,7 +7,7 @@ from decanter.errors import ProjectError
 
 
 def refuse_same_ids(models: Iterable[tuple[str, str]]) -> None:
-    """Refuse two tables with the same logical id, because a template has only one of them.
+    """Refuse two tables with the same logical id, because a template can have only one of them.
 
     Args:
         models: the logical id of each table, and the full name of its model.

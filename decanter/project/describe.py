@@ -67,7 +67,8 @@ def describe(
             known on this machine is None.
 
     Raises:
-        ProjectError: the app cannot be imported. The `detail` of the error has the traceback.
+        ProjectError: the app cannot be imported, or a declaration is invalid. The `detail` of the
+            error has the traceback, if any.
     """
     reports = reports or Reports()
     variables = own_environment(project) if environment is None else environment
@@ -81,7 +82,7 @@ def describe(
 
 
 def own_environment(project: Project) -> dict[str, str]:
-    """Return this process's environment with the stage's variables and, like on Lambda, a region.
+    """Return this process's environment with the stage's variables and, as on Lambda, a region.
 
     Raises:
         ProjectError: a variable is not a string.

@@ -92,7 +92,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def _replace(path: Path, text: str) -> None:
-    """Replace the old file with a new file that has the mode of the old file."""
+    """Write a new file in place of the old file, if any. Keep the mode of the old file."""
     mode = path.stat().st_mode if path.is_file() else 0o666 & ~_umask()
     with tempfile.NamedTemporaryFile(
         "w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}.", delete=False
@@ -133,7 +133,8 @@ def _parse_yaml(text: str, *, unique: bool = False) -> Any:
         unique: True to refuse a repeated key. Otherwise the last value counts.
 
     Raises:
-        ValueError: the text is not YAML, or has an invalid scalar, such as an impossible date.
+        ValueError: the text is not YAML, has an invalid scalar, such as an impossible date, or, if
+            `unique`, has a repeated key.
     """
     import yaml
 

@@ -31,7 +31,7 @@ _S3_EVENTS = {
 
 
 def example_event(function: LambdaFunction, stack: Stack, body: str | None = None) -> Event:
-    """Return an example of an event that a function may get.
+    """Return an example of an event that a function may get; empty for a kind without an example.
 
     Args:
         function: the function. The event comes from its source.

@@ -39,7 +39,7 @@ class Framework:
         return {str(file.relative_to(self.folder)): file.read_bytes() for file in files}
 
     def is_same(self, other: "Framework") -> bool:
-        """True if both are the same folder, even through links, or have the same content."""
+        """True if both copies are the same files, even through links, or have the same content."""
         parts = ("__init__.py", "runtime")
         if all((self.folder / part).samefile(other.folder / part) for part in parts):
             return True

@@ -41,7 +41,8 @@ class Grant:
     """An instruction for the user to grant a right.
 
     Attributes:
-        what: an instruction that contains the place for `line`, or only this place.
+        what: an instruction that contains the place for `line`, or only this place; "" if nothing
+            needs to be granted.
         line: the line to paste; "" if nothing needs to be pasted.
     """
 
@@ -82,7 +83,7 @@ class Grants:
     ) -> Self:
         """Return the grants of an app whose functions have these environments.
 
-        With `has_sqs`, the queues of the app exist on this machine.
+        `has_sqs` is True if the queues of the app exist on this machine.
         """
         tables = {
             stack.arn("dynamodb", f"table/{name}"): table
@@ -117,8 +118,8 @@ class Grants:
             allows: returns True for a right that the function's role has. The grant keeps these
                 rights.
             route: the route key or the HTTP path of the event; "" for an unknown route.
-            sends: True if the function has tried to send, so that its calls are the router's if
-                `sends=True` grants them.
+            sends: True if the function has tried to send. Then a call that `sends=True` grants is
+                regarded as a call of the router.
         """
         statement = self.statement(function, [action], resource)
         if not self.has_uses:
@@ -183,7 +184,7 @@ class Grants:
         return resolver(self.stack, names, self.template)(statement)
 
     def of_router(self, function: str, *, sends: bool = False) -> Allows:
-        """Return the rights that a function has without the `@uses` of the app's code.
+        """Return a check of the rights that a function has without the `@uses` of the app's code.
 
         With `sends`, these rights include the rights of `sends=True`.
         """
@@ -207,7 +208,10 @@ class Grants:
         return allows
 
     def _kept(self, function: str, allows: Allows) -> Iterator[Right]:
-        """Yield the `@uses` arguments whose rights the role has, and not only for the router."""
+        """Yield the `@uses` arguments whose rights the role has.
+
+        Omit `SENDS` if the router's own calls already give the rights of `sends=True`.
+        """
         for word, actions in ROWS.items():
             for arn, table in self.tables.items():
                 if has_name(table) and all(allows(each, arn) for each in actions):

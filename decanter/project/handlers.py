@@ -76,10 +76,11 @@ class Registered:
         kind: `websocket`, `http`, `lambda`, `authorizer`, or a kind of SOURCES.
         source: the source of the events, such as a queue's name or the route keys, or "".
         handler: the handler string.
-        label: the function's name in app.py, for messages.
+        label: the name of the function in messages to the user.
         function: the decorated function, or None if Decanter cannot find it.
         mapping: the settings of a queue's event source mapping, with CloudFormation's names.
-        objects: the objects of a bucket and their events: `events`, `prefix`, `suffix`.
+        objects: the events of a bucket that invoke the function, as `events`, and the `prefix` and
+            `suffix` of the objects' keys.
     """
 
     name: str

@@ -21,7 +21,7 @@ VARIABLE = re.compile(r"\$\{([^{}]*)\}")
 _NAME = re.compile(r"[A-Za-z0-9_.:]+")
 
 Operand = Any  # the argument of an intrinsic function: any JSON value
-Resolved = Any  # its value
+Resolved = Any  # the value of an intrinsic function
 
 
 class Resolver:

@@ -97,7 +97,7 @@ class Unused(NamedTuple):
 
 
 def unused_routes(modules: Iterable[ModuleType]) -> list[Unused]:
-    """Return the `Routes` objects that no router has included after the import of the app.
+    """Return the `Routes` objects with declarations that no router of the imported app includes.
 
     Args:
         modules: the modules of the app.

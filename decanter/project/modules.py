@@ -53,7 +53,7 @@ def unpackaged(project: Path) -> dict[str, str]:
 
 
 def imported(project: Path, source: Path) -> Iterator[tuple[str, int]]:
-    """Yield the full name and the line of each module that a file may import, packages first."""
+    """Yield the full name of each module that a file may import, packages first, and the line."""
     try:
         tree = ast.parse(source.read_bytes())
     except (OSError, SyntaxError, ValueError):  # a folder, or an error that the import reports

@@ -140,14 +140,14 @@ class Queues:
         """Return the queues of an app.
 
         A queue that is not declared by the template or by a router belongs to another stack, so its
-        settings are not known. The visibility timeout of this queue is at least the function's
-        timeout, because AWS requires this.
+        settings are not known. On this machine, the visibility timeout of such a queue is at least
+        the function's timeout, because AWS requires this.
 
         Args:
             declared: what the app declares.
             template: the project's merge template; None if no template is used.
             stack: the stack of the queues.
-            timeout: returns the timeout in seconds of the function with a configuration key.
+            timeout: takes a function's configuration key, and returns its timeout in seconds.
         """
         sources = tuple(_sources(declared, template, stack))
         own = dict(template.queues(ATTRIBUTES)) if template else {}

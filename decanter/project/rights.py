@@ -2,7 +2,7 @@
 
 The router and the connection table declare their own calls. `@uses` declares the calls of the app's
 code. Without `@uses`, the app's code may read and write every declared table. This code also has
-the rights in the policy file of the function or, without a policy file, the rights that Chalice
+the rights in the policy file of the function or, with `autogen_policy`, the rights that Chalice
 finds by an analysis of app.py.
 """
 
@@ -92,7 +92,7 @@ class Names(Protocol):
 def is_declared(declaration: Declaration, function: str) -> bool:
     """True if the app declares the function's rights.
 
-    Otherwise, Chalice creates the policy.
+    Otherwise, Chalice creates the policy or reads it from a file.
     """
     needs = [*(t.actions for t in declaration.tables), *(r.posts for r in declaration.routers)]
     return any(function in need for need in needs) or any(
@@ -121,12 +121,12 @@ def posts(declaration: Declaration, function: str) -> bool:
 
 
 def without_uses(declaration: Declaration, function: str, *, sends: bool) -> Declaration:
-    """Return the declaration without the rights that a function's `@uses` or its lack adds.
+    """Return the declaration without the rights that the app's code adds to a function.
 
     Args:
         declaration: what the app declares.
         function: the configuration key of the function.
-        sends: True to leave the rights of `sends=True`.
+        sends: True to include the rights of `sends=True`.
     """
     kept = [each for each in declaration.uses.get(function, ()) if each.is_router]
     senders = [Uses(function, sends=True)] if sends and declaration.websocket else []

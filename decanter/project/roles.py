@@ -24,7 +24,7 @@ class Role:
         name: the role's name.
         statements: the statements of the role's policies, with the names on this machine.
         known: False if the role on AWS may have rights that are not in `statements`, such as the
-            rights that Chalice finds by an analysis of app.py.
+            rights that Chalice adds to a role that it creates.
     """
 
     name: str

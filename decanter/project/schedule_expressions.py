@@ -75,7 +75,7 @@ def _problems_of_cron(fields: list[str]) -> Iterator[str]:
             "or cron(0 3 ? * MON *)"
         )
     for (name, (least, most)), field in zip(_RANGES.items(), fields, strict=True):
-        # The number after a slash is an interval.
+        # The number after / is an interval, and the number after # is a week of the month.
         numbers = re.findall(r"(?<![/\w])\d+(?!\w)", field.replace("#", " /"))
         if any(not least <= int(number) <= most for number in numbers):
             yield f"{name} has numbers from {least} to {most}"

@@ -10,8 +10,8 @@ _NAME = re.compile(
     r"(?i)(^|[^a-z])(secret|token|credential|pass|passphrase|pwd|(api|private|secret|access|signing|"
     r"encryption)_?key)s?$|(password|passwd|secret|apikey)$"
 )
-# Values that are harmless under any variable's name: a switch, a number, the ARN of a secret, or
-# the name of a parameter or a secret.
+# Values that are harmless under any variable's name: a switch, a short number, an ARN, or the path
+# of a parameter or a secret.
 _HARMLESS = re.compile(
     r"(?i:true|false|none|null|on|off|yes|no)?|\d{1,5}|arn:.*|/[\w./-]*"
     r"|[a-z][a-z0-9._-]*(/[a-z0-9._-]+)+"
@@ -48,7 +48,7 @@ def is_secure_parameter(value: str) -> bool:
 
 
 def with_own(variables: Mapping[str, str], environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables, with the values in the user's environment for references."""
+    """Return the variables. A value in the user's environment replaces a reference."""
     own = {name for name, value in variables.items() if is_reference(value) and name in environ}
     return {**variables, **{name: environ[name] for name in own}}
 

@@ -42,8 +42,8 @@ CHALICE_ROUTES = {
 }
 _TARGET = re.compile(r"integrations/Websocket(Connect|Message|Disconnect)APIIntegration")
 
-# The arguments of CreateTable that affect behaviour. Encryption, backups, tags and others have no
-# effect on this machine.
+# The arguments of CreateTable that affect behaviour. Other arguments, such as encryption, backups
+# and tags, have no effect on this machine.
 _TABLE_ARGUMENTS = (
     "AttributeDefinitions",
     "BillingMode",
@@ -60,7 +60,7 @@ ROOT_TEMPLATE = Path("resources.json")
 """The merge template in the project's root, with the name from Chalice's tutorial."""
 
 OVERRIDES = Path(".chalice/overrides.json")
-"""The file that is merged into the generated template. It is also read without that template."""
+"""The file that is merged into the generated template. Without that template, it is read alone."""
 
 OWN_TEMPLATES = (TEMPLATE, OVERRIDES, ROOT_TEMPLATE)
 
@@ -380,7 +380,7 @@ def _only(keys: Sequence[str], members: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _with_numbers(value: Any) -> Any:
-    """Return capacity units as integers. CloudFormation accepts `"5"`, but CreateTable does not."""
+    """Return a value with capacity units as integers, because CreateTable refuses `"5"`."""
     if isinstance(value, list):
         return [_with_numbers(item) for item in value]
     if not isinstance(value, dict):
