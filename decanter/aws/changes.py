@@ -27,8 +27,8 @@ class Change:
     Attributes:
         template_url: the template's URL in S3.
         parameters: the values of parameters to set.
-        kept: the parameters that keep their value in the stack. Parameters that are neither in
-            `parameters` nor in `kept` get the template's default.
+        kept: the parameters that keep their value in the stack. All parameters outside
+            `parameters` and `kept` get the template's default.
     """
 
     template_url: str

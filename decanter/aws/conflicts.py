@@ -94,7 +94,7 @@ def refuse_provisioned_stage(project: Project, aws: AWS, report: Report) -> None
 
 
 def configured_tables(project: Project, declaration: Declaration) -> list[str]:
-    """Return the configured names of the app's own tables. Omit tables without exactly one."""
+    """Return the configured name of each of the app's own tables that has exactly one name."""
     names = []
     for table in declaration.tables:
         if table.existing:

@@ -69,7 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Provision the stage, or preview this. Return 1 if CloudFormation fails."""
+    """Provision the stage, or preview the changes. Return 1 if CloudFormation fails."""
     project = Project.load(args.project_dir, args.stage)
     with explained(f"provision stage {args.stage}"):
         aws = AWS.of(project, args.region)

@@ -140,7 +140,7 @@ def _is_generated(name: str, resources: Mapping[str, Document]) -> bool:
 
 
 def _generates(resource: Document, rest: str) -> bool:
-    """True if SAM may create another resource for this one, whose id ends with `rest`."""
+    """True if SAM may create a resource for this one, with `rest` at the end of the new id."""
     kind, properties = resource.get("Type", ""), resource.get("Properties", {})
     if kind != FUNCTION:
         return str(kind).startswith("AWS::Serverless::")

@@ -243,7 +243,7 @@ class Project:
     ) -> dict[str, dict[str, str]]:
         """Return each function's variables that contain names of declared tables on this machine.
 
-        A table that neither the configuration nor the template names gets a default name.
+        If the configuration and the template do not name a table, it gets a default name.
 
         Args:
             declaration: what the app declares.
