@@ -80,7 +80,7 @@ def services_of(files: Iterable[Path], known: Iterable[str], cache: Cache) -> Se
 
 
 def imports(file: Path, package: str) -> bool:
-    """True if a source file imports a package, or has a string with the name of such a module."""
+    """True if a source file imports a package, or has a string that starts with its name."""
     source = _Source(file.read_bytes())
     names: list[str] = []
     for node in source.nodes if package.encode() in source.content else []:

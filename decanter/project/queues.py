@@ -119,8 +119,8 @@ class Queues:
     """The queues of an app and the functions that they invoke.
 
     Attributes:
-        queues: the queues in the merge template, the queues that invoke functions, and all
-            dead-letter queues.
+        queues: the queues in the merge template, the routers' queue, other queues that invoke
+            functions, and all dead-letter queues.
         sources: the event source mappings.
         warnings: the reasons why AWS refuses a mapping, one line each.
     """

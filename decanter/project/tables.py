@@ -64,7 +64,7 @@ class Table:
         )
 
     def with_indexes_of(self, other: "Table") -> "Table":
-        """Return the table with the additional indexes of another table, such as an override."""
+        """Return the table with additional indexes and, by default, the TTL of another table."""
         arguments = {**self.arguments}
         known = {each["AttributeName"] for each in arguments["AttributeDefinitions"]}
         for kind in INDEXES:
