@@ -3,7 +3,7 @@
 import sys
 
 if __name__ == "__main__":
-    # pip checks the version of Python. Nobody checks it for a checkout that is not installed.
+    # pip checks Python's version at an installation. A checkout may be run without one.
     if sys.version_info < (3, 11):  # noqa: UP036
         message = "Decanter needs Python 3.11 or newer, as in `make run PYTHON=python3.13`"
         print(f"decanter: error: {message}", file=sys.stderr)

@@ -37,7 +37,8 @@ class Parser(argparse.ArgumentParser):
     ) -> tuple[Any, list[str]]:
         """Parse arguments.
 
-        The word after an option that takes a value is this value, unless the word is an option too.
+        The word after an option that takes a value is the option's value, unless the word is itself
+        an option.
         """
         words = sys.argv[1:] if args is None else args
         # A parser of commands leaves the order to the command's parser.

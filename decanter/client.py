@@ -2,7 +2,7 @@
 
 On a terminal, received frames start with `< `, the user's unfinished line stays intact, and an
 empty line sends nothing. Without a terminal, each line of standard input is sent, and an empty line
-is an empty frame. Standard output has only the frames. Notes and errors go to standard error.
+is an empty frame; notes go to standard error, so standard output has only the frames.
 """
 
 import argparse
@@ -354,7 +354,7 @@ def served_routes(url: str) -> dict[str, str | None] | None:
 
 
 def converse(connection: ClientConnection, url: str, wait: float | None, *, is_local: bool) -> int:
-    """Run the conversation on the terminal if there is one. Otherwise, use pipes."""
+    """Run the conversation on the terminal if standard input and output are one, else on pipes."""
     where = without_secrets(url)
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         default = 0.0 if sys.stdin.isatty() else 1.0

@@ -12,7 +12,8 @@ def gc_paused() -> Iterator[None]:
     """Pause the collector within a block that creates modules or syntax trees.
 
     The collector would search these objects slowly and find no garbage. After the block, all
-    objects are in the oldest generation. Only a full collection searches the oldest generation.
+    objects are in the oldest generation, which only a full collection searches. In a process that
+    has frozen objects, the block does not move objects to another generation.
     """
     global _has_frozen  # noqa: PLW0603 - a fact of the whole process
     was_enabled = gc.isenabled()

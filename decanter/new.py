@@ -84,8 +84,8 @@ def requirement(distributions: Iterable[Distribution] | None = None) -> str | No
     """Return the requirement that installs this framework on other machines, or None.
 
     The result is None if the framework came from a local path, because other machines do not have
-    this path. The requirement has no URL only if the framework came from an index. Otherwise,
-    another project in the index may have the framework's name.
+    this path. The requirement has a URL unless the framework came from an index: without the URL,
+    pip could install another project with the same name from the index.
 
     Args:
         distributions: the installed distributions with Decanter's name, in the order of the import

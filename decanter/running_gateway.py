@@ -36,7 +36,8 @@ def ask(
         remedy: how the user names another address.
 
     Raises:
-        DecanterError: no gateway answers at this address, or the gateway refuses the request.
+        DecanterError: the address is invalid, no gateway answers there, or the gateway refuses the
+            request.
     """
     if not is_http_url(url) or not url.startswith("http://"):
         raise GatewayError(f"{url} is not an address such as {URL}")

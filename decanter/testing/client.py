@@ -58,8 +58,8 @@ class WebSocketClient:
         app: the Chalice object.
         stage_name: the stage in `.chalice/config.json`.
         project_dir: the folder of the Chalice project; by default, the folder of the app's module.
-        strict: True to raise an exception of `errors` at the end of the test if no client got an
-            answer to its event.
+        strict: True to raise an exception at the end of the test if it is still in `errors` and no
+            client got an answer to the event that caused it.
         iam: `enforce` to refuse the calls to DynamoDB, SQS and @connections that the role of the
             running function does not allow, `warn` to log them, `off` to check no calls.
 

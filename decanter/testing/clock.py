@@ -29,7 +29,7 @@ class Clock:
         return time.time() + self._ahead
 
     def monotonic(self) -> float:
-        """Return the machine's monotonic seconds, plus the time that `advance` has added."""
+        """Return the monotonic time in seconds, plus the time that `advance` has added."""
         return time.monotonic() + self._ahead
 
     @property

@@ -1,7 +1,7 @@
 """The servers for @connections and DynamoDB on the loopback interface, for tests.
 
 Each server starts at its first use, on a free port. A started server runs until the process ends,
-because an app may keep AWS clients with this endpoint between tests.
+because an app may keep AWS clients with the server's address between tests.
 """
 
 import atexit
@@ -111,7 +111,7 @@ def dynamodb_server() -> Any:
 
 
 def dynamodb_netloc() -> str:
-    """Return the host and port of the DynamoDB server. Only clients without botocore use it."""
+    """Return the host and port of the DynamoDB server. Botocore's calls do not use the server."""
     return f"127.0.0.1:{dynamodb_server().server_port}"
 
 

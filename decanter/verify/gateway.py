@@ -20,7 +20,7 @@ def handshake(url: Callable[[Endpoint], str]) -> Callable[[Endpoint], str]:
 
 
 def refusal(url: Callable[[Endpoint], str]) -> Callable[[Endpoint], str]:
-    """Return a `look` function that shows if a handshake at another URL is refused."""
+    """Return a `look` function that shows whether a handshake at another URL is refused."""
 
     def look(endpoint: Endpoint) -> str:
         status = endpoint.handshake(url(endpoint))
@@ -101,7 +101,7 @@ def closes_raw(data: bytes) -> Callable[[Endpoint], str]:
 
 
 def delivered(size: int, frames: int = 1) -> Callable[[Endpoint], str]:
-    """Return a `look` function that shows if the app broadcasts a message of this size."""
+    """Return a `look` function that shows whether the app broadcasts a message of this size."""
 
     def look(endpoint: Endpoint) -> str:
         token = mark()

@@ -31,7 +31,7 @@ class Routes:
     """The routes of an app, each with an example message.
 
     Attributes:
-        origin: a text for the user that tells where the routes come from.
+        origin: a text for the user that says where the routes come from.
         messages: a JSON text for each route key; None if no message selects the route.
     """
 
@@ -121,7 +121,7 @@ def handled(text: str, failures: Set[str]) -> Callable[[Endpoint], str]:
 
 
 def stays_open_after(text: str) -> Callable[[Endpoint], str]:
-    """Return a `look` function that shows if the connection stays open after a message."""
+    """Return a `look` function that shows whether the connection stays open after a message."""
 
     def look(endpoint: Endpoint) -> str:
         with endpoint.connect() as client:

@@ -44,7 +44,7 @@ def refusal_body(endpoint: Endpoint) -> str:
 
 
 def handshake_extras(endpoint: Endpoint) -> str:
-    """Probe if the handshake's answer has a subprotocol, compression or a header of the app."""
+    """Probe whether a handshake's answer has a subprotocol, compression or the app's header."""
     with client(endpoint, subprotocols=[Subprotocol("facts")], compression="deflate") as connection:
         assert connection.response is not None
         names = ("Sec-WebSocket-Protocol", "Sec-WebSocket-Extensions", "X-Facts")

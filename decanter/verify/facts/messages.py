@@ -48,7 +48,7 @@ def between_frames(endpoint: Endpoint) -> str:
 
 
 def at_once(limits: Limits) -> Look:
-    """Return a probe that shows if two messages of one connection are handled in parallel."""
+    """Return a probe that shows whether two messages of one connection are handled in parallel."""
     seconds = min(4, limits.integration * 0.75)  # longer than a cold start
 
     def look(endpoint: Endpoint) -> str:
