@@ -3,8 +3,8 @@
     from decanter import ConnectionModel, Router, connection_table
 
 The import reads no environment variable and makes no network call. Each name is imported at its
-first use, so an application loads only the parts that it uses. Of the tool's commands, only
-`publish` and `connections` import modules of `decanter.runtime`.
+first use, so an application loads only the parts that it uses. The tool imports
+`decanter.runtime` only in the commands `publish` and `connections`.
 """
 
 from importlib import import_module

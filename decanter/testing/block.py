@@ -2,7 +2,7 @@
 
 While the block is on, botocore's clients can reach only this machine and allowed hosts. The module
 `redirect` checks this. Other libraries in this process can connect to any host outside AWS, because
-tests may use their own database or queue. Of AWS's hosts, they can reach only the allowed hosts.
+tests may use their own database or queue. They can connect to a host of AWS only if it is allowed.
 
 The block has no effect on other processes, or on code that opens its sockets outside Python
 (pycurl, uvloop, AWS's Common Runtime).

@@ -15,7 +15,7 @@ from decanter.testing.functions import Functions
 from decanter.testing.running import sqs_rule
 
 MOST_EVENTS = 10_000
-"""The most events in a call of `drain`. A function may send to its own queue without end."""
+"""The limit of events in a call of `drain`. A function may send to its own queue without end."""
 
 
 class Queues:

@@ -121,7 +121,7 @@ def _refusal(host: str) -> CallRefused:
 
 
 def _proxy_url_for(original: Callable[..., Any], configuration: Any, url: str) -> Any:
-    """Use no proxy for calls to this machine, even if an older client has one."""
+    """While the block is on, use no proxy for calls to this machine, even if a client has one."""
     if BLOCK.is_on and is_local(urlsplit(url).hostname or ""):
         return None
     return original(configuration, url)

@@ -72,7 +72,7 @@ def close_with_a_reason(connection: ClientConnection) -> None:
 
 
 def gone_in_disconnect(endpoint: Endpoint) -> str:
-    """Probe a post to the closed connection by its disconnect handler."""
+    """Probe a post that the disconnect handler makes to its closed connection."""
     with client(endpoint) as connection:
         key = identity(connection, endpoint.seconds)
     return str(kept(endpoint, key, "outcome"))
