@@ -36,8 +36,7 @@ def ask(
         remedy: how the user names another address.
 
     Raises:
-        DecanterError: the address is invalid, no gateway answers there, or the gateway refuses the
-            request.
+        DecanterError: the address is invalid, no gateway answers, or it refuses the request.
     """
     if not is_http_url(url) or not url.startswith("http://"):
         raise GatewayError(f"{url} is not an address such as {URL}")

@@ -79,8 +79,7 @@ class Registered:
         label: the name of the function in messages to the user.
         function: the decorated function, or None if Decanter cannot find it.
         mapping: the settings of a queue's event source mapping, with CloudFormation's names.
-        objects: the events of a bucket that invoke the function, as `events`, and the `prefix` and
-            `suffix` of the objects' keys.
+        objects: a bucket's `events`, and the `prefix` and `suffix` of the objects' keys.
     """
 
     name: str
