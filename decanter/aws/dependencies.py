@@ -71,8 +71,8 @@ class Runtime:
             pythons = [name for name in offered if name.startswith("python3.")]
             raise ProjectError(
                 f"Lambda does not offer {runtime.name}, which runs this command, only up to "
-                f"{max(pythons, key=_minor)}: use another interpreter, as in "
-                f"`make package PYTHON={max(pythons, key=_minor)}`"
+                f"{max(pythons, key=_minor)}: run it in a virtual environment of "
+                f"{max(pythons, key=_minor)}"
             )
         if runtime.architecture not in _MACHINES:
             raise ProjectError(
@@ -97,8 +97,8 @@ class Runtime:
             return None
         return (
             f"warning: Lambda runs {self.name} on Amazon Linux 2, whose support ended on 30 June "
-            "2026. The runtime is that of the interpreter that runs this command: use Python 3.12 "
-            "or newer, as in `make package PYTHON=python3.12`"
+            "2026. The runtime is that of the interpreter that runs this command: run it in a "
+            "virtual environment of Python 3.12 or newer"
         )
 
     def pip_arguments(self) -> list[str]:

@@ -141,10 +141,11 @@ def _exposed(name: str, value: str, file: str) -> str | None:
             "when the function starts"
         )
     if is_plain_secret(name, value):
+        named = f". For the name of a secret, use a variable such as {name}_NAME"
         return (
             f"warning: {name} in .chalice/{file} looks like a secret in plain text, which everyone "
             f"who can read git, build/ or the template in S3 can read: move it to Secrets Manager, "
-            f"and {remedy}. For the name of a secret, use a variable such as {name}_NAME"
+            f"and {remedy}{'' if name.startswith(OWN) else named}"
         )
     return None
 

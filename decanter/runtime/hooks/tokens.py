@@ -255,8 +255,9 @@ class WebTokens:
         """Return the requirements for a token. The tool calls this method before a deployment.
 
         Raises:
-            ConfigurationError: a variable is missing or invalid.
+            ConfigurationError: a variable is missing or invalid, or PyJWT is not installed.
         """
+        _library()
         return _terms(self._environ)
 
     def _claims(self, token: str) -> Mapping[str, Any]:

@@ -35,7 +35,7 @@ def test_one_that_lambda_does_not_offer_is_refused_with_the_remedy(tmp_path: Pat
     assert message.startswith(
         "Lambda does not offer python3.99, which runs this command, only up to "
     )
-    assert "`make package PYTHON=python3." in message
+    assert "virtual environment of python3." in message
 
 
 @pytest.mark.parametrize(
@@ -348,4 +348,4 @@ def test_a_runtime_on_amazon_linux_2_is_warned_about(
     assert (warning is not None) == warned
     if warning:
         assert f"python3.{minor} on Amazon Linux 2" in warning
-        assert "use Python 3.12 or newer" in warning
+        assert warning.endswith("virtual environment of Python 3.12 or newer")

@@ -133,6 +133,15 @@ def test_overrides_may_set_the_variable(value: Any, refused: bool, tmp_path: Pat
     assert (found.refusal is not None) is refused
 
 
+def test_an_app_without_pyjwt_is_refused(tmp_path: Path) -> None:
+    found = project(tmp_path, dev={"environment_variables": SECRET})
+    app = found.directory / "app.py"
+    app.write_text(f"import sys\n\nsys.modules['jwt'] = None\n{app.read_text()}")
+    refusal = described(found).refusal
+    assert refusal is not None
+    assert refusal.endswith("PyJWT is not installed: write PyJWT[crypto] into requirements.txt")
+
+
 def test_the_command_names_the_stage_that_cannot_be_packaged(tmp_path: Path) -> None:
     prod = {"environment_variables": {"DECANTER_ALLOWED_ORIGINS": "park.example"}}
     folder = project(tmp_path, prod=prod).directory
