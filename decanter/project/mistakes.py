@@ -33,6 +33,11 @@ def refusals(functions: Iterable[Any], connect: Any) -> Iterator[str]:
                 f"{place(function)} is async, but Chalice calls it without await, and its code "
                 "never runs: write def instead of async def"
             )
+        elif inspect.isgeneratorfunction(function):
+            yield (
+                f"{place(function)} contains yield, so Chalice's call runs none of its code: write "
+                "return instead of yield"
+            )
     for call in discarded_answers(connect):
         yield (
             f"{place(connect)} discards the router's answer, so API Gateway accepts clients that "

@@ -166,7 +166,7 @@ class Template:
         """Return the logical id of the role that the template sets for a function, or None.
 
         Raises:
-            ProjectError: the role is not a reference to a role in the template.
+            ProjectError: the role is not an `Fn::GetAtt`, but for example a fixed ARN.
         """
         role = _dig(self._resources, logical_id(function), "Properties", "Role")
         if role is None:

@@ -113,8 +113,8 @@ def check_derived(where: str, given: object, base: type) -> None:
 def check_function(what: str, function: Any) -> None:
     """Check that the router can call a function, and that a call runs its code.
 
-    A call of a class only creates an object, and a call of an async function only returns a
-    coroutine. Such a hook would therefore refuse nothing.
+    A call of a class only creates an object, and a call of an async function or of a generator
+    function runs none of its code. Such a hook would therefore refuse nothing.
 
     Args:
         what: what the function is declared as, for the error message.
@@ -141,4 +141,9 @@ def check_function(what: str, function: Any) -> None:
         raise DeclarationError(
             f"{what} {place(function)} is async, but the router calls it without await: write def "
             "instead of async def"
+        )
+    if inspect.isgeneratorfunction(called):
+        raise DeclarationError(
+            f"{what} {place(function)} contains yield, so a call runs none of its code: write "
+            "return instead of yield"
         )

@@ -254,7 +254,7 @@ class Routes:
         self.error_handlers[kind] = handler
 
     def _check(self, what: str, function: Callable[..., Any]) -> None:
-        """Refuse a late declaration, and a function whose code does not run when it is called."""
+        """Refuse a late declaration, and a function whose code a call does not run."""
         check_function(what, function)
         self._check_open(f"{what} {place(function)}")
 

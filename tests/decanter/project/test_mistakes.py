@@ -41,6 +41,13 @@ def test_an_async_function_is_refused(small: SmallProject, decorator: str) -> No
     assert refused.value.detail == ""
 
 
+@pytest.mark.parametrize("decorator", ["on_ws_connect()", 'schedule("rate(1 hour)")'])
+def test_a_generator_function_is_refused(small: SmallProject, decorator: str) -> None:
+    source = f"{HEAD}\n@app.{decorator}\ndef work(event):\n    yield event\n"
+    with pytest.raises(ProjectError, match=r"work \(app\) contains yield, so Chalice's call runs"):
+        described(small, source)
+
+
 CONNECT = """
 from chalicelib import live
 @app.on_ws_connect()

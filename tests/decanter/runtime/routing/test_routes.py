@@ -1,4 +1,4 @@
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -143,6 +143,10 @@ async def refuse(*_: Any) -> bool:
     return False
 
 
+def refuse_later(*_: Any) -> Iterator[bool]:
+    yield False
+
+
 class Refuse:
     async def __call__(self, *_: Any) -> bool:
         return False
@@ -160,6 +164,10 @@ class Hook:
         (refuse, f"refuse ({__name__}) is async, but the router calls it without await: write def"),
         (Refuse(), f"Refuse ({__name__}) is async, but the router calls it without await"),
         (partial(refuse), f"refuse ({__name__}) is async, but the router calls it without await"),
+        (
+            refuse_later,
+            f"refuse_later ({__name__}) contains yield, so a call runs none of its code",
+        ),
         (Hook, f"Hook ({__name__}) is a class, and a call only creates an object: write Hook()"),
         (partial(Hook), f"Hook ({__name__}) is a class, and a call only creates an object"),
         (object(), "<object object at "),
