@@ -53,7 +53,7 @@ class Usage:
         return found | ({SENDS} if self._has_sent(function, self._calls(function)) else set())
 
     def sends(self, function: str) -> bool:
-        """True if a function has tried to send, or has called a table that only a sender needs."""
+        """True if one of a function's calls needs `sends=True`. Refused calls count too."""
         return self._has_sent(function, [*self._calls(function), *self.refused.get(function, ())])
 
     def unused(self, function: str) -> list[str]:
@@ -113,7 +113,7 @@ class Usage:
         return {each: self.used(each) for each in self.grants.declaration.functions}
 
     def _calls(self, function: str) -> Collection[Pair]:
-        """Return a function's calls. Without the framework, add Lambda's calls to its queue."""
+        """Return a function's calls. Without the framework, this includes Lambda's receives."""
         found = self.calls.get(function, ())
         it = self.grants.declaration.lambdas.get(function)
         if it is None or it.kind != "sqs" or self.grants.has_uses:
