@@ -1,10 +1,11 @@
 """The environment variables of tests."""
 
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 
 from decanter.project.credentials import DUMMY_CREDENTIALS
+from decanter.project.reads import changed
 
 REGION = "us-east-1"
 
@@ -50,18 +51,8 @@ def local(
     return NO_ACCOUNT | endpoints
 
 
-@contextmanager
-def environment(variables: Mapping[str, str], dropped: tuple[str, ...] = ()) -> Iterator[None]:
+def environment(
+    variables: Mapping[str, str], dropped: tuple[str, ...] = ()
+) -> AbstractContextManager[None]:
     """Set and unset variables within the block. Restore the old values at the end."""
-    before = {name: os.environ.get(name) for name in (*variables, *dropped)}
-    for name in dropped:
-        os.environ.pop(name, None)
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+    return changed({**dict.fromkeys(dropped), **variables})
