@@ -17,6 +17,8 @@ from decanter.cli import main
 
 ROOT = Path(__file__).parents[2]
 
+_CHANGE_OUTPUT = ("BUILD_NUMBER", "CI", "COLUMNS", "FORCE_COLOR", "NO_COLOR", "PY_COLORS")
+
 TABLE = {
     "kind": "table",
     "environment": "CONNECTIONS_TABLE",
@@ -138,8 +140,13 @@ def copy_source(folder: Path) -> None:
 
 
 def clean_environment() -> dict[str, str]:
-    """Return this process's environment without AWS: no account of the user, no waiting for one."""
+    """Return this process's environment without AWS: no account of the user, no waiting for one.
+
+    The variables that change what a command prints are left out too, so a text is the same in a
+    terminal and under CI, where pytest prints longer summaries.
+    """
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    kept.pop("PYTHONPATH", None)
+    for name in ("PYTHONPATH", *_CHANGE_OUTPUT):
+        kept.pop(name, None)
     nowhere = dict.fromkeys(("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"), os.devnull)
     return kept | nowhere | {"AWS_EC2_METADATA_DISABLED": "true"}
