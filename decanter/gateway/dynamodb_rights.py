@@ -1,7 +1,7 @@
 """The rights that a call to DynamoDB needs, as pairs of an IAM action and a resource's ARN.
 
-`local/dynamodb/server.py` loads this file by its path, so this file imports only the standard
-library.
+The process of the embedded DynamoDB loads this file by its path, so this file imports only the
+standard library.
 Source: AWS's Service Authorization Reference, "Actions, resources, and condition keys for Amazon
 DynamoDB"; DynamoDB Developer Guide, "IAM security policies with PartiQL".
 """
@@ -52,14 +52,7 @@ _VERB = re.compile(r"\s*(?:EXISTS\s*\(\s*)?(SELECT|INSERT|UPDATE|DELETE)\b", re.
 def rule(
     guard: Any, function: str, trace: str = "", needed: Callable[..., list[Pair]] | None = None
 ) -> Rule:
-    """Return the rule for the calls of a function.
-
-    Args:
-        guard: the guard with the roles.
-        function: the function's name in Chalice's configuration.
-        trace: the trace id of the event that the function handles.
-        needed: returns the rights that a call needs; by default, `pairs`.
-    """
+    """Return the rule for the calls of a function. `needed`, if given, replaces `pairs`."""
     rights = needed or pairs
 
     def refusal(operation: str, call: Mapping[str, Any]) -> str | None:
@@ -74,10 +67,7 @@ def rule(
 def pairs(operation: str, call: Mapping[str, Any], place: str) -> list[Pair]:
     """Return the rights that a call needs, without duplicates. The role must allow all of them.
 
-    Args:
-        operation: the name of the operation, such as `GetItem`.
-        call: the JSON of the call.
-        place: the start of the tables' ARNs, such as `arn:aws:dynamodb:us-east-1:123456789012:`.
+    `place` is the start of the tables' ARNs, such as `arn:aws:dynamodb:us-east-1:123456789012:`.
     """
     try:
         found = [*_found(operation, call, place)]

@@ -55,8 +55,6 @@ class Handshake:
     Attributes:
         headers: the names and values in order; names have the client's letter case.
         query: the raw query string, without the question mark.
-        host: the value of the `Host` header.
-        source_ip: the peer's address.
         port: the port that the gateway listens on.
         path: the path of the URL, without a slash at either end.
     """

@@ -1,8 +1,7 @@
 """The guard refuses calls that a function's role does not allow, and reports each kind of call.
 
-The gateway has a guard for @connections, and the process of the embedded DynamoDB has a guard for
-DynamoDB and SQS. `local/dynamodb/server.py` loads this file by its path, so this file imports only
-the standard library.
+The gateway has a guard for @connections. The process of the embedded DynamoDB has a guard for
+DynamoDB and SQS, and loads this file by its path, so this file imports only the standard library.
 """
 
 import threading
@@ -30,8 +29,9 @@ MOST_EARLY_CALLS = 1_000
 CONNECTIONS = "/@connections/"
 
 Report = dict[str, str]
-"""Has `function`, `action`, `resource`, `outcome` and `trace` of a call, or `function` and
-`note`.
+"""Has `function`, `action`, `resource`, `outcome` and `trace` of a call, or `function` and `note`.
+
+`trace` is the trace id of the event that the function handles.
 """
 
 
@@ -41,8 +41,6 @@ class Denial:
 
     Attributes:
         principal: the ARN of the function's session, or the name of a function without a role.
-        action: the IAM action.
-        resource: the ARN of the resource.
         explicit: True if a statement of the role denies the action.
     """
 
@@ -82,8 +80,8 @@ class Guard:
 
     Args:
         make_policy: creates an `iam.Policy` from statements and a function that takes notes.
-        report: called once for each combination of function, action and resource, and again after
-            new roles arrive; also called with each note about a statement.
+        report: called once for each combination of function, action and `general` resource, and
+            again after new roles arrive; also called with each note about a statement.
     """
 
     def __init__(self, make_policy: Callable[..., Any], report: Callable[[Report], object]) -> None:
@@ -102,9 +100,8 @@ class Guard:
     def obey(self, rights: Mapping[str, Any]) -> None:
         """Replace all roles. Report the calls that were made before the first roles arrived.
 
-        Args:
-            rights: an object with `mode`, `place` (the start of the tables' ARNs) and `roles` by
-                function; each role has `principal`, `statements` and `known`.
+        `rights` has `mode`, `place` (the start of the tables' ARNs) and `roles` by function. Each
+        role has `principal`, `statements` and `known`.
         """
         roles = rights["roles"]
         self.place = rights["place"]
@@ -125,13 +122,7 @@ class Guard:
     def refusal(
         self, function: str, pairs: Iterable[tuple[str, str]], trace: str = ""
     ) -> Denial | None:
-        """Return the first missing right of the function for a call; None if the call is allowed.
-
-        Args:
-            function: the function's name in Chalice's configuration.
-            pairs: the actions and resources that the call needs.
-            trace: the trace id of the event that the function handles, for the report.
-        """
+        """Return a call's first right that the function lacks; None if the call is allowed."""
         roles = self._roles
         if roles is None:
             if len(self._early) < MOST_EARLY_CALLS:

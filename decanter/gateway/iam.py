@@ -2,8 +2,8 @@
 
 An explicit Deny overrides every Allow. If no statement allows a call, the call is denied.
 Permission boundaries, session policies and resource-based policies are not evaluated.
-`local/dynamodb/server.py` loads this file by its path, so this file imports only the standard
-library.
+The process of the embedded DynamoDB loads this file by its path, so this file imports only the
+standard library.
 Source: AWS IAM User Guide, "Policy evaluation logic" and "IAM JSON policy elements".
 """
 
@@ -38,10 +38,7 @@ class Policy:
     Conditions and policy variables in resources cannot be evaluated on this machine. An Allow
     statement with a condition or a variable applies, and such a Deny statement does not apply.
     A statement that AWS would refuse allows nothing. If its effect is Deny, it denies everything.
-
-    Args:
-        statements: the statements, as in a policy's `Statement`.
-        note: called with a line about each statement that is not evaluated as on AWS.
+    `note` gets a line about each statement that is not evaluated as on AWS.
     """
 
     def __init__(self, statements: Iterable[Any], note: Note = lambda _: None) -> None:

@@ -44,16 +44,10 @@ def split_caller(path: str) -> tuple[str | None, str]:
 
 
 def authorizer(guard: Guard, arn: str, caller: str, trace: str = "") -> Authorize:
-    """Return the rule for the calls of a function.
+    """Return the rule for the calls of a function. `arn` is the ARN of the API's stage.
 
     As observed on AWS, the message of a refusal masks most of the account id, and does not name the
     connection.
-
-    Args:
-        guard: the guard with the roles.
-        arn: the ARN of the API's stage.
-        caller: the function's name in Chalice's configuration.
-        trace: the trace id of the event that the function handles.
     """
 
     def refusal(method: str, connection_id: str) -> Response | None:
@@ -97,16 +91,10 @@ def answer(
     body: bytes,
     refusal: Authorize | None = None,
 ) -> Response:
-    """Answer one call to @connections.
+    """Answer one call to @connections: POST sends, GET describes, DELETE closes.
 
-    Args:
-        gateway: the connections.
-        method: POST sends, GET describes, DELETE closes.
-        path: the path of the request, without the query and without the calling function.
-        authorization: the value of the `Authorization` header, which must start with `AWS4-`. The
-            signature is not checked.
-        body: the message to send.
-        refusal: refuses calls that the caller's role does not allow.
+    `path` has neither the query nor the calling function. `authorization` must start with `AWS4-`;
+    the signature is not checked.
     """
     connection_id = connection_id_in(path, gateway.api.stage)
     if connection_id is None or not authorization.startswith("AWS4-"):

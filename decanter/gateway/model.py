@@ -39,8 +39,7 @@ class Route:
     Attributes:
         function: the name of the route's function in Chalice's configuration.
         two_way: True if a route response sends the client the body of the function's result.
-        authorizer: the name of the route's authorizer, which must accept a client; None without an
-            authorizer.
+        authorizer: the name of the authorizer that must accept a client.
     """
 
     function: str
@@ -55,7 +54,6 @@ class Api:
     Attributes:
         stage: the stage's name. The paths of the WebSocket URL and of @connections start with it.
         routes: the routes, by route key.
-        selection_expression: the expression that selects a message's route key.
         http_routes: the paths of the same app's HTTP routes.
         http_stage: the stage's name in the URLs of HTTP routes.
     """

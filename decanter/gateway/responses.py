@@ -24,7 +24,7 @@ def json_response(status: int, value: Any, *headers: tuple[str, str]) -> Respons
 
 
 def message(status: int, text: str) -> Response:
-    """Return API Gateway's own error response: `{"message": …}`."""
+    """Return an error response with API Gateway's body: `{"message": …}`."""
     return json_response(status, {"message": text})
 
 

@@ -1,9 +1,8 @@
 """API Gateway's rules for a WebSocket API, without a socket.
 
 The gateway selects the handler for each event, and handles the handler's outcome. The calling code
-reports handshakes, messages and the end of sockets, runs the handlers, and provides an `Outlet` for
-each connection. The calling code is `decanter.local` with its sockets, or `decanter.testing` in a
-unit test.
+(`decanter.local`, or `decanter.testing` in a unit test) reports handshakes, messages and the end of
+sockets, runs the handlers, and provides an `Outlet` for each connection.
 """
 
 import time
@@ -66,7 +65,7 @@ class Gateway:
     monotonic: Clock = time.monotonic
     connections: dict[str, Connection] = field(default_factory=dict)
     authorizers: bool = False
-    """True to refuse clients that an authorizer would have to accept."""
+    """True to refuse clients that an authorizer would have to accept. No authorizer runs here."""
     _select: Callable[[Any], str] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -75,10 +74,6 @@ class Gateway:
 
     def deploy(self, api: Api, *, authorizers: bool = False) -> None:
         """Replace the API. Open connections stay open and use the new routes.
-
-        Args:
-            api: the new API.
-            authorizers: True to refuse clients that an authorizer would have to accept.
 
         Raises:
             ValueError: the selection expression is invalid; the API is unchanged.
@@ -90,11 +85,7 @@ class Gateway:
     # -- connecting -------------------------------------------------------------------------
 
     def unauthorized(self) -> str | None:
-        """Return the reason why no client may connect, for the log; None if clients may connect.
-
-        The gateway does not run authorizers. If `authorizers` is True, it refuses the clients that
-        an authorizer would have to accept.
-        """
+        """Return the reason why no client may connect, for the log; None if clients may connect."""
         route = self.api.routes.get("$connect")
         if not self.authorizers or route is None or route.authorizer is None:
             return None
@@ -132,10 +123,7 @@ class Gateway:
     # -- messages ---------------------------------------------------------------------------
 
     def message(self, connection: Connection, body: str) -> Invocation | None:
-        """Return a message's invocation.
-
-        If no route matches, send the client an error frame and return None.
-        """
+        """Return a message's invocation; without a route, send an error frame and return None."""
         self._touch(connection)
         key = self._route_key(body)
         route = self.api.routes.get(key)
@@ -190,8 +178,7 @@ class Gateway:
     def sweep(self) -> float:
         """Close idle and old connections, and drop stalled connections.
 
-        Returns:
-            The seconds until the next check.
+        Return the seconds until the next check.
         """
         now = self.monotonic()
         limits = self.limits
