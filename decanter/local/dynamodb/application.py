@@ -5,15 +5,13 @@ from pathlib import Path
 from typing import Any
 
 MOTOS_ACCOUNT = "123456789012"
-"""The constant of `moto.core` that DynamoDB's modules import."""
+"""The value of `moto.core.DEFAULT_ACCOUNT_ID`, which DynamoDB's modules import."""
 
 
 def application(region: str, *, is_alone: bool = False) -> Any:
     """Load moto, which takes a quarter of a second, and return a DynamoDB without tables.
 
-    Args:
-        region: the region in the tables' ARNs.
-        is_alone: True if no other code of this process uses AWS clients.
+    `is_alone` must be True only if no other code of this process uses AWS clients.
     """
     _postpone(is_alone=is_alone)
     _run("scans")["install"]()

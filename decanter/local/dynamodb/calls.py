@@ -19,8 +19,7 @@ SECONDS = 10.0
 class Calls:
     """A replacement for botocore's DynamoDB client, with the operations of `project/tables.py`.
 
-    Args:
-        endpoint: the URL of a DynamoDB that does not check signatures.
+    The DynamoDB at `endpoint` must not check signatures.
     """
 
     def __init__(self, endpoint: str) -> None:

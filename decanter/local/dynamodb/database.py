@@ -20,12 +20,8 @@ READ_BYTES = 64 * 1024
 class Database:
     """The gateway's DynamoDB and its embedded SQS, as a context manager.
 
-    Args:
-        region: the region of the tables.
-        given: the URL of the user's own DynamoDB; None to start the embedded DynamoDB.
-        faults: the faults of the embedded DynamoDB.
-        rights: the rights of the functions that call the embedded DynamoDB.
-        allow_hosts: the hosts that the embedded DynamoDB accepts, in addition to its own host.
+    `given` is the URL of the user's own DynamoDB. If it is None, the embedded DynamoDB is started.
+    The embedded DynamoDB also accepts requests whose `Host` is one of `allow_hosts`.
     """
 
     def __init__(
@@ -52,7 +48,6 @@ class Database:
         return self
 
     def _start(self) -> None:
-        """Start the process of the embedded services."""
         if not self._is_running:
             self._is_running = True
             self._stack.enter_context(self._embedded)
@@ -64,7 +59,6 @@ class Database:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Stop the process of the embedded services."""
         self._stack.close()
 
     @property
@@ -94,8 +88,7 @@ class Database:
     async def create_queues(self, queues: Sequence[Queue]) -> str | None:
         """Create the missing queues. Existing queues keep their messages.
 
-        Returns:
-            The URL of the embedded SQS; None if there are no queues.
+        Return the URL of the embedded SQS; None if there are no queues.
 
         Raises:
             ServiceError: SQS does not start, or refuses a queue.
@@ -109,16 +102,14 @@ class Database:
         return url
 
     async def create_tables(self, tables: Iterable[Table]) -> list[str]:
-        """Wait until DynamoDB answers, and create the missing tables. Existing tables are kept.
+        """Wait until DynamoDB answers, and create the missing tables. Return the tables' names.
 
-        If the declared key or indexes of a table have changed, the table is created again without
-        rows.
-
-        Returns:
-            The tables' names.
+        Existing tables are kept. If the declared key or indexes of a table have changed, the table
+        is created again without rows.
 
         Raises:
-            ServiceError: DynamoDB does not start, or refuses a table.
+            DecanterError: DynamoDB does not start or refuses a table, or an existing table has
+                another key or TTL attribute.
         """
         url = await asyncio.to_thread(lambda: self._embedded.endpoint)
         wanted = list(tables)
@@ -132,7 +123,7 @@ class Database:
     def follow_reports(
         self, note: Callable[..., object], missing: Callable[[str, list[str]], object]
     ) -> None:
-        """Start to handle the embedded services' reports of faults, rights and notes.
+        """Start to handle the embedded services' reports: faults, rights, missing tables and notes.
 
         If the embedded DynamoDB is used, it must already answer.
 

@@ -30,10 +30,6 @@ class EmbeddedDynamoDB:
 
     All regions and accounts share the same tables. The embedded DynamoDB is fast enough for about
     10,000 rows. The embedded DynamoDB always ends when this process ends.
-
-    Args:
-        region: the region in the tables' ARNs.
-        allow_hosts: the hosts that the server accepts, in addition to its own host.
     """
 
     def __init__(self, region: str = "us-east-1", allow_hosts: Iterable[str] = ()) -> None:
@@ -80,7 +76,7 @@ class EmbeddedDynamoDB:
         return self._process.stdout
 
     def tell(self, command: Mapping[str, Any]) -> None:
-        """Send the process a command that sets faults or roles."""
+        """Send the process a command that changes faults or roles."""
         if self._process is not None and self._process.stdin is not None:
             with suppress(BrokenPipeError):  # the process has ended, and its callers get errors
                 self._process.stdin.write(json.dumps(command).encode() + b"\n")
@@ -99,7 +95,7 @@ class EmbeddedDynamoDB:
         return line
 
     def stop(self) -> None:
-        """End the process within a second. A second call does nothing."""
+        """End the process. Kill it after `STOP_SECONDS`. A second call does nothing."""
         process, self._process = self._process, None
         if process is None:
             return
@@ -128,18 +124,11 @@ class EmbeddedDynamoDB:
 def create_tables(
     endpoint: str, tables: Iterable[Table], outdated: Iterable[Table] = ()
 ) -> list[str]:
-    """Create the tables that do not exist yet.
-
-    Args:
-        endpoint: the embedded DynamoDB's URL.
-        tables: the tables of the template and of the app.
-        outdated: the tables to delete first.
-
-    Returns:
-        The names of all tables.
+    """Delete the outdated tables, and create the missing tables. Return the tables' names.
 
     Raises:
-        ServiceError: DynamoDB does not answer or refuses a table.
+        DecanterError: DynamoDB does not answer or refuses a table, or an existing table has another
+            key or TTL attribute.
     """
     client = Calls(endpoint)
     names = []

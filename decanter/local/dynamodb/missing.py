@@ -49,15 +49,7 @@ def key_of(call: Mapping[str, Any], table: str) -> list[str]:
 
 
 def line(table: str, key: Sequence[str], variables: Sequence[str], url: str, tool: str) -> str:
-    """Return the line for the user.
-
-    Args:
-        table: the table that does not exist.
-        key: the table's key, from `key_of`.
-        variables: the environment variables with the table's name.
-        url: the URL of DynamoDB.
-        tool: the command that runs Decanter.
-    """
+    """Return the line for the user. `variables` are the variables with the table's name."""
     named = f", which {' and '.join(variables)} names" if variables else ""
     options = zip(("--key", "--sort-key"), key, strict=False)
     words = [f"{option} {shlex.quote(value)}" for option, value in options]
@@ -70,7 +62,7 @@ def line(table: str, key: Sequence[str], variables: Sequence[str], url: str, too
 
 
 def _parts(call: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Return a call, and the actions in the call if it is a transaction."""
+    """Return a call and, if it is a transaction, its actions."""
     return [call, *(action for each in call.get("TransactItems", ()) for action in each.values())]
 
 

@@ -9,8 +9,7 @@ MOST_NOTES = 100
 class Notes:
     """Forwards each note only once, because a client may repeat the same mistake many times.
 
-    Args:
-        tell: called with a line and its details, such as a traceback.
+    `tell` gets a line and its details, such as a traceback.
     """
 
     def __init__(self, tell: Callable[[str, str], object]) -> None:

@@ -15,9 +15,7 @@ READ_BYTES = 64 * 1024
 class Parent:
     """Reads the gateway's messages from a pipe, and ends the process after the gateway has ended.
 
-    Args:
-        descriptor: the pipe's file descriptor.
-        server: the server with the `faults` and `rights` that the messages change.
+    The messages change the `faults` and `rights` of the server.
     """
 
     def __init__(self, descriptor: int, server: Any) -> None:

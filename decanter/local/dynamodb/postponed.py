@@ -69,11 +69,7 @@ class _Postponed:
         self._has_begun = False
 
     def __call__(self, name: str) -> Any:
-        """Import a module of the package, or run the package.
-
-        Raises:
-            AttributeError: the package has no such name.
-        """
+        """Import a module of the package, or run the package. Return the attribute."""
         qualified = f"{self._module.__name__}.{name}"
         if name == "__path__":  # an import asks whether a module is a package
             raise _no(self._module, name)

@@ -14,11 +14,7 @@ TRACE_HEADER = "X-Amzn-Trace-Id"
 class Rights:
     """Allows or denies calls according to the roles that the gateway sends.
 
-    Args:
-        load: a function that loads a file of Decanter by its name.
-
     Attributes:
-        guard: allows or denies calls according to the roles.
         before: called before each decision, to apply new roles.
         report: called with the guard's reports. Only the gateway's own guard reports faulty
             statements.

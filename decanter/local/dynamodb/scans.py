@@ -24,7 +24,7 @@ ORIGINALS = "originals_of_decanter"
 
 
 def install() -> None:
-    """Make moto read and write rows without copies. Do not change an unexpected version."""
+    """Make moto return rows without copies. Do not change an unexpected version of moto."""
     with suppress(ImportError, AttributeError):
         from moto.core import responses
         from moto.dynamodb.models.dynamo_type import Item
@@ -69,7 +69,7 @@ def _size(row: Any) -> int:
 
 def _with_own_columns(original: Any) -> Any:
     def project(self: Any, expressions: list[list[str]]) -> Any:
-        """Return some attributes of a row. moto's own method returns parts of attributes."""
+        """Return some attributes of a row. moto's own method also returns parts of attributes."""
         names = [name for name, *parts in expressions if not parts and "[" not in name]
         if len(names) < len(expressions):
             return original(self, expressions)

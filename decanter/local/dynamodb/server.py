@@ -40,10 +40,10 @@ MAX_BODY_BYTES = 16 * 1024 * 1024
 """The largest request that DynamoDB accepts."""
 
 BODY_SECONDS = 10.0
-"""The time limit for a client to send a request's body, in seconds."""
+"""The longest wait for the next piece of a request's body."""
 
 LINGER_SECONDS = 2.0
-"""The time in seconds during which the server reads and drops the rest of a refused request."""
+"""The time during which the server reads and drops the rest of a refused request."""
 
 SHOWN_CHARACTERS = 500
 SHOWN_FRAMES = 6
@@ -82,11 +82,8 @@ class Moto:
     moto's writes are not atomic. A read during a deletion would leave an empty item, and all later
     scans would fail on this item.
 
-    Args:
-        application: moto's DynamoDB, a WSGI application; None until moto is loaded.
-        region: the region in the tables' ARNs.
-        notes: `Notes` for the developer, such as an operation that moto does not support.
-        hint: the text that follows "There is no table NAME" in the error about a missing table.
+    `application` is None until moto is loaded. `hint` follows "There is no table NAME" in the error
+    about a missing table.
     """
 
     def __init__(self, application: Any, region: str, notes: Any, hint: str = "here") -> None:
@@ -101,13 +98,7 @@ class Moto:
         self._signature = f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0"
 
     def answer(self, target: str, body: bytes, refusal: Refusal | None = None) -> Answer:
-        """Answer a call.
-
-        Args:
-            target: the call's `X-Amz-Target`, such as `DynamoDB_20120810.PutItem`.
-            body: the call's JSON.
-            refusal: returns AWS's message for a call that the caller's role does not allow.
-        """
+        """Answer a call. `target` is its `X-Amz-Target`, such as `DynamoDB_20120810.PutItem`."""
         if (call := read_object(body)) is None:
             return error(400, MALFORMED, "the request's body is not a JSON object")
         match = TARGET.fullmatch(target)
@@ -133,10 +124,7 @@ class Moto:
         return status, headers, answer
 
     def _missing(self, operation: str, call: Mapping[str, Any]) -> list[str]:
-        """Return the tables of a call that do not exist.
-
-        Report each of these tables once, but only for a call that needs the table's rows.
-        """
+        """Return a call's missing tables. Report each of them once, if the call needs its rows."""
         named = self._missing_tables.table_names(call)
         names = [name for name in named if not self._has_table(name)]
         if operation in self._missing_tables.ON_ROWS:
@@ -186,10 +174,8 @@ class Moto:
 class Server(ThreadingHTTPServer):
     """A server with a thread for each connection, on a free port of the loopback interface.
 
-    Args:
-        application: moto's DynamoDB; None until moto is loaded. Calls wait until then.
-        region: the region of the tables.
-        allow_hosts: the values of `Host` that the server accepts, in addition to its own host.
+    `moto.application` may be None until `serve_forever`. The server also accepts requests whose
+    `Host` is one of `allow_hosts`.
     """
 
     request_queue_size = 128
@@ -253,8 +239,8 @@ class Handler(BaseHTTPRequestHandler):
 
     server: Server
     protocol_version = "HTTP/1.1"
-    # Send the head and the body of a response in one TCP segment, without waiting for the client's
-    # acknowledgement.
+    # Send the head and the body of a response together, and without waiting for the client's
+    # acknowledgement of earlier data.
     disable_nagle_algorithm = True
     wbufsize = -1
 
@@ -287,7 +273,7 @@ class Handler(BaseHTTPRequestHandler):
         """Read the body.
 
         Raises:
-            ValueError: the body does not match the headers, or DynamoDB does not accept the body.
+            ValueError: the headers announce no acceptable length, or the body is shorter.
         """
         if "Transfer-Encoding" in self.headers:
             raise ValueError("a request needs a Content-Length, not a Transfer-Encoding")

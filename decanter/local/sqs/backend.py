@@ -148,7 +148,7 @@ class Backend(models.SQSBackend):
 
 
 class Handler(SQSResponse):
-    """Answers one call of any signer and any region."""
+    """Answers one call, with any signature and for any region."""
 
     queues: Backend
 
@@ -162,11 +162,7 @@ class Handler(SQSResponse):
 
 
 class Moto:
-    """moto's SQS as a function. The caller must run one call at a time.
-
-    Args:
-        region: the region in the queues' ARNs.
-    """
+    """moto's SQS as a function. The caller must run one call at a time."""
 
     def __init__(self, region: str) -> None:
         self._backend = Backend(region, ACCOUNT)
@@ -220,7 +216,7 @@ class Moto:
             queue.age(seconds)
 
     def describe(self) -> list[dict[str, Any]]:
-        """Return the number of messages in each queue, and the age in seconds of the oldest one."""
+        """Return each queue's numbers of messages, and the age in seconds of its oldest message."""
         return [self._describe(queue) for queue in self._backend.queues.values()]
 
     def _describe(self, queue: Queue) -> dict[str, Any]:

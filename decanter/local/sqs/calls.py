@@ -11,11 +11,7 @@ from decanter.project.queues import Queue
 
 
 class Calls:
-    """A client of the embedded SQS.
-
-    Args:
-        endpoint: the URL of the embedded SQS.
-    """
+    """A client of the embedded SQS."""
 
     def __init__(self, endpoint: str) -> None:
         self._url = urlsplit(endpoint)

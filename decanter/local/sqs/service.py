@@ -44,10 +44,8 @@ def error(code: str, message: str, status: int = 400) -> Answer:
 class Sqs:
     """Answers calls in SQS's JSON protocol.
 
-    Args:
-        make: loads moto's SQS at the first call.
-        host: the host and port in the queues' URLs.
-        waits: False to answer a receiver without waiting for messages.
+    `make` loads moto's SQS at the first call. `host` is the host and port in the queues' URLs. With
+    `waits=False`, a receiver gets an answer at once, even without messages.
     """
 
     def __init__(self, make: Callable[[], Any], host: str, *, waits: bool = True) -> None:
@@ -58,13 +56,7 @@ class Sqs:
         self._changed = threading.Condition()
 
     def answer(self, target: str, body: bytes, refusal: Refusal | None = None) -> Answer:
-        """Answer a call.
-
-        Args:
-            target: the call's `X-Amz-Target`, such as `AmazonSQS.SendMessage`.
-            body: the call's JSON.
-            refusal: returns AWS's message for a call that the caller's role does not allow.
-        """
+        """Answer a call. `target` is its `X-Amz-Target`, such as `AmazonSQS.SendMessage`."""
         match, call = TARGET.fullmatch(target), _object(body)
         if match is None or call is None:
             return error(FAILED, f"{target} is not a call of SQS's JSON protocol")
