@@ -14,19 +14,14 @@ class Output(Protocol):
     """The gateway's other output on the terminal, such as the log."""
 
     def hold(self) -> None:
-        """Keep all lines in memory until `release`."""
+        """Keep all lines until `release`."""
 
     def release(self) -> None:
-        """Write the lines that `hold` kept in memory."""
+        """Write the kept lines."""
 
 
 class Terminal:
-    """The terminal that the gateway was started on.
-
-    Args:
-        descriptor: the terminal, open for reading and writing.
-        output: the gateway's other output, which waits while a process has the terminal.
-    """
+    """The gateway's terminal. `output` holds its lines while a process has the terminal."""
 
     def __init__(self, descriptor: int, output: Output) -> None:
         self.descriptor = descriptor
@@ -47,9 +42,7 @@ class Terminal:
 class Ports:
     """The ports on which the functions' processes wait for an editor's debugger.
 
-    Args:
-        first: the port of the first function. Each other function gets the next port.
-        note: called with a line for the user.
+    The first function gets the port `first`. Each other function gets the next port.
     """
 
     def __init__(self, first: int, note: Callable[[str], None]) -> None:

@@ -49,9 +49,7 @@ class TerminalPdb(pdb.Pdb):
 def use_terminal(borrow: Callable[[], None], give_back: Callable[[], None]) -> None:
     """Let every pdb of this process use the terminal that is this process's standard input.
 
-    Args:
-        borrow: waits until the terminal is lent to this process.
-        give_back: returns the terminal to the gateway.
+    `borrow` waits until the terminal is lent to this process.
     """
     terminal = os.dup(0)
     nothing = os.open(os.devnull, os.O_RDONLY)

@@ -40,16 +40,10 @@ class Maker:
     """Creates the app's functions, with their limits and the environment of their processes.
 
     Attributes:
-        project: the project with the functions.
-        template: the project's merge template; None if no template is used.
-        stack: the emulated stack of the functions.
-        management_endpoint: the URL of @connections.
-        dynamodb_endpoint: the URL of DynamoDB with the tables.
         is_embedded: True for the embedded DynamoDB. Its URL must name the function that calls it.
         sqs_endpoint: returns the URL of the embedded SQS; None if SQS does not run on this machine.
         log: called with a function's name, a request id or "", and a line that the function
             printed.
-        python: the Python that runs the functions.
         is_current: returns True until the project's files change.
         terminal: for the pdb of a stopped handler; None without `--debug`.
         ports: the ports of the functions' debugpy; None without `--debugpy`.

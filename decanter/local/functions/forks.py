@@ -43,10 +43,8 @@ class ReplacedError(Exception):
 class Forks:
     """Starts the workers of all functions.
 
-    Args:
-        note: called with a line for the user if workers are spawned, or if a fork server has died.
-        enabled: False to spawn every worker.
-        most_deaths: after the death of this many fork servers, all new workers are spawned.
+    `note` gets a line for the user if workers are spawned, or if a fork server has died. With
+    `enabled=False`, or after the death of `most_deaths` fork servers, all new workers are spawned.
     """
 
     def __init__(
@@ -130,13 +128,9 @@ class Forks:
 
 
 class ForkServer:
-    """The gateway's side of a fork server process.
+    """The gateway's side of a fork server process, which answers messages in order.
 
-    Args:
-        process: the process.
-        connection: the socket to the process. The process answers messages in order.
-        environment: the variables of the process.
-        on_death: called with the cause if the process ends unexpectedly after `prepare`.
+    `on_death` is called with the cause if the process ends unexpectedly after `prepare`.
     """
 
     def __init__(
@@ -216,12 +210,7 @@ class ForkServer:
         self.is_open, self._may_end = True, False
 
     async def fork(self, launch: Launch, channel: int, output: int) -> "Forked":
-        """Fork a process that continues like a spawned worker.
-
-        Args:
-            launch: the project and the environment of the new process.
-            channel: the descriptor that the new process uses as its socket to the gateway.
-            output: the descriptor for the standard output and error of the new process.
+        """Fork a process that continues like a spawned worker with this channel and this output.
 
         Raises:
             RefusedError: the forked process would differ from a spawned process, or the fork fails.

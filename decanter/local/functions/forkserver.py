@@ -60,10 +60,7 @@ class UnsafeError(Exception):
 def serve(control: socket.socket, known: frozenset[str], record: Record) -> int | None:
     """Fork a process for each request until the gateway closes the socket or dies.
 
-    Args:
-        control: the socket to the gateway.
-        known: the modules that a spawned worker has also imported before it loads the app.
-        record: records the variables that the shared modules read.
+    `known` are the modules that a spawned worker has also imported before it loads the app.
 
     Returns:
         In each new process, the descriptor of the channel. In the fork server, None when the server
@@ -89,10 +86,7 @@ class Server:
         self._is_stale = False
 
     def prepare(self, known: frozenset[str], record: Record) -> None:
-        """Import the shared modules.
-
-        Then send the gateway the names of the variables that these modules read.
-        """
+        """Import the shared modules, and send the gateway the names of the variables they read."""
         gc.disable()  # imports leave little to collect
         try:
             reads = import_shared(record)
@@ -110,10 +104,7 @@ class Server:
         self._send("ready", reads=sorted(reads))
 
     def run(self) -> int | None:
-        """Answer requests and report each child that has ended.
-
-        Return the result of `serve`.
-        """
+        """Answer requests and report each child that has ended. Return the result of `serve`."""
         while not self._is_stale or self._children:
             poll = select.poll()
             for descriptor in (self._control.fileno(), *self._children):
@@ -226,10 +217,7 @@ def fork() -> tuple[int, int]:
 
 
 def watch(pid: int) -> int:
-    """Return a descriptor that becomes readable when a child ends.
-
-    If the system cannot open this descriptor, kill the child.
-    """
+    """Return a descriptor that becomes readable when a child ends, or kill the child and raise."""
     try:
         return os.pidfd_open(pid)
     except OSError:
@@ -239,10 +227,7 @@ def watch(pid: int) -> int:
 
 
 def import_shared(record: Record) -> set[str]:
-    """Import `SHARED`, then check that a fork is still safe.
-
-    Returns:
-        The names of the variables that were read.
+    """Import `SHARED`, and check that a fork is still safe. Return the names of the variables read.
 
     Raises:
         UnsafeError: the imports started a thread, opened a descriptor or set a variable.
@@ -290,7 +275,7 @@ def keep_descriptions() -> None:
 
 
 def become_environment(environment: Mapping[str, str]) -> None:
-    """Replace all variables. Keep the one that Python itself sets if no locale is configured."""
+    """Replace all variables. Keep `LC_CTYPE`, which Python sets if no locale is configured."""
     coerced = {name: os.environ[name] for name in ("LC_CTYPE",) if name in os.environ}
     os.environ.clear()
     os.environ.update({**coerced, **environment})

@@ -21,13 +21,10 @@ from decanter.local.functions.process import Worker
 from decanter.project.declaration import HTTP_FUNCTION, Declaration
 
 FIRST_FUNCTION = "websocket_message"
-"""At the start, the first process of this function reports the app's declarations.
-
-If the app does not have this function, the process is then ended.
-"""
+"""The first process at the start reports the app's declarations. It runs as this function."""
 
 KEPT_TRACES = 10_000
-"""The number of recent events that are kept to find the event that made a call to @connections."""
+"""The number of recent events that are kept, to find the event with a call's trace id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +32,9 @@ class Run:
     """The result of one invocation, for the log and the console.
 
     Attributes:
-        function: the function's configuration key.
-        outcome: the result, or the kind of the failure.
-        seconds: the duration.
         cold: True if the event was the first event of its process.
-        error: Lambda's error object after a failure, with the traceback as lines; None for the run
-            of a route.
+        error: Lambda's error object after a failure, with the traceback as lines; None after a
+            success, and for the run of a route.
     """
 
     function: str
@@ -63,12 +57,8 @@ class Observer(Protocol):
 class Functions:
     """The functions of the app.
 
-    Args:
-        scaling: the limits of a function's processes.
-        integration_seconds: the time limit of API Gateway for an event's outcome. The time starts
-            when the event has a process.
-        observer: gets the events and results of routes.
-        start: starts a process.
+    `integration_seconds` is API Gateway's time limit for an event's outcome. The time starts when
+    the event has a process.
 
     Attributes:
         ran: the functions that have got an event since the start.
@@ -101,12 +91,9 @@ class Functions:
         """Start the first worker of each function, or replace all workers after a change.
 
         Args:
-            make: returns a function of the app by its configuration key.
+            make: returns a function of the app by its name.
             accept: raises a DecanterError if the app's declarations must not be served.
             adopt: called when every worker is ready, before the workers get events.
-
-        Returns:
-            The app's declarations.
 
         Raises:
             DecanterError: the app cannot be loaded or is not accepted. Older workers continue.
@@ -154,12 +141,8 @@ class Functions:
     ) -> Outcome:
         """Answer an HTTP request to the app's own routes. The app must have HTTP routes.
 
-        Args:
-            method: the method of the request.
-            path: the path and the query of the request.
-            headers: the headers of the request.
-            body: the body of the request.
-            authorizers: False to accept the request without the signature that the route requires.
+        `path` includes the query. With `authorizers=False`, the request does not need the signature
+        that the route requires.
         """
         request = {
             "method": method,

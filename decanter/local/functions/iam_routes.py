@@ -34,11 +34,7 @@ SIGNED = re.compile(
 def is_refused(app: Any, method: str, path: str, headers: Mapping[str, str]) -> bool:
     """Return True for an unsigned request to a route that requires a signature.
 
-    Args:
-        app: the Chalice object.
-        method: the method of the request.
-        path: the path and the query of the request.
-        headers: the headers of the request. A presigned URL has the signature in the query instead.
+    `path` includes the query. A presigned URL has the signature in the query.
     """
     try:
         found = RouteMatcher([*app.routes]).match_route(path)

@@ -42,10 +42,7 @@ class Interpreter:
 
     @classmethod
     def of(cls, given: str) -> Self:
-        """Return the Python that the user names.
-
-        Args:
-            given: the path of a Python, the folder of a virtual environment, or a command.
+        """Return the Python that the user names by a path, a virtual environment or a command.
 
         Raises:
             ServiceError: this Python cannot run handlers. The message is one line.
@@ -81,11 +78,7 @@ class Interpreter:
         return [self.path, *safe, str(file), *arguments]
 
     def check_debugpy(self) -> None:
-        """Check that debugpy can be imported.
-
-        Raises:
-            ServiceError: debugpy is not installed.
-        """
+        """Raise ServiceError if debugpy is not installed."""
         if self.packages["debugpy"] is None:
             raise ServiceError(f"--debugpy needs debugpy: {self.path} -m pip install debugpy")
 

@@ -1,4 +1,4 @@
-"""Decide how many processes fit into the memory of the machine. Only Linux reports this memory."""
+"""Decide if another process fits into the memory of the machine. Only Linux reports this memory."""
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -34,10 +34,7 @@ def _machine_bytes(proc: Path) -> Iterator[int]:
 
 
 def _container_bytes(proc: Path, cgroups: Path) -> Iterator[int]:
-    """Yield the free bytes under each limit of this process (cgroup v2).
-
-    The inactive page cache counts as free.
-    """
+    """Yield the free bytes under each cgroup v2 limit. The inactive page cache counts as free."""
     with suppress(OSError):
         lines = (proc / "self" / "cgroup").read_text().splitlines()
         own = next((line[3:] for line in lines if line.startswith("0::")), "/")
@@ -55,12 +52,7 @@ def _field(path: Path, name: str) -> int:
 
 
 class Memory:
-    """Decides if another process fits into the memory.
-
-    Args:
-        available: returns the free bytes of the machine; None if not known.
-        used: returns the bytes of a process, including its part of shared memory.
-    """
+    """Decides if another process fits into the memory."""
 
     def __init__(
         self,

@@ -48,11 +48,9 @@ _operation: ContextVar[str] = ContextVar("operation", default="a call")
 
 
 class Outgoing:
-    """The rules for the outgoing calls of one worker.
+    """The rules for the outgoing calls of one worker. `hosts` is the module `aws_hosts`.
 
-    Args:
-        hosts: the module `aws_hosts`.
-        has_keys: True if the user's own environment has a profile or keys for AWS.
+    `has_keys` is True if the user's own environment has a profile or keys for AWS.
     """
 
     def __init__(self, hosts: Any, *, has_keys: bool) -> None:

@@ -42,7 +42,6 @@ class Call:
     """An event that a pool runs, and its state.
 
     Attributes:
-        message: the message for the process.
         request_id: the event's id in the log.
         assigned: set when the event has a process, or will never get a process.
         cold: True if the event is the first event of its process.
@@ -62,8 +61,7 @@ class Scaling:
 
     Attributes:
         concurrency: the highest number of processes.
-        idle_seconds: the time after which an idle process ends.
-        memory: decides if the free memory is enough for another process.
+        idle_seconds: the time after which an idle process ends, except for the last process.
     """
 
     concurrency: int
@@ -103,10 +101,7 @@ class Pool:
         self._grow()  # waiting events may get a process, because older workers no longer count
 
     def retire(self) -> None:
-        """Retire the pool of a removed function.
-
-        Workers finish their event, and waiting events fail.
-        """
+        """Retire the pool of a removed function. Running events finish; waiting events fail."""
         self._retire_all()
         self._give_up(ProjectError("the app no longer has a handler for this function"))
 

@@ -41,15 +41,12 @@ class Launch:
     """How the processes of a function are started.
 
     Attributes:
-        project: the folder of the app.
         environment: the complete environment of the processes.
-        log: called with each printed line.
         init_seconds: the time limit of the app's import.
         has_keys: True if the processes may call AWS, because the user's own environment has a
             profile or keys for AWS.
         is_current: returns True if the project's files have not changed since the launch was made.
         terminal: the terminal that pdb borrows when a handler stops; None without `--debug`.
-        python: the Python that runs the app.
         debugpy_port: the port of debugpy; None without debugpy.
         module: the module in the function's handler string. Lambda imports only this module.
         stage: the stage whose variables are in the environment. Error texts name it.
@@ -201,10 +198,9 @@ class Worker:
             kill_group(self._process.pid)
 
     async def wait(self) -> None:
-        """Wait until the process has ended and its output is read.
+        """Wait until the process has ended, then at most `LAST_WORDS_SECONDS` for its output.
 
-        The wait has a time limit, because a child in another process group can keep the output
-        open.
+        A child in another process group can keep the output open.
         """
         await self._process.wait()
         await asyncio.wait(self._tasks, timeout=LAST_WORDS_SECONDS)

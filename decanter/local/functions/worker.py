@@ -212,10 +212,7 @@ def invoke(loaded: Loaded, message: dict[str, Any]) -> dict[str, Any]:
 
 
 def own_trace(error: BaseException) -> str:
-    """Return the traceback without this file's frames.
-
-    If the error is a refused call to AWS, keep only the app's frames.
-    """
+    """Return the traceback without this file's frames, and for a blocked call only the app's."""
     begin = error.__traceback__
     while begin is not None and begin.tb_frame.f_code.co_filename == __file__:
         begin = begin.tb_next
@@ -226,10 +223,7 @@ def own_trace(error: BaseException) -> str:
 
 
 def serve(loaded: Loaded, channel: Channel, out: LineStream, after: Callable[[], None]) -> None:
-    """Run events until the gateway has ended.
-
-    Then exit the process, even if a handler still runs.
-    """
+    """Run events until the gateway has ended. Then the process exits, even if a handler runs."""
     channel.start_receiving()
     while True:
         outcome = invoke(loaded, channel.events.get())
@@ -266,7 +260,7 @@ def main() -> None:
     parser.add_argument("--debugpy", type=int, metavar="PORT")
     arguments = parser.parse_args()
     # A compiled file counts as current if the size of its source and the second of the last change
-    # are the same. So two edits in one second could leave the older code in use after a reload.
+    # are the same. So a second edit in one second could leave the older code in use.
     sys.dont_write_bytecode = True
     here = Path(__file__).parent
     if not getattr(sys.flags, "safe_path", False):  # before Python 3.11 there is no -P
@@ -301,11 +295,7 @@ def choose_debugger(arguments: argparse.Namespace, channel: Channel) -> Callable
 
 
 def refuse_to_stop(*_: Any, **__: Any) -> None:
-    """Replace `breakpoint()` if there is no debugger.
-
-    Raises:
-        RuntimeError: always. The text has the remedy.
-    """
+    """Replace `breakpoint()` if there is no debugger. Raise RuntimeError with the remedy."""
     raise RuntimeError(
         "breakpoint() needs a debugger: start the gateway with decanter local --debug"
     )
