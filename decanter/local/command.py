@@ -177,10 +177,7 @@ def host(text: str) -> str:
 
 
 def mapping(text: str) -> str:
-    """Return an API mapping key without a slash at either end.
-
-    AWS allows only the characters in this pattern.
-    """
+    """Return an API mapping key of characters that AWS allows, without a slash at either end."""
     key = text.strip("/")
     if not re.fullmatch(r"[\w$.+!*'()-]+(/[\w$.+!*'()-]+)*", key, re.ASCII) or len(key) > 300:
         raise argparse.ArgumentTypeError(

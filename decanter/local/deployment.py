@@ -31,14 +31,12 @@ class Deployment:
     """The version of the project in service.
 
     Attributes:
-        declared: the app's declarations.
         warnings: warnings for the user, one line each.
         api_stage: the API's stage in this version. The gateway serves a changed stage only after a
             restart.
         tables: the names of this version's tables in the embedded DynamoDB; empty without the
             embedded DynamoDB.
         environments: the environment variables of each function.
-        queues: the app's queues.
         sqs_url: the URL of the embedded SQS with the queues; None without queues.
     """
 
@@ -84,13 +82,10 @@ class Deployer:
     """Deploys a project at the start and after each change.
 
     Attributes:
-        gateway: the gateway that serves the project's API.
-        functions: the local Lambda that runs the project's functions.
         stack: the names and ids of the emulated stack, which stay the same while the gateway runs.
         environment: takes a project and its template. Returns a callable that creates a function by
             its name.
         database: DynamoDB and SQS. Tables are created only in the embedded DynamoDB.
-        rights: enforces the roles of the functions.
         templates: the merge templates; if empty, the project's own merge templates are used.
         use_template: False to serve only the parts that Chalice creates.
         authorizers: False to accept all clients, even if the template has an authorizer.
@@ -111,7 +106,7 @@ class Deployer:
     has_sqs: bool = True
 
     async def deploy(self, project: Project) -> Deployment:
-        """Load the project and serve it. Processes and routes change at the same time.
+        """Load the app and serve it. Processes and routes change at the same time.
 
         Raises:
             DecanterError: the project cannot be served. The message is one line. The previous

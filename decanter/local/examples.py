@@ -14,16 +14,7 @@ UNTYPED = {"data": "hello world !"}
 
 
 def examples(declared: Declaration, expression: str, routes: list[str]) -> dict[str, str | None]:
-    """Return an example message for each route.
-
-    Args:
-        declared: the declarations of the app. Its routers know the payloads.
-        expression: the API's route selection expression.
-        routes: route keys.
-
-    Returns:
-        JSON texts by route key; None if no example selects the route.
-    """
+    """Return an example message for each route; None if no example selects the route."""
     payloads = {
         route.route_key: route.example for router in declared.routers for route in router.routes
     }
@@ -34,10 +25,7 @@ def examples(declared: Declaration, expression: str, routes: list[str]) -> dict[
 
 
 def _only_in_a_router(declared: Declaration, routes: list[str]) -> str | None:
-    """Return a message for a route that only a router has.
-
-    API Gateway selects `$default` for this message.
-    """
+    """Return a message for which API Gateway selects `$default`, and a router selects a route."""
     for router in declared.routers:
         for route in router.routes:
             if route.route_key not in routes:

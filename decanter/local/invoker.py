@@ -16,14 +16,7 @@ from decanter.project.stack import Stack
 
 
 class Invoker:
-    """Runs the functions of the current version of the app.
-
-    Args:
-        functions: runs the functions, each in its own processes.
-        stack: the emulated stack, whose names are in the example events.
-        events: creates the example events of WebSocket functions.
-        journal: gets a line for each run.
-    """
+    """Runs the functions of the current version of the app."""
 
     def __init__(
         self, functions: Functions, stack: Stack, events: EventMaker, journal: Journal
@@ -41,12 +34,7 @@ class Invoker:
         ]
 
     def example(self, name: str, body: str | None = None) -> dict[str, Any]:
-        """Return an example of an event for a function.
-
-        Args:
-            name: the function's name.
-            body: the text of the event's message, record or request.
-        """
+        """Return an example event. `body` is the text of the event's message, record or request."""
         function = self.declared[name]
         if function.kind != "websocket":
             return example_event(function, self._stack, body)

@@ -42,10 +42,8 @@ Entry = dict[str, Any]
 class Journal:
     """Writes entries to a stream and to the queues of `follow`.
 
-    Args:
-        out: the stream for the lines. Lines of text have colours if the stream is a terminal.
-        as_json: True to write each entry as a line of JSON instead of text.
-        verbose: True to also write whole events.
+    On a terminal, lines of text have colours. With `as_json`, each entry is a line of JSON. With
+    `verbose`, whole events are written too.
     """
 
     def __init__(self, out: TextIO = sys.stdout, *, as_json: bool, verbose: bool) -> None:
@@ -146,13 +144,7 @@ class Journal:
         )
 
     def ran_alone(self, run: Run, request_id: str, route: str) -> None:
-        """Report the end of a run that no route caused.
-
-        Args:
-            run: the result of the run.
-            request_id: the id of the event.
-            route: the text that the log shows as the route, such as the cause of the run.
-        """
+        """Report the end of a run that no route caused. The log shows its cause as the `route`."""
         self._keep_response(request_id, run.outcome)
         failed = isinstance(run.outcome, Failure)
         outcome = outcome_text(run.outcome) if failed else "returned"
@@ -199,10 +191,7 @@ class Journal:
         self._tell("log", text, trace.splitlines(), error=bool(trace), **facts)
 
     def note(self, text: str, *, error: bool = False, detail: str = "") -> None:
-        """Report a fact about the gateway.
-
-        A detail, such as a traceback, is shown below the fact.
-        """
+        """Report a fact about the gateway. `detail`, such as a traceback, is shown below it."""
         facts = {"detail": detail} if detail else {}
         self._tell("note", text, detail.rstrip().splitlines(), error=error, note=text, **facts)
 

@@ -29,12 +29,7 @@ RunFunction = Callable[[str, dict[str, Any], str], Awaitable[Run]]
 
 
 class Queues:
-    """The event source mappings of the current version of the app.
-
-    Args:
-        run_function: runs a function.
-        journal: gets a line for each run.
-    """
+    """The event source mappings of the current version of the app."""
 
     def __init__(self, run_function: RunFunction, journal: Journal) -> None:
         self._run_function = run_function
@@ -47,9 +42,7 @@ class Queues:
     def follow(self, declared: Declared, endpoint: str | None) -> None:
         """Replace the mappings. A mapping with the same function and queue keeps its poller.
 
-        Args:
-            declared: the queues of the app.
-            endpoint: the URL of the embedded SQS; None without queues.
+        `endpoint` is the URL of the embedded SQS; None without queues.
         """
         self._calls = Calls(endpoint) if endpoint else None
         self._sources = {(each.function, each.queue): each for each in declared.sources}

@@ -20,7 +20,7 @@ STEP_MILLISECONDS = 25
 """A burst of changes, such as a checkout, has ended after this time without a change."""
 
 BURST_MILLISECONDS = 250
-"""The maximum duration of a burst of changes in milliseconds."""
+"""The maximum duration of a burst of changes."""
 
 LOOK_MILLISECONDS = 1000
 """The interval at which files are checked, because some file systems do not report changes."""
@@ -33,9 +33,7 @@ Snapshot = dict[Path, tuple[int, int, int]]
 class Sources:
     """The files of a project. A change of one of them causes a reload.
 
-    Attributes:
-        project: the project's folder.
-        templates: the paths of the merge templates. A path need not exist.
+    The paths in `templates` need not exist.
     """
 
     project: Path
@@ -79,11 +77,8 @@ class Sources:
 async def changes(sources: Sources, seen: Snapshot) -> AsyncIterator[list[str]]:
     """Yield the names of the changed files after each burst of changes, until cancelled.
 
-    Changes are not lost while the caller works on an item. The next item contains them.
-
-    Args:
-        sources: the files to watch.
-        seen: the snapshot before the project was first loaded.
+    Changes are not lost while the caller works on an item. The next item contains them. `seen` is
+    the snapshot before the project was first loaded.
 
     Raises:
         OSError: the user's limit of watched files is reached.

@@ -32,14 +32,11 @@ class Used:
 class Rights:
     """The roles of the running functions, and the use of their rights.
 
-    Args:
-        mode: `enforce`, `warn` or `off`.
-        stack: the emulated stack.
-        note: called with each line for the user, such as a missing right of a function.
-        event_of: returns the event with a trace id; None if the event is not known.
-        ran: the set of the functions that have run since the start. The caller adds to this set.
+    `mode` is `enforce`, `warn` or `off`. `note` gets lines for the user. `event_of` returns the
+    event with a trace id; None if the event is not known.
 
     Attributes:
+        ran: the functions that have run since the start. The caller adds to this set.
         guard: decides the calls to @connections.
         relay: sends the roles to the process of the embedded DynamoDB; None if there is no process.
     """

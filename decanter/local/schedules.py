@@ -25,7 +25,7 @@ RunFunction = Callable[[str, dict[str, Any]], Awaitable[Run]]
 
 @dataclass(slots=True)
 class _Timer:
-    """A function's schedule. The task repeats the function; None if it runs only on request."""
+    """A function's schedule. `task` is None for a function that runs only on request."""
 
     expression: str
     task: asyncio.Task[None] | None = None
@@ -34,12 +34,8 @@ class _Timer:
 class Schedules:
     """Runs the scheduled functions of the current version of the app.
 
-    Args:
-        run_function: runs a function.
-        stack: the emulated stack, whose names are in the events.
-        journal: gets a line for each run.
-        minute: the length of a minute in seconds. Tests use a shorter minute.
-        enabled: False to run the functions only on request.
+    `minute` is the length of a minute in seconds; tests use a shorter one. With `enabled=False`,
+    the functions run only on request.
     """
 
     def __init__(
@@ -60,11 +56,7 @@ class Schedules:
         self._runs: set[asyncio.Task[dict[str, Any]]] = set()
 
     def follow(self, declared: Mapping[str, str]) -> None:
-        """Replace the scheduled functions. The timer of an unchanged schedule continues.
-
-        Args:
-            declared: the schedule expression of each function.
-        """
+        """Replace the scheduled functions. The timer of an unchanged schedule continues."""
         for name, timer in [*self._timers.items()]:
             if declared.get(name) != timer.expression:
                 self._cancel(self._timers.pop(name))

@@ -36,10 +36,8 @@ class Usage:
     """The calls and the rights of an app's functions.
 
     Attributes:
-        grants: writes the lines with `@uses`.
-        roles: the role of each function.
-        calls: the rights that each function's calls needed.
-        refused: the rights that each function's refused calls needed.
+        calls: the rights that each function's allowed calls needed.
+        refused: the rights that each function lacked.
     """
 
     grants: Grants
@@ -113,7 +111,7 @@ class Usage:
         return {each: self.used(each) for each in self.grants.declaration.functions}
 
     def _calls(self, function: str) -> Collection[Pair]:
-        """Return a function's calls. Without the framework, this includes Lambda's receives."""
+        """Return a function's calls. Without the framework, Lambda's receives count too."""
         found = self.calls.get(function, ())
         it = self.grants.declaration.lambdas.get(function)
         if it is None or it.kind != "sqs" or self.grants.has_uses:

@@ -59,18 +59,7 @@ async def no_queues() -> list[dict[str, Any]]:
 
 @dataclass(slots=True)
 class Control:
-    """Answers requests for `/`, the console's files and `/_gateway/…`.
-
-    Attributes:
-        gateway: the connections.
-        journal: the source of `/_gateway/events`.
-        faults: the faults that `/_gateway/faults` sets.
-        about: creates the answer of `/_gateway/info`.
-        schedules: the schedules that `/_gateway/schedules` lists and runs.
-        invoker: lists and runs functions for `/_gateway/functions`.
-        rights: creates the answer of `/_gateway/rights`.
-        queues: returns the queues for `/_gateway/queues`.
-    """
+    """Answers requests for `/`, the console's files and `/_gateway/…`."""
 
     gateway: Gateway
     journal: Journal
@@ -205,7 +194,7 @@ def is_ours(request: Request) -> bool:
     """Return False if the browser says that a page of another origin sends the request."""
     if request.header("origin") not in ("", f"http://{request.header('host').lower()}"):
         return False
-    # Browsers send this header even for scripts and images. A link to the console is allowed.
+    # Browsers send Sec-Fetch-Site even for scripts and images. A link to the console is allowed.
     from_here = request.header("sec-fetch-site") in ("", "none", "same-origin")
     return from_here or request.path in PAGES
 

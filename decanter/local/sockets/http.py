@@ -22,7 +22,7 @@ MAX_TARGET_BYTES = 4096
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
 HEAD_SECONDS = 30.0
-"""The seconds in which a client must send a request, and the longest pause between two requests."""
+"""The seconds in which a client must send a request, from the connection or the last response."""
 
 MAX_UNREAD_BYTES = 1024 * 1024
 """The maximum bytes of a stream that its client has not read. With more, the stream is dropped."""

@@ -21,11 +21,7 @@ async def answer(
 ) -> Response:
     """Return the app's response to a request for a path that starts with the stage.
 
-    Args:
-        functions: the functions of the app.
-        stage: the stage of the HTTP routes.
-        request: the request.
-        authorizers: False to accept the request without the signature that the route requires.
+    With `authorizers=False`, the request does not need the signature that the route requires.
     """
     path = request.target.removeprefix(f"/{stage}")
     path = path if path.startswith("/") else f"/{path}"

@@ -201,7 +201,7 @@ class Server:
         return None
 
     def _socket_path(self, request: Request) -> str | None:
-        """Return the path of the WebSocket URL if the request is for this path; otherwise None."""
+        """Return the socket's path that the request has; None for any other path."""
         for path in self._gateway.events.paths:
             if request.path in (f"/{path}", f"/{path}/"):
                 return path

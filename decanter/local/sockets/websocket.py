@@ -38,9 +38,8 @@ class _Protocol(ServerProtocol):
 class WebSocket(Reader):
     """The WebSocket protocol on a transport. This class is the gateway's `Outlet` to the client.
 
-    Args:
-        on_message: called with each complete text message.
-        on_end: called once, with the close code and reason, when the connection has ended.
+    `on_message` gets each complete text message. `on_end` is called once, with the close code and
+    reason, when the connection has ended.
     """
 
     def __init__(
@@ -102,8 +101,7 @@ class WebSocket(Reader):
     def send(self, data: bytes) -> bool:
         """Send a text message in frames of at most 32 KB.
 
-        Returns:
-            False if the connection is not open, or if the buffer has no room for the message.
+        Return False if the connection is not open, or if the buffer has no room for the message.
         """
         transport = self._transport
         if transport is None or self._protocol.state is not State.OPEN:
@@ -170,7 +168,7 @@ class WebSocket(Reader):
 
     @property
     def _is_closed_by_us(self) -> bool:
-        """True if the gateway has closed the connection. It then ignores further messages."""
+        """True if the gateway has started to close. It then ignores further messages."""
         protocol = self._protocol
         return protocol.close_sent is not None and not protocol.close_rcvd_then_sent
 
