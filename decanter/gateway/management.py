@@ -93,8 +93,8 @@ def answer(
 ) -> Response:
     """Answer one call to @connections: POST sends, GET describes, DELETE closes.
 
-    `path` has neither the query nor the calling function. `authorization` must start with `AWS4-`;
-    the signature is not checked.
+    `path` does not contain the query or the calling function. `authorization` must start with
+    `AWS4-`. The signature is not checked.
     """
     connection_id = connection_id_in(path, gateway.api.stage)
     if connection_id is None or not authorization.startswith("AWS4-"):

@@ -49,7 +49,7 @@ def key_of(call: Mapping[str, Any], table: str) -> list[str]:
 
 
 def line(table: str, key: Sequence[str], variables: Sequence[str], url: str, tool: str) -> str:
-    """Return the line for the user. `variables` are the variables with the table's name."""
+    """Return the line for the user. `variables` are environment variables with the table's name."""
     named = f", which {' and '.join(variables)} names" if variables else ""
     options = zip(("--key", "--sort-key"), key, strict=False)
     words = [f"{option} {shlex.quote(value)}" for option, value in options]

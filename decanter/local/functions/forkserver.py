@@ -217,7 +217,10 @@ def fork() -> tuple[int, int]:
 
 
 def watch(pid: int) -> int:
-    """Return a descriptor that becomes readable when a child ends, or kill the child and raise."""
+    """Return a descriptor that becomes readable when a child ends.
+
+    If the system cannot open this descriptor, kill the child.
+    """
     try:
         return os.pidfd_open(pid)
     except OSError:

@@ -260,7 +260,7 @@ def main() -> None:
     parser.add_argument("--debugpy", type=int, metavar="PORT")
     arguments = parser.parse_args()
     # A compiled file counts as current if the size of its source and the second of the last change
-    # are the same. So a second edit in one second could leave the older code in use.
+    # are the same. So a second edit in the same second could leave the older code in use.
     sys.dont_write_bytecode = True
     here = Path(__file__).parent
     if not getattr(sys.flags, "safe_path", False):  # before Python 3.11 there is no -P

@@ -168,7 +168,7 @@ class WebSocket(Reader):
 
     @property
     def _is_closed_by_us(self) -> bool:
-        """True if the gateway has started to close. It then ignores further messages."""
+        """True if the gateway has started the closing handshake and ignores further messages."""
         protocol = self._protocol
         return protocol.close_sent is not None and not protocol.close_rcvd_then_sent
 

@@ -45,7 +45,7 @@ class Sqs:
     """Answers calls in SQS's JSON protocol.
 
     `make` loads moto's SQS at the first call. `host` is the host and port in the queues' URLs. With
-    `waits=False`, a receiver gets an answer at once, even without messages.
+    `waits=False`, a receiver does not wait for messages.
     """
 
     def __init__(self, make: Callable[[], Any], host: str, *, waits: bool = True) -> None:
