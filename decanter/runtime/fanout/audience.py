@@ -1,4 +1,4 @@
-"""The recipients of a broadcast: an iterator with a cursor, where another iterator can continue."""
+"""An iterator over the recipients of a broadcast; another iterator can continue at its cursor."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -17,9 +17,8 @@ FIRST_ROWS = 200
 """The size of the first page, which is small because the first posts wait for this page."""
 
 PAGE_ROWS = 2000
-"""The size of each later page. DynamoDB's own page of 1 MB has about five times as many rows.
-
-A read of DynamoDB's own page would delay the posts and need more memory.
+"""The size of each later page. A page of DynamoDB's own size, 1 MB, has about five times as many
+rows. The read of such a page would delay the posts and need more memory.
 """
 
 
@@ -51,18 +50,9 @@ class Everyone(Iterator[Recipient | None]):
     early, and `cursor` is the place to continue. The iterator never waits, so the read of a page
     does not delay posts in flight.
 
-    Args:
-        connections: the table.
-        clock: decides which rows are stale.
-        workers: the threads that read pages and count rows.
-        backoff: the pauses before a page is read again.
-        deadline: `posts` limits the reads of pages, and `work` limits the count in `left_over`.
-        after: the `cursor` of another audience, or `BEGINNING`.
-        extent: the part of the table to read.
-        page: the first page, if the caller has already read it.
-
-    Attributes:
-        damage: the damaged rows that were read so far.
+    `after` is the cursor of another audience, or `BEGINNING`, and `page` is the page after it, if
+    the caller has already read this page. `deadline.posts` limits the reads of pages, and
+    `deadline.work` limits the count in `left_over`.
     """
 
     def __init__(
@@ -145,7 +135,8 @@ class Everyone(Iterator[Recipient | None]):
     def _take(self, page: Page, after: str) -> None:
         """Keep the recipients of a page, and start to read the next page.
 
-        If the table has more than one page and is divided, start again in the first segment.
+        If the extent has several segments, and this is the first page of several, start again in
+        the first segment instead.
         """
         if self._first_segment and after == BEGINNING and page.last is not None:
             self._cursor = self._unread = self._first_segment

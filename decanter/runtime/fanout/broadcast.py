@@ -1,10 +1,10 @@
 """A broadcast posts a message to an audience, and reports the result.
 
-A broadcast deletes the rows of gone connections. The first 410 is not enough for a young row,
-because `$connect` writes the row before API Gateway opens the connection, and a post in between is
-answered with 410. If a row is younger than `GRACE_MS`, its connection is therefore tried again
-after all others. If the answer is still 410, the row is kept, and a later broadcast deletes it. The
-module `cleanup` describes the other reasons to keep a row.
+A broadcast deletes the rows of gone connections. One 410 does not prove that the connection of a
+young row is gone, because `$connect` writes the row before API Gateway opens the connection, and
+API Gateway answers a post in between with 410. If a row is younger than `GRACE_MS`, its connection
+is therefore tried again after all others. If the answer is still 410, the row is kept for a later
+broadcast or sweep. The module `cleanup` describes the other reasons to keep a row.
 """
 
 import logging
@@ -29,11 +29,6 @@ RETRY_YOUNG_AFTER_SECONDS = 1.5
 
 
 class _Tally:
-    """Collects the results of the posts.
-
-    Some recipients are only counted, others are retried, and others are passed to the cleanup.
-    """
-
     def __init__(self, clock: Clock, cleanup: Cleanup) -> None:
         self.clock = clock
         self.cleanup = cleanup
@@ -67,15 +62,7 @@ class _Tally:
 
 
 class Broadcast(NamedTuple):
-    """Posts a message to an audience.
-
-    Attributes:
-        transport: sends the posts.
-        connections: the table, from which the rows of gone connections are deleted.
-        clock: the clock for ages and pauses.
-        workers: the threads that delete rows.
-        hooks: the application's disconnect hooks; None if there are none.
-    """
+    """Posts a message to an audience."""
 
     transport: Transport
     connections: Connections
@@ -86,13 +73,9 @@ class Broadcast(NamedTuple):
     def run(
         self, audience: Everyone, data: bytes, deadline: Deadline, exclude: Collection[str] = ()
     ) -> Report:
-        """Post to the audience until the deadline.
+        """Post to the audience until the deadline, but skip the ids in `exclude`.
 
-        Args:
-            audience: the recipients.
-            data: the message.
-            deadline: when to stop.
-            exclude: the connection ids to skip; the number of left-over connections includes them.
+        The report's `left_over` also counts excluded connections.
 
         Raises:
             PostingRefusedError: the Lambda function is not allowed to post.
@@ -127,8 +110,7 @@ class Broadcast(NamedTuple):
     def _retry_young(self, tally: _Tally, data: bytes, deadline: Deadline) -> int:
         """Retry the connections with young rows after a 410.
 
-        Returns:
-            The number of connections that are still reported gone, or were not tried again.
+        Return the number of connections that are still reported gone, or were not tried again.
         """
         young, tally.young = tally.young, []
         due = tally.young_since + RETRY_YOUNG_AFTER_SECONDS
@@ -162,10 +144,6 @@ def _wanted(
 
 
 def _log_problems(tally: _Tally, report: Report, damage: Damage) -> None:
-    """Log damaged rows, a doubt about the endpoint, failures and untried recipients.
-
-    Each kind of failure has one line, with some connection ids.
-    """
     damage.log()
     if tally.cleanup.doubt:
         log("nobody_reached", logging.ERROR, **tally.cleanup.doubt.as_fields())

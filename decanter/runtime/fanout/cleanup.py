@@ -1,9 +1,9 @@
 """Cleanup: delete the rows of gone connections in batches, in parallel with the posts.
 
 While posts run, no row is deleted until this process has reached a connection through the endpoint.
-The endpoint may belong to another API, which reports every connection as gone. If no connection was
-reached by the end, the rows are deleted only if fewer than ten connections are reported gone
-(`Reach.doubt`).
+Until then, the endpoint may belong to another API, which reports every connection as gone. If no
+connection was reached by the end, the rows are deleted only if fewer than ten connections are
+reported gone (`Reach.doubt`).
 """
 
 import logging
@@ -24,22 +24,14 @@ from decanter.runtime.transports.base import Reach
 BATCH = 25
 BATCHES_AT_ONCE = 4
 MOST_WAITING = 5_000
-"""The maximum number of rows that wait for deletion, about 1 MB of memory.
-
-A later broadcast or sweep deletes the rest.
-"""
+"""The maximum number of rows that wait, about 1 MB. A later broadcast or sweep deletes the rest."""
 
 Remove = Callable[[Recipient], Removed | None]
-"""Deletes a row if a condition holds; returns None if the condition does not hold."""
+"""Deletes a row if a condition holds; returns None if no row was deleted."""
 
 
 class _Batch(NamedTuple):
-    """The result for some rows.
-
-    Attributes:
-        removed: the deleted rows.
-        problems: the texts of the errors of failed deletions, with counts.
-    """
+    """The deleted rows of a batch, and the texts of the errors of failed deletions, with counts."""
 
     removed: list[Removed]
     problems: Counter[str]
@@ -55,13 +47,6 @@ class Cleanup:
 
     If the application has disconnect hooks, `add` deletes no row. `delete_and_tell` and `finish`
     then delete rows only while there is time for their hooks.
-
-    Args:
-        connections: the table.
-        workers: the threads that delete rows.
-        reach: records if this process has reached a connection through the endpoint.
-        hooks: the application's disconnect hooks; None if there are none.
-        remove: deletes a row; by default only if its `connected_at` has not changed.
 
     Attributes:
         count: the number of rows that wait for deletion, or whose deletion has started.
@@ -91,11 +76,7 @@ class Cleanup:
         self.doubt: NobodyReachedError | None = None
 
     def add(self, recipient: Recipient) -> None:
-        """Add a recipient.
-
-        The row is deleted before `finish` returns, unless the row is kept, its deletion fails, or
-        the time is over.
-        """
+        """Add a gone recipient. Its row is deleted before `finish` returns, or kept."""
         if self._hooks:
             self._hooks.gone.add(recipient.connection_id)
         if len(self._waiting) >= MOST_WAITING or (self._hooks and self._hooks.running):
@@ -111,8 +92,7 @@ class Cleanup:
     def delete_and_tell(self, deadline: Deadline) -> None:
         """Delete rows and call the disconnect hooks for them while there is time for both.
 
-        If there are no hooks, or this process has not reached a connection yet, this method does
-        nothing, and `finish` deletes or keeps the rows.
+        Do nothing without hooks, or if this process has not reached a connection yet.
         """
         if self._hooks and self._reach.reached:
             self._tell(self._hooks, deadline)
@@ -120,7 +100,7 @@ class Cleanup:
     def finish(self, deadline: Deadline) -> None:
         """Delete the remaining rows, and call the disconnect hooks for them, until the deadline.
 
-        If the endpoint is in doubt, all waiting rows are kept. If the time is not enough, a later
+        If the endpoint is in doubt, keep all waiting rows. If the time is not enough, a later
         broadcast or sweep deletes the other rows.
         """
         said = self.count + self.kept + self.unproven

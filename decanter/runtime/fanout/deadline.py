@@ -5,10 +5,7 @@ from typing import NamedTuple
 from decanter.runtime.clock import Clock
 
 INTEGRATION_SECONDS = 29.0
-"""API Gateway's integration timeout (API Gateway's quotas page).
-
-After this time, the client gets an error.
-"""
+"""API Gateway's integration timeout (its quotas page). After it, the client gets an error."""
 
 LEAST_MARGIN_SECONDS = 0.5
 MARGIN = 0.05
@@ -19,7 +16,7 @@ class Deadline(NamedTuple):
 
     Attributes:
         posts: after this time, no post starts, and the framework waits for no answer. Only
-            `Transport.call` makes at least one attempt, even after this time.
+            `Transport.call` may make one attempt after this time.
         work: after this time, the framework waits for no other work, such as the deletion of rows.
     """
 
@@ -35,16 +32,11 @@ def deadline_of(
 ) -> Deadline:
     """Return the deadline of an event that starts now.
 
-    The margin is half a second or five per cent of the time, whichever is larger. Half of the
-    margin is for the rows, and half for the response.
-
-    Args:
-        context: Lambda's context; the default applies if the context is None or does not have the
-            remaining time.
-        clock: the clock.
-        default_seconds: the total time if the default applies.
-        most_seconds: the time limit of the caller that waits for the response; a schedule has no
-            such limit.
+    The time limit is the remaining time of Lambda's context, but at most `most_seconds`, which is
+    the time limit of the caller that waits for the response. Without a context that has the
+    remaining time, the time limit is `default_seconds`. The margin is half a second or five per
+    cent of the time limit, whichever is larger. Half of the margin is for the rows, and half for
+    the response.
     """
     now = clock.monotonic()
     tell = getattr(context, "get_remaining_time_in_millis", None)

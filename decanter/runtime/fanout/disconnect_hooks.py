@@ -1,13 +1,13 @@
 """The application's disconnect hooks, for gone connections.
 
 The code that deletes a connection's row calls the hooks: in `$disconnect`, a broadcast, a send, a
-close or a sweep. Each hook is therefore called at most once for a connection. Hooks run in the
-event's own thread, after the posts of a broadcast. Except in `$disconnect`, a row is deleted only
-while there is time for its hooks. The other rows are kept, and a later broadcast or sweep tries
-them again.
+close, a sweep or the queue's Lambda function. Each hook is therefore called at most once for a
+connection. Hooks run in the event's own thread, after the posts of a broadcast. Except in
+`$disconnect`, a row is deleted only while there is time for its hooks. The other rows are kept, and
+a later broadcast or sweep tries them again.
 
-If a hook sends or broadcasts, through its argument or through the router, no rows are deleted, so
-the hook never causes calls of other hooks. Such a broadcast skips connections that are known to be
+If a hook sends or broadcasts, through its argument or through the router, this deletes no rows, so
+a hook never causes calls of other hooks. Such a broadcast skips connections that are known to be
 gone. If an app with channels announces leaves, the announcement counts as a hook.
 """
 
@@ -31,13 +31,7 @@ If the process crashes in between, these hooks are not called.
 class DisconnectHooks:
     """Calls the hooks, and computes how many rows the remaining time allows.
 
-    Args:
-        call: calls the hooks for a connection.
-        clock: measures the duration of the hooks.
-
-    Attributes:
-        running: True while hooks run.
-        gone: the ids of the connections that this event has found gone so far.
+    `gone` has the ids of the connections that this event has found gone so far.
     """
 
     def __init__(self, call: CallHooks, clock: Clock) -> None:
@@ -52,10 +46,7 @@ class DisconnectHooks:
 
         Before the hooks of a first row are measured, the number is 1. After that, each row is
         estimated to take as long as the slowest row so far. Half of the remaining time is reserved
-        for the work after the hooks.
-
-        Args:
-            until: the time after which nothing can be sent, in monotonic seconds.
+        for the work after the hooks. After `until`, in monotonic seconds, nothing can be sent.
         """
         left = until - self._clock.monotonic()
         if left <= 0:
@@ -67,11 +58,7 @@ class DisconnectHooks:
         return int(left / 2 / self._slowest)
 
     def call(self, removed: Removed) -> Sequence[Exception]:
-        """Call the hooks for a connection whose row this event has deleted.
-
-        Returns:
-            The exceptions of the failed hooks.
-        """
+        """Call the hooks for a deleted row, and return the exceptions of the failed hooks."""
         began, self.running = self._clock.monotonic(), True
         try:
             return self._call(removed)

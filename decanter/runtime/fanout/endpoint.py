@@ -12,12 +12,9 @@ from decanter.runtime.settings import Settings
 def management_endpoint(request_context: Mapping[str, Any], settings: Settings) -> str:
     """Return the URL of @connections with the stage, without a slash at the end.
 
-    If clients use a custom domain, @connections answers at the API's own host, not at `domainName`.
-
-    Args:
-        request_context: `requestContext` of a WebSocket event; empty for any other event.
-        settings: the settings. `management_endpoint` takes precedence over the event. A custom
-            domain needs `region`.
+    The setting `management_endpoint` takes precedence over `requestContext`, which is empty for an
+    event without a connection. If clients use a custom domain, @connections answers at the API's
+    own host, not at `domainName`; this host needs the setting `region`.
 
     Raises:
         SettingError: the settings and the event contain no endpoint, or the region is needed but
@@ -46,7 +43,7 @@ def _region(settings: Settings) -> str:
 
 
 def _dns_suffix(region: str) -> str:
-    """Return the domain of the region's partition, from botocore's own data."""
+    """Return the DNS suffix of the region's partition, from botocore's own data."""
     for partition in session().get_data("partitions")["partitions"]:
         if re.match(partition["regionRegex"], region):
             return str(partition["outputs"]["dnsSuffix"])

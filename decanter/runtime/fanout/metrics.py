@@ -1,10 +1,10 @@
-"""Metrics of broadcasts, in log lines that CloudWatch converts into metrics.
+"""Metrics of broadcasts and of the queue, in log lines that CloudWatch converts into metrics.
 
 The lines use the Embedded Metric Format. The values are members of the line, and `_aws` lists the
 metrics (CloudWatch User Guide, "Specification: Embedded metric format"). The Lambda function
 therefore calls no API for metrics and needs no further rights. For broadcasts, CloudWatch bills six
-custom metrics in each namespace, and five more for the queue. If no namespace is set, no line is
-written.
+custom metrics in each namespace, and five more for the queue. If no namespace is set, no such line
+is written.
 """
 
 from collections.abc import Mapping
@@ -29,13 +29,7 @@ counts of the queue's function.
 
 
 def measure(report: Report, namespace: str | None, now_ms: int) -> None:
-    """Write a report's metrics.
-
-    Args:
-        report: a broadcast's report.
-        namespace: CloudWatch's namespace, one for each stage; if it is None, no line is written.
-        now_ms: epoch milliseconds.
-    """
+    """Write a report's metrics."""
     if namespace is None:
         return
     fields = report.as_fields()
@@ -47,13 +41,7 @@ def measure(report: Report, namespace: str | None, now_ms: int) -> None:
 
 
 def measure_queue(counts: Mapping[str, int], namespace: str | None, now_ms: int) -> None:
-    """Write the metrics of the queue.
-
-    Args:
-        counts: the counts by name; names that are not in `QUEUE_METRICS` are ignored.
-        namespace: CloudWatch's namespace, one for each stage; if it is None, no line is written.
-        now_ms: epoch milliseconds.
-    """
+    """Write the metrics of the queue. Counts that are not in `QUEUE_METRICS` are ignored."""
     if namespace is None:
         return
     found = {name: counts[name] for name in QUEUE_METRICS if name in counts}

@@ -43,8 +43,7 @@ class Rest(Protocol):
     def put(self, text: str, after: str, exclude: Collection[str], channel: str = "") -> str:
         """Queue a frame for all connections, or all members of a channel, after a cursor.
 
-        Returns:
-            The item's id.
+        Return the item's id.
 
         Raises:
             QueueError: SQS does not accept the item.
@@ -58,18 +57,9 @@ class Outbox:
     """Sends for one event.
 
     Attributes:
-        transport: returns the transport; called only to send or to close.
-        connections: the table.
-        deadline: the event's deadline.
-        clock: the clock.
-        workers: the threads that use the table in parallel with the posts.
-        backoff: the pauses before a page of the table is read again.
+        transport: called only to send or to close.
         reports: the reports of the broadcasts so far, without the broadcasts of disconnect hooks.
-        hooks: the application's disconnect hooks; None if there are none.
         max_broadcast_bytes: larger frames can only be sent to one connection.
-        metrics_namespace: CloudWatch's namespace for metrics; None for no metrics.
-        rest: returns the router's queue; None if the router has no queue.
-        wire: the form of the frames, and the members of channels.
     """
 
     transport: Callable[[], Transport]
@@ -101,7 +91,7 @@ class Outbox:
         return _noted("close_failed", connection_id, outcome)
 
     def send(self, connection_ids: str | Iterable[str], text: str) -> Report:
-        """Send a text message to one connection, or to several.
+        """Send a text message to connections, and delete the rows of gone connections.
 
         Raises:
             TooLarge: the text is larger than API Gateway or `max_broadcast_bytes` allows.
@@ -139,12 +129,8 @@ class Outbox:
     ) -> Report:
         """Send a text message to every connection, or to the members of a channel.
 
-        Args:
-            text: the frame.
-            after: the cursor of an incomplete report; the broadcast continues there.
-            exclude: the connection ids to skip.
-            durable: True to give the whole broadcast to the queue and to post nothing here.
-            channel: the channel; empty for every connection.
+        If `durable` is True, the queue gets the whole broadcast, and nothing is posted here.
+        `after` is the cursor of an incomplete report, at which the broadcast continues.
 
         Raises:
             TooLarge: the text exceeds `max_broadcast_bytes` or, if `durable` is True, SQS's limit;
@@ -267,7 +253,6 @@ def _queue_rest(
 
 
 def _noted(event: str, connection_id: str, outcome: Outcome) -> Outcome:
-    """Log an outcome unless its result is OK or GONE. Return the outcome."""
     if outcome.result not in (Result.OK, Result.GONE):
         log(
             event,
@@ -294,16 +279,7 @@ FoundGone = Callable[[Mapping[str, Any], object, Outbox], CallHooks | None]
 
 
 class Outboxes:
-    """Creates the outbox of each event, and keeps a process's state between events.
-
-    Args:
-        open_transport: creates a transport from an endpoint and the settings.
-        connections: the table.
-        clock: the clock.
-        backoff: the pauses before a page of the table is read again.
-        found_gone: returns a function that calls the application's disconnect hooks.
-        rest: returns the router's queue; None if the router has no queue.
-    """
+    """Creates the outbox of each event, and keeps a process's state between events."""
 
     def __init__(
         self,
@@ -335,11 +311,7 @@ class Outboxes:
 
     @cached_property
     def settings(self) -> Settings:
-        """The process's settings.
-
-        Raises:
-            SettingError: a setting has an invalid value.
-        """
+        """The process's settings, read at the first use; SettingError for an invalid value."""
         return Settings.from_env(os.environ)
 
     def of(
@@ -350,10 +322,7 @@ class Outboxes:
     ) -> Outbox:
         """Return the outbox of an event.
 
-        Args:
-            event: the event.
-            context: Lambda's context; None if there is none.
-            most_seconds: the time limit of the caller that waits for the response.
+        `most_seconds` is the time limit of the caller that waits for the response.
 
         Raises:
             SettingError: a setting has an invalid value.
@@ -380,7 +349,7 @@ class Outboxes:
         return outbox
 
     def transport(self, endpoint: str, settings: Settings) -> Transport:
-        """Return the transport for an endpoint and settings. The process keeps this transport.
+        """Return the transport for an endpoint and settings, which is kept between events.
 
         All transports to one endpoint share one `Reach`.
         """

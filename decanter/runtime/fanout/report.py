@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 class Report(NamedTuple):
     """The result of a broadcast, a send or a close.
 
-    Each connection counts once: as sent, gone, pending, failed or left over. Connections that the
-    queue gets do not count.
+    Each connection counts at most once: as sent, gone, pending, failed or left over. Connections
+    that the queue gets do not count.
 
     Attributes:
         sent: connections for which API Gateway accepted the call.

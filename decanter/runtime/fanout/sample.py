@@ -12,7 +12,7 @@ LOGGED_IDS = 20
 
 
 class Sample:
-    """Connections of one kind. All of them are counted, and the log has some of their ids."""
+    """The number of connections of one kind, and the first `LOGGED_IDS` ids."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -47,20 +47,20 @@ class Damage(Sample):
 
 
 class Failures:
-    """The connections whose post failed, by result, status and reason."""
+    """The connections for which a call failed, by result, status and reason."""
 
     def __init__(self) -> None:
         self._samples: dict[Outcome, Sample] = defaultdict(Sample)
 
     def add(self, delivery: Delivery) -> Outcome:
-        """Count a failure. Return its result, status and reason."""
+        """Count a failure, and return its kind."""
         recipient, outcome = delivery
         kind = Outcome(outcome.result, outcome.status, outcome.reason)
         self._samples[kind].add(recipient.connection_id)
         return kind
 
     def count(self, *, unproven: bool) -> int:
-        """Return the number of 410s without proof if `unproven`, else of all other failures."""
+        """Return the number of unproven failures if `unproven` is True, else of all others."""
         samples = self._samples.items()
         return sum(sample.count for kind, sample in samples if kind.unproven is unproven)
 

@@ -16,8 +16,6 @@ from decanter.runtime.transports.base import Delivery, Method, Result, Transport
 
 @dataclass
 class _Tally:
-    """Counts the deliveries, and collects the ids of gone and of failed connections."""
-
     sent: int = 0
     repeated: int = 0
     unproven: int = 0
@@ -26,11 +24,6 @@ class _Tally:
     failures: Failures = field(default_factory=Failures)
 
     def add(self, delivery: Delivery) -> None:
-        """Add a delivery.
-
-        Raises:
-            PostingRefusedError: the Lambda function is not allowed to make the call.
-        """
         (connection_id, *_), outcome = delivery
         self.repeated += outcome.repeated
         self.unproven += outcome.unproven

@@ -2,14 +2,13 @@
 
     sweep = scheduled_sweep(app, router)
 
-A sweep reads the table and asks @connections about each connection, at a limited rate. A sweep
-deletes a row under the same conditions as a broadcast. API Gateway itself must answer that the
-connection is gone (410) or that the id is invalid (400). The row must be older than the grace
-period, its `connected_at` must be unchanged, and the endpoint must not be in doubt (`cleanup`). Any
-other error ends the run, because broadcasts may need the same capacity. Rows of connections that
-were already found gone are still deleted. A connection whose identity has expired
-(`identity_expires_at`) is closed. The `$disconnect` handler then deletes the row. If the handler
-does not run, a later sweep deletes the row.
+A sweep reads the table and asks @connections about each connection, at a limited rate. It deletes a
+row only if API Gateway itself answers that the connection is gone (410) or that the id is invalid
+(400). The row must also be older than the grace period, its `connected_at` must be unchanged, and
+the endpoint must not be in doubt (`cleanup`). Any other error ends the run, because broadcasts may
+need the same capacity. Rows of connections that were already found gone are still deleted. A
+connection whose identity has expired (`identity_expires_at`) is closed. The `$disconnect` handler
+then deletes the row. If the handler does not run, a later sweep deletes the row.
 
 No state is stored outside the process. Each run continues at the key at which the last run of the
 process stopped. The first run of a process starts at a random key, so every row is checked at some
@@ -49,7 +48,7 @@ from decanter.runtime.transports.base import Method, Outcome, Result, Transport
 
 
 class UnansweredError(DecanterError):
-    """The answer of @connections does not show if a connection exists. A later call may succeed."""
+    """@connections does not answer whether a connection exists. A later call may succeed."""
 
 
 @dataclass
@@ -63,7 +62,7 @@ class Sweep:
         kept: the number of kept rows: the connection is open, the row is too young, @connections
             gave another answer or none, the endpoint is in doubt, too many rows wait for deletion,
             or no time was left for the disconnect hooks.
-        complete: True if the run covered the whole table; otherwise the next run continues.
+        complete: True if the run covered the whole table.
         problem: the error that ended the run early, or the doubt that kept all rows; None if there
             was neither, even if the time was over.
         milliseconds: the duration of the run, including the deletion of rows.
@@ -95,9 +94,7 @@ class Sweep:
 class Survey:
     """Checks rows, and acts on each result.
 
-    Attributes:
-        seen: the connections that were checked; if one appears again, the round is complete.
-        damage: the damaged rows that were read so far.
+    `seen` has the connections that were checked. If one appears again, the round is complete.
     """
 
     transport: Transport
@@ -165,7 +162,7 @@ class Survey:
 
 
 def problem_of(outcome: Outcome) -> DecanterError:
-    """Return the problem for an answer that does not show if the connection exists."""
+    """Return the problem for an answer that does not show whether the connection exists."""
     if outcome.result is Result.REFUSED:
         return ConfigurationError(
             f"asking about connections is refused ({outcome.reason}): grant "
@@ -192,12 +189,7 @@ METRICS = {
 class Sweeper:
     """Sweeps the table in parts, one part in each run. Each process has one sweeper.
 
-    Args:
-        outboxes: has the settings and the transports.
-        connections: the table.
-        clock: the clock.
-        workers: the threads that read and delete rows.
-        anywhere: returns the key after which the first run of the process starts.
+    `anywhere` returns the key after which the first run of the process starts.
     """
 
     def __init__(
@@ -219,11 +211,7 @@ class Sweeper:
     def run(self, context: object) -> dict[str, Any]:
         """Sweep until the table is covered, a problem occurs or the time is over. Log the result.
 
-        Args:
-            context: Lambda's context, with the remaining time.
-
-        Returns:
-            The fields of the log line: the members of `Sweep`, and `swept`.
+        Return the fields of the log line: the members of `Sweep`, and `swept`.
         """
         began = self._clock.monotonic()
         sweep, namespace = Sweep(), None

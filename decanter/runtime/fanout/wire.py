@@ -19,10 +19,6 @@ class Wire:
     def frame_of(self, value: Frame, channel: str = "") -> str:
         """Return the text of a frame for every connection, or for a channel.
 
-        Args:
-            value: a frame, as for `text_of`; a `Json` is sent unchanged.
-            channel: the channel; empty for every connection.
-
         Raises:
             ConfigurationError: the channel is not empty, but the app has no channels.
         """
@@ -56,11 +52,6 @@ class Wire:
         """Send a frame to connections.
 
         Connections that `silent` returns get nothing and count as pending.
-
-        Args:
-            outbox: the event's outbox.
-            connection_ids: one connection id, or several.
-            frame: the frame.
         """
         text, ids = self.text_of(frame), connection_ids
         given = [ids] if isinstance(ids, str) else [*ids]

@@ -16,8 +16,8 @@ T = TypeVar("T")
 class Workers:
     """A few threads, which start when there is work.
 
-    If work exceeds its time limit, the caller no longer waits for the work. Work that has started
-    is not interrupted. The work's own timeouts end the work after a few seconds.
+    After the time limit, the caller no longer waits, but work that has started is not interrupted.
+    The work's own timeouts end it after a few seconds.
     """
 
     def __init__(self, clock: Clock, threads: int = 8) -> None:
@@ -31,7 +31,7 @@ class Workers:
         self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="decanter-table")
 
     def start(self, work: Callable[[], T]) -> "Future[T]":
-        """Start work. The caller can wait for the result later."""
+        """Start work, and return without waiting for it."""
         return self._pool.submit(work)
 
     def each(self, work: Callable[[S], T], items: Sequence[S]) -> list[T]:
@@ -44,11 +44,7 @@ class Workers:
         return [*map(work, items[:1]), *(future.result() for future in begun)]
 
     def result(self, begun: "Future[T]", until: float) -> T:
-        """Wait for work and return its result.
-
-        Args:
-            begun: the value that `start` returned.
-            until: the time limit, in monotonic seconds.
+        """Wait for work until a time, in monotonic seconds, and return its result.
 
         Raises:
             OutOfTimeError: the work did not end in time.
@@ -60,7 +56,7 @@ class Workers:
             raise OutOfTimeError from None
 
     def ended(self, begun: "Iterable[Future[T]]", until: float) -> list["Future[T]"]:
-        """Wait for several pieces of work, and return the pieces that ended in time."""
+        """Wait for pieces of work. Return those that ended in time, and cancel those not begun."""
         ended, unfinished = wait(begun, timeout=self._left(until))
         for future in unfinished:
             future.cancel()
