@@ -5,9 +5,9 @@
         connection_id = UnicodeAttribute(hash_key=True, attr_name="connectionID")
         nickname = UnicodeAttribute(null=True)
 
-The model is the only source of names. Reads, writes, the creation of the table and the template use
-the model. The import reads no variables: the table's name is read at each use, and the region
-at the first use.
+Reads, writes, the creation of the table and the template take the attributes' names from the model.
+The import reads no variables: the table's name is read at each use, and the region at the first
+use.
 """
 
 from collections import defaultdict
@@ -49,7 +49,7 @@ from decanter.runtime.store.tables import (
 )
 
 Actions = Mapping[str, Sequence[str]]
-"""The DynamoDB actions of each function, by its name in Chalice's configuration."""
+"""The DynamoDB actions of each Lambda function, by its name in Chalice's configuration."""
 
 
 class ConnectionModel(Model):
@@ -282,7 +282,7 @@ def _actions(model: type[ConnectionModel]) -> dict[str, list[str]]:
 def _table(model: type[ConnectionModel]) -> TableConnection:
     """Return PynamoDB's lower layer.
 
-    To read a plain row takes a tenth of the time that a model's instance takes.
+    A read of a plain row takes a tenth of the time of a read into a model's instance.
     """
     return model._get_connection()
 

@@ -3,8 +3,7 @@
     @job_table(env="JOBS_TABLE")
     class Job(JobModel): ...
 
-Only a row's owner writes the row. Another owner can take over the row only if it names the row's
-current owner.
+Only its owner writes a row. To take over a row, a new owner must name the current owner.
 """
 
 import json
@@ -23,12 +22,7 @@ KEPT_SECONDS = 14 * 24 * 3600
 
 
 class Row(NamedTuple):
-    """A row of the table.
-
-    Attributes:
-        owner: the run or the message that has written the row.
-        state: the progress of the work.
-    """
+    """A row of the table, with its owner and its state."""
 
     owner: str
     state: Mapping[str, Any]
@@ -38,7 +32,7 @@ class JobModel(Model):
     """Base class for the model of an application's job table. `@job_table` completes a subclass.
 
     Attributes:
-        job_id: the key.
+        job_id: the key: the id of a job and the name of a part, separated by a slash.
         owner: the run or the message that has written the row.
         state: the progress of the work, as JSON.
         expires_at: the time after which DynamoDB may delete the row.

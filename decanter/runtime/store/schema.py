@@ -1,4 +1,4 @@
-"""The declaration of a table by its model, for the tool. Lambda does not import this file.
+"""The declaration of a table by its model, for the tool. Lambda does not import this module.
 
 Indexes have the form that CreateTable and CloudFormation use.
 """
@@ -14,7 +14,7 @@ KEY_TYPES = ("S", "N", "B")
 
 
 def schema(model: type[Model]) -> dict[str, Any]:
-    """Return the declaration of a model with a decorator.
+    """Return the declaration of a model with `@table`, `@connection_table` or a similar decorator.
 
     Raises:
         DeclarationError: DynamoDB does not support such a table.
@@ -52,10 +52,7 @@ def schema(model: type[Model]) -> dict[str, Any]:
 
 
 def _key(model: type[Model], owner: str, parts: Iterable[Any]) -> list[str]:
-    """Return the attributes of a key, with the hash key first.
-
-    PynamoDB sorts attributes by name.
-    """
+    """Return a key's attributes, the hash key first: PynamoDB sorts attributes by name."""
     found = sorted((it["KeyType"], it["AttributeName"]) for it in parts)
     if [kind for kind, _ in found] not in (["HASH"], ["HASH", "RANGE"]):
         raise _error(model, f"{owner} needs one hash key, and at most one range key")

@@ -64,13 +64,7 @@ declared: list[tuple[type[Model], ModuleType | None]] = []
 
 
 class Billing(NamedTuple):
-    """The billing of a table.
-
-    Attributes:
-        billing_mode: `PROVISIONED` or `PAY_PER_REQUEST`; None if the deployment decides.
-        read_capacity_units: the read capacity, if the table is provisioned.
-        write_capacity_units: the write capacity, if the table is provisioned.
-    """
+    """The billing of a table. If `billing_mode` is None, the deployment decides."""
 
     billing_mode: str | None = None
     read_capacity_units: int | None = None
@@ -94,15 +88,12 @@ class TableMeta:
     """A model's `Meta`, which reads the environment each time PynamoDB needs the table's name.
 
     PynamoDB's own timeouts, 15 s to connect and 30 s to read, are too long for API Gateway's 29 s.
+    PynamoDB's `create_table` reads the billing mode and the capacities.
 
     Attributes:
         variable: the environment variable with the table's name.
-        billing: the billing that the model declares.
         existing: the name, ARN or SSM parameter of a table that the app does not create; None for
             any other table.
-        billing_mode: the billing mode for PynamoDB's `create_table`.
-        read_capacity_units: the read capacity, if the table is provisioned.
-        write_capacity_units: the write capacity, if the table is provisioned.
     """
 
     connect_timeout_seconds: ClassVar[float] = 1
@@ -177,11 +168,7 @@ def on_one_session(table: TableConnection) -> TableConnection:
 
 @contextmanager
 def translated(meta: Any) -> Iterator[None]:
-    """Translate PynamoDB's errors into the framework's errors.
-
-    Args:
-        meta: the model's `TableMeta`, with the table's name and variable.
-    """
+    """Translate PynamoDB's errors into the framework's errors. `meta` is a `TableMeta`."""
     try:
         yield
     except (PynamoDBConnectionError, BotoCoreError, ClientError) as error:
