@@ -6,8 +6,7 @@ from collections.abc import Callable
 from typing import ClassVar
 
 Backoff = Callable[[int], float]
-"""Takes the number of past attempts (1 or more). Returns the seconds before the next attempt.
-"""
+"""Takes the number of past attempts, 1 or more; returns the seconds before the next attempt."""
 
 BASE_SECONDS = 0.1
 MOST_SECONDS = 1.0
@@ -18,10 +17,10 @@ _chance = random.SystemRandom()
 
 
 class Clock:
-    """The machine's clocks. `decanter.testing` can advance all `Clock` objects of this process.
+    """The machine's clocks.
 
-    Attributes:
-        ahead: the difference between this wall clock and the machine's wall clock, in seconds.
+    `decanter.testing` can set `ahead`, the seconds by which all wall clocks of this process are
+    ahead of the machine's wall clock.
     """
 
     ahead: ClassVar[float] = 0.0
@@ -31,7 +30,7 @@ class Clock:
         return int((time.time() + Clock.ahead) * 1000)
 
     monotonic = staticmethod(time.monotonic)
-    """Seconds on the clock that all deadlines use. Every post reads this clock."""
+    """Seconds on the clock that all deadlines use, which `ahead` does not change."""
 
     def sleep(self, seconds: float) -> None:
         """Block the calling thread."""
@@ -41,11 +40,9 @@ class Clock:
 def full_jitter(attempt: int) -> float:
     """Return a random pause in seconds, between zero and a limit.
 
-    The limit doubles with each attempt, up to `MOST_SECONDS`.
-
-    The pause is random over the whole interval, so callers that were throttled together do not
-    retry together. A seed that the application sets for Python's random generator does not change
-    the pause.
+    The limit doubles with each attempt, up to `MOST_SECONDS`. The pause is random over the whole
+    interval, so callers that were throttled together do not retry together. A seed that the
+    application sets for Python's random generator does not change the pause.
     """
     most = min(MOST_SECONDS, BASE_SECONDS * 2**attempt)
     return _chance.uniform(0, most)

@@ -33,10 +33,7 @@ ATTEMPTS = 4
 
 
 class Jobs(Protocol):
-    """The job table, as the queue's function uses it.
-
-    The model's class implements this protocol.
-    """
+    """The job table, as the queue's function uses it. `JobModel` implements this protocol."""
 
     def read(self, job_id: str) -> Row | None:
         """Return a row; None if it does not exist."""
@@ -67,7 +64,7 @@ class State:
         failed: the number of posts for which a retry does not help.
         repeated: the maximum number of duplicate frames that clients get.
         unsure: how many posts of the next run may be duplicates, in addition to the posts to
-            `unended`. During a run, it is 0, and `repeated` includes these posts.
+            `unended`. During a run, it is 0, because `repeated` then includes these posts.
         dead: the number of connections that no retry has reached.
     """
 
@@ -85,7 +82,7 @@ class State:
     unsure: int = 0
 
     def counts(self) -> dict[str, int]:
-        """Return the counts of connections and posts."""
+        """Return the counts named in `COUNTS`."""
         return {name: getattr(self, name) for name in COUNTS}
 
 
@@ -102,13 +99,8 @@ class SupersededError(QueueError):
 class Checkpoint:
     """The row of a part of a job, owned by one run.
 
-    Args:
-        jobs: the table.
-        row: the row's key.
-        state: the state in the row, which the run changes.
-        clock: the clock.
-        workers: the threads that write the row while posts continue.
-        pause: waits before the next attempt to write a row; takes the number of past attempts.
+    The run changes `state` in place. `pause` waits before the next attempt to write the row; it
+    takes the number of past attempts.
     """
 
     def __init__(
@@ -137,7 +129,7 @@ class Checkpoint:
     def read(cls, jobs: Jobs, row: str, cursor: str) -> tuple[State, str | None]:
         """Return the state and the owner of a row.
 
-        Without a row, return a new state at the cursor.
+        Without a row, return a new state at the cursor, and None.
         """
         found = jobs.read(row)
         return (State(**found.state), found.owner) if found else (State(cursor), None)
@@ -145,11 +137,8 @@ class Checkpoint:
     def take(self, until_ms: int, owner: str | None, unsure: int) -> bool:
         """Take the row from its last owner. Return False if another run was faster.
 
-        Args:
-            until_ms: the time when this run must end, in epoch milliseconds.
-            owner: the last owner; None if there is no row.
-            unsure: the number of posts that this run may repeat. The row counts these posts before
-                the run repeats them.
+        `until_ms` is the time when this run must end, in epoch milliseconds. `unsure` is the number
+        of posts that this run may repeat. The row counts these posts before the run repeats them.
         """
         self.state.until = until_ms
         self.state.repeated += unsure
@@ -176,9 +165,6 @@ class Checkpoint:
 
     def keep_up(self, snapshot: Callable[[], State]) -> None:
         """Start to write the row if necessary. Do not wait until it is written.
-
-        Args:
-            snapshot: completes and returns the state.
 
         Raises:
             SupersededError: another run owns the row.
@@ -247,15 +233,11 @@ class Checkpoint:
 
 @dataclass(frozen=True)
 class _Draft:
-    """A version of the row to write.
+    """A version of the row to write, with the state as `content`.
 
-    Attributes:
-        owner: the version's owner.
-        before: the owners whose versions this version may replace.
-        content: the state.
-        begun: the number of posts of this run that have started.
-        ended: the number of posts of this run that have ended.
-        unended: the number of posts that this version lists as not ended.
+    `before` has the owners whose versions this version may replace. `begun` and `ended` are the
+    numbers of posts of this run that have started and ended. `unended` is the number of posts that
+    this version lists as not ended.
     """
 
     owner: str = ""

@@ -33,9 +33,6 @@ def publish_route(router: Sends) -> Blueprint:
     200 and the body is the report. The answer to an order (`orders`) has the body `{}`. If the body
     of the request is not a valid message, or if the message needs a missing queue, the status is
     400.
-
-    Args:
-        router: the router to send with.
     """
     blueprint, publisher = Blueprint(__name__), Publisher(router.outboxes)
 

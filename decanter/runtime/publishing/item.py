@@ -7,10 +7,10 @@ r"""The items of the queue: messages for many connections, as JSON.
 Any program with the right to send to the queue may send such messages. Clients get the exact JSON
 text of `data`, so `1.0` stays `1.0`. If the payload has the string `text` instead of `data`,
 clients get the characters of this string. With the member `idempotency_key`, a message starts only
-one broadcast, even if a program sends the message several times. Unknown members are ignored.
+one job, even if a program sends the message several times. Unknown members are ignored.
 
 The framework's own items have further members with the progress of the work. These items are ASCII
-with escapes, because SQS refuses some characters, such as U+FFFE and most control characters.
+with JSON escapes, because SQS refuses some characters, such as U+FFFE and most control characters.
 """
 
 import hashlib
@@ -90,10 +90,8 @@ class Item(NamedTuple):
     def of(cls, body: str, message_id: str) -> "Item":
         """Read a message of the queue.
 
-        Args:
-            body: the text of the message.
-            message_id: the message's id, which becomes the id of a new job without an idempotency
-                key.
+        `message_id` becomes the job's id if the message has neither a job's id nor an idempotency
+        key.
 
         Raises:
             PoisonError: the message is not an item.

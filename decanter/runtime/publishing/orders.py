@@ -29,14 +29,10 @@ def is_order(body: str) -> bool:
 
 
 def give(body: str, message_id: str, outbox: Outbox, queue: Callable[[Item], object]) -> None:
-    """Run an order.
+    """Run an order. `queue` is called with each publication of a `broadcast`.
 
-    Args:
-        body: the text of the order.
-        message_id: the message's id. The jobs of a `broadcast` get ids that begin with it, so a
-            message that SQS delivers twice starts no second publication.
-        outbox: sends to connections and closes them.
-        queue: called with each publication of a `broadcast`.
+    The ids of these jobs begin with `message_id`, so a message that SQS delivers twice starts no
+    second publication.
 
     Raises:
         PoisonError: the order is invalid, or no declared pattern matches the channel.

@@ -1,7 +1,7 @@
 """Send messages and close connections from outside the app, with a stage's endpoint and tables.
 
 `decanter publish` and `decanter connections` use this module. It uses the same code as the app's
-Lambda functions, so the rate limit, retries, damaged rows and gone connections are handled in the
+Lambda functions, so it handles the rate limit, retries, damaged rows and gone connections in the
 same way. No Lambda function imports this module.
 """
 
@@ -49,7 +49,7 @@ __all__ = [
 ]
 
 SECONDS = "900"
-"""The time limit of a message, unless `DECANTER_DEADLINE_SECONDS` sets another time limit."""
+"""The time limit of a message, unless `DECANTER_DEADLINE_SECONDS` is set."""
 
 
 @dataclass(frozen=True)
@@ -97,12 +97,7 @@ def publishing(
     environ: Mapping[str, str],
     open_transport: OpenTransport = open_transport,
 ) -> Iterator[Publisher]:
-    """Yield a publisher for the connections of a stage.
-
-    Args:
-        stage: the stage.
-        environ: the environment variables, which have the other settings.
-        open_transport: creates a transport from an endpoint and the settings.
+    """Yield a publisher for the connections of a stage. `environ` has the other settings.
 
     Raises:
         SettingError: a setting has an invalid value.
@@ -126,12 +121,7 @@ def publishing(
 
 
 class OutsideWire(Wire):
-    """The wire of an app with channels, for messages that are JSON texts.
-
-    Args:
-        stage: the stage.
-        connections: the model of the connection table.
-    """
+    """The wire of an app with channels, for messages that are JSON texts."""
 
     def __init__(self, stage: Stage, connections: Any) -> None:
         class Subscriptions(SubscriptionModel):

@@ -32,9 +32,7 @@ class Source(Protocol):
 class Listed:
     """A source with given connections.
 
-    Args:
-        ids: the connections.
-        cursor: the index of the next connection; empty for the first connection.
+    `cursor` is the index of the next connection; empty for the first connection.
     """
 
     def __init__(self, ids: Sequence[str], cursor: str) -> None:
@@ -58,14 +56,8 @@ class Listed:
 class Part:
     """Posts to the connections of a source, and updates the checkpoint.
 
-    Attributes:
-        source: the connections.
-        checkpoint: the part's row in the job table.
-        cleanup: deletes the rows of connections that are gone.
-        clock: the clock.
-        exclude: the connections to skip.
-        unsure: how many of the next posts may be duplicates; `repeated` in the state includes
-            these posts.
+    `unsure` is the number of the next posts that may be duplicates; the state's `repeated` includes
+    these posts.
     """
 
     source: Source
@@ -91,13 +83,8 @@ class Part:
     def post(self, transport: Transport, data: bytes, stop_at: float, until: float) -> None:
         """Post until no connection is left or until `stop_at`, and then wait for the answers.
 
-        No post starts after a refusal, or while the row has `MOST_AGAIN` connections to retry.
-
-        Args:
-            transport: sends the posts.
-            data: the frame.
-            stop_at: the time after which no post starts, in monotonic seconds.
-            until: the time after which this method waits for no answer, in monotonic seconds.
+        No post starts after a refusal, or while the row has `MOST_AGAIN` connections to retry. The
+        wait ends at `until`. Both times are in monotonic seconds.
         """
         for delivery in transport.call_all("POST", self._recipients(stop_at), data, until):
             self._end(delivery)

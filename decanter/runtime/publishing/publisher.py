@@ -1,4 +1,4 @@
-"""The publisher sends from functions without an event of a connection.
+"""The publisher sends from Lambda functions without an event of a connection.
 
 Such functions are HTTP routes, pure Lambda functions, and the functions for schedules, queues and
 streams.
@@ -26,10 +26,8 @@ if TYPE_CHECKING:
 class Publisher:
     """Sends messages with the settings and the transports of a process.
 
-    Args:
-        outboxes: creates an outbox for each call.
-        telling: has the attribute `outbox` in a thread in which disconnect hooks run; None without
-            hooks.
+    `telling` has the attribute `outbox` in a thread in which disconnect hooks run; it is None
+    without hooks.
     """
 
     def __init__(self, outboxes: Outboxes, telling: local | None = None) -> None:
@@ -83,9 +81,8 @@ class Publisher:
     def accept(self, message: str, context: object) -> dict[str, Any]:
         """Handle a message that another program has written in the form of the queue's messages.
 
-        Returns:
-            `{"queued": id}` with the id of the queued item, or the report if there is no queue; for
-            an order, an empty dict.
+        Return `{"queued": id}` with the id of the queued job, or the report if there is no queue;
+        for an order, an empty dict.
 
         Raises:
             PoisonError: the message is invalid, or it needs a queue.
@@ -116,13 +113,11 @@ class Publisher:
         return _noted("publish" if item.channel else "broadcast", report)
 
     def outbox(self, context: object) -> Outbox:
-        """Return an outbox for a function without an event of a connection.
+        """Return an outbox for a Lambda function without an event of a connection.
 
-        The time limit comes from the context, or from the settings if there is no context. In a
+        The time limit comes from the context, or from the settings if there is no context. The
+        context can also be an object that has it as `context`, such as an event of Chalice. In a
         disconnect hook, the outbox is that of the event, which then deletes no rows.
-
-        Args:
-            context: Lambda's context, or an object with this context, such as an event of Chalice.
         """
         if outbox := cast("Outbox | None", getattr(self._telling, "outbox", None)):
             return outbox
@@ -140,6 +135,5 @@ def _translated() -> Iterator[None]:
 
 
 def _noted(kind: str, report: Report) -> Report:
-    """Log a report, and return the report."""
     log("published", logging.INFO, kind=kind, **report.as_fields())
     return report

@@ -90,17 +90,11 @@ def declaration_of(queue: Queue) -> dict[str, Any]:
 
 
 class Sender:
-    """Puts items into the router's queue.
-
-    Args:
-        settings: the settings, with the queue's URL.
-        send: sends a message to SQS.
-        segments: the number of function instances that can post at the same time.
+    """Puts items into the router's queue (`Rest`).
 
     Attributes:
-        inline: the number of connections that a broadcast posts to before it uses the queue.
-        segments: the number of function instances that can post the rest at the same time.
-        share: the number of posts that each of these instances may start in a second.
+        share: the number of posts that each instance of the queue's Lambda function may start in a
+            second.
 
     Raises:
         SettingError: the URL is not set, or the rate limit is too low for the number of instances.

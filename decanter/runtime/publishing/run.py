@@ -1,4 +1,4 @@
-"""Post one part of a job in one invocation of the queue's function."""
+"""Post one part of a job in one invocation of the queue's Lambda function."""
 
 import logging
 from contextlib import suppress
@@ -35,25 +35,13 @@ MOST_ATTEMPTS = 5
 """The number of delayed items that retry a failed post before its connection counts as dead."""
 
 DELAY_SECONDS = 5
-"""The delay before the second attempt.
-
-Each further delay is four times as long, up to 15 minutes.
-"""
+"""The delay of the first retry. Each further delay is four times as long, up to 15 minutes."""
 
 TOTALS = ("posted", "handed_on", "repeated", "dead", "gone", "failed")
 
 
 class Tools(NamedTuple):
-    """The queue, the tables and the transports of the queue's function.
-
-    Attributes:
-        outboxes: the settings, the transports, and the threads for the tables.
-        connections: the connection table.
-        jobs: the job table.
-        sender: sends items to the queue.
-        clock: the clock.
-        backoff: the pauses before another attempt to write the job table.
-    """
+    """The queue, the tables and the transports of the queue's Lambda function."""
 
     outboxes: Outboxes
     connections: Connections
@@ -72,12 +60,7 @@ class Tools(NamedTuple):
 class Run:
     """Posts one part of a job until nothing is left, or until the Lambda function's time is over.
 
-    Args:
-        tools: the queue, the tables and the transports.
-        item: the part.
-        context: Lambda's context.
-        totals: the counts of the invocation, which the run increases.
-        page: the first page of the table, if it has been read.
+    The run adds to `totals`, the counts of the invocation.
     """
 
     def __init__(

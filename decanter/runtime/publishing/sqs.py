@@ -29,12 +29,7 @@ class Send(Protocol):
 
 
 class Sqs:
-    """Sends messages to SQS with one client for the process.
-
-    Args:
-        region: the region of the queues; None if botocore must find the region.
-        make: creates the client.
-    """
+    """Sends messages to SQS with one client for the process."""
 
     def __init__(self, region: str | None, make: Callable[[str | None], Any] | None = None) -> None:
         self._region = region

@@ -31,11 +31,7 @@ UNSPLIT = "all"
 
 
 class Worker:
-    """Processes the items of the queue.
-
-    Args:
-        tools: the queue, the tables and the transports.
-    """
+    """Processes the items of the queue."""
 
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
@@ -43,9 +39,7 @@ class Worker:
     def run(self, event: Any, context: object = None) -> dict[str, int]:
         """Process the messages of an event, and return the counts.
 
-        Args:
-            event: Chalice's SQS event, or Lambda's event as a dict.
-            context: Lambda's context; not needed with Chalice's event, which contains it.
+        The event is Chalice's SQS event, which contains the context, or Lambda's event as a dict.
 
         Raises:
             DecanterError: the work on a message failed. SQS delivers the messages of the event
@@ -118,10 +112,10 @@ class Worker:
         return None
 
     def _is_large(self, item: Item, page: Page | None) -> bool:
-        """Return True if a job from the beginning of the table must be split.
+        """Return True if an item for every connection, from the table's beginning, must be split.
 
-        The job must be split if the table is busy, or if the table has several pages and the job
-        has not begun unsplit.
+        It must be split if the table is busy, or if the table has several pages and the job has not
+        begun unsplit.
         """
         if not _begins(item):
             return False
@@ -138,9 +132,8 @@ def _begins(item: Item) -> bool:
 def _parts(item: Item, segments: int) -> list[Item]:
     """Return the parts of a job, which are the same for a message that is delivered again.
 
-    Args:
-        item: the item of the job; its cursor may be in a segment.
-        segments: the number of parts, if the item begins at the beginning of the table.
+    An item from the beginning of the table has `segments` parts. A cursor may already be in a
+    segment.
     """
     place = Place(BEGINNING, 0, segments) if segments > 1 else Place.of(item.cursor)
     if place.segments == 1:
