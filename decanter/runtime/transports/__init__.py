@@ -62,12 +62,6 @@ def open_transport(
 ) -> Transport:
     """Return the transport that the settings name.
 
-    Args:
-        endpoint: the URL of @connections, with the stage.
-        settings: the transport's name, and its limits.
-        clock: the clock for deadlines and pauses.
-        backoff: the pauses between the attempts of one post.
-
     Raises:
         SettingError: no transport has this name, or the region is unknown.
     """

@@ -29,9 +29,7 @@ Method = Literal["POST", "GET", "DELETE"]
 RETRIES = 2
 
 MANY_GONE = 10
-"""If this many connections or more are reported gone and none was reached, the endpoint may be
-wrong.
-"""
+"""If this many connections are reported gone and none was reached, the endpoint may be wrong."""
 
 
 class Result(Enum):
@@ -122,10 +120,8 @@ def outcome_of(status: int, error_type: str = "") -> Outcome:
 def error_type(header: str | None, body: bytes) -> str:
     """Return the error type that botocore would read; empty if the answer has no type.
 
-    Args:
-        header: the value of `x-amzn-ErrorType`, such as `GoneException:http://…`; None without this
-            header.
-        body: the body, which may be JSON with `code` or `__type`; used only if there is no header.
+    `header` is the value of `x-amzn-ErrorType`, such as `GoneException:http://…`. If it is None,
+    the type is read from the body, which may be JSON with `code` or `__type`.
     """
     named = _type_in(body) if header is None else header
     return named.partition(":")[0].rpartition("#")[2].strip()
@@ -164,10 +160,7 @@ def broken_off(error: Exception, result: Result = Result.FAILED) -> Outcome:
 
 
 Recipients = Iterable[Recipient | None]
-"""Recipients.
-
-None means that the next recipient is not known yet, for example because a page is still being read.
-"""
+"""None means that the next recipient is not known yet, for example because a page is being read."""
 
 WAIT_SECONDS = 0.001
 """The pause before the iterable is read again, if the next recipient is not known yet."""
@@ -222,9 +215,8 @@ class Reach:
     def doubt(self, gone: int, connections: Connections) -> NobodyReachedError | None:
         """Return the reason to doubt that connections are gone; None without such a reason.
 
-        Args:
-            gone: the number of connections that are reported gone, with or without proof.
-            connections: the table, for the error text.
+        `gone` is the number of connections that are reported gone, with or without proof. The error
+        text names the table of `connections`.
         """
         if self.reached or gone < MANY_GONE:
             return None
@@ -244,7 +236,7 @@ class Transport(Protocol):
     reach: Reach
 
     def call(self, method: Method, connection_id: str, data: bytes, deadline: float) -> Outcome:
-        """Make one call for one connection, with at least one attempt even after the deadline."""
+        """Make one call for one connection. One attempt may start even after the deadline."""
         ...
 
     def call_all(

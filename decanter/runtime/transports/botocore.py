@@ -106,12 +106,6 @@ OUTCOME = "Outcome"
 class BotocoreTransport:
     """Makes calls with botocore's client, several calls in parallel.
 
-    Args:
-        endpoint: the URL of @connections, with the stage.
-        settings: the settings, with region, concurrency and timeout.
-        clock: the clock for deadlines and pauses.
-        backoff: the pauses between attempts.
-
     Raises:
         SettingError: the region is unknown, but signing needs it.
     """
@@ -235,7 +229,6 @@ class _Flight:
     """A call in a pool's thread.
 
     Attributes:
-        recipient: the connection.
         repeated: the number of requests that were sent again although an earlier request may have
             arrived.
         over: True if the run has ended and counted this call, so the call must not be sent again.

@@ -20,20 +20,15 @@ class TokenBucket:
 
     If only a few posts are throttled, their clients read slowly, and the posts are retried. If a
     fifth or more of the answers in a window are 429, the account has used its quota. The rate then
-    falls to the rate of accepted posts in the window, and no tokens are saved. After each window
-    with fewer 429s, the rate rises by a quarter. Answers to posts that were sent before the rate
-    fell are ignored.
+    falls to the rate of accepted posts in the window, but not below a hundredth of the first rate,
+    and no tokens are saved. After each window with fewer 429s, the rate rises by a quarter, up to
+    the first rate. Answers to posts that were sent before the rate fell are ignored.
 
     The instances of a queue's function share a rate limit that they must never exceed together.
-    Their buckets are strict: they also count the posts of the last second, because posts with saved
-    tokens, or with tokens that are used late, could exceed the rate in a single second. They start
-    with a negative number of tokens, because another process may have used saved tokens just
-    before.
-
-    Args:
-        rate: the maximum number of posts per second.
-        now: the current time in monotonic seconds.
-        is_strict: True if the bucket gives at most `rate` tokens in any second.
+    Their buckets are strict: they give at most `rate` tokens in any second. For this, they also
+    count the posts of the last second, because posts with saved tokens, or with tokens that are
+    used late, could exceed the rate in a single second. They start with a negative number of
+    tokens, because another process may have used saved tokens just before.
 
     Attributes:
         rate: the current limit, in posts per second.
@@ -87,13 +82,7 @@ class TokenBucket:
         return now + (1 - self.tokens) / self.rate
 
     def learn(self, sent_at: float, now: float, *, throttled: bool = False) -> None:
-        """Adapt to the answer of a post.
-
-        Args:
-            sent_at: the time when the post was sent, in monotonic seconds.
-            now: the current time in monotonic seconds.
-            throttled: True if the answer was 429.
-        """
+        """Adapt to the answer of a post, a 429 if `throttled`. Times are monotonic seconds."""
         if sent_at < self._fell:
             return
         if throttled:

@@ -21,9 +21,6 @@ _OK = Result.OK  # Python reads a global faster than an enum's member
 class Post:
     """A request to one recipient.
 
-    Args:
-        recipient: the connection.
-
     Attributes:
         outcome: the last attempt's outcome.
         attempts: the number of attempts that have ended.
@@ -32,7 +29,7 @@ class Post:
             arrived.
         arrived: True if the last request was sent completely and got no answer.
         sent_at: the time when the last request started, in monotonic seconds.
-        replayed: True if the request was sent again because a kept connection was dead.
+        replayed: True if the request is sent again because a kept connection was dead.
         signed_again: True after the first refusal, which makes the loop sign the request again.
     """
 
@@ -83,8 +80,7 @@ class Post:
 class Backlog:
     """Posts to retry now or later, and recipients whose posts have not been tried.
 
-    Args:
-        recipients: the recipients; a recipient is taken when its post can start.
+    A recipient is taken from the iterator only when its post can start.
     """
 
     def __init__(self, recipients: Iterator[Recipient | None]) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from decanter.runtime.transports.fast.http1 import Answer, read_answer
 
 RECEIVE_BYTES = 479
-"""The size of a read: twice that of the usual answer, and small enough for Python's allocator."""
+"""Twice the size of the usual answer, and small enough for Python's small-object allocator."""
 
 _WANTS_READ = (ssl.SSLWantReadError, BlockingIOError)
 _WANTS_WRITE = (ssl.SSLWantWriteError, BlockingIOError)
@@ -23,12 +23,7 @@ class Connection:
     """Sends a request, receives the answer, and then accepts the next request.
 
     A caller may start a request before the connection is open. The request is sent as soon as the
-    connection is open.
-
-    Args:
-        address: the address to connect to.
-        tls: the context that verifies the peer; None for plain TCP.
-        server_name: the host name that TLS verifies.
+    connection is open. `tls` verifies that the peer is `server_name`; it is None for plain TCP.
 
     Attributes:
         descriptor: the socket's file descriptor, which never changes.

@@ -34,8 +34,6 @@ class Endpoint(NamedTuple):
 
     Attributes:
         secure: True for TLS.
-        host: a name or an address.
-        port: the port.
         authority: the value of the `Host` header, with the port unless the port is the default.
         path: the stage's path, without a slash at the end.
     """
@@ -62,9 +60,7 @@ class Answer(NamedTuple):
     """A complete response.
 
     Attributes:
-        status: the status code.
         error: the error's type, as botocore names it; empty if the answer has no error type.
-        body: the content.
         reusable: True if the connection accepts another request.
     """
 
@@ -82,14 +78,10 @@ class BadAnswerError(Exception):
 
 
 def read_answer(data: bytes, *, ended: bool = False) -> Answer | None:
-    """Read the answer in a buffer.
+    """Return the answer in a buffer; None if the answer is incomplete.
 
-    Args:
-        data: all bytes received since the request was sent.
-        ended: True if the peer sends no more.
-
-    Returns:
-        The answer; None if the answer is incomplete.
+    The buffer has all bytes received since the request was sent. `ended` is True if the peer sends
+    no more.
 
     Raises:
         BadAnswerError: the answer is invalid or too large, or ended before it was complete.

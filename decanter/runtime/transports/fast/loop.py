@@ -42,15 +42,7 @@ NO_CREDENTIALS = (BotoCoreError, ClientError)
 class Fanout:
     """Sends one message to many recipients. Several fan-outs share the pool and the token bucket.
 
-    Args:
-        pool: the connections.
-        bucket: the rate limit of requests.
-        clock: the clock.
-        backoff: the pauses between attempts.
-        timeout: the time limit of an attempt, in seconds.
-        sign: returns signed requests.
-        method: the requests' method.
-        reach: reads the answers.
+    `timeout` is the time limit of an attempt, in seconds.
 
     Attributes:
         doubted: the posts that may have failed because of the fast transport itself. After the
@@ -87,11 +79,8 @@ class Fanout:
     ) -> Iterator[Delivery]:
         """Post to the recipients. Yield each delivery when it is known.
 
-        Args:
-            recipients: the recipients; a recipient is taken when its post can start.
-            retry_until: the time after which no retry starts, in monotonic seconds.
-            until: the time after which no post starts and the loop waits for no answer, in
-                monotonic seconds.
+        After `retry_until`, no retry starts. After `until`, no post starts, and the loop waits for
+        no answer. Both times are in monotonic seconds.
         """
         self._backlog = Backlog(recipients)
         self._retry_until = retry_until

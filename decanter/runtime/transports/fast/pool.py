@@ -22,13 +22,9 @@ RESOLVED_MS = 60_000
 
 
 class Pool:
-    """Opens connections on demand and keeps them between broadcasts.
+    """Opens connections on demand, and keeps them between broadcasts.
 
-    Args:
-        endpoint: the endpoint.
-        most: the maximum number of connections.
-        clock: measures the time between broadcasts, and the age of the addresses.
-        resolve: returns the addresses of a host and a port.
+    At `most` connections, `has_room` is False unless one is idle.
     """
 
     def __init__(
@@ -48,9 +44,7 @@ class Pool:
         self._resolved_ms = 0
 
     def wake(self) -> None:
-        """Prepare for a broadcast.
-
-        Drop connections that may have been closed since the last broadcast.
+        """Drop connections that may have been closed since the last broadcast.
 
         Lambda freezes a process between events. After that, the state of a connection is unknown
         until it is used. If the last broadcast ended more than half a minute ago, the idle
@@ -67,30 +61,22 @@ class Pool:
     def rest(self, unfinished: Iterable[Connection]) -> None:
         """End a broadcast.
 
-        Args:
-            unfinished: connections that are still in use. These connections are dropped, because a
-                late answer would look like the answer to the next request.
+        Drop the unfinished connections, because a late answer would look like the answer to the
+        next request.
         """
         self._rested_ms = self._clock.time_ms()
         for connection in unfinished:
             self.drop(connection)
 
     def has_room(self, *, may_open: bool) -> bool:
-        """Return True if another request can start.
-
-        Args:
-            may_open: True if a new connection may be opened for the request.
-        """
+        """Return True if a request can use an idle connection or, if `may_open`, a new one."""
         if self._idle or not may_open:
             return bool(self._idle)
         self._opening = [each for each in self._opening if not each.open]
         return len(self._all) < self._most and len(self._opening) < OPENING_AT_ONCE
 
     def get(self, *, new: bool = False) -> Connection:
-        """Return an idle or a new connection for a request.
-
-        Args:
-            new: True if the connection must be new.
+        """Return an idle connection, or a new one if none is idle or if `new` is True.
 
         Raises:
             OSError: no connection can be opened.

@@ -35,16 +35,8 @@ class Credentials(NamedTuple):
 class SignedRequests:
     """Requests to any connection, with one method, one body and one time of the signature.
 
-    API Gateway accepts these requests for five minutes after this time.
-
-    Args:
-        method: POST, GET or DELETE.
-        endpoint: the endpoint of @connections.
-        body: the message; empty for GET and DELETE.
-        credentials: the credentials that sign the requests.
-        region: the API's region.
-        moment_ms: the time of the signature, in epoch milliseconds.
-        trace_id: the trace id of the event; like botocore, this class does not sign it.
+    This time is `moment_ms`, in epoch milliseconds. API Gateway accepts the requests for five
+    minutes after it. Like botocore, this class does not sign the trace id of the event.
     """
 
     def __init__(

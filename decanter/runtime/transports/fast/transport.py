@@ -44,18 +44,11 @@ TRACE_ID = "_X_AMZN_TRACE_ID"
 
 
 class FastTransport:
-    """Posts over up to 512 connections.
+    """Posts over up to 512 connections, or as many as the setting `concurrency` allows.
 
-    If a post may start and no connection is idle, a new connection is opened.
-
-    The number of connections therefore depends on the rate and the observed latency. A slow
-    recipient does not delay the other recipients.
-
-    Args:
-        endpoint: the URL of @connections, with the stage.
-        settings: the settings, with region, limits and rate.
-        clock: the clock for deadlines and pauses.
-        backoff: the pauses between the attempts of one post.
+    If a post may start and no connection is idle, a new connection is opened. The number of
+    connections therefore depends on the rate and the observed latency. A slow recipient does not
+    delay the other recipients.
 
     Raises:
         SettingError: the region is unknown, but signing needs it.
@@ -76,7 +69,10 @@ class FastTransport:
         self._bucket = TokenBucket.of(settings, clock.monotonic())
 
     def call(self, method: Method, connection_id: str, data: bytes, deadline: float) -> Outcome:
-        """Make one call for one connection."""
+        """Make one call for one connection.
+
+        If other threads use the transport until the time limit, no attempt is made.
+        """
         only = iter([Recipient(connection_id, 0)])
         until = max(deadline, self._clock.monotonic() + self._timeout)
         deliveries = [*self._run(method, data, only, deadline, until)]
