@@ -183,9 +183,7 @@ class OutOfTimeError(DecanterError):
 
 
 class MessageError(DecanterError):
-    """A client's mistake.
-
-    The mistake ends the handling of the message, usually with an error frame.
+    """A client's mistake, which ends the handling of the message, usually with an error frame.
 
     Attributes:
         code: the frame's stable code.

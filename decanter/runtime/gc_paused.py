@@ -63,12 +63,9 @@ _pauses = _Pauses()
 
 @contextmanager
 def gc_paused(*, lasting: bool = True) -> Iterator[None]:
-    """Pause the garbage collector inside the block.
+    """Pause the garbage collector inside the block; leave a disabled collector disabled.
 
-    If the collector was disabled before the block, it stays disabled.
-
-    Args:
-        lasting: True to treat all objects as old after the block.
+    If `lasting` is True, treat all objects as old after the block.
     """
     _pauses.begin()
     try:

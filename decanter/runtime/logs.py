@@ -37,13 +37,10 @@ def _logger() -> logging.Logger:
 
 
 def log(event: str, level: int = logging.INFO, **fields: Any) -> None:
-    """Write one line.
+    """Write one line for an event, such as `left_over`.
 
-    Args:
-        event: the name of the event, such as `left_over`.
-        level: a level of `logging`.
-        fields: JSON values; None is omitted. The exception `raised` is not written, because it is
-            only for other handlers of the logger.
+    The fields are JSON values; None is omitted. The exception `raised` is not written, because it
+    is only for other handlers of the logger.
     """
     raised = fields.pop("raised", None)
     line = {"level": logging.getLevelName(level), "event": event}
@@ -56,12 +53,9 @@ def directive(
 ) -> dict[str, Any]:
     """Return the `_aws` member, which makes CloudWatch convert a line's members into metrics.
 
-    Args:
-        metrics: the names and units of the metrics.
-        dimensions: the members that distinguish these metrics from other metrics with the same
-            names.
-        namespace: CloudWatch's namespace, one for each stage.
-        now_ms: epoch milliseconds.
+    `metrics` has the names and units of the metrics. `dimensions` are the members that distinguish
+    these metrics from other metrics with the same names. `namespace` is CloudWatch's namespace, one
+    for each stage. `now_ms` is in epoch milliseconds.
     """
     listed = [{"Name": name, "Unit": unit} for name, unit in metrics.items()]
     return {
@@ -83,10 +77,7 @@ def error_fields(error: Exception) -> dict[str, str]:
 class EventLine:
     """The log line of one WebSocket event. Fields are added while the event is handled.
 
-    Args:
-        event: the event, as API Gateway sent it.
-        clock: measures the duration.
-        cold: True for the first event of this process.
+    `cold` is True for the first event of this process.
     """
 
     def __init__(self, event: Mapping[str, Any], clock: Clock, *, cold: bool) -> None:
@@ -111,12 +102,7 @@ class EventLine:
         self.add(**error_fields(error))
 
     def write(self, outcome: str, status: int) -> None:
-        """Write the line.
-
-        Args:
-            outcome: `ok`, `refused`, `closed`, or an error's code.
-            status: the status that the handler returns.
-        """
+        """Write the line. The outcome is `ok`, `refused`, `closed`, or an error's code."""
         level = logging.ERROR if status >= 500 else logging.INFO
         milliseconds = round((self._clock.monotonic() - self._began) * 1000, 1)
         log(

@@ -10,8 +10,7 @@ BEGINNING = ""
 """The cursor before the first connection."""
 
 MOST_SEGMENTS = 1000
-"""The largest MaximumConcurrency that Lambda accepts for SQS: each invocation reads a segment.
-"""
+"""The largest MaximumConcurrency that Lambda accepts for SQS. An invocation reads one segment."""
 
 _SEGMENT = re.compile(r"([0-9]{1,4})/([0-9]{1,4}):(.*)", re.DOTALL)
 
@@ -85,8 +84,7 @@ class Place(NamedTuple):
     def then(self, last: str | None) -> str | None:
         """Return the cursor after a page, in this segment or in the next segment; None at the end.
 
-        Args:
-            last: the connection id where the page ended; None at the segment's end.
+        `last` is the connection id where the page ended; None at the segment's end.
         """
         if last is not None:
             return self._replace(after=last).cursor
@@ -96,10 +94,6 @@ class Place(NamedTuple):
 
 class Removed:
     """The deleted row of a connection that has ended.
-
-    Args:
-        read: reads the attributes from the row; called at the first use.
-        row: the row, as DynamoDB stores it.
 
     Attributes:
         connection_id: the id that API Gateway assigned.
@@ -129,11 +123,9 @@ class Removed:
 
 
 class Page(NamedTuple):
-    """A part of the table.
+    """The connections in a part of the table, without stale rows.
 
-    Attributes:
-        recipients: the connections that can still be open.
-        last: the cursor after which the next page starts; None at the end of the table.
+    `last` is the cursor after which the next page starts; None at the end of the table.
     """
 
     recipients: list[Recipient]
@@ -141,11 +133,9 @@ class Page(NamedTuple):
 
 
 class Count(NamedTuple):
-    """The number of connections in a part of the table.
+    """The number of connections in a part of the table, without stale rows.
 
-    Attributes:
-        recipients: the number of connections that can still be open.
-        last: the cursor after which the next part starts; None at the end of the table.
+    `last` is the cursor after which the next part starts; None at the end of the table.
     """
 
     recipients: int
@@ -190,12 +180,10 @@ class Connections(Protocol):
         ...
 
     def page(self, after: str, now_ms: int, limit: int | None = None) -> Page:
-        """Read the next part of the table after a cursor, or from `BEGINNING`.
+        """Read the next part of the table after a cursor (`Place`), or from `BEGINNING`.
 
-        Args:
-            after: the cursor (`Place`), or `BEGINNING`.
-            now_ms: the current time in epoch milliseconds, which decides which rows are stale.
-            limit: maximum number of rows; None for DynamoDB's own limit of 1 MB.
+        The part has at most `limit` rows, and at most 1 MB. `now_ms`, in epoch milliseconds,
+        decides which rows are stale.
         """
         ...
 

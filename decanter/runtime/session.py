@@ -62,11 +62,7 @@ os.register_at_fork(after_in_child=session.cache_clear)
 
 
 class SharedContext(ssl.SSLContext):
-    """A context that always verifies every peer and host name. Its users cannot disable the check.
-
-    Args:
-        authorities: the file of trusted certificate authorities.
-    """
+    """A context that always verifies every peer and host name. Its users cannot change this."""
 
     def __new__(cls, authorities: str) -> "SharedContext":  # noqa: ARG004 - `__init__` reads it
         """Create a client context, which verifies peers by default."""
@@ -95,7 +91,7 @@ class SharedContext(ssl.SSLContext):
 
 @cache
 def tls_context(authorities: str) -> SharedContext:
-    """Return the shared context for these authorities."""
+    """Return the shared context for a file of trusted certificate authorities."""
     return SharedContext(authorities)
 
 

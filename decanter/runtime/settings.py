@@ -1,6 +1,6 @@
 """The settings from the environment.
 
-All settings except `DECANTER_SWEEP_MINUTES` are read once into one frozen object.
+All settings below except `DECANTER_SWEEP_MINUTES` are read once into one frozen object.
 
 Variable                                  Accepted                       Default
 DECANTER_MANAGEMENT_ENDPOINT              http(s) URL with the stage     from the event
@@ -46,7 +46,7 @@ class Settings:
         transport: the name of the transport.
         concurrency: the maximum number of posts in flight; None for the transport's default.
         post_timeout_seconds: the time limit of one attempt to connect or to get an answer.
-        deadline_seconds: the time limit of a broadcast without a Lambda context.
+        deadline_seconds: the time limit of an event or a call without a Lambda context.
         posts_per_second: the rate limit of posts. All APIs in the account and region share API
             Gateway's quota of 10,000 requests per second.
         max_broadcast_bytes: larger frames can only be sent to one connection. API Gateway bills a

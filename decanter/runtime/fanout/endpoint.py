@@ -14,7 +14,7 @@ def management_endpoint(request_context: Mapping[str, Any], settings: Settings) 
 
     The setting `management_endpoint` takes precedence over `requestContext`, which is empty for an
     event without a connection. If clients use a custom domain, @connections answers at the API's
-    own host, not at `domainName`; this host needs the setting `region`.
+    own host, not at `domainName`. The name of this host needs the setting `region`.
 
     Raises:
         SettingError: the settings and the event contain no endpoint, or the region is needed but

@@ -311,7 +311,7 @@ class Outboxes:
 
     @cached_property
     def settings(self) -> Settings:
-        """The process's settings, read at the first use; SettingError for an invalid value."""
+        """The process's settings, read at the first use. An invalid value is a SettingError."""
         return Settings.from_env(os.environ)
 
     def of(

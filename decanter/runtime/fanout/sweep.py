@@ -48,7 +48,7 @@ from decanter.runtime.transports.base import Method, Outcome, Result, Transport
 
 
 class UnansweredError(DecanterError):
-    """@connections does not answer whether a connection exists. A later call may succeed."""
+    """@connections does not say whether a connection exists. A later call may succeed."""
 
 
 @dataclass

@@ -51,9 +51,6 @@ class AllowedOrigins:
 
     The hook reads the variable at the first handshake. If the variable is not set or empty, every
     page may connect, and each process logs one line about this.
-
-    Args:
-        environ: the environment.
     """
 
     def __init__(self, environ: Mapping[str, str] = os.environ) -> None:
@@ -114,10 +111,7 @@ def _allowed(value: str) -> frozenset[Origin | str]:
 
 
 def _claims(handshake: Handshake) -> list[str]:
-    """Return all Origin headers of the client.
-
-    A browser sends exactly one. The hook refuses a client that sends several.
-    """
+    """Return all Origin headers of the client. A browser sends exactly one."""
     several: Mapping[str, list[str]] = handshake.event.get("multiValueHeaders") or {}
     claims = [
         value for name, values in several.items() if name.lower() == "origin" for value in values

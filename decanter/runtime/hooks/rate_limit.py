@@ -81,9 +81,9 @@ class RateLimitedModel(ConnectionModel):
 
     @classmethod
     def _set(cls, connection_id: str, action: Action, condition: Condition) -> float | None:
-        """Change `free_at` of an existing row.
+        """Change `free_at` of an existing row, and return the new value.
 
-        Return the new value; None if there is no row, or the condition does not hold.
+        Return None if there is no row, or the condition does not hold.
         """
         try:
             with translated(cls.Meta):
@@ -114,11 +114,6 @@ class _Limits(NamedTuple):
 class RateLimit:
     """Refuses messages above the rate limit, and closes connections that keep sending.
 
-    Args:
-        connections: the connection table.
-        environ: the environment.
-        clock: the clock.
-
     Raises:
         DeclarationError: the connection table's model is not a `RateLimitedModel`.
     """
@@ -136,10 +131,7 @@ class RateLimit:
 
     @property
     def closes(self) -> bool:
-        """True if this hook may close connections.
-
-        The Lambda function then needs the right to close connections.
-        """
+        """True if this hook may close connections, for which the Lambda function needs a right."""
         return bool(self._environ.get(CLOSE_VARIABLE))
 
     def __call__(self, request: Request) -> None:

@@ -85,11 +85,6 @@ class KeySet:
     have changed its keys. If no newer key set can be read, the old key set is used until it is a
     day old. After that, no client is accepted. The age is measured with the wall clock, because the
     monotonic clock of a frozen process may have stopped.
-
-    Args:
-        url: the URL of the key set.
-        fetch: reads the URL.
-        clock: measures the age of the key set.
     """
 
     def __init__(self, url: str, fetch: Fetch, clock: Clock) -> None:
@@ -184,12 +179,7 @@ class WebTokens:
 
     The row's `identity` is the token's `sub`. The row's `identity_expires_at` is the token's `exp`.
     The connection table must be an `IdentifiedModel`. The log has the reason for a refusal, but
-    never the token.
-
-    Args:
-        environ: the environment, read when the first token is checked.
-        fetch: reads the key set.
-        clock: the clock for the token's expiry and the key set's age.
+    never the token. The variables are read when the first token is checked.
 
     Attributes:
         settings: groups of variables; a stage must set one variable of each group.
@@ -234,9 +224,7 @@ class WebTokens:
             handshake.subprotocol = MARKER
 
     def check_subscription(self, subscription: "Subscription") -> None:
-        """Check a subscription's token.
-
-        The method sets `has_token`, `expires_at` and `info` of the subscription.
+        """Check a subscription's token, and set its `has_token`, `expires_at` and `info`.
 
         Raises:
             TokenExpired: the token has expired; its signature is valid.

@@ -56,8 +56,8 @@ class State:
         again: the connections that need another attempt.
         flushes: how many items with connections to retry went to the queue or to the dead-letter
             queue.
-        until: the time when the current run must end, in epoch milliseconds; 0 if there is no
-            current run.
+        until: the time when the last run must have ended, in epoch milliseconds; 0 if there is none
+            or if it has given the row back.
         done: True if nothing is left.
         posted: the number of posts that API Gateway accepted.
         gone: the number of connections that do not exist, as API Gateway answers.

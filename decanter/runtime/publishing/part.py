@@ -17,7 +17,7 @@ MOST_AGAIN = 500
 
 
 class Source(Protocol):
-    """The connections of a part. None means that the next connection is not known yet.
+    """The connections of a part. `__next__` returns None while the next one is not known yet.
 
     Attributes:
         cursor: the place where another source continues; None if no connection is left.

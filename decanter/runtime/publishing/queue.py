@@ -90,7 +90,7 @@ def declaration_of(queue: Queue) -> dict[str, Any]:
 
 
 class Sender:
-    """Puts items into the router's queue (`Rest`).
+    """Puts items into the router's queue, as `fanout.outbox.Rest` requires.
 
     Attributes:
         share: the number of posts that each instance of the queue's Lambda function may start in a

@@ -20,15 +20,15 @@ class TokenBucket:
 
     If only a few posts are throttled, their clients read slowly, and the posts are retried. If a
     fifth or more of the answers in a window are 429, the account has used its quota. The rate then
-    falls to the rate of accepted posts in the window, but not below a hundredth of the first rate,
-    and no tokens are saved. After each window with fewer 429s, the rate rises by a quarter, up to
-    the first rate. Answers to posts that were sent before the rate fell are ignored.
+    falls to the rate of accepted posts in the window, but not below a hundredth of the initial
+    rate, and no tokens are saved. After each window with fewer 429s, the rate rises by a quarter,
+    up to the initial rate. Answers to posts that were sent before the rate fell are ignored.
 
     The instances of a queue's function share a rate limit that they must never exceed together.
-    Their buckets are strict: they give at most `rate` tokens in any second. For this, they also
-    count the posts of the last second, because posts with saved tokens, or with tokens that are
-    used late, could exceed the rate in a single second. They start with a negative number of
-    tokens, because another process may have used saved tokens just before.
+    Their buckets are strict: in any second, they give no more tokens than the initial rate allows.
+    For this, they also count the posts of the last second, because posts with saved tokens, or with
+    tokens that are used late, could exceed the rate in a single second. They start with a negative
+    number of tokens, because another process may have used saved tokens just before.
 
     Attributes:
         rate: the current limit, in posts per second.

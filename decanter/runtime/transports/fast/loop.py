@@ -182,7 +182,7 @@ class Fanout:
         self._answer(post, outcome, now)
 
     def _feed(self, connection: Connection, now: float) -> None:
-        """Send the next post on a connection that has just finished a post.
+        """Send the next post on a connection that has just finished a post, or free the connection.
 
         The post is sent immediately, while the connection's data is in the processor's caches.
         """

@@ -130,7 +130,7 @@ class FastTransport:
             self._turn.release()
 
     def _second_opinion(self, post: Post, method: Method, data: bytes, until: float) -> Delivery:
-        """Make a doubted call with botocore's transport. Hand over if the outcome is clear."""
+        """Repeat a call with botocore. Hand over if it succeeds, or if the connection is gone."""
         if self._clock.monotonic() >= until:
             return post.delivery()
         only_one_attempt = 0.0
