@@ -69,12 +69,7 @@ class SettingError(ConfigurationError):
 
 
 class MissingTableError(ConfigurationError):
-    """A table of the application does not exist.
-
-    Attributes:
-        table: the table's name.
-        variable: the environment variable that contains the table's name.
-    """
+    """The environment variable `variable` names a table that does not exist."""
 
     def __init__(self, table: str, variable: str) -> None:
         super().__init__(table, variable)
@@ -115,9 +110,7 @@ class NobodyReachedError(ConfigurationError):
     No row is deleted in this case, because the endpoint may belong to another API or stage.
 
     Attributes:
-        gone: the number of connections that are reported gone.
         endpoint: the URL of @connections, with the stage.
-        stage: the stage in that URL.
         table: the connection table's name, and the environment variable that sets it.
     """
 
@@ -164,11 +157,7 @@ class PoisonError(QueueError):
 
 
 class UndeliveredError(QueueError):
-    """Some recipients did not get a message, after all retries.
-
-    Attributes:
-        count: the number of these recipients.
-    """
+    """`count` recipients did not get a message, after all retries."""
 
     def __init__(self, count: int) -> None:
         super().__init__(count)

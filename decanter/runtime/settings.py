@@ -43,7 +43,6 @@ class Settings:
     Attributes:
         management_endpoint: the URL of @connections with the stage; None to use the event's URL.
         region: the region of the API and of the table.
-        transport: the name of the transport.
         concurrency: the maximum number of posts in flight; None for the transport's default.
         post_timeout_seconds: the time limit of one attempt to connect or to get an answer.
         deadline_seconds: the time limit of an event or a call without a Lambda context.
@@ -54,7 +53,6 @@ class Settings:
         metrics_namespace: CloudWatch's namespace for metrics; None for no metrics.
         sweep_per_second: the number of connections that a sweep checks in one second. The default
             is low because broadcasts use the same quota.
-        queue_url: the URL of the router's queue.
         dead_letter_queue_url: the URL of the queue's dead-letter queue, for the recipients that no
             retry has reached; None if only SQS moves items there.
         inline_recipients: the number of connections that a broadcast posts to before it uses the

@@ -130,7 +130,7 @@ class Outbox:
         """Send a text message to every connection, or to the members of a channel.
 
         If `durable` is True, the queue gets the whole broadcast, and nothing is posted here.
-        `after` is the cursor of an incomplete report, at which the broadcast continues.
+        `after` is the cursor of an incomplete report, where the broadcast continues.
 
         Raises:
             TooLarge: the text exceeds `max_broadcast_bytes` or, if `durable` is True, SQS's limit;
@@ -311,7 +311,7 @@ class Outboxes:
 
     @cached_property
     def settings(self) -> Settings:
-        """The process's settings, read at the first use. An invalid value is a SettingError."""
+        """The process's settings, read at the first use. An invalid value raises SettingError."""
         return Settings.from_env(os.environ)
 
     def of(

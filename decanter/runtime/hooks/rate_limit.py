@@ -164,11 +164,7 @@ class RateLimit:
 
 
 def _limits(environ: Mapping[str, str]) -> _Limits | None:
-    """Return the limits; None if there is no rate limit.
-
-    Raises:
-        SettingError: a variable is not a number in its range, or only `CLOSE_VARIABLE` is set.
-    """
+    """Return the limits; None if there is no rate limit."""
     per_second = number(environ, PACE_VARIABLE, int, 1, MOST_PER_SECOND)
     close_after = number(environ, CLOSE_VARIABLE, int, (per_second or 0) + 1, MOST_AHEAD)
     if per_second is not None:

@@ -297,11 +297,7 @@ class WebTokens:
 
 
 def _check(claims: Mapping[str, Any], terms: _Terms) -> None:
-    """Check the claims again, because some PyJWT versions accept a part of `iss` (CVE-2024-53861).
-
-    Raises:
-        Refused: a claim does not have the required value.
-    """
+    """Check the claims again: some PyJWT versions accept a part of `iss` (CVE-2024-53861)."""
     audience = claims["aud"]
     if claims["iss"] != terms.issuer:
         raise Refused(401, "token: another issuer")
@@ -313,11 +309,7 @@ def _check(claims: Mapping[str, Any], terms: _Terms) -> None:
 
 
 def _channels(claims: Mapping[str, Any]) -> list[str]:
-    """Return the channels that a token names.
-
-    Raises:
-        Refused: the claim `channels` is not a list of names.
-    """
+    """Return the channels that a token names. Check that they are names."""
     names = claims.get("channels", [])
     if not isinstance(names, list) or not all(
         isinstance(it, str) and "{" not in it for it in names

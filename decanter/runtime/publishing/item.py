@@ -90,8 +90,7 @@ class Item(NamedTuple):
     def of(cls, body: str, message_id: str) -> "Item":
         """Read a message of the queue.
 
-        `message_id` becomes the job's id if the message has neither a job's id nor an idempotency
-        key.
+        If the message has no job's id and no idempotency key, `message_id` becomes the job's id.
 
         Raises:
             PoisonError: the message is not an item.

@@ -111,7 +111,6 @@ class Run:
                 self._totals[name] += count - before[name]
 
     def _post(self, checkpoint: Checkpoint, unsure: int) -> None:
-        """Post, and then queue the rest."""
         tools, item, hooks = self._tools, self._item, self._outbox.hooks
         transport, deadline = tools.transport(), self._outbox.deadline
         remove = remover(self._connections, self._clock)

@@ -77,7 +77,6 @@ class Outcome(NamedTuple):
         status: the HTTP status of the last attempt; None if this attempt got no valid answer.
         reason: for the log, such as the error type, the status, or the name of an exception; empty
             after a success.
-        attempts: the number of attempts.
         throttled: True if the answer to any attempt was 429.
         repeated: the number of requests that were sent again although an earlier request may have
             arrived.
