@@ -20,12 +20,8 @@ def with_channels(
 
     The message function reads and writes the connection table and the subscription table. Each
     function that deletes a connection's row also deletes the connection's subscriptions, and may
-    announce that the connection has left its channels.
-
-    Args:
-        found: the declaration without the channels.
-        wire: the channels.
-        authenticating: a list with the authenticate hook; empty if the router has none.
+    announce that the connection has left its channels. `authenticating` has the authenticate hook
+    if there is one.
     """
     announce = wire.channels.announce
     functions = [it for each in wire.channels for it in (each.authorize, each.publish) if it]

@@ -48,9 +48,9 @@ class Call(Request):
         return Report(sent=1)
 
     def response_of(self, returned: object) -> Response:
-        """Return a response whose member `data` is the route's return value.
+        """Return a response with the route's return value as `data`.
 
-        If this value is None or already a response, the response has no `data`.
+        None, and a dict with `statusCode`, are handled as in an app without channels.
         """
         if returned is None or (isinstance(returned, dict) and "statusCode" in returned):
             return response_of(returned)
@@ -59,12 +59,6 @@ class Call(Request):
 
 class ChannelEvent:
     """Runs the application's functions for the commands in one frame.
-
-    Args:
-        router: the router.
-        wire: the router's `ChannelWire`.
-        request: the event with the frame.
-        line: the event's log line.
 
     Attributes:
         errors: the exceptions so far, without clients' mistakes.
@@ -106,7 +100,7 @@ class ChannelEvent:
         )
 
     def _handshake(self, session: Session) -> Handshake:
-        """Return the client's `$connect` request, which the row keeps until the connect command."""
+        """Return the client's handshake, without headers and query after the connect command."""
         request = json.loads(session.handshake) if session.handshake else {}
         return Handshake({**request, "requestContext": self._request.event["requestContext"]})
 

@@ -1,7 +1,6 @@
 """Translate between API Gateway's events and Centrifugo's protocol, in an app with channels.
 
-This module connects the protocol's sessions with the router's hooks and routes and with the event's
-outbox. Only an app that declares a channel imports this file.
+Only an app that declares a channel imports this file.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -44,17 +43,11 @@ STATISTICS_SECONDS = 5.0
 MOST_STATISTICS = 1000
 
 VERSION = "decanter"
-"""The server's version in the replies to connect commands."""
+"""The server's version in the replies to connect and refresh commands."""
 
 
 class ChannelWire(Wire):
     """The channels of a router, its tables, and the form of its frames.
-
-    Args:
-        router: the router.
-        clock: the clock.
-        connections: the connection table's model.
-        subscriptions: the subscription table's model; None for the default model.
 
     Raises:
         DeclarationError: the connection table stores no identity, or `subscriptions` is not a
@@ -147,7 +140,7 @@ class ChannelWire(Wire):
         return Listeners(self.tables, channel)
 
     def silent(self, connection_ids: Iterable[str]) -> Collection[str]:
-        """Return the connections that are not greeted, or whose identity has expired."""
+        """Return those connections that are not greeted, or whose identity has expired."""
         return self.tables.silent(connection_ids)
 
     def farewell(self, recipient: Recipient) -> bytes:
@@ -165,11 +158,7 @@ class ChannelWire(Wire):
         return codec.publication(channel, codec.text_of(data))
 
     def find(self, channel: str) -> Channel:
-        """Return a channel's declaration.
-
-        Raises:
-            ConfigurationError: no pattern matches the name.
-        """
+        """Return a channel's declaration. Raise ConfigurationError if no pattern matches."""
         try:
             return self.channels.find(channel)[0]
         except ReplyError:
@@ -179,7 +168,8 @@ class ChannelWire(Wire):
         """Return a channel's name for a pattern and its values.
 
         Raises:
-            ConfigurationError: a value is missing, or no declared pattern matches.
+            ConfigurationError: a value is missing or empty, or no declared pattern matches.
+            DeclarationError: `pattern` is invalid.
         """
         checked = Pattern(pattern) if "{" in pattern else None
         if checked is None:
@@ -246,7 +236,7 @@ class ChannelWire(Wire):
         """Return the numbers of clients and users in a channel.
 
         The numbers of a channel with 100 members or more are cached for 5 seconds. A smaller
-        channel is counted at every call, because its members fit into one page of the table.
+        channel is counted at every call, which usually takes one query.
         """
         now = self._clock.monotonic()
         at, counts = self._statistics.get(channel, (0.0, {}))

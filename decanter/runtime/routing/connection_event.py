@@ -20,7 +20,7 @@ class Refused(DecanterError):
 
     Attributes:
         status: 400 to 599.
-        reason: the reason, for the log; API Gateway does not send this reason to the client.
+        reason: the reason, for the log; the client does not get it.
     """
 
     def __init__(self, status: int = 403, reason: str = "") -> None:
@@ -47,17 +47,16 @@ class TokenExpired(Refused):
 class Handshake:
     """A client's request to connect.
 
-    The handler cannot send messages to the client yet. API Gateway answers posts with 410 until the
-    handler returns.
+    A connect hook cannot send messages to the client, because API Gateway answers posts with 410
+    until the handler of `$connect` returns.
 
     Attributes:
         event: the `$connect` event, as API Gateway sent it. In an app with channels, the
             authenticate hook gets only the headers and the query of the `$connect` event, with the
             `requestContext` of the message.
-        connection_id: the id of the new connection.
         headers: the last value of each header, by the header's name in lower case.
         query: the last value of each query parameter.
-        source_ip: the client's address.
+        source_ip: the client's IP address.
         subprotocols: the subprotocols that the client offers, in the client's order of preference.
         attributes: the application's own attributes for the connection's row.
     """
@@ -78,7 +77,7 @@ class Handshake:
 
     @property
     def subprotocol(self) -> str | None:
-        """The subprotocol that the server selects; None if the server selects no subprotocol."""
+        """The subprotocol that the server selects, if any."""
         return self._subprotocol
 
     @subprotocol.setter
@@ -120,7 +119,8 @@ class Hello:
     Attributes:
         handshake: the client's request, with headers, query and address. At a refresh, the headers
             and the query are empty.
-        token: the token in the client's command; None in an app without channels.
+        token: the token in the client's command, or an empty string; None in an app without
+            channels.
         data: the JSON value in the client's connect command; None without a value.
         identity: the client's identity; None for an anonymous client.
         info: the JSON value that other members of a channel see of the client.
@@ -143,9 +143,8 @@ class Hello:
     def subscribe(self, channel: str, **values: str) -> None:
         """Subscribe the client to a channel, without a call of the channel's function.
 
-        Args:
-            channel: a name, or a pattern such as `user:{identity}`.
-            values: the values of the pattern's variables, except `identity`, which is added.
+        `channel` is a name, or a pattern such as `user:{identity}`. `values` are the values of the
+        pattern's variables, except `identity`, which is added.
         """
         self.subscriptions.append((channel, values))
 
@@ -155,9 +154,8 @@ class ConnectionEvent:
 
     Attributes:
         event: the event, as API Gateway sent it.
-        context: Lambda's context; None if there is none.
+        context: Lambda's context, if any.
         outbox: sends the event's messages.
-        connection_id: the connection's id.
         request_id: the event's id, as in the log and in API Gateway's own frames.
         connected_at: the time when the client connected, in epoch milliseconds.
     """
@@ -183,10 +181,8 @@ class ConnectionEvent:
     def send(self, connection_ids: str | Iterable[str], frame: Frame) -> Report:
         """Send a frame to one connection, or to several.
 
-        Args:
-            connection_ids: one connection id, or several.
-            frame: without channels, a string is sent unchanged, anything else as its JSON text.
-                With channels, the frame becomes the JSON `data` of a `message` push.
+        Without channels, a string is sent unchanged, and any other frame as its JSON text. With
+        channels, the frame becomes the JSON `data` of a `message` push.
 
         Raises:
             TooLarge: the frame is larger than 131,072 bytes or, for several connections, than
@@ -206,15 +202,15 @@ class ConnectionEvent:
         """Send a frame to every connection, including the sender's.
 
         Args:
-            frame: without channels, a string is sent unchanged, anything else as its JSON text.
-                With channels, the frame becomes the JSON `data` of a `message` push.
+            frame: the frame, as for `send`.
             after: the cursor of an incomplete report; the broadcast continues there.
             exclude: one connection id or several to exclude.
-            durable: True to give the whole broadcast to the router's queue and to post nothing
-                here.
+            durable: True to give the whole broadcast to the router's queue, and post nothing here.
 
         Raises:
             TooLarge: the frame is larger than `DECANTER_MAX_BROADCAST_BYTES`; nothing is sent.
+            PostingRefusedError: the Lambda function is not allowed to post.
+            StoreError: the table cannot be read.
             ConfigurationError: `durable` is True, but the router has no queue.
             QueueError: `durable` is True, but SQS does not accept the message.
         """
@@ -222,13 +218,10 @@ class ConnectionEvent:
         return self.outbox.broadcast(text, after, ids(exclude), durable=durable)
 
     def close(self, connection_ids: str | Iterable[str]) -> Report:
-        """Close one connection, or several. Their `$disconnect` events follow.
+        """Close one connection, or several. The report counts closed connections as `sent`.
 
-        The Lambda function needs the right to close connections. `@uses(sends=True)` on a route
-        grants this right.
-
-        Returns:
-            A report that counts closed connections as `sent`.
+        Their `$disconnect` events follow. The Lambda function needs the right to close connections,
+        which `@uses(sends=True)` on a route grants.
 
         Raises:
             PostingRefusedError: the Lambda function is not allowed to close connections.
@@ -240,13 +233,12 @@ class Disconnection(ConnectionEvent):
     """A connection that has ended and whose row is already deleted.
 
     The end is known from `$disconnect`, or because a broadcast, a send, a close or a sweep finds
-    that the connection is gone. API Gateway delivers `$disconnect` on a best-effort basis.
+    that the connection is gone.
 
     Attributes:
-        event: the `$disconnect` event, or the event in which a broadcast, a send or a close found
-            that the connection is gone. If there was no event of a connection, as in a sweep, this
-            event has an empty `requestContext`.
-        connection_id: the id of the ended connection.
+        event: the `$disconnect` event, or the event whose broadcast, send or close found that the
+            connection is gone. Elsewhere, as in a sweep, its `requestContext` is empty.
+        connection_id: the id of the ended connection, which may differ from the event's.
         connected_at: the time when the client connected, in epoch milliseconds; 0 if the row does
             not have this time.
         code: the WebSocket close code, 1006 without a close frame; None if there was no

@@ -19,13 +19,7 @@ MESSAGE = "websocket_message"
 
 
 def declaration(router: Sending, expression: str, authenticator: object) -> dict[str, Any]:
-    """Return the declaration that the tool reads.
-
-    Args:
-        router: the router, with routes, hooks, channels and the queue.
-        expression: the router's route selection expression.
-        authenticator: the authenticate hook; None if the router has no authenticate hook.
-    """
+    """Return the declaration that the tool reads."""
     queue: Queue | None = router.queue
     authenticating = [*filter(None, [authenticator])]
     connecting = [*router.connect_hooks, *(() if router.wire else authenticating)]
@@ -81,10 +75,7 @@ def _uses(router: Routes, connecting: list[Any]) -> dict[str, Any]:
 
 
 def _settings(hooks: Mapping[str, list[Any]]) -> dict[str, list[list[str]]]:
-    """Return the groups of variables for each function's hooks.
-
-    A stage must set one variable of each group.
-    """
+    """Return the groups of variables for each function's hooks. A stage sets one of each group."""
     groups = {
         function: [[*group] for hook in each for group in getattr(hook, "settings", ())]
         for function, each in hooks.items()
@@ -93,7 +84,7 @@ def _settings(hooks: Mapping[str, list[Any]]) -> dict[str, list[list[str]]]:
 
 
 def _invalid_settings(hooks: Mapping[str, list[Any]]) -> dict[str, list[str]]:
-    """Return the errors about the variables that each function's hooks and the router read.
+    """Return the errors in the settings of each function's hooks and of the router.
 
     A missing variable does not count, because the tool has a warning for it.
     """
@@ -125,15 +116,14 @@ def _set(hook: Any) -> bool:
 def _methods(router: Routes) -> list[str]:
     """Return the HTTP methods that the message function calls on connections.
 
-    The message function posts. If the attribute `closes` of a message hook is True, the message
-    function also closes connections.
+    A message hook whose attribute `closes` is True needs DELETE.
     """
     closes = any(getattr(hook, "closes", False) for hook in router.message_hooks)
     return ["DELETE", "POST"] if closes else ["POST"]
 
 
 def _example(route: Route) -> dict[str, Any]:
-    """Return an example of the payload, if the route declares the payload's type."""
+    """Return the member `example`, if the route declares a payload."""
     if route.read_payload is None:
         return {}
     return {"example": payload_example(route.function, route.read_payload)}

@@ -1,4 +1,4 @@
-"""The request for a route's function, and the error frame for a client's mistake.
+"""The request for a route's function, and the error frame for the client.
 
     {"error": {"code": "unknown_route", "message": "…", "temporary": false, "known_routes": […],
      "ref": …}, "connectionId": "…", "requestId": "…"}
@@ -25,7 +25,7 @@ from decanter.runtime.routing.response import Response, response_of
 
 MAX_REF_BYTES = 256
 MAX_TEXT_CHARACTERS = 1000
-"""The longest text in an error. Longer texts are cut, so that the frame fits into a message."""
+"""Longer texts in an error are cut, so that the frame fits into a message."""
 
 
 class Request(ConnectionEvent):
@@ -33,7 +33,6 @@ class Request(ConnectionEvent):
 
     Attributes:
         route_key: the key of the selected route; None before the selection.
-        message_id: the message's id.
         body: the message's text, which may be empty.
     """
 

@@ -2,7 +2,7 @@
 
 Chalice declares only `$connect`, `$default` and `$disconnect`. Therefore the router evaluates the
 route selection expression itself in `$default`, and every route works after every deployment. If
-API Gateway has already selected a route, the router uses that route.
+API Gateway has already selected a declared route, the router uses that route.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -46,13 +46,12 @@ class Router(Sending):
     """Handles the events of a WebSocket API.
 
     Args:
-        expression: the route selection expression.
-        connections: the connection table.
+        expression: the route selection expression, such as `$request.body.action`.
+        connections: the connection table's model.
         queue: the queue for the rest of a large broadcast; None to post the whole broadcast in the
             Lambda function that starts it.
         subscriptions: the subscription table of an app with channels; None for the default model.
         open_transport: creates a transport from an endpoint and the settings.
-        clock: the clock.
         backoff: the pauses before a page of the table is read again.
 
     Raises:
@@ -81,11 +80,8 @@ class Router(Sending):
     def handle(self, event: Any, context: object = None) -> Response:
         """Handle a `$connect`, message or `$disconnect` event.
 
-        The event contains its own `eventType`, so all three handlers call this method.
-
-        Args:
-            event: Chalice's `WebsocketEvent`, or API Gateway's event as a dict.
-            context: Lambda's context; not needed with Chalice's event, which contains it.
+        The event contains its own `eventType`, so all three handlers call this method. `event` is
+        Chalice's `WebsocketEvent`, or API Gateway's event as a dict with Lambda's `context`.
 
         Raises:
             TypeError: the event is not an event of a WebSocket API.
@@ -128,7 +124,7 @@ class Router(Sending):
         return hook
 
     def _connect(self, event: Event, context: object) -> Response:
-        """Write a connection's row. If the status is not 200, API Gateway refuses the client."""
+        """Call the hooks and write the row. API Gateway refuses a client if this fails."""
         return self._logged(event, lambda: self._admit(event))
 
     def _admit(self, event: Event) -> Response:
@@ -144,7 +140,7 @@ class Router(Sending):
         return handshake.response
 
     def _disconnect(self, event: Event, context: object) -> Response:
-        """Delete the row and call the hooks. If there is no row, the hooks have run already."""
+        """Delete the row. If there was a row, announce leaves and call the disconnect hooks."""
 
         def forget() -> Response:
             outbox = self.outboxes.of(event, context) if self._has_endings else None
@@ -186,7 +182,7 @@ class Router(Sending):
         return bool(self.disconnect_hooks or (self.wire and self.wire.channels.announce))
 
     def _message(self, event: Event, context: object) -> Response:
-        """Pass a message to its route. Send an error frame if the message has a mistake."""
+        """Handle a message by a route, or by `ChannelWire.run` in an app with channels."""
         line = self._begin(event)
         try:
             request = Request(event, context, self.outboxes.of(event, context))
@@ -222,12 +218,9 @@ class Router(Sending):
         return self._handled(work, request, line)
 
     def answer(self, request: Request, line: EventLine, route: Route | None = None) -> Response:
-        """Run a route, and the handlers of its errors, for an app with channels.
+        """Run a route, and the handler of its error, for an app with channels.
 
-        Args:
-            request: the message.
-            line: the event's log line.
-            route: the route; None if the message selects it.
+        If `route` is None, the message selects the route.
         """
         return self._handled(
             lambda: self._answer_by(route or self._select(request), request), request, line
@@ -294,7 +287,7 @@ class Router(Sending):
 
 
 def declaration_of(router: Router) -> dict[str, Any]:
-    """Return the declaration for the tool. Only the tool loads the code of the declaration."""
+    """Return the declaration for the tool."""
     from decanter.runtime.routing.declaration import declaration
 
     return declaration(router, router.expression.source, router.authenticator)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from decanter.runtime.payload_readers import Read
 
 RouteFunction = Callable[..., Result]
-"""The function of a route. The function takes the request, and the payload if it declares one."""
+"""Takes the request, and the payload if the function declares one."""
 
 GetResponse = Callable[[Request], Response]
 Middleware = Callable[[Request, GetResponse], Result]
@@ -37,10 +37,9 @@ class Route(NamedTuple):
 
     Attributes:
         route_key: the value of the expression that selects this route.
-        function: the function that handles the message.
         operation_name: the route's `OperationName` in API Gateway; None for no name.
         read_payload: validates the message's payload; None if the function takes no payload.
-        allow: returns True if the sender may use the route; None if every sender may use the route.
+        allow: None if every sender may use the route.
         middleware: the route's own middleware, with the outermost middleware first.
     """
 
@@ -57,15 +56,11 @@ class Route(NamedTuple):
         return place(self.function)
 
     def answer(self, request: Request, around: Iterable[Middleware] = ()) -> Response:
-        """Handle a message. Exceptions of the route's function are not caught.
-
-        Args:
-            request: the message.
-            around: middleware that wraps the route's own middleware.
+        """Handle a message. The middleware in `around` wraps the route's own middleware.
 
         Raises:
             MessageError: the sender is not allowed to use the route, or the payload is invalid.
-            TypeError: the function's return value is not a `Result`.
+            TypeError: the return value of the function or of middleware is not a `Result`.
         """
         handle: GetResponse = self._call
         for function in reversed((*around, *self.middleware)):
@@ -104,7 +99,7 @@ E = TypeVar("E", bound=ErrorHandler)
 class Routes:
     """The routes and hooks of one module, for `router.include`.
 
-    Declare all routes and hooks before `include`. A later declaration raises an error.
+    Declare all routes and hooks before `include`. A later declaration raises DeclarationError.
     """
 
     def __init__(self) -> None:
@@ -149,7 +144,7 @@ class Routes:
 
     @without_parentheses
     def on_connect(self, hook: C) -> C:
-        """Declare a hook that runs before a client is connected. The hook may refuse the client."""
+        """Declare a hook that runs before a client is connected. `Refused` refuses the client."""
         self._check("connect hook", hook)
         self.connect_hooks.append(hook)
         return hook
@@ -185,11 +180,12 @@ class Routes:
         return function
 
     def on_error(self, kind: type[Exception]) -> Callable[[E], E]:
-        """Declare the handler for an exception of a route: `function(request, error)`.
+        """Declare the handler of an exception: `function(request, error)`.
 
-        If several handlers match, the handler for the most derived class is called. The handler's
-        return value is treated like the return value of a route. If the handler raises a
-        MessageError, the client gets the frame of this error.
+        The exception may come from a route, its middleware, the selection of the route or, in an
+        app without channels, a message hook. If several handlers match, the handler for the most
+        derived class is called. Its return value is treated like the return value of a route. If it
+        raises a MessageError, the client gets this error.
 
         Raises:
             DeclarationError: this type of exception already has a handler, or the declaration is

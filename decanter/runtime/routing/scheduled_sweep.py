@@ -9,22 +9,15 @@ from decanter.runtime.settings import sweep_minutes
 
 
 def scheduled_sweep(app: Any, router: Router, environ: Mapping[str, str] = os.environ) -> Any:
-    """Declare the scheduled function that sweeps.
+    """Declare the scheduled function in app.py: `sweep = scheduled_sweep(app, router)`.
 
-    Write in app.py: `sweep = scheduled_sweep(app, router)`.
-
-    The variable `DECANTER_SWEEP_MINUTES` sets the interval. Each stage can have its own interval,
-    because Chalice loads app.py with the stage's variables when it deploys or packages. In app.py,
-    the result must be assigned to the name `sweep`. Lambda finds the function by this name, and the
-    function's rights depend on the name.
-
-    Args:
-        app: the Chalice app.
-        router: the app's router.
-        environ: the environment.
+    The name must be `sweep`, because Lambda finds the function by this name, and the function's
+    rights depend on it. The variable `DECANTER_SWEEP_MINUTES` sets the interval. Each stage can
+    have its own interval, because Chalice loads app.py with the stage's variables when it deploys
+    or packages.
 
     Returns:
-        Chalice's handler; None if the variable is not set or is 0, because then there is no sweep.
+        Chalice's handler; None for no sweep, if the variable is not set or is 0.
 
     Raises:
         SettingError: the variable is not a whole number of minutes from 0 to 120.

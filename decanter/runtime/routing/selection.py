@@ -37,12 +37,7 @@ MAX_ROUTE_KEY = 1000
 
 
 class SelectionExpression(NamedTuple):
-    """A checked expression.
-
-    Attributes:
-        source: the text of the expression.
-        pieces: literal text, and paths into the message.
-    """
+    """A checked expression. Its pieces are literal texts, and paths into the message."""
 
     source: str
     pieces: tuple[str | Path, ...]

@@ -52,7 +52,7 @@ class Sending(Routes):
         )
         self.wire: ChannelWire | None = None
         self.telling = local()
-        """Has the attribute `outbox` in a thread in which disconnect hooks run."""
+        """Has the attribute `outbox` in a thread while it runs disconnect hooks."""
 
     def _found_gone(
         self, event: Mapping[str, Any], context: object, outbox: Outbox
@@ -100,19 +100,14 @@ class Sending(Routes):
         context: object = None,
         durable: bool = False,
     ) -> Report:
-        """Publish a value to all subscribers of a channel, like `broadcast`.
+        """Publish a JSON value to all subscribers of a channel.
 
-        Args:
-            channel: the channel's name.
-            data: a JSON value.
-            exclude: one connection id or several to exclude.
-            context: Lambda's context, or Chalice's event.
-            durable: True to give the whole publication to the queue and to post nothing here.
+        `exclude`, `context` and `durable` have the same meaning as in `broadcast`.
 
         Raises:
             ConfigurationError: no declared pattern matches the channel, or `durable` is True but
                 the router has no queue.
-            TooLarge, PostingRefusedError, QueueError: as for `broadcast`.
+            TooLarge, PostingRefusedError, StoreError, QueueError: as for `broadcast`.
         """
         text = self._channels.publication(channel, data)
         return self._publisher.publish(channel, text, exclude, context, durable=durable)
@@ -120,8 +115,7 @@ class Sending(Routes):
     def subscribe(self, *, identity: str, channel: str, context: object = None) -> Report:
         """Subscribe all connections of an identity to a channel.
 
-        Returns:
-            A report of the pushes that notify the clients.
+        The report counts the pushes that notify the clients.
 
         Raises:
             ConfigurationError: no declared pattern matches the channel.
@@ -130,7 +124,7 @@ class Sending(Routes):
         return self._channels.subscribe(identity, channel, self._publisher.outbox(context))
 
     def unsubscribe(self, *, identity: str, channel: str, context: object = None) -> Report:
-        """Unsubscribe all connections of an identity from a channel."""
+        """Unsubscribe all connections of an identity from a channel, like `subscribe`."""
         return self._channels.unsubscribe(identity, channel, self._publisher.outbox(context))
 
     def kick(
@@ -138,12 +132,8 @@ class Sending(Routes):
     ) -> Report:
         """Close all connections of an identity.
 
-        Args:
-            identity: the identity.
-            code: the disconnect code, 3000 to 4999. With a code from 3000 to 3499 or from 4000 to
-                4499, the client reconnects.
-            reason: the reason, for the client's log.
-            context: Lambda's context, or Chalice's event.
+        With a code from 3000 to 3499 or from 4000 to 4499, the client reconnects. The reason is for
+        the client's log.
 
         Raises:
             ValueError: the code is not from 3000 to 4999.
@@ -161,14 +151,12 @@ class Sending(Routes):
     def sweep(self, context: object = None) -> dict[str, Any]:
         """Delete rows of gone connections, and close connections with an expired identity.
 
-        Call this method from a scheduled function with the name `sweep`, because the function's
-        rights depend on this name.
-
-        Args:
-            context: Lambda's context; the sweep ends before the Lambda function's timeout.
+        In an app with channels, this method also closes connections without a connect command. Call
+        it from a scheduled function with the name `sweep`, because the function's rights depend on
+        this name. With Lambda's `context`, the sweep ends before the Lambda function's timeout.
 
         Returns:
-            The fields of the log line, including a problem. This method raises no DecanterError.
+            The fields of the log line. A DecanterError is not raised, but is the field `problem`.
         """
         return self._sweeper.run(context)
 
@@ -192,13 +180,13 @@ class Sending(Routes):
             after: the cursor of an incomplete report; the broadcast continues there.
             exclude: one connection id or several to exclude.
             context: Lambda's context, or Chalice's event. With a context, the broadcast ends before
-                the Lambda function's timeout. Without a context, it ends after
-                `DECANTER_DEADLINE_SECONDS`.
-            durable: True to give the whole broadcast to the queue and to post nothing here.
+                the Lambda function's timeout, otherwise after `DECANTER_DEADLINE_SECONDS`.
+            durable: True to give the whole broadcast to the queue, and post nothing here.
 
         Raises:
             TooLarge: the frame is larger than `DECANTER_MAX_BROADCAST_BYTES`; nothing is sent.
             PostingRefusedError: the Lambda function is not allowed to post or to read the table.
+            StoreError: the table cannot be read for another reason.
             ConfigurationError: `durable` is True, but the router has no queue.
             QueueError: `durable` is True, but SQS does not accept the message.
         """
@@ -217,9 +205,7 @@ class Sending(Routes):
     def fan_out(self, event: Any, context: object = None) -> dict[str, int]:
         """Post the frames of the queue's messages. Call this method in the queue's function.
 
-        Args:
-            event: Chalice's SQS event, or Lambda's event as a dict.
-            context: Lambda's context; not needed with Chalice's event, which contains it.
+        `event` is Chalice's SQS event, or Lambda's event as a dict with Lambda's `context`.
 
         Returns:
             The totals of all messages of the event, by name, such as `posted`.
@@ -232,20 +218,14 @@ class Sending(Routes):
 
     @cached_property
     def _publisher(self) -> "Publisher":
-        """The publisher, imported at the first use.
-
-        Most functions send only for events of connections.
-        """
+        """The publisher, imported at the first use. Most functions do not need it."""
         from decanter.runtime.publishing.publisher import Publisher
 
         return Publisher(self.outboxes, self.telling)
 
     @cached_property
     def _sender(self) -> "Sender":
-        """The queue's sender, imported at the first use.
-
-        An app without a queue does not need it.
-        """
+        """The queue's sender, imported at the first use. An app without a queue needs none."""
         from decanter.runtime.publishing.queue import Sender
         from decanter.runtime.publishing.sqs import Sqs
 
