@@ -100,8 +100,8 @@ def commands(frame: str) -> Iterator[Command]:
     """Yield the commands of a frame.
 
     Raises:
-        Disconnect: code 3501, if a line is not a JSON object or has no valid id, or if the frame is
-            empty. A `send` and an empty object need no id.
+        Disconnect: code 3501, if a line is neither blank nor a JSON object with a valid id, or if
+            all lines are blank. A `send` and an empty object need no id.
     """
     found = 0
     for line in frame.split("\n"):
@@ -217,10 +217,7 @@ def error_reply(number: int, error: ReplyError) -> str:
 def push(kind: str, body: Mapping[str, Any], channel: str = "") -> str:
     """Return a push.
 
-    Args:
-        kind: `pub`, `join`, `leave`, `subscribe`, `unsubscribe`, `message` or `disconnect`.
-        body: the members of the push.
-        channel: the channel of the push; empty for a push without a channel.
+    `kind` is `pub`, `join`, `leave`, `subscribe`, `unsubscribe`, `message` or `disconnect`.
     """
     return _object({"push": {**filled(channel=channel), kind: _object(body)}})
 
@@ -228,10 +225,7 @@ def push(kind: str, body: Mapping[str, Any], channel: str = "") -> str:
 def publication(channel: str, data: Json, info: Mapping[str, Any] | None = None) -> str:
     """Return the push of a publication. All subscribers get the same push.
 
-    Args:
-        channel: the publication's channel.
-        data: the JSON text of the published value.
-        info: the info of the client that published; None for a publication by the server.
+    `info` is about the client that published; None for a publication by the server.
     """
     return push("pub", {"data": data, **({"info": _object(info)} if info else {})}, channel)
 
@@ -254,16 +248,15 @@ def disconnect(end: Disconnect) -> str:
 def client_info(
     client: str, user: str | None, info: Json | None, channel_info: Json | None
 ) -> dict[str, Any]:
-    """Return the info that the other members of a channel get about a client."""
+    """Return the info that the members of a channel get about a client."""
     return filled(user=user, client=client, conn_info=info, chan_info=channel_info)
 
 
 def frames(replies: Iterable[tuple[int, str]]) -> list[str]:
-    """Join replies into frames that are smaller than `MAX_FRAME_BYTES`.
+    """Join replies and pushes into frames that are smaller than `MAX_FRAME_BYTES`.
 
-    Args:
-        replies: the replies and pushes, each as a pair of the id of its command (0 for a push) and
-            its text. Error 106 replaces a reply that is too large for a frame.
+    Each pair has the id of the reply's command (0 for a push) and the text. Error 106 replaces a
+    reply that is too large for a frame.
     """
     joined: list[list[str]] = []
     room = 0

@@ -38,7 +38,7 @@ class Subscription:
         token: the subscription token; empty if the client sent none.
         has_token: True if the token is valid for this channel and this identity. The authenticate
             hook checks the token if the hook has `check_subscription`, as `WebTokens` has.
-        request: the JSON value in the client's subscribe command; None without a value.
+        request: the JSON `data` of the client's subscribe command; None without it.
         info: the JSON value that other members see of this client in this channel.
         data: the JSON value in the reply to the client, such as the channel's initial data.
         expires_at: the time when the subscription expires, in epoch seconds; None if it never
@@ -77,28 +77,16 @@ class Publication(Generic[T]):
 
 
 Authorize = Callable[..., Any]
-"""Takes a Subscription and values of the pattern's variables.
-
-Returns True if the client may subscribe.
-"""
+"""Takes a Subscription and values of variables; returns True if the client may subscribe."""
 
 Publish = Callable[..., Any]
-"""Takes a Publication and values of the pattern's variables.
-
-Returns the value to publish, or None to publish nothing.
-"""
+"""Takes a Publication and values of variables; returns the value to publish, or None."""
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Channel:
-    """The channels of one pattern.
-
-    Args:
-        pattern: the pattern of the channels' names.
-        authorize: the function that decides if a client may subscribe.
-        presence: True if clients that may subscribe may also ask for the channel's members.
-        join_leave: True to announce joins and leaves in channels with fewer than 100 members.
+    """The channels of one pattern. `Router.channel` explains the arguments.
 
     Attributes:
         publish: the function that accepts clients' publications; None if clients cannot publish.
@@ -132,8 +120,8 @@ class Channel:
         info. If the function returns None, nothing is published.
 
         Raises:
-            DeclarationError: the channel already has such a function, or the function is async, or
-                its parameters or annotations are invalid.
+            DeclarationError: the channel already has such a function, or the function, one of its
+                parameters or an annotation is invalid.
         """
         first, taken = _parameters(function, self.pattern)
         if self.publish is not None:
@@ -177,7 +165,6 @@ class Channels:
         self.declared: list[Channel] = []
 
     def __iter__(self) -> Iterator[Channel]:
-        """Iterate over the declarations."""
         return iter(self.declared)
 
     def add(self, channel: Channel) -> None:
@@ -227,7 +214,7 @@ def _parameters(function: Callable[..., Any], pattern: Pattern) -> tuple[str, li
     """Return the name of the first parameter, and the names of the others.
 
     Raises:
-        DeclarationError: the function cannot be called, is async or has no parameter, or one of the
+        DeclarationError: `check_function` refuses the function, it has no parameter, or one of the
             other parameters is not a variable of the pattern.
     """
     check_function(f"channel {pattern.source!r}:", function)

@@ -14,14 +14,14 @@ class Session(NamedTuple):
     """The contents of a connection's row.
 
     Attributes:
-        connection_id: the connection.
         connected_at: the time when the client connected, in epoch milliseconds.
         is_greeted: True after a successful connect command.
         identity: the client's identity; None for an anonymous client.
         info: the JSON text that others see of the client; None without one.
         expires_at: the time when the identity expires, in epoch seconds; 0 if it never expires.
         channels: the names of the connection's channels, and of some channels that it has left.
-        handshake: the client's `$connect` request; empty after the connect command.
+        handshake: the JSON text of the headers and the query of `$connect`; empty after the connect
+            command.
     """
 
     connection_id: str
@@ -35,13 +35,9 @@ class Session(NamedTuple):
 
 
 class Member(NamedTuple):
-    """A connection that is subscribed to a channel.
+    """A connection that is subscribed to a channel. `Session` explains the other attributes.
 
     Attributes:
-        connection_id: the connection.
-        connected_at: the time when the client connected, in epoch milliseconds.
-        identity: the client's identity; None for an anonymous client.
-        info: the JSON text that others see of the client; None without one.
         channel_info: the JSON text that others see of the client in this channel.
     """
 
@@ -52,7 +48,7 @@ class Member(NamedTuple):
     channel_info: Json | None = None
 
     def as_seen(self) -> dict[str, Any]:
-        """Return the info that the other members get about this member."""
+        """Return the info that the channel's members get about this member."""
         return codec.client_info(self.connection_id, self.identity, self.info, self.channel_info)
 
 
@@ -100,10 +96,7 @@ class Store(Protocol):
         ...
 
     def greet(self, session: Session, welcome: Welcome) -> bool:
-        """Store a client's identity.
-
-        Return False if the connection has ended or is greeted already.
-        """
+        """Store an identity. Return False if the connection has ended or is greeted already."""
         ...
 
     def extend(self, session: Session, expires_at: int) -> None:
@@ -153,9 +146,7 @@ class App(Protocol):
         ...
 
     def check_token(self, subscription: Subscription) -> None:
-        """Check a subscription's token.
-
-        Set the subscription's `has_token`, `expires_at` and `info`.
+        """Check a subscription's token, and set `has_token`, `expires_at` and `info`.
 
         Raises:
             ReplyError: code 103, if the token is invalid; code 109, if it has expired; code 100, if

@@ -48,7 +48,7 @@ class SubscriptionModel(Model):
 
     Attributes:
         channel: the channel's name, or `$identity:` and an identity.
-        connection_id: the connection.
+        connection_id: the connection's id.
         connected_at: the time when the client connected, in epoch milliseconds.
         expires_at: the time after which DynamoDB may delete the row.
         identity: the client's identity.
@@ -75,7 +75,7 @@ class SubscriptionModel(Model):
 
     @classmethod
     def _get_connection(cls) -> TableConnection:
-        """Return PynamoDB's connection to the table, which PynamoDB's own methods also use."""
+        """Return PynamoDB's connection to the table, with the process's botocore session."""
         return on_one_session(super()._get_connection())
 
 
@@ -107,7 +107,7 @@ def subscription_table(
 
 
 def _declaration(model: type[Model]) -> dict[str, Any] | None:
-    """Return the declaration for the tool. Functions that publish need this table."""
+    """Return the declaration for the tool; None if the model has no table."""
     found = declaration(model)
     return found and {**found, "is_subscriptions": True}
 
@@ -124,10 +124,6 @@ def default_table() -> type[SubscriptionModel]:
 
 class Memberships:
     """The operations on the rows of the subscription table.
-
-    Args:
-        model: the table's model.
-        time_ms: returns epoch milliseconds.
 
     Every method that uses DynamoDB raises a StoreError or a ConfigurationError if the operation
     fails.
@@ -176,10 +172,7 @@ class Memberships:
     def end(self, channel: str, connection_id: str, seq: int | None) -> Member | None:
         """End and return a subscription; None if it is not live, or a later command renewed it.
 
-        Args:
-            channel: the channel.
-            connection_id: the connection.
-            seq: the id of the client's command; None if the server ends the subscription.
+        `seq` is the id of the client's command; None if the server ends the subscription.
         """
         now_ms = self.time_ms()
         expires = str(now_ms // 1000 + TOMBSTONE_SECONDS)
@@ -197,7 +190,7 @@ class Memberships:
         return self.live(old, now_ms)
 
     def set_until(self, channel: str, connection_id: str, attribute: str, until: int) -> None:
-        """Set an expiry attribute of a subscription, in epoch seconds; 0 for no expiry."""
+        """Set an expiry attribute of a live subscription, in epoch seconds; 0 for no expiry."""
         change = "SET #until = :until" if until else "REMOVE #until"
         values = {":until": {"N": str(until)}} if until else {}
         exists = f"attribute_exists(#key) AND {_LIVE}"
@@ -224,13 +217,8 @@ class Memberships:
         """Return DynamoDB's answer for the next part of a channel, without ended subscriptions.
 
         The read is strongly consistent, so a client gets every publication after the reply to its
-        subscribe command.
-
-        Args:
-            channel: the channel.
-            after: the connection id after which the part begins; empty for the first part.
-            limit: maximum number of rows.
-            lean: True to read only the attributes that `recipients` needs.
+        subscribe command. The part begins after the connection id `after`. If `lean` is True, only
+        the attributes that `recipients` needs are read.
         """
         model = self.model
         names = {"#channel": model.channel.attr_name, "#left": model.left.attr_name}
@@ -256,10 +244,7 @@ class Memberships:
         return last[self.model.connection_id.attr_name]["S"] if last else None
 
     def recipients(self, answer: Item, now_ms: int) -> list[Recipient]:
-        """Return the connections in DynamoDB's answer that get the channel's publications now.
-
-        A row with a missing or damaged `connected_at` counts as old, but not as stale.
-        """
+        """Return the connections in DynamoDB's answer that get the channel's publications now."""
         model = self.model
         key, at = model.connection_id.attr_name, model.connected_at.attr_name
         ends = model.identity_until.attr_name, model.until.attr_name

@@ -34,14 +34,7 @@ def identity_key(identity: str) -> str:
 
 
 class Pattern:
-    """A checked pattern.
-
-    Args:
-        source: its text.
-
-    Attributes:
-        source: its text.
-        variables: the names in braces.
+    """A checked pattern. Its `variables` are the names in braces.
 
     Raises:
         DeclarationError: the pattern is invalid.

@@ -66,15 +66,7 @@ _Joining = dict[str, tuple[Channel, Subscription, int | None]]
 
 
 class Frame:
-    """Handles the commands of one frame.
-
-    Args:
-        channels: the application's channels.
-        store: the tables.
-        app: the application.
-        version: the server's version in the reply to a connect command.
-        now: returns the current time in epoch seconds.
-    """
+    """Handles the commands of one frame. `now` returns epoch seconds."""
 
     def __init__(
         self, channels: Channels, store: Store, app: App, version: str, now: Callable[[], float]
@@ -115,10 +107,7 @@ class Frame:
         return Answer(codec.frames(replies), end, self._after)
 
     def _begin(self, connection_id: str) -> bool:
-        """Run the message hooks, and read the connection's row.
-
-        Return False if the connection has ended.
-        """
+        """Run the message hooks, and read the row. Return False if the connection has ended."""
         try:
             self._app.admit()
             session = self._store.read(connection_id)
@@ -133,7 +122,8 @@ class Frame:
         """Return the reply to a command.
 
         Return None for a successful `subscribe`, which `_join_all` answers, for a `send` that
-        succeeds or has no id, and for a `connect` if the connection has ended or is greeted.
+        succeeds or has no id, and for a `connect` if the connection has ended or if another frame
+        has greeted it in the meantime.
         """
         self.methods.append(command.method or "?")
         try:

@@ -35,13 +35,7 @@ InParallel = Callable[[Callable[[str], Any], list[str]], Iterable[Any]]
 
 
 class Tables:
-    """Both tables, as `Connections` for broadcasts and as `Store` for sessions.
-
-    Args:
-        connections: the connection table's model.
-        memberships: the subscription table.
-        in_parallel: calls a function with each item, and returns the results.
-    """
+    """Both tables, as `Connections` for broadcasts and as `Store` for sessions."""
 
     def __init__(
         self,
@@ -55,10 +49,7 @@ class Tables:
         self._time_ms = memberships.time_ms
 
     def record(self, event: Mapping[str, Any], **attributes: Any) -> None:
-        """Write the row of a CONNECT event.
-
-        The row keeps the `$connect` request until the connect command.
-        """
+        """Write the row of a CONNECT event, with the request for the authenticate hook."""
         model = self.connections
         row = model.made_from(event, **attributes)
         request = {name: event.get(name) or {} for name in ("headers", "queryStringParameters")}
@@ -121,7 +112,7 @@ class Tables:
         )
 
     def silent(self, connection_ids: Iterable[str]) -> set[str]:
-        """Return the connections that are not greeted, or whose identity has expired."""
+        """Return those connections that are not greeted, or whose identity has expired."""
         ids, now = [*dict.fromkeys(connection_ids)], self._time_ms() / 1000
         return {
             each.connection_id
@@ -130,10 +121,7 @@ class Tables:
         }
 
     def greet(self, session: Session, welcome: Welcome) -> bool:
-        """Store a client's identity.
-
-        Return False if the connection has ended or is greeted already.
-        """
+        """Store an identity. Return False if the connection has ended or is greeted already."""
         model, identity = self.connections, welcome.identity
         if identity is not None:
             named = session._replace(identity=identity, expires_at=0)
@@ -238,10 +226,7 @@ class Tables:
     def _add_names(
         self, connection_id: str, seqs: Mapping[str, int | None]
     ) -> Mapping[str, Any] | None:
-        """Add channels' names to the row and return the row.
-
-        Return None if the connection has ended or is not greeted.
-        """
+        """Add names to a row and return it; None if the connection has ended or is not greeted."""
         changes, values, names = dict[str, str](), dict[str, Any](), dict[str, str]()
         condition = "attribute_exists(#channels)"
         for number, (channel, seq) in enumerate(seqs.items()):
@@ -349,12 +334,7 @@ class AllRows(Tables):
 
 
 class Listeners(Tables):
-    """The members of one channel, as recipients of a broadcast.
-
-    Args:
-        tables: both tables.
-        channel: the channel.
-    """
+    """The members of one channel, as recipients of a broadcast."""
 
     def __init__(self, tables: Tables, channel: str) -> None:
         super().__init__(tables.connections, tables.memberships, tables.in_parallel)
