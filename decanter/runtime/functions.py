@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 def name_of(given: object) -> str:
-    """Return the name of a class, a function or a module, or another value as Python writes it."""
+    """Return the name of a class, a function or a module; for another value, its repr."""
     return str(getattr(given, "__name__", None) or repr(given))
 
 
@@ -23,11 +23,7 @@ def place(function: object) -> str:
 
 
 def named_arguments(example: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
-    """Refuse a decorator's positional or unknown arguments, and its use without parentheses.
-
-    Args:
-        example: how to write the decorator; it is part of the error's text.
-    """
+    """Refuse a decorator's positional or unknown arguments, and its use without parentheses."""
 
     def check(decorator: Callable[P, T]) -> Callable[P, T]:
         @functools.wraps(decorator)
@@ -67,11 +63,8 @@ def without_parentheses(decorator: Callable[P, T]) -> Callable[P, T]:
 def check_called(decorator: str, argument: object, example: str, *, is_valid: bool) -> None:
     """Check that a decorator has its argument.
 
-    Args:
-        decorator: the decorator's name.
-        argument: the decorator's argument. Without parentheses, it is the decorated function.
-        example: an argument for the error message; `{}` stands for the function's name.
-        is_valid: False if the argument has the wrong type or value.
+    Without parentheses, `argument` is the decorated function. The `example` is an argument for the
+    error message; `{}` stands for the function's name.
 
     Raises:
         DeclarationError: the decorator has no parentheses, or its argument is invalid.
@@ -116,12 +109,8 @@ def check_function(what: str, function: Any) -> None:
     A call of a class only creates an object, and a call of an async function or of a generator
     function runs none of its code. Such a hook would therefore refuse nothing.
 
-    Args:
-        what: what the function is declared as, for the error message.
-        function: the function, or an object that can be called.
-
     Raises:
-        DeclarationError: a call does not run the function.
+        DeclarationError: the function cannot be called, or a call does not run its code.
     """
     while isinstance(function, functools.partial):
         function = function.func

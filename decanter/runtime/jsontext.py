@@ -40,7 +40,7 @@ def _member(levels: int) -> re.Pattern[str]:
     """Return a pattern of `{` or `,`, a name, and the value.
 
     The value is missing from the match if it is a large array or object, or nested deeper than
-    `levels`. A large message has room for many small values, and the scanner is slower for these.
+    `levels`. A large message can have many small values, for which `_scan` is slower than a match.
     """
     pieces = r'[^"\[\]{}]++|"[^"\\]*+"'
     nested = r"(?!)"
@@ -103,25 +103,20 @@ def parse(text: str) -> Any:
 
 
 class Json(str):
-    """The text of a JSON value. A frame contains this text unchanged."""
+    """The text of a JSON value. In replies and pushes, it stays JSON, not a JSON string."""
 
     __slots__ = ()
 
 
 def member_texts(text: str) -> dict[str, str]:
-    """Return the exact text of each member's value, by name.
-
-    Args:
-        text: a JSON object that `parse` accepted.
-    """
+    """Return the exact text of each member of an object that `parse` accepted, by name."""
     return {name: Json(value) for name, value in dict(members(text)).items()}
 
 
 def members(text: str) -> list[tuple[str, str]]:
     """Return the name and the exact text of each member, including repeated members.
 
-    Args:
-        text: a JSON object that `parse` accepted.
+    `text` is a JSON object that `parse` accepted.
     """
     found: list[tuple[str, str]] = []
     end: int | None = 0
@@ -147,13 +142,7 @@ def _read_members(text: str, start: int, found: list[tuple[str, str]]) -> int | 
 
 
 def object_text(texts: Mapping[str, str], comma: str = ",", colon: str = ":") -> str:
-    """Return the text of an object.
-
-    Args:
-        texts: the JSON text of each member's value, by name.
-        comma: the separator of members.
-        colon: the separator of a name and its value.
-    """
+    """Return the text of an object, for the JSON texts of its members."""
     members = (f"{json.dumps(name)}{colon}{text}" for name, text in texts.items())
     return f"{{{comma.join(members)}}}"
 

@@ -1,8 +1,6 @@
-"""Validate a JSON value against a route's declared payload type.
+"""Validate a JSON value against the declared type of a payload.
 
-`payload_reader` returns a function that validates the payloads of one route. The returned function
-returns the payload, or raises `InvalidPayload` or `NotAnObject`. Unsupported types are refused when
-the application is imported.
+Unsupported types are refused when the application is imported.
 """
 
 import dataclasses
@@ -37,15 +35,10 @@ _Known = dict[Any, Reader]
 
 
 def structure_reader(declared: Any, name: str, where: str) -> Reader:
-    """Return the reader of a parameter's type.
-
-    Args:
-        declared: the function with the parameter.
-        name: the parameter's name.
-        where: the function's name and module, for the error.
+    """Return the reader of the type of the parameter `name`.
 
     Raises:
-        DeclarationError: the type is not a structure, or it is not supported.
+        DeclarationError: the type is not a structure or a model, or it is not supported.
     """
     kind = _hints(declared, where).get(name)
     if not _is_structure(kind) and not _is_model(kind):
@@ -57,13 +50,7 @@ def structure_reader(declared: Any, name: str, where: str) -> Reader:
 
 
 def type_reader(kind: Any, where: str, known: _Known) -> Reader:
-    """Return the reader of a type.
-
-    Args:
-        kind: the type.
-        where: the place of the type in the application's code, for the error.
-        known: the readers of the structures so far; a recursive type refers to one of them.
-    """
+    """Return the reader of a type. `known` has the readers that a recursive type refers to."""
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin in (list, dict) and not arguments:
         kind = origin  # typing.List or typing.Dict without arguments
@@ -203,6 +190,8 @@ def _hints(declared: Any, where: str) -> dict[str, Any]:
 
 def payload_reader(function: Callable[..., Any]) -> Read | None:
     """Return the payload reader of a route's function; None if the function takes only the request.
+
+    The reader returns the payload, or raises `InvalidPayload` or `NotAnObject`.
 
     Raises:
         DeclarationError: the function takes other arguments, or the payload's type is not

@@ -1,7 +1,4 @@
-"""Examples of routes' payloads, for the console and the client.
-
-On AWS, no code imports this module.
-"""
+"""Examples of routes' payloads, for the console and the client. On AWS, no code imports this."""
 
 import contextlib
 import dataclasses
@@ -38,12 +35,7 @@ class _EndlessError(Exception):
 def payload_example(function: Callable[..., Any], read: Callable[[Any], Any]) -> Any:
     """Return an example of the payload that a route's function takes, as a JSON value.
 
-    Args:
-        function: the route's function, which takes a payload.
-        read: validates a payload of the route.
-
-    Returns:
-        The example; None if no example can be created, or if `read` refuses the example.
+    Return None if no example can be created, or if `read`, the route's validation, refuses it.
     """
     name = [*inspect.signature(function).parameters][1]
     try:
@@ -57,9 +49,7 @@ def payload_example(function: Callable[..., Any], read: Callable[[Any], Any]) ->
 def example_of(kind: Any, around: tuple[Any, ...] = ()) -> Any:
     """Return a JSON value of a type.
 
-    Args:
-        kind: the type.
-        around: the enclosing structures; a list of one of them is empty in the example.
+    `around` has the enclosing structures. A list of one of them is empty in the example.
 
     Raises:
         _EndlessError: the type is one of the enclosing structures, or always contains one.
@@ -111,7 +101,7 @@ class Schemas:
         self._known = schema.get("$defs", {})
 
     def example(self) -> Any:
-        """Return an example. The example may be invalid, because some keywords are ignored."""
+        """Return an example, which may be invalid, because some keywords are ignored."""
         return self._of(self._schema, ())
 
     def _of(self, schema: Mapping[str, Any], around: tuple[str, ...]) -> Any:

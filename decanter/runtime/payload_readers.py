@@ -25,7 +25,6 @@ class Reader(dict[type, Read | None]):
 
     Args:
         expects: the name of the accepted values, for the error.
-        reads: the accepted types.
         builtins: built-in functions that do the same as those in `reads`, for long lists. They may
             raise OverflowError instead of InvalidPayload.
     """
@@ -101,7 +100,7 @@ def literal(choices: tuple[Any, ...]) -> Reader:
 
 
 def list_of(item: Reader) -> Reader:
-    """Return a reader of a list whose items have one type."""
+    """Return a reader of a list. The reader `item` reads its items."""
 
     def read(value: list[Any]) -> list[Any]:
         if len(value) >= LONG and (alike := item.read_alike(value)) is not None:
@@ -122,7 +121,7 @@ def list_of(item: Reader) -> Reader:
 
 
 def dict_of(member: Reader) -> Reader:
-    """Return a reader of an object with any names, whose values have one type."""
+    """Return a reader of an object with any names. The reader `member` reads its values."""
 
     def read(value: dict[str, Any]) -> dict[str, Any]:
         members: dict[str, Any] = {}
@@ -143,10 +142,8 @@ def structure(
 ) -> Reader:
     """Return a reader of an object with these members. Unknown members are ignored.
 
-    Args:
-        make: called with the present members as keyword arguments; None to return a dict.
-        members: the reader of each member; the caller may add readers until the first read.
-        required: the members that must be present.
+    `make` is called with the present members as keyword arguments; None to return a dict. The
+    caller may add members until the first read.
     """
     get = members.get
 
@@ -173,7 +170,7 @@ def structure(
 
 
 def tagged(name: str, choices: Mapping[str, Reader]) -> Reader:
-    """Return a reader of several structures. The value of a member selects the structure."""
+    """Return a reader of several structures. The value of the member `name` selects one."""
     tag = literal(tuple(choices))
     reads = {each: choice[dict] for each, choice in choices.items()}
 
@@ -236,7 +233,7 @@ def _closest(choices: list[Reader], errors: Mapping[int, InvalidPayload]) -> Inv
 
 
 def model(kind: Any) -> Reader:
-    """Return a reader of a pydantic model. This function does not import pydantic."""
+    """Return a reader of a pydantic model, without an import of pydantic."""
 
     def read(value: Any) -> Any:
         try:

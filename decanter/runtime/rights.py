@@ -24,7 +24,6 @@ class Uses(NamedTuple):
     """The rights of a function, a route or a hook.
 
     Attributes:
-        place: the function's module and name.
         reads: the environment variables of the tables that the function reads.
         writes: the environment variables of the tables that the function writes.
         sends: True if the function sends messages or closes connections.
@@ -91,9 +90,7 @@ def contributions(functions: Iterable[Any], *, sends: bool = False) -> list[dict
     The framework's own hooks without `@uses` add no rights, because the models and the router
     declare the calls of these hooks.
 
-    Args:
-        functions: Lambda functions, routes or hooks.
-        sends: True if a function without `@uses` may send.
+    `sends` is True if a function without `@uses` may send.
     """
     return [
         {"place": place_of(each), "sends": sends, "uses": _as_json(each)}
