@@ -149,11 +149,7 @@ class ChannelWire(Wire):
         return codec.disconnect(Disconnect(CONNECTION_EXPIRED if greeted else STALE)).encode()
 
     def publication(self, channel: str, data: Any) -> str:
-        """Return the push of a server's publication.
-
-        Raises:
-            ConfigurationError: no pattern matches the channel.
-        """
+        """Return the push of a server's publication. Raise ConfigurationError as `find` does."""
         self.find(channel)
         return codec.publication(channel, codec.text_of(data))
 

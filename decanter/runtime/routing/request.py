@@ -132,7 +132,7 @@ def _ref(request: Request) -> str | None:
         document = request.json
     except MessageError:
         return None
-    # Without this test, each error would search a large message for the texts of its members.
+    # Without this test, each error frame would cost a search of a large message for its members.
     if not isinstance(document, dict) or "ref" not in document:
         return None
     ref = request.texts["ref"]

@@ -8,11 +8,7 @@ Result = str | Response | None
 
 
 def response_of(returned: object) -> Response:
-    """Return the handler's response for a function's return value.
-
-    Raises:
-        TypeError: the value is not a `Result`.
-    """
+    """Return the handler's response for a `Result`. Raise TypeError for any other value."""
     if returned is None:
         return {"statusCode": 200}
     if isinstance(returned, str):

@@ -263,11 +263,7 @@ class Router(Sending):
         return EventLine(event, self.clock, cold=cold)
 
     def _select(self, request: Request) -> Route:
-        """Return the route of a message.
-
-        Raises:
-            BadJson, NotAnObject, UnknownRoute: the message selects no route.
-        """
+        """Return a message's route. Raise BadJson, NotAnObject or UnknownRoute if there is none."""
         chosen = self.declared.get(request.event["requestContext"].get("routeKey", DEFAULT))
         if chosen is not None and chosen.route_key != DEFAULT:
             return chosen

@@ -33,11 +33,9 @@ Allow = Callable[[Request], bool]
 
 
 class Route(NamedTuple):
-    """One route.
+    """One route. `Routes.route` explains the key and the name.
 
     Attributes:
-        route_key: the value of the expression that selects this route.
-        operation_name: the route's `OperationName` in API Gateway; None for no name.
         read_payload: validates the message's payload; None if the function takes no payload.
         allow: None if every sender may use the route.
         middleware: the route's own middleware, with the outermost middleware first.

@@ -9,12 +9,12 @@ from decanter.runtime.settings import sweep_minutes
 
 
 def scheduled_sweep(app: Any, router: Router, environ: Mapping[str, str] = os.environ) -> Any:
-    """Declare the scheduled function in app.py: `sweep = scheduled_sweep(app, router)`.
+    """Declare the scheduled function that sweeps.
 
-    The name must be `sweep`, because Lambda finds the function by this name, and the function's
-    rights depend on it. The variable `DECANTER_SWEEP_MINUTES` sets the interval. Each stage can
-    have its own interval, because Chalice loads app.py with the stage's variables when it deploys
-    or packages.
+    Write `sweep = scheduled_sweep(app, router)` in app.py. The name must be `sweep`, because Lambda
+    finds the function by this name, and the function's rights depend on it. The variable
+    `DECANTER_SWEEP_MINUTES` sets the interval. Each stage can have its own interval, because
+    Chalice loads app.py with the stage's variables when it deploys or packages.
 
     Returns:
         Chalice's handler; None for no sweep, if the variable is not set or is 0.

@@ -10,8 +10,8 @@ is `x-` for the message `{"a": "x"}`. A string is used unchanged, an array becom
 and any other value becomes its JSON text. A value that looks like an expression is not evaluated.
 
 Source: API Gateway Developer Guide, "Create routes for WebSocket APIs" and "WebSocket selection
-expressions". For array items and objects the guide has only one example, so we chose their form.
-The guide also allows JSONPath, but here a path can contain only names.
+expressions". For array items and objects, the guide has only one example, so Decanter defines
+their form. The guide also allows JSONPath, but here a path can contain only names.
 """
 
 import json
@@ -44,11 +44,7 @@ class SelectionExpression(NamedTuple):
 
     @classmethod
     def parse(cls, source: str) -> "SelectionExpression":
-        """Check an expression.
-
-        Raises:
-            DeclarationError: the expression is invalid.
-        """
+        """Check an expression. Raise DeclarationError if it is invalid."""
         pieces: list[str | Path] = []
         position = 0
         while match := _PIECE.match(source, position):
