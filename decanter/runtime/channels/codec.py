@@ -100,8 +100,8 @@ def commands(frame: str) -> Iterator[Command]:
     """Yield the commands of a frame.
 
     Raises:
-        Disconnect: code 3501, if a line is neither blank nor a JSON object with a valid id, or if
-            all lines are blank. A `send` and an empty object need no id.
+        Disconnect: code 3501, if the frame is blank, or if a line with text is not a JSON object
+            with a valid id. A `send` and an empty object need no id.
     """
     found = 0
     for line in frame.split("\n"):

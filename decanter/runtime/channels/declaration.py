@@ -77,10 +77,10 @@ class Publication(Generic[T]):
 
 
 Authorize = Callable[..., Any]
-"""Takes a Subscription and values of variables; returns True if the client may subscribe."""
+"""Takes a Subscription and values of the pattern; returns True if the client may subscribe."""
 
 Publish = Callable[..., Any]
-"""Takes a Publication and values of variables; returns the value to publish, or None."""
+"""Takes a Publication and values of the pattern; returns the value to publish, or None."""
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -168,11 +168,7 @@ class Channels:
         return iter(self.declared)
 
     def add(self, channel: Channel) -> None:
-        """Add a declaration.
-
-        Raises:
-            DeclarationError: a channel's name can match this pattern and another one.
-        """
+        """Add a declaration. Raise DeclarationError if a name can match two patterns."""
         for other in self.declared:
             if channel.pattern.overlaps(other.pattern):
                 raise DeclarationError(
@@ -183,11 +179,7 @@ class Channels:
         self.declared.append(channel)
 
     def find(self, name: str) -> tuple[Channel, dict[str, str]]:
-        """Return a channel's declaration and the values in its name.
-
-        Raises:
-            ReplyError: code 102, if no pattern matches.
-        """
+        """Return a channel's declaration and the values in its name, or raise error 102."""
         for channel in self.declared:
             if (values := channel.pattern.match(name)) is not None:
                 return channel, values

@@ -60,7 +60,7 @@ class Welcome:
         identity: the client's identity; None for an anonymous client.
         info: the JSON value that others see of the client.
         expires_at: the time when the identity expires, in epoch seconds; None if it never expires.
-        data: the JSON value in the reply; None without a value.
+        data: the JSON value in the reply to the connect command; None without a value.
         channels: the channels that the server subscribes the client to.
     """
 
@@ -128,11 +128,7 @@ class App(Protocol):
     """The application, and its methods to send messages."""
 
     def admit(self) -> None:
-        """Run the message hooks.
-
-        Raises:
-            MessageError: a hook refuses the frame.
-        """
+        """Run the message hooks. Raise MessageError if a hook refuses the frame."""
         ...
 
     def authenticate(self, session: Session, command: Command) -> Welcome:

@@ -200,7 +200,7 @@ class Memberships:
             return
 
     def delete(self, channel: str, connection_id: str) -> Member | None:
-        """Delete a row of an ended connection. Return its membership; None if it was not live."""
+        """Delete a row and return its membership; None if it was not live."""
         key = self._key(channel, connection_id)
         answer = dispatch(self.model, "DeleteItem", Key=key, ReturnValues="ALL_OLD")
         return self.live(answer.get("Attributes"), self.time_ms())

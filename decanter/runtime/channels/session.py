@@ -329,11 +329,7 @@ class Frame:
         return {}
 
     def _listener(self, name: str, channel: Channel, values: dict[str, str]) -> Member:
-        """Return the client as a member, if it is subscribed or may subscribe.
-
-        Raises:
-            ReplyError: code 103, if the client is not subscribed and not allowed to subscribe.
-        """
+        """Return a client that is subscribed or may subscribe. Raise error 103 for any other."""
         session = self._session
         if (member := self._store.member(name, session.connection_id)) is not None:
             return member

@@ -49,7 +49,7 @@ class Tables:
         self._time_ms = memberships.time_ms
 
     def record(self, event: Mapping[str, Any], **attributes: Any) -> None:
-        """Write the row of a CONNECT event, with the request for the authenticate hook."""
+        """Write the row of a CONNECT event, with headers and query for the authenticate hook."""
         model = self.connections
         row = model.made_from(event, **attributes)
         request = {name: event.get(name) or {} for name in ("headers", "queryStringParameters")}
@@ -278,11 +278,7 @@ class Tables:
         removed: Iterable[str] = (),
         names: Mapping[str, str] | None = None,
     ) -> Mapping[str, Any]:
-        """Change a row and return it.
-
-        Raises:
-            ChangedError: the condition is not met, or there is no row.
-        """
+        """Change a row and return it. Raise ChangedError if no row meets the condition."""
         given = {
             "#greeted": GREETED,
             "#channels": CHANNELS,
