@@ -142,7 +142,7 @@ def _read_members(text: str, start: int, found: list[tuple[str, str]]) -> int | 
 
 
 def object_text(texts: Mapping[str, str], comma: str = ",", colon: str = ":") -> str:
-    """Return the text of an object, for the JSON texts of its members."""
+    """Return the text of an object whose members have these JSON texts."""
     members = (f"{json.dumps(name)}{colon}{text}" for name, text in texts.items())
     return f"{{{comma.join(members)}}}"
 
@@ -158,7 +158,7 @@ def _check_escapes(text: str) -> None:
 def _check_depth(text: str) -> None:
     if text.count("[") + text.count("{") <= MAX_DEPTH:
         return
-    # Pairs of backslashes are removed first, because a parser reads a text from its start.
+    # Escaped backslashes are removed first, because the quote in `\\"` ends the string.
     marks = text.encode("ascii", "replace").replace(b"\\\\", b"").replace(b'\\"', b"")
     marks = marks.translate(None, _NO_MARKS).replace(b'""', b"")
     outside = b"".join(marks.split(b'"')[::2])

@@ -1,4 +1,4 @@
-"""Examples of routes' payloads, for the console and the client. On AWS, no code imports this."""
+"""Examples of payloads, for the console and the client. On AWS, no code imports this file."""
 
 import contextlib
 import dataclasses

@@ -142,8 +142,8 @@ def structure(
 ) -> Reader:
     """Return a reader of an object with these members. Unknown members are ignored.
 
-    `make` is called with the present members as keyword arguments; None to return a dict. The
-    caller may add members until the first read.
+    `make` is called with the present members as keyword arguments. If it is None, the reader
+    returns a dict. The caller may add members until the first read.
     """
     get = members.get
 

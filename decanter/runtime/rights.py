@@ -4,8 +4,8 @@
     @uses(reads=[Score])
     def scores(): ...
 
-Decanter writes the functions' IAM policies from these declarations. The local gateway and the test
-client refuse calls that the policies do not allow. On AWS, `@uses` itself does nothing.
+Decanter writes the functions' IAM policies from these declarations. By default, the local gateway
+and the test client refuse calls that the policies do not allow. On AWS, `@uses` does nothing.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
