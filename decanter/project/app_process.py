@@ -1,10 +1,10 @@
 """Load a Chalice project's app in a separate process, and report the app's declarations.
 
 This file is run as a script: `python -P app_process.py describe PROJECT --fd N`. The process has
-the environment variables of the project's stage. Standard input has a JSON object with those
-variables of functions that differ. The local gateway's workers load this file by path too. The
-project must see only its own modules, so this file imports only the standard library, and loads
-`handlers.py`, `mistakes.py`, `parentheses.py` and `reads.py` by their paths.
+the environment variables of the project's stage. Standard input is a JSON object with those
+variables of each function that differ from the process's. The local gateway's workers load this
+file by path too. The project must see only its own modules, so this file imports only the standard
+library, and loads `handlers.py`, `mistakes.py`, `parentheses.py` and `reads.py` by their paths.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ READS_VARIABLE = type(os.environ).__getitem__.__code__
 
 
 def load_script(path: Path) -> Any:
-    """Load a file of Decanter by its path, because Decanter is not on the project's `sys.path`."""
+    """Load a file of Decanter by its path, because the project's Python may not have Decanter."""
     spec = importlib.util.spec_from_file_location(f"decanter_{path.stem}", path)
     assert spec is not None
     assert spec.loader is not None
@@ -61,9 +61,8 @@ class LoadError(Exception):
     Attributes:
         kind: `missing_app_py`, `syntax_error`, `import_error`, `missing_variable`,
             `declaration_error` or `no_app_object`.
-        message: one line with the error and its place. For `missing_variable`, only the place.
-        detail: the traceback, which starts at the first frame of the project; "" if a traceback
-            adds no information.
+        message: one line about the error. For `missing_variable`, only the place.
+        detail: the traceback or, for `syntax_error`, the faulty line; "" if it adds nothing.
         variable: the missing environment variable, or "".
     """
 
@@ -75,19 +74,16 @@ class LoadError(Exception):
         self.variable = variable
 
     def report(self) -> dict[str, Any]:
-        """Return the failure as the JSON object that `describe` writes."""
+        """Return the failure in the form of `describe`'s result."""
         names = ("kind", "message", "detail", "variable")
         return {"ok": False, **{name: getattr(self, name) for name in names}}
 
 
 def load(project: Path) -> tuple[ModuleType, Any]:
-    """Import the project's `app.py` like Chalice. The caller must have called `enter`.
-
-    Returns:
-        The module, and its `app` object.
+    """Import `app.py` like Chalice, after `enter`. Return the module and its `app` object.
 
     Raises:
-        LoadError: the app could not be loaded. The message is one line.
+        LoadError: the app could not be loaded.
     """
     source = project / "app.py"
     if not source.is_file():
@@ -138,7 +134,7 @@ def own_frames(error: BaseException, project: Path) -> list[tuple[str, int, str]
     """Return file, line and function of a traceback's frames in the project's own modules."""
     frames = traceback.walk_tb(error.__traceback__)
     codes = [(frame.f_code.co_filename, line, frame.f_code.co_name) for frame, line in frames]
-    ours = f"{framework()}{os.sep}"  # it may be in the project's vendor/
+    ours = f"{framework()}{os.sep}"  # the framework may be in vendor/
     return [it for it in codes if is_in_project(it[0], project) and not it[0].startswith(ours)]
 
 
@@ -148,7 +144,7 @@ def shown(frame: tuple[str, int, str], project: Path) -> str:
 
 
 def enter(project: Path) -> None:
-    """Make imports search the project. The root is searched first and `vendor/` last."""
+    """Make the project the current folder. Imports search it first and its `vendor/` last."""
     os.chdir(project)
     sys.path.insert(0, str(project))
     vendor = project / "vendor"
@@ -157,12 +153,12 @@ def enter(project: Path) -> None:
 
 
 def first_line(text: str) -> str:
-    """Return the first line of a message, which may be empty."""
+    """Return the first line of a message; "" for an empty message."""
     return (text.splitlines() or [""])[0]
 
 
 def project_traceback(error: BaseException) -> str:
-    """Return the traceback without the frames of Decanter and of the import system."""
+    """Return the traceback without the frames of this file, of reads.py and of importlib."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [
         f
@@ -175,13 +171,10 @@ def project_traceback(error: BaseException) -> str:
 def declaration(
     module: ModuleType, app: Any, variables: Variables | None = None, *, is_alone: bool = True
 ) -> dict[str, Any]:
-    """Return the app's declarations, as the JSON object that `describe` writes.
+    """Return the app's declarations in the form of `describe`'s result.
 
-    Args:
-        module: the module of the app.
-        app: the Chalice object.
-        variables: those variables of each function that differ from this process's variables.
-        is_alone: False if this process may have imported other apps too, such as in tests.
+    `variables` has those variables of each function that differ from this process's variables.
+    `is_alone` is False if this process may have imported other apps too, such as in tests.
 
     Raises:
         LoadError: a declaration is invalid, or a function of the app cannot work.
@@ -220,10 +213,7 @@ def framework() -> str | None:
 
 
 def rights_of(app: Any) -> dict[str, list[dict[str, Any]]]:
-    """Return the rights that the app's code declares for each Lambda function, by function name.
-
-    An app without the framework declares no rights.
-    """
+    """Return the rights that the app's code declares for each Lambda function, by function name."""
     if (rights := framework_rights()) is None:
         return {}
     return {
@@ -238,14 +228,14 @@ def framework_rights() -> Any:
         return None
     try:
         return importlib.import_module("decanter.runtime.rights")
-    except ModuleNotFoundError:  # the framework is older than this module
+    except ModuleNotFoundError:  # an older framework does not have it
         return None
 
 
 def invalid_settings(module: ModuleType, variables: Variables) -> Iterator[Any]:
-    """Yield a fault for each function whose hooks would refuse the values of its variables.
+    """Yield a fault for each WebSocket function whose hooks refuse the values of its variables.
 
-    The process of one function in `decanter local` checks only the variables of this function.
+    The process of one function in `decanter local` checks only the variables of that function.
     """
     process = os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "")
     for function in handlers.FUNCTION_OF_ROUTE.values():
@@ -269,7 +259,7 @@ def schedules(app: Any) -> dict[str, str]:
 
 
 def warnings_about(app: Any, faults: Sequence[Any]) -> list[str]:
-    """Return warnings about mistakes in the app that Chalice accepts, but that fail later."""
+    """Return warnings about mistakes in the app that its import does not report."""
     first = [NO_HANDLER] if not app.websocket_handlers else [NO_FLAG] if lacks_flag(app) else []
     return [*first, *(fault.text for fault in faults)]
 
@@ -290,8 +280,7 @@ def declarations(module: ModuleType) -> list[dict[str, Any]]:
     """Return the results of `__decanter__()` of the app's objects, without duplicates.
 
     Raises:
-        LoadError: `__decanter__()` raises, for example because DynamoDB would refuse a model's
-            table.
+        LoadError: `__decanter__()` raises, for example for a table that DynamoDB would refuse.
     """
     seen: list[dict[str, Any]] = []
     for declare in (*declaring(vars(module), set()), *declared_models(module)):
@@ -332,8 +321,8 @@ def declared_models(module: ModuleType) -> Iterator[Callable[[], Any]]:
     """Yield the `__decanter__` of each model that a module of the project defines or names.
 
     The framework's list has all models of the process, even those of tests and other apps. A
-    reloaded module has created its models again, so the last model with a name and a variable is
-    used.
+    reloaded module has created its models again, so of models with the same module, name and
+    variable, the last is used.
     """
     store = sys.modules.get("decanter.runtime.store.tables")
     own = own_modules(module)
@@ -358,7 +347,7 @@ def own_modules(module: ModuleType) -> dict[int, ModuleType]:
 
 
 def is_in_project(file: str, root: Path) -> bool:
-    """True for a module of the project. False for other modules, such as those of tests."""
+    """True for a file of the project. False for tests, installed packages and nested projects."""
     # Few of a thousand modules are in the project, and a Path for every module takes long.
     if not file.startswith(f"{root}{os.sep}"):
         return False

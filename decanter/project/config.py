@@ -33,7 +33,7 @@ class Project:
 
     Attributes:
         directory: the absolute path of the project's folder.
-        chalice_stage: the stage in `.chalice/config.json`.
+        chalice_stage: the stage in `.chalice/config.json`. API Gateway's stage is `api_stage`.
         config: Chalice's own configuration object.
     """
 
@@ -67,7 +67,7 @@ class Project:
 
     @property
     def config_path(self) -> Path:
-        """The path of the configuration."""
+        """The path of `.chalice/config.json`."""
         return self.directory / ".chalice" / "config.json"
 
     @property
@@ -85,8 +85,7 @@ class Project:
     def environment(self, function: str) -> dict[str, str]:
         """Return a function's environment variables, merged by Chalice's rules.
 
-        Args:
-            function: the function's configuration key, such as `websocket_connect`.
+        `function` is the function's configuration key, such as `websocket_connect`.
 
         Raises:
             ProjectError: a value is not a string.
@@ -117,12 +116,9 @@ class Project:
         return Stack(self.app_name, self.chalice_stage, api_stage=self.api_stage)
 
     def timeout(self, function: str, template: Template | None = None) -> int:
-        """Return the seconds after which Lambda ends the function.
+        """Return the function's timeout in seconds.
 
-        Args:
-            function: the function's configuration key.
-            template: the merge template. A `Timeout` in the template has priority over the
-                configuration.
+        A `Timeout` in the merge template has priority over the configuration.
         """
         own = template.timeout(function) if template else None
         return own or self.scope(function).lambda_timeout or DEFAULT_LAMBDA_TIMEOUT
@@ -141,17 +137,11 @@ class Project:
     ) -> Template | None:
         """Return the project's merge template with the values that references have on this machine.
 
-        Args:
-            paths: files to read instead of the project's own templates. Each file is merged into
-                the previous files.
-            region: the region of the template's resources.
-            api_id: the WebSocket API's id.
-
-        Returns:
-            The template; None if no path is given and the project has no template.
+        The files in `paths` replace the project's own templates. Each file is merged into the
+        previous files. The result is None without paths and without own templates.
 
         Raises:
-            ProjectError: a file cannot be read.
+            ProjectError: a file cannot be read, or is not a template.
         """
         paths = paths or self.own_templates
         if not paths:
@@ -173,10 +163,7 @@ class Project:
     ) -> str:
         """Return the name that the stage's configuration gives a declared table.
 
-        Args:
-            table: the table.
-            declaration: what the app declares.
-            other_remedy: an additional remedy for the error about a table without a name.
+        `other_remedy` is an additional remedy for the error about a table without a name.
 
         Raises:
             ProjectError: the table has no name, or different names for different functions.
@@ -200,11 +187,9 @@ class Project:
         return next(iter(named.values()))
 
     def declared_tables(self, declaration: Declaration, *, on_demand: bool = False) -> list[Table]:
-        """Return the declared tables that belong to the app, with the configured names.
+        """Return the declared tables that belong to the app, encrypted, with the configured names.
 
-        Args:
-            declaration: what the app declares.
-            on_demand: True to bill by request if a table's class sets no billing mode.
+        With `on_demand`, a table is billed by request if its class sets no billing mode.
         """
         tables = [
             _table(table, self.table_name(table, declaration), on_demand=on_demand)
@@ -221,12 +206,8 @@ class Project:
     ) -> list[Table]:
         """Return the tables to create on this machine, from the template and from the app.
 
-        The app may declare tables that the template does not have yet.
-
-        Args:
-            declaration: what the app declares.
-            template: the project's merge template; None if no template is used.
-            inherited: the variables that functions have in addition to the configuration.
+        The app may declare tables that the template does not have yet. See `table_variables` for
+        `inherited`.
         """
         found = {table.name: table for table in template.tables()} if template else {}
         for variables in self.table_variables(declaration, template, inherited).values():
@@ -243,12 +224,8 @@ class Project:
     ) -> dict[str, dict[str, str]]:
         """Return each function's variables that contain names of declared tables on this machine.
 
-        If the configuration and the template do not name a table, it gets a default name.
-
-        Args:
-            declaration: what the app declares.
-            template: the project's merge template; None if no template is used.
-            inherited: the variables that functions have in addition to the configuration.
+        If the configuration and the template do not name a table, it gets a default name. All
+        functions have the variables in `inherited`, unless the configuration sets them.
         """
         scopes = {
             function: {

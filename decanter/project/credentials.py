@@ -41,8 +41,8 @@ def local_region(environ: Mapping[str, str] = os.environ) -> str:
 def local_credentials(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     """Return the variables with keys for local services. The user's own keys have priority.
 
-    Some local DynamoDBs have separate tables for each access key, so all callers must use the same
-    access key.
+    DynamoDB Local can have separate tables for each access key, so all its clients must use the
+    same access key.
     """
     if not has_keys(environ):
         return DUMMY_CREDENTIALS.copy()

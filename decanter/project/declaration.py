@@ -16,7 +16,7 @@ from decanter.project.declared_tables import refuse_same_ids
 from decanter.project.schedule_expressions import refuse_invalid
 from decanter.project.uses import Uses, all_uses
 
-# The rights of each function, by the function's configuration key.
+# The IAM actions or HTTP methods of each function, by the function's configuration key.
 Needs = Mapping[str, tuple[str, ...]]
 
 HTTP_FUNCTION = handlers.HTTP_FUNCTION
@@ -67,19 +67,14 @@ class TableDeclaration:
 
     Attributes:
         environment: the environment variable with the table's name.
-        logical_id: the table's logical id in a template.
         key: the names of the partition key's attribute and, if any, the sort key's attribute.
         attributes: the type (`S`, `N` or `B`) of each attribute in a key of the table or of an
             index.
         ttl_attribute: the attribute with the expiry time, or None.
-        read_capacity_units: the read capacity, if the table is provisioned.
-        write_capacity_units: the write capacity, if the table is provisioned.
         billing_mode: `PROVISIONED` or `PAY_PER_REQUEST`; None if the deployment decides.
         global_indexes: the global secondary indexes, as CreateTable takes them.
-        local_indexes: the local secondary indexes.
         existing: the name or the ARN of a table that does not belong to the app, or the reference
             `{{resolve:ssm:…}}` of CloudFormation to its name; None for a table of the app.
-        is_connections: True for the connection table.
         is_jobs: True for the job table of a queue.
         is_subscriptions: True for the table of a router's channels.
         model: the full name of the class.
@@ -171,9 +166,7 @@ class TableDeclaration:
     def arguments(self, name: str, *, on_demand: bool = False) -> dict[str, Any]:
         """Return CreateTable's arguments.
 
-        Args:
-            name: the table's name.
-            on_demand: True to bill by request if the table's class sets no billing mode.
+        With `on_demand`, the table is billed by request if its class sets no billing mode.
         """
         mode = self.billing_mode or (ON_DEMAND if on_demand else PROVISIONED)
         billing = {"BillingMode": ON_DEMAND} if mode == ON_DEMAND else {}
@@ -183,10 +176,9 @@ class TableDeclaration:
     def local_name(self, stack: str, named: Iterable[str | None]) -> str:
         """Return the table's name on this machine.
 
-        Args:
-            stack: the name of the stack.
-            named: the values of the table's variable in each function's configuration, or None. The
-                first value that is a name, not a reference, is used.
+        `named` has the value of the table's variable in each function's configuration, or None. The
+        name in `existing` has priority. Otherwise, the first value that is a name, not a reference,
+        is used. The default name contains the stack's name.
         """
         if self.existing and (match := _EXISTING.fullmatch(self.existing)):
             return match["name"]
@@ -198,9 +190,8 @@ class RouteDeclaration(NamedTuple):
     """A route of a router.
 
     Attributes:
-        route_key: the route's key.
-        operation_name: the operation's name on AWS.
-        function: the name of the route's function.
+        operation_name: the `OperationName` of the route on AWS.
+        function: the name of the Python function.
         example: an example payload; None if the route declares no payload type.
     """
 
@@ -223,8 +214,6 @@ class RouterDeclaration:
             set at least one variable of each group.
         uses: the rights that routes and hooks add to each function.
         where_rows_are_deleted: the rights that disconnect hooks add to every function that sends.
-        queue: the router's queue; None if the router has no queue.
-        channels: the router's channels; None if the router has no channels.
     """
 
     expression: str
@@ -260,17 +249,14 @@ class Declaration:
     """The declarations of one app: its Chalice functions, and its tables, routers and rights.
 
     Attributes:
-        app_name: the Chalice object's `app_name`.
         websocket: the handlers by route key, such as `$connect`.
         http_routes: the paths of the app's HTTP routes.
         schedules: the `rate(…)` or `cron(…)` of each scheduled function, by the function's name.
         warnings: warnings about the app for the user, one line each.
         refusal: the reason why the app cannot be packaged, in one line; None if it can.
-        tables: the tables, in the order of `app.py`.
-        routers: the routers, in the order of `app.py`.
         lambdas: every Lambda function by name, in Chalice's order.
         framework: the folder of the framework that the app imported; None without the framework.
-        uses: the rights that the app's code adds to each function, by the function's name.
+        uses: the rights of the code that each function runs, by the function's name.
     """
 
     app_name: str
@@ -287,9 +273,7 @@ class Declaration:
 
     @classmethod
     def from_json(cls, report: Mapping[str, Any]) -> Self:
-        """Read the report of a process that imported the app.
-
-        Unknown kinds of declarations are ignored.
+        """Read the report about an imported app. Unknown kinds of declarations are ignored.
 
         Raises:
             ProjectError: a declaration is incomplete, two tables have the same logical id, or

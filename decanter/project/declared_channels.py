@@ -9,13 +9,13 @@ SWEEP = "sweep"
 
 @dataclass(frozen=True)
 class ChannelsDeclaration:
-    """The channels of a router, and the calls to tables that these channels need.
+    """The channels of a router, and the IAM actions on tables that these channels need.
 
     Attributes:
         patterns: the patterns of the channels' names.
-        connections: each function's additional calls to the connection table.
-        subscriptions: each function's calls to the subscription table.
-        of_senders: the calls to these two tables by every function that sends. The keys are
+        connections: each function's additional actions on the connection table.
+        subscriptions: each function's actions on the subscription table.
+        of_senders: the actions on these two tables of every function that sends. The keys are
             `connections` and `subscriptions`.
     """
 
@@ -36,13 +36,9 @@ class ChannelsDeclaration:
     def actions(
         self, function: str, *, sends: bool, is_connections: bool, is_subscriptions: bool
     ) -> list[str]:
-        """Return the calls to a table that these channels add to a function.
+        """Return the IAM actions on a table that these channels add to a function.
 
-        Args:
-            function: the function's configuration key.
-            sends: True if the function sends messages.
-            is_connections: True for the connection table.
-            is_subscriptions: True for the subscription table.
+        `is_connections` or `is_subscriptions` is True for the table with this role.
         """
         found: list[str] = []
         for name, is_this in (
@@ -56,7 +52,7 @@ class ChannelsDeclaration:
 
 
 def patterns_of(routers: Iterable[ChannelsDeclaration | None]) -> tuple[str, ...]:
-    """Return the patterns of all channels. `routers` contains each router's channels."""
+    """Return the patterns of the channels of all routers."""
     return tuple(pattern for channels in routers if channels for pattern in channels.patterns)
 
 

@@ -8,11 +8,8 @@ MESSAGE, CONNECT, DISCONNECT = "websocket_message", "websocket_connect", "websoc
 def unreachable(functions: Collection[str], *, has_routes: bool) -> str | None:
     """Return the reason why no client reaches a router's routes; None if clients reach them.
 
-    An app without any WebSocket handler may use its router only to send.
-
-    Args:
-        functions: the configuration keys of the app's WebSocket functions.
-        has_routes: True if a router has routes or channels.
+    An app without any WebSocket handler may use its router only to send. `functions` are the
+    configuration keys of the app's WebSocket functions. `has_routes` is also True for channels.
     """
     if not functions or MESSAGE in functions or not has_routes:
         return None
@@ -24,11 +21,7 @@ def unreachable(functions: Collection[str], *, has_routes: bool) -> str | None:
 
 
 def unrecorded(functions: Collection[str]) -> list[str]:
-    """Return warnings about missing handlers that a router needs to record connections.
-
-    Args:
-        functions: the configuration keys of the app's WebSocket functions.
-    """
+    """Return a warning for each missing handler that a router needs for its rows of connections."""
     lacking = {
         CONNECT: "no connect handler, so the router records no connection and a broadcast reaches "
         "no client: add @app.on_ws_connect()",

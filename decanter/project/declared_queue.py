@@ -1,7 +1,7 @@
 """The queue that a router declares: `Router(…, queue=Queue("broadcasts"))`.
 
-The template declares this queue, a dead-letter queue, and the event source mapping of the queue's
-function. `chalice deploy` knows only the queue's name, from app.py.
+The template of `decanter template` declares this queue, a dead-letter queue, and the event source
+mapping of the queue's function. `chalice deploy` knows only the queue's name, from app.py.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -45,11 +45,7 @@ class QueueDeclaration:
         return f"{self.name}-dead"
 
     def variables(self, url_of: Callable[[str], str]) -> dict[str, str]:
-        """Return the environment variables with the URLs of the queue and its dead-letter queue.
-
-        Args:
-            url_of: returns the URL of a queue by the queue's name.
-        """
+        """Return the environment variables with the URLs of the queue and its dead-letter queue."""
         names = {self.environment: self.name, self.dead_letter_environment: self.dead_letters}
         return {variable: url_of(name) for variable, name in names.items()}
 
@@ -65,9 +61,7 @@ class QueueDeclaration:
     def properties(self, timeout: float, dead_letters_arn: Any) -> dict[str, Any]:
         """Return the properties that affect the queue's behaviour.
 
-        Args:
-            timeout: the timeout of the queue's function in seconds.
-            dead_letters_arn: the ARN of the dead-letter queue.
+        `timeout` is the timeout of the queue's function in seconds.
         """
         redrive = {"deadLetterTargetArn": dead_letters_arn, "maxReceiveCount": RECEIVES}
         return {"VisibilityTimeout": round(TIMEOUTS * timeout), "RedrivePolicy": redrive}
@@ -83,10 +77,7 @@ def problem(
 ) -> str | None:
     """Return the reason why an app's queues cannot be packaged, in one line; None if they can.
 
-    Args:
-        queues: the queues of the app's routers.
-        workers: the functions that get the messages of the first queue.
-        has_jobs: True if the app has a job table.
+    `workers` are the functions that get the messages of the first queue.
     """
     if not queues:
         return None

@@ -7,13 +7,9 @@ from decanter.errors import ProjectError
 
 
 def refuse_same_ids(models: Iterable[tuple[str, str]]) -> None:
-    """Refuse two tables with the same logical id, because a template can have only one of them.
+    """Raise ProjectError if two tables have the same logical id: a template can have only one.
 
-    Args:
-        models: the logical id of each table, and the full name of its model.
-
-    Raises:
-        ProjectError: two tables have the same logical id.
+    `models` has the logical id of each table and the full name of its model.
     """
     found = defaultdict(list)
     for logical_id, model in models:
@@ -27,14 +23,9 @@ def refuse_same_ids(models: Iterable[tuple[str, str]]) -> None:
 
 
 def refuse_taken_ids(models: Iterable[tuple[str, str]], taken: Collection[str]) -> None:
-    """Refuse a table with the logical id of a resource that is not a table, such as a function.
+    """Raise ProjectError if a table has a logical id in `taken`, such as a function's.
 
-    Args:
-        models: the logical id of each table, and the full name of its model.
-        taken: the logical ids of the stack's other resources.
-
-    Raises:
-        ProjectError: another resource has the logical id of a table.
+    `models` has the logical id of each table and the full name of its model.
     """
     for logical_id, model in models:
         if logical_id in taken:

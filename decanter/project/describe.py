@@ -33,7 +33,8 @@ class Reports:
     def find(self, environment: Mapping[str, str], own: Variables) -> dict[str, Any] | None:
         """Return a report that is valid in this environment too; None if there is none.
 
-        The app of such a report has read no variable that differs between the environments.
+        The app of such a report has read no variable that differs between the environments, and its
+        functions have the same variables `own`.
         """
         for other, others, report in self._kept:
             reads = {*report["reads"]}
@@ -57,14 +58,9 @@ def describe(
 ) -> Declaration:
     """Import the project's app in a separate process. Return the app's declarations.
 
-    Args:
-        project: the project with the app.
-        environment: the complete environment of the separate process. The default is
-            `own_environment`.
-        timeout: the time limit of the import, in seconds.
-        reports: earlier reports about this app; a suitable report replaces the process.
-        own: those variables of each function that differ from the environment. A value that is not
-            known on this machine is None.
+    `environment` is the complete environment of the process; by default, `own_environment`. `own`
+    has those variables of each function that differ from it. `timeout` is the time limit of the
+    import in seconds. A suitable report in `reports` replaces the process.
 
     Raises:
         ProjectError: the app cannot be imported, or a declaration is invalid. The `detail` of the

@@ -1,4 +1,4 @@
-"""Read templates (JSON, or YAML with CloudFormation's short tags), and write files atomically."""
+"""Read JSON, read templates (JSON or CloudFormation's YAML), and write files atomically."""
 
 import json
 import os
@@ -13,10 +13,7 @@ from decanter.errors import ProjectError
 def read_json(path: Path, *, unique: bool = False) -> dict[str, Any]:
     """Read a JSON object.
 
-    Args:
-        path: the file.
-        unique: True to refuse an object with a repeated key, because only the key's last value
-            would be read.
+    `unique` refuses an object with a repeated key, whose earlier values would be ignored.
 
     Raises:
         ProjectError: the file cannot be read, does not contain a JSON object, or, if `unique`, has
@@ -67,7 +64,7 @@ def _over(value: Any, under: Any) -> Any:
 
 
 def parse_template(text: str) -> dict[str, Any]:
-    """Parse a template's text as JSON or YAML. Return an empty dict for any other text."""
+    """Parse a template's text as JSON or YAML. Return an empty dict if it is not an object."""
     try:
         # JSON is valid YAML, but the YAML parser is slow to import and to run.
         document = json.loads(text) if text.startswith("{") else _parse_yaml(text)
@@ -128,9 +125,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
 def _parse_yaml(text: str, *, unique: bool = False) -> Any:
     """Parse YAML with CloudFormation's short tags.
 
-    Args:
-        text: the YAML.
-        unique: True to refuse a repeated key. Otherwise the last value counts.
+    `unique` refuses a repeated key. Otherwise the last value counts.
 
     Raises:
         ValueError: the text is not YAML, has an invalid scalar, such as an impossible date, or, if

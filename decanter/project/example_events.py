@@ -1,4 +1,4 @@
-"""Create an example event for each kind of function, in the form that AWS sends.
+"""Create example events for functions, in the form that AWS sends.
 
 Sources: Lambda Developer Guide, one chapter for each service; EventBridge User Guide, "AWS service
 events", under `aws.events`; API Gateway Developer Guide, "Input to a Lambda authorizer".
@@ -18,7 +18,7 @@ from decanter.project.stack import Stack
 Event = dict[str, Any]
 
 TEXT = "hello world !"
-"""The default text of a message."""
+"""The default text of a message or a record."""
 
 _S3_EVENTS = {
     "ObjectCreated:*": "ObjectCreated:Put",
@@ -33,11 +33,8 @@ _S3_EVENTS = {
 def example_event(function: LambdaFunction, stack: Stack, body: str | None = None) -> Event:
     """Return an example of an event that a function may get; empty for a kind without an example.
 
-    Args:
-        function: the function. The event comes from its source.
-        stack: the stack that the names in the event come from.
-        body: the text of a message, a record or a request in the event, the key of an object in a
-            bucket, or the token for an authorizer.
+    `body` is the text of a message, a record or a request in the event, the key of an object in a
+    bucket, or the token for an authorizer.
 
     Raises:
         ValueError: events of this kind have no place for `body`.
@@ -51,12 +48,9 @@ def example_event(function: LambdaFunction, stack: Stack, body: str | None = Non
 
 
 def scheduled_event(stack: Stack, name: str, now: float) -> Event:
-    """Return the event that EventBridge sends for the rule that Chalice creates.
+    """Return the event that EventBridge sends for the rule that Chalice creates for a function.
 
-    Args:
-        stack: the stack of the rule.
-        name: the function's name.
-        now: the Unix time in seconds.
+    `now` is the Unix time in seconds.
     """
     return {
         "version": "0",
@@ -83,7 +77,7 @@ def _schedule(function: LambdaFunction, stack: Stack, _: str | None) -> Event:
 
 
 def _cloudwatch(function: LambdaFunction, stack: Stack, _: str | None) -> Event:
-    """Return an event in which each member has the first value that the pattern allows."""
+    """Return an event with the first value of each list in the pattern."""
     pattern = json.loads(function.source)
     first = {key: _first(value) for key, value in pattern.items()}
     return {
@@ -191,7 +185,7 @@ def _arn(source: str, stack: Stack, service: str) -> str:
 
 
 def _here(event: Event, stack: Stack, **members: str) -> Event:
-    """Return an event in which each record has the stack's region and these members."""
+    """Set these members in each record, and the stack's region in records with `awsRegion`."""
     for record in event["Records"]:
         record.update(members)
         if "awsRegion" in record:

@@ -56,10 +56,8 @@ def framework_in_use(project: Path, used: Path | None, *, is_own: bool = True) -
     packages `vendor/`. If two frameworks differ, one of them would run on this machine and the
     other on Lambda.
 
-    Args:
-        project: the Chalice project's folder.
-        used: the folder from which the app imported the framework.
-        is_own: False if the app ran in its own Python, which has its own framework.
+    `used` is the folder from which the app imported the framework. `is_own` is False if the app ran
+    in its own Python, which has its own framework.
 
     Raises:
         ProjectError: the framework that the app used, the installed framework and the framework in
@@ -80,11 +78,7 @@ def framework_in_use(project: Path, used: Path | None, *, is_own: bool = True) -
 
 
 def copy_framework(target: Path) -> None:
-    """Write the installed framework, without the tool, into a folder that does not exist yet.
-
-    Args:
-        target: the new folder, which must be named `decanter`.
-    """
+    """Write the installed framework, without the tool, into a new folder named `decanter`."""
     ignored = shutil.ignore_patterns(*IGNORED)
     shutil.copytree(INSTALLED / "runtime", target / "runtime", ignore=ignored)
     shutil.copy(INSTALLED / "__init__.py", target)

@@ -43,7 +43,7 @@ class Grant:
     Attributes:
         what: an instruction that contains the place for `line`, or only this place; "" if nothing
             needs to be granted.
-        line: the line to paste; "" if nothing needs to be pasted.
+        line: the code to paste; "" if nothing needs to be pasted.
     """
 
     what: str
@@ -55,11 +55,8 @@ class Grants:
     """Writes the grants of one version of an app.
 
     Attributes:
-        declaration: what the app declares.
-        tables: the declared tables by ARN.
-        stack: the stack with the names on this machine.
+        tables: the declared tables by their ARNs on this machine.
         project: the project; None for an app without a project.
-        template: the project's merge template; None if no template is used.
         sees_sqs: True if Decanter observes the calls to SQS.
     """
 
@@ -111,15 +108,11 @@ class Grants:
     ) -> Grant:
         """Return the grant of one right.
 
-        Args:
-            function: the configuration key of the function.
-            action: the IAM action.
-            resource: the ARN of the resource, or `*`.
-            allows: returns True for a right that the function's role has. The grant keeps these
-                rights.
-            route: the route key or the HTTP path of the event; "" for an unknown route.
-            sends: True if the function has tried to send. Then a call that `sends=True` grants is
-                regarded as a call of the router.
+        The grant keeps the rights that the function's role has: `allows` returns True for them.
+        `resource` is an ARN or `*`. `route` is the route key or the HTTP path of the event; "" for
+        an unknown route.
+        `sends` is True if the function has tried to send. Then a call that `sends=True` grants is
+        regarded as a call of the router.
         """
         statement = self.statement(function, [action], resource)
         if not self.has_uses:
@@ -179,7 +172,7 @@ class Grants:
         return [self.stack.connections_arn(method) for method in METHODS]
 
     def resolved(self, statement: Mapping[str, Any]) -> Any:
-        """Return a statement of `also` with the names on this machine; None for an unknown name."""
+        """Return a statement of `also` with the names on this machine; None if one is not known."""
         names = {it.logical_id: arn.partition("/")[2] for arn, it in self.tables.items()}
         return resolver(self.stack, names, self.template)(statement)
 
@@ -210,7 +203,8 @@ class Grants:
     def _kept(self, function: str, allows: Allows) -> Iterator[Right]:
         """Yield the `@uses` arguments whose rights the role has.
 
-        Omit `SENDS` if the router's own calls already give the rights of `sends=True`.
+        Omit `SENDS` if the router's declarations already give the function these rights to
+        @connections.
         """
         for word, actions in ROWS.items():
             for arn, table in self.tables.items():
@@ -285,7 +279,7 @@ def as_python(statement: Mapping[str, Any]) -> str:
     text = json.dumps(statement)
     try:
         ast.literal_eval(text)
-    except ValueError:  # `true`
+    except ValueError:  # such as JSON's `true`
         return repr(statement)
     return text
 
@@ -309,7 +303,7 @@ def in_file(place: str) -> str:
 
 
 def has_name(table: TableDeclaration) -> bool:
-    """True if app.py can import a table's model. The framework has a default model for channels."""
+    """False for the framework's default model for channels, which app.py cannot name."""
     return not table.model.startswith("decanter.")
 
 

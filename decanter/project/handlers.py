@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
 
-# Chalice reads the configuration of WebSocket functions only under these keys. The keys do not
+# Chalice reads the configuration of WebSocket functions only under these values, which do not
 # depend on the handlers' names. One function runs all routes except $connect and $disconnect.
 FUNCTION_OF_ROUTE = {
     "$connect": "websocket_connect",
@@ -70,16 +70,11 @@ class Finding(enum.Enum):
 class Registered:
     """A Lambda function that Chalice creates for the app.
 
+    `declaration.LambdaFunction` describes the attributes that the two classes share.
+
     Attributes:
-        name: the function's configuration key, such as `websocket_connect` or the name of a queue's
-            function.
-        kind: `websocket`, `http`, `lambda`, `authorizer`, or a kind of SOURCES.
-        source: the source of the events, such as a queue's name or the route keys, or "".
-        handler: the handler string.
         label: the name of the function in messages to the user.
         function: the decorated function, or None if Decanter cannot find it.
-        mapping: the settings of a queue's event source mapping, with CloudFormation's names.
-        objects: a bucket's `events`, and the `prefix` and `suffix` of the objects' keys.
     """
 
     name: str
@@ -209,7 +204,7 @@ def first_route(app: Any) -> str:
 
 
 def decorated(app: Any, config: Any) -> Any:
-    """Return the function of a registration; None if several functions have its name."""
+    """Return the function of a registration; None if `handler_map` has another under its name."""
     function = inner(app.handler_map.get(config.name))
     name = getattr(function, "__name__", None)
     return function if name == config.handler_string.rpartition(".")[2] else None
@@ -229,14 +224,12 @@ def inner(wrapper: Any) -> Any:
 
 
 def find(handler: str, module: ModuleType) -> Callable[..., Any]:
-    """Return the object that a handler string names.
+    """Return the object that a handler string, such as `app.message`, names.
 
-    Args:
-        handler: the handler string, such as `app.message`.
-        module: the app's module, whose `__name__` may differ from the name in `handler`.
+    `module` is the app's module, whose `__name__` may differ from the name in `handler`.
 
     Raises:
-        HandlerNotFound: the handler string names no object.
+        HandlerNotFound: the handler string names no callable object.
     """
     name, _, attribute = handler.rpartition(".")
     try:
@@ -255,7 +248,7 @@ def find(handler: str, module: ModuleType) -> Callable[..., Any]:
 
 
 def faults(app: Any, module: ModuleType) -> list[Fault]:
-    """Return the reasons why Lambda would not run the functions that the app registers."""
+    """Return the reasons why Lambda would not run functions that the app registers."""
     functions = registered(app)
     found = filter(None, (fault_of(each, functions, app, module) for each in functions))
     return [*same_names(functions), *unused_messages(app), *found]
@@ -289,7 +282,7 @@ def unused_messages(app: Any) -> Iterator[Fault]:
 def fault_of(
     each: Registered, functions: list[Registered], app: Any, module: ModuleType
 ) -> Fault | None:
-    """Return the fault of one function; None if Lambda runs the registered function."""
+    """Return the fault of one function; None if Decanter finds no fault."""
     if each.kind == "http":
         return None
     try:
@@ -339,7 +332,7 @@ def missing(each: Registered, module: ModuleType, error: HandlerNotFound) -> str
 
 
 def bare(each: Registered, app: Any) -> Fault | None:
-    """Return the fault of a function that Lambda calls without Chalice's wrapper."""
+    """Return the fault of a function that Lambda calls without Chalice's wrapper, if any."""
     if each.kind == "lambda":
         return None  # the function takes Lambda's arguments
     certain = not takes_two(each.function)
@@ -375,7 +368,7 @@ def named(found: object) -> str:
 
 
 def leads_to(found: object, function: object, app: object) -> Finding:
-    """Return how an object calls a function.
+    """Return how an object seems to run a function.
 
     A decorator refers to the wrapped function in a closure or in an attribute, so `leads_to`
     follows the references. If an object has too many references, the result is `WRAPPED`.

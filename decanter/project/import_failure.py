@@ -6,16 +6,11 @@ from typing import Any
 from decanter.errors import ProjectError
 
 RESERVED = ("AWS_", "LAMBDA_", "_")
-"""The prefixes of variables that only Lambda may set."""
+"""The prefixes of the variables that Lambda itself sets."""
 
 
 def import_failure(report: Mapping[str, Any], stage: str) -> ProjectError:
-    """Return the error that describes the result of `LoadError.report()` in `app_process.py`.
-
-    Args:
-        report: the report.
-        stage: the stage whose variables were set during the import.
-    """
+    """Return the error that describes the result of `LoadError.report()` in `app_process.py`."""
     if report["variable"]:
         return ProjectError(missing_variable(report["variable"], report["message"], stage))
     return ProjectError(report["message"], detail=report["detail"])
@@ -24,10 +19,7 @@ def import_failure(report: Mapping[str, Any], stage: str) -> ProjectError:
 def missing_variable(variable: str, place: str, stage: str) -> str:
     """Return the error for a variable that an app reads at import but the stage does not set.
 
-    Args:
-        variable: the variable's name.
-        place: the place that reads the variable, as `FILE:LINE`.
-        stage: the stage in `.chalice/config.json`.
+    `place` is the place that reads the variable, as `FILE:LINE`.
     """
     if variable.startswith(RESERVED):
         return (

@@ -27,12 +27,8 @@ Resolved = Any  # the value of an intrinsic function
 class Resolver:
     """Evaluates a template's intrinsic functions.
 
-    Args:
-        document: the template.
-        references: returns the value of Ref for a name that is not a parameter; None for an unknown
-            value.
-        attributes: returns the value of Fn::GetAtt for a logical id and an attribute; None for an
-            unknown value.
+    `references` returns the value of Ref for a name that is not a parameter. `attributes` returns
+    the value of Fn::GetAtt for a logical id and an attribute. They return None for an unknown value.
     """
 
     def __init__(
@@ -66,10 +62,8 @@ class Resolver:
     def resolve(self, value: Operand, where: str) -> Resolved:
         """Return the value with the results of its intrinsic functions.
 
-        Args:
-            value: any value of the template.
-            where: the place of the value, for errors, such as
-                `Resources.ConnectionsTable.Properties.TableName`.
+        `where` is the place of the value, for errors, such as
+        `Resources.ConnectionsTable.Properties.TableName`.
 
         Raises:
             ProjectError: a function in the value cannot be evaluated, or is malformed.
@@ -88,7 +82,7 @@ class Resolver:
         """Evaluate one of the template's conditions.
 
         Raises:
-            ProjectError: the condition does not exist, or depends on itself.
+            ProjectError: the condition does not exist, depends on itself, or cannot be evaluated.
         """
         conditions = self._document.get("Conditions", {})
         if name not in conditions:
@@ -228,7 +222,6 @@ def _function_name(value: Mapping[str, Any]) -> str | None:
 
 
 def _default(name: str, parameter: Mapping[str, Any]) -> Resolved:
-    """Return the default value of a parameter."""
     if "Default" not in parameter:
         raise ProjectError(f"Parameters.{name}: add a Default, which is used locally")
     default = parameter["Default"]

@@ -21,11 +21,9 @@ NO_RUNNER = (
 
 
 def refusals(functions: Iterable[Any], connect: Any) -> Iterator[str]:
-    """Yield the reasons why the app accepts clients or events, but does not handle them.
+    """Yield the reasons why the app ignores its events or its router's refusals.
 
-    Args:
-        functions: the functions that Chalice calls.
-        connect: the function for `$connect`; None if there is none.
+    `functions` are the functions that Chalice calls. `connect` is the one for `$connect`, or None.
     """
     for function in functions:
         if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
@@ -80,13 +78,7 @@ def value_of(node: ast.expr, names: Mapping[str, Any]) -> Any:
 
 
 class Unused(NamedTuple):
-    """A `Routes` object with declarations that no router includes.
-
-    Attributes:
-        name: the name of the object.
-        module: the name of its module.
-        functions: its routes and hooks.
-    """
+    """A `Routes` object with declarations that no router includes, and its routes and hooks."""
 
     name: str
     module: str
@@ -102,11 +94,7 @@ class Unused(NamedTuple):
 
 
 def unused_routes(modules: Iterable[ModuleType]) -> list[Unused]:
-    """Return the `Routes` objects with declarations that no router of the imported app includes.
-
-    Args:
-        modules: the modules of the app.
-    """
+    """Return the `Routes` objects with declarations that no router of the imported app includes."""
     kind, found = getattr(sys.modules.get(ROUTES), "Routes", None), {}
     for module in modules:
         for name, value in [*vars(module).items()]:
@@ -131,10 +119,8 @@ def unused_rights(
 ) -> Iterator[str]:
     """Yield a line for each `@uses` on a function that no Lambda function runs.
 
-    Args:
-        framework: the framework's module for rights; None if the app did not import it.
-        groups: the rights that functions add to Lambda functions, by the Lambda function's name.
-        unused: the `Routes` objects that no router includes.
+    `framework` is the framework's module for rights; None if the app did not import the framework.
+    `groups` have the rights that functions add to Lambda functions, by the Lambda function's name.
     """
     if framework is None:
         return

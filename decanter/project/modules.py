@@ -19,11 +19,7 @@ _NEVER_ON_LAMBDA = re.compile(r"(typing\.)?TYPE_CHECKING|__name__ == '__main__'"
 
 
 def warnings_about_modules(project: Path) -> list[str]:
-    """Return a line with the imported modules that Lambda will not find, or an empty list.
-
-    Args:
-        project: the project's folder.
-    """
+    """Return a line with the imported modules that Lambda will not find, or an empty list."""
     missing = unpackaged(project)
     if not missing:
         return []
@@ -67,7 +63,7 @@ def imported(project: Path, source: Path) -> Iterator[tuple[str, int]]:
 
 
 def source_of(project: Path, name: str) -> Path | None:
-    """Return the file of a project's module, or the folder of a namespace package."""
+    """Return the file of a module in a folder, or the folder of a namespace package, or None."""
     path = project.joinpath(*name.split("."))
     for file in (path / "__init__.py", path.with_name(f"{path.name}.py")):
         if file.is_file():
@@ -103,7 +99,10 @@ def _names(node: ast.Import | ast.ImportFrom | ast.Call, package: tuple[str, ...
 
 
 def _is_own(project: Path, top: str) -> bool:
-    """False if Lambda finds this name in vendor/, the standard library or a requirement."""
+    """False if Lambda finds this name in vendor/, the standard library or a requirement.
+
+    A file of this name in the project's root hides the requirement on this machine.
+    """
     if top in (APP, LIBRARY):
         return True
     if top in sys.stdlib_module_names or source_of(project / VENDOR, top):

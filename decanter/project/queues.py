@@ -1,7 +1,7 @@
 """The SQS queues of an app, and the event source mappings that connect them to functions.
 
 Sources: Lambda Developer Guide, "Using Lambda with Amazon SQS"; CloudFormation, `AWS::SQS::Queue`
-and `AWS::Lambda::EventSourceMapping`; SAM, `SQS`.
+and `AWS::Lambda::EventSourceMapping`; the `SQS` event of SAM.
 """
 
 import json
@@ -52,7 +52,7 @@ class Queue:
 
     @property
     def creation(self) -> dict[str, Any]:
-        """The arguments of CreateQueue, without the dead-letter queue, which is in `changeable`."""
+        """The arguments of CreateQueue, without the redrive policy, which is in `changeable`."""
         given = {key: value for key, value in self.attributes.items() if key != REDRIVE}
         return {"QueueName": self.name, "Attributes": given}
 
@@ -82,8 +82,8 @@ class Source:
     Attributes:
         function: the function's configuration key.
         arn: the queue's ARN.
-        batch_size: the highest number of messages in an event.
-        window_seconds: the maximum time that Lambda waits until a batch is full.
+        batch_size: the maximum number of messages in an event.
+        window_seconds: the maximum time that Lambda waits for a full batch.
         concurrency: the maximum number of events that the function handles in parallel.
         partial: True if the function's result lists the failed messages.
     """
@@ -97,7 +97,7 @@ class Source:
 
     @classmethod
     def of_settings(cls, function: str, arn: str, settings: Mapping[str, Any]) -> Self:
-        """Read the settings of a mapping. They have CloudFormation's names."""
+        """Read the settings of a mapping, which have CloudFormation's names."""
         scaling = settings.get("ScalingConfig") or settings
         return cls(
             function,
@@ -141,13 +141,8 @@ class Queues:
 
         A queue that is not declared by the template or by a router belongs to another stack, so its
         settings are not known. On this machine, the visibility timeout of such a queue is at least
-        the function's timeout, because AWS requires this.
-
-        Args:
-            declared: what the app declares.
-            template: the project's merge template; None if no template is used.
-            stack: the stack of the queues.
-            timeout: takes a function's configuration key, and returns its timeout in seconds.
+        the function's timeout, because AWS requires this. `timeout` returns this timeout in
+        seconds.
         """
         sources = tuple(_sources(declared, template, stack))
         own = dict(template.queues(ATTRIBUTES)) if template else {}

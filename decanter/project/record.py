@@ -22,10 +22,6 @@ def canonical(document: object) -> str:
 
 
 def record(texts: Mapping[Path, str]) -> str:
-    """Return the text of `.chalice/generated.json`.
-
-    Args:
-        texts: the text of each policy file.
-    """
+    """Return the text of `.chalice/generated.json` for these policy files and their texts."""
     digests = {path.name: digest(json.loads(text)) for path, text in texts.items()}
     return json.dumps(digests, indent=2, sort_keys=True) + "\n"

@@ -33,10 +33,7 @@ WRITES = (
     "dynamodb:UpdateItem",
 )
 SENDS = ("dynamodb:DeleteItem", "dynamodb:Scan")
-"""The calls to the connection table by a function that sends.
-
-Such a function deletes the rows of gone connections.
-"""
+"""The calls to the connection table by a function that sends, and so deletes gone connections."""
 
 JOBS = ("dynamodb:GetItem", "dynamodb:PutItem")
 """The calls to the job table by the function of a queue."""
@@ -123,10 +120,7 @@ def posts(declaration: Declaration, function: str) -> bool:
 def without_uses(declaration: Declaration, function: str, *, sends: bool) -> Declaration:
     """Return the declaration without the rights that the app's code adds to a function.
 
-    Args:
-        declaration: what the app declares.
-        function: the configuration key of the function.
-        sends: True to include the rights of `sends=True`.
+    With `sends`, it includes the rights of `sends=True`.
     """
     kept = [each for each in declaration.uses.get(function, ()) if each.is_router]
     senders = [Uses(function, sends=True)] if sends and declaration.websocket else []
@@ -208,7 +202,6 @@ def _connections(declaration: Declaration, function: str, names: Names) -> Itera
 
 
 def _methods(declaration: Declaration, function: str) -> set[str]:
-    """Return the HTTP methods that a function may use on @connections."""
     methods = {m for router in declaration.routers for m in router.posts.get(function, ())}
     sends = any(each.sends for each in declaration.uses.get(function, ()))
     return methods.union(METHODS if sends else ())
@@ -301,10 +294,7 @@ def missing_policies(
 ) -> Iterator[str]:
     """Yield a warning for each missing policy file that `decanter template` does not write.
 
-    Args:
-        project: the project and its stage.
-        declaration: what its app declares.
-        for_chalice: True to include the files that Chalice reads but the functions do not need.
+    `for_chalice` includes the files that Chalice reads but the functions do not need.
     """
     own = managed(project, declaration)
     missing: dict[tuple[str, bool], list[str]] = {}
@@ -342,7 +332,7 @@ class Analysis(NamedTuple):
     @classmethod
     @cache
     def of_source(cls, source: str) -> Self:
-        """Analyse the source of an app.py."""
+        """Analyse the source of an app.py, once for each text."""
         from chalice.policy import policy_from_source_code  # loads botocore's models
 
         try:

@@ -21,7 +21,6 @@ class Role:
     """The rights of a function on this machine.
 
     Attributes:
-        name: the role's name.
         statements: the statements of the role's policies, with the names on this machine.
         known: False if the role on AWS may have rights that are not in `statements`, such as the
             rights that Chalice adds to a role that it creates.
@@ -83,16 +82,10 @@ def roles(
 ) -> dict[str, Role]:
     """Return the role of each function, by the function's configuration key.
 
-    Args:
-        project: the project; None for an app without a project.
-        declaration: the app's declarations.
-        template: the project's merge template; None if no template is used.
-        stack: the stack with the names on this machine.
-        environments: the variables of each function. They contain the tables' names.
+    `environments` has the variables of each function, which contain the tables' names.
 
     Raises:
-        ProjectError: a function declares a right to a table or to connections that the app does not
-            have, or a policy file cannot be read.
+        ProjectError: as in `rights.policy`.
     """
     found = {}
     for function in declaration.functions:
@@ -112,13 +105,8 @@ def resolver(
     """Return a function that evaluates a policy statement, such as one in `also=` of `@uses`.
 
     The returned function replaces the intrinsic functions in the statement with their values. It
-    returns None if a value in the statement is not known.
-
-    Args:
-        stack: the stack with the names on this machine.
-        tables: the names of the declared tables, by logical id. The template need not contain
-            these tables.
-        template: the merge template; None if no template is used.
+    returns None if a value in the statement is not known. `tables` has the names of the declared
+    tables, by logical id. The template need not contain these tables.
     """
     declared = {
         logical_id: {"Type": TABLE, "Properties": {"TableName": name}}

@@ -36,11 +36,8 @@ def rate_seconds(expression: str) -> int | None:
 def refuse_invalid(schedules: Mapping[str, str]) -> None:
     """Refuse a schedule that EventBridge refuses.
 
-    Args:
-        schedules: the schedule expression of each function.
-
     Raises:
-        ProjectError: an expression is invalid. The error names its function and a valid form.
+        ProjectError: an expression is invalid. The error names its function and the remedy.
     """
     for function, expression in schedules.items():
         if remedy := next(_problems(expression), None):

@@ -54,13 +54,9 @@ def with_own(variables: Mapping[str, str], environ: Mapping[str, str]) -> dict[s
 
 
 def unresolved(environments: Iterable[Mapping[str, str]], *, remedy: bool = True) -> Iterator[str]:
-    """Yield a warning that names the variables with references, if there are any.
+    """Yield a warning that names the variables with references, which Decanter cannot resolve.
 
-    Decanter cannot resolve references.
-
-    Args:
-        environments: the environments of the functions.
-        remedy: True to add the remedy for `decanter local`.
+    `remedy` adds the remedy for `decanter local`.
     """
     names = sorted({k for each in environments for k, v in each.items() if is_reference(v)})
     if names:

@@ -40,9 +40,7 @@ class Stack:
     """The account, the region and the names of a template's resources.
 
     Attributes:
-        app_name: the Chalice app's name.
         stage: Chalice's stage. API Gateway's stage may have another name.
-        region: the stack's region.
         account_id: the stack's account id. The default is the account id in AWS's documentation.
         api_id: the WebSocket API's id.
         api_stage: API Gateway's stage.
@@ -57,7 +55,7 @@ class Stack:
 
     @property
     def name(self) -> str:
-        """The stack's name, with which the names of the stack's resources start."""
+        """The stack's name, with which the names of many of its resources start."""
         return f"{self.app_name}-{self.stage}"
 
     @property

@@ -14,11 +14,7 @@ DEFAULT_STAGE = "dev"
 
 
 def check_stage(path: Path, stages: Mapping[str, Any], stage: str) -> None:
-    """Check that the configuration at this path has the stage.
-
-    Raises:
-        StageError: the configuration does not have the stage.
-    """
+    """Raise StageError if the configuration at this path does not have the stage."""
     known = sorted(stages) or [DEFAULT_STAGE]
     if stage not in known:
         raise StageError(f"{path} has no stage {stage!r}; it has {', '.join(known)}")

@@ -64,7 +64,7 @@ class Table:
         )
 
     def with_indexes_of(self, other: "Table") -> "Table":
-        """Return the table with additional indexes and, by default, the TTL of another table."""
+        """Add the other table's further indexes and, if this table has no TTL, the TTL of the other."""
         arguments = {**self.arguments}
         known = {each["AttributeName"] for each in arguments["AttributeDefinitions"]}
         for kind in INDEXES:
@@ -111,7 +111,11 @@ def create(client: Any, table: Table, sleep: Sleep = time.sleep) -> bool:
 
 
 def delete(client: Any, name: str, sleep: Sleep = time.sleep) -> bool:
-    """Delete the table and wait until it is gone. Return False if the table does not exist."""
+    """Delete the table and wait until it is gone. Return False if the table does not exist.
+
+    Raises:
+        DecanterError: the table still exists after `POLLS` polls.
+    """
     try:
         client.delete_table(TableName=name)
     except ClientError as error:
@@ -189,11 +193,7 @@ def _has_no_tags(error: ClientError) -> bool:
 
 
 def check_key(table: Table, description: Mapping[str, Any]) -> None:
-    """Check that the existing table has the key that the app declares.
-
-    Raises:
-        DecanterError: the table has another key.
-    """
+    """Raise DecanterError if the existing table does not have the key that the app declares."""
     there, asked = _key(description), _key(table.arguments)
     if there != asked:
         raise DecanterError(

@@ -86,12 +86,9 @@ class Route:
 
 
 class Template:
-    """A merge template, evaluated for one stack.
+    """A merge template, evaluated for one stack, which provides the values of references.
 
-    Args:
-        document: the template.
-        stack: the stack that provides the values of references.
-        source: the name of the template in errors.
+    `source` is the name of the template in errors.
     """
 
     def __init__(self, document: Mapping[str, Any], stack: Stack, source: str = "template") -> None:
@@ -144,11 +141,7 @@ class Template:
         return None if expression is None else as_text(expression)
 
     def environment(self, function: str) -> dict[str, str]:
-        """Return the environment variables that the template sets for a function.
-
-        Args:
-            function: the function's configuration key, such as `websocket_connect`.
-        """
+        """Return the environment variables that the template sets for a function."""
         path = ("Environment", "Variables")
         shared = self._resolve(_dig(self._globals, "Function", *path), "Globals.Function") or {}
         own = self._value(logical_id(function), "Properties", *path) or {}
@@ -195,7 +188,7 @@ class Template:
             yield str(policy.get("PolicyName")), self.resolved(policy.get("PolicyDocument"), role)
 
     def resolved(self, value: Any, where: str) -> Any:
-        """Return a value with evaluated intrinsic functions; None for an unknown value."""
+        """Return a value with evaluated intrinsic functions; None if a part is not known."""
         try:
             return self._resolve(value, where)
         except ProjectError:
@@ -285,7 +278,6 @@ class Template:
         return None if kind == "NONE" else identity or kind
 
     def _function(self, name: str, target: str) -> str:
-        """Return the configuration key of the function that a route's target invokes."""
         if (match := _TARGET.fullmatch(target)) is None:
             raise ProjectError(
                 f"{self._source}: Resources.{name}.Properties.Target: {target!r} is not one of "
@@ -312,7 +304,7 @@ class Template:
     def _attribute(self, name: str, attribute: str) -> str | None:
         """Return the value of Fn::GetAtt for a table, a queue or a Chalice function.
 
-        All have an ARN. A queue also has a name and a URL. The result is None for other attributes.
+        Each has an ARN. A queue also has a name and a URL. Other attributes are None.
         """
         if self._resources.get(name, {}).get("Type") == QUEUE:
             queue = self._queue_name(name)
@@ -332,7 +324,6 @@ class Template:
         return {key: value for key, value in values.items() if value is not None}
 
     def _value(self, name: str, *path: str) -> Any:
-        """Return the resolved value at a path in a resource; None without a value."""
         return self._resolve(
             _dig(self._resources, name, *path), ".".join(("Resources", name, *path))
         )
@@ -369,7 +360,6 @@ def is_attached(policy: Mapping[str, Any], role: str) -> bool:
 
 
 def _dig(value: Any, *path: str) -> Any:
-    """Return the value at a path in a document; None if the path does not exist."""
     for key in path:
         value = value.get(key) if isinstance(value, dict) else None
     return value

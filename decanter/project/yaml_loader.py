@@ -6,10 +6,7 @@ import yaml
 
 
 class Loader(yaml.SafeLoader):
-    """A loader for CloudFormation's YAML.
-
-    This is a separate class, because PyYAML registers the constructors of tags for each class.
-    """
+    """A separate class, because PyYAML registers the constructors of tags for each class."""
 
 
 def _short_tag(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> dict[str, Any]:
@@ -33,11 +30,7 @@ class UniqueLoader(Loader):
     """A loader that refuses a mapping with a repeated key, like CloudFormation."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002 - yaml's signature
-        """Return the mapping of a node.
-
-        Raises:
-            ConstructorError: a key is repeated.
-        """
+        """Raise ConstructorError for a repeated key."""
         seen: list[Any] = []
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
