@@ -28,7 +28,7 @@ class Resolver:
     """Evaluates a template's intrinsic functions.
 
     `references` returns the value of Ref for a name that is not a parameter. `attributes` returns
-    the value of Fn::GetAtt for a logical id and an attribute. They return None for an unknown value.
+    the value of Fn::GetAtt for a logical id and an attribute. Unknown values are None.
     """
 
     def __init__(

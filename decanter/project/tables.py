@@ -64,7 +64,7 @@ class Table:
         )
 
     def with_indexes_of(self, other: "Table") -> "Table":
-        """Add the other table's further indexes and, if this table has no TTL, the TTL of the other."""
+        """Add the other table's further indexes and, if this table has no TTL, that table's TTL."""
         arguments = {**self.arguments}
         known = {each["AttributeName"] for each in arguments["AttributeDefinitions"]}
         for kind in INDEXES:

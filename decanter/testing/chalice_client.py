@@ -83,7 +83,6 @@ class HTTPClient(TestHTTPClient):
 
 
 def _signed(method: str, path: str, headers: dict[str, str] | None, body: bytes) -> dict[str, str]:
-    """Return the headers of a request, including AWS's signature."""
     asked = AWSRequest(method, f"{SIGNED_HOST}{path}", headers, body)
     SigV4Auth(Credentials(*DUMMY_CREDENTIALS.values()), "execute-api", REGION).add_auth(asked)
     return dict(asked.headers.items())

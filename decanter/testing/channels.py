@@ -72,25 +72,17 @@ class ClientSubscription:
         return self._client.receive_push(kind, self.channel)
 
     def publish(self, data: Any) -> None:
-        """Publish a JSON value. When this method returns, every subscriber has it.
-
-        Raises:
-            CommandRefused: the server refuses the command.
-        """
+        """Publish a JSON value, like `ChannelClient.publish`."""
         __tracebackhide__ = True
         self._client.publish(self.channel, data)
 
     def presence(self) -> dict[str, Push]:
-        """Return the info of each client in the channel, by the client's id.
-
-        Raises:
-            CommandRefused: the server refuses the command.
-        """
+        """Return the info of each client in the channel, like `ChannelClient.presence`."""
         __tracebackhide__ = True
         return self._client.presence(self.channel)
 
     def unsubscribe(self) -> None:
-        """End the subscription."""
+        """End the subscription, like `ChannelClient.unsubscribe`."""
         __tracebackhide__ = True
         self._client.unsubscribe(self.channel)
 
@@ -139,7 +131,7 @@ class ChannelClient(Peer):
 
     @property
     def subscriptions(self) -> dict[str, ClientSubscription]:
-        """The subscriptions, by channel. The client or the server made these subscriptions."""
+        """The client's current subscriptions by channel, including those that the server made."""
         self._client.run_pending()
         self._read()
         return self._subscriptions
@@ -198,7 +190,11 @@ class ChannelClient(Peer):
         return subscription
 
     def unsubscribe(self, channel: str) -> None:
-        """End the subscription to a channel."""
+        """End the subscription to a channel.
+
+        Raises:
+            CommandRefused: the server refuses the command.
+        """
         __tracebackhide__ = True
         self.request("unsubscribe", channel=channel)
         if subscription := self.subscriptions.pop(channel, None):
@@ -206,6 +202,8 @@ class ChannelClient(Peer):
 
     def publish(self, channel: str, data: Any) -> None:
         """Publish a JSON value. When this method returns, every subscriber has it.
+
+        In an app with a queue, the last of many subscribers get it only in a call of `drain`.
 
         Raises:
             CommandRefused: the server refuses the command.

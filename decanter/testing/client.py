@@ -216,6 +216,9 @@ class WebSocketClient:
 
         If a function raises an exception, `errors` contains it, and the messages of the event
         become visible again after their visibility timeout.
+
+        Raises:
+            RuntimeError: a function sends to its own queue without end.
         """
         self._check_open()
         self.run_pending()
@@ -253,7 +256,7 @@ class WebSocketClient:
                 self._gateway.answered(websocket.connection, invocation, outcome)
 
     def ended(self, websocket: Peer, code: int, reason: str) -> None:
-        """Record that a connection is closed. `run_pending` runs its disconnect handler."""
+        """Record that a connection is closed. `run_pending` runs the disconnect handler."""
         self._ended.append((websocket, code, reason))
 
     def vanished(self, websocket: Peer) -> None:
@@ -336,7 +339,7 @@ class WebSocketClient:
             return management.answer(self._gateway, method, path, authorization, body, rule)
 
     def _run(self, invocation: Invocation, websocket: Peer) -> Outcome:
-        """Run the function of a client's event. A closed client gets no answer."""
+        """Run the function of a client's event. Its errors are unseen if the client is closed."""
         before = len(self.errors)
         outcome = self._functions.run(invocation)
         if websocket.closed is not None:

@@ -25,7 +25,7 @@ class Clock:
         self._shared = 0.0  # the part of `_ahead` that the framework's clock has
 
     def time(self) -> float:
-        """Return the Unix time in seconds."""
+        """Return the Unix time in seconds, plus the time that `advance` has added."""
         return time.time() + self._ahead
 
     def monotonic(self) -> float:

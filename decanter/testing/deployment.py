@@ -43,21 +43,13 @@ Handler = Callable[[Any, Any], Any]
 
 @dataclass(frozen=True)
 class Deployment:
-    """An app at one stage of its project.
+    """An app at one stage of its project. Mappings have the functions' configuration keys.
 
     Attributes:
-        api: the WebSocket API with its routes.
-        functions: the app's Lambda functions, by configuration key.
-        handlers: the objects that Lambda calls, by the configuration key of the function.
+        handlers: the objects that Lambda calls.
         names: the configuration keys of WebSocket functions, by the handler's name in Chalice.
-        tables: the tables that the template or the models declare.
-        environments: the environment variables of each function, by configuration key.
-        timeouts: the timeout of each function in seconds, by configuration key.
-        stack: the emulated stack.
+        timeouts: the timeout of each function in seconds.
         project: the app's project; None for an app without a project.
-        roles: the role of each function, by configuration key.
-        grants: writes the text that grants a missing right.
-        queues: the SQS queues of the template and of the functions.
         queue: the queue of the routers; None if the routers have no queue.
     """
 
@@ -81,15 +73,10 @@ class Deployment:
 
     @classmethod
     def of(cls, app: Any, stage: str, project_dir: Path | None) -> Self:
-        """Return the deployment of an app.
-
-        Args:
-            app: the Chalice object.
-            stage: the stage in the project's configuration.
-            project_dir: the project's folder; by default, the folder of the app's module.
+        """Return the deployment of an app. The default folder is that of the app's module.
 
         Raises:
-            ProjectError: the project is invalid.
+            ProjectError: the project or a declaration is invalid.
         """
         module = module_of(app)
         declared = declaration_of(app, module)
@@ -133,10 +120,7 @@ class Deployment:
         return merged
 
     def queue_variables(self, endpoint: str) -> dict[str, str]:
-        """Return the environment variables with the URLs of the routers' queue and dead letters.
-
-        The URLs are at this endpoint. If the routers have no queue, the result is empty.
-        """
+        """Return the variables with the URLs of the routers' queues; {} without such queues."""
         url_of = partial(self.stack.queue_url, endpoint=endpoint)
         return self.queue.variables(url_of) if self.queue else {}
 
@@ -154,11 +138,7 @@ class Deployment:
 
     @contextmanager
     def completed(self, environment: Callable[[str], Mapping[str, str]]) -> Iterator[None]:
-        """Within the block, Chalice's test client runs each function with its environment.
-
-        Args:
-            environment: returns a function's variables by its configuration key.
-        """
+        """Within the block, Chalice's test client runs each function with its environment."""
         if self.project is None:
             yield
             return
@@ -214,7 +194,7 @@ def registered(app: Any, function: Any) -> Handler:
     """Return Chalice's wrapper of a function, without a search by the handler string."""
     handler: Handler = app.handler_map.get(function.label, app)
     if function.kind == "websocket" and inside.handlers.inner(handler) is not function.function:
-        # Another handler has the same `name=`. Chalice keeps only the last one.
+        # Another handler has the same `name=`. `handler_map` has only the last one.
         handler = app._wrap_handler("on_ws_message", function.label, function.function)
     return handler
 

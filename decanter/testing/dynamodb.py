@@ -59,12 +59,7 @@ def call_dynamodb(operation: str, **arguments: Any) -> Any:
 
 
 def expire(table: Table, now: float) -> None:
-    """Delete the expired items of a table, like DynamoDB's TTL.
-
-    Args:
-        table: the table.
-        now: the Unix time in seconds.
-    """
+    """Delete a table's items that have expired at the Unix time `now`, like DynamoDB's TTL."""
     if table.ttl_attribute is None:
         return
     names = [part["AttributeName"] for part in table.arguments["KeySchema"]]

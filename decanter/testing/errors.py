@@ -152,12 +152,9 @@ def report(
 ) -> None:
     """Report unseen exceptions and unread frames at the end of a test.
 
-    Args:
-        error: the error of a failed test, which gets the report as notes; None after a success.
-        unseen: the exceptions that no client and no test has seen. After a success, the first of
-            them is raised.
-        unread: the frames that the test did not receive, by the client's name.
-        raised: all exceptions of the app's functions.
+    The error of a failed test gets the report as notes. After a success, the first exception in
+    `unseen`, which no client and no test has seen, is raised. Without one, the unread frames, by
+    the client's name, raise `UnreadFrames`. `raised` has all exceptions of the app's functions.
     """
     __tracebackhide__ = True
     if error is not None:

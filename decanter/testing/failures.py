@@ -9,13 +9,7 @@ from decanter.testing.stage import CHOOSES_STAGE, check_chosen_stage
 
 
 def one_line(error: BaseException, project: Path, stage: str) -> str | None:
-    """Return the text for a missing variable that the project reads at import; otherwise None.
-
-    Args:
-        error: the exception of the import.
-        project: the project's folder.
-        stage: the stage whose variables are set.
-    """
+    """Return the text for a missing variable that the project reads at import; otherwise None."""
     if (found := missing_variable(error, project)) is None:
         return None
     place, _, variable = found

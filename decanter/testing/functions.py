@@ -19,10 +19,6 @@ from decanter.testing.running import running
 class Functions:
     """Runs the functions of an app, each with its own environment and its own role.
 
-    Args:
-        deployed: the deployment with the app's functions.
-        rights: enforces the roles of the functions.
-
     Attributes:
         exceptions: the exceptions of all functions.
         event: the last event.

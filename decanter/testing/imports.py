@@ -9,10 +9,9 @@ _actions: dict[str, Callable[[], None]] = {}
 
 
 def before_import(package: str, act: Callable[[], None]) -> None:
-    """Call a function before a package's first import.
+    """Call a function before a package's first import, or now if the package is imported.
 
-    If the package is already imported, call the function immediately. The function may import the
-    package.
+    The function may import the package.
     """
     if package in sys.modules:
         act()

@@ -57,15 +57,12 @@ class _Handler(BaseHTTPRequestHandler):
     wbufsize = -1
 
     def do_DELETE(self) -> None:
-        """Close a connection."""
         self._answer()
 
     def do_GET(self) -> None:
-        """Describe a connection."""
         self._answer()
 
     def do_POST(self) -> None:
-        """Send a message to a connection."""
         self._answer()
 
     def _answer(self) -> None:

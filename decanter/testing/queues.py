@@ -21,11 +21,7 @@ MOST_EVENTS = 10_000
 class Queues:
     """The queues of an app, and the functions that get their messages. The queues start empty.
 
-    Args:
-        deployed: the deployment with the queues.
-        functions: runs the functions.
-        clock: the clock for delays and visibility timeouts.
-        netloc: the host and port in the queues' URLs.
+    Delays and visibility timeouts follow `clock`. The queues' URLs contain `netloc`.
     """
 
     def __init__(

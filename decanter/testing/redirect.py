@@ -38,12 +38,9 @@ _operation: ContextVar[Any] = ContextVar("operation", default=None)
 def redirected(management: str, dynamodb: str | None, sqs: Sqs | None = None) -> Iterator[None]:
     """Within the block, redirect calls to @connections, DynamoDB and SQS. Refuse other AWS calls.
 
-    Args:
-        management: the host and port of @connections.
-        dynamodb: the host and port of the embedded DynamoDB; None if the app has no tables.
-            With None, mock_aws may answer calls to DynamoDB first, and the embedded DynamoDB
-            answers those that remain.
-        sqs: answers the calls to SQS; None if the app has no queues.
+    `management` and `dynamodb` are hosts with ports; `dynamodb` is None if the app has no tables.
+    Then mock_aws may answer calls to DynamoDB first, and the embedded DynamoDB answers those that
+    remain. `sqs` answers the calls to SQS; None if the app has no queues.
     """
     target = (management, dynamodb, sqs)
     with blocked():

@@ -29,11 +29,7 @@ def project_at(folder: Path) -> Path | None:
 
 
 def check_chosen_stage(project: Path, stage: str) -> None:
-    """Check that the project has the stage. An unreadable configuration is ignored here.
-
-    Raises:
-        StageError: the configuration does not have the stage.
-    """
+    """Raise StageError if the configuration does not have the stage; ignore an unreadable one."""
     if document := _read(project / CONFIG):
         check_stage(project / CONFIG, _object(document, "stages"), stage)
 
