@@ -80,7 +80,7 @@ class LoadError(Exception):
 
 
 def load(project: Path) -> tuple[ModuleType, Any]:
-    """Import `app.py` like Chalice, after `enter`. Return the module and its `app` object.
+    """Import `app.py` after a call of `enter`. Return the module and its `app` object.
 
     Raises:
         LoadError: the app could not be loaded.

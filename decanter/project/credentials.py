@@ -15,11 +15,7 @@ _REGION = re.compile(r"(?!-|\d+\Z)[A-Za-z0-9-]{1,63}(?<!-)")
 
 
 def checked_region(region: str) -> str:
-    """Return the text unchanged if it can be the name of a region.
-
-    Raises:
-        DecanterError: the text is not the name of a region.
-    """
+    """Return the text unchanged. Raise DecanterError if it cannot be the name of a region."""
     if not _REGION.fullmatch(region):
         raise DecanterError(
             f"{region!r} is not a region: correct --region, AWS_REGION or the profile's region to "

@@ -250,9 +250,7 @@ class Declaration:
 
     Attributes:
         websocket: the handlers by route key, such as `$connect`.
-        http_routes: the paths of the app's HTTP routes.
         schedules: the `rate(…)` or `cron(…)` of each scheduled function, by the function's name.
-        warnings: warnings about the app for the user, one line each.
         refusal: the reason why the app cannot be packaged, in one line; None if it can.
         lambdas: every Lambda function by name, in Chalice's order.
         framework: the folder of the framework that the app imported; None without the framework.

@@ -12,7 +12,6 @@ class ChannelsDeclaration:
     """The channels of a router, and the IAM actions on tables that these channels need.
 
     Attributes:
-        patterns: the patterns of the channels' names.
         connections: each function's additional actions on the connection table.
         subscriptions: each function's actions on the subscription table.
         of_senders: the actions on these two tables of every function that sends. The keys are

@@ -78,11 +78,7 @@ def describe(
 
 
 def own_environment(project: Project) -> dict[str, str]:
-    """Return this process's environment with the stage's variables and, as on Lambda, a region.
-
-    Raises:
-        ProjectError: a variable is not a string.
-    """
+    """Return this process's environment with the stage's variables and, as on Lambda, a region."""
     names = ("AWS_REGION", "AWS_DEFAULT_REGION")
     region = next(filter(None, map(os.environ.get, names)), DEFAULT_REGION)
     return dict.fromkeys(names, region) | os.environ | project.stage_environment

@@ -89,11 +89,9 @@ class Registered:
 
 @dataclass(frozen=True)
 class Fault:
-    """A reason why a function does not run on AWS.
+    """A reason why a function does not run on AWS, in one line for the user.
 
-    Attributes:
-        text: one line for the user.
-        certain: False if the function may run correctly in spite of this reason.
+    `certain` is False if the function may run correctly in spite of this reason.
     """
 
     text: str

@@ -201,11 +201,7 @@ class Resolver:
 
 
 def as_text(value: object) -> str:
-    """Return a scalar as text, in the form that CloudFormation inserts into a string.
-
-    Raises:
-        TypeError: the value is not a scalar.
-    """
+    """Return a scalar as text, like CloudFormation. Raise TypeError for any other value."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str | int | float):

@@ -80,8 +80,6 @@ class Source:
     """An event source mapping, which invokes a function with the messages of a queue.
 
     Attributes:
-        function: the function's configuration key.
-        arn: the queue's ARN.
         batch_size: the maximum number of messages in an event.
         window_seconds: the maximum time that Lambda waits for a full batch.
         concurrency: the maximum number of events that the function handles in parallel.
@@ -121,7 +119,6 @@ class Queues:
     Attributes:
         queues: the queues in the merge template, the routers' queue, other queues that invoke
             functions, and all dead-letter queues.
-        sources: the event source mappings.
         warnings: the reasons why AWS refuses a mapping, one line each.
     """
 

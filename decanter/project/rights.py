@@ -33,7 +33,7 @@ WRITES = (
     "dynamodb:UpdateItem",
 )
 SENDS = ("dynamodb:DeleteItem", "dynamodb:Scan")
-"""The calls to the connection table by a function that sends, and so deletes gone connections."""
+"""The calls to the connection table by a function that sends. It deletes rows of gone clients."""
 
 JOBS = ("dynamodb:GetItem", "dynamodb:PutItem")
 """The calls to the job table by the function of a queue."""

@@ -34,11 +34,7 @@ def rate_seconds(expression: str) -> int | None:
 
 
 def refuse_invalid(schedules: Mapping[str, str]) -> None:
-    """Refuse a schedule that EventBridge refuses.
-
-    Raises:
-        ProjectError: an expression is invalid. The error names its function and the remedy.
-    """
+    """Raise ProjectError, with the function and a remedy, if EventBridge refuses a schedule."""
     for function, expression in schedules.items():
         if remedy := next(_problems(expression), None):
             raise ProjectError(

@@ -42,7 +42,6 @@ class Stack:
     Attributes:
         stage: Chalice's stage. API Gateway's stage may have another name.
         account_id: the stack's account id. The default is the account id in AWS's documentation.
-        api_id: the WebSocket API's id.
         api_stage: API Gateway's stage.
     """
 

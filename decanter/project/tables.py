@@ -64,7 +64,7 @@ class Table:
         )
 
     def with_indexes_of(self, other: "Table") -> "Table":
-        """Add the other table's further indexes and, if this table has no TTL, that table's TTL."""
+        """Return the table with more indexes of another table and, by default, the other's TTL."""
         arguments = {**self.arguments}
         known = {each["AttributeName"] for each in arguments["AttributeDefinitions"]}
         for kind in INDEXES:
@@ -90,8 +90,7 @@ class Table:
 def create(client: Any, table: Table, sleep: Sleep = time.sleep) -> bool:
     """Create the table, wait until it is active, and enable its TTL.
 
-    Returns:
-        True if the table was created. False if a table with this name and key already existed.
+    Return False if a table with this name and key already existed.
 
     Raises:
         DecanterError: a table with this name has another key or TTL attribute, or the table does

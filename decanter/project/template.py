@@ -205,7 +205,7 @@ class Template:
         return int(given) if str(given).isdecimal() else None
 
     def event_sources(self, function: str) -> Iterator[Mapping[str, Any]]:
-        """Yield the settings of a function's event source mappings for SQS in the template.
+        """Yield a function's event source mappings and `SQS` events in the template.
 
         Settings without `Queue` change the mapping that Chalice creates.
         """

@@ -112,11 +112,7 @@ def check_event(
     block: Block = BLOCK,
     reaching: Collection[str] = REACHING,  # when Python ends, it sets a module's names to None
 ) -> None:
-    """Refuse a connection to AWS.
-
-    Raises:
-        CallRefused: the block is on, and does not allow this host of AWS.
-    """
+    """Raise CallRefused for a connection to a host of AWS that the active block does not allow."""
     if event not in reaching or not block.is_on:
         return
     for host in reached(event, arguments):

@@ -203,7 +203,8 @@ class ChannelClient(Peer):
     def publish(self, channel: str, data: Any) -> None:
         """Publish a JSON value. When this method returns, every subscriber has it.
 
-        In an app with a queue, the last of many subscribers get it only in a call of `drain`.
+        If the app has a queue and there are many subscribers, the last ones get it when the test
+        calls `WebSocketClient.drain`.
 
         Raises:
             CommandRefused: the server refuses the command.

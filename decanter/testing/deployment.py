@@ -43,7 +43,9 @@ Handler = Callable[[Any, Any], Any]
 
 @dataclass(frozen=True)
 class Deployment:
-    """An app at one stage of its project. Mappings have the functions' configuration keys.
+    """An app at one stage of its project.
+
+    Except in `names`, the keys of the mappings are the functions' configuration keys.
 
     Attributes:
         handlers: the objects that Lambda calls.
@@ -73,7 +75,7 @@ class Deployment:
 
     @classmethod
     def of(cls, app: Any, stage: str, project_dir: Path | None) -> Self:
-        """Return the deployment of an app. The default folder is that of the app's module.
+        """Return an app's deployment. The default `project_dir` is the folder of the app's module.
 
         Raises:
             ProjectError: the project or a declaration is invalid.
@@ -120,7 +122,7 @@ class Deployment:
         return merged
 
     def queue_variables(self, endpoint: str) -> dict[str, str]:
-        """Return the variables with the URLs of the routers' queues; {} without such queues."""
+        """Return the variables with the URLs of the routers' queue and its dead letters, if any."""
         url_of = partial(self.stack.queue_url, endpoint=endpoint)
         return self.queue.variables(url_of) if self.queue else {}
 
@@ -200,7 +202,7 @@ def registered(app: Any, function: Any) -> Handler:
 
 
 def module_of(app: Any) -> ModuleType:
-    """Return the app's module: its app.py, the module of one of its handlers, or an empty one."""
+    """Return the app's module: its app.py, the module of a WebSocket handler, or an empty one."""
     for module in [*sys.modules.values()]:
         if getattr(module, "__dict__", {}).get("app") is app:
             file = _file(module)

@@ -9,7 +9,7 @@ from decanter.project.reads import changed
 
 REGION = "us-east-1"
 
-# With one of these variables, botocore could ignore the endpoints and credentials below, and call a
+# With one of these variables, botocore could ignore the endpoints or credentials below, and call a
 # real account.
 DROPPED = (
     "AWS_CONTAINER_AUTHORIZATION_TOKEN",

@@ -19,10 +19,7 @@ from decanter.testing.running import running
 class Functions:
     """Runs the functions of an app, each with its own environment and its own role.
 
-    Attributes:
-        exceptions: the exceptions of all functions.
-        event: the last event.
-        variables: the environment variables that have priority over those of the stage.
+    The environment variables in `variables` have priority over those of the stage.
     """
 
     def __init__(self, deployed: Deployment, rights: Rights) -> None:
@@ -45,11 +42,7 @@ class Functions:
             return Failure.RAISED
 
     def call(self, function: str, event: Any) -> Any:
-        """Run a function and return its result. As in Lambda, the event and the result are JSON.
-
-        Raises:
-            Exception: the exception of the function.
-        """
+        """Run a function and return its result. As in Lambda, the event and the result are JSON."""
         __tracebackhide__ = True
         deployed = self._deployed
         self.event = event

@@ -7,8 +7,7 @@ from collections.abc import Callable
 class Inbox:
     """The gateway's `Outlet` to a client, which keeps frames until the test receives them.
 
-    Args:
-        on_close: called at most once, with the code and the reason, after either side has closed.
+    `on_close` gets the code and the reason, at most once, after either side has closed.
     """
 
     is_clogged = False
