@@ -111,9 +111,9 @@ class Resolver:
             raise ProjectError(f"{where}: {function} is malformed") from error
 
     def _test(self, expression: Operand, where: str) -> bool:
-        (function, operand), *others = expression.items()
-        if others:
-            raise ValueError(expression)
+        if not isinstance(expression, dict) or len(expression) != 1:
+            raise ProjectError(f"{where}: a condition is an object with one function")
+        ((function, operand),) = expression.items()
         return bool(self._call(self._conditions, function, operand, where))
 
     def _ref(self, name: str, where: str) -> Resolved:

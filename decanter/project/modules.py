@@ -25,7 +25,8 @@ def warnings_about_modules(project: Path) -> list[str]:
         return []
     named = ", ".join(f"{module} (imported in {place})" for module, place in missing.items())
     why = "Chalice packages only app.py, chalicelib/, vendor/ and the requirements"
-    return [f"Lambda will not find {named}: {why}. Move it to chalicelib/."]
+    them = "it" if len(missing) == 1 else "them"
+    return [f"Lambda will not find {named}: {why}. Move {them} to chalicelib/."]
 
 
 def unpackaged(project: Path) -> dict[str, str]:

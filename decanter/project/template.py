@@ -8,6 +8,7 @@ Chalice gives them. Source: Chalice 1.34, `package.py`.
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -218,7 +219,8 @@ class Template:
             if re.search(rf"\b{resource}\b", named):
                 given = {**self._resources[name]["Properties"], "FunctionName": None}
                 resolved = self.resolved(given, f"Resources.{name}.Properties") or {}
-                yield {**resolved, "Queue": resolved.get("EventSourceArn")}
+                if ":sqs:" in str(arn := resolved.get("EventSourceArn")):
+                    yield {**resolved, "Queue": arn}
 
     def text(self, text: str) -> str:
         """Replace `${…}` in a text, like Fn::Sub. Return it unchanged if a value is not known."""
@@ -243,7 +245,8 @@ class Template:
 
     def _holds(self, name: str, resource: Mapping[str, Any]) -> bool:
         condition = resource.get("Condition")
-        return condition is None or self._resolver.condition(condition, f"Resources.{name}")
+        with self._named():
+            return condition is None or self._resolver.condition(condition, f"Resources.{name}")
 
     def _table(self, name: str) -> "Table":
         from decanter.project.tables import Table  # imports botocore, which is slow
@@ -335,11 +338,16 @@ class Template:
             return None
 
     def _resolve(self, value: Any, where: str) -> Any:
-        try:
+        with self._named():
             resolved = self._resolver.resolve(value, where)
+        return None if resolved is NO_VALUE else resolved
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        try:
+            yield
         except ProjectError as error:
             raise ProjectError(f"{self._source}: {error}") from error
-        return None if resolved is NO_VALUE else resolved
 
 
 def own_templates(project: Path) -> list[Path]:

@@ -99,8 +99,8 @@ class PostingRefusedError(ConfigurationError):
     def __str__(self) -> str:
         return (
             f"posting to connections is refused ({self.reason}): "
-            "grant execute-api:ManageConnections on this API and stage to the function's role, "
-            "as @uses(sends=True) on the function does"
+            "grant execute-api:ManageConnections on this API and stage, and the actions on the "
+            "connection table, to the function's role, as @uses(sends=True) on the function does"
         )
 
 

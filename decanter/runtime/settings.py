@@ -120,11 +120,13 @@ class Settings:
 
 def _queue(environ: Mapping[str, str]) -> dict[str, Any]:
     """Return the settings of the queue. The value 0 is a valid number of recipients."""
-    remedy = "the queue's URL; `decanter package` sets it for an app with a Queue"
+    remedy = "the URL of the {}; `decanter package` sets it for an app with a Queue"
     most = number(environ, "DECANTER_INLINE_RECIPIENTS", int, 0, 1_000_000)
     return {
-        "queue_url": url_of(environ, "DECANTER_QUEUE_URL", remedy),
-        "dead_letter_queue_url": url_of(environ, "DECANTER_DEAD_LETTER_QUEUE_URL", remedy),
+        "queue_url": url_of(environ, "DECANTER_QUEUE_URL", remedy.format("queue")),
+        "dead_letter_queue_url": url_of(
+            environ, "DECANTER_DEAD_LETTER_QUEUE_URL", remedy.format("dead-letter queue")
+        ),
         **({} if most is None else {"inline_recipients": most}),
     }
 

@@ -5,8 +5,8 @@ import os
 import select
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -133,14 +133,19 @@ def create_tables(
     client = Calls(endpoint)
     names = []
     for table in outdated:
-        delete(client, table.name)
+        with _translated("delete", table, endpoint):
+            delete(client, table.name)
     for table in tables:
-        try:
+        with _translated("create", table, endpoint):
             create(client, table)
-        except ClientError as error:
-            reason = " ".join(str(error).split())
-            raise ServiceError(
-                f"cannot create table {table.name} at {endpoint}: {reason}"
-            ) from error
         names.append(table.name)
     return names
+
+
+@contextmanager
+def _translated(action: str, table: Table, endpoint: str) -> Iterator[None]:
+    try:
+        yield
+    except ClientError as error:
+        reason = " ".join(str(error).split())
+        raise ServiceError(f"cannot {action} table {table.name} at {endpoint}: {reason}") from error

@@ -71,7 +71,8 @@ class Queue(models.Queue):
         """
         if self.fifo_queue:
             now, name = now_ms(), str(message.deduplication_id)
-            if now - self._sent.get(name, 0) < DEDUPLICATION_MS:
+            self._sent = {n: at for n, at in self._sent.items() if now - at < DEDUPLICATION_MS}
+            if name in self._sent:
                 return
             self._sent[name] = now
             self._numbers += 1

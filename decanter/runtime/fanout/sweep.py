@@ -165,7 +165,7 @@ def problem_of(outcome: Outcome) -> DecanterError:
     """Return the problem for an answer that does not show whether the connection exists."""
     if outcome.result is Result.REFUSED:
         return ConfigurationError(
-            f"asking about connections is refused ({outcome.reason}): grant "
+            f"asking about or closing connections is refused ({outcome.reason}): grant "
             "execute-api:ManageConnections for GET and DELETE on this API and stage to the "
             "function's role"
         )

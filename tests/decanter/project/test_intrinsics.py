@@ -27,6 +27,7 @@ DOCUMENT = {
         "Loop": {"Fn::Not": [{"Condition": "Loop"}]},
         "Odd": {"Fn::Base64": "x"},
         "Two": {"Fn::Not": [], "Fn::And": []},
+        "None": {},
         "Text": {"Fn::Not": ["x"]},
     },
 }
@@ -105,8 +106,9 @@ def test_has_a_value(value: Any, expected: Any) -> None:
         ({"Fn::If": ["Maybe", 1, 2]}, "Here: the template has no condition 'Maybe'"),
         ({"Fn::If": ["Loop", 1, 2]}, "Conditions.Loop: the condition depends on itself"),
         ({"Fn::If": ["Odd", 1, 2]}, "Conditions.Odd: Fn::Base64 has no value"),
-        ({"Fn::If": ["Two", 1, 2]}, "Here: Fn::If is malformed"),
-        ({"Fn::If": ["Text", 1, 2]}, "Conditions.Text: Fn::Not is malformed"),
+        ({"Fn::If": ["Two", 1, 2]}, "Conditions.Two: a condition is an object with one function"),
+        ({"Fn::If": ["None", 1, 2]}, "Conditions.None: a condition is an object with one function"),
+        ({"Fn::If": ["Text", 1, 2]}, "Conditions.Text: a condition is an object with one function"),
         ({"Ref": []}, "Here: Ref is malformed"),
     ],
 )

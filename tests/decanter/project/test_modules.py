@@ -126,7 +126,7 @@ def test_one_line_names_all_of_them(tmp_path: Path) -> None:
     assert line == (
         "Lambda will not find prices.py (imported in app.py:1), stock.py (imported in app.py:2): "
         "Chalice packages only app.py, chalicelib/, vendor/ and the requirements. "
-        "Move it to chalicelib/."
+        "Move them to chalicelib/."
     )
 
 

@@ -51,6 +51,22 @@ def test_a_mapping_of_the_template_runs_any_function() -> None:
     assert found.sources == (Source("work", f"{ARN}pour-dev-Jobs", 7),)
 
 
+@pytest.mark.parametrize(
+    "arn", ["arn:aws:kinesis:eu-west-1:123456789012:stream/jobs", {"Fn::ImportValue": "other"}]
+)
+def test_a_mapping_of_another_or_an_unknown_source_is_not_a_queue(arn: Any) -> None:
+    mapping = {
+        "Type": "AWS::Lambda::EventSourceMapping",
+        "Properties": {
+            "FunctionName": {"Fn::GetAtt": ["Work", "Arn"]},
+            "EventSourceArn": arn,
+            "BatchSize": 7,
+        },
+    }
+    found = queues(Mapping=mapping)
+    assert found.sources == (Source("work", f"{ARN}work"),)
+
+
 def test_properties_without_effect_here_are_not_read() -> None:
     unknown = {"Fn::ImportValue": "key"}
     properties = {"QueueName": "work", "KmsMasterKeyId": unknown, "DelaySeconds": "3"}

@@ -77,6 +77,11 @@ class TestTables:
         conditions = {"Never": {"Fn::Equals": ["a", "b"]}}
         assert not template({"T": table() | {"Condition": "Never"}}, Conditions=conditions).tables()
 
+    def test_a_wrong_condition_is_an_error_that_names_the_file(self) -> None:
+        resource = table() | {"Condition": "Empty"}
+        with pytest.raises(ProjectError, match=r"^t.json: Conditions.Empty: a condition is an obj"):
+            template({"T": resource}, Conditions={"Empty": {}}).tables()
+
     @pytest.mark.parametrize("key", ["AttributeDefinitions", "KeySchema"])
     def test_a_table_without_a_key_is_an_error(self, key: str) -> None:
         properties = {name: value for name, value in KEY.items() if name != key}

@@ -32,8 +32,9 @@ def test_the_module_shows_the_whole_tree() -> None:
             errors.PostingRefusedError("ForbiddenException"),
             (
                 "posting to connections is refused (ForbiddenException): grant "
-                "execute-api:ManageConnections on this API and stage to the function's role, "
-                "as @uses(sends=True) on the function does"
+                "execute-api:ManageConnections on this API and stage, and the actions on the "
+                "connection table, to the function's role, as @uses(sends=True) on the function "
+                "does"
             ),
         ),
         (

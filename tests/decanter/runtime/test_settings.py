@@ -42,7 +42,7 @@ def test_the_decanter_variable_overrides_the_aws_one() -> None:
             ("AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI", url, "set it to a URL such as")
             for url in ("http://[::1", "http://host:99999", "http://host:x", "https://", "http://é")
         ),
-        ("DECANTER_QUEUE_URL", "http://a b/", "set it to the queue's URL; `decanter package` sets"),
+        ("DECANTER_QUEUE_URL", "http://a b/", "set it to the URL of the queue; `decanter package`"),
         ("DECANTER_CONCURRENCY", "many", "set it to a whole number from 1 to 512"),
         ("DECANTER_CONCURRENCY", "1.5", "set it to a whole number from 1 to 512"),
         ("DECANTER_CONCURRENCY", "0", "set it to a whole number from 1 to 512"),
